@@ -1,0 +1,3 @@
+from symdyn.models.ode import ODESystem
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.sde import SDESystem

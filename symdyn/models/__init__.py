@@ -1,0 +1,1 @@
+"""Ways to write a system down, one file per kind."""

@@ -1,0 +1,75 @@
+"""Maps: x[t+1] = F(x[t], p, t)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.parsing import ModelText
+from symdyn.system import Equation, System
+
+__all__ = ["DiscreteSystem"]
+
+
+class DiscreteSystem(System):
+    r"""A map that is iterated, such as a matrix population model.
+
+    .. math:: x_{t+1} = F(x_t, p, t), \qquad t = 0, 1, 2, \ldots
+
+    Parameters
+    ----------
+    equations : mapping
+        From each state to its next value; in it a state's symbol means the present value.
+    parameters, initial, observables, time :
+        As for `ODESystem`.
+
+    Attributes
+    ----------
+    map : tuple of Expr
+        Next values in the order of `states`.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, r = sp.symbols("x r")
+    >>> print(sd.DiscreteSystem({x: r * x * (1 - x)}, parameters={r: 3.2}))
+    x[t+1] = r*x*(1 - x)
+    """
+
+    map: tuple[sp.Expr, ...]
+    kind: ClassVar[str] = "map"
+    sides: ClassVar[tuple[str, ...]] = ("map",)
+
+    def __init__(
+        self,
+        equations: Mapping[Any, Any],
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        initial: Mapping[Any, float] | None = None,
+        observables: Mapping[Any, Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        rows = self._declare(
+            equations,
+            parameters=parameters,
+            initial=initial,
+            observables=observables,
+            time=time,
+            provenance=provenance,
+        )
+        self.__dict__["map"] = tuple(rows.values())
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        if model.style == "differential" or model.noise:
+            raise DeclarationError("a DiscreteSystem is written x[t+1] = ... or x' = ..., without dt or dW")
+        return cls(model.equations, **options)
+
+    def equations(self) -> list[Equation]:
+        t = self.time
+        sides = zip(self.states, self.map, strict=True)
+        return [Equation(f"{s}[{t}+1]", str(f), rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", sp.latex(f)) for s, f in sides]

@@ -1,0 +1,98 @@
+"""Ordinary differential equations: x' = f(x, p, t)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.parsing import ModelText
+from symdyn.system import Equation, System
+
+__all__ = ["ODESystem"]
+
+
+class ODESystem(System):
+    r"""A system of ordinary differential equations.
+
+    .. math:: \dot x_i = f_i(x, p, t)
+
+    Parameters
+    ----------
+    equations : mapping or iterable of Eq
+        From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
+        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.
+    parameters : mapping, optional
+        Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
+    initial, observables : mapping, optional
+        Default initial values; named expressions that a simulation reports beside the states.
+    time : Symbol or str, optional
+        The independent variable, ``t`` unless said otherwise (``time`` if a state is called ``t``).
+
+    Attributes
+    ----------
+    drift : tuple of Expr
+        Right-hand sides in the order of `states`.
+
+    Raises
+    ------
+    DeclarationError
+        If names clash or an expression is not a real scalar.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, y, a, b = sp.symbols("x y a b")
+    >>> print(sd.ODESystem({x: a * x - x * y, y: x * y - b * y}, parameters={a: 1, b: 0.5}))
+    x' = a*x - x*y
+    y' = -b*y + x*y
+    """
+
+    drift: tuple[sp.Expr, ...]
+    kind: ClassVar[str] = "ode"
+    sides: ClassVar[tuple[str, ...]] = ("drift",)
+
+    def __init__(
+        self,
+        equations: Mapping[Any, Any] | Iterable[sp.Eq],
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        initial: Mapping[Any, float] | None = None,
+        observables: Mapping[Any, Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        rows = self._declare(
+            equations if isinstance(equations, Mapping) else _from_derivatives(equations),
+            parameters=parameters,
+            initial=initial,
+            observables=observables,
+            time=time,
+            provenance=provenance,
+        )
+        self.__dict__["drift"] = tuple(rows.values())
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        if model.style != "prime" or model.noise:
+            raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
+        return cls(model.equations, **options)
+
+    def equations(self) -> list[Equation]:
+        sides = zip(self.states, self.drift, strict=True)
+        return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
+
+
+def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:
+    """``Eq(x(t).diff(t), rhs)`` for each state, as a mapping from ``x(t)``."""
+    rows: dict[sp.Expr, sp.Expr] = {}
+    for equation in equations:
+        left = getattr(equation, "lhs", None)
+        if not isinstance(equation, sp.Eq) or not isinstance(left, sp.Derivative) or left.derivative_count != 1:
+            raise DeclarationError(f"expected Eq(Derivative(x(t), t), right-hand side), got {equation}")
+        if left.expr in rows:
+            raise DeclarationError(f"the state {left.expr} has two equations")
+        rows[left.expr] = equation.rhs
+    return rows

@@ -1,0 +1,162 @@
+"""Stochastic differential equations: dx = f(x, p, t) dt + g(x, p, t) dW."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.parsing import ModelText
+from symdyn.system import Equation, System, expression, lookup, name_of
+
+__all__ = ["SDESystem"]
+
+INTERPRETATIONS = ("ito", "stratonovich")
+
+
+class SDESystem(System):
+    r"""A system of stochastic differential equations driven by independent Wiener processes.
+
+    .. math:: \mathrm{d}x_i = f_i(x, p, t)\,\mathrm{d}t + \sum_k g_{ik}(x, p, t)\,\mathrm{d}W_k
+
+    Parameters
+    ----------
+    drift : mapping
+        From each state to its drift.
+    diffusion : mapping or matrix
+        From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
+        matrix), or the whole matrix (states x noises).  States left out of a mapping have no noise.
+    parameters, initial, observables, time :
+        As for `ODESystem`.
+    interpretation : {'ito', 'stratonovich'}
+        The stochastic calculus in which the equations are meant.
+
+    Attributes
+    ----------
+    drift : tuple of Expr
+    diffusion : ImmutableDenseMatrix, states x noises
+    interpretation : str
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, k, s = sp.symbols("x k s")
+    >>> print(sd.SDESystem({x: -k * x}, {x: s}, parameters={k: 1, s: 0.2}))
+    dx = -k*x*dt + s*dW
+    """
+
+    drift: tuple[sp.Expr, ...]
+    diffusion: sp.ImmutableDenseMatrix
+    interpretation: str
+    kind: ClassVar[str] = "sde"
+    sides: ClassVar[tuple[str, ...]] = ("drift", "diffusion")
+
+    def __init__(
+        self,
+        drift: Mapping[Any, Any],
+        diffusion: Mapping[Any, Any] | sp.MatrixBase | Iterable[Iterable[Any]],
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        initial: Mapping[Any, float] | None = None,
+        observables: Mapping[Any, Any] | None = None,
+        interpretation: str = "ito",
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        if interpretation not in INTERPRETATIONS:
+            raise DeclarationError(f"interpretation is {interpretation!r}; expected 'ito' or 'stratonovich'")
+        if not isinstance(drift, Mapping) or not drift:
+            raise DeclarationError("expected the drift as a non-empty mapping, {x: -k*x, ...}")
+        matrix = _diffusion_rows(list(drift), diffusion)
+        rows = self._declare(
+            {key: (value, *row) for (key, value), row in zip(drift.items(), matrix, strict=True)},
+            parameters=parameters,
+            initial=initial,
+            observables=observables,
+            time=time,
+            provenance=provenance,
+        )
+        self.__dict__.update(
+            drift=tuple(row[0] for row in rows.values()),
+            diffusion=sp.ImmutableDenseMatrix([row[1:] for row in rows.values()]),
+            interpretation=interpretation,
+        )
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        noises = sorted({w for row in model.noise.values() for w in row})
+        if model.style == "next" or not noises:
+            raise DeclarationError("an SDESystem is written dx = f*dt + g*dW, with at least one noise dW, dW1, ...")
+        diffusion = {s: [model.noise.get(s, {}).get(w, 0) for w in noises] for s in model.equations}
+        return cls(model.equations, diffusion, **options)
+
+    @property
+    def digest(self) -> str:
+        return super().digest + self.interpretation
+
+    @property
+    def noises(self) -> int:
+        """Number of Wiener processes."""
+        return self.diffusion.shape[1]
+
+    def ito(self) -> SDESystem:
+        r"""The same process as an Itô equation: the drift gains :math:`\tfrac12\sum_{jk} g_{jk}\,\partial g_{ik}/\partial x_j`."""
+        if self.interpretation == "ito":
+            return self
+        return self.replace(
+            drift=tuple(f + c for f, c in zip(self.drift, self._correction(), strict=True)),
+            interpretation="ito",
+            provenance=(*self.provenance, "Stratonovich to Ito"),
+        )
+
+    def stratonovich(self) -> SDESystem:
+        """The same process as a Stratonovich equation."""
+        if self.interpretation == "stratonovich":
+            return self
+        return self.replace(
+            drift=tuple(f - c for f, c in zip(self.drift, self._correction(), strict=True)),
+            interpretation="stratonovich",
+            provenance=(*self.provenance, "Ito to Stratonovich"),
+        )
+
+    def _correction(self) -> list[sp.Expr]:
+        g, x = self.diffusion, self.states
+        columns = range(self.noises)
+        return [
+            sum((g[j, k] * g[i, k].diff(x[j]) for k in columns for j in range(len(x))), sp.S.Zero) / 2 for i in range(len(x))
+        ]
+
+    def equations(self) -> list[Equation]:
+        one = self.noises == 1
+        noises = [("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)]
+        differentials = [("dt", r"\mathrm{d}t"), *noises]
+        written = []
+        for i, s in enumerate(self.states):
+            terms = [(c, d) for c, d in zip((self.drift[i], *self.diffusion.row(i)), differentials, strict=True) if c != 0]
+            text = " + ".join(f"({c})*{d}" if c.is_Add else f"{c}*{d}" for c, (d, _) in terms)
+            latex = " + ".join(
+                rf"\left({sp.latex(c)}\right)\,{d}" if c.is_Add else rf"{sp.latex(c)}\,{d}" for c, (_, d) in terms
+            )
+            written.append(Equation(f"d{s}", text or "0*dt", rf"\mathrm{{d}}{sp.latex(s)}", latex or "0"))
+        return written
+
+
+def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:
+    """One row for each state: a mapping of single expressions becomes a diagonal."""
+    if isinstance(diffusion, Mapping):
+        names = [sp.Symbol(str(name_of(s))) for s in states]
+        given = {lookup(k, names, "state"): v for k, v in diffusion.items()}
+        if any(isinstance(v, (list, tuple, sp.MatrixBase)) for v in given.values()):
+            width = max(len(v) for v in given.values() if isinstance(v, (list, tuple, sp.MatrixBase)))
+            rows = [list(given.get(s, [0] * width)) for s in names]
+        else:
+            noisy = [s for s in names if s in given and expression(given[s]) != 0]
+            rows = [[given[s] if s == w else 0 for w in noisy] for s in names]
+    else:
+        rows = [list(r) for r in (diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion)]
+    if len(rows) != len(states) or len({len(r) for r in rows}) != 1 or not rows[0]:
+        shape = f"{len(rows)} rows of lengths {sorted({len(r) for r in rows})}"
+        raise DeclarationError(f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1")
+    return rows

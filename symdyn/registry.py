@@ -1,0 +1,75 @@
+"""Registries: one per extension point, so that adding a method, surrogate or regressor is adding one file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+from symdyn.errors import SymdynError
+
+__all__ = ["Registry", "suggest"]
+
+T = TypeVar("T")
+
+
+def suggest(name: str, known) -> str:
+    """Text ' Did you mean ...?' for the closest known name, or the empty string.
+
+    >>> suggest("tsti5", ["tsit5", "rodas4"])
+    " Did you mean 'tsit5'?"
+    """
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Names to objects of one kind, filled by importing every module of a package on first use.
+
+    Parameters
+    ----------
+    kind : str
+        What is registered, as messages call it ('method', 'surrogate').
+    package : str
+        Package whose modules register entries when they are imported.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._entries: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str, entry: T) -> T:
+        """Add `entry` under `name`; a second entry of the same name is an error."""
+        if name in self._entries:
+            raise SymdynError(f"{self.kind} {name!r} is registered twice; give the new one another name")
+        self._entries[name] = entry
+        return entry
+
+    def _load(self) -> dict[str, T]:
+        if not self._loaded:
+            self._loaded = True
+            package = importlib.import_module(self.package)
+            for module in pkgutil.iter_modules(package.__path__):
+                if not module.name.startswith("_"):
+                    importlib.import_module(f"{self.package}.{module.name}")
+        return self._entries
+
+    def __getitem__(self, name: str) -> T:
+        entries = self._load()
+        if name not in entries:
+            known = ", ".join(sorted(entries))
+            raise SymdynError(f"unknown {self.kind} {name!r}; known: {known}.{suggest(name, entries)}")
+        return entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._load()))
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._load()

@@ -1,0 +1,393 @@
+"""System: the narrow waist.  Whatever can be declared becomes one; derivations map one to another; kernels come from one."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import numbers
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Self
+
+import sympy as sp
+from sympy.core.function import AppliedUndef, UndefinedFunction
+
+from symdyn.errors import DeclarationError
+from symdyn.parsing import ModelText, parse_model
+from symdyn.registry import suggest
+
+__all__ = ["Equation", "RESERVED_NAMES", "System", "expression", "lookup", "name_of", "numeric_values"]
+
+#: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
+RESERVED_NAMES = frozenset({"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"})
+
+
+class Equation(NamedTuple):
+    """Both sides of an equation, as text that `from_text` reads back and as LaTeX."""
+
+    left: str
+    right: str
+    left_latex: str
+    right_latex: str
+
+
+class System(ABC):
+    """A dynamical system as mathematics: frozen, checked once, knowing where it came from.
+
+    Subclasses add the equations; they are `ODESystem`, `SDESystem` and `DiscreteSystem`.
+
+    Attributes
+    ----------
+    states : tuple of Symbol
+        In the order of the equations.
+    parameters : tuple of Symbol
+        Every other free symbol, sorted by name.
+    defaults, initial : mapping of Symbol to float
+        Parameter values and initial values that are used unless others are given.
+    observables : mapping of Symbol to Expr
+        Named functions of states, parameters and time that a simulation reports too.
+    time : Symbol
+        The independent variable.
+    provenance : tuple of str
+        One line for each step from the declaration to this system.
+    """
+
+    states: tuple[sp.Symbol, ...]
+    parameters: tuple[sp.Symbol, ...]
+    defaults: Mapping[sp.Symbol, float]
+    initial: Mapping[sp.Symbol, float]
+    observables: Mapping[sp.Symbol, sp.Expr]
+    time: sp.Symbol
+    provenance: tuple[str, ...]
+
+    #: Short name of the kind of system, as messages and digests call it.
+    kind: ClassVar[str]
+    #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
+    sides: ClassVar[tuple[str, ...]]
+
+    def _declare(
+        self,
+        equations: Mapping[Any, Any],
+        *,
+        parameters: Mapping[Any, float] | None,
+        initial: Mapping[Any, float] | None,
+        observables: Mapping[Any, Any] | None,
+        time: Any,
+        provenance: Sequence[str],
+    ) -> dict[sp.Symbol, Any]:
+        """Set everything that all kinds share; return the right-hand sides by state."""
+        rows, seen, time = _read(equations, time, observables)
+        states = tuple(rows)
+        sides = [e for row in rows.values() for e in (row if isinstance(row, tuple) else (row,))]
+        found = _check_symbols(states, time, sides, seen)
+        self.__dict__.update(
+            states=states,
+            parameters=found,
+            defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
+            initial=MappingProxyType(numeric_values(initial, states, "state")),
+            observables=MappingProxyType(seen),
+            time=time,
+            provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
+        )
+        return rows
+
+    @classmethod
+    def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
+        """Read a model from text, one equation a line; the text is parsed by a grammar of its own, never evaluated.
+
+        The text may also set parameters (``a = 0.5``), initial values (``x(0) = 30``) and observables
+        (``total := x + y``); values given as arguments win.  Calls of other functions, ``f(x, y)``, are unknown terms.
+
+        Raises
+        ------
+        ParseError
+            Pointing at the line and column that could not be read.
+        """
+        model = parse_model(text)
+        options = {
+            **options,
+            "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
+            "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
+            "observables": {**model.observables, **(options.get("observables") or {})},
+        }
+        return cls._from_model(model, options)
+
+    @classmethod
+    @abstractmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        """Build the system from a parsed text."""
+
+    @abstractmethod
+    def equations(self) -> list[Equation]:
+        """The equations as a person would write them, in text and in LaTeX."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy")
+
+    # ---- what is in it -------------------------------------------------------------------------
+
+    @cached_property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """Every right-hand side, in a fixed order."""
+        return tuple(e for side in self.sides for e in getattr(self, side))
+
+    @cached_property
+    def unknowns(self) -> tuple[AppliedUndef, ...]:
+        """Applications of undefined functions, such as ``f(x, y)``: the terms to be recovered, sorted by name."""
+        found: set[AppliedUndef] = set()
+        for e in (*self.expressions, *self.observables.values()):
+            found |= e.atoms(AppliedUndef)
+        return tuple(sorted(found, key=str))
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
+        parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
+        parts += [sp.srepr(e) for e in self.expressions]
+        parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the states."""
+        return tuple(s.name for s in self.states)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        values = [(dict(s.defaults), dict(s.initial)) for s in (self, other)]
+        return self.digest == other.digest and values[0] == values[1]
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    # ---- systems from it -----------------------------------------------------------------------
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some attributes changed and nothing checked again; the constructors check."""
+        new = object.__new__(type(self))
+        cached = {"expressions", "unknowns", "digest"}
+        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in cached}, **changes)
+        return new
+
+    def map_expressions(self, function: Callable[[sp.Expr], sp.Expr]) -> Self:
+        """The same system with `function` applied to every right-hand side and observable."""
+        sides = {}
+        for name in self.sides:
+            side = getattr(self, name)
+            sides[name] = side.applyfunc(function) if isinstance(side, sp.MatrixBase) else tuple(map(function, side))
+        seen = MappingProxyType({k: function(v) for k, v in self.observables.items()})
+        return self.replace(**sides, observables=seen)
+
+    def with_parameters(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
+        """The same system with other default parameter values; keys are symbols or their names."""
+        given = numeric_values({**(values or {}), **named}, self.parameters, "parameter")
+        return self.replace(defaults=MappingProxyType({**self.defaults, **given}))
+
+    def with_initial(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
+        """The same system with other default initial values; keys are symbols or their names."""
+        given = numeric_values({**(values or {}), **named}, self.states, "state")
+        return self.replace(initial=MappingProxyType({**self.initial, **given}))
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        """The same system with unknown terms filled in.
+
+        Parameters
+        ----------
+        terms : mapping
+            From an unknown term (``f(x, y)``), its function (``f``, then the expression is in the arguments of
+            each application) or its name to the expression that takes its place.
+        defaults : mapping of Symbol to float, optional
+            Values of parameters that the expressions bring in.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, y, f = *sp.symbols("x y"), sp.Function("f")
+        >>> print(sd.ODESystem({x: x - f(x, y), y: f(x, y) - y}).with_terms({f(x, y): x * y}))
+        x' = -x*y + x
+        y' = x*y - y
+        """
+        found = {}
+        by_name = {u.func.__name__: u for u in reversed(self.unknowns)}
+        for key, value in terms.items():
+            name = key if isinstance(key, str) else getattr(key, "__name__", None) or key.func.__name__
+            if name not in by_name:
+                known = ", ".join(map(str, self.unknowns)) or "none"
+                raise DeclarationError(f"{key} is not an unknown term of this system; its unknown terms: {known}")
+            found[name] = (key if isinstance(key, AppliedUndef) else by_name[name], expression(value))
+
+        def fill(e: sp.Expr) -> sp.Expr:
+            swap = {}
+            for u in e.atoms(AppliedUndef):
+                if u.func.__name__ in found:
+                    pattern, value = found[u.func.__name__]
+                    swap[u] = value.subs(dict(zip(pattern.args, u.args, strict=True)), simultaneous=True)
+            return e.xreplace(swap)
+
+        filled = self.map_expressions(fill)
+        line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
+        symbols = set().union(*(e.free_symbols for e in (*filled.expressions, *filled.observables.values())))
+        parameters = tuple(sorted(symbols - set(self.states) - {self.time}, key=lambda s: s.name))
+        known = {**self.defaults, **(defaults or {})}
+        return filled.replace(
+            parameters=parameters,
+            defaults=MappingProxyType({p: known[p] for p in parameters if p in known}),
+            provenance=(*self.provenance, line),
+        )
+
+    # ---- display -------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return "\n".join(f"{e.left} = {e.right}" for e in self.equations())
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
+        lines += [f"    {e.left} = {e.right}" for e in self.equations()]
+        if self.parameters:
+            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+            lines.append(f"  parameters: {', '.join(shown)}")
+        if self.initial:
+            lines.append(f"  initial: {', '.join(f'{s} = {v:g}' for s, v in self.initial.items())}")
+        if self.unknowns:
+            lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
+        return "\n".join(lines)
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
+        return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
+
+# ---- checks that every kind of system shares ---------------------------------------------------
+
+
+def expression(value: Any) -> sp.Expr:
+    """`value` as a sympy expression; numbers become exact or floating sympy numbers, text is refused.
+
+    Raises
+    ------
+    DeclarationError
+        For text (use ``from_text``) and for anything that is not a scalar expression.
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, numbers.Integral):
+        return sp.Integer(int(value))
+    if isinstance(value, numbers.Rational):
+        return sp.Rational(value.numerator, value.denominator)
+    if isinstance(value, numbers.Real):
+        return sp.Float(float(value))
+    if isinstance(value, str):
+        raise DeclarationError(f"got the text {value!r} where a sympy expression belongs; text goes through from_text")
+    raise DeclarationError(f"got {type(value).__name__} {value!r} where a scalar sympy expression belongs")
+
+
+def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
+    """The symbol among `symbols` that `key` (a symbol or a name) means, whatever its assumptions."""
+    name = name_of(key)
+    by_name = {s.name: s for s in symbols}
+    if name in by_name:
+        return by_name[name]
+    known = ", ".join(by_name) or "none"
+    raise DeclarationError(f"{key!r} is not a {what} of this system; its {what}s: {known}.{suggest(str(key), by_name)}")
+
+
+def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
+    """`values` with symbols for keys and finite floats for values."""
+    symbols = tuple(symbols)
+    checked = {}
+    for key, value in (values or {}).items():
+        symbol = lookup(key, symbols, what)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a number") from None
+        if not math.isfinite(number):
+            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a finite number")
+        checked[symbol] = number
+    return checked
+
+
+def _as_symbol(value: Any, what: str) -> sp.Symbol:
+    """`value` as a symbol; names are accepted."""
+    if isinstance(value, sp.Symbol):
+        return value
+    if isinstance(value, str) and value.strip():
+        return sp.Symbol(value.strip())
+    raise DeclarationError(f"{what} must be a symbol or its name, got {value!r}")
+
+
+def _read(
+    equations: Mapping[Any, Any], time: Any, observables: Mapping[Any, Any] | None
+) -> tuple[dict[sp.Symbol, Any], dict[sp.Symbol, sp.Expr], sp.Symbol]:
+    """Read states, their right-hand sides, observables and the time symbol; ``x(t)`` becomes the state ``x``.
+
+    Right-hand sides may be expressions or sequences of them (one row of a diffusion matrix).
+    """
+    if not isinstance(equations, Mapping) or not equations:
+        raise DeclarationError("expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}")
+    time = _as_symbol(time, "time")
+    swap: dict[sp.Basic, sp.Symbol] = {}
+    rows: dict[sp.Symbol, Any] = {}
+    for key, value in equations.items():
+        if isinstance(key, AppliedUndef):
+            if key.args != (time,):
+                raise DeclarationError(f"the state {key} must be a function of time alone: {key.func}({time})")
+            swap[key] = sp.Symbol(key.func.__name__)
+            key = swap[key]
+        elif isinstance(key, UndefinedFunction):
+            raise DeclarationError(f"{key} is a function, not a state; write {key}({time}) or use a symbol")
+        state = _as_symbol(key, "a state")
+        if state in rows:
+            raise DeclarationError(f"the state {state} has two equations")
+        rows[state] = value
+    if any(s.name == time.name for s in rows):  # a species called t: time then needs a name of its own
+        time = sp.Symbol("time")
+
+    def read(value: Any) -> Any:
+        if isinstance(value, (list, tuple, sp.MatrixBase)):
+            return tuple(read(v) for v in value)
+        return expression(value).xreplace(swap)
+
+    seen = {_as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
+    return {s: read(v) for s, v in rows.items()}, seen, time
+
+
+def _check_symbols(
+    states: tuple[sp.Symbol, ...], time: sp.Symbol, expressions: Iterable[sp.Expr], observables: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[sp.Symbol, ...]:
+    """Check names and expressions; return the parameters, sorted by name.
+
+    Raises
+    ------
+    DeclarationError
+        If two different symbols share a name, a name is reserved, or an expression is not real and scalar.
+    """
+    expressions = [*expressions, *observables.values()]
+    free = set().union(*(e.free_symbols for e in expressions), states, {time})
+    by_name: dict[str, sp.Symbol] = {}
+    for symbol in sorted(free, key=lambda s: (s.name, str(s._assumptions))):
+        if by_name.setdefault(symbol.name, symbol) != symbol:
+            raise DeclarationError(
+                f"two different symbols are called {symbol.name!r} (their assumptions differ); declare it once and reuse it"
+            )
+    taken = RESERVED_NAMES - ({"time"} if time.name == "time" else set())
+    for symbol in (*free, *observables):
+        if symbol.name in taken:
+            raise DeclarationError(f"{symbol.name!r} names a dimension or variable of every result; give the symbol another name")
+    for name in observables:
+        if name.name in by_name:
+            raise DeclarationError(f"the observable {name} has the name of a state, a parameter or time; rename it")
+    for e in expressions:
+        if e.has(sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
+            raise DeclarationError(f"the expression {e} is not real and finite")
+        if e.atoms(sp.Derivative, sp.Integral):
+            raise DeclarationError(f"the expression {e} holds a derivative or an integral; write it out as a further state")
+    return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
+
+
+def name_of(key: Any) -> Any:
+    """The name of a state or parameter given as a symbol, as ``x(t)`` or by name."""
+    return key.func.__name__ if isinstance(key, AppliedUndef) else getattr(key, "name", key)

@@ -1,0 +1,19 @@
+"""Status codes of trajectories; the values of `MESSAGES` are what a user reads."""
+
+from __future__ import annotations
+
+SUCCESS = 0
+STEP_TOO_SMALL = 1
+TOO_MANY_STEPS = 2
+NOT_FINITE = 3
+STIFF = 4
+INTERRUPTED = 5
+
+MESSAGES = {
+    SUCCESS: "success",
+    STEP_TOO_SMALL: "the step size fell to rounding level: a singularity of the solution, or tolerances below what is possible",
+    TOO_MANY_STEPS: "the number of steps reached max_steps",
+    NOT_FINITE: "the right-hand side or the solution became infinite or not a number",
+    STIFF: "the problem turned out to be stiff for an explicit method",
+    INTERRUPTED: "interrupted before it was done",
+}

@@ -1,0 +1,148 @@
+"""Printer: straight-line program -> LLVM IR of a lane function, the fast path on the CPU.
+
+The function is ``void f(double *lane, double *y, double *p, double *out)``; element `i` of lane `l` is at
+``[i*W + l]``.  For W >= 8 lanes it works on vectors of eight doubles; for W = 1 on scalars, and stores are packed in
+eights so that the vector loads of the driver are forwarded from them.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from symdyn.codegen.program import CALLS, Program
+
+__all__ = ["VECTOR", "emit_llvm", "module_text"]
+
+VECTOR = 8
+ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+PREDICATES = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
+#: Calls that are instructions or short sequences; all others go to the math library, one lane at a time.
+NATIVE = {"sqrt": "sqrt", "fabs": "fabs", "floor": "floor", "ceil": "ceil", "fmin": "minnum", "fmax": "maxnum"}
+LIBRARY_NAMES = {"gamma": "tgamma"}
+BLOCKS = 3
+
+
+class _Printer:
+    """Lines of the body of one function, and the declarations they need."""
+
+    def __init__(self, program: Program, lanes: int) -> None:
+        self.program, self.lanes = program, lanes
+        self.width = VECTOR if lanes > 1 else 1
+        self.type = f"<{VECTOR} x double>" if lanes > 1 else "double"
+        self.bool = f"<{VECTOR} x i1>" if lanes > 1 else "i1"
+        self.lines: list[str] = []
+        self.declarations: set[str] = set()
+        self.wrappers: set[str] = set()
+        self.names: list[str] = []
+
+    def body(self) -> list[str]:
+        for k in range(len(self.program.operations)):
+            self.names.append(self._operation(k))
+        self._stores()
+        return self.lines
+
+    def _emit(self, name: str, text: str) -> str:
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def _pointer(self, block: int, index: int, name: str) -> str:
+        return self._emit(name, f"getelementptr double, ptr %b{block}, i64 {index * self.lanes}")
+
+    def _operation(self, k: int) -> str:
+        op, args, value = self.program.operations[k]
+        t, name = self.type, f"%v{k}"
+        if op == "const":
+            bits = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+            return bits if self.width == 1 else "<" + ", ".join([f"double {bits}"] * VECTOR) + ">"
+        if op == "input":
+            pointer = self._pointer(args[0], args[1], f"%a{k}")
+            return self._emit(name, f"load {t}, ptr {pointer}, align 8")
+        x = [self.names[a] for a in args]
+        if op in ARITHMETIC:
+            return self._emit(name, f"{ARITHMETIC[op]} contract {t} {x[0]}, {x[1]}")
+        if op == "neg":
+            return self._emit(name, f"fneg {t} {x[0]}")
+        if op in PREDICATES:
+            return self._emit(name, f"fcmp {PREDICATES[op]} {t} {x[0]}, {x[1]}")
+        if op in ("and", "or"):
+            return self._emit(name, f"{op} {self.bool} {x[0]}, {x[1]}")
+        if op == "not":
+            ones = "true" if self.width == 1 else "<" + ", ".join(["i1 true"] * VECTOR) + ">"
+            return self._emit(name, f"xor {self.bool} {x[0]}, {ones}")
+        if op == "select":
+            return self._emit(name, f"select {self.bool} {x[0]}, {t} {x[1]}, {t} {x[2]}")
+        return self._emit(name, f"call {t} {self._callee(op)}({', '.join(f'{t} {v}' for v in x)})")
+
+    def _callee(self, op: str) -> str:
+        arity = CALLS[op]
+        if op in NATIVE:
+            name = f"@llvm.{NATIVE[op]}.{'v8f64' if self.width > 1 else 'f64'}"
+            self.declarations.add(f"declare {self.type} {name}({', '.join([self.type] * arity)})")
+            return name
+        library = f"@{LIBRARY_NAMES.get(op, op)}"
+        self.declarations.add(f"declare double {library}({', '.join(['double'] * arity)})")
+        if self.width == 1:
+            return library
+        self.wrappers.add(_wrapper(op, library, arity))
+        return f"@lanes.{op}"
+
+    def _stores(self) -> None:
+        values = [self.names[k] for k in self.program.outputs]
+        if self.width > 1:
+            for i, v in enumerate(values):
+                self.lines.append(f"  store {self.type} {v}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8")
+            return
+        for i in range(0, len(values), VECTOR):
+            packed = "zeroinitializer"
+            for q, v in enumerate(values[i : i + VECTOR]):
+                packed = self._emit(f"%s{i + q}", f"insertelement <{VECTOR} x double> {packed}, double {v}, i32 {q}")
+            self.lines.append(f"  store <{VECTOR} x double> {packed}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8")
+
+
+def _wrapper(op: str, library: str, arity: int) -> str:
+    """A function of vectors that calls the scalar library function for each element."""
+    vector = f"<{VECTOR} x double>"
+    lines = [f"define internal {vector} @lanes.{op}({', '.join(f'{vector} %x{a}' for a in range(arity))}) nounwind {{"]
+    result = "zeroinitializer"
+    for i in range(VECTOR):
+        for a in range(arity):
+            lines.append(f"  %e{a}.{i} = extractelement {vector} %x{a}, i32 {i}")
+        arguments = ", ".join(f"double %e{a}.{i}" for a in range(arity))
+        lines.append(f"  %c{i} = call double {library}({arguments})")
+        lines.append(f"  %r{i} = insertelement {vector} {result}, double %c{i}, i32 {i}")
+        result = f"%r{i}"
+    return "\n".join([*lines, f"  ret {vector} {result}", "}"])
+
+
+def emit_llvm(program: Program, lanes: int) -> tuple[str, set[str], set[str]]:
+    """One function as IR text, with the declarations and helper functions it needs."""
+    printer = _Printer(program, lanes)
+    body = "\n".join(printer.body())
+    arguments = ", ".join(f"ptr noalias nocapture %p{b}" for b in range(BLOCKS + 1))
+    bases = "\n".join(f"  %b{b} = getelementptr double, ptr %p{b}, i64 %l" for b in range(BLOCKS + 1))
+    width = '"min-legal-vector-width"="512" "prefer-vector-width"="512"'
+    text = f"""define void @{program.name}({arguments}) nounwind {width} {{
+entry:
+  br label %loop
+loop:
+  %l = phi i64 [ 0, %entry ], [ %next, %loop ]
+{bases}
+{body}
+  %next = add i64 %l, {printer.width}
+  %more = icmp ult i64 %next, {lanes}
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}"""
+    return text, printer.declarations, printer.wrappers
+
+
+def module_text(programs: tuple[Program, ...], lanes: int, triple: str) -> str:
+    """A whole module with one function for each program."""
+    functions, declarations, wrappers = [], set(), set()
+    for program in programs:
+        text, d, w = emit_llvm(program, lanes)
+        functions.append(text)
+        declarations |= d
+        wrappers |= w
+    return "\n".join([f'target triple = "{triple}"', *sorted(declarations), *sorted(wrappers), *functions, ""])

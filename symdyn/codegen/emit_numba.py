@@ -1,0 +1,125 @@
+"""Printer: straight-line program -> numba source: what ``print(kernel)`` shows and the portable path on the CPU.
+
+Each program becomes a scalar function of plain numbers that returns a tuple, readable and free of array indexing
+(which made compile times grow faster than the model), and a lane function that loads, calls and stores.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+
+from symdyn.codegen.program import CALLS, COMPARISONS, Program
+
+__all__ = ["emit_numba", "mangle", "module_source"]
+
+INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
+COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+PYTHON_CALLS = {"fmin": "min", "fmax": "max", "fabs": "abs"}
+ATOM = 9
+LONGEST = 88  # characters of an expression before it gets a name of its own
+
+HEADER = '''"""{title}
+
+Generated; changes are lost.  Blocks hold W lanes: entry i of lane l is at [i*W + l].
+"""
+
+import math
+
+from numba import cfunc, njit
+
+W = {lanes}
+LANE_FUNCTION = "void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64))"
+OPTIONS = dict(error_model="numpy", fastmath={{"contract"}}, cache=True)
+'''
+
+
+def mangle(prefix: str, name: str, taken: set[str]) -> str:
+    """A Python identifier for a symbol: prefixed, ASCII, not yet taken.
+
+    >>> mangle("p", "lambda", set()), mangle("y", "x'", set()), mangle("p", "β", set())
+    ('p_lambda', 'y_x_', 'p_GREEK_SMALL_LETTER_BETA')
+    """
+    spelled = "".join(c if c.isascii() else unicodedata.name(c, f"u{ord(c):x}").replace(" ", "_") for c in name)
+    identifier = f"{prefix}_" + re.sub(r"\W", "_", spelled)
+    k = 1
+    while identifier in taken or keyword.iskeyword(identifier):
+        k += 1
+        identifier = f"{prefix}_{re.sub(r'[^0-9A-Za-z_]', '_', spelled)}_{k}"
+    taken.add(identifier)
+    return identifier
+
+
+def _arguments(program: Program) -> list[list[str]]:
+    taken: set[str] = set()
+    prefixes = ("t", "y", "p")
+    return [
+        [mangle(prefixes[b], n, taken) for n in names] if block != "lane" else [mangle("t", n, taken) for n in names]
+        for b, (block, names) in enumerate(program.blocks)
+    ]
+
+
+def _parenthesised(text: str, precedence: int, needed: int) -> str:
+    return f"({text})" if precedence < needed else text
+
+
+def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list[str]]:
+    """Assignments, and the expressions of the outputs."""
+    uses = program.uses()
+    lines: list[str] = []
+    texts: list[tuple[str, int]] = []
+    for k, (op, args, value) in enumerate(program.operations):
+        if op == "input":
+            texts.append((arguments[args[0]][args[1]], ATOM))
+            continue
+        if op == "const":
+            texts.append((repr(value), ATOM if value >= 0 else 1) if value == value else ("math.nan", ATOM))
+            continue
+        x = [texts[a] for a in args]
+        if op in INFIX:
+            sign, level = INFIX[op]
+            right = level + 1 if op in ("sub", "div") else level + (op == "add" or op == "mul")
+            text = f"{_parenthesised(*x[0], level)} {sign} {_parenthesised(*x[1], right)}"
+        elif op == "neg":
+            text, level = f"-{_parenthesised(*x[0], 3)}", 1
+        elif op in COMPARE:
+            text, level = f"{_parenthesised(*x[0], 1)} {COMPARE[op]} {_parenthesised(*x[1], 1)}", 0
+        elif op in ("and", "or"):
+            text, level = f"({x[0][0]}) {op} ({x[1][0]})", 0
+        elif op == "not":
+            text, level = f"not ({x[0][0]})", 0
+        elif op == "select":
+            text, level = f"({x[1][0]} if {x[0][0]} else {x[2][0]})", ATOM
+        else:
+            call = PYTHON_CALLS.get(op, f"math.{op}")
+            text, level = f"{call}({', '.join(v for v, _ in x)})", ATOM
+        if uses[k] > 1 or (len(text) > LONGEST and op not in COMPARISONS):
+            lines.append(f"v{k} = {text}")
+            text, level = f"v{k}", ATOM
+        texts.append((text, level))
+    return lines, [texts[k][0] for k in program.outputs]
+
+
+def emit_numba(program: Program) -> str:
+    """Source of the scalar function and the lane function of one program."""
+    assert set(INFIX) | set(CALLS)  # the tables cover every operation of a program
+    arguments = _arguments(program)
+    lines, results = _body(program, arguments)
+    flat = [a for block in arguments for a in block]
+    blocks = ("lane", "y", "p")
+    loads = [f"{a} = {blocks[b]}[{i} * W + l]" for b, names in enumerate(arguments) for i, a in enumerate(names)]
+    out = [f"out_{i}" for i in range(len(results))]
+    scalar = [f"def {program.name}_at({', '.join(flat)}):", *(f"    {line}" for line in lines), "    return ("]
+    scalar += [f"        {r},  # {label}" for r, label in zip(results, program.labels, strict=True)] + ["    )"]
+    unpack = [f"{o} = result[{i}]" for i, o in enumerate(out)]
+    stores = [f"out[{i} * W + l] = {o}" for i, o in enumerate(out)]
+    call = f"result = {program.name}_at({', '.join(flat)})"
+    lanes = [f"def {program.name}(lane, y, p, out):", "    for l in range(W):"]
+    lanes += [f"        {s}" for s in (*loads, call, *unpack, *stores)]
+    return "\n".join(["@njit(**OPTIONS)", *scalar, "", "", "@cfunc(LANE_FUNCTION, **OPTIONS)", *lanes, ""])
+
+
+def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
+    """A whole module with the functions of all programs."""
+    return "\n\n".join([HEADER.format(title=title, lanes=lanes), *(emit_numba(p) for p in programs)])

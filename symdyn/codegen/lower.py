@@ -1,0 +1,248 @@
+"""Lowering: sympy expressions -> a straight-line program, by value numbering.
+
+The same operation on the same operands is one value, so common subexpressions cost nothing to find.  Products start
+with the states in their order: ``a*x*y`` and ``b*x*y`` then share ``x*y``.  Time is linear in the size of the
+expressions; nothing is ever simplified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.codegen.program import CALLS, Operation, Program
+from symdyn.errors import CompileError
+
+__all__ = ["Lowering", "lower"]
+
+FUNCTIONS = {
+    sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.asin: "asin", sp.acos: "acos",
+    sp.atan: "atan", sp.atan2: "atan2", sp.sinh: "sinh", sp.cosh: "cosh", sp.tanh: "tanh", sp.asinh: "asinh",
+    sp.acosh: "acosh", sp.atanh: "atanh", sp.Abs: "fabs", sp.floor: "floor", sp.ceiling: "ceil", sp.erf: "erf",
+    sp.erfc: "erfc", sp.gamma: "gamma", sp.loggamma: "lgamma",
+}  # fmt: skip
+RELATIONS = {sp.Lt: "lt", sp.Le: "le", sp.Gt: "gt", sp.Ge: "ge", sp.Eq: "eq", sp.Ne: "ne"}
+RECIPROCAL = {sp.cot: sp.tan, sp.sec: sp.cos, sp.csc: sp.sin, sp.coth: sp.tanh, sp.sech: sp.cosh, sp.csch: sp.sinh}
+
+
+class Lowering:
+    """Builds one program; expressions are added by `value`, operations by `op`.
+
+    Parameters
+    ----------
+    blocks : sequence of (str, sequence of Symbol)
+        Argument blocks; every free symbol of the expressions must be in one of them.
+    """
+
+    def __init__(self, blocks: Sequence[tuple[str, Sequence[sp.Symbol]]]) -> None:
+        self.blocks = tuple((name, tuple(symbols)) for name, symbols in blocks)
+        self.operations: list[Operation] = []
+        self._numbers: dict[Operation, int] = {}
+        self._values: dict[sp.Basic, int] = {}
+        self._inputs = {s: (b, i) for b, (_, symbols) in enumerate(self.blocks) for i, s in enumerate(symbols)}
+        # products begin with states (block 1), then time (block 0), then parameters
+        self._rank = {s: ((1, 0, 2, 3)[b], i) for s, (b, i) in self._inputs.items()}
+
+    def op(self, op: str, *args: int, value: float = 0.0) -> int:
+        """The number of the value of an operation, an existing one if the same was made before."""
+        operation = Operation(op, args, value)
+        if operation not in self._numbers:
+            self._numbers[operation] = len(self.operations)
+            self.operations.append(operation)
+        return self._numbers[operation]
+
+    def constant(self, value: float) -> int:
+        return self.op("const", value=float(value))
+
+    def program(self, name: str, outputs: Iterable[int], labels: Iterable[str]) -> Program:
+        """The finished program, without operations that no output needs."""
+        outputs = tuple(outputs)
+        needed = set(outputs)
+        for k in range(len(self.operations) - 1, -1, -1):
+            if k in needed and self.operations[k].op != "input":
+                needed.update(self.operations[k].args)
+        kept = sorted(needed)
+        number = {k: i for i, k in enumerate(kept)}
+        operations = tuple(
+            o if o.op == "input" else o._replace(args=tuple(number[a] for a in o.args))
+            for o in (self.operations[k] for k in kept)
+        )
+        blocks = tuple((block, tuple(s.name for s in symbols)) for block, symbols in self.blocks)
+        return Program(name, blocks, operations, tuple(number[k] for k in outputs), tuple(labels))
+
+    # ---- expressions ---------------------------------------------------------------------------
+
+    def value(self, e: sp.Basic) -> int:
+        """The number of the value of a sympy expression."""
+        if e not in self._values:
+            self._values[e] = self._lower(e)
+        return self._values[e]
+
+    def _lower(self, e: sp.Basic) -> int:
+        if e in self._inputs:
+            return self.op("input", *self._inputs[e])
+        if e.is_Number or e.is_NumberSymbol:
+            return self.constant(float(e))
+        if e.is_Add:
+            return self._sum(e)
+        if e.is_Mul:
+            return self._product(e)
+        if e.is_Pow:
+            return self._power(e.base, e.exp)
+        if isinstance(e, AppliedUndef):
+            raise CompileError(f"{e} is an unknown term; give it an expression with with_terms, or recover it from data")
+        if isinstance(e, sp.Symbol):
+            raise CompileError(f"the symbol {e} has no value here")
+        if isinstance(e, sp.Piecewise):
+            return self._piecewise(e)
+        return self._function(e)
+
+    def _function(self, e: sp.Basic) -> int:
+        function = e.func
+        if function in FUNCTIONS:
+            return self.op(FUNCTIONS[function], *map(self.value, e.args))
+        if function in (sp.Min, sp.Max):
+            name = "fmin" if function is sp.Min else "fmax"
+            first, *rest = map(self.value, sorted(e.args, key=self._order))
+            for other in rest:
+                first = self.op(name, first, other)
+            return first
+        if function in RECIPROCAL:
+            return self.op("div", self.constant(1), self.value(RECIPROCAL[function](*e.args)))
+        if function is sp.sign:
+            x, zero = self.value(e.args[0]), self.constant(0)
+            down = self.op("select", self.op("lt", x, zero), self.constant(-1), zero)
+            return self.op("select", self.op("gt", x, zero), self.constant(1), down)
+        if function is sp.Heaviside:
+            x, zero = self.value(e.args[0]), self.constant(0)
+            above = self.op("select", self.op("gt", x, zero), self.constant(1), self.value(e.args[1]))
+            return self.op("select", self.op("lt", x, zero), zero, above)
+        if function is sp.Mod:
+            a, b = map(self.value, e.args)
+            return self.op("sub", a, self.op("mul", b, self.op("floor", self.op("div", a, b))))
+        raise CompileError(f"no code can be generated for {function.__name__} in {e}; known: {', '.join(CALLS)}")
+
+    def _order(self, e: sp.Basic) -> tuple:
+        base = e.base if e.is_Pow else e
+        return (0, self._rank[base]) if base in self._rank else (1, (len(self._rank), 0))
+
+    def _sum(self, e: sp.Add) -> int:
+        plus, minus = [], []
+        for term in e.args:
+            coefficient, rest = term.as_coeff_Mul()
+            if coefficient.is_negative:
+                minus.append(self.value(-term))
+            else:
+                plus.append(self.value(term))
+        total = plus[0] if plus else self.op("neg", minus.pop(0))
+        for k in plus[1:]:
+            total = self.op("add", total, k)
+        for k in minus:
+            total = self.op("sub", total, k)
+        return total
+
+    def _product(self, e: sp.Mul) -> int:
+        coefficient, _ = e.as_coeff_Mul()
+        if coefficient == -1:
+            return self.op("neg", self.value(-e))
+        over, under = [], []
+        for factor in sorted(e.args, key=self._order):  # stable, so the order of sympy decides among equals
+            if factor.is_Pow and factor.exp.is_Rational and factor.exp.is_negative:
+                under.append(1 / factor)
+            else:
+                over.append(factor)
+        top = self._multiply([f for f in over if not f.is_Number])
+        numbers = [f for f in over if f.is_Number]
+        if numbers:
+            number = self.constant(float(sp.Mul(*numbers)))
+            top = number if top is None else self.op("mul", top, number)
+        bottom = self._multiply(under)
+        if bottom is None:
+            assert top is not None
+            return top
+        return self.op("div", self.constant(1) if top is None else top, bottom)
+
+    def _multiply(self, factors: Sequence[sp.Expr]) -> int | None:
+        product = None
+        for factor in factors:
+            k = self.value(factor)
+            product = k if product is None else self.op("mul", product, k)
+        return product
+
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> int:
+        if base == sp.E:
+            return self.op("exp", self.value(exponent))
+        if exponent.is_Rational and exponent.is_negative:
+            return self.op("div", self.constant(1), self.value(sp.Pow(base, -exponent)))
+        if exponent.is_Float and float(exponent).is_integer() and 0 < float(exponent) < 64:
+            exponent = sp.Integer(int(exponent))
+        b = self.value(base)
+        if exponent.is_Integer:
+            return self._integer_power(b, int(exponent))
+        if exponent.is_Rational and exponent.q == 2:
+            root = self.op("sqrt", b)
+            whole = int(exponent.p) // 2
+            return root if whole == 0 else self.op("mul", self._integer_power(b, whole), root)
+        return self.op("pow", b, self.value(exponent))
+
+    def _integer_power(self, b: int, n: int) -> int:
+        if n == 1:
+            return b
+        half = self._integer_power(b, n // 2)
+        square = self.op("mul", half, half)
+        return self.op("mul", square, b) if n % 2 else square
+
+    def _piecewise(self, e: sp.Piecewise) -> int:
+        result = self.constant(float("nan"))
+        for value, condition in reversed(e.args):
+            k = self.value(value)
+            result = k if condition is sp.true else self.op("select", self._condition(condition), k, result)
+        return result
+
+    def _condition(self, e: sp.Basic) -> int:
+        for relation, name in RELATIONS.items():
+            if isinstance(e, relation):
+                return self.op(name, self.value(e.lhs), self.value(e.rhs))
+        if isinstance(e, sp.Not):
+            return self.op("not", self._condition(e.args[0]))
+        if isinstance(e, (sp.And, sp.Or)):
+            first, *rest = map(self._condition, sorted(e.args, key=str))
+            for other in rest:
+                first = self.op("and" if isinstance(e, sp.And) else "or", first, other)
+            return first
+        raise CompileError(f"the condition {e} is not a comparison of numbers")
+
+
+def lower(
+    name: str,
+    blocks: Sequence[tuple[str, Sequence[sp.Symbol]]],
+    expressions: Sequence[sp.Expr],
+    labels: Sequence[str],
+) -> Program:
+    """Lower several expressions into one program.
+
+    Parameters
+    ----------
+    name : str
+        Name of the function.
+    blocks : sequence of (str, sequence of Symbol)
+        Argument blocks.
+    expressions, labels : sequences of equal length
+        What to compute, and what each result is called.
+
+    Raises
+    ------
+    CompileError
+        For unknown terms and functions that have no numerical counterpart.
+
+    Examples
+    --------
+    >>> x, a = sp.symbols("x a")
+    >>> lower("f", [("lane", []), ("y", [x]), ("p", [a])], [a * x**2], ["dx"]).operations[2].op
+    'mul'
+    """
+    lowering = Lowering(blocks)
+    outputs = [lowering.value(e) for e in expressions]
+    return lowering.program(name, outputs, labels)

@@ -1,5 +1,310 @@
-"""placeholder"""
+"""Model text to sympy by a grammar of its own: whitelisted functions, checked names, and nothing is ever evaluated.
+
+One statement a line or between semicolons; ``#`` begins a comment::
+
+    x' = a*x - b*x*y        # an equation; or dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW
+    a = 8/3                 # the value of a parameter
+    x(0) = 30               # an initial value
+    total := x + y          # an observable
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-@dataclass
-class ModelText: ...
-def parse_model(text): ...
+
+import sympy as sp
+
+from symdyn._grammar import RESERVED, Scope, read_expression
+from symdyn._lexer import Token, split_statements, tokenize
+from symdyn._terms import Node, Terms
+from symdyn.errors import ParseError
+from symdyn.registry import suggest
+
+__all__ = ["ModelText", "parse_expression", "parse_model"]
+
+_NOISE = re.compile(r"dW\w*")
+_FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1 or total := ..."
+_STYLES = {"prime": "x' = ...", "next": "x[t+1] = ...", "differential": "dx = f*dt + g*dW"}
+
+
+@dataclass(frozen=True)
+class ModelText:
+    """What a model text says.
+
+    Attributes
+    ----------
+    equations : dict of str to Expr
+        Right-hand side of each state, in order; for stochastic equations the drift.
+    style : {'prime', 'next', 'differential'}
+        Whether equations were written ``x' =`` (or ``dx/dt =``), ``x[t+1] =`` or ``dx = f*dt + g*dW``.
+    noise : dict of str to dict of str to Expr
+        For each state with noise, the coefficient of each ``dW``.
+    parameters, initial : dict of str to float
+    observables : dict of str to Expr
+    """
+
+    equations: dict[str, sp.Expr]
+    style: str
+    noise: dict[str, dict[str, sp.Expr]]
+    parameters: dict[str, float]
+    initial: dict[str, float]
+    observables: dict[str, sp.Expr]
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A left side that was understood (`kind` is a style, 'parameter', 'initial' or 'observable') and its right side."""
+
+    kind: str
+    name: str
+    start: int
+    right: list[Token]
+    index: str | None = None
+
+
+def parse_expression(text: str) -> sp.Expr:
+    """Read one expression; names become plain symbols, other calls unknown terms.
+
+    Raises
+    ------
+    ParseError
+        Pointing at the first place that does not fit the grammar.
+
+    Examples
+    --------
+    >>> parse_expression("8/3*x^2 - f(x, S)")
+    8*x**2/3 - f(x, S)
+    """
+    statements = split_statements(text, tokenize(text))
+    if not statements:
+        raise ParseError("the expression is empty; write one, such as a*x", text, 0)
+    if len(statements) > 1:
+        message = "expected one expression; a line goes on while a bracket is open or after an operator"
+        raise ParseError(message, text, statements[1][0].start)
+    scope = Scope()
+    node = _read(Terms(text), statements[0], scope)
+    _check_calls(text, scope)
+    return node.expr
+
+
+def parse_model(text: str) -> ModelText:
+    """Read a model.
+
+    Raises
+    ------
+    ParseError
+        Pointing at the first place that could not be read, or that contradicts an earlier statement.
+
+    Examples
+    --------
+    >>> model = parse_model("x' = a*x*(1 - x/K); a = 1/2; x(0) = 0.1")
+    >>> model.equations, model.parameters, model.initial
+    ({'x': a*x*(-x/K + 1)}, {'a': 0.5}, {'x': 0.1})
+    """
+    statements = [_left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
+    style, scope = _declarations(text, statements)
+    terms = Terms(text)
+    model = ModelText({}, style, {}, {}, {}, {})
+    for statement in statements:
+        node = _read(terms, statement.right, scope)
+        if statement.kind in ("parameter", "initial"):
+            target = model.parameters if statement.kind == "parameter" else model.initial
+            target[statement.name] = _value(text, statement, node)
+            continue
+        if statement.kind == "observable":
+            _refuse_differentials(text, statement.right, "an observable has no dt or dW")
+            model.observables[statement.name] = node.expr
+            continue
+        if style == "next":
+            _refuse_differentials(text, statement.right, "a map x[t+1] = ... has no dt or dW")
+        drift, noise = _split(text, statement, node.expr)
+        model.equations[statement.name] = drift
+        if noise:
+            model.noise[statement.name] = noise
+    _check_calls(text, scope)
+    return model
+
+
+def _read(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
+    """Read an expression; whatever sympy cannot bear is an error of the text."""
+    try:
+        node = read_expression(terms, tokens, scope)
+        complex_or_infinite = node.expr.has(sp.I, sp.zoo, sp.oo, sp.nan, -sp.oo)
+    except ParseError:
+        raise
+    except (ArithmeticError, MemoryError, NotImplementedError, RecursionError, TypeError, ValueError) as error:
+        message = f"this expression could not be built ({type(error).__name__}); simplify it"
+        raise ParseError(message, terms.text, tokens[0].start) from None
+    if complex_or_infinite:
+        raise ParseError("this is not a real number (infinite, undefined or complex)", terms.text, tokens[0].start)
+    return node
+
+
+def _check_calls(text: str, scope: Scope) -> None:
+    for name, place in scope.called.items():
+        if name in scope.used:
+            raise ParseError(f"{name} is also used as a plain name; write {name}*(...) for a product", text, place)
+
+
+# ---- left sides ------------------------------------------------------------------------------------
+
+
+def _left_side(text: str, tokens: list[Token]) -> _Statement:
+    """Understand what a statement declares from the tokens before its ``=`` or ``:=``."""
+    first = tokens[0]
+    cut = next((i for i, token in enumerate(tokens) if token.text in ("=", ":=")), None)
+    if cut is None:
+        raise ParseError(f"this states nothing; expected one of {_FORMS}", text, first.start)
+    left, right = tokens[:cut], tokens[cut + 1 :]
+    if not left:
+        raise ParseError(f"nothing stands left of {tokens[cut].text}; expected one of {_FORMS}", text, first.start)
+    if right[0].kind == "end":
+        message = f"the right side is missing; write {text[first.start : tokens[cut].end]} followed by an expression"
+        raise ParseError(message, text, right[0].start)
+    kind, name, index = _form(text, left, right, observable=tokens[cut].text == ":=")
+    if name in RESERVED:
+        raise ParseError(f"{name} is a word of the grammar and cannot be declared; choose another name", text, first.start)
+    return _Statement(kind, name, first.start, right, index)
+
+
+def _form(text: str, left: list[Token], right: list[Token], *, observable: bool) -> tuple[str, str, str | None]:
+    """Kind, name and index of a left side."""
+    first = left[0]
+    words = [token.text for token in left]
+    name, rest = words[0], words[1:]
+    shape = ["a" if token.kind == "name" else token.text for token in left]
+    if shape[0] != "a" or (observable and rest):
+        form = "total := x + y" if observable else f"one of {_FORMS}"
+        raise ParseError(f"this left side is not understood; expected {form}", text, first.start)
+    if observable:
+        return "observable", name, None
+    if rest == ["'"]:
+        return "prime", name, None
+    if rest[:2] == ["'", "'"]:
+        message = f"second derivatives are two equations: {name}' = v and v' = ..."
+        raise ParseError(message, text, left[2].start)
+    if rest == ["/", "dt"] and name.startswith("d") and name[1:].isidentifier():
+        return "prime", name[1:], None
+    if shape[1:] in (["(", "a", "+", "1", ")"], ["[", "a", "+", "1", "]"]):
+        return "next", name, words[2]
+    if rest in (["(", "0", ")"], ["[", "0", "]"]):
+        return "initial", name, None
+    if shape[1:] in (["(", "a", ")"], ["[", "a", "]"]):
+        t = words[2]
+        message = f"write {name}' = ... or {name}[{t}+1] = ... for an equation, {name}(0) = ... for an initial value"
+        raise ParseError(message, text, first.start)
+    if rest:
+        raise ParseError(f"this left side is not understood; expected one of {_FORMS}", text, left[1].start)
+    differential = name.startswith("d") and name[1:].isidentifier() and _first_differential(right) is not None
+    return ("differential", name[1:], None) if differential else ("parameter", name, None)
+
+
+def _declarations(text: str, statements: list[_Statement]) -> tuple[str, Scope]:
+    """The style and the declared names; a contradiction between statements is an error at the later one."""
+    declared: dict[str, str] = {}
+    initial: set[str] = set()
+    style = index = None
+    for s in statements:
+        if s.kind == "initial":
+            if s.name in initial:
+                raise ParseError(f"{s.name} has two initial values; remove one", text, s.start)
+            initial.add(s.name)
+            continue
+        kind = s.kind if s.kind in ("parameter", "observable") else "state"
+        if kind == "state":
+            style, index = style or s.kind, index or s.index
+            if s.kind != style:
+                message = f"this model began with {_STYLES[style]} and here has {_STYLES[s.kind]}; write all equations alike"
+                raise ParseError(message, text, s.start)
+            if s.index != index:
+                raise ParseError(f"the time step is called {index} above and {s.index} here; use one name", text, s.start)
+        if s.name in declared:
+            before = declared[s.name]
+            twice = {"state": "has two equations", "parameter": "has two values", "observable": "is declared twice"}[kind]
+            message = f"{s.name} {twice}" if before == kind else f"{s.name} is a {kind} here and a {before} above"
+            raise ParseError(f"{message}; remove or rename one", text, s.start)
+        if kind != "state" and (_NOISE.fullmatch(s.name) or (s.name == "dt" and style == "differential")):
+            raise ParseError(f"{s.name} is a differential and has no value; rename it", text, s.start)
+        declared[s.name] = kind
+    states = [name for name, kind in declared.items() if kind == "state"]
+    if style is None:
+        place = statements[0].start if statements else 0
+        raise ParseError("the model has no equation; write one, such as x' = -a*x", text, place)
+    for s in statements:
+        if s.kind == "initial" and s.name not in states:
+            message = f"{s.name} has an initial value but no equation; the states: {', '.join(states[:20])}."
+            raise ParseError(message + suggest(s.name, states), text, s.start)
+    if index in declared:
+        place = next(s.start for s in statements if s.name == index and s.kind != "initial")
+        raise ParseError(f"{index} is the time step and cannot be a {declared[str(index)]}; rename one", text, place)
+    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index)
+
+
+# ---- right sides -----------------------------------------------------------------------------------
+
+
+def _value(text: str, statement: _Statement, node: Node) -> float:
+    if node.value is None:
+        token = next((t for t in statement.right if t.kind == "name" and t.text not in RESERVED), statement.right[0])
+        message = f"the value of {statement.name} must be a number, such as 8/3, without names; got {token.text}"
+        raise ParseError(message, text, token.start)
+    return node.value
+
+
+def _is_differential(name: str) -> bool:
+    return name == "dt" or _NOISE.fullmatch(name) is not None
+
+
+def _first_differential(tokens: list[Token], test: Callable[[str], object] = _is_differential) -> Token | None:
+    return next((t for t in tokens if t.kind == "name" and test(t.text)), None)
+
+
+def _refuse_differentials(text: str, tokens: list[Token], message: str) -> None:
+    # dt is a good name for a parameter of a map; dW is always noise
+    if found := _first_differential(tokens, _NOISE.fullmatch):
+        raise ParseError(f"{message}; remove {found.text}", text, found.start)
+
+
+def _split(text: str, statement: _Statement, expr: sp.Expr) -> tuple[sp.Expr, dict[str, sp.Expr]]:
+    """Drift and noise coefficients of a right side."""
+    if statement.kind == "next":
+        return expr, {}
+    found = _first_differential(statement.right)
+    place = found.start if found else statement.right[0].start
+    coefficients = _linear(expr)
+    if coefficients is None:
+        message = "the right side must be a sum of terms, each with at most one factor dt or dW"
+        raise ParseError(f"{message}; write f*dt + g*dW", text, place)
+    if statement.kind == "differential":
+        if coefficients.pop("", sp.S.Zero) != 0:
+            message = f"a term has neither dt nor dW; write d{statement.name} = f*dt + g*dW"
+            raise ParseError(message, text, statement.right[0].start)
+        drift = coefficients.pop("dt", sp.S.Zero)
+    else:
+        if "dt" in coefficients:
+            message = f"dt belongs to d{statement.name} = f*dt + g*dW; {statement.name}' = ... is the derivative itself"
+            raise ParseError(message, text, place)
+        drift = coefficients.pop("", sp.S.Zero)
+    return drift, dict(sorted(coefficients.items()))
+
+
+def _linear(expr: sp.Expr) -> dict[str, sp.Expr] | None:
+    """Coefficient of each differential in `expr` (key '' for none), or None if it is not linear in them."""
+    collected: dict[str, list[sp.Expr]] = {}
+    for term in sp.Add.make_args(expr):
+        factors = sp.Mul.make_args(term)
+        marked = [f for f in factors if any(_is_differential(s.name) for s in f.free_symbols)]
+        plain = [f for f in factors if f not in marked]
+        if not marked:
+            collected.setdefault("", []).append(term)
+            continue
+        if len(marked) > 1 or not (marked[0].is_Symbol or marked[0].is_Add):
+            return None
+        inner = {marked[0].name: sp.S.One} if marked[0].is_Symbol else _linear(marked[0])
+        if inner is None:
+            return None
+        for name, coefficient in inner.items():
+            collected.setdefault(name, []).append(sp.Mul(*plain, coefficient))
+    return {name: sp.Add(*parts) for name, parts in collected.items()}

@@ -1,0 +1,204 @@
+"""The driver of fixed-step methods: schemes for stochastic differential equations, and maps.
+
+A model's whole step is one lane function ``f(lane, y, p, out)``: `y` holds the states, `p` the parameters, `out` gets
+the new states, and the rows of `lane` are
+
+    t, h, sqrt(h), dW_1 .. dW_m                 and, where the scheme needs them,  dZ_1 .. dZ_m
+
+at the start of the step: ``dW = W(t+h) - W(t)`` and ``dZ = int_t^(t+h) (W(s) - W(t)) ds`` of each of the m noises.
+Trajectories go through in groups of as many as there are lanes, all on one time grid; each draws its increments from
+its own stream in the order of time and noises, so neither grouping nor threads change a bit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.rng import normal_pair, start_stream
+from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
+from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
+
+__all__ = ["chunk"]
+
+SIGNATURE = (
+    "int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1],"
+    " float64[::1], float64, int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], int64[::1])"
+)
+_FIXED_ROWS = 3  # t, h, sqrt(h)
+_SLACK = 1e-9  # of a step: a gap that is a whole number of steps up to rounding takes that many
+_INV_SQRT_3 = 1.0 / math.sqrt(3.0)
+
+
+@njit(error_model="numpy")
+def _draw(state, normals, stride, rows):
+    """Fill an even number of rows with normals; both of each pair are used."""
+    for lane in range(0, stride, WIDTH):
+        for row in range(0, rows, 2):
+            a, b = normal_pair(state, lane, stride)
+            vst(normals, row * stride + lane, a)
+            vst(normals, (row + 1) * stride + lane, b)
+
+
+@njit(error_model="numpy")
+def _increment(normals, rows, stride, m, with_dz, h, fresh):
+    """Append the Brownian increments of a time h to those in the rows, or start them afresh.
+
+    ``dW = sqrt(h) u`` and ``dZ = h^(3/2)/2 (u + v/sqrt(3))`` (Kloeden & Platen 1992, eq. 10.4.3); a later piece adds
+    ``dZ + h dW_before`` to the integral.
+    """
+    root = math.sqrt(h)
+    for k in range(m):
+        for lane in range(0, stride, WIDTH):
+            w, z = (_FIXED_ROWS + k) * stride + lane, (_FIXED_ROWS + m + k) * stride + lane
+            if with_dz:
+                u = vld(normals, 2 * k * stride + lane)
+                dz = (u + vld(normals, (2 * k + 1) * stride + lane) * _INV_SQRT_3) * (0.5 * h * root)
+                vst(rows, z, dz if fresh else dz + vld(rows, w) * h + vld(rows, z))
+            else:
+                u = vld(normals, k * stride + lane)
+            vst(rows, w, u * root if fresh else u * root + vld(rows, w))
+
+
+@njit(error_model="numpy")
+def _fill(rows, row, stride, value):
+    for lane in range(0, stride, WIDTH):
+        vst(rows, row * stride + lane, splat(value))
+
+
+@njit(error_model="numpy")
+def _load(block, lanes, values, first, count):
+    """Rows of a matrix into lanes; lanes to spare repeat the last row."""
+    for lane in range(lanes):
+        k = first + min(lane, count - 1)
+        for i in range(values.shape[1]):
+            st(block, i * lanes + lane, values[k, i])
+
+
+@njit(error_model="numpy")
+def _record(y, lanes, first, count, g, out, status, steps, taken):
+    """Write the states of a group at an output time; return how many trajectories are still finite."""
+    alive = 0
+    for lane in range(count):
+        k = first + lane
+        if status[k] == SUCCESS:
+            for i in range(out.shape[2]):
+                x = ld(y, i * lanes + lane)
+                out[k, g, i] = x
+                if not math.isfinite(x):
+                    status[k] = NOT_FINITE
+            steps[k] = taken
+        if status[k] == SUCCESS:
+            alive += 1
+        else:
+            out[k, g:] = np.nan
+    return alive
+
+
+@njit(error_model="numpy")
+def _interrupt(first, last, g, out, status, steps, taken):
+    """Mark the trajectories that are still under way, from an output time on."""
+    for k in range(first, last):
+        if status[k] == SUCCESS:
+            status[k], steps[k] = INTERRUPTED, taken
+            out[k, g:] = np.nan
+
+
+@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
+def chunk(
+    f, n, npar, m, with_dz, lanes, seed, offset, first, last, initial, parameters, times, step, fine,
+    out, status, steps, stop, done,
+):  # fmt: skip
+    """Trajectories `first` to `last` - 1 of a run.
+
+    Parameters
+    ----------
+    f : int
+        Address of the lane function of a step, compiled for as many lanes as `lanes` says (1 or a multiple of 8).
+    n, npar, m, with_dz : int
+        Numbers of states, parameters and noises; whether the scheme reads dZ.
+    seed, offset : int
+        Trajectory `k` draws from the stream ``(seed, offset + k)``.
+    initial, parameters : (N, n) and (N, npar) float64
+    times : (T,) float64, not decreasing
+        The first is where `initial` holds.  The gap to each next one is divided into the fewest equal steps not
+        longer than `step`.
+    fine : int
+        Each step's increments are composed from this many equal pieces, so that one Brownian path can be followed
+        with several step sizes.
+    out : (N, T, n) float64
+        States; NaN from the first output time on at which one of them is not finite.
+    status, steps : (N,) int64
+        How each trajectory ended (`symdyn_kernels.status`), and its number of steps.
+    stop, done : (1,) int64
+        A nonzero ``stop[0]`` ends the work; ``done[0]`` counts trajectories that came to their end.
+
+    Returns
+    -------
+    int
+        Number of trajectories that came to their end.
+    """
+    stride = max(lanes, WIDTH)  # a single lane draws for eight and uses the first: same bits
+    draws = m * (1 + with_dz)
+    pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
+    row_count = _FIXED_ROWS + draws
+    state_size = n * lanes + WIDTH  # a lane function of one lane stores eight at a time
+    buffer = np.zeros((row_count + pieces * draws + 4) * stride + row_count + 2 * state_size + npar * lanes + 2 * WIDTH)
+    rows = (buffer.ctypes.data + 63) // 64 * 64
+    normals = rows + 8 * row_count * stride
+    state = normals + 8 * pieces * draws * stride
+    y = state + 8 * 4 * stride
+    new = y + 8 * state_size
+    p = new + 8 * state_size
+    lane_rows = rows if lanes == stride else p + 8 * npar * lanes
+
+    finished = 0
+    status[first:last] = SUCCESS
+    steps[first:last] = 0
+    for k0 in range(first, last, lanes):
+        if stop[0] != 0:
+            _interrupt(k0, last, 0, out, status, steps, 0)
+            break
+        count = min(lanes, last - k0)
+        _load(y, lanes, initial, k0, count)
+        _load(p, lanes, parameters, k0, count)
+        for lane in range(stride):
+            start_stream(state, lane, stride, seed, offset + k0 + min(lane, count - 1))
+        piece, taken = pieces, 0
+        alive = _record(y, lanes, k0, count, 0, out, status, steps, taken)
+        for g in range(1, times.size):
+            gap = times[g] - times[g - 1]
+            whole = 0 if gap <= 0.0 else max(1, math.ceil(gap / step - _SLACK))
+            h = gap / max(1, whole)
+            _fill(rows, 1, stride, h)
+            _fill(rows, 2, stride, math.sqrt(h))
+            for j in range(whole):
+                if alive == 0 or stop[0] != 0:
+                    break
+                _fill(rows, 0, stride, times[g - 1] + j * h)
+                for i in range(fine if m > 0 else 0):
+                    if piece == pieces:
+                        _draw(state, normals, stride, pieces * draws)
+                        piece = 0
+                    _increment(normals + 8 * piece * draws * stride, rows, stride, m, with_dz, h / fine, i == 0)
+                    piece += 1
+                if lanes != stride:
+                    for row in range(row_count):
+                        st(lane_rows, row, ld(rows, row * stride))
+                call(f, lane_rows, y, p, new)
+                y, new = new, y
+                taken += 1
+            if alive == 0:
+                break
+            if stop[0] != 0:
+                _interrupt(k0, k0 + count, g, out, status, steps, taken)
+                break
+            alive = _record(y, lanes, k0, count, g, out, status, steps, taken)
+        ended = 0
+        for k in range(k0, k0 + count):
+            ended += status[k] != INTERRUPTED
+        finished += ended
+        done[0] += ended
+    return finished + 0 * buffer.size  # the buffer is used through its address alone: keep it alive until here

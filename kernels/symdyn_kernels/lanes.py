@@ -1,0 +1,118 @@
+"""Bookkeeping of the lanes of an adaptive driver: which trajectory each holds, loading, output, parking.
+
+A lane array holds one double for each lane; with W = 1 all eight entries of a vector carry the single lane, so that
+the flat loops over states may use the same vectors.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.simd import call, ld, splat, st, vld, vst
+
+#: Places in the tuple of lane arrays.
+T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, TH, ACTIVE, GROWTH, STEPS, REJECTED, TB, WEIGHTS = range(15)
+#: Rows of W doubles that each lane array takes: two for the time and shift of a Jacobian, 16 for stage weights.
+ROWS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16)
+
+
+@njit(error_model="numpy")
+def put(array, lane, value, W):
+    """Set the entry of one lane."""
+    if W == 1:
+        vst(array, 0, splat(value))
+    else:
+        st(array, lane, value)
+
+
+@njit(error_model="numpy")
+def sum_states(terms, total, n, W):
+    """Sum over the states for each lane, from the first to the last whatever W is."""
+    if W == 1:
+        s = 0.0
+        for i in range(n):
+            s += ld(terms, i)
+        vst(total, 0, splat(s))
+    else:
+        for l in range(0, W, 8):
+            s = vld(terms, l)
+            for i in range(1, n):
+                s = s + vld(terms, i * W + l)
+            vst(total, l, s)
+
+
+@njit(error_model="numpy")
+def load(k, l, n, npar, W, Y0, P, times, out, yb, pb, lanes, due, who):
+    """Put trajectory `k` into lane `l`."""
+    for i in range(n):
+        st(yb, i * W + l, Y0[k, i])
+        out[k, 0, i] = Y0[k, i]
+    for i in range(npar):
+        st(pb, i * W + l, P[k, i])
+    put(lanes[T], l, times[0], W)
+    put(lanes[TEND], l, times[-1], W)
+    put(lanes[TNEXT], l, times[1], W)
+    put(lanes[ACTIVE], l, 1.0, W)
+    put(lanes[GROWTH], l, 5.0, W)
+    put(lanes[STEPS], l, 0.0, W)
+    put(lanes[REJECTED], l, 0.0, W)
+    due[l] = 1
+    who[l] = k
+
+
+@njit(error_model="numpy")
+def park(l, lanes, who, W):
+    """Leave lane `l` idle: its step is zero and no output is ever due."""
+    who[l] = -1
+    put(lanes[TNEXT], l, np.inf, W)
+    put(lanes[TEND], l, np.inf, W)
+    put(lanes[HNEXT], l, 0.0, W)
+    put(lanes[ACTIVE], l, 0.0, W)
+
+
+@njit(error_model="numpy")
+def start(f, n, W, rtol, atol, yb, pb, k0, work, lanes, fresh):
+    """First derivative and first step size of the lanes just loaded (Hairer, Norsett & Wanner, II.4)."""
+    call(f, lanes[T], yb, pb, work)
+    for l in range(W):
+        if fresh[l]:
+            fresh[l] = 0
+            size, speed = 0.0, 0.0
+            for i in range(n):
+                y, k = ld(yb, i * W + l), ld(work, i * W + l)
+                st(k0, i * W + l, k)
+                scale = atol + rtol * abs(y)
+                size += (y / scale) ** 2
+                speed += (k / scale) ** 2
+            h = 1e-6 if (size < 1e-10 or speed < 1e-10) else 0.01 * math.sqrt(size / speed)
+            put(lanes[HNEXT], l, h, W)
+
+
+@njit(error_model="numpy")
+def emit(values, n, W, times, out, lanes, due, who):
+    """Write the outputs that are due; returns how many lanes have a further one in this step."""
+    more = 0.0
+    for l in range(W):
+        tnew = ld(lanes[TNEW], l)
+        if ld(lanes[TNEXT], l) <= tnew:
+            k, q = who[l], due[l]
+            for i in range(n):
+                out[k, q, i] = ld(values, i * W + l)
+            q += 1
+            due[l] = q
+            following = times[q] if q < times.size else np.inf
+            put(lanes[TNEXT], l, following, W)
+            if following <= tnew:
+                more += 1.0
+    return more
+
+
+@njit(error_model="numpy")
+def void(k, q, n, out):
+    """NaN for trajectory `k` from output `q` on."""
+    for g in range(q, out.shape[1]):
+        for i in range(n):
+            out[k, g, i] = np.nan

@@ -1,0 +1,186 @@
+"""Random numbers: one stream for each trajectory, the same bits for any number of lanes, threads or chunks.
+
+The generator is xoshiro256++ (Blackman & Vigna, ACM Trans. Math. Softw. 47 (2021) 36).  Word ``i`` (0 to 3) of its
+state at the start of the stream of `trajectory` is
+
+    mix(mix(seed + (i + 1) G) + (trajectory + 1) G)  mod 2^64,
+
+with `mix` the finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014) and ``G = 0x9e3779b97f4a7c15``.  Both are
+bijections: within a seed no two trajectories share any word, and streams of different seeds share whole states with
+probability about 2^-256.  Overlap of two streams of ``L`` numbers within their common period of 2^256 - 1 has
+probability about ``L 2^-255``.
+
+The states of W lanes lie in memory as four blocks of W words.  Normals come in pairs from the transform of Box and
+Muller (Ann. Math. Stat. 29 (1958) 610), whose logarithm, sine and cosine are polynomials without branches.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from symdyn_kernels.simd import V8, WIDTH, sel, vfloor, vlog, vsqrt
+
+_DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
+_VECTOR, _VECTOR_INT = ir.VectorType(_DOUBLE, WIDTH), ir.VectorType(_INT64, WIDTH)
+_ONE = 0x3FF0000000000000  # the bits of 1.0
+_BELOW_ONE = 1.0 - 2.0**-53
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S12, _S17, _S19, _S23 = (np.uint64(k) for k in (12, 17, 19, 23))
+_S27, _S30, _S31, _S41, _S45, _U1 = (np.uint64(k) for k in (27, 30, 31, 41, 45, 1))
+
+
+# ---- streams -----------------------------------------------------------------------------------
+
+
+@njit(error_model="numpy")
+def mix(z):
+    """The finaliser of splitmix64, a bijection of uint64."""
+    z = (z ^ (z >> _S30)) * _MIX_1
+    z = (z ^ (z >> _S27)) * _MIX_2
+    return z ^ (z >> _S31)
+
+
+@njit(error_model="numpy")
+def stream_word(seed, trajectory, i):
+    """Word `i` of the state with which the stream of a trajectory starts; all arguments int64."""
+    base = mix(np.uint64(seed) + np.uint64(i + 1) * _GOLDEN)
+    return mix(base + (np.uint64(trajectory) + _U1) * _GOLDEN)
+
+
+@intrinsic
+def _store_word(context, address, index, word):
+    """Store a uint64 at ``address + 8*index``."""
+
+    def generate(c, b, signature, a):
+        b.store(a[2], b.gep(b.inttoptr(a[0], _INT64.as_pointer()), [a[1]]), align=8)
+        return c.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.uint64), generate
+
+
+@njit(error_model="numpy")
+def start_stream(state, lane, lanes, seed, trajectory):
+    """Put the stream of a trajectory into a lane of the state at an address."""
+    for i in range(4):
+        _store_word(state, i * lanes + lane, stream_word(seed, trajectory, i))
+
+
+# ---- eight lanes at a time ---------------------------------------------------------------------
+
+
+def _words(k: int):
+    return ir.Constant(_VECTOR_INT, [k] * WIDTH)
+
+
+def _rotated(b, x, k: int):
+    return b.or_(b.shl(x, _words(k)), b.lshr(x, _words(64 - k)))
+
+
+@intrinsic
+def next_bits(context, state, lane, lanes):
+    """The next 64 bits of the lanes from `lane` on, carried as the bits of a vector of doubles; the state moves on."""
+
+    def generate(c, b, signature, a):
+        base = b.inttoptr(a[0], _INT64.as_pointer())
+        places = [b.gep(base, [b.add(b.mul(a[2], ir.Constant(_INT64, i)), a[1])]) for i in range(4)]
+        pointers = [b.bitcast(p, _VECTOR_INT.as_pointer()) for p in places]
+        s0, s1, s2, s3 = (b.load(p, align=8) for p in pointers)
+        result = b.add(_rotated(b, b.add(s0, s3), 23), s0)
+        shifted = b.shl(s1, _words(17))
+        s2, s3 = b.xor(s2, s0), b.xor(s3, s1)
+        s1, s0 = b.xor(s1, s2), b.xor(s0, s3)
+        s2, s3 = b.xor(s2, shifted), _rotated(b, s3, 45)
+        for value, p in zip((s0, s1, s2, s3), pointers, strict=True):
+            b.store(value, p, align=8)
+        return b.bitcast(result, _VECTOR)
+
+    return V8(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def uniform(context, bits):
+    """``(k + 1/2) 2^-52`` with k the upper 52 bits: equidistant in (0, 1), never 0 or 1."""
+
+    def generate(c, b, signature, a):
+        upper = b.lshr(b.bitcast(a[0], _VECTOR_INT), _words(12))
+        from_one = b.bitcast(b.or_(upper, _words(_ONE)), _VECTOR)
+        return b.fsub(from_one, ir.Constant(_VECTOR, [_BELOW_ONE] * WIDTH))
+
+    return V8(V8), generate
+
+
+@njit(error_model="numpy")
+def sincos_turn(u):
+    """Sine and cosine of ``2 pi u`` for u in [0, 1], below 2 ulp, by quadrants and FDLIBM's k_sin.c and k_cos.c."""
+    k = vfloor(u * 4.0 + 0.5)
+    x = (u * 4.0 - k) * 1.5707963267948966  # the difference is exact, x in [-pi/4, pi/4]
+    z = x * x
+    r = 8.33333333332248946124e-03 + z * (
+        -1.98412698298579493134e-04
+        + z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10))
+    )
+    sine = x + z * x * (-1.66666666666666324348e-01 + z * r)
+    r = 4.16666666666666019037e-02 + z * (
+        -1.38888888888741095749e-03
+        + z
+        * (
+            2.48015872894767294178e-05
+            + z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))
+        )
+    )
+    half = z * 0.5
+    w = 1.0 - half
+    cosine = w + ((1.0 - w - half) + z * z * r)
+    # quadrants 0, 1, 2, 3 (4 is 0 again): (s, c), (c, -s), (-s, -c), (-c, s)
+    k_half = vfloor(k * 0.5)
+    odd = k - k_half * 2.0
+    sign_sine = 1.0 - (k_half - vfloor(k_half * 0.5) * 2.0) * 2.0
+    sign_cosine = sign_sine * (1.0 - odd * 2.0)
+    return sel(odd, cosine, sine) * sign_sine, sel(odd, sine, cosine) * sign_cosine
+
+
+@njit(error_model="numpy")
+def normal_pair(state, lane, lanes):
+    r"""Two standard normals for each of eight lanes, :math:`\sqrt{-2\ln u}\,(\cos 2\pi v, \sin 2\pi v)`."""
+    radius = vsqrt(vlog(uniform(next_bits(state, lane, lanes))) * -2.0)
+    sine, cosine = sincos_turn(uniform(next_bits(state, lane, lanes)))
+    return radius * cosine, radius * sine
+
+
+# ---- one stream, in scalars --------------------------------------------------------------------
+
+
+@njit(error_model="numpy")
+def next_word(s):
+    """The next 64 bits of one stream; `s` is its state, a uint64 array of four words that moves on."""
+    total = s[0] + s[3]
+    result = ((total << _S23) | (total >> _S41)) + s[0]
+    shifted = s[1] << _S17
+    s[2] ^= s[0]
+    s[3] ^= s[1]
+    s[1] ^= s[2]
+    s[0] ^= s[3]
+    s[2] ^= shifted
+    s[3] = (s[3] << _S45) | (s[3] >> _S19)
+    return result
+
+
+@njit(error_model="numpy")
+def next_uniform(s):
+    """The next uniform number in (0, 1) of one stream, as `uniform` makes it."""
+    return (np.float64(next_word(s) >> _S12) + 0.5) * 2.0**-52
+
+
+@njit(error_model="numpy")
+def next_normal_pair(s):
+    """The next two normals of one stream: those of `normal_pair` up to rounding, by the math library."""
+    radius = math.sqrt(-2.0 * math.log(next_uniform(s)))
+    angle = 2.0 * math.pi * next_uniform(s)
+    return radius * math.cos(angle), radius * math.sin(angle)

@@ -1,0 +1,186 @@
+"""Printer: tableau -> source of one step on flat vectors, the part of an adaptive driver that differs between methods.
+
+The text is joined with the hand-written loop in `symdyn_kernels.drivers.adaptive`, compiled once and kept.  All states
+of all lanes are one flat array of `m` doubles; slot `s` starts at offset ``s*ms``.  Coefficients are literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+
+__all__ = ["emit_steps"]
+
+SIGNATURE = "(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)"
+FLAT = "    for e in range(0, m, 8):"
+NJIT = '@njit(error_model="numpy")'
+
+HEADER = '''"""One step of {name}: {reference}.
+
+Generated from the tableau in symdyn/methods; changes are lost.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from symdyn_kernels.lanes import ERR, H, T, TB, TH, WEIGHTS, sum_states
+from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
+
+ERROR_EXPONENT = {exponent!r}
+FIRST, LAST = {first}, {last}  # slots of f(y) and, where the method ends with it, of f(y_new)
+SLOTS = {slots}
+STIFFNESS = {stiffness!r}
+'''
+
+
+def _sum(coefficients: Sequence[float], term: str) -> str:
+    """``c0 * term0 + c1 * term1 ...`` without zeros; `term` holds ``{j}``."""
+    parts = [f"{term.format(j=j)} * {float(c)!r}" for j, c in enumerate(coefficients) if c != 0]
+    return " + ".join(parts) if parts else "splat(0.0)"
+
+
+def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
+    """Source of ``step``, ``error``, ``stiffness``, ``dense`` and ``interpolate`` for one method."""
+    if isinstance(method, Rosenbrock):
+        slots, stiffness, body = method.stages, 0.0, _rosenbrock(method)
+    else:
+        slots, stiffness = 1 + method.stages + len(method.extra), method.stiffness_limit**2
+        body = _explicit(method)
+    header = HEADER.format(
+        name=method.name,
+        reference=method.reference,
+        exponent=-0.5 / (method.error_order + 1),
+        first=-1 if method.implicit else 0,
+        last=-1 if method.implicit else method.stages,
+        slots=slots,
+        stiffness=stiffness,
+    )
+    functions = [f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join(lines) for name, lines in body.items()]
+    return "".join([header, *functions, "\n"])
+
+
+# ---- explicit Runge-Kutta ----------------------------------------------------------------------
+
+
+def _explicit(method: ExplicitRungeKutta) -> dict[str, list[str]]:
+    last = method.stages
+
+    def k(j: int) -> str:
+        return "vld(fb, k0 + e)" if j == 0 else "vld(fb, kl + e)" if j == last else f"vld(fb, ks + {j} * ms + e)"
+
+    def combination(row: Sequence[float]) -> str:
+        return " + ".join(f"{k(j)} * {float(c)!r}" for j, c in enumerate(row) if c != 0)
+
+    def stage(j: int, row: Sequence[float], target: str) -> list[str]:
+        out = "kl" if j == last else f"ks + {j} * ms"
+        return [
+            f"    # stage {j + 1}",
+            FLAT,
+            f"        vst(fb, {target} + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * ({combination(row)}))",
+            "    for l in range(0, WL, 8):",
+            f"        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * {float(sum(row))!r})",
+            f"    call(f, lanes[TB], fb + 8 * ({target}), pb, fb + 8 * ({out}))",
+        ]
+
+    step = [line for j, row in enumerate(method.a, start=1) for line in stage(j, row, "yt")]
+    scale = "vmax(vabs(vld(fb, yb + e)), vabs(vld(fb, yt + e))) * rtol + atol"
+    error = [FLAT, f"        x = vld(lanes[H], e & wm) * ({combination(method.error[0])}) / ({scale})"]
+    error += ["        vst(fb, work + e, x * x)", "    sum_states(fb + 8 * work, lanes[ERR], n, W)"]
+    if len(method.error) == 1:
+        error += ["    for l in range(0, WL, 8):", "        vst(lanes[ERR], l, vld(lanes[ERR], l) * (1.0 / n))"]
+    else:
+        error += [
+            FLAT,
+            f"        x = vld(lanes[H], e & wm) * ({combination(method.error[1])}) / ({scale})",
+            "        vst(fb, work + e, x * x)",
+            "    sum_states(fb + 8 * work, lanes[TB], n, W)",
+            "    for l in range(0, WL, 8):  # the norm of DOP853: err5^2 / sqrt((err5^2 + 0.01 err3^2) n), squared",
+            "        x = vld(lanes[ERR], l)",
+            "        vst(lanes[ERR], l, x * x / ((x + vld(lanes[TB], l) * 0.01) * float(n) + 1e-300))",
+        ]
+    s = method.stiff_stage
+    argument = method.a[s - 1]
+    difference = [b - (argument[j] if j < len(argument) else 0.0) for j, b in enumerate(method.a[-1])]
+    stiffness = [
+        "    # |f(y1) - f(g)|^2 / |y1 - g|^2 estimates the square of the dominant eigenvalue; times h^2",
+        FLAT,
+        f"        x = {k(last)} - {k(s)}",
+        "        vst(fb, work + e, x * x)",
+        "    sum_states(fb + 8 * work, lanes[ERR], n, W)",
+        FLAT,
+        f"        x = {combination(difference)}",
+        "        vst(fb, work + e, x * x)",
+        "    sum_states(fb + 8 * work, lanes[TB], n, W)",
+        "    for l in range(0, WL, 8):",
+        "        vst(lanes[ERR], l, vld(lanes[ERR], l) / (vld(lanes[TB], l) + 1e-300))",
+    ]
+    dense = [line for j, row in enumerate(method.extra, start=last + 1) for line in stage(j, row, "work")] or ["    pass"]
+    used = [(j, row) for j, row in enumerate(method.dense) if any(row)]
+    interpolate = ["    for l in range(0, WL, 8):", "        x = vld(lanes[TH], l)"]
+    for q, (_, row) in enumerate(used):
+        horner = repr(float(row[-1]))
+        for c in reversed(row[:-1]):
+            horner = f"x * {horner}" if c == 0 and not horner.startswith("(") else f"(x * {horner} + {float(c)!r})"
+        interpolate.append(f"        vst(lanes[WEIGHTS], {q} * WL + l, x * {horner} * vld(lanes[H], l))")
+    total = " + ".join(f"vld(lanes[WEIGHTS], {q} * WL + (e & wm)) * {k(j)}" for q, (j, _) in enumerate(used))
+    interpolate += [FLAT, f"        vst(fb, work + e, vld(fb, yb + e) + {total})"]
+    return {"step": step, "error": error, "stiffness": stiffness, "dense": dense, "interpolate": interpolate}
+
+
+# ---- Rosenbrock --------------------------------------------------------------------------------
+
+
+def _rosenbrock(method: Rosenbrock) -> dict[str, list[str]]:
+    u = "vld(fb, ks + {j} * ms + e)"
+    step = [
+        "    for l in range(0, WL, 8):",
+        "        vst(lanes[TB], l, vld(lanes[T], l))",
+        f"        vst(lanes[TB], WL + l, splat({1.0 / method.gamma!r}) / vld(lanes[H], l))",
+        "    if W == 1:  # the two rows of a single lane lie side by side",
+        f"        st(lanes[TB], 1, {1.0 / method.gamma!r} / ld(lanes[H], 0))",
+        "    call(factor, lanes[TB], fb + 8 * yb, pb, lu)",
+    ]
+    for i in range(method.stages):
+        argument = f"vld(fb, yb + e) + {_sum(method.a[i - 1], u)}" if i else "vld(fb, yb + e)"
+        step += [
+            f"    # stage {i + 1}",
+            FLAT,
+            f"        vst(fb, yt + e, {argument})",
+            "    for l in range(0, WL, 8):",
+            f"        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * {float(method.alpha[i])!r})",
+            "    call(f, lanes[TB], fb + 8 * yt, pb, fb + 8 * k0)",
+        ]
+        if i:
+            step += [FLAT, f"        x = ({_sum(method.c[i - 1], u)}) / vld(lanes[H], e & wm)"]
+            step += ["        vst(fb, k0 + e, vld(fb, k0 + e) + x)"]
+        if method.gammas[i] != 0:
+            step += [
+                "    if nft > 0:",
+                "        for e in range(0, m, 8):",
+                f"            x = vld(lanes[H], e & wm) * vld(lu, nlu * W + e) * {float(method.gammas[i])!r}",
+                "            vst(fb, k0 + e, vld(fb, k0 + e) + x)",
+            ]
+        step.append(f"    call(solve, lu, fb + 8 * k0, pb, fb + 8 * (ks + {i} * ms))")
+    last = method.stages - 1
+    step += [FLAT, f"        vst(fb, yt + e, vld(fb, yt + e) + {u.format(j=last)})"]
+    scale = "vmax(vabs(vld(fb, yb + e)), vabs(vld(fb, yt + e))) * rtol + atol"
+    error = [
+        FLAT,
+        f"        x = {u.format(j=last)} / ({scale})",
+        "        vst(fb, work + e, x * x)",
+        "    sum_states(fb + 8 * work, lanes[ERR], n, W)",
+        "    for l in range(0, WL, 8):",
+        "        vst(lanes[ERR], l, vld(lanes[ERR], l) * (1.0 / n))",
+    ]
+    nested = f"({_sum(method.dense[-1], u)})"
+    for row in reversed(method.dense[:-1]):
+        nested = f"({_sum(row, u)} + x * {nested})"
+    interpolate = [
+        FLAT,
+        "        x = vld(lanes[TH], e & wm)",
+        "        z = splat(1.0) - x",
+        f"        vst(fb, work + e, z * vld(fb, yb + e) + x * (vld(fb, yt + e) + z * {nested}))",
+    ]
+    return {"step": step, "error": error, "stiffness": ["    pass"], "dense": ["    pass"], "interpolate": interpolate}

@@ -1,0 +1,173 @@
+"""The only part that touches disk: the private cache of drivers and model functions.
+
+Layout of the cache directory (``SYMDYN_CACHE_DIR``, else the user's cache directory, created with mode 0700)::
+
+    drivers/<name>_<digest>.py       text compiled by numba once; numba keeps its machine code beside it
+    models/<digest>.o, .json, .ll    object code, what belongs to it, and (numba path) .py
+
+Every file is written under another name and moved into place, so several processes may share the cache.  Digests
+cover the text, the sources of all of `symdyn_kernels`, the versions of numba, llvmlite and numpy, and the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+import platformdirs
+
+import symdyn_kernels
+from symdyn.errors import CompileError
+
+__all__ = ["CompiledModule", "cache_directory", "compile_ir", "digest", "host", "import_driver", "import_text", "load_object", "write_atomic"]
+
+LOG = logging.getLogger("symdyn")
+_LOCK = threading.RLock()
+_ENGINES: dict[str, CompiledModule] = {}
+
+
+def digest(*parts: object) -> str:
+    """Twenty hexadecimal digits that stand for `parts`."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:20]
+
+
+def cache_directory() -> Path:
+    """The private cache directory, created on first use.
+
+    Raises
+    ------
+    CompileError
+        If it cannot be created or belongs to somebody else.
+    """
+    path = Path(os.environ.get("SYMDYN_CACHE_DIR") or platformdirs.user_cache_dir("symdyn", appauthor=False))
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CompileError(f"the cache directory {path} cannot be created ({error}); set SYMDYN_CACHE_DIR") from None
+    if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+        raise CompileError(f"the cache directory {path} belongs to another user; set SYMDYN_CACHE_DIR to one of your own")
+    return path
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that others see all of it or nothing."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@lru_cache(maxsize=1)
+def host() -> tuple[str, str, str, str]:
+    """Versions and sources that all compiled code depends on: kernels, versions, processor, its features."""
+    root = Path(symdyn_kernels.__file__).parent
+    sources = digest(*((p.relative_to(root), p.read_text()) for p in sorted(root.rglob("*.py"))))
+    versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
+    return sources, versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+# ---- text that numba compiles ------------------------------------------------------------------
+
+
+def import_text(name: str, text: str, folder: str) -> ModuleType:
+    """Import `text` as a module from the cache directory, where numba can keep what it compiles."""
+    full = f"{name}_{digest(text, *host())}"
+    if full in sys.modules:
+        return sys.modules[full]
+    path = cache_directory() / folder / f"{full}.py"
+    if not path.exists():
+        write_atomic(path, text.encode())
+    spec = importlib.util.spec_from_file_location(full, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full] = module  # numba resolves the functions of the module by its name
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[full]
+        raise
+    return module
+
+
+def import_driver(name: str, text: str) -> ModuleType:
+    """Import a driver, saying once that it is being compiled when it is not in the cache."""
+    with _LOCK:
+        full = f"{name}_{digest(text, *host())}"
+        if full in sys.modules:
+            return sys.modules[full]
+        folder = cache_directory() / "drivers"
+        known = any((folder / "__pycache__").glob(f"{full}.*.nbc"))
+        if not known:
+            LOG.info("compiling the driver of %s (once; later runs take it from %s)", name, folder)
+        begin = time.perf_counter()
+        module = import_text(name, text, "drivers")
+        if not known:
+            LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
+        return module
+
+
+# ---- LLVM IR -----------------------------------------------------------------------------------
+
+
+class CompiledModule:
+    """Machine code in memory; `address` finds its functions, and it must be kept as long as they are used."""
+
+    def __init__(self, code: bytes) -> None:
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Address of a function."""
+        found = self._engine.get_function_address(name)
+        if not found:
+            raise CompileError(f"the compiled module has no function {name!r}")
+        return found
+
+
+@lru_cache(maxsize=1)
+def _initialise() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+def _target_machine():
+    _initialise()
+    _, _, cpu, features = host()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True)
+
+
+def compile_ir(text: str) -> bytes:
+    """Object code of a module of LLVM IR."""
+    with _LOCK:
+        module = llvm.parse_assembly(text)
+        module.verify()
+        return _target_machine().emit_object(module)
+
+
+def load_object(key: str, code: bytes) -> CompiledModule:
+    """The module of object code `code`, loaded once a process under `key`."""
+    with _LOCK:
+        if key not in _ENGINES:
+            _ENGINES[key] = CompiledModule(code)
+        return _ENGINES[key]

@@ -1,0 +1,1 @@
+"""Regressors: from samples to formulas, one file each; scikit-learn estimators."""

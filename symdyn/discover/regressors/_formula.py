@@ -1,0 +1,148 @@
+"""What regressors share: evaluating formulas on samples, ranking them, refitting and pruning them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy import special
+from scipy.optimize import least_squares
+
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import CALLS
+from symdyn.discover.regressors._registry import Candidate, complexity_of
+from symdyn.errors import CompileError, RecoveryError
+
+__all__ = ["columns", "criterion", "effective_size", "evaluate", "ranked", "refit", "variables"]
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal,
+    "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "select": np.where,
+    "pow": np.power, "atan2": np.arctan2, "fmin": np.minimum, "fmax": np.maximum, "fabs": np.abs,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh, "acosh": np.arccosh,
+    "atanh": np.arctanh, "erf": special.erf, "erfc": special.erfc, "gamma": special.gamma, "lgamma": special.gammaln,
+}  # fmt: skip
+OPERATORS |= {name: getattr(np, name) for name in CALLS if name not in OPERATORS}
+
+
+def variables(names: Sequence[Any] | None, count: int) -> tuple[sp.Symbol, ...]:
+    """Symbols of the columns: those given, or ``x0, x1, ...``.
+
+    Raises
+    ------
+    RecoveryError
+        If there are not as many names as columns.
+    """
+    if names is None:
+        return tuple(sp.Symbol(f"x{i}") for i in range(count))
+    if len(names) != count:
+        raise RecoveryError(f"names has {len(names)} entries for {count} columns; give one name a column")
+    return tuple(n if isinstance(n, sp.Symbol) else sp.Symbol(str(n)) for n in names)
+
+
+def columns(expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:
+    """Values of expressions on the rows of `x`, (m, expressions)."""
+    program = lower("terms", [("none", []), ("x", symbols)], expressions, [""] * len(expressions))
+    values: list[Any] = []
+    with np.errstate(all="ignore"):
+        for op, args, value in program.operations:
+            if op == "input":
+                values.append(x[:, args[1]])
+            elif op == "const":
+                values.append(value)
+            else:
+                values.append(OPERATORS[op](*(values[a] for a in args)))
+    return np.stack([np.broadcast_to(values[k], len(x)) for k in program.outputs], axis=1).astype(float)
+
+
+def evaluate(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:
+    """Values of one expression on the rows of `x`, (m,)."""
+    return columns([expression], symbols, x)[:, 0]
+
+
+def effective_size(residuals: np.ndarray) -> float:
+    """How many independent samples the residuals are worth: ``m (1 - rho) / (1 + rho)``, at least 10 (or m).
+
+    Samples of a smooth surrogate err together; counted one by one they would buy every further term.
+    """
+    m = len(residuals)
+    power = float(residuals @ residuals)
+    rho = float(residuals[1:] @ residuals[:-1]) / power if power > 0 else 0.0
+    rho = min(max(rho, 0.0), 0.999)
+    return min(m, max(10.0, m * (1 - rho) / (1 + rho)))
+
+
+def criterion(relative_loss: float, size: float, count: float, *, floor: float) -> float:
+    """Bayesian information criterion ``size log(loss + floor^2) + count log(size)``."""
+    return size * np.log(relative_loss + floor**2 + 1e-300) + count * np.log(max(size, 2.0))
+
+
+def ranked(
+    expressions: Sequence[sp.Expr], samples: tuple[Sequence[sp.Symbol], np.ndarray, np.ndarray, np.ndarray], floor: float
+) -> list[Candidate]:
+    """Candidates on samples (symbols, arguments, values, weights), best first: a bit of accuracy against half a parameter for every node."""
+    symbols, x, y, weights = samples
+    scale = float(np.average(y**2, weights=weights)) or 1.0
+    found, errors = [], []
+    for e in dict.fromkeys(expressions):
+        residual = y - evaluate(e, symbols, x)
+        loss = float(np.average(residual**2, weights=weights))
+        if np.isfinite(loss):
+            found.append(Candidate(e, complexity_of(e), loss))
+            errors.append(residual)
+    if not found:
+        return []
+    size = effective_size(errors[int(np.argmin([c.loss for c in found]))])
+    return sorted(found, key=lambda c: criterion(c.loss / scale, size, c.complexity / 2, floor=floor))
+
+
+def refit(
+    expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> list[sp.Expr]:
+    """Simpler forms of a formula, constants fitted again: as it is, and pruned term by term.
+
+    A formula is expanded; a factor of each term is fitted linearly, constants inside functions and denominators by
+    Gauss-Newton.  The term whose loss hurts least is dropped, one after another; every stage is returned.
+    """
+    root = np.sqrt(weights)
+    try:
+        terms = sp.Add.make_args(sp.expand(expression, power_exp=False, log=False))
+        shapes = list(dict.fromkeys(t.as_coeff_Mul()[1] for t in terms))
+        values = columns(shapes, symbols, x)
+    except (CompileError, OverflowError):
+        return []
+    forms: list[sp.Expr] = []
+    kept = [i for i in range(len(shapes)) if np.all(np.isfinite(values[:, i])) and np.any(values[:, i])]
+    while kept:
+        size = np.sqrt(np.mean(values[:, kept] ** 2, axis=0))
+        design = values[:, kept] / size * root[:, None]
+        solution = np.linalg.lstsq(design, y * root, rcond=None)[0]
+        total = sp.Add(*(sp.Float(c / s) * shapes[i] for c, s, i in zip(solution, size, kept, strict=True)))
+        forms.append(_polished(total, symbols, x, y, root))
+        if len(kept) == 1:
+            break
+        inverse = np.diag(np.linalg.pinv(design.T @ design))
+        kept.pop(int(np.argmin(solution**2 / np.maximum(inverse, 1e-300))))
+    return forms
+
+
+def _polished(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, root: np.ndarray) -> sp.Expr:
+    """The same formula with its inner constants fitted too, if it has any."""
+    constants = sorted(expression.atoms(sp.Float), key=float)
+    inner = [c for t in sp.Add.make_args(expression) for c in t.as_coeff_Mul()[1].atoms(sp.Float)]
+    if not inner:
+        return expression
+    holes = [sp.Dummy(f"c{i}") for i in range(len(constants))]
+    open_form = expression.xreplace(dict(zip(constants, holes, strict=True)))
+
+    def misfit(values: np.ndarray) -> np.ndarray:
+        table = np.hstack([x, np.broadcast_to(values, (len(x), len(values)))])
+        r = (evaluate(open_form, [*symbols, *holes], table) - y) * root
+        return np.where(np.isfinite(r), r, 1e6 * (1 + np.abs(y)))
+
+    start = np.array([float(c) for c in constants])
+    result = least_squares(misfit, start, x_scale=np.abs(start) + 1e-6, max_nfev=30)
+    return open_form.xreplace(dict(zip(holes, map(sp.Float, result.x), strict=True)))

@@ -1,0 +1,52 @@
+r"""The weak form of an equation: no derivative of the data is taken.
+
+.. math:: -\int \dot\phi_k\, x\, dt = \sum_j c_j \int \phi_k\, \theta_j(x)\, dt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.interpolate import make_interp_spline, make_smoothing_spline
+
+from symdyn.discover.data import estimated_noise
+from symdyn.errors import RecoveryError
+
+__all__ = ["smoothed", "weak_form"]
+
+FINER = 8  # resolution of the quadrature relative to the data
+ORDER = 5  # test functions (1 - s^2)^ORDER
+NOISY = 1e-4  # noise, relative to the spread, from which on a state is smoothed
+
+
+def smoothed(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """States on a finer grid: quintic interpolation, or a spline smoothed by cross-validation if they are noisy."""
+    if times.ndim != 1 or values.ndim != 2 or len(values) != len(times):
+        raise RecoveryError(f"times of shape {times.shape} and states of shape {values.shape} do not match; expected (T,) and (T, n)")
+    if len(times) < 8 or np.any(np.diff(times) <= 0):
+        raise RecoveryError(f"the states need 8 or more increasing times, got {len(times)}; repeats belong into further trajectories")
+    fine = np.linspace(times[0], times[-1], FINER * (len(times) - 1) + 1)
+    columns = []
+    for v in values.T:
+        noisy = estimated_noise([(times, v)]) > NOISY * max(float(np.std(v)), 1e-300)
+        spline = make_smoothing_spline(times, v) if noisy else make_interp_spline(times, v, k=5)
+        columns.append(spline(fine))
+    return fine, np.stack(columns, axis=1)
+
+
+def weak_form(
+    times: np.ndarray, states: np.ndarray, library: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Integrals of the library's terms, (windows, terms), and of the states against the test functions, (windows, n)."""
+    points = len(times)
+    half = max(4 * FINER, min(points // 8, 25 * FINER))
+    half = min(half, (points - 1) // 2)
+    centres = np.unique(np.linspace(half, points - 1 - half, max(20, min(400, 4 * points // half))).astype(int))
+    step = times[1] - times[0]
+    s = np.linspace(-1, 1, 2 * half + 1)
+    test = (1 - s**2) ** ORDER
+    slope = -2 * ORDER * s * (1 - s**2) ** (ORDER - 1) / (half * step)
+    windows = centres[:, None] + np.arange(-half, half + 1)
+    terms = library(states)[windows]
+    return step * np.einsum("s,wsp->wp", test, terms), -step * np.einsum("s,wsn->wn", slope, states[windows])

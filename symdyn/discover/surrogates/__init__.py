@@ -1,0 +1,1 @@
+"""Surrogates: smooth models of states and unknown terms, one file each."""

@@ -1,0 +1,76 @@
+"""Where surrogates register, and what each of them returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.discover.data import Observations
+from symdyn.registry import Registry
+from symdyn.system import System
+
+__all__ = ["SURROGATES", "Surrogate", "SurrogateFit", "TermSamples"]
+
+
+@dataclass(frozen=True)
+class TermSamples:
+    """Values of one unknown term along the fitted trajectories: what a regressor turns into a formula.
+
+    Attributes
+    ----------
+    arguments : (m, k) float64
+        Arguments of the term, one column each.
+    values, weights : (m,) float64
+        Values of the term and the weights they deserve.
+    """
+
+    arguments: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class SurrogateFit:
+    """States and unknown terms as smooth functions of time.
+
+    Attributes
+    ----------
+    times : tuple of (m,) float64
+        One array a trajectory.
+    states : tuple of (m, n) float64
+        The fitted states at those times.
+    terms : dict of AppliedUndef to TermSamples
+        Samples of every unknown term, trajectories one after another.
+    parameters : dict of Symbol to float
+        Values of the parameters that had none.
+    history : mapping
+        Losses by iteration and seconds.
+    """
+
+    times: tuple[np.ndarray, ...]
+    states: tuple[np.ndarray, ...]
+    terms: dict[AppliedUndef, TermSamples]
+    parameters: dict[sp.Symbol, float]
+    history: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Surrogate(Protocol):
+    """Fits smooth states and unknown terms to data; nothing is known of the terms but their arguments."""
+
+    def fit(
+        self,
+        system: System,
+        observations: Observations,
+        *,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SurrogateFit: ...
+
+
+#: Classes of surrogates by name; each is made with its options as keywords.
+SURROGATES: Registry[Callable[..., Surrogate]] = Registry("surrogate", "symdyn.discover.surrogates")

@@ -1,0 +1,121 @@
+"""Training of the members of a physics-informed ensemble, and their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from symdyn.discover.data import Observations
+from symdyn.discover.surrogates._levenberg import Trainer, Training
+from symdyn.discover.surrogates._problem import make_problem
+from symdyn.discover.surrogates._registry import SurrogateFit, TermSamples
+from symdyn.errors import RecoveryError
+from symdyn.system import System
+
+__all__ = ["train"]
+
+CHUNK = 20  # trials between two looks at the validation
+PATIENCE = 3  # chunks without a better validation before stopping
+FEW = 12  # fewer time points than this are all trained on
+SAMPLES = 200  # points on each trajectory at which states and terms are reported
+
+
+def train(
+    system: System,
+    observed: Observations,
+    options: Any,
+    *,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+) -> SurrogateFit:
+    """Fit every member and average states, terms and parameters."""
+    jax.config.update("jax_enable_x64", True)
+    if observed.size == 0:
+        raise RecoveryError("the data hold no value of any state")
+    rng = np.random.default_rng(seed)
+    keys = jax.random.split(jax.random.PRNGKey(seed), options.members)
+    problem = make_problem(system, observed, options)
+    trainer = Trainer(problem, tolerance=options.tolerance, decay=options.decay)
+    grid = jnp.linspace(-1.0, 1.0, SAMPLES)
+
+    @jax.jit
+    def sample(local: jax.Array, shared: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        states = jax.vmap(lambda w: jax.vmap(lambda t: problem.state(w, t))(grid))(local)
+        along = jax.vmap(problem.terms, in_axes=(None, None, 0, None))
+        return states, *jax.vmap(along, in_axes=(0, None, None, 0))(local, shared, grid, problem.spans)
+
+    total = options.members * options.iterations
+    collected, losses = [], []
+    held_points = _holdouts(observed, options, rng)
+    for k, (key, held) in enumerate(zip(keys, held_points, strict=True)):
+        tell = (lambda done, k=k: progress(k * options.iterations + done, total)) if progress else (lambda done: None)
+        best, loss = _member(trainer, problem.initial(key), held, options, tell)
+        collected.append((*sample(*best), problem.parameters(best[1])))
+        losses.append(loss)
+    return _average(system, observed, collected, {"members": losses})
+
+
+def _holdouts(observed: Observations, options: Any, rng: np.random.Generator) -> list[np.ndarray]:
+    """For each member 1 at the held-out times of every trajectory, (K, T, 1); ends are never held out.
+
+    Members take turns through one random order, so that each point trains at least one of them.
+    """
+    longest = max(len(t.times) for t in observed.trajectories)
+    masks = [np.zeros((len(observed.trajectories), longest, 1)) for _ in range(options.members)]
+    for k, t in enumerate(observed.trajectories):
+        count = int(options.holdout * len(t.times)) if len(t.times) >= FEW else 0
+        order = rng.permutation(np.arange(1, len(t.times) - 1))
+        for m, mask in enumerate(masks):
+            mask[k, np.roll(order, -m * count)[:count]] = 1.0
+    return masks
+
+
+def _member(
+    trainer: Trainer, first: tuple[jax.Array, jax.Array], held: np.ndarray, options: Any, tell: Callable[[int], None]
+) -> tuple[tuple[jax.Array, jax.Array], dict[str, np.ndarray]]:
+    """One network: warm-up, Levenberg-Marquardt, the last one that validates well (the last one of all where nothing is held out)."""
+    weights = trainer.problem.data_weights * (1 - held)
+    judges = trainer.problem.data_weights * held
+    judged = bool(held.any())
+    (local, shared), _ = trainer.warm_up(*first, weights, steps=options.warm_up)
+    now: Training = trainer.start(local, shared, weights)
+    costs, values, best, stale = [], [], np.inf, 0
+    for done in range(0, options.iterations, CHUNK):
+        before = float(now.cost)
+        now, (cost, value) = trainer.advance(now, weights, judges, steps=CHUNK)
+        costs.append(np.asarray(cost))
+        values.append(np.asarray(value))
+        tell(min(done + CHUNK, options.iterations))
+        stale = stale + 1 if judged and float(now.validation) >= 0.98 * best else 0
+        best = min(best, float(now.validation))
+        if stale >= PATIENCE or before - float(now.cost) < 1e-4 * before:
+            break
+    if not np.isfinite(float(now.cost)):
+        raise RecoveryError(
+            "the training of the networks diverged: the equations are not finite near the data; "
+            "check logarithms, roots and divisions of the known terms, or the values of parameters"
+        )
+    chosen = now.best if judged and np.isfinite(best) else (now.local, now.shared)
+    return chosen, {"train": np.concatenate(costs), "validation": np.concatenate(values)}
+
+
+def _average(system: System, observed: Observations, members: list[tuple[Any, ...]], history: dict[str, Any]) -> SurrogateFit:
+    """The mean of all members; samples on which they disagree weigh less."""
+    states, arguments, values, parameters = (np.stack([np.asarray(m[i]) for m in members]) for i in range(4))
+    times = tuple(np.linspace(t.times[0], t.times[-1], SAMPLES) for t in observed.trajectories)
+    ends = np.cumsum([0, *(len(u.args) for u in system.unknowns)])
+    terms = {}
+    for j, unknown in enumerate(system.unknowns):
+        each = values[..., j].reshape(len(members), -1)
+        mean, spread = each.mean(axis=0), each.std(axis=0)
+        typical = np.sqrt(np.mean(spread**2))
+        weights = 1 / (1 + (spread / typical) ** 2) if typical > 0 else np.ones(mean.size)
+        columns = arguments[..., ends[j] : ends[j + 1]].mean(axis=0).reshape(-1, len(unknown.args))
+        terms[unknown] = TermSamples(columns, mean, weights / weights.mean())
+    free = [p for p in system.parameters if p not in system.defaults]
+    found = dict(zip(free, map(float, parameters.mean(axis=0)), strict=True))
+    return SurrogateFit(times, tuple(states.mean(axis=0)), terms, found, history)

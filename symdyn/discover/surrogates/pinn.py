@@ -1,0 +1,145 @@
+"""The physics-informed surrogate: networks for the states and for the unknown terms, trained on data and equations."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from symdyn.discover.data import Observations
+from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit
+from symdyn.errors import RecoveryError
+from symdyn.system import System
+
+__all__ = ["PINN", "PINNOptions"]
+
+#: Distribution that brings what the training needs.
+PACKAGES = ("jax", "equinox", "optax")
+
+
+@dataclass(frozen=True)
+class PINNOptions:
+    """How the networks are built and trained.
+
+    Attributes
+    ----------
+    width, term_width : int
+        Neurons in each of the two hidden layers of a state network and of a term network.
+    collocation : int
+        Points on each trajectory at which the equations are imposed (fewer if there are very many residuals).
+    warm_up, iterations : int
+        Steps of Adam, then at most so many trials of Levenberg-Marquardt.
+    tolerance : float
+        Size of an acceptable residual of the equations, relative to the rate of change of each state.
+    decay : float
+        Precision of the normal prior of the weights; against it stands the chi-square of the data.
+    holdout : float
+        Fraction of the time points that only judge when to stop; nothing is held out of fewer than 12 points.
+    members : int
+        Networks trained from other first weights and held-out points; the result is their mean.
+    signs : mapping, optional
+        From the name of a term to +1 or -1 if its sign is known.
+    """
+
+    width: int = 24
+    term_width: int = 16
+    collocation: int = 60
+    warm_up: int = 500
+    iterations: int = 160
+    tolerance: float = 2e-3
+    decay: float = 1.0
+    holdout: float = 0.17
+    members: int = 2
+    signs: Mapping[Any, int] | None = None
+
+    #: Smallest noise believed, relative to the spread of a state: below it the networks, not the data, limit the fit.
+    noise_floor = 1e-4
+
+    def __post_init__(self) -> None:
+        positive = ("width", "term_width", "collocation", "warm_up", "iterations", "tolerance", "decay", "members")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise RecoveryError(f"the option {name} of the surrogate 'pinn' is {getattr(self, name)!r}; expected a positive number")
+        if not 0 <= self.holdout < 0.5:
+            raise RecoveryError(f"the option holdout of the surrogate 'pinn' is {self.holdout!r}; expected 0 or more, below 0.5")
+        for term, sign in (self.signs or {}).items():
+            if sign not in (1, -1):
+                raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
+
+
+class PINN:
+    r"""Universal physics-informed networks for one or several trajectories.
+
+    One tanh network of scaled time for the states of each trajectory, one network for each unknown function of its
+    scaled arguments (shared by all trajectories), and parameters without a value minimise
+
+    .. math:: \sum \frac{(\hat x_i(t_k) - x_{ik})^2}{\sigma_i^2}
+              + \frac{T}{C} \sum \frac{(\dot{\hat x}_i - f_i)^2}{(\tau r_i)^2} + \lambda |w|^2
+
+    with estimated noise :math:`\sigma`, rates of change :math:`r`, `T` data times and `C` collocation points: first by
+    Adam, then by Levenberg-Marquardt in residual space.  The longest trained weights are kept
+    whose misfit of held-out points is within a standard error of the smallest.
+
+    Parameters
+    ----------
+    options : PINNOptions, optional
+    **changes
+        Single options instead.
+
+    Notes
+    -----
+    The first fit switches JAX to double precision for the whole process; single precision cannot resolve the residuals.
+    A term is identified only where the trajectories went, and from one trajectory not uniquely.
+
+    References
+    ----------
+    Podina, Eastman, Kohandel, Universal physics-informed neural networks, ICML 2023, PMLR 202:27948.
+    """
+
+    def __init__(self, options: PINNOptions | None = None, **changes: Any) -> None:
+        try:
+            self.options = replace(options or PINNOptions(), **changes)
+        except TypeError:
+            known = ", ".join(PINNOptions.__dataclass_fields__)
+            raise RecoveryError(f"unknown option of the surrogate 'pinn' among {', '.join(changes)}; known: {known}") from None
+
+    def fit(
+        self,
+        system: System,
+        observations: Observations,
+        *,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SurrogateFit:
+        """Train on `observations`.
+
+        Parameters
+        ----------
+        system : ODESystem
+            With one or more unknown terms or parameters without values.
+        observations : Observations
+        seed : int
+            Of first weights and held-out points; the same seed gives the same result on the same machine.
+        progress : callable, optional
+            Called as ``progress(done, total)``.
+
+        Raises
+        ------
+        RecoveryError
+            If JAX, equinox or optax is missing, the system is no ODESystem, or the training diverges.
+        """
+        if system.kind != "ode":
+            raise RecoveryError(f"the surrogate 'pinn' needs an ODESystem, got {type(system).__name__}")
+        for package in PACKAGES:
+            if importlib.util.find_spec(package) is None:
+                raise RecoveryError(f"the surrogate 'pinn' needs {package}; install it with: pip install {' '.join(PACKAGES)}")
+        training = importlib.import_module("symdyn.discover.surrogates._training")
+        started = time.perf_counter()
+        fit = training.train(system, observations, self.options, seed=seed, progress=progress)
+        return replace(fit, history={**fit.history, "seconds": time.perf_counter() - started})
+
+
+SURROGATES.register("pinn", PINN)

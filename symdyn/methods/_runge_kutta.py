@@ -1,0 +1,116 @@
+"""Adaptive one-step methods as data: explicit Runge-Kutta and Rosenbrock tableaus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ExplicitRungeKutta", "Rosenbrock"]
+
+Row = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ExplicitRungeKutta:
+    r"""An explicit Runge-Kutta pair whose last stage is the derivative at the new point.
+
+    .. math:: k_i = f\Big(t + c_i h,\; y + h \sum_{j<i} a_{ij} k_j\Big), \qquad
+              y(t + \theta h) \approx y + h \sum_i b_i(\theta) k_i
+
+    Attributes
+    ----------
+    name : str
+    order : int
+        Of the solution that is carried on.
+    a : tuple of rows
+        Rows 2 to s; the last row is ``b``, so stage s is evaluated at the new point and is the next step's first.
+    error : tuple of rows
+        Weights of the error estimate: one row, or two that are combined as in DOP853.
+    error_order : int
+        The estimate behaves like ``h**(error_order + 1)``.
+    extra : tuple of rows
+        Further stages that only the interpolant needs.
+    dense : tuple of rows
+        For each stage the coefficients of ``b_i``: theta, theta**2, ...
+    dense_order : int
+        Order of the interpolant.
+    stiff_stage, stiffness_limit : int, float
+        Another stage at ``c = 1`` (from 0), and the bound of the stability region along the negative axis; with them the
+        driver tells a step size that stability limits from one that accuracy limits (Hairer & Wanner, IV.2).
+    reference : str
+    """
+
+    name: str
+    order: int
+    a: tuple[Row, ...]
+    error: tuple[Row, ...]
+    error_order: int
+    dense: tuple[Row, ...]
+    dense_order: int
+    stiff_stage: int
+    stiffness_limit: float
+    reference: str
+    extra: tuple[Row, ...] = ()
+    implicit = False
+
+    @property
+    def stages(self) -> int:
+        """Evaluations of the right-hand side a step; the first is known from the step before."""
+        return len(self.a)
+
+    def applies(self, system) -> str | None:
+        """None if the method can be used, else the reason why not."""
+        return (
+            None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
+        )
+
+
+@dataclass(frozen=True)
+class Rosenbrock:
+    r"""A Rosenbrock method in the transformed variables that need no matrix-vector product.
+
+    .. math:: \Big(\frac{1}{\gamma h} I - J\Big) u_i = f\Big(t + \alpha_i h, y + \sum_{j<i} a_{ij} u_j\Big)
+              + \sum_{j<i} \frac{c_{ij}}{h} u_j + \gamma_i h \frac{\partial f}{\partial t}
+
+    The last stage's argument plus ``u_s`` is the new value and ``u_s`` the error estimate (stiffly accurate pairs), and
+
+    .. math:: y(t + \theta h) \approx (1-\theta) y_0 + \theta \big(y_1 + (1-\theta)(k_1 + \theta (k_2 + \ldots))\big),
+              \qquad k_m = \sum_j h_{mj} u_j
+
+    Attributes
+    ----------
+    name : str
+    order, error_order, dense_order : int
+        Of the solution, its error estimate and its interpolant.
+    gamma : float
+    a, c : tuple of rows
+        For stages 2 to s.
+    alpha, gammas : row
+        Nodes, and weights of the time derivative, for stages 1 to s.
+    dense : tuple of rows
+        The ``h`` above.
+    reference : str
+    """
+
+    name: str
+    order: int
+    error_order: int
+    gamma: float
+    a: tuple[Row, ...]
+    c: tuple[Row, ...]
+    alpha: Row
+    gammas: Row
+    dense: tuple[Row, ...]
+    dense_order: int
+    reference: str
+    implicit = True
+
+    @property
+    def stages(self) -> int:
+        """Evaluations of the right-hand side a step."""
+        return len(self.alpha)
+
+    def applies(self, system) -> str | None:
+        """None if the method can be used, else the reason why not."""
+        return (
+            None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
+        )

@@ -1,0 +1,107 @@
+"""Fixed-step schemes as textbook mathematics: one step as expressions of the states, the increments and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symdyn.models.sde import SDESystem
+from symdyn.system import System
+
+__all__ = ["MapScheme", "StepSymbols", "StochasticScheme", "derivative", "dot", "refuse_all_but_sde"]
+
+
+@dataclass(frozen=True)
+class StepSymbols:
+    """What one step knows besides states, parameters and time, in the order of the driver's lane rows.
+
+    Attributes
+    ----------
+    h, sqrt_h : Symbol
+        The step and its root.
+    dW : tuple of Symbol
+        Increment of each Wiener process over the step.
+    dZ : tuple of Symbol
+        Their integrals ``int (W(s) - W(t)) ds`` over the step; empty unless the scheme needs them.
+    """
+
+    h: sp.Symbol
+    sqrt_h: sp.Symbol
+    dW: tuple[sp.Symbol, ...] = ()
+    dZ: tuple[sp.Symbol, ...] = ()
+
+    @classmethod
+    def fresh(cls, system: System, noises: int, with_dz: bool) -> StepSymbols:
+        """Symbols whose names no symbol of the system has."""
+        taken = {s.name for s in (*system.states, *system.parameters, system.time)}
+
+        def new(name: str) -> sp.Symbol:
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            return sp.Symbol(name)
+
+        dW = tuple(new(f"dW{k}") for k in range(1, noises + 1))
+        dZ = tuple(new(f"dZ{k}") for k in range(1, noises + 1)) if with_dz else ()
+        return cls(new("h"), new("sqrt_h"), dW, dZ)
+
+
+@dataclass(frozen=True)
+class StochasticScheme:
+    """A scheme for stochastic differential equations.
+
+    Attributes
+    ----------
+    name : str
+    strong_order, weak_order : float
+        Orders of convergence for the systems to which the scheme applies (the lowest, where it depends on the noise).
+    needs_dz : bool
+        Whether a step uses the integrals dZ besides the increments dW.
+    reference : str
+    step : callable
+        ``step(system, symbols)`` gives the new states as a tuple of expressions.
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the scheme cannot integrate the system.
+    """
+
+    name: str
+    strong_order: float
+    weak_order: float
+    needs_dz: bool
+    reference: str
+    step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
+    applies: Callable[[System], str | None]
+
+
+@dataclass(frozen=True)
+class MapScheme:
+    """The iteration of a map, with the attributes of a scheme that code generation uses."""
+
+    name: str
+    reference: str
+    step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
+    applies: Callable[[System], str | None]
+    needs_dz: bool = False
+
+
+def refuse_all_but_sde(system: System) -> str | None:
+    """None for an `SDESystem`, else the reason that every scheme here gives."""
+    if isinstance(system, SDESystem):
+        return None
+    return f"it integrates an SDESystem; got {type(system).__name__}"
+
+
+def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:
+    """Sum of the products of a row of the diffusion matrix with increments."""
+    return sp.Add(*(g * d for g, d in zip(row, increments, strict=True)))
+
+
+def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
+    """Partial derivative with every symbol taken as real, so that ``|x|`` has the derivative ``sign(x)``."""
+    real = {s: sp.Dummy(s.name, real=True) for s in sorted(e.free_symbols, key=lambda s: s.name)}
+    if x not in real:
+        return sp.S.Zero
+    return e.xreplace(real).diff(real[x]).xreplace({v: k for k, v in real.items()})

@@ -1,0 +1,27 @@
+r"""The iteration of a map, :math:`x_{t+1} = F(x_t, t)`."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdyn.methods._registry import METHODS
+from symdyn.methods._stochastic import MapScheme, StepSymbols
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.system import System
+
+__all__ = ["ITERATE"]
+
+
+def step(system: DiscreteSystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
+    """New states after one step: the map itself."""
+    return system.map
+
+
+def applies(system: System) -> str | None:
+    """None for a `DiscreteSystem`, else the reason."""
+    if isinstance(system, DiscreteSystem):
+        return None
+    return f"it iterates a DiscreteSystem; got {type(system).__name__}"
+
+
+ITERATE = METHODS.register("iterate", MapScheme("iterate", "definition of a discrete dynamical system", step, applies))

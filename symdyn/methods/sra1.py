@@ -1,0 +1,66 @@
+r"""SRA1, a Runge-Kutta scheme of strong order 3/2 for additive noise, which may depend on time.
+
+.. math:: \tilde x = x + \tfrac34 f(x, t)\,h + \tfrac32\,g(t + h)\,\Delta Z / h
+
+.. math:: x' = x + \left[\tfrac13 f(x, t) + \tfrac23 f(\tilde x, t + \tfrac34 h)\right] h
+          + g(t + h)\,(\Delta W - \Delta Z / h) + g(t)\,\Delta Z / h
+
+with :math:`\Delta Z = \int_t^{t+h} (W(s) - W(t))\,\mathrm{d}s`.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdyn.methods._registry import METHODS
+from symdyn.methods._stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
+from symdyn.models.sde import SDESystem
+from symdyn.system import System
+
+__all__ = ["SRA1"]
+
+
+def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
+    """New states after one step."""
+    t, h = system.time, symbols.h
+    mean = [dZ / h for dZ in symbols.dZ]
+    rest = [dW - z for dW, z in zip(symbols.dW, mean, strict=True)]
+    now, after = system.diffusion, system.diffusion.xreplace({t: t + h})
+    stage = {
+        x: x + sp.Rational(3, 4) * h * f + sp.Rational(3, 2) * dot(after.row(i), mean)
+        for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True))
+    }
+    stage[t] = t + sp.Rational(3, 4) * h
+    new = []
+    for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True)):
+        drift = (f + 2 * f.xreplace(stage)) * (h / 3)
+        if now.row(i) == after.row(i):  # both parts together are g dW
+            noise = dot(now.row(i), symbols.dW)
+        else:
+            noise = dot(after.row(i), rest) + dot(now.row(i), mean)
+        new.append(x + drift + noise)
+    return tuple(new)
+
+
+def applies(system: System) -> str | None:
+    """None, or the states on which the noise depends."""
+    if not isinstance(system, SDESystem):
+        return refuse_all_but_sde(system)
+    found = sorted(system.diffusion.free_symbols & set(system.states), key=lambda s: s.name)
+    if found:
+        return f"its noise must be additive, but depends on {', '.join(map(str, found))}; use 'milstein' or 'heun'"
+    return None
+
+
+SRA1 = METHODS.register(
+    "sra1",
+    StochasticScheme(
+        name="sra1",
+        strong_order=1.5,
+        weak_order=2.0,
+        needs_dz=True,
+        reference="A. Rößler, SIAM J. Numer. Anal. 48 (2010) 922, scheme SRA1",
+        step=step,
+        applies=applies,
+    ),
+)

@@ -1,6 +1,80 @@
-"""symdyn: write a dynamical system down as mathematics; derive, generate, simulate, recover."""
+"""symdyn: write a dynamical system down as mathematics; derive, generate, simulate, recover.
 
-from symdyn.codegen.kernel import compile
+>>> import numpy as np, sympy as sp, symdyn as sd
+>>> x, y, a, b, c, d = sp.symbols("x y a b c d")
+>>> lv = sd.ODESystem({x: a*x - b*x*y, y: c*x*y - d*y}, parameters={a: 0.5, b: 0.03, c: 0.03, d: 0.8})
+>>> data = sd.simulate(lv, np.linspace(0, 20, 101), initial={x: 30, y: 4}, parameters={a: [0.4, 0.5]})
+>>> dict(data.x.sizes)
+{'a': 2, 'trajectory': 1, 'time': 101}
+
+Everything else is found from here: ``help(symdyn.simulate)``, ``help(symdyn.ODESystem)``, ``list(symdyn.METHODS)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
+from symdyn.system import System
+
+if TYPE_CHECKING:
+    from symdyn.codegen.kernel import Kernel, compile
+    from symdyn.discover.recover import recover
+    from symdyn.discover.recovery import Recovery
+    from symdyn.discover.regressors.operon import OperonRegression
+    from symdyn.discover.regressors.pysr import PySRRegression
+    from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.methods._registry import METHODS
+    from symdyn.simulate.run import simulate
+
+__version__ = "0.1.0"
+
+#: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
+_LAZY = {
+    "Kernel": "symdyn.codegen.kernel",
+    "METHODS": "symdyn.methods._registry",
+    "OperonRegression": "symdyn.discover.regressors.operon",
+    "PySRRegression": "symdyn.discover.regressors.pysr",
+    "Recovery": "symdyn.discover.recovery",
+    "SparseRegression": "symdyn.discover.regressors.sparse",
+    "compile": "symdyn.codegen.kernel",
+    "recover": "symdyn.discover.recover",
+    "simulate": "symdyn.simulate.run",
+}
+
+__all__ = [
+    "METHODS",
+    "CompileError",
+    "DeclarationError",
+    "DiscreteSystem",
+    "Kernel",
+    "ODESystem",
+    "OperonRegression",
+    "ParseError",
+    "PySRRegression",
+    "Recovery",
+    "RecoveryError",
+    "SDESystem",
+    "SimulationError",
+    "SparseRegression",
+    "SymdynError",
+    "System",
+    "compile",
+    "recover",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
+        return value
+    raise AttributeError(f"module 'symdyn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -266,7 +266,9 @@ class _Reader:
         if token.kind == "number" or token.kind == "name" or token.text == "(":
             if keyword.iskeyword(before):
                 self.fail(f"{before!r} is a word of Python, which is no part of a model; write formulas only", token)
-            self.fail(f"an operator is missing between {before!r} and {token.text!r}; write {before}*{token.text}", token)
+            sides = ["(...)" if text in ("(", ")") else text for text in (before, token.text)]
+            message = f"an operator is missing between {before!r} and {token.text!r}"
+            self.fail(f"{message}; write {sides[0]}*{sides[1]} for a product", token)
         if token.text == "=":
             self.fail("a second = in one statement; one equation a line, and == compares inside conditions", token)
         if token.text == ":=":
@@ -303,7 +305,7 @@ class _Reader:
             return terms.power(parts[0], parts[1], place)
         signs = [1, *(-1 if o.text in ("-", "/") else 1 for o in top.operators)]
         places = [parts[0].start, *(o.start for o in top.operators)]
-        return (terms.sum if top.rank == _SUM else terms.product)(parts, signs, places)
+        return (terms.add if top.rank == _SUM else terms.multiply)(parts, signs, places)
 
 
 def _near(name: str, known: str) -> bool:

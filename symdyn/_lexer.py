@@ -30,7 +30,7 @@ _MEND = {
     '"': "text in quotes is not part of a model",
     "{": "braces are not part of the grammar; group with ( )",
     "}": "braces are not part of the grammar; group with ( )",
-    ":": "write := to declare an observable",
+    ":": "write := to declare an observable; there are no lambdas, slices or types",
     "!": "write not, or != for 'differs from'",
     "&": "write and",
     "|": "write or, and abs(x) for |x|",

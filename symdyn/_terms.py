@@ -21,12 +21,16 @@ __all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "Terms"]
 MAX_MAGNITUDE = 1e300
 MAX_EXPONENT = 1000
 MAX_BITS = 2000
-MAX_WORK = 100_000
+MAX_WORK = 150_000
 MAX_TOWER = 8
+#: Nodes within nodes: sympy prints, hashes and differentiates by recursion.
+MAX_HEIGHT = 120
 
 # sympy's own rewriting of nested calls takes time exponential in their depth (tanh); deeper calls are kept as written
 _EVALUATED_DEPTH = 4
 _MAX_SURDS = 30
+# stands for a number that underflowed: refused by its size
+_TINY = 0.1 / MAX_MAGNITUDE
 _INFINITE = (sp.zoo, sp.oo, sp.S.NegativeInfinity, sp.nan, sp.I)
 _RELATIONS = {
     "<": (sp.Lt, operator.lt),
@@ -39,13 +43,17 @@ _RELATIONS = {
 
 
 class Node(NamedTuple):
-    """A parsed part: its expression, its value if constant, its place, and how deeply calls are nested in it."""
+    """A parsed part: its expression, its value if constant, its place and its depth.
+
+    `calls`, `towers` and `height` count calls, powers in exponents and nodes of any kind within one another.
+    """
 
     expr: sp.Basic
     value: float | None
     start: int
     calls: int = 0
     towers: int = 0
+    height: int = 0
     condition: bool = False
 
 
@@ -95,17 +103,22 @@ class Terms:
             if _head(term).is_Number:
                 if _bits(_head(term)) > MAX_BITS:
                     self.fail("this exact number has too many digits; write it as a decimal", position)
-                self.real(self.float(_head(term)), position)
+                self.real(self.double(_head(term)), position)
         if expr.is_Number:
-            value = self.float(expr)
+            value = self.double(expr)
         elif value is None and expr.is_number:
             self.fail(f"the names cancel and leave the constant {expr}; write the constant", position)
-        start = min(part.start for part in parts)
-        deepest = max(part.calls for part in parts)
-        return Node(expr, value, start, deepest, max(part.towers for part in parts))
+        return self.join(expr, value, min(part.start for part in parts), parts)
+
+    def join(self, expr: sp.Basic, value: float | None, start: int, parts: list[Node]) -> Node:
+        """A node over `parts`, whose depth is limited."""
+        height = 0 if expr.is_Atom else 1 + max(part.height for part in parts)
+        if height > MAX_HEIGHT:
+            self.fail(f"expressions are nested more than {MAX_HEIGHT} deep; name a part", start)
+        return Node(expr, value, start, max(part.calls for part in parts), max(part.towers for part in parts), height)
 
     @staticmethod
-    def float(number: sp.Basic) -> float:
+    def double(number: sp.Basic) -> float:
         """A sympy number as a double, infinite if it has none."""
         try:
             return float(number)
@@ -116,11 +129,11 @@ class Terms:
         """An integer exactly, anything else as a double."""
         value = float(literal)
         if value == 0 and any(c in "123456789" for c in literal.lower().partition("e")[0]):
-            value = 1e-301
+            value = _TINY
         self.real(value, start)
         return Node(sp.Integer(literal) if literal.isdigit() else sp.Float(literal, 15), value, start)
 
-    def sum(self, parts: list[Node], signs: list[int], places: list[int]) -> Node:
+    def add(self, parts: list[Node], signs: list[int], places: list[int]) -> Node:
         """Plus or minus each part, as one `Add`."""
         constant: sp.Expr = sp.S.Zero
         terms, budget = [], 0
@@ -144,9 +157,9 @@ class Terms:
     def _check_digits(self, constant: sp.Basic, place: int) -> None:
         if _bits(constant) > MAX_BITS:
             self.fail("this exact number has too many digits; write it as a decimal", place)
-        self.real(self.float(constant), place)
+        self.real(self.double(constant), place)
 
-    def product(self, parts: list[Node], signs: list[int], places: list[int]) -> Node:
+    def multiply(self, parts: list[Node], signs: list[int], places: list[int]) -> Node:
         """Times (sign 1) or divided by (sign -1) each part, as one `Mul`."""
         constant: sp.Expr = sp.S.One
         factors, value, surds, budget = [], 1.0, 0, 0
@@ -174,7 +187,7 @@ class Terms:
 
     def negative(self, part: Node, place: int) -> Node:
         """Minus `part`; the minus sign belongs to the node."""
-        negated = self.sum([part], [-1], [place])
+        negated = self.add([part], [-1], [place])
         return negated._replace(start=place)
 
     def power(self, base: Node, exponent: Node, place: int) -> Node:
@@ -190,7 +203,7 @@ class Terms:
             except OverflowError:
                 value = math.inf
             if value == 0 and base.value != 0:
-                value = 0.1 / MAX_MAGNITUDE
+                value = _TINY
             self.real(value, place)
         if b is sp.E:
             return self.call("exp", [exponent], base.start)
@@ -217,21 +230,21 @@ class Terms:
         """A relation; constants are compared by value."""
         relation, by_value = _RELATIONS[symbol]
         self.spend(20 + 3 * (len(sp.Add.make_args(left.expr)) + len(sp.Add.make_args(right.expr))), place)
+        if left.expr.has(sp.Piecewise) or right.expr.has(sp.Piecewise):
+            self.fail("a piecewise cannot be compared; compare in the conditions of one piecewise", place)
         if left.value is not None and right.value is not None:
             expr = sp.true if by_value(left.value, right.value) else sp.false
         elif left.expr == right.expr:
             expr = sp.true if by_value(0, 0) else sp.false
         else:
             expr = relation(left.expr, right.expr, evaluate=False)
-        calls = max(left.calls, right.calls)
-        return Node(expr, None, place, calls, max(left.towers, right.towers), condition=True)
+        return self.join(expr, None, place, [left, right])._replace(condition=True)
 
     def logic(self, kind: str, parts: list[Node], place: int) -> Node:
         """``and``, ``or`` and ``not`` of conditions."""
         self.spend(20 * len(parts), place)
         build = {"and": sp.And, "or": sp.Or, "not": sp.Not}[kind]
-        calls = max(part.calls for part in parts)
-        return Node(build(*(p.expr for p in parts)), None, place, calls, max(p.towers for p in parts), condition=True)
+        return self.join(build(*(p.expr for p in parts)), None, place, parts)._replace(condition=True)
 
     def call(self, name: str, parts: list[Node], place: int) -> Node:
         """A function of the whitelist."""
@@ -251,7 +264,7 @@ class Terms:
             except (ValueError, ZeroDivisionError):
                 self.fail(f"{name}({', '.join(f'{c:g}' for c in constants)}) is not a real number", place)
             if name == "exp" and value == 0:
-                value = 0.1 / MAX_MAGNITUDE
+                value = _TINY
             self.real(value, place)
         if name == "exp":
             self._check_exponential(parts[0].expr, place)
@@ -288,12 +301,11 @@ class Terms:
         else:
             pairs.append((parts[-1].expr, sp.true))
         calls = 1 + max(part.calls for part in parts)
-        towers = max(part.towers for part in parts)
         if pairs[0][1] is sp.true:
             chosen = next(p for p in parts if p.expr is pairs[0][0])
-            return chosen._replace(start=place, calls=calls, towers=towers)
+            return chosen._replace(start=place)
         # unevaluated: sympy would solve inequalities to tidy the conditions
-        return Node(sp.Piecewise(*pairs, evaluate=False), None, place, calls, towers)
+        return self.join(sp.Piecewise(*pairs, evaluate=False), None, place, parts)._replace(calls=calls)
 
     def unknown(self, name: str, parts: list[Node], place: int) -> Node:
         """An application of an undefined function: a term to be recovered."""
@@ -301,4 +313,4 @@ class Terms:
             self.fail(f"the unknown term {name} has {len(parts)} arguments; use at most 8", place)
         self.spend(10 + len(parts), place)
         expr = sp.Function(name)(*(p.expr for p in parts))
-        return Node(expr, None, place, 1 + max(p.calls for p in parts), max(p.towers for p in parts))
+        return self.join(expr, None, place, parts)._replace(calls=1 + max(part.calls for part in parts))

@@ -111,14 +111,13 @@ def parse_model(text: str) -> ModelText:
         node = _read(terms, statement.right, scope)
         if statement.kind in ("parameter", "initial"):
             target = model.parameters if statement.kind == "parameter" else model.initial
-            target[statement.name] = _value(text, statement, node)
+            target[statement.name] = _value(text, statement, node, scope)
             continue
+        if style == "next" or statement.kind == "observable":
+            _refuse_noise(text, statement.right)
         if statement.kind == "observable":
-            _refuse_differentials(text, statement.right, "an observable has no dt or dW")
             model.observables[statement.name] = node.expr
             continue
-        if style == "next":
-            _refuse_differentials(text, statement.right, "a map x[t+1] = ... has no dt or dW")
         drift, noise = _split(text, statement, node.expr)
         model.equations[statement.name] = drift
         if noise:
@@ -245,9 +244,11 @@ def _declarations(text: str, statements: list[_Statement]) -> tuple[str, Scope]:
 # ---- right sides -----------------------------------------------------------------------------------
 
 
-def _value(text: str, statement: _Statement, node: Node) -> float:
-    if node.value is None:
-        token = next((t for t in statement.right if t.kind == "name" and t.text not in RESERVED), statement.right[0])
+def _value(text: str, statement: _Statement, node: Node, scope: Scope) -> float:
+    constants = RESERVED if "pi" in (*scope.states, *scope.parameters) else RESERVED | {"pi"}
+    token = next((t for t in statement.right if t.kind == "name" and t.text not in constants), None)
+    if token is not None or node.value is None:
+        token = token or statement.right[0]
         message = f"the value of {statement.name} must be a number, such as 8/3, without names; got {token.text}"
         raise ParseError(message, text, token.start)
     return node.value
@@ -261,10 +262,11 @@ def _first_differential(tokens: list[Token], test: Callable[[str], object] = _is
     return next((t for t in tokens if t.kind == "name" and test(t.text)), None)
 
 
-def _refuse_differentials(text: str, tokens: list[Token], message: str) -> None:
+def _refuse_noise(text: str, tokens: list[Token]) -> None:
     # dt is a good name for a parameter of a map; dW is always noise
     if found := _first_differential(tokens, _NOISE.fullmatch):
-        raise ParseError(f"{message}; remove {found.text}", text, found.start)
+        message = f"maps and observables have no noise; remove {found.text} or write dx = f*dt + g*{found.text}"
+        raise ParseError(message, text, found.start)
 
 
 def _split(text: str, statement: _Statement, expr: sp.Expr) -> tuple[sp.Expr, dict[str, sp.Expr]]:

@@ -104,7 +104,7 @@ def _explicit(method: ExplicitRungeKutta) -> dict[str, list[str]]:
     argument = method.a[s - 1]
     difference = [b - (argument[j] if j < len(argument) else 0.0) for j, b in enumerate(method.a[-1])]
     stiffness = [
-        "    # |f(y1) - f(g)|^2 / |y1 - g|^2 estimates the square of the dominant eigenvalue; times h^2",
+        "    # h^2 |f(y1) - f(g)|^2 / |y1 - g|^2: the square of h times the dominant eigenvalue, nearly",
         FLAT,
         f"        x = {k(last)} - {k(s)}",
         "        vst(fb, work + e, x * x)",

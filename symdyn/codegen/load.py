@@ -84,6 +84,15 @@ def host() -> tuple[str, str, str, str]:
     return sources, versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
+def announce() -> None:
+    """Make the messages of this package visible on standard error, unless the program has set up logging itself."""
+    if not LOG.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        LOG.addHandler(handler)
+        LOG.setLevel(logging.INFO)
+
+
 # ---- text that numba compiles ------------------------------------------------------------------
 
 
@@ -117,6 +126,7 @@ def import_driver(name: str, text: str) -> ModuleType:
         folder = cache_directory() / "drivers"
         known = any((folder / "__pycache__").glob(f"{full}.*.nbc"))
         if not known:
+            announce()
             LOG.info("compiling the driver of %s (once; later runs take it from %s)", name, folder)
         begin = time.perf_counter()
         module = import_text(name, text, "drivers")

@@ -1,0 +1,1 @@
+"""Simulation: ensembles of trajectories from compiled kernels, as labelled data."""

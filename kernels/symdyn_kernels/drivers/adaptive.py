@@ -153,8 +153,7 @@ def integrate(
                 if who[l] >= 0 and WINDOW_START <= phase <= WINDOW_END and ld(lanes[ACCEPT], l) > 0.5:
                     if phase == WINDOW_START:
                         hits[l] = 0
-                    h = ld(lanes[H], l)
-                    if ld(lanes[ERR], l) * h * h > STIFFNESS:
+                    if ld(lanes[ERR], l) > STIFFNESS:
                         hits[l] += 1
                     if hits[l] >= HITS:
                         status[who[l]] = STIFF

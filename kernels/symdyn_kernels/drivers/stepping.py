@@ -24,7 +24,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 __all__ = ["chunk"]
 
 SIGNATURE = (
-    "int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1],"
+    "int64(int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64, float64[:, ::1], float64[:, ::1],"
     " float64[::1], float64, int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], int64[::1])"
 )
 _FIXED_ROWS = 3  # t, h, sqrt(h)
@@ -108,7 +108,7 @@ def _interrupt(first, last, g, out, status, steps, taken):
 
 @njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
 def chunk(
-    f, n, npar, m, with_dz, lanes, seed, offset, first, last, initial, parameters, times, step, fine,
+    f, n, npar, m, with_dz, lanes, seed, streams, first, last, initial, parameters, times, step, fine,
     out, status, steps, stop, done,
 ):  # fmt: skip
     """Trajectories `first` to `last` - 1 of a run.
@@ -119,8 +119,9 @@ def chunk(
         Address of the lane function of a step, compiled for as many lanes as `lanes` says (1 or a multiple of 8).
     n, npar, m, with_dz : int
         Numbers of states, parameters and noises; whether the scheme reads dZ.
-    seed, offset : int
-        Trajectory `k` draws from the stream ``(seed, offset + k)``.
+    seed : int
+    streams : (N,) int64
+        Trajectory `k` draws from the stream ``(seed, streams[k])``.
     initial, parameters : (N, n) and (N, npar) float64
     times : (T,) float64, not decreasing
         The first is where `initial` holds.  The gap to each next one is divided into the fewest equal steps not
@@ -165,7 +166,7 @@ def chunk(
         _load(y, lanes, initial, k0, count)
         _load(p, lanes, parameters, k0, count)
         for lane in range(stride):
-            start_stream(state, lane, stride, seed, offset + k0 + min(lane, count - 1))
+            start_stream(state, lane, stride, seed, streams[k0 + min(lane, count - 1)])
         piece, taken = pieces, 0
         alive = _record(y, lanes, k0, count, 0, out, status, steps, taken)
         for g in range(1, times.size):

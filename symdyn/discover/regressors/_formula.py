@@ -76,8 +76,9 @@ def effective_size(residuals: np.ndarray) -> float:
 
 
 def criterion(relative_loss: float, size: float, count: float, *, floor: float) -> float:
-    """Bayesian information criterion ``size log(loss + floor^2) + count log(size)``."""
-    return size * np.log(relative_loss + floor**2 + 1e-300) + count * np.log(max(size, 2.0))
+    """Bayesian information criterion ``size log(loss + floor^2) + count log(size)``, corrected for few samples."""
+    few = 2 * count * (count + 1) / max(size - count - 1, 1.0)
+    return size * np.log(relative_loss + floor**2 + 1e-300) + count * np.log(max(size, 2.0)) + few
 
 
 def ranked(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.interpolate import make_interp_spline, make_smoothing_spline
+from scipy.interpolate import BSpline, make_interp_spline, make_smoothing_spline
 
 from symdyn.discover.data import estimated_noise
 from symdyn.errors import RecoveryError
@@ -21,7 +21,7 @@ NOISY = 1e-4  # noise, relative to the spread, from which on a state is smoothed
 
 
 def smoothed(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """States on a finer grid: quintic interpolation, or a spline smoothed by cross-validation if they are noisy."""
+    """States on a finer grid: quintic interpolation, or a smoothing spline that misses noisy states by their noise."""
     if times.ndim != 1 or values.ndim != 2 or len(values) != len(times):
         raise RecoveryError(f"times of shape {times.shape} and states of shape {values.shape} do not match; expected (T,) and (T, n)")
     if len(times) < 8 or np.any(np.diff(times) <= 0):
@@ -29,10 +29,25 @@ def smoothed(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
     fine = np.linspace(times[0], times[-1], FINER * (len(times) - 1) + 1)
     columns = []
     for v in values.T:
-        noisy = estimated_noise([(times, v)]) > NOISY * max(float(np.std(v)), 1e-300)
-        spline = make_smoothing_spline(times, v) if noisy else make_interp_spline(times, v, k=5)
+        noise = estimated_noise([(times, v)])
+        noisy = noise > NOISY * max(float(np.std(v)), 1e-300)
+        spline = _smoothing(times, v, noise) if noisy else make_interp_spline(times, v, k=5)
         columns.append(spline(fine))
     return fine, np.stack(columns, axis=1)
+
+
+def _smoothing(times: np.ndarray, values: np.ndarray, noise: float) -> BSpline:
+    """The smoothest cubic spline whose misfit is the noise; cross-validation had minima far too smooth."""
+    span = (times[-1] - times[0]) / (len(times) - 1)
+    low, high = -8.0, 8.0  # of log10(penalty / spacing^3)
+    for _ in range(16):
+        middle = (low + high) / 2
+        spline = make_smoothing_spline(times, values, lam=span**3 * 10**middle)
+        if np.sqrt(np.mean((spline(times) - values) ** 2)) < noise:
+            low = middle
+        else:
+            high = middle
+    return make_smoothing_spline(times, values, lam=span**3 * 10**low)
 
 
 def weak_form(

@@ -1,0 +1,35 @@
+"""The process that runs PySR: ``python _pysr_worker.py FOLDER``; imports nothing of symdyn, so that numba stays away.
+
+Reads ``samples.npz`` and ``keywords.json`` in the folder, writes ``hall_of_fame.csv`` there.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+__all__ = ["main"]
+
+
+def main(folder: Path) -> None:
+    """Search, and write complexity, loss and equation of every formula in the hall of fame."""
+    # this file's own folder comes first on the path and holds a pysr.py of its own
+    sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).resolve().parent]
+    import numpy as np  # noqa: PLC0415
+    from pysr import PySRRegressor  # noqa: PLC0415
+
+    samples = np.load(folder / "samples.npz", allow_pickle=False)
+    x, y, weights = samples["X"], samples["y"], samples["weights"]
+    keywords = json.loads((folder / "keywords.json").read_text())
+    search = PySRRegressor(**keywords, output_directory=str(folder / "runs"))
+    search.fit(x, y, weights=weights, variable_names=[f"x{i}" for i in range(x.shape[1])])
+    with (folder / "hall_of_fame.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["Complexity", "Loss", "Equation"])
+        table.writerows(search.equations_[["complexity", "loss", "equation"]].itertuples(index=False))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,113 @@
+"""From arrays to labelled data: the dataset that every simulation returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.simulate.reduce import Statistics
+from symdyn.simulate.sweeps import Design
+from symdyn.system import System
+from symdyn_kernels.status import MESSAGES
+
+__all__ = ["attributes", "observe", "observer", "reduced_dataset", "trajectory_dataset"]
+
+PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
+
+
+def observer(system: System) -> Program | None:
+    """The program of the observables, if there are any."""
+    if not system.observables:
+        return None
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+    return lower("observe", blocks, list(system.observables.values()), [o.name for o in system.observables])
+
+
+def observe(program: Program | None, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k) and times (T,)."""
+    if program is None:
+        return values
+    states = [values[..., i] for i in range(values.shape[-1])]
+    found = evaluate(program, [times[None, :]], states, [p[:, None] for p in parameters.T])
+    shape = values.shape[:-1]
+    columns = [np.where(np.isnan(values[..., 0]), np.nan, np.broadcast_to(f, shape)) for f in found]
+    return np.concatenate([values, np.stack(columns, axis=-1)], axis=-1)
+
+
+def attributes(system: System, **facts: Any) -> dict[str, Any]:
+    """What is needed to know where the numbers came from, as values that netCDF can hold."""
+    versions = [f"symdyn {_version('symdyn-modeling')}", *(f"{p} {_version(p)}" for p in PACKAGES)]
+    attrs = {
+        "system": type(system).__name__,
+        "equations": "\n".join(f"{e.left} = {e.right}" for e in system.equations()),
+        "provenance": "\n".join(system.provenance),
+        "versions": ", ".join(versions),
+        **facts,
+    }
+    return {k: v for k, v in attrs.items() if v is not None}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _names(system: System) -> list[str]:
+    return [*system.names, *(o.name for o in system.observables)]
+
+
+def _frame(design: Design, counts: dict[str, np.ndarray], times: np.ndarray, system: System) -> xr.Dataset:
+    """A dataset with coordinates, status and counts, and no states yet."""
+    data = xr.Dataset(coords={"time": ("time", times), **{d: (d, c) for d, c in design.coords.items()}})
+    for name, values in counts.items():
+        data[name] = (design.dims, values.reshape(design.shape))
+    codes = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
+    data["status"].attrs["long_name"] = codes
+    data["time"].attrs["long_name"] = str(system.time)
+    return data
+
+
+def trajectory_dataset(
+    system: System, design: Design, times: np.ndarray, values: np.ndarray, counts: dict[str, np.ndarray], attrs: dict[str, Any]
+) -> xr.Dataset:
+    """A variable with dims (sweeps, trajectory, time) for each state and observable."""
+    data = _frame(design, counts, times, system)
+    shaped = values.reshape(*design.shape, times.size, values.shape[-1])
+    for i, name in enumerate(_names(system)):
+        data[name] = ((*design.dims, "time"), shaped[..., i])
+    data = data[[*_names(system), *counts]]
+    data.attrs = attrs
+    return data
+
+
+def reduced_dataset(
+    system: System,
+    design: Design,
+    times: np.ndarray,
+    statistics: Sequence[Statistics],
+    counts: dict[str, np.ndarray],
+    attrs: dict[str, Any],
+) -> xr.Dataset:
+    """Variables ``x_mean``, ``x_quantile``, ... with dims (sweeps, time[, quantile or bin])."""
+    data = _frame(design, counts, times, system)
+    results = [s.result() for s in statistics]
+    last = {"quantile": ("quantile",), "histogram": ("bin",), "edges": ("edge",)}
+    for kind, first in results[0].items():
+        stacked = np.stack([r[kind] for r in results]).reshape(*design.shape[:-1], *first.shape)
+        axis = len(design.shape) - 1 + 1  # the axis of the variables, after the sweeps and time
+        for i, name in enumerate(_names(system)):
+            dims = (*design.dims[:-1], "time", *last.get(kind, ()))
+            data[f"{name}_{kind}"] = (dims, np.take(stacked, i, axis=axis))
+    if "quantile" in results[0]:
+        data = data.assign_coords(quantile=list(statistics[0].reductions["quantile"]))
+    data.attrs = attrs
+    return data

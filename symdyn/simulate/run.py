@@ -1,0 +1,299 @@
+"""simulate(): from a system and values to labelled trajectories."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.codegen.kernel import Kernel, Run, compile, default_method
+from symdyn.errors import DeclarationError, SimulationError
+from symdyn.simulate.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
+from symdyn.simulate.ensemble import Progress, default_threads, launch_parallel
+from symdyn.simulate.reduce import BLOCK, Statistics, read_reductions
+from symdyn.simulate.sweeps import Design, make_design
+from symdyn.system import System
+from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
+
+__all__ = ["simulate"]
+
+#: The method that takes over trajectories on which the explicit default turned out to be stiff.
+STIFF_METHOD = "rodas5p"
+#: Steps of an SDE from the first to the last time if none is given.
+DEFAULT_STEPS = 1000
+#: Bytes of trajectories that are held at once while reducing.
+CHUNK_BYTES = 64_000_000
+
+
+def simulate(
+    system: System,
+    t: Sequence[float] | np.ndarray,
+    *,
+    initial: Mapping[Any, Any] | None = None,
+    parameters: Mapping[Any, Any] | None = None,
+    trajectories: int | None = None,
+    seed: int | None = None,
+    method: str | None = None,
+    target: str = "cpu",
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    step: float | None = None,
+    brownian_step: float | None = None,
+    max_steps: int = 1_000_000,
+    reduce: Any = None,
+    lanes: int | str = "auto",
+    threads: int | None = None,
+    chunk: int | None = None,
+    progress: bool = True,
+    on_failure: str = "raise",
+) -> xr.Dataset:
+    r"""Simulate a system, or an ensemble of it.
+
+    Parameters
+    ----------
+    system : System
+    t : sequence of float
+        Output times, increasing; the first is the time of the initial values.
+    initial, parameters : mapping, optional
+        Values by symbol or name, over the defaults of the system.  A number holds for every trajectory; a list or
+        array becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a
+        DataArray keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.
+    trajectories : int, optional
+        At each point of the sweep; 1 by default.
+    seed : int, optional
+        Of stochastic systems.  The numbers of a trajectory depend on the seed, the point of the sweep and the trajectory
+        alone.  A seed that was not given is drawn and noted in ``attrs``.
+    method : str, optional
+        A name in ``symdyn.METHODS``.  By default ODEs are integrated by 'dop853', and trajectories that turn out to be
+        stiff are done again by 'rodas5p'.
+    target : {'cpu'}
+    rtol, atol : float
+        A step is accepted if its estimated error is below ``atol + rtol*|x|`` in root mean square over the states.
+    step : float, optional
+        Longest step of a fixed-step method; steps end at the output times.
+    brownian_step : float, optional
+        Compose each step's Brownian increment from pieces of this length, to follow one path at several step sizes.
+    max_steps : int
+        Attempted steps allowed to each trajectory.
+    reduce : sequence of str or mapping, optional
+        Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
+    lanes, threads, chunk :
+        How the work is laid out; none of them changes a bit of the result.
+    progress : bool
+        Show a bar (never in pipes).
+    on_failure : {'raise', 'nan'}
+        What to do when trajectories fail: raise, or return NaN from the failure on and a nonzero ``status``.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable for each state and observable with dims (sweeps..., ``trajectory``, ``time``), and ``status`` (0 is
+        success), ``steps``, ``rejected`` and ``evaluations`` for each trajectory.  Attributes say how it was made.
+
+    Raises
+    ------
+    DeclarationError, CompileError
+        For input that does not fit.
+    SimulationError
+        If trajectories fail; its ``dataset`` holds everything that was computed.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> data = sd.simulate(sd.ODESystem({x: -a * x}), [0, 1], initial={x: 1}, parameters={a: [1, 2]})
+    >>> data.x.sel(time=1).values.round(4).ravel().tolist()
+    [0.3679, 0.1353]
+    """
+    times = _times(t, system)
+    _check_options(rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure)
+    design = make_design(system, initial, parameters, trajectories)
+    kernel = compile(system, method=method, target=target, lanes=lanes)
+    seed = secrets.randbits(32) if seed is None else int(seed)
+    if not 0 <= seed < 2**63:
+        raise DeclarationError(f"seed is {seed}; expected a whole number from 0 to 2**63 - 1")
+    gaps = np.diff(times)
+    length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
+    options = dict(
+        rtol=float(rtol), atol=float(atol), max_steps=int(max_steps), step=float(length), seed=seed,
+        detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step),
+    )  # fmt: skip
+    job = _Job(kernel, design, times, options, threads or default_threads(), lanes)
+    reductions = read_reductions(reduce) if reduce is not None else None
+    title = f"{kernel.method}"
+    bar = Progress(design.size, progress, title)
+    try:
+        values, statistics = job.gather(reductions, chunk, bar)
+    finally:
+        bar.close()
+    facts = dict(method=job.method_used(), target=target, seed=seed if system.kind == "sde" else None)
+    facts |= dict(rtol=rtol, atol=atol) if kernel.adaptive else dict(step=float(length))
+    facts |= dict(interpretation=getattr(system, "interpretation", None))
+    counts = {name: getattr(job.run, name) for name in ("status", "steps", "rejected", "evaluations")}
+    if statistics is None:
+        data = trajectory_dataset(system, design, times, values, counts, attributes(system, **facts))
+    else:
+        data = reduced_dataset(system, design, times, statistics, counts, attributes(system, **facts))
+    return _verdict(data, job, on_failure)
+
+
+class _Job:
+    """One simulation under way: what to run, and the status of each trajectory."""
+
+    def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: dict, threads: int, lanes: Any) -> None:
+        self.kernel, self.design, self.times, self.options, self.threads = kernel, design, times, options, threads
+        self.lanes = lanes
+        self.run = Run(np.empty(0), *(np.zeros(design.size, np.int64) for _ in range(4)))
+        self.last_time = np.full(design.size, np.nan)
+        self.passed_on = 0
+        self.complete = True
+        self.observer = observer(kernel.system)
+
+    def gather(self, reductions: dict | None, chunk: int | None, bar: Progress) -> tuple[np.ndarray, list[Statistics] | None]:
+        """Run everything, kept whole or reduced."""
+        n = len(self.kernel.system.states)
+        width = n + len(self.kernel.system.observables)
+        size, per_row = self.design.size, self.times.size * n * 8
+        if reductions is None:
+            _check_memory(size * self.times.size * width * 8)
+            values = np.empty((size, self.times.size, n))
+            step = size if chunk is None else max(1, int(chunk))
+            for a in range(0, size, step):
+                b = min(size, a + step)
+                self._rows(a, b, values[a:b], bar)
+            parameters = self.design.rows(0, size)[1] if self.observer else np.empty((size, 0))
+            return observe(self.observer, values, parameters, self.times), None
+        count = self.design.trajectories
+        points = size // count
+        statistics = [Statistics(reductions, (self.times.size, width), count) for _ in range(points)]
+        wanted = max(1, CHUNK_BYTES // per_row) if chunk is None else max(1, int(chunk))
+        for a, b in _chunks(points, count, wanted):
+            values = np.empty((b - a, self.times.size, n))
+            parameters = self._rows(a, b, values, bar)
+            seen = observe(self.observer, values, parameters, self.times)
+            row = a
+            while row < b:
+                point, within = divmod(row, count)
+                end = min(b, row + BLOCK, (point + 1) * count)
+                assert within % BLOCK == 0  # chunks begin and end at the bounds of blocks
+                statistics[point].add(seen[row - a : end - a])
+                row = end
+        return np.empty(0), statistics
+
+    def _rows(self, a: int, b: int, values: np.ndarray, bar: Progress) -> np.ndarray:
+        """Integrate rows `a` to `b` into `values`, passing stiff ones on; returns their parameters."""
+        initial, parameters = self.design.rows(a, b)
+        part = Run(values, *(array[a:b] for array in self.run[1:]))
+        if not self.complete:
+            values[:], part.status[:] = np.nan, INTERRUPTED
+            return parameters
+        streams = self.design.streams(a, b)
+        self._launch(self.kernel, part, initial, parameters, streams, bar)
+        stiff = np.flatnonzero(part.status == STIFF)
+        if stiff.size and self.complete:
+            kernel = compile(self.kernel.system, method=STIFF_METHOD, lanes=self.lanes)
+            again = kernel.empty(stiff.size, self.times.size)
+            again.values[:] = np.nan
+            self._launch(kernel, again, initial[stiff], parameters[stiff], streams[stiff], None)
+            for mine, new in zip(part, again, strict=True):
+                mine[stiff] = new
+            self.passed_on += stiff.size
+        failed = np.flatnonzero(part.status != SUCCESS)
+        good = np.isfinite(values[failed]).all(axis=-1).sum(axis=1)
+        self.last_time[a + failed] = self.times[np.maximum(good - 1, 0)]
+        return parameters
+
+    def _launch(self, kernel: Kernel, part: Run, initial, parameters, streams, bar: Progress | None) -> None:
+        options = self.options | {"detect_stiffness": self.options["detect_stiffness"] and kernel is self.kernel}
+        report = bar.update if bar is not None else lambda done: None
+        finished = launch_parallel(
+            kernel, part, initial, parameters, self.times, streams, threads=self.threads, report=report, **options
+        )  # fmt: skip
+        self.complete &= finished
+        if bar is not None:
+            bar.next()
+
+    def method_used(self) -> str:
+        """The method, and how many trajectories were passed on to another."""
+        name = self.kernel.method
+        return f"{name}; {STIFF_METHOD} for {self.passed_on} stiff trajectories" if self.passed_on else name
+
+
+def _chunks(points: int, count: int, wanted: int) -> list[tuple[int, int]]:
+    """Row ranges of about `wanted` rows whose bounds are bounds of blocks."""
+    bounds = [p * count + b for p in range(points) for b in range(0, count, BLOCK)] + [points * count]
+    ranges, begin = [], 0
+    for here, following in zip(bounds[1:], [*bounds[2:], None], strict=True):
+        if following is None or following - begin > wanted:
+            ranges.append((begin, here))
+            begin = here
+    return ranges
+
+
+def _times(t: Any, system: System) -> np.ndarray:
+    """Output times as an array, checked."""
+    try:
+        times = np.asarray(t, dtype=float)
+    except (TypeError, ValueError):
+        raise DeclarationError(f"output times are {t!r}; expected an increasing sequence of numbers") from None
+    if times.ndim != 1 or times.size == 0:
+        raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise DeclarationError("output times must be finite and increase strictly")
+    if system.kind == "map" and (np.diff(times) != np.round(np.diff(times))).any():
+        raise DeclarationError("the times of a map must be whole steps apart, such as range(101)")
+    return np.ascontiguousarray(times)
+
+
+def _check_options(**options: Any) -> None:
+    for name in ("rtol", "atol", "step", "brownian_step"):
+        value = options[name]
+        if value is not None and not (isinstance(value, (int, float, np.number)) and 0 < value < math.inf):
+            raise DeclarationError(f"{name} is {value!r}; expected a positive number")
+    if options["on_failure"] not in ("raise", "nan"):
+        raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
+
+
+def _pieces(step: float, brownian_step: float | None) -> int:
+    if brownian_step is None:
+        return 1
+    pieces = round(step / brownian_step)
+    if pieces < 1 or abs(pieces * brownian_step - step) > 1e-9 * step:
+        raise DeclarationError(f"step {step:g} must be a whole multiple of brownian_step {brownian_step:g}")
+    return pieces
+
+
+def _check_memory(needed: int) -> None:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if needed > 0.7 * there:
+            raise DeclarationError(
+                f"the trajectories would take {needed / 1e9:.1f} GB of {there / 1e9:.1f} GB of memory; "
+                "ask for fewer times or use reduce=['mean', 'var', ...]"
+            )
+
+
+def _verdict(data: xr.Dataset, job: _Job, on_failure: str) -> xr.Dataset:
+    """Return, warn or raise, according to how the trajectories ended."""
+    status = job.run.status
+    if not job.complete:
+        left = int((status == INTERRUPTED).sum())
+        warnings.warn(f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3)
+    failed = np.flatnonzero((status != SUCCESS) & (status != INTERRUPTED))
+    if failed.size and on_failure == "raise":
+        first = int(failed[0])
+        text = MESSAGES[int(status[first])]
+        raise SimulationError(
+            f"{failed.size} of {status.size} trajectories failed. The first is {job.design.label(first, job.kernel.system)}: "
+            f"{text}; its last output is at {job.kernel.system.time} = {job.last_time[first]:g}. "
+            "Try other values, looser tolerances, another method, or on_failure='nan' to get NaN from the failure on; "
+            "everything computed is in the 'dataset' of this error.",
+            data,
+        )
+    return data

@@ -1,0 +1,146 @@
+"""Labelled sweeps: which values each trajectory of an ensemble starts from, found when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+from symdyn.errors import DeclarationError
+from symdyn.system import System, lookup
+
+__all__ = ["Design", "make_design"]
+
+TRAJECTORY = "trajectory"
+
+
+@dataclass(frozen=True)
+class Design:
+    """An outer product of sweeps, times trajectories; row `r` of the ensemble is a point of it, trajectories fastest.
+
+    Attributes
+    ----------
+    dims, shape : tuples
+        Sweep dimensions and 'trajectory', with their lengths.
+    coords : dict
+        Labels of the sweep dimensions.
+    initial, parameters : tuples of (values, axes)
+        For each state and parameter its values, and which dimensions of the design their axes are.
+    """
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    coords: dict[str, Any]
+    initial: tuple[tuple[np.ndarray, tuple[int, ...]], ...]
+    parameters: tuple[tuple[np.ndarray, tuple[int, ...]], ...]
+
+    @property
+    def size(self) -> int:
+        """Number of trajectories in all."""
+        return int(np.prod(self.shape))
+
+    @property
+    def trajectories(self) -> int:
+        """Trajectories at each point of the sweep."""
+        return self.shape[-1]
+
+    def rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Initial values (N, n) and parameters (N, k) of rows `start` to `stop`."""
+        index = np.unravel_index(np.arange(start, stop), self.shape)
+
+        def gather(columns) -> np.ndarray:
+            block = np.empty((stop - start, len(columns)))
+            for i, (values, axes) in enumerate(columns):
+                block[:, i] = values[tuple(index[a] for a in axes)]
+            return block
+
+        return gather(self.initial), gather(self.parameters)
+
+    def streams(self, start: int, stop: int) -> np.ndarray:
+        """The random stream of each row: the point of the sweep and the trajectory, so that neither length matters."""
+        row = np.arange(start, stop)
+        return (row // self.trajectories << 32) | (row % self.trajectories)
+
+    def label(self, row: int, system: System) -> str:
+        """Where row `row` is and what it started from, for messages."""
+        index = np.unravel_index(row, self.shape)
+        place = ", ".join(f"{d} {int(i)}" for d, i in zip(self.dims, index, strict=True))
+        initial, parameters = self.rows(row, row + 1)
+        names = [*(f"{s}(0)" for s in system.names), *map(str, system.parameters)]
+        values = ", ".join(f"{k} = {v:g}" for k, v in zip(names, (*initial[0], *parameters[0]), strict=True))
+        return f"{place} ({values})"
+
+
+def make_design(
+    system: System, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, trajectories: int | None
+) -> Design:
+    """Read initial values and parameters: numbers, lists (a sweep named after them) or DataArrays (their own dims).
+
+    Raises
+    ------
+    DeclarationError
+        For values that are missing, not finite or not numbers, unknown names, and dims of different lengths.
+    """
+    lengths: dict[str, int] = {}
+    coords: dict[str, Any] = {}
+    taken = {s.name for s in (*system.states, *system.parameters)} | {o.name for o in system.observables}
+
+    def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> list:
+        if given is not None and not isinstance(given, Mapping):
+            raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
+        values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
+        missing = [s.name for s in symbols if s not in values]
+        if missing:
+            where = "parameters" if what == "parameter" else "initial"
+            raise DeclarationError(f"no value for the {what} {', '.join(missing)}; pass {where}={{'{missing[0]}': ...}}")
+        order = [*values, *symbols]  # sweeps come in the order in which they were given
+        ready = {s: _labelled(values[s], s, what, taken) for s in sorted(symbols, key=order.index)}
+        for s, v in ready.items():
+            for dim, length in zip(v.dims, v.shape, strict=True):
+                if lengths.setdefault(str(dim), length) != length:
+                    raise DeclarationError(f"{what} {s} has {length} values along {dim!r}, others have {lengths[str(dim)]}")
+                if dim in v.coords:
+                    coords.setdefault(str(dim), v.coords[dim].values)
+        return [ready[s] for s in symbols]
+
+    parameter_values = read(parameters, system.parameters, system.defaults, "parameter")
+    initial_values = read(initial, system.states, system.initial, "state")
+    own = lengths.pop(TRAJECTORY, None)
+    if own is not None and trajectories not in (None, own):
+        raise DeclarationError(f"values along 'trajectory' number {own}, but trajectories={trajectories}")
+    count = own or (1 if trajectories is None else trajectories)
+    if not isinstance(count, (int, np.integer)) or count < 1:
+        raise DeclarationError(f"trajectories is {trajectories!r}; expected a whole number >= 1")
+    clash = sorted(set(lengths) & taken & {s.name for s in system.states})
+    if clash:
+        raise DeclarationError(f"a sweep dimension is called like the state {clash[0]}; rename the dimension")
+    dims = (*lengths, TRAJECTORY)
+    place = {d: i for i, d in enumerate(dims)}
+
+    def columns(values: list[xr.DataArray]) -> tuple:
+        return tuple((np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims)) for v in values)
+
+    return Design(dims, (*lengths.values(), int(count)), coords, columns(initial_values), columns(parameter_values))
+
+
+def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str]) -> xr.DataArray:
+    if not isinstance(value, xr.DataArray):
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected numbers") from None
+        if array.ndim > 1:
+            raise DeclarationError(f"{what} {symbol} has {array.ndim} dimensions; give a DataArray, which names them")
+        name = symbol.name if what == "parameter" else f"{symbol.name}0"
+        if what != "parameter" and name in taken:
+            name = f"{symbol.name}_initial"
+        value = xr.DataArray(array, dims=[name], coords={name: array}) if array.ndim else xr.DataArray(array)
+    if not np.issubdtype(value.dtype, np.number) or not np.isfinite(value.values.astype(float)).all():
+        raise DeclarationError(f"{what} {symbol} has values that are not finite numbers")
+    if value.size == 0:
+        raise DeclarationError(f"{what} {symbol} is an empty sweep")
+    return value

@@ -48,6 +48,11 @@ def _absolute(x: sp.Expr, evaluate: bool = True) -> sp.Expr:
     return abs(coefficient) * (rest if isinstance(rest, sp.Abs) else sp.Abs(rest, evaluate=False))
 
 
+def _jump(rounded: Callable[[float], float]) -> Callable[[list[Any], list[float]], sp.Expr]:
+    """The integer that `rounded` makes of the value of one argument."""
+    return lambda exact, values: sp.Integer(int(rounded(values[0])))
+
+
 def _keep(choice: Callable[..., float]) -> Callable[[list[Any], list[float]], sp.Expr]:
     """The argument, exact, that `choice` (`max` or `min`) picks by value."""
     return lambda exact, values: exact[values.index(choice(values))]
@@ -75,9 +80,9 @@ _ENTRIES: dict[str, Function] = {
     "atanh arctanh artanh": Function(sp.atanh, math.atanh),
     "erf": Function(sp.erf, math.erf),
     "abs Abs": Function(_absolute, abs, choose=lambda e, v: e[0] if v[0] >= 0 else -e[0]),
-    "sign sgn": Function(sp.sign, _sign, choose=lambda e, v: sp.Integer(int(_sign(v[0])))),
-    "floor": Function(sp.floor, lambda x: float(math.floor(x)), choose=lambda e, v: sp.Integer(math.floor(v[0]))),
-    "ceil ceiling": Function(sp.ceiling, lambda x: float(math.ceil(x)), choose=lambda e, v: sp.Integer(math.ceil(v[0]))),
+    "sign sgn": Function(sp.sign, _sign, choose=_jump(_sign)),
+    "floor": Function(sp.floor, lambda x: float(math.floor(x)), choose=_jump(math.floor)),
+    "ceil ceiling": Function(sp.ceiling, lambda x: float(math.ceil(x)), choose=_jump(math.ceil)),
     "heaviside Heaviside": Function(sp.Heaviside, _step, choose=lambda e, v: sp.Rational(_step(v[0]))),
     "max Max": Function(sp.Max, max, 2, 8, _keep(max)),
     "min Min": Function(sp.Min, min, 2, 8, _keep(min)),

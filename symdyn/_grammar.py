@@ -147,9 +147,9 @@ class _Reader:
             self.at += 1
             self.stack.append(_Pending(_NOT if token.text == "not" else _SIGN, token))
             return None
-        if token.kind == "name" and token.text not in _WORDS:
-            return self.name(token)
-        self.missing(token)
+        if token.kind != "name" or token.text in _WORDS:
+            self.missing(token)
+        return self.name(token)
 
     def missing(self, token: Token) -> NoReturn:
         before = self.tokens[self.at - 1].text if self.at else ""
@@ -170,7 +170,7 @@ class _Reader:
             return self.indexed(token)
         self.at += 1
         if self.token.text == "[":
-            self.fail(f"square brackets only mark the time step of a state in a map; write {name} or {name}(...)", self.token)
+            self.fail(f"square brackets only mark the time step in a map; write {name} or {name}(...)", self.token)
         if self.token.text == "(":
             self.check_callable(token)
             if name not in RESERVED:
@@ -193,8 +193,8 @@ class _Reader:
         inside = [self.next(i).text for i in (2, 3)]
         if inside[0] != index or inside[1] not in (")", "]"):
             if self.next().text == "(" and inside[0] != index:
-                self.fail(f"{name} is a state; write {name}*(...) for a product, {name}[{index}] for its value now", token)
-            self.fail(f"only {name}[{index}], the value now, may stand here; make other steps states of their own", token)
+                self.fail(f"{name} is a state; write {name}*(...) or, for its value now, {name}[{index}]", token)
+            self.fail(f"only {name}[{index}], the value now, may stand here; make other steps states", token)
         self.at += 4
         self.scope.used.setdefault(name, token.start)
         return Node(sp.Symbol(name), None, token.start)
@@ -204,15 +204,16 @@ class _Reader:
         name = token.text
         for kind, names in (("state", self.scope.states), ("parameter", self.scope.parameters)):
             if name in names:
-                self.fail(f"{name} is a {kind}, not a function; write {name}*(...) for a product, {name} for itself", token)
+                self.fail(f"{name} is a {kind}, not a function; write {name}*(...) or {name}", token)
         if name in FUNCTIONS or name == "piecewise":
             return
         if near := next((known for known in (*FUNCTIONS, "piecewise") if _near(name, known)), None):
-            self.fail(f"{name} is not a function; did you mean {near}? (An unknown term needs a name less like it.)", token)
+            message = f"{name} is not a function; did you mean {near}?"
+            self.fail(f"{message} (An unknown term needs a name less like it.)", token)
         if name == "pow":
             self.fail("pow is not a function of the grammar; write x^y", token)
         if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
-            self.fail(f"{name} is a word of Python, not a function of the grammar; an unknown term needs another name", token)
+            self.fail(f"{name} is a word of Python, not a function here; an unknown term needs another name", token)
 
     # ---- where an operator is expected -------------------------------------------------------------
 
@@ -274,7 +275,7 @@ class _Reader:
         if token.text == ":=":
             self.fail("an observable is declared at the start of a line, total := x + y; := has no place inside", token)
         if token.text == "'":
-            self.fail("a derivative stands on the left side only, x' = ...; quotes are not part of an expression", token)
+            self.fail("a derivative stands on the left side only, x' = ...; an expression has no quotes", token)
         if token.text == "[":
             self.fail("square brackets only mark the time step, x[t+1]; group with ( )", token)
         self.fail(f"unexpected {token.text!r}; expected an operator or the end of the statement", token)

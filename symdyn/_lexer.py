@@ -132,11 +132,13 @@ def split_statements(text: str, tokens: list[Token]) -> list[list[Token]]:
                 raise ParseError(f"brackets are nested more than {MAX_DEPTH} deep; name a part", text, token.start)
         elif token.text in _CLOSES:
             if not opened or opened[-1].text != _CLOSES[token.text]:
-                raise ParseError(f"{token.text} closes no {_CLOSES[token.text]}; remove it or open one", text, token.start)
+                message = f"{token.text} closes no {_CLOSES[token.text]}; remove it or open one"
+                raise ParseError(message, text, token.start)
             opened.pop()
         if token.text == ";" and opened:
             raise ParseError(f"{opened[-1].text} is never closed; add the closing bracket", text, opened[-1].start)
-        if token.text == ";" or (token.kind == "break" and not opened and current and current[-1].text not in _CONTINUES):
+        goes_on = opened or (current and current[-1].text in _CONTINUES)
+        if token.text == ";" or (token.kind == "break" and not goes_on):
             if current:
                 last = current[-1].end
                 statements.append([*current, Token("end", "", last, last)])

@@ -91,11 +91,12 @@ class Terms:
             self.fail("this is not a real number", position)
         if abs(value) > MAX_MAGNITUDE or 0 < abs(value) < 1 / MAX_MAGNITUDE:
             size = "large" if abs(value) > 1 else "small"
-            self.fail(f"this number is too {size}; magnitudes run from {1 / MAX_MAGNITUDE:g} to {MAX_MAGNITUDE:g}", position)
+            limits = f"{1 / MAX_MAGNITUDE:g} to {MAX_MAGNITUDE:g}"
+            self.fail(f"this number is too {size}; magnitudes run from {limits}", position)
         return value
 
     def node(self, expr: sp.Basic, value: float | None, position: int, parts: list[Node]) -> Node:
-        """A finished node, checked for what must not leave the parser."""
+        """A finished node, checked for what must not leave the parser: infinities, complex numbers, endless digits."""
         for term in (expr, *expr.args):
             if term in _INFINITE:
                 self.fail("this is not a real number (infinite, undefined or complex)", position)
@@ -115,6 +116,8 @@ class Terms:
         height = 0 if expr.is_Atom else 1 + max(part.height for part in parts)
         if height > MAX_HEIGHT:
             self.fail(f"expressions are nested more than {MAX_HEIGHT} deep; name a part", start)
+        # sympy looks through all that is below a new node
+        self.spend(4 * (height // 4) ** 2, start)
         return Node(expr, value, start, max(part.calls for part in parts), max(part.towers for part in parts), height)
 
     @staticmethod
@@ -211,6 +214,7 @@ class Terms:
         if digits * abs(exponent.value or 0) > 2 * MAX_BITS or (digits > 256 and not e.is_Integer):
             self.fail("this power has too many digits; write it as a decimal", place)
         rational = isinstance(b, sp.Rational)
+        self.spend(50 * (rational and not e.is_Integer), place)
         if e.is_Integer and not rational and abs(int(e)) > MAX_EXPONENT:
             self.fail(f"the exponent {e} is too large; exponents run to {MAX_EXPONENT}", place)
         if any(p.is_Pow and isinstance(p.args[0], sp.log) for p in e.atoms(sp.Pow)) and any(
@@ -250,10 +254,11 @@ class Terms:
         """A function of the whitelist."""
         function = FUNCTIONS[name]
         if not function.fewest <= len(parts) <= function.most:
-            expected = f"{function.fewest}" if function.fewest == function.most else f"{function.fewest} to {function.most}"
+            few, many = function.fewest, function.most
+            expected = f"{few}" if few == many else f"{few} to {many}"
             self.fail(f"{name} takes {expected} argument{'s' * (expected != '1')}, got {len(parts)}", place)
         # max and min compare every pair
-        self.spend(20 + 5 * sum(len(sp.Add.make_args(p.expr)) for p in parts) + 100 * (len(parts) - 1) ** 2, place)
+        self.spend(20 + 5 * sum(len(sp.Add.make_args(p.expr)) for p in parts) + 200 * (len(parts) - 1) ** 2, place)
         value = None
         constants = [part.value for part in parts if part.value is not None]
         if len(constants) == len(parts):
@@ -288,12 +293,14 @@ class Terms:
     def piecewise(self, parts: list[Node], place: int) -> Node:
         """``piecewise(value, condition, ..., otherwise)``."""
         if len(parts) < 3 or len(parts) % 2 == 0:
-            self.fail(f"piecewise takes value, condition, ..., otherwise: an odd number of arguments, got {len(parts)}", place)
+            expected = "value, condition, ..., otherwise: an odd number of arguments"
+            self.fail(f"piecewise takes {expected}, got {len(parts)}", place)
         self.spend(20 * len(parts), place)
         pairs = []
         for i in range(0, len(parts) - 1, 2):
             if not parts[i + 1].condition:
-                self.fail("expected a condition such as x > 1 here; write value, condition, ..., otherwise", parts[i + 1].start)
+                message = "expected a condition such as x > 1 here; write value, condition, ..., otherwise"
+                self.fail(message, parts[i + 1].start)
             if parts[i + 1].expr is not sp.false:
                 pairs.append((parts[i].expr, parts[i + 1].expr))
             if parts[i + 1].expr is sp.true:

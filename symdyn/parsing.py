@@ -55,7 +55,7 @@ class ModelText:
 
 @dataclass(frozen=True)
 class _Statement:
-    """A left side that was understood (`kind` is a style, 'parameter', 'initial' or 'observable') and its right side."""
+    """A left side that was understood and its right side; `kind` is a style or 'parameter', 'initial', 'observable'."""
 
     kind: str
     name: str
@@ -101,7 +101,7 @@ def parse_model(text: str) -> ModelText:
     --------
     >>> model = parse_model("x' = a*x*(1 - x/K); a = 1/2; x(0) = 0.1")
     >>> model.equations, model.parameters, model.initial
-    ({'x': a*x*(-x/K + 1)}, {'a': 0.5}, {'x': 0.1})
+    ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
     statements = [_left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
     style, scope = _declarations(text, statements)
@@ -164,7 +164,7 @@ def _left_side(text: str, tokens: list[Token]) -> _Statement:
         raise ParseError(message, text, right[0].start)
     kind, name, index = _form(text, left, right, observable=tokens[cut].text == ":=")
     if name in RESERVED:
-        raise ParseError(f"{name} is a word of the grammar and cannot be declared; choose another name", text, first.start)
+        raise ParseError(f"{name} belongs to the grammar and cannot be declared; rename it", text, first.start)
     return _Statement(kind, name, first.start, right, index)
 
 
@@ -215,13 +215,13 @@ def _declarations(text: str, statements: list[_Statement]) -> tuple[str, Scope]:
         if kind == "state":
             style, index = style or s.kind, index or s.index
             if s.kind != style:
-                message = f"this model began with {_STYLES[style]} and here has {_STYLES[s.kind]}; write all equations alike"
+                message = f"the model began with {_STYLES[style]} and has {_STYLES[s.kind]} here; write all alike"
                 raise ParseError(message, text, s.start)
             if s.index != index:
-                raise ParseError(f"the time step is called {index} above and {s.index} here; use one name", text, s.start)
+                raise ParseError(f"the time step is {index} above and {s.index} here; use one name", text, s.start)
         if s.name in declared:
             before = declared[s.name]
-            twice = {"state": "has two equations", "parameter": "has two values", "observable": "is declared twice"}[kind]
+            twice = {"state": "has two equations", "parameter": "has two values"}.get(kind, "is declared twice")
             message = f"{s.name} {twice}" if before == kind else f"{s.name} is a {kind} here and a {before} above"
             raise ParseError(f"{message}; remove or rename one", text, s.start)
         if kind != "state" and (_NOISE.fullmatch(s.name) or (s.name == "dt" and style == "differential")):

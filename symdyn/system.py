@@ -126,6 +126,12 @@ class System(ABC):
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy")
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
+
     # ---- what is in it -------------------------------------------------------------------------
 
     @cached_property

@@ -1,0 +1,35 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer:
+#   make demo    the main job on real data; figures and a report in out/
+#   make test    the whole test suite
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+$(VENV)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/python -m examples.predator_prey --out out
+
+test: $(VENV)/.ready lint
+	$(BIN)/symdyn cache warm
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks all
+
+clean:
+	rm -rf $(VENV) out build *.egg-info

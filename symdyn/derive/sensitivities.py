@@ -1,0 +1,128 @@
+"""Forward sensitivities: how the states of an ODE system move with its parameters and initial values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.system import System, lookup
+
+__all__ = ["Sensitivities", "sensitivities"]
+
+
+@dataclass(frozen=True)
+class Sensitivities:
+    """A system extended by its forward sensitivities, and the way back from its solutions.
+
+    Attributes
+    ----------
+    system : ODESystem
+        The n states, then the n sensitivities to the first of `columns`, then to the second ...
+    base : ODESystem
+        The system without them.
+    columns : tuple of Symbol
+        Parameters, then (if asked for) the states in the role of their own initial values.
+    names : mapping of (state, column) to Symbol
+        The state of `system` that holds each derivative.
+    """
+
+    system: Any
+    base: Any
+    columns: tuple[sp.Symbol, ...]
+    names: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Symbol]
+
+    def initial(self, initial: np.ndarray) -> np.ndarray:
+        """Initial values of the extended system, (N, n + n*k), from those of the states, (N, n)."""
+        initial = np.atleast_2d(np.asarray(initial, dtype=float))
+        n = len(self.base.states)
+        slopes = np.zeros((len(self.columns), n))
+        for k, column in enumerate(self.columns):
+            if column in self.base.states:
+                slopes[k, self.base.states.index(column)] = 1.0
+        return np.concatenate([initial, np.broadcast_to(slopes.ravel(), (len(initial), slopes.size))], axis=1)
+
+    def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """States (..., n) and derivatives (..., n, k) from values of the extended system, (..., n + n*k)."""
+        n = len(self.base.states)
+        slopes = values[..., n:].reshape(*values.shape[:-1], len(self.columns), n)
+        return values[..., :n], np.swapaxes(slopes, -1, -2)
+
+
+def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, initial: bool = True) -> Sensitivities:
+    r"""Extend an ODE system by the derivatives of its states with respect to parameters and initial values.
+
+    .. math:: \dot S_{ik} = \sum_j \frac{\partial f_i}{\partial x_j} S_{jk} + \frac{\partial f_i}{\partial p_k},
+              \qquad S_{ik} = \frac{\partial x_i}{\partial p_k}
+
+    with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and :math:`S_{ij}(0) = \delta_{ij}`.
+
+    Parameters
+    ----------
+    system : ODESystem
+        Without unknown terms.
+    parameters : iterable of Symbol or str, optional
+        Parameters to differentiate by; all of them unless given.
+    initial : bool, optional
+        Whether to differentiate by the initial values too.
+
+    Raises
+    ------
+    DeclarationError
+        If the system is no ODE system, has unknown terms, or has no such parameter.
+
+    References
+    ----------
+    Dickinson, Gelinas, J. Comput. Phys. 21, 123 (1976).
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> print(sensitivities(sd.ODESystem({x: -a * x})).system)
+    x' = -a*x
+    dx_da' = -a*dx_da - x
+    dx_dx' = -a*dx_dx
+    """
+    if system.kind != "ode":
+        raise DeclarationError(f"sensitivities are derived from an ODESystem, got {type(system).__name__}")
+    if system.unknowns:
+        names = ", ".join(map(str, system.unknowns))
+        raise DeclarationError(f"the system has unknown terms ({names}); fill them in with with_terms")
+    chosen = system.parameters if parameters is None else tuple(lookup(p, system.parameters, "parameter") for p in parameters)
+    columns = chosen + (system.states if initial else ())
+    taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
+    names: dict[tuple[sp.Symbol, sp.Symbol], sp.Symbol] = {}
+    for column in columns:
+        for state in system.states:
+            names[state, column] = _fresh(f"d{state}_d{column}", taken)
+
+    drift = system.drift  # type: ignore[attr-defined]
+    jacobian = [[(j, f.diff(s)) for j, s in enumerate(system.states) if f.has(s)] for f in drift]
+    rows = []
+    for column in columns:
+        s = [names[state, column] for state in system.states]
+        for f, partial in zip(drift, jacobian, strict=True):
+            direct = sp.S.Zero if column in system.states else f.diff(column)
+            rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
+    defaults = {names[state, column]: float(state == column) for state, column in names}
+    extended = system.replace(
+        states=system.states + tuple(names.values()),
+        drift=drift + tuple(rows),
+        initial=MappingProxyType({**system.initial, **defaults}),
+        provenance=(*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
+    )
+    return Sensitivities(extended, system, columns, MappingProxyType(names))
+
+
+def _fresh(name: str, taken: set[str]) -> sp.Symbol:
+    """A symbol of that name, with underscores appended until no other has it."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return sp.Symbol(name)

@@ -1,0 +1,583 @@
+"""The model-text grammar: what it reads, where its errors point, and that hostile text does nothing but raise."""
+
+from __future__ import annotations
+
+import builtins
+import random
+import signal
+import sys
+
+import pytest
+import sympy as sp
+
+from symdyn._lexer import MAX_DEPTH, MAX_EXPRESSION, MAX_TEXT
+from symdyn.errors import ParseError
+from symdyn.parsing import parse_expression, parse_model
+
+x, y, z, a, b, t = sp.symbols("x y z a b t")
+f, g = sp.Function("f"), sp.Function("g")
+third = sp.Rational(1, 3)
+
+
+# ---- what is read ----------------------------------------------------------------------------------
+
+EXPRESSIONS = [
+    ("x", x),
+    ("-x^2", -(x**2)),
+    ("(-x)^2", x**2),
+    ("-2^2", sp.Integer(-4)),
+    ("2^-1", sp.Rational(1, 2)),
+    ("2^-x*3", 3 * 2 ** (-x)),
+    ("x^y^z", x ** (y**z)),
+    ("x**y**z", x ** (y**z)),
+    ("2^3^2", sp.Integer(512)),
+    ("a - b - x", a - b - x),
+    ("a - (b - x)", a - b + x),
+    ("a/b/x", a / (b * x)),
+    ("a/b*x", a * x / b),
+    ("a/(b*x)", a / (b * x)),
+    ("a*-b", -a * b),
+    ("x - -y", x + y),
+    ("+x", x),
+    ("a*x*(1 - x/b)", a * x * (1 - x / b)),
+    ("(x + 1)^500", (x + 1) ** 500),
+    ("8/3", sp.Rational(8, 3)),
+    ("1/3 + 1/6", sp.Rational(1, 2)),
+    ("12345678901234567890", sp.Integer(12345678901234567890)),
+    ("1/3*x", x / 3),
+    ("exp(-x)", sp.exp(-x)),
+    ("ln(x) + log(y)", sp.log(x) + sp.log(y)),
+    ("log10(1000)", sp.Integer(3)),
+    ("log2(x)", sp.log(x) / sp.log(2)),
+    ("sqrt(2)", sp.sqrt(2)),
+    ("sqrt(x)", sp.sqrt(x)),
+    ("cbrt(x)", x**third),
+    ("sin(x)*cos(y)*tan(z)", sp.sin(x) * sp.cos(y) * sp.tan(z)),
+    ("sin(pi/6)", sp.Rational(1, 2)),
+    ("arcsin(x) + asin(x)", 2 * sp.asin(x)),
+    ("arccos(x) + arctan(y)", sp.acos(x) + sp.atan(y)),
+    ("atan2(y, x)", sp.atan2(y, x)),
+    ("sinh(x) + cosh(y) + tanh(z)", sp.sinh(x) + sp.cosh(y) + sp.tanh(z)),
+    ("arsinh(x) + arccosh(y) + atanh(z)", sp.asinh(x) + sp.acosh(y) + sp.atanh(z)),
+    ("abs(-2*x)", 2 * sp.Abs(x)),
+    ("abs(sqrt(2) - 2)", 2 - sp.sqrt(2)),
+    ("sign(x) + sgn(x)", 2 * sp.sign(x)),
+    ("floor(x) + ceil(y)", sp.floor(x) + sp.ceiling(y)),
+    ("floor(sqrt(2)*10)", sp.Integer(14)),
+    ("min(x, y) + max(x, y, 1)", sp.Min(x, y) + sp.Max(x, y, 1)),
+    ("max(sqrt(2), 7/5)", sp.sqrt(2)),
+    ("heaviside(x) + heaviside(2)", sp.Heaviside(x) + 1),
+    ("erf(x)", sp.erf(x)),
+    ("f(x, y) - g(x)", f(x, y) - g(x)),
+    ("f(g(x + 1)*2)", f(2 * g(x + 1))),
+    ("piecewise(x, x < 1, y)", sp.Piecewise((x, x < 1), (y, True))),
+    (
+        "piecewise(1, x <= y, 2, x == 3 or x != y, 3)",
+        sp.Piecewise((1, x <= y), (2, sp.Eq(x, 3) | sp.Ne(x, y)), (3, True)),
+    ),
+    ("piecewise(a, not (x > 1) and y >= 2, b)", sp.Piecewise((a, (x <= 1) & (y >= 2)), (b, True))),
+    ("piecewise(1, 1 > 2, x, 1 < 2, y)", x),
+    ("(a +\n  b # two terms\n)", a + b),
+    ("a *\n b", a * b),
+    ("λ*σ - ｘ", sp.Symbol("λ") * sp.Symbol("σ") - x),
+    ("µ", sp.Symbol("μ")),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), EXPRESSIONS, ids=[text for text, _ in EXPRESSIONS])
+def test_expression(text, expected):
+    assert parse_expression(text) == expected
+
+
+NAMES = ["S", "I", "N", "E", "Q", "O", "C", "beta", "gamma", "lambda", "zeta", "U", "t", "n", "e", "i", "re", "im", "chi"]
+NAMES += ["Ei", "x_1", "_x", "Θ", "K1", "dx"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_modellers_are_plain_symbols(name):
+    assert parse_expression(name) == sp.Symbol(name)
+    model = parse_model(f"{name}' = 2*{name}\n{name}(0) = 1")
+    assert model.equations == {name: 2 * sp.Symbol(name)}
+
+
+@pytest.mark.parametrize("name", ["gamma", "beta", "N", "S", "zeta", "Q", "rate"])
+def test_other_calls_are_unknown_terms(name):
+    assert parse_expression(f"{name}(x)") == sp.Function(name)(x)
+
+
+def test_numbers_are_exact():
+    assert parse_expression("1e-3") == sp.Float("0.001", 15)
+    assert float(parse_expression(".1")) == 0.1
+    assert float(parse_expression("6.02214076e23")) == 6.02214076e23
+    kinds = {"2": sp.Integer, "2.": sp.Float, "1e3": sp.Float, "1.5": sp.Float, "6/4": sp.Rational}
+    assert all(isinstance(parse_expression(text), kind) for text, kind in kinds.items())
+    model = parse_model("x' = a; a = 8/3; b = sqrt(2); c = -1e-3; d = 0.1*3; e = 2*pi; x(0) = 1/3")
+    expected = {"a": 8 / 3, "b": 2**0.5, "c": -0.001, "d": 0.1 * 3, "e": 6.283185307179586}
+    assert model.parameters == expected
+    assert model.initial == {"x": 1 / 3}
+
+
+def test_pi_is_a_name_where_it_is_declared():
+    assert parse_model("x' = pi*x").equations["x"] == sp.pi * x
+    assert parse_model("x' = pi*x; pi = 3").equations["x"] == sp.Symbol("pi") * x
+    assert parse_model("pi' = pi").equations == {"pi": sp.Symbol("pi")}
+
+
+def test_model_in_every_statement():
+    model = parse_model("""
+        # Lotka-Volterra
+        x' = a*x - b*x*y   # prey
+        dy/dt = b*x*y -    # predators
+                y
+        a = 1/2; b = 0.03
+        x(0) = 30; y[0] = 4
+        total := x + y
+    """)
+    assert model.equations == {"x": a * x - b * x * y, "y": b * x * y - y}
+    assert list(model.equations) == ["x", "y"]
+    assert (model.style, model.noise) == ("prime", {})
+    assert model.parameters == {"a": 0.5, "b": 0.03}
+    assert model.initial == {"x": 30.0, "y": 4.0}
+    assert model.observables == {"total": x + y}
+
+
+MAPS = ["x[t+1] = a*x[t]*(1 - x)", "x(t+1) = a*x(t)*(1 - x(t))", "x[n + 1] = a*x[n]*(1 - x[n])"]
+
+
+@pytest.mark.parametrize("text", MAPS)
+def test_maps(text):
+    model = parse_model(text)
+    assert model.style == "next"
+    assert model.equations == {"x": a * x * (1 - x)}
+
+
+def test_windows_line_ends():
+    assert parse_model("x' = y\r\ny' = -x\r\n").equations == {"x": y, "y": -x}
+
+
+def test_differentials():
+    model = parse_model("dx = (a - x)*dt + b*x*dW1/2 - (dW1 + 3*dW2)*y\ndy = -y*dt\na = 1")
+    assert model.style == "differential"
+    assert model.equations == {"x": a - x, "y": -y}
+    assert model.noise == {"x": {"dW1": b * x / 2 - y, "dW2": -3 * y}}
+    noisy = parse_model("x' = -x + a*dW")
+    assert (noisy.style, noisy.equations, noisy.noise) == ("prime", {"x": -x}, {"x": {"dW": a}})
+
+
+def test_a_name_that_begins_with_d_can_be_a_parameter():
+    model = parse_model("x' = dx*x; dx = 3; d = 1")
+    assert model.parameters == {"dx": 3.0, "d": 1.0}
+
+
+def test_brackets_up_to_the_limit_are_read():
+    assert parse_expression("(" * MAX_DEPTH + "x" + ")" * MAX_DEPTH) == x
+    expected = x
+    for _ in range(MAX_DEPTH):
+        expected = f(expected)
+    assert parse_expression("f(" * MAX_DEPTH + "x" + ")" * MAX_DEPTH) == expected
+
+
+def test_long_sums_are_read():
+    names = [f"x{i}" for i in range(3000)]
+    assert parse_expression("+".join(names)) == sp.Add(*sp.symbols(names))
+
+
+# ---- where errors point ----------------------------------------------------------------------------
+
+ERRORS = [
+    ("x' = 2x", 1, 7, "write 2*x"),
+    ("x' = 2(x + 1)", 1, 7, "write 2*(...)"),
+    ("x' = (a)(b)", 1, 9, "write (...)*(...)"),
+    ("x' = a b", 1, 8, "write a*b"),
+    ("x' = a\ny' = sinn(x)", 2, 6, "did you mean sin?"),
+    ("x' = Sin(x)", 1, 6, "did you mean sin?"),
+    ("x' = y*x(y)\ny' = 1", 1, 8, "x is a state, not a function; write x*(...)"),
+    ("x' = k(x)\nk = 1", 1, 6, "k is a parameter, not a function"),
+    ("x' = k(x) + k", 1, 6, "also used as a plain name"),
+    ("x' = print(x)", 1, 6, "a word of Python"),
+    ("x' = lambda(x)", 1, 6, "a word of Python"),
+    ("x' = pow(x, 2)", 1, 6, "write x^y"),
+    ("x' = x.real", 1, 7, "names have no parts"),
+    ("x' = 'x'", 1, 6, "quote"),
+    ('x\' = "x"', 1, 6, "quotes"),
+    ("x' = y[0]", 1, 7, "square brackets"),
+    ("x' = [1, 2]", 1, 6, "square brackets"),
+    ("x' = {1}", 1, 6, "braces"),
+    ("x' = lambda x: x", 1, 14, "no lambdas"),
+    ("x' = import os", 1, 13, "a word of Python"),
+    ("x' = x < 1", 1, 8, "stands for no number"),
+    ("x' = 1 + (x > 1)", 1, 13, "stands for no number"),
+    ("x' = piecewise(1, 0 < x < 1, 2)", 1, 25, "not chained"),
+    ("x' = piecewise(1, x, 2)", 1, 19, "expected a condition"),
+    ("x' = piecewise(1, x < 2)", 1, 6, "odd number"),
+    ("x' = piecewise(1, x < 1 and y, 2)", 1, 29, "joins conditions"),
+    ("x' = exp(x, y)", 1, 6, "exp takes 1 argument, got 2"),
+    ("x' = max(x)", 1, 6, "max takes 2 to 8 arguments, got 1"),
+    ("x' = f()", 1, 8, "nothing stands between"),
+    ("x' = f(1,2,3,4,5,6,7,8,9)", 1, 6, "at most 8"),
+    ("x' = exp", 1, 6, "write exp(...)"),
+    ("x' = a +", 1, 9, "missing after '+'"),
+    ("x' = a + * b", 1, 10, "got '*'"),
+    ("x' =", 1, 5, "right side is missing"),
+    ("= 3", 1, 1, "nothing stands left"),
+    ("x' = (a + (b)", 1, 6, "never closed"),
+    ("x' = a + b)", 1, 11, "closes no ("),
+    ("x' = (a]", 1, 8, "closes no ["),
+    ("x' = a, b", 1, 7, "commas separate"),
+    ("x' = 1/0", 1, 8, "division by zero"),
+    ("x' = a/(b - b)", 1, 8, "division by zero"),
+    ("x' = 0^-1", 1, 7, "division by zero"),
+    ("x' = a + log(0)", 1, 10, "not a real number"),
+    ("x' = sqrt(-1)", 1, 6, "not a real number"),
+    ("x' = (-8)^(1/3)", 1, 10, "not a real number"),
+    ("x' = a + tan(pi/2)", 1, 10, "not a real number"),
+    ("x' = asin(2)", 1, 6, "asin(2) is not a real number"),
+    ("x' = 9^9^9^9", 1, 9, "too large"),
+    ("x' = 10^1000000", 1, 8, "too large"),
+    ("x' = 10^-1000", 1, 8, "too small"),
+    ("x' = (10^200)^200", 1, 14, "too large"),
+    ("x' = 1e200*1e200", 1, 11, "too large"),
+    ("x' = 1e999", 1, 6, "too large"),
+    ("x' = x^1001", 1, 7, "exponents run to 1000"),
+    ("x' = exp(exp(exp(99)))", 1, 10, "too large"),
+    ("x' = ((10^9+1)/10^9)^(10^9)", 1, 21, "too many digits"),
+    ("x' = " + "1" * 41, 1, 6, "more than 40 digits"),
+    ("x' = a__b", 1, 6, "two underscores"),
+    ("x' = __a", 1, 6, "two underscores"),
+    ("x' = a − b", 1, 8, "write - for minus"),
+    ("x' = x²", 1, 7, "write ^2"),
+    ("x' = a\u200bb", 1, 7, "U+200B"),
+    ("x' = True", 1, 6, "True is not a number"),
+    ("x' = a\nx' = b", 2, 1, "x has two equations"),
+    ("x' = a\na = 1; a = 2", 2, 8, "a has two values"),
+    ("x' = a\nx = 1", 2, 1, "x is a parameter here and a state above"),
+    ("x' = a\nx(0) = 1\nx(0) = 2", 3, 1, "two initial values"),
+    ("x' = a\ny(0) = 1", 2, 1, "no equation"),
+    ("x' = a\ny[t+1] = b", 2, 1, "write all alike"),
+    ("x[t+1] = 1\ny[n+1] = 1", 2, 1, "the time step is t above"),
+    ("x[t+1] = x[t-1]", 1, 10, "only x[t]"),
+    ("x[t+1] = x(y)", 1, 10, "write x*(...)"),
+    ("x[t+1] = x + dW", 1, 14, "no noise"),
+    ("x' = a\na = b + 1", 2, 5, "must be a number"),
+    ("\n\na = 1", 3, 1, "no equation"),
+    ("", 1, 1, "no equation"),
+    ("x' = 1\nhello", 2, 1, "states nothing"),
+    ("x'' = 1", 1, 3, "second derivatives"),
+    ("x(t) = 1", 1, 1, "write x' = ..."),
+    ("sin' = 1", 1, 1, "cannot be declared"),
+    ("x' = y = 2", 1, 8, "a second ="),
+    ("x' = (y := 2)", 1, 3, "expected"),
+    ("dx = a*dt + b", 1, 6, "neither dt nor dW"),
+    ("dx = dt*dW", 1, 6, "at most one factor"),
+    ("dx = dt^2", 1, 6, "at most one factor"),
+    ("dx = a + exp(dW)", 1, 14, "at most one factor"),
+    ("x' = a*dt", 1, 8, "dt belongs to"),
+    ("x' = 1\n" + "(" * 101, 2, 101, "nested more than 100"),
+    ("x' = 1\n# " + "a" * MAX_TEXT, 2, MAX_TEXT - 6, "characters"),
+    ("a' = " + "a+" * MAX_EXPRESSION, 1, MAX_EXPRESSION + 1, "characters"),
+    ("x' = " + "a" * 101, 1, 6, "101 characters"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "column", "fragment"), ERRORS, ids=[f"{e[0][:30]!a}" for e in ERRORS])
+def test_errors_point_at_the_place(text, line, column, fragment):
+    with pytest.raises(ParseError) as caught:
+        parse_model(text)
+    assert fragment in caught.value.reason
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_only_text_is_read():
+    with pytest.raises(ParseError, match="pass a str"):
+        parse_model(3)
+
+
+def test_one_expression_at_a_time():
+    with pytest.raises(ParseError) as caught:
+        parse_expression("a + b\nc")
+    assert caught.value.position == 6
+    with pytest.raises(ParseError, match="empty"):
+        parse_expression(" # nothing")
+
+
+# ---- hostile text ----------------------------------------------------------------------------------
+
+HOSTILE = [
+    '__import__("os").system("touch SENTINEL")',
+    "__import__('os').system('touch SENTINEL')",
+    "＿＿import＿＿(x)",
+    'eval("x")',
+    'exec("open(\'SENTINEL\', \'w\')")',
+    "open('SENTINEL', 'w')",
+    "open(x)",
+    "eval(x)",
+    "exec(x)",
+    "compile(x, y, z)",
+    "getattr(x, y)",
+    "setattr(x, y, z)",
+    "globals()",
+    "vars(x)",
+    "input(x)",
+    "breakpoint()",
+    "type(x)",
+    "x.__class__",
+    "x.__class__.__mro__[1].__subclasses__()",
+    "().__class__.__bases__[0]",
+    "(1).__class__",
+    "x.free_symbols",
+    "lambda: 0",
+    "(lambda x: x)(1)",
+    "f'{x}'",
+    'f"{open(1)}"',
+    "(y := 3)",
+    "[i for i in x]",
+    "{i: 1 for i in x}",
+    "(i for i in x)",
+    "*x",
+    "**x",
+    "x if x else y",
+    "import os",
+    "await x",
+    "yield x",
+    "not x",
+    "`ls`",
+    "$(ls)",
+    "x; import os",
+    "x\\\n+1",
+    "9^9^9^9",
+    "9**9**9**9",
+    "10^1000000",
+    "2^(3^(4^5))",
+    "(10^500)^500",
+    "10^-999999",
+    "1e99999999999",
+    "1e-99999",
+    "x^(10^9)",
+    "x^-99999",
+    "(x^1000)^1000",
+    "exp(10^9)",
+    "exp(exp(exp(exp(9))))",
+    "exp(10^12*log(x))",
+    "cosh(10^6)",
+    "floor(exp(10^300))",
+    "((10^30+1)/10^30)^(10^30)",
+    "*".join(["10^299"] * 300),
+    "+".join(f"1/{n}" for n in range(1009, 4000, 2)),
+    "2^" * 300 + "2",
+    "x^" * 5000 + "x",
+    "(x^" * 99 + "x" + ")" * 99,
+    "-" * 9000 + "x",
+    "not " * 3000 + "x",
+    "(" * 101 + "x" + ")" * 101,
+    "(" * 5000 + "x" + ")" * 5000,
+    "(" * 99_000,
+    ")" * 99_000,
+    "f(" * 3000 + "x" + ")" * 3000,
+    "exp(-x*" * 99 + "x" + ")" * 99,
+    "tanh(1+x*" * 99 + "x" + ")" * 99,
+    "2*(" * 90 + "+".join(f"x{i}" for i in range(3200)) + ")" * 90,
+    "piecewise(1,x<" * 90 + "1" + ",2)" * 90,
+    "+".join(f"max(x{i},y,z,w)" for i in range(1200)),
+    "((x)",
+    "(x))",
+    "(x]",
+    "[x)",
+    "x + ()",
+    "f(,)",
+    "f(x,)",
+    "f(,x)",
+    "f(x y)",
+    "x +* y",
+    "x / / y",
+    "x // y",
+    "x ^^ y",
+    "x *** y",
+    "x % y",
+    "x @ y",
+    "x && y",
+    "x || y",
+    "x -> y",
+    "!x",
+    "~x",
+    "x!",
+    "x <= y",
+    "x == y",
+    "x <> y",
+    "x ? y : z",
+    "+",
+    "*",
+    "^",
+    ",",
+    ".",
+    "'",
+    '"',
+    "..",
+    "...",
+    "1..2",
+    "1.2.3",
+    "0x10",
+    "1_000",
+    "1e",
+    "1j",
+    "е" + "xp(x)",
+    "ѕin(x)",
+    "x\u200b",
+    "x\u200d",
+    "\ufeffx",
+    "x\u202ey",
+    "\u2066x",
+    "x\u00a0",
+    "x\u2028y",
+    "x\x00",
+    "\x00",
+    "x\x1b[31m",
+    "x\x07",
+    "x\x7f",
+    "\ud800",
+    "x\U000e0041",
+    "x – y",
+    "x × y",
+    "x ÷ y",
+    "x²",
+    "½",
+    "∞",
+    "∑x",
+    "٣",
+    "１",
+    "𝟙",
+    "🦊",
+    "a" * 101,
+    "a" * 50_000,
+    "9" * 41,
+    "9" * 50_000,
+    "1/0",
+    "x/(2 - 2)",
+    "0^-1",
+    "log(0)",
+    "log(-1)",
+    "sqrt(-1)",
+    "(-1)^0.5",
+    "atan2(0, 0)",
+    "tan(pi/2)",
+    "atanh(1)",
+    "acosh(0)",
+    "inf()",
+    "None",
+    "True",
+]
+TEMPLATES = ["x' = {}", "x' = exp({})", "dx/dt = y + {}", "x[t+1] = x*({})", "x' = 1; a = {}", "x' = 1\ntotal := {}"]
+TEMPLATES += ["x' = f(y, {})", "{}' = 1", "y' = 1\n{} = 1"]
+# long payloads are tried in two places only, to keep the tests short
+CORPUS = [t.replace("{}", payload) for payload in HOSTILE for t in TEMPLATES[: 2 if len(payload) > 200 else None]]
+
+
+class TooSlow(BaseException):
+    """Not an Exception: nothing between the alarm and the test can swallow it."""
+
+
+def _ring(*_):
+    raise TooSlow
+
+
+def attempt(text):
+    """Parse under an alarm: 'parsed', 'refused', or a description of what should not happen."""
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    try:
+        model = parse_model(text)
+    except ParseError as error:
+        return "refused" if 0 <= error.position <= len(text) and error.reason else "error without a place"
+    except TooSlow:
+        return "took more than 2 s"
+    except Exception as error:
+        return f"raised {type(error).__name__}"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return "parsed" if all(isinstance(e, sp.Expr) for e in model.equations.values()) else "no expression"
+
+
+_WATCHED = ("compile", "exec", "open", "os.", "subprocess.", "import", "socket.", "shutil.", "pickle.")
+
+
+class Watch:
+    """Collects audit events while it is on; a hook cannot be removed, so there is one for all tests."""
+
+    def __init__(self):
+        self.on = False
+        self.events = []
+        sys.addaudithook(self.hook)
+
+    def hook(self, event, _):
+        if self.on and event.startswith(_WATCHED):
+            self.events.append(event)
+
+
+@pytest.fixture(scope="module")
+def watch():
+    # whatever sympy imports late is imported now
+    for text, _ in EXPRESSIONS:
+        parse_expression(text)
+    return Watch()
+
+
+def attempt_all(texts, watch, monkeypatch, folder):
+    """Outcomes of all texts, with events recorded and with evaluation of text made impossible."""
+
+    def refuse(*_, **__):
+        raise AssertionError("text was evaluated")
+
+    before = signal.signal(signal.SIGALRM, _ring)
+    watch.events.clear()
+    with monkeypatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("eval", "exec", "compile", "open", "input"):
+            patch.setattr(builtins, name, refuse)
+        for name in ("sympify", "parse_expr"):
+            patch.setattr(sp, name, refuse)
+        watch.on = True
+        try:
+            return [attempt(text) for text in texts]
+        finally:
+            watch.on = False
+            signal.signal(signal.SIGALRM, before)
+
+
+def test_the_watch_sees_evaluation(watch):
+    watch.events.clear()
+    watch.on = True
+    eval("1 + 1")
+    watch.on = False
+    assert {"compile", "exec"} <= set(watch.events)
+
+
+def test_hostile_texts_only_raise(watch, monkeypatch, tmp_path):
+    assert len(set(CORPUS)) >= 1000
+    outcomes = attempt_all(CORPUS, watch, monkeypatch, tmp_path)
+    assert [(o, ascii(t[:60])) for o, t in zip(outcomes, CORPUS, strict=True) if o != "refused"] == []
+    assert watch.events == []
+    assert list(tmp_path.iterdir()) == []
+
+
+MODELS = [
+    "x' = a*x - b*x*y\ny' = c*x*y - d*y\na = 0.5; x(0) = 30\ntotal := x + y",
+    "S' = -beta*S*I/N\nI' = beta*S*I/N - gamma*I\nbeta = 0.3\ngamma = 1/7\nN = 1e3",
+    "x[t+1] = r*x[t]*(1 - x[t])\nr = 3.7",
+    "dx = k*(m - x)*dt + s*sqrt(x)*dW1\nk = 1",
+    "V' = (I - g*max(V, 0)*tanh(V))/C + f(V, w)\nw' = piecewise(1, V > 2 and w < 3, -w^2)",
+]
+
+
+def test_mutated_models_parse_or_raise(watch, monkeypatch, tmp_path):
+    generator = random.Random(20240611)
+    pieces = [*"+-*/^()[],;:='<>.#\n 0123456789exyIdWt_λ\x00\u200b", "", "**", "exp(", "f(", "dW", "1e9", "piecewise(", "not "]
+    texts = []
+    for _ in range(1500):
+        text = generator.choice(MODELS)
+        for _ in range(generator.randint(1, 4)):
+            i = generator.randrange(len(text))
+            j = min(len(text), i + generator.choice([0, 0, 1, 1, 5]))
+            text = text[:i] + generator.choice(pieces) + text[j:]
+        texts.append(text)
+    outcomes = attempt_all(texts, watch, monkeypatch, tmp_path)
+    assert {o: t for o, t in zip(outcomes, texts, strict=True) if o not in ("parsed", "refused")} == {}
+    assert min(outcomes.count("parsed"), outcomes.count("refused")) > 50
+    assert watch.events == []

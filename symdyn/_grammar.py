@@ -254,7 +254,7 @@ class _Reader:
     def apply(self, name: str, call: _Pending) -> Node:
         place = call.token.start
         if name == "piecewise":
-            for part in (*call.parts[:-1:2], call.parts[-1]):
+            for part in call.parts[::2] if len(call.parts) % 2 else ():
                 _number(self.terms, part)
             return self.terms.piecewise(call.parts, place)
         parts = [_number(self.terms, part) for part in call.parts]

@@ -21,10 +21,10 @@ __all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "Terms"]
 MAX_MAGNITUDE = 1e300
 MAX_EXPONENT = 1000
 MAX_BITS = 2000
-MAX_WORK = 150_000
+MAX_WORK = 120_000
 MAX_TOWER = 8
 #: Nodes within nodes: sympy prints, hashes and differentiates by recursion.
-MAX_HEIGHT = 120
+MAX_HEIGHT = 100
 
 # sympy's own rewriting of nested calls takes time exponential in their depth (tanh); deeper calls are kept as written
 _EVALUATED_DEPTH = 4
@@ -109,15 +109,21 @@ class Terms:
             value = self.double(expr)
         elif value is None and expr.is_number:
             self.fail(f"the names cancel and leave the constant {expr}; write the constant", position)
-        return self.join(expr, value, min(part.start for part in parts), parts)
+        built = self.join(expr, value, min(part.start for part in parts), parts)
+        if isinstance(expr, (sp.Add, sp.Mul, sp.Pow)):
+            # sympy looks through all that is below a new node
+            self.spend(16 * (built.height // 4) ** 2, position)
+        return built
 
     def join(self, expr: sp.Basic, value: float | None, start: int, parts: list[Node]) -> Node:
         """A node over `parts`, whose depth is limited."""
-        height = 0 if expr.is_Atom else 1 + max(part.height for part in parts)
+        height = 0
+        if not expr.is_Atom:
+            # a sum within a sum is one sum
+            flat = {sp.Add, sp.Mul} & {expr.func}
+            height = max(part.height + (part.expr.func not in flat) for part in parts)
         if height > MAX_HEIGHT:
             self.fail(f"expressions are nested more than {MAX_HEIGHT} deep; name a part", start)
-        # sympy looks through all that is below a new node
-        self.spend(4 * (height // 4) ** 2, start)
         return Node(expr, value, start, max(part.calls for part in parts), max(part.towers for part in parts), height)
 
     @staticmethod
@@ -143,7 +149,7 @@ class Terms:
         for part, sign, place in zip(parts, signs, places, strict=True):
             expr = part.expr
             budget += _bits(_head(expr))
-            self.spend(len(sp.Add.make_args(expr)) * (20 if sign < 0 and expr.is_Add else 1), place)
+            self.spend(len(sp.Add.make_args(expr)) * (25 if sign < 0 and expr.is_Add else 1), place)
             if expr.is_Number:
                 constant = constant + expr if sign > 0 else constant - expr
                 self._check_digits(constant, place)
@@ -174,7 +180,7 @@ class Terms:
             budget += _bits(_head(expr))
             pieces = sp.Mul.make_args(expr)
             surds += sum(1 for f in pieces if f.is_Pow and f.args[0].is_Number)
-            self.spend(len(pieces) + 20 * (len(sp.Add.make_args(expr)) - 1) + 3 * (sign < 0), place)
+            self.spend(len(pieces) + 25 * (len(sp.Add.make_args(expr)) - 1) + 3 * (sign < 0), place)
             if surds > _MAX_SURDS or budget > 10 * MAX_BITS:
                 self.fail("this product has too many roots or fractions; write decimals", place)
             if expr.is_Number:
@@ -196,7 +202,9 @@ class Terms:
     def power(self, base: Node, exponent: Node, place: int) -> Node:
         """`base` to the power of `exponent`."""
         b, e = base.expr, exponent.expr
-        self.spend(5 * len(sp.Add.make_args(e)) * len(sp.Mul.make_args(e)) + 10 + len(sp.Mul.make_args(b)), place)
+        self.spend(10 + len(sp.Mul.make_args(b)), place)
+        if not e.is_Atom:
+            self.spend(100 + 5 * len(sp.Add.make_args(e)) * len(sp.Mul.make_args(e)), place)
         value = None
         if base.value == 0 and exponent.value is not None and exponent.value < 0:
             self.fail("division by zero: zero to a negative power", place)
@@ -257,8 +265,7 @@ class Terms:
             few, many = function.fewest, function.most
             expected = f"{few}" if few == many else f"{few} to {many}"
             self.fail(f"{name} takes {expected} argument{'s' * (expected != '1')}, got {len(parts)}", place)
-        # max and min compare every pair
-        self.spend(20 + 5 * sum(len(sp.Add.make_args(p.expr)) for p in parts) + 200 * (len(parts) - 1) ** 2, place)
+        self.spend(20 + 5 * sum(len(sp.Add.make_args(p.expr)) for p in parts), place)
         value = None
         constants = [part.value for part in parts if part.value is not None]
         if len(constants) == len(parts):
@@ -271,6 +278,7 @@ class Terms:
             if name == "exp" and value == 0:
                 value = _TINY
             self.real(value, place)
+            self.spend(100, place)
         if name == "exp":
             self._check_exponential(parts[0].expr, place)
         calls = 1 + max(part.calls for part in parts)
@@ -278,8 +286,12 @@ class Terms:
         if value is not None and function.choose is not None and not all(a.is_Number for a in arguments):
             expr = function.choose(arguments, constants)
         else:
-            depth = 1 if function.most > 2 else _EVALUATED_DEPTH
-            expr = function.build(*arguments, evaluate=calls <= depth or value is not None)
+            evaluate = value is not None or calls <= _EVALUATED_DEPTH
+            if function.most > 2 and value is None:
+                # sympy compares every pair, in milliseconds each: in long texts max and min stay as written
+                evaluate = calls == 1 and self.work < MAX_WORK // 4
+                self.spend(200 * evaluate * (len(parts) - 1) ** 2, place)
+            expr = function.build(*arguments, evaluate=evaluate)
         return self.node(expr, value, place, parts)._replace(start=place, calls=calls)
 
     def _check_exponential(self, exponent: sp.Basic, place: int) -> None:

@@ -106,13 +106,13 @@ class System(ABC):
             Pointing at the line and column that could not be read.
         """
         model = parse_model(text)
-        options = {
+        values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
             "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
             "observables": {**model.observables, **(options.get("observables") or {})},
         }
-        return cls._from_model(model, options)
+        return cls._from_model(model, values)
 
     @classmethod
     @abstractmethod
@@ -237,10 +237,10 @@ class System(ABC):
         line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
         symbols = set().union(*(e.free_symbols for e in (*filled.expressions, *filled.observables.values())))
         parameters = tuple(sorted(symbols - set(self.states) - {self.time}, key=lambda s: s.name))
-        known = {**self.defaults, **(defaults or {})}
+        values = {**self.defaults, **(defaults or {})}
         return filled.replace(
             parameters=parameters,
-            defaults=MappingProxyType({p: known[p] for p in parameters if p in known}),
+            defaults=MappingProxyType({p: values[p] for p in parameters if p in values}),
             provenance=(*self.provenance, line),
         )
 

@@ -80,7 +80,7 @@ def _explicit(method: ExplicitRungeKutta) -> dict[str, list[str]]:
             FLAT,
             f"        vst(fb, {target} + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * ({combination(row)}))",
             "    for l in range(0, WL, 8):",
-            f"        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * {float(sum(row))!r})",
+            f"        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * {round(sum(row), 14)!r})",
             f"    call(f, lanes[TB], fb + 8 * ({target}), pb, fb + 8 * ({out}))",
         ]
 

@@ -30,7 +30,7 @@ def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray
             if op == "input":
                 values.append(np.asarray(blocks[args[0]][args[1]]))
             elif op == "const":
-                values.append(np.float64(value))
+                values.append(np.asarray(value))
             else:
                 values.append(FUNCTIONS[op](*(values[a] for a in args)))
     return [values[k] for k in program.outputs]

@@ -171,7 +171,7 @@ class Kernel:
         parameters = np.ascontiguousarray(parameters, dtype=np.float64).reshape(len(initial), len(self.system.parameters))
         times = np.ascontiguousarray(times, dtype=np.float64)
         run = self.empty(len(initial), times.size)
-        options = dict(
+        options: dict[str, Any] = dict(
             rtol=rtol, atol=atol, max_steps=max_steps, detect_stiffness=detect_stiffness, step=step, seed=seed, fine=fine
         )  # fmt: skip
         streams = np.arange(len(initial)) if streams is None else streams

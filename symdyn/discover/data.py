@@ -71,7 +71,9 @@ class Observations:
         for t in self.trajectories:
             kept = len(t.times) - round(fraction * len(t.times))
             if not 0 < kept < len(t.times):
-                raise RecoveryError(f"a trajectory of {len(t.times)} points cannot hold out the fraction {fraction} of them")
+                raise RecoveryError(
+                    f"a trajectory of {len(t.times)} points cannot hold out the fraction {fraction} of them"
+                )
             early.append(Trajectory(t.times[:kept], t.values[:kept]))
             late.append(Trajectory(t.times[kept:], t.values[kept:]))
         return replace(self, trajectories=tuple(early)), replace(self, trajectories=tuple(late))
@@ -134,9 +136,9 @@ def _tables(data: Any, time: str) -> Iterator[tuple[np.ndarray, dict[str, np.nda
     if isinstance(data, pd.DataFrame):
         columns: dict[str, Any] = {str(c): data[c].to_numpy() for c in data.columns}
         if data.index.name in ("time", "t", time):
-            columns.setdefault(data.index.name, data.index.to_numpy())
+            columns.setdefault(str(data.index.name), data.index.to_numpy())
     elif isinstance(data, Mapping):
-        columns = {getattr(k, "name", k): v for k, v in data.items()}
+        columns = {str(getattr(k, "name", k)): v for k, v in data.items()}
     else:
         raise RecoveryError(
             f"data of type {type(data).__name__} cannot be read; expected an xarray.Dataset, a pandas.DataFrame, "
@@ -153,7 +155,8 @@ def _tables(data: Any, time: str) -> Iterator[tuple[np.ndarray, dict[str, np.nda
 def _dataset(data: xr.Dataset, time: str) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     name = next((n for n in ("time", time) if n in data.dims), None)
     if name is None:
-        raise RecoveryError(f"the dataset has no dimension 'time' or {time!r}; its dimensions: {', '.join(map(str, data.dims))}")
+        dimensions = ", ".join(map(str, data.dims))
+        raise RecoveryError(f"the dataset has no dimension 'time' or {time!r}; its dimensions: {dimensions}")
     variables = [v for v in data.data_vars if name in data[v].dims]
     others = list(dict.fromkeys(d for v in variables for d in data[v].dims if d != name))
     times = np.asarray(data[name], dtype=float)
@@ -167,14 +170,17 @@ def _trajectory(times: np.ndarray, table: Mapping[str, np.ndarray], names: Seque
     for i, name in enumerate(names):
         if name in table:
             if table[name].shape != times.shape:
-                raise RecoveryError(f"the column {name} has shape {table[name].shape}, the times {times.shape}; expected the same")
+                raise RecoveryError(
+                    f"the column {name} has shape {table[name].shape}, the times {times.shape}; expected the same"
+                )
             values[:, i] = table[name]
     if times.ndim != 1 or times.size < 2 or not np.all(np.isfinite(times)):
         raise RecoveryError(f"a trajectory needs two or more finite times in one dimension, got shape {times.shape}")
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
     if np.any(np.diff(times) <= 0):
-        raise RecoveryError(f"the time {times[:-1][np.diff(times) <= 0][0]:g} occurs twice in one trajectory; give repeats as further ones")
+        twice = times[:-1][np.diff(times) <= 0][0]
+        raise RecoveryError(f"the time {twice:g} occurs twice in one trajectory; give repeats as further ones")
     if np.any(np.isinf(values)):
         raise RecoveryError("the data hold infinite values; mark missing values as NaN")
     return Trajectory(times, values)

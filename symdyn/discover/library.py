@@ -69,7 +69,8 @@ def library_terms(
     if unknown:
         known = ", ".join(FUNCTIONS)
         raise RecoveryError(f"unknown library function {unknown[0]!r}; known: {known}.{suggest(unknown[0], FUNCTIONS)}")
-    products = chain.from_iterable(combinations_with_replacement(arguments, d) for d in range(0 if constant else 1, degree + 1))
+    degrees = range(0 if constant else 1, degree + 1)
+    products = chain.from_iterable(combinations_with_replacement(arguments, d) for d in degrees)
     terms = [sp.Mul(*factors) for factors in products]
     terms += [FUNCTIONS[name](a) for name in functions for a in arguments]
     terms += [expression(e) for e in extra]

@@ -1,0 +1,1 @@
+"""Files: models and tables in, datasets and reports out.  Import from the modules; nothing heavy is loaded here."""

@@ -170,7 +170,7 @@ class Statistics:
                 e = self.parts["extremes"]
                 out[name] = e.low if name == "min" else e.high
             elif name == "quantile":
-                out[name] = self.exact if self._hold else self.parts["fine"].quantiles(self.reductions[name])
+                out[name] = self.parts["fine"].quantiles(self.reductions[name]) if self.exact is None else self.exact
             else:
                 out["histogram"], out["edges"] = self.parts["histogram"].counts, self.parts["histogram"].edges()
         return out

@@ -120,7 +120,7 @@ def simulate(
         raise DeclarationError(f"seed is {seed}; expected a whole number from 0 to 2**63 - 1")
     gaps = np.diff(times)
     length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
-    options = dict(
+    options: dict[str, Any] = dict(
         rtol=float(rtol), atol=float(atol), max_steps=int(max_steps), step=float(length), seed=seed,
         detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step),
     )  # fmt: skip
@@ -132,7 +132,7 @@ def simulate(
         values, statistics = job.gather(reductions, chunk, bar)
     finally:
         bar.close()
-    facts = dict(method=job.method_used(), target=target, seed=seed if system.kind == "sde" else None)
+    facts: dict[str, Any] = dict(method=job.method_used(), target=target, seed=seed if system.kind == "sde" else None)
     facts |= dict(rtol=rtol, atol=atol) if kernel.adaptive else dict(step=float(length))
     facts |= dict(interpretation=getattr(system, "interpretation", None))
     counts = {name: getattr(job.run, name) for name in ("status", "steps", "rejected", "evaluations")}

@@ -50,8 +50,8 @@ def test_arguments_of_a_term_are_the_fitted_states(lotka_volterra):
     assert fit.history["seconds"] > 0
 
 
-@pytest.mark.parametrize(("name", "scale"), [("sparse", -1), ("operon", -1)])
-def test_regressors_turn_the_samples_into_products(lotka_volterra, name, scale):
+@pytest.mark.parametrize("name", ["sparse", "operon"])
+def test_regressors_turn_the_samples_into_products(lotka_volterra, name):
     if name == "operon":
         pytest.importorskip("pyoperon", reason="needs pyoperon")
     regressors = pytest.importorskip("symdyn.discover.regressors._registry", reason="needs scikit-learn")
@@ -68,7 +68,7 @@ def test_unobserved_state_free_parameter_and_several_trajectories():
     system = sd.ODESystem({x: -k * x, y: f(x)}, initial={y: 0.0})
     t = np.linspace(0, 2, 16)
     runs = [{"t": t, "x": s * np.exp(-1.5 * t), "y": s * (1 - np.exp(-1.5 * t))} for s in (1.0, 2.0)]
-    fit = SURROGATES["pinn"](members=1, width=8, term_width=6).fit(system, observations(system, runs))
+    fit = SURROGATES["pinn"](members=1, width=8, term_width=6, iterations=100).fit(system, observations(system, runs))
     assert fit.parameters[k] == pytest.approx(1.5, rel=0.01)
     assert len(fit.times) == 2
     samples = fit.terms[f(x)]
@@ -80,7 +80,7 @@ def test_unobserved_state_free_parameter_and_several_trajectories():
         observations(system, {"t": t, "x": np.exp(-1.5 * t)}),
     )
     assert alone.parameters[k] == pytest.approx(1.5, rel=0.01)
-    np.testing.assert_allclose(np.diff(alone.states[0][:, 1])[[0, -1]] > 0, True)  # y' = x > 0 though y was never seen
+    assert np.all(np.diff(alone.states[0][:, 1])[[0, -1]] > 0)  # y' = x > 0 though y was never seen
 
 
 def test_the_same_seed_gives_the_same_fit_and_signs_hold():
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_fit_and_signs_hold():
     seen = observations(system, {"t": t, "x": np.exp(-t)})
     calls = []
     options = {"members": 1, "width": 6, "term_width": 4, "iterations": 40, "warm_up": 100, "signs": {f: -1}}
-    first = SURROGATES["pinn"](**options).fit(system, seen, seed=3, progress=lambda done, total: calls.append((done, total)))
+    first = SURROGATES["pinn"](**options).fit(system, seen, seed=3, progress=lambda *numbers: calls.append(numbers))
     again = SURROGATES["pinn"](**options).fit(system, seen, seed=3)
     np.testing.assert_array_equal(first.terms[f(x)].values, again.terms[f(x)].values)
     assert np.all(first.terms[f(x)].values < 0)
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_fit_and_signs_hold():
 
 def test_options_and_systems_that_cannot_be_are_refused():
     pinn = SURROGATES["pinn"]
-    with pytest.raises(RecoveryError, match="option width .* expected a positive"):
+    with pytest.raises(RecoveryError, match=r"option width .* expected a positive"):
         pinn(width=0)
     with pytest.raises(RecoveryError, match="unknown option"):
         pinn(widht=3)
@@ -119,7 +119,8 @@ def test_the_printer_agrees_with_sympy_and_can_be_differentiated():
     from symdyn.codegen.emit_jax import jax_function
 
     jax.config.update("jax_enable_x64", True)
-    e = [sp.exp(-x) / (1 + y**2) + sp.Max(x, y), sp.Piecewise((x**3, x > y), (sp.sqrt(y), True)), sp.erf(x) * sp.gamma(y)]
+    cases = sp.Piecewise((x**3, x > y), (sp.sqrt(y), True))
+    e = [sp.exp(-x) / (1 + y**2) + sp.Max(x, y), cases, sp.erf(x) * sp.gamma(y)]
     function = jax_function(lower("h", [("none", []), ("y", [x, y])], e, ["a", "b", "c"]))
     at = {x: 0.7, y: 1.9}
     none, point = np.zeros(0), np.array([0.7, 1.9])

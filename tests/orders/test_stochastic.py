@@ -292,7 +292,7 @@ def drive(parameters, times, *, step, stop=0):
     n = len(parameters)
     out, status, steps, done = np.full((n, len(times), 2), 77.0), np.full(n, 99), np.full(n, 99), np.zeros(1, np.int64)
     finished = chunk(
-        probe.address, 2, 1, 1, 0, 8, 1, 0, 0, n, np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times),
+        probe.address, 2, 1, 1, 0, 8, 1, np.arange(n), 0, n, np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times),
         step, 1, out, status, steps, np.array([stop]), done,
     )  # fmt: skip
     assert finished == done[0]

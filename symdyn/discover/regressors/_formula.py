@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy import special
 from scipy.optimize import least_squares
 
+from symdyn.codegen.evaluate import evaluate as evaluate_program
 from symdyn.codegen.lower import lower
-from symdyn.codegen.program import CALLS
 from symdyn.discover.regressors._registry import Candidate, complexity_of
 from symdyn.errors import CompileError, RecoveryError
 
 __all__ = ["columns", "criterion", "effective_size", "evaluate", "ranked", "refit", "variables"]
-
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal,
-    "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "select": np.where,
-    "pow": np.power, "atan2": np.arctan2, "fmin": np.minimum, "fmax": np.maximum, "fabs": np.abs,
-    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh, "acosh": np.arccosh,
-    "atanh": np.arctanh, "erf": special.erf, "erfc": special.erfc, "gamma": special.gamma, "lgamma": special.gammaln,
-}  # fmt: skip
-OPERATORS |= {name: getattr(np, name) for name in CALLS if name not in OPERATORS}
 
 
 def variables(names: Sequence[Any] | None, count: int) -> tuple[sp.Symbol, ...]:
@@ -45,17 +34,11 @@ def variables(names: Sequence[Any] | None, count: int) -> tuple[sp.Symbol, ...]:
 
 def columns(expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:
     """Values of expressions on the rows of `x`, (m, expressions)."""
+    if not expressions:
+        return np.zeros((len(x), 0))
     program = lower("terms", [("none", []), ("x", symbols)], expressions, [""] * len(expressions))
-    values: list[Any] = []
-    with np.errstate(all="ignore"):
-        for op, args, value in program.operations:
-            if op == "input":
-                values.append(x[:, args[1]])
-            elif op == "const":
-                values.append(value)
-            else:
-                values.append(OPERATORS[op](*(values[a] for a in args)))
-    return np.stack([np.broadcast_to(values[k], len(x)) for k in program.outputs], axis=1).astype(float)
+    values = evaluate_program(program, (), list(x.T))
+    return np.stack([np.broadcast_to(v, len(x)) for v in values], axis=1).astype(float)
 
 
 def evaluate(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:
@@ -82,9 +65,11 @@ def criterion(relative_loss: float, size: float, count: float, *, floor: float) 
 
 
 def ranked(
-    expressions: Sequence[sp.Expr], samples: tuple[Sequence[sp.Symbol], np.ndarray, np.ndarray, np.ndarray], floor: float
+    expressions: Sequence[sp.Expr],
+    samples: tuple[Sequence[sp.Symbol], np.ndarray, np.ndarray, np.ndarray],
+    floor: float,
 ) -> list[Candidate]:
-    """Candidates on samples (symbols, arguments, values, weights), best first: a bit of accuracy against half a parameter for every node."""
+    """Candidates on samples (symbols, arguments, values, weights), best first: every node counts half a parameter."""
     symbols, x, y, weights = samples
     scale = float(np.average(y**2, weights=weights)) or 1.0
     found, errors = [], []
@@ -130,7 +115,9 @@ def refit(
     return forms
 
 
-def _polished(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, root: np.ndarray) -> sp.Expr:
+def _polished(
+    expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, root: np.ndarray
+) -> sp.Expr:
     """The same formula with its inner constants fitted too, if it has any."""
     constants = sorted(expression.atoms(sp.Float), key=float)
     inner = [c for t in sp.Add.make_args(expression) for c in t.as_coeff_Mul()[1].atoms(sp.Float)]

@@ -17,8 +17,8 @@ def main(folder: Path) -> None:
     """Search, and write complexity, loss and equation of every formula in the hall of fame."""
     # this file's own folder comes first on the path and holds a pysr.py of its own
     sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).resolve().parent]
-    import numpy as np  # noqa: PLC0415
-    from pysr import PySRRegressor  # noqa: PLC0415
+    import numpy as np
+    from pysr import PySRRegressor
 
     samples = np.load(folder / "samples.npz", allow_pickle=False)
     x, y, weights = samples["X"], samples["y"], samples["weights"]

@@ -50,7 +50,7 @@ def _eliminated(scaled: np.ndarray, target: np.ndarray, threshold: float) -> lis
     """Sequential thresholding, then the column least missed goes, one after another."""
     active = np.arange(scaled.shape[1])
     least = threshold * np.linalg.norm(target)
-    subsets = []
+    subsets: list[tuple[int, ...]] = []
     while active.size:
         part = scaled[:, active]
         coefficients = np.linalg.lstsq(part, target, rcond=None)[0]
@@ -58,7 +58,7 @@ def _eliminated(scaled: np.ndarray, target: np.ndarray, threshold: float) -> lis
         if small.any() and not small.all():
             active = active[~small]
             continue
-        subsets.append(tuple(active))
+        subsets.append(tuple(int(i) for i in active))
         # what dropping each column costs: c^2 / [(A^T A)^-1]
         spread = np.diag(np.linalg.pinv(part.T @ part, hermitian=True))
         active = np.delete(active, int(np.argmin(coefficients**2 / np.maximum(spread, 1e-300))))
@@ -77,5 +77,5 @@ def _exhaustive(scaled: np.ndarray, target: np.ndarray, k: int) -> tuple[int, ..
         explained = np.einsum("bk,bk->b", b, np.linalg.solve(systems, b[..., None])[..., 0])
         i = int(np.argmax(explained))
         if explained[i] > best:
-            best, chosen = float(explained[i]), tuple(s[i])
+            best, chosen = float(explained[i]), tuple(int(v) for v in s[i])
     return chosen

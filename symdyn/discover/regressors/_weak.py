@@ -23,9 +23,13 @@ NOISY = 1e-4  # noise, relative to the spread, from which on a state is smoothed
 def smoothed(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """States on a finer grid: quintic interpolation, or a smoothing spline that misses noisy states by their noise."""
     if times.ndim != 1 or values.ndim != 2 or len(values) != len(times):
-        raise RecoveryError(f"times of shape {times.shape} and states of shape {values.shape} do not match; expected (T,) and (T, n)")
+        raise RecoveryError(
+            f"times of shape {times.shape} and states of shape {values.shape} do not match; expected (T,) and (T, n)"
+        )
     if len(times) < 8 or np.any(np.diff(times) <= 0):
-        raise RecoveryError(f"the states need 8 or more increasing times, got {len(times)}; repeats belong into further trajectories")
+        raise RecoveryError(
+            f"the states need 8 or more increasing times, got {len(times)}; repeats belong into further trajectories"
+        )
     fine = np.linspace(times[0], times[-1], FINER * (len(times) - 1) + 1)
     columns = []
     for v in values.T:
@@ -53,7 +57,7 @@ def _smoothing(times: np.ndarray, values: np.ndarray, noise: float) -> BSpline:
 def weak_form(
     times: np.ndarray, states: np.ndarray, library: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Integrals of the library's terms, (windows, terms), and of the states against the test functions, (windows, n)."""
+    """Integrals against the test functions of the terms, (windows, terms), and of the states, (windows, n)."""
     points = len(times)
     half = max(4 * FINER, min(points // 8, 25 * FINER))
     half = min(half, (points - 1) // 2)

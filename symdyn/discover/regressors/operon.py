@@ -94,7 +94,9 @@ class OperonRegression(RegressorMixin, BaseEstimator):
             forms += [found, *refit(found, *samples)]
         self.expressions_ = ranked(forms, samples, self.tolerance)[: self.candidates]
         if not self.expressions_:
-            raise RecoveryError("Operon found no formula that is finite on all samples; leave out functions or rescale the data")
+            raise RecoveryError(
+                "Operon found no formula that is finite on all samples; leave out functions or rescale the data"
+            )
         self.expression_ = self.expressions_[0].expression
         return self
 
@@ -120,7 +122,8 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         places = [f"x{i}" for i in range(X.shape[1])]
         swap = {sp.Symbol(p): s for p, s in zip(places, self.symbols_, strict=True)}
         texts = [engine.get_model_string(m["tree"], 17, places) for m in engine.pareto_front_ if m["variables"]]
-        return [spread * parse_expression(text).xreplace(swap) for text in texts if "nan" not in text and "inf" not in text]
+        finite = [text for text in texts if "nan" not in text and "inf" not in text]
+        return [spread * parse_expression(text).xreplace(swap) for text in finite]
 
     def predict(self, X: Any) -> np.ndarray:
         """Values of the best formula, (m,)."""

@@ -129,7 +129,9 @@ class PySRRegression(RegressorMixin, BaseEstimator):
             try:
                 done = subprocess.run(worker, capture_output=True, text=True, timeout=self.timeout, check=False)
             except subprocess.TimeoutExpired:
-                raise RecoveryError(f"PySR took longer than the timeout of {self.timeout:g} s; raise it or lower iterations") from None
+                raise RecoveryError(
+                    f"PySR took longer than the timeout of {self.timeout:g} s; raise it or lower iterations"
+                ) from None
             if done.returncode or not (place / "hall_of_fame.csv").exists():
                 said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
                 raise RecoveryError(f"PySR failed with {said!r}; if Julia is missing: {INSTALL}")
@@ -161,7 +163,9 @@ def read_hall_of_fame(path: Path) -> list[sp.Expr]:
         except ParseError:
             continue
     if not found:
-        raise RecoveryError(f"no equation of {path.name} could be read, such as {rows[0]['equation']!r}; use other operators")
+        raise RecoveryError(
+            f"no equation of {path.name} could be read, such as {rows[0]['equation']!r}; use other operators"
+        )
     return found
 
 

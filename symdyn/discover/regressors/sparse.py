@@ -111,11 +111,12 @@ class SparseRegression(RegressorMixin, BaseEstimator):
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
             self._prepare()
             root = np.sqrt(weights)
-            values = columns(self.terms_, self.symbols_, X)
+            values = self._values(X)
             finite = np.all(np.isfinite(values), axis=0)
             design = np.where(finite, values, 0.0) * root[:, None]
-            self.coef_, self.expressions_ = self._select(design, y * root, float(weights.sum()))
-            self.expression_ = self.expressions_[0].expression
+            self.coef_, candidates = self._select(design, y * root, float(weights.sum()))
+            self.expressions_: Any = candidates
+            self.expression_ = candidates[0].expression
             if self.ensemble:
                 self.inclusion_ = self._inclusion(design, y * root, float(weights.sum()))
             return self
@@ -128,14 +129,15 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         runs = [(np.asarray(x, dtype=float), np.asarray(times, dtype=float)) for x, times in runs]
         self.n_features_in_ = runs[0][0].shape[-1]
         self._prepare()
-        parts = [weak_form(*smoothed(times, x), lambda s: columns(self.terms_, self.symbols_, s)) for x, times in runs]
+        parts = [weak_form(*smoothed(times, x), self._values) for x, times in runs]
         design, targets = (np.concatenate(p) for p in zip(*parts, strict=True))
         finite = np.all(np.isfinite(design), axis=0)
         design = np.where(finite, design, 0.0)
         chosen = [self._select(design, target, float(len(design))) for target in targets.T]
         self.coef_ = np.stack([c for c, _ in chosen])
-        self.expressions_ = [candidates for _, candidates in chosen]
-        best = [candidates[0].expression for candidates in self.expressions_]
+        ranking = [candidates for _, candidates in chosen]
+        best = [candidates[0].expression for candidates in ranking]
+        self.expressions_ = ranking
         self.system_ = ODESystem(
             dict(zip(self.symbols_, best, strict=True)),
             initial={s: float(v) for s, v in zip(self.symbols_, runs[0][0][0], strict=True)},
@@ -144,6 +146,9 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         if self.ensemble:
             self.inclusion_ = np.stack([self._inclusion(design, target, float(len(design))) for target in targets.T])
         return self
+
+    def _values(self, X: np.ndarray) -> np.ndarray:
+        return columns(self.terms_, self.symbols_, X)
 
     def _prepare(self) -> None:
         self.symbols_ = variables(self.names, self.n_features_in_)
@@ -154,7 +159,9 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         strange = {s for term in self.terms_ for s in term.free_symbols} - set(self.symbols_)
         if strange:
             have = ", ".join(map(str, self.symbols_))
-            raise RecoveryError(f"the library uses {', '.join(sorted(map(str, strange)))}; the columns are {have}; set names")
+            raise RecoveryError(
+                f"the library uses {', '.join(sorted(map(str, strange)))}; the columns are {have}; set names"
+            )
 
     def _select(self, design: np.ndarray, target: np.ndarray, count: float) -> tuple[np.ndarray, list[Candidate]]:
         """Coefficients of the best subset, and a candidate for every size, best first."""

@@ -145,7 +145,9 @@ class Trainer:
     def _advance(self, now: Training, weights: jax.Array, held: jax.Array, *, steps: int) -> tuple[Training, Any]:
         """Several Levenberg-Marquardt trials; `held` weights the points that only judge."""
 
-        def accept(now: Training, local: jax.Array, shared: jax.Array, residuals: jax.Array, cost: jax.Array) -> Training:
+        def accept(
+            now: Training, local: jax.Array, shared: jax.Array, residuals: jax.Array, cost: jax.Array
+        ) -> Training:
             value = jnp.mean(self._misfit(local, held) ** 2) * held.size / jnp.maximum(jnp.sum(held > 0), 1)
             # few points judge: among weights within a standard error of the best, the longest trained are kept
             margin = 1 + jnp.sqrt(2.0 / jnp.maximum(jnp.sum(held > 0), 1))
@@ -153,7 +155,8 @@ class Trainer:
             best = jax.tree.map(lambda a, b: jnp.where(good, a, b), (local, shared), now.best)
             jacobians = self._jacobians(local, shared, weights)
             damping = jnp.maximum(now.damping / 3, 1e-8)
-            return Training(local, shared, damping, cost, residuals, *jacobians, best, jnp.minimum(value, now.validation))
+            least = jnp.minimum(value, now.validation)
+            return Training(local, shared, damping, cost, residuals, *jacobians, best, least)
 
         def trial(now: Training, _: None) -> tuple[Training, Any]:
             d_local, d_shared = self._step(now)

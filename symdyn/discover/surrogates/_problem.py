@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -52,7 +53,9 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
     groups: dict[str, list[AppliedUndef]] = {}
     for term in system.unknowns:
         if any(a.atoms(AppliedUndef) for a in term.args):
-            raise RecoveryError(f"the unknown term {term} has an unknown term among its arguments; give that one a state of its own")
+            raise RecoveryError(
+                f"the unknown term {term} has an unknown term among its arguments; give that one a state of its own"
+            )
         groups.setdefault(term.func.__name__, []).append(term)
     free = [p for p in system.parameters if p not in system.defaults]
     fixed = jnp.array([system.defaults.get(p, 0.0) for p in system.parameters])
@@ -72,13 +75,15 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
 
     slots = _slots(system.unknowns)
     middle, spread = _argument_scales(arguments_of, observed, fixed.at[where].set(1.0), centre)
-    sensitivity = jnp.abs(jax.jacfwd(rhs, argnums=3)(spans[0, :1], centre, fixed.at[where].set(1.0), jnp.zeros(len(slots))))
-    sensitivity = np.where(np.isfinite(sensitivity) & (np.asarray(sensitivity) > 1e-12), sensitivity, 0.0)
+    at_centre = (spans[0, :1], centre, fixed.at[where].set(1.0), jnp.zeros(len(slots)))
+    sensitivity = np.abs(np.asarray(jax.jacfwd(rhs, argnums=3)(*at_centre)))
+    sensitivity = np.where(np.isfinite(sensitivity) & (sensitivity > 1e-12), sensitivity, 0.0)
     reach = np.array([max((rate[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in sensitivity.T])
     signs = {getattr(k, "__name__", str(k)): v for k, v in (options.signs or {}).items()}
     unknown_signs = set(signs) - set(groups)
     if unknown_signs:
-        raise RecoveryError(f"signs names {sorted(unknown_signs)[0]!r}, no unknown term; the unknown terms: {', '.join(groups) or 'none'}")
+        known = ", ".join(groups) or "none"
+        raise RecoveryError(f"signs names {sorted(unknown_signs)[0]!r}, no unknown term; the unknown terms: {known}")
 
     def mlp(inputs: int, outputs: int, width: int, key: jax.Array) -> Any:
         return eqx.nn.MLP(inputs, outputs, width, 2, activation=jnp.tanh, key=key)
@@ -86,7 +91,9 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
     def initial(key: jax.Array) -> tuple[Any, Any]:
         state_key, *term_keys = jax.random.split(key, 1 + len(groups))
         states = eqx.filter_vmap(lambda k: mlp(1, n, options.width, k))(jax.random.split(state_key, count))
-        nets = {g: mlp(len(ts[0].args), 1, options.term_width, k) for (g, ts), k in zip(groups.items(), term_keys, strict=True)}
+        arity = {name: len(applications[0].args) for name, applications in groups.items()}
+        pairs = zip(arity.items(), term_keys, strict=True)
+        nets = {name: mlp(inputs, 1, options.term_width, k) for (name, inputs), k in pairs}
         return states, (nets, jnp.zeros(len(free)))
 
     def flat(models: tuple[Any, Any]) -> tuple[jax.Array, jax.Array]:
@@ -134,11 +141,11 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
 def _slots(unknowns: tuple[AppliedUndef, ...]) -> list[slice]:
     """Where the arguments of each application lie among all arguments."""
     ends = np.cumsum([0, *(len(u.args) for u in unknowns)])
-    return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
 def _scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre, spread and rate of change of each state, from the data; an unobserved state starts at its initial value."""
+    """Centre, spread and rate of change of each state; an unobserved state has its initial value for a centre."""
     centre, size, rate = np.zeros((3, len(system.states)))
     total = sum(t.times[-1] - t.times[0] for t in observed.trajectories)
     for i, s in enumerate(system.states):

@@ -52,7 +52,12 @@ def train(
     collected, losses = [], []
     held_points = _holdouts(observed, options, rng)
     for k, (key, held) in enumerate(zip(keys, held_points, strict=True)):
-        tell = (lambda done, k=k: progress(k * options.iterations + done, total)) if progress else (lambda done: None)
+        before = k * options.iterations
+
+        def tell(done: int, before: int = before) -> None:
+            if progress is not None:
+                progress(before + done, total)
+
         best, loss = _member(trainer, problem.initial(key), held, options, tell)
         collected.append((*sample(*best), problem.parameters(best[1])))
         losses.append(loss)
@@ -75,9 +80,13 @@ def _holdouts(observed: Observations, options: Any, rng: np.random.Generator) ->
 
 
 def _member(
-    trainer: Trainer, first: tuple[jax.Array, jax.Array], held: np.ndarray, options: Any, tell: Callable[[int], None]
+    trainer: Trainer,
+    first: tuple[jax.Array, jax.Array],
+    held: np.ndarray,
+    options: Any,
+    tell: Callable[[int], None],
 ) -> tuple[tuple[jax.Array, jax.Array], dict[str, np.ndarray]]:
-    """One network: warm-up, Levenberg-Marquardt, the last one that validates well (the last one of all where nothing is held out)."""
+    """One network: warm-up, Levenberg-Marquardt, then the last weights that validate well (or the last of all)."""
     weights = trainer.problem.data_weights * (1 - held)
     judges = trainer.problem.data_weights * held
     judged = bool(held.any())
@@ -103,7 +112,9 @@ def _member(
     return chosen, {"train": np.concatenate(costs), "validation": np.concatenate(values)}
 
 
-def _average(system: System, observed: Observations, members: list[tuple[Any, ...]], history: dict[str, Any]) -> SurrogateFit:
+def _average(
+    system: System, observed: Observations, members: list[tuple[Any, ...]], history: dict[str, Any]
+) -> SurrogateFit:
     """The mean of all members; samples on which they disagree weigh less."""
     states, arguments, values, parameters = (np.stack([np.asarray(m[i]) for m in members]) for i in range(4))
     times = tuple(np.linspace(t.times[0], t.times[-1], SAMPLES) for t in observed.trajectories)

@@ -62,9 +62,13 @@ class PINNOptions:
         positive = ("width", "term_width", "collocation", "warm_up", "iterations", "tolerance", "decay", "members")
         for name in positive:
             if not getattr(self, name) > 0:
-                raise RecoveryError(f"the option {name} of the surrogate 'pinn' is {getattr(self, name)!r}; expected a positive number")
+                raise RecoveryError(
+                    f"the option {name} of the surrogate 'pinn' is {getattr(self, name)!r}; expected a positive number"
+                )
         if not 0 <= self.holdout < 0.5:
-            raise RecoveryError(f"the option holdout of the surrogate 'pinn' is {self.holdout!r}; expected 0 or more, below 0.5")
+            raise RecoveryError(
+                f"the option holdout of the surrogate 'pinn' is {self.holdout!r}; expected 0 or more, below 0.5"
+            )
         for term, sign in (self.signs or {}).items():
             if sign not in (1, -1):
                 raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
@@ -104,7 +108,8 @@ class PINN:
             self.options = replace(options or PINNOptions(), **changes)
         except TypeError:
             known = ", ".join(PINNOptions.__dataclass_fields__)
-            raise RecoveryError(f"unknown option of the surrogate 'pinn' among {', '.join(changes)}; known: {known}") from None
+            given = ", ".join(changes)
+            raise RecoveryError(f"unknown option of the surrogate 'pinn' among {given}; known: {known}") from None
 
     def fit(
         self,
@@ -135,7 +140,8 @@ class PINN:
             raise RecoveryError(f"the surrogate 'pinn' needs an ODESystem, got {type(system).__name__}")
         for package in PACKAGES:
             if importlib.util.find_spec(package) is None:
-                raise RecoveryError(f"the surrogate 'pinn' needs {package}; install it with: pip install {' '.join(PACKAGES)}")
+                needed = " ".join(PACKAGES)
+                raise RecoveryError(f"the surrogate 'pinn' needs {package}; install it with: pip install {needed}")
         training = importlib.import_module("symdyn.discover.surrogates._training")
         started = time.perf_counter()
         fit = training.train(system, observations, self.options, seed=seed, progress=progress)

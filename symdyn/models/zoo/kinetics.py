@@ -54,7 +54,8 @@ def hires() -> ODESystem:
         \dot y_7 &= k_+ y_6 y_8 - (k_2 + k_- + k_*) y_7, \qquad \dot y_8 = -\dot y_7
 
     Dimensionless; by default :math:`k_{1..6} = 1.71, 0.43, 8.32, 0.69, 0.035, 8.32`, :math:`k_+ = 280`,
-    :math:`k_- = k_* = 0.69`, :math:`o = 0.0007`, from (1, 0, 0, 0, 0, 0, 0, 0.0057).  Usually integrated to t = 321.8122.
+    :math:`k_- = k_* = 0.69`, :math:`o = 0.0007`, from (1, 0, 0, 0, 0, 0, 0, 0.0057).  Usually integrated to
+    t = 321.8122.
 
     Returns
     -------

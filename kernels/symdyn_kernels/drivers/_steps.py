@@ -1,0 +1,97 @@
+"""One step of tsit5: Tsitouras, Computers & Mathematics with Applications 62 (2011) 770-775.
+
+Generated from the tableau in symdyn/methods; changes are lost.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from symdyn_kernels.lanes import ERR, H, T, TB, TH, WEIGHTS, sum_states
+from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
+
+ERROR_EXPONENT = -0.1
+FIRST, LAST = 0, 6  # slots of f(y) and, where the method ends with it, of f(y_new)
+SLOTS = 7
+STIFFNESS = 10.5625
+
+
+@njit(error_model="numpy")
+def step(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+    # stage 2
+    for e in range(0, m, 8):
+        vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * 0.161))
+    for l in range(0, WL, 8):
+        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * 0.161)
+    call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (ks + 1 * ms))
+    # stage 3
+    for e in range(0, m, 8):
+        vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * -0.008480655492356989 + vld(fb, ks + 1 * ms + e) * 0.335480655492357))
+    for l in range(0, WL, 8):
+        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * 0.327)
+    call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (ks + 2 * ms))
+    # stage 4
+    for e in range(0, m, 8):
+        vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * 2.8971530571054935 + vld(fb, ks + 1 * ms + e) * -6.359448489975075 + vld(fb, ks + 2 * ms + e) * 4.3622954328695815))
+    for l in range(0, WL, 8):
+        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * 0.9)
+    call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (ks + 3 * ms))
+    # stage 5
+    for e in range(0, m, 8):
+        vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * 5.325864828439257 + vld(fb, ks + 1 * ms + e) * -11.748883564062828 + vld(fb, ks + 2 * ms + e) * 7.4955393428898365 + vld(fb, ks + 3 * ms + e) * -0.09249506636175525))
+    for l in range(0, WL, 8):
+        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * 0.98002554090451)
+    call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (ks + 4 * ms))
+    # stage 6
+    for e in range(0, m, 8):
+        vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * 5.86145544294642 + vld(fb, ks + 1 * ms + e) * -12.92096931784711 + vld(fb, ks + 2 * ms + e) * 8.159367898576159 + vld(fb, ks + 3 * ms + e) * -0.071584973281401 + vld(fb, ks + 4 * ms + e) * -0.028269050394068383))
+    for l in range(0, WL, 8):
+        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * 1.0)
+    call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (ks + 5 * ms))
+    # stage 7
+    for e in range(0, m, 8):
+        vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * 0.09646076681806523 + vld(fb, ks + 1 * ms + e) * 0.01 + vld(fb, ks + 2 * ms + e) * 0.4798896504144996 + vld(fb, ks + 3 * ms + e) * 1.379008574103742 + vld(fb, ks + 4 * ms + e) * -3.290069515436081 + vld(fb, ks + 5 * ms + e) * 2.324710524099774))
+    for l in range(0, WL, 8):
+        vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * 1.0)
+    call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (kl))
+
+@njit(error_model="numpy")
+def error(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+    for e in range(0, m, 8):
+        x = vld(lanes[H], e & wm) * (vld(fb, k0 + e) * -0.001780011052225777 + vld(fb, ks + 1 * ms + e) * -0.0008164344596567469 + vld(fb, ks + 2 * ms + e) * 0.007880878010261995 + vld(fb, ks + 3 * ms + e) * -0.1447110071732629 + vld(fb, ks + 4 * ms + e) * 0.5823571654525552 + vld(fb, ks + 5 * ms + e) * -0.45808210592918697 + vld(fb, kl + e) * 0.015151515151515152) / (vmax(vabs(vld(fb, yb + e)), vabs(vld(fb, yt + e))) * rtol + atol)
+        vst(fb, work + e, x * x)
+    sum_states(fb + 8 * work, lanes[ERR], n, W)
+    for l in range(0, WL, 8):
+        vst(lanes[ERR], l, vld(lanes[ERR], l) * (1.0 / n))
+
+@njit(error_model="numpy")
+def stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+    # h^2 |f(y1) - f(g)|^2 / |y1 - g|^2: the square of h times the dominant eigenvalue, nearly
+    for e in range(0, m, 8):
+        x = vld(fb, kl + e) - vld(fb, ks + 5 * ms + e)
+        vst(fb, work + e, x * x)
+    sum_states(fb + 8 * work, lanes[ERR], n, W)
+    for e in range(0, m, 8):
+        x = vld(fb, k0 + e) * -5.764994676128355 + vld(fb, ks + 1 * ms + e) * 12.93096931784711 + vld(fb, ks + 2 * ms + e) * -7.67947824816166 + vld(fb, ks + 3 * ms + e) * 1.4505935473851428 + vld(fb, ks + 4 * ms + e) * -3.2618004650420125 + vld(fb, ks + 5 * ms + e) * 2.324710524099774
+        vst(fb, work + e, x * x)
+    sum_states(fb + 8 * work, lanes[TB], n, W)
+    for l in range(0, WL, 8):
+        vst(lanes[ERR], l, vld(lanes[ERR], l) / (vld(lanes[TB], l) + 1e-300))
+
+@njit(error_model="numpy")
+def dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+    pass
+
+@njit(error_model="numpy")
+def interpolate(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+    for l in range(0, WL, 8):
+        x = vld(lanes[TH], l)
+        vst(lanes[WEIGHTS], 0 * WL + l, x * (x * (x * (x * -1.0530884977290216 + 2.9132554618219126) + -2.763706197274826) + 1.0) * vld(lanes[H], l))
+        vst(lanes[WEIGHTS], 1 * WL + l, x * (x * (x * (x * 0.1017 + -0.2234) + 0.13169999999999998) + 0.0) * vld(lanes[H], l))
+        vst(lanes[WEIGHTS], 2 * WL + l, x * (x * (x * (x * 2.490627285651253 + -5.941033872131505) + 3.9302962368947516) + 0.0) * vld(lanes[H], l))
+        vst(lanes[WEIGHTS], 3 * WL + l, x * (x * (x * (x * -16.548102889244902 + 30.33818863028232) + -12.411077166933676) + 0.0) * vld(lanes[H], l))
+        vst(lanes[WEIGHTS], 4 * WL + l, x * (x * (x * (x * 47.37952196281928 + -88.1789048947664) + 37.50931341651104) + 0.0) * vld(lanes[H], l))
+        vst(lanes[WEIGHTS], 5 * WL + l, x * (x * (x * (x * -34.87065786149661 + 65.09189467479366) + -27.896526289197286) + 0.0) * vld(lanes[H], l))
+        vst(lanes[WEIGHTS], 6 * WL + l, x * (x * (x * (x * 2.5 + -4.0) + 1.5) + 0.0) * vld(lanes[H], l))
+    for e in range(0, m, 8):
+        vst(fb, work + e, vld(fb, yb + e) + vld(lanes[WEIGHTS], 0 * WL + (e & wm)) * vld(fb, k0 + e) + vld(lanes[WEIGHTS], 1 * WL + (e & wm)) * vld(fb, ks + 1 * ms + e) + vld(lanes[WEIGHTS], 2 * WL + (e & wm)) * vld(fb, ks + 2 * ms + e) + vld(lanes[WEIGHTS], 3 * WL + (e & wm)) * vld(fb, ks + 3 * ms + e) + vld(lanes[WEIGHTS], 4 * WL + (e & wm)) * vld(fb, ks + 4 * ms + e) + vld(lanes[WEIGHTS], 5 * WL + (e & wm)) * vld(fb, ks + 5 * ms + e) + vld(lanes[WEIGHTS], 6 * WL + (e & wm)) * vld(fb, kl + e))

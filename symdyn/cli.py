@@ -1,0 +1,395 @@
+"""The command line: ``symdyn simulate``, ``recover``, ``info`` and ``cache``, for scripts.
+
+Results go to standard output or to files; everything else goes to standard error.  The exit codes are `ExitCode`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+import symdyn as sd
+from symdyn.errors import DeclarationError, RecoveryError, SimulationError, SymdynError
+
+__all__ = ["ExitCode", "app", "main"]
+
+T = TypeVar("T")
+
+
+class ExitCode(IntEnum):
+    """What a script can trust."""
+
+    SUCCESS = 0
+    USAGE = 2
+    INPUT = 3
+    FAILURE = 4
+    INTERRUPTED = 130
+
+
+EPILOG = (
+    "Exit codes: 0 success; 2 the command was not understood; 3 the model, the data or an option cannot be used, or a file "
+    "cannot be read or written; 4 some trajectories failed, or nothing could be recovered; 130 interrupted."
+)
+
+
+class Kind(StrEnum):
+    """Kinds of systems that a text can hold."""
+
+    ODE = "ode"
+    SDE = "sde"
+    MAP = "map"
+
+
+class OnFailure(StrEnum):
+    """What happens to the results if trajectories fail."""
+
+    RAISE = "raise"
+    NAN = "nan"
+
+
+class Interpretation(StrEnum):
+    """Stochastic calculus."""
+
+    ITO = "ito"
+    STRATONOVICH = "stratonovich"
+
+
+app = typer.Typer(
+    help="Simulate dynamical systems from text files, and recover equations from data.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+cache_app = typer.Typer(help="Compiled code that is kept between runs.", no_args_is_help=True, epilog=EPILOG)
+app.add_typer(cache_app, name="cache")
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app(prog_name="symdyn")
+    except KeyboardInterrupt:  # outside of a command, while arguments were read
+        _fail("interrupted", ExitCode.INTERRUPTED)
+
+
+# ---- how commands end ----------------------------------------------------------------------------
+
+
+def _say(message: object) -> None:
+    typer.echo(f"symdyn: {message}", err=True)
+
+
+def _fail(message: object, code: ExitCode) -> NoReturn:
+    _say(message)
+    raise SystemExit(int(code))
+
+
+def _note(message: str, quiet: bool) -> None:
+    """Tell a person; a pipe or a log hears nothing of success."""
+    if not quiet and sys.stderr.isatty():
+        _say(message)
+
+
+def _reported(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` with one clear message and an exit code in the place of each traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+            try:
+                command(*args, **kwargs)
+            except KeyboardInterrupt:
+                _fail("interrupted", ExitCode.INTERRUPTED)
+            except (SimulationError, RecoveryError) as error:
+                _fail(error, ExitCode.FAILURE)
+            except SymdynError as error:
+                _fail(error, ExitCode.INPUT)
+            except BrokenPipeError:  # whoever reads has seen enough; nothing may be flushed to the pipe at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            except OSError as error:
+                where = f"{error.filename}: " if error.filename else ""
+                _fail(f"{where}{error.strerror or error}", ExitCode.INPUT)
+            except ModuleNotFoundError as error:
+                _missing_module(error)
+
+    return run
+
+
+def _missing_module(error: ModuleNotFoundError) -> NoReturn:
+    from symdyn.io.environment import extra_of_module
+
+    found = extra_of_module(error.name)
+    if found is None:
+        raise error
+    _fail(f"this needs {found[0]}, which is not installed; the extra {found[1]!r} of symdyn brings it", ExitCode.INPUT)
+
+
+def _argument(read: Callable[[Any], T], text: Any, option: str) -> T:
+    """`text` as `read` understands it; what it refuses is an error of usage."""
+    try:
+        return read(text)
+    except DeclarationError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _quieten(quiet: bool) -> None:
+    if quiet:  # a handler of our own keeps the package from setting one up that writes to standard error
+        logging.getLogger("symdyn").addHandler(logging.NullHandler())
+        logging.getLogger("symdyn").setLevel(logging.WARNING)
+
+
+# ---- options that commands share -----------------------------------------------------------------
+
+Model = Annotated[Path, typer.Argument(help="Text file with one equation a line.", show_default=False)]
+KindOption = Annotated[Kind | None, typer.Option(help="Kind of system; told from the text unless given.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no notes.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of random numbers.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(sd.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Simulate dynamical systems from text files, and recover equations from data."""
+
+
+# ---- commands ------------------------------------------------------------------------------------
+
+
+@app.command(epilog=EPILOG)
+@_reported
+def simulate(
+    model: Model,
+    times: Annotated[str | None, typer.Option(help="Output times, start:stop:count, such as 0:20:101.")] = None,
+    times_file: Annotated[
+        Path | None, typer.Option(help="File with the output times, or a table with a column of them.")
+    ] = None,
+    set_: Annotated[
+        list[str], typer.Option("--set", help="Parameter, a=0.5; a sweep, a=0.4,0.5 or a=0.4:0.6:3. Repeatable.")
+    ] = [],  # noqa: B006
+    initial: Annotated[list[str], typer.Option(help="Initial value, x=30, or a sweep of it. Repeatable.")] = [],  # noqa: B006
+    trajectories: Annotated[int | None, typer.Option(min=1, help="Trajectories at each point of the sweep.")] = None,
+    seed: Seed = None,
+    method: Annotated[str | None, typer.Option(help="Numerical method; chosen for the system unless given.")] = None,
+    rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-6,
+    atol: Annotated[float, typer.Option(help="Absolute tolerance.")] = 1e-9,
+    step: Annotated[float | None, typer.Option(help="Longest step of a fixed-step method.")] = None,
+    kind: KindOption = None,
+    interpretation: Annotated[
+        Interpretation | None, typer.Option(help="Calculus in which an SDE is meant: ito unless given.")
+    ] = None,
+    reduce: Annotated[
+        list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")
+    ] = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
+    ] = None,
+    on_failure: Annotated[
+        OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
+    ] = OnFailure.RAISE,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a model, or a sweep of it, and write the trajectories."""
+    from symdyn_kernels.status import INTERRUPTED
+
+    from symdyn.io.arguments import parse_assignments, parse_range
+    from symdyn.io.datasets import check_format, write_csv, write_dataset
+    from symdyn.io.models import read_model
+    from symdyn.io.tables import read_times
+    from symdyn.simulate.run import simulate as run
+
+    if (times is None) == (times_file is None):
+        raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")
+    at = _argument(parse_range, times, "--times") if times_file is None else read_times(times_file)
+    parameters = _argument(parse_assignments, set_, "--set")
+    start = _argument(parse_assignments, initial, "--initial")
+    if out is not None:
+        _argument(check_format, out, "--out")
+    _quieten(quiet)
+    system = read_model(model, kind, **({"interpretation": str(interpretation)} if interpretation else {}))
+    data = run(
+        system, at, initial=start, parameters=parameters, trajectories=trajectories, seed=seed, method=method, rtol=rtol,
+        atol=atol, step=step, reduce=reduce or None, threads=threads, progress=not quiet, on_failure=str(on_failure),
+    )  # fmt: skip
+    if out is None:
+        write_csv(data, sys.stdout)
+        sys.stdout.flush()
+    else:
+        write_dataset(data, out)
+        _note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
+    status = data["status"].values
+    if (status == INTERRUPTED).any():
+        _fail("interrupted; what was done before is in the results", ExitCode.INTERRUPTED)
+    if (status != 0).any():
+        _fail(
+            f"{(status != 0).sum()} of {status.size} trajectories failed; they are NaN from their failure on",
+            ExitCode.FAILURE,
+        )
+
+
+@app.command(epilog=EPILOG)
+@_reported
+def recover(
+    model: Model,
+    data: Annotated[
+        list[Path], typer.Argument(help="Tables of measurements with a column of times.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.md, system.txt, table.csv and recovery.json.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Time to spend: 90s, 10m, 1h.")] = None,
+    surrogate: Annotated[
+        str | None, typer.Option(help="How states and terms are smoothed first, such as pinn.")
+    ] = None,
+    regressor: Annotated[
+        str | None, typer.Option(help="How formulas are looked for, such as operon or sparse.")
+    ] = None,
+    library_degree: Annotated[
+        int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
+    ] = None,
+    heldout: Annotated[
+        float | None, typer.Option(min=0.0, max=0.9, help="Last fraction of the times that only judges.")
+    ] = None,
+    seed: Seed = 0,
+    time: Annotated[str | None, typer.Option(help="Name of the column of times; by its name unless given.")] = None,
+    kind: KindOption = None,
+    quiet: Quiet = False,
+) -> None:
+    """Recover the unknown terms of a model, written as f(x, y), from data; the system found goes to standard output."""
+    from symdyn.io.arguments import parse_duration
+    from symdyn.io.models import model_text, read_model
+    from symdyn.io.report import write_recovery
+    from symdyn.io.tables import read_trajectories
+
+    seconds = None if budget is None else _argument(parse_duration, budget, "--budget")
+    _quieten(quiet)
+    system = read_model(model, kind)
+    tables = [table for path in data for table in read_trajectories(path, time=time)]
+    given = {
+        "surrogate": surrogate, "regressor": regressor, "library_degree": library_degree, "heldout": heldout, "budget": seconds,
+    }  # fmt: skip
+    options = {"seed": seed, **{k: v for k, v in given.items() if v is not None}}
+    found = sd.recover(system, tables, **options)
+    typer.echo(model_text(found.system), nl=False)
+    if out is not None:
+        made = {"symdyn": sd.__version__, "model": str(model), "data": ", ".join(map(str, data)), **options}
+        write_recovery(found, out, options=made)
+        _note(f"wrote report.md, system.txt, table.csv and recovery.json to {out}", quiet)
+
+
+@app.command(epilog=EPILOG)
+@_reported
+def info(as_json: AsJSON = False) -> None:
+    """Show versions, optional packages, targets and the cache."""
+    from symdyn.codegen.kernel import LANES
+    from symdyn.codegen.load import host
+    from symdyn.io.environment import optional_packages, versions
+
+    _, _, cpu, features = host()
+    enabled = sorted(f[1:] for f in features.split(",") if f.startswith("+"))
+    facts = {
+        "symdyn": sd.__version__,
+        "versions": versions(),
+        "optional": optional_packages(),
+        "targets": {
+            "cpu": {"available": True, "name": cpu, "features": enabled, "lanes": list(LANES)},
+            "cuda": {"available": False, "reason": "not in this version"},
+        },
+        "cache": _cache_facts(),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    lines = [("symdyn", sd.__version__)]
+    lines += [(name, version or "missing") for name, version in versions().items()]
+    for name, found in optional_packages().items():
+        there = found["version"] or "present"
+        lines.append((name, str(there) if found["present"] else f"missing; the extra {found['extra']!r} brings it"))
+    vectors = [f for f in enabled if f in ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")]
+    lines += [("target cpu", f"{cpu} ({', '.join(vectors)}); lanes {', '.join(map(str, LANES))}")]
+    lines += [("target cuda", "not in this version"), ("cache", _cache_line())]
+    width = max(len(name) for name, _ in lines)
+    typer.echo("\n".join(f"{name:<{width}}  {value}" for name, value in lines))
+
+
+# ---- the cache -----------------------------------------------------------------------------------
+
+#: Folders of the cache directory; nothing else in it is ever removed.
+CACHE_FOLDERS = ("drivers", "models")
+
+
+def _cache_facts() -> dict[str, Any]:
+    from symdyn.codegen.load import cache_directory
+
+    root = cache_directory()
+    files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
+    drivers = len(list((root / "drivers").glob("*.py")))
+    models = len(list((root / "models").glob("*.o")))
+    return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
+
+
+def _cache_line() -> str:
+    facts = _cache_facts()
+    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {facts['bytes'] / 1e6:.1f} MB"
+
+
+@cache_app.command("info")
+@_reported
+def cache_info(as_json: AsJSON = False) -> None:
+    """Show where the cache is and what it holds."""
+    typer.echo(json.dumps(_cache_facts()) if as_json else _cache_line())
+
+
+@cache_app.command("clear")
+@_reported
+def cache_clear() -> None:
+    """Remove all compiled code; it is compiled again when it is needed."""
+    root = Path(_cache_facts()["directory"])
+    for folder in CACHE_FOLDERS:
+        if (root / folder).exists():
+            shutil.rmtree(root / folder)
+    typer.echo(_cache_line())
+
+
+@cache_app.command("warm")
+@_reported
+def cache_warm(quiet: Quiet = False) -> None:
+    """Compile the drivers of all methods, so that no first run has to wait for one."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from symdyn.codegen.drivers import driver
+
+    _quieten(True)  # the bar says what is being compiled
+    console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal
+    for name in track(list(sd.METHODS), "compiling drivers", console=console, disable=hidden):
+        driver(name)
+    typer.echo(_cache_line())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""One system that holds every candidate term: which of them are on is data, so nothing is compiled per candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.discover.data import Observations
+from symdyn.errors import RecoveryError
+from symdyn.models.ode import ODESystem
+from symdyn.system import System, name_of
+
+__all__ = ["Candidates", "Term", "candidate_system", "open_constants"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A candidate term of one unknown function.
+
+    Attributes
+    ----------
+    unknown : AppliedUndef
+        The function it may be part of.
+    shape : Expr
+        The term without its coefficient, in the arguments of `unknown` and `constants`.
+    constants : mapping of Symbol to tuple of float
+        Constants inside the term, with values from which to fit them.
+    """
+
+    unknown: AppliedUndef
+    shape: sp.Expr
+    constants: Mapping[sp.Symbol, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """A system with a coefficient before every candidate term.
+
+    The columns are the free parameters: coefficients in the order of `terms`, constants inside terms, then parameters of
+    the declared system that are fitted along.
+
+    Attributes
+    ----------
+    system : ODESystem
+    terms : tuple of Term
+    columns : tuple of Symbol
+    sizes : (P,) float64
+        Typical sizes of them.
+    inner : (K, P) bool
+        The columns that each term brings in: its coefficient and constants.
+    always : (P,) bool
+        The columns that every candidate has.
+    guesses : (G, P) float64
+        Values, scaled by `sizes`, from which constants and parameters are fitted.
+    low, high : (P,) float64
+        Bounds, scaled.
+    """
+
+    system: ODESystem
+    terms: tuple[Term, ...]
+    columns: tuple[sp.Symbol, ...]
+    sizes: np.ndarray
+    inner: np.ndarray
+    always: np.ndarray
+    guesses: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def active(self, chosen: np.ndarray) -> np.ndarray:
+        """Free columns (M, P) of candidates with the terms `chosen` (M, K)."""
+        return (chosen @ self.inner) | self.always
+
+    def expressions(self, chosen: np.ndarray, values: Mapping[sp.Symbol, Any]) -> dict[AppliedUndef, sp.Expr]:
+        """Each unknown function with the terms `chosen` (K,), coefficients and constants replaced by `values`."""
+        found: dict[AppliedUndef, list[sp.Expr]] = {term.unknown: [] for term in self.terms}
+        for k in np.flatnonzero(chosen):
+            term = self.terms[k]
+            found[term.unknown].append(values[self.columns[k]] * term.shape.xreplace({c: values[c] for c in term.constants}))
+        return {unknown: sp.Add(*parts) for unknown, parts in found.items()}
+
+
+def candidate_system(
+    system: System,
+    terms: Sequence[Term],
+    observations: Observations,
+    *,
+    free: Iterable[sp.Symbol],
+    guesses: Mapping[sp.Symbol, Sequence[float]],
+    bounds: Mapping[sp.Symbol, tuple[float, float]],
+) -> Candidates:
+    """Put a coefficient times every term in place of the unknown functions.
+
+    Parameters
+    ----------
+    system : ODESystem
+    terms : sequence of Term
+    observations : Observations
+        They tell the typical size of each term.
+    free : iterable of Symbol
+        Parameters of `system` that are fitted along.
+    guesses : mapping
+        Values from which to fit them.
+    bounds : mapping
+        Smallest and largest values of parameters and constants.
+    """
+    taken = {s.name for s in (*system.states, *system.parameters, system.time)}
+    coefficients = tuple(_fresh(f"{term.unknown.func.__name__}_{k}", taken) for k, term in enumerate(terms))
+    filled = {term.unknown: sp.S.Zero for term in terms}
+    for c, term in zip(coefficients, terms, strict=True):
+        filled[term.unknown] += c * term.shape
+    whole = system.with_terms(filled)
+    constants = tuple(dict.fromkeys(c for term in terms for c in term.constants))
+    extra = tuple(free)
+    columns = (*coefficients, *constants, *extra)
+    inner = np.zeros((len(terms), len(columns)), dtype=bool)
+    for k, term in enumerate(terms):
+        inner[k, k] = True
+        for c in term.constants:
+            inner[k, columns.index(c)] = True
+    always = np.array([c in extra for c in columns], dtype=bool)
+    starts = {c: values for term in terms for c, values in term.constants.items()} | {p: tuple(guesses[p]) for p in extra}
+    sizes = np.concatenate([_coefficient_sizes(system, terms, observations, starts), [max(abs(np.median(starts[c])), 1e-12) for c in (*constants, *extra)]])
+    rounds = max((len(v) for v in starts.values()), default=1)
+    rows = np.zeros((rounds, len(columns)))
+    for g in range(rounds):
+        for i, c in enumerate(columns):
+            if c in starts:
+                rows[g, i] = starts[c][(g + len(starts[c]) // 2) % len(starts[c])] / sizes[i]
+    low = np.array([bounds.get(c, (-np.inf, np.inf))[0] for c in columns]) / sizes
+    high = np.array([bounds.get(c, (-np.inf, np.inf))[1] for c in columns]) / sizes
+    return Candidates(whole, tuple(terms), columns, sizes, inner, always, rows, low, high)
+
+
+def open_constants(expression: sp.Expr, prefix: str, taken: set[str]) -> tuple[sp.Expr, dict[sp.Symbol, tuple[float, ...]]]:
+    """Replace the decimal numbers inside a term by constants to be fitted, which start at those numbers."""
+    swap: dict[sp.Expr, sp.Symbol] = {}
+    for number in sorted(expression.atoms(sp.Float), key=float):
+        swap[number] = _fresh(f"{prefix}_c{len(swap)}", taken)
+    return expression.xreplace(swap), {symbol: (float(number),) for number, symbol in swap.items()}
+
+
+def _coefficient_sizes(
+    system: System, terms: Sequence[Term], observations: Observations, starts: Mapping[sp.Symbol, Sequence[float]]
+) -> np.ndarray:
+    """Coefficients with which each term changes a state by its own scale within the time of the data.
+
+    Raises
+    ------
+    RecoveryError
+        If a term is not finite anywhere on the data.
+    """
+    span = max(t.times[-1] - t.times[0] for t in observations.trajectories)
+    values = np.concatenate([t.values for t in observations.trajectories])
+    times = np.concatenate([t.times for t in observations.trajectories])
+    missing = np.isnan(values)
+    values = np.where(missing, observations.scale, values)
+    known = {**dict.fromkeys(system.parameters, 1.0), **system.defaults, **{c: float(np.median(v)) for c, v in starts.items()}}
+    names = tuple(known)
+    program = lower("terms", [("t", (system.time,)), ("y", system.states), ("p", names)], [t.shape for t in terms], [""] * len(terms))
+    columns = evaluate(program, [times], list(values.T), [np.float64(known[p]) for p in names])
+    rate = float(np.median(observations.scale)) / span
+    sizes = np.empty(len(terms))
+    for k, column in enumerate(columns):
+        column = np.broadcast_to(column, times.shape)
+        finite = column[np.isfinite(column)]
+        if not finite.size:
+            raise RecoveryError(
+                f"the library term {terms[k].shape} of {terms[k].unknown} is not finite on the data; leave it out of the library"
+            )
+        sizes[k] = rate / max(float(np.sqrt(np.mean(finite**2))), 1e-12)
+    return sizes
+
+
+def _fresh(name: str, taken: set[str]) -> sp.Symbol:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return sp.Symbol(name)
+
+
+def constant_symbols(shape: sp.Expr, system: System) -> list[sp.Symbol]:
+    """Symbols of a library term that the system does not know: constants to be fitted."""
+    known = {name_of(s) for s in (*system.states, *system.parameters, system.time)}
+    return sorted((s for s in shape.free_symbols if s.name not in known), key=lambda s: s.name)

@@ -1,0 +1,264 @@
+"""Choosing terms with the simulation in the loop: add, drop and exchange terms while an information criterion falls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.candidates import Candidates
+from symdyn.discover.levenberg import Fits, levenberg_marquardt
+from symdyn.discover.shooting import Shooting, Windows
+
+__all__ = ["Model", "Selection", "criterion"]
+
+#: Relative error of simulated states below which differences between models mean nothing.
+PRECISION = 1e-5
+#: Share of a term's squared sensitivity that must be its own for it to be added.
+NOVELTY = 1e-7
+#: What a broken sign costs: more than any fit can gain back, yet finite, so that a search can leave such models.
+BROKEN = 1e4
+
+
+def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float) -> float:
+    r"""Information criterion of a model: small is good.
+
+    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N + 2 q \log Q, \qquad N = \text{data} - \text{nuisance}
+
+    The Bayesian criterion with unknown noise, corrected for few data, and extended by the prior that each of `Q` library
+    terms is as likely: otherwise one of many candidates would always look worth adding.
+
+    Parameters
+    ----------
+    rss : float
+        Weighted sum of squares `R`.
+    data, nuisance : int
+        Data, and initial values fitted to them.
+    parameters, terms, library : int
+        Fitted parameters `k`, of which `q` came with terms out of `Q`.
+    floor : float
+        Mean square `epsilon` that counts as zero.
+
+    References
+    ----------
+    McQuarrie, Tsai, Regression and Time Series Model Selection (1998), sec. 2.3; Chen, Chen, Biometrika 95, 759 (2008).
+    """
+    n = data - nuisance
+    if not np.isfinite(rss) or n <= parameters + 2:
+        return np.inf
+    few = n / (n - parameters - 2)
+    return float(n * np.log(rss / n + floor) + few * parameters * np.log(n) + 2 * terms * np.log(max(library, 1)))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A choice of terms, fitted.
+
+    Attributes
+    ----------
+    chosen : (K,) bool
+    theta : (P,) float64
+        Scaled parameters, zero where they take no part.
+    starts : (V, n) float64
+        Scaled initial values of the windows.
+    rss : (n,) float64
+        Weighted sum of squares of each state.
+    criterion : float
+    """
+
+    chosen: np.ndarray
+    theta: np.ndarray
+    starts: np.ndarray
+    rss: np.ndarray
+    criterion: float
+
+
+class Selection:
+    """The search for terms at one number of windows; remembers every model it fitted.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    shooting : Shooting
+        Of ``candidates.system`` with ``candidates.columns`` free.
+    cut : Windows
+    start_bounds : pair of (n,) float64
+        Smallest and largest initial values, scaled.
+    penalty : callable, optional
+        From chosen terms and scaled parameters to what is added to the criterion.
+    largest : int
+        Most terms in a model.
+    """
+
+    ADDITIONS, DROPS, EXCHANGES = 8, 3, 6
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        shooting: Shooting,
+        cut: Windows,
+        *,
+        start_bounds: tuple[np.ndarray, np.ndarray],
+        penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
+        largest: int = 12,
+    ) -> None:
+        self.candidates, self.shooting, self.cut = candidates, shooting, cut
+        self.start_bounds, self.penalty, self.largest = start_bounds, penalty, largest
+        self.visited: dict[bytes, Model] = {}
+        seen = np.isfinite(cut.values).any(axis=(0, 1))
+        self.floor = float(np.mean((PRECISION * shooting.scale / shooting.noise)[seen] ** 2))
+        self.nuisance = cut.count * cut.values.shape[-1]
+
+    # ---- fitting -------------------------------------------------------------------------------
+
+    def fit(
+        self, chosen: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, iterations: int = 15, tolerance: float = 1e-3
+    ) -> list[Model | None]:
+        """Fit the models `chosen` (M, K) from `theta` (M, P) and `starts` (M, V, n), and remember them."""
+        active = self.candidates.active(chosen)
+        coefficients = len(self.candidates.terms)
+        theta = np.where(active | (np.arange(theta.shape[1]) >= coefficients), theta, 0.0)
+        fits = levenberg_marquardt(
+            self.shooting, self.cut, theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
+            start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance, floor=0.01 * self.floor * self.cut.size,
+        )  # fmt: skip
+        return [self._register(chosen[m], fits, m) for m in range(len(chosen))]
+
+    def _register(self, chosen: np.ndarray, fits: Fits, m: int) -> Model | None:
+        value = self.value(float(fits.total[m]), chosen, fits.theta[m])
+        if not np.isfinite(value):
+            return None
+        model = Model(chosen.copy(), fits.theta[m].copy(), fits.starts[m].copy(), fits.local.rss[m].copy(), value)
+        key = chosen.tobytes()
+        if key not in self.visited or value < self.visited[key].criterion:
+            self.visited[key] = model
+        return self.visited[key]
+
+    def value(self, rss: float, chosen: np.ndarray, theta: np.ndarray | None = None) -> float:
+        """The criterion of a choice of terms with this sum of squares."""
+        count = int(self.candidates.active(chosen[None]).sum())
+        value = criterion(
+            rss, self.cut.size, self.nuisance, count, terms=int(chosen.sum()), library=len(chosen), floor=self.floor
+        )  # fmt: skip
+        return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
+
+    def ranked(self) -> list[Model]:
+        """Every model that was fitted, best first."""
+        return sorted(self.visited.values(), key=lambda m: m.criterion)
+
+    # ---- searching -----------------------------------------------------------------------------
+
+    def climb(self, *, beam: int = 3, rounds: int = 12, report: Callable[[], bool] | None = None) -> list[Model]:
+        """Look at the neighbours of the best `beam` models until all of those have been looked at.
+
+        `report` is called after each round; the search ends when it returns False.
+        """
+        looked: set[bytes] = set()
+        for _ in range(rounds):
+            fresh = [m for m in self.ranked()[:beam] if m.chosen.tobytes() not in looked]
+            if not fresh:
+                break
+            looked |= {m.chosen.tobytes() for m in fresh}
+            proposals = list(self._proposals(fresh))
+            if proposals:
+                self.fit(*(np.stack(column) for column in zip(*proposals, strict=True)))
+            if report is not None and not report():
+                break
+        return self.ranked()
+
+    def _proposals(self, models: Sequence[Model]) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Promising neighbours of models: choices, and where to fit them from."""
+        new: set[bytes] = set()
+        guesses = self.candidates.guesses
+        for model in models:
+            idle = ~self.candidates.active(model.chosen[None])[0]
+            lanes = np.where(idle, guesses, model.theta)
+            coefficients = np.arange(lanes.shape[1]) < len(self.candidates.terms)
+            lanes[:, idle & coefficients] = 0.0
+            local = self.shooting.expand(self.cut, lanes, np.repeat(model.starts[None], len(lanes), axis=0))
+            if not np.isfinite(local.rss).all():
+                continue
+            information, gradient, back = local.profiled(np.full(len(lanes), 1e-9))
+            ranked: list[tuple[float, np.ndarray, np.ndarray, np.ndarray]] = []
+            for g in range(len(lanes)):
+                ranked += self._ranked_moves(model, lanes[g], information[g], gradient[g], back[g])
+            kinds: dict[int, int] = {}
+            limit = {1: self.ADDITIONS, -1: self.DROPS, 0: self.EXCHANGES}
+            for _, chosen, theta, starts in sorted(ranked, key=lambda move: move[0]):
+                kind, key = int(chosen.sum() - model.chosen.sum()), chosen.tobytes()
+                if key in self.visited or key in new or kinds.get(kind, 0) >= limit[kind]:
+                    continue
+                kinds[kind] = kinds.get(kind, 0) + 1
+                new.add(key)
+                yield chosen, theta, starts
+                if kind < 1:  # the same without the linear forecast, which may overshoot
+                    yield chosen, np.where(chosen @ self.candidates.inner | ~coefficients, lanes[0], 0.0), model.starts
+
+    def _ranked_moves(
+        self, model: Model, theta: np.ndarray, information: np.ndarray, gradient: np.ndarray, back: np.ndarray
+    ) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
+        """Forecasts of the criterion after adding, dropping and exchanging terms, from one expansion."""
+        unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+        a, g = information * unit[:, None] * unit, gradient * unit
+        total, moves = float(model.rss.sum()), []
+        base = self._columns(model.chosen)
+        gains, steps = _additions(a, g, base)
+        # the fit may be unfinished: what the base itself can gain counts for every addition
+        own = float(g[base] @ _solve(a, g, base)) if base.size else 0.0
+        for k in np.flatnonzero(~model.chosen):
+            if model.chosen.sum() < self.largest and gains[k] > 0:
+                chosen = model.chosen.copy()
+                chosen[k] = True
+                forecast = self.value(max(total - own - gains[k], 1e-9 * total), chosen)
+                moves.append((forecast, chosen, theta, model.starts))
+        for k in np.flatnonzero(model.chosen):
+            rest = self._columns(np.where(np.arange(len(model.chosen)) == k, False, model.chosen))
+            shift = theta[k] / unit[k]
+            after = g + a[:, k] * shift  # gradient once the coefficient is zero
+            without = total + 2 * shift * g[k] + shift**2 * a[k, k]
+            step = _solve(a, after, rest) if rest.size else np.zeros(0)
+            without -= float(after[rest] @ step) if rest.size else 0.0
+            dropped = model.chosen.copy()
+            dropped[k] = False
+            moves.append((self.value(max(without, 1e-9 * total), dropped), dropped, *self._moved(model, theta, unit, back, k, rest, step)))
+            gains, steps = _additions(a, after, rest)
+            for j in np.argsort(-gains[: len(model.chosen)])[: self.EXCHANGES]:
+                if model.chosen[j] or gains[j] <= 0:
+                    continue
+                swapped = dropped.copy()
+                swapped[j] = True
+                both = np.append(rest, j)
+                target = (model, theta, unit, back, k, both, _solve(a, after, both))
+                moves.append((self.value(max(without - gains[j], 1e-9 * total), swapped), swapped, *self._moved(*target)))
+        return moves
+
+    def _columns(self, chosen: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(self.candidates.active(chosen[None])[0])
+
+    @staticmethod
+    def _moved(
+        model: Model, theta: np.ndarray, unit: np.ndarray, back: np.ndarray, dropped: int, columns: np.ndarray, step: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Parameters and initial values after a linear step that starts with one coefficient at zero."""
+        move = np.zeros_like(theta)
+        move[columns] = step * unit[columns]
+        move[dropped] = -theta[dropped]
+        return theta + move, model.starts + back[..., -1] - back[..., :-1] @ move
+
+
+def _solve(a: np.ndarray, g: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.linalg.solve(a[np.ix_(columns, columns)] + 1e-11 * np.eye(len(columns)), g[columns])
+
+
+def _additions(a: np.ndarray, g: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Score tests: how much the sum of squares falls when a single column joins `base`, and the step of that column."""
+    if base.size:
+        solved = np.linalg.solve(a[np.ix_(base, base)] + 1e-11 * np.eye(len(base)), np.c_[a[base], g[base]])
+        own = np.diag(a) - np.einsum("ij,ij->j", a[base], solved[:, :-1])
+        score = g - a[:, base] @ solved[:, -1]
+    else:
+        own, score = np.diag(a).copy(), g.copy()
+    novel = own > NOVELTY
+    safe = np.where(novel, own, 1.0)
+    return np.where(novel, score**2 / safe, 0.0), np.where(novel, score / safe, 0.0)

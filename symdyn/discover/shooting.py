@@ -1,0 +1,247 @@
+"""Multiple shooting: many candidates x many windows simulated with sensitivities in one kernel call, and compared with data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.kernel import Kernel, compile
+from symdyn.derive.sensitivities import Sensitivities, sensitivities
+from symdyn.discover.data import Observations
+from symdyn.models.ode import ODESystem
+
+__all__ = ["Quadratic", "Shooting", "Windows", "windows"]
+
+RTOL, ATOL = 1e-6, 1e-8
+#: Attempted steps allowed to a window; a candidate that needs more is running away.
+MAX_STEPS = 4000
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Stretches of the trajectories, each with initial values of its own.
+
+    Attributes
+    ----------
+    origins : (V, 2) int64
+        Trajectory and first point of each window.
+    first : (V,) float64
+        Time at which it begins.
+    groups : tuple of (members, times)
+        Windows whose times, counted from their beginnings, agree: they are simulated together.
+    values : (V, T, n) float64
+        Data, padded with NaN.  A window includes the first point of the next one.
+    """
+
+    origins: np.ndarray
+    first: np.ndarray
+    groups: tuple[tuple[np.ndarray, np.ndarray], ...]
+    values: np.ndarray
+
+    @property
+    def count(self) -> int:
+        return len(self.origins)
+
+    @property
+    def size(self) -> int:
+        """How many data the windows hold; shared points count twice."""
+        return int(np.isfinite(self.values).sum())
+
+
+def windows(observations: Observations, per_trajectory: int) -> Windows:
+    """Cut every trajectory into so many windows, fewer where there are not enough points.
+
+    The cuts for 8 windows include those for 4, and so on.
+    """
+    parts = []
+    for k, trajectory in enumerate(observations.trajectories):
+        t = trajectory.times
+        pieces = max(1, min(per_trajectory, (len(t) - 1) // 2))
+        cuts = np.unique([round(i * (len(t) - 1) / pieces) for i in range(pieces + 1)])
+        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+            parts.append((k, int(a), t[a : b + 1] - t[a], t[a], trajectory.values[a : b + 1]))
+    longest = max(len(p[2]) for p in parts)
+    values = np.full((len(parts), longest, len(observations.states)), np.nan)
+    groups: list[tuple[list[int], np.ndarray]] = []
+    for v in sorted(range(len(parts)), key=lambda v: -len(parts[v][2])):
+        times = parts[v][2]
+        values[v, : len(times)] = parts[v][4]
+        for members, shared in groups:
+            if np.allclose(times, shared[: len(times)], rtol=1e-9, atol=1e-9 * shared[-1]):
+                members.append(v)
+                break
+        else:
+            groups.append(([v], times))
+    return Windows(
+        np.array([p[:2] for p in parts]),
+        np.array([p[3] for p in parts]),
+        tuple((np.array(members), times) for members, times in groups),
+        values,
+    )
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """Sums of squares of M candidates and their Gauss-Newton expansions, in scaled units.
+
+    With residuals ``r`` (data minus simulation, over the noise) and their model derivatives ``J``:
+
+    Attributes
+    ----------
+    rss : (M, n) float64
+        Sum of squares of each state; infinite if a simulation failed.
+    information, gradient : (M, P, P), (M, P)
+        ``J'J`` and ``J'r`` of the parameters.
+    mixed : (M, V, P, n)
+        ``J'J`` of parameters with the initial values of each window.
+    start_information, start_gradient : (M, V, n, n), (M, V, n)
+        The same of the initial values.
+    """
+
+    rss: np.ndarray
+    information: np.ndarray
+    gradient: np.ndarray
+    mixed: np.ndarray
+    start_information: np.ndarray
+    start_gradient: np.ndarray
+
+    def take(self, which: np.ndarray) -> Quadratic:
+        """The candidates `which`."""
+        return Quadratic(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    def put(self, which: np.ndarray, other: Quadratic) -> None:
+        """Overwrite the candidates `which`."""
+        for name in self.__dataclass_fields__:
+            getattr(self, name)[which] = getattr(other, name)
+
+    def profiled(self, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Information and gradient of the parameters with the windows' initial values eliminated, and what leads back.
+
+        Parameters
+        ----------
+        damping : (M,) float64
+            Multiples of the diagonal that are added to the information of the initial values.
+
+        Returns
+        -------
+        information, gradient : (M, P, P), (M, P)
+        back : (M, V, n, P + 1)
+            Solutions of ``start_information @ back = [mixed', start_gradient]``.
+        """
+        n = self.start_gradient.shape[-1]
+        scale = np.einsum("mvii->mvi", self.start_information)
+        floor = 1e-12 * scale.max(axis=(1, 2), keepdims=True) + 1e-300
+        damped = self.start_information + ((damping[:, None, None] * scale + floor)[..., None] * np.eye(n))
+        right = np.concatenate([np.swapaxes(self.mixed, -1, -2), self.start_gradient[..., None]], axis=-1)
+        back = np.linalg.solve(damped, right)
+        lost = np.einsum("mvpi,mviq->mpq", self.mixed, back, optimize=True)
+        return self.information - lost[..., :-1], self.gradient - lost[..., -1], back
+
+
+class Shooting:
+    """A system with free parameters, compiled with its sensitivities, against data.
+
+    States are divided by their scale and parameters by their size, so that one tolerance suits all.
+
+    Parameters
+    ----------
+    system : ODESystem
+        Without unknown terms.
+    observations : Observations
+    free : sequence of Symbol
+        Parameters that candidates may differ in.
+    sizes : (P,) float64
+        Typical sizes of them.
+    fixed : mapping of Symbol to float
+        Values of the other parameters.
+    noise : (n,) float64
+        Standard deviations that weigh the residuals.
+    """
+
+    def __init__(
+        self,
+        system: ODESystem,
+        observations: Observations,
+        free: Sequence[sp.Symbol],
+        *,
+        sizes: np.ndarray,
+        fixed: Mapping[sp.Symbol, float],
+        noise: np.ndarray,
+    ) -> None:
+        self.system, self.observations, self.free = system, observations, tuple(free)
+        self.sizes, self.noise, self.scale = np.asarray(sizes, float), np.asarray(noise, float), observations.scale
+        self.simulations = 0
+        scaled, constants, start = _scaled(system, self.free)
+        self.extended: Sensitivities = sensitivities(scaled, self.free)
+        self.kernel: Kernel = compile(self.extended.system, method="dop853")
+        place = {p: i for i, p in enumerate(scaled.parameters)}
+        self._free = np.array([place[p] for p in self.free], dtype=np.int64)
+        self._start = place.get(start)
+        self._row = np.zeros(len(scaled.parameters))
+        known = dict(zip(constants, (*self.sizes, *self.scale), strict=True)) | dict(fixed)
+        for p, i in place.items():
+            if p in known:
+                self._row[i] = known[p]
+
+    def with_noise(self, noise: np.ndarray) -> Shooting:
+        """The same with other weights of the residuals."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, noise=np.asarray(noise, float))
+        return new
+
+    def simulate(self, cut: Windows, theta: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scaled states (M, V, T, n) and derivatives (M, V, T, n, P + n) of every candidate in every window.
+
+        `theta` (M, P) and `starts` (M, V, n) are scaled.  NaN after a failure and after the end of a window's data.
+        """
+        count, n, length = len(theta), starts.shape[-1], cut.values.shape[1]
+        states = np.full((count, cut.count, length, n), np.nan)
+        slopes = np.full((count, cut.count, length, n, len(self.free) + n), np.nan)
+        for members, times in cut.groups:
+            rows = np.repeat(self._row[None], count * len(members), axis=0)
+            rows[:, self._free] = np.repeat(theta, len(members), axis=0)
+            if self._start is not None:
+                rows[:, self._start] = np.tile(cut.first[members], count)
+            initial = self.extended.initial(starts[:, members].reshape(-1, n))
+            run = self.kernel(initial, rows, times, rtol=RTOL, atol=ATOL, max_steps=MAX_STEPS)
+            values = run.values.reshape(count, len(members), len(times), -1)
+            states[:, members, : len(times)], slopes[:, members, : len(times)] = self.extended.split(values)
+            self.simulations += len(rows)
+        return states, slopes
+
+    def expand(self, cut: Windows, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
+        """Sums of squares and Gauss-Newton expansions of M candidates."""
+        states, slopes = self.simulate(cut, theta, starts)
+        count, pieces, length, n = states.shape
+        weight = np.where(np.isfinite(cut.values), self.scale / self.noise, 0.0)
+        target = np.nan_to_num(cut.values / self.scale)
+        seen = weight > 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = np.where(seen, (target - states) * weight, 0.0)
+            design = np.where(seen[..., None], slopes * weight[..., None], 0.0)
+            failed = ~np.isfinite(design).all(axis=(1, 2, 3, 4)) | ~np.isfinite(residual).all(axis=(1, 2, 3))
+            failed |= np.abs(residual).max(axis=(1, 2, 3)) > 1e100
+        residual[failed], design[failed] = 0.0, 0.0
+        rss = np.einsum("mvti,mvti->mi", residual, residual)
+        rss[failed] = np.inf
+        flat = design.reshape(count, pieces, length * n, -1)
+        gram = np.swapaxes(flat, -1, -2) @ flat
+        slope = np.einsum("mvrq,mvr->mvq", flat, residual.reshape(count, pieces, -1), optimize=True)
+        p = len(self.free)
+        return Quadratic(
+            rss, gram[..., :p, :p].sum(axis=1), slope[..., :p].sum(axis=1), gram[..., :p, p:], gram[..., p:, p:], slope[..., p:]
+        )
+
+
+def _scaled(system: ODESystem, free: Sequence[sp.Symbol]) -> tuple[ODESystem, tuple[sp.Symbol, ...], sp.Symbol]:
+    """The system in scaled states and free parameters and in time since a start; the symbols of sizes and scales, and the start."""
+    sizes = tuple(sp.Symbol(f"size_of_{p}") for p in free)
+    scales = tuple(sp.Symbol(f"scale_of_{s}") for s in system.states)
+    start = sp.Symbol("start_of_window")
+    swap = {p: p * s for p, s in zip((*free, *system.states), (*sizes, *scales), strict=True)}
+    swap[system.time] = system.time + start
+    drift = tuple(f.xreplace(swap) / s for f, s in zip(system.drift, scales, strict=True))
+    return ODESystem(dict(zip(system.states, drift, strict=True)), time=system.time), (*sizes, *scales), start

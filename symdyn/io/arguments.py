@@ -1,0 +1,104 @@
+"""Numbers as they are typed in a shell: ranges, lists, assignments and durations."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+
+__all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_values"]
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_MOST_POINTS = 10_000_000
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DeclarationError(f"{text.strip()!r} in {whole!r} is not a finite number")
+    return value
+
+
+def parse_range(text: str) -> np.ndarray:
+    """``start:stop:count`` as equally spaced values, both ends included.
+
+    Raises
+    ------
+    DeclarationError
+        For anything else, and for a count below 2.
+
+    Examples
+    --------
+    >>> parse_range("0:20:5").tolist()
+    [0.0, 5.0, 10.0, 15.0, 20.0]
+    """
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise DeclarationError(f"got {text!r}; expected start:stop:count, such as 0:20:101")
+    count = parts[2].strip()
+    if not (count.isascii() and count.isdigit() and 2 <= int(count[:10]) <= _MOST_POINTS):
+        raise DeclarationError(f"the count in {text!r} is {count!r}; expected a whole number from 2 to {_MOST_POINTS}")
+    return np.linspace(_number(parts[0], text), _number(parts[1], text), int(count))
+
+
+def parse_values(text: str) -> float | np.ndarray:
+    """One number, or the values of a sweep: ``0.4,0.5,0.6`` or ``0.4:0.6:3``.
+
+    Examples
+    --------
+    >>> parse_values("0.5"), parse_values("1,2").tolist(), parse_values("0:1:3").tolist()
+    (0.5, [1.0, 2.0], [0.0, 0.5, 1.0])
+    """
+    if ":" in text:
+        return parse_range(text)
+    if "," in text:
+        return np.array([_number(part, text) for part in text.split(",")])
+    return _number(text, text)
+
+
+def parse_assignments(items: Iterable[str]) -> dict[str, float | np.ndarray]:
+    """``name=values`` for each name, in the order given.
+
+    Raises
+    ------
+    DeclarationError
+        If one is no assignment, or a name comes twice.
+
+    Examples
+    --------
+    >>> parse_assignments(["a=0.5", "b=1"])
+    {'a': 0.5, 'b': 1.0}
+    """
+    found: dict[str, float | np.ndarray] = {}
+    for item in items:
+        name, equals, values = (part.strip() for part in item.partition("="))
+        if not (name and equals and values):
+            raise DeclarationError(f"got {item!r}; expected name=value, such as a=0.5, a=0.4,0.5 or a=0.4:0.6:3")
+        if name in found:
+            raise DeclarationError(f"{name} is given twice; a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3")
+        found[name] = parse_values(values)
+    return found
+
+
+def parse_duration(text: str) -> float:
+    """A time in seconds from ``90``, ``90s``, ``10m`` or ``1.5h``.
+
+    Examples
+    --------
+    >>> parse_duration("10m"), parse_duration("1.5h")
+    (600.0, 5400.0)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|min|m|h|)\s*", text, re.ASCII)
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not 0 < seconds < math.inf:
+        raise DeclarationError(
+            f"got the duration {text!r}; expected a positive number of seconds, or such as 90s, 10m, 1.5h"
+        )
+    return seconds

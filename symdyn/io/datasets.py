@@ -1,0 +1,162 @@
+"""Simulated datasets to files: netCDF, CSV and JSON, told by the suffix.
+
+The JSON form is one object::
+
+    {"format": "symdyn-dataset", "version": 1,
+     "attrs": {"method": "dop853", ...},
+     "coords": {"time": [0.0, ...], "a": [0.4, 0.5]},
+     "variables": {"x": {"dims": ["a", "trajectory", "time"], "values": [[[30.0, ...]]]}, ...}}
+
+with ``null`` where a value is not finite.  The CSV form is described at `dataset_table`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from symdyn.errors import DeclarationError
+
+__all__ = ["FORMATS", "check_format", "dataset_table", "read_dataset", "write_csv", "write_dataset", "write_file"]
+
+FORMATS = (".nc", ".csv", ".json")
+
+
+def check_format(path: str | Path) -> str:
+    """The suffix of a file to be written.
+
+    Raises
+    ------
+    DeclarationError
+        If it names no format, or the folder does not exist.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DeclarationError(
+            f"{path}: the format is told by the suffix; expected {', '.join(FORMATS)}, got {suffix or 'none'!r}"
+        )
+    if not path.parent.is_dir():
+        raise DeclarationError(f"{path}: the folder {path.parent} does not exist; create it first")
+    return suffix
+
+
+def write_file(path: str | Path, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary path and move the file into place, so that nobody sees half of it."""
+    path = Path(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+        temporary = Path(folder) / path.name
+        write(temporary)
+        os.replace(temporary, path)
+
+
+def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
+    """Write a dataset in the format that the suffix names: ``.nc``, ``.csv`` or ``.json``.
+
+    Raises
+    ------
+    DeclarationError
+        For other suffixes, and for what a format cannot hold.
+    OSError
+        If the file cannot be written.
+    """
+    suffix = check_format(path)
+    if suffix == ".nc":
+        write_file(path, lambda p: dataset.to_netcdf(p, engine="netcdf4"))
+    elif suffix == ".json":
+        text = json.dumps(_as_json(dataset), separators=(",", ":"), allow_nan=False) + "\n"
+        write_file(path, lambda p: p.write_text(text, encoding="utf-8"))
+    else:
+
+        def write(temporary: Path) -> None:
+            with temporary.open("w", encoding="utf-8", newline="") as stream:
+                write_csv(dataset, stream)
+
+        write_file(path, write)
+
+
+def read_dataset(path: str | Path) -> xr.Dataset:
+    """Read what `write_dataset` wrote to a ``.nc`` or ``.json`` file (a ``.csv`` file is read by `symdyn.io.tables`)."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".nc":
+        return xr.load_dataset(path, engine="netcdf4")
+    if suffix != ".json":
+        raise DeclarationError(f"{path}: expected a .nc or .json file; tables are read by symdyn.io.tables.read_table")
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DeclarationError(f"{path}: this is not JSON ({error})") from None
+    if not isinstance(found, dict) or found.get("format") != "symdyn-dataset" or found.get("version") != 1:
+        raise DeclarationError(f"{path}: this is not a symdyn-dataset of version 1")
+    variables = {name: (v["dims"], _from_json(v["values"])) for name, v in found["variables"].items()}
+    return xr.Dataset(variables, coords=found["coords"], attrs=found["attrs"])
+
+
+def _as_json(dataset: xr.Dataset) -> dict[str, Any]:
+    return {
+        "format": "symdyn-dataset",
+        "version": 1,
+        "attrs": {k: v.item() if isinstance(v, np.generic) else v for k, v in dataset.attrs.items()},
+        "coords": {str(k): _finite(v.values) for k, v in dataset.coords.items()},
+        "variables": {
+            str(k): {"dims": list(v.dims), "values": _finite(v.values)} for k, v in dataset.data_vars.items()
+        },
+    }
+
+
+def _finite(values: np.ndarray) -> list:
+    """Nested lists with None where a value is not finite."""
+    if np.isfinite(values).all():
+        return values.tolist()
+    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+
+
+def _from_json(values: list) -> np.ndarray:
+    array = np.array(values)
+    return array.astype(float) if array.dtype == object else array
+
+
+def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """One line for each point of the sweep, trajectory and time; columns for those, the states, observables and ``status``.
+
+    The counts of steps are left out: they are in the other formats.  Reduced datasets have no trajectories; they have
+    a column for each statistic (``x_mean``, ``x_quantile_0.05``) and ``failed``, the number of trajectories left out.
+
+    Raises
+    ------
+    DeclarationError
+        For histograms, which do not fit in.
+    """
+    if "bin" in dataset.dims:
+        raise DeclarationError("histograms do not fit in a CSV table; write a .nc or .json file")
+    sampled = [v for v in dataset.data_vars.values() if "time" in v.dims]
+    flat: dict[str, xr.DataArray] = {}
+    for variable in sampled:
+        if "quantile" in variable.dims:
+            for level in dataset["quantile"].values:
+                flat[f"{variable.name}_{level:g}"] = variable.sel(quantile=level, drop=True)
+        else:
+            flat[str(variable.name)] = variable
+    whole = any("trajectory" in v.dims for v in sampled)
+    flat["status" if whole else "failed"] = dataset["status"] if whole else (dataset["status"] != 0).sum("trajectory")
+    dims = next(iter(flat.values())).dims
+    if not whole and "trajectory" in dataset.coords:
+        flat = {k: v.drop_vars("trajectory", errors="ignore") for k, v in flat.items()}
+    return xr.Dataset(flat).to_dataframe(dim_order=list(dims)).reset_index()
+
+
+def write_csv(dataset: xr.Dataset, stream: TextIO) -> None:
+    """Write `dataset_table` to a text stream, after the attributes as lines that begin with ``#``."""
+    table = dataset_table(dataset)
+    for name, value in dataset.attrs.items():
+        for line in str(value).splitlines():
+            stream.write(f"# {name}: {line}\n")
+    table.to_csv(stream, index=False, lineterminator="\n")

@@ -1,0 +1,119 @@
+"""The cache of compiled functions: private, shared by processes, never stale."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.codegen import load
+
+x, a = sp.symbols("x a")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def _models(cache):
+    return sorted(p.name for p in (cache / "models").iterdir())
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numba"])
+def test_a_known_model_is_loaded_and_not_generated_again(cache, backend, monkeypatch):
+    system = sd.ODESystem({x: -a * x**3})
+    first = sd.compile(system, method="tsit5", backend=backend)
+    assert not first.cached
+    files = _models(cache)
+    if backend == "llvm":  # a known model must not even be lowered
+        monkeypatch.setattr("symdyn.codegen.functions.programs", lambda *_: pytest.fail("lowered again"))
+    second = sd.compile(sd.ODESystem({x: -a * x**3}), method="tsit5", backend=backend)
+    assert second.cached
+    assert second.path == first.path
+    assert [f for f in _models(cache) if not f.startswith("__")] == [f for f in files if not f.startswith("__")]
+
+
+def test_the_directory_is_private(cache):
+    sd.compile(sd.ODESystem({x: -a * x}), method="tsit5")
+    assert stat.S_IMODE(os.stat(cache).st_mode) == 0o700
+
+
+def test_other_mathematics_or_sources_are_other_entries(cache, monkeypatch):
+    paths = {sd.compile(sd.ODESystem({x: c * a * x}), method="tsit5").path for c in (1, 2)}
+    assert len(paths) == 2
+    monkeypatch.setattr(load, "host", lambda: ("edited kernels", "", "", ""))
+    monkeypatch.setattr("symdyn.codegen.functions.host", load.host)
+    assert sd.compile(sd.ODESystem({x: a * x}), method="tsit5").path not in paths
+
+
+def test_a_lost_object_file_is_named(cache):
+    kernel = sd.compile(sd.ODESystem({x: -a * x**5}), method="tsit5")
+    load._ENGINES.clear()
+    os.unlink(kernel.path)
+    with pytest.raises(sd.CompileError, match="lost its object file"):
+        sd.compile(sd.ODESystem({x: -a * x**5}), method="tsit5")
+
+
+def test_nothing_half_written_is_left(cache, tmp_path):
+    target = tmp_path / "file"
+    with pytest.raises(TypeError):
+        load.write_atomic(target, "text, not bytes")
+    assert not list(tmp_path.glob(".file*"))
+    assert not target.exists()
+
+
+SCRIPT = """
+import sympy as sp, symdyn as sd
+x, a = sp.symbols("x a")
+kernel = sd.compile(sd.ODESystem({x: -a * x**2}), method="tsit5", backend=%r)
+print(kernel([[1.0]], [[1.0]], [0.0, 1.0], rtol=1e-10).values[0, 1, 0])
+"""
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numba"])
+def test_several_processes_may_compile_the_same_model_at_once(backend, tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k != "COVERAGE_PROCESS_START"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    # the drivers are warm; the model of this test is not known, for its name is new to the cache of the test run
+    script = SCRIPT.replace("x a", f"x a_{tmp_path.name}") % backend
+    runs = [
+        subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    results = [run.communicate(timeout=300)[0] for run in runs]
+    assert all(run.returncode == 0 for run in runs)
+    assert [float(r) for r in results] == pytest.approx([0.5] * 3, rel=1e-8)  # x(1) = 1/(1 + 1)
+
+
+def test_what_a_kernel_shows():
+    kernel = sd.compile(sd.ODESystem({x: -a * x}), method="rodas4")
+    assert "def rhs_at(t_t, y_x, p_a)" in kernel.source
+    assert "def factor" in kernel.source
+    assert str(kernel) == kernel.source
+    compile(kernel.source, "kernel", "exec")  # it is valid Python
+    assert "rodas4 of ODESystem(x)" in repr(kernel)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "gpu"}, "target is 'gpu'; known: cpu, cuda"),
+        ({"target": "cuda"}, "not there yet"),
+        ({"backend": "llmv"}, "Did you mean 'llvm'"),
+        ({"lanes": 7}, "one of"),
+        ({"method": "rk4"}, "unknown method 'rk4'"),
+        ({"method": "iterate"}, "cannot be used here"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    with pytest.raises(sd.SymdynError, match=message):
+        sd.compile(sd.ODESystem({x: -a * x}), **options)
+
+
+def test_unknown_terms_cannot_be_compiled():
+    with pytest.raises(sd.CompileError, match=r"unknown terms \(f\(x\)\)"):
+        sd.compile(sd.ODESystem({x: sp.Function("f")(x)}))

@@ -283,10 +283,11 @@ ERRORS = [
     ("x' = 1\n# " + "a" * MAX_TEXT, 2, MAX_TEXT - 6, "characters"),
     ("a' = " + "a+" * MAX_EXPRESSION, 1, MAX_EXPRESSION + 1, "characters"),
     ("x' = " + "a" * 101, 1, 6, "101 characters"),
-    ("x' = " + "log(1+" * 60 + "x" + ")" * 60, 1, 66, "nested more than 100 deep"),
+    ("x' = " + "2*" + "f(" * 100 + "x" + ")" * 100, 1, 6, "nested more than 100 deep"),
+    ("x' = " + "1/(1+" * 90 + "x" + ")" * 90, 1, None, "takes too long"),
     ("x' = x - x + sqrt(2)", 1, 8, "the names cancel"),
     ("x' = piecewise(1, piecewise(1, x < 2, 3) > 1, 2)", 1, 42, "cannot be compared"),
-    ("x' = " + "(x^" * 9 + "x" + ")" * 9, 1, 7, "more than 8 powers"),
+    ("x' = " + "(x^" * 9 + "x" + ")" * 9, 1, 8, "more than 8 powers"),
 ]
 
 
@@ -295,7 +296,7 @@ def test_errors_point_at_the_place(text, line, column, fragment):
     with pytest.raises(ParseError) as caught:
         parse_model(text)
     assert fragment in caught.value.reason
-    assert (caught.value.line, caught.value.column) == (line, column)
+    assert (caught.value.line, caught.value.column) == (line, column or caught.value.column)
 
 
 def test_only_text_is_read():
@@ -478,7 +479,7 @@ HOSTILE = [
 TEMPLATES = ["x' = {}", "x' = exp({})", "dx/dt = y + {}", "x[t+1] = x*({})", "x' = 1; a = {}", "x' = 1\ntotal := {}"]
 TEMPLATES += ["x' = f(y, {})", "{}' = 1", "y' = 1\n{} = 1"]
 # long payloads are tried in one place only, to keep the tests short
-CORPUS = [t.replace("{}", payload) for payload in HOSTILE for t in TEMPLATES[: 1 if len(payload) > 200 else None]]
+CORPUS = [t.replace("{}", p) for p in HOSTILE for t in TEMPLATES[: 1 if len(p) > 200 else None]]
 
 
 class TooSlow(BaseException):
@@ -490,7 +491,7 @@ def _ring(*_):
 
 
 def attempt(text):
-    """Parse with two seconds of processor time (most take milliseconds): 'parsed', 'refused', or what should not happen."""
+    """Parse within two seconds of processor time: 'parsed', 'refused', or what should not happen."""
     signal.setitimer(signal.ITIMER_VIRTUAL, 2.0)
     try:
         model = parse_model(text)

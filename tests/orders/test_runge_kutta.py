@@ -5,7 +5,7 @@ Both run over the registry, so a new method is tested by being registered.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from itertools import combinations_with_replacement
 from math import prod
 
@@ -26,7 +26,7 @@ THETAS = (0.15, 0.5, 0.77, 1.0)
 # A rooted tree is the tuple of the subtrees of its root (Hairer, Norsett & Wanner, II.2).
 
 
-@lru_cache(maxsize=None)
+@cache
 def trees(order: int) -> tuple[tuple, ...]:
     """All rooted trees with `order` vertices."""
 
@@ -165,7 +165,7 @@ def test_rosenbrock_interpolant_has_its_order_at_every_point_of_a_step(name, the
 # ---- observed orders ---------------------------------------------------------------------------
 
 x, y, t = sp.symbols("x y t")
-#: Nonlinear systems with their exact solutions; the second one depends on time explicitly.
+#: Nonlinear systems with their exact solutions; two depend on time explicitly.
 PROBLEMS = {
     "rotation": (
         sd.ODESystem({x: -y * (x**2 + y**2), y: x * (x**2 + y**2)}),
@@ -173,9 +173,14 @@ PROBLEMS = {
         lambda s: np.stack([np.cos(s), np.sin(s)], axis=-1),
     ),
     "driven": (
-        sd.ODESystem({x: x * sp.cos(t), y: -2 * t * y**2}),
-        [1.0, 1.0],
-        lambda s: np.stack([np.exp(np.sin(s)), 1 / (1 + s**2)], axis=-1),
+        sd.ODESystem({x: -(1 + sp.sin(t) / 2) * y * (x**2 + y**2), y: (1 + sp.sin(t) / 2) * x * (x**2 + y**2)}),
+        [1.0, 0.0],
+        lambda s: np.stack([np.cos(s + (1 - np.cos(s)) / 2), np.sin(s + (1 - np.cos(s)) / 2)], axis=-1),
+    ),
+    "growth": (
+        sd.ODESystem({x: x * sp.cos(t), y: (1 - y**2) * sp.sin(2 * t)}),
+        [1.0, 0.5],
+        lambda s: np.stack([np.exp(np.sin(s)), np.tanh(np.arctanh(0.5) + np.sin(s) ** 2)], axis=-1),
     ),
 }
 END = 6.0

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from symdyn.discover.surrogates._problem import Problem
 
 __all__ = ["Trainer", "Training"]
+
+HUGE = 1e30  # damping at which a step vanishes
 
 
 class Training(NamedTuple):
@@ -52,7 +55,6 @@ class Trainer:
         self.decay = decay
         self._equation_weight = 1.0 / tolerance / jnp.sqrt(problem.collocation.size / problem.data_times.shape[1])
         self.warm_up = jax.jit(self._warm_up, static_argnames="steps")
-        self.start = jax.jit(self._start)
         self.advance = jax.jit(self._advance, static_argnames="steps")
         self.misfit = jax.jit(self._misfit)
 
@@ -116,13 +118,19 @@ class Trainer:
         (both, _), losses = jax.lax.scan(step, (both, optimiser.init(both)), None, length=steps)
         return both, losses
 
-    def _start(self, local: jax.Array, shared: jax.Array, weights: jax.Array) -> Training:
-        residuals = self._residuals(local, shared, weights)
-        jacobians = self._jacobians(local, shared, weights)
-        damping = 1e-2 * jnp.mean(jnp.sum(jacobians[0] ** 2, axis=2))
-        cost = self._cost(local, shared, residuals)
-        cost = jnp.where(jnp.isfinite(cost), cost, jnp.inf)
-        return Training(local, shared, damping, cost, residuals, *jacobians, (local, shared), jnp.asarray(jnp.inf))
+    def start(self, local: jax.Array, shared: jax.Array) -> Training:
+        """Before the first trial: infinite cost and a vanishing step, so that the trial accepts the weights as they are.
+
+        The Jacobians are then compiled once, in `advance`.
+        """
+        count, values = self.problem.data_times.shape[0], self.problem.data_values[0].size
+        rows = values + self.problem.collocation.size * self.problem.data_values.shape[2]
+        residuals = np.zeros((count, rows))
+        jacobians = (np.zeros((count, rows, local.shape[1])), np.zeros((count, rows, shared.size)))
+        return Training(
+            local, shared, jnp.asarray(HUGE), jnp.asarray(jnp.inf), jnp.asarray(residuals),
+            *map(jnp.asarray, jacobians), (local, shared), jnp.asarray(jnp.inf),
+        )  # fmt: skip
 
     def _step(self, now: Training) -> tuple[jax.Array, jax.Array]:
         """The damped Gauss-Newton step, solved in residual space."""
@@ -154,7 +162,8 @@ class Trainer:
             good = value <= margin * now.validation
             best = jax.tree.map(lambda a, b: jnp.where(good, a, b), (local, shared), now.best)
             jacobians = self._jacobians(local, shared, weights)
-            damping = jnp.maximum(now.damping / 3, 1e-8)
+            first = 1e-2 * jnp.mean(jnp.sum(jacobians[0] ** 2, axis=2))
+            damping = jnp.where(jnp.isfinite(now.cost), jnp.maximum(now.damping / 3, 1e-8), first)
             least = jnp.minimum(value, now.validation)
             return Training(local, shared, damping, cost, residuals, *jacobians, best, least)
 
@@ -167,7 +176,7 @@ class Trainer:
             after = jax.lax.cond(
                 better,
                 lambda: accept(now, local, shared, residuals, cost),
-                lambda: now._replace(damping=jnp.minimum(now.damping * 4, 1e30)),
+                lambda: now._replace(damping=jnp.minimum(now.damping * 4, HUGE)),
             )
             judged = jnp.mean(self._misfit(after.local, held) ** 2) * held.size / jnp.maximum(jnp.sum(held > 0), 1)
             return after, (after.cost, judged)

@@ -100,7 +100,11 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
         states, terms = eqx.filter(models, eqx.is_array)
         return jax.vmap(lambda w: ravel_pytree(w)[0])(states), ravel_pytree(terms)[0]
 
-    weights, (state_static, term_static) = eqx.partition(initial(jax.random.PRNGKey(0)), eqx.is_array)
+    def blank(leaf: Any) -> Any:
+        return jnp.asarray(np.zeros(leaf.shape, leaf.dtype)) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
+
+    layout = jax.tree.map(blank, eqx.filter_eval_shape(initial, jax.random.PRNGKey(0)))
+    weights, (state_static, term_static) = eqx.partition(layout, eqx.is_array)
     unravel_state = ravel_pytree(jax.tree.map(lambda w: w[0], weights[0]))[1]
     shared, unravel_terms = ravel_pytree(weights[1])
     decay = jnp.full(shared.size, options.decay).at[shared.size - len(free) :].set(1e-6)
@@ -134,7 +138,7 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
 
     return Problem(
         *data, jnp.linspace(-1.0, 1.0, points), spans, decay,
-        state, residual, terms, lambda s: open_shared(s)[1][where], lambda key: flat(initial(key)),
+        state, residual, terms, lambda s: open_shared(s)[1][where], jax.jit(lambda key: flat(initial(key))),
     )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def _member(
     judges = trainer.problem.data_weights * held
     judged = bool(held.any())
     (local, shared), _ = trainer.warm_up(*first, weights, steps=options.warm_up)
-    now: Training = trainer.start(local, shared, weights)
+    now: Training = trainer.start(local, shared)
     costs, values, best, stale = [], [], np.inf, 0
     for done in range(0, options.iterations, CHUNK):
         before = float(now.cost)
@@ -101,7 +101,7 @@ def _member(
         tell(min(done + CHUNK, options.iterations))
         stale = stale + 1 if judged and float(now.validation) >= 0.98 * best else 0
         best = min(best, float(now.validation))
-        if stale >= PATIENCE or before - float(now.cost) < 1e-4 * before:
+        if stale >= PATIENCE or np.isfinite(before) and before - float(now.cost) < 1e-4 * before:
             break
     if not np.isfinite(float(now.cost)):
         raise RecoveryError(

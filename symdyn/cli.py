@@ -9,18 +9,20 @@ import functools
 import json
 import logging
 import os
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
 
 import symdyn as sd
 from symdyn.errors import DeclarationError, RecoveryError, SimulationError, SymdynError
+
+if TYPE_CHECKING:
+    from symdyn.models.ode import ODESystem
 
 __all__ = ["ExitCode", "app", "main"]
 
@@ -38,8 +40,8 @@ class ExitCode(IntEnum):
 
 
 EPILOG = (
-    "Exit codes: 0 success; 2 the command was not understood; 3 the model, the data or an option cannot be used, or a file "
-    "cannot be read or written; 4 some trajectories failed, or nothing could be recovered; 130 interrupted."
+    "Exit codes: 0 success; 2 the command was not understood; 3 the model, the data or an option cannot be used, or a "
+    "file cannot be read or written; 4 some trajectories failed, or nothing could be recovered; 130 interrupted."
 )
 
 
@@ -113,7 +115,9 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
                 command(*args, **kwargs)
             except KeyboardInterrupt:
                 _fail("interrupted", ExitCode.INTERRUPTED)
-            except (SimulationError, RecoveryError) as error:
+            except SimulationError as error:
+                _fail(f"{error} On the command line that is --on-failure nan.", ExitCode.FAILURE)
+            except RecoveryError as error:
                 _fail(error, ExitCode.FAILURE)
             except SymdynError as error:
                 _fail(error, ExitCode.INPUT)
@@ -231,9 +235,21 @@ def simulate(
     _quieten(quiet)
     system = read_model(model, kind, **({"interpretation": str(interpretation)} if interpretation else {}))
     data = run(
-        system, at, initial=start, parameters=parameters, trajectories=trajectories, seed=seed, method=method, rtol=rtol,
-        atol=atol, step=step, reduce=reduce or None, threads=threads, progress=not quiet, on_failure=str(on_failure),
-    )  # fmt: skip
+        system,
+        at,
+        initial=start,
+        parameters=parameters,
+        trajectories=trajectories,
+        seed=seed,
+        method=method,
+        rtol=rtol,
+        atol=atol,
+        step=step,
+        reduce=reduce or None,
+        threads=threads,
+        progress=not quiet,
+        on_failure=str(on_failure),
+    )
     if out is None:
         write_csv(data, sys.stdout)
         sys.stdout.flush()
@@ -243,11 +259,9 @@ def simulate(
     status = data["status"].values
     if (status == INTERRUPTED).any():
         _fail("interrupted; what was done before is in the results", ExitCode.INTERRUPTED)
-    if (status != 0).any():
-        _fail(
-            f"{(status != 0).sum()} of {status.size} trajectories failed; they are NaN from their failure on",
-            ExitCode.FAILURE,
-        )
+    failed = int((status != 0).sum())
+    if failed:
+        _fail(f"{failed} of {status.size} trajectories failed; they are NaN from there on", ExitCode.FAILURE)
 
 
 @app.command(epilog=EPILOG)
@@ -260,43 +274,44 @@ def recover(
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.md, system.txt, table.csv and recovery.json.")
     ] = None,
-    budget: Annotated[str | None, typer.Option(help="Time to spend: 90s, 10m, 1h.")] = None,
-    surrogate: Annotated[
-        str | None, typer.Option(help="How states and terms are smoothed first, such as pinn.")
-    ] = None,
-    regressor: Annotated[
-        str | None, typer.Option(help="How formulas are looked for, such as operon or sparse.")
-    ] = None,
+    surrogate: Annotated[str, typer.Option(help="What learns states and terms first, or none.")] = "pinn",
+    regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas, or none.")] = "operon",
     library_degree: Annotated[
         int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
     ] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Simulations after which the search ends.")] = None,
     heldout: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Last fraction of the times that only judges.")
-    ] = None,
-    seed: Seed = 0,
+        float, typer.Option(min=0.0, max=0.9, help="Last fraction of the times that is not used but predicted.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of surrogate and regressor.")] = 0,
     time: Annotated[str | None, typer.Option(help="Name of the column of times; by its name unless given.")] = None,
-    kind: KindOption = None,
     quiet: Quiet = False,
 ) -> None:
     """Recover the unknown terms of a model, written as f(x, y), from data; the system found goes to standard output."""
-    from symdyn.io.arguments import parse_duration
+    from symdyn.discover.recover import recover as run
     from symdyn.io.models import model_text, read_model
     from symdyn.io.report import write_recovery
     from symdyn.io.tables import read_trajectories
 
-    seconds = None if budget is None else _argument(parse_duration, budget, "--budget")
     _quieten(quiet)
-    system = read_model(model, kind)
+    system = cast("ODESystem", read_model(model, "ode"))
     tables = [table for path in data for table in read_trajectories(path, time=time)]
-    given = {
-        "surrogate": surrogate, "regressor": regressor, "library_degree": library_degree, "heldout": heldout, "budget": seconds,
-    }  # fmt: skip
-    options = {"seed": seed, **{k: v for k, v in given.items() if v is not None}}
-    found = sd.recover(system, tables, **options)
+    found = run(
+        system,
+        tables,
+        library=library_degree,
+        surrogate=None if surrogate == "none" else surrogate,
+        regressor=None if regressor == "none" else regressor,
+        budget=budget,
+        seed=seed,
+        heldout=heldout,
+        progress=not quiet,
+    )
     typer.echo(model_text(found.system), nl=False)
     if out is not None:
-        made = {"symdyn": sd.__version__, "model": str(model), "data": ", ".join(map(str, data)), **options}
-        write_recovery(found, out, options=made)
+        made = {"model": model, "data": ", ".join(map(str, data)), "surrogate": surrogate, "regressor": regressor}
+        made |= {"library degree": library_degree, "budget": budget, "held out": heldout, "seed": seed}
+        write_recovery(found, out, options={**made, "symdyn": sd.__version__})
         _note(f"wrote report.md, system.txt, table.csv and recovery.json to {out}", quiet)
 
 
@@ -304,74 +319,33 @@ def recover(
 @_reported
 def info(as_json: AsJSON = False) -> None:
     """Show versions, optional packages, targets and the cache."""
-    from symdyn.codegen.kernel import LANES
-    from symdyn.codegen.load import host
-    from symdyn.io.environment import optional_packages, versions
+    from symdyn.io.environment import environment, summary
 
-    _, _, cpu, features = host()
-    enabled = sorted(f[1:] for f in features.split(",") if f.startswith("+"))
-    facts = {
-        "symdyn": sd.__version__,
-        "versions": versions(),
-        "optional": optional_packages(),
-        "targets": {
-            "cpu": {"available": True, "name": cpu, "features": enabled, "lanes": list(LANES)},
-            "cuda": {"available": False, "reason": "not in this version"},
-        },
-        "cache": _cache_facts(),
-    }
-    if as_json:
-        typer.echo(json.dumps(facts, indent=1))
-        return
-    lines = [("symdyn", sd.__version__)]
-    lines += [(name, version or "missing") for name, version in versions().items()]
-    for name, found in optional_packages().items():
-        there = found["version"] or "present"
-        lines.append((name, str(there) if found["present"] else f"missing; the extra {found['extra']!r} brings it"))
-    vectors = [f for f in enabled if f in ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")]
-    lines += [("target cpu", f"{cpu} ({', '.join(vectors)}); lanes {', '.join(map(str, LANES))}")]
-    lines += [("target cuda", "not in this version"), ("cache", _cache_line())]
-    width = max(len(name) for name, _ in lines)
-    typer.echo("\n".join(f"{name:<{width}}  {value}" for name, value in lines))
+    facts = environment()
+    typer.echo(json.dumps(facts, indent=1) if as_json else summary(facts))
 
 
 # ---- the cache -----------------------------------------------------------------------------------
-
-#: Folders of the cache directory; nothing else in it is ever removed.
-CACHE_FOLDERS = ("drivers", "models")
-
-
-def _cache_facts() -> dict[str, Any]:
-    from symdyn.codegen.load import cache_directory
-
-    root = cache_directory()
-    files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
-    drivers = len(list((root / "drivers").glob("*.py")))
-    models = len(list((root / "models").glob("*.o")))
-    return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
-
-
-def _cache_line() -> str:
-    facts = _cache_facts()
-    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {facts['bytes'] / 1e6:.1f} MB"
 
 
 @cache_app.command("info")
 @_reported
 def cache_info(as_json: AsJSON = False) -> None:
     """Show where the cache is and what it holds."""
-    typer.echo(json.dumps(_cache_facts()) if as_json else _cache_line())
+    from symdyn.io.environment import cache_facts, cache_summary
+
+    facts = cache_facts()
+    typer.echo(json.dumps(facts) if as_json else cache_summary(facts))
 
 
 @cache_app.command("clear")
 @_reported
 def cache_clear() -> None:
     """Remove all compiled code; it is compiled again when it is needed."""
-    root = Path(_cache_facts()["directory"])
-    for folder in CACHE_FOLDERS:
-        if (root / folder).exists():
-            shutil.rmtree(root / folder)
-    typer.echo(_cache_line())
+    from symdyn.io.environment import cache_facts, cache_summary, clear_cache
+
+    clear_cache()
+    typer.echo(cache_summary(cache_facts()))
 
 
 @cache_app.command("warm")
@@ -382,13 +356,14 @@ def cache_warm(quiet: Quiet = False) -> None:
     from rich.progress import track
 
     from symdyn.codegen.drivers import driver
+    from symdyn.io.environment import cache_facts, cache_summary
 
     _quieten(True)  # the bar says what is being compiled
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     for name in track(list(sd.METHODS), "compiling drivers", console=console, disable=hidden):
         driver(name)
-    typer.echo(_cache_line())
+    typer.echo(cache_summary(cache_facts()))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from numba import njit
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 
 #: Places in the tuple of lane arrays.
-T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, TH, ACTIVE, GROWTH, STEPS, REJECTED, TB, WEIGHTS = range(15)
-#: Rows of W doubles that each lane array takes: two for the time and shift of a Jacobian, 16 for stage weights.
-ROWS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16)
+T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, TB = range(13)
+#: Rows of W doubles that all lane arrays take: the last has two, for the time and the shift of a Jacobian.
+ROWS = 14
 
 
 @njit(error_model="numpy")
@@ -89,25 +89,6 @@ def start(f, n, W, rtol, atol, yb, pb, k0, work, lanes, fresh):
                 speed += (k / scale) ** 2
             h = 1e-6 if (size < 1e-10 or speed < 1e-10) else 0.01 * math.sqrt(size / speed)
             put(lanes[HNEXT], l, h, W)
-
-
-@njit(error_model="numpy")
-def emit(values, n, W, times, out, lanes, due, who):
-    """Write the outputs that are due; returns how many lanes have a further one in this step."""
-    more = 0.0
-    for l in range(W):
-        tnew = ld(lanes[TNEW], l)
-        if ld(lanes[TNEXT], l) <= tnew:
-            k, q = who[l], due[l]
-            for i in range(n):
-                out[k, q, i] = ld(values, i * W + l)
-            q += 1
-            due[l] = q
-            following = times[q] if q < times.size else np.inf
-            put(lanes[TNEXT], l, following, W)
-            if following <= tnew:
-                more += 1.0
-    return more
 
 
 @njit(error_model="numpy")

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from symdyn_kernels.lanes import ERR, H, T, TB, TH, WEIGHTS, sum_states
+from symdyn_kernels.lanes import ERR, H, T, TB, sum_states
 from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
 
 ERROR_EXPONENT = {exponent!r}
 FIRST, LAST = {first}, {last}  # slots of f(y) and, where the method ends with it, of f(y_new)
 SLOTS = {slots}
+DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = {stiffness!r}
 '''
 
@@ -42,12 +43,14 @@ def _sum(coefficients: Sequence[float], term: str) -> str:
 
 
 def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
-    """Source of ``step``, ``error``, ``stiffness``, ``dense`` and ``interpolate`` for one method."""
+    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method."""
     if isinstance(method, Rosenbrock):
         slots, stiffness, body = method.stages, 0.0, _rosenbrock(method)
+        degree = len(method.dense) + 1
     else:
         slots, stiffness = 1 + method.stages + len(method.extra), method.stiffness_limit**2
         body = _explicit(method)
+        degree = max(map(len, method.dense))
     header = HEADER.format(
         name=method.name,
         reference=method.reference,
@@ -55,6 +58,7 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
         first=-1 if method.implicit else 0,
         last=-1 if method.implicit else method.stages,
         slots=slots,
+        degree=degree,
         stiffness=stiffness,
     )
     functions = [f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join(lines) for name, lines in body.items()]
@@ -116,17 +120,13 @@ def _explicit(method: ExplicitRungeKutta) -> dict[str, list[str]]:
         "    for l in range(0, WL, 8):",
         "        vst(lanes[ERR], l, vld(lanes[ERR], l) / (vld(lanes[TB], l) + 1e-300))",
     ]
-    dense = [line for j, row in enumerate(method.extra, start=last + 1) for line in stage(j, row, "work")] or ["    pass"]
-    used = [(j, row) for j, row in enumerate(method.dense) if any(row)]
-    interpolate = ["    for l in range(0, WL, 8):", "        x = vld(lanes[TH], l)"]
-    for q, (_, row) in enumerate(used):
-        horner = repr(float(row[-1]))
-        for c in reversed(row[:-1]):
-            horner = f"x * {horner}" if c == 0 and not horner.startswith("(") else f"(x * {horner} + {float(c)!r})"
-        interpolate.append(f"        vst(lanes[WEIGHTS], {q} * WL + l, x * {horner} * vld(lanes[H], l))")
-    total = " + ".join(f"vld(lanes[WEIGHTS], {q} * WL + (e & wm)) * {k(j)}" for q, (j, _) in enumerate(used))
-    interpolate += [FLAT, f"        vst(fb, work + e, vld(fb, yb + e) + {total})"]
-    return {"step": step, "error": error, "stiffness": stiffness, "dense": dense, "interpolate": interpolate}
+    dense = [line for j, row in enumerate(method.extra, start=last + 1) for line in stage(j, row, "work")]
+    count = 1 + last + len(method.extra)
+    dense += ["    # y(t + theta h) = y + theta (d1 + theta (d2 + ...))", FLAT, "        h = vld(lanes[H], e & wm)"]
+    for power in range(max(map(len, method.dense))):
+        weights = [row[power] if power < len(row) else 0.0 for row in method.dense]
+        dense.append(f"        vst(fb, ks + {count + power} * ms + e, h * ({combination(weights)}))")
+    return {"step": step, "error": error, "stiffness": stiffness, "dense": dense}
 
 
 # ---- Rosenbrock --------------------------------------------------------------------------------
@@ -174,13 +174,11 @@ def _rosenbrock(method: Rosenbrock) -> dict[str, list[str]]:
         "    for l in range(0, WL, 8):",
         "        vst(lanes[ERR], l, vld(lanes[ERR], l) * (1.0 / n))",
     ]
-    nested = f"({_sum(method.dense[-1], u)})"
-    for row in reversed(method.dense[:-1]):
-        nested = f"({_sum(row, u)} + x * {nested})"
-    interpolate = [
-        FLAT,
-        "        x = vld(lanes[TH], e & wm)",
-        "        z = splat(1.0) - x",
-        f"        vst(fb, work + e, z * vld(fb, yb + e) + x * (vld(fb, yt + e) + z * {nested}))",
-    ]
-    return {"step": step, "error": error, "stiffness": ["    pass"], "dense": ["    pass"], "interpolate": interpolate}
+    # multiplied out: d1 = y1 - y0 + k1, d2 = k2 - k1, ..., the last is -k of the last row
+    dense = [FLAT] + [f"        k{i} = {_sum(row, u)}" for i, row in enumerate(method.dense, start=1)]
+    final = len(method.dense)
+    coefficients = ["vld(fb, yt + e) - vld(fb, yb + e) + k1"]
+    coefficients += [f"k{i + 1} - k{i}" for i in range(1, final)] + [f"splat(0.0) - k{final}"]
+    for power, c in enumerate(coefficients):
+        dense.append(f"        vst(fb, ks + {method.stages + power} * ms + e, {c})")
+    return {"step": step, "error": error, "stiffness": ["    pass"], "dense": dense}

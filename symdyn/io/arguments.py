@@ -1,18 +1,16 @@
-"""Numbers as they are typed in a shell: ranges, lists, assignments and durations."""
+"""Numbers as they are typed in a shell: ranges, lists and assignments."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 
 import numpy as np
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_values"]
+__all__ = ["parse_assignments", "parse_range", "parse_values"]
 
-_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _MOST_POINTS = 10_000_000
 
 
@@ -85,20 +83,3 @@ def parse_assignments(items: Iterable[str]) -> dict[str, float | np.ndarray]:
             raise DeclarationError(f"{name} is given twice; a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3")
         found[name] = parse_values(values)
     return found
-
-
-def parse_duration(text: str) -> float:
-    """A time in seconds from ``90``, ``90s``, ``10m`` or ``1.5h``.
-
-    Examples
-    --------
-    >>> parse_duration("10m"), parse_duration("1.5h")
-    (600.0, 5400.0)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|min|m|h|)\s*", text, re.ASCII)
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if not 0 < seconds < math.inf:
-        raise DeclarationError(
-            f"got the duration {text!r}; expected a positive number of seconds, or such as 90s, 10m, 1.5h"
-        )
-    return seconds

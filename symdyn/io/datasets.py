@@ -16,6 +16,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -73,7 +74,7 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
         write_file(path, lambda p: dataset.to_netcdf(p, engine="netcdf4"))
     elif suffix == ".json":
         text = json.dumps(_as_json(dataset), separators=(",", ":"), allow_nan=False) + "\n"
-        write_file(path, lambda p: p.write_text(text, encoding="utf-8"))
+        write_file(path, partial(Path.write_text, data=text, encoding="utf-8"))
     else:
 
         def write(temporary: Path) -> None:
@@ -84,7 +85,7 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
 
 
 def read_dataset(path: str | Path) -> xr.Dataset:
-    """Read what `write_dataset` wrote to a ``.nc`` or ``.json`` file (a ``.csv`` file is read by `symdyn.io.tables`)."""
+    """Read what `write_dataset` wrote to a ``.nc`` or ``.json`` file; `symdyn.io.tables` reads ``.csv`` files."""
     suffix = Path(path).suffix.lower()
     if suffix == ".nc":
         return xr.load_dataset(path, engine="netcdf4")
@@ -116,7 +117,7 @@ def _finite(values: np.ndarray) -> list:
     """Nested lists with None where a value is not finite."""
     if np.isfinite(values).all():
         return values.tolist()
-    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+    return np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
 
 
 def _from_json(values: list) -> np.ndarray:
@@ -125,7 +126,7 @@ def _from_json(values: list) -> np.ndarray:
 
 
 def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
-    """One line for each point of the sweep, trajectory and time; columns for those, the states, observables and ``status``.
+    """One line for each point of the sweep, trajectory and time, with the states, the observables and ``status``.
 
     The counts of steps are left out: they are in the other formats.  Reduced datasets have no trajectories; they have
     a column for each statistic (``x_mean``, ``x_quantile_0.05``) and ``failed``, the number of trajectories left out.

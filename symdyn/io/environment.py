@@ -1,11 +1,29 @@
-"""What is installed here: versions, optional packages and the extras that bring them."""
+"""What is here: versions, optional packages and the extras that bring them, targets, and the cache of compiled code."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib import metadata, util
+from pathlib import Path
+from typing import Any
 
-__all__ = ["OPTIONAL", "REQUIRED", "extra_of_module", "optional_packages", "versions"]
+import symdyn
+from symdyn.codegen.kernel import LANES
+from symdyn.codegen.load import cache_directory, host
+
+__all__ = [
+    "OPTIONAL",
+    "REQUIRED",
+    "cache_facts",
+    "cache_summary",
+    "clear_cache",
+    "environment",
+    "extra_of_module",
+    "optional_packages",
+    "summary",
+    "versions",
+]
 
 #: Distributions that symdyn needs.
 REQUIRED = (
@@ -28,6 +46,10 @@ OPTIONAL = {
     "nbformat": ("nbformat", "notebook"),
     "pysr": ("pysr", "pysr"),
 }
+#: Features of processors that tell how wide their vectors are.
+VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")
+#: Folders of the cache directory; nothing else in it is ever removed.
+CACHE_FOLDERS = ("drivers", "models")
 
 
 def _version(distribution: str) -> str | None:
@@ -58,3 +80,56 @@ def extra_of_module(module: str | None) -> tuple[str, str] | None:
     ('scikit-learn', 'discover')
     """
     return OPTIONAL.get((module or "").partition(".")[0])
+
+
+def environment() -> dict[str, Any]:
+    """Everything that ``symdyn info`` shows, as plain values."""
+    _, _, cpu, features = host()
+    enabled = sorted(f[1:] for f in features.split(",") if f.startswith("+"))
+    return {
+        "symdyn": symdyn.__version__,
+        "versions": versions(),
+        "optional": optional_packages(),
+        "targets": {
+            "cpu": {"available": True, "name": cpu, "features": enabled, "lanes": list(LANES)},
+            "cuda": {"available": False, "reason": "not in this version"},
+        },
+        "cache": cache_facts(),
+    }
+
+
+def summary(facts: dict[str, Any]) -> str:
+    """`environment` as lines for a person."""
+    lines = [("symdyn", facts["symdyn"]), *((k, v or "missing") for k, v in facts["versions"].items())]
+    for name, found in facts["optional"].items():
+        missing = f"missing; the extra {found['extra']!r} brings it"
+        lines.append((name, found["version"] or "present" if found["present"] else missing))
+    cpu = facts["targets"]["cpu"]
+    vectors = ", ".join(f for f in VECTORS if f in cpu["features"])
+    lines.append(("target cpu", f"{cpu['name']} ({vectors}); lanes {', '.join(map(str, cpu['lanes']))}"))
+    lines.append(("target cuda", facts["targets"]["cuda"]["reason"]))
+    lines.append(("cache", cache_summary(facts["cache"])))
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def cache_facts() -> dict[str, Any]:
+    """Directory of the cache, how many compiled drivers and models it holds, and their size in bytes."""
+    root = cache_directory()
+    files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
+    drivers = sum(p.parent == root / "drivers" and p.suffix == ".py" for p in files)
+    models = sum(p.parent == root / "models" and p.suffix in (".o", ".py") for p in files)
+    return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
+
+
+def cache_summary(facts: dict[str, Any]) -> str:
+    """`cache_facts` as a line."""
+    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {facts['bytes'] / 1e6:.1f} MB"
+
+
+def clear_cache() -> None:
+    """Remove all compiled code; other files that lie in the cache directory stay."""
+    root: Path = cache_directory()
+    for folder in CACHE_FOLDERS:
+        if (root / folder).is_dir():
+            shutil.rmtree(root / folder)

@@ -73,7 +73,7 @@ def _kind(model: ModelText) -> str:
 
 
 def model_text(system: System) -> str:
-    """A text that the ``from_text`` of the system's class reads back: equations, observables, parameters, initial values.
+    """A text that ``from_text`` reads back: equations, observables, parameters and initial values.
 
     Examples
     --------

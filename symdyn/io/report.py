@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import sympy as sp
 
 from symdyn.io.datasets import write_file
 from symdyn.io.models import model_text
@@ -41,7 +43,7 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
         "report.md": report(recovery, options),
     }
     for name, text in texts.items():
-        write_file(folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        write_file(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -53,12 +55,19 @@ def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str
         "equations": [f"{e.left} = {e.right}" for e in system.equations()],
         "terms": _plain(recovery.terms),
         "parameters": _plain(system.defaults),
-        "intervals": _plain(recovery.intervals),
         "initial": _plain(system.initial),
         "provenance": list(system.provenance),
         "options": _plain(options or {}),
-        "table": [_plain(row) for row in recovery.table.to_dict(orient="records")],
+        "table": _records(recovery.table),
+        "intervals": _records(recovery.intervals),
+        "inclusion": _records(recovery.inclusion),
+        "equivalent": list(recovery.identifiability.equivalent),
+        "notes": list(recovery.warnings),
     }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [_plain(row) for row in table.to_dict(orient="records")]
 
 
 def _plain(value: Any) -> Any:
@@ -74,30 +83,31 @@ def _plain(value: Any) -> Any:
 
 
 def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
-    """The recovery in Markdown: equations, terms, parameters with their intervals, and the table of candidates."""
+    """The recovery in Markdown: equations, terms, intervals, the table of candidates, and how it was made."""
     system = recovery.system
     lines = ["# Recovered system", "", "```", *(f"{e.left} = {e.right}" for e in system.equations()), "```", ""]
-    lines += ["## Terms", "", *(f"- `{term}` = `{found}`" for term, found in recovery.terms.items()), ""]
-    intervals = {str(k): v for k, v in recovery.intervals.items()}
-    rows = [(p, f"{v:.6g}", _interval(intervals.get(str(p)))) for p, v in system.defaults.items()]
-    lines += ["## Parameters", "", *_markdown(["parameter", "value", "interval"], rows), ""]
-    table: pd.DataFrame = recovery.table
-    lines += ["## Candidates", "", "The best comes first.", ""]
-    lines += [*_markdown(list(table.columns), table.itertuples(index=False, name=None)), ""]
+    lines += ["## Terms", "", *(f"- `{term}` = `{_rounded(found)}`" for term, found in recovery.terms.items()), ""]
+    lines += ["## Constants and initial values", "", *_markdown(recovery.intervals), ""]
+    lines += ["## Candidates", "", "The best comes first.", "", *_markdown(recovery.table), ""]
+    equivalent = recovery.identifiability.equivalent
+    if equivalent:
+        lines += ["The data do not tell these from the first:", "", *(f"- `{text}`" for text in equivalent), ""]
+    lines += ["## Evidence for each term", "", *_markdown(recovery.inclusion), ""]
+    if recovery.warnings:
+        lines += ["## Notes", "", *(f"- {text}" for text in recovery.warnings), ""]
     if options:
         lines += ["## How it was made", "", *(f"- {k}: {v}" for k, v in options.items() if v is not None), ""]
     return "\n".join(lines)
 
 
-def _interval(bounds: Any) -> str:
-    if bounds is None:
-        return "not known"
-    return f"{float(bounds[0]):.6g} to {float(bounds[1]):.6g}"
+def _rounded(e: sp.Expr) -> sp.Expr:
+    return e.xreplace({number: sp.Float(number, 5) for number in e.atoms(sp.Float)})
 
 
-def _markdown(header: list[Any], rows: Any) -> list[str]:
+def _markdown(table: pd.DataFrame) -> list[str]:
     def line(cells: Any) -> str:
         shown = (f"{c:.6g}" if isinstance(c, (float, np.floating)) else str(c) for c in cells)
         return "| " + " | ".join(c.replace("|", r"\|").replace("\n", "; ") for c in shown) + " |"
 
-    return [line(header), "|" + " --- |" * len(header), *map(line, rows)]
+    rows = table.itertuples(index=False, name=None)
+    return [line(table.columns), "|" + " --- |" * len(table.columns), *map(line, rows)]

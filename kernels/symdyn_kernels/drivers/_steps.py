@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from symdyn_kernels.lanes import ERR, H, T, TB, TH, WEIGHTS, sum_states
+from symdyn_kernels.lanes import ERR, H, T, TB, sum_states
 from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
 
 ERROR_EXPONENT = -0.1
 FIRST, LAST = 0, 6  # slots of f(y) and, where the method ends with it, of f(y_new)
 SLOTS = 7
+DEGREE = 4  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = 10.5625
 
 
@@ -80,18 +81,10 @@ def stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, w
 
 @njit(error_model="numpy")
 def dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
-    pass
-
-@njit(error_model="numpy")
-def interpolate(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
-    for l in range(0, WL, 8):
-        x = vld(lanes[TH], l)
-        vst(lanes[WEIGHTS], 0 * WL + l, x * (x * (x * (x * -1.0530884977290216 + 2.9132554618219126) + -2.763706197274826) + 1.0) * vld(lanes[H], l))
-        vst(lanes[WEIGHTS], 1 * WL + l, x * (x * (x * (x * 0.1017 + -0.2234) + 0.13169999999999998) + 0.0) * vld(lanes[H], l))
-        vst(lanes[WEIGHTS], 2 * WL + l, x * (x * (x * (x * 2.490627285651253 + -5.941033872131505) + 3.9302962368947516) + 0.0) * vld(lanes[H], l))
-        vst(lanes[WEIGHTS], 3 * WL + l, x * (x * (x * (x * -16.548102889244902 + 30.33818863028232) + -12.411077166933676) + 0.0) * vld(lanes[H], l))
-        vst(lanes[WEIGHTS], 4 * WL + l, x * (x * (x * (x * 47.37952196281928 + -88.1789048947664) + 37.50931341651104) + 0.0) * vld(lanes[H], l))
-        vst(lanes[WEIGHTS], 5 * WL + l, x * (x * (x * (x * -34.87065786149661 + 65.09189467479366) + -27.896526289197286) + 0.0) * vld(lanes[H], l))
-        vst(lanes[WEIGHTS], 6 * WL + l, x * (x * (x * (x * 2.5 + -4.0) + 1.5) + 0.0) * vld(lanes[H], l))
+    # y(t + theta h) = y + theta (d1 + theta (d2 + ...))
     for e in range(0, m, 8):
-        vst(fb, work + e, vld(fb, yb + e) + vld(lanes[WEIGHTS], 0 * WL + (e & wm)) * vld(fb, k0 + e) + vld(lanes[WEIGHTS], 1 * WL + (e & wm)) * vld(fb, ks + 1 * ms + e) + vld(lanes[WEIGHTS], 2 * WL + (e & wm)) * vld(fb, ks + 2 * ms + e) + vld(lanes[WEIGHTS], 3 * WL + (e & wm)) * vld(fb, ks + 3 * ms + e) + vld(lanes[WEIGHTS], 4 * WL + (e & wm)) * vld(fb, ks + 4 * ms + e) + vld(lanes[WEIGHTS], 5 * WL + (e & wm)) * vld(fb, ks + 5 * ms + e) + vld(lanes[WEIGHTS], 6 * WL + (e & wm)) * vld(fb, kl + e))
+        h = vld(lanes[H], e & wm)
+        vst(fb, ks + 7 * ms + e, h * (vld(fb, k0 + e) * 1.0))
+        vst(fb, ks + 8 * ms + e, h * (vld(fb, k0 + e) * -2.763706197274826 + vld(fb, ks + 1 * ms + e) * 0.13169999999999998 + vld(fb, ks + 2 * ms + e) * 3.9302962368947516 + vld(fb, ks + 3 * ms + e) * -12.411077166933676 + vld(fb, ks + 4 * ms + e) * 37.50931341651104 + vld(fb, ks + 5 * ms + e) * -27.896526289197286 + vld(fb, kl + e) * 1.5))
+        vst(fb, ks + 9 * ms + e, h * (vld(fb, k0 + e) * 2.9132554618219126 + vld(fb, ks + 1 * ms + e) * -0.2234 + vld(fb, ks + 2 * ms + e) * -5.941033872131505 + vld(fb, ks + 3 * ms + e) * 30.33818863028232 + vld(fb, ks + 4 * ms + e) * -88.1789048947664 + vld(fb, ks + 5 * ms + e) * 65.09189467479366 + vld(fb, kl + e) * -4.0))
+        vst(fb, ks + 10 * ms + e, h * (vld(fb, k0 + e) * -1.0530884977290216 + vld(fb, ks + 1 * ms + e) * 0.1017 + vld(fb, ks + 2 * ms + e) * 2.490627285651253 + vld(fb, ks + 3 * ms + e) * -16.548102889244902 + vld(fb, ks + 4 * ms + e) * 47.37952196281928 + vld(fb, ks + 5 * ms + e) * -34.87065786149661 + vld(fb, kl + e) * 2.5))

@@ -2,7 +2,7 @@
 
 A lane whose trajectory is done takes the next one.  Nothing that happens to one lane depends on another, so results
 are bitwise the same for any number of lanes, threads and chunks.  What differs between methods is `step`, `error`,
-`stiffness`, `dense` and `interpolate`; loading a driver replaces the import of `_steps` by the text of the method.
+`stiffness` and `dense`; loading a driver replaces the import of `_steps` by the text of the method.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.drivers._steps import ERROR_EXPONENT, FIRST, LAST, SLOTS, STIFFNESS, dense, error, interpolate, step, stiffness
+from symdyn_kernels.drivers._steps import DEGREE, ERROR_EXPONENT, FIRST, LAST, SLOTS, STIFFNESS, dense, error, step, stiffness
 from symdyn_kernels.lanes import (
-    ACCEPT, ACTIVE, ERR, GROWTH, H, HNEXT, REJECTED, ROWS, STEPS, T, TEND, TH, TNEW, TNEXT, emit, load, park, start, void,
+    ACCEPT, ACTIVE, ERR, GROWTH, H, HNEXT, REJECTED, ROWS, STEPS, T, TEND, TNEW, TNEXT, load, park, put, start, void,
 )  # fmt: skip
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
@@ -56,6 +56,33 @@ def control(lanes, WL, max_steps, look):
             phase = steps - vfloor(steps * (1.0 / PERIOD)) * PERIOD
             looking += hsum(le(splat(WINDOW_START), phase) * le(phase, splat(WINDOW_END)) * on)
     return due, alarm, looking
+
+
+@njit(error_model="numpy")
+def emit(fb, yb, yt, coefficients, ms, n, W, times, out, counts, lanes, due, who):
+    """Evaluate the interpolant at every output time in the step just made, lane by lane.
+
+    The value at the end of the step is the new state itself.
+    """
+    for l in range(W):
+        tnew = ld(lanes[TNEW], l)
+        if ld(lanes[TNEXT], l) <= tnew:
+            k, q, t, scale = who[l], due[l], ld(lanes[T], l), 1.0 / ld(lanes[H], l)
+            counts[k, 2] += 1
+            while q < times.size and times[q] <= tnew:
+                theta = (times[q] - t) * scale
+                for i in range(n):
+                    e = i * W + l
+                    if times[q] == tnew:
+                        out[k, q, i] = ld(fb, yt + e)
+                    else:
+                        value = ld(fb, coefficients + (DEGREE - 1) * ms + e)
+                        for j in range(2, DEGREE + 1):  # unrolled: the degree is a constant
+                            value = value * theta + ld(fb, coefficients + (DEGREE - j) * ms + e)
+                        out[k, q, i] = ld(fb, yb + e) + theta * value
+                q += 1
+            due[l] = q
+            put(lanes[TNEXT], l, times[q] if q < times.size else np.inf, W)
 
 
 @njit(error_model="numpy")
@@ -101,20 +128,17 @@ def integrate(
     wm = WL - 1
     m = (n * W + 7) // 8 * 8
     ms = m + 8 - m % 16  # an odd number of cache lines apart, so that slots do not share cache sets
-    rows = 0
-    for r in ROWS:
-        rows += r
-    buffer = np.zeros((4 + SLOTS) * ms + rows * WL + (npar + nlu + nft) * W + 64)
+    buffer = np.zeros((4 + SLOTS + DEGREE) * ms + ROWS * WL + (npar + nlu + nft) * W + 64)
     fb = (buffer.ctypes.data + 63) // 64 * 64
     yb, yt, work, ks = 0, ms, 2 * ms, 4 * ms
     k0, kl = ks + FIRST * ms, ks + LAST * ms
-    a = fb + 8 * (4 + SLOTS) * ms
+    a = fb + 8 * (4 + SLOTS + DEGREE) * ms
     w = 8 * WL
     lanes = (
         a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
-        a + 11 * w, a + 12 * w, a + 13 * w, a + 15 * w,
+        a + 11 * w, a + 12 * w,
     )  # fmt: skip
-    pb = a + rows * w
+    pb = a + ROWS * w
     lu = pb + 8 * npar * W
 
     who, due, hits = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
@@ -160,17 +184,7 @@ def integrate(
                         alarm = 1.0
         if outputs > 0.0:
             dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
-            for l in range(W):
-                if who[l] >= 0 and ld(lanes[TNEXT], l) <= ld(lanes[TNEW], l):
-                    counts[who[l], 2] += 1
-            more = outputs
-            while more > 0.0:
-                for l in range(0, WL, 8):
-                    vst(lanes[TH], l, (vld(lanes[TNEXT], l) - vld(lanes[T], l)) / vld(lanes[H], l))
-                interpolate(
-                    f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol
-                )
-                more = emit(fb + 8 * work, n, W, times, out, lanes, due, who)
+            emit(fb, yb, yt, ks + SLOTS * ms, ms, n, W, times, out, counts, lanes, due, who)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:

@@ -1,0 +1,211 @@
+"""What speaks for a model: uncertainty of its constants, what the data cannot tell, and errors of its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from symdyn.codegen.kernel import Kernel, compile
+from symdyn.discover.data import Observations, observations
+from symdyn.discover.selection import Model, Selection
+from symdyn.discover.shooting import Shooting
+from symdyn.errors import RecoveryError
+from symdyn.models.ode import ODESystem
+
+__all__ = ["Information", "errors", "information", "intervals", "prediction_errors", "weights"]
+
+#: Eigenvalues of the scaled information matrix below this share of the largest count as zero.
+RANK_TOLERANCE = 1e-10
+MAX_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class Information:
+    """What the data say about the fitted constants and initial values of a model.
+
+    Attributes
+    ----------
+    names : tuple of str
+    values, deviations : (k,) float64
+        Estimates and their standard deviations; infinite where the data say nothing.
+    correlation : (k, k) float64
+    freedom : int
+        Data less fitted values.
+    rank : int
+        Of the information matrix, scaled to a unit diagonal.
+    condition : float
+        Of the same; infinite if it is singular.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    deviations: np.ndarray
+    correlation: np.ndarray
+    freedom: int
+    rank: int
+    condition: float
+
+
+def information(shooting: Shooting, selection: Selection, model: Model) -> Information:
+    """Gauss-Newton information of a fitted model, its noise estimated from the residuals."""
+    candidates, cut = selection.candidates, selection.cut
+    local = shooting.expand(cut, model.theta[None], model.starts[None])
+    active = np.flatnonzero(candidates.active(model.chosen[None])[0])
+    n, pieces = model.starts.shape[1], cut.count
+    size = len(active) + pieces * n
+    matrix = np.zeros((size, size))
+    matrix[: len(active), : len(active)] = local.information[0][np.ix_(active, active)]
+    for v in range(pieces):
+        at = slice(len(active) + v * n, len(active) + (v + 1) * n)
+        matrix[at, at] = local.start_information[0, v]
+        matrix[: len(active), at] = local.mixed[0, v][active]
+        matrix[at, : len(active)] = local.mixed[0, v][active].T
+    unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(matrix * unit[:, None] * unit)
+    kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
+    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
+    freedom = cut.size - size
+    variance = float(model.rss.sum()) / max(freedom, 1)
+    spread = np.sqrt(np.maximum(np.diag(inverse), 0.0) * variance) * unit
+    # a value with a part in the null space is not determined
+    spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, spread)
+    root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
+    scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])
+    values = np.concatenate([model.theta[active], model.starts.ravel()]) * scales
+    states = [f"{s}({cut.first[v]:g})" + (f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else "") for v in range(pieces) for s in shooting.system.names]
+    names = tuple(candidates.columns[i].name for i in active) + tuple(states)
+    condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
+    return Information(names, values, spread * scales, inverse / root[:, None] / root, freedom, int(kept.sum()), condition)
+
+
+def intervals(facts: Information, level: float = 0.9) -> pd.DataFrame:
+    """Estimates with standard errors and intervals of Student's t.
+
+    Raises
+    ------
+    RecoveryError
+        Unless `level` lies between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise RecoveryError(f"the level of the intervals is {level!r}; expected a number between 0 and 1, such as 0.9")
+    reach = student.ppf(0.5 + level / 2, max(facts.freedom, 1)) * facts.deviations
+    return pd.DataFrame(
+        {
+            "constant": facts.names,
+            "value": facts.values,
+            "standard error": facts.deviations,
+            "lower": facts.values - reach,
+            "upper": facts.values + reach,
+        }
+    )
+
+
+def weights(criteria: Sequence[float]) -> np.ndarray:
+    """Shares ``exp(-criterion/2)`` of the evidence, adding up to one.
+
+    >>> weights([10.0, 10.0, 1000.0]).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    gaps = np.asarray(criteria, dtype=float) - np.min(criteria)
+    shares = np.exp(-0.5 * gaps)
+    return shares / shares.sum()
+
+
+def errors(
+    system: ODESystem, data: Any, *, heldout: float | Observations = 0.0, starts: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Errors of a system with values for all its parameters: one step ahead from the data, and running free.
+
+    Parameters
+    ----------
+    system : ODESystem
+    data : Observations or anything that `symdyn.discover.data.observations` reads
+        All of the data, or those before the held-out ones.
+    heldout : float or Observations
+        The last fraction of the time points, or the data that follow; reported apart.
+    starts : (trajectories, n) float64, optional
+        Where free runs begin; the system's initial values unless given.
+
+    Returns
+    -------
+    DataFrame
+        Columns part ('train', 'heldout'), kind ('one-step', 'free-run'), relative, points, then each state: root mean
+        square errors; relative ones are divided by the scale of each state first.  Infinite if a simulation failed.
+
+    Raises
+    ------
+    RecoveryError
+        If a parameter or, for free runs, an initial value is missing.
+    """
+    seen = data if isinstance(data, Observations) else observations(system, data)
+    later = heldout if isinstance(heldout, Observations) else None
+    if later is None and heldout:
+        seen, later = seen.split(float(heldout))
+    missing = [str(p) for p in system.parameters if p not in system.defaults]
+    if missing:
+        raise RecoveryError(f"no value of the parameter {', '.join(missing)}; set it with with_parameters, or fit it")
+    if starts is None:
+        absent = [str(s) for s in system.states if s not in system.initial]
+        if absent:
+            raise RecoveryError(f"no initial value of {', '.join(absent)}; set it with with_initial, or give starts")
+        starts = np.tile([system.initial[s] for s in system.states], (len(seen.trajectories), 1))
+    kernel = compile(system, method="dop853")
+    row = np.array([system.defaults[p] for p in system.parameters])
+    return prediction_errors(kernel, row, np.asarray(starts, dtype=float), seen, later)
+
+
+def prediction_errors(
+    kernel: Kernel, row: np.ndarray, starts: np.ndarray, seen: Observations, later: Observations | None
+) -> pd.DataFrame:
+    """The table of `errors` for parameters `row` of a compiled system."""
+    free: dict[str, list[np.ndarray]] = {"train": [], "heldout": []}
+    step: dict[str, list[np.ndarray]] = {"train": [], "heldout": []}
+    for k, trajectory in enumerate(seen.trajectories):
+        times, values, early = trajectory.times, trajectory.values, len(trajectory.times)
+        if later is not None:
+            times = np.concatenate([times, later.trajectories[k].times])
+            values = np.concatenate([values, later.trajectories[k].values])
+        run = kernel(starts[k][None], row[None], times, max_steps=MAX_STEPS).values[0]
+        ahead = _one_step(kernel, row, times, values)
+        for name, part in (("train", slice(0, early)), ("heldout", slice(early, None))):
+            free[name].append(_differences(run[part], values[part], np.isfinite(values[part])))
+            base = np.isfinite(values).all(axis=1)
+            known = np.concatenate([[False], base[:-1]])[:, None] & np.isfinite(values)
+            step[name].append(_differences(ahead[part], values[part], known[part]))
+    rows = []
+    for part in ("train", "heldout") if later is not None else ("train",):
+        for kind, table in (("one-step", step), ("free-run", free)):
+            stacked = np.concatenate(table[part])
+            counted = ~np.isnan(stacked)
+            squares = np.where(counted, stacked, 0.0) ** 2
+            with np.errstate(invalid="ignore", divide="ignore"):
+                each = np.sqrt(squares.sum(axis=0) / counted.sum(axis=0))
+                relative = np.sqrt((squares / seen.scale**2).sum() / counted.sum())
+            rows.append({"part": part, "kind": kind, "relative": relative, "points": int(counted.sum()), **dict(zip(seen.states, each, strict=True))})
+    return pd.DataFrame(rows)
+
+
+def _differences(run: np.ndarray, values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Simulated less measured; infinite after a failure, NaN where nothing is compared."""
+    return np.where(counted, np.where(np.isfinite(run), run - values, np.inf), np.nan)
+
+
+def _one_step(kernel: Kernel, row: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """States at each time after the first, simulated from the data one time earlier, (T, n); NaN where those are incomplete."""
+    ahead = np.full_like(values, np.nan)
+    known = np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
+    system = kernel.system
+    timeless = not any(e.has(system.time) for e in system.expressions)
+    gaps = np.round(np.diff(times)[known], 12)
+    for gap in np.unique(gaps) if timeless else ():
+        which = known[gaps == gap]
+        run = kernel(values[which], np.repeat(row[None], len(which), axis=0), [0.0, gap], max_steps=MAX_STEPS)
+        ahead[which + 1] = run.values[:, 1]
+    for k in () if timeless else known:
+        ahead[k + 1] = kernel(values[k][None], row[None], times[k : k + 2], max_steps=MAX_STEPS).values[0, 1]
+    return ahead

@@ -1,0 +1,170 @@
+"""recover(): from a system with unknown terms and data to systems without."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+from sympy.core.function import AppliedUndef
+from tqdm.auto import tqdm
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.kernel import compile
+from symdyn.codegen.lower import lower
+from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
+from symdyn.discover.data import Observations, observations
+from symdyn.discover.evidence import information, intervals, prediction_errors, weights
+from symdyn.discover.fitting import Problem, free_parameters, make_problem, read_bounds, rough_states, start_values
+from symdyn.discover.recovery import Identifiability, Recovery, Terms
+from symdyn.discover.selection import BROKEN, Model, Selection
+from symdyn.discover.terms import formula_terms, library, one_of_each, start_theta, with_unknown_states
+from symdyn.errors import RecoveryError
+from symdyn.models.ode import ODESystem
+from symdyn.system import name_of
+
+__all__ = ["RecoverOptions", "recover"]
+
+#: How far a term may be on the wrong side of a known sign, relative to its largest value.
+SIGN_TOLERANCE = 0.02
+#: Shares of the progress bar: surrogate, regressor, selection.
+SHARES = (0.5, 0.1, 0.4)
+
+
+@dataclass(frozen=True)
+class RecoverOptions:
+    """Details of `recover`.
+
+    Attributes
+    ----------
+    degree : int
+        Of the monomials in the library, where no library is given.
+    functions : sequence of str
+        Functions in the library, see `symdyn.discover.library.FUNCTIONS`.
+    fit : sequence
+        Parameters to fit although they have values.
+    guesses : mapping
+        Values from which parameters and constants inside library terms are fitted.
+    noise : mapping, optional
+        Standard deviations of the measurement error by state, instead of estimates.
+    windows : int, optional
+        Windows into which a trajectory is cut at first; chosen by its length unless given.
+    largest : int
+        Most terms in a system.
+    beam, rounds : int
+        Models whose neighbours are looked at, and how often, at each number of windows.
+    keep : int
+        Systems in the result.
+    level : float
+        Of the intervals.
+    surrogate, regressor : mapping
+        Options of those stages, by name.
+    """
+
+    degree: int = 3
+    functions: Sequence[str] = ()
+    fit: Sequence[Any] = ()
+    guesses: Mapping[Any, float] = field(default_factory=dict)
+    noise: Mapping[Any, float] | None = None
+    windows: int | None = None
+    largest: int = 12
+    beam: int = 3
+    rounds: int = 12
+    keep: int = 10
+    level: float = 0.9
+    surrogate: Mapping[str, Any] = field(default_factory=dict)
+    regressor: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recover(
+    system: ODESystem,
+    data: Any,
+    *,
+    unknown: Sequence[Any] | None = None,
+    library: Any = None,
+    surrogate: str | None = "pinn",
+    regressor: str | None = "operon",
+    selection: bool = True,
+    budget: int | None = None,
+    seed: int = 0,
+    progress: bool | Callable[[str, float], None] | None = None,
+    heldout: float = 0.0,
+    bounds: Mapping[Any, tuple[Any, Any]] | None = None,
+    signs: Mapping[Any, int] | None = None,
+    options: RecoverOptions | None = None,
+) -> Recovery:
+    """Recover the unknown terms of a system from data.
+
+    A surrogate learns states and unknown terms; a library, and a regressor on the learned terms, propose candidates; the
+    candidates are put back into the system, which is simulated with sensitivities and fitted to the data, while terms
+    are added, dropped and exchanged by an information criterion.
+
+    Parameters
+    ----------
+    system : ODESystem
+        Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.
+    data : Dataset, DataFrame, mapping of arrays, or a list of them
+        See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
+    unknown : sequence, optional
+        States (or names) whose equations get a further unknown term of all states.
+    library : int, sequence of Expr, or mapping, optional
+        Degree of the monomials, or the candidate terms; for each function apart in a mapping.  Symbols in a term that
+        are neither states nor parameters are constants that are fitted, such as ``h`` in ``x*y/(1 + h*x)``.
+    surrogate, regressor : str or None
+        Names in their registries; None leaves the stage out.  Without a surrogate there is nothing for a regressor.
+    selection : bool
+        Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
+    budget : int, optional
+        Simulations of windows after which the search ends.
+    seed : int
+        Of surrogate and regressor; the same seed gives the same result.
+    progress : bool or callable, optional
+        Show a bar (silent in pipes), or call ``progress(stage, fraction)``.
+    heldout : float
+        Last fraction of the times that is not used but predicted.
+    bounds : mapping, optional
+        Pairs (smallest, largest) of parameters, of constants in the library, and of initial values by state.
+    signs : mapping, optional
+        +1 or -1 for unknown functions whose sign is known along the data.
+    options : RecoverOptions, optional
+
+    Returns
+    -------
+    Recovery
+
+    Raises
+    ------
+    RecoveryError
+        If the data hold none of the states, nothing is unknown, an optional package is missing, or no candidate can
+        be simulated along the data.
+
+    References
+    ----------
+    Podina, Eastman, Kohandel, PMLR 202:27948 (2023); Rackauckas et al., arXiv:2001.04385.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> t = np.linspace(0, 4, 21)
+    >>> found = sd.recover(sd.ODESystem({x: f(x)}), {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}, surrogate=None, progress=False)
+    >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
+    {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
+    """
+    chosen = options or RecoverOptions()
+    if getattr(system, "kind", None) != "ode":
+        raise RecoveryError(f"recover needs an ODESystem, got {type(system).__name__}")
+    whole = with_unknown_states(system, unknown)
+    seen = observations(whole, data)
+    seen, later = seen.split(heldout) if heldout else (seen, None)
+    report = _Report(progress)
+    try:
+        return _recover(whole, seen, later, report, chosen, library, surrogate, regressor, selection, budget, seed, bounds, signs)
+    finally:
+        report.close()

@@ -1,0 +1,302 @@
+"""Files: tables and models in, datasets and reports out."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+import xarray as xr
+
+from symdyn.errors import DeclarationError, ParseError
+from symdyn.io.arguments import parse_assignments, parse_range, parse_values
+from symdyn.io.datasets import dataset_table, read_dataset, write_dataset
+from symdyn.io.models import model_text, read_model
+from symdyn.io.report import report, write_recovery
+from symdyn.io.tables import read_table, read_times, read_trajectories
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.ode import ODESystem
+from symdyn.models.sde import SDESystem
+
+x, y, a = sp.symbols("x y a")
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a text to a file, by name and text."""
+
+    def write(text: str, name: str = "data.csv"):
+        path = tmp_path / name
+        path.write_bytes(text.encode())
+        return path
+
+    return write
+
+
+# ---- tables --------------------------------------------------------------------------------------
+
+
+def test_table_is_read_with_its_comments_gaps_and_time(file):
+    table = read_table(file("# pelts\nyear,hare,lynx\n\n1900, 30.0,4\n1901,,6.1\n# lost\n1902,NA,nan\n"))
+    assert list(table.columns) == ["time", "hare", "lynx"]
+    assert table.attrs["time"] == "year"
+    np.testing.assert_array_equal(table.to_numpy(), [[1900, 30, 4], [1901, np.nan, 6.1], [1902, np.nan, np.nan]])
+
+
+def test_every_digit_of_a_number_is_kept(file):
+    value = float(np.nextafter(0.1, 1))
+    assert read_table(file(f"t,x\n0,{value!r}\n"))["x"][0] == value
+
+
+@pytest.mark.parametrize("text", ["t;x\n0;1\n", "hare,year\n1,1900\n", "0,1\n1,2\n"])
+def test_column_of_times_is_never_guessed(file, text):
+    with pytest.raises(ParseError, match=r"which column holds the times\?.*rename one or name it with time="):
+        read_table(file(text))
+
+
+def test_column_of_times_can_be_named_or_called_time(file):
+    path = file("hare,year\n30,1900\n")
+    assert read_table(path, time="year")["time"].tolist() == [1900]
+    assert read_table(file("hare,time\n30,1900\n", "b.csv"))["time"].tolist() == [1900]
+    with pytest.raises(ParseError, match="no column 'week' of times; the columns: hare, year"):
+        read_table(path, time="week")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("t,x\n0,1\n1,abc\n", 3, 3, "column 'x' has 'abc' where a finite number belongs"),
+        ("t,x\n0,inf\n", 2, 3, "column 'x' has 'inf'"),
+        ("t,x\n0,1_0\n", 2, 3, "column 'x' has '1_0'"),
+        ("# c\nt,x\n0,1,2\n", 3, 1, "this line has 3 cells, the header 2"),
+        ("t,x\n,1\n", 2, 1, "the time is missing in column 't'"),
+        ("t,x,x\n0,1,2\n", 1, 5, "two columns are called 'x'"),
+        ("t,,x\n0,1,2\n", 1, 3, "column 2 has no name"),
+        ('t,x\n0,"1\n', 2, 1, "this line cannot be read"),
+        ("# nothing\n", 1, 1, "the table is empty"),
+    ],
+)
+def test_errors_of_a_table_name_file_line_and_column(file, text, line, column, message):
+    with pytest.raises(ParseError) as caught:
+        read_table(file(text))
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert message in str(caught.value)
+    assert "data.csv" in str(caught.value)
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "latin.csv").write_bytes("t,\xe9t\xe9\n0,1\n".encode("latin-1"))
+    with pytest.raises(DeclarationError, match=r"latin\.csv: byte 2 is not UTF-8"):
+        read_table(tmp_path / "latin.csv")
+
+
+def test_trajectories_of_one_table_are_told_apart(file):
+    parts = read_trajectories(file("trajectory,time,x\n0,0,1\n0,1,2\n1,0,3\n"))
+    assert [part["x"].tolist() for part in parts] == [[1, 2], [3]]
+    assert list(parts[1].columns) == ["time", "x"]
+
+
+def test_times_come_from_numbers_or_from_a_table(file):
+    assert read_times(file("0 0.5 # start\n1, 2\n", "t.txt")).tolist() == [0, 0.5, 1, 2]
+    assert read_times(file("day,x\n1,9\n3,9\n")).tolist() == [1, 3]
+    with pytest.raises(DeclarationError, match="expected numbers, one a line"):
+        read_times(file("0 one", "bad.txt"))
+
+
+# ---- arguments -----------------------------------------------------------------------------------
+
+
+def test_ranges_lists_and_assignments():
+    np.testing.assert_array_equal(parse_range("-1:1:5"), [-1, -0.5, 0, 0.5, 1])
+    found = parse_assignments(["b=1e-3", "a = 0.4,0.5", "c=0:1:3"])
+    assert list(found) == ["b", "a", "c"]
+    assert found["b"] == 1e-3
+    np.testing.assert_array_equal(found["a"], [0.4, 0.5])
+    np.testing.assert_array_equal(found["c"], [0, 0.5, 1])
+
+
+@pytest.mark.parametrize("text", ["0:1", "0:1:1", "0:1:x", "0:nan:3", "0:1:99999999999999", "0:1:²", ""])
+def test_bad_ranges(text):
+    with pytest.raises(DeclarationError):
+        parse_range(text)
+
+
+@pytest.mark.parametrize("items", [["a"], ["a="], ["=1"], ["a=1", "a=2"], ["a=1,,2"], ["a=inf"], ["a=b"]])
+def test_bad_assignments(items):
+    with pytest.raises(DeclarationError):
+        parse_assignments(items)
+
+
+def test_one_value_is_no_sweep():
+    assert isinstance(parse_values("2"), float)
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x' = -a*x", ODESystem),
+        ("dx = -a*x*dt + dW", SDESystem),
+        ("x' = -a*x + dW", SDESystem),
+        ("x[t+1] = a*x", DiscreteSystem),
+    ],
+)
+def test_kind_is_told_from_the_text(file, text, expected):
+    assert type(read_model(file(text, "m.txt"))) is expected
+
+
+def test_kind_and_options_can_be_given(file):
+    assert type(read_model(file("x' = a*x", "m.txt"), "map")) is DiscreteSystem
+    system = read_model(file("dx = x*dW", "m.txt"), interpretation="stratonovich")
+    assert system.interpretation == "stratonovich"
+    with pytest.raises(DeclarationError, match="kind is 'pde'; expected one of ode, sde, map"):
+        read_model(file("x' = a*x", "m.txt"), "pde")
+
+
+def test_errors_of_a_model_name_the_file_and_the_place(file):
+    with pytest.raises(ParseError, match=r"m\.txt") as caught:
+        read_model(file("x' = a*x\ny' = x +* y\n", "m.txt"))
+    assert caught.value.line == 2
+    with pytest.raises(DeclarationError, match=r"m\.txt: .*without noise"):
+        read_model(file("dx = x*dt + dW", "m.txt"), "ode")
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        ODESystem(
+            {x: a * x - x * y / 3, y: sp.exp(-x) - 1.5 * y}, {a: 0.1 + 0.2}, initial={x: 1e-5}, observables={"s": x + y}
+        ),
+        ODESystem({x: sp.Float(0.1 + 0.2) * x ** sp.Float(-0.5) - 1e-7 * x, y: sp.Max(x, 2) - sp.Abs(y)}),
+        ODESystem({x: a * x - sp.Function("f")(x, y), y: x}),
+        SDESystem({x: -x, y: x - 0.1}, {x: [0.3, y], y: [0, 0.1 * x]}, {}, initial={x: -2}),
+        DiscreteSystem({x: 3.7 * x * (1 - x)}),
+    ],
+    ids=["full", "floats", "unknown", "sde", "map"],
+)
+def test_text_of_a_system_reads_back_as_the_same_system(system):
+    assert type(system).from_text(model_text(system)) == system
+
+
+# ---- datasets ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dataset() -> xr.Dataset:
+    """Two points of a sweep, two trajectories of which one failed, three times."""
+    values = np.arange(12.0).reshape(2, 2, 3) / 7
+    values[1, 1, 2] = np.nan
+    dims = ("a", "trajectory")
+    status = np.array([[0, 0], [0, 3]])
+    variables = {"x": ((*dims, "time"), values), "status": (dims, status), "steps": (dims, status + 9)}
+    coords = {"time": [0.0, 0.1, 0.3], "a": [0.4, 0.5]}
+    return xr.Dataset(variables, coords, attrs={"method": "dop853", "equations": "x' = a\ny' = x", "rtol": 1e-6})
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".json"])
+def test_dataset_reads_back_identical(tmp_path, dataset, suffix):
+    path = tmp_path / f"runs{suffix}"
+    write_dataset(dataset, path)
+    found = read_dataset(path)
+    xr.testing.assert_identical(found[list(dataset.data_vars)], dataset)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_json_has_the_schema_that_is_documented(tmp_path, dataset):
+    write_dataset(dataset, tmp_path / "runs.json")
+    found = json.loads((tmp_path / "runs.json").read_text())
+    assert set(found) == {"format", "version", "attrs", "coords", "variables"}
+    assert found["variables"]["x"]["dims"] == ["a", "trajectory", "time"]
+    assert found["variables"]["x"]["values"][1][1] == [9 / 7, 10 / 7, None]
+
+
+def test_csv_has_a_line_for_each_point_trajectory_and_time(tmp_path, dataset):
+    write_dataset(dataset, tmp_path / "runs.csv")
+    text = (tmp_path / "runs.csv").read_text()
+    assert text.startswith("# method: dop853\n# equations: x' = a\n# equations: y' = x\n")
+    table = read_table(tmp_path / "runs.csv")
+    assert list(table.columns) == ["a", "trajectory", "time", "x", "status"]
+    np.testing.assert_array_equal(table["x"].to_numpy().reshape(2, 2, 3), dataset["x"].values)
+    np.testing.assert_array_equal(table["a"].to_numpy(), np.repeat([0.4, 0.5], 6))
+    assert table["status"].tolist() == [0] * 9 + [3] * 3
+
+
+def test_csv_of_statistics_counts_failures(dataset):
+    reduced = dataset[["status"]].assign(
+        x_mean=(("a", "time"), np.ones((2, 3))), x_quantile=(("a", "time", "quantile"), np.ones((2, 3, 2)) * [2, 3])
+    )
+    table = dataset_table(reduced.assign_coords(quantile=[0.05, 0.5]))
+    assert list(table.columns) == ["a", "time", "x_mean", "x_quantile_0.05", "x_quantile_0.5", "failed"]
+    assert len(table) == 6
+    assert table["failed"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert table["x_quantile_0.5"].tolist() == [3] * 6
+
+
+def test_csv_refuses_histograms(dataset):
+    with pytest.raises(DeclarationError, match="histograms do not fit"):
+        dataset_table(dataset.assign(x_histogram=(("a", "time", "bin"), np.ones((2, 3, 4)))))
+
+
+def test_formats_and_folders_that_are_not_there(tmp_path, dataset):
+    with pytest.raises(DeclarationError, match=r"expected \.nc, \.csv, \.json, got '\.xlsx'"):
+        write_dataset(dataset, tmp_path / "runs.xlsx")
+    with pytest.raises(DeclarationError, match="does not exist; create it first"):
+        write_dataset(dataset, tmp_path / "none" / "runs.nc")
+    (tmp_path / "odd.json").write_text('{"format": "other"}')
+    with pytest.raises(DeclarationError, match="not a symdyn-dataset"):
+        read_dataset(tmp_path / "odd.json")
+
+
+# ---- recoveries ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recovery() -> SimpleNamespace:
+    """What a recovery has, made by hand."""
+    c, f = sp.Symbol("c1"), sp.Function("f")
+    hidden = ODESystem({x: a * x - f(x, y), y: f(x, y) - y}, {a: 0.5}, initial={x: 30, y: 4})
+    table = pd.DataFrame({"equations": ["c1*x*y", "c1*x"], "error": [0.01, np.inf]})
+    system = hidden.with_terms({f(x, y): c * x * y}, {c: 0.025})
+    return SimpleNamespace(
+        system=system,
+        terms={f(x, y): sp.Float(0.0251234567) * x * y},
+        table=table,
+        intervals=pd.DataFrame({"constant": ["c1"], "value": [0.025], "lower": [0.02], "upper": [0.03]}),
+        inclusion=pd.DataFrame({"term": ["x*y", "x"], "weight": [1.0, 0.25]}),
+        identifiability=SimpleNamespace(equivalent=("c1*x",)),
+        warnings=("few data",),
+    )
+
+
+def test_recovery_is_written_so_that_it_can_be_read(tmp_path, recovery):
+    write_recovery(recovery, tmp_path / "a" / "found", options={"seed": 3})
+    folder = tmp_path / "a" / "found"
+    assert {p.name for p in folder.iterdir()} == {"report.md", "system.txt", "table.csv", "recovery.json"}
+    assert read_model(folder / "system.txt") == recovery.system
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "table.csv"), recovery.table)
+    found = json.loads((folder / "recovery.json").read_text())
+    assert found["terms"] == {"f(x, y)": "0.0251234567*x*y"}
+    assert found["parameters"] == {"a": 0.5, "c1": 0.025}
+    assert found["intervals"] == [{"constant": "c1", "value": 0.025, "lower": 0.02, "upper": 0.03}]
+    assert found["inclusion"][1] == {"term": "x", "weight": 0.25}
+    assert (found["equivalent"], found["notes"]) == (["c1*x"], ["few data"])
+    assert found["table"] == [{"equations": "c1*x*y", "error": 0.01}, {"equations": "c1*x", "error": None}]
+    assert found["options"] == {"seed": 3}
+
+
+def test_report_names_equations_intervals_and_how_it_was_made(recovery):
+    text = report(recovery, {"seed": 3, "budget": None})
+    assert "y' = c1*x*y - y" in text
+    assert "- `f(x, y)` = `0.025123*x*y`" in text
+    assert "| c1 | 0.025 | 0.02 | 0.03 |" in text
+    assert "| x*y | 1 |" in text
+    assert "- `c1*x`" in text
+    assert "- few data" in text
+    assert "| c1*x*y | 0.01 |" in text
+    assert "- seed: 3" in text
+    assert "budget" not in text

@@ -115,7 +115,7 @@ def candidate_system(
     filled = {term.unknown: sp.S.Zero for term in terms}
     for c, term in zip(coefficients, terms, strict=True):
         filled[term.unknown] += c * term.shape
-    whole = system.with_terms(filled)
+    whole = system.with_terms(filled) if terms else system
     constants = tuple(dict.fromkeys(c for term in terms for c in term.constants))
     extra = tuple(free)
     columns = (*coefficients, *constants, *extra)

@@ -2,84 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import itertools
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import sympy as sp
-from sympy.core.function import AppliedUndef
-from tqdm.auto import tqdm
-
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.kernel import compile
-from symdyn.codegen.lower import lower
-from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
-from symdyn.discover.data import Observations, observations
-from symdyn.discover.evidence import information, intervals, prediction_errors, weights
-from symdyn.discover.fitting import Problem, free_parameters, make_problem, read_bounds, rough_states, start_values
-from symdyn.discover.recovery import Identifiability, Recovery, Terms
-from symdyn.discover.selection import BROKEN, Model, Selection
-from symdyn.discover.terms import formula_terms, library, one_of_each, start_theta, with_unknown_states
+from symdyn.discover.data import observations
+from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.pipeline import Pipeline
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.terms import with_unknown_states
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
-from symdyn.system import name_of
 
 __all__ = ["RecoverOptions", "recover"]
-
-#: How far a term may be on the wrong side of a known sign, relative to its largest value.
-SIGN_TOLERANCE = 0.02
-#: Shares of the progress bar: surrogate, regressor, selection.
-SHARES = (0.5, 0.1, 0.4)
-
-
-@dataclass(frozen=True)
-class RecoverOptions:
-    """Details of `recover`.
-
-    Attributes
-    ----------
-    degree : int
-        Of the monomials in the library, where no library is given.
-    functions : sequence of str
-        Functions in the library, see `symdyn.discover.library.FUNCTIONS`.
-    fit : sequence
-        Parameters to fit although they have values.
-    guesses : mapping
-        Values from which parameters and constants inside library terms are fitted.
-    noise : mapping, optional
-        Standard deviations of the measurement error by state, instead of estimates.
-    windows : int, optional
-        Windows into which a trajectory is cut at first; chosen by its length unless given.
-    largest : int
-        Most terms in a system.
-    beam, rounds : int
-        Models whose neighbours are looked at, and how often, at each number of windows.
-    keep : int
-        Systems in the result.
-    level : float
-        Of the intervals.
-    surrogate, regressor : mapping
-        Options of those stages, by name.
-    """
-
-    degree: int = 3
-    functions: Sequence[str] = ()
-    fit: Sequence[Any] = ()
-    guesses: Mapping[Any, float] = field(default_factory=dict)
-    noise: Mapping[Any, float] | None = None
-    windows: int | None = None
-    largest: int = 12
-    beam: int = 3
-    rounds: int = 12
-    keep: int = 10
-    level: float = 0.9
-    surrogate: Mapping[str, Any] = field(default_factory=dict)
-    regressor: Mapping[str, Any] = field(default_factory=dict)
 
 
 def recover(
@@ -157,14 +91,13 @@ def recover(
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
-    chosen = options or RecoverOptions()
     if getattr(system, "kind", None) != "ode":
         raise RecoveryError(f"recover needs an ODESystem, got {type(system).__name__}")
     whole = with_unknown_states(system, unknown)
     seen = observations(whole, data)
     seen, later = seen.split(heldout) if heldout else (seen, None)
-    report = _Report(progress)
-    try:
-        return _recover(whole, seen, later, report, chosen, library, surrogate, regressor, selection, budget, seed, bounds, signs)
-    finally:
-        report.close()
+    with Report(progress) as report:
+        pipeline = Pipeline(whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs)
+        learned = pipeline.learn(surrogate)
+        terms, formulas = pipeline.propose(library, learned, regressor)
+        return pipeline.select(terms, formulas, learned, search=selection, budget=budget)

@@ -10,14 +10,13 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.candidates import Term, open_constants
-from symdyn.discover.data import Observations
 from symdyn.discover.library import library_terms
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
 from symdyn.system import expression
 
-__all__ = ["formula_terms", "library", "one_of_each", "with_unknown_states"]
+__all__ = ["allowed_terms", "formula_terms", "one_of_each", "start_theta", "with_unknown_states"]
 
 #: Formulas of a regressor that give terms, and the largest terms taken from them (nodes).
 FORMULAS, LARGEST_TERM, MOST_NEW = 3, 20, 6
@@ -70,7 +69,7 @@ def one_of_each(unknowns: Sequence[AppliedUndef]) -> tuple[AppliedUndef, ...]:
     return tuple(found.values())
 
 
-def library(
+def allowed_terms(
     system: ODESystem, unknown: AppliedUndef, choice: Any, *, degree: int, functions: Sequence[str]
 ) -> tuple[sp.Expr, ...]:
     """The terms that `choice` allows to one unknown function.
@@ -106,7 +105,6 @@ def formula_terms(
     unknown: AppliedUndef,
     formulas: Sequence[sp.Expr],
     terms: list[Term],
-    data: Observations,
     taken: set[str],
 ) -> list[list[tuple[int, float]]]:
     """Append the terms of formulas to `terms`; return each formula as places in that list with coefficients.
@@ -116,8 +114,7 @@ def formula_terms(
     """
     found = []
     new = 0
-    places = {(t.unknown, t.shape): k for k, t in enumerate(terms)}
-    known = dict(places)
+    known = {(t.unknown, t.shape): k for k, t in enumerate(terms)}
     for formula in formulas[:FORMULAS]:
         parts: list[tuple[int, float]] = []
         for part in sp.Add.make_args(sp.expand(formula)):

@@ -30,7 +30,7 @@ def radau_matrix(nodes: list[mpmath.mpf]) -> mpmath.matrix:
 def collocate(states, drift, initial, end: float, *, first: float, ratio: float) -> list[mpmath.mpf]:
     """The solution at `end` with steps that grow geometrically, ``t -> t*ratio`` after the first of length `first`.
 
-    Newton's method runs until its correction is below ``10**(5 - DIGITS)`` relative to each component.
+    Newton's method runs until its correction is below ``10**(15 - DIGITS)`` relative to each component.
     """
     mpmath.mp.dps = DIGITS
     n = len(states)
@@ -54,7 +54,7 @@ def collocate(states, drift, initial, end: float, *, first: float, ratio: float)
                             matrix[i * n + k, j * n + m] -= h * a[i, j] * slopes[j][k][m]
             change = mpmath.lu_solve(matrix, right)
             stages = [[g + change[i * n + k] for k, g in enumerate(stages[i])] for i in range(STAGES)]
-            bound = mpmath.mpf(10) ** (5 - DIGITS)
+            bound = mpmath.mpf(10) ** (15 - DIGITS)
             if all(abs(change[i * n + k]) <= bound * abs(stages[i][k]) for i in range(STAGES) for k in range(n)):
                 break
         y, t = stages[-1], t + h

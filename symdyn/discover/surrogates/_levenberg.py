@@ -119,18 +119,23 @@ class Trainer:
         return both, losses
 
     def start(self, local: jax.Array, shared: jax.Array) -> Training:
-        """Before the first trial: infinite cost and a vanishing step, so that the trial accepts the weights as they are.
+        """Before the first trial: infinite cost and no step, so that the trial accepts the weights as they are.
 
         The Jacobians are then compiled once, in `advance`.
         """
-        count, values = self.problem.data_times.shape[0], self.problem.data_values[0].size
-        rows = values + self.problem.collocation.size * self.problem.data_values.shape[2]
-        residuals = np.zeros((count, rows))
-        jacobians = (np.zeros((count, rows, local.shape[1])), np.zeros((count, rows, shared.size)))
+        count, _, n = self.problem.data_values.shape
+        rows = self.problem.data_values[0].size + self.problem.collocation.size * n
         return Training(
-            local, shared, jnp.asarray(HUGE), jnp.asarray(jnp.inf), jnp.asarray(residuals),
-            *map(jnp.asarray, jacobians), (local, shared), jnp.asarray(jnp.inf),
-        )  # fmt: skip
+            local,
+            shared,
+            damping=jnp.asarray(HUGE),
+            cost=jnp.asarray(jnp.inf),
+            residuals=jnp.asarray(np.zeros((count, rows))),
+            local_jacobian=jnp.asarray(np.zeros((count, rows, local.shape[1]))),
+            shared_jacobian=jnp.asarray(np.zeros((count, rows, shared.size))),
+            best=(local, shared),
+            validation=jnp.asarray(jnp.inf),
+        )
 
     def _step(self, now: Training) -> tuple[jax.Array, jax.Array]:
         """The damped Gauss-Newton step, solved in residual space."""

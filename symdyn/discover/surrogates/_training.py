@@ -101,7 +101,8 @@ def _member(
         tell(min(done + CHUNK, options.iterations))
         stale = stale + 1 if judged and float(now.validation) >= 0.98 * best else 0
         best = min(best, float(now.validation))
-        if stale >= PATIENCE or np.isfinite(before) and before - float(now.cost) < 1e-4 * before:
+        settled = np.isfinite(before) and before - float(now.cost) < 1e-4 * before
+        if stale >= PATIENCE or settled:
             break
     if not np.isfinite(float(now.cost)):
         raise RecoveryError(

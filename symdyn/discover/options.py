@@ -1,0 +1,87 @@
+"""Details of `recover`, and how it reports its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from tqdm.auto import tqdm
+
+__all__ = ["RecoverOptions", "Report"]
+
+
+@dataclass(frozen=True)
+class RecoverOptions:
+    """Details of `recover`.
+
+    Attributes
+    ----------
+    degree : int
+        Of the monomials in the library, where no library is given.
+    functions : sequence of str
+        Functions in the library, see `symdyn.discover.library.FUNCTIONS`.
+    fit : sequence
+        Parameters to fit although they have values.
+    guesses : mapping
+        Values from which parameters and constants inside library terms are fitted.
+    noise : mapping, optional
+        Standard deviations of the measurement error by state, instead of estimates.
+    windows : int, optional
+        Windows into which a trajectory is cut at first; chosen by its length unless given.
+    largest : int
+        Most terms in a system.
+    beam, rounds : int
+        Models whose neighbours are looked at, and how often, at each number of windows.
+    keep : int
+        Systems in the result.
+    level : float
+        Of the intervals.
+    surrogate, regressor : mapping
+        Options of those stages, by name.
+    """
+
+    degree: int = 3
+    functions: Sequence[str] = ()
+    fit: Sequence[Any] = ()
+    guesses: Mapping[Any, float] = field(default_factory=dict)
+    noise: Mapping[Any, float] | None = None
+    windows: int | None = None
+    largest: int = 12
+    beam: int = 3
+    rounds: int = 12
+    keep: int = 10
+    level: float = 0.9
+    surrogate: Mapping[str, Any] = field(default_factory=dict)
+    regressor: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Report:
+    """Stages and fractions of a recovery, as a bar or passed on.
+
+    Parameters
+    ----------
+    target : bool, callable or None
+        Whether to show a bar, which is silent in pipes (None shows it); or what to call with stage and fraction.
+    """
+
+    #: Where each stage begins and ends on the bar.
+    STAGES: Mapping[str, tuple[float, float]] = {"surrogate": (0.0, 0.5), "regressor": (0.5, 0.6), "selection": (0.6, 1.0)}
+
+    def __init__(self, target: bool | Callable[[str, float], None] | None) -> None:
+        self._call = target if callable(target) else None
+        hidden = True if self._call is not None or target is False else None
+        self._bar = tqdm(total=100, desc="recover", disable=hidden, delay=0.5, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}")
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        begin, end = self.STAGES[stage]
+        if self._call is not None:
+            self._call(stage, fraction)
+        self._bar.set_description(f"recover: {stage}", refresh=False)
+        self._bar.update(max(0.0, 100 * (begin + (end - begin) * fraction) - self._bar.n))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()

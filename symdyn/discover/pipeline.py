@@ -1,0 +1,272 @@
+"""The stages of a recovery, each replaceable by name: surrogate, regressor, selection."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.discover.assembly import assembled
+from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
+from symdyn.discover.data import Observations
+from symdyn.discover.fitting import Problem, free_parameters, make_problem, read_bounds, rough_states, start_values
+from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.selection import BROKEN, Selection
+from symdyn.discover.terms import allowed_terms, formula_terms, one_of_each, start_theta
+from symdyn.errors import RecoveryError
+from symdyn.models.ode import ODESystem
+from symdyn.system import lookup
+
+__all__ = ["Pipeline"]
+
+#: How far a term may be on the wrong side of a known sign, relative to its largest value.
+SIGN_TOLERANCE = 0.02
+#: Formulas of each unknown term from whose combinations the selection begins.
+BEGINNINGS = 2
+#: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
+LOST = 0.5
+
+Formulas = list[list[list[tuple[int, float]]]]
+
+
+class Pipeline:
+    """One recovery under way.
+
+    Parameters
+    ----------
+    system : ODESystem
+        With unknown terms.
+    seen, later : Observations
+        The data to use, and those held out (or None).
+    options : RecoverOptions
+    report : Report
+    seed : int
+    bounds, signs : mapping, optional
+        As `recover` takes them.
+    """
+
+    def __init__(
+        self,
+        system: ODESystem,
+        seen: Observations,
+        later: Observations | None,
+        options: RecoverOptions,
+        report: Report,
+        *,
+        seed: int,
+        bounds: Mapping[Any, tuple[Any, Any]] | None,
+        signs: Mapping[Any, int] | None,
+    ) -> None:
+        self.system, self.seen, self.later, self.options, self.report, self.seed = system, seen, later, options, report, seed
+        self.bounds = bounds
+        self.unknowns = one_of_each(system.unknowns)
+        self.signs = self._read_signs(signs)
+
+    # ---- stage 1: learn states and terms -------------------------------------------------------
+
+    def learn(self, name: str | None) -> Any:
+        """The fit of a surrogate, or None."""
+        if name is None:
+            return None
+        registry = importlib.import_module("symdyn.discover.surrogates._registry").SURROGATES
+        options = dict(self.options.surrogate)
+        if self.signs:
+            options.setdefault("signs", self.signs)
+        surrogate = registry[name](**options)
+        return surrogate.fit(
+            self.system, self.seen, seed=self.seed, progress=lambda done, total: self.report("surrogate", done / max(total, 1))
+        )
+
+    # ---- stage 2: propose terms ----------------------------------------------------------------
+
+    def propose(self, choice: Any, learned: Any, regressor: str | None) -> tuple[list[Term], Formulas]:
+        """Candidate terms of every unknown function, and the regressor's formulas made of them."""
+        terms: list[Term] = []
+        taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
+        for unknown in self.unknowns:
+            shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
+            swap: dict[sp.Symbol, sp.Symbol] = {}
+            for shape in shapes:
+                for c in constant_symbols(shape, self.system):
+                    if c not in swap:
+                        swap[c] = c if c.name not in taken else sp.Symbol(f"{unknown.func.__name__}_{c.name}")
+                        taken.add(swap[c].name)
+                inside = {swap[c]: self._constant_guesses(c) for c in constant_symbols(shape, self.system)}
+                terms.append(Term(unknown, shape.xreplace(swap), inside))
+        formulas: Formulas = [[] for _ in self.unknowns]
+        if learned is not None and regressor is not None:
+            registry = importlib.import_module("symdyn.discover.regressors._registry").REGRESSORS
+            for i, unknown in enumerate(self.unknowns):
+                self.report("regressor", i / len(self.unknowns))
+                samples = learned.terms[unknown]
+                names = [sp.Dummy(f"x{k}") for k in range(len(unknown.args))]
+                engine = registry[regressor](names=names, random_state=self.seed, **self.options.regressor)
+                engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
+                swap = dict(zip(names, unknown.args, strict=True))
+                found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]
+                formulas[i] = formula_terms(unknown, found, terms, taken)
+        return terms, formulas
+
+    def _constant_guesses(self, constant: sp.Symbol) -> tuple[float, ...]:
+        """Values from which a constant inside a library term is fitted."""
+        for key, value in self.options.guesses.items():
+            if getattr(key, "name", key) == constant.name:
+                return (float(value),)
+        for key, (low, high) in (self.bounds or {}).items():
+            if getattr(key, "name", key) == constant.name and low is not None and high is not None:
+                return tuple(np.geomspace(low, high, 5)[1:-1]) if low > 0 else tuple(np.linspace(low, high, 5)[1:-1])
+        size = float(np.median(self.seen.scale))
+        return tuple(np.geomspace(0.3 * min(1 / size, 1.0), max(size, 1.0), 4))
+
+    # ---- stage 3: select with the simulation in the loop ----------------------------------------
+
+    def select(self, terms: list[Term], formulas: Formulas, learned: Any, *, search: bool, budget: int | None) -> Recovery:
+        """Fit, add, drop and exchange terms; return the ranked systems.
+
+        Raises
+        ------
+        RecoveryError
+            If nothing can be simulated along the data, or there is nothing to fit without a search.
+        """
+        if not search and not any(formulas):
+            raise RecoveryError("selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor")
+        constants = [c for term in terms for c in term.constants]
+        limits = read_bounds(self.bounds, dict.fromkeys((*self.system.parameters, *self.system.states, *constants)))
+        for term in terms:
+            for c, values in term.constants.items():  # a constant keeps its sign unless bounds say otherwise
+                limits.setdefault(c, (0.0, np.inf) if values[0] > 0 else (-np.inf, 0.0))
+        free = free_parameters(self.system, self.options.fit)
+        named = {lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v for k, v in self.options.guesses.items()}
+        guesses = start_values(self.system, free, {k: v for k, v in named.items() if k in self.system.parameters}, limits)
+        if learned is not None:
+            guesses |= {p: (float(v),) for p, v in learned.parameters.items() if p in guesses}
+        candidates = candidate_system(self.system, terms, self.seen, free=free, guesses=guesses, bounds=limits)
+        fitted = list(zip(learned.times, learned.states, strict=True)) if learned is not None else None
+        problem = make_problem(
+            self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted), noise=self._noise(),
+            penalty=self._penalty(candidates) if self.signs else None, largest=self.options.largest,
+        )  # fmt: skip
+        last, notes = self._descend(problem, formulas, search, budget)
+        return assembled(self, problem, last, learned, notes)
+
+    def _descend(self, problem: Problem, formulas: Formulas, search: bool, budget: int | None) -> tuple[Selection, list[str]]:
+        """Search at every number of windows, from many to one."""
+        candidates, shooting, notes = problem.candidates, problem.shooting, []
+        stages = problem.stages()
+        if self.options.windows is not None:
+            stages = [v for v in stages if v <= self.options.windows] or [1]
+
+        def spent() -> bool:
+            return budget is not None and shooting.simulations >= budget
+
+        def climb(selection: Selection, k: int) -> None:
+            if search and not spent():
+                selection.climb(beam=self.options.beam, rounds=self.options.rounds, report=lambda: not spent())
+            self.report("selection", (k + 1) / (len(stages) + 1))
+
+        chosen, theta = self._beginnings(candidates, formulas, search)
+        selection = problem.selection(stages[0])
+        problem.begin(selection, chosen, theta)
+        climb(selection, 0)
+        if not selection.visited:
+            raise RecoveryError(
+                "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or initial "
+                "values of unobserved states"
+            )
+        for k, pieces in enumerate(stages[1:]):
+            following = problem.selection(pieces)
+            problem.join(selection, following)
+            if not following.visited or self._lost(following):
+                notes.append(f"no run over {len(self.seen.trajectories)} whole trajectories follows the data; fitted in {selection.cut.count} windows")
+                break
+            selection = following
+            climb(selection, k + 1)
+        else:
+            again = problem.reweighed(selection.ranked()[0], self.seen) if self.options.noise is None else None
+            if again is not None:
+                following = again.selection(stages[-1])
+                problem.join(selection, following)
+                climb(following, len(stages))
+                selection = following if following.visited else selection
+        if spent():
+            notes.append(f"the search ended at its budget of {budget} simulations")
+        self.report("selection", 1.0)
+        return selection, notes
+
+    def _beginnings(self, candidates: Candidates, formulas: Formulas, search: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Models to begin with: none of the terms, and combinations of formulas."""
+        count, columns = len(candidates.terms), len(candidates.columns)
+        begun = []
+        if all(formulas):
+            for parts in itertools.islice(itertools.product(*(f[:BEGINNINGS] for f in formulas)), 16):
+                begun.append(start_theta(parts, columns, count, candidates.sizes))
+        rows = []
+        if search:
+            rows += [(np.zeros(count, dtype=bool), guess) for guess in candidates.guesses]
+        for chosen, theta in begun:
+            rows.append((chosen, np.where(np.arange(columns) < count, theta, candidates.guesses[0])))
+        return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
+
+    def _lost(self, selection: Selection) -> bool:
+        """Whether the best model explains less than half of the variance."""
+        values = np.concatenate([t.values for t in self.seen.trajectories])
+        spread = np.nansum((values - np.nanmean(values, axis=0, keepdims=True)) ** 2 / selection.shooting.noise**2)
+        return float(selection.ranked()[0].rss.sum()) > LOST * spread
+
+    def _noise(self) -> np.ndarray | None:
+        if self.options.noise is None:
+            return None
+        noise = self.seen.noise.copy()
+        for key, value in self.options.noise.items():
+            state = lookup(key, self.system.states, "state")
+            if not value > 0:
+                raise RecoveryError(f"the noise of {state} is {value!r}; expected a positive standard deviation")
+            noise[self.system.states.index(state)] = value
+        return noise
+
+    # ---- known signs ---------------------------------------------------------------------------
+
+    def _read_signs(self, signs: Mapping[Any, int] | None) -> dict[str, int]:
+        known = {u.func.__name__ for u in self.unknowns}
+        found = {}
+        for key, sign in (signs or {}).items():
+            name = key if isinstance(key, str) else getattr(key, "__name__", None) or key.func.__name__
+            if name not in known:
+                raise RecoveryError(f"signs names {name!r}, which is not unknown; unknown: {', '.join(sorted(known))}")
+            if sign not in (1, -1):
+                raise RecoveryError(f"the sign of {name} is {sign!r}; expected +1 or -1")
+            found[name] = sign
+        return found
+
+    def _penalty(self, candidates: Candidates) -> Callable[[np.ndarray, np.ndarray], float]:
+        """What models pay for terms of the wrong sign anywhere on the data."""
+        values = np.concatenate([v for v in rough_states(self.system, self.seen)[0]])
+        times = np.concatenate([t.times for t in self.seen.trajectories])
+        shapes = [t.shape for t in candidates.terms]
+        blocks = [("t", (self.system.time,)), ("y", self.system.states), ("p", candidates.columns), ("k", self.system.parameters)]
+        program = lower("terms", [b if b[0] != "k" else ("k", tuple(p for p in b[1] if p not in candidates.columns)) for b in blocks], shapes, [""] * len(shapes))
+        fixed = [np.float64(self.system.defaults[p]) for p in self.system.parameters if p not in candidates.columns]
+        owners: dict[AppliedUndef, np.ndarray] = {
+            u: np.array([t.unknown == u for t in candidates.terms]) for u in self.unknowns if u.func.__name__ in self.signs
+        }
+
+        def penalty(chosen: np.ndarray, theta: np.ndarray) -> float:
+            natural = theta * candidates.sizes
+            columns = evaluate(program, [times], list(values.T), list(natural), fixed)
+            total = 0.0
+            for unknown, own in owners.items():
+                sums: Sequence[np.ndarray] = [natural[k] * columns[k] for k in np.flatnonzero(chosen & own)]
+                along = np.broadcast_to(sum(sums), times.shape) if sums else np.zeros(1)
+                wrong = -self.signs[unknown.func.__name__] * along
+                total += BROKEN * float(np.nanmax(wrong) > SIGN_TOLERANCE * np.nanmax(np.abs(along)))
+            return total
+
+        return penalty

@@ -1,0 +1,347 @@
+"""The command line: exit codes, formats, and silence in pipes; in this process and as real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import symdyn as sd
+import symdyn.discover.recover
+import symdyn.simulate.run
+from symdyn.cli import ExitCode, app
+from symdyn.io.datasets import read_dataset
+from symdyn.io.environment import OPTIONAL
+from symdyn.io.models import read_model
+from symdyn.io.tables import read_table
+
+ROOT = Path(__file__).parents[1]
+DECAY = "x' = -a*x\na = 2\nx(0) = 3\nhalf := x/2\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a model, as the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "decay.txt").write_text(DECAY)
+    return tmp_path
+
+
+def run(*args: str):
+    """The command in this process."""
+    return CliRunner().invoke(app, list(args))
+
+
+def command(*args: str, **options) -> subprocess.CompletedProcess:
+    """The command as a script runs it."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}", "NO_COLOR": "1"}
+    whole = [sys.executable, "-m", "symdyn.cli", *args]
+    return subprocess.run(whole, capture_output=True, text=True, env=environment, timeout=300, check=False, **options)
+
+
+def words(text: str) -> str:
+    """Text without the frames and line breaks of a terminal."""
+    return re.sub(r"[\s│╭╮╰╯─]+", " ", text)
+
+
+# ---- simulate ------------------------------------------------------------------------------------
+
+
+def test_results_go_to_standard_output_and_nothing_else_anywhere(here):
+    command("simulate", "decay.txt", "--times", "0:1:2")  # compiles the driver, if it must
+    done = command("simulate", "decay.txt", "--times", "0:1:3", "--set", "a=1,2", "--rtol", "1e-9")
+    assert (done.returncode, done.stderr) == (0, "")
+    (here / "out.csv").write_text(done.stdout)
+    table = read_table("out.csv")
+    assert list(table.columns) == ["a", "trajectory", "time", "x", "half", "status"]
+    expected = 3 * np.exp(-table["a"] * table["time"])
+    np.testing.assert_allclose(table["x"], expected, rtol=1e-7)
+    np.testing.assert_allclose(table["half"], expected / 2, rtol=1e-7)
+
+
+def test_reader_that_stops_early_is_no_error(here):
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+    whole = [sys.executable, "-m", "symdyn.cli", "simulate", "decay.txt", "--times", "0:1:20000", "--quiet"]
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=300) == 0
+
+
+@pytest.mark.parametrize("name", ["runs.nc", "runs.json", "runs.csv"])
+def test_formats_agree_with_the_library(here, name):
+    done = run("simulate", "decay.txt", "--times", "0:1:3", "--set", "a=1:3:3", "--initial", "x=1,2", "--out", name)
+    assert (done.exit_code, done.stdout) == (0, "")
+    system = sd.ODESystem.from_text(DECAY)
+    times, a = np.linspace(0, 1, 3), np.linspace(1, 3, 3)
+    expected = symdyn.simulate.run.simulate(system, times, parameters={"a": a}, initial={"x": [1, 2]}, progress=False)
+    if name.endswith(".csv"):
+        table = read_table(name)
+        np.testing.assert_array_equal(table["x"].to_numpy(), expected["x"].values.ravel())
+        assert list(table.columns[:4]) == ["a", "x0", "trajectory", "time"]
+    else:
+        assert read_dataset(name).equals(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "method"),
+    [
+        ("dx = -x*dt + dW\nx(0) = 0", ("--step", "0.5", "--seed", "1"), "euler-maruyama"),
+        ("x[t+1] = 3*x*(1-x)\nx(0) = 0.5", (), "iterate"),
+        ("x' = -x\nx(0) = 1", ("--method", "tsit5"), "tsit5"),
+    ],
+)
+def test_kind_and_method(here, text, options, method):
+    Path("m.txt").write_text(text)
+    assert run("simulate", "m.txt", "--times", "0:2:3", "--out", "m.nc", *options).exit_code == 0
+    assert read_dataset("m.nc").attrs["method"] == method
+
+
+def test_map_is_iterated_exactly(here):
+    Path("m.txt").write_text("x[t+1] = 3*x*(1-x)\nx(0) = 0.5")
+    assert run("simulate", "m.txt", "--times", "0:2:3", "--out", "m.csv").exit_code == 0
+    assert read_table("m.csv")["x"].tolist() == [0.5, 0.75, 0.5625]
+
+
+def test_statistics_and_seed(here):
+    Path("m.txt").write_text("dx = -x*dt + dW\nx(0) = 5")
+    args = ("--times", "0:1:2", "--trajectories", "300", "--step", "0.1", "--reduce", "mean", "--reduce", "var")
+    texts = [run("simulate", "m.txt", *args, "--seed", seed).stdout for seed in ("7", "7", "8")]
+    assert texts[0] == texts[1] != texts[2]
+    Path("m.csv").write_text(texts[0])
+    table = read_table("m.csv")
+    assert list(table.columns) == ["time", "x_mean", "x_var", "failed"]
+    # Euler-Maruyama: mean 5*0.9**10, variance 0.1*(1 - 0.9**20)/(1 - 0.81); five standard errors of 300 samples
+    variance = 0.1 * (1 - 0.9**20) / (1 - 0.81)
+    assert table["x_mean"][1] == pytest.approx(5 * 0.9**10, abs=5 * np.sqrt(variance / 300))
+    assert table["x_var"][1] == pytest.approx(variance, rel=5 * np.sqrt(2 / 299))
+
+
+def test_times_from_a_file(here):
+    Path("t.txt").write_text("0\n0.25\n4\n")
+    done = run("simulate", "decay.txt", "--times-file", "t.txt", "--out", "r.csv")
+    assert done.exit_code == 0
+    assert read_table("r.csv")["time"].tolist() == [0, 0.25, 4]
+
+
+# ---- exit codes and messages ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--times", "0:1"), "expected start:stop:count, such as 0:20:101"),
+        ((), "one of --times and --times-file"),
+        (("--times", "0:1:2", "--times-file", "t.txt"), "one of --times and --times-file"),
+        (("--times", "0:1:2", "--set", "a"), "expected name=value"),
+        (("--times", "0:1:2", "--out", "runs.xlsx"), "expected .nc, .csv, .json"),
+        (("--times", "0:1:2", "--kind", "pde"), "--kind"),
+        (("--times", "0:1:2", "--trajectories", "0"), "--trajectories"),
+        (("--times", "0:1:2", "--colour"), "--colour"),
+    ],
+)
+def test_usage_errors_are_2(here, args, message):
+    done = run("simulate", "decay.txt", *args)
+    assert (done.exit_code, done.stdout) == (ExitCode.USAGE, "")
+    assert message in words(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "message"),
+    [
+        ("x' = __import__('os')", (), "m.txt"),
+        ("x' = -a*x\nx(0) = 1", (), "no value for the parameter a"),
+        ("x' = -x\nx(0) = 1", ("--set", "b=1"), "'b' is not a parameter"),
+        ("x' = f(x)\nx(0) = 1", (), "unknown terms (f(x))"),
+        ("x' = -x\nx(0) = 1", ("--method", "tsti5"), "Did you mean 'tsit5'?"),
+        ("x' = -x\nx(0) = 1", ("--kind", "sde"), "with at least one noise"),
+        ("x' = -x\nx(0) = 1", ("--rtol", "-1"), "expected a positive number"),
+        (None, (), "m.txt: No such file or directory"),
+    ],
+)
+def test_input_errors_are_3(here, text, args, message):
+    if text is not None:
+        Path("m.txt").write_text(text)
+    done = run("simulate", "m.txt", "--times", "0:1:2", *args)
+    assert (done.exit_code, done.stdout) == (ExitCode.INPUT, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_failed_trajectories_are_4_and_write_nothing_unless_asked(here):
+    Path("m.txt").write_text("x' = a*x^2\nx(0) = 1")  # x = 1/(1 - a*t) is infinite at t = 1/a
+    args = ("simulate", "m.txt", "--times", "0:2:9", "--set", "a=0.1,1", "--out", "m.nc")
+    done = run(*args)
+    assert done.exit_code == ExitCode.FAILURE
+    assert "1 of 2 trajectories failed" in done.stderr
+    assert "--on-failure nan" in done.stderr
+    assert not Path("m.nc").exists()
+    done = run(*args, "--on-failure", "nan")
+    assert done.exit_code == ExitCode.FAILURE
+    found = read_dataset("m.nc")
+    assert (found["status"].values.ravel() != 0).tolist() == [False, True]
+    times = found["time"].values
+    np.testing.assert_allclose(found["x"].values[0, 0], 1 / (1 - 0.1 * times), rtol=1e-4)
+    assert np.isnan(found["x"].values[1, 0, times >= 1]).all()
+
+
+def test_codes_reach_the_shell(here):
+    Path("m.txt").write_text("x' = -x")
+    done = command("simulate", "m.txt", "--times", "0:1:2")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("symdyn: no value for the state x")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_interrupt_is_130_and_keeps_what_was_done(here, monkeypatch):
+    simulate = symdyn.simulate.run.simulate
+
+    def interrupted(*args, **kwargs):
+        data = simulate(*args, **kwargs)
+        data["status"][0, 1] = 5
+        return data
+
+    monkeypatch.setattr("symdyn.simulate.run.simulate", interrupted)
+    args = ("simulate", "decay.txt", "--times", "0:1:2", "--trajectories", "2", "--set", "a=1,2", "--out", "r.nc")
+    done = run(*args)
+    assert done.exit_code == ExitCode.INTERRUPTED
+    assert read_dataset("r.nc")["status"].values.tolist() == [[0, 5], [0, 0]]
+    monkeypatch.setattr("symdyn.simulate.run.simulate", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    done = run(*args[:-1], "other.nc")
+    assert done.exit_code == ExitCode.INTERRUPTED
+    assert "interrupted" in done.stderr
+    assert not Path("other.nc").exists()
+
+
+def test_exit_codes_are_in_the_help():
+    text = words(run("simulate", "--help").stdout)
+    for code in ExitCode:
+        assert f" {int(code)} " in text
+
+
+# ---- recover -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logistic(here):
+    """A model with an unknown term, and data that follow x' = x - x^2."""
+    Path("hidden.txt").write_text("x' = f(x)\n")
+    t = np.linspace(0, 4, 21)
+    rows = [f"{a!r},{b!r}" for a, b in zip(t.tolist(), (1 / (1 + 4 * np.exp(-t))).tolist(), strict=True)]
+    Path("data.csv").write_text("\n".join(["# logistic growth", "day,x", *rows]))
+
+
+def test_recover_finds_the_term_and_writes_a_model_that_simulates(logistic):
+    args = ("recover", "hidden.txt", "data.csv", "--surrogate", "none", "--out", "found", "--quiet")
+    done = run(*args)
+    assert done.exit_code == 0, done.stderr
+    system = read_model("found/system.txt")
+    assert system == sd.ODESystem.from_text(done.stdout)
+    (state,) = system.states
+    drift = system.drift[0].xreplace(dict(system.defaults))
+    for value in (0.2, 0.5, 0.9):
+        assert float(drift.subs(state, value)) == pytest.approx(value - value**2, abs=1e-3)
+    assert set(os.listdir("found")) == {"report.md", "system.txt", "table.csv", "recovery.json"}
+    assert "data.csv" in Path("found/report.md").read_text()
+    assert json.loads(Path("found/recovery.json").read_text())["format"] == "symdyn-recovery"
+    assert run("simulate", "found/system.txt", "--times", "0:4:5").exit_code == 0
+
+
+def test_options_reach_the_library(logistic, monkeypatch):
+    seen = {}
+
+    def recover(system, data, **options):
+        seen.update(options, rows=[len(table) for table in data])
+        raise sd.RecoveryError("nothing found")
+
+    monkeypatch.setattr(symdyn.discover.recover, "recover", recover)
+    args = ("--seed", "3", "--budget", "50", "--library-degree", "2", "--heldout", "0.25", "--regressor", "none")
+    done = run("recover", "hidden.txt", "data.csv", "data.csv", *args)
+    assert (done.exit_code, done.stdout) == (ExitCode.FAILURE, "")
+    assert done.stderr == "symdyn: nothing found\n"
+    assert seen == {
+        "seed": 3, "budget": 50, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "pinn",
+        "progress": True, "rows": [21, 21],
+    }  # fmt: skip
+
+
+def test_data_that_cannot_be_read_are_3(logistic):
+    Path("data.csv").write_text("day,x\n0,1\n1,many\n")
+    done = run("recover", "hidden.txt", "data.csv")
+    assert done.exit_code == ExitCode.INPUT
+    assert "line 3, column 3" in done.stderr
+    assert "data.csv" in done.stderr
+
+
+def test_missing_optional_package_is_named(logistic, monkeypatch):
+    def recover(*_, **__):
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn.base")
+
+    monkeypatch.setattr(symdyn.discover.recover, "recover", recover)
+    done = run("recover", "hidden.txt", "data.csv")
+    assert done.exit_code == ExitCode.INPUT
+    assert "this needs scikit-learn, which is not installed; the extra 'discover'" in done.stderr
+
+
+# ---- info and cache ------------------------------------------------------------------------------
+
+
+def test_info_names_versions_targets_and_extras():
+    facts = json.loads(run("info", "--json").stdout)
+    assert facts["symdyn"] == sd.__version__
+    assert facts["versions"]["numpy"] == np.__version__
+    assert facts["targets"]["cpu"]["lanes"] == [1, 8, 16, 32]
+    assert facts["targets"]["cuda"]["available"] is False
+    assert {name: found["extra"] for name, found in facts["optional"].items()} == dict(OPTIONAL.values())
+    text = run("info").stdout
+    for name, found in facts["optional"].items():
+        line = next(line for line in text.splitlines() if line.startswith(name + " "))
+        assert ("missing; the extra" in line) is not found["present"]
+    assert facts["cache"]["directory"] in text
+
+
+def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYMDYN_CACHE_DIR", str(tmp_path))
+    for name in ("drivers/a.py", "drivers/__pycache__/a.nbc", "models/b.o", "models/b.json", "mine.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"12345")
+    facts = json.loads(run("cache", "info", "--json").stdout)
+    assert facts == {"directory": str(tmp_path), "drivers": 1, "models": 1, "bytes": 20}
+    done = run("cache", "clear")
+    assert done.exit_code == 0
+    assert "0 drivers, 0 models" in done.stdout
+    assert os.listdir(tmp_path) == ["mine.txt"]
+
+
+def test_cache_warm_asks_for_the_driver_of_every_method(monkeypatch):
+    asked = []
+    monkeypatch.setattr("symdyn.codegen.drivers.driver", asked.append)
+    done = run("cache", "warm")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert asked == list(sd.METHODS)
+
+
+def test_version():
+    assert run("--version").stdout == f"{sd.__version__}\n"
+
+
+def test_help_needs_nothing_heavy():
+    program = (
+        "import sys, symdyn.cli; "
+        "print([m for m in ('numba', 'llvmlite', 'xarray', 'pandas', 'scipy', 'jax', 'matplotlib') if m in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "[]\n"

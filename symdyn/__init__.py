@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
     from symdyn.methods._registry import METHODS
-    from symdyn.simulate.run import simulate
+    from symdyn.simulation.run import simulate
 
 __version__ = "0.1.0"
 
@@ -43,7 +43,7 @@ _LAZY = {
     "SparseRegression": "symdyn.discover.regressors.sparse",
     "compile": "symdyn.codegen.kernel",
     "recover": "symdyn.discover.recover",
-    "simulate": "symdyn.simulate.run",
+    "simulate": "symdyn.simulation.run",
 }
 
 __all__ = [

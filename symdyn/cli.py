@@ -223,7 +223,7 @@ def simulate(
     from symdyn.io.datasets import check_format, write_csv, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times
-    from symdyn.simulate.run import simulate as run
+    from symdyn.simulation.run import simulate as run
 
     if (times is None) == (times_file is None):
         raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")

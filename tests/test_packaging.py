@@ -102,7 +102,7 @@ def test_import_is_light():
 
 
 def test_public_names_survive_an_import_of_the_module_behind_them():
-    program = "import symdyn.simulate.run, symdyn; print(callable(symdyn.simulate))"
+    program = "import symdyn.simulation.run, symdyn; print(callable(symdyn.simulate))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
     )

@@ -13,7 +13,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.system import System, lookup
 
-__all__ = ["Sensitivities", "sensitivities"]
+__all__ = ["Sensitivities", "fresh_symbol", "sensitivities"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     .. math:: \dot S_{ik} = \sum_j \frac{\partial f_i}{\partial x_j} S_{jk} + \frac{\partial f_i}{\partial p_k},
               \qquad S_{ik} = \frac{\partial x_i}{\partial p_k}
 
-    with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and :math:`S_{ij}(0) = \delta_{ij}`.
+    with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and
+    :math:`S_{ij}(0) = \delta_{ij}`.
 
     Parameters
     ----------
@@ -94,13 +95,14 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({names}); fill them in with with_terms")
-    chosen = system.parameters if parameters is None else tuple(lookup(p, system.parameters, "parameter") for p in parameters)
+    asked = system.parameters if parameters is None else parameters
+    chosen = tuple(lookup(p, system.parameters, "parameter") for p in asked)
     columns = chosen + (system.states if initial else ())
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
     names: dict[tuple[sp.Symbol, sp.Symbol], sp.Symbol] = {}
     for column in columns:
         for state in system.states:
-            names[state, column] = _fresh(f"d{state}_d{column}", taken)
+            names[state, column] = fresh_symbol(f"d{state}_d{column}", taken)
 
     drift = system.drift  # type: ignore[attr-defined]
     jacobian = [[(j, f.diff(s)) for j, s in enumerate(system.states) if f.has(s)] for f in drift]
@@ -120,7 +122,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     return Sensitivities(extended, system, columns, MappingProxyType(names))
 
 
-def _fresh(name: str, taken: set[str]) -> sp.Symbol:
+def fresh_symbol(name: str, taken: set[str]) -> sp.Symbol:
     """A symbol of that name, with underscores appended until no other has it."""
     while name in taken:
         name += "_"

@@ -1,4 +1,4 @@
-"""From fitted models to a Recovery: systems with constants of their own, a table, intervals and what is not identified."""
+"""From fitted models to a Recovery: systems with constants of their own, a table, intervals, what is not identified."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
     close = [tuple(table["terms"][1:][(gaps[1:] < width) & (gaps[1:] >= above)]) for above, width in ((0, 2), (0, 6))]
     values = {c: sp.Float(v) for c, v in zip(candidates.columns, models[0].theta * candidates.sizes, strict=True)}
     frame = intervals(facts, pipeline.options.level)
-    frame["constant"] = frame["constant"].replace({c.name: n.name for c, n in _names(pipeline.system, candidates, models[0]).items()})
+    names = {c.name: n.name for c, n in _names(pipeline.system, candidates, models[0]).items()}
+    frame["constant"] = frame["constant"].replace(names)
     return Recovery(
         system=systems[0],
         systems=tuple(systems),
@@ -87,7 +88,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
 
 
 def _names(system: ODESystem, candidates: Candidates, model: Model) -> dict[sp.Symbol, sp.Symbol]:
-    """Names for the fitted constants of a model: ``f_1, f_2, ...`` for the coefficients of f, in the order of its terms."""
+    """Names for the fitted constants of a model: ``f_1, f_2, ...`` for those of f, in the order of its terms."""
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
     names, counts = {}, {}
     for k in np.flatnonzero(model.chosen):
@@ -107,24 +108,29 @@ def _names(system: ODESystem, candidates: Candidates, model: Model) -> dict[sp.S
 
 
 def _system(
-    system: ODESystem, candidates: Candidates, model: Model, values: Mapping[sp.Symbol, float], start: np.ndarray, size: int
+    system: ODESystem,
+    candidates: Candidates,
+    model: Model,
+    values: Mapping[sp.Symbol, float],
+    start: np.ndarray,
+    size: int,
 ) -> ODESystem:
     """The declared system with the terms of a model, its constants as defaults."""
     names = _names(system, candidates, model)
     symbols = {c: names.get(c, c) for c in candidates.columns}
-    filled = system.with_terms(
-        candidates.expressions(model.chosen, symbols), {symbols[c]: v for c, v in values.items() if symbols[c] not in system.parameters}
-    )
+    # constants of terms that are not in the model stay out: their working names may be those of others
+    own = {names[c]: v for c, v in values.items() if c in names and names[c] not in system.parameters}
+    filled = system.with_terms(candidates.expressions(model.chosen, symbols), own)
     fitted = {p: values[p] for p in filled.parameters if p in values and p in system.parameters}
     complete = filled.with_parameters(fitted).with_initial(dict(zip(system.states, map(float, start), strict=True)))
-    return complete.replace(provenance=(*complete.provenance, f"recovered from {size} data with the simulation in the loop"))
+    line = f"recovered from {size} data with the simulation in the loop"
+    return complete.replace(provenance=(*complete.provenance, line))
 
 
 def _inclusion(candidates: Candidates, visited: Sequence[Model], shares: np.ndarray) -> pd.DataFrame:
     evidence = shares @ np.stack([m.chosen for m in visited]).astype(float)
-    frame = pd.DataFrame(
-        {"unknown": [str(t.unknown) for t in candidates.terms], "term": [str(t.shape) for t in candidates.terms], "weight": evidence}
-    )
+    names = [(str(term.unknown), str(term.shape)) for term in candidates.terms]
+    frame = pd.DataFrame(names, columns=["unknown", "term"]).assign(weight=evidence)
     return frame.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -12,12 +12,13 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.data import Observations
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.system import System, name_of
 
-__all__ = ["Candidates", "Term", "candidate_system", "open_constants"]
+__all__ = ["Candidates", "Term", "candidate_system", "constant_symbols", "open_constants"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Term:
 class Candidates:
     """A system with a coefficient before every candidate term.
 
-    The columns are the free parameters: coefficients in the order of `terms`, constants inside terms, then parameters of
-    the declared system that are fitted along.
+    The columns are the free parameters: coefficients in the order of `terms`, constants inside terms, then parameters
+    of the declared system that are fitted along.
 
     Attributes
     ----------
@@ -82,7 +83,8 @@ class Candidates:
         found: dict[AppliedUndef, list[sp.Expr]] = {term.unknown: [] for term in self.terms}
         for k in np.flatnonzero(chosen):
             term = self.terms[k]
-            found[term.unknown].append(values[self.columns[k]] * term.shape.xreplace({c: values[c] for c in term.constants}))
+            shape = term.shape.xreplace({c: values[c] for c in term.constants})
+            found[term.unknown].append(values[self.columns[k]] * shape)
         return {unknown: sp.Add(*parts) for unknown, parts in found.items()}
 
 
@@ -111,7 +113,7 @@ def candidate_system(
         Smallest and largest values of parameters and constants.
     """
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
-    coefficients = tuple(_fresh(f"{term.unknown.func.__name__}_{k}", taken) for k, term in enumerate(terms))
+    coefficients = tuple(fresh_symbol(f"{term.unknown.func.__name__}_{k}", taken) for k, term in enumerate(terms))
     filled = {term.unknown: sp.S.Zero for term in terms}
     for c, term in zip(coefficients, terms, strict=True):
         filled[term.unknown] += c * term.shape
@@ -125,8 +127,10 @@ def candidate_system(
         for c in term.constants:
             inner[k, columns.index(c)] = True
     always = np.array([c in extra for c in columns], dtype=bool)
-    starts = {c: values for term in terms for c, values in term.constants.items()} | {p: tuple(guesses[p]) for p in extra}
-    sizes = np.concatenate([_coefficient_sizes(system, terms, observations, starts), [max(abs(np.median(starts[c])), 1e-12) for c in (*constants, *extra)]])
+    starts = {c: values for term in terms for c, values in term.constants.items()}
+    starts |= {p: tuple(guesses[p]) for p in extra}
+    typical = [max(abs(float(np.median(starts[c]))), 1e-12) for c in (*constants, *extra)]
+    sizes = np.concatenate([_coefficient_sizes(system, terms, observations, starts), typical])
     rounds = max((len(v) for v in starts.values()), default=1)
     rows = np.zeros((rounds, len(columns)))
     for g in range(rounds):
@@ -138,11 +142,13 @@ def candidate_system(
     return Candidates(whole, tuple(terms), columns, sizes, inner, always, rows, low, high)
 
 
-def open_constants(expression: sp.Expr, prefix: str, taken: set[str]) -> tuple[sp.Expr, dict[sp.Symbol, tuple[float, ...]]]:
+def open_constants(
+    expression: sp.Expr, prefix: str, taken: set[str]
+) -> tuple[sp.Expr, dict[sp.Symbol, tuple[float, ...]]]:
     """Replace the decimal numbers inside a term by constants to be fitted, which start at those numbers."""
     swap: dict[sp.Expr, sp.Symbol] = {}
     for number in sorted(expression.atoms(sp.Float), key=float):
-        swap[number] = _fresh(f"{prefix}_c{len(swap)}", taken)
+        swap[number] = fresh_symbol(f"{prefix}_c{len(swap)}", taken)
     return expression.xreplace(swap), {symbol: (float(number),) for number, symbol in swap.items()}
 
 
@@ -161,9 +167,11 @@ def _coefficient_sizes(
     times = np.concatenate([t.times for t in observations.trajectories])
     missing = np.isnan(values)
     values = np.where(missing, observations.scale, values)
-    known = {**dict.fromkeys(system.parameters, 1.0), **system.defaults, **{c: float(np.median(v)) for c, v in starts.items()}}
+    typical = {c: float(np.median(v)) for c, v in starts.items()}
+    known = {**dict.fromkeys(system.parameters, 1.0), **system.defaults, **typical}
     names = tuple(known)
-    program = lower("terms", [("t", (system.time,)), ("y", system.states), ("p", names)], [t.shape for t in terms], [""] * len(terms))
+    blocks = [("t", (system.time,)), ("y", system.states), ("p", names)]
+    program = lower("terms", blocks, [t.shape for t in terms], [""] * len(terms))
     columns = evaluate(program, [times], list(values.T), [np.float64(known[p]) for p in names])
     rate = float(np.median(observations.scale)) / span
     sizes = np.empty(len(terms))
@@ -172,17 +180,10 @@ def _coefficient_sizes(
         finite = column[np.isfinite(column)]
         if not finite.size:
             raise RecoveryError(
-                f"the library term {terms[k].shape} of {terms[k].unknown} is not finite on the data; leave it out of the library"
+                f"the library term {terms[k].shape} of {terms[k].unknown} is not finite on the data; leave it out"
             )
         sizes[k] = rate / max(float(np.sqrt(np.mean(finite**2))), 1e-12)
     return sizes
-
-
-def _fresh(name: str, taken: set[str]) -> sp.Symbol:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return sp.Symbol(name)
 
 
 def constant_symbols(shape: sp.Expr, system: System) -> list[sp.Symbol]:

@@ -77,10 +77,13 @@ def information(shooting: Shooting, selection: Selection, model: Model) -> Infor
     root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
     scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])
     values = np.concatenate([model.theta[active], model.starts.ravel()]) * scales
-    states = [f"{s}({cut.first[v]:g})" + (f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else "") for v in range(pieces) for s in shooting.system.names]
-    names = tuple(candidates.columns[i].name for i in active) + tuple(states)
+    names = [candidates.columns[i].name for i in active]
+    for v in range(pieces):
+        which = f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else ""
+        names += [f"{s}({cut.first[v]:g}){which}" for s in shooting.system.names]
     condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
-    return Information(names, values, spread * scales, inverse / root[:, None] / root, freedom, int(kept.sum()), condition)
+    correlation = inverse / root[:, None] / root
+    return Information(tuple(names), values, spread * scales, correlation, freedom, int(kept.sum()), condition)
 
 
 def intervals(facts: Information, level: float = 0.9) -> pd.DataFrame:
@@ -186,7 +189,8 @@ def prediction_errors(
             with np.errstate(invalid="ignore", divide="ignore"):
                 each = np.sqrt(squares.sum(axis=0) / counted.sum(axis=0))
                 relative = np.sqrt((squares / seen.scale**2).sum() / counted.sum())
-            rows.append({"part": part, "kind": kind, "relative": relative, "points": int(counted.sum()), **dict(zip(seen.states, each, strict=True))})
+            row_of = {"part": part, "kind": kind, "relative": relative, "points": int(counted.sum())}
+            rows.append(row_of | dict(zip(seen.states, each, strict=True)))
     return pd.DataFrame(rows)
 
 
@@ -196,7 +200,7 @@ def _differences(run: np.ndarray, values: np.ndarray, counted: np.ndarray) -> np
 
 
 def _one_step(kernel: Kernel, row: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """States at each time after the first, simulated from the data one time earlier, (T, n); NaN where those are incomplete."""
+    """States at each time after the first, simulated from the data one time earlier; NaN where those are incomplete."""
     ahead = np.full_like(values, np.nan)
     known = np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
     system = kernel.system

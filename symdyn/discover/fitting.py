@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,25 +13,29 @@ import sympy as sp
 
 from symdyn.discover.candidates import Candidates, candidate_system
 from symdyn.discover.data import Observations, observations
-from symdyn.discover.evidence import information, intervals
+from symdyn.discover.evidence import information, intervals, weights
 from symdyn.discover.selection import Model, Selection
 from symdyn.discover.shooting import Shooting, windows
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
-from symdyn.system import System, lookup
+from symdyn.system import System, lookup, name_of
 
 __all__ = ["ParameterFit", "Problem", "fit_parameters", "free_parameters", "read_bounds", "rough_states"]
 
+Bounds = Mapping[sp.Symbol, tuple[float, float]]
+
 #: Points a window should have before windows are joined, and the most windows of a trajectory.
-POINTS, MOST_WINDOWS = 4, 32
+POINTS, MOST_WINDOWS = 3, 32
+#: Data of a state below which its noise cannot be told: residuals then weigh as this share of each state's scale.
+FEW, COMMON_NOISE = 12, 0.05
 #: Smallest noise that weighs the residuals, relative to the scale of a state.
 NOISE_FLOOR = 1e-3
 #: Models that are carried over when windows are joined.
 CARRIED = 12
 #: Factor between assumed and found noise of the states beyond which their weights are set anew.
 REWEIGH = 1.5
-#: Values from which parameters without a value or guess are fitted.
-GUESSES = (0.01, 0.1, 1.0, 10.0)
+#: Values from which parameters without a value or guess are fitted, and how many random ones `fit_parameters` adds.
+GUESSES, RANDOM = (0.01, 0.1, 1.0, 10.0), 48
 
 
 @dataclass(frozen=True)
@@ -67,19 +72,20 @@ class Problem:
             self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest
         )  # fmt: skip
 
-    def stages(self) -> list[int]:
-        """Numbers of windows a trajectory, halved from stage to stage."""
+    def stages(self, points: int = POINTS) -> list[int]:
+        """Numbers of windows a trajectory, halved from stage to stage; the first have at least so many intervals."""
         longest = max(len(t.times) for t in self.shooting.observations.trajectories)
         count = 1
-        while 2 * count <= min((longest - 1) // POINTS, MOST_WINDOWS):
+        while 2 * count <= min((longest - 1) // points, MOST_WINDOWS):
             count *= 2
         return [count >> k for k in range(count.bit_length())]
 
     def begin(self, selection: Selection, chosen: np.ndarray, theta: np.ndarray) -> None:
         """Fit models from every rough guess of the states; `chosen` (M, K) and `theta` (M, P)."""
-        starts = np.stack([[guess[k][i] for k, i in selection.cut.origins] for guess in self.rough]) / self.shooting.scale
+        starts = np.stack([[guess[k][i] for k, i in selection.cut.origins] for guess in self.rough])
         m, g = len(chosen), len(starts)
-        selection.fit(np.repeat(chosen, g, axis=0), np.repeat(theta, g, axis=0), np.tile(starts, (m, 1, 1)), iterations=30)
+        starts = np.tile(starts / self.shooting.scale, (m, 1, 1))
+        selection.fit(np.repeat(chosen, g, axis=0), np.repeat(theta, g, axis=0), starts, iterations=30)
 
     def join(self, before: Selection, after: Selection, count: int = CARRIED) -> None:
         """Fit the best models of one stage again with the windows of the next."""
@@ -102,11 +108,14 @@ class Problem:
             selection.fit(*columns, iterations=60, tolerance=1e-9)
         return selection.ranked()[:count]
 
-    def reweighed(self, model: Model, data: Observations) -> Problem | None:
-        """The problem with the noise that the residuals of a model show; None if it was about right."""
-        counts = sum(np.isfinite(t.values).sum(axis=0) for t in data.trajectories)
+    def reweighed(self, models: Sequence[Model]) -> Problem | None:
+        """The problem with the noise that residuals show, averaged over models by their evidence; None if it was right."""
+        counts = data_counts(self.shooting.observations)
         seen = counts > 0
-        spread = np.sqrt(model.rss[seen] / counts[seen])
+        if counts[seen].min() < FEW:
+            return None
+        rss = weights([m.criterion for m in models]) @ np.stack([m.rss for m in models])
+        spread = np.sqrt(rss[seen] / counts[seen])
         found = self.shooting.noise.copy()
         found[seen] *= spread
         found = np.maximum(found, NOISE_FLOOR * self.shooting.scale)
@@ -116,10 +125,15 @@ class Problem:
         return replace(self, shooting=self.shooting.with_noise(found))
 
 
+def data_counts(data: Observations) -> np.ndarray:
+    """How many values of each state were measured, (n,)."""
+    return np.sum([np.isfinite(t.values).sum(axis=0) for t in data.trajectories], axis=0)
+
+
 def rough_states(
     system: System, data: Observations, fitted: Sequence[tuple[np.ndarray, np.ndarray]] | None = None
 ) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Guesses of all states at the times of the data: interpolated data, else a surrogate, else initial values, else sizes.
+    """Guesses of all states at the times of the data: from the data, else a surrogate, else initial values, else sizes.
 
     Parameters
     ----------
@@ -128,8 +142,10 @@ def rough_states(
     """
     factors = (1.0,)
     guesses = []
-    scale = float(np.median(data.scale[_seen(data)]))
-    if fitted is None and any(not s and state not in system.initial for s, state in zip(_seen(data), system.states, strict=True)):
+    seen = np.any([np.isfinite(t.values).any(axis=0) for t in data.trajectories], axis=0)
+    scale = float(np.median(data.scale[seen]))
+    hidden = [s for s, have in zip(system.states, seen, strict=True) if not have]
+    if fitted is None and any(s not in system.initial for s in hidden):
         factors = (0.1, 1.0, 10.0)
     for factor in factors:
         tables = []
@@ -148,18 +164,14 @@ def rough_states(
     return tuple(guesses)
 
 
-def _seen(data: Observations) -> np.ndarray:
-    return np.any([np.isfinite(t.values).any(axis=0) for t in data.trajectories], axis=0)
-
-
 def free_parameters(system: System, fit: Iterable[Any]) -> tuple[sp.Symbol, ...]:
     """Parameters to fit: those without a value, and those named."""
     named = {lookup(p, system.parameters, "parameter") for p in fit}
     return tuple(p for p in system.parameters if p in named or p not in system.defaults)
 
 
-def read_bounds(bounds: Mapping[Any, tuple[Any, Any]] | None, known: Iterable[sp.Symbol]) -> dict[sp.Symbol, tuple[float, float]]:
-    """Bounds by symbol; None stands for unbounded.
+def read_bounds(bounds: Mapping[Any, tuple[Any, Any]] | None, known: Iterable[sp.Symbol]) -> Bounds:
+    """Bounds by symbol, infinite where None was given.
 
     Raises
     ------
@@ -173,14 +185,17 @@ def read_bounds(bounds: Mapping[Any, tuple[Any, Any]] | None, known: Iterable[sp
         try:
             low, high = (float(v) if v is not None else s * np.inf for v, s in zip(pair, (-1, 1), strict=True))
         except (TypeError, ValueError):
-            raise RecoveryError(f"the bounds of {symbol} are {pair!r}; expected a pair (smallest, largest), None if open") from None
+            message = f"the bounds of {symbol} are {pair!r}; expected a pair (smallest, largest), None where open"
+            raise RecoveryError(message) from None
         if not low < high:
             raise RecoveryError(f"the bounds of {symbol} are {pair!r}; the first must be below the second")
         found[symbol] = (low, high)
     return found
 
 
-def start_values(system: System, free: Iterable[sp.Symbol], guesses: Mapping[Any, float], bounds: Mapping[sp.Symbol, tuple[float, float]]):
+def start_values(
+    system: System, free: Iterable[sp.Symbol], guesses: Mapping[Any, float], bounds: Bounds
+) -> dict[sp.Symbol, tuple[float, ...]]:
     """Values from which each free parameter is fitted."""
     given = {lookup(k, system.parameters, "parameter"): float(v) for k, v in guesses.items()}
     found: dict[sp.Symbol, tuple[float, ...]] = {}
@@ -188,12 +203,16 @@ def start_values(system: System, free: Iterable[sp.Symbol], guesses: Mapping[Any
         if p in given or p in system.defaults:
             found[p] = (given.get(p, system.defaults.get(p, 1.0)),)
         else:
-            low, high = bounds.get(p, (-np.inf, np.inf))
-            if np.isfinite(low) and np.isfinite(high):
-                found[p] = tuple(np.geomspace(low, high, 5)[1:-1]) if low > 0 else tuple(np.linspace(low, high, 5)[1:-1])
-            else:
-                found[p] = GUESSES
+            found[p] = between(bounds.get(p)) or GUESSES
     return found
+
+
+def between(pair: tuple[float | None, float | None] | None) -> tuple[float, ...]:
+    """Values spread between two bounds, evenly in their logarithms where both are positive; none if a bound is open."""
+    if pair is None or None in pair or not np.all(np.isfinite(np.array(pair, dtype=float))):
+        return ()
+    low, high = map(float, pair)  # type: ignore[arg-type]
+    return tuple((np.geomspace if low > 0 else np.linspace)(low, high, 5)[1:-1].tolist())
 
 
 @dataclass(frozen=True)
@@ -269,14 +288,14 @@ def fit_parameters(
         system, (), seen, free=free, guesses=start_values(system, free, guesses or {}, limits), bounds=limits
     )  # fmt: skip
     problem = make_problem(system, candidates, seen, limits)
-    stages = [problem.selection(v) for v in problem.stages()]
-    rng = np.random.default_rng(seed)
-    theta = np.concatenate([candidates.guesses, np.exp(rng.normal(0, 1.5, (16, len(free)))) * np.abs(candidates.guesses[:1])])
+    # first almost interval by interval, where the problem is nearly linear
+    stages = [problem.selection(v) for v in problem.stages(points=1)]
+    theta = np.concatenate([candidates.guesses, _random_guesses(candidates, free, guesses or {}, seed)])
     problem.begin(stages[0], np.zeros((len(theta), 0), dtype=bool), theta)
-    for before, after in zip(stages[:-1], stages[1:], strict=True):
+    for before, after in itertools.pairwise(stages):
         problem.join(before, after)
     best = problem.polish(stages[-1], 1)
-    if best and (again := problem.reweighed(best[0], seen)) is not None:
+    if best and (again := problem.reweighed(best)) is not None:
         problem, last = again, again.selection(1)
         last.fit(best[0].chosen[None], best[0].theta[None], best[0].starts[None], iterations=60, tolerance=1e-9)
         stages[-1], best = last, last.ranked()
@@ -287,19 +306,32 @@ def fit_parameters(
     values = dict(zip(candidates.columns, model.theta * candidates.sizes, strict=True))
     starts = model.starts * seen.scale
     fitted = system.with_parameters(values).with_initial(dict(zip(system.states, starts[0], strict=True)))
-    counts = sum(np.isfinite(t.values).sum(axis=0) for t in seen.trajectories)
+    counts = data_counts(seen)
     noise = np.sqrt(model.rss / np.where(counts, counts, np.nan)) * problem.shooting.noise
+    line = f"{', '.join(map(str, free)) or 'initial values'} fitted to {seen.size} data"
     return ParameterFit(
-        fitted.replace(provenance=(*system.provenance, f"{', '.join(map(str, free)) or 'initial values'} fitted to {seen.size} data")),
-        intervals(facts, level), starts, noise, model.criterion, facts.rank, len(facts.names), problem.shooting.simulations,
+        fitted.replace(provenance=(*system.provenance, line)),
+        intervals(facts, level), starts, noise, model.criterion, facts.rank, len(facts.names),
+        problem.shooting.simulations,
     )  # fmt: skip
+
+
+def _random_guesses(
+    candidates: Candidates, free: Sequence[sp.Symbol], guesses: Mapping[Any, float], seed: int
+) -> np.ndarray:
+    """Scaled first values: near those that were given, over several powers of ten for the others."""
+    rng = np.random.default_rng(seed)
+    given = {name_of(k) for k in guesses}
+    spread = np.array([0.5 if p.name in given else 3.0 for p in free])
+    middle = np.where(candidates.guesses[0] != 0, candidates.guesses[0], 1.0)
+    return middle * np.exp(rng.normal(0.0, 1.0, (RANDOM, len(free))) * spread)
 
 
 def make_problem(
     system: ODESystem,
     candidates: Candidates,
     data: Observations,
-    limits: Mapping[sp.Symbol, tuple[float, float]],
+    limits: Bounds,
     *,
     rough: tuple[tuple[np.ndarray, ...], ...] | None = None,
     noise: np.ndarray | None = None,
@@ -308,7 +340,10 @@ def make_problem(
 ) -> Problem:
     """Compile candidates and set up their comparison with data."""
     fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
-    noise = np.maximum(data.noise if noise is None else noise, NOISE_FLOOR * data.scale)
+    if noise is None:
+        counts = data_counts(data)
+        few = counts[counts > 0].min() < FEW
+        noise = COMMON_NOISE * data.scale if few else np.maximum(data.noise, NOISE_FLOOR * data.scale)
     shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))

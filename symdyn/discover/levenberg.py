@@ -71,8 +71,8 @@ def levenberg_marquardt(
     ----------
     Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping).
     """
-    low, high = bounds or (np.full(theta.shape[1], -np.inf), np.full(theta.shape[1], np.inf))
-    start_low, start_high = start_bounds or (np.full(starts.shape[-1], -np.inf), np.full(starts.shape[-1], np.inf))
+    low, high = bounds or (-np.inf, np.inf)
+    start_low, start_high = start_bounds or (-np.inf, np.inf)
     theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
     local = shooting.expand(cut, theta, starts)
     damping, growth = np.full(len(theta), FIRST_DAMPING), np.full(len(theta), 2.0)
@@ -89,7 +89,8 @@ def levenberg_marquardt(
         there = shooting.expand(cut, trial, start_trial)
         before, after = here.rss.sum(axis=1), there.rss.sum(axis=1)
         expected = _expected(here, trial - theta[now], start_trial - starts[now])
-        gain = np.where(np.isfinite(after), (before - after) / np.maximum(expected, 1e-300), -1.0)
+        good = np.isfinite(after) & (expected > 1e-12 * before)
+        gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
         better = after < before
         taken = now[better]
         theta[taken], starts[taken] = trial[better], start_trial[better]
@@ -110,7 +111,9 @@ def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray) -> tuple[np
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
     floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300
-    matrix = np.where(both, information, 0.0) + eye * np.where(active, damping[:, None] * diagonal + floor, 1.0)[:, :, None]
+    matrix = (
+        np.where(both, information, 0.0) + eye * np.where(active, damping[:, None] * diagonal + floor, 1.0)[:, :, None]
+    )
     unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
     matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
     move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]

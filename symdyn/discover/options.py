@@ -66,12 +66,22 @@ class Report:
     """
 
     #: Where each stage begins and ends on the bar.
-    STAGES: Mapping[str, tuple[float, float]] = {"surrogate": (0.0, 0.5), "regressor": (0.5, 0.6), "selection": (0.6, 1.0)}
+    STAGES: Mapping[str, tuple[float, float]] = {
+        "surrogate": (0.0, 0.5),
+        "regressor": (0.5, 0.6),
+        "selection": (0.6, 1.0),
+    }
 
     def __init__(self, target: bool | Callable[[str, float], None] | None) -> None:
         self._call = target if callable(target) else None
         hidden = True if self._call is not None or target is False else None
-        self._bar = tqdm(total=100, desc="recover", disable=hidden, delay=0.5, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}")
+        self._bar = tqdm(
+            total=100,
+            desc="recover",
+            disable=hidden,
+            delay=0.5,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}",
+        )
 
     def __call__(self, stage: str, fraction: float) -> None:
         begin, end = self.STAGES[stage]

@@ -16,11 +16,19 @@ from symdyn.codegen.lower import lower
 from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
 from symdyn.discover.data import Observations
-from symdyn.discover.fitting import Problem, free_parameters, make_problem, read_bounds, rough_states, start_values
+from symdyn.discover.fitting import (
+    Problem,
+    between,
+    free_parameters,
+    make_problem,
+    read_bounds,
+    rough_states,
+    start_values,
+)
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.selection import BROKEN, Selection
-from symdyn.discover.terms import allowed_terms, formula_terms, one_of_each, start_theta
+from symdyn.discover.terms import allowed_terms, formula_terms, function_name, one_of_each, start_theta
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.system import lookup
@@ -65,7 +73,14 @@ class Pipeline:
         bounds: Mapping[Any, tuple[Any, Any]] | None,
         signs: Mapping[Any, int] | None,
     ) -> None:
-        self.system, self.seen, self.later, self.options, self.report, self.seed = system, seen, later, options, report, seed
+        self.system, self.seen, self.later, self.options, self.report, self.seed = (
+            system,
+            seen,
+            later,
+            options,
+            report,
+            seed,
+        )
         self.bounds = bounds
         self.unknowns = one_of_each(system.unknowns)
         self.signs = self._read_signs(signs)
@@ -82,7 +97,10 @@ class Pipeline:
             options.setdefault("signs", self.signs)
         surrogate = registry[name](**options)
         return surrogate.fit(
-            self.system, self.seen, seed=self.seed, progress=lambda done, total: self.report("surrogate", done / max(total, 1))
+            self.system,
+            self.seen,
+            seed=self.seed,
+            progress=lambda done, total: self.report("surrogate", done / max(total, 1)),
         )
 
     # ---- stage 2: propose terms ----------------------------------------------------------------
@@ -92,7 +110,9 @@ class Pipeline:
         terms: list[Term] = []
         taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
         for unknown in self.unknowns:
-            shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
+            shapes = allowed_terms(
+                self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions
+            )
             swap: dict[sp.Symbol, sp.Symbol] = {}
             for shape in shapes:
                 for c in constant_symbols(shape, self.system):
@@ -120,15 +140,17 @@ class Pipeline:
         for key, value in self.options.guesses.items():
             if getattr(key, "name", key) == constant.name:
                 return (float(value),)
-        for key, (low, high) in (self.bounds or {}).items():
-            if getattr(key, "name", key) == constant.name and low is not None and high is not None:
-                return tuple(np.geomspace(low, high, 5)[1:-1]) if low > 0 else tuple(np.linspace(low, high, 5)[1:-1])
+        for key, pair in (self.bounds or {}).items():
+            if getattr(key, "name", key) == constant.name and between(pair):
+                return between(pair)
         size = float(np.median(self.seen.scale))
         return tuple(np.geomspace(0.3 * min(1 / size, 1.0), max(size, 1.0), 4))
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
-    def select(self, terms: list[Term], formulas: Formulas, learned: Any, *, search: bool, budget: int | None) -> Recovery:
+    def select(
+        self, terms: list[Term], formulas: Formulas, learned: Any, *, search: bool, budget: int | None
+    ) -> Recovery:
         """Fit, add, drop and exchange terms; return the ranked systems.
 
         Raises
@@ -137,27 +159,38 @@ class Pipeline:
             If nothing can be simulated along the data, or there is nothing to fit without a search.
         """
         if not search and not any(formulas):
-            raise RecoveryError("selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor")
+            raise RecoveryError(
+                "selection=False leaves only formulas of a regressor, and there are none; "
+                "name a surrogate and a regressor"
+            )
         constants = [c for term in terms for c in term.constants]
         limits = read_bounds(self.bounds, dict.fromkeys((*self.system.parameters, *self.system.states, *constants)))
         for term in terms:
             for c, values in term.constants.items():  # a constant keeps its sign unless bounds say otherwise
                 limits.setdefault(c, (0.0, np.inf) if values[0] > 0 else (-np.inf, 0.0))
         free = free_parameters(self.system, self.options.fit)
-        named = {lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v for k, v in self.options.guesses.items()}
-        guesses = start_values(self.system, free, {k: v for k, v in named.items() if k in self.system.parameters}, limits)
+        named = {
+            lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v
+            for k, v in self.options.guesses.items()
+        }
+        guesses = start_values(
+            self.system, free, {k: v for k, v in named.items() if k in self.system.parameters}, limits
+        )
         if learned is not None:
             guesses |= {p: (float(v),) for p, v in learned.parameters.items() if p in guesses}
         candidates = candidate_system(self.system, terms, self.seen, free=free, guesses=guesses, bounds=limits)
         fitted = list(zip(learned.times, learned.states, strict=True)) if learned is not None else None
         problem = make_problem(
-            self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted), noise=self._noise(),
-            penalty=self._penalty(candidates) if self.signs else None, largest=self.options.largest,
+            self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
+            noise=self._noise(), penalty=self._penalty(candidates) if self.signs else None,
+            largest=self.options.largest,
         )  # fmt: skip
         last, notes = self._descend(problem, formulas, search, budget)
         return assembled(self, problem, last, learned, notes)
 
-    def _descend(self, problem: Problem, formulas: Formulas, search: bool, budget: int | None) -> tuple[Selection, list[str]]:
+    def _descend(
+        self, problem: Problem, formulas: Formulas, search: bool, budget: int | None
+    ) -> tuple[Selection, list[str]]:
         """Search at every number of windows, from many to one."""
         candidates, shooting, notes = problem.candidates, problem.shooting, []
         stages = problem.stages()
@@ -178,19 +211,23 @@ class Pipeline:
         climb(selection, 0)
         if not selection.visited:
             raise RecoveryError(
-                "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or initial "
+                "no candidate could be simulated along the data; check the units, "
+                "give guesses or bounds of the parameters, or "
                 "values of unobserved states"
             )
         for k, pieces in enumerate(stages[1:]):
             following = problem.selection(pieces)
             problem.join(selection, following)
             if not following.visited or self._lost(following):
-                notes.append(f"no run over {len(self.seen.trajectories)} whole trajectories follows the data; fitted in {selection.cut.count} windows")
+                notes.append(
+                    f"no run over {len(self.seen.trajectories)} whole trajectories follows the data; "
+                    f"fitted in {selection.cut.count} windows"
+                )
                 break
             selection = following
             climb(selection, k + 1)
         else:
-            again = problem.reweighed(selection.ranked()[0], self.seen) if self.options.noise is None else None
+            again = problem.reweighed(selection.ranked()) if self.options.noise is None else None
             if again is not None:
                 following = again.selection(stages[-1])
                 problem.join(selection, following)
@@ -238,7 +275,7 @@ class Pipeline:
         known = {u.func.__name__ for u in self.unknowns}
         found = {}
         for key, sign in (signs or {}).items():
-            name = key if isinstance(key, str) else getattr(key, "__name__", None) or key.func.__name__
+            name = function_name(key)
             if name not in known:
                 raise RecoveryError(f"signs names {name!r}, which is not unknown; unknown: {', '.join(sorted(known))}")
             if sign not in (1, -1):
@@ -248,14 +285,26 @@ class Pipeline:
 
     def _penalty(self, candidates: Candidates) -> Callable[[np.ndarray, np.ndarray], float]:
         """What models pay for terms of the wrong sign anywhere on the data."""
-        values = np.concatenate([v for v in rough_states(self.system, self.seen)[0]])
+        values = np.concatenate(rough_states(self.system, self.seen)[0])
         times = np.concatenate([t.times for t in self.seen.trajectories])
         shapes = [t.shape for t in candidates.terms]
-        blocks = [("t", (self.system.time,)), ("y", self.system.states), ("p", candidates.columns), ("k", self.system.parameters)]
-        program = lower("terms", [b if b[0] != "k" else ("k", tuple(p for p in b[1] if p not in candidates.columns)) for b in blocks], shapes, [""] * len(shapes))
+        blocks = [
+            ("t", (self.system.time,)),
+            ("y", self.system.states),
+            ("p", candidates.columns),
+            ("k", self.system.parameters),
+        ]
+        program = lower(
+            "terms",
+            [b if b[0] != "k" else ("k", tuple(p for p in b[1] if p not in candidates.columns)) for b in blocks],
+            shapes,
+            [""] * len(shapes),
+        )
         fixed = [np.float64(self.system.defaults[p]) for p in self.system.parameters if p not in candidates.columns]
         owners: dict[AppliedUndef, np.ndarray] = {
-            u: np.array([t.unknown == u for t in candidates.terms]) for u in self.unknowns if u.func.__name__ in self.signs
+            u: np.array([t.unknown == u for t in candidates.terms])
+            for u in self.unknowns
+            if u.func.__name__ in self.signs
         }
 
         def penalty(chosen: np.ndarray, theta: np.ndarray) -> float:

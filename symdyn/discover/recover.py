@@ -35,8 +35,8 @@ def recover(
 ) -> Recovery:
     """Recover the unknown terms of a system from data.
 
-    A surrogate learns states and unknown terms; a library, and a regressor on the learned terms, propose candidates; the
-    candidates are put back into the system, which is simulated with sensitivities and fitted to the data, while terms
+    A surrogate learns states and unknown terms; a library, and a regressor on the learned terms, propose candidates;
+    these are put back into the system, which is simulated with sensitivities and fitted to the data, while terms
     are added, dropped and exchanged by an information criterion.
 
     Parameters
@@ -87,7 +87,8 @@ def recover(
     >>> import numpy as np, sympy as sp, symdyn as sd
     >>> x, f = sp.Symbol("x"), sp.Function("f")
     >>> t = np.linspace(0, 4, 21)
-    >>> found = sd.recover(sd.ODESystem({x: f(x)}), {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}, surrogate=None, progress=False)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    >>> found = sd.recover(sd.ODESystem({x: f(x)}), data, surrogate=None, progress=False)
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
@@ -97,7 +98,9 @@ def recover(
     seen = observations(whole, data)
     seen, later = seen.split(heldout) if heldout else (seen, None)
     with Report(progress) as report:
-        pipeline = Pipeline(whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs)
+        pipeline = Pipeline(
+            whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs
+        )
         learned = pipeline.learn(surrogate)
         terms, formulas = pipeline.propose(library, learned, regressor)
         return pipeline.select(terms, formulas, learned, search=selection, budget=budget)

@@ -21,13 +21,16 @@ NOVELTY = 1e-7
 BROKEN = 1e4
 
 
-def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float) -> float:
+def criterion(
+    rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float
+) -> float:
     r"""Information criterion of a model: small is good.
 
-    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N + 2 q \log Q, \qquad N = \text{data} - \text{nuisance}
+    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N + 2 q \log Q
 
-    The Bayesian criterion with unknown noise, corrected for few data, and extended by the prior that each of `Q` library
-    terms is as likely: otherwise one of many candidates would always look worth adding.
+    with `N` data less nuisance values.  It is the Bayesian criterion for unknown noise, corrected for few data, and
+    extended by the prior that each of `Q` library terms is as likely: otherwise one of many candidates would always
+    look worth adding.
 
     Parameters
     ----------
@@ -113,7 +116,13 @@ class Selection:
     # ---- fitting -------------------------------------------------------------------------------
 
     def fit(
-        self, chosen: np.ndarray, theta: np.ndarray, starts: np.ndarray, *, iterations: int = 15, tolerance: float = 1e-3
+        self,
+        chosen: np.ndarray,
+        theta: np.ndarray,
+        starts: np.ndarray,
+        *,
+        iterations: int = 15,
+        tolerance: float = 1e-3,
     ) -> list[Model | None]:
         """Fit the models `chosen` (M, K) from `theta` (M, P) and `starts` (M, V, n), and remember them."""
         active = self.candidates.active(chosen)
@@ -121,7 +130,8 @@ class Selection:
         theta = np.where(active | (np.arange(theta.shape[1]) >= coefficients), theta, 0.0)
         fits = levenberg_marquardt(
             self.shooting, self.cut, theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
-            start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance, floor=0.01 * self.floor * self.cut.size,
+            start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance,
+            floor=0.01 * self.floor * self.cut.size,
         )  # fmt: skip
         return [self._register(chosen[m], fits, m) for m in range(len(chosen))]
 
@@ -203,7 +213,7 @@ class Selection:
         a, g = information * unit[:, None] * unit, gradient * unit
         total, moves = float(model.rss.sum()), []
         base = self._columns(model.chosen)
-        gains, steps = _additions(a, g, base)
+        gains = _additions(a, g, base)
         # the fit may be unfinished: what the base itself can gain counts for every addition
         own = float(g[base] @ _solve(a, g, base)) if base.size else 0.0
         for k in np.flatnonzero(~model.chosen):
@@ -221,8 +231,14 @@ class Selection:
             without -= float(after[rest] @ step) if rest.size else 0.0
             dropped = model.chosen.copy()
             dropped[k] = False
-            moves.append((self.value(max(without, 1e-9 * total), dropped), dropped, *self._moved(model, theta, unit, back, k, rest, step)))
-            gains, steps = _additions(a, after, rest)
+            moves.append(
+                (
+                    self.value(max(without, 1e-9 * total), dropped),
+                    dropped,
+                    *self._moved(model, theta, unit, back, k, rest, step),
+                )
+            )
+            gains = _additions(a, after, rest)
             for j in np.argsort(-gains[: len(model.chosen)])[: self.EXCHANGES]:
                 if model.chosen[j] or gains[j] <= 0:
                     continue
@@ -230,7 +246,9 @@ class Selection:
                 swapped[j] = True
                 both = np.append(rest, j)
                 target = (model, theta, unit, back, k, both, _solve(a, after, both))
-                moves.append((self.value(max(without - gains[j], 1e-9 * total), swapped), swapped, *self._moved(*target)))
+                moves.append(
+                    (self.value(max(without - gains[j], 1e-9 * total), swapped), swapped, *self._moved(*target))
+                )
         return moves
 
     def _columns(self, chosen: np.ndarray) -> np.ndarray:
@@ -238,7 +256,13 @@ class Selection:
 
     @staticmethod
     def _moved(
-        model: Model, theta: np.ndarray, unit: np.ndarray, back: np.ndarray, dropped: int, columns: np.ndarray, step: np.ndarray
+        model: Model,
+        theta: np.ndarray,
+        unit: np.ndarray,
+        back: np.ndarray,
+        dropped: int,
+        columns: np.ndarray,
+        step: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Parameters and initial values after a linear step that starts with one coefficient at zero."""
         move = np.zeros_like(theta)
@@ -251,14 +275,12 @@ def _solve(a: np.ndarray, g: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.linalg.solve(a[np.ix_(columns, columns)] + 1e-11 * np.eye(len(columns)), g[columns])
 
 
-def _additions(a: np.ndarray, g: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Score tests: how much the sum of squares falls when a single column joins `base`, and the step of that column."""
+def _additions(a: np.ndarray, g: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Score tests: how much the sum of squares falls when a single column joins `base`, for every column."""
+    own, score = np.diag(a).copy(), g.copy()
     if base.size:
         solved = np.linalg.solve(a[np.ix_(base, base)] + 1e-11 * np.eye(len(base)), np.c_[a[base], g[base]])
-        own = np.diag(a) - np.einsum("ij,ij->j", a[base], solved[:, :-1])
-        score = g - a[:, base] @ solved[:, -1]
-    else:
-        own, score = np.diag(a).copy(), g.copy()
+        own -= np.einsum("ij,ij->j", a[base], solved[:, :-1])
+        score -= a[:, base] @ solved[:, -1]
     novel = own > NOVELTY
-    safe = np.where(novel, own, 1.0)
-    return np.where(novel, score**2 / safe, 0.0), np.where(novel, score / safe, 0.0)
+    return np.where(novel, score**2 / np.where(novel, own, 1.0), 0.0)

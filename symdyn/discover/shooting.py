@@ -1,7 +1,8 @@
-"""Multiple shooting: many candidates x many windows simulated with sensitivities in one kernel call, and compared with data."""
+"""Multiple shooting: many candidates and windows, simulated with sensitivities in one kernel call, against data."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.kernel import Kernel, compile
-from symdyn.derive.sensitivities import Sensitivities, sensitivities
+from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.discover.data import Observations
 from symdyn.models.ode import ODESystem
 
@@ -18,6 +19,8 @@ __all__ = ["Quadratic", "Shooting", "Windows", "windows"]
 RTOL, ATOL = 1e-6, 1e-8
 #: Attempted steps allowed to a window; a candidate that needs more is running away.
 MAX_STEPS = 4000
+#: Residuals and sensitivities beyond this, in units of the noise, count as failures: their squares would overflow.
+HUGE = 1e60
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def windows(observations: Observations, per_trajectory: int) -> Windows:
         t = trajectory.times
         pieces = max(1, min(per_trajectory, (len(t) - 1) // 2))
         cuts = np.unique([round(i * (len(t) - 1) / pieces) for i in range(pieces + 1)])
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in itertools.pairwise(cuts):
             parts.append((k, int(a), t[a : b + 1] - t[a], t[a], trajectory.values[a : b + 1]))
     longest = max(len(p[2]) for p in parts)
     values = np.full((len(parts), longest, len(observations.states)), np.nan)
@@ -219,11 +222,11 @@ class Shooting:
         weight = np.where(np.isfinite(cut.values), self.scale / self.noise, 0.0)
         target = np.nan_to_num(cut.values / self.scale)
         seen = weight > 0
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # candidates may run away
             residual = np.where(seen, (target - states) * weight, 0.0)
             design = np.where(seen[..., None], slopes * weight[..., None], 0.0)
             failed = ~np.isfinite(design).all(axis=(1, 2, 3, 4)) | ~np.isfinite(residual).all(axis=(1, 2, 3))
-            failed |= np.abs(residual).max(axis=(1, 2, 3)) > 1e100
+            failed |= (np.abs(residual).max(axis=(1, 2, 3)) > HUGE) | (np.abs(design).max(axis=(1, 2, 3, 4)) > HUGE)
         residual[failed], design[failed] = 0.0, 0.0
         rss = np.einsum("mvti,mvti->mi", residual, residual)
         rss[failed] = np.inf
@@ -231,16 +234,16 @@ class Shooting:
         gram = np.swapaxes(flat, -1, -2) @ flat
         slope = np.einsum("mvrq,mvr->mvq", flat, residual.reshape(count, pieces, -1), optimize=True)
         p = len(self.free)
-        return Quadratic(
-            rss, gram[..., :p, :p].sum(axis=1), slope[..., :p].sum(axis=1), gram[..., :p, p:], gram[..., p:, p:], slope[..., p:]
-        )
+        both, mixed, own = gram[..., :p, :p].sum(axis=1), gram[..., :p, p:], gram[..., p:, p:]
+        return Quadratic(rss, both, slope[..., :p].sum(axis=1), mixed, own, slope[..., p:])
 
 
 def _scaled(system: ODESystem, free: Sequence[sp.Symbol]) -> tuple[ODESystem, tuple[sp.Symbol, ...], sp.Symbol]:
-    """The system in scaled states and free parameters and in time since a start; the symbols of sizes and scales, and the start."""
-    sizes = tuple(sp.Symbol(f"size_of_{p}") for p in free)
-    scales = tuple(sp.Symbol(f"scale_of_{s}") for s in system.states)
-    start = sp.Symbol("start_of_window")
+    """The system in scaled states, scaled free parameters and time since a start; symbols of scales, and the start."""
+    taken = {s.name for s in (*system.states, *system.parameters, system.time)}
+    sizes = tuple(fresh_symbol(f"size_of_{p}", taken) for p in free)
+    scales = tuple(fresh_symbol(f"scale_of_{s}", taken) for s in system.states)
+    start = fresh_symbol("start_of_window", taken)
     swap = {p: p * s for p, s in zip((*free, *system.states), (*sizes, *scales), strict=True)}
     swap[system.time] = system.time + start
     drift = tuple(f.xreplace(swap) / s for f, s in zip(system.drift, scales, strict=True))

@@ -1,4 +1,4 @@
-"""Candidate terms of unknown functions: from a library, and from formulas that a regressor found for the learned samples."""
+"""Candidate terms of unknown functions: from a library, and from formulas that a regressor found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
 from symdyn.system import expression
 
-__all__ = ["allowed_terms", "formula_terms", "one_of_each", "start_theta", "with_unknown_states"]
+__all__ = ["allowed_terms", "formula_terms", "function_name", "one_of_each", "start_theta", "with_unknown_states"]
 
 #: Formulas of a regressor that give terms, and the largest terms taken from them (nodes).
 FORMULAS, LARGEST_TERM, MOST_NEW = 3, 20, 6
@@ -35,7 +35,7 @@ def with_unknown_states(system: ODESystem, unknown: Sequence[Any] | None) -> ODE
     names = {u.func.__name__ for u in system.unknowns}
     drift = dict(zip(system.states, system.drift, strict=True))
     for entry in unknown or ():
-        name = entry if isinstance(entry, str) else getattr(entry, "name", None) or getattr(entry, "__name__", None) or entry.func.__name__
+        name = function_name(entry)
         if name in names:
             continue
         if name not in system.names:
@@ -50,15 +50,23 @@ def with_unknown_states(system: ODESystem, unknown: Sequence[Any] | None) -> ODE
             label += "_"
         drift[state] += sp.Function(label)(*system.states)
     changed = ODESystem(
-        drift, dict(system.defaults), initial=dict(system.initial), observables=dict(system.observables), time=system.time,
-        provenance=system.provenance,
+        drift, dict(system.defaults), initial=dict(system.initial), observables=dict(system.observables),
+        time=system.time, provenance=system.provenance,
     )  # fmt: skip
     if not changed.unknowns:
         raise RecoveryError(
-            "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), in its equations, "
-            "name states in unknown=[...], or fit its parameters with symdyn.discover.fitting.fit_parameters"
+            "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), "
+            "in its equations, name states in unknown=[...], or fit its parameters with "
+            "symdyn.discover.fitting.fit_parameters"
         )
     return changed
+
+
+def function_name(key: Any) -> str:
+    """The name of a function or state, given by name, as a symbol, as ``f`` or as ``f(x, y)``."""
+    if isinstance(key, str):
+        return key.partition("(")[0]
+    return getattr(key, "name", None) or getattr(key, "__name__", None) or key.func.__name__
 
 
 def one_of_each(unknowns: Sequence[AppliedUndef]) -> tuple[AppliedUndef, ...]:
@@ -87,14 +95,14 @@ def allowed_terms(
     """
     if isinstance(choice, Mapping):
         name = unknown.func.__name__
-        by_name = {k if isinstance(k, str) else getattr(k, "__name__", None) or k.func.__name__: v for k, v in choice.items()}
+        by_name = {function_name(k): v for k, v in choice.items()}
         if name not in by_name:
             raise RecoveryError(f"the library has no terms for {unknown}; its keys: {', '.join(by_name)}")
         choice = by_name[name]
     if choice is None or isinstance(choice, int):
         return library_terms(unknown.args, degree if choice is None else choice, functions)
     terms = [expression(e) for e in choice]
-    foreign = {s for s in (*system.states, system.time)} - unknown.free_symbols
+    foreign = {*system.states, system.time} - unknown.free_symbols
     kept = [e for e in terms if not e.free_symbols & foreign]
     if not kept:
         raise RecoveryError(f"no term of the library is made of the arguments of {unknown}")
@@ -139,7 +147,9 @@ def _harmless(shape: sp.Expr) -> bool:
     return all(p.exp.is_Integer for p in shape.atoms(sp.Pow))
 
 
-def start_theta(parts: Sequence[Sequence[tuple[int, float]]], columns: int, count: int, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def start_theta(
+    parts: Sequence[Sequence[tuple[int, float]]], columns: int, count: int, sizes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Chosen terms (K,) and scaled parameters (P,) of formulas, one for each unknown function."""
     chosen, theta = np.zeros(count, dtype=bool), np.zeros(columns)
     for formula in parts:

@@ -1,4 +1,4 @@
-"""Radau collocation of order 13 with 40 digits, for problems on which rounding in double precision limits a reference."""
+"""Radau collocation of order 13 with 40 digits, where double precision is not enough for a reference."""
 
 from __future__ import annotations
 

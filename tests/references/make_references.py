@@ -6,8 +6,9 @@ Run from the root of the repository::
 
 Smooth problems are integrated by mpmath's Taylor series with 30 digits.  Stiff ones are integrated by scipy's Radau
 IIA of order 5 with the exact Jacobian at rtol 1e-13, the right-hand sides written by sympy's own lambdify; Robertson's,
-where double precision loses eight digits, by collocation with 40 digits (`collocation`).  Stiff references are then compared with the values that the test set for initial value problem solvers publishes (`PUBLISHED`), and the
-script stops if the two differ by more than `AGREEMENT`.
+where double precision loses eight digits, by collocation with 40 digits (`collocation`).  Stiff references are then
+compared with the values that the test set for initial value problem solvers publishes (`PUBLISHED`), and the script
+stops if the two differ by more than `AGREEMENT`.
 """
 
 from __future__ import annotations

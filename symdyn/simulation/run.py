@@ -14,10 +14,10 @@ import xarray as xr
 
 from symdyn.codegen.kernel import Kernel, Run, compile, default_method
 from symdyn.errors import DeclarationError, SimulationError
-from symdyn.simulate.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
-from symdyn.simulate.ensemble import Progress, default_threads, launch_parallel
-from symdyn.simulate.reduce import BLOCK, Statistics, read_reductions
-from symdyn.simulate.sweeps import Design, make_design
+from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
+from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
+from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
+from symdyn.simulation.sweeps import Design, make_design
 from symdyn.system import System
 from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
 

@@ -12,8 +12,8 @@ import xarray as xr
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.simulate.reduce import Statistics
-from symdyn.simulate.sweeps import Design
+from symdyn.simulation.reduce import Statistics
+from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 from symdyn_kernels.status import MESSAGES
 

@@ -1,0 +1,1 @@
+"""Worked examples; each is a script that can be imported and run, and its results are asserted by the tests."""

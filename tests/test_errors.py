@@ -1,0 +1,61 @@
+"""Errors: one base class, and places in texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from symdyn import errors
+from symdyn.errors import ParseError, SimulationError, SymdynError
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_can_be_caught_as_one(name):
+    assert issubclass(getattr(errors, name), SymdynError)
+
+
+@pytest.mark.parametrize(("name", "builtin"), [("DeclarationError", ValueError), ("ParseError", ValueError)])
+def test_errors_of_input_are_value_errors(name, builtin):
+    assert issubclass(getattr(errors, name), builtin)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "line", "column"),
+    [
+        ("abc", 0, 1, 1),
+        ("abc", 3, 1, 4),
+        ("ab\ncd", 2, 1, 3),
+        ("ab\ncd", 3, 2, 1),
+        ("ab\n\ncd\n", 5, 3, 2),
+        ("ab\ncd", 99, 2, 3),
+        ("ab\ncd", -1, 1, 1),
+        ("ab\n", 3, 2, 1),
+    ],
+)
+def test_place_of_a_parse_error(text, position, line, column):
+    error = ParseError("wrong", text, position)
+    assert (error.line, error.column, error.reason) == (line, column, "wrong")
+    assert str(error).startswith(f"line {line}, column {column}: wrong\n")
+
+
+@pytest.mark.parametrize("before", [0, 5, 59, 60, 61, 500])
+def test_pointer_stands_under_the_character_however_long_the_line(before):
+    text = "first\n" + "-" * before + "?" + "-" * 200
+    _, shown, pointer = str(ParseError("wrong", text, 6 + before)).splitlines()
+    assert shown[pointer.index("^")] == "?"
+    assert len(shown) <= 104
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    shown = str(ParseError("wrong", "x\x1b[31m' = 1", 0))
+    assert "\x1b" not in shown
+    assert "x?[31m' = 1" in shown
+
+
+def test_parse_error_without_a_text_is_its_message():
+    assert str(ParseError("nothing there")) == "nothing there"
+
+
+def test_simulation_error_keeps_what_was_computed():
+    data = object()
+    assert SimulationError("failed", data).dataset is data
+    assert SimulationError("failed").dataset is None

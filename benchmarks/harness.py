@@ -1,4 +1,4 @@
-"""What every benchmark shares: interleaved rounds, medians of CPU time, tables, and a JSON with versions and machine."""
+"""What every benchmark shares: interleaved rounds, medians of CPU time, tables, JSON with versions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Curve:
 
 
 def at_error(curve: Curve, error: float) -> float:
-    """Throughput at an error, by interpolating the logarithms; NaN outside the measured range (a factor of 3 allowed)."""
+    """Throughput at an error, by interpolating the logarithms; NaN beyond 3 times the measured range."""
     order = np.argsort(curve.errors)
     x, y = np.log(np.asarray(curve.errors)[order]), np.log(np.asarray(curve.throughputs)[order])
     inside = x[0] - np.log(3) <= np.log(error) <= x[-1] + np.log(3)

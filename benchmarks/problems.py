@@ -37,7 +37,8 @@ def _robertson(y: Any, p: Any) -> tuple:
 class Problem:
     """An ensemble: `ranges` of the parameters, in the order of ``system.parameters``, and how far initial states vary.
 
-    Absolute tolerances are relative ones times `atol_ratio`.  `peer` is the right-hand side ``(y, p) -> tuple`` as a user of the other packages would write it.
+    Absolute tolerances are relative ones times `atol_ratio`.
+    `peer` is the right-hand side ``(y, p) -> tuple`` as a user of the other packages would write it.
     """
 
     name: str

@@ -76,6 +76,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
         terms=Terms(candidates.expressions(models[0].chosen, values)),
         table=table,
         intervals=frame,
+        covariance=pd.DataFrame(facts.covariance(), index=frame["constant"], columns=frame["constant"]),
         identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
         surrogate=learned,
         observations=seen,

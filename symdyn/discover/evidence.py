@@ -17,7 +17,7 @@ from symdyn.discover.shooting import Shooting
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 
-__all__ = ["Information", "errors", "information", "intervals", "prediction_errors", "weights"]
+__all__ = ["Information", "errors", "hold_out", "information", "intervals", "prediction_errors", "weights"]
 
 #: Eigenvalues of the scaled information matrix below this share of the largest count as zero.
 RANK_TOLERANCE = 1e-10
@@ -49,6 +49,11 @@ class Information:
     freedom: int
     rank: int
     condition: float
+
+    def covariance(self) -> np.ndarray:
+        """Covariance of the estimates, zero for those that are not determined."""
+        known = np.where(np.isfinite(self.deviations), self.deviations, 0.0)
+        return self.correlation * known[:, None] * known
 
 
 def information(shooting: Shooting, selection: Selection, model: Model) -> Information:
@@ -148,7 +153,7 @@ def errors(
     seen = data if isinstance(data, Observations) else observations(system, data)
     later = heldout if isinstance(heldout, Observations) else None
     if later is None and heldout:
-        seen, later = seen.split(float(heldout))
+        seen, later = hold_out(system, seen, float(heldout))
     missing = [str(p) for p in system.parameters if p not in system.defaults]
     if missing:
         raise RecoveryError(f"no value of the parameter {', '.join(missing)}; set it with with_parameters, or fit it")
@@ -160,6 +165,15 @@ def errors(
     kernel = compile(system, method="dop853")
     row = np.array([system.defaults[p] for p in system.parameters])
     return prediction_errors(kernel, row, np.asarray(starts, dtype=float), seen, later)
+
+
+def hold_out(system: ODESystem, data: Observations, fraction: float) -> tuple[Observations, Observations]:
+    """The data without the last `fraction` of the times, scale and noise estimated from them alone, and the rest."""
+    early, late = data.split(fraction)
+    tables = [
+        {system.time.name: t.times, **dict(zip(data.states, t.values.T, strict=True))} for t in early.trajectories
+    ]
+    return observations(system, tables), late
 
 
 def prediction_errors(

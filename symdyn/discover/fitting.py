@@ -109,7 +109,7 @@ class Problem:
         return selection.ranked()[:count]
 
     def reweighed(self, models: Sequence[Model]) -> Problem | None:
-        """The problem with the noise that residuals show, averaged over models by their evidence; None if it was right."""
+        """The problem with the noise that residuals show, averaged over models by evidence; None if it was right."""
         counts = data_counts(self.shooting.observations)
         seen = counts > 0
         if counts[seen].min() < FEW:

@@ -39,6 +39,8 @@ __all__ = ["Pipeline"]
 SIGN_TOLERANCE = 0.02
 #: Formulas of each unknown term from whose combinations the selection begins.
 BEGINNINGS = 2
+#: Coefficients, in units of the typical size of a term, with which a term begins alone.
+FIRST_SIZES = (1.0, 0.1, -0.1, -1.0)
 #: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
 LOST = 0.5
 
@@ -239,7 +241,7 @@ class Pipeline:
         return selection, notes
 
     def _beginnings(self, candidates: Candidates, formulas: Formulas, search: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Models to begin with: none of the terms, and combinations of formulas."""
+        """Models to begin with: none of the terms, each term alone with either sign, and combinations of formulas."""
         count, columns = len(candidates.terms), len(candidates.columns)
         begun = []
         if all(formulas):
@@ -248,15 +250,21 @@ class Pipeline:
         rows = []
         if search:
             rows += [(np.zeros(count, dtype=bool), guess) for guess in candidates.guesses]
+            if len(self.unknowns) == 1:  # without its only term a system may follow the data nowhere
+                for k, size in itertools.product(range(count), FIRST_SIZES):
+                    alone = np.arange(count) == k
+                    rows += [(alone, np.where(np.arange(columns) == k, size, guess)) for guess in candidates.guesses]
         for chosen, theta in begun:
             rows.append((chosen, np.where(np.arange(columns) < count, theta, candidates.guesses[0])))
         return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
 
     def _lost(self, selection: Selection) -> bool:
         """Whether the best model explains less than half of the variance."""
-        values = np.concatenate([t.values for t in self.seen.trajectories])
-        spread = np.nansum((values - np.nanmean(values, axis=0, keepdims=True)) ** 2 / selection.shooting.noise**2)
-        return float(selection.ranked()[0].rss.sum()) > LOST * spread
+        values = np.concatenate([t.values for t in self.seen.trajectories]) / selection.shooting.noise
+        seen = np.isfinite(values)
+        mean = np.where(seen, values, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        spread = np.where(seen, values - mean, 0.0) ** 2
+        return float(selection.ranked()[0].rss.sum()) > LOST * float(spread.sum())
 
     def _noise(self) -> np.ndarray | None:
         if self.options.noise is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symdyn.discover.data import observations
+from symdyn.discover.evidence import hold_out
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.recovery import Recovery
@@ -96,7 +97,7 @@ def recover(
         raise RecoveryError(f"recover needs an ODESystem, got {type(system).__name__}")
     whole = with_unknown_states(system, unknown)
     seen = observations(whole, data)
-    seen, later = seen.split(heldout) if heldout else (seen, None)
+    seen, later = hold_out(whole, seen, heldout) if heldout else (seen, None)
     with Report(progress) as report:
         pipeline = Pipeline(
             whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs

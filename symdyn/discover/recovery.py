@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sympy as sp
+import xarray as xr
 from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.evaluate import evaluate
@@ -19,6 +20,9 @@ from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 
 __all__ = ["Identifiability", "Recovery", "Terms"]
+
+#: Rounds in which draws that changed a sign are drawn again.
+MOST_DRAWS = 1000
 
 
 class Terms(dict[AppliedUndef, sp.Expr]):
@@ -71,6 +75,8 @@ class Recovery:
         heldout_free_run (relative errors; NaN if nothing was held out).
     intervals : DataFrame
         Constants and initial values of the first system with standard errors and 90 % intervals, given its terms.
+    covariance : DataFrame
+        Of the same values; zero for those that the data do not determine.
     identifiability : Identifiability
     surrogate : SurrogateFit or None
     observations, heldout : Observations
@@ -88,6 +94,7 @@ class Recovery:
     terms: Terms
     table: pd.DataFrame
     intervals: pd.DataFrame
+    covariance: pd.DataFrame
     identifiability: Identifiability
     surrogate: Any
     observations: Observations
@@ -115,6 +122,49 @@ class Recovery:
         lines += [f"  as good: {text}" for text in self.identifiability.equivalent]
         lines += [f"  note: {text}" for text in self.warnings]
         return "\n".join(lines)
+
+    def sample(self, count: int, *, seed: int = 0) -> dict[str, dict[str, xr.DataArray]]:
+        """Draw constants and initial values of the first system from their normal approximation.
+
+        Parameters
+        ----------
+        count : int
+            Number of draws; each becomes a trajectory.
+        seed : int
+
+        Returns
+        -------
+        dict
+            ``parameters`` and ``initial`` (of the first trajectory of the data), as `simulate` takes them:
+            ``simulate(found.system, t, **found.sample(500))``.  Draws in which a value changes its sign are drawn
+            again, for rates and numbers of animals have one.
+        """
+        values = self.intervals["value"].to_numpy()
+        eigenvalues, vectors = np.linalg.eigh(self.covariance.to_numpy())
+        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+        rng = np.random.default_rng(seed)
+        draws = np.empty((0, len(values)))
+        for _ in range(MOST_DRAWS):
+            new = values + rng.normal(size=(count, len(values))) @ root.T
+            draws = np.concatenate([draws, new[(new * values >= 0).all(axis=1)]])[:count]
+            if len(draws) == count:
+                break
+        else:
+            raise RecoveryError(
+                "the constants are so uncertain that draws rarely keep their signs; "
+                "see 'intervals', give bounds or known values, or data that tell more"
+            )
+        columns = dict(zip(self.intervals["constant"], draws.T, strict=True))
+        begin = self.observations.trajectories[0].times[0]
+
+        def labelled(names: dict[str, str]) -> dict[str, xr.DataArray]:
+            return {k: xr.DataArray(columns[v], dims="trajectory") for k, v in names.items() if v in columns}
+
+        parameters = {p.name: p.name for p in self.system.parameters}
+        several = len(self.observations.trajectories) > 1 or f"{self.system.names[0]}({begin:g})" not in columns
+        suffix = " of trajectory 0" if several else ""
+        initial = {s: f"{s}({begin:g}){suffix}" for s in self.system.names}
+        return {"parameters": labelled(parameters), "initial": labelled(initial)}
 
     def _repr_html_(self) -> str:
         latex = "".join(

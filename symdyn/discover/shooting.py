@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -178,8 +179,7 @@ class Shooting:
         self.sizes, self.noise, self.scale = np.asarray(sizes, float), np.asarray(noise, float), observations.scale
         self.simulations = 0
         scaled, constants, start = _scaled(system, self.free)
-        self.extended: Sensitivities = sensitivities(scaled, self.free)
-        self.kernel: Kernel = compile(self.extended.system, method="dop853")
+        self.extended, self.kernel = _compiled(scaled, self.free)
         place = {p: i for i, p in enumerate(scaled.parameters)}
         self._free = np.array([place[p] for p in self.free], dtype=np.int64)
         self._start = place.get(start)
@@ -236,6 +236,13 @@ class Shooting:
         p = len(self.free)
         both, mixed, own = gram[..., :p, :p].sum(axis=1), gram[..., :p, p:], gram[..., p:, p:]
         return Quadratic(rss, both, slope[..., :p].sum(axis=1), mixed, own, slope[..., p:])
+
+
+@lru_cache(maxsize=16)
+def _compiled(system: ODESystem, free: tuple[sp.Symbol, ...]) -> tuple[Sensitivities, Kernel]:
+    """The system with its sensitivities, and its kernel; kept, because noise levels and seeds are often gone through."""
+    extended = sensitivities(system, free)
+    return extended, compile(extended.system, method="dop853")
 
 
 def _scaled(system: ODESystem, free: Sequence[sp.Symbol]) -> tuple[ODESystem, tuple[sp.Symbol, ...], sp.Symbol]:

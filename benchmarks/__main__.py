@@ -1,0 +1,25 @@
+"""``python -m benchmarks ode|stiff|compile|sde|all``: tables on standard output, JSON in out/benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.compile_time import compile_time
+from benchmarks.ensembles import ode, stiff
+from benchmarks.stochastic import sde
+
+SUITES = {"ode": ode, "stiff": stiff, "compile": compile_time, "sde": sde}
+
+
+def main() -> None:
+    """Run one suite, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suite", choices=[*SUITES, "all"])
+    chosen = parser.parse_args().suite
+    for name, suite in SUITES.items():
+        if chosen in (name, "all"):
+            suite()
+
+
+if __name__ == "__main__":
+    main()

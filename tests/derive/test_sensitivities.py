@@ -1,0 +1,95 @@
+"""Sensitivities against exact solutions, and against finite differences of another solver."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.integrate import solve_ivp
+
+import symdyn as sd
+from symdyn.derive.sensitivities import sensitivities
+
+x, y, a, b, k, t = sp.symbols("x y a b k t")
+
+
+def solve(extended, initial, parameters, times):
+    kernel = sd.compile(extended.system, method="dop853")
+    row = [[parameters[p.name] for p in extended.system.parameters]]
+    run = kernel(extended.initial(np.array([initial])), row, times, rtol=1e-11, atol=1e-13)
+    assert run.status[0] == 0
+    return extended.split(run.values[0])
+
+
+def test_linear_decay_with_source():
+    # x' = b - a x: x = b/a + (x0 - b/a) exp(-a t)
+    extended = sensitivities(sd.ODESystem({x: b - a * x}))
+    times = np.linspace(0, 3, 7)
+    states, slopes = solve(extended, [2.0], {"a": 0.7, "b": 1.3}, times)
+    e, level = np.exp(-0.7 * times), 1.3 / 0.7
+    np.testing.assert_allclose(states[:, 0], level + (2 - level) * e, rtol=1e-9)
+    by_a = -1.3 / 0.49 * (1 - e) - (2 - level) * times * e
+    columns = [c.name for c in extended.columns]
+    assert columns == ["a", "b", "x"]
+    np.testing.assert_allclose(slopes[:, 0, 0], by_a, atol=1e-9)
+    np.testing.assert_allclose(slopes[:, 0, 1], (1 - e) / 0.7, atol=1e-9)
+    np.testing.assert_allclose(slopes[:, 0, 2], e, atol=1e-9)
+
+
+def test_logistic_growth():
+    # x = k / (1 + (k/x0 - 1) exp(-a t)), differentiated by sympy
+    x0 = sp.Symbol("x0")
+    exact = k / (1 + (k / x0 - 1) * sp.exp(-a * t))
+    extended = sensitivities(sd.ODESystem({x: a * x * (1 - x / k)}))
+    times = np.linspace(0, 6, 9)
+    _, slopes = solve(extended, [0.3], {"a": 0.9, "k": 2.5}, times)
+    for column, symbol in zip(extended.columns, (a, k, x0), strict=True):
+        expected = sp.lambdify(t, exact.diff(symbol).subs({a: 0.9, k: 2.5, x0: 0.3}), "numpy")(times)
+        np.testing.assert_allclose(slopes[:, 0, extended.columns.index(column)], expected, atol=1e-9)
+
+
+def test_forced_predator_and_prey_against_finite_differences_of_scipy():
+    extended = sensitivities(sd.ODESystem({x: a * x - b * x * y + sp.sin(t), y: b * x * y - k * y}), ["b", a])
+    times = np.linspace(0, 4, 5)
+    values = {"a": 1.1, "b": 0.6, "k": 0.8}
+    _, slopes = solve(extended, [1.0, 1.5], values, times)
+
+    def run(initial, p):
+        def rhs(s, u):
+            return [p["a"] * u[0] - p["b"] * u[0] * u[1] + np.sin(s), p["b"] * u[0] * u[1] - p["k"] * u[1]]
+
+        return solve_ivp(rhs, (0, 4), initial, t_eval=times, rtol=1e-12, atol=1e-13, method="LSODA").y.T
+
+    h = 1e-5
+    assert [c.name for c in extended.columns] == ["b", "a", "x", "y"]
+    for column, name in enumerate(("b", "a")):
+        up, down = ({**values, name: values[name] + s * h} for s in (1, -1))
+        expected = (run([1.0, 1.5], up) - run([1.0, 1.5], down)) / (2 * h)
+        np.testing.assert_allclose(slopes[..., column], expected, atol=2e-5)
+    for column, shift in ((2, np.array([h, 0])), (3, np.array([0, h]))):
+        expected = (run(np.array([1.0, 1.5]) + shift, values) - run(np.array([1.0, 1.5]) - shift, values)) / (2 * h)
+        np.testing.assert_allclose(slopes[..., column], expected, atol=2e-5)
+
+
+def test_the_extended_system_is_an_ordinary_one():
+    dxa = sp.Symbol("dx_da")
+    base = sd.ODESystem({x: -a * x * dxa}, parameters={a: 2.0, dxa: 1.0}, initial={x: 3.0})
+    extended = sensitivities(base, [a])
+    assert extended.names[x, a].name == "dx_da_"  # dx_da is a parameter already
+    assert extended.system.initial[extended.names[x, x]] == 1.0
+    data = sd.simulate(extended.system, [0.0, 0.5], progress=False)
+    assert float(data["dx_dx"][..., -1].squeeze()) == pytest.approx(np.exp(-1.0), rel=1e-5)
+    assert "sensitivities to a, x" in extended.system.provenance[-1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sensitivities(sd.DiscreteSystem({x: a * x})), "from an ODESystem, got DiscreteSystem"),
+        (lambda: sensitivities(sd.ODESystem({x: sp.Function("f")(x)})), r"unknown terms \(f\(x\)\)"),
+        (lambda: sensitivities(sd.ODESystem({x: a * x}), ["c"]), "'c' is not a parameter of this system"),
+    ],
+)
+def test_what_cannot_be_differentiated_is_refused(make, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        make()

@@ -1,0 +1,253 @@
+"""recover(): unknown terms found again in data whose law is known, and honest words where that fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.regressors._registry import REGRESSORS, Candidate
+from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, TermSamples
+
+x, y, a, b, c, d, h, t = sp.symbols("x y a b c d h t")
+f, g = sp.symbols("f g", cls=sp.Function)
+needs_jax = pytest.mark.skipif(
+    any(importlib.util.find_spec(p) is None for p in ("jax", "equinox", "optax", "pyoperon", "sklearn")),
+    reason="needs the packages of the extra 'discover': jax, equinox, optax, pyoperon, scikit-learn",
+)
+
+# the missing-term problem of Rackauckas et al. (2020): 1.3 x - 0.9 x y, 0.8 x y - 1.8 y
+HIDDEN = sd.ODESystem({x: a * x - f(x, y), y: g(x, y) - d * y}, parameters={a: 1.3, d: 1.8})
+TRUE = HIDDEN.with_terms({f(x, y): sp.Rational(9, 10) * x * y, g(x, y): sp.Rational(8, 10) * x * y})
+LIBRARY = [sp.S.One, x, y, x**2, x * y, y**2, x**3, x**2 * y, x * y**2, y**3, sp.sin(x), sp.sin(y)]
+TIMES = np.linspace(0, 3, 31)
+
+
+def table(system, times, initial, *, noise=0.0, seed=0, parameters=None):
+    run = sd.simulate(system, times, initial=initial, parameters=parameters, rtol=1e-10, atol=1e-12, progress=False)
+    random = np.random.RandomState(seed)
+    values = np.stack([run[s].values.ravel() for s in system.names], axis=1)
+    values = values + noise * values.mean(axis=0) * random.randn(*values.shape)
+    return pd.DataFrame(values, columns=list(system.names)).assign(time=times)
+
+
+def quick(system, data, **options):
+    return sd.recover(system, data, **{"surrogate": None, "progress": False, **options})
+
+
+def lotka_volterra(noise, seed):
+    return table(TRUE, TIMES, {x: 0.44249296, y: 4.6280594}, noise=noise, seed=seed)
+
+
+def test_exact_data_give_the_exact_law():
+    found = quick(HIDDEN, lotka_volterra(0.0, 0), library=LIBRARY)
+    assert {k: v.as_coeff_Mul()[1] for k, v in found.terms.items()} == {f(x, y): x * y, g(x, y): x * y}
+    assert float(found.terms[f].coeff(x * y)) == pytest.approx(0.9, rel=1e-5)
+    assert float(found.terms["g"].coeff(x * y)) == pytest.approx(0.8, rel=1e-5)
+    assert found.table["weight"][0] > 0.5
+    assert found.table["bic"].is_monotonic_increasing
+    assert found.table["rms"][0] < 1e-5
+
+
+def test_half_a_percent_of_noise_leaves_the_law():
+    for seed in range(4):
+        found = quick(HIDDEN, lotka_volterra(0.005, seed), library=LIBRARY)
+        assert [e.as_coeff_Mul()[1] for e in found.terms.values()] == [x * y, x * y]
+        known = found.intervals.set_index("constant")
+        for name, value in (("f_1", 0.9), ("g_1", 0.8)):
+            assert abs(known.loc[name, "value"] - value) < 4 * known.loc[name, "standard error"]
+
+
+def test_the_found_system_is_an_ordinary_one():
+    found = quick(HIDDEN, lotka_volterra(0.0, 0), library=2, heldout=0.2)
+    assert isinstance(found.system, sd.ODESystem)
+    assert not found.system.unknowns
+    assert found.system is found.systems[0]
+    assert len(found.systems) == len(found.table)
+    again = sd.simulate(found.system, TIMES, progress=False)
+    np.testing.assert_allclose(again.x.values.ravel(), lotka_volterra(0.0, 0)["x"], rtol=1e-4)
+    assert "simulation in the loop" in found.system.provenance[-1]
+    assert found.observations.size == 50
+    assert found.heldout.size == 12
+    assert found.table["heldout_free_run"][0] < 1e-4
+    assert found.table["heldout_one_step"][0] < 1e-4
+    shares = found.inclusion.set_index(["unknown", "term"])["weight"]
+    assert shares["f(x, y)", "x*y"] == pytest.approx(1.0, abs=0.01)
+    assert "f(x, y) = 0.9*x*y" in repr(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    first, second = (quick(HIDDEN, lotka_volterra(0.01, 3), library=2) for _ in range(2))
+    pd.testing.assert_frame_equal(first.table, second.table, check_exact=True)
+
+
+def test_parameters_without_value_are_fitted_along():
+    system = sd.ODESystem({x: a * x - f(x, y), y: c * f(x, y) - d * y})
+    truth = system.with_terms({f(x, y): x * y / 2})
+    data = table(truth, np.linspace(0, 12, 41), {x: 1.0, y: 1.0}, parameters={a: 1.0, c: 0.6, d: 0.7})
+    found = quick(system, data, library=2, bounds=dict.fromkeys((a, c, d), (0, None)))
+    assert found.terms[f(x, y)].as_coeff_Mul()[1] == x * y
+    for p, value in ((a, 1.0), (c, 0.6), (d, 0.7)):
+        assert found.system.defaults[p] == pytest.approx(value, rel=1e-4)
+
+
+def test_several_trajectories_missing_values_and_uneven_times():
+    uneven = np.array([0, 0.1, 0.25, 0.3, 0.5, 0.8, 0.9, 1.2, 1.4, 1.5, 1.9, 2.2, 2.3, 2.7, 3.0])
+    runs = [
+        table(TRUE, TIMES[::2], {x: 0.44, y: 4.6}, noise=0.005, seed=1),
+        table(TRUE, uneven, {x: 2.0, y: 1.0}, noise=0.005, seed=2),
+    ]
+    runs[0].loc[3:6, "x"] = np.nan
+    runs[1].loc[0, "y"] = np.nan
+    found = quick(HIDDEN, runs, library=LIBRARY)
+    assert [e.as_coeff_Mul()[1] for e in found.terms.values()] == [x * y, x * y]
+    assert found.starts[0] == pytest.approx(np.array([[0.44, 4.6], [2.0, 1.0]]), rel=0.03)
+
+
+def test_a_state_that_nobody_measured():
+    # x' = -f(x) + y, y' = -y: y is never seen
+    system = sd.ODESystem({x: y - f(x), y: -y})
+    data = table(system.with_terms({f(x): x**2}), np.linspace(0, 4, 41), {x: 0.2, y: 3.0})
+    found = quick(system, data[["time", "x"]], library=3)
+    assert found.terms[f(x)].as_coeff_Mul()[1] == x**2
+    assert float(found.terms[f(x)].coeff(x, 2)) == pytest.approx(1.0, rel=1e-3)
+    assert found.starts[0][0] == pytest.approx([0.2, 3.0], rel=1e-3)
+
+
+def test_constants_inside_library_terms_are_fitted():
+    # Holling's second type: 1.5 x / (1 + 0.8 x)
+    system = sd.ODESystem({x: -f(x)})
+    data = table(system.with_terms({f(x): sp.Rational(3, 2) * x / (1 + sp.Rational(4, 5) * x)}), TIMES, {x: 5.0})
+    found = quick(system, data, library=[sp.S.One, x, x**2, x**3, x / (1 + h * x)])
+    known = found.intervals.set_index("constant")["value"]
+    assert known["f_1"] == pytest.approx(1.5, rel=1e-3)
+    assert known["h"] == pytest.approx(0.8, rel=1e-3)
+
+
+def test_a_known_sign_excludes_terms_of_the_other():
+    # x' = -x seen with f required positive in x' = f(x): no term with that sign fits as well as the truth
+    data = table(sd.ODESystem({x: -x}), TIMES, {x: 2.0}, noise=0.01)
+    system = sd.ODESystem({x: f(x)})
+    free, held = quick(system, data, library=1), quick(system, data, library=1, signs={"f": 1})
+    assert free.terms[f].coeff(x) < 0
+    values = sp.lambdify(x, held.terms[f], "numpy")(data["x"].to_numpy())
+    assert np.all(values >= -0.02 * np.abs(values).max())
+    assert quick(system, data, library=1, signs={f: -1}).terms == free.terms
+
+
+def test_unknown_terms_may_be_added_to_a_complete_system():
+    model = sd.ODESystem({x: -a * x}, parameters={a: 0.5})
+    data = table(sd.ODESystem({x: -x / 2 - x**3 / 5}), TIMES, {x: 2.0})
+    found = quick(model, data, unknown=["x"], library=3)
+    (name,) = found.terms
+    assert str(name) == "f_x(x)"
+    assert found.terms[name].as_coeff_Mul()[1] == x**3
+    assert float(found.terms[name].coeff(x, 3)) == pytest.approx(-0.2, rel=1e-4)
+
+
+def test_progress_is_told_and_a_budget_ends_the_search():
+    told = []
+    found = quick(
+        HIDDEN, lotka_volterra(0.01, 0), library=2, budget=50, progress=lambda stage, done: told.append((stage, done))
+    )
+    assert told[-1] == ("selection", 1.0)
+    assert any("budget of 50" in note for note in found.warnings)
+    assert found.evaluations < quick(HIDDEN, lotka_volterra(0.01, 0), library=2).evaluations
+
+
+def test_the_plot_shows_states():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    figure = quick(HIDDEN, lotka_volterra(0.01, 0), library=2, heldout=0.2).plot()
+    assert [axis.get_ylabel() for axis in figure.axes] == ["x", "y"]
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["data", "fit", "held out", "free run"]
+
+
+@needs_jax
+def test_the_whole_path_with_network_and_regression():
+    system = sd.ODESystem({x: -f(x)})
+    data = table(system.with_terms({f(x): x**2}), np.linspace(0, 2, 25), {x: 2.0}, noise=0.002)
+    small = RecoverOptions(surrogate={"iterations": 30, "warm_up": 200, "members": 1})
+    found = sd.recover(system, data, library=1, regressor="sparse", progress=False, options=small)
+    assert found.surrogate.terms[f(x)].values.shape[0] > 0
+    assert found.terms[f(x)].as_coeff_Mul()[1] == x**2  # not in the library, proposed by the regressor
+    assert float(found.terms[f(x)].coeff(x, 2)) == pytest.approx(1.0, rel=0.02)
+    assert [axis.get_ylabel() for axis in found.plot().axes] == ["x", "f(x)"]
+
+
+def test_stages_are_replaced_by_name(monkeypatch):
+    # a surrogate that knows the answer, and a regressor that knows two formulas
+    class Oracle:
+        def fit(self, system, seen, *, seed=0, progress=None):
+            along = np.linspace(0.5, 2.0, 30)
+            samples = TermSamples(along[:, None], along**2, np.ones(30))
+            runs = seen.trajectories
+            return SurrogateFit(tuple(t.times for t in runs), tuple(t.values for t in runs), {f(x): samples}, {})
+
+    class Formulas:
+        def __init__(self, names, random_state):
+            self.name = names[0]
+
+        def fit(self, X, y, sample_weight=None):
+            self.expressions_ = [
+                Candidate(1.1 * self.name / (0.7 + self.name), 7, 0.1), Candidate(0.9 * self.name**2, 4, 0.0)
+            ]  # fmt: skip
+
+    monkeypatch.setitem(SURROGATES._load(), "oracle", Oracle)
+    monkeypatch.setitem(REGRESSORS._load(), "formulas", Formulas)
+    system = sd.ODESystem({x: -f(x)})
+    data = table(system.with_terms({f(x): x**2}), np.linspace(0, 2, 25), {x: 2.0})
+    stages = {"surrogate": "oracle", "regressor": "formulas", "progress": False}
+    found = sd.recover(system, data, library=1, **stages)
+    assert found.terms[f(x)].as_coeff_Mul()[1] == x**2  # a term that is not in the library
+    assert float(found.terms[f(x)].coeff(x, 2)) == pytest.approx(1.0, rel=1e-5)
+    assert "x/(f_c0 + x)" in set(found.inclusion["term"])  # its constant is fitted along
+    fitted = sd.recover(system, data, library=1, selection=False, **stages)  # the two formulas and no others
+    assert len(fitted.systems) == 2
+    assert fitted.terms == found.terms
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda data: quick(HIDDEN, {"time": [0, 1], "z": [1, 2]}), "no column of the data is a state"),
+        (lambda data: quick(TRUE, data), "the system has no unknown term"),
+        (lambda data: quick(TRUE, data, unknown=["z"]), "'z' is neither an unknown function nor a state"),
+        (lambda data: quick(sd.DiscreteSystem({x: x / 2}), data), "recover needs an ODESystem, got DiscreteSystem"),
+        (lambda data: quick(HIDDEN, data, signs={"q": 1}), "'q', which is not unknown"),
+        (lambda data: quick(HIDDEN, data, signs={"f": 2}), "the sign of f is 2"),
+        (lambda data: quick(HIDDEN, data, library={"f": 2}), r"no terms for g\(x, y\)"),
+        (lambda data: quick(HIDDEN, data, library=[t]), r"made of the arguments of f\(x, y\)"),
+        (lambda data: quick(HIDDEN, data, heldout=1.5), "cannot hold out"),
+        (lambda data: quick(HIDDEN, data, selection=False), "selection=False leaves only formulas"),
+        (lambda data: quick(HIDDEN, data, library=[sp.log(-1 - x**2)]), "not finite on the data"),
+        (lambda data: quick(HIDDEN, data, options=RecoverOptions(noise={"x": 0.0})), "the noise of x is 0.0"),
+    ],
+)
+def test_errors_name_what_is_wrong(call, message):
+    with pytest.raises(sd.RecoveryError, match=message):
+        call(lotka_volterra(0.0, 0))
+
+
+def test_unknown_stages_suggest_known_ones():
+    with pytest.raises(sd.SymdynError, match="unknown surrogate 'pin'"):
+        sd.recover(HIDDEN, lotka_volterra(0.0, 0), surrogate="pin", progress=False)
+
+
+def test_recover_needs_no_optional_package_without_a_surrogate():
+    code = (
+        "import sys, symdyn as sd; sd.recover; "
+        "print([m for m in ('jax', 'sklearn', 'pyoperon', 'matplotlib.pyplot') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"

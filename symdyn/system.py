@@ -18,10 +18,12 @@ from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
 from symdyn.registry import suggest
 
-__all__ = ["Equation", "RESERVED_NAMES", "System", "expression", "lookup", "name_of", "numeric_values"]
+__all__ = ["RESERVED_NAMES", "Equation", "System", "expression", "lookup", "name_of", "numeric_values"]
 
 #: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
-RESERVED_NAMES = frozenset({"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"})
+RESERVED_NAMES = frozenset(
+    {"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"}
+)
 
 
 class Equation(NamedTuple):
@@ -124,7 +126,9 @@ class System(ABC):
         """The equations as a person would write them, in text and in LaTeX."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy")
+        raise AttributeError(
+            f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()}
@@ -290,6 +294,23 @@ def expression(value: Any) -> sp.Expr:
     raise DeclarationError(f"got {type(value).__name__} {value!r} where a scalar sympy expression belongs")
 
 
+def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
+    """Partial derivative for real arguments, and where it exists: ``|x|`` has ``sign(x)``, jumps have zero.
+
+    >>> x = sp.Symbol("x")
+    >>> derivative(x * sp.Abs(x), x), derivative(sp.Heaviside(x) + sp.floor(x), x)
+    (x*sign(x) + Abs(x), 0)
+    """
+    if x not in e.free_symbols:
+        return sp.S.Zero
+    if not e.has(sp.Abs, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.Max, sp.Min):
+        return e.diff(x)
+    real = {s: sp.Dummy(s.name, real=True) for s in sorted(e.free_symbols, key=lambda s: s.name)}
+    found = e.xreplace(real).diff(real[x])
+    found = found.replace(lambda q: isinstance(q, (sp.DiracDelta, sp.Subs, sp.Derivative)), lambda q: sp.S.Zero)
+    return found.xreplace({v: k for k, v in real.items()})
+
+
 def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     """The symbol among `symbols` that `key` (a symbol or a name) means, whatever its assumptions."""
     name = name_of(key)
@@ -333,7 +354,9 @@ def _read(
     Right-hand sides may be expressions or sequences of them (one row of a diffusion matrix).
     """
     if not isinstance(equations, Mapping) or not equations:
-        raise DeclarationError("expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}")
+        raise DeclarationError(
+            "expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}"
+        )
     time = _as_symbol(time, "time")
     swap: dict[sp.Basic, sp.Symbol] = {}
     rows: dict[sp.Symbol, Any] = {}
@@ -362,7 +385,10 @@ def _read(
 
 
 def _check_symbols(
-    states: tuple[sp.Symbol, ...], time: sp.Symbol, expressions: Iterable[sp.Expr], observables: Mapping[sp.Symbol, sp.Expr]
+    states: tuple[sp.Symbol, ...],
+    time: sp.Symbol,
+    expressions: Iterable[sp.Expr],
+    observables: Mapping[sp.Symbol, sp.Expr],
 ) -> tuple[sp.Symbol, ...]:
     """Check names and expressions; return the parameters, sorted by name.
 
@@ -382,7 +408,9 @@ def _check_symbols(
     taken = RESERVED_NAMES - ({"time"} if time.name == "time" else set())
     for symbol in (*free, *observables):
         if symbol.name in taken:
-            raise DeclarationError(f"{symbol.name!r} names a dimension or variable of every result; give the symbol another name")
+            raise DeclarationError(
+                f"{symbol.name!r} names a dimension or variable of every result; give the symbol another name"
+            )
     for name in observables:
         if name.name in by_name:
             raise DeclarationError(f"the observable {name} has the name of a state, a parameter or time; rename it")
@@ -390,7 +418,9 @@ def _check_symbols(
         if e.has(sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
             raise DeclarationError(f"the expression {e} is not real and finite")
         if e.atoms(sp.Derivative, sp.Integral):
-            raise DeclarationError(f"the expression {e} holds a derivative or an integral; write it out as a further state")
+            raise DeclarationError(
+                f"the expression {e} holds a derivative or an integral; write it out as a further state"
+            )
     return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
 
 

@@ -7,6 +7,9 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# scripts that make references, and a worker that runs where Julia is; none is a module to look for doctests in
+collect_ignore = ["references"]
+
 
 @pytest.fixture(autouse=True)
 def _strict_floats():

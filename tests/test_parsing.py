@@ -319,7 +319,7 @@ HOSTILE = [
     "__import__('os').system('touch SENTINEL')",
     "＿＿import＿＿(x)",
     'eval("x")',
-    'exec("open(\'SENTINEL\', \'w\')")',
+    "exec(\"open('SENTINEL', 'w')\")",
     "open('SENTINEL', 'w')",
     "open(x)",
     "eval(x)",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import ast
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import symdyn_kernels
+
 from symdyn.codegen.emit_steps import emit_steps
 from symdyn.codegen.load import import_driver
 from symdyn.methods._registry import METHODS
@@ -14,17 +16,23 @@ from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["driver", "driver_text"]
 
+STEPS_MODULE = "symdyn_kernels.drivers._steps"
+
 
 def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
-    """Source of the adaptive driver of a method: the loop with its import of `_steps` replaced by the steps."""
+    """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
     loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text()
-    body = loop[loop.index("import math") :]
-    begin = body.index("from symdyn_kernels.drivers._steps import")
-    end = body.index("\n", begin) + 1
-    return f"{emit_steps(method)}\n\n{body[:begin]}{body[end:]}"
+    lines = loop.splitlines(keepends=True)
+    statements = ast.parse(loop).body
+    head = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "__future__")
+    steps = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == STEPS_MODULE)
+    assert head.end_lineno
+    assert steps.end_lineno
+    body = lines[head.end_lineno : steps.lineno - 1] + lines[steps.end_lineno :]
+    return f"{emit_steps(method)}\n{''.join(body)}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def driver(name: str) -> ModuleType:
     """The compiled driver of a method: a module with ``integrate`` (adaptive) or ``chunk`` (fixed steps)."""
     method = METHODS[name]

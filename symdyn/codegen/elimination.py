@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
-from symdyn.system import System
+from symdyn.system import System, derivative
 
 __all__ = ["elimination_programs", "jacobian"]
 
@@ -26,7 +26,7 @@ def jacobian(expressions: Sequence[sp.Expr], states: Sequence[sp.Symbol]) -> dic
     entries = {}
     for i, f in enumerate(expressions):
         for s in sorted(f.free_symbols & column.keys(), key=column.__getitem__):
-            entry = f.diff(s)
+            entry = derivative(f, s)
             if entry != 0:
                 entries[i, column[s]] = entry
     return entries
@@ -75,12 +75,14 @@ def elimination_programs(system: System, drift: Sequence[sp.Expr]) -> tuple[Prog
                 factor = lower_part[i, p] = build.op("mul", matrix[i, p], inverse[p])
                 for j in later:
                     product = build.op("mul", factor, matrix[p, j])
-                    matrix[i, j] = build.op("sub", matrix[i, j], product) if (i, j) in matrix else build.op("neg", product)
+                    matrix[i, j] = (
+                        build.op("sub", matrix[i, j], product) if (i, j) in matrix else build.op("neg", product)
+                    )
     upper = {(p, j): v for (p, j), v in matrix.items() if place[j] > place[p]}
     names = [("l", k) for k in lower_part] + [("u", k) for k in upper] + [("r", (p, p)) for p in order]
     values = [*lower_part.values(), *upper.values(), *(inverse[p] for p in order)]
     labels = [f"{kind}{i}_{j}" for kind, (i, j) in names]
-    rates = [f.diff(system.time) for f in drift]
+    rates = [derivative(f, system.time) for f in drift]
     if any(r != 0 for r in rates):
         values += [build.value(r) for r in rates]
         labels += [f"d{s}_dt" for s in system.names]

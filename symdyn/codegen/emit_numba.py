@@ -10,7 +10,7 @@ import keyword
 import re
 import unicodedata
 
-from symdyn.codegen.program import CALLS, COMPARISONS, Program
+from symdyn.codegen.program import COMPARISONS, Program
 
 __all__ = ["emit_numba", "mangle", "module_source"]
 
@@ -60,6 +60,11 @@ def _arguments(program: Program) -> list[list[str]]:
     ]
 
 
+def _harmless(text: str, keep: str = "") -> str:
+    """`text` without characters that could end a comment or a docstring: symbols may have any name."""
+    return "".join(c if (c.isprintable() and c not in "\"\\") or c in keep else "?" for c in text)
+
+
 def _parenthesised(text: str, precedence: int, needed: int) -> str:
     return f"({text})" if precedence < needed else text
 
@@ -94,7 +99,8 @@ def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list
         else:
             call = PYTHON_CALLS.get(op, f"math.{op}")
             text, level = f"{call}({', '.join(v for v, _ in x)})", ATOM
-        if uses[k] > 1 or (len(text) > LONGEST and op not in COMPARISONS):
+        # numba cannot build a long tuple from values with branches in them, so choices get names
+        if uses[k] > 1 or op == "select" or (len(text) > LONGEST and op not in COMPARISONS):
             lines.append(f"v{k} = {text}")
             text, level = f"v{k}", ATOM
         texts.append((text, level))
@@ -103,7 +109,6 @@ def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list
 
 def emit_numba(program: Program) -> str:
     """Source of the scalar function and the lane function of one program."""
-    assert set(INFIX) | set(CALLS)  # the tables cover every operation of a program
     arguments = _arguments(program)
     lines, results = _body(program, arguments)
     flat = [a for block in arguments for a in block]
@@ -111,7 +116,7 @@ def emit_numba(program: Program) -> str:
     loads = [f"{a} = {blocks[b]}[{i} * W + l]" for b, names in enumerate(arguments) for i, a in enumerate(names)]
     out = [f"out_{i}" for i in range(len(results))]
     scalar = [f"def {program.name}_at({', '.join(flat)}):", *(f"    {line}" for line in lines), "    return ("]
-    scalar += [f"        {r},  # {label}" for r, label in zip(results, program.labels, strict=True)] + ["    )"]
+    scalar += [f"        {r},  # {_harmless(label)}" for r, label in zip(results, program.labels, strict=True)] + ["    )"]
     unpack = [f"{o} = result[{i}]" for i, o in enumerate(out)]
     stores = [f"out[{i} * W + l] = {o}" for i, o in enumerate(out)]
     call = f"result = {program.name}_at({', '.join(flat)})"
@@ -122,4 +127,4 @@ def emit_numba(program: Program) -> str:
 
 def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
     """A whole module with the functions of all programs."""
-    return "\n\n".join([HEADER.format(title=title, lanes=lanes), *(emit_numba(p) for p in programs)])
+    return "\n\n".join([HEADER.format(title=_harmless(title, keep="\n"), lanes=lanes), *(emit_numba(p) for p in programs)])

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import llvmlite.binding as llvm
+
 from symdyn.codegen.elimination import elimination_programs
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
@@ -26,6 +28,8 @@ LOG = logging.getLogger("symdyn")
 BACKENDS = ("llvm", "numba")
 #: Compilations that take longer than this are logged for everyone, shorter ones for those who debug.
 NOTICEABLE = 0.5
+#: Operations above which the optimiser is left out: its time grows faster than the model, its gain does not.
+LONG = 2000
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,11 @@ def _llvm(key: str, path, made: tuple[Program, ...], lanes: int, names: list[str
         code = path.read_bytes()
     else:
         if not made:
-            raise CompileError(f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'")
-        import llvmlite.binding as llvm
-
-        code = compile_ir(module_text(made, lanes, llvm.get_process_triple()))
+            raise CompileError(
+                f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'"
+            )
+        quick = sum(len(p.operations) for p in made) > LONG
+        code = compile_ir(module_text(made, lanes, llvm.get_process_triple()), quick=quick)
         write_atomic(path, code)
     owner = load_object(key, code)
     return str(path), owner, tuple(owner.address(n) for n in names)

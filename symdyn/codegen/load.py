@@ -28,11 +28,21 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 import platformdirs
-
 import symdyn_kernels
+
 from symdyn.errors import CompileError
 
-__all__ = ["CompiledModule", "cache_directory", "compile_ir", "digest", "host", "import_driver", "import_text", "load_object", "write_atomic"]
+__all__ = [
+    "CompiledModule",
+    "cache_directory",
+    "compile_ir",
+    "digest",
+    "host",
+    "import_driver",
+    "import_text",
+    "load_object",
+    "write_atomic",
+]
 
 LOG = logging.getLogger("symdyn")
 _LOCK = threading.RLock()
@@ -58,7 +68,9 @@ def cache_directory() -> Path:
     except OSError as error:
         raise CompileError(f"the cache directory {path} cannot be created ({error}); set SYMDYN_CACHE_DIR") from None
     if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-        raise CompileError(f"the cache directory {path} belongs to another user; set SYMDYN_CACHE_DIR to one of your own")
+        raise CompileError(
+            f"the cache directory {path} belongs to another user; set SYMDYN_CACHE_DIR to one of your own"
+        )
     return path
 
 
@@ -160,19 +172,21 @@ def _initialise() -> None:
     llvm.initialize_native_asmprinter()
 
 
-def _target_machine():
+def _target_machine(opt: int = 2):
     _initialise()
     _, _, cpu, features = host()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True)
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=opt, reloc="pic", codemodel="jitdefault", jit=True
+    )
 
 
-def compile_ir(text: str) -> bytes:
-    """Object code of a module of LLVM IR."""
+def compile_ir(text: str, *, quick: bool = False) -> bytes:
+    """Object code of a module of LLVM IR; `quick` for long functions, whose scheduling would take seconds."""
     with _LOCK:
         module = llvm.parse_assembly(text)
         module.verify()
-        return _target_machine().emit_object(module)
+        return _target_machine(0 if quick else 2).emit_object(module)
 
 
 def load_object(key: str, code: bytes) -> CompiledModule:

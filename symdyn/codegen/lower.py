@@ -92,7 +92,9 @@ class Lowering:
         if e.is_Pow:
             return self._power(e.base, e.exp)
         if isinstance(e, AppliedUndef):
-            raise CompileError(f"{e} is an unknown term; give it an expression with with_terms, or recover it from data")
+            raise CompileError(
+                f"{e} is an unknown term; give it an expression with with_terms, or recover it from data"
+            )
         if isinstance(e, sp.Symbol):
             raise CompileError(f"the symbol {e} has no value here")
         if isinstance(e, sp.Piecewise):
@@ -131,8 +133,7 @@ class Lowering:
     def _sum(self, e: sp.Add) -> int:
         plus, minus = [], []
         for term in e.args:
-            coefficient, rest = term.as_coeff_Mul()
-            if coefficient.is_negative:
+            if term.as_coeff_Mul()[0].is_negative:
                 minus.append(self.value(-term))
             else:
                 plus.append(self.value(term))
@@ -240,8 +241,9 @@ def lower(
     Examples
     --------
     >>> x, a = sp.symbols("x a")
-    >>> lower("f", [("lane", []), ("y", [x]), ("p", [a])], [a * x**2], ["dx"]).operations[2].op
-    'mul'
+    >>> program = lower("f", [("lane", []), ("y", [x]), ("p", [a])], [a * x**2], ["dx"])
+    >>> [o.op for o in program.operations]
+    ['input', 'mul', 'input', 'mul']
     """
     lowering = Lowering(blocks)
     outputs = [lowering.value(e) for e in expressions]

@@ -14,12 +14,14 @@ COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not")
 #: Functions of one or two operands, by the names that C's math library gives them.
 CALLS = {
     **dict.fromkeys(
-        ("sqrt", "fabs", "floor", "ceil", "exp", "log", "sin", "cos", "tan", "asin", "acos", "atan")
-        + ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "lgamma"),
+        (
+            "sqrt", "fabs", "floor", "ceil", "exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+            "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "lgamma",
+        ),
         1,
     ),
     **dict.fromkeys(("pow", "atan2", "fmin", "fmax"), 2),
-}
+}  # fmt: skip
 
 
 class Operation(NamedTuple):

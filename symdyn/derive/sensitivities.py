@@ -93,8 +93,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     if system.kind != "ode":
         raise DeclarationError(f"sensitivities are derived from an ODESystem, got {type(system).__name__}")
     if system.unknowns:
-        names = ", ".join(map(str, system.unknowns))
-        raise DeclarationError(f"the system has unknown terms ({names}); fill them in with with_terms")
+        unknown = ", ".join(map(str, system.unknowns))
+        raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
     asked = system.parameters if parameters is None else parameters
     chosen = tuple(lookup(p, system.parameters, "parameter") for p in asked)
     columns = chosen + (system.states if initial else ())

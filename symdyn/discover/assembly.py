@@ -12,7 +12,7 @@ import sympy as sp
 from symdyn.codegen.kernel import compile
 from symdyn.discover.candidates import Candidates
 from symdyn.discover.evidence import information, intervals, prediction_errors, weights
-from symdyn.discover.fitting import Problem
+from symdyn.discover.problem import Problem
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.selection import Model, Selection
 from symdyn.models.ode import ODESystem
@@ -91,7 +91,8 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
 def _names(system: ODESystem, candidates: Candidates, model: Model) -> dict[sp.Symbol, sp.Symbol]:
     """Names for the fitted constants of a model: ``f_1, f_2, ...`` for those of f, in the order of its terms."""
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
-    names, counts = {}, {}
+    names: dict[sp.Symbol, sp.Symbol] = {}
+    counts: dict[str, int] = {}
     for k in np.flatnonzero(model.chosen):
         term = candidates.terms[k]
         for symbol in (candidates.columns[k], *term.constants):

@@ -89,7 +89,7 @@ class Candidates:
 
 
 def candidate_system(
-    system: System,
+    system: ODESystem,
     terms: Sequence[Term],
     observations: Observations,
     *,
@@ -172,7 +172,7 @@ def _coefficient_sizes(
     names = tuple(known)
     blocks = [("t", (system.time,)), ("y", system.states), ("p", names)]
     program = lower("terms", blocks, [t.shape for t in terms], [""] * len(terms))
-    columns = evaluate(program, [times], list(values.T), [np.float64(known[p]) for p in names])
+    columns = evaluate(program, [times], list(values.T), [np.asarray(known[p]) for p in names])
     rate = float(np.median(observations.scale)) / span
     sizes = np.empty(len(terms))
     for k, column in enumerate(columns):

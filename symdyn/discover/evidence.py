@@ -116,7 +116,7 @@ def intervals(facts: Information, level: float = 0.9) -> pd.DataFrame:
 def weights(criteria: Sequence[float]) -> np.ndarray:
     """Shares ``exp(-criterion/2)`` of the evidence, adding up to one.
 
-    >>> weights([10.0, 10.0, 1000.0]).tolist()
+    >>> weights([10.0, 10.0, 1000.0]).round(9).tolist()
     [0.5, 0.5, 0.0]
     """
     gaps = np.asarray(criteria, dtype=float) - np.min(criteria)
@@ -151,9 +151,11 @@ def errors(
         If a parameter or, for free runs, an initial value is missing.
     """
     seen = data if isinstance(data, Observations) else observations(system, data)
-    later = heldout if isinstance(heldout, Observations) else None
-    if later is None and heldout:
-        seen, later = hold_out(system, seen, float(heldout))
+    later: Observations | None = None
+    if isinstance(heldout, Observations):
+        later = heldout
+    elif heldout:
+        seen, later = hold_out(system, seen, heldout)
     missing = [str(p) for p in system.parameters if p not in system.defaults]
     if missing:
         raise RecoveryError(f"no value of the parameter {', '.join(missing)}; set it with with_parameters, or fit it")
@@ -189,11 +191,11 @@ def prediction_errors(
             values = np.concatenate([values, later.trajectories[k].values])
         run = kernel(starts[k][None], row[None], times, max_steps=MAX_STEPS).values[0]
         ahead = _one_step(kernel, row, times, values)
-        for name, part in (("train", slice(0, early)), ("heldout", slice(early, None))):
-            free[name].append(_differences(run[part], values[part], np.isfinite(values[part])))
-            base = np.isfinite(values).all(axis=1)
-            known = np.concatenate([[False], base[:-1]])[:, None] & np.isfinite(values)
-            step[name].append(_differences(ahead[part], values[part], known[part]))
+        complete = np.isfinite(values).all(axis=1)
+        known = np.concatenate([[False], complete[:-1]])[:, None] & np.isfinite(values)
+        for name, stretch in (("train", slice(0, early)), ("heldout", slice(early, None))):
+            free[name].append(_differences(run[stretch], values[stretch], np.isfinite(values[stretch])))
+            step[name].append(_differences(ahead[stretch], values[stretch], known[stretch]))
     rows = []
     for part in ("train", "heldout") if later is not None else ("train",):
         for kind, table in (("one-step", step), ("free-run", free)):

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
 from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
 from symdyn.discover.data import Observations
-from symdyn.discover.fitting import (
-    Problem,
-    between,
-    free_parameters,
-    make_problem,
-    read_bounds,
-    rough_states,
-    start_values,
-)
+from symdyn.discover.guesses import between, free_parameters, read_bounds, start_values
 from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.problem import Problem, make_problem, rough_states
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.selection import BROKEN, Selection
-from symdyn.discover.terms import allowed_terms, formula_terms, function_name, one_of_each, start_theta
+from symdyn.discover.selection import Selection
+from symdyn.discover.signs import read_signs, sign_penalty
+from symdyn.discover.terms import allowed_terms, formula_terms, one_of_each, start_theta
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.system import lookup
 
 __all__ = ["Pipeline"]
 
-#: How far a term may be on the wrong side of a known sign, relative to its largest value.
-SIGN_TOLERANCE = 0.02
 #: Formulas of each unknown term from whose combinations the selection begins.
 BEGINNINGS = 2
 #: Coefficients, in units of the typical size of a term, with which a term begins alone.
@@ -85,7 +74,7 @@ class Pipeline:
         )
         self.bounds = bounds
         self.unknowns = one_of_each(system.unknowns)
-        self.signs = self._read_signs(signs)
+        self.signs = read_signs(self.unknowns, signs)
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
@@ -182,9 +171,10 @@ class Pipeline:
             guesses |= {p: (float(v),) for p, v in learned.parameters.items() if p in guesses}
         candidates = candidate_system(self.system, terms, self.seen, free=free, guesses=guesses, bounds=limits)
         fitted = list(zip(learned.times, learned.states, strict=True)) if learned is not None else None
+        penalty = sign_penalty(self.system, self.seen, candidates, self.signs) if self.signs else None
         problem = make_problem(
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
-            noise=self._noise(), penalty=self._penalty(candidates) if self.signs else None,
+            noise=self._noise(), penalty=penalty,
             largest=self.options.largest,
         )  # fmt: skip
         last, notes = self._descend(problem, formulas, search, budget)
@@ -276,54 +266,3 @@ class Pipeline:
                 raise RecoveryError(f"the noise of {state} is {value!r}; expected a positive standard deviation")
             noise[self.system.states.index(state)] = value
         return noise
-
-    # ---- known signs ---------------------------------------------------------------------------
-
-    def _read_signs(self, signs: Mapping[Any, int] | None) -> dict[str, int]:
-        known = {u.func.__name__ for u in self.unknowns}
-        found = {}
-        for key, sign in (signs or {}).items():
-            name = function_name(key)
-            if name not in known:
-                raise RecoveryError(f"signs names {name!r}, which is not unknown; unknown: {', '.join(sorted(known))}")
-            if sign not in (1, -1):
-                raise RecoveryError(f"the sign of {name} is {sign!r}; expected +1 or -1")
-            found[name] = sign
-        return found
-
-    def _penalty(self, candidates: Candidates) -> Callable[[np.ndarray, np.ndarray], float]:
-        """What models pay for terms of the wrong sign anywhere on the data."""
-        values = np.concatenate(rough_states(self.system, self.seen)[0])
-        times = np.concatenate([t.times for t in self.seen.trajectories])
-        shapes = [t.shape for t in candidates.terms]
-        blocks = [
-            ("t", (self.system.time,)),
-            ("y", self.system.states),
-            ("p", candidates.columns),
-            ("k", self.system.parameters),
-        ]
-        program = lower(
-            "terms",
-            [b if b[0] != "k" else ("k", tuple(p for p in b[1] if p not in candidates.columns)) for b in blocks],
-            shapes,
-            [""] * len(shapes),
-        )
-        fixed = [np.float64(self.system.defaults[p]) for p in self.system.parameters if p not in candidates.columns]
-        owners: dict[AppliedUndef, np.ndarray] = {
-            u: np.array([t.unknown == u for t in candidates.terms])
-            for u in self.unknowns
-            if u.func.__name__ in self.signs
-        }
-
-        def penalty(chosen: np.ndarray, theta: np.ndarray) -> float:
-            natural = theta * candidates.sizes
-            columns = evaluate(program, [times], list(values.T), list(natural), fixed)
-            total = 0.0
-            for unknown, own in owners.items():
-                sums: Sequence[np.ndarray] = [natural[k] * columns[k] for k in np.flatnonzero(chosen & own)]
-                along = np.broadcast_to(sum(sums), times.shape) if sums else np.zeros(1)
-                wrong = -self.signs[unknown.func.__name__] * along
-                total += BROKEN * float(np.nanmax(wrong) > SIGN_TOLERANCE * np.nanmax(np.abs(along)))
-            return total
-
-        return penalty

@@ -216,13 +216,13 @@ class Selection:
         gains = _additions(a, g, base)
         # the fit may be unfinished: what the base itself can gain counts for every addition
         own = float(g[base] @ _solve(a, g, base)) if base.size else 0.0
-        for k in np.flatnonzero(~model.chosen):
+        for k in map(int, np.flatnonzero(~model.chosen)):
             if model.chosen.sum() < self.largest and gains[k] > 0:
                 chosen = model.chosen.copy()
                 chosen[k] = True
                 forecast = self.value(max(total - own - gains[k], 1e-9 * total), chosen)
                 moves.append((forecast, chosen, theta, model.starts))
-        for k in np.flatnonzero(model.chosen):
+        for k in map(int, np.flatnonzero(model.chosen)):
             rest = self._columns(np.where(np.arange(len(model.chosen)) == k, False, model.chosen))
             shift = theta[k] / unit[k]
             after = g + a[:, k] * shift  # gradient once the coefficient is zero
@@ -231,13 +231,8 @@ class Selection:
             without -= float(after[rest] @ step) if rest.size else 0.0
             dropped = model.chosen.copy()
             dropped[k] = False
-            moves.append(
-                (
-                    self.value(max(without, 1e-9 * total), dropped),
-                    dropped,
-                    *self._moved(model, theta, unit, back, k, rest, step),
-                )
-            )
+            forecast = self.value(max(without, 1e-9 * total), dropped)
+            moves.append((forecast, dropped, *self._moved(model, theta, unit, back, k, rest, step)))
             gains = _additions(a, after, rest)
             for j in np.argsort(-gains[: len(model.chosen)])[: self.EXCHANGES]:
                 if model.chosen[j] or gains[j] <= 0:
@@ -245,10 +240,9 @@ class Selection:
                 swapped = dropped.copy()
                 swapped[j] = True
                 both = np.append(rest, j)
-                target = (model, theta, unit, back, k, both, _solve(a, after, both))
-                moves.append(
-                    (self.value(max(without - gains[j], 1e-9 * total), swapped), swapped, *self._moved(*target))
-                )
+                step = _solve(a, after, both)
+                forecast = self.value(max(without - gains[j], 1e-9 * total), swapped)
+                moves.append((forecast, swapped, *self._moved(model, theta, unit, back, k, both, step)))
         return moves
 
     def _columns(self, chosen: np.ndarray) -> np.ndarray:

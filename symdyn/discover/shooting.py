@@ -246,7 +246,7 @@ def _compiled(system: ODESystem, free: tuple[sp.Symbol, ...]) -> tuple[Sensitivi
 
 
 def _scaled(system: ODESystem, free: Sequence[sp.Symbol]) -> tuple[ODESystem, tuple[sp.Symbol, ...], sp.Symbol]:
-    """The system in scaled states, scaled free parameters and time since a start; symbols of scales, and the start."""
+    """The system in scaled states, scaled free parameters and time since a start; symbols of scales and of the start."""
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
     sizes = tuple(fresh_symbol(f"size_of_{p}", taken) for p in free)
     scales = tuple(fresh_symbol(f"scale_of_{s}", taken) for s in system.states)

@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["MapScheme", "StepSymbols", "StochasticScheme", "derivative", "dot", "refuse_all_but_sde"]
+__all__ = ["MapScheme", "StepSymbols", "StochasticScheme", "dot", "refuse_all_but_sde"]
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,3 @@ def refuse_all_but_sde(system: System) -> str | None:
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:
     """Sum of the products of a row of the diffusion matrix with increments."""
     return sp.Add(*(g * d for g, d in zip(row, increments, strict=True)))
-
-
-def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
-    """Partial derivative with every symbol taken as real, so that ``|x|`` has the derivative ``sign(x)``."""
-    real = {s: sp.Dummy(s.name, real=True) for s in sorted(e.free_symbols, key=lambda s: s.name)}
-    if x not in real:
-        return sp.S.Zero
-    return e.xreplace(real).diff(real[x]).xreplace({v: k for k, v in real.items()})

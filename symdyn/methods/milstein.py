@@ -15,9 +15,9 @@ from itertools import combinations
 import sympy as sp
 
 from symdyn.methods._registry import METHODS
-from symdyn.methods._stochastic import StepSymbols, StochasticScheme, derivative, dot, refuse_all_but_sde
+from symdyn.methods._stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
 from symdyn.models.sde import SDESystem
-from symdyn.system import System
+from symdyn.system import System, derivative
 
 __all__ = ["MILSTEIN"]
 

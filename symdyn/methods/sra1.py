@@ -34,10 +34,8 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     new = []
     for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True)):
         drift = (f + 2 * f.xreplace(stage)) * (h / 3)
-        if now.row(i) == after.row(i):  # both parts together are g dW
-            noise = dot(now.row(i), symbols.dW)
-        else:
-            noise = dot(after.row(i), rest) + dot(now.row(i), mean)
+        same = now.row(i) == after.row(i)  # both parts together are g dW
+        noise = dot(now.row(i), symbols.dW) if same else dot(after.row(i), rest) + dot(now.row(i), mean)
         new.append(x + drift + noise)
     return tuple(new)
 

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText
-from symdyn.system import Equation, System, expression, lookup, name_of
+from symdyn.system import Equation, System, derivative, expression, lookup, name_of
 
 __all__ = ["SDESystem"]
 
@@ -102,7 +102,10 @@ class SDESystem(System):
         return self.diffusion.shape[1]
 
     def ito(self) -> SDESystem:
-        r"""The same process as an Itô equation: the drift gains :math:`\tfrac12\sum_{jk} g_{jk}\,\partial g_{ik}/\partial x_j`."""
+        r"""The same process as an Itô equation.
+
+        The drift gains :math:`\tfrac12 \sum_{jk} g_{jk}\, \partial g_{ik} / \partial x_j`.
+        """
         if self.interpretation == "ito":
             return self
         return self.replace(
@@ -123,18 +126,21 @@ class SDESystem(System):
 
     def _correction(self) -> list[sp.Expr]:
         g, x = self.diffusion, self.states
-        columns = range(self.noises)
-        return [
-            sum((g[j, k] * g[i, k].diff(x[j]) for k in columns for j in range(len(x))), sp.S.Zero) / 2 for i in range(len(x))
-        ]
+        noisy = [(j, k) for j in range(len(x)) for k in range(self.noises) if g[j, k] != 0]
+        pairs = [[(g[i, k], g[j, k], x[j]) for j, k in noisy if x[j] in g[i, k].free_symbols] for i in range(len(x))]
+        return [sp.Add(*(gj * derivative(gi, xj) for gi, gj, xj in row)) / 2 for row in pairs]
 
     def equations(self) -> list[Equation]:
         one = self.noises == 1
-        noises = [("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)]
+        noises = [
+            ("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)
+        ]
         differentials = [("dt", r"\mathrm{d}t"), *noises]
         written = []
         for i, s in enumerate(self.states):
-            terms = [(c, d) for c, d in zip((self.drift[i], *self.diffusion.row(i)), differentials, strict=True) if c != 0]
+            terms = [
+                (c, d) for c, d in zip((self.drift[i], *self.diffusion.row(i)), differentials, strict=True) if c != 0
+            ]
             text = " + ".join(f"({c})*{d}" if c.is_Add else f"{c}*{d}" for c, (d, _) in terms)
             latex = " + ".join(
                 rf"\left({sp.latex(c)}\right)\,{d}" if c.is_Add else rf"{sp.latex(c)}\,{d}" for c, (_, d) in terms
@@ -158,5 +164,7 @@ def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:
         rows = [list(r) for r in (diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion)]
     if len(rows) != len(states) or len({len(r) for r in rows}) != 1 or not rows[0]:
         shape = f"{len(rows)} rows of lengths {sorted({len(r) for r in rows})}"
-        raise DeclarationError(f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1")
+        raise DeclarationError(
+            f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1"
+        )
     return rows

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from symdyn_kernels.status import MESSAGES
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
@@ -15,7 +16,6 @@ from symdyn.codegen.program import Program
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
-from symdyn_kernels.status import MESSAGES
 
 __all__ = ["attributes", "observe", "observer", "reduced_dataset", "trajectory_dataset"]
 
@@ -77,7 +77,12 @@ def _frame(design: Design, counts: dict[str, np.ndarray], times: np.ndarray, sys
 
 
 def trajectory_dataset(
-    system: System, design: Design, times: np.ndarray, values: np.ndarray, counts: dict[str, np.ndarray], attrs: dict[str, Any]
+    system: System,
+    design: Design,
+    times: np.ndarray,
+    values: np.ndarray,
+    counts: dict[str, np.ndarray],
+    attrs: dict[str, Any],
 ) -> xr.Dataset:
     """A variable with dims (sweeps, trajectory, time) for each state and observable."""
     data = _frame(design, counts, times, system)

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
 
-from symdyn.codegen.kernel import Kernel, Run, compile, default_method
+from symdyn.codegen.kernel import Kernel, Run, compile
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
 from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
 from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
 from symdyn.simulation.sweeps import Design, make_design
 from symdyn.system import System
-from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
 
 __all__ = ["simulate"]
 
@@ -119,7 +119,9 @@ def simulate(
     if not 0 <= seed < 2**63:
         raise DeclarationError(f"seed is {seed}; expected a whole number from 0 to 2**63 - 1")
     gaps = np.diff(times)
-    length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
+    length = (
+        1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
+    )
     options: dict[str, Any] = dict(
         rtol=float(rtol), atol=float(atol), max_steps=int(max_steps), step=float(length), seed=seed,
         detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step),
@@ -146,7 +148,9 @@ def simulate(
 class _Job:
     """One simulation under way: what to run, and the status of each trajectory."""
 
-    def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: dict, threads: int, lanes: Any) -> None:
+    def __init__(
+        self, kernel: Kernel, design: Design, times: np.ndarray, options: dict, threads: int, lanes: Any
+    ) -> None:
         self.kernel, self.design, self.times, self.options, self.threads = kernel, design, times, options, threads
         self.lanes = lanes
         self.run = Run(np.empty(0), *(np.zeros(design.size, np.int64) for _ in range(4)))
@@ -155,7 +159,9 @@ class _Job:
         self.complete = True
         self.observer = observer(kernel.system)
 
-    def gather(self, reductions: dict | None, chunk: int | None, bar: Progress) -> tuple[np.ndarray, list[Statistics] | None]:
+    def gather(
+        self, reductions: dict | None, chunk: int | None, bar: Progress
+    ) -> tuple[np.ndarray, list[Statistics] | None]:
         """Run everything, kept whole or reduced."""
         n = len(self.kernel.system.states)
         width = n + len(self.kernel.system.observables)
@@ -284,7 +290,9 @@ def _verdict(data: xr.Dataset, job: _Job, on_failure: str) -> xr.Dataset:
     status = job.run.status
     if not job.complete:
         left = int((status == INTERRUPTED).sum())
-        warnings.warn(f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3)
+        warnings.warn(
+            f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3
+        )
     failed = np.flatnonzero((status != SUCCESS) & (status != INTERRUPTED))
     if failed.size and on_failure == "raise":
         first = int(failed[0])

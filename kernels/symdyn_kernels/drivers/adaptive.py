@@ -12,9 +12,37 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.drivers._steps import DEGREE, ERROR_EXPONENT, FIRST, LAST, SLOTS, STIFFNESS, dense, error, step, stiffness
+from symdyn_kernels.drivers._steps import (
+    DEGREE,
+    ERROR_EXPONENT,
+    FIRST,
+    LAST,
+    SLOTS,
+    STIFFNESS,
+    dense,
+    error,
+    step,
+    stiffness,
+)
 from symdyn_kernels.lanes import (
-    ACCEPT, ACTIVE, ERR, GROWTH, H, HNEXT, REJECTED, ROWS, STEPS, T, TEND, TNEW, TNEXT, load, park, put, start, void,
+    ACCEPT,
+    ACTIVE,
+    ERR,
+    GROWTH,
+    HNEXT,
+    REJECTED,
+    ROWS,
+    STEPS,
+    TEND,
+    TNEW,
+    TNEXT,
+    H,
+    T,
+    load,
+    park,
+    put,
+    start,
+    void,
 )  # fmt: skip
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
@@ -35,7 +63,13 @@ def control(lanes, WL, max_steps, look):
     due, alarm, looking = 0.0, 0.0, 0.0
     one, zero = splat(1.0), splat(0.0)
     for l in range(0, WL, 8):
-        t, h, end, x, on = (vld(lanes[T], l), vld(lanes[H], l), vld(lanes[TEND], l), vld(lanes[ERR], l), vld(lanes[ACTIVE], l))
+        t, h, end, x, on = (
+            vld(lanes[T], l),
+            vld(lanes[H], l),
+            vld(lanes[TEND], l),
+            vld(lanes[ERR], l),
+            vld(lanes[ACTIVE], l),
+        )
         good = le(x, one)
         factor = vmin(vld(lanes[GROWTH], l), vmax(splat(SHRINK), vpow(vmax(x, splat(1e-12)), ERROR_EXPONENT) * SAFETY))
         factor = sel(le(x, x), factor, splat(SHRINK))  # an error that is not a number shrinks the step too
@@ -62,7 +96,8 @@ def control(lanes, WL, max_steps, look):
 def emit(fb, yb, yt, coefficients, ms, n, W, times, out, counts, lanes, due, who):
     """Evaluate the interpolant at every output time in the step just made, lane by lane.
 
-    The value at the end of the step is the new state itself.
+    The value at the end of the step is the new state itself.  (Eight lanes at a time took half as long again: vector
+    loads of the output times wait for the scalar stores that advance them.)
     """
     for l in range(W):
         tnew = ld(lanes[TNEW], l)
@@ -170,7 +205,9 @@ def integrate(
                     if code != SUCCESS:
                         status[who[l]] = code
         if looking > 0.0:
-            stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
+            stiffness(
+                f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol
+            )
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
@@ -183,7 +220,9 @@ def integrate(
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
+            dense(
+                f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol
+            )
             emit(fb, yb, yt, ks + SLOTS * ms, ms, n, W, times, out, counts, lanes, due, who)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):

@@ -1,0 +1,72 @@
+"""Which parameters are fitted, from which values, within which bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.errors import RecoveryError
+from symdyn.system import System, lookup
+
+__all__ = ["Bounds", "between", "free_parameters", "read_bounds", "start_values"]
+
+Bounds = Mapping[sp.Symbol, tuple[float, float]]
+
+#: Values from which parameters without a value or guess are fitted.
+GUESSES = (0.01, 0.1, 1.0, 10.0)
+
+
+def free_parameters(system: System, fit: Iterable[Any]) -> tuple[sp.Symbol, ...]:
+    """Parameters to fit: those without a value, and those named."""
+    named = {lookup(p, system.parameters, "parameter") for p in fit}
+    return tuple(p for p in system.parameters if p in named or p not in system.defaults)
+
+
+def read_bounds(
+    bounds: Mapping[Any, tuple[Any, Any]] | None, known: Iterable[sp.Symbol]
+) -> dict[sp.Symbol, tuple[float, float]]:
+    """Bounds by symbol, infinite where None was given.
+
+    Raises
+    ------
+    RecoveryError
+        If bounds are no pair of increasing numbers.
+    """
+    known = tuple(known)
+    found = {}
+    for key, pair in (bounds or {}).items():
+        symbol = lookup(key, known, "parameter, constant or state")
+        try:
+            low, high = (float(v) if v is not None else s * np.inf for v, s in zip(pair, (-1, 1), strict=True))
+        except (TypeError, ValueError):
+            message = f"the bounds of {symbol} are {pair!r}; expected a pair (smallest, largest), None where open"
+            raise RecoveryError(message) from None
+        if not low < high:
+            raise RecoveryError(f"the bounds of {symbol} are {pair!r}; the first must be below the second")
+        found[symbol] = (low, high)
+    return found
+
+
+def start_values(
+    system: System, free: Iterable[sp.Symbol], guesses: Mapping[Any, float], bounds: Bounds
+) -> dict[sp.Symbol, tuple[float, ...]]:
+    """Values from which each free parameter is fitted."""
+    given = {lookup(k, system.parameters, "parameter"): float(v) for k, v in guesses.items()}
+    found: dict[sp.Symbol, tuple[float, ...]] = {}
+    for p in free:
+        if p in given or p in system.defaults:
+            found[p] = (given.get(p, system.defaults.get(p, 1.0)),)
+        else:
+            found[p] = between(bounds.get(p)) or GUESSES
+    return found
+
+
+def between(pair: tuple[float | None, float | None] | None) -> tuple[float, ...]:
+    """Values spread between two bounds, evenly in their logarithms where both are positive; none if a bound is open."""
+    if pair is None or None in pair or not np.all(np.isfinite(np.array(pair, dtype=float))):
+        return ()
+    low, high = map(float, pair)  # type: ignore[arg-type]
+    return tuple((np.geomspace if low > 0 else np.linspace)(low, high, 5)[1:-1].tolist())

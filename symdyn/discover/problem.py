@@ -1,0 +1,179 @@
+"""Candidates against data: from many windows with initial values of their own to whole trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdyn.discover.candidates import Candidates
+from symdyn.discover.data import Observations
+from symdyn.discover.evidence import weights
+from symdyn.discover.guesses import Bounds
+from symdyn.discover.selection import Model, Selection
+from symdyn.discover.shooting import Shooting, windows
+from symdyn.models.ode import ODESystem
+from symdyn.system import System
+
+__all__ = ["Problem", "data_counts", "make_problem", "rough_states"]
+
+#: Points a window should have before windows are joined, and the most windows of a trajectory.
+POINTS, MOST_WINDOWS = 3, 32
+#: Data of a state below which its noise cannot be told: residuals then weigh as this share of each state's scale.
+FEW, COMMON_NOISE = 12, 0.05
+#: Smallest noise that weighs the residuals, relative to the scale of a state.
+NOISE_FLOOR = 1e-3
+#: Models that are carried over when windows are joined.
+CARRIED = 12
+#: Factor between assumed and found noise of the states beyond which their weights are set anew.
+REWEIGH = 1.5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Candidates against data: what every stage of a fit shares.
+
+    Attributes
+    ----------
+    candidates : Candidates
+    shooting : Shooting
+    rough : tuple of tuples of (T, n) float64
+        Guesses of the states at the times of the data; one array a trajectory in each guess.
+    bounds : pair of (n,) float64
+        Smallest and largest initial values.
+    penalty : callable or None
+        See `Selection`.
+    largest : int
+        Most terms in a model.
+    """
+
+    candidates: Candidates
+    shooting: Shooting
+    rough: tuple[tuple[np.ndarray, ...], ...]
+    bounds: tuple[np.ndarray, np.ndarray]
+    penalty: Callable[[np.ndarray, np.ndarray], float] | None = None
+    largest: int = 12
+
+    def selection(self, pieces: int) -> Selection:
+        """The search with so many windows a trajectory."""
+        cut = windows(self.shooting.observations, pieces)
+        scale = self.shooting.scale
+        limits = (self.bounds[0] / scale, self.bounds[1] / scale)
+        return Selection(
+            self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest
+        )  # fmt: skip
+
+    def stages(self, points: int = POINTS) -> list[int]:
+        """Numbers of windows a trajectory, halved from stage to stage; the first have at least so many intervals."""
+        longest = max(len(t.times) for t in self.shooting.observations.trajectories)
+        count = 1
+        while 2 * count <= min((longest - 1) // points, MOST_WINDOWS):
+            count *= 2
+        return [count >> k for k in range(count.bit_length())]
+
+    def begin(self, selection: Selection, chosen: np.ndarray, theta: np.ndarray) -> None:
+        """Fit models from every rough guess of the states; `chosen` (M, K) and `theta` (M, P)."""
+        starts = np.stack([[guess[k][i] for k, i in selection.cut.origins] for guess in self.rough])
+        m, g = len(chosen), len(starts)
+        starts = np.tile(starts / self.shooting.scale, (m, 1, 1))
+        selection.fit(np.repeat(chosen, g, axis=0), np.repeat(theta, g, axis=0), starts, iterations=30)
+
+    def join(self, before: Selection, after: Selection, count: int = CARRIED) -> None:
+        """Fit the best models of one stage again with the windows of the next."""
+        models = before.ranked()[:count]
+        if not models:
+            return
+        theta, starts = np.stack([m.theta for m in models]), np.stack([m.starts for m in models])
+        states, _ = self.shooting.simulate(before.cut, theta, starts)
+        joined = np.empty((len(models), after.cut.count, starts.shape[-1]))
+        for v, (k, i) in enumerate(after.cut.origins):
+            home = np.flatnonzero((before.cut.origins[:, 0] == k) & (before.cut.origins[:, 1] <= i))[-1]
+            joined[:, v] = states[:, home, i - before.cut.origins[home, 1]]
+        after.fit(np.stack([m.chosen for m in models]), theta, np.nan_to_num(joined), iterations=30)
+
+    def polish(self, selection: Selection, count: int) -> list[Model]:
+        """Converge the best models."""
+        models = selection.ranked()[:count]
+        if models:
+            columns = (np.stack([getattr(m, name) for m in models]) for name in ("chosen", "theta", "starts"))
+            selection.fit(*columns, iterations=60, tolerance=1e-9)
+        return selection.ranked()[:count]
+
+    def reweighed(self, models: Sequence[Model]) -> Problem | None:
+        """The problem with the noise that residuals show, averaged over models by evidence; None if it was right."""
+        counts = data_counts(self.shooting.observations)
+        seen = counts > 0
+        if counts[seen].min() < FEW:
+            return None
+        rss = weights([m.criterion for m in models]) @ np.stack([m.rss for m in models])
+        spread = np.sqrt(rss[seen] / counts[seen])
+        found = self.shooting.noise.copy()
+        found[seen] *= spread
+        found = np.maximum(found, NOISE_FLOOR * self.shooting.scale)
+        ratio = (found / self.shooting.noise)[seen]
+        if ratio.max() / ratio.min() < REWEIGH:
+            return None
+        return replace(self, shooting=self.shooting.with_noise(found))
+
+
+def data_counts(data: Observations) -> np.ndarray:
+    """How many values of each state were measured, (n,)."""
+    return np.sum([np.isfinite(t.values).sum(axis=0) for t in data.trajectories], axis=0)
+
+
+def rough_states(
+    system: System, data: Observations, fitted: Sequence[tuple[np.ndarray, np.ndarray]] | None = None
+) -> tuple[tuple[np.ndarray, ...], ...]:
+    """Guesses of all states at the times of the data: from the data, else a surrogate, else initial values, else sizes.
+
+    Parameters
+    ----------
+    fitted : sequence of (times, states), optional
+        States of a surrogate, one pair a trajectory.
+    """
+    factors: tuple[float, ...] = (1.0,)
+    guesses = []
+    seen = np.any([np.isfinite(t.values).any(axis=0) for t in data.trajectories], axis=0)
+    scale = float(np.median(data.scale[seen]))
+    hidden = [s for s, have in zip(system.states, seen, strict=True) if not have]
+    if fitted is None and any(s not in system.initial for s in hidden):
+        factors = (0.1, 1.0, 10.0)
+    for factor in factors:
+        tables = []
+        for k, t in enumerate(data.trajectories):
+            table = np.empty_like(t.values)
+            for i, state in enumerate(system.states):
+                have = np.isfinite(t.values[:, i])
+                if have.any():
+                    table[:, i] = np.interp(t.times, t.times[have], t.values[have, i])
+                elif fitted is not None:
+                    table[:, i] = np.interp(t.times, fitted[k][0], fitted[k][1][:, i])
+                else:
+                    table[:, i] = system.initial.get(state, factor * scale)
+            tables.append(table)
+        guesses.append(tuple(tables))
+    return tuple(guesses)
+
+
+def make_problem(
+    system: ODESystem,
+    candidates: Candidates,
+    data: Observations,
+    limits: Bounds,
+    *,
+    rough: tuple[tuple[np.ndarray, ...], ...] | None = None,
+    noise: np.ndarray | None = None,
+    penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    largest: int = 12,
+) -> Problem:
+    """Compile candidates and set up their comparison with data."""
+    fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
+    if noise is None:
+        counts = data_counts(data)
+        few = counts[counts > 0].min() < FEW
+        noise = COMMON_NOISE * data.scale if few else np.maximum(data.noise, NOISE_FLOOR * data.scale)
+    shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
+    pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
+    bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
+    return Problem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest)

@@ -70,9 +70,7 @@ def _ratios(rows: Sequence[dict]) -> list[dict]:
         if name.startswith(OURS):
             continue
         for error, throughput in zip(curve.errors, curve.throughputs, strict=True):
-            ratios = {
-                f"{own} / peer": at_error(curves[own], error) / throughput for own in curves if own.startswith(OURS)
-            }
+            ratios = {f"{own} / peer": at_error(curves[own], error) / throughput for own in curves if own.startswith(OURS)}
             found.append({"problem": rows[0]["problem"], "peer": name, "at error": error, **ratios})
     return found
 

@@ -78,9 +78,7 @@ def hare_lynx() -> Record:
     table = pd.read_csv(DATA / "hudson_bay_1900_1920.csv", comment="#")
     table = pd.DataFrame({"t": table.year - 1900.0, "N": table.hare / 10, "P": table.lynx / 10})
     pelts = "pelts (10 000)"
-    return Record(
-        "hare_lynx", "Snowshoe hare and Canada lynx", f"hare, {pelts}", f"lynx, {pelts}", "years since 1900", table
-    )
+    return Record("hare_lynx", "Snowshoe hare and Canada lynx", f"hare, {pelts}", f"lynx, {pelts}", "years since 1900", table)
 
 
 def paramecium_didinium() -> Record:
@@ -132,9 +130,7 @@ def study(record: Record, surrogate: str | None = "pinn", samples: int = 500, pr
         run[f"{state}_recovered"] = single[0][state].isel(trajectory=0)
         run[f"{state}_lotka_volterra"] = single[1][state].isel(trajectory=0)
     run.attrs["terms"] = str({str(k): str(v) for k, v in found.terms.items()})
-    return Result(
-        record, found, baseline.system, pd.concat(tables, ignore_index=True), run, time.perf_counter() - begin
-    )
+    return Result(record, found, baseline.system, pd.concat(tables, ignore_index=True), run, time.perf_counter() - begin)
 
 
 # ---- figures and report ------------------------------------------------------------------------
@@ -150,16 +146,12 @@ def draw(result: Result, path: Path) -> None:
     record, run = result.record, result.run
     table, cut = record.table, len(result.found.observations.trajectories[0].times)
     figure, axes = plt.subplots(2, 1, figsize=(8, 5.2), sharex=True, layout="constrained")
-    for axis, state, label, color in zip(
-        axes, ("N", "P"), (record.prey, record.predator), ("#1b6ca8", "#c0392b"), strict=True
-    ):
+    for axis, state, label, color in zip(axes, ("N", "P"), (record.prey, record.predator), ("#1b6ca8", "#c0392b"), strict=True):
         band = run[f"{state}_quantile"]
         top = 1.35 * max(table[state].max(), float(run[f"{state}_recovered"].max()))
         axis.fill_between(run.time, band.sel(quantile=0.05), band.sel(quantile=0.95), color=color, alpha=0.18, lw=0)
         axis.plot(run.time, run[f"{state}_recovered"], color=color, lw=2, label="recovered, 90 % band")
-        axis.plot(
-            run.time, run[f"{state}_lotka_volterra"], color="0.35", lw=1.2, ls="--", label="fitted Lotka-Volterra"
-        )
+        axis.plot(run.time, run[f"{state}_lotka_volterra"], color="0.35", lw=1.2, ls="--", label="fitted Lotka-Volterra")
         axis.plot(table.t[:cut], table[state][:cut], "o", color=color, ms=5.5, label="data")
         axis.plot(table.t[cut:], table[state][cut:], "o", color=color, mfc="white", ms=5.5, label="held out")
         axis.axvspan(table.t.iloc[cut - 1], table.t.iloc[-1], color="0.5", alpha=0.08, lw=0)
@@ -185,9 +177,7 @@ def _equations(system: sd.ODESystem) -> str:
 def report(results: list[Result]) -> str:
     """The equations, what speaks for them, and the errors, as Markdown."""
     lines = ["# Predator and prey: what the data say about their interaction", ""]
-    lines += [
-        "`N' = a N - f(N, P)`, `P' = e f(N, P) - d P`; the last fifth of each record was held out. Errors are root mean"
-    ]
+    lines += ["`N' = a N - f(N, P)`, `P' = e f(N, P) - d P`; the last fifth of each record was held out. Errors are root mean"]
     lines += [
         "squares relative to the size of each state: one step ahead from the data, and running free from the first point.",
         "",
@@ -223,9 +213,7 @@ def _markdown(table: pd.DataFrame) -> str:
 def main(arguments: list[str] | None = None) -> list[Result]:
     parser = argparse.ArgumentParser(description="Recover predator-prey interactions from three records.")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for figures, report and runs")
-    parser.add_argument(
-        "--surrogate", choices=["pinn", "none"], default="pinn", help="learn the terms by a network first"
-    )
+    parser.add_argument("--surrogate", choices=["pinn", "none"], default="pinn", help="learn the terms by a network first")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     results = []

@@ -204,9 +204,7 @@ def simulate(
     interpretation: Annotated[
         Interpretation | None, typer.Option(help="Calculus in which an SDE is meant: ito unless given.")
     ] = None,
-    reduce: Annotated[
-        list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")
-    ] = [],  # noqa: B006
+    reduce: Annotated[list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")] = [],  # noqa: B006
     out: Annotated[
         Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
     ] = None,
@@ -268,18 +266,14 @@ def simulate(
 @_reported
 def recover(
     model: Model,
-    data: Annotated[
-        list[Path], typer.Argument(help="Tables of measurements with a column of times.", show_default=False)
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for report.md, system.txt, table.csv and recovery.json.")
-    ] = None,
+    data: Annotated[list[Path], typer.Argument(help="Tables of measurements with a column of times.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Folder for report.md, system.txt, table.csv and recovery.json.")] = None,
     surrogate: Annotated[str, typer.Option(help="What learns states and terms first, or none.")] = "pinn",
     regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas, or none.")] = "operon",
     library_degree: Annotated[
         int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
     ] = None,
-    budget: Annotated[int | None, typer.Option(min=1, help="Simulations after which the search ends.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time after which the search ends, such as 90s, 10m or 2h.")] = None,
     heldout: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Last fraction of the times that is not used but predicted.")
     ] = 0.0,
@@ -289,6 +283,7 @@ def recover(
 ) -> None:
     """Recover the unknown terms of a model, written as f(x, y), from data; the system found goes to standard output."""
     from symdyn.discover.recover import recover as run
+    from symdyn.io.arguments import parse_duration
     from symdyn.io.models import model_text, read_model
     from symdyn.io.report import write_recovery
     from symdyn.io.tables import read_trajectories
@@ -302,7 +297,7 @@ def recover(
         library=library_degree,
         surrogate=None if surrogate == "none" else surrogate,
         regressor=None if regressor == "none" else regressor,
-        budget=budget,
+        budget=parse_duration(budget) if budget is not None else None,
         seed=seed,
         heldout=heldout,
         progress=not quiet,

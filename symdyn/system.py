@@ -21,9 +21,7 @@ from symdyn.registry import suggest
 __all__ = ["RESERVED_NAMES", "Equation", "System", "expression", "lookup", "name_of", "numeric_values"]
 
 #: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
-RESERVED_NAMES = frozenset(
-    {"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"}
-)
+RESERVED_NAMES = frozenset({"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"})
 
 
 class Equation(NamedTuple):
@@ -126,9 +124,7 @@ class System(ABC):
         """The equations as a person would write them, in text and in LaTeX."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(
-            f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy"
-        )
+        raise AttributeError(f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy")
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()}
@@ -354,9 +350,7 @@ def _read(
     Right-hand sides may be expressions or sequences of them (one row of a diffusion matrix).
     """
     if not isinstance(equations, Mapping) or not equations:
-        raise DeclarationError(
-            "expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}"
-        )
+        raise DeclarationError("expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}")
     time = _as_symbol(time, "time")
     swap: dict[sp.Basic, sp.Symbol] = {}
     rows: dict[sp.Symbol, Any] = {}
@@ -418,9 +412,7 @@ def _check_symbols(
         if e.has(sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
             raise DeclarationError(f"the expression {e} is not real and finite")
         if e.atoms(sp.Derivative, sp.Integral):
-            raise DeclarationError(
-                f"the expression {e} holds a derivative or an integral; write it out as a further state"
-            )
+            raise DeclarationError(f"the expression {e} holds a derivative or an integral; write it out as a further state")
     return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
 
 

@@ -267,12 +267,12 @@ def test_options_reach_the_library(logistic, monkeypatch):
         raise sd.RecoveryError("nothing found")
 
     monkeypatch.setattr(symdyn.discover.recover, "recover", recover)
-    args = ("--seed", "3", "--budget", "50", "--library-degree", "2", "--heldout", "0.25", "--regressor", "none")
+    args = ("--seed", "3", "--budget", "10m", "--library-degree", "2", "--heldout", "0.25", "--regressor", "none")
     done = run("recover", "hidden.txt", "data.csv", "data.csv", *args)
     assert (done.exit_code, done.stdout) == (ExitCode.FAILURE, "")
     assert done.stderr == "symdyn: nothing found\n"
     assert seen == {
-        "seed": 3, "budget": 50, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "pinn",
+        "seed": 3, "budget": 600.0, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "pinn",
         "progress": True, "rows": [21, 21],
     }  # fmt: skip
 

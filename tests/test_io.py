@@ -169,9 +169,7 @@ def test_errors_of_a_model_name_the_file_and_the_place(file):
 @pytest.mark.parametrize(
     "system",
     [
-        ODESystem(
-            {x: a * x - x * y / 3, y: sp.exp(-x) - 1.5 * y}, {a: 0.1 + 0.2}, initial={x: 1e-5}, observables={"s": x + y}
-        ),
+        ODESystem({x: a * x - x * y / 3, y: sp.exp(-x) - 1.5 * y}, {a: 0.1 + 0.2}, initial={x: 1e-5}, observables={"s": x + y}),
         ODESystem({x: sp.Float(0.1 + 0.2) * x ** sp.Float(-0.5) - 1e-7 * x, y: sp.Max(x, 2) - sp.Abs(y)}),
         ODESystem({x: a * x - sp.Function("f")(x, y), y: x}),
         SDESystem({x: -x, y: x - 0.1}, {x: [0.3, y], y: [0, 0.1 * x]}, {}, initial={x: -2}),

@@ -86,33 +86,25 @@ def test_extras_and_requirements_are_those_that_info_shows(config):
     for distribution, extra in OPTIONAL.values():
         assert distribution in names(extras.get(extra, raw=True)), f"{distribution} is no part of the extra {extra}"
     shown = {distribution for distribution, _ in OPTIONAL.values()}
-    kept = [
-        n for e in extras if e not in ("test", "all") for n in names(extras.get(e, raw=True)) if not n.startswith("%")
-    ]
+    kept = [n for e in extras if e not in ("test", "all") for n in names(extras.get(e, raw=True)) if not n.startswith("%")]
     assert set(kept) == shown
 
 
 def test_import_is_light():
     heavy = ("jax", "numba", "llvmlite", "matplotlib", "pyoperon", "sklearn", "equinox", "pysr")
     program = f"import sys, symdyn; print([m for m in {heavy!r} if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True)
     assert done.stdout == "[]\n"
 
 
 def test_public_names_survive_an_import_of_the_module_behind_them():
     program = "import symdyn.simulation.run, symdyn; print(callable(symdyn.simulate))"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True)
     assert done.stdout == "True\n"
 
 
 def test_layers_know_only_what_lies_below():
-    program = shutil.which(
-        "lint-imports", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    )
+    program = shutil.which("lint-imports", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if program is None:
         pytest.skip("import-linter is not installed (extra 'test')")
     done = subprocess.run(

@@ -113,9 +113,7 @@ def test_uniforms_never_reach_the_ends():
 
 def test_sine_cosine_and_logarithm_are_accurate_to_two_units_in_the_last_place():
     near = np.array([k / 8 + d for k in range(9) for d in (-1e-9, -(2.0**-53), 0.0, 2.0**-52, 1e-9)])
-    u = np.concatenate(
-        [near[(near > 0) & (near <= 1)], np.random.default_rng(1).random(2000), 2.0 ** -np.arange(1, 54)]
-    )
+    u = np.concatenate([near[(near > 0) & (near <= 1)], np.random.default_rng(1).random(2000), 2.0 ** -np.arange(1, 54)])
     u = u[: u.size // 8 * 8]
     result = np.zeros((3, u.size))
     for k in range(0, u.size, 8):

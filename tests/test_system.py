@@ -33,9 +33,7 @@ def test_a_species_called_t_leaves_time_another_name():
     assert system.parameters == (a,)
 
 
-@pytest.mark.parametrize(
-    "name", ["S", "I", "N", "E", "Q", "beta", "gamma", "lambda", "zeta", "U", "O", "pi", "None", "x'"]
-)
+@pytest.mark.parametrize("name", ["S", "I", "N", "E", "Q", "beta", "gamma", "lambda", "zeta", "U", "O", "pi", "None", "x'"])
 def test_names_that_modellers_use(name):
     s = sp.Symbol(name)
     data = sd.simulate(sd.ODESystem({s: -a * s}), [0.0, 1.0], initial={name: 1.0}, parameters={a: 1.0}, rtol=1e-10)

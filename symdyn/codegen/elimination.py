@@ -75,9 +75,7 @@ def elimination_programs(system: System, drift: Sequence[sp.Expr]) -> tuple[Prog
                 factor = lower_part[i, p] = build.op("mul", matrix[i, p], inverse[p])
                 for j in later:
                     product = build.op("mul", factor, matrix[p, j])
-                    matrix[i, j] = (
-                        build.op("sub", matrix[i, j], product) if (i, j) in matrix else build.op("neg", product)
-                    )
+                    matrix[i, j] = build.op("sub", matrix[i, j], product) if (i, j) in matrix else build.op("neg", product)
     upper = {(p, j): v for (p, j), v in matrix.items() if place[j] > place[p]}
     names = [("l", k) for k in lower_part] + [("u", k) for k in upper] + [("r", (p, p)) for p in order]
     values = [*lower_part.values(), *upper.values(), *(inverse[p] for p in order)]

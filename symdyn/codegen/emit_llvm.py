@@ -96,9 +96,7 @@ class _Printer:
             packed = "zeroinitializer"
             for q, v in enumerate(values[i : i + VECTOR]):
                 packed = self._emit(f"%s{i + q}", f"insertelement <{VECTOR} x double> {packed}, double {v}, i32 {q}")
-            self.lines.append(
-                f"  store <{VECTOR} x double> {packed}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8"
-            )
+            self.lines.append(f"  store <{VECTOR} x double> {packed}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8")
 
 
 def _wrapper(op: str, library: str, arity: int) -> str:

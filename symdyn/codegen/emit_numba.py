@@ -62,7 +62,7 @@ def _arguments(program: Program) -> list[list[str]]:
 
 def _harmless(text: str, keep: str = "") -> str:
     """`text` without characters that could end a comment or a docstring: symbols may have any name."""
-    return "".join(c if (c.isprintable() and c not in "\"\\") or c in keep else "?" for c in text)
+    return "".join(c if (c.isprintable() and c not in '"\\') or c in keep else "?" for c in text)
 
 
 def _parenthesised(text: str, precedence: int, needed: int) -> str:

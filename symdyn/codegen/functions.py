@@ -113,9 +113,7 @@ def _llvm(key: str, path, made: tuple[Program, ...], lanes: int, names: list[str
         code = path.read_bytes()
     else:
         if not made:
-            raise CompileError(
-                f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'"
-            )
+            raise CompileError(f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'")
         quick = sum(len(p.operations) for p in made) > LONG
         code = compile_ir(module_text(made, lanes, llvm.get_process_triple()), quick=quick)
         write_atomic(path, code)

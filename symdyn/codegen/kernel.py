@@ -93,9 +93,7 @@ class Kernel:
             return 1
         slots = 4 + (len(getattr(self._scheme, "dense", ())) or 2)
         fit = [
-            w
-            for w in LANES[1:]
-            if slots * len(self.system.states) * w * 8 <= WORKING_SET and (w < 2 * trajectories or w == 8)
+            w for w in LANES[1:] if slots * len(self.system.states) * w * 8 <= WORKING_SET and (w < 2 * trajectories or w == 8)
         ]
         return fit[-1] if fit else LANES[1]
 
@@ -172,9 +170,7 @@ class Kernel:
             default), and the number of Brownian increments that make up a step.
         """
         initial = np.ascontiguousarray(initial, dtype=np.float64)
-        parameters = np.ascontiguousarray(parameters, dtype=np.float64).reshape(
-            len(initial), len(self.system.parameters)
-        )
+        parameters = np.ascontiguousarray(parameters, dtype=np.float64).reshape(len(initial), len(self.system.parameters))
         times = np.ascontiguousarray(times, dtype=np.float64)
         run = self.empty(len(initial), times.size)
         options: dict[str, Any] = dict(
@@ -274,18 +270,14 @@ def compile(
     if target not in TARGETS:
         raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")
     if target == "cuda":
-        raise CompileError(
-            "target='cuda' is not there yet: this version generates kernels for the CPU; use target='cpu'"
-        )
+        raise CompileError("target='cuda' is not there yet: this version generates kernels for the CPU; use target='cpu'")
     if backend not in BACKENDS:
         raise CompileError(f"backend is {backend!r}; known: {', '.join(BACKENDS)}.{suggest(backend, BACKENDS)}")
     if lanes != "auto" and lanes not in LANES:
         raise CompileError(f"lanes is {lanes!r}; expected 'auto' or one of {LANES}")
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
-        raise CompileError(
-            f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data"
-        )
+        raise CompileError(f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data")
     name = method or default_method(system)
     reason = METHODS[name].applies(system)
     if reason is not None:

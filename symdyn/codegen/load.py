@@ -68,9 +68,7 @@ def cache_directory() -> Path:
     except OSError as error:
         raise CompileError(f"the cache directory {path} cannot be created ({error}); set SYMDYN_CACHE_DIR") from None
     if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-        raise CompileError(
-            f"the cache directory {path} belongs to another user; set SYMDYN_CACHE_DIR to one of your own"
-        )
+        raise CompileError(f"the cache directory {path} belongs to another user; set SYMDYN_CACHE_DIR to one of your own")
     return path
 
 
@@ -176,9 +174,7 @@ def _target_machine(opt: int = 2):
     _initialise()
     _, _, cpu, features = host()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=cpu, features=features, opt=opt, reloc="pic", codemodel="jitdefault", jit=True
-    )
+    return target.create_target_machine(cpu=cpu, features=features, opt=opt, reloc="pic", codemodel="jitdefault", jit=True)
 
 
 def compile_ir(text: str, *, quick: bool = False) -> bytes:

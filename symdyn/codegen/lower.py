@@ -92,9 +92,7 @@ class Lowering:
         if e.is_Pow:
             return self._power(e.base, e.exp)
         if isinstance(e, AppliedUndef):
-            raise CompileError(
-                f"{e} is an unknown term; give it an expression with with_terms, or recover it from data"
-            )
+            raise CompileError(f"{e} is an unknown term; give it an expression with with_terms, or recover it from data")
         if isinstance(e, sp.Symbol):
             raise CompileError(f"the symbol {e} has no value here")
         if isinstance(e, sp.Piecewise):

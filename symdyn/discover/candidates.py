@@ -142,9 +142,7 @@ def candidate_system(
     return Candidates(whole, tuple(terms), columns, sizes, inner, always, rows, low, high)
 
 
-def open_constants(
-    expression: sp.Expr, prefix: str, taken: set[str]
-) -> tuple[sp.Expr, dict[sp.Symbol, tuple[float, ...]]]:
+def open_constants(expression: sp.Expr, prefix: str, taken: set[str]) -> tuple[sp.Expr, dict[sp.Symbol, tuple[float, ...]]]:
     """Replace the decimal numbers inside a term by constants to be fitted, which start at those numbers."""
     swap: dict[sp.Expr, sp.Symbol] = {}
     for number in sorted(expression.atoms(sp.Float), key=float):

@@ -71,9 +71,7 @@ class Observations:
         for t in self.trajectories:
             kept = len(t.times) - round(fraction * len(t.times))
             if not 0 < kept < len(t.times):
-                raise RecoveryError(
-                    f"a trajectory of {len(t.times)} points cannot hold out the fraction {fraction} of them"
-                )
+                raise RecoveryError(f"a trajectory of {len(t.times)} points cannot hold out the fraction {fraction} of them")
             early.append(Trajectory(t.times[:kept], t.values[:kept]))
             late.append(Trajectory(t.times[kept:], t.values[kept:]))
         return replace(self, trajectories=tuple(early)), replace(self, trajectories=tuple(late))

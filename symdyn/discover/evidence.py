@@ -172,9 +172,7 @@ def errors(
 def hold_out(system: ODESystem, data: Observations, fraction: float) -> tuple[Observations, Observations]:
     """The data without the last `fraction` of the times, scale and noise estimated from them alone, and the rest."""
     early, late = data.split(fraction)
-    tables = [
-        {system.time.name: t.times, **dict(zip(data.states, t.values.T, strict=True))} for t in early.trajectories
-    ]
+    tables = [{system.time.name: t.times, **dict(zip(data.states, t.values.T, strict=True))} for t in early.trajectories]
     return observations(system, tables), late
 
 

@@ -127,9 +127,7 @@ def fit_parameters(
     )  # fmt: skip
 
 
-def _random_guesses(
-    candidates: Candidates, free: Sequence[sp.Symbol], guesses: Mapping[Any, float], seed: int
-) -> np.ndarray:
+def _random_guesses(candidates: Candidates, free: Sequence[sp.Symbol], guesses: Mapping[Any, float], seed: int) -> np.ndarray:
     """Scaled first values: near those that were given, over several powers of ten for the others."""
     rng = np.random.default_rng(seed)
     given = {name_of(k) for k in guesses}

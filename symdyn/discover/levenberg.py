@@ -111,9 +111,7 @@ def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray) -> tuple[np
     both = active[:, :, None] & active[:, None, :]
     eye = np.eye(active.shape[1])
     floor = 1e-14 * diagonal.max(axis=1, keepdims=True, initial=0.0) + 1e-300
-    matrix = (
-        np.where(both, information, 0.0) + eye * np.where(active, damping[:, None] * diagonal + floor, 1.0)[:, :, None]
-    )
+    matrix = np.where(both, information, 0.0) + eye * np.where(active, damping[:, None] * diagonal + floor, 1.0)[:, :, None]
     unit = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", matrix), 1e-300))
     matrix = matrix * unit[:, :, None] * unit[:, None, :] + 1e-13 * eye
     move = unit * np.linalg.solve(matrix, (unit * np.where(active, gradient, 0.0))[..., None])[..., 0]

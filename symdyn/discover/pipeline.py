@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,9 +102,7 @@ class Pipeline:
         terms: list[Term] = []
         taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
         for unknown in self.unknowns:
-            shapes = allowed_terms(
-                self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions
-            )
+            shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
             swap: dict[sp.Symbol, sp.Symbol] = {}
             for shape in shapes:
                 for c in constant_symbols(shape, self.system):
@@ -139,9 +138,7 @@ class Pipeline:
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
-    def select(
-        self, terms: list[Term], formulas: Formulas, learned: Any, *, search: bool, budget: int | None
-    ) -> Recovery:
+    def select(self, terms: list[Term], formulas: Formulas, learned: Any, *, search: bool, deadline: float | None) -> Recovery:
         """Fit, add, drop and exchange terms; return the ranked systems.
 
         Raises
@@ -151,8 +148,7 @@ class Pipeline:
         """
         if not search and not any(formulas):
             raise RecoveryError(
-                "selection=False leaves only formulas of a regressor, and there are none; "
-                "name a surrogate and a regressor"
+                "selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor"
             )
         constants = [c for term in terms for c in term.constants]
         limits = read_bounds(self.bounds, dict.fromkeys((*self.system.parameters, *self.system.states, *constants)))
@@ -164,9 +160,7 @@ class Pipeline:
             lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v
             for k, v in self.options.guesses.items()
         }
-        guesses = start_values(
-            self.system, free, {k: v for k, v in named.items() if k in self.system.parameters}, limits
-        )
+        guesses = start_values(self.system, free, {k: v for k, v in named.items() if k in self.system.parameters}, limits)
         if learned is not None:
             guesses |= {p: (float(v),) for p, v in learned.parameters.items() if p in guesses}
         candidates = candidate_system(self.system, terms, self.seen, free=free, guesses=guesses, bounds=limits)
@@ -177,11 +171,11 @@ class Pipeline:
             noise=self._noise(), penalty=penalty,
             largest=self.options.largest,
         )  # fmt: skip
-        last, notes = self._descend(problem, formulas, search, budget)
+        last, notes = self._descend(problem, formulas, search, deadline)
         return assembled(self, problem, last, learned, notes)
 
     def _descend(
-        self, problem: Problem, formulas: Formulas, search: bool, budget: int | None
+        self, problem: Problem, formulas: Formulas, search: bool, deadline: float | None
     ) -> tuple[Selection, list[str]]:
         """Search at every number of windows, from many to one."""
         candidates, shooting, notes = problem.candidates, problem.shooting, []
@@ -190,7 +184,7 @@ class Pipeline:
             stages = [v for v in stages if v <= self.options.windows] or [1]
 
         def spent() -> bool:
-            return budget is not None and shooting.simulations >= budget
+            return deadline is not None and time.monotonic() >= deadline
 
         def climb(selection: Selection, k: int) -> None:
             if search and not spent():
@@ -226,7 +220,7 @@ class Pipeline:
                 climb(following, len(stages))
                 selection = following if following.visited else selection
         if spent():
-            notes.append(f"the search ended at its budget of {budget} simulations")
+            notes.append(f"the search ended at its budget of time, after {shooting.simulations} simulations")
         self.report("selection", 1.0)
         return selection, notes
 

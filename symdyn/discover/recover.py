@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def recover(
     surrogate: str | None = "pinn",
     regressor: str | None = "operon",
     selection: bool = True,
-    budget: int | None = None,
+    budget: float | None = None,
     seed: int = 0,
     progress: bool | Callable[[str, float], None] | None = None,
     heldout: float = 0.0,
@@ -55,8 +56,9 @@ def recover(
         Names in their registries; None leaves the stage out.  Without a surrogate there is nothing for a regressor.
     selection : bool
         Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
-    budget : int, optional
-        Simulations of windows after which the search ends.
+    budget : float, optional
+        Seconds after which the search ends with the best so far; a result cut short is noted in `warnings`, and is the
+        only one that another run might not repeat.
     seed : int
         Of surrogate and regressor; the same seed gives the same result.
     progress : bool or callable, optional
@@ -95,13 +97,14 @@ def recover(
     """
     if getattr(system, "kind", None) != "ode":
         raise RecoveryError(f"recover needs an ODESystem, got {type(system).__name__}")
+    if budget is not None and not budget > 0:
+        raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
+    deadline = None if budget is None else time.monotonic() + budget
     whole = with_unknown_states(system, unknown)
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, heldout) if heldout else (seen, None)
     with Report(progress) as report:
-        pipeline = Pipeline(
-            whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs
-        )
+        pipeline = Pipeline(whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs)
         learned = pipeline.learn(surrogate)
         terms, formulas = pipeline.propose(library, learned, regressor)
-        return pipeline.select(terms, formulas, learned, search=selection, budget=budget)
+        return pipeline.select(terms, formulas, learned, search=selection, deadline=deadline)

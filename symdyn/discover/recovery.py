@@ -106,9 +106,7 @@ class Recovery:
 
     def __repr__(self) -> str:
         best = self.table.iloc[0]
-        lines = [
-            f"Recovery: {len(self.systems)} systems from {self.observations.size} data, {self.evaluations} simulations"
-        ]
+        lines = [f"Recovery: {len(self.systems)} systems from {self.observations.size} data, {self.evaluations} simulations"]
         lines += [f"    {u} = {_rounded(e)}" for u, e in self.terms.items()]
         lines.append(f"  weight {best['weight']:.2g}, relative error {best['rms']:.2g}")
         if np.isfinite(best["heldout_free_run"]):
@@ -116,9 +114,7 @@ class Recovery:
                 f", held out {best['heldout_one_step']:.2g} one step ahead, {best['heldout_free_run']:.2g} running free"
             )
         if self.identifiability.rank < self.identifiability.fitted:
-            lines.append(
-                f"  the data determine {self.identifiability.rank} of {self.identifiability.fitted} fitted values"
-            )
+            lines.append(f"  the data determine {self.identifiability.rank} of {self.identifiability.fitted} fitted values")
         lines += [f"  as good: {text}" for text in self.identifiability.equivalent]
         lines += [f"  note: {text}" for text in self.warnings]
         return "\n".join(lines)
@@ -167,9 +163,7 @@ class Recovery:
         return {"parameters": labelled(parameters), "initial": labelled(initial)}
 
     def _repr_html_(self) -> str:
-        latex = "".join(
-            rf"<p>$\displaystyle {sp.latex(u)} = {sp.latex(_rounded(e))}$</p>" for u, e in self.terms.items()
-        )
+        latex = "".join(rf"<p>$\displaystyle {sp.latex(u)} = {sp.latex(_rounded(e))}$</p>" for u, e in self.terms.items())
         return latex + self.table.to_html(index=False, float_format=lambda v: f"{v:.3g}")
 
     def plot(self, *, axes: Any = None) -> Any:
@@ -217,9 +211,7 @@ class Recovery:
             inside = times <= trajectory.times[-1]
             for i, (axis, state) in enumerate(zip(axes, self.system.names, strict=True)):
                 color = f"C{k % 10}"
-                axis.plot(
-                    trajectory.times, trajectory.values[:, i], "o", ms=4, color=color, label="data" if k == 0 else None
-                )
+                axis.plot(trajectory.times, trajectory.values[:, i], "o", ms=4, color=color, label="data" if k == 0 else None)
                 axis.plot(times[inside], run[inside, i], color=color, label="fit" if k == 0 else None)
                 if later is not None:
                     axis.plot(

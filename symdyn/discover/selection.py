@@ -21,9 +21,7 @@ NOVELTY = 1e-7
 BROKEN = 1e4
 
 
-def criterion(
-    rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float
-) -> float:
+def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float) -> float:
     r"""Information criterion of a model: small is good.
 
     .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N + 2 q \log Q

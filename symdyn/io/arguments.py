@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["parse_assignments", "parse_range", "parse_values"]
+__all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_values"]
 
 _MOST_POINTS = 10_000_000
 
@@ -44,6 +44,20 @@ def parse_range(text: str) -> np.ndarray:
     if not (count.isascii() and count.isdigit() and 2 <= int(count[:10]) <= _MOST_POINTS):
         raise DeclarationError(f"the count in {text!r} is {count!r}; expected a whole number from 2 to {_MOST_POINTS}")
     return np.linspace(_number(parts[0], text), _number(parts[1], text), int(count))
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in ``90``, ``90s``, ``10m`` or ``2h``.
+
+    >>> parse_duration("10m"), parse_duration("1.5h"), parse_duration("90")
+    (600.0, 5400.0, 90.0)
+    """
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    unit = text[-1:] if text[-1:] in units else ""
+    seconds = _number(text.removesuffix(unit), text) * units.get(unit, 1.0)
+    if not seconds > 0:
+        raise DeclarationError(f"the time {text!r} is not positive; write 90s, 10m or 2h")
+    return seconds
 
 
 def parse_values(text: str) -> float | np.ndarray:

@@ -107,9 +107,7 @@ def _as_json(dataset: xr.Dataset) -> dict[str, Any]:
         "version": 1,
         "attrs": {k: v.item() if isinstance(v, np.generic) else v for k, v in dataset.attrs.items()},
         "coords": {str(k): _finite(v.values) for k, v in dataset.coords.items()},
-        "variables": {
-            str(k): {"dims": list(v.dims), "values": _finite(v.values)} for k, v in dataset.data_vars.items()
-        },
+        "variables": {str(k): {"dims": list(v.dims), "values": _finite(v.values)} for k, v in dataset.data_vars.items()},
     }
 
 

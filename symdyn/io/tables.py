@@ -110,9 +110,7 @@ def _time_column(reader: _Reader, start: int, header: list[str], asked: str | No
         if asked not in header:
             raise reader.error(f"there is no column {asked!r} of times; the columns: {names}", start)
         if asked != "time" and "time" in header:
-            raise reader.error(
-                f"{asked!r} was asked for as the column of times, but there is a column 'time' too", start
-            )
+            raise reader.error(f"{asked!r} was asked for as the column of times, but there is a column 'time' too", start)
         return asked
     if "time" in header:
         return "time"
@@ -146,9 +144,7 @@ def read_trajectories(path: str | Path, *, time: str | None = None) -> list[pd.D
         return [table]
     if table["trajectory"].isna().any():
         raise DeclarationError(f"{path}: the column 'trajectory' has missing values; number every line")
-    return [
-        part.drop(columns="trajectory").reset_index(drop=True) for _, part in table.groupby("trajectory", sort=True)
-    ]
+    return [part.drop(columns="trajectory").reset_index(drop=True) for _, part in table.groupby("trajectory", sort=True)]
 
 
 def read_times(path: str | Path) -> np.ndarray:

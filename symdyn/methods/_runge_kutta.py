@@ -59,9 +59,7 @@ class ExplicitRungeKutta:
 
     def applies(self, system) -> str | None:
         """None if the method can be used, else the reason why not."""
-        return (
-            None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
-        )
+        return None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
 
 
 @dataclass(frozen=True)
@@ -111,6 +109,4 @@ class Rosenbrock:
 
     def applies(self, system) -> str | None:
         """None if the method can be used, else the reason why not."""
-        return (
-            None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
-        )
+        return None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"

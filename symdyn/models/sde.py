@@ -132,15 +132,11 @@ class SDESystem(System):
 
     def equations(self) -> list[Equation]:
         one = self.noises == 1
-        noises = [
-            ("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)
-        ]
+        noises = [("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)]
         differentials = [("dt", r"\mathrm{d}t"), *noises]
         written = []
         for i, s in enumerate(self.states):
-            terms = [
-                (c, d) for c, d in zip((self.drift[i], *self.diffusion.row(i)), differentials, strict=True) if c != 0
-            ]
+            terms = [(c, d) for c, d in zip((self.drift[i], *self.diffusion.row(i)), differentials, strict=True) if c != 0]
             text = " + ".join(f"({c})*{d}" if c.is_Add else f"{c}*{d}" for c, (d, _) in terms)
             latex = " + ".join(
                 rf"\left({sp.latex(c)}\right)\,{d}" if c.is_Add else rf"{sp.latex(c)}\,{d}" for c, (_, d) in terms
@@ -164,7 +160,5 @@ def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:
         rows = [list(r) for r in (diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion)]
     if len(rows) != len(states) or len({len(r) for r in rows}) != 1 or not rows[0]:
         shape = f"{len(rows)} rows of lengths {sorted({len(r) for r in rows})}"
-        raise DeclarationError(
-            f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1"
-        )
+        raise DeclarationError(f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1")
     return rows

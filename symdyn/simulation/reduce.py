@@ -185,9 +185,7 @@ def read_reductions(reduce: Any) -> dict[str, Any]:
     asked = dict(reduce) if isinstance(reduce, dict) else dict.fromkeys([reduce] if isinstance(reduce, str) else reduce)
     for name in asked:
         if name not in REDUCTIONS:
-            raise DeclarationError(
-                f"unknown reduction {name!r}; known: {', '.join(REDUCTIONS)}.{suggest(name, REDUCTIONS)}"
-            )
+            raise DeclarationError(f"unknown reduction {name!r}; known: {', '.join(REDUCTIONS)}.{suggest(name, REDUCTIONS)}")
     if "quantile" in asked:
         levels = tuple(float(q) for q in asked["quantile"] or QUANTILES)
         if not all(0 <= q <= 1 for q in levels):

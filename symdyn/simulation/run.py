@@ -119,9 +119,7 @@ def simulate(
     if not 0 <= seed < 2**63:
         raise DeclarationError(f"seed is {seed}; expected a whole number from 0 to 2**63 - 1")
     gaps = np.diff(times)
-    length = (
-        1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
-    )
+    length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
     options: dict[str, Any] = dict(
         rtol=float(rtol), atol=float(atol), max_steps=int(max_steps), step=float(length), seed=seed,
         detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step),
@@ -148,9 +146,7 @@ def simulate(
 class _Job:
     """One simulation under way: what to run, and the status of each trajectory."""
 
-    def __init__(
-        self, kernel: Kernel, design: Design, times: np.ndarray, options: dict, threads: int, lanes: Any
-    ) -> None:
+    def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: dict, threads: int, lanes: Any) -> None:
         self.kernel, self.design, self.times, self.options, self.threads = kernel, design, times, options, threads
         self.lanes = lanes
         self.run = Run(np.empty(0), *(np.zeros(design.size, np.int64) for _ in range(4)))
@@ -159,9 +155,7 @@ class _Job:
         self.complete = True
         self.observer = observer(kernel.system)
 
-    def gather(
-        self, reductions: dict | None, chunk: int | None, bar: Progress
-    ) -> tuple[np.ndarray, list[Statistics] | None]:
+    def gather(self, reductions: dict | None, chunk: int | None, bar: Progress) -> tuple[np.ndarray, list[Statistics] | None]:
         """Run everything, kept whole or reduced."""
         n = len(self.kernel.system.states)
         width = n + len(self.kernel.system.observables)
@@ -290,9 +284,7 @@ def _verdict(data: xr.Dataset, job: _Job, on_failure: str) -> xr.Dataset:
     status = job.run.status
     if not job.complete:
         left = int((status == INTERRUPTED).sum())
-        warnings.warn(
-            f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3
-        )
+        warnings.warn(f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3)
     failed = np.flatnonzero((status != SUCCESS) & (status != INTERRUPTED))
     if failed.size and on_failure == "raise":
         first = int(failed[0])

@@ -91,24 +91,18 @@ def make_design(
 
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> list:
         if given is not None and not isinstance(given, Mapping):
-            raise DeclarationError(
-                f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}"
-            )
+            raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
         values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
         missing = [s.name for s in symbols if s not in values]
         if missing:
             where = "parameters" if what == "parameter" else "initial"
-            raise DeclarationError(
-                f"no value for the {what} {', '.join(missing)}; pass {where}={{'{missing[0]}': ...}}"
-            )
+            raise DeclarationError(f"no value for the {what} {', '.join(missing)}; pass {where}={{'{missing[0]}': ...}}")
         order = [*values, *symbols]  # sweeps come in the order in which they were given
         ready = {s: _labelled(values[s], s, what, taken) for s in sorted(symbols, key=order.index)}
         for s, v in ready.items():
             for dim, length in zip(v.dims, v.shape, strict=True):
                 if lengths.setdefault(str(dim), length) != length:
-                    raise DeclarationError(
-                        f"{what} {s} has {length} values along {dim!r}, others have {lengths[str(dim)]}"
-                    )
+                    raise DeclarationError(f"{what} {s} has {length} values along {dim!r}, others have {lengths[str(dim)]}")
                 if dim in v.coords:
                     coords.setdefault(str(dim), v.coords[dim].values)
         return [ready[s] for s in symbols]

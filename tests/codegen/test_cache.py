@@ -82,8 +82,7 @@ def test_several_processes_may_compile_the_same_model_at_once(backend, tmp_path)
     # the drivers are warm; the model of this test is not known, for its name is new to the cache of the test run
     script = SCRIPT.replace("x a", f"x a_{tmp_path.name}") % backend
     runs = [
-        subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
     results = [run.communicate(timeout=300)[0] for run in runs]
     assert all(run.returncode == 0 for run in runs)

@@ -162,9 +162,7 @@ def test_backends_agree_to_rounding(results):
 @pytest.mark.parametrize("backend", ["llvm", "numba"])
 def test_poles_give_infinities_and_no_error(backend):
     program = lower("poles", BLOCKS, [1 / x, -y / x, y / x - 1 / x], ["up", "down", "undefined"])
-    up, down, undefined = run(
-        program, 8, backend, [np.zeros((1, 8)), np.array([[0.0] * 8, [1.0] * 8]), np.zeros((2, 8))]
-    )
+    up, down, undefined = run(program, 8, backend, [np.zeros((1, 8)), np.array([[0.0] * 8, [1.0] * 8]), np.zeros((2, 8))])
     assert np.all(up == np.inf)
     assert np.all(down == -np.inf)
     assert np.all(np.isnan(undefined))

@@ -62,9 +62,7 @@ def test_generated_text_is_what_it_was(name):
     if os.environ.get("SYMDYN_UPDATE_GOLDEN"):
         path.write_text(text)
     assert path.exists(), f"{path} is missing; make it with SYMDYN_UPDATE_GOLDEN=1 and read it"
-    difference = difflib.unified_diff(
-        path.read_text().splitlines(), text.splitlines(), "golden", "now", lineterm="", n=1
-    )
+    difference = difflib.unified_diff(path.read_text().splitlines(), text.splitlines(), "golden", "now", lineterm="", n=1)
     shown = "\n".join(list(difference)[:40])
     assert not shown, f"{name} changed; if that was intended, see the top of this file\n{shown}"
 
@@ -159,9 +157,7 @@ def test_kernel_source_shows_the_equations_and_the_mangled_names():
     ast.parse(source)
 
 
-@pytest.mark.parametrize(
-    "name", ['x"""\nraise SystemExit("ran")\n"""', 'x\nraise SystemExit("ran")', 'x"""', "x\r", "x\x00"]
-)
+@pytest.mark.parametrize("name", ['x"""\nraise SystemExit("ran")\n"""', 'x\nraise SystemExit("ran")', 'x"""', "x\r", "x\x00"])
 def test_no_name_gets_out_of_docstrings_and_comments(name):
     state, rate = sp.Symbol(name), sp.Symbol("k")
     try:

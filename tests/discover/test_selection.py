@@ -20,9 +20,7 @@ TRUTH = {"a": 1.0, "b": 0.5, "c": 0.3, "d": 0.8}
 
 
 def predation(times, initial):
-    run = sd.simulate(
-        PREDATION, times, initial={x: initial[0], y: initial[1]}, parameters=TRUTH, rtol=1e-11, progress=False
-    )
+    run = sd.simulate(PREDATION, times, initial={x: initial[0], y: initial[1]}, parameters=TRUTH, rtol=1e-11, progress=False)
     return {"t": times, "x": run.x.values.ravel(), "y": run.y.values.ravel()}
 
 

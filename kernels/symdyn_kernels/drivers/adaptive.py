@@ -205,9 +205,7 @@ def integrate(
                     if code != SUCCESS:
                         status[who[l]] = code
         if looking > 0.0:
-            stiffness(
-                f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol
-            )
+            stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
@@ -220,9 +218,7 @@ def integrate(
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            dense(
-                f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol
-            )
+            dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
             emit(fb, yb, yt, ks + SLOTS * ms, ms, n, W, times, out, counts, lanes, due, who)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):

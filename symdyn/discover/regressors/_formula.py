@@ -115,9 +115,7 @@ def refit(
     return forms
 
 
-def _polished(
-    expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, root: np.ndarray
-) -> sp.Expr:
+def _polished(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, root: np.ndarray) -> sp.Expr:
     """The same formula with its inner constants fitted too, if it has any."""
     constants = sorted(expression.atoms(sp.Float), key=float)
     inner = [c for t in sp.Add.make_args(expression) for c in t.as_coeff_Mul()[1].atoms(sp.Float)]

@@ -163,9 +163,7 @@ def read_hall_of_fame(path: Path) -> list[sp.Expr]:
         except ParseError:
             continue
     if not found:
-        raise RecoveryError(
-            f"no equation of {path.name} could be read, such as {rows[0]['equation']!r}; use other operators"
-        )
+        raise RecoveryError(f"no equation of {path.name} could be read, such as {rows[0]['equation']!r}; use other operators")
     return found
 
 

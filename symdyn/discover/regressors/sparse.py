@@ -159,9 +159,7 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         strange = {s for term in self.terms_ for s in term.free_symbols} - set(self.symbols_)
         if strange:
             have = ", ".join(map(str, self.symbols_))
-            raise RecoveryError(
-                f"the library uses {', '.join(sorted(map(str, strange)))}; the columns are {have}; set names"
-            )
+            raise RecoveryError(f"the library uses {', '.join(sorted(map(str, strange)))}; the columns are {have}; set names")
 
     def _select(self, design: np.ndarray, target: np.ndarray, count: float) -> tuple[np.ndarray, list[Candidate]]:
         """Coefficients of the best subset, and a candidate for every size, best first."""

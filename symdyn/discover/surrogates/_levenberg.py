@@ -158,9 +158,7 @@ class Trainer:
     def _advance(self, now: Training, weights: jax.Array, held: jax.Array, *, steps: int) -> tuple[Training, Any]:
         """Several Levenberg-Marquardt trials; `held` weights the points that only judge."""
 
-        def accept(
-            now: Training, local: jax.Array, shared: jax.Array, residuals: jax.Array, cost: jax.Array
-        ) -> Training:
+        def accept(now: Training, local: jax.Array, shared: jax.Array, residuals: jax.Array, cost: jax.Array) -> Training:
             value = jnp.mean(self._misfit(local, held) ** 2) * held.size / jnp.maximum(jnp.sum(held > 0), 1)
             # few points judge: among weights within a standard error of the best, the longest trained are kept
             margin = 1 + jnp.sqrt(2.0 / jnp.maximum(jnp.sum(held > 0), 1))

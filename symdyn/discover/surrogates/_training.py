@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from symdyn.codegen.load import cache_directory
 from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._levenberg import Trainer, Training
 from symdyn.discover.surrogates._problem import make_problem
@@ -117,9 +118,7 @@ def _member(
     return chosen, {"train": np.concatenate(costs), "validation": np.concatenate(values)}
 
 
-def _average(
-    system: System, observed: Observations, members: list[tuple[Any, ...]], history: dict[str, Any]
-) -> SurrogateFit:
+def _average(system: System, observed: Observations, members: list[tuple[Any, ...]], history: dict[str, Any]) -> SurrogateFit:
     """The mean of all members; samples on which they disagree weigh less."""
     states, arguments, values, parameters = (np.stack([np.asarray(m[i]) for m in members]) for i in range(4))
     times = tuple(np.linspace(t.times[0], t.times[-1], SAMPLES) for t in observed.trajectories)

@@ -64,9 +64,7 @@ def logistic_map() -> DiscreteSystem:
     x[t+1] = r*x*(1 - x)
     """
     x, r = sp.symbols("x r")
-    return DiscreteSystem(
-        {x: r * x * (1 - x)}, {r: 3.9}, initial={x: 0.5}, provenance=("zoo.logistic_map: May (1976)",)
-    )
+    return DiscreteSystem({x: r * x * (1 - x)}, {r: 3.9}, initial={x: 0.5}, provenance=("zoo.logistic_map: May (1976)",))
 
 
 def ricker_map() -> DiscreteSystem:

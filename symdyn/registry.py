@@ -71,5 +71,8 @@ class Registry(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._load())
 
+    def __repr__(self) -> str:
+        return f"<Registry of {self.kind}s: {', '.join(self)}>"
+
     def __contains__(self, name: object) -> bool:
         return name in self._load()

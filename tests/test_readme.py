@@ -1,0 +1,33 @@
+"""What the front page says is true: its code runs, its links lead somewhere, its commands exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+
+
+def test_the_first_ten_lines_run():
+    pytest.importorskip("matplotlib", reason="the front page draws a figure")
+    (block,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.S)
+    names: dict = {}
+    exec(block, names)  # our own front page, not a user's text
+    x, y = names["x"], names["y"]
+    term = names["found"].terms[names["f"](x, y)]
+    assert sp.Poly(term, x, y).monoms() == [(1, 1)]
+    assert float(term.coeff(x * y)) == pytest.approx(0.03, rel=1e-5)
+    assert dict(names["data"].x.sizes) == {"a": 3, "trajectory": 1, "time": 101}
+
+
+def test_links_lead_somewhere():
+    for link in re.findall(r"\]\(([^)]+)\)", TEXT):
+        assert (ROOT / link).exists(), link
+
+
+def test_commands_exist():
+    targets = (ROOT / "Makefile").read_text()
+    for command in re.findall(r"^    make (\w+)", TEXT, flags=re.M):
+        assert f"\n{command}:" in targets

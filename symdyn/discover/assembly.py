@@ -47,7 +47,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
         known = {**pipeline.system.defaults, **values}
         off = {candidates.columns[k] for k in np.flatnonzero(~model.chosen)}
         row = np.array([0.0 if p in off else known[p] for p in candidates.system.parameters])
-        table = prediction_errors(kernel, row, start, seen, later).set_index(["part", "kind"])["relative"]
+        measured = prediction_errors(kernel, row, start, seen, later).set_index(["part", "kind"])["relative"]
         expressions = candidates.expressions(model.chosen, {c: sp.Float(v) for c, v in values.items()})
         rows.append(
             {
@@ -56,10 +56,10 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
                 "parameters": int(candidates.active(model.chosen[None]).sum()),
                 "bic": model.criterion,
                 "weight": share,
-                "rms": table["train", "free-run"],
-                "one_step": table["train", "one-step"],
-                "heldout_one_step": table.get(("heldout", "one-step"), np.nan),
-                "heldout_free_run": table.get(("heldout", "free-run"), np.nan),
+                "rms": measured["train", "free-run"],
+                "one_step": measured["train", "one-step"],
+                "heldout_one_step": measured.get(("heldout", "one-step"), np.nan),
+                "heldout_free_run": measured.get(("heldout", "free-run"), np.nan),
             }
         )
     table = pd.DataFrame(rows)

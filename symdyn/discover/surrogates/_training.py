@@ -36,7 +36,7 @@ def train(
     """Fit every member and average states, terms and parameters."""
     jax.config.update("jax_enable_x64", True)
     # compiling takes as long as training: keep what was compiled, as for kernels, unless the program chose a place itself
-    if not jax.config.jax_compilation_cache_dir:
+    if not getattr(jax.config, "jax_compilation_cache_dir", None):
         jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     if observed.size == 0:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 import sympy as sp
-from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.core.function import AppliedUndef
 
+from symdyn.declaration import check_symbols, expression, name_of, numeric_values, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
-from symdyn.registry import suggest
 
-__all__ = ["RESERVED_NAMES", "Equation", "System", "expression", "lookup", "name_of", "numeric_values"]
-
-#: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
-RESERVED_NAMES = frozenset({"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"})
+__all__ = ["Equation", "System"]
 
 
 class Equation(NamedTuple):
@@ -78,10 +73,10 @@ class System(ABC):
         provenance: Sequence[str],
     ) -> dict[sp.Symbol, Any]:
         """Set everything that all kinds share; return the right-hand sides by state."""
-        rows, seen, time = _read(equations, time, observables)
+        rows, seen, time = read_equations(equations, time, observables)
         states = tuple(rows)
         sides = [e for row in rows.values() for e in (row if isinstance(row, tuple) else (row,))]
-        found = _check_symbols(states, time, sides, seen)
+        found = check_symbols(states, time, sides, seen)
         self.__dict__.update(
             states=states,
             parameters=found,
@@ -264,158 +259,3 @@ class System(ABC):
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
-
-
-# ---- checks that every kind of system shares ---------------------------------------------------
-
-
-def expression(value: Any) -> sp.Expr:
-    """`value` as a sympy expression; numbers become exact or floating sympy numbers, text is refused.
-
-    Raises
-    ------
-    DeclarationError
-        For text (use ``from_text``) and for anything that is not a scalar expression.
-    """
-    if isinstance(value, sp.Expr):
-        return value
-    if isinstance(value, numbers.Integral):
-        return sp.Integer(int(value))
-    if isinstance(value, numbers.Rational):
-        return sp.Rational(value.numerator, value.denominator)
-    if isinstance(value, numbers.Real):
-        return sp.Float(float(value))
-    if isinstance(value, str):
-        raise DeclarationError(f"got the text {value!r} where a sympy expression belongs; text goes through from_text")
-    raise DeclarationError(f"got {type(value).__name__} {value!r} where a scalar sympy expression belongs")
-
-
-def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
-    """Partial derivative for real arguments, and where it exists: ``|x|`` has ``sign(x)``, jumps have zero.
-
-    >>> x = sp.Symbol("x")
-    >>> derivative(x * sp.Abs(x), x), derivative(sp.Heaviside(x) + sp.floor(x), x)
-    (x*sign(x) + Abs(x), 0)
-    """
-    if x not in e.free_symbols:
-        return sp.S.Zero
-    if not e.has(sp.Abs, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.Max, sp.Min):
-        return e.diff(x)
-    real = {s: sp.Dummy(s.name, real=True) for s in sorted(e.free_symbols, key=lambda s: s.name)}
-    found = e.xreplace(real).diff(real[x])
-    found = found.replace(lambda q: isinstance(q, (sp.DiracDelta, sp.Subs, sp.Derivative)), lambda q: sp.S.Zero)
-    return found.xreplace({v: k for k, v in real.items()})
-
-
-def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
-    """The symbol among `symbols` that `key` (a symbol or a name) means, whatever its assumptions."""
-    name = name_of(key)
-    by_name = {s.name: s for s in symbols}
-    if name in by_name:
-        return by_name[name]
-    known = ", ".join(by_name) or "none"
-    raise DeclarationError(f"{key!r} is not a {what} of this system; its {what}s: {known}.{suggest(str(key), by_name)}")
-
-
-def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
-    """`values` with symbols for keys and finite floats for values."""
-    symbols = tuple(symbols)
-    checked = {}
-    for key, value in (values or {}).items():
-        symbol = lookup(key, symbols, what)
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a number") from None
-        if not math.isfinite(number):
-            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a finite number")
-        checked[symbol] = number
-    return checked
-
-
-def _as_symbol(value: Any, what: str) -> sp.Symbol:
-    """`value` as a symbol; names are accepted."""
-    if isinstance(value, sp.Symbol):
-        return value
-    if isinstance(value, str) and value.strip():
-        return sp.Symbol(value.strip())
-    raise DeclarationError(f"{what} must be a symbol or its name, got {value!r}")
-
-
-def _read(
-    equations: Mapping[Any, Any], time: Any, observables: Mapping[Any, Any] | None
-) -> tuple[dict[sp.Symbol, Any], dict[sp.Symbol, sp.Expr], sp.Symbol]:
-    """Read states, their right-hand sides, observables and the time symbol; ``x(t)`` becomes the state ``x``.
-
-    Right-hand sides may be expressions or sequences of them (one row of a diffusion matrix).
-    """
-    if not isinstance(equations, Mapping) or not equations:
-        raise DeclarationError("expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}")
-    time = _as_symbol(time, "time")
-    swap: dict[sp.Basic, sp.Symbol] = {}
-    rows: dict[sp.Symbol, Any] = {}
-    for key, value in equations.items():
-        if isinstance(key, AppliedUndef):
-            if key.args != (time,):
-                raise DeclarationError(f"the state {key} must be a function of time alone: {key.func}({time})")
-            swap[key] = sp.Symbol(key.func.__name__)
-            key = swap[key]
-        elif isinstance(key, UndefinedFunction):
-            raise DeclarationError(f"{key} is a function, not a state; write {key}({time}) or use a symbol")
-        state = _as_symbol(key, "a state")
-        if state in rows:
-            raise DeclarationError(f"the state {state} has two equations")
-        rows[state] = value
-    if any(s.name == time.name for s in rows):  # a species called t: time then needs a name of its own
-        time = sp.Symbol("time")
-
-    def read(value: Any) -> Any:
-        if isinstance(value, (list, tuple, sp.MatrixBase)):
-            return tuple(read(v) for v in value)
-        return expression(value).xreplace(swap)
-
-    seen = {_as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
-    return {s: read(v) for s, v in rows.items()}, seen, time
-
-
-def _check_symbols(
-    states: tuple[sp.Symbol, ...],
-    time: sp.Symbol,
-    expressions: Iterable[sp.Expr],
-    observables: Mapping[sp.Symbol, sp.Expr],
-) -> tuple[sp.Symbol, ...]:
-    """Check names and expressions; return the parameters, sorted by name.
-
-    Raises
-    ------
-    DeclarationError
-        If two different symbols share a name, a name is reserved, or an expression is not real and scalar.
-    """
-    expressions = [*expressions, *observables.values()]
-    free = set().union(*(e.free_symbols for e in expressions), states, {time})
-    by_name: dict[str, sp.Symbol] = {}
-    for symbol in sorted(free, key=lambda s: (s.name, str(s._assumptions))):
-        if by_name.setdefault(symbol.name, symbol) != symbol:
-            raise DeclarationError(
-                f"two different symbols are called {symbol.name!r} (their assumptions differ); declare it once and reuse it"
-            )
-    taken = RESERVED_NAMES - ({"time"} if time.name == "time" else set())
-    for symbol in (*free, *observables):
-        if symbol.name in taken:
-            raise DeclarationError(
-                f"{symbol.name!r} names a dimension or variable of every result; give the symbol another name"
-            )
-    for name in observables:
-        if name.name in by_name:
-            raise DeclarationError(f"the observable {name} has the name of a state, a parameter or time; rename it")
-    for e in expressions:
-        if e.has(sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
-            raise DeclarationError(f"the expression {e} is not real and finite")
-        if e.atoms(sp.Derivative, sp.Integral):
-            raise DeclarationError(f"the expression {e} holds a derivative or an integral; write it out as a further state")
-    return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
-
-
-def name_of(key: Any) -> Any:
-    """The name of a state or parameter given as a symbol, as ``x(t)`` or by name."""
-    return key.func.__name__ if isinstance(key, AppliedUndef) else getattr(key, "name", key)

@@ -13,7 +13,8 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
-from symdyn.system import System, derivative
+from symdyn.declaration import derivative
+from symdyn.system import System
 
 __all__ = ["elimination_programs", "jacobian"]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.system import System, lookup
+from symdyn.system import System
 
 __all__ = ["Sensitivities", "fresh_symbol", "sensitivities"]
 

@@ -12,11 +12,12 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.declaration import name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.data import Observations
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
-from symdyn.system import System, name_of
+from symdyn.system import System
 
 __all__ = ["Candidates", "Term", "candidate_system", "constant_symbols", "open_constants"]
 

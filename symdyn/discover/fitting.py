@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from symdyn.declaration import name_of
 from symdyn.discover.candidates import Candidates, candidate_system
 from symdyn.discover.data import Observations, observations
 from symdyn.discover.evidence import information, intervals
@@ -18,7 +19,6 @@ from symdyn.discover.guesses import free_parameters, read_bounds, start_values
 from symdyn.discover.problem import data_counts, make_problem
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
-from symdyn.system import name_of
 
 __all__ = ["ParameterFit", "fit_parameters"]
 

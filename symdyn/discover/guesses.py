@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.declaration import lookup
 from symdyn.errors import RecoveryError
-from symdyn.system import System, lookup
+from symdyn.system import System
 
 __all__ = ["Bounds", "between", "free_parameters", "read_bounds", "start_values"]
 

@@ -7,9 +7,9 @@ from itertools import chain, combinations_with_replacement
 
 import sympy as sp
 
+from symdyn.declaration import expression
 from symdyn.errors import RecoveryError
 from symdyn.registry import suggest
-from symdyn.system import expression
 
 __all__ = ["FUNCTIONS", "library_terms"]
 

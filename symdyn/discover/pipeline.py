@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.declaration import lookup
 from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
 from symdyn.discover.data import Observations
@@ -23,7 +24,6 @@ from symdyn.discover.signs import read_signs, sign_penalty
 from symdyn.discover.terms import allowed_terms, formula_terms, one_of_each, start_theta
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
-from symdyn.system import lookup
 
 __all__ = ["Pipeline"]
 

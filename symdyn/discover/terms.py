@@ -9,12 +9,12 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdyn.declaration import expression
 from symdyn.discover.candidates import Term, open_constants
 from symdyn.discover.library import library_terms
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
-from symdyn.system import expression
 
 __all__ = ["allowed_terms", "formula_terms", "function_name", "one_of_each", "start_theta", "with_unknown_states"]
 

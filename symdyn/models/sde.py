@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn.declaration import derivative, expression, lookup, name_of
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText
-from symdyn.system import Equation, System, derivative, expression, lookup, name_of
+from symdyn.system import Equation, System
 
 __all__ = ["SDESystem"]
 

@@ -10,8 +10,9 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
+from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.system import System, lookup
+from symdyn.system import System
 
 __all__ = ["Design", "make_design"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tqdm.auto import tqdm
+from symdyn.bar import bar
 
 __all__ = ["RecoverOptions", "Report"]
 
@@ -74,11 +74,10 @@ class Report:
 
     def __init__(self, target: bool | Callable[[str, float], None] | None) -> None:
         self._call = target if callable(target) else None
-        hidden = True if self._call is not None or target is False else None
-        self._bar = tqdm(
+        self._bar = bar(
+            self._call is None and target is not False,
             total=100,
             desc="recover",
-            disable=hidden,
             delay=0.5,
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}",
         )

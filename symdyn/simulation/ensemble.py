@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from symdyn.bar import bar
 from symdyn.codegen.kernel import Kernel, Run, Signals
 
 __all__ = ["Progress", "default_threads", "launch_parallel"]
@@ -32,7 +32,7 @@ class Progress:
     """A bar that counts finished trajectories; silent in pipes and for runs that end at once."""
 
     def __init__(self, total: int, show: bool, title: str) -> None:
-        self._bar = tqdm(total=total, desc=title, unit="traj", disable=None if show else True, delay=0.5)
+        self._bar = bar(show, total=total, desc=title, unit="traj", delay=0.5)
         self._before = 0
 
     def update(self, done: int) -> None:

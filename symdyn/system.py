@@ -20,7 +20,7 @@ __all__ = ["Equation", "System"]
 
 
 class Equation(NamedTuple):
-    """Both sides of an equation, as text that `from_text` reads back and as LaTeX."""
+    """Both sides of an equation, as text (which `from_text` reads back, to the digits printed) and as LaTeX."""
 
     left: str
     right: str

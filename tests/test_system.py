@@ -103,6 +103,8 @@ def test_diffusion_as_mapping_rows_and_matrix():
         (lambda: sd.ODESystem({x: x, "x": x}), "two equations"),
         (lambda: sd.ODESystem({x: x}, observables={a: x, x: 1}), "rename"),
         (lambda: sd.SDESystem({x: x}, [[1], [2]]), "expected 1 rows"),
+        (lambda: sd.SDESystem({x: x}, a), "the diffusion is a; expected a sequence"),
+        (lambda: sd.SDESystem({x: x, y: y}, {x: [a, b], y: b}), "the diffusion of y is b"),
         (lambda: sd.SDESystem({x: x}, {x: 1}, interpretation="Ito"), "stratonovich"),
         (lambda: sd.ODESystem({x: f(x)}).with_terms({g(x): x}), "not an unknown term"),
     ],

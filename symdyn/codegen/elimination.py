@@ -66,10 +66,12 @@ def elimination_programs(system: System, drift: Sequence[sp.Expr]) -> tuple[Prog
         matrix.setdefault((i, i), shift)
     order, rows, columns = _markowitz(n, set(matrix))
     place = {p: k for k, p in enumerate(order)}
-    one = build.constant(1)
+    one, nothing, undefined = build.constant(1), build.constant(0), build.constant(float("nan"))
     lower_part, inverse = {}, {}
     for p in order:
-        inverse[p] = build.op("div", one, matrix[p, p])
+        # an infinite pivot (a root at zero) must fail the step, not freeze the state with increments of zero
+        reciprocal = build.op("div", one, matrix[p, p])
+        inverse[p] = build.op("select", build.op("eq", reciprocal, nothing), undefined, reciprocal)
         later = [j for j in sorted(rows[p]) if place[j] > place[p]]
         for i in sorted(columns[p], key=place.__getitem__):
             if place[i] > place[p]:

@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 from symdyn.codegen.elimination import elimination_programs
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
-from symdyn.codegen.load import cache_directory, compile_ir, digest, host, import_text, load_object, write_atomic
+from symdyn.codegen.load import cache_directory, compile_ir, digest, generator, host, import_text, load_object, write_atomic
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.stepping_program import step_program
@@ -83,7 +83,7 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str) ->
     """
     begin = time.perf_counter()
     kind = type(method).__name__ if isinstance(method, (ExplicitRungeKutta, Rosenbrock)) else method.name
-    key = digest(system.digest, kind, lanes, backend, *host())
+    key = digest(system.digest, kind, lanes, backend, generator(), *host())
     folder = cache_directory() / "models"
     note = folder / f"{key}.json"
     cached = note.exists()

@@ -3,10 +3,11 @@
 Layout of the cache directory (``SYMDYN_CACHE_DIR``, else the user's cache directory, created with mode 0700)::
 
     drivers/<name>_<digest>.py       text compiled by numba once; numba keeps its machine code beside it
-    models/<digest>.o, .json, .ll    object code, what belongs to it, and (numba path) .py
+    models/<digest>.o, .json         object code and what belongs to it; .py where numba compiles the model
 
 Every file is written under another name and moved into place, so several processes may share the cache.  Digests
-cover the text, the sources of all of `symdyn_kernels`, the versions of numba, llvmlite and numpy, and the processor.
+cover the text, the sources of all of `symdyn_kernels` (for models also those that generate them), the versions of numba,
+llvmlite and numpy, and the processor.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = [
     "cache_directory",
     "compile_ir",
     "digest",
+    "generator",
     "host",
     "import_driver",
     "import_text",
@@ -101,6 +103,14 @@ def announce() -> None:
         handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
         LOG.addHandler(handler)
         LOG.setLevel(logging.INFO)
+
+
+@lru_cache(maxsize=1)
+def generator() -> str:
+    """Fingerprint of the sources that turn a system into programs: a known model is known to these alone."""
+    root = Path(__file__).parent.parent
+    files = [*root.glob("codegen/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
+    return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------

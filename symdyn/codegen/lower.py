@@ -194,6 +194,8 @@ class Lowering:
         return self.op("mul", square, b) if n % 2 else square
 
     def _piecewise(self, e: sp.Piecewise) -> int:
+        if e.args[-1].cond is not sp.true:
+            raise CompileError(f"{e} has no value outside its conditions; end it with (value, True)")
         result = self.constant(float("nan"))
         for value, condition in reversed(e.args):
             k = self.value(value)

@@ -153,13 +153,22 @@ def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:
         given = {lookup(k, names, "state"): v for k, v in diffusion.items()}
         if any(isinstance(v, (list, tuple, sp.MatrixBase)) for v in given.values()):
             width = max(len(v) for v in given.values() if isinstance(v, (list, tuple, sp.MatrixBase)))
-            rows = [list(given.get(s, [0] * width)) for s in names]
+            rows = [_row(given.get(s, [0] * width), f"the diffusion of {s}") for s in names]
         else:
             noisy = [s for s in names if s in given and expression(given[s]) != 0]
             rows = [[given[s] if s == w else 0 for w in noisy] for s in names]
     else:
-        rows = [list(r) for r in (diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion)]
+        whole = diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion
+        rows = [_row(r, f"row {i} of the diffusion") for i, r in enumerate(_row(whole, "the diffusion"))]
     if len(rows) != len(states) or len({len(r) for r in rows}) != 1 or not rows[0]:
         shape = f"{len(rows)} rows of lengths {sorted({len(r) for r in rows})}"
         raise DeclarationError(f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1")
     return rows
+
+
+def _row(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, (list, tuple, sp.MatrixBase)):
+        raise DeclarationError(
+            f"{what} is {value!r}; expected a sequence, one entry a noise (or a mapping from states to expressions)"
+        )
+    return list(value)

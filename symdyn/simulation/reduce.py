@@ -146,7 +146,7 @@ class Statistics:
         if "quantile" in reductions and not self._hold:
             self.parts["fine"] = Histogram(shape, FINE_BINS)
         if "histogram" in reductions:
-            self.parts["histogram"] = Histogram(shape, BINS)
+            self.parts["histogram"] = Histogram(shape, reductions["histogram"])
 
     def add(self, block: np.ndarray) -> None:
         """Take in a block ``(trajectory, time, variable)``."""
@@ -177,7 +177,7 @@ class Statistics:
 
 
 def read_reductions(reduce: Any) -> dict[str, Any]:
-    """Names of statistics, or a mapping from names to options (levels of 'quantile'), checked.
+    """Names of statistics, or a mapping from names to options (levels of 'quantile', number of bins of 'histogram'), checked.
 
     >>> read_reductions(["mean", "quantile"])["quantile"]
     (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -191,4 +191,8 @@ def read_reductions(reduce: Any) -> dict[str, Any]:
         if not all(0 <= q <= 1 for q in levels):
             raise DeclarationError(f"quantile levels must lie between 0 and 1, got {levels}")
         asked["quantile"] = levels
+    if "histogram" in asked:
+        bins = asked["histogram"] = BINS if asked["histogram"] is None else asked["histogram"]
+        if not isinstance(bins, int) or bins < 2:
+            raise DeclarationError(f"'histogram' has {bins!r} bins; expected a whole number from 2")
     return asked

@@ -111,13 +111,16 @@ def simulate(
     >>> data.x.sel(time=1).values.round(4).ravel().tolist()
     [0.3679, 0.1353]
     """
+    if not isinstance(system, System):
+        raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
     times = _times(t, system)
-    _check_options(rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure)
     design = make_design(system, initial, parameters, trajectories)
     kernel = compile(system, method=method, target=target, lanes=lanes)
+    _check_options(
+        kernel.adaptive, rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure, seed=seed,
+        max_steps=max_steps, threads=threads, chunk=chunk,
+    )  # fmt: skip
     seed = secrets.randbits(32) if seed is None else int(seed)
-    if not 0 <= seed < 2**63:
-        raise DeclarationError(f"seed is {seed}; expected a whole number from 0 to 2**63 - 1")
     gaps = np.diff(times)
     length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
     options: dict[str, Any] = dict(
@@ -204,6 +207,8 @@ class _Job:
             for mine, new in zip(part, again, strict=True):
                 mine[stiff] = new
             self.passed_on += stiff.size
+        elif stiff.size:  # interrupted before their turn came
+            part.status[stiff] = INTERRUPTED
         failed = np.flatnonzero(part.status != SUCCESS)
         good = np.isfinite(values[failed]).all(axis=-1).sum(axis=1)
         self.last_time[a + failed] = self.times[np.maximum(good - 1, 0)]
@@ -239,6 +244,8 @@ def _chunks(points: int, count: int, wanted: int) -> list[tuple[int, int]]:
 def _times(t: Any, system: System) -> np.ndarray:
     """Output times as an array, checked."""
     try:
+        if np.asarray(t).dtype.kind not in "iuf":
+            raise TypeError
         times = np.asarray(t, dtype=float)
     except (TypeError, ValueError):
         raise DeclarationError(f"output times are {t!r}; expected an increasing sequence of numbers") from None
@@ -251,11 +258,19 @@ def _times(t: Any, system: System) -> np.ndarray:
     return np.ascontiguousarray(times)
 
 
-def _check_options(**options: Any) -> None:
+def _check_options(adaptive: bool, **options: Any) -> None:
+    """Refuse options that are out of range, of the wrong kind, or without effect."""
     for name in ("rtol", "atol", "step", "brownian_step"):
         value = options[name]
         if value is not None and not (isinstance(value, (int, float, np.number)) and 0 < value < math.inf):
             raise DeclarationError(f"{name} is {value!r}; expected a positive number")
+    for name in ("max_steps", "threads", "chunk", "seed"):
+        value, least = options[name], 0 if name == "seed" else 1
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if value is not None and not (whole and least <= value < 2**63):
+            raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least}")
+    if adaptive and (options["step"] is not None or options["brownian_step"] is not None):
+        raise DeclarationError("step belongs to methods of fixed step; an adaptive one is steered by rtol and atol")
     if options["on_failure"] not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
 

@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import lookup
+from symdyn.declaration import RESERVED_NAMES, lookup
 from symdyn.errors import DeclarationError
 from symdyn.system import System
 
@@ -69,7 +69,7 @@ class Design:
     def label(self, row: int, system: System) -> str:
         """Where row `row` is and what it started from, for messages."""
         index = np.unravel_index(row, self.shape)
-        place = ", ".join(f"{d} {int(i)}" for d, i in zip(self.dims, index, strict=True))
+        place = ", ".join(f"{d}[{int(i)}]" for d, i in zip(self.dims, index, strict=True))
         initial, parameters = self.rows(row, row + 1)
         names = [*(f"{s}(0)" for s in system.names), *map(str, system.parameters)]
         values = ", ".join(f"{k} = {v:g}" for k, v in zip(names, (*initial[0], *parameters[0]), strict=True))
@@ -105,7 +105,9 @@ def make_design(
                 if lengths.setdefault(str(dim), length) != length:
                     raise DeclarationError(f"{what} {s} has {length} values along {dim!r}, others have {lengths[str(dim)]}")
                 if dim in v.coords:
-                    coords.setdefault(str(dim), v.coords[dim].values)
+                    labels = v.coords[dim].values
+                    if not np.array_equal(coords.setdefault(str(dim), labels), labels):
+                        raise DeclarationError(f"{what} {s} has other labels along {dim!r} than another value; make them agree")
         return [ready[s] for s in symbols]
 
     parameter_values = read(parameters, system.parameters, system.defaults, "parameter")
@@ -116,9 +118,10 @@ def make_design(
     count = own or (1 if trajectories is None else trajectories)
     if not isinstance(count, (int, np.integer)) or count < 1:
         raise DeclarationError(f"trajectories is {trajectories!r}; expected a whole number >= 1")
-    clash = sorted(set(lengths) & taken & {s.name for s in system.states})
+    variables = {s.name for s in system.states} | {o.name for o in system.observables}
+    clash = sorted(set(lengths) & (variables | RESERVED_NAMES))
     if clash:
-        raise DeclarationError(f"a sweep dimension is called like the state {clash[0]}; rename the dimension")
+        raise DeclarationError(f"the sweep dimension {clash[0]!r} has the name of a variable of the result; rename it")
     dims = (*lengths, TRAJECTORY)
     place = {d: i for i, d in enumerate(dims)}
 
@@ -139,8 +142,10 @@ def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str]) -> xr.D
         name = symbol.name if what == "parameter" else f"{symbol.name}0"
         if what != "parameter" and name in taken:
             name = f"{symbol.name}_initial"
+            while name in taken:
+                name += "_"
         value = xr.DataArray(array, dims=[name], coords={name: array}) if array.ndim else xr.DataArray(array)
-    if not np.issubdtype(value.dtype, np.number) or not np.isfinite(value.values.astype(float)).all():
+    if value.dtype.kind not in "biuf" or not np.isfinite(value.values.astype(float)).all():
         raise DeclarationError(f"{what} {symbol} has values that are not finite numbers")
     if value.size == 0:
         raise DeclarationError(f"{what} {symbol} is an empty sweep")

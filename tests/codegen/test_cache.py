@@ -48,7 +48,10 @@ def test_other_mathematics_or_sources_are_other_entries(cache, monkeypatch):
     assert len(paths) == 2
     monkeypatch.setattr(load, "host", lambda: ("edited kernels", "", "", ""))
     monkeypatch.setattr("symdyn.codegen.functions.host", load.host)
-    assert sd.compile(sd.ODESystem({x: a * x}), method="tsit5").path not in paths
+    paths.add(sd.compile(sd.ODESystem({x: a * x}), method="tsit5").path)
+    monkeypatch.setattr("symdyn.codegen.functions.generator", lambda: "edited generator")
+    paths.add(sd.compile(sd.ODESystem({x: a * x}), method="tsit5").path)
+    assert len(paths) == 4
 
 
 def test_a_lost_object_file_is_named(cache):

@@ -113,7 +113,7 @@ def test_bitwise_equal_for_any_layout(method):
 
 def test_blow_up_is_named_and_nothing_is_lost():
     explosion = sd.ODESystem({x: a * x**2}, parameters={a: 1.0})  # x(t) = 1/(1/x0 - t)
-    with pytest.raises(sd.SimulationError, match=r"1 of 3 trajectories failed.*x0 2.*x\(0\) = 1, a = 1") as caught:
+    with pytest.raises(sd.SimulationError, match=r"1 of 3 trajectories failed.*x0\[2\].*x\(0\) = 1, a = 1") as caught:
         sd.simulate(explosion, [0.0, 0.5, 1.5], initial={x: [0.1, 0.2, 1.0]})
     data = caught.value.dataset
     assert data.status.values.ravel().tolist() == [0, 0, 1]
@@ -128,6 +128,17 @@ def test_failures_as_nan():
     assert int(data.status.max()) != 0
     assert np.isnan(data.x.values[0, 2])
     assert float(data.x[0, 1]) == pytest.approx(-0.5 * np.log(0.5) - 0.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["rodas4", "rodas5p"])
+def test_an_infinite_jacobian_fails_and_does_not_freeze(method):
+    # x' = 1 - sqrt(x) leaves zero, where the Jacobian is infinite: the explicit method does, the others must say they cannot
+    root = sd.ODESystem({x: 1 - sp.sqrt(x)}, initial={x: 0})
+    with pytest.raises(sd.SimulationError, match="not a number"):
+        sd.simulate(root, [0.0, 1.0], method=method)
+    found = float(sd.simulate(root, [0.0, 1.0], rtol=1e-9).x[0, 1])
+    s = np.sqrt(found)  # t = -2 s - 2 log(1 - s)
+    assert -2 * s - 2 * np.log(1 - s) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_max_steps():
@@ -151,11 +162,31 @@ def test_max_steps():
         ({"t": [0, 1], "method": "tsti5"}, "Did you mean 'tsit5'"),
         ({"t": [0, 1], "method": "milstein"}, "cannot be used here"),
         ({"t": [0, 1], "target": "cuda"}, "not there yet"),
+        ({"t": [0, 1], "step": 0.1}, "steered by rtol and atol"),
+        ({"t": [0, 1], "seed": "abc"}, "whole number from 0"),
+        ({"t": [0, 1], "seed": 1.7}, "whole number from 0"),
+        ({"t": [0, 1], "threads": -1}, "whole number from 1"),
+        ({"t": [0, 1], "chunk": 0}, "whole number from 1"),
+        ({"t": np.array(["2020", "2021"], "M8[Y]")}, "sequence of numbers"),
+        ({"t": [0, 1], "parameters": {a: xr.DataArray([1.0, 2.0], dims="status")}}, "'status' has the name"),
+        ({"t": [0, 1], "reduce": {"histogram": 1}}, "1 bins"),
     ],
 )
 def test_bad_input_meets_one_clear_error(arguments, message):
     with pytest.raises(sd.SymdynError, match=message):
         sd.simulate(DECAY, **arguments)
+
+
+def test_sweeps_whose_labels_disagree_are_refused():
+    one = xr.DataArray([1.0, 2.0], dims="q", coords={"q": [0, 1]})
+    other = xr.DataArray([1.0, 2.0], dims="q", coords={"q": [1, 0]})
+    with pytest.raises(sd.DeclarationError, match="other labels along 'q'"):
+        sd.simulate(DECAY, [0, 1], parameters={a: one}, initial={x: other})
+
+
+def test_text_is_no_system():
+    with pytest.raises(sd.DeclarationError, match="got str; text goes through from_text"):
+        sd.simulate("x' = -x", [0, 1])
 
 
 def test_missing_values_are_named():

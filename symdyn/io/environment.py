@@ -42,6 +42,7 @@ OPTIONAL = {
     "distributed": ("distributed", "distributed"),
     "zarr": ("zarr", "distributed"),
     "ipykernel": ("ipykernel", "notebook"),
+    "ipywidgets": ("ipywidgets", "notebook"),
     "nbclient": ("nbclient", "notebook"),
     "nbformat": ("nbformat", "notebook"),
     "pysr": ("pysr", "pysr"),

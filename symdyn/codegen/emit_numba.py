@@ -53,11 +53,7 @@ def mangle(prefix: str, name: str, taken: set[str]) -> str:
 
 def _arguments(program: Program) -> list[list[str]]:
     taken: set[str] = set()
-    prefixes = ("t", "y", "p")
-    return [
-        [mangle(prefixes[b], n, taken) for n in names] if block != "lane" else [mangle("t", n, taken) for n in names]
-        for b, (block, names) in enumerate(program.blocks)
-    ]
+    return [[mangle(p, n, taken) for n in names] for p, (_, names) in zip(("t", "y", "p"), program.blocks, strict=True)]
 
 
 def _harmless(text: str, keep: str = "") -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import symdyn_kernels
 import sympy as sp
 
 import symdyn as sd
@@ -169,3 +170,8 @@ def test_no_name_gets_out_of_docstrings_and_comments(name):
     assert [type(node) for node in body if not isinstance(node, ast.FunctionDef)] == [
         *(ast.Expr, ast.Import, ast.ImportFrom, ast.Assign, ast.Assign, ast.Assign),
     ]
+
+
+def test_the_steps_kept_for_reading_are_those_of_tsit5():
+    path = Path(symdyn_kernels.__file__).parent / "drivers" / "_steps.py"
+    assert path.read_text() == emit_steps(METHODS["tsit5"])

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
+from symdyn.models.reaction import Burst, Reaction
+from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
@@ -48,6 +50,7 @@ _LAZY = {
 
 __all__ = [
     "METHODS",
+    "Burst",
     "CompileError",
     "DeclarationError",
     "DiscreteSystem",
@@ -56,6 +59,8 @@ __all__ = [
     "OperonRegression",
     "ParseError",
     "PySRRegression",
+    "Reaction",
+    "ReactionNetwork",
     "Recovery",
     "RecoveryError",
     "SDESystem",

@@ -18,11 +18,13 @@ MAX_DIGITS = 40
 MAX_DEPTH = 100
 
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_OPERATOR = re.compile(r"\*\*|:=|<=|>=|==|!=|[-+*/^<>=(),;'\[\]]")
+_OPERATOR = re.compile(r"<->|<=>|->|=>|\*\*|:=|<=|>=|==|!=|[-+*/^<>=(),;'\[\]]")
 _CLOSES = {")": "(", "]": "["}
 
 #: A line that ends with one of these goes on in the next line.
-_CONTINUES = frozenset({"+", "-", "*", "/", "^", "**", "<", "<=", ">", ">=", "==", "!=", ",", "and", "or", "not"})
+_CONTINUES = frozenset(
+    ["+", "-", "*", "/", "^", "**", "<", "<=", ">", ">=", "==", "!=", ",", "->", "=>", "<->", "<=>", "and", "or", "not"]
+)
 
 #: How to mend characters that people write and the grammar does not have.
 _MEND = {
@@ -41,6 +43,9 @@ _MEND = {
     "·": "write * for a product",
     "⋅": "write * for a product",
     "÷": "write / for a quotient",
+    "→": "write -> for a reaction",
+    "⇌": "write <-> for a reversible reaction",
+    "∅": "write 0 for nothing",
     "²": "write ^2",
     "³": "write ^3",
     "√": "write sqrt(x)",

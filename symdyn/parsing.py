@@ -54,7 +54,7 @@ class ModelText:
 
 
 @dataclass(frozen=True)
-class _Statement:
+class Statement:
     """A left side that was understood and its right side; `kind` is a style or 'parameter', 'initial', 'observable'."""
 
     kind: str
@@ -84,8 +84,8 @@ def parse_expression(text: str) -> sp.Expr:
         message = "expected one expression; a line goes on while a bracket is open or after an operator"
         raise ParseError(message, text, statements[1][0].start)
     scope = Scope()
-    node = _read(Terms(text), statements[0], scope)
-    _check_calls(text, scope)
+    node = read_side(Terms(text), statements[0], scope)
+    check_calls(text, scope)
     return node.expr
 
 
@@ -103,15 +103,15 @@ def parse_model(text: str) -> ModelText:
     >>> model.equations, model.parameters, model.initial
     ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
-    statements = [_left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
+    statements = [left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
     style, scope = _declarations(text, statements)
     terms = Terms(text)
     model = ModelText({}, style, {}, {}, {}, {})
     for statement in statements:
-        node = _read(terms, statement.right, scope)
+        node = read_side(terms, statement.right, scope)
         if statement.kind in ("parameter", "initial"):
             target = model.parameters if statement.kind == "parameter" else model.initial
-            target[statement.name] = _value(text, statement, node, scope)
+            target[statement.name] = constant(text, statement, node, scope)
             continue
         if style == "next" or statement.kind == "observable":
             _refuse_noise(text, statement.right)
@@ -122,11 +122,11 @@ def parse_model(text: str) -> ModelText:
         model.equations[statement.name] = drift
         if noise:
             model.noise[statement.name] = noise
-    _check_calls(text, scope)
+    check_calls(text, scope)
     return model
 
 
-def _read(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
+def read_side(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
     """Read an expression; whatever sympy cannot bear is an error of the text."""
     try:
         node = read_expression(terms, tokens, scope)
@@ -141,7 +141,7 @@ def _read(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
     return node
 
 
-def _check_calls(text: str, scope: Scope) -> None:
+def check_calls(text: str, scope: Scope) -> None:
     for name, place in scope.called.items():
         if name in scope.used:
             raise ParseError(f"{name} is also used as a plain name; write {name}*(...) for a product", text, place)
@@ -150,7 +150,7 @@ def _check_calls(text: str, scope: Scope) -> None:
 # ---- left sides ------------------------------------------------------------------------------------
 
 
-def _left_side(text: str, tokens: list[Token]) -> _Statement:
+def left_side(text: str, tokens: list[Token]) -> Statement:
     """Understand what a statement declares from the tokens before its ``=`` or ``:=``."""
     first = tokens[0]
     cut = next((i for i, token in enumerate(tokens) if token.text in ("=", ":=")), None)
@@ -165,7 +165,7 @@ def _left_side(text: str, tokens: list[Token]) -> _Statement:
     kind, name, index = _form(text, left, right, observable=tokens[cut].text == ":=")
     if name in RESERVED:
         raise ParseError(f"{name} belongs to the grammar and cannot be declared; rename it", text, first.start)
-    return _Statement(kind, name, first.start, right, index)
+    return Statement(kind, name, first.start, right, index)
 
 
 def _form(text: str, left: list[Token], right: list[Token], *, observable: bool) -> tuple[str, str, str | None]:
@@ -200,7 +200,7 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
     return ("differential", name[1:], None) if differential else ("parameter", name, None)
 
 
-def _declarations(text: str, statements: list[_Statement]) -> tuple[str, Scope]:
+def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
     """The style and the declared names; a contradiction between statements is an error at the later one."""
     declared: dict[str, str] = {}
     initial: set[str] = set()
@@ -244,7 +244,7 @@ def _declarations(text: str, statements: list[_Statement]) -> tuple[str, Scope]:
 # ---- right sides -----------------------------------------------------------------------------------
 
 
-def _value(text: str, statement: _Statement, node: Node, scope: Scope) -> float:
+def constant(text: str, statement: Statement, node: Node, scope: Scope) -> float:
     constants = RESERVED if "pi" in (*scope.states, *scope.parameters) else RESERVED | {"pi"}
     token = next((t for t in statement.right if t.kind == "name" and t.text not in constants), None)
     if token is not None or node.value is None:
@@ -269,7 +269,7 @@ def _refuse_noise(text: str, tokens: list[Token]) -> None:
         raise ParseError(message, text, found.start)
 
 
-def _split(text: str, statement: _Statement, expr: sp.Expr) -> tuple[sp.Expr, dict[str, sp.Expr]]:
+def _split(text: str, statement: Statement, expr: sp.Expr) -> tuple[sp.Expr, dict[str, sp.Expr]]:
     """Drift and noise coefficients of a right side."""
     if statement.kind == "next":
         return expr, {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
@@ -26,6 +26,10 @@ class Equation(NamedTuple):
     right: str
     left_latex: str
     right_latex: str
+    join: str = " = "
+
+    def __str__(self) -> str:
+        return f"{self.left}{self.join}{self.right}"
 
 
 class System(ABC):
@@ -74,8 +78,22 @@ class System(ABC):
     ) -> dict[sp.Symbol, Any]:
         """Set everything that all kinds share; return the right-hand sides by state."""
         rows, seen, time = read_equations(equations, time, observables)
-        states = tuple(rows)
         sides = [e for row in rows.values() for e in (row if isinstance(row, tuple) else (row,))]
+        self._settle(tuple(rows), sides, seen, time, parameters=parameters, initial=initial, provenance=provenance)
+        return rows
+
+    def _settle(
+        self,
+        states: tuple[sp.Symbol, ...],
+        sides: Iterable[sp.Expr],
+        seen: Mapping[sp.Symbol, sp.Expr],
+        time: sp.Symbol,
+        *,
+        parameters: Mapping[Any, float] | None,
+        initial: Mapping[Any, float] | None,
+        provenance: Sequence[str],
+    ) -> None:
+        """Check names and expressions, and set the attributes that all kinds have."""
         found = check_symbols(states, time, sides, seen)
         self.__dict__.update(
             states=states,
@@ -86,7 +104,6 @@ class System(ABC):
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
-        return rows
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
@@ -169,8 +186,8 @@ class System(ABC):
     def replace(self, **changes: Any) -> Self:
         """A copy with some attributes changed and nothing checked again; the constructors check."""
         new = object.__new__(type(self))
-        cached = {"expressions", "unknowns", "digest"}
-        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in cached}, **changes)
+        kept = {k: v for k, v in self.__dict__.items() if not isinstance(getattr(type(self), k, None), cached_property)}
+        new.__dict__.update(kept, **changes)
         return new
 
     def map_expressions(self, function: Callable[[sp.Expr], sp.Expr]) -> Self:
@@ -242,11 +259,11 @@ class System(ABC):
     # ---- display -------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return "\n".join(f"{e.left} = {e.right}" for e in self.equations())
+        return "\n".join(map(str, self.equations()))
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
-        lines += [f"    {e.left} = {e.right}" for e in self.equations()]
+        lines += [f"    {e}" for e in self.equations()]
         if self.parameters:
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
             lines.append(f"  parameters: {', '.join(shown)}")

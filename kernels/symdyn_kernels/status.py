@@ -8,6 +8,7 @@ TOO_MANY_STEPS = 2
 NOT_FINITE = 3
 STIFF = 4
 INTERRUPTED = 5
+NEGATIVE = 6
 
 MESSAGES = {
     SUCCESS: "success",
@@ -16,4 +17,5 @@ MESSAGES = {
     NOT_FINITE: "the right-hand side or the solution became infinite or not a number",
     STIFF: "the problem turned out to be stiff for an explicit method",
     INTERRUPTED: "interrupted before it was done",
+    NEGATIVE: "a propensity or a number of molecules became negative",
 }

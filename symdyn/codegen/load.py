@@ -6,8 +6,8 @@ Layout of the cache directory (``SYMDYN_CACHE_DIR``, else the user's cache direc
     models/<digest>.o, .json         object code and what belongs to it; .py where numba compiles the model
 
 Every file is written under another name and moved into place, so several processes may share the cache.  Digests
-cover the text, the sources of all of `symdyn_kernels` (for models also those that generate them), the versions of numba,
-llvmlite and numpy, and the processor.
+cover the text, the sources of the modules of `symdyn_kernels` that it links (for models those that generate them), the
+versions of numba, llvmlite and numpy, and the processor.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -42,6 +43,7 @@ __all__ = [
     "host",
     "import_driver",
     "import_text",
+    "linked",
     "load_object",
     "write_atomic",
 ]
@@ -49,6 +51,7 @@ __all__ = [
 LOG = logging.getLogger("symdyn")
 _LOCK = threading.RLock()
 _ENGINES: dict[str, CompiledModule] = {}
+_KERNEL_IMPORT = re.compile(r"^\s*from symdyn_kernels\.([\w.]+) import", re.MULTILINE)
 
 
 def digest(*parts: object) -> str:
@@ -88,12 +91,25 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 @lru_cache(maxsize=1)
-def host() -> tuple[str, str, str, str]:
-    """Versions and sources that all compiled code depends on: kernels, versions, processor, its features."""
-    root = Path(symdyn_kernels.__file__).parent
-    sources = digest(*((p.relative_to(root), p.read_text()) for p in sorted(root.rglob("*.py"))))
+def host() -> tuple[str, str, str]:
+    """What all compiled code depends on: versions, processor, its features."""
     versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
-    return sources, versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def linked(text: str) -> str:
+    """Fingerprint of the kernel modules that `text` imports, and of those that they import.
+
+    numba itself checks only the file that it compiles: an edit of a linked module would leave stale code.
+    """
+    root = Path(symdyn_kernels.__file__).parent
+    waiting, sources = set(_KERNEL_IMPORT.findall(text)), {}
+    while waiting:
+        name = waiting.pop()
+        path = root.joinpath(*name.split(".")).with_suffix(".py")
+        sources[name] = path.read_text()
+        waiting |= set(_KERNEL_IMPORT.findall(sources[name])) - set(sources)
+    return digest(*sorted(sources.items()))
 
 
 def announce() -> None:
@@ -118,7 +134,7 @@ def generator() -> str:
 
 def import_text(name: str, text: str, folder: str) -> ModuleType:
     """Import `text` as a module from the cache directory, where numba can keep what it compiles."""
-    full = f"{name}_{digest(text, *host())}"
+    full = f"{name}_{digest(text, linked(text), *host())}"
     if full in sys.modules:
         return sys.modules[full]
     path = cache_directory() / folder / f"{full}.py"
@@ -140,7 +156,7 @@ def import_text(name: str, text: str, folder: str) -> ModuleType:
 def import_driver(name: str, text: str) -> ModuleType:
     """Import a driver, saying once that it is being compiled when it is not in the cache."""
     with _LOCK:
-        full = f"{name}_{digest(text, *host())}"
+        full = f"{name}_{digest(text, linked(text), *host())}"
         if full in sys.modules:
             return sys.modules[full]
         folder = cache_directory() / "drivers"
@@ -182,7 +198,7 @@ def _initialise() -> None:
 
 def _target_machine(opt: int = 2):
     _initialise()
-    _, _, cpu, features = host()
+    _, cpu, features = host()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=cpu, features=features, opt=opt, reloc="pic", codemodel="jitdefault", jit=True)
 

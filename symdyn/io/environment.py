@@ -85,7 +85,7 @@ def extra_of_module(module: str | None) -> tuple[str, str] | None:
 
 def environment() -> dict[str, Any]:
     """Everything that ``symdyn info`` shows, as plain values."""
-    _, _, cpu, features = host()
+    _, cpu, features = host()
     enabled = sorted(f[1:] for f in features.split(",") if f.startswith("+"))
     return {
         "symdyn": symdyn.__version__,

@@ -84,7 +84,7 @@ def model_text(system: System) -> str:
     x(0) = 1.0
     """
     exact = system.map_expressions(_written_exactly)
-    lines = [f"{e.left} = {e.right}" for e in exact.equations()]
+    lines = [str(e) for e in exact.equations()]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
     lines += [f"{name}(0) = {value!r}" for name, value in system.initial.items()]

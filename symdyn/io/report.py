@@ -52,7 +52,7 @@ def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str
     return {
         "format": "symdyn-recovery",
         "version": 1,
-        "equations": [f"{e.left} = {e.right}" for e in system.equations()],
+        "equations": [str(e) for e in system.equations()],
         "terms": _plain(recovery.terms),
         "parameters": _plain(system.defaults),
         "initial": _plain(system.initial),
@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
 def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
     """The recovery in Markdown: equations, terms, intervals, the table of candidates, and how it was made."""
     system = recovery.system
-    lines = ["# Recovered system", "", "```", *(f"{e.left} = {e.right}" for e in system.equations()), "```", ""]
+    lines = ["# Recovered system", "", "```", *map(str, system.equations()), "```", ""]
     lines += ["## Terms", "", *(f"- `{term}` = `{_rounded(found)}`" for term, found in recovery.terms.items()), ""]
     lines += ["## Constants and initial values", "", *_markdown(recovery.intervals), ""]
     lines += ["## Candidates", "", "The best comes first.", "", *_markdown(recovery.table), ""]

@@ -46,7 +46,7 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
     versions = [f"symdyn {_version('symdyn-modeling')}", *(f"{p} {_version(p)}" for p in PACKAGES)]
     attrs = {
         "system": type(system).__name__,
-        "equations": "\n".join(f"{e.left} = {e.right}" for e in system.equations()),
+        "equations": "\n".join(map(str, system.equations())),
         "provenance": "\n".join(system.provenance),
         "versions": ", ".join(versions),
         **facts,

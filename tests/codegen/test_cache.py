@@ -1,9 +1,11 @@
 """The cache of compiled functions: private, shared by processes, never stale."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -46,12 +48,24 @@ def test_the_directory_is_private(cache):
 def test_other_mathematics_or_sources_are_other_entries(cache, monkeypatch):
     paths = {sd.compile(sd.ODESystem({x: c * a * x}), method="tsit5").path for c in (1, 2)}
     assert len(paths) == 2
-    monkeypatch.setattr(load, "host", lambda: ("edited kernels", "", "", ""))
+    monkeypatch.setattr(load, "host", lambda: ("other versions", "", ""))
     monkeypatch.setattr("symdyn.codegen.functions.host", load.host)
     paths.add(sd.compile(sd.ODESystem({x: a * x}), method="tsit5").path)
     monkeypatch.setattr("symdyn.codegen.functions.generator", lambda: "edited generator")
     paths.add(sd.compile(sd.ODESystem({x: a * x}), method="tsit5").path)
     assert len(paths) == 4
+
+
+def test_a_driver_is_known_by_the_kernel_modules_it_links(tmp_path, monkeypatch):
+    root = tmp_path / "symdyn_kernels"
+    shutil.copytree(Path(load.symdyn_kernels.__file__).parent, root)
+    monkeypatch.setattr(load.symdyn_kernels, "__file__", str(root / "__init__.py"))
+    text = "from symdyn_kernels.rng import normal_pair\n"
+    before = load.linked(text)
+    (root / "drivers" / "adaptive.py").write_text("# edited")
+    assert load.linked(text) == before
+    (root / "simd.py").write_text("# edited: rng imports it")
+    assert load.linked(text) != before
 
 
 def test_a_lost_object_file_is_named(cache):

@@ -1,0 +1,200 @@
+"""One reaction: what goes in, what comes out, at which rate; and bursts, random numbers of molecules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symdyn.declaration import expression, name_of
+from symdyn.errors import DeclarationError
+from symdyn.reaction_text import BURSTS
+from symdyn.registry import suggest
+
+__all__ = ["Burst", "Reaction"]
+
+
+@dataclass(frozen=True)
+class Burst:
+    r"""A random number of molecules, independent of everything else.
+
+    Parameters
+    ----------
+    distribution : {'geometric', 'poisson'}
+        Geometric on 0, 1, 2, ...: :math:`P(m) = b^m / (1 + b)^{m+1}`; or Poisson.
+    mean : Expr or number
+        The mean b, without species.
+
+    Examples
+    --------
+    >>> b = sp.Symbol("b")
+    >>> Burst("geometric", b).moment(2)
+    2*b**2 + b
+    """
+
+    distribution: str
+    mean: sp.Expr
+
+    def __post_init__(self) -> None:
+        if self.distribution not in BURSTS:
+            known = f"known: {', '.join(BURSTS)}.{suggest(self.distribution, BURSTS)}"
+            raise DeclarationError(f"a burst has the distribution {self.distribution!r}; {known}")
+        object.__setattr__(self, "mean", expression(self.mean))
+
+    def factorial_moment(self, k: int) -> sp.Expr:
+        r""":math:`\langle m (m-1) \cdots (m-k+1) \rangle`: :math:`k!\,b^k` for geometric, :math:`b^k` for Poisson bursts."""
+        return sp.factorial(k) * self.mean**k if self.distribution == "geometric" else self.mean**k
+
+    def moment(self, k: int) -> sp.Expr:
+        r""":math:`\langle m^k \rangle = \sum_j S(k, j) \langle (m)_j \rangle` with Stirling numbers of the second kind."""
+        if k == 0:
+            return sp.S.One
+        from_factorial = (_stirling(k, j) * self.factorial_moment(j) for j in range(1, k + 1))
+        return sp.Add(*from_factorial)
+
+    def probability(self, m: int) -> sp.Expr:
+        """P(m)."""
+        b = self.mean
+        if self.distribution == "geometric":
+            return b**m / (1 + b) ** (m + 1)
+        return b**m * sp.exp(-b) / sp.factorial(m)
+
+    def __str__(self) -> str:
+        return f"{self.distribution}({self.mean})"
+
+
+def _stirling(n: int, k: int) -> int:
+    """Stirling number of the second kind."""
+    row = [1] + [0] * k
+    for _ in range(n):
+        row = [0, *(j * row[j] + row[j - 1] for j in range(1, k + 1))]
+    return row[k]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A reaction, or one direction of a reversible one.
+
+    Parameters
+    ----------
+    reactants, products : mapping
+        From species (symbols or names) to numbers of molecules; a product may be a `Burst`.
+    rate : Expr or number
+        The rate constant of mass action, which may depend on anything; or the whole propensity.
+    mass_action : bool
+        Whether `rate` is multiplied by the number of ways in which the reactants meet.
+    bursts : mapping, optional
+        From species to a `Burst`, produced in addition to `products`.
+
+    Examples
+    --------
+    >>> X, Y, k = sp.symbols("X Y k")
+    >>> print(Reaction({X: 2, Y: 1}, {X: 3}, k))
+    2 X + Y -> 3 X, k
+    >>> print(Reaction({X: 1}, {}, k * X / (1 + X), mass_action=False))
+    X => 0, X*k/(X + 1)
+    """
+
+    reactants: Mapping[sp.Symbol, int]
+    products: Mapping[sp.Symbol, int]
+    rate: sp.Expr
+    mass_action: bool = True
+    bursts: Mapping[sp.Symbol, Burst] | None = None
+
+    def __post_init__(self) -> None:
+        bursts = {_species(k): v for k, v in (self.bursts or {}).items()}
+        for k, v in self.products.items():
+            if isinstance(v, Burst):
+                bursts[_species(k)] = v
+        fixed = {k: v for k, v in self.products.items() if not isinstance(v, Burst)}
+        for name, value in (
+            ("reactants", _counts(self.reactants)),
+            ("products", _counts(fixed)),
+            ("rate", expression(self.rate)),
+            ("bursts", bursts),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def change(self) -> dict[sp.Symbol, int]:
+        """Products minus reactants where they differ, without bursts."""
+        species = dict.fromkeys((*self.reactants, *self.products))
+        return {s: d for s in species if (d := self.products.get(s, 0) - self.reactants.get(s, 0))}
+
+    @property
+    def order(self) -> int:
+        """Number of reactant molecules."""
+        return sum(self.reactants.values())
+
+    @property
+    def species(self) -> tuple[sp.Symbol, ...]:
+        """Species of both sides, in the order of their appearance."""
+        return tuple(dict.fromkeys((*self.reactants, *self.products, *(self.bursts or {}))))
+
+    def propensity(self, volume: sp.Expr, *, combinatoric: bool) -> sp.Expr:
+        r"""Propensity in molecule numbers, :math:`k V^{1-s} \prod_i n_i (n_i - 1) \cdots (n_i - s_i + 1)`, s the order."""
+        if not self.mass_action:
+            return self.rate
+        ways = [s - i for s, k in self.reactants.items() for i in range(k)]
+        return self.rate * volume ** (1 - self.order) * sp.Mul(*ways) / self._repeats(combinatoric)
+
+    def macroscopic(self, volume: sp.Expr, species: Iterable[sp.Symbol], *, combinatoric: bool) -> sp.Expr:
+        r"""Leading order in the volume of the propensity, still in molecule numbers: :math:`k V^{1-s} \prod_i n_i^{s_i}`.
+
+        Of a whole propensity in which V occurs: its leading power of V at fixed :math:`n/V`, if it is a quotient of
+        polynomials; of any other it is the propensity itself.
+        """
+        if self.mass_action:
+            powers = [s**k for s, k in self.reactants.items()]
+            return self.rate * volume ** (1 - self.order) * sp.Mul(*powers) / self._repeats(combinatoric)
+        if not volume.is_Symbol or volume not in self.rate.free_symbols:
+            return self.rate
+        return _leading(self.rate, self.rate.free_symbols & set(species), volume)
+
+    def _repeats(self, combinatoric: bool) -> int:
+        return int(sp.Mul(*(sp.factorial(k) for k in self.reactants.values()))) if combinatoric else 1
+
+    def __str__(self) -> str:
+        arrow = "->" if self.mass_action else "=>"
+        produced = [f"{b} {s}" for s, b in (self.bursts or {}).items()]
+        return f"{complex_text(self.reactants)} {arrow} {complex_text(self.products, produced)}, {self.rate}"
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def complex_text(counts: Mapping[sp.Symbol, int], more: list[str] | None = None) -> str:
+    """One side of a reaction as text, ``2 X + Y``."""
+    return " + ".join([*(f"{k} {s}" if k != 1 else f"{s}" for s, k in counts.items()), *(more or [])]) or "0"
+
+
+def _species(key: Any) -> sp.Symbol:
+    if isinstance(key, sp.Symbol):
+        return key
+    name = name_of(key)
+    if isinstance(name, str) and name.strip():
+        return sp.Symbol(name.strip())
+    raise DeclarationError(f"a species must be a symbol or its name, got {key!r}")
+
+
+def _counts(side: Mapping[Any, Any]) -> dict[sp.Symbol, int]:
+    if not isinstance(side, Mapping):
+        raise DeclarationError(f"a side of a reaction is {side!r}; expected a mapping from species to numbers, {{X: 2, Y: 1}}")
+    counts = {}
+    for key, value in side.items():
+        if not value == int(value) or value < 0:
+            raise DeclarationError(f"{key} takes part with {value} molecules; expected a whole number, 0 or more")
+        if value:
+            counts[_species(key)] = int(value)
+    return counts
+
+
+def _leading(propensity: sp.Expr, species: set[sp.Symbol], volume: sp.Symbol) -> sp.Expr:
+    numerator, denominator = sp.fraction(sp.together(propensity.xreplace({s: s * volume for s in species})))
+    if not (numerator.is_polynomial(volume) and denominator.is_polynomial(volume)):
+        return propensity
+    top, bottom = sp.Poly(numerator, volume), sp.Poly(denominator, volume)
+    leading = volume ** (top.degree() - bottom.degree()) * top.LC() / bottom.LC()
+    return leading.xreplace({s: s / volume for s in species})

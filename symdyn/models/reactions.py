@@ -1,0 +1,312 @@
+"""Chemical reaction networks: jumps of molecule numbers at rates that depend on them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import sympy as sp
+
+from symdyn.declaration import expression, lookup, name_of, read_equations
+from symdyn.errors import DeclarationError
+from symdyn.models.reaction import Burst, Reaction, complex_text
+from symdyn.parsing import ModelText
+from symdyn.reaction_text import parse_network
+from symdyn.system import Equation, System
+
+if TYPE_CHECKING:
+    from symdyn.models.moments import MomentSystem
+    from symdyn.models.ode import ODESystem
+    from symdyn.models.sde import SDESystem
+
+__all__ = ["ReactionNetwork"]
+
+
+class ReactionNetwork(System):
+    r"""A chemical reaction network: a Markov process of molecule numbers n.
+
+    Reaction r changes n by :math:`S_r` with the probability :math:`a_r(n)\,\mathrm{d}t` in a time dt, so that
+
+    .. math:: \dot P(n) = \sum_r a_r(n - S_r)\,P(n - S_r) - a_r(n)\,P(n)
+
+    A mass-action reaction of order s with the rate constant k has the propensity
+    :math:`a = k\,V^{1-s} \prod_i n_i (n_i - 1) \cdots (n_i - s_i + 1)`; with ``combinatoric=True`` it is divided by
+    :math:`\prod_i s_i!`.  The choice changes results: ``2 A -> 0, k`` fires at rate k n (n-1)/V or at half of it.
+
+    Parameters
+    ----------
+    reactions : sequence of Reaction
+        Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and hold unknown functions.
+    parameters, initial, observables, time :
+        As for `ODESystem`; initial values are molecule numbers.
+    volume : Symbol, str or number, optional
+        The volume V of mass action; 1 by default.
+    combinatoric : bool
+        Whether the rate constant counts each set of equal reactants once, as in Catalyst.jl, or each ordered choice.
+    binary : sequence of species, optional
+        Species that are 0 or 1, such as genes: moment equations make use of it.
+    species : sequence, optional
+        Their order, and species that occur in rates alone; by default the order of appearance.
+
+    Attributes
+    ----------
+    reactions : tuple of Reaction
+    propensities, macroscopic : tuple of Expr
+        In molecule numbers; and their leading order in the volume.
+    stoichiometry : ImmutableDenseMatrix
+        Mean change of each species (row) by each reaction (column), bursts included.
+    changes : (species, reactions) int64
+        Fixed changes, without bursts.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k0; 2 X + Y -> 3 X, k1; X <-> Y, k2, k3", volume="V")
+    >>> net.propensities
+    (V*k0, X*Y*k1*(X - 1)/V**2, X*k2, Y*k3)
+    >>> print(net.rate_equations())
+    X' = V*k0 - X*k2 + Y*k3 + X**2*Y*k1/V**2
+    Y' = X*k2 - Y*k3 - X**2*Y*k1/V**2
+    """
+
+    reactions: tuple[Reaction, ...]
+    rates: tuple[sp.Expr, ...]
+    volume: sp.Expr
+    combinatoric: bool
+    binary: tuple[sp.Symbol, ...]
+    kind: ClassVar[str] = "jump"
+    sides: ClassVar[tuple[str, ...]] = ("rates",)
+
+    def __init__(
+        self,
+        reactions: Sequence[Reaction | tuple[Any, ...]],
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        volume: Any = None,
+        combinatoric: bool = False,
+        initial: Mapping[Any, float] | None = None,
+        binary: Iterable[Any] = (),
+        species: Iterable[Any] = (),
+        observables: Mapping[Any, Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        listed = tuple(r if isinstance(r, Reaction) else _reaction(r) for r in reactions)
+        if not listed:
+            raise DeclarationError("the network has no reaction; give a sequence, [Reaction({X: 1}, {}, k), ...]")
+        given = [sp.Symbol(s) if isinstance(s, str) else s for s in species]
+        order = tuple(dict.fromkeys((*given, *(s for r in listed for s in r.species))))
+        if not order:
+            raise DeclarationError("no reaction of the network has a species; write one such as 0 -> X, k")
+        size = _volume(volume)
+        _, seen, time = read_equations(dict.fromkeys(order, 0), time, observables)
+        means = [b.mean for r in listed for b in (r.bursts or {}).values()]
+        self._settle(
+            order, [*(r.rate for r in listed), size, *means], seen, time,
+            parameters=parameters, initial=initial, provenance=provenance,
+        )  # fmt: skip
+        for mean in means:
+            if mean.free_symbols & {*order, time}:
+                raise DeclarationError(f"the mean {mean} of a burst depends on species or time; it must be of parameters alone")
+        self.__dict__.update(
+            reactions=listed,
+            rates=tuple(r.rate for r in listed),
+            volume=size,
+            combinatoric=bool(combinatoric),
+            binary=tuple(lookup(b, order, "species") for b in binary),
+        )
+
+    @classmethod
+    def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
+        """Read a network, one reaction a line (see `symdyn.reaction_text`); nothing is evaluated as code.
+
+        ``->`` is followed by a rate constant of mass action, ``=>`` by a whole propensity; ``<->`` and ``<=>`` stand
+        for both directions and take two rates.  Values, initial numbers and observables may be set as in other models.
+
+        Raises
+        ------
+        ParseError
+            Pointing at the line and column that could not be read.
+        """
+        model = parse_network(text)
+        reactions = [
+            Reaction(
+                {sp.Symbol(k): v for k, v in r.reactants.items()},
+                {sp.Symbol(k): v for k, v in r.products.items()},
+                r.rate,
+                r.mass_action,
+                {sp.Symbol(k): Burst(*v) for k, v in r.bursts.items()},
+            )
+            for r in model.reactions
+        ]
+        values: dict[str, Any] = {
+            **options,
+            "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
+            "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
+            "observables": {**model.observables, **(options.get("observables") or {})},
+            "species": options.get("species", model.species),
+        }
+        return cls(reactions, **values)
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        raise DeclarationError("a network is written as reactions, A + B -> C, k; use ReactionNetwork.from_text")
+
+    # ---- what follows from the reactions -----------------------------------------------------------
+
+    def _reactions(self) -> list[Reaction]:
+        """The reactions with the present rates, which `with_terms` and `map_expressions` may have changed."""
+        pairs = zip(self.reactions, self.rates, strict=True)
+        return [Reaction(r.reactants, r.products, rate, r.mass_action, r.bursts) for r, rate in pairs]
+
+    def replace(self, **changes: Any) -> Self:
+        new = super().replace(**changes)
+        if "rates" in changes:
+            new.__dict__["reactions"] = tuple(new._reactions())
+        return new
+
+    @cached_property
+    def propensities(self) -> tuple[sp.Expr, ...]:
+        """Propensities in molecule numbers."""
+        return tuple(r.propensity(self.volume, combinatoric=self.combinatoric) for r in self.reactions)
+
+    @cached_property
+    def macroscopic(self) -> tuple[sp.Expr, ...]:
+        """Leading order of the propensities in the volume, in molecule numbers."""
+        return tuple(r.macroscopic(self.volume, self.states, combinatoric=self.combinatoric) for r in self.reactions)
+
+    @cached_property
+    def changes(self) -> np.ndarray:
+        """Fixed change of each species (row) by each reaction (column), int64."""
+        columns = [r.change for r in self.reactions]
+        return np.array([[c.get(s, 0) for c in columns] for s in self.states], dtype=np.int64)
+
+    @cached_property
+    def stoichiometry(self) -> sp.ImmutableDenseMatrix:
+        """Mean change of each species (row) by each reaction (column), bursts included."""
+        rows = [
+            [r.change.get(s, 0) + (r.bursts[s].mean if r.bursts and s in r.bursts else 0) for r in self.reactions]
+            for s in self.states
+        ]
+        return sp.ImmutableDenseMatrix(rows)
+
+    @property
+    def species(self) -> tuple[sp.Symbol, ...]:
+        """The states."""
+        return self.states
+
+    @property
+    def noises(self) -> int:
+        """Number of reactions: each is a noise of its own in the chemical Langevin equation."""
+        return len(self.reactions)
+
+    @property
+    def time_dependent(self) -> bool:
+        """Whether a rate depends on time."""
+        return any(self.time in rate.free_symbols for rate in self.rates)
+
+    @cached_property
+    def digest(self) -> str:
+        parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|", sp.srepr(self.volume)]
+        for r, rate in zip(self.reactions, self.rates, strict=True):
+            bursts = "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
+            sides = complex_text(r.reactants), complex_text(r.products)
+            parts += [*sides, bursts, str(r.mass_action), sp.srepr(rate)]
+        parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
+        parts += [str(self.combinatoric), *map(str, self.binary)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    # ---- other descriptions of the same network ----------------------------------------------------
+    # what derives them lies above this module: symdyn.derive
+
+    def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
+        r"""The deterministic limit of large volume, :math:`\dot n = S\,a^{(0)}(n)`, in molecule numbers.
+
+        With ``concentrations=True`` in concentrations :math:`\phi = n/V`, named as the species.
+        """
+        return _above("rate_equations").rate_equations(self, concentrations=concentrations)
+
+    def langevin(self) -> SDESystem:
+        r"""The chemical Langevin equation, :math:`\mathrm{d}n = \sum_r S_r (a_r\,\mathrm{d}t + \sqrt{a_r}\,\mathrm{d}W_r)`."""
+        return _above("langevin").langevin(self)
+
+    def linear_noise(self) -> MomentSystem:
+        """Means by the rate equations and covariances by the linear noise approximation."""
+        return _above("system_size").linear_noise(self)
+
+    def system_size(self, order: int) -> MomentSystem:
+        """Means and covariances by van Kampen's expansion.
+
+        Order 0 is the linear noise approximation, 1 corrects the means (effective mesoscopic rate equations), 2 the
+        covariances too (inverse omega square).
+        """
+        return _above("system_size").system_size(self, order)
+
+    def moments(
+        self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
+    ) -> MomentSystem:
+        """Equations of the moments up to an order, closed.
+
+        Parameters
+        ----------
+        order : int
+        closure : str, callable or None
+            A name in ``symdyn.CLOSURES``; a function ``closure(index, moments)`` that expresses a moment by lower ones;
+            or None if no moment needs closing.
+        central : bool
+            Means and central moments instead of raw moments.
+        taylor_order : int, optional
+            Order to which propensities that are not polynomial are expanded about the mean.
+        """
+        return _above("moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
+
+    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
+        """Equations of the cumulants up to an order, closed as in `moments`."""
+        return _above("moments").cumulants(self, order, closure, taylor_order=taylor_order)
+
+    # ---- display -----------------------------------------------------------------------------------
+
+    def equations(self) -> list[Equation]:
+        written = []
+        for r, rate in zip(self.reactions, self.rates, strict=True):
+            text = str(r).rsplit(", ", 1)[0] if ", " not in str(rate) else str(r)[: -len(f", {rate}")]
+            sides = [_latex(r.reactants), _latex(r.products, r.bursts)]
+            arrow = r"\longrightarrow" if r.mass_action else r"\Longrightarrow"
+            written.append(Equation(text, str(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
+        return written
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"{e.left_latex} &\qquad {e.right_latex}" for e in self.equations()]
+        return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
+
+def _above(name: str) -> Any:
+    """A module of the layer that derives systems from systems."""
+    return importlib.import_module(f"symdyn.derive.{name}")
+
+
+def _reaction(value: Any) -> Reaction:
+    if not isinstance(value, tuple) or not 3 <= len(value) <= 4:
+        raise DeclarationError(f"a reaction is {value!r}; expected Reaction({{X: 1}}, {{Y: 1}}, k) or such a tuple")
+    return Reaction(*value)
+
+
+def _volume(value: Any) -> sp.Expr:
+    if value is None:
+        return sp.S.One
+    if isinstance(value, str):
+        return sp.Symbol(value)
+    size = expression(value)
+    if size.is_Symbol or (size.is_number and size.is_positive):
+        return size
+    raise DeclarationError(f"the volume is {value!r}; expected a symbol, its name or a positive number")
+
+
+def _latex(counts: Mapping[sp.Symbol, int], bursts: Mapping[sp.Symbol, Burst] | None = None) -> str:
+    terms = [(f"{k}\\," if k != 1 else "") + sp.latex(s) for s, k in counts.items()]
+    terms += [rf"\mathrm{{{b.distribution}}}({sp.latex(b.mean)})\,{sp.latex(s)}" for s, b in (bursts or {}).items()]
+    return " + ".join(terms) or r"\emptyset"

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     ODE = "ode"
     SDE = "sde"
     MAP = "map"
+    JUMP = "jump"
 
 
 class OnFailure(StrEnum):
@@ -204,6 +205,10 @@ def simulate(
     interpretation: Annotated[
         Interpretation | None, typer.Option(help="Calculus in which an SDE is meant: ito unless given.")
     ] = None,
+    volume: Annotated[str | None, typer.Option(help="Volume of a reaction network: the name of a parameter.")] = None,
+    combinatoric: Annotated[
+        bool, typer.Option(help="Rate constants of a reaction network count each set of equal reactants once.")
+    ] = False,
     reduce: Annotated[list[str], typer.Option(help="Statistic over trajectories: mean, var, quantile ... Repeatable.")] = [],  # noqa: B006
     out: Annotated[
         Path | None, typer.Option(help="File to write: .nc, .csv or .json. CSV to standard output unless given.")
@@ -231,7 +236,8 @@ def simulate(
     if out is not None:
         _argument(check_format, out, "--out")
     _quieten(quiet)
-    system = read_model(model, kind, **({"interpretation": str(interpretation)} if interpretation else {}))
+    given = {"interpretation": interpretation and str(interpretation), "volume": volume, "combinatoric": combinatoric or None}
+    system = read_model(model, kind, **{k: v for k, v in given.items() if v is not None})
     data = run(
         system,
         at,

@@ -23,7 +23,7 @@ from symdyn._terms import Terms
 from symdyn.errors import ParseError
 from symdyn.parsing import check_calls, constant, left_side, read_side
 
-__all__ = ["BURSTS", "NetworkText", "ReactionText", "parse_network"]
+__all__ = ["BURSTS", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 
 #: Distributions of a random number of molecules, each given by its mean.
 BURSTS = ("geometric", "poisson")
@@ -71,6 +71,11 @@ class _Arrow:
     right: _Complex
     arrow: Token
     rates: list[list[Token]]
+
+
+def has_reactions(text: str) -> bool:
+    """Whether an arrow stands in the text."""
+    return any(t.text in _ARROWS for t in tokenize(text))
 
 
 def parse_network(text: str) -> NetworkText:

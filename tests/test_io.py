@@ -298,3 +298,12 @@ def test_report_names_equations_intervals_and_how_it_was_made(recovery):
     assert "| c1*x*y | 0.01 |" in text
     assert "- seed: 3" in text
     assert "budget" not in text
+
+
+def test_arrows_make_a_network(file):
+    net = read_model(file("2 X -> 0, k  # dimers\n0 -> X, c\nX(0) = 3\n", "m.txt"), volume="V", combinatoric=True)
+    assert type(net) is sd.ReactionNetwork
+    assert [str(p) for p in net.parameters] == ["V", "c", "k"]
+    assert net.combinatoric
+    with pytest.raises(sd.ParseError, match=r"m\.txt: expected one rate"):
+        read_model(file("X -> Y", "m.txt"))

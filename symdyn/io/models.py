@@ -10,14 +10,16 @@ import sympy as sp
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
+from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 from symdyn.parsing import ModelText, parse_model
+from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
 __all__ = ["KINDS", "model_text", "read_model", "read_text"]
 
 #: Classes of systems by the short name of their kind.
-KINDS: dict[str, type[System]] = {cls.kind: cls for cls in (ODESystem, SDESystem, DiscreteSystem)}
+KINDS: dict[str, type[System]] = {cls.kind: cls for cls in (ODESystem, SDESystem, DiscreteSystem, ReactionNetwork)}
 
 
 def read_text(path: str | Path) -> str:
@@ -42,10 +44,11 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     Parameters
     ----------
     path : str or Path
-    kind : {'ode', 'sde', 'map'}, optional
-        Told from the text unless given: ``x[t+1] = ...`` is a map, noise ``dW`` makes it stochastic, the rest are ODEs.
+    kind : {'ode', 'sde', 'map', 'jump'}, optional
+        Told from the text unless given: arrows make a reaction network, ``x[t+1] = ...`` is a map, noise ``dW`` makes it
+        stochastic, the rest are ODEs.
     **options
-        For the class of that kind, such as ``interpretation="stratonovich"``.
+        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     """
     text = read_text(path)
     try:
-        found = kind or _kind(parse_model(text))
+        found = kind or ("jump" if has_reactions(text) else _kind(parse_model(text)))
         if found not in KINDS:
             raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
         return KINDS[found].from_text(text, **options)

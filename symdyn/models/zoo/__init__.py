@@ -13,12 +13,24 @@ from __future__ import annotations
 
 from symdyn.models.zoo.chaos import lorenz
 from symdyn.models.zoo.kinetics import hires, robertson
+from symdyn.models.zoo.networks import (
+    brusselator_network,
+    cascade,
+    dimerisation,
+    gene_expression,
+    schloegl,
+    toggle_switch,
+)
 from symdyn.models.zoo.oscillators import brusselator, orego, van_der_pol
 from symdyn.models.zoo.pollution import pollu
 from symdyn.models.zoo.populations import logistic_map, lotka_volterra, ricker_map
 
 __all__ = [
     "brusselator",
+    "brusselator_network",
+    "cascade",
+    "dimerisation",
+    "gene_expression",
     "hires",
     "logistic_map",
     "lorenz",
@@ -27,5 +39,7 @@ __all__ = [
     "pollu",
     "ricker_map",
     "robertson",
+    "schloegl",
+    "toggle_switch",
     "van_der_pol",
 ]

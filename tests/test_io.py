@@ -19,6 +19,7 @@ from symdyn.io.report import report, write_recovery
 from symdyn.io.tables import read_table, read_times, read_trajectories
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
+from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 
 x, y, a = sp.symbols("x y a")
@@ -302,8 +303,8 @@ def test_report_names_equations_intervals_and_how_it_was_made(recovery):
 
 def test_arrows_make_a_network(file):
     net = read_model(file("2 X -> 0, k  # dimers\n0 -> X, c\nX(0) = 3\n", "m.txt"), volume="V", combinatoric=True)
-    assert type(net) is sd.ReactionNetwork
+    assert type(net) is ReactionNetwork
     assert [str(p) for p in net.parameters] == ["V", "c", "k"]
     assert net.combinatoric
-    with pytest.raises(sd.ParseError, match=r"m\.txt: expected one rate"):
+    with pytest.raises(ParseError, match=r"m\.txt: expected one rate"):
         read_model(file("X -> Y", "m.txt"))

@@ -12,8 +12,9 @@ def test_the_rate_equation_of_schloegl_has_its_three_roots():
     x, v = sp.symbols("X V")
     drift = sum(s * a for s, a in zip(net.stoichiometry.row(0), net.macroscopic, strict=True))
     cubic = sp.Poly(sp.expand(drift.subs(net.defaults).subs(x, 10 * x) / 10), x)
-    assert cubic.all_coeffs() == [-1, 60, -1000, 4600]
-    roots = sorted(float(r) for r in np.roots([float(c) for c in cubic.all_coeffs()]).real)
+    coefficients = [float(c) for c in cubic.all_coeffs()]
+    np.testing.assert_allclose(coefficients, [-1, 60, -1000, 4600], rtol=1e-14)
+    roots = np.sort(np.roots(coefficients).real)
     np.testing.assert_allclose(roots, [7.703417, 16.842620, 35.453964], atol=1e-6)  # concentrations
 
 

@@ -14,7 +14,7 @@ from symdyn.codegen.load import import_driver
 from symdyn.methods._registry import METHODS
 from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 
-__all__ = ["driver", "driver_text"]
+__all__ = ["adaptive_driver", "driver_text", "plain_driver"]
 
 STEPS_MODULE = "symdyn_kernels.drivers._steps"
 
@@ -33,10 +33,12 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
 
 
 @cache
-def driver(name: str) -> ModuleType:
-    """The compiled driver of a method: a module with ``integrate`` (adaptive) or ``chunk`` (fixed steps)."""
-    method = METHODS[name]
-    if isinstance(method, (ExplicitRungeKutta, Rosenbrock)):
-        return import_driver(f"adaptive_{name}", driver_text(method))
-    text = (Path(symdyn_kernels.__file__).parent / "drivers" / "stepping.py").read_text()
-    return import_driver("stepping", text)
+def adaptive_driver(name: str) -> ModuleType:
+    """The compiled driver of an adaptive method: a module with ``integrate``."""
+    return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
+
+
+@cache
+def plain_driver(name: str) -> ModuleType:
+    """The compiled driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family: its ``chunk``."""
+    return import_driver(name, (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text())

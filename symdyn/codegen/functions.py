@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
+import sympy as sp
 
-from symdyn.codegen.elimination import elimination_programs
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
+from symdyn.codegen.families import family_of
+from symdyn.codegen.families._base import Made
 from symdyn.codegen.load import cache_directory, compile_ir, digest, generator, host, import_text, load_object, write_atomic
-from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
 __all__ = ["BACKENDS", "ModelFunctions", "model_functions", "programs"]
@@ -39,9 +39,9 @@ class ModelFunctions:
     Attributes
     ----------
     addresses : tuple of int
-        Of ``rhs`` (and ``factor``, ``solve``), or of ``step``.
-    factors, rates : int
-        Numbers of factors, and of time derivatives that follow them.
+        Of the functions, in the order in which the family of the method made them.
+    facts : mapping
+        What else the family noted about the model.
     path : str
         The file in the cache.
     cached : bool
@@ -53,27 +53,22 @@ class ModelFunctions:
     """
 
     addresses: tuple[int, ...]
-    factors: int
-    rates: int
+    facts: Mapping[str, Any]
     path: str
     cached: bool
     seconds: float
     owner: Any
 
 
-def programs(system: System, method: Any) -> tuple[tuple[Program, ...], int, int]:
-    """The straight-line programs that a method needs, and the numbers of factors and time derivatives."""
-    if not isinstance(method, (ExplicitRungeKutta, Rosenbrock)):
-        return (step_program(system, method),), 0, 0
-    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-    rhs = lower("rhs", blocks, system.drift, [f"d{s}/d{system.time}" for s in system.names])  # type: ignore[attr-defined]
-    if not method.implicit:
-        return (rhs,), 0, 0
-    factor, solve, factors = elimination_programs(system, system.drift)  # type: ignore[attr-defined]
-    return (rhs, factor, solve), factors, len(factor.outputs) - factors
+def programs(system: System, method: Any, until: sp.Basic | None = None) -> tuple[tuple[Program, ...], Made]:
+    """The straight-line programs that a method needs, and all that is made with them."""
+    made = family_of(method).programs(system, method, until=until)
+    return made.programs, made
 
 
-def model_functions(system: System, method: Any, *, lanes: int, backend: str) -> ModelFunctions:
+def model_functions(
+    system: System, method: Any, *, lanes: int, backend: str, until: sp.Basic | None = None
+) -> ModelFunctions:
     """Compiled functions of a system, from the cache where they are known.
 
     Raises
@@ -82,40 +77,45 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str) ->
         If the system has unknown terms or functions without numerical counterpart.
     """
     begin = time.perf_counter()
-    kind = type(method).__name__ if isinstance(method, (ExplicitRungeKutta, Rosenbrock)) else method.name
-    key = digest(system.digest, kind, lanes, backend, generator(), *host())
+    condition = () if until is None else (sp.srepr(until),)
+    key = digest(system.digest, family_of(method).key(method), *condition, lanes, backend, generator(), *host())
     folder = cache_directory() / "models"
     note = folder / f"{key}.json"
     cached = note.exists()
-    made: Sequence[Program] = ()
+    made: Made | None = None
     if cached:
-        facts = json.loads(note.read_text())
+        kept = json.loads(note.read_text())
     else:
-        made, factors, rates = programs(system, method)
-        facts = {"names": [p.name for p in made], "factors": factors, "rates": rates}
+        made = programs(system, method, until)[1]
+        kept = {"names": made.names or [p.name for p in made.programs], "facts": made.facts}
     if backend == "llvm":
-        path, owner, addresses = _llvm(key, folder / f"{key}.o", tuple(made), lanes, facts["names"])
+        path, owner, addresses = _llvm(key, folder / f"{key}.o", made, lanes, kept["names"])
     else:
-        made = made or programs(system, method)[0]
+        made = made or programs(system, method, until)[1]
+        if made.ir:
+            raise CompileError(
+                f"backend='numba' has no form of {method.name!r} for a model of this size, whose functions are generated as "
+                "LLVM IR alone; use backend='llvm'"
+            )
         title = "\n".join(str(system).splitlines()[:40])
-        owner = import_text("model", module_source(title, tuple(made), lanes), "models")
-        path, addresses = str(owner.__file__), tuple(getattr(owner, n).address for n in facts["names"])
+        owner = import_text("model", module_source(title, made.programs, lanes), "models")
+        path, addresses = str(owner.__file__), tuple(getattr(owner, n).address for n in kept["names"])
     if not cached:
-        write_atomic(note, json.dumps(facts).encode())
+        write_atomic(note, json.dumps(kept).encode())
     seconds = time.perf_counter() - begin
     level = logging.INFO if seconds > NOTICEABLE and not cached else logging.DEBUG
     LOG.log(level, "%s %s in %.3f s: %s", "loaded" if cached else "compiled", type(system).__name__, seconds, path)
-    return ModelFunctions(addresses, facts["factors"], facts["rates"], path, cached, seconds, owner)
+    return ModelFunctions(addresses, kept["facts"], path, cached, seconds, owner)
 
 
-def _llvm(key: str, path, made: tuple[Program, ...], lanes: int, names: list[str]):
+def _llvm(key: str, path: Path, made: Made | None, lanes: int, names: Sequence[str]) -> tuple[str, Any, tuple[int, ...]]:
     if path.exists():
         code = path.read_bytes()
     else:
-        if not made:
+        if made is None:
             raise CompileError(f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'")
-        quick = sum(len(p.operations) for p in made) > LONG
-        code = compile_ir(module_text(made, lanes, llvm.get_process_triple()), quick=quick)
+        quick = bool(made.ir) or sum(len(p.operations) for p in made.programs) > LONG
+        code = compile_ir(made.ir or module_text(made.programs, lanes, llvm.get_process_triple()), quick=quick)
         write_atomic(path, code)
     owner = load_object(key, code)
     return str(path), owner, tuple(owner.address(n) for n in names)

@@ -3,55 +3,24 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import sympy as sp
 
-from symdyn.codegen.drivers import driver
 from symdyn.codegen.emit_numba import module_source
+from symdyn.codegen.families import family_of
+from symdyn.codegen.families._base import LANES, Batch, Launch, Options, Run, Signals
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.errors import CompileError
 from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["Kernel", "Run", "Signals", "compile", "default_method"]
+__all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method"]
 
-LANES = (1, 8, 16, 32)
-#: Bytes of state that should stay in the first-level cache.
-WORKING_SET = 20_000
-DEFAULT_METHODS = {"ode": "dop853", "sde": "euler-maruyama", "map": "iterate"}
+DEFAULT_METHODS = {"ode": "dop853", "sde": "euler-maruyama", "map": "iterate", "jump": "ssa"}
 TARGETS = ("cpu", "cuda")
-
-
-class Run(NamedTuple):
-    """What a kernel returns for N trajectories, T times and n states.
-
-    Attributes
-    ----------
-    values : (N, T, n) float64
-        NaN from a failure on.
-    status, steps, rejected, evaluations : (N,) int64
-        Status codes of `symdyn_kernels.status`; counts of accepted and rejected steps and of evaluations.
-    """
-
-    values: np.ndarray
-    status: np.ndarray
-    steps: np.ndarray
-    rejected: np.ndarray
-    evaluations: np.ndarray
-
-
-class Signals(NamedTuple):
-    """Shared with running kernels: set ``stop[0]`` to interrupt, read ``done[0]`` for progress."""
-
-    stop: np.ndarray
-    done: np.ndarray
-
-    @classmethod
-    def new(cls) -> Signals:
-        return cls(np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 
 class Kernel:
@@ -73,8 +42,9 @@ class Kernel:
     [1.0, 0.367879]
     """
 
-    def __init__(self, system: System, method: str, lanes: int | str, backend: str) -> None:
-        self.system, self.method, self.target, self.backend = system, method, "cpu", backend
+    def __init__(self, system: System, method: str, *, lanes: int | str, backend: str, until: sp.Basic | None = None) -> None:
+        self.system, self.method, self.target, self.backend, self.until = system, method, "cpu", backend, until
+        self.family = family_of(METHODS[method])
         self._lanes = lanes
         self._scheme = METHODS[method]
         self._functions: dict[int, ModelFunctions] = {}
@@ -82,25 +52,26 @@ class Kernel:
 
     @property
     def adaptive(self) -> bool:
-        """Whether the method chooses its steps."""
-        return isinstance(self._scheme, (ExplicitRungeKutta, Rosenbrock))
+        """Whether the method chooses its steps by tolerances."""
+        return self.family.adaptive
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether a seed matters."""
+        return self.system.kind in self.family.random_kinds
 
     def lanes(self, trajectories: int) -> int:
         """Lanes used for so many trajectories: as many as there are, while their state stays in the first-level cache."""
         if self._lanes != "auto":
             return int(self._lanes)
-        if trajectories == 1:
-            return 1
-        slots = 4 + (len(getattr(self._scheme, "dense", ())) or 2)
-        fit = [
-            w for w in LANES[1:] if slots * len(self.system.states) * w * 8 <= WORKING_SET and (w < 2 * trajectories or w == 8)
-        ]
-        return fit[-1] if fit else LANES[1]
+        return self.family.lanes(self.system, self._scheme, trajectories)
 
     def functions(self, lanes: int) -> ModelFunctions:
         """The model's functions for a number of lanes, compiled on first use."""
         if lanes not in self._functions:
-            self._functions[lanes] = model_functions(self.system, self._scheme, lanes=lanes, backend=self.backend)
+            self._functions[lanes] = model_functions(
+                self.system, self._scheme, lanes=lanes, backend=self.backend, until=self.until
+            )
         return self._functions[lanes]
 
     # ---- what it shows -------------------------------------------------------------------------
@@ -109,7 +80,9 @@ class Kernel:
     def source(self) -> str:
         """The generated functions as numba source."""
         lanes = next(iter(self._functions))
-        return module_source(f"{self.method} for\n\n{self.system}", programs(self.system, self._scheme)[0], lanes)
+        return module_source(
+            f"{self.method} for\n\n{self.system}", programs(self.system, self._scheme, self.until)[0], lanes
+        )
 
     @property
     def path(self) -> str:
@@ -135,22 +108,8 @@ class Kernel:
 
     # ---- running it ----------------------------------------------------------------------------
 
-    def __call__(
-        self,
-        initial: Any,
-        parameters: Any,
-        times: Any,
-        *,
-        rtol: float = 1e-6,
-        atol: float = 1e-9,
-        max_steps: int = 1_000_000,
-        detect_stiffness: bool = False,
-        step: float = 1.0,
-        seed: int = 0,
-        streams: Any = None,
-        fine: int = 1,
-    ) -> Run:
-        """Integrate N trajectories.
+    def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:
+        """Run N trajectories.
 
         Parameters
         ----------
@@ -159,75 +118,29 @@ class Kernel:
             In the order of ``system.parameters``.
         times : (T,) float64, increasing
             The first is the time of the initial values.
-        rtol, atol : float
-            Tolerances of adaptive methods.
-        max_steps : int
-            Attempted steps allowed to each trajectory.
-        detect_stiffness : bool
-            Stop trajectories on which an explicit method is limited by stability, with status STIFF.
-        step, seed, streams, fine :
-            For fixed-step methods: the longest step, the seed, the random stream of each trajectory (its index by
-            default), and the number of Brownian increments that make up a step.
+        streams : (N,) int, optional
+            The random stream of each trajectory; its index by default.
+        **options :
+            Fields of `symdyn.codegen.families._base.Options`: tolerances ``rtol`` and ``atol`` and ``detect_stiffness``
+            of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``seed``, ``max_steps``.
         """
         initial = np.ascontiguousarray(initial, dtype=np.float64)
         parameters = np.ascontiguousarray(parameters, dtype=np.float64).reshape(len(initial), len(self.system.parameters))
         times = np.ascontiguousarray(times, dtype=np.float64)
+        streams = np.arange(len(initial)) if streams is None else np.ascontiguousarray(streams, dtype=np.int64)
         run = self.empty(len(initial), times.size)
-        options: dict[str, Any] = dict(
-            rtol=rtol, atol=atol, max_steps=max_steps, detect_stiffness=detect_stiffness, step=step, seed=seed, fine=fine
-        )  # fmt: skip
-        streams = np.arange(len(initial)) if streams is None else streams
-        return self.launch(run, initial, parameters, times, streams, signals=Signals.new(), **options)
+        return self.launch(run, Batch(initial, parameters, times, streams), Options(**options), signals=Signals.new())
 
     def empty(self, trajectories: int, times: int) -> Run:
         """Arrays for the results of so many trajectories."""
-        counts = (np.zeros(trajectories, np.int64) for _ in range(4))
-        return Run(np.empty((trajectories, times, len(self.system.states))), *counts)
+        return Run.empty(trajectories, times, len(self.system.states))
 
-    def launch(
-        self,
-        run: Run,
-        initial: np.ndarray,
-        parameters: np.ndarray,
-        times: np.ndarray,
-        streams: np.ndarray,
-        *,
-        signals: Signals,
-        rtol: float,
-        atol: float,
-        max_steps: int,
-        detect_stiffness: bool,
-        step: float,
-        seed: int,
-        fine: int,
-        lanes: int | None = None,
-    ) -> Run:
+    def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         """Fill the arrays of `run`; releases the interpreter's lock, so threads may launch parts of an ensemble."""
-        count, n = initial.shape
-        lanes = lanes or self.lanes(count)
+        lanes = lanes or self.lanes(len(batch.initial))
         found = self.functions(lanes)
-        npar = parameters.shape[1]
-        if not self.adaptive:
-            noises = getattr(self.system, "noises", 0)
-            driver(self.method).chunk(
-                found.addresses[0], n, npar, noises, int(self._scheme.needs_dz), lanes, seed, streams, 0, count,
-                initial, parameters, times, step, fine, run.values, run.status, run.steps, signals.stop, signals.done,
-            )  # fmt: skip
-            run.evaluations[:] = run.steps
-            return run
-        f, factor, solve = (*found.addresses, 0, 0)[:3]
-        counts = np.zeros((count, 3), np.int64)
-        if times.size == 1:
-            run.values[:, 0] = initial
-            signals.done[0] += count
-            return run
-        driver(self.method).integrate(
-            f, factor, solve, n, npar, found.factors, found.rates, lanes, 0, count, initial, parameters, times, rtol, atol,
-            max_steps, int(detect_stiffness), run.values, run.status, counts, signals.stop, signals.done,
-        )  # fmt: skip
-        run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
-        extra = len(getattr(self._scheme, "extra", ()))
-        run.evaluations[:] = 1 + self._scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
+        task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals)
+        self.family.launch(run, batch, task)
         return run
 
 
@@ -243,6 +156,7 @@ def compile(
     target: str = "cpu",
     lanes: int | str = "auto",
     backend: str = "llvm",
+    until: sp.Basic | None = None,
 ) -> Kernel:
     """Compile a system for a method.
 
@@ -250,12 +164,15 @@ def compile(
     ----------
     system : System
     method : str, optional
-        A name in ``symdyn.METHODS``; by default 'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps.
+        A name in ``symdyn.METHODS``; by default 'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa'
+        for reaction networks.
     target : {'cpu'}
     lanes : 'auto', 1, 8, 16 or 32
         Trajectories that go through the processor together.
     backend : {'llvm', 'numba'}
         Compile the functions from LLVM IR in milliseconds, or their numba source in tenths of a second.
+    until : Boolean, optional
+        A condition that ends a trajectory, of methods for reaction networks; `symdyn.simulate` reads it from text too.
 
     Returns
     -------
@@ -282,4 +199,6 @@ def compile(
     reason = METHODS[name].applies(system)
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
-    return Kernel(system, name, lanes, backend)
+    if until is not None and not family_of(METHODS[name]).stops:
+        raise CompileError(f"the method {name!r} cannot stop at a condition; until belongs to reaction networks, such as 'ssa'")
+    return Kernel(system, name, lanes=lanes, backend=backend, until=until)

@@ -125,7 +125,7 @@ def announce() -> None:
 def generator() -> str:
     """Fingerprint of the sources that turn a system into programs: a known model is known to these alone."""
     root = Path(__file__).parent.parent
-    files = [*root.glob("codegen/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
+    files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
     return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)))
 
 

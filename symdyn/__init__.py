@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
-from symdyn.models.reaction import Burst, Reaction
+from symdyn.models.reaction import Burst, Event, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
@@ -54,6 +54,7 @@ __all__ = [
     "CompileError",
     "DeclarationError",
     "DiscreteSystem",
+    "Event",
     "Kernel",
     "ODESystem",
     "OperonRegression",

@@ -28,7 +28,7 @@ from symdyn._functions import FUNCTIONS
 from symdyn._lexer import MAX_DEPTH, Token
 from symdyn._terms import Node, Terms
 
-__all__ = ["RESERVED", "Scope", "read_expression"]
+__all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
 
 _CONSTANTS = frozenset({"True", "False", "None"})
 _WORDS = frozenset({"and", "or", "not"})
@@ -82,6 +82,20 @@ def read_expression(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
     """
     node = _Reader(terms, tokens, scope).read()
     return _number(terms, node)
+
+
+def read_comparison(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
+    """The condition that `tokens`, closed by an ``end`` token, spell.
+
+    Raises
+    ------
+    ParseError
+        Pointing at the first token that does not fit.
+    """
+    node = _Reader(terms, tokens, scope).read()
+    if not node.condition:
+        terms.fail("expected a condition, such as X <= 0 or X > 5 and Y == 0; this stands for a number", node.start)
+    return node
 
 
 def _number(terms: Terms, node: Node) -> Node:

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdyn._grammar import RESERVED, Scope, read_expression
+from symdyn._grammar import RESERVED, Scope, read_comparison, read_expression
 from symdyn._lexer import Token, split_statements, tokenize
 from symdyn._terms import Node, Terms
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
 
-__all__ = ["ModelText", "parse_expression", "parse_model"]
+__all__ = ["ModelText", "parse_condition", "parse_expression", "parse_model"]
 
 _NOISE = re.compile(r"dW\w*")
 _FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1 or total := ..."
@@ -77,16 +77,44 @@ def parse_expression(text: str) -> sp.Expr:
     >>> parse_expression("8/3*x^2 - f(x, S)")
     8*x**2/3 - f(x, S)
     """
+    tokens = _only_statement(text, "a*x")
+    scope = Scope()
+    node = read_side(Terms(text), tokens, scope)
+    check_calls(text, scope)
+    return node.expr
+
+
+def parse_condition(text: str) -> sp.Basic:
+    """Read one condition; names become plain symbols.
+
+    Raises
+    ------
+    ParseError
+        Pointing at the first place that does not fit the grammar, also if the text stands for a number.
+
+    Examples
+    --------
+    >>> parse_condition("X <= 0 or X + Y > 2*N")
+    (X <= 0) | (X + Y > 2*N)
+    """
+    tokens = _only_statement(text, "X <= 0")
+    scope = Scope()
+    node = _built(Terms(text), tokens, scope, read_comparison)
+    if scope.called:
+        name, place = next(iter(scope.called.items()))
+        raise ParseError(f"a condition has no unknown terms; {name}(...) has no value here", text, place)
+    return node.expr
+
+
+def _only_statement(text: str, example: str) -> list[Token]:
+    """The tokens of a text that is one expression."""
     statements = split_statements(text, tokenize(text))
     if not statements:
-        raise ParseError("the expression is empty; write one, such as a*x", text, 0)
+        raise ParseError(f"the expression is empty; write one, such as {example}", text, 0)
     if len(statements) > 1:
         message = "expected one expression; a line goes on while a bracket is open or after an operator"
         raise ParseError(message, text, statements[1][0].start)
-    scope = Scope()
-    node = read_side(Terms(text), statements[0], scope)
-    check_calls(text, scope)
-    return node.expr
+    return statements[0]
 
 
 def parse_model(text: str) -> ModelText:
@@ -128,8 +156,12 @@ def parse_model(text: str) -> ModelText:
 
 def read_side(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
     """Read an expression; whatever sympy cannot bear is an error of the text."""
+    return _built(terms, tokens, scope, read_expression)
+
+
+def _built(terms: Terms, tokens: list[Token], scope: Scope, read: Callable[[Terms, list[Token], Scope], Node]) -> Node:
     try:
-        node = read_expression(terms, tokens, scope)
+        node = read(terms, tokens, scope)
         complex_or_infinite = node.expr.has(sp.I, sp.zoo, sp.oo, sp.nan, -sp.oo)
     except ParseError:
         raise

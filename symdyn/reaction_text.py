@@ -9,6 +9,7 @@
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
     k0 = 1.5; X(0) = 10           # values, as in other models
     total := X + Y                # an observable
+    when X > 50 and t < 9, X = 0  # an event: at the moment when the condition becomes true
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symdyn._grammar import RESERVED, Scope
+from symdyn._grammar import RESERVED, Scope, read_comparison
 from symdyn._lexer import Token, split_statements, tokenize
 from symdyn._terms import Terms
 from symdyn.errors import ParseError
 from symdyn.parsing import check_calls, constant, left_side, read_side
 
-__all__ = ["BURSTS", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
+__all__ = ["BURSTS", "EventText", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 
 #: Distributions of a random number of molecules, each given by its mean.
 BURSTS = ("geometric", "poisson")
 _ARROWS = ("->", "=>", "<->", "<=>")
 _MAX_COEFFICIENT = 1000
+_WHEN = "when"
+_EVENT = "when X > 50, X = 0, Y = Y + 1"
 _FORM = "A + 2 B -> C, k (mass action), A => C, k*A (propensity), A <-> B, k1, k2"
 
 
@@ -44,6 +47,14 @@ class ReactionText:
 
 
 @dataclass(frozen=True)
+class EventText:
+    """A condition, and what species become when it turns true."""
+
+    trigger: sp.Basic
+    assignments: dict[str, sp.Expr]
+
+
+@dataclass(frozen=True)
 class NetworkText:
     """What the text of a network says; `species` in the order of their appearance."""
 
@@ -52,6 +63,7 @@ class NetworkText:
     parameters: dict[str, float]
     initial: dict[str, float]
     observables: dict[str, sp.Expr]
+    events: list[EventText]
 
 
 @dataclass
@@ -92,11 +104,13 @@ def parse_network(text: str) -> NetworkText:
     >>> network.species, network.reactions[0].reactants, network.reactions[1].rate
     (['X', 'Y'], {'X': 2, 'Y': 1}, X*k2)
     """
-    arrows, others = [], []
+    arrows, others, moments = [], [], []
     for tokens in split_statements(text, tokenize(text)):
         place = next((i for i, t in enumerate(tokens) if t.text in _ARROWS), None)
         if place is not None:
             arrows.append(_arrow(text, tokens, place))
+        elif tokens[0].text == _WHEN and tokens[1].text not in ("=", ":="):
+            moments.append(_split_at_commas(tokens[1:-1]))
         elif not any(t.text in ("=", ":=") for t in tokens):
             raise ParseError(f"this states nothing; a reaction is written {_FORM}", text, tokens[0].start)
         else:
@@ -109,7 +123,7 @@ def parse_network(text: str) -> NetworkText:
         order |= dict.fromkeys((*a.left.order, *a.right.order))
     order |= {s.name: None for s in others if s.kind == "initial"}  # a catalyst may stand in rates alone
     species = list(order)
-    network = NetworkText([], species, {}, {}, {})
+    network = NetworkText([], species, {}, {}, {}, [])
     declared = [s.name for s in others if s.kind in ("parameter", "observable")]
     scope, terms = Scope(species, declared), Terms(text)
     for s in others:
@@ -125,6 +139,8 @@ def parse_network(text: str) -> NetworkText:
         target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
     for a in arrows:
         network.reactions.extend(_directions(text, a, terms, scope))
+    for parts in moments:
+        network.events.append(_event(text, parts, terms, scope))
     check_calls(text, scope)
     return network
 
@@ -154,21 +170,50 @@ def _arrow(text: str, tokens: list[Token], place: int) -> _Arrow:
     second = next((t for t in tokens[place + 1 :] if t.text in _ARROWS), None)
     if second is not None:
         raise ParseError("a second arrow in one statement; one reaction a line", text, second.start)
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for t in tokens[place + 1 : -1]:
-        depth += (t.text in "([") - (t.text in ")]") if t.kind == "operator" else 0
-        if t.text == "," and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(t)
+    parts = _split_at_commas(tokens[place + 1 : -1])
     wanted = 2 if arrow.text in ("<->", "<=>") else 1
     if len(parts) - 1 != wanted or not all(parts[1:]):
         what = "two rates, forward and back" if wanted == 2 else "one rate"
         message = f"expected {what} after a comma; a reaction is written {_FORM}"
         raise ParseError(message, text, end.start if len(parts) <= wanted else parts[-1][0].start if parts[-1] else end.start)
-    rates = [[*p, Token("end", "", p[-1].end, p[-1].end)] for p in parts[1:]]
-    return _Arrow(_complex(text, tokens[:place], arrow), _complex(text, parts[0], arrow), arrow, rates)
+    sides = _complex(text, tokens[:place], arrow), _complex(text, parts[0], arrow)
+    return _Arrow(*sides, arrow, [_closed(p) for p in parts[1:]])
+
+
+def _split_at_commas(tokens: list[Token]) -> list[list[Token]]:
+    """The parts between commas that stand in no bracket."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for t in tokens:
+        depth += (t.text in ("(", "[")) - (t.text in (")", "]"))
+        if t.text == "," and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(t)
+    return parts
+
+
+def _closed(tokens: list[Token]) -> list[Token]:
+    """Tokens of an expression with the ``end`` that the reader expects."""
+    return [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)]
+
+
+def _event(text: str, parts: list[list[Token]], terms: Terms, scope: Scope) -> EventText:
+    """An event from its condition and its assignments."""
+    if len(parts) < 2 or not all(parts):
+        place = parts[0][0].start if parts[0] else len(text)
+        raise ParseError(f"an event is a condition and what becomes of species; write {_EVENT}", text, place)
+    trigger = read_comparison(terms, _closed(parts[0]), scope).expr
+    assignments: dict[str, sp.Expr] = {}
+    for p in parts[1:]:
+        if len(p) < 3 or p[1].text != "=":
+            raise ParseError(f"expected an assignment to a species; an event is written {_EVENT}", text, p[0].start)
+        name = p[0].text
+        if name not in scope.states or name in assignments:
+            fault = "is assigned twice" if name in assignments else "is no species of this network"
+            raise ParseError(f"{name} {fault}; an event is written {_EVENT}", text, p[0].start)
+        assignments[name] = read_side(terms, _closed(p[2:]), scope).expr
+    return EventText(trigger, assignments)
 
 
 def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:

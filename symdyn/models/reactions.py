@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdyn.declaration import expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Burst, Reaction, complex_text
+from symdyn.models.reaction import Burst, Event, Reaction, complex_text
 from symdyn.parsing import ModelText
 from symdyn.reaction_text import parse_network
 from symdyn.system import Equation, System
@@ -49,6 +49,8 @@ class ReactionNetwork(System):
         Whether the rate constant counts each set of equal reactants once, as in Catalyst.jl, or each ordered choice.
     binary : sequence of species, optional
         Species that are 0 or 1, such as genes: moment equations make use of it.
+    events : sequence of Event, optional
+        Sudden changes at given times or states; exact stochastic simulation follows them, derivations refuse them.
     species : sequence, optional
         Their order, and species that occur in rates alone; by default the order of appearance.
 
@@ -78,6 +80,7 @@ class ReactionNetwork(System):
     volume: sp.Expr
     combinatoric: bool
     binary: tuple[sp.Symbol, ...]
+    events: tuple[Event, ...]
     kind: ClassVar[str] = "jump"
     sides: ClassVar[tuple[str, ...]] = ("rates",)
 
@@ -90,6 +93,7 @@ class ReactionNetwork(System):
         combinatoric: bool = False,
         initial: Mapping[Any, float] | None = None,
         binary: Iterable[Any] = (),
+        events: Sequence[Event] = (),
         species: Iterable[Any] = (),
         observables: Mapping[Any, Any] | None = None,
         time: Any = "t",
@@ -105,8 +109,15 @@ class ReactionNetwork(System):
         size = _volume(volume)
         _, seen, time = read_equations(dict.fromkeys(order, 0), time, observables)
         means = [b.mean for r in listed for b in (r.bursts or {}).values()]
+        moments = tuple(events)
+        for e in moments:
+            if not isinstance(e, Event):
+                raise DeclarationError(f"an event is {e!r}; expected Event(X > 50, {{X: 0}})")
+            for s in e.assignments:
+                lookup(s, order, "species")
+        sides = [v for e in moments for v in (*e.assignments.values(), *e.trigger.atoms(sp.Rel), e.trigger)]
         self._settle(
-            order, [*(r.rate for r in listed), size, *means], seen, time,
+            order, [*(r.rate for r in listed), size, *means, *sides], seen, time,
             parameters=parameters, initial=initial, provenance=provenance,
         )  # fmt: skip
         for mean in means:
@@ -118,6 +129,7 @@ class ReactionNetwork(System):
             volume=size,
             combinatoric=bool(combinatoric),
             binary=tuple(lookup(b, order, "species") for b in binary),
+            events=moments,
         )
 
     @classmethod
@@ -149,6 +161,10 @@ class ReactionNetwork(System):
             "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
             "observables": {**model.observables, **(options.get("observables") or {})},
             "species": options.get("species", model.species),
+            "events": [
+                *(Event(e.trigger, {sp.Symbol(k): v for k, v in e.assignments.items()}) for e in model.events),
+                *options.get("events", ()),
+            ],
         }
         return cls(reactions, **values)
 
@@ -217,7 +233,7 @@ class ReactionNetwork(System):
             sides = complex_text(r.reactants), complex_text(r.products)
             parts += [*sides, bursts, str(r.mass_action), sp.srepr(rate)]
         parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
-        parts += [str(self.combinatoric), *map(str, self.binary)]
+        parts += [str(self.combinatoric), *map(str, self.binary), *map(str, self.events)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     # ---- other descriptions of the same network ----------------------------------------------------
@@ -228,15 +244,15 @@ class ReactionNetwork(System):
 
         With ``concentrations=True`` in concentrations :math:`\phi = n/V`, named as the species.
         """
-        return _above("rate_equations").rate_equations(self, concentrations=concentrations)
+        return self._derive("rate_equations").rate_equations(self, concentrations=concentrations)
 
     def langevin(self) -> SDESystem:
         r"""The chemical Langevin equation, :math:`\mathrm{d}n = \sum_r S_r (a_r\,\mathrm{d}t + \sqrt{a_r}\,\mathrm{d}W_r)`."""
-        return _above("langevin").langevin(self)
+        return self._derive("langevin").langevin(self)
 
     def linear_noise(self) -> MomentSystem:
         """Means by the rate equations and covariances by the linear noise approximation."""
-        return _above("system_size").linear_noise(self)
+        return self._derive("system_size").linear_noise(self)
 
     def system_size(self, order: int) -> MomentSystem:
         """Means and covariances by van Kampen's expansion.
@@ -244,7 +260,7 @@ class ReactionNetwork(System):
         Order 0 is the linear noise approximation, 1 corrects the means (effective mesoscopic rate equations), 2 the
         covariances too (inverse omega square).
         """
-        return _above("system_size").system_size(self, order)
+        return self._derive("system_size").system_size(self, order)
 
     def moments(
         self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
@@ -262,11 +278,20 @@ class ReactionNetwork(System):
         taylor_order : int, optional
             Order to which propensities that are not polynomial are expanded about the mean.
         """
-        return _above("moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
+        return self._derive("moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
 
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
         """Equations of the cumulants up to an order, closed as in `moments`."""
-        return _above("moments").cumulants(self, order, closure, taylor_order=taylor_order)
+        return self._derive("moments").cumulants(self, order, closure, taylor_order=taylor_order)
+
+    def _derive(self, name: str) -> Any:
+        """A module of the layer that derives systems from systems."""
+        if self.events:
+            raise DeclarationError(
+                f"the network has events ({self.events[0]}), which only exact stochastic simulation follows; "
+                "derive from it without them: net.replace(events=())"
+            )
+        return importlib.import_module(f"symdyn.derive.{name}")
 
     # ---- display -----------------------------------------------------------------------------------
 
@@ -279,14 +304,13 @@ class ReactionNetwork(System):
             written.append(Equation(text, str(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
         return written
 
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.equations()), *map(str, self.events)])
+
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &\qquad {e.right_latex}" for e in self.equations()]
+        rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
-
-
-def _above(name: str) -> Any:
-    """A module of the layer that derives systems from systems."""
-    return importlib.import_module(f"symdyn.derive.{name}")
 
 
 def _reaction(value: Any) -> Reaction:

@@ -90,8 +90,9 @@ def test_text_sympy_and_tuples_declare_the_same_network():
 
 def test_what_is_printed_reads_back():
     net = one("0 -> X, k0; X + Y -> 3 X, a*X; X => 0, c*min(X, Y); G -> G + 2 X + poisson(2*b) P, k")
-    again = one(str(net))
-    assert again == net
+    assert one(str(net)) == net
+    net = one("0 -> X, k; when X > 50 and (t < b or not X == Y), X = 0, Y = Y + 1; when t >= 25, X = 50; Y(0) = 0")
+    assert one(f"{net}; Y(0) = 0") == net
     assert pickle.loads(pickle.dumps(net)) == net
 
 
@@ -134,6 +135,11 @@ def test_a_species_called_t_leaves_time_a_name():
         ("X -> Y, k\nk = 1\nk = 2", 3, "declared twice"),
         ("X → Y, k", 1, "write -> for a reaction"),
         ("X -> Y, __import__(k)", 1, "two underscores"),
+        ("X -> Y, k\nwhen X > 3", 2, "an event is a condition and what becomes of species"),
+        ("X -> Y, k\nwhen X, Y = 3", 2, "expected a condition"),
+        ("X -> Y, k\nwhen X > 3, Z = 3", 2, "Z is no species"),
+        ("X -> Y, k\nwhen X > 3, X = 3, X = 4", 2, "assigned twice"),
+        ("X -> Y, k\nwhen X > 3, X", 2, "expected an assignment"),
     ],
 )
 def test_a_text_that_cannot_be_read_is_pointed_at(text, line, message):
@@ -159,6 +165,10 @@ def test_a_text_that_cannot_be_read_is_pointed_at(text, line, message):
         (lambda: one("0 -> geometric(X) Y + X, k"), "must be of parameters alone"),
         (lambda: one("X -> status, k"), "names a dimension"),
         (lambda: one("X -> Y, k", parameters={"l": 1}), "not a parameter"),
+        (lambda: sd.Event(X, {X: 0}), "expected a comparison"),
+        (lambda: sd.Event(X > 1, {}), "mapping from species"),
+        (lambda: sd.ReactionNetwork([({X: 1}, {}, k)], events=[sd.Event(X > 1, {Y: 0})]), "not a species"),
+        (lambda: one("X -> Y, k; when X > 3, X = 0").rate_equations(), r"net\.replace\(events=\(\)\)"),
     ],
 )
 def test_what_does_not_hold_together_is_named(make, message):

@@ -189,7 +189,7 @@ class Event:
     assignments: Mapping[sp.Symbol, sp.Expr]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.trigger, Boolean) or isinstance(self.trigger, BooleanAtom):
+        if not isinstance(self.trigger, Boolean) or isinstance(self.trigger, (BooleanAtom, sp.Symbol)):
             raise DeclarationError(f"an event has the trigger {self.trigger!r}; expected a comparison, such as X > 50")
         if not isinstance(self.assignments, Mapping) or not self.assignments:
             raise DeclarationError(

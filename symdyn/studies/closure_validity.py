@@ -1,0 +1,288 @@
+"""When can a moment closure be trusted?  Every closure, order and volume, held against the exact moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.analysis import steady_states
+from symdyn.bar import bar
+from symdyn.declaration import name_of, numeric_values
+from symdyn.derive.closures import CLOSURES
+from symdyn.errors import DeclarationError, SymdynError
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.simulation.ensemble import default_threads
+from symdyn.studies._assemble import assemble
+from symdyn.studies._cell import Cell, Question, name_of_closure
+from symdyn.studies._pool import run_tasks
+from symdyn.studies._reference import Inquiry, Reference
+from symdyn.studies._store import Store
+from symdyn.studies._transitions import Gap, Transitions
+from symdyn.studies._verdict import usable
+
+__all__ = ["closure_validity"]
+
+#: Relaxation times of the rate equations that a time course lasts.
+LENGTH = 30
+#: Time that takes the place of the relaxation time where no steady state is known.
+UNKNOWN_RELAXATION = 10.0
+REFERENCES = ("auto", "projection", "simulation", "none")
+
+
+def closure_validity(
+    network: ReactionNetwork,
+    volumes: Sequence[float] | np.ndarray,
+    orders: Iterable[int] = (2, 3, 4),
+    closures: Iterable[str | Callable] = ("normal",),
+    *,
+    parameters: Mapping[Any, float] | None = None,
+    starts: Sequence[Mapping[Any, float]] | None = None,
+    t_end: float | None = None,
+    tolerance: float = 0.1,
+    reference: str = "auto",
+    transitions: bool = True,
+    taylor_order: int | None = None,
+    seed: int = 0,
+    store: str | Path | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    r"""Where moment closures give the moments of the master equation, and where they mislead.
+
+    The stationary distribution of the master equation is unique.  A closure that has several stable steady states, none,
+    a sustained oscillation, a negative variance or an infinite solution is therefore wrong there, whatever the exact
+    moments are; where it is none of these, its means and standard deviations are held against the exact ones.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+        Declared with a volume that is a parameter, ``volume="V"``.
+    volumes : sequence of float
+        Increasing; a factor of two or so between neighbours lets few transitions go unseen.
+    orders, closures :
+        Orders of the moments that are kept; names in ``symdyn.CLOSURES``, or functions ``closure(index, moments)``.
+    parameters : mapping, optional
+        Values of the other parameters, over the defaults of the network.
+    starts : sequence of mapping, optional
+        Concentrations from which time courses begin, each a mapping from species to molecules per volume.  By default
+        the initial numbers of the network at every volume, the steady states of its rate equations, and twice the largest.
+    t_end : float, optional
+        Length of the time courses; by default 30 relaxation times of the rate equations.
+    tolerance : float
+        Relative error of means and standard deviations up to which a closure counts as accurate.
+    reference : {'auto', 'projection', 'simulation', 'none'}
+        Where the exact moments come from: the stationary distribution where the state space is small, else long
+        simulations with standard errors.
+    transitions : bool
+        Locate the volumes at which a closure gains or loses a usable steady state to six digits.
+    taylor_order : int, optional
+        For propensities that are not polynomial.
+    seed : int
+        Of simulations.
+    store : path, optional
+        Folder that keeps every finished part: the same call goes on from there after an interrupt.
+    workers : int, optional
+        Processes; as many as processors by default.
+    progress : bool
+
+    Returns
+    -------
+    xarray.Dataset
+        With dims ``closure``, ``order``, ``volume``, ``species``, ``start`` and ``branch``:
+
+        - ``mean``, ``covariance``, ``stable``, ``physical``: every steady state of the closed equations;
+        - ``reached``, ``swing``, ``blow_up``, ``unphysical``: where each time course ends (a branch or -1), the relative
+          amplitude of a sustained oscillation, the time of a blow-up, the time from which the moments cannot be;
+        - ``exact_mean``, ``exact_covariance`` and their errors; ``mean_error``, ``std_error`` of the one usable state;
+        - ``verdict`` with its meanings in attrs, ``order_gap`` (the difference to the next order), ``given_away``;
+        - ``transition_volume``, ``transition_kind``; ``lower``, ``upper`` and ``lower_mean``, ``upper_mean``: the range of
+          volumes and of exact mean molecule numbers in which the closure may be used.
+
+        An interrupt returns what was done until then.
+
+    Raises
+    ------
+    DeclarationError
+        For a network without volume parameter, unknown closures and values that do not fit.
+
+    References
+    ----------
+    Schnoerr, Sanguinetti & Grima, J. Chem. Phys. 141 (2014) 084103; 143 (2015) 185101.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c", volume="V", parameters={"k": 1, "c": 1})
+    >>> found = sd.studies.closure_validity(net, [1, 10], orders=[2], progress=False, workers=1)
+    >>> found.verdict.sel(closure="normal", order=2).values.tolist()
+    ['diverges', 'valid']
+    """
+    study = _Study(network, volumes, orders, closures, parameters, starts, t_end, taylor_order)
+    if reference not in REFERENCES:
+        raise DeclarationError(f"reference is {reference!r}; expected one of {', '.join(REFERENCES)}")
+    runner = _Runner(Store(store), workers or default_threads(), progress, study.size)
+    cells: dict[tuple[int, int, int], Cell] = {}
+    exact: dict[int, Reference] = {}
+    gaps: dict[tuple[int, int, int], Transitions] = {}
+    try:
+        runner.answer("symdyn.studies._reference:exact", Reference, study.inquiries(reference, seed), exact)
+        runner.answer("symdyn.studies._cell:answer", Cell, study.questions(), cells)
+        if transitions:
+            runner.answer("symdyn.studies._transitions:transitions", Transitions, study.gaps(cells), gaps)
+    except KeyboardInterrupt:
+        print(f"interrupted: {len(cells)} of {study.size} parts are done" + ("" if store else "; store= would have kept them"))
+    finally:
+        runner.close()
+    return study.dataset(cells, exact, gaps, tolerance)
+
+
+class _Study:
+    """What is to be done: closures x orders x volumes, checked."""
+
+    def __init__(self, network, volumes, orders, closures, parameters, starts, t_end, taylor_order) -> None:
+        self.network, self.taylor_order = network, taylor_order
+        self.volumes = _volumes(network, volumes)
+        self.closures = [closures] if isinstance(closures, str) or callable(closures) else list(closures)
+        for c in self.closures:
+            if not callable(c):
+                CLOSURES[c]  # unknown names are refused here, before anything runs
+        self.orders = sorted({int(o) for o in orders})
+        if not self.orders or self.orders[0] < 2:
+            raise DeclarationError(f"orders is {self.orders}; expected orders from 2, since variances are part of the answer")
+        self.values = _parameters(network, parameters)
+        rest, relaxation = _rest(network, self.values)
+        self.numbers, self.concentrations, self.labels = _starts(network, rest, starts)
+        self.guess = np.concatenate([rest, self.concentrations]).max(axis=0)
+        self.t_end = float(t_end) if t_end is not None else LENGTH * relaxation
+        self.size = len(self.closures) * len(self.orders) * len(self.volumes)
+
+    def question(self, c: int, o: int, v: int) -> Question:
+        here = {**self.values, self.network.volume.name: float(self.volumes[v])}
+        starts = self.start(self.volumes[v])
+        return Question(self.network, self.closures[c], self.orders[o], self.taylor_order, here, starts, self.t_end)
+
+    def start(self, volume: float) -> np.ndarray:
+        """Molecule numbers (start, species) from which time courses begin."""
+        return np.rint(self.numbers + self.concentrations * volume)
+
+    def questions(self) -> dict[tuple[int, int, int], Question]:
+        """The highest orders first: they take longest."""
+        places = np.ndindex(len(self.orders), len(self.closures), len(self.volumes))
+        return {(c, o, v): self.question(c, o, v) for o, c, v in sorted(places, reverse=True)}
+
+    def inquiries(self, method: str, seed: int) -> dict[int, Inquiry]:
+        found = {}
+        for v, volume in reversed(list(enumerate(self.volumes))):
+            here = {**self.values, self.network.volume.name: float(volume)}
+            found[v] = Inquiry(self.network, here, self.start(volume)[0], self.guess * volume, self.t_end, method, seed)
+        return found
+
+    def gaps(self, cells: Mapping[tuple[int, int, int], Cell]) -> dict[tuple[int, int, int], Gap]:
+        """Neighbouring volumes with different numbers of usable states."""
+        found = {}
+        for (c, o, v), cell in cells.items():
+            after = cells.get((c, o, v + 1))
+            if after is not None and not (cell.error or after.error) and usable(cell).size != usable(after).size:
+                ends = float(self.volumes[v]), float(self.volumes[v + 1])
+                found[c, o, v] = Gap(self.question(c, o, v), self.network.volume.name, *ends)
+        return found
+
+    def dataset(self, cells: Mapping, exact: Mapping, gaps: Mapping, tolerance: float) -> xr.Dataset:
+        coords = {
+            "closure": [name_of_closure(c) for c in self.closures],
+            "order": self.orders,
+            "volume": self.volumes.tolist(),
+            "species": list(self.network.names),
+            "start": self.labels,
+        }
+        changes: dict[tuple[int, int], list] = {}
+        for (c, o, _), t in sorted(gaps.items()):
+            changes.setdefault((c, o), []).extend(zip(t.volume, t.kind, t.before, t.after, strict=True))
+        data = assemble(coords, cells, exact, changes, tolerance=tolerance)
+        data.attrs |= {
+            "network": str(self.network),
+            "parameters": ", ".join(f"{k} = {v:g}" for k, v in self.values.items()),
+            "t_end": self.t_end,
+        }
+        return data
+
+
+class _Runner:
+    """Answers questions in processes, keeps what is done, and shows how far it is."""
+
+    def __init__(self, store: Store, workers: int, progress: bool, size: int) -> None:
+        self.store, self.workers = store, workers
+        self.bar = bar(progress, total=size, desc="closure validity", unit="part")
+
+    def answer(self, function: str, kind: type, questions: Mapping[Any, Any], into: dict[Any, Any]) -> None:
+        """Fill `into` with the answers, from the store where they are known."""
+        places, asked = list(questions), list(questions.values())
+        known, rest = self.store.missing(kind, [q.key for q in asked])
+        into.update({places[i]: value for i, value in known.items()})
+        counted = kind is Cell
+        self.bar.update(len(known) * counted)
+        for j, value in run_tasks(function, [(asked[i],) for i in rest], workers=self.workers):
+            self.store.save(asked[rest[j]].key, value)
+            into[places[rest[j]]] = value
+            self.bar.update(1 * counted)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def _volumes(network: Any, volumes: Any) -> np.ndarray:
+    if not isinstance(network, ReactionNetwork):
+        raise DeclarationError(f"expected a ReactionNetwork, got {type(network).__name__}")
+    if not network.volume.is_Symbol:
+        raise DeclarationError("the network has no volume to be varied; declare it with volume='V'")
+    try:
+        grid = np.asarray(volumes, dtype=float)
+    except (TypeError, ValueError):
+        raise DeclarationError(f"volumes is {volumes!r}; expected a sequence of numbers") from None
+    if grid.ndim != 1 or not grid.size or not (np.isfinite(grid) & (grid > 0)).all() or (np.diff(grid) <= 0).any():
+        raise DeclarationError("volumes must be positive, finite and increase, such as numpy.geomspace(1, 1000, 13)")
+    return grid
+
+
+def _parameters(network: ReactionNetwork, parameters: Mapping[Any, float] | None) -> dict[str, float]:
+    """Values of all parameters but the volume."""
+    values = {**network.defaults, **numeric_values(parameters, network.parameters, "parameter")}
+    rest = [p for p in network.parameters if p != network.volume]
+    missing = [p.name for p in rest if p not in values]
+    if missing:
+        raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")
+    return {p.name: float(values[p]) for p in rest}
+
+
+def _rest(network: ReactionNetwork, values: Mapping[str, float]) -> tuple[np.ndarray, float]:
+    """Steady concentrations (state, species) of the rate equations, and their longest relaxation time."""
+    size = {**values, network.volume.name: float(network.defaults.get(network.volume, 1.0))}
+    flow = network.rate_equations(concentrations=True)
+    initial = {s.name: network.initial.get(s, 0.0) / size[network.volume.name] for s in network.states}
+    try:
+        found = steady_states(flow, {p.name: size[p.name] for p in flow.parameters}, initial=initial, positive=True)
+    except SymdynError:
+        return np.empty((0, len(network.states))), UNKNOWN_RELAXATION
+    rest = np.stack([found[s].values for s in network.names], axis=-1)
+    rates = np.abs(np.real(found["eigenvalue"].values))
+    return rest, float(1 / rates[rates > 0].min()) if (rates > 0).any() else UNKNOWN_RELAXATION
+
+
+def _starts(network: ReactionNetwork, rest: np.ndarray, starts: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Molecule numbers and concentrations (start, species), of which a start is the sum, and their labels."""
+    if starts is not None:
+        rows = [{name_of(k): float(v) for k, v in row.items()} for row in starts]
+        wrong = sorted({str(k) for row in rows for k in row} - set(network.names))
+        if wrong or not rows:
+            raise DeclarationError(f"starts names {wrong}; expected concentrations of the species {', '.join(network.names)}")
+        table = np.array([[row.get(s, 0.0) for s in network.names] for row in rows])
+        return np.zeros_like(table), table, [f"start {i + 1}" for i in range(len(rows))]
+    none = np.zeros((1, len(network.states)))
+    numbers = np.array([[float(network.initial.get(s, 0.0)) for s in network.states]])
+    table = np.concatenate([none, rest, 2 * rest.max(axis=0, keepdims=True)] if len(rest) else [none])
+    labels = ["initial", *(f"rate equations {i + 1}" for i in range(len(rest))), "twice the largest"][: len(table)]
+    return np.concatenate([numbers, np.zeros((len(table) - 1, len(network.states)))]), table, labels

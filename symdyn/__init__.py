@@ -24,7 +24,9 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
+    from symdyn import analysis, networks, projection, studies
     from symdyn.codegen.kernel import Kernel, compile
+    from symdyn.derive.closures import CLOSURES
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
     from symdyn.discover.regressors.operon import OperonRegression
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 
 #: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
 _LAZY = {
+    "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel",
     "METHODS": "symdyn.methods._registry",
     "OperonRegression": "symdyn.discover.regressors.operon",
@@ -48,7 +51,11 @@ _LAZY = {
     "simulate": "symdyn.simulation.run",
 }
 
+#: Packages that are imported when they are first used.
+_PACKAGES = ("analysis", "networks", "projection", "studies")
+
 __all__ = [
+    "CLOSURES",
     "METHODS",
     "Burst",
     "CompileError",
@@ -69,9 +76,13 @@ __all__ = [
     "SparseRegression",
     "SymdynError",
     "System",
+    "analysis",
     "compile",
+    "networks",
+    "projection",
     "recover",
     "simulate",
+    "studies",
 ]
 
 
@@ -79,6 +90,8 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
         return value
+    if name in _PACKAGES:
+        return importlib.import_module(f"symdyn.{name}")
     raise AttributeError(f"module 'symdyn' has no attribute {name!r}")
 
 

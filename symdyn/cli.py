@@ -356,14 +356,14 @@ def cache_warm(quiet: Quiet = False) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from symdyn.codegen.drivers import driver
+    from symdyn.codegen.families import family_of
     from symdyn.io.environment import cache_facts, cache_summary
 
     _quieten(True)  # the bar says what is being compiled
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     for name in track(list(sd.METHODS), "compiling drivers", console=console, disable=hidden):
-        driver(name)
+        family_of(sd.METHODS[name]).driver(name)
     typer.echo(cache_summary(cache_facts()))
 
 

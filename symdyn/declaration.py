@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
+from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
@@ -25,7 +26,9 @@ __all__ = [
 ]
 
 #: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
-RESERVED_NAMES = frozenset({"time", "trajectory", "status", "steps", "rejected", "evaluations", "statistic", "bin", "quantile"})
+RESERVED_NAMES = frozenset(
+    "time trajectory status steps rejected evaluations first_passage statistic bin quantile".split()
+)  # fmt: skip
 
 
 def expression(value: Any) -> sp.Expr:
@@ -151,7 +154,14 @@ def check_symbols(
         If two different symbols share a name, a name is reserved, or an expression is not real and scalar.
     """
     expressions = [*expressions, *observables.values()]
-    free = set().union(*(e.free_symbols for e in expressions), states, {time})
+    for node in dag.nodes(expressions):
+        if node in (sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
+            faulty = next(e for e in expressions if e.has(node))
+            raise DeclarationError(f"the expression {faulty} is not real and finite")
+        if isinstance(node, (sp.Derivative, sp.Integral)):
+            faulty = next(e for e in expressions if e.has(node))
+            raise DeclarationError(f"the expression {faulty} holds a derivative or an integral; write it out as a further state")
+    free = dag.free_symbols(expressions).union(states, {time})
     by_name: dict[str, sp.Symbol] = {}
     for symbol in sorted(free, key=lambda s: (s.name, str(s._assumptions))):
         if by_name.setdefault(symbol.name, symbol) != symbol:
@@ -167,11 +177,6 @@ def check_symbols(
     for name in observables:
         if name.name in by_name:
             raise DeclarationError(f"the observable {name} has the name of a state, a parameter or time; rename it")
-    for e in expressions:
-        if e.has(sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
-            raise DeclarationError(f"the expression {e} is not real and finite")
-        if e.atoms(sp.Derivative, sp.Integral):
-            raise DeclarationError(f"the expression {e} holds a derivative or an integral; write it out as a further state")
     return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
 
 

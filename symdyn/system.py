@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdyn import dag
 from symdyn.declaration import check_symbols, expression, name_of, numeric_values, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
@@ -63,6 +64,8 @@ class System(ABC):
 
     #: Short name of the kind of system, as messages and digests call it.
     kind: ClassVar[str]
+    #: Whether initial values may be distributions.
+    distributions: ClassVar[bool] = False
     #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -155,17 +158,35 @@ class System(ABC):
     def unknowns(self) -> tuple[AppliedUndef, ...]:
         """Applications of undefined functions, such as ``f(x, y)``: the terms to be recovered, sorted by name."""
         found: set[AppliedUndef] = set()
-        for e in (*self.expressions, *self.observables.values()):
-            found |= e.atoms(AppliedUndef)
+        for e in dag.nodes((*self.expressions, *self.observables.values())):
+            if isinstance(e, AppliedUndef):
+                found.add(e)
         return tuple(sorted(found, key=str))
 
     @cached_property
     def digest(self) -> str:
         """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
-        parts += [sp.srepr(e) for e in self.expressions]
-        parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
+        parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def initial_symbols(self) -> tuple[sp.Symbol, ...]:
+        """What a simulation takes initial values of: the states, unless they follow from something else."""
+        return self.states
+
+    def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
+        """Initial values of the states from those of `initial_symbols`, as numbers, arrays or DataArrays.
+
+        Raises
+        ------
+        DeclarationError
+            If values are missing.
+        """
+        missing = [s.name for s in self.states if s not in values]
+        if missing:
+            raise DeclarationError(f"no value for the state {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
+        return {s: values[s] for s in self.states}
 
     @property
     def names(self) -> tuple[str, ...]:

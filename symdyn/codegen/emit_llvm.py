@@ -2,16 +2,17 @@
 
 The function is ``void f(double *lane, double *y, double *p, double *out)``; element `i` of lane `l` is at
 ``[i*W + l]``.  For W >= 8 lanes it works on vectors of eight doubles; for W = 1 on scalars, and stores are packed in
-eights so that the vector loads of the driver are forwarded from them.
+eights so that the vector loads of the driver are forwarded from them, unless the program says that there are none.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from symdyn.codegen.program import CALLS, Program
 
-__all__ = ["VECTOR", "emit_llvm", "module_text"]
+__all__ = ["VECTOR", "ScalarPrinter", "emit_llvm", "ir_source", "module_text"]
 
 VECTOR = 8
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -92,11 +93,27 @@ class _Printer:
             for i, v in enumerate(values):
                 self.lines.append(f"  store {self.type} {v}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8")
             return
+        if not self.program.packed:
+            for i, v in enumerate(values):
+                self.lines.append(f"  store double {v}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8")
+            return
         for i in range(0, len(values), VECTOR):
             packed = "zeroinitializer"
             for q, v in enumerate(values[i : i + VECTOR]):
                 packed = self._emit(f"%s{i + q}", f"insertelement <{VECTOR} x double> {packed}, double {v}, i32 {q}")
             self.lines.append(f"  store <{VECTOR} x double> {packed}, ptr {self._pointer(BLOCKS, i, f'%o{i}')}, align 8")
+
+
+class ScalarPrinter(_Printer):
+    """The body for one lane whose outputs go to given places of a block: 3 is `out`, 0 to 2 are the inputs."""
+
+    def __init__(self, program: Program, places: Sequence[int], block: int) -> None:
+        super().__init__(program, 1)
+        self.places, self.block = places, block
+
+    def _stores(self) -> None:
+        for i, (k, place) in enumerate(zip(self.program.outputs, self.places, strict=True)):
+            self.lines.append(f"  store double {self.names[k]}, ptr {self._pointer(self.block, place, f'%o{i}')}, align 8")
 
 
 def _wrapper(op: str, library: str, arity: int) -> str:
@@ -146,3 +163,8 @@ def module_text(programs: tuple[Program, ...], lanes: int, triple: str) -> str:
         declarations |= d
         wrappers |= w
     return "\n".join([f'target triple = "{triple}"', *sorted(declarations), *sorted(wrappers), *functions, ""])
+
+
+def ir_source(title: str, text: str) -> str:
+    """A module of IR for readers: with its title as a comment."""
+    return "\n".join([*(f"; {line}" for line in title.splitlines()), "", text])

@@ -7,6 +7,7 @@ Each program becomes a scalar function of plain numbers that returns a tuple, re
 from __future__ import annotations
 
 import keyword
+import math
 import re
 import unicodedata
 
@@ -75,7 +76,8 @@ def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list
             texts.append((arguments[args[0]][args[1]], ATOM))
             continue
         if op == "const":
-            texts.append((repr(value), ATOM if value >= 0 else 1) if value == value else ("math.nan", ATOM))
+            text = repr(value) if math.isfinite(value) else f"{'-' if value < 0 else ''}math.{'nan' if value != value else 'inf'}"
+            texts.append((text, 1 if value < 0 else ATOM))
             continue
         x = [texts[a] for a in args]
         if op in INFIX:

@@ -16,9 +16,8 @@ import sympy as sp
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.families import family_of
-from symdyn.codegen.families._base import Made
 from symdyn.codegen.load import cache_directory, compile_ir, digest, generator, host, import_text, load_object, write_atomic
-from symdyn.codegen.program import Program
+from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError
 from symdyn.system import System
 
@@ -114,7 +113,7 @@ def _llvm(key: str, path: Path, made: Made | None, lanes: int, names: Sequence[s
     else:
         if made is None:
             raise CompileError(f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'")
-        quick = bool(made.ir) or sum(len(p.operations) for p in made.programs) > LONG
+        quick = sum(len(p.operations) for p in made.programs) > LONG
         code = compile_ir(made.ir or module_text(made.programs, lanes, llvm.get_process_triple()), quick=quick)
         write_atomic(path, code)
     owner = load_object(key, code)

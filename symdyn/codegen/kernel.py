@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.emit_llvm import ir_source
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families._base import LANES, Batch, Launch, Options, Run, Signals
@@ -78,11 +79,11 @@ class Kernel:
 
     @cached_property
     def source(self) -> str:
-        """The generated functions as numba source."""
+        """The generated functions as numba source; as LLVM IR where there is no other form."""
         lanes = next(iter(self._functions))
-        return module_source(
-            f"{self.method} for\n\n{self.system}", programs(self.system, self._scheme, self.until)[0], lanes
-        )
+        found, made = programs(self.system, self._scheme, self.until)
+        title = f"{self.method} for\n\n{self.system}"
+        return ir_source(title, made.ir) if made.ir else module_source(title, found, lanes)
 
     @property
     def path(self) -> str:

@@ -38,6 +38,7 @@ class Lowering:
 
     def __init__(self, blocks: Sequence[tuple[str, Sequence[sp.Symbol]]]) -> None:
         self.blocks = tuple((name, tuple(symbols)) for name, symbols in blocks)
+        self._names = tuple((name, tuple(s.name for s in symbols)) for name, symbols in self.blocks)
         self.operations: list[Operation] = []
         self._numbers: dict[Operation, int] = {}
         self._values: dict[sp.Basic, int] = {}
@@ -56,21 +57,30 @@ class Lowering:
     def constant(self, value: float) -> int:
         return self.op("const", value=float(value))
 
+    def bind(self, symbol: sp.Symbol, number: int) -> None:
+        """Let a symbol that is no input stand for a value already there."""
+        self._values[symbol] = number
+
+    def condition(self, e: sp.Basic) -> int:
+        """The number of the truth of a comparison, or of comparisons joined by and, or, not."""
+        return self._condition(e)
+
     def program(self, name: str, outputs: Iterable[int], labels: Iterable[str]) -> Program:
         """The finished program, without operations that no output needs."""
         outputs = tuple(outputs)
-        needed = set(outputs)
-        for k in range(len(self.operations) - 1, -1, -1):
-            if k in needed and self.operations[k].op != "input":
-                needed.update(self.operations[k].args)
+        needed, waiting = set(outputs), list(outputs)
+        while waiting:
+            operation = self.operations[waiting.pop()]
+            more = set() if operation.op == "input" else set(operation.args) - needed
+            needed |= more
+            waiting += more
         kept = sorted(needed)
         number = {k: i for i, k in enumerate(kept)}
         operations = tuple(
             o if o.op == "input" else o._replace(args=tuple(number[a] for a in o.args))
             for o in (self.operations[k] for k in kept)
         )
-        blocks = tuple((block, tuple(s.name for s in symbols)) for block, symbols in self.blocks)
-        return Program(name, blocks, operations, tuple(number[k] for k in outputs), tuple(labels))
+        return Program(name, self._names, operations, tuple(number[k] for k in outputs), tuple(labels))
 
     # ---- expressions ---------------------------------------------------------------------------
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-__all__ = ["BINARY", "CALLS", "COMPARISONS", "Operation", "Program"]
+__all__ = ["BINARY", "CALLS", "COMPARISONS", "Made", "Operation", "Program"]
 
 #: Arithmetic of two operands.
 BINARY = ("add", "sub", "mul", "div")
@@ -52,6 +53,8 @@ class Program:
         Numbers of the values that are returned, in order.
     labels : tuple of str
         What each output is, for the reader of the generated code.
+    packed : bool
+        Whether the driver reads what a single lane stores as vectors of eight.
     """
 
     name: str
@@ -59,6 +62,24 @@ class Program:
     operations: tuple[Operation, ...]
     outputs: tuple[int, ...]
     labels: tuple[str, ...]
+    packed: bool = True
+
+    def as_json(self) -> list[Any]:
+        """The program as values that JSON can hold."""
+        return [self.name, self.blocks, self.operations, self.outputs, self.labels, self.packed]
+
+    @classmethod
+    def from_json(cls, parts: Sequence[Any]) -> Program:
+        """The program that `as_json` wrote."""
+        name, blocks, operations, outputs, labels, packed = parts
+        return cls(
+            name,
+            tuple((block, tuple(names)) for block, names in blocks),
+            tuple(Operation(op, tuple(args), value) for op, args, value in operations),
+            tuple(outputs),
+            tuple(labels),
+            packed,
+        )
 
     def uses(self) -> list[int]:
         """How often each value is used, outputs included."""
@@ -70,3 +91,22 @@ class Program:
         for k in self.outputs:
             count[k] += 1
         return count
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is generated for a model: programs, numbers the driver needs besides, and text that is no program.
+
+    Attributes
+    ----------
+    programs : tuple of Program
+    facts : dict
+        Values that JSON can hold; they are kept beside the object code and found again as ``ModelFunctions.facts``.
+    ir, names : str and tuple of str
+        A module of LLVM IR that is compiled in place of the programs, and the functions in it that the driver calls.
+    """
+
+    programs: tuple[Program, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+    ir: str = ""
+    names: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
     from symdyn.models.sde import SDESystem
+    from symdyn.projection import MasterEquation
 
 __all__ = ["ReactionNetwork"]
 
@@ -244,15 +245,15 @@ class ReactionNetwork(System):
 
         With ``concentrations=True`` in concentrations :math:`\phi = n/V`, named as the species.
         """
-        return self._derive("rate_equations").rate_equations(self, concentrations=concentrations)
+        return self._derive("derive.rate_equations").rate_equations(self, concentrations=concentrations)
 
     def langevin(self) -> SDESystem:
         r"""The chemical Langevin equation, :math:`\mathrm{d}n = \sum_r S_r (a_r\,\mathrm{d}t + \sqrt{a_r}\,\mathrm{d}W_r)`."""
-        return self._derive("langevin").langevin(self)
+        return self._derive("derive.langevin").langevin(self)
 
     def linear_noise(self) -> MomentSystem:
         """Means by the rate equations and covariances by the linear noise approximation."""
-        return self._derive("system_size").linear_noise(self)
+        return self._derive("derive.system_size").linear_noise(self)
 
     def system_size(self, order: int) -> MomentSystem:
         """Means and covariances by van Kampen's expansion.
@@ -260,7 +261,7 @@ class ReactionNetwork(System):
         Order 0 is the linear noise approximation, 1 corrects the means (effective mesoscopic rate equations), 2 the
         covariances too (inverse omega square).
         """
-        return self._derive("system_size").system_size(self, order)
+        return self._derive("derive.system_size").system_size(self, order)
 
     def moments(
         self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
@@ -278,20 +279,38 @@ class ReactionNetwork(System):
         taylor_order : int, optional
             Order to which propensities that are not polynomial are expanded about the mean.
         """
-        return self._derive("moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
+        return self._derive("derive.moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
 
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
         """Equations of the cumulants up to an order, closed as in `moments`."""
-        return self._derive("moments").cumulants(self, order, closure, taylor_order=taylor_order)
+        return self._derive("derive.moments").cumulants(self, order, closure, taylor_order=taylor_order)
 
     def _derive(self, name: str) -> Any:
-        """A module of the layer that derives systems from systems."""
+        """A module of a layer above, which derives other descriptions."""
         if self.events:
             raise DeclarationError(
                 f"the network has events ({self.events[0]}), which only exact stochastic simulation follows; "
                 "derive from it without them: net.replace(events=())"
             )
-        return importlib.import_module(f"symdyn.derive.{name}")
+        return importlib.import_module(f"symdyn.{name}")
+
+    def master_equation(
+        self,
+        upper: Mapping[Any, int] | int | None = None,
+        lower: Mapping[Any, int] | None = None,
+        *,
+        max_states: int = 2_000_000,
+    ) -> MasterEquation:
+        """The chemical master equation, on a box of states or on a set that grows with the distribution.
+
+        Parameters
+        ----------
+        upper, lower : mapping from species to int, optional
+            Inclusive bounds.  Without upper bounds states are added where probability flows.
+        max_states : int
+            Size beyond which a growing set must not go.
+        """
+        return self._derive("projection").master_equation(self, upper, lower, max_states=max_states)
 
     # ---- display -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.bar import bar
-from symdyn.codegen.kernel import Kernel, Run, Signals
+from symdyn.codegen.kernel import Batch, Kernel, Options, Run, Signals
 
 __all__ = ["Progress", "default_threads", "launch_parallel"]
 
@@ -49,19 +49,10 @@ class Progress:
 
 
 def launch_parallel(
-    kernel: Kernel,
-    run: Run,
-    initial: np.ndarray,
-    parameters: np.ndarray,
-    times: np.ndarray,
-    streams: np.ndarray,
-    *,
-    threads: int,
-    report: Callable[[int], Any],
-    **options: Any,
+    kernel: Kernel, run: Run, batch: Batch, options: Options, *, threads: int, report: Callable[[int], Any]
 ) -> bool:
     """Fill `run`; returns False if it was interrupted, when unfinished trajectories have the status INTERRUPTED."""
-    count = len(initial)
+    count = len(batch.initial)
     lanes = kernel.lanes(count)
     parts = 1 if threads == 1 else min(PARTS * threads, -(-count // lanes))
     bounds = [min(count, -(-count * i // parts // lanes) * lanes) for i in range(parts)] + [count]
@@ -69,12 +60,9 @@ def launch_parallel(
     kernel.functions(lanes)
 
     def job(i: int) -> None:
-        a, b = bounds[i], bounds[i + 1]
-        if a < b:
-            part = Run(*(array[a:b] for array in run))
-            kernel.launch(
-                part, initial[a:b], parameters[a:b], times, streams[a:b], signals=signals[i], lanes=lanes, **options
-            )  # fmt: skip
+        rows = slice(bounds[i], bounds[i + 1])
+        if rows.start < rows.stop:
+            kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[i], lanes=lanes)
 
     complete = True
     with ThreadPoolExecutor(threads) as pool:

@@ -67,11 +67,13 @@ class Histogram(Statistic):
     """Counts in bins of width ``2**k`` aligned to multiples of it, with the least k for which `bins` bins suffice.
 
     Bins of one width nest exactly in those of the next, so the result does not depend on the order of the blocks.
+    Variables that are whole numbers get bins of width 1 or more: one number, or several, to a bin.
     """
 
-    def __init__(self, shape: tuple[int, ...], bins: int) -> None:
+    def __init__(self, shape: tuple[int, ...], bins: int, whole: np.ndarray) -> None:
         self.bins = bins
-        self.exponent = np.full(shape, -1022, dtype=int)
+        self.whole = np.broadcast_to(whole, shape)
+        self.exponent = np.where(self.whole, 0, -1022)
         self.first = np.zeros(shape, dtype=np.int64)
         self.counts = np.zeros((*shape, bins), dtype=np.int64)
         self.empty = np.ones(shape, dtype=bool)
@@ -120,13 +122,19 @@ class Histogram(Statistic):
         return np.ldexp(whole.astype(float), self.exponent[..., None])
 
     def quantiles(self, levels: Sequence[float]) -> np.ndarray:
-        """Quantiles by linear interpolation within bins: off by at most one bin."""
+        """Quantiles by linear interpolation within bins: off by at most one bin.
+
+        Of whole numbers that have a bin each they are exact: the least number with at least that part of the counts up to it.
+        """
         cumulative = np.concatenate([np.zeros((*self.first.shape, 1)), np.cumsum(self.counts, axis=-1)], axis=-1)
         edges = self.edges()
         out = np.full((*self.first.shape, len(levels)), np.nan)
         for index in np.ndindex(*self.first.shape):
             total = cumulative[index][-1]
-            if total > 0:
+            if total > 0 and self.whole[index] and self.exponent[index] == 0:
+                place = np.searchsorted(cumulative[index][1:], np.asarray(levels) * total)
+                out[index] = edges[index][np.minimum(place, self.bins - 1)]
+            elif total > 0:
                 out[index] = np.interp(np.asarray(levels) * total, cumulative[index], edges[index])
         return out
 
@@ -134,7 +142,10 @@ class Histogram(Statistic):
 class Statistics:
     """All statistics that were asked for, of one point of the sweep."""
 
-    def __init__(self, reductions: dict[str, Any], shape: tuple[int, ...], trajectories: int) -> None:
+    def __init__(
+        self, reductions: dict[str, Any], shape: tuple[int, ...], trajectories: int, whole: np.ndarray | None = None
+    ) -> None:
+        self.whole = whole = np.zeros(shape[-1], bool) if whole is None else whole
         self.reductions = reductions
         self.exact: np.ndarray | None = None
         self._hold = "quantile" in reductions and trajectories <= BLOCK
@@ -144,17 +155,20 @@ class Statistics:
         if {"min", "max"} & set(reductions):
             self.parts["extremes"] = Extremes(shape)
         if "quantile" in reductions and not self._hold:
-            self.parts["fine"] = Histogram(shape, FINE_BINS)
+            self.parts["fine"] = Histogram(shape, FINE_BINS, whole)
         if "histogram" in reductions:
-            self.parts["histogram"] = Histogram(shape, reductions["histogram"])
+            self.parts["histogram"] = Histogram(shape, reductions["histogram"], whole)
 
     def add(self, block: np.ndarray) -> None:
         """Take in a block ``(trajectory, time, variable)``."""
         for part in self.parts.values():
             part.add(block)
         if self._hold:
+            levels = self.reductions["quantile"]
             with np.errstate(all="ignore"):
-                self.exact = np.moveaxis(np.nanquantile(block, self.reductions["quantile"], axis=0), 0, -1)
+                between = np.nanquantile(block, levels, axis=0)
+                own = np.nanquantile(block, levels, axis=0, method="inverted_cdf") if self.whole.any() else between
+            self.exact = np.moveaxis(np.where(self.whole, own, between), 0, -1)
 
     def result(self) -> dict[str, np.ndarray]:
         """Arrays ``(time, variable)``, with a last axis for quantiles, bins and edges."""

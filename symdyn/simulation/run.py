@@ -7,18 +7,20 @@ import os
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
 
-from symdyn.codegen.kernel import Kernel, Run, compile
+from symdyn.codegen.kernel import Batch, Kernel, Options, Run, compile
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
+from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
 from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
-from symdyn.simulation.sweeps import Design, make_design
+from symdyn.simulation.sweeps import Design, check_counts, make_design
 from symdyn.system import System
 
 __all__ = ["simulate"]
@@ -45,7 +47,9 @@ def simulate(
     atol: float = 1e-9,
     step: float | None = None,
     brownian_step: float | None = None,
-    max_steps: int = 1_000_000,
+    epsilon: float = 0.03,
+    max_steps: int | None = None,
+    until: Any = None,
     reduce: Any = None,
     lanes: int | str = "auto",
     threads: int | None = None,
@@ -79,8 +83,14 @@ def simulate(
         Longest step of a fixed-step method; steps end at the output times.
     brownian_step : float, optional
         Compose each step's Brownian increment from pieces of this length, to follow one path at several step sizes.
-    max_steps : int
-        Attempted steps allowed to each trajectory.
+    epsilon : float
+        Of tau-leaping: the largest relative change of a propensity that is expected in a leap.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory, by default a million; for the direct method events, a thousand million.
+    until : sympy condition or str, optional
+        Of reaction networks: a trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is
+        from there on.  The condition is looked at in the beginning and after every event.  The dataset gets the variable
+        ``first_passage``, the time at which it held, infinite if it did not before the last output time.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
     lanes, threads, chunk :
@@ -115,17 +125,20 @@ def simulate(
         raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
     times = _times(t, system)
     design = make_design(system, initial, parameters, trajectories)
-    kernel = compile(system, method=method, target=target, lanes=lanes)
+    condition = read_condition(until, system)
+    kernel = compile(system, method=method, target=target, lanes=lanes, until=condition)
     _check_options(
-        kernel.adaptive, rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure, seed=seed,
-        max_steps=max_steps, threads=threads, chunk=chunk,
+        kernel, rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure, seed=seed,
+        max_steps=max_steps, threads=threads, chunk=chunk, epsilon=epsilon,
     )  # fmt: skip
+    if kernel.family.integer:
+        check_counts(design, system)
     seed = secrets.randbits(32) if seed is None else int(seed)
     gaps = np.diff(times)
     length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
-    options: dict[str, Any] = dict(
-        rtol=float(rtol), atol=float(atol), max_steps=int(max_steps), step=float(length), seed=seed,
-        detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step),
+    options = Options(
+        rtol=float(rtol), atol=float(atol), max_steps=max_steps, step=float(length), seed=seed,
+        detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step), epsilon=float(epsilon),
     )  # fmt: skip
     job = _Job(kernel, design, times, options, threads or default_threads(), lanes)
     reductions = read_reductions(reduce) if reduce is not None else None
@@ -135,10 +148,12 @@ def simulate(
         values, statistics = job.gather(reductions, chunk, bar)
     finally:
         bar.close()
-    facts: dict[str, Any] = dict(method=job.method_used(), target=target, seed=seed if system.kind == "sde" else None)
-    facts |= dict(rtol=rtol, atol=atol) if kernel.adaptive else dict(step=float(length))
-    facts |= dict(interpretation=getattr(system, "interpretation", None))
+    facts: dict[str, Any] = dict(method=job.method_used(), target=target, seed=seed if kernel.stochastic else None)
+    facts |= {name: getattr(options, name) for name in kernel.family.noted}
+    facts |= dict(interpretation=getattr(system, "interpretation", None), until=None if condition is None else str(condition))
     counts = {name: getattr(job.run, name) for name in ("status", "steps", "rejected", "evaluations")}
+    if condition is not None:
+        counts["first_passage"] = job.run.passage
     if statistics is None:
         data = trajectory_dataset(system, design, times, values, counts, attributes(system, **facts))
     else:
@@ -149,10 +164,10 @@ def simulate(
 class _Job:
     """One simulation under way: what to run, and the status of each trajectory."""
 
-    def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: dict, threads: int, lanes: Any) -> None:
+    def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: Options, threads: int, lanes: Any) -> None:
         self.kernel, self.design, self.times, self.options, self.threads = kernel, design, times, options, threads
         self.lanes = lanes
-        self.run = Run(np.empty(0), *(np.zeros(design.size, np.int64) for _ in range(4)))
+        self.run = Run.empty(design.size, 0, 0)
         self.last_time = np.full(design.size, np.nan)
         self.passed_on = 0
         self.complete = True
@@ -174,7 +189,8 @@ class _Job:
             return observe(self.observer, values, parameters, self.times), None
         count = self.design.trajectories
         points = size // count
-        statistics = [Statistics(reductions, (self.times.size, width), count) for _ in range(points)]
+        whole = np.arange(width) < (n if self.kernel.family.integer else 0)
+        statistics = [Statistics(reductions, (self.times.size, width), count, whole) for _ in range(points)]
         wanted = max(1, CHUNK_BYTES // per_row) if chunk is None else max(1, int(chunk))
         for a, b in _chunks(points, count, wanted):
             values = np.empty((b - a, self.times.size, n))
@@ -192,18 +208,18 @@ class _Job:
     def _rows(self, a: int, b: int, values: np.ndarray, bar: Progress) -> np.ndarray:
         """Integrate rows `a` to `b` into `values`, passing stiff ones on; returns their parameters."""
         initial, parameters = self.design.rows(a, b)
-        part = Run(values, *(array[a:b] for array in self.run[1:]))
+        part = self.run.part(slice(a, b))._replace(values=values)
         if not self.complete:
             values[:], part.status[:] = np.nan, INTERRUPTED
             return parameters
-        streams = self.design.streams(a, b)
-        self._launch(self.kernel, part, initial, parameters, streams, bar)
+        batch = Batch(initial, parameters, self.times, self.design.streams(a, b))
+        self._launch(self.kernel, part, batch, bar)
         stiff = np.flatnonzero(part.status == STIFF)
         if stiff.size and self.complete:
             kernel = compile(self.kernel.system, method=STIFF_METHOD, lanes=self.lanes)
             again = kernel.empty(stiff.size, self.times.size)
             again.values[:] = np.nan
-            self._launch(kernel, again, initial[stiff], parameters[stiff], streams[stiff], None)
+            self._launch(kernel, again, batch.part(stiff), None)
             for mine, new in zip(part, again, strict=True):
                 mine[stiff] = new
             self.passed_on += stiff.size
@@ -214,12 +230,10 @@ class _Job:
         self.last_time[a + failed] = self.times[np.maximum(good - 1, 0)]
         return parameters
 
-    def _launch(self, kernel: Kernel, part: Run, initial, parameters, streams, bar: Progress | None) -> None:
-        options = self.options | {"detect_stiffness": self.options["detect_stiffness"] and kernel is self.kernel}
+    def _launch(self, kernel: Kernel, part: Run, batch: Batch, bar: Progress | None) -> None:
+        options = replace(self.options, detect_stiffness=self.options.detect_stiffness and kernel is self.kernel)
         report = bar.update if bar is not None else lambda done: None
-        finished = launch_parallel(
-            kernel, part, initial, parameters, self.times, streams, threads=self.threads, report=report, **options
-        )  # fmt: skip
+        finished = launch_parallel(kernel, part, batch, options, threads=self.threads, report=report)
         self.complete &= finished
         if bar is not None:
             bar.next()
@@ -258,9 +272,9 @@ def _times(t: Any, system: System) -> np.ndarray:
     return np.ascontiguousarray(times)
 
 
-def _check_options(adaptive: bool, **options: Any) -> None:
+def _check_options(kernel: Kernel, **options: Any) -> None:
     """Refuse options that are out of range, of the wrong kind, or without effect."""
-    for name in ("rtol", "atol", "step", "brownian_step"):
+    for name in ("rtol", "atol", "step", "brownian_step", "epsilon"):
         value = options[name]
         if value is not None and not (isinstance(value, (int, float, np.number)) and 0 < value < math.inf):
             raise DeclarationError(f"{name} is {value!r}; expected a positive number")
@@ -269,8 +283,9 @@ def _check_options(adaptive: bool, **options: Any) -> None:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if value is not None and not (whole and least <= value < 2**63):
             raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least}")
-    if adaptive and (options["step"] is not None or options["brownian_step"] is not None):
-        raise DeclarationError("step belongs to methods of fixed step; an adaptive one is steered by rtol and atol")
+    for name, reason in kernel.family.refused.items():
+        if options[name] is not None:
+            raise DeclarationError(reason)
     if options["on_failure"] not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
 

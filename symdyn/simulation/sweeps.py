@@ -12,9 +12,10 @@ import xarray as xr
 
 from symdyn.declaration import RESERVED_NAMES, lookup
 from symdyn.errors import DeclarationError
+from symdyn.models._initial_moments import is_distribution
 from symdyn.system import System
 
-__all__ = ["Design", "make_design"]
+__all__ = ["Design", "check_counts", "make_design"]
 
 TRAJECTORY = "trajectory"
 
@@ -88,19 +89,18 @@ def make_design(
     """
     lengths: dict[str, int] = {}
     coords: dict[str, Any] = {}
-    taken = {s.name for s in (*system.states, *system.parameters)} | {o.name for o in system.observables}
+    symbols = (*system.initial_symbols, *system.states, *system.parameters, *system.observables)
+    taken = {s.name for s in symbols}
 
-    def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> list:
+    def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
         if given is not None and not isinstance(given, Mapping):
             raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
         values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
-        missing = [s.name for s in symbols if s not in values]
-        if missing:
-            where = "parameters" if what == "parameter" else "initial"
-            raise DeclarationError(f"no value for the {what} {', '.join(missing)}; pass {where}={{'{missing[0]}': ...}}")
-        order = [*values, *symbols]  # sweeps come in the order in which they were given
-        ready = {s: _labelled(values[s], s, what, taken) for s in sorted(symbols, key=order.index)}
+        # sweeps come in the order in which they were given; a distribution is no sweep
+        ready = {s: v if spread and is_distribution(v) else _labelled(v, s, what, taken) for s, v in values.items()}
         for s, v in ready.items():
+            if not isinstance(v, xr.DataArray):
+                continue
             for dim, length in zip(v.dims, v.shape, strict=True):
                 if lengths.setdefault(str(dim), length) != length:
                     raise DeclarationError(f"{what} {s} has {length} values along {dim!r}, others have {lengths[str(dim)]}")
@@ -108,10 +108,14 @@ def make_design(
                     labels = v.coords[dim].values
                     if not np.array_equal(coords.setdefault(str(dim), labels), labels):
                         raise DeclarationError(f"{what} {s} has other labels along {dim!r} than another value; make them agree")
-        return [ready[s] for s in symbols]
+        return ready
 
-    parameter_values = read(parameters, system.parameters, system.defaults, "parameter")
-    initial_values = read(initial, system.states, system.initial, "state")
+    spread = system.distributions
+    numbers = read(parameters, system.parameters, system.defaults, "parameter")
+    missing = [s.name for s in system.parameters if s not in numbers]
+    if missing:
+        raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")
+    beginnings = system.initial_values(read(initial, system.initial_symbols, system.initial, "state"))
     own = lengths.pop(TRAJECTORY, None)
     if own is not None and trajectories not in (None, own):
         raise DeclarationError(f"values along 'trajectory' number {own}, but trajectories={trajectories}")
@@ -125,10 +129,29 @@ def make_design(
     dims = (*lengths, TRAJECTORY)
     place = {d: i for i, d in enumerate(dims)}
 
-    def columns(values: list[xr.DataArray]) -> tuple:
-        return tuple((np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims)) for v in values)
+    def columns(values: list[Any]) -> tuple:
+        arrays = [v if isinstance(v, xr.DataArray) else xr.DataArray(float(v)) for v in values]
+        return tuple((np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims)) for v in arrays)
 
-    return Design(dims, (*lengths.values(), int(count)), coords, columns(initial_values), columns(parameter_values))
+    states = columns([beginnings[s] for s in system.states])
+    return Design(dims, (*lengths.values(), int(count)), coords, states, columns([numbers[p] for p in system.parameters]))
+
+
+def check_counts(design: Design, system: System) -> None:
+    """Refuse initial values that are no numbers of molecules.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the species and the value.
+    """
+    for species, (values, _) in zip(system.names, design.initial, strict=True):
+        wrong = values[(values < 0) | (values != np.floor(values)) | (values > 2**53)]
+        if wrong.size:
+            raise DeclarationError(
+                f"the initial value of {species} is {wrong.flat[0]:g}; a number of molecules is a whole number, 0 or more "
+                "(a concentration times the volume)"
+            )
 
 
 def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str]) -> xr.DataArray:

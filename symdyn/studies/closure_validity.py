@@ -268,7 +268,7 @@ def _rest(network: ReactionNetwork, values: Mapping[str, float]) -> tuple[np.nda
     except SymdynError:
         return np.empty((0, len(network.states))), UNKNOWN_RELAXATION
     rest = np.stack([found[s].values for s in network.names], axis=-1)
-    rates = np.abs(np.real(found["eigenvalue"].values))
+    rates = np.abs(found["eigenvalue_real"].values)
     return rest, float(1 / rates[rates > 0].min()) if (rates > 0).any() else UNKNOWN_RELAXATION
 
 

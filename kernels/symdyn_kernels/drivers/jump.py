@@ -1,0 +1,316 @@
+"""The driver of the direct method: trajectories of a jump process, event by event.
+
+A model's whole event is one lane function ``f(lane, y, p, out)`` (`symdyn.codegen.jump_program` writes it).  The rows are
+
+    lane   e (standard exponential), u (uniform), bursts .., and with thinning the end of time
+    y      the states, the time, and with thinning the window
+    out    the rows of y after the event, then what `watch`, `low` and `fired` point to
+
+The values at an output time are those after the last event before it.  A lane whose trajectory has come to its end
+takes the next one.  Each trajectory draws e, u and the bursts of every event from its own stream, so neither lanes nor
+chunks change a bit; a single lane draws for eight events at once, with the same instructions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.draws import DRAWS, draw_eight, draw_lanes
+from symdyn_kernels.masks import ALL, below
+from symdyn_kernels.rng import start_stream, stream_word
+from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
+from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+
+__all__ = ["chunk"]
+
+SIGNATURE = (
+    "int64(int64, int64[::1], int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64, float64[:, ::1],"
+    " float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], float64[::1],"
+    " int64[::1], int64[::1])"
+)
+
+
+@njit(error_model="numpy")
+def _load(k, l, W, Y0, P, times, y, p, window, out):
+    """Put trajectory `k` into lane `l` of the rows y and p, and its first output."""
+    n = Y0.shape[1]
+    for i in range(n):
+        st(y, i * W + l, Y0[k, i])
+        out[k, 0, i] = Y0[k, i]
+    st(y, n * W + l, times[0])
+    if window:
+        st(y, (n + 1) * W + l, times[-1] - times[0])
+    for i in range(P.shape[1]):
+        st(p, i * W + l, P[k, i])
+
+
+@njit(error_model="numpy")
+def _hold(k, j, last, y, l, W, n, times, out):
+    """Write the states of a lane at the outputs from `j` on that are before the time `last`; returns the next output."""
+    while j < times.size and times[j] < last:
+        for i in range(n):
+            out[k, j, i] = ld(y, i * W + l)
+        j += 1
+    return j
+
+
+@njit(error_model="numpy")
+def _look(k, j, l, W, n, watch, low, times, y, new, out, status, passage):
+    """Deal with a lane that passed an output time, stopped or failed; returns its next output, beyond all if it ended.
+
+    The second result is whether the event just made counts, the third the output from which on nothing was written.
+    """
+    t = ld(new, n * W + l)
+    if t != t:
+        status[k] = NEGATIVE if low >= 0 and ld(new, low * W + l) < 0.0 else NOT_FINITE
+        return times.size, 0, j
+    j = _hold(k, j, t, y, l, W, n, times, out)
+    if watch != n and t <= times[-1] and ld(new, watch * W + l) == np.inf:
+        passage[k] = t
+        _hold(k, j, np.inf, new, l, W, n, times, out)
+        return times.size, 1, times.size
+    return j, 0, j
+
+
+@njit(error_model="numpy")
+def _void(k, j, out):
+    """NaN for trajectory `k` from output `j` on."""
+    out[k, j:] = np.nan
+
+
+@njit(error_model="numpy")
+def _single(
+    f, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps, rejected,
+    passage, stop, done, y, new, p, records, size, work,
+):  # fmt: skip
+    """One trajectory after another."""
+    n, ended = Y0.shape[1], 0
+    s = np.empty(4, np.uint64)
+    for k in range(first, last):
+        if stop[0] != 0:
+            status[k] = INTERRUPTED
+            _void(k, 0, out)
+            continue
+        for i in range(4):
+            s[i] = stream_word(seed, streams[k], i)
+        _load(k, 0, 1, Y0, P, times, y, p, thinning, out)
+        j, place, tries, events, count, written = 1, WIDTH, 0, 0, 0, 0
+        due = times[1]
+        while j < times.size:
+            if place == WIDTH:
+                if stop[0] != 0:
+                    status[k], written = INTERRUPTED, j
+                    events = events if fired >= 0 else tries
+                    rejected[k] = tries - events
+                    break
+                draw_eight(s, records, size, work, p, bursts)
+                place = 0
+            record = records + 8 * size * place
+            call(f, record, y, p, new)
+            place += 1
+            tries += 1
+            if fired >= 0:
+                count = int(ld(new, fired) > 0.5)
+                events += count
+            if not ld(new, watch) <= due:
+                j, counts, written = _look(k, j, 0, 1, n, watch, low, times, y, new, out, status, passage)
+                if j >= times.size:
+                    # the event beyond the last time does not count
+                    if fired >= 0:
+                        events -= count * (1 - counts)
+                        rejected[k] = tries - events - (1 - counts) * count
+                    else:
+                        events = tries - 1 + counts
+                    break
+                due = times[j]
+            if tries >= max_steps:
+                status[k], written = TOO_MANY_STEPS, j
+                events = events if fired >= 0 else tries
+                rejected[k] = tries - events
+                break
+            y, new = new, y
+        steps[k] = events
+        if status[k] != SUCCESS:
+            _void(k, written, out)
+        if status[k] != INTERRUPTED:
+            ended += 1
+            done[0] += 1
+    return ended
+
+
+@njit(error_model="numpy")
+def _lanes(
+    f, bursts, thinning, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps,
+    rejected, passage, stop, done, y, new, p, rows, state, due, total,
+):  # fmt: skip
+    """W trajectories at a time."""
+    n = Y0.shape[1]
+    who, output, born = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
+    waiting, live, made, ended = first, 0, 0, 0
+    for l in range(W):
+        k = min(waiting, last - 1)
+        _load(k, l, W, Y0, P, times, y, p, thinning, out)
+        start_stream(state, l, W, seed, streams[k])
+        st(due, l, np.inf)
+        st(total, l, 0.0)
+        if waiting < last:
+            who[l], waiting, live = k, waiting + 1, live + 1
+            st(due, l, times[1])
+    deadline = max_steps
+    while live > 0 and stop[0] == 0:
+        made += 1
+        draw_lanes(state, rows, p, bursts, W)
+        call(f, rows, y, p, new)
+        if fired >= 0:
+            for l in range(0, W, WIDTH):
+                vst(total, l, vld(total, l) + vld(new, fired * W + l))
+        late = made >= deadline
+        for base in range(0, W, WIDTH):
+            quiet = below(vld(new, watch * W + base), vld(due, base))
+            if quiet == ALL and not late:
+                continue
+            for l in range(base, base + WIDTH):
+                k = who[l]
+                if k < 0:
+                    continue
+                counts, written = 0, 0
+                if not (quiet >> (l - base)) & 1:
+                    output[l], counts, written = _look(
+                        k, output[l], l, W, n, watch, low, times, y, new, out, status, passage
+                    )  # fmt: skip
+                    if output[l] < times.size:
+                        st(due, l, times[output[l]])
+                tries = made - born[l]
+                events = int(ld(total, l)) if fired >= 0 else tries
+                if output[l] >= times.size:
+                    # the event beyond the last time does not count
+                    if fired >= 0:
+                        count = int(ld(new, fired * W + l) > 0.5)
+                        events -= count * (1 - counts)
+                        rejected[k] = tries - events - (1 - counts) * count
+                    else:
+                        events = tries - 1 + counts
+                elif tries >= max_steps:
+                    status[k], written, output[l] = TOO_MANY_STEPS, output[l], times.size
+                    rejected[k] = tries - events
+                else:
+                    continue
+                steps[k] = events
+                if status[k] != SUCCESS:
+                    _void(k, written, out)
+                ended += 1
+                done[0] += 1
+                k = min(waiting, last - 1)
+                who[l], output[l], born[l] = -1, 1, made
+                if waiting < last:
+                    who[l], waiting = k, waiting + 1
+                    start_stream(state, l, W, seed, streams[k])
+                    _load(k, l, W, Y0, P, times, new, p, thinning, out)
+                    st(due, l, times[1])
+                else:
+                    live -= 1
+                    _rest(l, W, Y0, times, new, thinning)
+                    st(due, l, np.inf)
+                st(total, l, 0.0)
+        if late:
+            oldest = made
+            for l in range(W):
+                if who[l] >= 0:
+                    oldest = min(oldest, born[l])
+            deadline = oldest + max_steps
+        y, new = new, y
+    for l in range(W):  # interrupted
+        k = who[l]
+        if k >= 0:
+            tries = made - born[l]
+            steps[k] = int(ld(total, l)) if fired >= 0 else tries
+            rejected[k] = tries - steps[k]
+            status[k] = INTERRUPTED
+            _void(k, output[l], out)
+    for k in range(waiting, last):
+        status[k] = INTERRUPTED
+        _void(k, 0, out)
+    return ended
+
+
+@njit(error_model="numpy")
+def _rest(l, W, Y0, times, y, window):
+    """Leave a lane idle in a state in which the model is known to have worked."""
+    n = Y0.shape[1]
+    for i in range(n):
+        st(y, i * W + l, Y0[0, i])
+    st(y, n * W + l, times[0])
+    if window:
+        st(y, (n + 1) * W + l, times[-1] - times[0])
+
+
+@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
+def chunk(
+    f, bursts, thinning, results, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status,
+    steps, rejected, passage, stop, done,
+):  # fmt: skip
+    """Trajectories `first` to `last` - 1 of a run.
+
+    Parameters
+    ----------
+    f : int
+        Address of the lane function of an event, compiled for W lanes.
+    bursts : (b,) int64
+        For each random number after e and u: -1 for a standard exponential, else the row of p with the mean of a Poisson number.
+    thinning : int
+        Whether events are candidates of thinning, which have a window.
+    results, watch, low, fired : int
+        Number of rows that f writes, and which they are; -1 if there is none.  `fired` says whether an event was one: if
+        there is no such row, each is.
+    W : int
+        Lanes: 1, 8, 16 or 32.
+    seed, streams : int and (N,) int64
+        Trajectory `k` draws from the stream ``(seed, streams[k])``.
+    Y0, P : (N, n) and (N, rows of p) float64
+    times : (T,) float64
+        Increasing, at least two; the first is where Y0 holds.
+    max_steps : int
+        Events, accepted or not, allowed a trajectory.
+    out : (N, T, n) float64
+        NaN from a failure on.
+    status, steps, rejected : (N,) int64
+        How each trajectory ended (`symdyn_kernels.status`); events up to the last time; candidates that were none.
+    passage : (N,) float64
+        Set where a trajectory stopped at its condition.
+    stop, done : (1,) int64
+        A nonzero ``stop[0]`` ends the work; ``done[0]`` counts trajectories that came to their end.
+
+    Returns
+    -------
+    int
+        Number of trajectories that came to their end.
+    """
+    n, stride = Y0.shape[1], max(W, WIDTH)
+    inputs = DRAWS + bursts.size + thinning
+    buffer = np.zeros(
+        (2 * results + P.shape[1] + 6) * W + inputs * stride + (5 + bursts.size) * stride + 2 * stride + 8 * WIDTH
+    )
+    y = (buffer.ctypes.data + 63) // 64 * 64
+    new = y + 8 * results * W
+    p = new + 8 * results * W
+    rows = p + 8 * P.shape[1] * W
+    state = rows + 8 * inputs * stride
+    work = state + 8 * 4 * stride
+    due = work + 8 * (1 + bursts.size) * stride
+    total = due + 8 * stride
+    if thinning:  # a little beyond the last time, so that the time passes it
+        end = times[-1] + 1e-6 * (times[-1] - times[0])
+        for i in range(stride):
+            st(rows, (inputs - 1) * W + i if W > 1 else i * inputs + inputs - 1, end)
+    if W == 1:
+        ended = _single(
+            f, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps,
+            rejected, passage, stop, done, y, new, p, rows, inputs, work,
+        )  # fmt: skip
+    else:
+        ended = _lanes(
+            f, bursts, thinning, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status,
+            steps, rejected, passage, stop, done, y, new, p, rows, state, due, total,
+        )  # fmt: skip
+    return ended + 0 * buffer.size  # the buffer is used through its address alone: keep it alive until here

@@ -1,0 +1,193 @@
+"""Products with the generator of a jump process, and what the exponentials of it need.
+
+The generator of n states is held as ``rates``, shape (1 + D, n): row 0 is its diagonal, and row ``1 + d`` holds, at state
+i, the rate of the jump of kind d that ends in i.  Where that jump begins is
+
+- ``i - offsets[d]``, if `sources` has no rows: the states fill a box, and a jump is a shift of their flat index;
+- ``sources[d, i]``, shape (D, n) uint32, otherwise: the states are a list.
+
+Rates of jumps that do not exist are zero, so that no row needs a length.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+__all__ = ["apply", "arnoldi", "combine", "norm1", "poisson_window", "small_exponential"]
+
+FAST = {"contract", "reassoc", "nsz"}
+BLOCK = 1024  # states whose sums stay in the nearest cache while the kinds of jumps pass by
+_HALF_ULP = 1.1e-16
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def apply(rates, offsets, sources, x, y):
+    """``y = A x``."""
+    n = x.size
+    box = sources.shape[0] == 0
+    for a in range(0, n, BLOCK):
+        b = min(n, a + BLOCK)
+        here, diagonal, mine = y[a:b], rates[0, a:b], x[a:b]
+        for i in range(b - a):
+            here[i] = diagonal[i] * mine[i]
+        for d in range(rates.shape[0] - 1):
+            if box:
+                o = offsets[d]
+                first, last = max(a, o), min(b, n + o)
+                if first < last:
+                    to, rate, origin = y[first:last], rates[1 + d, first:last], x[first - o : last - o]
+                    for i in range(last - first):
+                        to[i] += rate[i] * origin[i]
+            else:
+                rate, source = rates[1 + d, a:b], sources[d, a:b]
+                for i in range(b - a):
+                    here[i] += rate[i] * x[source[i]]
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def norm1(x):
+    """Sum of magnitudes."""
+    total = 0.0
+    for i in range(x.size):
+        total += abs(x[i])
+    return total
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _dot(x, y):
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] * y[i]
+    return total
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _scale(x, factor, y):
+    for i in range(x.size):
+        y[i] = factor * x[i]
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _less(y, a, x):
+    """``y -= a x``, and the square of the norm of what is left."""
+    total = 0.0
+    for i in range(y.size):
+        value = y[i] - a * x[i]
+        y[i] = value
+        total += value * value
+    return total
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _less_dot(y, a, x, z):
+    """``y -= a x``, and ``z . y`` of what is left."""
+    total = 0.0
+    for i in range(y.size):
+        value = y[i] - a * x[i]
+        y[i] = value
+        total += value * z[i]
+    return total
+
+
+@njit(error_model="numpy")
+def arnoldi(rates, offsets, sources, x, basis, band):
+    """Krylov vectors of `x`, each made orthogonal to the two before it alone; returns the norm of x and how many there are.
+
+    ``A V_m = V_(m+1) H`` holds exactly whatever is orthogonal; H is tridiagonal, and ``band[:, j]`` holds its entries
+    H[j-1, j], H[j, j] and H[j+1, j].  Fewer than m vectors mean that the space is invariant.
+    """
+    m = basis.shape[0] - 1
+    norm = math.sqrt(_dot(x, x))
+    _scale(x, 1.0 / norm, basis[0])
+    for j in range(m):
+        w = basis[j + 1]
+        apply(rates, offsets, sources, basis[j], w)
+        size = norm1(w)
+        if j > 0:
+            band[0, j] = _dot(w, basis[j - 1])
+            band[1, j] = _less_dot(w, band[0, j], basis[j - 1], basis[j])
+        else:
+            band[0, j] = 0.0
+            band[1, j] = _dot(w, basis[j])
+        h = math.sqrt(_less(w, band[1, j], basis[j]))
+        band[2, j] = h
+        if h <= 1e-15 * size or h == 0.0:
+            return norm, j + 1
+        _scale(w, 1.0 / h, w)
+    return norm, m
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def small_exponential(band, m, t, f, term, product):
+    """``f = exp(t H) e_1`` of a tridiagonal matrix of m columns, by Taylor polynomials over pieces of norm at most one.
+
+    Only H[j-1, j], H[j, j] and H[j+1, j] are held; the arrays `term` and `product` are for its use.
+    """
+    size = 0.0
+    for j in range(m):
+        size = max(size, abs(band[0, j]) + abs(band[1, j]) + abs(band[2, j]))
+    pieces = max(1, int(math.ceil(t * size)))
+    h = t / pieces
+    f[:m] = 0.0
+    f[0] = 1.0
+    for _ in range(pieces):
+        term[:m] = f[:m]
+        largest = 1.0
+        for k in range(1, 40):
+            c = h / k
+            for i in range(m):
+                s = band[1, i] * term[i]
+                if i > 0:
+                    s += band[2, i - 1] * term[i - 1]
+                if i + 1 < m:
+                    s += band[0, i + 1] * term[i + 1]
+                product[i] = c * s
+            change = 0.0
+            for i in range(m):
+                term[i] = product[i]
+                f[i] += product[i]
+                change = max(change, abs(product[i]))
+            if change <= _HALF_ULP * 1e-4 * largest:
+                break
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def combine(basis, f, m, factor, y):
+    """``y = factor * (f[0] V_0 + ... + f[m-1] V_(m-1))``."""
+    n = y.size
+    for a in range(0, n, BLOCK):
+        b = min(n, a + BLOCK)
+        here = y[a:b]
+        here[:] = 0.0
+        for j in range(m):
+            c, v = factor * f[j], basis[j, a:b]
+            for i in range(b - a):
+                here[i] += c * v[i]
+
+
+@njit(error_model="numpy")
+def poisson_window(mean, tail):
+    """First index, and the weights from it on, of the Poisson distribution without tails below `tail`.
+
+    Weights are built outward from the mode by ratios and normalised: no exponential underflows (Fox and Glynn, 1988).
+    """
+    mode = int(mean)
+    small = tail * 1e-6
+    left, w = mode, 1.0
+    while left > 0 and w > small:
+        w *= left / mean
+        left -= 1
+    right, w = mode, 1.0
+    while w > small:
+        right += 1
+        w *= mean / right
+    weights = np.empty(right - left + 1)
+    weights[mode - left] = 1.0
+    for k in range(mode, left, -1):
+        weights[k - 1 - left] = weights[k - left] * k / mean
+    for k in range(mode + 1, right + 1):
+        weights[k - left] = weights[k - 1 - left] * mean / k
+    return left, weights / weights.sum()

@@ -1,0 +1,133 @@
+"""The right-hand side of a system and its derivatives as numpy functions of states and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.analysis._compiled import CompiledProgram
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.declaration import derivative, lookup, numeric_values
+from symdyn.errors import DeclarationError
+from symdyn.system import System
+
+__all__ = ["Field", "parameter_row"]
+
+#: Relative error of computed eigenvalues: those closer to the axis decide nothing.
+ROUNDING = 2e-15
+#: Calls for single points after which a program is compiled.
+FEW = 40
+
+
+class Field:
+    r"""Where a system rests, :math:`f(x, p) = 0`, as arrays: batch first, float64.
+
+    For an ODE system `f` is its drift, for a map it is :math:`F(x) - x`.
+
+    Parameters
+    ----------
+    system : ODESystem or DiscreteSystem
+        Autonomous and without unknown terms.
+
+    Raises
+    ------
+    DeclarationError
+        For other kinds of systems and for right-hand sides that depend on time.
+    CompileError
+        For unknown terms and functions without numerical counterpart.
+    """
+
+    def __init__(self, system: System) -> None:
+        if system.kind not in ("ode", "map"):
+            hint = "; take its rate_equations() or moments(order)" if system.kind == "jump" else ""
+            raise DeclarationError(f"expected an ODESystem or a DiscreteSystem, got {type(system).__name__}{hint}")
+        self.system, self.states, self.is_map = system, system.states, system.kind == "map"
+        sides: Sequence[sp.Expr] = system.map if self.is_map else system.drift  # type: ignore[attr-defined]
+        if any(system.time in e.free_symbols for e in sides):
+            raise DeclarationError(f"the right-hand side depends on {system.time}; steady states need an autonomous system")
+        self.expressions = tuple(e - s for e, s in zip(sides, self.states, strict=True)) if self.is_map else tuple(sides)
+        self._blocks = [("lane", ()), ("y", self.states), ("p", system.parameters)]
+        self._slopes: dict[sp.Symbol, Program] = {}
+        self._calls: dict[str, int] = {}
+        self._compiled: dict[str, CompiledProgram] = {}
+        self._value = lower("f", self._blocks, self.expressions, self.system.names)
+
+    @cached_property
+    def _jacobian(self) -> Program:
+        entries = [derivative(e, s) for e in self.expressions for s in self.states]
+        return lower("jacobian", self._blocks, entries, [""] * len(entries))
+
+    def __call__(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """Values (..., n) at states (..., n) and parameters (..., k)."""
+        return self._run(self._value, x, p)
+
+    def jacobian(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """Derivatives by the states, (..., n, n)."""
+        n = len(self.states)
+        return self._run(self._jacobian, x, p).reshape(*x.shape, n)
+
+    def slope(self, x: np.ndarray, p: np.ndarray, parameter: sp.Symbol) -> np.ndarray:
+        """Derivatives by one parameter, (..., n)."""
+        if parameter not in self._slopes:
+            entries = [derivative(e, parameter) for e in self.expressions]
+            self._slopes[parameter] = lower(f"slope{len(self._slopes)}", self._blocks, entries, [""] * len(entries))
+        return self._run(self._slopes[parameter], x, p)
+
+    def _run(self, program: Program, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        if x.ndim == 1:
+            calls = self._calls[program.name] = self._calls.get(program.name, 0) + 1
+            if calls > FEW:
+                if program.name not in self._compiled:
+                    self._compiled[program.name] = CompiledProgram(program)
+                return self._compiled[program.name](x, p)
+        states = [x[..., i] for i in range(x.shape[-1])]
+        values = evaluate(program, [], states, [p[..., i] for i in range(p.shape[-1])])
+        found = np.empty((*x.shape[:-1], len(values)))
+        for k, v in enumerate(values):
+            found[..., k] = v
+        return found
+
+    def eigenvalues(self, x: np.ndarray, p: np.ndarray, tangent: np.ndarray | None = None) -> np.ndarray:
+        """Eigenvalues of the linearisation, the least stable first; within the span of `tangent` (n, m) if it is given.
+
+        For a map they are multipliers, sorted by absolute value.
+        """
+        matrix = self.jacobian(x, p)
+        if self.is_map:
+            matrix = matrix + np.eye(len(self.states))
+        if tangent is not None:
+            matrix = tangent.T @ matrix @ tangent
+        if not np.isfinite(matrix).all():
+            return np.full(matrix.shape[-1], np.nan + 0j)
+        with np.errstate(all="ignore"):
+            values = np.linalg.eigvals(matrix) if matrix.size else np.empty(0)
+        key = np.abs(values) if self.is_map else values.real
+        return values[np.argsort(-key, kind="stable")].astype(complex)
+
+    def stable(self, eigenvalues: np.ndarray) -> bool:
+        """Whether small perturbations decay, by more than rounding could feign."""
+        if self.is_map:
+            return bool((np.abs(eigenvalues) < 1 - ROUNDING).all())
+        return bool((eigenvalues.real < -ROUNDING * np.abs(eigenvalues).max(initial=0)).all())
+
+
+def parameter_row(system: System, parameters: Mapping[Any, Any] | None, without: Any = None) -> np.ndarray:
+    """One number for each parameter, defaults included, in the order of the system; NaN for the one left out.
+
+    Raises
+    ------
+    DeclarationError
+        For unknown names, values that are no numbers, and parameters without a value.
+    """
+    values = {**system.defaults, **numeric_values(parameters, system.parameters, "parameter")}
+    free = None if without is None else lookup(without, system.parameters, "parameter")
+    missing = [s.name for s in system.parameters if s not in values and s != free]
+    if missing:
+        raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")
+    return np.array([values.get(s, np.nan) if s != free else np.nan for s in system.parameters], dtype=float)

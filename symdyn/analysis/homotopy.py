@@ -1,0 +1,311 @@
+r"""Isolated zeros of square polynomial systems by homotopy continuation, all paths at once.
+
+The paths of :math:`H(z, s) = (1 - s) \gamma G(z) + s F(z)` lead from the known zeros of
+:math:`G_i = z_i^{d_i} - z_0^{d_i}` to all isolated zeros of the homogenised :math:`F` for almost every complex
+:math:`\gamma` (Sommese & Wampler, The Numerical Solution of Systems of Polynomials, 2005, chapter 8).  In projective space
+no path diverges: those that end at :math:`z_0 = 0` have gone to infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from symdyn.analysis.univariate import DIGITS, number
+
+__all__ = ["HomotopyResult", "isolated_zeros"]
+
+#: Paths above which a system is refused.
+MOST_PATHS = 20_000
+#: Longest and shortest step of the path parameter.
+LONGEST, SHORTEST = 0.1, 1e-10
+#: Where the path tracker hands over to the refinement of end points.
+CLOSE = 1e-9
+#: Attempts with other random numbers while paths are lost or meet.
+ATTEMPTS = 3
+
+
+@dataclass
+class HomotopyResult:
+    """Zeros, and what became of the paths."""
+
+    points: list[list[Any]] = field(default_factory=list)
+    complete: bool = True
+    notes: list[str] = field(default_factory=list)
+
+
+class _Homogeneous:
+    """Polynomials as arrays of exponents and coefficients, evaluated for many points at once."""
+
+    def __init__(self, equations: Sequence[Any], unknowns: Sequence[int], scale: np.ndarray) -> None:
+        self.n = len(unknowns)
+        self.degrees = np.array([max(sum(m[i] for i in unknowns) for m in p.itermonoms()) for p in equations])
+        monomials: dict[tuple[int, ...], int] = {}
+        entries = []
+        for row, (p, d) in enumerate(zip(equations, self.degrees, strict=True)):
+            for m, c in p.iterterms():
+                short = tuple(m[i] for i in unknowns)
+                size = float(np.sum(np.log(scale) * short))
+                column = monomials.setdefault((int(d) - sum(short), *short), len(monomials))
+                entries.append((row, column, 1 if c > 0 else -1, _log(c) + size))
+        self.exponents = np.array(list(monomials))
+        self.matrix = np.zeros((self.n, len(monomials)))
+        for row in range(self.n):  # the largest coefficient of each equation becomes one
+            line = [(column, sign, size) for r, column, sign, size in entries if r == row]
+            largest = max(size for *_, size in line)
+            for column, sign, size in line:
+                self.matrix[row, column] = sign * np.exp(size - largest)
+        self.top = int(self.exponents.max())
+
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values (paths, n) and derivatives (paths, n, n + 1) at `z` (paths, n + 1)."""
+        powers = np.ones((self.top + 1, *z.shape), complex)
+        for k in range(1, self.top + 1):
+            powers[k] = powers[k - 1] * z
+        columns = np.arange(self.n + 1)
+        parts = powers[self.exponents, :, columns]  # (monomials, n + 1, paths)
+        before = np.ones_like(parts)
+        after = np.ones_like(parts)
+        for k in range(1, self.n + 1):
+            before[:, k] = before[:, k - 1] * parts[:, k - 1]
+            after[:, -1 - k] = after[:, -k] * parts[:, -k]
+        values = self.matrix @ (before[:, -1] * parts[:, -1])
+        lowered = self.exponents[..., None] * powers[np.maximum(self.exponents - 1, 0), :, columns]
+        slopes = np.einsum("rm,mkp->prk", self.matrix, before * after * lowered)
+        return values.T, slopes
+
+
+def _log(c: Any) -> float:
+    """Logarithm of the absolute value of a rational number, however long."""
+    return math.log(abs(int(c.numerator))) - math.log(int(c.denominator))
+
+
+def _start(degrees: np.ndarray) -> np.ndarray:
+    """The zeros of the start system, (paths, n + 1) complex."""
+    roots = [np.exp(2j * np.pi * np.arange(d) / d) for d in degrees]
+    grid = np.stack([g.ravel() for g in np.meshgrid(*roots, indexing="ij")], axis=1)
+    return np.hstack([np.ones((len(grid), 1)), grid])
+
+
+def _starter(z: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values and derivatives of the start system."""
+    head, tail = z[:, :1], z[:, 1:]
+    values = tail**degrees - head**degrees
+    slopes = np.zeros((len(z), len(degrees), len(degrees) + 1), complex)
+    k = np.arange(len(degrees))
+    slopes[:, k, k + 1] = degrees * tail ** (degrees - 1)
+    slopes[:, :, 0] = -degrees * head ** (degrees - 1)
+    return values, slopes
+
+
+def _scales(equations: Sequence[Any], unknowns: Sequence[int]) -> np.ndarray:
+    """Sizes of the unknowns that make the coefficients of each equation alike, by least squares of logarithms."""
+    rows, right = [], []
+    n = len(unknowns)
+    for k, p in enumerate(equations):
+        for m, c in p.iterterms():
+            line = np.zeros(n + len(equations))
+            line[:n] = [m[i] for i in unknowns]
+            line[n + k] = 1
+            rows.append(line)
+            right.append(-_log(c))
+    found = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
+    return np.exp(np.clip(found[:n], -200, 200))
+
+
+def _square(equations: Sequence[Any], unknowns: Sequence[int], rng: np.random.Generator) -> list[Any]:
+    """As many equations as unknowns: random combinations of too many of them."""
+    if len(equations) == len(unknowns):
+        return list(equations)
+    ordered = sorted(equations, key=lambda p: max(map(sum, p.itermonoms())))
+    n = len(unknowns)
+    return [p + sum(int(rng.integers(-99, 100)) * q for q in ordered[n:]) for p in ordered[:n]]
+
+
+def isolated_zeros(equations: Sequence[Any], unknowns: Sequence[int], *, seed: int = 0, real: bool = True) -> HomotopyResult:
+    """Isolated zeros of `equations` in the generators `unknowns`, to many digits.
+
+    Raises
+    ------
+    OverflowError
+        If the product of the degrees, the number of paths, is too large.
+    """
+    rng = np.random.default_rng(seed)
+    square = _square(equations, unknowns, rng)
+    degrees = [max(map(sum, p.itermonoms())) for p in square]
+    if np.prod([float(d) for d in degrees]) > MOST_PATHS:
+        raise OverflowError(f"the product of the degrees {degrees} is above {MOST_PATHS}")
+    scale = _scales(square, unknowns)
+    system = _Homogeneous(square, unknowns, scale)
+    best: tuple[int, HomotopyResult] | None = None
+    for _ in range(ATTEMPTS):
+        ends, lost = _track(system, rng)
+        result, doubtful = _finish(square, equations, unknowns, ends, scale, real)
+        trouble = lost + doubtful
+        if best is None or trouble < best[0]:
+            best = (trouble, result)
+        if not trouble:
+            break
+    assert best is not None
+    trouble, result = best
+    if trouble:
+        result.complete = False
+        result.notes.append(f"{trouble} of {len(_start(system.degrees))} homotopy paths ended in doubt")
+    return result
+
+
+def _track(system: _Homogeneous, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """End points (paths, n + 1) of the paths that arrive, and how many do not."""
+    degrees = system.degrees
+    z = _start(degrees)
+    n = system.n
+    gamma = np.exp(2j * np.pi * rng.random())
+    patch = rng.normal(size=n + 1) + 1j * rng.normal(size=n + 1)
+    z /= (z @ patch)[:, None]
+    count = len(z)
+    s, step, streak = np.zeros(count), np.full(count, 0.02), np.zeros(count, int)
+    alive = np.ones(count, bool)
+
+    def field_at(points: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        f, df = system(points)
+        g, dg = _starter(points, degrees)
+        a, b = gamma * (1 - at)[:, None], at[:, None]
+        jacobian = np.empty((len(points), n + 1, n + 1), complex)
+        jacobian[:, :n] = a[..., None] * dg + b[..., None] * df
+        jacobian[:, n] = patch
+        value = np.hstack([a * g + b * f, (points @ patch)[:, None] - 1])
+        rate = np.hstack([f - gamma * g, np.zeros((len(points), 1))])
+        return value, jacobian, rate
+
+    def solve(jacobian: np.ndarray, right: np.ndarray) -> np.ndarray:
+        try:
+            return np.linalg.solve(jacobian, right[..., None])[..., 0]
+        except np.linalg.LinAlgError:
+            return np.stack([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(jacobian, right, strict=True)])
+
+    def tangent(points: np.ndarray, at: np.ndarray) -> np.ndarray:
+        _, jacobian, rate = field_at(points, at)
+        return -solve(jacobian, rate)
+
+    while True:
+        todo = np.flatnonzero(alive & (s < 1))
+        if not todo.size:
+            break
+        x, at = z[todo], s[todo]
+        h = np.minimum(step[todo], 1 - at)
+        column = h[:, None]
+        k1 = tangent(x, at)
+        k2 = tangent(x + column / 2 * k1, at + h / 2)
+        k3 = tangent(x + column / 2 * k2, at + h / 2)
+        k4 = tangent(x + column * k3, at + h)
+        new = x + column / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        size = np.abs(new).max(axis=1)
+        correction = np.full(todo.size, np.inf)
+        first = None
+        for _ in range(3):
+            value, jacobian, _ = field_at(new, at + h)
+            delta = solve(jacobian, value)
+            new = new - delta
+            correction = np.abs(delta).max(axis=1) / size
+            first = correction if first is None else first
+        good = (correction < 1e-9) & (first < 1e-3) & np.isfinite(new).all(axis=1)
+        ok = todo[good]
+        z[ok], s[ok] = new[good], (at + h)[good]
+        s[ok] = np.where(s[ok] > 1 - 1e-14, 1.0, s[ok])
+        streak[ok] += 1
+        longer = ok[streak[ok] >= 3]
+        step[longer], streak[longer] = np.minimum(2 * step[longer], LONGEST), 0
+        bad = todo[~good]
+        step[bad], streak[bad] = step[bad] / 2, 0
+        # a path that can no longer advance is singular where it ends: near enough, its last point tells where
+        stuck = bad[step[bad] < SHORTEST * np.maximum(1 - s[bad], 1e-4)]
+        near = stuck[1 - s[stuck] < 1e-2]
+        s[near] = np.where(1 - s[near] < 1e-2, 2.0, s[near])
+        alive[np.setdiff1d(stuck, near)] = False
+    return z[alive], int((~alive).sum())
+
+
+def _finish(
+    square: list[Any], equations: Sequence[Any], unknowns: Sequence[int], ends: np.ndarray, scale: np.ndarray, real: bool
+) -> tuple[HomotopyResult, int]:
+    """Refine the end points, drop those at infinity and those that fit no equation, and put together those that agree."""
+    context = mpmath.MPContext()
+    context.dps = DIGITS
+    ends = ends / np.abs(ends).max(axis=1, keepdims=True)
+    finite = ends[np.abs(ends[:, 0]) > 1e-6]
+    doubtful = 0
+    candidates = finite[:, 1:] / finite[:, :1] * scale
+    kept: list[np.ndarray] = []
+    counts: list[int] = []
+    for x in candidates:  # before refinement, equal end points are equal to some digits
+        same = [k for k, y in enumerate(kept) if (np.abs(x - y) <= 1e-7 * (np.abs(x) + np.abs(y) + 1e-9 * scale)).all()]
+        if same:
+            counts[same[0]] += 1
+        else:
+            kept.append(x)
+            counts.append(1)
+    result = HomotopyResult()
+    singular = 0
+    slopes = [[p.diff(p.ring.gens[i]) for i in unknowns] for p in square]
+    for x, times in zip(kept, counts, strict=True):
+        if real and (np.abs(x.imag) > 1e-5 * (np.abs(x) + 1e-6 * scale)).any():
+            continue
+        start = [context.mpf(v.real) if real else context.mpc(v) for v in x]
+        point = _polish(square, slopes, unknowns, start, context)
+        if point is None:
+            singular += times
+            continue
+        if times > 1:
+            doubtful += times - 1  # a regular zero is reached by one path
+        if len(equations) > len(square) and not _fits(equations, unknowns, point, context):
+            continue
+        result.points.append(point)
+    if singular:
+        result.notes.append(f"{singular} homotopy paths end at singular points, which are left out")
+    return result, doubtful
+
+
+def _evaluate(p: Any, unknowns: Sequence[int], point: list[Any], context: Any) -> tuple[Any, Any]:
+    total, size = context.mpf(0), context.mpf(0)
+    for m, c in p.iterterms():
+        term = number(c, context)
+        for i, x in zip(unknowns, point, strict=True):
+            if m[i]:
+                term *= x ** m[i]
+        total += term
+        size += abs(term)
+    return total, size
+
+
+def _fits(equations: Sequence[Any], unknowns: Sequence[int], point: list[Any], context: Any) -> bool:
+    pairs = [_evaluate(p, unknowns, point, context) for p in equations]
+    return all(abs(value) <= 1e-20 * size for value, size in pairs)
+
+
+def _polish(square: list[Any], slopes: list[list[Any]], unknowns: Sequence[int], start: list[Any], context: Any) -> list | None:
+    """Newton's method in multiple precision; None where it does not converge quadratically to a near point."""
+    x = context.matrix(start)
+    n = len(start)
+    size = max(abs(v) for v in start)
+    for k in range(12):
+        values = context.matrix([_evaluate(p, unknowns, list(x), context)[0] for p in square])
+        jacobian = context.matrix(n, n)
+        for a in range(n):
+            for b in range(n):
+                jacobian[a, b] = _evaluate(slopes[a][b], unknowns, list(x), context)[0]
+        try:
+            delta = context.lu_solve(jacobian, values)
+        except ZeroDivisionError:
+            return None
+        x = x - delta
+        moved = max(abs(v) for v in delta)
+        if k == 0 and moved > 1e-3 * (size + 1):
+            return None
+        if moved <= context.mpf(10) ** (10 - context.dps) * (size + context.mpf(10) ** -20):
+            return list(x)
+    return None

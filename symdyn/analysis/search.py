@@ -1,0 +1,94 @@
+"""Steady states by search, for right-hand sides that are not algebraic: many starts, nothing is promised."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import qmc
+
+from symdyn.analysis.field import Field
+
+__all__ = ["newton", "search"]
+
+#: Decades around the given scale over which starts are spread.
+DECADES = 4.0
+ITERATIONS = 200
+
+
+def newton(field: Field, x: np.ndarray, p: np.ndarray, extra: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray | None:
+    """A zero close to `x` by Newton's method, or None; `extra` are rows and values of linear conditions."""
+    for _ in range(50):
+        value, matrix = field(x, p), field.jacobian(x, p)
+        if extra is not None:
+            value = np.concatenate([value, extra[0] @ x - extra[1]])
+            matrix = np.vstack([matrix, extra[0]])
+        if not (np.isfinite(value).all() and np.isfinite(matrix).all()):
+            return None
+        size = np.maximum(np.abs(x), 1e-8 * max(np.abs(x).max(), 1e-300))
+        delta = size * np.linalg.lstsq(*_balanced(matrix * size, value), rcond=1e-14)[0]
+        x = x - delta
+        if (np.abs(delta) <= 1e-13 * size).all():
+            return x
+    return x if (np.abs(delta) <= 1e-9 * size).all() else None
+
+
+def _balanced(matrix: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows divided by their largest entry."""
+    size = np.abs(matrix).max(axis=1)
+    size = np.where(size > 0, size, 1.0)
+    return matrix / size[:, None], value / size
+
+
+def search(
+    field: Field, p: np.ndarray, *, starts: int, seed: int, extra: tuple[np.ndarray, np.ndarray] | None, scale: float = 1.0
+) -> list[np.ndarray]:
+    """Zeros that pseudo-transient continuation reaches from `starts` points of a Sobol sequence in log space.
+
+    Half of the starts are positive, the others have random signs.  Steps are those of the implicit Euler method whose
+    length grows as the residual falls, so that they end as Newton steps (Kelley & Keyes, SIAM Journal on Numerical Analysis
+    35 (1998) 508).
+    """
+    n = len(field.states)
+    rng = np.random.default_rng(seed)
+    points = qmc.Sobol(n, seed=seed).random(starts)
+    x = scale * 10 ** (DECADES * (2 * points - 1))
+    half = starts // 2
+    x[half:] *= rng.choice([-1.0, 1.0], size=(starts - half, n))
+    row = np.broadcast_to(p, (starts, p.size))
+    pace = 10 ** rng.uniform(-2, 6, size=starts)
+    f = field(x, row)
+    alive = np.isfinite(f).all(axis=1)
+    with np.errstate(all="ignore"):
+        norm = np.abs(f).max(axis=1)
+        for _ in range(ITERATIONS):
+            live = np.flatnonzero(alive & (norm > 1e-12))
+            if not live.size:
+                break
+            matrix = np.eye(n) / pace[live, None, None] - field.jacobian(x[live], row[live])
+            good = np.isfinite(matrix).all(axis=(1, 2))
+            alive[live[~good]] = False
+            live, matrix = live[good], matrix[good]
+            try:
+                delta = np.linalg.solve(matrix, f[live][..., None])[..., 0]
+            except np.linalg.LinAlgError:
+                delta = np.stack([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(matrix, f[live], strict=True)])
+            new = x[live] + delta
+            value = field(new, row[live])
+            fresh = np.abs(value).max(axis=1)
+            fine = np.isfinite(fresh) & (fresh < 10 * norm[live])
+            pace[live] *= np.where(fine, np.clip(norm[live] / np.maximum(fresh, 1e-300), 1.5, 10), 0.2)
+            taken = live[fine]
+            x[taken], f[taken], norm[taken] = new[fine], value[fine], fresh[fine]
+    return _settled(field, p, x[alive], extra)
+
+
+def _settled(field: Field, p: np.ndarray, points: np.ndarray, extra: tuple[np.ndarray, np.ndarray] | None) -> list[np.ndarray]:
+    """Points refined by Newton's method, each once, in increasing order."""
+    kept: list[np.ndarray] = []
+    for start in points:
+        if any(np.allclose(start, y, rtol=1e-9, atol=1e-12) for y in kept):
+            continue
+        found = newton(field, start, p, extra)
+        if found is None or any(np.allclose(found, y, rtol=1e-7, atol=1e-10 * (1 + np.abs(y).max())) for y in kept):
+            continue
+        kept.append(found)
+    return sorted(kept, key=lambda y: tuple(y))

@@ -1,0 +1,92 @@
+"""Folds, Hopf points and branch points on curves of steady states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from symdyn.analysis.branch import Curve, Place
+
+__all__ = ["Special", "special_points"]
+
+#: Singular values below this share of the largest tell that branches cross.
+CROSSING = 1e-5
+#: Imaginary parts below this share of the largest eigenvalue belong to real eigenvalues.
+REAL = 1e-7
+
+
+@dataclass
+class Special:
+    """A special point: 'fold', 'hopf' or 'branch point'; a Hopf point has a frequency."""
+
+    kind: str
+    place: Place
+    frequency: float = float("nan")
+
+
+def special_points(curve: Curve, a: Place, b: Place, before: np.ndarray, after: np.ndarray) -> list[Special]:
+    """Special points between two neighbouring points of a curve, in their order.
+
+    A fold is where the tangent has no component along the parameter; a Hopf point where a pair of eigenvalues crosses the
+    imaginary axis; a branch point where a real one does and there is no fold, or where the derivatives lose rank.
+
+    Parameters
+    ----------
+    curve : Curve
+    a, b : Place
+        `b` is one step from `a`.
+    before, after : (n,) complex
+        Eigenvalues at `a` and `b`, sorted by falling real part.
+    """
+    length = float(np.append((b.x - a.x) / a.scale, b.q - a.q) @ a.tangent)
+    found: list[tuple[float, Special]] = []
+    folded = False
+    if a.tangent[-1] * b.tangent[-1] < 0:
+        at = _locate(curve, a, length, lambda place: float(place.tangent[-1]))
+        if at is not None:
+            folded = True
+            kind = "branch point" if curve.regularity(at[1]) < CROSSING else "fold"
+            found.append((at[0], Special(kind, at[1])))
+    for j in _crossings(before, after):
+        at = _locate(curve, a, length, lambda place, j=j: float(curve.eigenvalues(place)[j].real))  # type: ignore[misc]
+        if at is None:
+            continue
+        values = curve.eigenvalues(at[1])
+        if abs(values[j].imag) > REAL * np.abs(values).max():
+            if not any(s.kind == "hopf" and abs(t - at[0]) < 1e-6 * abs(length) for t, s in found):
+                found.append((at[0], Special("hopf", at[1], float(abs(values[j].imag)))))
+        elif not folded:
+            found.append((at[0], Special("branch point", at[1])))
+    return [special for _, special in sorted(found, key=lambda pair: pair[0])]
+
+
+def _crossings(before: np.ndarray, after: np.ndarray) -> Iterator[int]:
+    """Positions in the sorted eigenvalues whose real parts change sign."""
+    for j, (u, v) in enumerate(zip(before, after, strict=True)):
+        if u.real * v.real < 0:
+            yield j
+
+
+def _locate(curve: Curve, a: Place, length: float, test: Callable[[Place], float]) -> tuple[float, Place] | None:
+    """Where on the step a test function vanishes."""
+    seen: dict[float, Place] = {0.0: a}
+
+    def value(s: float) -> float:
+        if s not in seen:
+            place = curve.step(a, s)
+            if place is None:
+                raise ArithmeticError
+            seen[s] = place
+        return test(seen[s])
+
+    try:
+        if value(0.0) * value(length) > 0:
+            return None
+        s = float(brentq(value, 0.0, length, xtol=1e-14 * max(abs(length), 1e-3), rtol=1e-14))
+        value(s)
+    except ArithmeticError:
+        return None
+    return s, seen[s]

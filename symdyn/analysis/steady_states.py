@@ -1,0 +1,216 @@
+"""Steady states of a system: all of them where the right-hand side is algebraic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+from symdyn.analysis.conservation import exact_integrals, sampled_integrals, tangent_space
+from symdyn.analysis.field import Field
+from symdyn.analysis.polynomials import NotAlgebraic, exact, polynomial_system
+from symdyn.analysis.search import search
+from symdyn.analysis.zeros import all_zeros
+from symdyn.declaration import lookup
+from symdyn.errors import DeclarationError
+from symdyn.simulation.dataset import attributes, observe, observer
+from symdyn.simulation.sweeps import make_design
+from symdyn.system import System
+
+__all__ = ["steady_states"]
+
+#: Variables of the result that are not states.
+COLUMNS = ("stable", "eigenvalue_real", "eigenvalue_imag", "residual")
+
+
+def steady_states(
+    system: System,
+    parameters: Mapping[Any, Any] | None = None,
+    *,
+    initial: Mapping[Any, Any] | None = None,
+    real: bool = True,
+    positive: bool | Sequence[Any] | None = None,
+    starts: int = 256,
+    seed: int = 0,
+) -> xr.Dataset:
+    r"""Every steady state, :math:`f(x, p) = 0`, and whether it is stable.
+
+    For right-hand sides that are rational functions of the states the answer is complete: all isolated real solutions.
+    Unknowns that occur linearly are eliminated exactly; the roots of the one or two unknowns that are then left are isolated
+    exactly, through a resultant; three and more are found by homotopy continuation, all paths of which are accounted for.
+    Other right-hand sides are searched from many starting points, and ``attrs["complete"]`` is then 0.
+
+    Parameters
+    ----------
+    system : ODESystem or DiscreteSystem
+        Autonomous.  For a map the steady states are its fixed points.
+    parameters : mapping, optional
+        Values by symbol or name over the defaults of the system; arrays make a sweep, as in `symdyn.simulate`.
+    initial : mapping, optional
+        Values of the states from which conserved quantities are computed: steady states are then those that can be reached.
+        Needed if the system has linear first integrals, unless it has initial values of its own.
+    real : bool
+        Leave out complex steady states of algebraic systems.
+    positive : bool or sequence of states, optional
+        Keep steady states alone where all states, or those named, are not negative.
+    starts, seed : int
+        Of the search and of the random numbers that homotopies use.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable for each state and observable with dims (sweeps..., ``branch``), ``stable``, the eigenvalue of the
+        Jacobian with largest real part (for a map: largest modulus) as ``eigenvalue_real`` and ``eigenvalue_imag``, and
+        ``residual``, the largest ``|f|``.  Branches are sorted by the first state; in a sweep they are padded with NaN.
+        Attributes: ``complete`` (0 or 1), ``method``, ``notes``, ``parameters`` and how it was made.
+
+    Raises
+    ------
+    DeclarationError
+        For systems that depend on time, missing values, and first integrals whose values are not known.
+
+    Notes
+    -----
+    Floats are taken for the decimal numbers they print as: 0.1 is exactly 1/10.
+
+    References
+    ----------
+    Sommese & Wampler, The Numerical Solution of Systems of Polynomials (2005); Cox, Little & O'Shea, Using Algebraic
+    Geometry, 2nd ed. (2005), chapter 3.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, r = sp.symbols("x r")
+    >>> found = steady_states(sd.ODESystem({x: r * x - x**3}), {r: 4})
+    >>> found.x.values.tolist(), found.stable.values.tolist()
+    ([-2.0, 0.0, 2.0], [True, False, True])
+    """
+    field = Field(system)
+    clash = [s for s in (*system.names, *(o.name for o in system.observables)) if s in (*COLUMNS, "branch")]
+    if clash:
+        raise DeclarationError(f"{clash[0]!r} names a variable of the result; give the state another name")
+    wanted = _wanted(system, positive)
+    symbols = getattr(system, "initial_symbols", system.states)
+    known = {s: 0.0 for s in symbols} if initial is None and any(s not in system.initial for s in symbols) else initial
+    given = known is initial
+    design = make_design(system, known, parameters, None)
+    first, rows = design.rows(0, design.size)
+    found = [_Point(field, p, x0 if given else None, starts=starts, seed=seed) for x0, p in zip(first, rows, strict=True)]
+    for point in found:
+        point.solve(real=real)
+        point.states = [x for x in point.states if all(_positive(x[i]) for i in wanted)]
+    return _dataset(system, field, design, found, rows, real)
+
+
+def _wanted(system: System, positive: bool | Sequence[Any] | None) -> list[int]:
+    """Indices of states that must not be negative."""
+    if positive is None or positive is False:
+        return []
+    if positive is True:
+        return list(range(len(system.states)))
+    return [system.states.index(lookup(k, system.states, "state")) for k in positive]
+
+
+def _positive(x: complex) -> bool:
+    return x.real >= 0 and x.imag == 0
+
+
+class _Point:
+    """The steady states at one point of a sweep."""
+
+    def __init__(self, field: Field, p: np.ndarray, initial: np.ndarray | None, *, starts: int, seed: int) -> None:
+        self.field, self.p, self.initial, self.starts, self.seed = field, p, initial, starts, seed
+        self.states: list[np.ndarray] = []
+        self.complete, self.method, self.notes = True, "", ""
+        self.integrals = np.empty((0, len(field.states)))
+
+    def solve(self, *, real: bool) -> None:
+        try:
+            self._algebraic(real)
+        except (NotAlgebraic, OverflowError) as reason:
+            self._search(str(reason))
+
+    def _algebraic(self, real: bool) -> None:
+        field = self.field
+        values = dict(zip(field.system.parameters, self.p, strict=True))
+        algebraic = polynomial_system(field.expressions, field.states, values)
+        equations = list(algebraic.numerators)
+        integrals = exact_integrals(algebraic)
+        if integrals:
+            self.integrals = np.array([[float(sp.Rational(int(w.numerator), int(w.denominator))) for w in row] for row in integrals])
+            start = [exact(v) for v in self._start()]
+            gens = algebraic.ring.gens
+            for row in integrals:
+                pivot = next(k for k, w in enumerate(row) if w)
+                total = sum(w * v for w, v in zip(row, start, strict=True))
+                equations[pivot] = sum(w * g for w, g in zip(row, gens, strict=True)) - total
+        zeros = all_zeros(equations, algebraic.denominators, real=real, seed=self.seed)
+        self.states = [np.array([complex(v) for v in x]) for x in zeros.points]
+        self.complete, self.method, self.notes = zeros.complete, ", ".join(zeros.methods), "; ".join(zeros.notes)
+
+    def _search(self, reason: str) -> None:
+        self.integrals = sampled_integrals(self.field, self.p)
+        extra = (self.integrals, self.integrals @ self._start()) if len(self.integrals) else None
+        found = search(self.field, self.p, starts=self.starts, seed=self.seed, extra=extra)
+        self.states = [x.astype(complex) for x in found]
+        self.complete, self.method = False, f"search from {self.starts} points"
+        self.notes = f"{reason}; other steady states may exist"
+
+    def _start(self) -> np.ndarray:
+        if self.initial is not None:
+            return self.initial
+        laws = ", ".join(
+            " + ".join(f"{w:g}*{s}" for w, s in zip(row, self.field.states, strict=True) if w) for row in self.integrals
+        )
+        raise DeclarationError(
+            f"steady states form families, one for each value of what is conserved ({laws}); "
+            "pass initial={...}, a value for each state, to choose one"
+        )
+
+    @property
+    def tangent(self) -> np.ndarray | None:
+        return tangent_space(self.integrals)
+
+
+def _dataset(system: System, field: Field, design: Any, found: list[_Point], rows: np.ndarray, real: bool) -> xr.Dataset:
+    """Everything found, padded to the largest number of branches."""
+    count = max((len(point.states) for point in found), default=0)
+    n = len(system.states)
+    kind = float if real else complex
+    values = np.full((len(found), count, n), np.nan, kind)
+    stable = np.zeros((len(found), count), bool)
+    rightmost = np.full((len(found), count), np.nan, complex)
+    residual = np.full((len(found), count), np.nan)
+    for k, point in enumerate(found):
+        for b, x in enumerate(point.states):
+            values[k, b] = x.real if real else x
+            if (x.imag != 0).any():
+                continue
+            eigenvalues = field.eigenvalues(x.real, point.p, point.tangent)
+            stable[k, b] = field.stable(eigenvalues)
+            rightmost[k, b] = eigenvalues[0] if eigenvalues.size else -np.inf
+            residual[k, b] = np.abs(field(x.real, point.p)).max()
+    dims, shape = design.dims[:-1], design.shape[:-1]
+    data = xr.Dataset(coords={"branch": np.arange(count), **{d: (d, c) for d, c in design.coords.items() if d in dims}})
+    seen = values.real
+    if system.observables and real:
+        seen = observe(observer(system), values, rows, np.zeros(count))
+    names = [*system.names, *(o.name for o in system.observables)] if real else list(system.names)
+    shaped = (seen if real else values).reshape(*shape, count, len(names))
+    for i, name in enumerate(names):
+        data[name] = ((*dims, "branch"), shaped[..., i])
+    for name, column in zip(COLUMNS, (stable, rightmost.real, rightmost.imag, residual), strict=True):
+        data[name] = ((*dims, "branch"), column.reshape(*shape, count))
+    single = {s.name: float(v) for s, v in zip(system.parameters, rows[0], strict=True) if s.name not in dims}
+    data.attrs = attributes(
+        system,
+        complete=int(all(point.complete for point in found)),
+        method="; ".join(dict.fromkeys(point.method for point in found if point.method)),
+        notes="; ".join(dict.fromkeys(point.notes for point in found if point.notes)),
+        parameters=", ".join(f"{k} = {v:g}" for k, v in single.items()),
+    )
+    return data

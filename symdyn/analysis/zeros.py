@@ -1,0 +1,303 @@
+"""All zeros of a polynomial system: elimination, then one and two unknowns exactly, more by homotopy continuation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import mpmath
+import numpy as np
+from sympy.polys.domains import QQ
+
+from symdyn.analysis.bivariate import resultant, whole_coefficients
+from symdyn.analysis.elimination import Leaf, eliminate
+from symdyn.analysis.homotopy import isolated_zeros
+from symdyn.analysis.univariate import DIGITS, number, real_roots, roots
+
+__all__ = ["Zeros", "all_zeros"]
+
+#: Relative size of a polynomial's value, against the sum of its terms' sizes, below which it is taken for zero.
+ZERO = 1e-20
+#: Relative size of an imaginary part below which it is taken for zero.
+REAL = 1e-20
+
+
+@dataclass
+class Zeros:
+    """Zeros found, each a list with one multiple-precision number a generator, and how."""
+
+    points: list[list[Any]] = field(default_factory=list)
+    complete: bool = True
+    methods: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str, *, complete: bool = False) -> None:
+        self.complete &= complete
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def used(self, method: str) -> None:
+        if method not in self.methods:
+            self.methods.append(method)
+
+
+def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = True, seed: int = 0) -> Zeros:
+    """All isolated zeros of `equations` where none of `nonzero` vanishes.
+
+    Parameters
+    ----------
+    equations, nonzero : sequences of polynomial
+        Over the rational numbers, in one ring.
+    real : bool
+        Real zeros alone.
+    seed : int
+        Of the random numbers of the homotopy.
+
+    Raises
+    ------
+    OverflowError
+        If elimination or homotopy would take too long.
+    """
+    context = mpmath.MPContext()
+    context.dps = DIGITS
+    found = Zeros()
+    equations = [p for p in equations if p]
+    if not equations:
+        found.note("every point is a zero")
+        return found
+    for leaf in eliminate(equations, nonzero):
+        _solve_leaf(leaf, found, context, real, seed)
+    found.points = _distinct(found.points, context)
+    return found
+
+
+def _present(equations: Sequence[Any]) -> list[int]:
+    """Generators that occur."""
+    return sorted({i for p in equations for m in p.itermonoms() for i, n in enumerate(m) if n})
+
+
+def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool, seed: int) -> None:
+    partial = _solve(list(leaf.equations), found, context, real, seed)
+    free = set(leaf.unknowns) - set(_present(leaf.equations))
+    if not leaf.equations:
+        found.used("elimination")
+    for point in partial:
+        if free:
+            found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+            continue
+        if any(_vanishes(p, point, context) for p in leaf.nonzero):
+            continue
+        for i, a, b in reversed(leaf.solved):
+            point[i] = -_value(b, point, context)[0] / _value(a, point, context)[0]
+        found.points.append([point[i] for i in range(len(point))])
+
+
+def _solve(equations: list[Any], found: Zeros, context: Any, real: bool, seed: int) -> list[dict[int, Any]]:
+    """Common zeros, each a mapping from generators that occur to numbers."""
+    if not equations:
+        return [{}]
+    groups = {id(p): _present([p]) for p in equations}
+    for i in _present(equations):
+        alone = [p for p in equations if groups[id(p)] == [i]]
+        if alone:
+            found.used("exact roots of one polynomial")
+            first = [{i: x} for x in _common_roots(alone, i, context, real)]
+            return _extend(first, [p for p in equations if groups[id(p)] != [i]], context, real, found, seed)
+    pairs: dict[tuple[int, ...], list[Any]] = {}
+    for p in equations:
+        if len(groups[id(p)]) == 2:
+            pairs.setdefault(tuple(groups[id(p)]), []).append(p)
+    for (i, j), members in pairs.items():
+        if len(members) >= 2:
+            found.used("exact resultant of two polynomials")
+            first = _pair(members, i, j, found, context, real)
+            return _extend(first, [p for p in equations if groups[id(p)] != [i, j]], context, real, found, seed)
+    present = _present(equations)
+    if len(equations) < len(present):
+        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        return []
+    found.used("homotopy continuation")
+    result = isolated_zeros(equations, present, seed=seed, real=real)
+    for note in result.notes:
+        found.note(note, complete=result.complete)
+    return [{i: context.convert(x) for i, x in zip(present, point, strict=True)} for point in result.points]
+
+
+def _extend(
+    points: list[dict[int, Any]], equations: list[Any], context: Any, real: bool, found: Zeros, seed: int
+) -> list[dict[int, Any]]:
+    """Complete partial zeros by equations with one further unknown at a time; drop those that fit none."""
+    done = []
+    todo = list(points)
+    while todo:
+        point = todo.pop()
+        rest = [p for p in equations if not _known(p, point)]
+        if not all(_vanishes(p, point, context) for p in equations if _known(p, point)):
+            continue
+        if not rest:
+            done.append(point)
+            continue
+        fits = None
+        for p in rest:
+            left = [i for i in _present([p]) if i not in point]
+            if len(left) == 1:
+                coefficients = _in_one(p, left[0], point, context)
+                if any(c != 0 for c in coefficients):
+                    fits = (left[0], roots(coefficients, context))
+                    break
+        if fits is None:
+            todo += _substituted(rest, point, context, real, found, seed)
+            continue
+        i, values = fits
+        for x in _select(values, context, real):
+            todo.append({**point, i: x})
+    return done
+
+
+def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: Zeros, seed: int) -> list[dict[int, Any]]:
+    """Zeros of what is left once the known numbers are put in, as rational numbers of full precision."""
+    ring = rest[0].ring
+    if not all(abs(context.im(x)) == 0 for x in point.values()):
+        found.note("complex zeros of nested systems are left out")
+        return []
+    values = [(ring.gens[i], _rational(context.re(x))) for i, x in point.items()]
+    equations = [q for q in (p.subs(values) for p in rest) if q]
+    if not equations:
+        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        return []
+    return [{**point, **more} for more in _solve(equations, found, context, real, seed)]
+
+
+def _rational(x: Any) -> Any:
+    sign, mantissa, exponent, _ = x._mpf_
+    value = QQ(int(mantissa)) * (QQ(2) ** exponent if exponent >= 0 else QQ(1, 2**-exponent))
+    return -value if sign else value
+
+
+def _known(p: Any, point: dict[int, Any]) -> bool:
+    return all(i in point for i in _present([p]))
+
+
+def _common_roots(polynomials: list[Any], i: int, context: Any, real: bool) -> list[Any]:
+    """Roots that all of several polynomials in one generator share."""
+    common = reduce(lambda a, b: a.gcd(b), polynomials)
+    if common.is_ground:
+        return []
+    coefficients = [common.ring.domain.zero] * (max(m[i] for m in common.itermonoms()) + 1)
+    for m, c in common.iterterms():
+        coefficients[len(coefficients) - 1 - m[i]] = c
+    if real:
+        return [context.convert(x) for x in real_roots(coefficients)]
+    part = common.sqf_part()
+    values = [part.coeff(part.ring.gens[i] ** n) if n else part.coeff(1) for n in range(_degree(part, i), -1, -1)]
+    return roots([number(c, context) for c in values], context)
+
+
+def _degree(p: Any, i: int) -> int:
+    return max(m[i] for m in p.itermonoms())
+
+
+def _total(p: Any) -> int:
+    return max(map(sum, p.itermonoms()))
+
+
+def _pair(members: list[Any], i: int, j: int, found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
+    """Common zeros of polynomials in the generators `i` and `j`."""
+    members = sorted(members, key=_total)
+    p, q = members[:2]
+    common = p.gcd(q) if _total(p) * _total(q) <= 36 else p.ring.one
+    if not common.is_ground:
+        p, q = p.quo(common), q.quo(common)
+        if len(members) == 2 or all(not f.rem([common]) for f in members[2:]):
+            found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        if p.is_ground or q.is_ground:
+            return []
+    if _degree(p, i) + _degree(q, i) > _degree(p, j) + _degree(q, j):
+        i, j = j, i
+    if not _degree(p, i) or not _degree(q, i):
+        alone = p if not _degree(p, i) else q
+        return [{j: y, i: x} for y in _common_roots([alone], j, context, real) for x in _over(p, q, i, {j: y}, context, real)]
+    bound = min(_degree(p, i) * _degree(q, j) + _degree(q, i) * _degree(p, j), _total(p) * _total(q))
+    eliminated = resultant(whole_coefficients(p, i, j), whole_coefficients(q, i, j), bound)
+    if not eliminated:
+        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        return []
+    if real:
+        levels = [context.convert(y) for y in real_roots(eliminated)]
+    else:
+        levels = _distinct_numbers(roots([context.mpf(c) for c in eliminated], context), context)
+    points = [{j: y, i: x} for y in levels for x in _over(p, q, i, {j: y}, context, real)]
+    return [point for point in points if all(_vanishes(f, point, context) for f in members[2:])]
+
+
+def _over(p: Any, q: Any, i: int, level: dict[int, Any], context: Any, real: bool) -> list[Any]:
+    """Values of generator `i` at which both vanish, the other generator being known."""
+    first, second = (p, q) if _degree(p, i) <= _degree(q, i) else (q, p)
+    for f, g in ((first, second), (second, first)):
+        coefficients = _in_one(f, i, level, context)
+        if any(c != 0 for c in coefficients):
+            values = _distinct_numbers(_select(roots(coefficients, context), context, real), context)
+            return [x for x in values if _vanishes(g, {**level, i: x}, context)]
+    return []
+
+
+def _in_one(p: Any, i: int, point: dict[int, Any], context: Any) -> list[Any]:
+    """Coefficients of the powers of generator `i`, highest first, with numbers for the others; zero where they cancel."""
+    sums: dict[int, list[Any]] = {}
+    for m, c in p.iterterms():
+        term = number(c, context)
+        for k, n in enumerate(m):
+            if n and k != i:
+                term *= point[k] ** n
+        pair = sums.setdefault(m[i], [context.mpf(0), context.mpf(0)])
+        pair[0] += term
+        pair[1] += abs(term)
+    top = max(sums)
+    values = [sums.get(n, [context.mpf(0), context.mpf(1)]) for n in range(top, -1, -1)]
+    return [v if abs(v) > ZERO * size else context.mpf(0) for v, size in values]
+
+
+def _select(values: list[Any], context: Any, real: bool) -> list[Any]:
+    if not real:
+        return values
+    return [context.re(x) for x in values if abs(context.im(x)) <= REAL * max(abs(x), context.mpf(10) ** -30)]
+
+
+def _value(p: Any, point: dict[int, Any], context: Any) -> tuple[Any, Any]:
+    """A polynomial's value and the sum of the sizes of its terms."""
+    total, size = context.mpf(0), context.mpf(0)
+    for m, c in p.iterterms():
+        term = number(c, context)
+        for k, n in enumerate(m):
+            if n:
+                term *= point[k] ** n
+        total += term
+        size += abs(term)
+    return total, size
+
+
+def _vanishes(p: Any, point: dict[int, Any], context: Any) -> bool:
+    value, size = _value(p, point, context)
+    return abs(value) <= ZERO * size
+
+
+def _distinct_numbers(values: list[Any], context: Any) -> list[Any]:
+    """Without repetitions: multiple roots agree to part of their digits only."""
+    kept: list[Any] = []
+    for x in values:
+        if all(abs(x - y) > ZERO * (abs(x) + abs(y)) for y in kept):
+            kept.append(x)
+    return kept
+
+
+def _distinct(points: list[list[Any]], context: Any) -> list[list[Any]]:
+    """Without repetitions, in increasing order of the coordinates."""
+    ordered = sorted(points, key=lambda x: [(float(context.re(v)), float(context.im(v))) for v in x])
+    table = np.array([[complex(v) for v in x] for x in ordered]) if ordered else np.empty((0, 0))
+    kept: list[int] = []
+    for k in range(len(ordered)):
+        if all((abs(table[k] - table[j]) > 1e-12 * (abs(table[k]) + abs(table[j]))).any() for j in kept):
+            kept.append(k)
+    return [ordered[k] for k in kept]

@@ -1,0 +1,26 @@
+"""Families of methods, one file each; a new one is added to `FAMILIES` and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdyn.codegen.families._base import Family
+from symdyn.codegen.families.adaptive import ADAPTIVE
+from symdyn.codegen.families.diffusion import DIFFUSION
+from symdyn.codegen.families.hybrid import HYBRID
+from symdyn.codegen.families.jump import JUMP
+from symdyn.codegen.families.leaping import LEAPING
+from symdyn.codegen.families.stepping import STEPPING
+from symdyn.errors import CompileError
+
+__all__ = ["FAMILIES", "family_of"]
+
+FAMILIES: tuple[Family, ...] = (ADAPTIVE, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION)
+
+
+def family_of(scheme: Any) -> Family:
+    """The family that runs a method, by the type of its entry in the registry of methods."""
+    for family in FAMILIES:
+        if isinstance(scheme, family.schemes):
+            return family
+    raise CompileError(f"no family of methods runs a {type(scheme).__name__}; add one to symdyn.codegen.families.FAMILIES")

@@ -1,0 +1,187 @@
+"""What a family of methods is: programs of a model, lanes, and the launch of a part of an ensemble through a driver."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.program import Made
+from symdyn.system import System
+
+__all__ = ["LANES", "Batch", "Family", "Launch", "Made", "Options", "Run", "Signals"]
+
+LANES = (1, 8, 16, 32)
+#: Bytes of state that should stay in the first-level cache.
+WORKING_SET = 20_000
+
+
+class Run(NamedTuple):
+    """What a kernel returns for N trajectories, T times and n states.
+
+    Attributes
+    ----------
+    values : (N, T, n) float64
+        NaN from a failure on.
+    status, steps, rejected, evaluations : (N,) int64
+        Status codes of `symdyn_kernels.status`; counts of accepted and rejected steps (events of jump processes) and of
+        evaluations.
+    passage : (N,) float64
+        First time at which the condition `until` held; infinity if it did not before the last time.
+    """
+
+    values: np.ndarray
+    status: np.ndarray
+    steps: np.ndarray
+    rejected: np.ndarray
+    evaluations: np.ndarray
+    passage: np.ndarray
+
+    @classmethod
+    def empty(cls, trajectories: int, times: int, states: int) -> Run:
+        """Arrays for the results of so many trajectories."""
+        counts = (np.zeros(trajectories, np.int64) for _ in range(4))
+        return cls(np.empty((trajectories, times, states)), *counts, np.full(trajectories, np.inf))
+
+    def part(self, rows: Any) -> Run:
+        """The same for some of the trajectories; a slice gives views."""
+        return Run(*(array[rows] for array in self))
+
+
+class Signals(NamedTuple):
+    """Shared with running kernels: set ``stop[0]`` to interrupt, read ``done[0]`` for progress."""
+
+    stop: np.ndarray
+    done: np.ndarray
+
+    @classmethod
+    def new(cls) -> Signals:
+        return cls(np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+class Batch(NamedTuple):
+    """Trajectories to run: initial values (N, n), parameters (N, k), times (T,), and the random stream of each (N,)."""
+
+    initial: np.ndarray
+    parameters: np.ndarray
+    times: np.ndarray
+    streams: np.ndarray
+
+    def part(self, rows: Any) -> Batch:
+        """Some of the trajectories."""
+        return Batch(self.initial[rows], self.parameters[rows], self.times, self.streams[rows])
+
+
+@dataclass(frozen=True)
+class Options:
+    """Numbers that steer a driver; each family reads those that it knows.
+
+    Attributes
+    ----------
+    rtol, atol : float
+        Tolerances of adaptive methods.
+    max_steps : int or None
+        Steps (of jump processes: events and attempts) allowed a trajectory; None is the family's own limit.
+    detect_stiffness : bool
+        Stop trajectories on which an explicit method is limited by stability, with status STIFF.
+    step : float
+        The longest step of a fixed-step method.
+    seed : int
+    fine : int
+        Brownian increments that make up a step.
+    epsilon : float
+        Bound on the relative change of propensities in a leap.
+    """
+
+    rtol: float = 1e-6
+    atol: float = 1e-9
+    max_steps: int | None = None
+    detect_stiffness: bool = False
+    step: float = 1.0
+    seed: int = 0
+    fine: int = 1
+    epsilon: float = 0.03
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a family is told besides the batch: method, compiled functions, lanes, options and signals.
+
+    Attributes
+    ----------
+    method : str
+    scheme : Any
+        The entry of the registry of methods.
+    system : System
+    addresses, facts :
+        Of the compiled functions, and `Made.facts`.
+    lanes : int
+    options : Options
+    signals : Signals
+    """
+
+    method: str
+    scheme: Any
+    system: System
+    addresses: tuple[int, ...]
+    facts: Mapping[str, Any]
+    lanes: int
+    options: Options
+    signals: Signals
+
+
+class Family(ABC):
+    """Methods that share a driver; `schemes` are the types of their entries in the registry of methods."""
+
+    schemes: ClassVar[tuple[type, ...]]
+    #: Options of `simulate` that have no meaning here, each with a message that says why.
+    refused: ClassVar[Mapping[str, str]] = {}
+    #: Names of the options that a dataset notes.
+    noted: ClassVar[tuple[str, ...]] = ()
+    #: Steps allowed a trajectory unless the caller says otherwise.
+    max_steps: ClassVar[int] = 1_000_000
+    #: Whether the methods choose their steps by tolerances.
+    adaptive: ClassVar[bool] = False
+    #: Whether the methods can stop at a condition.
+    stops: ClassVar[bool] = False
+    #: Whether states stay whole numbers: initial values are checked and histograms have whole bins.
+    integer: ClassVar[bool] = False
+    #: Kinds of system for which the methods draw random numbers.
+    random_kinds: ClassVar[tuple[str, ...]] = ()
+
+    def key(self, scheme: Any) -> str:
+        """What the functions of a model depend on besides the model: methods of one key share them."""
+        return scheme.name
+
+    @abstractmethod
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        """What is generated for a model; `until` is the condition that ends a trajectory."""
+
+    @abstractmethod
+    def rows(self, system: System, scheme: Any) -> int:
+        """Numbers that a lane keeps in memory at least: they decide how many lanes fit the cache."""
+
+    def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
+        """Lanes for so many trajectories: as many as there are, while their state stays in the first-level cache."""
+        if trajectories == 1:
+            return 1
+        rows = self.rows(system, scheme)
+        fit = [w for w in LANES[1:] if rows * w * 8 <= WORKING_SET and (w < 2 * trajectories or w == 8)]
+        return fit[-1] if fit else LANES[1]
+
+    @abstractmethod
+    def driver(self, method: str) -> ModuleType:
+        """The compiled driver of a method, which is compiled on its first use ever."""
+
+    @abstractmethod
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        """Fill the arrays of `run`; the driver releases the interpreter's lock."""
+
+    def limit(self, options: Options) -> int:
+        """The number of steps allowed a trajectory."""
+        return self.max_steps if options.max_steps is None else options.max_steps

@@ -1,0 +1,128 @@
+"""The direct method for reaction networks: one event of the model is a function, for small networks free of branches."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from symdyn_kernels.status import NEGATIVE, SUCCESS
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.families._base import Batch, Family, Launch, Run
+from symdyn.codegen.fire import fire_module
+from symdyn.codegen.jump_program import event_program
+from symdyn.codegen.program import Made, Program
+from symdyn.errors import DeclarationError
+from symdyn.methods._jump import JumpScheme
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
+
+__all__ = ["JUMP"]
+
+#: Reactions up to which the whole event is one program: its time grows with their number, that of the tree hardly does.
+LARGE = 128
+#: The largest mean of a Poisson burst: exp(-mean) must not underflow.
+MOST = 700
+_NO_STEP = "the direct method has no step: every reaction fires at its own time; leave {} out"
+
+
+def large(system: System) -> bool:
+    """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches."""
+    network = isinstance(system, ReactionNetwork) and not system.time_dependent and not system.events
+    return network and len(system.reactions) > LARGE  # type: ignore[attr-defined]
+
+
+class Jump(Family):
+    """Exact simulation of jumps."""
+
+    schemes = (JumpScheme,)
+    refused = {name: _NO_STEP.format(name) for name in ("step", "brownian_step")}
+    max_steps = 1_000_000_000
+    stops = True
+    integer = True
+    random_kinds = ("jump",)
+
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        assert isinstance(system, ReactionNetwork)
+        timed = until is not None and until.has(system.time)
+        return fire_module(system, until) if large(system) and not timed else event_program(system, until)
+
+    def rows(self, system: System, scheme: Any) -> int:
+        # two sets of states and times, random numbers and their generator, rows of parameters about as many as reactions
+        return 2 * (len(system.states) + 2) + 8 + len(system.parameters)
+
+    def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
+        return 1 if large(system) else super().lanes(system, scheme, trajectories)
+
+    def driver(self, method: str) -> ModuleType:
+        plain_driver("jump_large")
+        return plain_driver("jump")
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        facts = task.facts
+        run.passage[:] = np.inf
+        values = evaluate(Program.from_json(facts["setup"]), (), (), list(batch.parameters.T))
+        table = np.empty((len(batch.initial), len(values)))
+        for k, v in enumerate(values):
+            table[:, k] = v
+        rows, rates = np.ascontiguousarray(table[:, : facts["rows"]]), table[:, facts["rows"] :]
+        means = [k for k in facts["bursts"] if k >= 0]
+        if means and rows[:, means].max() > MOST:
+            raise DeclarationError(
+                f"a Poisson burst has the mean {rows[:, means].max():g}; this method draws bursts of means up to {MOST}: "
+                "write a larger one as the sum of several reactions or species"
+            )
+        negative = (rates < 0).any(axis=1)
+        ended = negative | self._holds(batch, facts)
+        if not ended.any():
+            self._run(run, batch, rows, task)
+            return
+        run.values[ended] = batch.initial[ended, None, :]
+        run.passage[ended] = batch.times[0]
+        run.values[negative], run.passage[negative], run.status[negative] = np.nan, np.inf, NEGATIVE
+        task.signals.done[0] += ended.sum()
+        left = np.flatnonzero(~ended)
+        if left.size:
+            part = run.part(left)
+            self._run(part, batch.part(left), rows[left], task)
+            for mine, new in zip(run, part, strict=True):
+                mine[left] = new
+
+    @staticmethod
+    def _holds(batch: Batch, facts: Any) -> np.ndarray:
+        """Where the condition holds in the beginning."""
+        if facts["start"] is None:
+            return np.zeros(len(batch.initial), bool)
+        program = Program.from_json(facts["start"])
+        (found,) = evaluate(program, [batch.times[0]], list(batch.initial.T), list(batch.parameters.T))
+        return np.broadcast_to(np.asarray(found) > 0.5, len(batch.initial))
+
+    def _run(self, run: Run, batch: Batch, rows: np.ndarray, task: Launch) -> None:
+        facts, options = task.facts, task.options
+        run.status[:] = SUCCESS
+        if batch.times.size == 1:
+            run.values[:, 0] = batch.initial
+            task.signals.done[0] += len(batch.initial)
+            return
+        bursts, count = np.array(facts["bursts"], np.int64), len(batch.initial)
+        if facts["large"]:
+            starts, dependents = np.array(facts["starts"], np.int64), np.array(facts["dependents"], np.int64)
+            plain_driver("jump_large").chunk(
+                task.addresses[0], bursts, starts, dependents, int(facts["condition"]), options.seed, starts.size - 1,
+                batch.streams, 0, count, batch.initial, rows, batch.times, self.limit(options), run.values, run.status,
+                run.steps, run.passage, task.signals.stop, task.signals.done,
+            )  # fmt: skip
+        else:
+            plain_driver("jump").chunk(
+                task.addresses[0], bursts, int(facts["thinning"]), facts["results"], facts["watch"], facts["low"],
+                facts["fired"], task.lanes, options.seed, batch.streams, 0, count, batch.initial, rows, batch.times,
+                self.limit(options), run.values, run.status, run.steps, run.rejected, run.passage, task.signals.stop,
+                task.signals.done,
+            )  # fmt: skip
+        run.evaluations[:] = run.steps + run.rejected
+
+
+JUMP = Jump()

@@ -1,0 +1,47 @@
+"""Methods of fixed step: schemes for stochastic differential equations, and maps."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import sympy as sp
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.families._base import Batch, Family, Launch, Run
+from symdyn.codegen.program import Made
+from symdyn.codegen.stepping_program import step_program
+from symdyn.methods._stochastic import MapScheme, StochasticScheme
+from symdyn.system import System
+
+__all__ = ["STEPPING"]
+
+
+class Stepping(Family):
+    """The whole step of the model is one function."""
+
+    schemes = (StochasticScheme, MapScheme)
+    noted = ("step",)
+    random_kinds = ("sde",)
+
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        return Made((step_program(system, scheme),))
+
+    def rows(self, system: System, scheme: Any) -> int:
+        return 6 * len(system.states)
+
+    def driver(self, method: str) -> ModuleType:
+        return plain_driver("stepping")
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        (count, n), options = batch.initial.shape, task.options
+        noises = getattr(task.system, "noises", 0)
+        self.driver(task.method).chunk(
+            task.addresses[0], n, batch.parameters.shape[1], noises, int(task.scheme.needs_dz), task.lanes, options.seed,
+            batch.streams, 0, count, batch.initial, batch.parameters, batch.times, options.step, options.fine, run.values,
+            run.status, run.steps, task.signals.stop, task.signals.done,
+        )  # fmt: skip
+        run.evaluations[:] = run.steps
+
+
+STEPPING = Stepping()

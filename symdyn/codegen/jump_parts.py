@@ -1,0 +1,79 @@
+"""What the programs of small and large networks share: guards, bursts, the condition in the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy as sp
+
+from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.lower import Lowering, lower
+from symdyn.codegen.program import Program
+from symdyn.codegen.propensities import Propensity
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["Bursts", "guarded", "start_program", "unsigned"]
+
+
+def guarded(build: Lowering, reaction: Propensity) -> int:
+    """The propensity of a reaction, 0 where it would make a number of molecules negative."""
+    value = build.value(reaction.value)
+    for species, needed in reaction.needs.items():
+        enough = build.op("ge", build.value(species), build.constant(needed))
+        value = build.op("select", enough, value, build.constant(0))
+    return value
+
+
+def unsigned(reactions: Sequence[Propensity]) -> list[sp.Expr]:
+    """What depends on parameters alone and must not be negative: rate constants and means of bursts."""
+    rates = [r.rate for r in reactions if r.rate is not None]
+    return [*rates, *(b.mean for r in reactions for b in r.bursts.values())]
+
+
+class Bursts:
+    r"""Random numbers of molecules, from random numbers that the driver draws for every event.
+
+    A geometric number of mean b is :math:`\lfloor g / \ln(1 + 1/b) \rfloor` of a standard exponential g.  Reactions share
+    the exponentials, as only one of them fires; Poisson numbers come ready from the driver, which is told their means.
+
+    Attributes
+    ----------
+    symbols : list of Symbol
+        What the driver draws, in its order.
+    expressions : list of Expr
+        Everything that the parameters have to provide.
+    """
+
+    def __init__(self, reactions: Sequence[Propensity], hoisting: Hoisting) -> None:
+        self._numbers: list[dict[sp.Symbol, sp.Expr]] = [{} for _ in reactions]
+        geometric = [[(s, b) for s, b in r.bursts.items() if b.distribution == "geometric"] for r in reactions]
+        exponentials = [sp.Symbol(f"g{k}'") for k in range(max(map(len, geometric)))]
+        for numbers, listed in zip(self._numbers, geometric, strict=True):
+            for (species, burst), g in zip(listed, exponentials, strict=False):
+                slope = hoisting.slot(1 / sp.log(1 + 1 / burst.mean))
+                numbers[species] = sp.floor(sp.Mul(g, slope, evaluate=False), evaluate=False)
+        self._means: list[sp.Symbol] = []
+        poisson = []
+        for numbers, reaction in zip(self._numbers, reactions, strict=True):
+            for species, burst in reaction.bursts.items():
+                if burst.distribution == "poisson":
+                    numbers[species] = sp.Symbol(f"m{len(poisson)}'")
+                    poisson.append(numbers[species])
+                    self._means.append(burst.mean if burst.mean.is_Symbol else hoisting.named(burst.mean))
+        self._exponentials = len(exponentials)
+        self.symbols: list[sp.Symbol] = [*exponentials, *poisson]
+        self.expressions: list[sp.Expr] = [*(e for numbers in self._numbers for e in numbers.values()), *self._means]
+
+    def of(self, reaction: int) -> dict[sp.Symbol, sp.Expr]:
+        """For each species that has a burst in a reaction, its number in terms of `symbols`."""
+        return self._numbers[reaction]
+
+    def rows(self, p: Sequence[sp.Symbol]) -> list[int]:
+        """For each of `symbols`: -1 for a standard exponential, else where in `p` the mean of the Poisson number is."""
+        return [-1] * self._exponentials + [p.index(m) for m in self._means]
+
+
+def start_program(network: ReactionNetwork, until: sp.Basic) -> Program:
+    """1 where the condition holds for states, parameters and time, else 0."""
+    blocks = [("lane", (network.time,)), ("y", network.states), ("p", network.parameters)]
+    return lower("start", blocks, [sp.Piecewise((1, until), (0, True))], ["holds"])

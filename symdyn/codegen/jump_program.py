@@ -1,0 +1,232 @@
+r"""One event of the direct method as a straight-line program, laid out for `symdyn_kernels.drivers.jump`.
+
+In the state n at time t, with a standard exponential e and a uniform u, the program forms the cumulative sums
+:math:`c_j = a_1 + \cdots + a_j`, the time :math:`t + e/c_R` and the threshold :math:`r = u\,c_R`.  Reaction j fires if
+:math:`c_{j-1} \le r < c_j`; there is no branch: the change of species i is
+
+.. math:: S_{i1} + \sum_{j \ge 2} [r \ge c_{j-1}]\,(S_{ij} - S_{i,j-1})
+
+in which only the terms remain where neighbours differ.  Sums run in blocks, so that chains of dependent operations
+are short; sums of changes are of integers and exact in any order.
+
+With rates that depend on time the event is a candidate of thinning: times come at the rate B, a bound of the total
+propensity over a window [t, t + L], and a candidate at s is none if it lies beyond the window (which only moves the time
+to its end) or if :math:`r = u\,B \ge c_R(s)`.  The window doubles when it was too short and halves after a candidate
+was refused; if the bound is infinite the window shrinks first.
+
+Where conditions of events of the network, or the one that ends trajectories, depend on time, no step goes beyond a moment at
+which that changes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import sympy as sp
+
+from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.interval import Bounds, Interval
+from symdyn.codegen.jump_parts import Bursts, guarded, start_program, unsigned
+from symdyn.codegen.lower import Lowering
+from symdyn.codegen.program import Made
+from symdyn.codegen.propensities import Propensity, hoisted_propensities, order_of_reactions
+from symdyn.codegen.triggers import Triggers, crossings
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["event_program"]
+
+#: Reactions whose propensities are summed in one block, where there are more.
+BLOCK = 6
+#: Relative margin of the bound: rounding must not bring it below the total propensity.
+MARGIN = 1e-9
+#: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
+SHORTEST = 1e-13
+
+
+def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
+    """The program ``event`` and what its driver has to know.
+
+    The facts are
+
+    - ``setup``, a program as JSON: from parameters to the rows of the block ``p``, then to rate constants that must not be
+      negative; ``rows`` is the number of the former;
+    - ``bursts``: for each row of the block ``lane`` after e and u: -1 if it is a standard exponential, else the row of ``p``
+      with the mean of the Poisson number that it is;
+    - ``thinning``: whether a row L, the window, follows the time, and the last time the bursts;
+    - ``watch``, ``low``, ``fired``: rows of the result: what must not pass the next output time (the new time, or infinity
+      where `until` holds), the least of the propensities that are watched, and whether a reaction fired; -1 if there is none;
+    - ``start``, a program as JSON or None: whether `until` holds for states, parameters and time.
+
+    Raises
+    ------
+    CompileError
+        For unknown terms, functions without code, and rates whose dependence on time cannot be bounded.
+    """
+    return _Event(network, until).made()
+
+
+class _Event:
+    """The program under construction."""
+
+    def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
+        self.network, self.until = network, until
+        self.thinning = network.time_dependent
+        hoisting = Hoisting(network.parameters, [*network.states, network.time])
+        listed = hoisted_propensities(network, hoisting)
+        self.reactions = [listed[j] for j in order_of_reactions(network.changes)]
+        self.rates = unsigned(listed)
+        self.bursts = Bursts(self.reactions, hoisting)
+        conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
+        self.crossings = crossings(conditions, network.time)
+        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *conditions]
+        self.p = hoisting.rows([*needed, *(v for e in network.events for v in e.assignments.values())])
+        self.setup = hoisting.setup(self.p, self.rates)
+        self.e, self.u, self.end, self.window = (sp.Symbol(f"{name}'") for name in ("e", "u", "end", "window"))
+        lane = [self.e, self.u, *self.bursts.symbols]
+        y = [*network.states, network.time]
+        if self.thinning:
+            lane, y = [*lane, self.end], [*y, self.window]
+        self.build = Lowering([("lane", lane), ("y", y), ("p", self.p)])
+        self.triggers = Triggers(self.build, network.states, network.time)
+        # an event may be none: a candidate that is refused, or a moment at which time alone changes something
+        self.idle = self.thinning or bool(self.crossings)
+
+    # ---- parts ---------------------------------------------------------------------------------
+
+    def _sums(self, values: Sequence[int]) -> list[int]:
+        """Cumulative sums in blocks."""
+        size = BLOCK if len(values) > BLOCK + 2 else len(values)
+        sums: list[int] = []
+        for begin in range(0, len(values), size):
+            before, inner = (sums[-1] if sums else None), None
+            for v in values[begin : begin + size]:
+                inner = v if inner is None else self.build.op("add", inner, v)
+                sums.append(inner if before is None else self.build.op("add", before, inner))
+        return sums
+
+    def _states(self, sums: Sequence[int], threshold: int) -> list[int]:
+        """The new states, where reaction j fires if ``sums[j-1] <= threshold < sums[j]``."""
+        build, zero = self.build, self.build.constant(0)
+        fires = [build.op("ge", threshold, c) for c in (sums if self.idle else sums[:-1])]
+        new = []
+        for species in self.network.states:
+            changes = [r.change.get(species, 0) for r in self.reactions] + [0] * self.idle
+            terms = [
+                build.op("select", fires[j - 1], build.constant(changes[j] - changes[j - 1]), zero)
+                for j in range(1, len(changes))
+                if changes[j] != changes[j - 1]
+            ]
+            for j in range(len(self.reactions)):
+                if species in self.bursts.of(j):
+                    terms.append(self._burst(self.bursts.of(j)[species], fires, j))
+            value = build.value(species)
+            first = build.op("add", value, build.constant(changes[0])) if changes[0] else value
+            new.append(build.op("add", first, _tree(build, terms)) if terms else first)
+        return new
+
+    def _burst(self, number: sp.Expr, fires: Sequence[int], j: int) -> int:
+        build, zero = self.build, self.build.constant(0)
+        produced = build.value(number)
+        if j < len(fires):
+            produced = build.op("select", fires[j], zero, produced)
+        return build.op("select", fires[j - 1], produced, zero) if j else produced
+
+    def _watched(self, values: Sequence[int], total: int, time: int) -> tuple[int, int | None]:
+        """The time, or NaN where a propensity is negative or infinite; and the least of those that are watched."""
+        build = self.build
+        watched = [v for v, r in zip(values, self.reactions, strict=True) if r.rate is None]
+        if not watched:
+            return time, None
+        low = watched[0]
+        for v in watched[1:]:
+            low = build.op("fmin", low, v)
+        fine = build.op("and", build.op("ge", low, build.constant(0)), build.op("lt", total, build.constant(math.inf)))
+        return build.op("select", fine, time, build.constant(math.nan)), low
+
+    # ---- the two kinds of event ----------------------------------------------------------------
+
+    def _direct(self) -> tuple[list[int], dict[str, int]]:
+        build, op, number = self.build, self.build.op, self.build.constant
+        values = [guarded(build, r) for r in self.reactions]
+        sums = self._sums(values)
+        at = op("add", build.value(self.network.time), op("div", build.value(self.e), sums[-1]))
+        threshold = op("mul", build.value(self.u), sums[-1])
+        extra = {}
+        if self.crossings:
+            moment = self.triggers.next_crossing(self.crossings)
+            crossed = op("le", moment, at)
+            at, threshold = op("fmin", moment, at), op("select", crossed, number(math.inf), threshold)
+            extra["fired"] = op("select", crossed, number(0), number(1))
+        when, low = self._watched(values, sums[-1], at)
+        return [*self._states(sums, threshold), when], extra if low is None else {"low": low, **extra}
+
+    def _candidate(self) -> tuple[list[int], dict[str, int]]:
+        build, op, number = self.build, self.build.op, self.build.constant
+        t, window = build.value(self.network.time), build.value(self.window)
+        border = op("add", t, window)
+        if self.crossings:
+            border = op("fmin", border, self.triggers.next_crossing(self.crossings))
+        bounds = Bounds(build, {t: Interval(t, border)})
+        highs = [bounds.of(guarded(build, r)).high for r in self.reactions]
+        bound = op("mul", self._sums(highs)[-1], number(1 + MARGIN))
+        finite = op("lt", bound, number(math.inf))
+        candidate = op("add", t, op("div", build.value(self.e), bound))
+        inside = op("and", finite, op("le", candidate, border))
+        at = op("fmin", candidate, border)
+        now = sp.Symbol("candidate'")
+        build.bind(now, at)
+        values = [self._at(r, now) for r in self.reactions]
+        sums = self._sums(values)
+        threshold = op("select", inside, op("mul", build.value(self.u), bound), number(math.inf))
+        fired = op("lt", threshold, sums[-1])
+        new = self._states(sums, threshold)
+        length = op("fmax", op("fabs", t), number(1))
+        hopeless = op("le", window, op("mul", length, number(SHORTEST)))
+        stuck = op("select", hopeless, number(math.nan), t)
+        when, low = self._watched(values, sums[-1], at)
+        when = op("select", finite, when, stuck)
+        factor = op("select", fired, number(1), op("select", inside, number(0.5), number(2)))
+        factor = op("select", finite, factor, number(0.125))
+        longer = op("fmin", op("mul", window, factor), op("sub", build.value(self.end), when))
+        extra = {"fired": op("select", fired, number(1), number(0))}
+        return [*new, when, longer], extra if low is None else {"low": low, **extra}
+
+    def _at(self, reaction: Propensity, now: sp.Symbol) -> int:
+        """The guarded propensity at the time of the candidate."""
+        value = reaction.value.xreplace({self.network.time: now})
+        return guarded(self.build, replace(reaction, value=value))
+
+    def made(self) -> Made:
+        network, n = self.network, len(self.network.states)
+        outputs, extra = self._candidate() if self.thinning else self._direct()
+        watch = n
+        labels = [f"next {s}" for s in network.names] + ["time of the event"] + ["window"] * self.thinning
+        outputs[:n] = self.triggers.after(network.events, outputs[:n], outputs[n])
+        if self.until is not None:
+            holds = self.triggers.truth(self.until, self.triggers.meaning(outputs[:n], outputs[n]))
+            extra["watch"] = self.build.op("select", holds, self.build.constant(math.inf), outputs[n])
+        places = {name: len(outputs) + k for k, name in enumerate(extra)}
+        program = self.build.program("event", [*outputs, *extra.values()], [*labels, *extra])
+        facts = {
+            "large": False,
+            "setup": self.setup.as_json(),
+            "rows": len(self.p),
+            "bursts": self.bursts.rows(self.p),
+            "thinning": self.thinning,
+            "results": len(program.outputs),
+            "watch": places.get("watch", watch),
+            "low": places.get("low", -1),
+            "fired": places.get("fired", -1),
+            "start": None if self.until is None else start_program(network, self.until).as_json(),
+        }
+        return Made((replace(program, packed=False),), facts)
+
+
+def _tree(build: Lowering, terms: Sequence[int]) -> int:
+    """The sum by halves: a short chain of dependent operations."""
+    if len(terms) == 1:
+        return terms[0]
+    half = (len(terms) + 1) // 2
+    return build.op("add", _tree(build, terms[:half]), _tree(build, terms[half:]))

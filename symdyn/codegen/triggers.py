@@ -1,0 +1,114 @@
+r"""Conditions along a trajectory that jumps: what they are after a jump, and when time alone changes them.
+
+A comparison in which time occurs, :math:`\alpha t + \beta > 0` with a number :math:`\alpha` and a :math:`\beta` that is
+constant between jumps, changes at :math:`t^* = -\beta/\alpha` and is compared as :math:`t \ge t^*` or :math:`t < t^*`: values
+are those from the crossing on.  The programs of jump processes stop at crossings, so that they are met exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+
+import sympy as sp
+
+from symdyn.codegen.lower import Lowering
+from symdyn.errors import CompileError
+from symdyn.models.reaction import Event
+
+__all__ = ["Triggers", "crossings"]
+
+
+def _crossing(relation: sp.Basic, time: sp.Symbol) -> tuple[sp.Expr, bool]:
+    """The time at which a comparison changes, and whether it is true from there on."""
+    difference = sp.expand(relation.args[0] - relation.args[1])
+    slope = difference.coeff(time, 1)
+    rest = difference - slope * time
+    if not isinstance(relation, (sp.Lt, sp.Le, sp.Gt, sp.Ge)) or not slope.is_number or slope.is_zero or rest.has(time):
+        raise CompileError(f"when {relation} changes cannot be told; write conditions on time as {time} >= ... or {time} < ...")
+    rising = isinstance(relation, (sp.Gt, sp.Ge)) == bool(slope.is_positive)
+    return sp.expand(-rest / slope), rising
+
+
+def crossings(conditions: Iterable[sp.Basic], time: sp.Symbol) -> list[sp.Expr]:
+    """The times at which comparisons with time change, each once.
+
+    >>> t, X = sp.symbols("t X")
+    >>> crossings([sp.And(t >= 25, X > 3), 2 * t < X], t)
+    [25, X/2]
+
+    Raises
+    ------
+    CompileError
+        If a comparison is not linear in time with a number for its slope.
+    """
+    relations = [r for c in conditions for r in sorted(c.atoms(sp.Rel), key=str) if r.has(time)]
+    return list(dict.fromkeys(_crossing(r, time)[0] for r in relations))
+
+
+class Triggers:
+    """Truths of conditions for values in a lowering, and what events make of the states.
+
+    Parameters
+    ----------
+    build : Lowering
+    states : sequence of Symbol
+    time : Symbol
+    """
+
+    def __init__(self, build: Lowering, states: Sequence[sp.Symbol], time: sp.Symbol) -> None:
+        self.build, self.states, self.time = build, tuple(states), time
+        self._fresh = count()
+
+    def next_crossing(self, times: Sequence[sp.Expr]) -> int:
+        """The first of these times that is after the present one, or infinity."""
+        build, now, never = self.build, self.build.value(self.time), self.build.constant(math.inf)
+        first = never
+        for e in times:
+            at = build.value(e)
+            first = build.op("fmin", first, build.op("select", build.op("gt", at, now), at, never))
+        return first
+
+    def meaning(self, values: Sequence[int], time: int) -> dict[sp.Symbol, sp.Symbol]:
+        """Symbols that stand for other values of the states and the time."""
+        found = {}
+        for symbol, value in zip((*self.states, self.time), (*values, time), strict=True):
+            found[symbol] = sp.Symbol(f"value{next(self._fresh)}'")
+            self.build.bind(found[symbol], value)
+        return found
+
+    def truth(self, condition: sp.Basic, meaning: Mapping[sp.Symbol, sp.Symbol] | None = None) -> int:
+        """The number of the truth of a condition, of the present values or of others."""
+        build, meaning = self.build, meaning or {}
+        if isinstance(condition, (sp.And, sp.Or)):
+            first, *rest = (self.truth(a, meaning) for a in sorted(condition.args, key=str))
+            for other in rest:
+                first = build.op("and" if isinstance(condition, sp.And) else "or", first, other)
+            return first
+        if isinstance(condition, sp.Not):
+            return build.op("not", self.truth(condition.args[0], meaning))
+        if condition.has(self.time):
+            at, rising = _crossing(condition, self.time)
+            now = build.value(meaning.get(self.time, self.time))
+            return build.op("ge" if rising else "lt", now, build.value(at.xreplace(meaning)))
+        return build.condition(condition.xreplace(meaning))
+
+    def after(self, events: Sequence[Event], states: Sequence[int], time: int) -> list[int]:
+        """The states after the events whose triggers turned from false to true.
+
+        Events act in their order; a trigger that turns true by what another event does acts too, in as many passes as
+        there are events.
+        """
+        build, current = self.build, list(states)
+        before = [self.truth(e.trigger) for e in events]
+        for _ in events:
+            for k, event in enumerate(events):
+                meaning = self.meaning(current, time)
+                now = self.truth(event.trigger, meaning)
+                turned = build.op("and", now, build.op("not", before[k]))
+                before[k] = now
+                for species, value in event.assignments.items():
+                    i = self.states.index(species)
+                    current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
+        return current

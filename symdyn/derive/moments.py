@@ -1,0 +1,236 @@
+"""Moment equations of reaction networks and stochastic differential equations, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import expression
+from symdyn.derive._hierarchy import Hierarchy
+from symdyn.derive._kramers_moyal import Channel, JumpMoments, channels_of, jump_moments
+from symdyn.derive.closures import Closure, find_closure
+from symdyn.errors import DeclarationError
+from symdyn.models._moment_algebra import Index, Moments, indices, moment_symbol
+from symdyn.models.moments import MomentSystem
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.sde import SDESystem
+
+__all__ = ["cumulants", "moments"]
+
+#: Closed moments that an error lists before it says how many there are.
+LISTED = 8
+
+
+def moments(
+    system: ReactionNetwork | SDESystem,
+    order: int,
+    closure: Any = "normal",
+    *,
+    central: bool = False,
+    taylor_order: int | None = None,
+) -> MomentSystem:
+    r"""Equations of the moments up to an order, closed.
+
+    Raw moments :math:`\mu_i = \langle n^i \rangle` by
+
+    .. math:: \dot\mu_i = \sum_r \sum_{0 \le j < i} \binom{i}{j} \langle S_r^{i-j} \rangle \langle n^j a_r(n) \rangle,
+
+    or means and central moments.  For stochastic differential equations (Stratonovich ones are read as their Itô form)
+    :math:`\frac{\mathrm d}{\mathrm dt} \langle h \rangle = \langle f \cdot \nabla h \rangle + \frac12 \langle \operatorname{tr} G G^T \nabla\nabla h \rangle`.
+    Powers of binary species are reduced before anything is closed.
+
+    Parameters
+    ----------
+    system : ReactionNetwork or SDESystem
+    order : int
+        Highest order of the moments that are kept.
+    closure : str, callable, Closure or None
+        A name in ``symdyn.derive.closures.CLOSURES``; a function ``closure(index, moments)`` that expresses a raw moment (or the kind
+        that its attribute ``kind`` names) by lower ones; or None, if no moment needs closing.
+    central : bool
+        Means and central moments instead of raw moments.
+    taylor_order : int, optional
+        Highest order of central moments in the expansion of rates about the mean.  Polynomials are exact without it.
+
+    Returns
+    -------
+    MomentSystem
+        Only moments that are reached are closed; a linear network needs no closure and has none.
+
+    Raises
+    ------
+    DeclarationError
+        If a rate is not polynomial and `taylor_order` is missing, if moments are left open, if a closure for binary species
+        finds none, or the system is of another kind.
+
+    References
+    ----------
+    Schnoerr, Sanguinetti, Grima, J. Phys. A 50, 093001 (2017), section 4; Ale, Kirk, Stumpf, J. Chem. Phys. 138, 174101
+    (2013) for the expansion about the mean.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c")
+    >>> print(moments(net, 2))
+    E[X]' = 2*c*E[X] - 2*c*E[X^2] + k
+    E[X^2]' = -4*c*E[X] + 8*c*E[X^2] - 4*c*E[X^3] + 2*k*E[X] + k
+    K[X^3] = 0
+    """
+    return _derived(system, order, closure, "central" if central else "raw", taylor_order)
+
+
+def cumulants(
+    system: ReactionNetwork | SDESystem, order: int, closure: Any = "normal", *, taylor_order: int | None = None
+) -> MomentSystem:
+    """Equations of means and cumulants up to an order, closed as `moments` are.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(cumulants(sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g"), 2, None))
+    E[X]' = -g*E[X] + k
+    K[X^2]' = g*E[X] - 2*g*K[X^2] + k
+    """
+    return _derived(system, order, closure, "cumulant", taylor_order)
+
+
+def _derived(
+    system: ReactionNetwork | SDESystem, order: int, closure: Any, kind: str, taylor_order: int | None
+) -> MomentSystem:
+    system = _checked(system, order, taylor_order)
+    species, binary = system.states, _binary(system)
+    rule = None if closure is None else find_closure(closure)
+    if rule is not None and rule.needs_binary and not binary:
+        raise DeclarationError(
+            f"the {rule.name} closure speaks of binary species, and the network has none; declare genes, binary=('G',)"
+        )
+    everything = Moments(len(species), kind, _Names(species, kind), binary=binary, order=order)
+    kept = [i for k in range(1, order + 1) for i in indices(len(species), k) if everything.reduce(i) == i]
+    names = {moment_symbol(species, i, kind): i for i in kept}
+    known = {i: s for s, i in names.items()}
+    jumps = _jumps(system, order, rule, Moments(len(species), kind, known, binary=binary, order=order))
+    _check_smooth(jumps, order, taylor_order)
+    hierarchy = Hierarchy(species, jumps, everything, taylor_order)
+    open_sides = [hierarchy.equation(i) for i in kept]
+    missing = _missing(open_sides, everything.known, names)
+    closed, relations = _closed(missing, rule, species, Moments(len(species), kind, known, binary=binary, order=order))
+    used = rule if closed or (rule is not None and rule.linearise) else None
+    lines = [f"{kind} moments up to order {order}" if kind != "cumulant" else f"cumulants up to order {order}"]
+    if taylor_order is not None:
+        lines[0] += f", rates expanded about the mean to order {taylor_order}"
+    lines.append("closes by itself" if used is None else f"{used.name} closure: {used.definition} ({used.reference or 'own'})")
+    return MomentSystem(
+        dict(zip(names, dag.replace(open_sides, closed), strict=True)),
+        system.defaults,
+        species=species,
+        indices=names,
+        known={**known, **{missing[s]: e for s, e in closed.items()}},
+        kind=kind,
+        order=order,
+        closure=None if used is None else used.name,
+        open_sides=open_sides,
+        relations=relations,
+        close=None if used is None else used.express,
+        close_kind="raw" if used is None else used.kind,
+        positive_means=used is not None and used.positive_means,
+        binary=binary,
+        initial=system.initial,
+        time=system.time,
+        provenance=(*system.provenance, *lines),
+    )
+
+
+class _Names(Mapping[Index, sp.Expr]):
+    """Every moment as its symbol."""
+
+    def __init__(self, species: tuple[sp.Symbol, ...], kind: str) -> None:
+        self.species, self.kind = species, kind
+        self.made: dict[Index, sp.Symbol] = {}
+
+    def __getitem__(self, index: Index) -> sp.Expr:
+        if index not in self.made:
+            self.made[index] = moment_symbol(self.species, index, self.kind)
+        return self.made[index]
+
+    def __contains__(self, index: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Index]:
+        return iter(self.made)
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+
+def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SDESystem:
+    if not isinstance(system, (ReactionNetwork, SDESystem)):
+        raise DeclarationError(f"moments are derived from a ReactionNetwork or an SDESystem, got {type(system).__name__}")
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise DeclarationError(f"order is {order!r}; expected the highest order of the moments, a whole number >= 1")
+    if taylor_order is not None and (not isinstance(taylor_order, int) or taylor_order <= order):
+        raise DeclarationError(f"taylor_order is {taylor_order!r}; expected a whole number above the order {order}, or None")
+    unknown = [u for u in system.unknowns if u.free_symbols & set(system.states)]
+    if unknown:
+        raise DeclarationError(f"{unknown[0]} is an unknown term of the states; fill it in with with_terms before taking moments")
+    return system.ito() if isinstance(system, SDESystem) else system
+
+
+def _binary(system: ReactionNetwork | SDESystem) -> tuple[int, ...]:
+    genes = system.binary if isinstance(system, ReactionNetwork) else ()
+    return tuple(system.states.index(g) for g in genes)
+
+
+def _jumps(system: ReactionNetwork | SDESystem, order: int, rule: Closure | None, known: Moments) -> JumpMoments:
+    channels: list[Channel] | None = None
+    if rule is not None and rule.linearise is not None:
+        assert isinstance(system, ReactionNetwork)  # equations of diffusion have no binary species
+        channels = list(rule.linearise(channels_of(system), known, system.states))
+    return jump_moments(system, order, channels)
+
+
+def _check_smooth(jumps: JumpMoments, order: int, taylor_order: int | None) -> None:
+    rough = [str(r) for r, p in zip(jumps.rates, jumps.polynomials, strict=True) if p is None]
+    if rough and taylor_order is None:
+        raise DeclarationError(
+            f"the rate {rough[0]} is not a polynomial in the states; pass taylor_order=q to expand it about the mean up to central "
+            f"moments of order q, for example taylor_order={order + 1}"
+        )
+
+
+def _missing(sides: list[sp.Expr], made: Any, names: Mapping[sp.Symbol, Index]) -> dict[sp.Symbol, Index]:
+    """Symbols of moments that occur and have no equation, by order."""
+    occurring = dag.free_symbols(sides)
+    missing = {s: i for i, s in made.made.items() if s in occurring and s not in names}
+    return dict(sorted(missing.items(), key=lambda item: (sum(item[1]), tuple(-p for p in item[1]))))
+
+
+def _closed(
+    missing: dict[sp.Symbol, Index], rule: Closure | None, species: tuple[sp.Symbol, ...], known: Moments
+) -> tuple[dict[sp.Symbol, sp.Expr], dict[sp.Symbol, sp.Expr]]:
+    """Expressions for what is missing, and what the closure says of it, in moments of its own kind."""
+    if not missing:
+        return {}, {}
+    if rule is None:
+        listed = ", ".join(map(str, list(missing)[:LISTED])) + (f" and {len(missing) - LISTED} more" if len(missing) > LISTED else "")
+        raise DeclarationError(f"the equations up to order {known.order} need {listed}; pass a closure, such as closure='normal'")
+    if known.order < rule.least_order:
+        raise DeclarationError(f"the {rule.name} closure uses moments of order {rule.least_order}; got order={known.order}")
+
+    def close(index: Index, of: Moments) -> sp.Expr:
+        return expression(rule.express(index, of))
+
+    known.close, known.close_kind = close, rule.kind
+    closed = {symbol: known.get(known.kind, index) for symbol, index in missing.items()}
+    shown = Moments(
+        known.size, rule.kind, _Names(species, rule.kind), close_kind=rule.kind, binary=known.binary, order=known.order
+    )
+    relations = {moment_symbol(species, i, rule.kind): close(i, shown) for i in sorted(known.closed, key=_by_order)}
+    return closed, relations
+
+
+def _by_order(index: Index) -> tuple:
+    return sum(index), tuple(-p for p in index)

@@ -1,0 +1,255 @@
+"""Formulas of SBML: nodes of libsbml to sympy through a whitelist, and back; nothing is evaluated as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import libsbml as sbml
+import sympy as sp
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean, BooleanAtom
+
+from symdyn.errors import DeclarationError
+from symdyn.registry import suggest
+
+__all__ = ["Formula", "Functions", "to_node"]
+
+#: Limits that keep hostile files harmless: depth of a formula, nodes visited in a file, exponent of a number.
+MAX_DEPTH = 150
+MAX_NODES = 200_000
+MAX_EXPONENT = 1_000
+
+_NUMBERS: dict[int, sp.Expr] = {
+    sbml.AST_CONSTANT_E: sp.E,
+    sbml.AST_CONSTANT_PI: sp.pi,
+    sbml.AST_NAME_AVOGADRO: sp.Integer(602214179 * 10**15),
+}
+_UNARY: dict[int, Callable[..., sp.Expr]] = {
+    sbml.AST_FUNCTION_EXP: sp.exp,
+    sbml.AST_FUNCTION_LN: sp.log,
+    sbml.AST_FUNCTION_SIN: sp.sin,
+    sbml.AST_FUNCTION_COS: sp.cos,
+    sbml.AST_FUNCTION_TAN: sp.tan,
+    sbml.AST_FUNCTION_ARCSIN: sp.asin,
+    sbml.AST_FUNCTION_ARCCOS: sp.acos,
+    sbml.AST_FUNCTION_ARCTAN: sp.atan,
+    sbml.AST_FUNCTION_SINH: sp.sinh,
+    sbml.AST_FUNCTION_COSH: sp.cosh,
+    sbml.AST_FUNCTION_TANH: sp.tanh,
+    sbml.AST_FUNCTION_ABS: lambda x: abs(x) if x.is_Number else sp.Abs(x, evaluate=False),
+    sbml.AST_FUNCTION_FLOOR: sp.floor,
+    sbml.AST_FUNCTION_CEILING: sp.ceiling,
+}
+_RELATIONS: dict[int, Callable[..., Any]] = {
+    sbml.AST_RELATIONAL_EQ: sp.Eq,
+    sbml.AST_RELATIONAL_NEQ: sp.Ne,
+    sbml.AST_RELATIONAL_LT: sp.Lt,
+    sbml.AST_RELATIONAL_LEQ: sp.Le,
+    sbml.AST_RELATIONAL_GT: sp.Gt,
+    sbml.AST_RELATIONAL_GEQ: sp.Ge,
+}
+_LOGIC = {sbml.AST_LOGICAL_AND: sp.And, sbml.AST_LOGICAL_OR: sp.Or, sbml.AST_LOGICAL_NOT: sp.Not}
+_WRITTEN = {
+    sp.exp: sbml.AST_FUNCTION_EXP,
+    sp.log: sbml.AST_FUNCTION_LN,
+    sp.Abs: sbml.AST_FUNCTION_ABS,
+    sp.Max: sbml.AST_FUNCTION_MAX,
+    sp.Min: sbml.AST_FUNCTION_MIN,
+    **{f: k for k, f in _UNARY.items() if isinstance(f, type) and f is not sp.log},
+    **{f: k for k, f in _RELATIONS.items()},
+    **{f: k for k, f in _LOGIC.items()},
+}
+
+#: Arguments and body of each function definition.
+Functions = Mapping[str, tuple[list[str], Any]]
+
+
+class Formula:
+    """Reads the formulas of one file.
+
+    Parameters
+    ----------
+    functions : mapping
+        From the name of a function definition to its arguments and the node of its body.
+    time : Symbol
+        What the time of SBML becomes.
+    """
+
+    def __init__(self, functions: Functions, time: sp.Symbol) -> None:
+        self._functions = functions
+        self._time = time
+        self._visited = 0
+
+    def read(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> sp.Expr:
+        """The expression of `node`; `names` says what each identifier stands for, `where` what is read, for messages.
+
+        Raises
+        ------
+        DeclarationError
+            For anything that is not on the list: delays, distributions, matrices and the like.
+        """
+        if node is None:
+            raise DeclarationError(f"{where} has no formula")
+        value = self._read(node, names, where, 0)
+        if not isinstance(value, sp.Expr) or value.has(sp.nan, sp.zoo, sp.oo, sp.I):
+            raise DeclarationError(f"{where} is {sbml.formulaToL3String(node)}, which is no finite real number")
+        return value
+
+    def condition(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> Boolean:
+        """The condition of `node`, a comparison or several joined.
+
+        Raises
+        ------
+        DeclarationError
+            For a number, and for what is always true or never.
+        """
+        if node is None:
+            raise DeclarationError(f"{where} has no formula")
+        value = self._read(node, names, where, 0)
+        if not isinstance(value, Boolean) or isinstance(value, (BooleanAtom, sp.Symbol)):
+            raise DeclarationError(f"{where} is {sbml.formulaToL3String(node)}; expected a comparison that can change")
+        return value
+
+    def _read(self, node: Any, names: Mapping[str, sp.Expr], where: str, depth: int) -> Any:
+        self._visited += 1
+        if depth > MAX_DEPTH or self._visited > MAX_NODES:
+            raise DeclarationError(f"{where} is nested too deeply or too long to read")
+        kind = node.getType()
+        if kind == sbml.AST_INTEGER:
+            return sp.Integer(node.getInteger())
+        if kind in (sbml.AST_REAL, sbml.AST_REAL_E):
+            return _real(node.getReal(), where)
+        if kind == sbml.AST_RATIONAL:
+            return sp.Rational(node.getNumerator(), node.getDenominator())
+        if kind == sbml.AST_NAME_TIME:
+            return self._time
+        if kind in _NUMBERS:
+            return _NUMBERS[kind]
+        if kind in (sbml.AST_CONSTANT_TRUE, sbml.AST_CONSTANT_FALSE):
+            return sp.true if kind == sbml.AST_CONSTANT_TRUE else sp.false
+        if kind == sbml.AST_NAME:
+            name = node.getName()
+            if name not in names:
+                raise DeclarationError(f"{where} uses {name!r}, which the model does not declare.{suggest(name, names)}")
+            return names[name]
+        parts = [self._read(node.getChild(i), names, where, depth + 1) for i in range(node.getNumChildren())]
+        if kind == sbml.AST_FUNCTION:
+            return self._call(node.getName(), parts, where, depth)
+        return _apply(kind, parts, node, where)
+
+    def _call(self, name: str, parts: list[Any], where: str, depth: int) -> Any:
+        if name not in self._functions:
+            raise DeclarationError(f"{where} calls {name!r}, which the model does not define.{suggest(name, self._functions)}")
+        arguments, body = self._functions[name]
+        if len(parts) != len(arguments):
+            raise DeclarationError(f"{where} calls {name} with {len(parts)} arguments; it takes {len(arguments)}")
+        return self._read(body, dict(zip(arguments, parts, strict=True)), where, depth + 1)
+
+
+def _real(value: float, where: str) -> sp.Expr:
+    if not abs(value) < float("inf"):
+        raise DeclarationError(f"{where} holds the number {value}; expected finite numbers")
+    return sp.Integer(int(value)) if value == int(value) and abs(value) < 2**53 else sp.Float(value)
+
+
+def _apply(kind: int, parts: list[Any], node: Any, where: str) -> Any:
+    """An operator or function of the whitelist."""
+    if kind == sbml.AST_PLUS:
+        return sp.Add(*parts)
+    if kind == sbml.AST_TIMES:
+        return sp.Mul(*parts)
+    if kind == sbml.AST_MINUS:
+        return -parts[0] if len(parts) == 1 else parts[0] - parts[1]
+    if kind == sbml.AST_DIVIDE:
+        return parts[0] / parts[1]
+    if kind in (sbml.AST_POWER, sbml.AST_FUNCTION_POWER):
+        return _power(parts[0], parts[1], where)
+    if kind == sbml.AST_FUNCTION_ROOT:
+        degree, inner = parts if len(parts) == 2 else (sp.Integer(2), parts[0])
+        return _power(inner, 1 / degree, where)
+    if kind == sbml.AST_FUNCTION_LOG:
+        base, inner = parts if len(parts) == 2 else (sp.Integer(10), parts[0])
+        return sp.log(inner) / sp.log(base)
+    if kind in _UNARY and len(parts) == 1:
+        return _UNARY[kind](parts[0])
+    if kind in (sbml.AST_FUNCTION_MAX, sbml.AST_FUNCTION_MIN):
+        return (sp.Max if kind == sbml.AST_FUNCTION_MAX else sp.Min)(*parts)
+    if kind in _RELATIONS and len(parts) == 2:
+        return _RELATIONS[kind](*parts)
+    if kind in _LOGIC:
+        return _LOGIC[kind](*parts)
+    if kind == sbml.AST_FUNCTION_PIECEWISE:
+        pairs = list(zip(parts[0::2], parts[1::2], strict=False))
+        if len(parts) % 2 == 0:
+            raise DeclarationError(f"{where} has a piecewise without otherwise: it has no value where no condition holds")
+        # unevaluated: sympy would solve inequalities to tidy the conditions
+        return sp.Piecewise(*pairs, (parts[-1], sp.true), evaluate=False)
+    raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)!r}, which reaction networks cannot hold")
+
+
+def _power(base: sp.Expr, exponent: sp.Expr, where: str) -> sp.Expr:
+    if base.is_Number and exponent.is_Number and abs(exponent) > MAX_EXPONENT:
+        raise DeclarationError(f"{where} holds the power {base}^{exponent}, whose exponent is above {MAX_EXPONENT}")
+    return base**exponent
+
+
+def to_node(e: sp.Basic, time: sp.Symbol) -> Any:
+    """The libsbml node of an expression.
+
+    Raises
+    ------
+    DeclarationError
+        For functions that SBML does not have, unknown terms included.
+    """
+    if e == time:
+        node = sbml.ASTNode(sbml.AST_NAME_TIME)
+        node.setName("time")
+        return node
+    if isinstance(e, sp.Symbol):
+        node = sbml.ASTNode(sbml.AST_NAME)
+        node.setName(e.name)
+        return node
+    if isinstance(e, sp.Integer) and abs(int(e)) < 2**31:
+        node = sbml.ASTNode(sbml.AST_INTEGER)
+        node.setValue(int(e))
+        return node
+    if isinstance(e, sp.Rational) and not isinstance(e, sp.Integer):
+        return _join(sbml.AST_DIVIDE, [sp.Integer(e.p), sp.Integer(e.q)], time)
+    if isinstance(e, (sp.Float, sp.Integer)):
+        node = sbml.ASTNode(sbml.AST_REAL)
+        node.setValue(float(e))
+        return node
+    if e in (sp.pi, sp.E, sp.true, sp.false):
+        kinds = {sp.pi: sbml.AST_CONSTANT_PI, sp.E: sbml.AST_CONSTANT_E, sp.true: sbml.AST_CONSTANT_TRUE}
+        return sbml.ASTNode(kinds.get(e, sbml.AST_CONSTANT_FALSE))
+    if isinstance(e, sp.Add):
+        return _join(sbml.AST_PLUS, e.as_ordered_terms(), time)
+    if isinstance(e, sp.Mul):
+        return _product(e, time)
+    if isinstance(e, sp.Pow):
+        if e.exp.is_Number and e.exp.is_negative:
+            return _join(sbml.AST_DIVIDE, [sp.S.One, e.base**-e.exp], time)
+        return _join(sbml.AST_POWER, list(e.args), time)
+    if isinstance(e, sp.Piecewise):
+        flat = [part for pair in e.args for part in (pair.expr, pair.cond)]
+        return _join(sbml.AST_FUNCTION_PIECEWISE, flat[:-1] if flat[-1] == sp.true else flat, time)
+    kind = _WRITTEN.get(e.func)
+    if kind is None or (isinstance(e, Relational) and len(e.args) != 2):
+        raise DeclarationError(f"SBML has no {e.func.__name__}: {e} cannot be written")
+    return _join(kind, list(e.args), time)
+
+
+def _product(e: sp.Mul, time: sp.Symbol) -> Any:
+    below = [f for f in e.args if f.is_Pow and f.exp.is_Number and f.exp.is_negative]
+    above = [f for f in e.args if f not in below]
+    if not below:
+        return _join(sbml.AST_TIMES, above, time)
+    return _join(sbml.AST_DIVIDE, [sp.Mul(*above), sp.Mul(*(f.base**-f.exp for f in below))], time)
+
+
+def _join(kind: int, parts: list[sp.Basic], time: sp.Symbol) -> Any:
+    node = sbml.ASTNode(kind)
+    for part in parts:
+        node.addChild(to_node(part, time))
+    return node

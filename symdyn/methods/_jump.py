@@ -1,0 +1,34 @@
+"""Methods that simulate reaction networks event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
+
+__all__ = ["JumpScheme", "refuse_all_but_networks"]
+
+
+@dataclass(frozen=True)
+class JumpScheme:
+    """A method that fires every reaction of a network at its own time.
+
+    Attributes
+    ----------
+    name, reference : str
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    """
+
+    name: str
+    reference: str
+    applies: Callable[[System], str | None]
+
+
+def refuse_all_but_networks(system: System) -> str | None:
+    """None for a `ReactionNetwork`, else the reason that every method for networks gives."""
+    if isinstance(system, ReactionNetwork):
+        return None
+    return f"it simulates the jumps of a ReactionNetwork; got {type(system).__name__}"

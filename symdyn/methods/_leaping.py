@@ -1,0 +1,71 @@
+"""Methods that simulate reaction networks approximately, many events at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symdyn.methods._stochastic import StepSymbols
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
+
+__all__ = ["DiffusionScheme", "HybridScheme", "LeapScheme"]
+
+
+@dataclass(frozen=True)
+class LeapScheme:
+    """A method of tau-leaping.
+
+    Attributes
+    ----------
+    name, reference : str
+    implicit : bool
+        Whether leaps across fast equilibria are implicit.
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    """
+
+    name: str
+    reference: str
+    implicit: bool
+    applies: Callable[[System], str | None]
+
+
+@dataclass(frozen=True)
+class HybridScheme:
+    """A method in which some reactions flow and the others jump.
+
+    Attributes
+    ----------
+    name, reference : str
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    """
+
+    name: str
+    reference: str
+    applies: Callable[[System], str | None]
+
+
+@dataclass(frozen=True)
+class DiffusionScheme:
+    """A scheme that takes a network for a diffusion process.
+
+    Attributes
+    ----------
+    name, reference : str
+    noises : callable
+        ``noises(network)`` is the number of Wiener processes.
+    step : callable
+        ``step(network, symbols)`` gives the new numbers of molecules as a tuple of expressions.
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    """
+
+    name: str
+    reference: str
+    noises: Callable[[ReactionNetwork], int]
+    step: Callable[[ReactionNetwork, StepSymbols], tuple[sp.Expr, ...]]
+    applies: Callable[[System], str | None]

@@ -1,0 +1,43 @@
+r"""Hybrid simulation: abundant and frequent reactions flow by rate equations, all others jump at random times.
+
+At every moment the reactions are divided into flowing ones F and jumping ones D.  Numbers of molecules follow
+
+.. math:: \dot n = \sum_{j \in F} S_j\, a_j(n, t), \qquad \dot H = \sum_{j \in D} a_j(n, t)
+
+and where H reaches an exponential number with mean 1, a reaction of D fires, j with a probability in proportion to
+:math:`a_j`; then H starts at 0 again.  Given the flow, times and kinds of jumps are exact, also while n moves between them
+and with rates that depend on time (up to the tolerances ``rtol`` and ``atol`` of the integration).
+
+Neglected is the noise of flowing reactions, and that molecules are whole: species that flow take real values.  Reaction j
+flows where that is small: every species it changes has at least :math:`\langle S_{ij}^2 \rangle / (|\langle S_{ij} \rangle|
+\epsilon^2)` molecules (1111 for single molecules and ``epsilon`` = 0.03), so that the fluctuations left out are about a part
+epsilon of the number or less, and at its present propensity it fires at least :math:`\epsilon^{-2}` times between the first and
+the last output.  Below half of that it jumps again.  Reactions that change no abundant species jump always, whatever
+they depend on: a gene that switches is exact, its abundant protein flows.  Of the variance of a species in linear networks
+the part that its flowing reactions make is missing, about its mean.
+
+The extents of the flowing reactions are integrated, not the species, so conservation laws hold.  Where a reaction jumps
+again, its extent is rounded to a whole number of firings, up or down at random with the right mean; species that no
+flowing reaction changes are whole at all times.
+
+The flow is integrated by an explicit pair of orders 3 and 2, so abundant species with very fast reactions are slow to
+simulate; 'tau-implicit' is made for those.  Of a dataset, ``steps`` counts steps of the flow and jumps.
+"""
+
+from __future__ import annotations
+
+from symdyn.methods._jump import refuse_all_but_networks
+from symdyn.methods._leaping import HybridScheme
+from symdyn.methods._registry import METHODS
+
+__all__ = ["HYBRID"]
+
+HYBRID = METHODS.register(
+    "hybrid",
+    HybridScheme(
+        name="hybrid",
+        reference="Alfonsi, Cances, Turinici, Di Ventura & Huisinga, ESAIM: Proc. 14 (2005) 1; "
+        "M. H. A. Davis, J. R. Stat. Soc. B 46 (1984) 353",
+        applies=refuse_all_but_networks,
+    ),
+)

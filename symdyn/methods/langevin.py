@@ -1,0 +1,60 @@
+r"""The chemical Langevin equation of a network, by Euler-Maruyama, kept at zero or above.
+
+.. math:: n' = \max\Big(0,\; n + \sum_j S_j \big(a_j^+ h + \sqrt{a_j^+}\,\Delta W_j\big)\Big), \qquad a_j^+ = \max(a_j(n, t), 0)
+
+Each reaction has a Wiener process of its own; a burst with the mean b and the variance v adds b to :math:`S_{ij}` and a
+further process :math:`\sqrt{v\,a_j^+}\,\Delta W`.
+
+The equation holds for large numbers, where many firings happen before propensities change.  It is not defined where
+molecules run out, so positivity is enforced, by two changes to the textbook scheme: propensities that come out negative
+(:math:`n (n - 1)` between 0 and 1) count as 0, and numbers that a step makes negative are set to 0.  Near zero this adds
+molecules on average and breaks conservation laws; extinction and other rare events are not those of the jump process.
+Away from zero means and variances converge with order 1 in ``step``, by default a thousandth of the whole time.
+For the equation without these changes, and other schemes for it, simulate ``network.langevin()``.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdyn.methods._jump import refuse_all_but_networks
+from symdyn.methods._leaping import DiffusionScheme
+from symdyn.methods._registry import METHODS
+from symdyn.methods._stochastic import StepSymbols
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["LANGEVIN"]
+
+
+def noises(network: ReactionNetwork) -> int:
+    """One for each reaction and each burst."""
+    return len(network.reactions) + sum(len(r.bursts or {}) for r in network.reactions)
+
+
+def step(network: ReactionNetwork, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
+    """New numbers of molecules after one step."""
+    change: dict[sp.Symbol, list[sp.Expr]] = {s: [] for s in network.states}
+    dW = iter(symbols.dW)
+    of_reactions = [next(dW) for _ in network.reactions]
+    for reaction, a, dw in zip(network.reactions, network.propensities, of_reactions, strict=True):
+        propensity = a if a.is_nonnegative else sp.Max(a, 0)
+        root = sp.sqrt(propensity)
+        firings = propensity * symbols.h + root * dw
+        for s, d in reaction.change.items():
+            change[s].append(d * firings)
+        for s, burst in (reaction.bursts or {}).items():
+            variance = sp.expand(burst.moment(2) - burst.mean**2)
+            change[s] += [burst.mean * firings, sp.sqrt(variance) * root * next(dW)]
+    return tuple(sp.Max(0, s + sp.Add(*change[s])) for s in network.states)
+
+
+LANGEVIN = METHODS.register(
+    "langevin",
+    DiffusionScheme(
+        name="langevin",
+        reference="D. T. Gillespie, J. Chem. Phys. 113 (2000) 297, eq. 23; Euler-Maruyama: Kloeden & Platen (1992), eq. 10.2.4",
+        noises=noises,
+        step=step,
+        applies=refuse_all_but_networks,
+    ),
+)

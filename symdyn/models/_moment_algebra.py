@@ -1,0 +1,260 @@
+r"""Raw moments, central moments and cumulants of several variables, and the way between them.
+
+An index :math:`i = (i_1, \dots, i_n)` stands for :math:`\mu_i = \langle \prod_k X_k^{i_k} \rangle`, for
+:math:`M_i = \langle \prod_k (X_k - \mu_k)^{i_k} \rangle` or for the joint cumulant :math:`K_i`.  All conversions are recursions
+whose intermediate results are kept and shared, so that expressions stay compact as graphs:
+
+.. math:: \mu_i = \sum_{j \le i} \binom{i}{j} M_j\, \mu^{i-j}, \qquad
+          \mu_i = \sum_{j \le i,\, j_p \ge 1} \binom{i - e_p}{j - e_p} K_j\, \mu_{i-j} \quad\text{for any } p \text{ with } i_p \ge 1,
+
+and the second holds for central moments when the cumulants of order 1 are put to zero (Smith, Am. Stat. 49, 217 (1995)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations_with_replacement, product
+from math import comb, prod
+from typing import Any
+
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+
+__all__ = ["KINDS", "Index", "Moments", "add", "binomial", "indices", "moment_symbol", "subindices", "subtract", "times"]
+
+Index = tuple[int, ...]
+#: Kinds of moments, and the letter that begins their names; means are ``E[X]`` in all of them.
+KINDS = {"raw": "E", "central": "M", "cumulant": "K"}
+
+
+def indices(size: int, order: int) -> list[Index]:
+    """Every index of that order, in the order of the variables.
+
+    >>> indices(2, 2)
+    [(2, 0), (1, 1), (0, 2)]
+    """
+    found = []
+    for chosen in combinations_with_replacement(range(size), order):
+        index = [0] * size
+        for k in chosen:
+            index[k] += 1
+        found.append(tuple(index))
+    return found
+
+
+def subindices(index: Index) -> Iterator[Index]:
+    """Every j with 0 <= j <= index, smallest first.
+
+    >>> list(subindices((1, 0, 2)))
+    [(0, 0, 0), (0, 0, 1), (0, 0, 2), (1, 0, 0), (1, 0, 1), (1, 0, 2)]
+    """
+    return product(*(range(k + 1) for k in index))
+
+
+def add(i: Index, j: Index) -> Index:
+    """i + j."""
+    return tuple([a + b for a, b in zip(i, j, strict=True)])
+
+
+def subtract(i: Index, j: Index) -> Index:
+    """i - j."""
+    return tuple([a - b for a, b in zip(i, j, strict=True)])
+
+
+def binomial(i: Index, j: Index) -> int:
+    """Product of the binomial coefficients of the components."""
+    return prod([comb(a, b) for a, b in zip(i, j, strict=True) if b])
+
+
+def moment_symbol(species: Sequence[sp.Symbol], index: Index, kind: str = "raw") -> sp.Symbol:
+    """The symbol of a moment: ``E[X^2*Y]``, ``M[X^2*Y]`` or ``K[X^2*Y]``; means are ``E[X]``.
+
+    >>> moment_symbol(sp.symbols("X Y"), (2, 1), "central")
+    M[X^2*Y]
+    """
+    factors = [s.name if k == 1 else f"{s.name}^{k}" for s, k in zip(species, index, strict=True) if k]
+    letter = "E" if sum(index) == 1 else KINDS[kind]
+    return sp.Symbol(f"{letter}[{'*'.join(factors)}]")
+
+
+def times(coefficient: int, *factors: sp.Expr) -> sp.Expr:
+    """A product that leaves a sum among its factors as it is: sympy would multiply a number into it."""
+    if coefficient == 0 or any(f is sp.S.Zero for f in factors):
+        return sp.S.Zero
+    factors = tuple(f for f in factors if f is not sp.S.One)
+    if coefficient != 1 and len(factors) == 1 and factors[0].is_Add:
+        return sp.Mul(sp.Integer(coefficient), factors[0], evaluate=False)
+    return sp.Mul(sp.Integer(coefficient), *factors)
+
+
+class Moments:
+    """All moments of one distribution, of which some are known; the others follow, or are closed.
+
+    Parameters
+    ----------
+    size : int
+        Number of variables.
+    kind : {'raw', 'central', 'cumulant'}
+        What the known ones are; the mean is the first of every kind.
+    known : mapping of index to Expr
+        Without an entry a moment is closed.
+    close : callable, optional
+        ``close(index, moments)`` gives a moment that is not known, and `close_kind` says of which kind it is.
+    binary : sequence of int
+        Positions of variables that are 0 or 1: their powers are reduced, :math:`g^2 = g`.
+    order : int
+        Highest order of what is known, for closures to see.
+
+    Attributes
+    ----------
+    closed : dict of index to Expr
+        What has been closed so far, in `close_kind`.
+    shared : dict
+        For closures that keep intermediate results.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        kind: str,
+        known: Mapping[Index, sp.Expr],
+        *,
+        close: Callable[[Index, Moments], sp.Expr] | None = None,
+        close_kind: str = "raw",
+        binary: Sequence[int] = (),
+        order: int = 0,
+    ) -> None:
+        self.size, self.kind, self.known, self.order = size, kind, known, order
+        self.close, self.close_kind, self.binary = close, close_kind, tuple(binary)
+        self.closed: dict[Index, sp.Expr] = {}
+        self.shared: dict[Any, Any] = {}
+        self._found: dict[tuple[str, Index], sp.Expr] = {}
+        self._under_way: set[Index] = set()
+
+    def __getitem__(self, index: Index) -> sp.Expr:
+        """A moment of the kind in which the closure speaks."""
+        return self.get(self.close_kind, tuple(index))
+
+    def get(self, kind: str, index: Index) -> sp.Expr:
+        """A moment of any kind, as an expression in the known ones."""
+        order = sum(index)
+        if order == 1:
+            return self.mean(index.index(1))
+        if order == 0:
+            return sp.S.Zero if kind == "cumulant" else sp.S.One
+        key = kind, self.reduce(index) if kind == "raw" else index
+        if key not in self._found:
+            self._found[key] = getattr(self, f"_{kind}")(key[1])
+        return self._found[key]
+
+    def raw(self, index: Index) -> sp.Expr:
+        r""":math:`\mu_i`."""
+        return self.get("raw", index)
+
+    def central(self, index: Index) -> sp.Expr:
+        """:math:`M_i`, zero at order 1."""
+        return sp.S.Zero if sum(index) == 1 else self.get("central", index)
+
+    def cumulant(self, index: Index) -> sp.Expr:
+        """:math:`K_i`."""
+        return self.get("cumulant", index)
+
+    def mean(self, k: int) -> sp.Expr:
+        """Mean of variable number k."""
+        return self.known[self.unit(k)]
+
+    def covariance(self, j: int, k: int) -> sp.Expr:
+        """Covariance of two variables, the variance if they are one."""
+        index = [0] * self.size
+        index[j] += 1
+        index[k] += 1
+        return self.central(tuple(index))
+
+    def unit(self, k: int) -> Index:
+        """The index of the mean of variable k."""
+        return tuple(int(j == k) for j in range(self.size))
+
+    def reduce(self, index: Index) -> Index:
+        """The index without powers of binary variables."""
+        if not self.binary or all(index[k] < 2 for k in self.binary):
+            return index
+        return tuple(min(p, 1) if k in self.binary else p for k, p in enumerate(index))
+
+    # ---- the three kinds ---------------------------------------------------------------------------
+
+    def _raw(self, index: Index) -> sp.Expr:
+        if sum(index) == 1 or self._is_known("raw", index):
+            return self.known[index]
+        source = self._source(index)
+        if source == "raw":
+            return self._value(index)
+        if source == "cumulant" and self.kind == "raw":
+            return sp.Add(self._value(index), *self._products(index, self.raw, lowest=1))
+        return sp.Add(
+            *(times(binomial(index, j), self.central(j), self._powers(subtract(index, j))) for j in subindices(index))
+        )
+
+    def _central(self, index: Index) -> sp.Expr:
+        for k in self.binary:
+            if index[k] > 1:  # (g - p)^2 = (1 - 2p)(g - p) + p(1 - p)
+                p, e = self.mean(k), self.unit(k)
+                once, twice = subtract(index, e), subtract(subtract(index, e), e)
+                variance = times(1, p, 1 - p)
+                return sp.Add(times(1, 1 - 2 * p, self.central(once)), times(1, variance, self.central(twice)))
+        if self._is_known("central", index):
+            return self.known[index]
+        source = self._source(index)
+        if source == "central":
+            return self._value(index)
+        if source == "cumulant":
+            return sp.Add(self._value(index), *self._products(index, self.central, lowest=2))
+        terms = []
+        for j in subindices(index):
+            left = subtract(index, j)
+            terms.append(times((-1) ** sum(left) * binomial(index, j), self.raw(j), self._powers(left)))
+        return sp.Add(*terms)
+
+    def _cumulant(self, index: Index) -> sp.Expr:
+        if not self._reducible(index) and (self._is_known("cumulant", index) or self._source(index) == "cumulant"):
+            return self._value(index)
+        of, lowest = (self.raw, 1) if self.kind == "raw" else (self.central, 2)
+        return sp.Add(of(index), *(times(-1, p) for p in self._products(index, of, lowest=lowest)))
+
+    def _products(self, index: Index, of: Callable[[Index], sp.Expr], *, lowest: int) -> Iterator[sp.Expr]:
+        """Products of a cumulant of lower order with a moment that make up a moment, `lowest` the order of the least cumulant."""
+        p = min((k for k in range(self.size) if index[k]), key=lambda k: index[k])
+        e = self.unit(p)
+        for j in subindices(subtract(index, e)):
+            part = add(j, e)
+            if part != index and sum(part) >= lowest:
+                moment = of(subtract(index, part))
+                if moment is not sp.S.Zero:
+                    yield times(binomial(subtract(index, e), j), self.cumulant(part), moment)
+
+    def _powers(self, index: Index) -> sp.Expr:
+        return sp.Mul(*(self.mean(k) ** p for k, p in enumerate(index) if p))
+
+    # ---- known or closed ---------------------------------------------------------------------------
+
+    def _is_known(self, kind: str, index: Index) -> bool:
+        return kind == self.kind and index in self.known
+
+    def _source(self, index: Index) -> str:
+        """The kind in which a moment is given, be it known or closed."""
+        return self.kind if index in self.known or self._reducible(index) else self.close_kind
+
+    def _reducible(self, index: Index) -> bool:
+        return any(index[k] > 1 for k in self.binary)
+
+    def _value(self, index: Index) -> sp.Expr:
+        if index in self.known:
+            return self.known[index]
+        if index not in self.closed:
+            if self.close is None or index in self._under_way:
+                why = "the closure asks for it while it closes it" if index in self._under_way else "nothing closes it"
+                raise DeclarationError(f"the moment of index {index} is not known: {why}; known up to order {self.order}")
+            self._under_way.add(index)
+            self.closed[index] = self.close(index, self)
+            self._under_way.discard(index)
+        return self.closed[index]

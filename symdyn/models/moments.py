@@ -1,0 +1,303 @@
+"""Moment equations: ordinary differential equations whose states are moments of a stochastic process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import lookup, name_of
+from symdyn.errors import DeclarationError
+from symdyn.models._initial_moments import checked, initial_moments
+from symdyn.models._moment_algebra import KINDS, Index, Moments, moment_symbol
+from symdyn.models.ode import ODESystem
+from symdyn.parsing import ModelText
+from symdyn.system import Equation
+
+__all__ = ["MomentSystem"]
+
+#: Equations that `repr` shows.
+SHOWN = 14
+
+
+class MomentSystem(ODESystem):
+    r"""Equations of moments; made by ``moments``, ``cumulants``, ``linear_noise`` and ``system_size`` of a network.
+
+    States are ``E[X]``, and of higher order raw moments ``E[X^2*Y]``, central moments ``M[X^2*Y]`` or cumulants ``K[X^2*Y]``.
+    Every species has observables ``X_mean`` and ``X_var``.
+
+    A simulation starts from species, ``initial={"X": 10}``: numbers are certain, lists are sweeps (named ``X0``), and a distribution
+    with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent species.  Joint moments may be given
+    in addition by the name of the state.
+
+    Parameters
+    ----------
+    equations : mapping
+        From each state to its right-hand side.
+    parameters, initial, observables, time, provenance :
+        As for `ODESystem`; values of parameters that do not occur are left out, initial values may be of species or states.
+    species : sequence of Symbol
+    indices : mapping of Symbol to index
+        Which moment each state is, as powers of the species; states without an entry start from zero.
+    known : mapping of index to Expr
+        Moments as expressions in the states: the states themselves, and those above the order that were closed.
+    kind : {'raw', 'central', 'cumulant'}
+        What `known` holds; order 1 is the mean in all of them.
+    order : int
+    closure : str, optional
+        Name of the closure, None where nothing was closed.
+    open_sides : sequence of Expr, optional
+        Right-hand sides before closing, and
+    relations : mapping of Symbol to Expr, optional
+        what the closure put for moments, in moments of its own kind: both for display.
+    close : callable, optional
+        The closure itself, ``close(index, moments)``, for moments above the order that no equation needs; a function that cannot
+        be imported again does not survive pickling.
+    close_kind : {'raw', 'central', 'cumulant'}
+        Kind of the moments that it gives.
+    positive_means : bool
+        Whether the equations divide by means, so that zero is no initial value.
+    binary : sequence of int
+        Positions of species that are 0 or 1.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+    >>> closed.variance("X"), closed.moment(X=2)
+    (-E[X]**2 + E[X^2], E[X^2])
+    """
+
+    species: tuple[sp.Symbol, ...]
+    order: int
+    closure: str | None
+    moment_kind: str
+    indices: Mapping[sp.Symbol, Index]
+    known: Mapping[Index, sp.Expr]
+    open_sides: tuple[sp.Expr, ...]
+    relations: Mapping[sp.Symbol, sp.Expr]
+    close: Callable[[Index, Moments], sp.Expr] | None
+    close_kind: str
+    positive_means: bool
+    binary: tuple[int, ...]
+    distributions: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        equations: Mapping[Any, Any],
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        species: Sequence[sp.Symbol],
+        indices: Mapping[sp.Symbol, Index],
+        known: Mapping[Index, sp.Expr],
+        kind: str,
+        order: int,
+        closure: str | None = None,
+        open_sides: Sequence[sp.Expr] | None = None,
+        relations: Mapping[sp.Symbol, sp.Expr] | None = None,
+        close: Callable[[Index, Moments], sp.Expr] | None = None,
+        close_kind: str = "raw",
+        positive_means: bool = False,
+        binary: Sequence[int] = (),
+        initial: Mapping[Any, Any] | None = None,
+        observables: Mapping[Any, Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        if kind not in KINDS:
+            raise DeclarationError(f"the moments are of kind {kind!r}; expected one of {', '.join(KINDS)}")
+        self.__dict__.update(
+            species=tuple(species),
+            order=order,
+            closure=closure,
+            moment_kind=kind,
+            indices=MappingProxyType(dict(indices)),
+            known=MappingProxyType(dict(known)),
+            relations=MappingProxyType(dict(relations or {})),
+            close=close,
+            close_kind=close_kind,
+            positive_means=positive_means,
+            binary=tuple(binary),
+        )
+        seen = {**_moments_seen(self, equations), **(observables or {})}
+        super().__init__(equations, None, observables=seen, time=time, provenance=provenance)
+        names = {p.name for p in self.parameters}
+        defaults = {lookup(k, self.parameters, "parameter"): v for k, v in (parameters or {}).items() if name_of(k) in names}
+        self.__dict__.update(
+            open_sides=self.drift if open_sides is None else tuple(open_sides),
+            defaults=self.with_parameters(defaults).defaults,
+            initial=MappingProxyType(checked(initial, self.initial_symbols)),
+        )
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        raise DeclarationError("moment equations are derived, not written: ReactionNetwork.from_text(...).moments(order)")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {k: v for k, v in super().__getstate__().items() if k != "moments"}
+        inside = getattr(sys.modules.get(getattr(self.close, "__module__", "")), getattr(self.close, "__qualname__", ""), None)
+        return {**state, "close": self.close if inside is self.close else None}
+
+    def map_expressions(self, function) -> Self:
+        return super().map_expressions(function).replace(open_sides=tuple(map(function, self.open_sides)))
+
+    # ---- moments as expressions --------------------------------------------------------------------
+
+    @cached_property
+    def moments(self) -> Moments:
+        """All moments as functions of an index: ``.raw(i)``, ``.central(i)``, ``.cumulant(i)``."""
+        return Moments(
+            len(self.species), self.moment_kind, self.known, close=self.close, close_kind=self.close_kind, binary=self.binary,
+            order=self.order,
+        )  # fmt: skip
+
+    def mean(self, species: Any) -> sp.Expr:
+        """Mean of a species."""
+        return self.moments.mean(self._place(species))
+
+    def variance(self, species: Any) -> sp.Expr:
+        """Variance of a species."""
+        return self.covariance(species, species)
+
+    def covariance(self, first: Any, second: Any) -> sp.Expr:
+        """Covariance of two species."""
+        return self.moments.covariance(self._place(first), self._place(second))
+
+    def moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
+        """Raw moment: ``moment(X=2, Y=1)`` is the mean of X^2*Y.
+
+        Raises
+        ------
+        DeclarationError
+            For species that are not there, and moments above the order that no closure gives.
+        """
+        return self.moments.raw(self._index(powers, named))
+
+    def central_moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
+        """Central moment, with arguments as `moment` has."""
+        return self.moments.central(self._index(powers, named))
+
+    def cumulant(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
+        """Joint cumulant, with arguments as `moment` has."""
+        return self.moments.cumulant(self._index(powers, named))
+
+    def _place(self, species: Any) -> int:
+        return self.species.index(lookup(species, self.species, "species"))
+
+    def _index(self, powers: Mapping[Any, int] | None, named: Mapping[str, int]) -> Index:
+        index = [0] * len(self.species)
+        for key, power in {**(powers or {}), **named}.items():
+            if not isinstance(power, int) or power < 0:
+                raise DeclarationError(f"the power of {key} is {power!r}; expected a whole number >= 0")
+            index[self._place(key)] += power
+        return tuple(index)
+
+    # ---- initial values ----------------------------------------------------------------------------
+
+    @property
+    def initial_symbols(self) -> tuple[sp.Symbol, ...]:
+        """Species, and states for those who give moments themselves."""
+        return self.species + self.states
+
+    def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
+        """Moments from values or distributions of independent species; moments that are given themselves win.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("X -> 0, k").moments(2)
+        >>> closed.initial_values({closed.species[0]: 3.0})
+        {E[X]: 3.0, E[X^2]: 9.0}
+        """
+        return initial_moments(self, values)
+
+    def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
+        """The same system with other default initial values: of species (numbers or distributions) or of states."""
+        given = checked({**(values or {}), **named}, self.initial_symbols)
+        return self.replace(initial=MappingProxyType({**self.initial, **given}))
+
+    # ---- display -----------------------------------------------------------------------------------
+
+    def equations(self) -> list[Equation]:
+        names = self._latex_names()
+        rows = [
+            Equation(f"{s}'", str(f), rf"\tfrac{{\mathrm{{d}}}}{{\mathrm{{d}}t}} {names[s]}", sp.latex(f, symbol_names=names))
+            for s, f in zip(self.states, self.open_sides, strict=True)
+        ]
+        rows += [Equation(str(s), str(f), names[s], sp.latex(f, symbol_names=names)) for s, f in self.relations.items()]
+        return rows
+
+    def _latex_names(self) -> dict[sp.Symbol, str]:
+        """Moments in angle brackets, central moments with the deviation, cumulants with a subscript c."""
+        symbols = dag.free_symbols((*self.states, *self.open_sides, *self.relations, *self.relations.values()))
+        return {s: _latex(s.name) if s.name[1:2] == "[" else sp.latex(s) for s in symbols}
+
+    def __repr__(self) -> str:
+        words = {"raw": "raw moments", "central": "means and central moments", "cumulant": "means and cumulants"}
+        title = f"{type(self).__name__}: {words[self.moment_kind]} of {', '.join(s.name for s in self.species)} up to order {self.order}"
+        closed = ", ".join(moment_symbol(self.species, i, self.moment_kind).name for i in self._closed()[:SHOWN])
+        more = f" and {len(self._closed()) - SHOWN} more" if len(self._closed()) > SHOWN else ""
+        how = f"{self.closure} closure of {closed}{more}" if closed else f"{self.closure or 'nothing closed'}"
+        rows = self.equations()
+        lines = [f"{title}; {how}", *(f"    {e}" for e in rows[:SHOWN])]
+        if len(rows) > SHOWN:
+            lines.append(f"    ... {len(self.states)} equations in all")
+        if self.parameters:
+            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+            lines.append(f"  parameters: {', '.join(shown)}")
+        if self.initial:
+            lines.append(f"  initial: {', '.join(f'{s}: {_shown(v)}' for s, v in self.initial.items())}")
+        return "\n".join(lines)
+
+    def _closed(self) -> list[Index]:
+        """Indices of the moments that were closed."""
+        kept = set(self.indices.values())
+        return [i for i, e in self.known.items() if i not in kept and sum(i) > self.order]
+
+
+def _moments_seen(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
+    """Mean and variance of every species under names that nothing else has."""
+    taken = {name_of(s) for s in equations}
+    taken |= {s.name for s in dag.free_symbols(e for e in equations.values() if isinstance(e, sp.Expr))}
+    seen = {}
+    for k, s in enumerate(system.species):
+        for word in ("mean", "var"):
+            if word == "var" and system.order < 2 and not _has_variance(system, k):
+                continue
+            name = f"{s.name}_{word}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            seen[sp.Symbol(name)] = system.moments.mean(k) if word == "mean" else system.moments.covariance(k, k)
+    return seen
+
+
+def _has_variance(system: MomentSystem, k: int) -> bool:
+    index = tuple(2 * int(j == k) for j in range(len(system.species)))
+    return index in system.known or k in system.binary
+
+
+def _latex(name: str) -> str:
+    """LaTeX of the name of a moment.
+
+    >>> _latex("E[X^2*Y]")
+    '\\\\langle X^{2} Y \\\\rangle'
+    """
+    letter, inner = name.split("[", 1)
+    factors = [f.partition("^")[::2] for f in inner.rstrip("]").split("*")]
+    power = [f"^{{{p}}}" if p else "" for _, p in factors]
+    species = [sp.latex(sp.Symbol(s)) for s, _ in factors]
+    if letter == "M":
+        species = [rf"\delta {s}" if not p else rf"(\delta {s})" for s, p in zip(species, power, strict=True)]
+    product = " ".join(s + p for s, p in zip(species, power, strict=True))
+    mark = {"E": "", "M": "", "K": "_{c}"}.get(letter, rf"^{{({letter})}}")
+    return rf"\langle {product} \rangle{mark}"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else type(getattr(value, "dist", value)).__name__.removesuffix("_gen")

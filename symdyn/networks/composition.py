@@ -1,0 +1,148 @@
+"""Networks from networks: joined, renamed, extended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sympy as sp
+
+from symdyn.declaration import lookup, name_of
+from symdyn.errors import DeclarationError
+from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["compose", "renamed", "with_reactions"]
+
+
+def compose(first: ReactionNetwork, second: ReactionNetwork) -> ReactionNetwork:
+    """The network of all reactions of both; species and parameters of the same name are the same.
+
+    A name without a value in the rates of one network may be a species of the other: it is that species from then on.
+
+    Raises
+    ------
+    DeclarationError
+        If the networks disagree: on the volume, the combinatoric convention, time, or on the value of a parameter, an
+        initial number or an observable; or if a species of one has a value as a parameter of the other.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> birth, death = (sd.ReactionNetwork.from_text(t) for t in ("0 -> X, k", "X -> 0, g"))
+    >>> print(compose(birth, death))
+    0 -> X, k
+    X -> 0, g
+    """
+    if not isinstance(second, ReactionNetwork):
+        raise DeclarationError(f"a network is joined with {type(second).__name__}; expected another ReactionNetwork")
+    for what in ("volume", "combinatoric", "time"):
+        values = getattr(first, what), getattr(second, what)
+        if values[0] != values[1]:
+            raise DeclarationError(f"the networks differ in {what}, {values[0]} and {values[1]}; declare both alike")
+    for one, other in ((first, second), (second, first)):
+        clash = sorted({s.name for s in one.states} & {p.name for p in (*other.defaults, *other.observables)})
+        if clash:
+            message = f"{clash[0]} is a species of one network and a parameter or observable of the other"
+            raise DeclarationError(f"{message}; give one of them another name with renamed(...)")
+    return ReactionNetwork(
+        [*first.reactions, *second.reactions],
+        _joined(first.defaults, second.defaults, "parameter"),
+        volume=first.volume,
+        combinatoric=first.combinatoric,
+        initial=_joined(first.initial, second.initial, "initial number of"),
+        binary=dict.fromkeys((*first.binary, *second.binary)),
+        species=dict.fromkeys((*first.states, *second.states)),
+        observables=_joined(first.observables, second.observables, "observable"),
+        events=[*first.events, *(e for e in second.events if e not in first.events)],
+        time=first.time,
+        provenance=(*first.provenance, "joined with a network: " + "; ".join(second.provenance)),
+    )
+
+
+def _joined(first: Mapping[sp.Symbol, Any], second: Mapping[sp.Symbol, Any], what: str) -> dict[sp.Symbol, Any]:
+    for key in first:
+        if key in second and first[key] != second[key]:
+            raise DeclarationError(
+                f"the networks disagree on the {what} {key}: {first[key]} and {second[key]}; make them equal, or rename one"
+            )
+    return {**first, **second}
+
+
+def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwork:
+    """The network with other names of species, parameters or observables.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    names : mapping
+        From present to new names (symbols or text).
+
+    Raises
+    ------
+    DeclarationError
+        If there is no such name, or two would become one.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(renamed(sd.ReactionNetwork.from_text("X -> 2 X, k"), {"X": "Y", "k": "b"}))
+    Y -> 2 Y, b
+    """
+    known = dict.fromkeys((*network.states, *network.parameters, *network.observables))
+    swap = {lookup(k, known, "name"): v if isinstance(v, sp.Symbol) else sp.Symbol(str(name_of(v))) for k, v in names.items()}
+    after = [swap.get(s, s).name for s in (*known, network.time)]
+    twice = next((n for n in after if after.count(n) > 1), None)
+    if twice is not None:
+        raise DeclarationError(f"two names would become {twice}; choose another, or join networks with +")
+
+    def side(counts: Mapping[sp.Symbol, int]) -> dict[sp.Symbol, int]:
+        return {swap.get(s, s): k for s, k in counts.items()}
+
+    reactions = [
+        Reaction(
+            side(r.reactants),
+            side(r.products),
+            r.rate.xreplace(swap),
+            r.mass_action,
+            {swap.get(s, s): Burst(b.distribution, b.mean.xreplace(swap)) for s, b in (r.bursts or {}).items()},
+        )
+        for r in network.reactions
+    ]
+    return ReactionNetwork(
+        reactions,
+        {swap.get(k, k): v for k, v in network.defaults.items()},
+        volume=network.volume.xreplace(swap),
+        combinatoric=network.combinatoric,
+        initial={swap.get(k, k): v for k, v in network.initial.items()},
+        binary=[swap.get(s, s) for s in network.binary],
+        species=[swap.get(s, s) for s in network.states],
+        observables={swap.get(k, k): v.xreplace(swap) for k, v in network.observables.items()},
+        events=[
+            Event(e.trigger.xreplace(swap), {swap.get(s, s): v.xreplace(swap) for s, v in e.assignments.items()})
+            for e in network.events
+        ],
+        time=network.time,
+        provenance=(*network.provenance, "renamed " + ", ".join(f"{k} to {v}" for k, v in swap.items())),
+    )
+
+
+def with_reactions(
+    network: ReactionNetwork,
+    reactions: str | Iterable[Reaction | tuple[Any, ...]],
+    parameters: Mapping[Any, float] | None = None,
+) -> ReactionNetwork:
+    """The network with further reactions, as text or as a sequence; `parameters` gives values to what they bring in.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(with_reactions(sd.ReactionNetwork.from_text("0 -> X, k"), "X -> 0, g"))
+    0 -> X, k
+    X -> 0, g
+    """
+    options: dict[str, Any] = {"volume": network.volume, "combinatoric": network.combinatoric, "time": network.time}
+    options["species"] = network.states
+    if isinstance(reactions, str):
+        return compose(network, ReactionNetwork.from_text(reactions, parameters, **options))
+    return compose(network, ReactionNetwork(list(reactions), parameters, **options))

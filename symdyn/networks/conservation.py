@@ -1,0 +1,156 @@
+"""Conservation laws: combinations of molecule numbers that no reaction changes; and species that follow from others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import factorial
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+
+from symdyn.declaration import expression, lookup
+from symdyn.errors import DeclarationError
+from symdyn.models.reaction import Event, Reaction
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.networks._integers import independent, left_null_space, semiflows
+
+__all__ = ["ConservationLaw", "conservation_laws", "eliminate"]
+
+
+@dataclass(frozen=True)
+class ConservationLaw:
+    """A combination of molecule numbers that stays what it is.
+
+    Attributes
+    ----------
+    coefficients : mapping of Symbol to int
+        Of the species that take part.
+    total : float or None
+        Its value by the initial values of the network, if all of them are known.
+    """
+
+    coefficients: Mapping[sp.Symbol, int]
+    total: float | None = None
+
+    @property
+    def expression(self) -> sp.Expr:
+        """The combination, such as ``E + ES``."""
+        return sp.Add(*(c * s for s, c in self.coefficients.items()))
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether no coefficient is negative: the numbers of its species are then bounded."""
+        return all(c > 0 for c in self.coefficients.values())
+
+    def __str__(self) -> str:
+        return f"{self.expression} = {'constant' if self.total is None else f'{self.total:g}'}"
+
+
+def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
+    r"""Independent conservation laws, :math:`y^T S = 0` with integers y; as many as there are.
+
+    They are nonnegative where that is possible: extreme semiflows, the laws of smallest support, whose sums give all
+    nonnegative laws.  A species that is produced in bursts or set by an event is never conserved.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("S + E <-> ES, k1, k2; ES -> E + P, k3; S(0)=10; E(0)=2; ES(0)=0; P(0)=0")
+    >>> print(*conservation_laws(net), sep="; ")
+    E + ES = 2; ES + P + S = 10
+    """
+    matrix = _effects(network)
+    known = sorted(semiflows(matrix) or [], key=lambda y: (sum(map(bool, y)), sum(y), [-v for v in y]))
+    found = []
+    for law in independent([*known, *left_null_space(matrix)]):
+        coefficients = {s: c for s, c in zip(network.states, law, strict=True) if c}
+        complete = all(s in network.initial for s in coefficients)
+        total = sum(c * network.initial[s] for s, c in coefficients.items()) if complete else None
+        found.append(ConservationLaw(MappingProxyType(coefficients), total))
+    return tuple(found)
+
+
+def _effects(network: ReactionNetwork) -> list[list[int]]:
+    """Fixed changes by each reaction, and one further column for each species that may change by any number."""
+    free = {s for r in network.reactions for s in (r.bursts or {})} | {s for e in network.events for s in e.assignments}
+    rows = network.changes.tolist()
+    return [[*row, *(int(s == f) for f in network.states if f in free)] for s, row in zip(network.states, rows, strict=True)]
+
+
+def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> ReactionNetwork:
+    """The network without a conserved species, whose number follows from the others.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    species : Symbol or str
+        Of the laws it takes part in, that with the fewest species is used.
+    total : number, Symbol or str, optional
+        Value of the law, which may be a parameter; by default that of the initial values.
+
+    Returns
+    -------
+    ReactionNetwork
+        With the species as an observable; in rate constants and propensities it is replaced by its expression.
+
+    Raises
+    ------
+    DeclarationError
+        If the species is in no law, or the total is not known.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("Goff <-> Gon, a, b; Gon -> Gon + P, c")
+    >>> print(eliminate(net, "Goff", total=1))
+    0 -> Gon, a*(1 - Gon)
+    Gon -> 0, b
+    Gon -> Gon + P, c
+    """
+    gone = lookup(species, network.states, "species")
+    laws = [law for law in conservation_laws(network) if gone in law.coefficients]
+    if not laws:
+        raise DeclarationError(f"{gone} is in no conservation law of this network and cannot be eliminated")
+    law = min(laws, key=lambda law: len(law.coefficients))
+    if len(law.coefficients) == len(network.states) == 1:
+        raise DeclarationError(f"{gone} is the only species; without it nothing is left")
+    value = law.total if total is None else total
+    if value is None:
+        missing = ", ".join(str(s) for s in law.coefficients if s not in network.initial)
+        raise DeclarationError(f"the total of {law.expression} is not known; give total=..., or initial values of {missing}")
+    amount = sp.Symbol(value) if isinstance(value, str) else sp.nsimplify(expression(value), rational=True)
+    rest = sp.Add(*(c * s for s, c in law.coefficients.items() if s != gone))
+    number = (amount - rest) / law.coefficients[gone]
+    swap = {gone: number}
+    reactions = [_without(r, gone, number, network) for r in network.reactions]
+    defaults = dict(network.defaults)
+    if law.total is not None and amount.is_Symbol:
+        defaults.setdefault(amount, law.total)
+    return ReactionNetwork(
+        reactions,
+        defaults,
+        volume=network.volume,
+        combinatoric=network.combinatoric,
+        initial={s: v for s, v in network.initial.items() if s != gone},
+        binary=[s for s in network.binary if s != gone],
+        species=[s for s in network.states if s != gone],
+        observables={**{k: v.xreplace(swap) for k, v in network.observables.items()}, gone: number},
+        events=[
+            Event(e.trigger.xreplace(swap), {s: v.xreplace(swap) for s, v in e.assignments.items()}) for e in network.events
+        ],
+        time=network.time,
+        provenance=(*network.provenance, f"{gone} eliminated by {law.expression} = {amount}"),
+    )
+
+
+def _without(reaction: Reaction, gone: sp.Symbol, number: sp.Expr, network: ReactionNetwork) -> Reaction:
+    """The reaction with the number of `gone` in its rate; what remains of mass action remains."""
+    taken = reaction.reactants.get(gone, 0)
+    rate = reaction.rate.xreplace({gone: number})
+    if reaction.mass_action and taken:
+        repeats = factorial(taken) if network.combinatoric else 1
+        rate = rate * sp.Mul(*(number - i for i in range(taken))) * network.volume ** (-taken) / repeats
+    sides = ({s: k for s, k in side.items() if s != gone} for side in (reaction.reactants, reaction.products))
+    return Reaction(*sides, rate, reaction.mass_action, reaction.bursts)

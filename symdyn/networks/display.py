@@ -1,0 +1,79 @@
+"""A network as tables for notebooks, in HTML and LaTeX: its reactions, its stoichiometry matrix, its structure."""
+
+from __future__ import annotations
+
+from html import escape
+
+import sympy as sp
+
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.networks.conservation import conservation_laws
+from symdyn.networks.deficiency import structure
+
+__all__ = ["network_html", "reactions_html", "stoichiometry_html", "stoichiometry_latex"]
+
+#: Above so many species or reactions the matrix is left out of the page and laws are not looked for.
+MAX_SHOWN = 40
+_HEAD = "text-align: left; padding: 2px 10px; border-bottom: 1px solid #999"
+_CELL = "text-align: left; padding: 2px 10px"
+
+
+def reactions_html(network: ReactionNetwork) -> str:
+    """A table of the reactions: number, reaction, rate constant or propensity as declared, propensity in numbers."""
+    rows = []
+    for i, (e, a) in enumerate(zip(network.equations(), network.propensities, strict=True), start=1):
+        rows.append([f"R{i}", _math(e.left_latex), _math(e.right_latex), _math(sp.latex(a))])
+    return _table(["", "reaction", "rate", "propensity"], rows)
+
+
+def stoichiometry_html(network: ReactionNetwork) -> str:
+    """A table of the mean change of each species (row) by each reaction (column)."""
+    matrix = network.stoichiometry
+    heads = ["", *(f"R{i}" for i in range(1, len(network.reactions) + 1))]
+    entries = [[_math(sp.latex(v)) if v else "" for v in matrix.row(i)] for i in range(len(network.states))]
+    rows = [[_math(sp.latex(s)), *row] for s, row in zip(network.states, entries, strict=True)]
+    return _table(heads, rows)
+
+
+def stoichiometry_latex(network: ReactionNetwork) -> str:
+    r"""The stoichiometry matrix with the names of its rows and columns, as a LaTeX array.
+
+    >>> import symdyn as sd
+    >>> print(stoichiometry_latex(sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")))
+    \begin{array}{r|rr} & R_{1} & R_{2} \\ \hline X & 1 & -1 \end{array}
+    """
+    matrix = network.stoichiometry
+    count = matrix.shape[1]
+    lines = [" & ".join(["", *(f"R_{{{i}}}" for i in range(1, count + 1))])]
+    lines += [" & ".join([sp.latex(s), *map(sp.latex, matrix.row(i))]) for i, s in enumerate(network.states)]
+    body = lines[0] + r" \\ \hline " + r" \\ ".join(lines[1:])
+    return rf"\begin{{array}}{{r|{'r' * count}}} {body} \end{{array}}"
+
+
+def network_html(network: ReactionNetwork) -> str:
+    """The page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
+    count = f"{len(network.states)} species, {len(network.reactions)} reactions"
+    parts = [f"<b>ReactionNetwork</b>: {count}", reactions_html(network)]
+    parts += [f"<div>{escape(str(event))}</div>" for event in network.events]
+    values = [f"{_math(sp.latex(k))} = {v:g}" for k, v in network.defaults.items()]
+    values += [f"{_math(sp.latex(s))}(0) = {v:g}" for s, v in network.initial.items()]
+    if values:
+        parts.append(f"<div>{', '.join(values)}</div>")
+    if max(len(network.states), len(network.reactions)) <= MAX_SHOWN:
+        parts.append(stoichiometry_html(network))
+        parts += [f"<div>conserved: {escape(str(law))}</div>" for law in conservation_laws(network)]
+        if not any(r.bursts for r in network.reactions):
+            found = structure(network)
+            facts = f"{len(found.complexes)} complexes, {len(found.linkage_classes)} linkage classes, rank {found.rank}"
+            parts.append(f"<div>{facts}, deficiency {found.deficiency}{', weakly reversible' * found.weakly_reversible}</div>")
+    return "<div>" + "".join(parts) + "</div>"
+
+
+def _math(latex: str) -> str:
+    return f"${escape(latex)}$"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    top = "".join(f'<th style="{_HEAD}">{h}</th>' for h in heads)
+    body = "".join("<tr>" + "".join(f'<td style="{_CELL}">{c}</td>' for c in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,192 @@
+"""Stationary distributions on a fixed set of states: detailed balance on chains, sparse elimination otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as ss
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
+
+from symdyn.errors import SimulationError
+from symdyn.projection.generator import Generator
+from symdyn.projection.states import Box, StateSpace
+from symdyn.projection.transitions import Jump
+
+__all__ = ["Recurrent", "Stationary", "detailed_balance", "is_chain", "solve"]
+
+#: A reference state less probable than this part of the most probable one costs digits: a better one is taken.
+POOR = 1e-6
+
+
+def is_chain(space: StateSpace, jumps: Sequence[Jump]) -> bool:
+    """Whether the states are the numbers of one species, which change by one at a time."""
+    return isinstance(space, Box) and len(space.shape) == 1 and {j.change for j in jumps} <= {(1,), (-1,), (0,)}
+
+
+def detailed_balance(generator: Generator) -> np.ndarray | None:
+    r""":math:`\pi(n) = \pi(n-1)\,b(n-1)/d(n)` in logarithms; None if the chain is broken somewhere."""
+    up, down = np.zeros(generator.size), np.zeros(generator.size)
+    for offset, rate in zip(generator.offsets, generator.rates[1:], strict=True):
+        if offset == 1:
+            up[:-1] += rate[1:]
+        else:
+            down[1:] += rate[:-1]
+    if (up[:-1] <= 0).any() or (down[1:] <= 0).any():
+        return None
+    log = np.concatenate([[0.0], np.cumsum(np.log(up[:-1]) - np.log(down[1:]))])
+    p = np.exp(np.maximum(log - log.max(), -745.0))
+    return p / p.sum()
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrent:
+    """A set of states that is never left, and the stationary distribution on it.
+
+    Attributes
+    ----------
+    members : (k,) int64
+        Numbers of its states.
+    p : (k,) float64
+    reference : int
+        The place in `members` of the state whose equation is left out.
+    factors : SuperLU or None
+        Of the generator without that state.
+    """
+
+    members: np.ndarray
+    p: np.ndarray
+    reference: int
+    factors: Any
+
+    def response(self, source: np.ndarray) -> np.ndarray:
+        """The solution x of ``A x = source`` with sum zero; `source` adds up to zero."""
+        x = np.zeros_like(self.p)
+        if self.factors is not None:
+            others = np.arange(self.p.size) != self.reference
+            x[others] = self.factors.solve(source[others])
+        return x - self.p * x.sum()
+
+
+@dataclass(frozen=True, eq=False)
+class Stationary:
+    """A stationary distribution as a mixture of those on recurrent classes.
+
+    Attributes
+    ----------
+    p : (n,) float64
+    classes : tuple of Recurrent
+    weights : tuple of float
+    fixed_weights : bool
+        Whether the weights do not depend on rates: the initial states are all recurrent, or there is one class alone.
+    """
+
+    p: np.ndarray
+    classes: tuple[Recurrent, ...]
+    weights: tuple[float, ...]
+    fixed_weights: bool
+
+
+def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> Stationary:
+    """The stationary distribution that is reached from the distribution `start`.
+
+    Raises
+    ------
+    SimulationError
+        If there are several recurrent classes and no `start`.
+    """
+    matrix = generator.matrix()
+    _, label = connected_components(matrix, directed=True, connection="strong")
+    _, end, begin = generator.entries()
+    closed = np.ones(label.max() + 1, dtype=bool)
+    closed[label[begin[label[begin] != label[end]]]] = False
+    recurrent = np.flatnonzero(closed)
+    if recurrent.size == 1:
+        weights, fixed = np.ones(1), True
+    elif start is None:
+        raise SimulationError(
+            f"the stationary distribution is not unique: there are {recurrent.size} sets of states that are never left, from "
+            "conservation laws or absorbing states; give initial, such as initial={'X': 10}, to say which are reached"
+        )
+    else:
+        weights, fixed = _absorption(matrix, label, closed, start)
+    score = _imbalance(space, generator)
+    p, classes = np.zeros(space.size), []
+    for which, weight in zip(recurrent, weights, strict=True):
+        if weight > 0.0:
+            found = _recurrent(matrix, np.flatnonzero(label == which), score)
+            p[found.members] += weight * found.p
+            classes.append(found)
+    return Stationary(p, tuple(classes), tuple(w for w in weights if w > 0.0), fixed)
+
+
+def _absorption(
+    matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, start: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Probability of ending in each recurrent class, and whether it is that of starting there."""
+    transient = np.flatnonzero(~closed[label])
+    final = start.copy()
+    passing = transient.size > 0 and bool((start[transient] > 0).any())
+    if passing:
+        inner = matrix[transient, :][:, transient].tocsc()
+        spent = _factors(inner).solve(-start[transient])  # expected time in each transient state
+        final += matrix[:, transient] @ spent
+        final[transient] = 0.0
+    weights = np.bincount(label, weights=np.maximum(final, 0.0), minlength=closed.size)[closed]
+    return weights / weights.sum(), not passing
+
+
+def _imbalance(space: StateSpace, generator: Generator) -> np.ndarray:
+    """Square of the mean change of each state over its variance, summed over species: small where probability gathers."""
+    rates, end, begin = generator.entries()
+    total = np.zeros(space.size)
+    for n in np.ascontiguousarray(space.states.T, dtype=float):
+        step = n[end] - n[begin]
+        drift = np.bincount(begin, weights=rates * step, minlength=space.size)
+        spread = np.bincount(begin, weights=rates * step**2, minlength=space.size)
+        total += drift**2 / np.maximum(spread, 1e-300)
+    return total
+
+
+def _factors(matrix: ss.csc_array) -> Any:
+    """LU factors of a diagonally dominant matrix: the diagonal needs no pivoting, the order is of minimum degree."""
+    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
+def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray) -> Recurrent:
+    if members.size == 1:
+        return Recurrent(members, np.ones(1), 0, None)
+    inner = matrix if members.size == matrix.shape[0] else matrix[members, :][:, members].tocsc()
+    found = _with_reference(inner, members, int(np.argmin(score[members])))
+    if found is None:  # the reference is so improbable that the numbers overflow
+        shifted = (inner - ss.diags_array(np.full(members.size, 1e-12 * np.abs(inner.diagonal()).max()))).tocsc()
+        p = np.abs(_factors(shifted).solve(np.ones(members.size)))
+        found = _with_reference(inner, members, int(np.argmax(p)))
+    elif found.p[found.reference] < POOR * found.p.max():
+        found = _with_reference(inner, members, int(np.argmax(found.p))) or found
+    if found is None:
+        raise SimulationError(
+            "the stationary distribution could not be computed: probabilities of its states differ too much; narrow the bounds"
+        )
+    return found
+
+
+def _with_reference(matrix: ss.csc_array, members: np.ndarray, reference: int) -> Recurrent | None:
+    """Solve with the probability of one state set to 1; its equation follows from the others."""
+    others = np.flatnonzero(np.arange(members.size) != reference)
+    column = matrix[:, [reference]].toarray().ravel()
+    try:
+        factors = _factors(matrix[others, :][:, others].tocsc())
+    except RuntimeError:  # singular to rounding
+        return None
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        x = factors.solve(-column[others])
+        p = np.ones(members.size)
+        p[others] = np.maximum(x, 0.0)
+        total = p.sum()
+    if not np.isfinite(total):
+        return None
+    return Recurrent(members, p / total, reference, factors)

@@ -1,0 +1,182 @@
+r"""What a distribution over molecule numbers says: moments, marginals, modes, entropy.
+
+Distributions are DataArrays with a dimension for each species, as `MasterEquation` returns them, or with the one dimension
+``state`` and a coordinate for each species; any further dimensions, such as ``time``, are kept.  Sums run over the states
+that are there; nothing is normalised, so that what is missing from a projection is missing from its moments.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from symdyn.declaration import name_of
+from symdyn.errors import DeclarationError
+from symdyn.registry import suggest
+
+__all__ = [
+    "covariance", "entropy", "marginal", "mean", "modes", "moment", "moments", "species", "total", "variance",
+]  # fmt: skip
+
+STATE = "state"
+
+
+def species(p: xr.DataArray) -> tuple[str, ...]:
+    """Names of the species of a distribution, in the order of its dimensions."""
+    if STATE in p.dims:
+        return tuple(str(c) for c in p.coords if p.coords[c].dims == (STATE,) and c != STATE)
+    named = p.attrs.get("species")
+    if named is not None and set(named) <= set(p.dims):
+        return tuple(str(d) for d in p.dims if d in set(named))
+    return tuple(str(d) for d in p.dims if d != "time" and d in p.coords)
+
+
+def _number(p: xr.DataArray, name: str) -> xr.DataArray:
+    name, known = str(name_of(name)), species(p)
+    if name not in known:
+        raise DeclarationError(f"{name!r} is not a species of the distribution; known: {', '.join(known)}.{suggest(name, known)}")
+    return p.coords[name].astype(float)
+
+
+def total(p: xr.DataArray) -> xr.DataArray:
+    """Sum over all states: 1 up to what is missing."""
+    return p.sum(_dims(p))
+
+
+def _dims(p: xr.DataArray) -> list[str]:
+    return [STATE] if STATE in p.dims else list(species(p))
+
+
+def moment(
+    p: xr.DataArray, powers: Mapping[str, int] | None = None, /, *, central: bool = False, **named: int
+) -> xr.DataArray:
+    r"""A raw moment :math:`\langle \prod_i n_i^{k_i} \rangle`, or one about the means.
+
+    Examples
+    --------
+    >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
+    >>> float(moment(p, X=2)), float(moment(p, X=2, central=True))
+    (1.5, 0.5)
+    """
+    weighted = p
+    for name, power in {**(powers or {}), **named}.items():
+        n = _number(p, name)
+        weighted = weighted * (n - mean(p, name) if central else n) ** power
+    return weighted.sum(_dims(p)).rename(None)
+
+
+def mean(p: xr.DataArray, name: str) -> xr.DataArray:
+    """Mean number of a species.
+
+    >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
+    >>> float(mean(p, "X"))
+    1.0
+    """
+    return (p * _number(p, name)).sum(_dims(p)).rename(None)
+
+
+def variance(p: xr.DataArray, name: str) -> xr.DataArray:
+    """Variance of the number of a species.
+
+    >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
+    >>> float(variance(p, "X"))
+    0.5
+    """
+    return covariance(p, name, name)
+
+
+def covariance(p: xr.DataArray, first: str, second: str) -> xr.DataArray:
+    """Covariance of the numbers of two species."""
+    a, b = _number(p, first) - mean(p, first), _number(p, second) - mean(p, second)
+    return (p * a * b).sum(_dims(p)).rename(None)
+
+
+def moments(p: xr.DataArray, order: int = 2, *, central: bool = False) -> xr.Dataset:
+    """All moments up to an order, named as moment equations name them.
+
+    ``E[X]``, ``E[X^2]``, ``E[X*Y]``, ...; with ``central=True`` the means, and ``M[X^2]``, ``M[X*Y]``, ... about them.
+
+    Examples
+    --------
+    >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
+    >>> {k: float(v) for k, v in moments(p, 3, central=True).items()}
+    {'E[X]': 1.0, 'M[X^2]': 0.5, 'M[X^3]': 0.0}
+    """
+    names = species(p)
+    found = {}
+    for degree in range(1, order + 1):
+        for chosen in itertools.combinations_with_replacement(names, degree):
+            powers = {s: chosen.count(s) for s in dict.fromkeys(chosen)}
+            text = "*".join(s if k == 1 else f"{s}^{k}" for s, k in powers.items())
+            about = central and degree > 1
+            found[f"{'M' if about else 'E'}[{text}]"] = moment(p, powers, central=about)
+    return xr.Dataset(found)
+
+
+def marginal(p: xr.DataArray, *names: str) -> xr.DataArray:
+    """The distribution of some species, summed over the others.
+
+    >>> p = xr.DataArray([[0.1, 0.2], [0.3, 0.4]], dims=("X", "Y"), coords={"X": [0, 1], "Y": [0, 1]})
+    >>> marginal(p, "Y").values.round(12).tolist()
+    [0.4, 0.6]
+    """
+    wanted = [str(_number(p, n).name) for n in names]
+    if STATE not in p.dims:
+        q = p.sum([s for s in species(p) if s not in wanted])
+        rest = [d for d in q.dims if d not in wanted]
+        return q.transpose(*rest, *wanted).assign_attrs(species=wanted)
+    numbers = [p.coords[n].values for n in wanted]
+    axes = [np.arange(n.min(), n.max() + 1) for n in numbers]
+    flat = np.ravel_multi_index([n - n.min() for n in numbers], [a.size for a in axes])
+    rest = [d for d in p.dims if d != STATE]
+    values = p.transpose(*rest, STATE).values.reshape(-1, flat.size)
+    size = math.prod(a.size for a in axes)
+    summed = np.stack([np.bincount(flat, weights=row, minlength=size) for row in values])
+    shape = [p.sizes[d] for d in rest] + [a.size for a in axes]
+    coords = {**{d: p.coords[d] for d in rest if d in p.coords}, **dict(zip(wanted, axes, strict=True))}
+    return xr.DataArray(summed.reshape(shape), dims=[*rest, *wanted], coords=coords, attrs={"species": wanted})
+
+
+def modes(p: xr.DataArray, *names: str) -> list[dict[str, int]]:
+    """Local maxima, the most probable first, of the joint distribution or of the marginal of some species.
+
+    A state counts if none of its neighbours, diagonal ones included, is more probable; of equal neighbours the first.
+    Maxima below 1e-12 of the highest are rounding and left out.
+
+    Examples
+    --------
+    >>> p = xr.DataArray([0.3, 0.1, 0.2, 0.4, 0.0], dims="X", coords={"X": [0, 1, 2, 3, 4]})
+    >>> modes(p)
+    [{'X': 3}, {'X': 0}]
+    """
+    if names or STATE in p.dims:
+        p = marginal(p, *(names or species(p)))
+    kept = species(p)
+    if set(p.dims) != set(kept):
+        raise DeclarationError(f"modes are those of one distribution, got the dims {p.dims}; pick one with .sel or .isel")
+    values = np.pad(p.transpose(*kept).values, 1, constant_values=-np.inf)
+    inner = tuple(slice(1, -1) for _ in kept)
+    middle = values[inner]
+    highest = middle > 1e-12 * middle.max()
+    for shift in itertools.product((-1, 0, 1), repeat=len(kept)):
+        if any(shift):
+            other = values[tuple(slice(1 + k, values.shape[i] - 1 + k) for i, k in enumerate(shift))]
+            highest &= middle > other if shift < (0,) * len(kept) else middle >= other
+    places = np.argwhere(highest)
+    order = np.argsort(-middle[tuple(places.T)], kind="stable")
+    return [{s: int(p.coords[s].values[i]) for s, i in zip(kept, place, strict=True)} for place in places[order]]
+
+
+def entropy(p: xr.DataArray) -> xr.DataArray:
+    r"""Shannon entropy :math:`-\sum p \ln p`, in nats.
+
+    >>> p = xr.DataArray([0.5, 0.5], dims="X", coords={"X": [0, 1]})
+    >>> round(float(entropy(p)), 6)
+    0.693147
+    """
+    positive = p.where(p > 0)
+    return -(positive * np.log(positive)).sum(_dims(p)).rename(None)

@@ -1,0 +1,192 @@
+"""The reactions of a network as jumps between states: propensities on arrays of states, changes, sizes of bursts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy import special
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.declaration import derivative, lookup, numeric_values
+from symdyn.errors import CompileError, DeclarationError, SimulationError
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.states import StateSpace
+
+__all__ = ["Jump", "Transitions"]
+
+
+@dataclass(frozen=True)
+class Jump:
+    """All jumps with one change of the state.
+
+    Attributes
+    ----------
+    change : tuple of int
+    parts : tuple of (int, float)
+        Reactions that make it, each with the probability that it does when it fires.
+    """
+
+    change: tuple[int, ...]
+    parts: tuple[tuple[int, float], ...]
+
+
+class Transitions:
+    """Propensities and changes of a network for one choice of parameters.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    parameters : mapping, optional
+        Values over the defaults of the network.
+
+    Raises
+    ------
+    DeclarationError
+        If a parameter has no value or is not a number.
+    CompileError
+        If a rate holds an unknown term or a function without numerical counterpart.
+    """
+
+    def __init__(self, network: ReactionNetwork, parameters: Mapping[Any, Any] | None = None) -> None:
+        self.network = network
+        self.values = {**network.defaults, **numeric_values(parameters, network.parameters, "parameter")}
+        missing = [p.name for p in network.parameters if p not in self.values]
+        if missing:
+            example = ", ".join(f"{name!r}: ..." for name in missing)
+            raise DeclarationError(f"no value for {', '.join(missing)}; give parameters={{{example}}}")
+        rates = network.propensities
+        self.moving = [network.time in rate.free_symbols for rate in rates]
+        self._program = self._lower(rates)
+
+    def _lower(self, expressions: Sequence[sp.Expr]) -> Program:
+        network = self.network
+        if network.unknowns:
+            listed = ", ".join(map(str, network.unknowns))
+            raise CompileError(f"the network holds the unknown terms {listed}; give them expressions with with_terms")
+        blocks = [("lane", (network.time,)), ("y", network.states), ("p", network.parameters)]
+        return lower("propensities", blocks, expressions, [str(r) for r in network.reactions])
+
+    # ---- propensities ------------------------------------------------------------------------------
+
+    def propensities(self, space: StateSpace, time: float = 0.0) -> list[np.ndarray]:
+        """The propensity of each reaction at each state; zero where the reaction would make a number negative.
+
+        Raises
+        ------
+        SimulationError
+            If a propensity is negative or not finite at a state where its reaction can happen.
+        """
+        rates = self._evaluate(self._program, space, time)
+        for reaction, rate in zip(self.network.reactions, rates, strict=True):
+            low = float(rate.min(initial=0.0))
+            if not (low >= 0.0 and float(rate.max(initial=0.0)) < np.inf):
+                place = np.unravel_index(np.argmax(~((rate >= 0) & (rate < np.inf))), space.shape)
+                numbers = (np.broadcast_to(c, space.shape)[place] for c in space.coordinates)
+                state = ", ".join(f"{s} = {v:g}" for s, v in zip(self.network.names, numbers, strict=True))
+                raise SimulationError(
+                    f"the propensity of '{reaction}' is {rate[place]:g} at {state}, time {time:g}; it must not be negative or "
+                    "infinite anywhere in the set of states: mend the rate, for instance with Max(0, ...), or lower upper"
+                )
+        return rates
+
+    def _evaluate(self, program: Program, space: StateSpace, time: float) -> list[np.ndarray]:
+        numbers = space.coordinates
+        found = evaluate(program, [np.float64(time)], numbers, [np.float64(self.values[p]) for p in self.network.parameters])
+        rates = []
+        for values, change in zip(found, self.network.changes.T, strict=True):
+            values = np.broadcast_to(np.asarray(values, dtype=float), space.shape)
+            for n, c in zip(numbers, change, strict=True):
+                if c < 0 and float(n.min()) < -c:
+                    values = np.where(n >= -c, values, 0.0)
+            rates.append(values)
+        return rates
+
+    def derivatives(self, space: StateSpace, parameter: sp.Symbol) -> list[np.ndarray]:
+        """Derivatives of the propensities with respect to a parameter."""
+        return self._evaluate(self._lower([derivative(a, parameter) for a in self.network.propensities]), space, 0.0)
+
+    # ---- changes -----------------------------------------------------------------------------------
+
+    def jumps(self, widest: Callable[[int], int], tail: float = 1e-16, wrt: sp.Symbol | None = None) -> list[Jump]:
+        """Jumps of all reactions, equal changes together.
+
+        Parameters
+        ----------
+        widest : callable
+            The largest burst of interest for the species of a number.
+        tail : float
+            Bursts whose total probability is below it are left out; what they carry leaves the set of states.
+        wrt : Symbol, optional
+            Give derivatives of the probabilities with respect to this parameter.
+        """
+        found: dict[tuple[int, ...], list[tuple[int, float]]] = {}
+        for r, reaction in enumerate(self.network.reactions):
+            bursts = reaction.bursts or {}
+            sizes = [(self.network.states.index(s), b) for s, b in bursts.items()]
+            tables = [self._burst(b, widest(i), tail) for i, b in sizes]
+            slopes = [self._slope(b, len(t), wrt) for (_, b), t in zip(sizes, tables, strict=True)]
+            for counts in itertools.product(*(range(len(t)) for t in tables)):
+                weight = np.prod([t[m] for t, m in zip(tables, counts, strict=True)])
+                if wrt is not None:  # the product rule
+                    weight = sum(
+                        np.prod([(slopes if j == k else tables)[j][m] for j, m in enumerate(counts)])
+                        for k in range(len(counts))
+                    )
+                change = self.network.changes[:, r].copy()
+                for (i, _), m in zip(sizes, counts, strict=True):
+                    change[i] += m
+                found.setdefault(tuple(map(int, change)), []).append((r, float(weight)))
+        return [Jump(change, tuple(parts)) for change, parts in found.items()]
+
+    def _mean(self, burst: Any, wrt: sp.Symbol | None = None) -> float:
+        expression = burst.mean if wrt is None else derivative(burst.mean, wrt)
+        value = float(expression.xreplace({p: sp.Float(v) for p, v in self.values.items()}))
+        if wrt is None and not 0 <= value < np.inf:
+            raise SimulationError(f"the mean {burst.mean} of a burst is {value:g}; expected a number that is not negative")
+        return value
+
+    def _burst(self, burst: Any, widest: int, tail: float) -> np.ndarray:
+        """Probabilities of 0, 1, 2, ... molecules."""
+        b = self._mean(burst)
+        m = np.arange(max(widest, 0) + 1, dtype=float)
+        if burst.distribution == "geometric":
+            p = np.exp(special.xlogy(m, b) - (m + 1) * np.log1p(b))
+            lost = np.exp(special.xlogy(m + 1, b) - (m + 1) * np.log1p(b))
+        else:
+            p, lost = np.exp(special.xlogy(m, b) - b - special.gammaln(m + 1)), special.pdtrc(m, b)
+        kept = int(np.searchsorted(-lost, -tail)) + 1
+        return p[:kept]
+
+    def _slope(self, burst: Any, size: int, wrt: sp.Symbol | None) -> np.ndarray:
+        """Derivatives of the probabilities with respect to a parameter, through the mean."""
+        if wrt is None:
+            return np.empty(0)
+        b, change = self._mean(burst), self._mean(burst, wrt)
+        m, p = np.arange(size, dtype=float), self._burst(burst, size - 1, 0.0)
+        if b == 0.0:  # only 0 and 1 move, as -1 and +1 times the change of the mean
+            return change * np.where(m == 0, -1.0, np.where(m == 1, 1.0, 0.0))
+        relative = m / b - (m + 1) / (1 + b) if burst.distribution == "geometric" else m / b - 1
+        return change * p * relative
+
+    def parameter(self, key: Any) -> sp.Symbol:
+        """The parameter that a symbol or name means."""
+        return lookup(key, self.network.parameters, "parameter")
+
+    def breaks(self, start: float, end: float) -> list[float]:
+        """Times at which rates may jump: where conditions on time, linear in it, change their truth."""
+        time, found = self.network.time, set()
+        swap = {p: sp.Float(v) for p, v in self.values.items()}
+        for rate in self.network.propensities:
+            for condition in rate.atoms(sp.core.relational.Relational):
+                gap = (condition.lhs - condition.rhs).xreplace(swap)
+                slope = gap.diff(time)
+                if gap.free_symbols == {time} and slope.is_number and slope != 0:
+                    found.add(float(-gap.xreplace({time: sp.S.Zero}) / slope))
+        return sorted(b for b in found if start < b < end)

@@ -1,0 +1,40 @@
+"""Conditions on states, parameters and time, from sympy or text: where a trajectory stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean, BooleanAtom
+
+from symdyn.declaration import lookup
+from symdyn.errors import DeclarationError
+from symdyn.parsing import parse_condition
+from symdyn.system import System
+
+__all__ = ["read_condition"]
+
+
+def read_condition(value: Any, system: System) -> sp.Basic | None:
+    """A condition in the symbols of `system`, or None if none is given.
+
+    Raises
+    ------
+    DeclarationError
+        For anything that is not a comparison, or names what the system does not have.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("X -> 0, k")
+    >>> read_condition("X <= 0", net)
+    X <= 0
+    """
+    if value is None:
+        return None
+    condition = parse_condition(value) if isinstance(value, str) else value
+    if not isinstance(condition, Boolean) or isinstance(condition, BooleanAtom) or condition.is_Symbol:
+        raise DeclarationError(f"until is {value!r}; expected a comparison, such as 'X <= 0' or sympy.Le(X, 0)")
+    known = (*system.states, *system.parameters, system.time)
+    names = {s: lookup(s, known, "symbol") for s in sorted(condition.free_symbols, key=str)}
+    return condition.xreplace(names)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks ode|stiff|compile|sde|all``: tables on standard output, JSON in out/benchmarks."""
+"""``python -m benchmarks ode|stiff|compile|sde|ssa|all``: tables on standard output, JSON in out/benchmarks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 
 from benchmarks.compile_time import compile_time
 from benchmarks.ensembles import ode, stiff
+from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 
-SUITES = {"ode": ode, "stiff": stiff, "compile": compile_time, "sde": sde}
+SUITES = {"ode": ode, "stiff": stiff, "compile": compile_time, "sde": sde, "ssa": ssa}
 
 
 def main() -> None:

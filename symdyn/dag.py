@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import sympy as sp
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-__all__ = ["fingerprint", "free_symbols", "nodes", "replace"]
+__all__ = ["fingerprint", "free_symbols", "nodes", "pack", "replace", "unpack"]
 
 #: What binds symbols.
 BINDING = (ExprWithLimits, sp.Lambda, sp.Subs)
@@ -34,7 +35,7 @@ def nodes(expressions: Iterable[sp.Basic]) -> Iterator[sp.Basic]:
             elif node not in seen:
                 seen.add(node)
                 stack.append((node, True))
-                stack.extend((child, False) for child in reversed(node.args) if child not in seen)
+                stack.extend([(child, False) for child in reversed(node.args) if child not in seen])
 
 
 def free_symbols(expressions: Iterable[sp.Basic]) -> set[sp.Symbol]:
@@ -85,6 +86,36 @@ def _product(factors: list[sp.Basic]) -> sp.Basic:
     return sp.Mul(*kept)
 
 
+def pack(expressions: Iterable[sp.Basic]) -> tuple[list[Any], list[int]]:
+    """The graph as a list for pickling, which by itself would multiply numbers into sums, and the places of the expressions."""
+    expressions = list(expressions)
+    number: dict[sp.Basic, int] = {}
+    records: list[Any] = []
+    for node in nodes(expressions):
+        number[node] = len(records)
+        records.append((node.func, [number[a] for a in node.args]) if node.args else node)
+    return records, [number[e] for e in expressions]
+
+
+def unpack(packed: tuple[list[Any], list[int]]) -> list[sp.Expr]:
+    """The expressions that were packed, exactly.
+
+    >>> x, y = sp.symbols("x y")
+    >>> e = sp.Mul(2, x + y, evaluate=False)
+    >>> unpack(pack([e]))[0] == e
+    True
+    """
+    built: list[Any] = []
+    for record in packed[0]:
+        if not isinstance(record, tuple):
+            built.append(record)
+            continue
+        function, places = record
+        args = [built[k] for k in places]
+        built.append(function._from_args(args) if function in (sp.Add, sp.Mul) else function(*args))
+    return [built[k] for k in packed[1]]
+
+
 def fingerprint(expressions: Iterable[sp.Basic]) -> str:
     """Hexadecimal digest of the expressions, the same for equal ones in every process.
 
@@ -96,9 +127,6 @@ def fingerprint(expressions: Iterable[sp.Basic]) -> str:
     number: dict[sp.Basic, int] = {}
     digest = hashlib.sha256()
     for node in nodes(expressions):
-        # two nodes on the way may be equal: the first keeps the number
-        if node in number:
-            continue
         number[node] = len(number)
         inner = f"{node.func.__name__}{[number[a] for a in node.args]}" if node.args else sp.srepr(node)
         digest.update(f"{inner}\0".encode())

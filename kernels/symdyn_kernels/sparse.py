@@ -129,7 +129,7 @@ def small_exponential(band, m, t, f, term, product):
     size = 0.0
     for j in range(m):
         size = max(size, abs(band[0, j]) + abs(band[1, j]) + abs(band[2, j]))
-    pieces = max(1, int(math.ceil(t * size)))
+    pieces = max(1, math.ceil(t * size))
     h = t / pieces
     f[:m] = 0.0
     f[0] = 1.0

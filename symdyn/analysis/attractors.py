@@ -23,6 +23,8 @@ __all__ = ["late_time"]
 SAMPLES = 4001
 #: Returns to a section that an oscillation must show.
 RETURNS = 5
+#: Relative distance from a stable steady state below which halving it once more counts as arriving.
+NEAR = 0.05
 #: Most returns in one period.
 MULTIPLE = 8
 
@@ -70,7 +72,8 @@ def late_time(
         With the dims of the sweep, ``outcome``:
 
         'steady'
-            a stable steady state is reached to within `tolerance`, and approached;
+            a stable steady state is reached to within `tolerance`, or within 5 % of it and twice as near in the second half
+            of the window as in the first;
         'oscillation'
             the states return to where they were, with an amplitude that changes by less than `tolerance`;
         'blow-up', 'singular'
@@ -103,7 +106,7 @@ def late_time(
             outcome, end = ended[k]
             verdicts.append(Verdict(outcome, nothing, nothing, end=end))
         else:
-            verdicts.append(_judge(rest, times[1:], values[k, 1:], p[k], tolerance))
+            verdicts.append(_judge(rest, times[1:], values[k, 1:], p[k], tolerance, np.abs(y[k])))
     columns: dict[str, np.ndarray] = {"outcome": np.array([v.outcome for v in verdicts])}
     for i, name in enumerate(system.names):
         columns[name] = np.array([v.level[i] for v in verdicts])
@@ -121,10 +124,13 @@ def _failures(system: System, y: np.ndarray, p: np.ndarray, t_end: float) -> lis
     return [(k if k in ("blow-up", "singular") else "transient", float(t)) for k, t in zip(kinds, found.end.values.ravel(), strict=True)]
 
 
-def _judge(rest: Field, times: np.ndarray, path: np.ndarray, p: np.ndarray, tolerance: float) -> Verdict:
+def _judge(
+    rest: Field, times: np.ndarray, path: np.ndarray, p: np.ndarray, tolerance: float, start: np.ndarray
+) -> Verdict:
     """Look for a steady state first, then for returns."""
     amplitude = np.ptp(path, axis=0) / 2
     size = np.maximum(np.abs(path).max(axis=0), 1e-3 * np.abs(path).max())
+    size = np.maximum(size, 1e-4 * start)  # what has decayed to nothing is measured by what it was
     size = np.where(size > 0, size, 1.0)
     steady = _steady(rest, path, p, size, tolerance)
     if steady is not None:
@@ -133,7 +139,7 @@ def _judge(rest: Field, times: np.ndarray, path: np.ndarray, p: np.ndarray, tole
 
 
 def _steady(rest: Field, path: np.ndarray, p: np.ndarray, size: np.ndarray, tolerance: float) -> np.ndarray | None:
-    """The stable steady state at which the path has arrived."""
+    """The stable steady state at which the path has arrived, or to which it clearly draws near."""
     integrals = sampled_integrals(rest, p)
     extra = (integrals, integrals @ path[-1]) if len(integrals) else None
     with np.errstate(all="ignore"):
@@ -142,8 +148,8 @@ def _steady(rest: Field, path: np.ndarray, p: np.ndarray, size: np.ndarray, tole
         return None
     distance = (np.abs(path - found) / size).max(axis=1)
     early, late = distance[: len(path) // 2].max(), distance[len(path) // 2 :].max()
-    there = late <= tolerance
-    return found if there and (late <= early or late <= 1e-2 * tolerance) else None
+    arrived = late <= tolerance and (late <= early or late <= 1e-2 * tolerance)
+    return found if arrived or (late <= NEAR and late <= early / 2) else None
 
 
 def _returns(times: np.ndarray, path: np.ndarray, amplitude: np.ndarray, size: np.ndarray, tolerance: float) -> Verdict:

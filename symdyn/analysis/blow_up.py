@@ -25,10 +25,14 @@ __all__ = ["blow_up", "rescaled"]
 
 #: Rescaled time that is integrated at once, and outputs in it.
 PIECE, OUTPUTS = 10.0, 11
+#: Rescaled time left at which an integration that fails is at its singularity.
+SMALLEST = 1e-9
 #: Share of the time passed below which the time left counts as none.
 LEFT = 1e-8
 #: Growth of a state, against its scale, that tells blow-up from other singularities.
 GROWN = 1e2
+#: Growth over the last two outputs that goes with it.
+GROWTH = 1.2
 
 
 def rescaled(system: System) -> tuple[ODESystem, sp.Symbol]:
@@ -102,22 +106,25 @@ def blow_up(
     state = np.column_stack([y, np.full(len(y), t_start)])[:, np.argsort(place)]
     outcome = np.full(len(y), "undecided", dtype="<U9")
     end = np.full(len(y), t_start)
-    todo = np.arange(len(y))
-    taus = np.linspace(0, PIECE, OUTPUTS)
+    piece = np.full(len(y), PIECE)
+    waiting = np.ones(len(y), bool)
     for _ in range(pieces):
-        if not todo.size:
+        if not waiting.any():
             break
-        values, status = run_rows(extended, taus, state[todo], order[todo], rtol=rtol, atol=1e-12 * sizes.min(), max_steps=100_000)
-        decided = []
+        size = piece[waiting].max()
+        todo = np.flatnonzero(waiting & (piece == size))
+        options: dict[str, Any] = dict(rtol=rtol, atol=1e-12 * sizes.min(), max_steps=100_000)
+        values, status = run_rows(extended, np.linspace(0, size, OUTPUTS), state[todo], order[todo], **options)
         for k, row in enumerate(todo):
             path = values[k][np.isfinite(values[k]).all(axis=1)]
+            state[row], end[row] = path[-1], min(path[-1, place[-1]], t_end)
+            if status[k] != 0 and size > SMALLEST:  # nearer to what stopped it, in smaller pieces
+                piece[row] = size / OUTPUTS
+                continue
             said = _judge(path[:, place], t_end, t_start, sizes, failed=status[k] != 0)
-            end[row] = min(path[-1, place[-1]], t_end)
             if said is not None:
                 outcome[row], end[row] = said
-                decided.append(k)
-            state[row] = path[-1]
-        todo = np.delete(todo, decided)
+                waiting[row] = False
     return labelled(
         design, {"blow_up": outcome == "blow-up", "outcome": outcome, "end": end}, attributes(system, t_end=t_end, rtol=rtol)
     )
@@ -128,16 +135,12 @@ def _judge(path: np.ndarray, t_end: float, t_start: float, sizes: np.ndarray, *,
     clock = path[:, -1]
     if clock[-1] >= t_end:
         return "exists", t_end
-    if len(path) < 3:
-        return ("undecided", float(clock[-1])) if failed else None
+    if failed:
+        return "singular", float(clock[-1])
     first, second = np.diff(clock[-3:])
-    passed = clock[-1] - t_start
-    if not failed and second > LEFT * passed:
+    if second > LEFT * (clock[-1] - t_start):
         return None
     left = second**2 / (first - second) if first > second > 0 else second
-    time = float(clock[-1] + left)
-    if failed and second > 1e-3 * passed:
-        return "undecided", float(clock[-1])
-    growing = np.abs(path[-1, :-1]) > np.abs(path[-3, :-1])
-    grown = np.abs(path[-1, :-1]) > GROWN * (sizes + np.abs(path[0, :-1]) * (len(path) < 2))
-    return ("blow-up" if (growing & grown).any() else "singular"), time
+    growth = np.abs(path[-1, :-1]) > GROWTH * np.abs(path[-3, :-1])
+    grown = np.abs(path[-1, :-1]) > GROWN * sizes
+    return ("blow-up" if (growth & grown).any() else "singular"), float(clock[-1] + left)

@@ -9,16 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sympy.polys.domains import QQ
 
-__all__ = ["Leaf", "eliminate"]
+from symdyn.analysis.coordinates import Shift, Twist, best_twist, find_shift, shifted, twisted
+
+__all__ = ["Leaf", "Solved", "eliminate"]
 
 #: Terms above which a non-constant pivot is no longer used while three or more unknowns are left.
 LARGE = 400
 #: Leaves above which the tree is given up.
 MANY = 2000
+
+
+class Solved(NamedTuple):
+    """``x_i = -b / a``."""
+
+    i: int
+    a: Any
+    b: Any
 
 
 @dataclass(frozen=True)
@@ -31,15 +41,15 @@ class Leaf:
         All must vanish; no unknown is linear in them with a constant coefficient.
     unknowns : tuple of int
         Generators that are neither solved for nor free of constraint.
-    solved : tuple of (int, polynomial, polynomial)
-        ``x_i = -b/a`` in the order of elimination: later entries and unknowns occur in earlier ones.
+    solved : tuple of `Solved`, `Shift` and `Twist`
+        In the order of elimination: later entries and unknowns occur in earlier ones.
     nonzero : tuple of polynomial
         None of these may vanish.
     """
 
     equations: tuple[Any, ...]
     unknowns: tuple[int, ...]
-    solved: tuple[tuple[int, Any, Any], ...]
+    solved: tuple[Solved | Shift | Twist, ...]
     nonzero: tuple[Any, ...]
 
 
@@ -47,12 +57,19 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any]) -> list[Leaf]:
     """All leaves; a system without solutions has none."""
     ring = equations[0].ring
     leaves: list[Leaf] = []
-    todo = [Leaf(tuple(equations), tuple(range(ring.ngens)), (), tuple(nonzero))]
+    todo = [_shift(Leaf(tuple(equations), tuple(range(ring.ngens)), (), tuple(nonzero)))]
     while todo:
         branch = _clean(todo.pop())
         if branch is None:
             continue
-        children = _split(branch) or _linear(branch) or _pivot(branch)
+        children = (
+            _split(branch)
+            or _linear(branch)
+            or _pivot(branch, constant=True)
+            or _twist(branch)
+            or _pivot(branch, constant=False)
+            or _strip(branch)
+        )
         if children is None:
             leaves.append(branch)
         else:
@@ -135,7 +152,7 @@ def _degree(p: Any) -> int:
     return max(map(sum, p.itermonoms()))
 
 
-def _pivot(branch: Leaf) -> list[Leaf] | None:
+def _pivot(branch: Leaf, *, constant: bool) -> list[Leaf] | None:
     """Branches that solve an equation for an unknown in which it is linear, the cheapest of all."""
     best: tuple | None = None
     for k, p in enumerate(branch.equations):
@@ -144,10 +161,12 @@ def _pivot(branch: Leaf) -> list[Leaf] | None:
             if degrees[i] != 1:
                 continue
             terms = [m for m in p.itermonoms() if m[i]]
-            constant = len(terms) == 1 and sum(terms[0]) == 1
+            inconstant = len(terms) > 1 or sum(terms[0]) > 1
+            if constant and inconstant:
+                continue
             width = max(sum(m) for m in terms) - 1
             spread = sum(max(m[i] for m in q.itermonoms()) for j, q in enumerate(branch.equations) if j != k)
-            cost = (not constant, width, len(terms) * (1 + spread) + (len(p) - len(terms)) * spread, len(p))
+            cost = (inconstant, width, len(terms) * (1 + spread) + (len(p) - len(terms)) * spread, len(p))
             if best is None or cost < best[0]:
                 best = (cost, k, i)
     if best is None:
@@ -172,12 +191,56 @@ def _pivot(branch: Leaf) -> list[Leaf] | None:
         branch,
         equations=tuple(substituted),
         unknowns=left,
-        solved=(*branch.solved, (i, a, b)),
+        solved=(*branch.solved, Solved(i, a, b)),
         nonzero=(*away, a) if inconstant else tuple(away),
     )
     if not inconstant or any(a.monic() == q for q in branch.nonzero):
         return [solved]
     return [solved, replace(branch, equations=(*others, a, b))]
+
+
+def _shift(branch: Leaf) -> Leaf:
+    """Denominators made unknowns, as far as that goes."""
+    while (shift := find_shift(branch.nonzero)) is not None:
+        branch = replace(
+            branch,
+            equations=tuple(shifted(p, shift) for p in branch.equations),
+            nonzero=tuple(shifted(p, shift).monic() for p in branch.nonzero),
+            solved=(*branch.solved, shift),
+        )
+    return branch
+
+
+def _twist(branch: Leaf) -> list[Leaf] | None:
+    """The same equations in unknowns in which their degrees are lower."""
+    present = _present(branch)
+    if len(present) < 2 or len(branch.equations) < 2:
+        return None
+    twist = best_twist(branch.equations, branch.nonzero, present)
+    if twist is None:
+        return None
+    return [
+        replace(
+            branch,
+            equations=tuple(twisted(p, twist, branch.nonzero) for p in branch.equations),
+            nonzero=tuple(p if len(p) == 1 else twisted(p, twist, branch.nonzero) for p in branch.nonzero),
+            solved=(*branch.solved, twist),
+        )
+    ]
+
+
+def _strip(branch: Leaf) -> list[Leaf] | None:
+    """The same equations without factors that they share with what cannot vanish."""
+    found = []
+    for p in branch.equations:
+        for q in branch.nonzero:
+            if len(q) > 1 and len(p) <= LARGE and len(q) <= LARGE:
+                common = p.gcd(q)
+                while not common.is_ground:
+                    p = p.quo(common)
+                    common = p.gcd(common)
+        found.append(p)
+    return [replace(branch, equations=tuple(found))] if tuple(found) != branch.equations else None
 
 
 def _present(branch: Leaf) -> list[int]:

@@ -21,7 +21,7 @@ from symdyn.analysis.univariate import DIGITS, number
 __all__ = ["HomotopyResult", "isolated_zeros"]
 
 #: Paths above which a system is refused.
-MOST_PATHS = 20_000
+MOST_PATHS = 2_000
 #: Longest and shortest step of the path parameter.
 LONGEST, SHORTEST = 0.1, 1e-10
 #: Where the path tracker hands over to the refinement of end points.

@@ -12,7 +12,8 @@ import numpy as np
 from sympy.polys.domains import QQ
 
 from symdyn.analysis.bivariate import resultant, whole_coefficients
-from symdyn.analysis.elimination import Leaf, eliminate
+from symdyn.analysis.coordinates import Shift
+from symdyn.analysis.elimination import Leaf, Solved, eliminate
 from symdyn.analysis.homotopy import isolated_zeros
 from symdyn.analysis.univariate import DIGITS, number, real_roots, roots
 
@@ -89,8 +90,13 @@ def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool, seed: int) -
             continue
         if any(_vanishes(p, point, context) for p in leaf.nonzero):
             continue
-        for i, a, b in reversed(leaf.solved):
-            point[i] = -_value(b, point, context)[0] / _value(a, point, context)[0]
+        for step in reversed(leaf.solved):
+            if isinstance(step, Solved):
+                point[step.i] = -_value(step.b, point, context)[0] / _value(step.a, point, context)[0]
+            elif isinstance(step, Shift):
+                point[step.i] = (point[step.i] - _value(step.b, point, context)[0]) / number(step.a, context)
+            else:
+                point[step.j] = point[step.j] * point[step.i] ** step.n
         found.points.append([point[i] for i in range(len(point))])
 
 
@@ -203,11 +209,13 @@ def _total(p: Any) -> int:
     return max(map(sum, p.itermonoms()))
 
 
-def _pair(members: list[Any], i: int, j: int, found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
-    """Common zeros of polynomials in the generators `i` and `j`."""
+def _pair(
+    members: list[Any], i: int, j: int, found: Zeros, context: Any, real: bool, always: bool = False
+) -> list[dict[int, Any]]:
+    """Common zeros of polynomials in the generators `i` and `j`; `always` look for a common factor first."""
     members = sorted(members, key=_total)
     p, q = members[:2]
-    common = p.gcd(q) if _total(p) * _total(q) <= 36 else p.ring.one
+    common = p.gcd(q) if always or _total(p) * _total(q) <= 36 else p.ring.one
     if not common.is_ground:
         p, q = p.quo(common), q.quo(common)
         if len(members) == 2 or all(not f.rem([common]) for f in members[2:]):
@@ -222,8 +230,7 @@ def _pair(members: list[Any], i: int, j: int, found: Zeros, context: Any, real: 
     bound = min(_degree(p, i) * _degree(q, j) + _degree(q, i) * _degree(p, j), _total(p) * _total(q))
     eliminated = resultant(whole_coefficients(p, i, j), whole_coefficients(q, i, j), bound)
     if not eliminated:
-        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
-        return []
+        return [] if always else _pair(members, i, j, found, context, real, always=True)
     if real:
         levels = [context.convert(y) for y in real_roots(eliminated)]
     else:

@@ -62,6 +62,12 @@ def _harmless(text: str, keep: str = "") -> str:
     return "".join(c if (c.isprintable() and c not in '"\\') or c in keep else "?" for c in text)
 
 
+def _constant(value: float) -> str:
+    if math.isfinite(value):
+        return repr(value)
+    return "math.nan" if math.isnan(value) else "math.inf" if value > 0 else "-math.inf"
+
+
 def _parenthesised(text: str, precedence: int, needed: int) -> str:
     return f"({text})" if precedence < needed else text
 
@@ -76,8 +82,7 @@ def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list
             texts.append((arguments[args[0]][args[1]], ATOM))
             continue
         if op == "const":
-            text = repr(value) if math.isfinite(value) else f"{'-' if value < 0 else ''}math.{'nan' if value != value else 'inf'}"
-            texts.append((text, 1 if value < 0 else ATOM))
+            texts.append((_constant(value), 1 if value < 0 else ATOM))
             continue
         x = [texts[a] for a in args]
         if op in INFIX:

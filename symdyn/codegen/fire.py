@@ -91,13 +91,17 @@ class _Module:
             truth = build.op("select", build.condition(until), build.constant(1), build.constant(0))
             self._function("holds", [truth], [len(values)], block=3)
 
-    def _function(self, name: str, outputs: Sequence[int], indices: Sequence[int], *, block: int, then: Sequence[str] = ()) -> None:
+    def _function(
+        self, name: str, outputs: Sequence[int], indices: Sequence[int], *, block: int, then: Sequence[str] = ()
+    ) -> None:
         """A function that stores values in a block and then calls others."""
         printer = ScalarPrinter(self.build.program(name, outputs, ()), indices, block)
         lines = [*printer.body(), *(f"  call void @{f}({ARGUMENTS})" for f in then)]
         self.declarations |= printer.declarations
         bases = [f"  %b{b} = getelementptr double, ptr %p{b}, i64 0" for b in range(4)]
-        self.functions.append("\n".join([f"define internal void @{name}({ARGUMENTS}) nounwind {{", *bases, *lines, "  ret void", "}"]))
+        self.functions.append(
+            "\n".join([f"define internal void @{name}({ARGUMENTS}) nounwind {{", *bases, *lines, "  ret void", "}"])
+        )
 
     def _update(self, dependents: Sequence[int]) -> list[str]:
         """Names of the functions that compute these propensities."""

@@ -65,9 +65,7 @@ def programs(system: System, method: Any, until: sp.Basic | None = None) -> tupl
     return made.programs, made
 
 
-def model_functions(
-    system: System, method: Any, *, lanes: int, backend: str, until: sp.Basic | None = None
-) -> ModelFunctions:
+def model_functions(system: System, method: Any, *, lanes: int, backend: str, until: sp.Basic | None = None) -> ModelFunctions:
     """Compiled functions of a system, from the cache where they are known.
 
     Raises

@@ -109,8 +109,11 @@ class Bounds:
             return self._choose(self._op("ge", x[0].low, self._number(0)), self._hull(*corners), self._anything())
         if op == "select":
             return self._selected(*x)
-        known = sorted({"add", "sub", "mul", "div", "neg", *INCREASING, *DECREASING, "fabs", "cosh", "sin", "cos", "tan", "pow"})
-        raise CompileError(f"no bound is known for {op} of a quantity that varies in time; known: {', '.join(known)} of {len(CALLS)}")
+        unknown = sorted(set(CALLS) - {*INCREASING, *DECREASING, "fabs", "cosh", "sin", "cos", "tan", "pow", "fmin", "fmax"})
+        raise CompileError(
+            f"a rate has {op} of something that varies in time, of which no bound is known (nor of {', '.join(unknown)}); "
+            "write it by other functions, or as a piecewise constant"
+        )
 
     def _anything(self) -> Interval:
         return Interval(self._number(-math.inf), self._number(math.inf))

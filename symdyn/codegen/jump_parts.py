@@ -53,7 +53,7 @@ class Bursts:
                 slope = hoisting.slot(1 / sp.log(1 + 1 / burst.mean))
                 numbers[species] = sp.floor(sp.Mul(g, slope, evaluate=False), evaluate=False)
         self._means: list[sp.Symbol] = []
-        poisson = []
+        poisson: list[sp.Symbol] = []
         for numbers, reaction in zip(self._numbers, reactions, strict=True):
             for species, burst in reaction.bursts.items():
                 if burst.distribution == "poisson":

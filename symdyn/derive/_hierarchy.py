@@ -187,7 +187,9 @@ class Hierarchy:
                 accumulate(into, binomial(exponents, k), factors)
         means = [self.moments.mean(k) for k in range(len(self.species))]
         return {
-            k: sp.Add(*(self._coefficient(c) * sp.Mul(*(m**a for m, a in zip(means, e, strict=True))) for e, c in q.items() if c))
+            k: sp.Add(
+                *(self._coefficient(c) * sp.Mul(*(m**a for m, a in zip(means, e, strict=True))) for e, c in q.items() if c)
+            )
             for k, q in sums.items()
         }
 

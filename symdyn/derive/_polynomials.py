@@ -104,7 +104,7 @@ def polynomial(e: sp.Expr, variables: Sequence[sp.Symbol]) -> Polynomial | None:
 def _read(e: sp.Expr, places: dict[sp.Symbol, int], none: Index) -> Polynomial | None:
     if e in places:
         k = places[e]
-        return {none[:k] + (1,) + none[k + 1 :]: {sp.S.One: 1}}
+        return {(*none[:k], 1, *none[k + 1 :]): {sp.S.One: 1}}
     if not (e.free_symbols & places.keys()):
         return {none: found} if (found := combination(e)) else {}
     if e.is_Add:

@@ -39,7 +39,8 @@ def moments(
     .. math:: \dot\mu_i = \sum_r \sum_{0 \le j < i} \binom{i}{j} \langle S_r^{i-j} \rangle \langle n^j a_r(n) \rangle,
 
     or means and central moments.  For stochastic differential equations (Stratonovich ones are read as their Itô form)
-    :math:`\frac{\mathrm d}{\mathrm dt} \langle h \rangle = \langle f \cdot \nabla h \rangle + \frac12 \langle \operatorname{tr} G G^T \nabla\nabla h \rangle`.
+    :math:`\frac{\mathrm d}{\mathrm dt} \langle h \rangle = \langle f \cdot \nabla h \rangle
+    + \frac12 \langle \operatorname{tr} G G^T \nabla\nabla h \rangle`.
     Powers of binary species are reduced before anything is closed.
 
     Parameters
@@ -48,8 +49,8 @@ def moments(
     order : int
         Highest order of the moments that are kept.
     closure : str, callable, Closure or None
-        A name in ``symdyn.derive.closures.CLOSURES``; a function ``closure(index, moments)`` that expresses a raw moment (or the kind
-        that its attribute ``kind`` names) by lower ones; or None, if no moment needs closing.
+        A name in ``symdyn.CLOSURES``; a function ``closure(index, moments)`` that expresses a raw moment (or the kind that
+        its attribute ``kind`` names) by lower ones; or None, if no moment needs closing.
     central : bool
         Means and central moments instead of raw moments.
     taylor_order : int, optional
@@ -122,7 +123,8 @@ def _derived(
     lines = [f"{kind} moments up to order {order}" if kind != "cumulant" else f"cumulants up to order {order}"]
     if taylor_order is not None:
         lines[0] += f", rates expanded about the mean to order {taylor_order}"
-    lines.append("closes by itself" if used is None else f"{used.name} closure: {used.definition} ({used.reference or 'own'})")
+    source = f" ({used.reference})" if used is not None and used.reference else ""
+    lines.append("closes by itself" if used is None else f"{used.name} closure: {used.definition}{source}")
     return MomentSystem(
         dict(zip(names, dag.replace(open_sides, closed), strict=True)),
         system.defaults,
@@ -175,7 +177,9 @@ def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SD
         raise DeclarationError(f"taylor_order is {taylor_order!r}; expected a whole number above the order {order}, or None")
     unknown = [u for u in system.unknowns if u.free_symbols & set(system.states)]
     if unknown:
-        raise DeclarationError(f"{unknown[0]} is an unknown term of the states; fill it in with with_terms before taking moments")
+        raise DeclarationError(
+            f"{unknown[0]} is an unknown term of the states; fill it in with with_terms before taking moments"
+        )
     return system.ito() if isinstance(system, SDESystem) else system
 
 
@@ -196,8 +200,8 @@ def _check_smooth(jumps: JumpMoments, order: int, taylor_order: int | None) -> N
     rough = [str(r) for r, p in zip(jumps.rates, jumps.polynomials, strict=True) if p is None]
     if rough and taylor_order is None:
         raise DeclarationError(
-            f"the rate {rough[0]} is not a polynomial in the states; pass taylor_order=q to expand it about the mean up to central "
-            f"moments of order q, for example taylor_order={order + 1}"
+            f"the rate {rough[0]} is not a polynomial in the states; pass taylor_order=q to expand it about the mean up to "
+            f"central moments of order q, for example taylor_order={order + 1}"
         )
 
 
@@ -215,8 +219,12 @@ def _closed(
     if not missing:
         return {}, {}
     if rule is None:
-        listed = ", ".join(map(str, list(missing)[:LISTED])) + (f" and {len(missing) - LISTED} more" if len(missing) > LISTED else "")
-        raise DeclarationError(f"the equations up to order {known.order} need {listed}; pass a closure, such as closure='normal'")
+        listed = ", ".join(map(str, list(missing)[:LISTED])) + (
+            f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
+        )
+        raise DeclarationError(
+            f"the equations up to order {known.order} need {listed}; pass a closure, such as closure='normal'"
+        )
     if known.order < rule.least_order:
         raise DeclarationError(f"the {rule.name} closure uses moments of order {rule.least_order}; got order={known.order}")
 

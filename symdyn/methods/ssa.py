@@ -17,7 +17,7 @@ SSA = METHODS.register(
     "ssa",
     JumpScheme(
         name="ssa",
-        reference="D. T. Gillespie, J. Phys. Chem. 81 (1977) 2340; thinning: Lewis & Shedler, Nav. Res. Logist. Q. 26 (1979) 403",
+        reference="Gillespie, J. Phys. Chem. 81 (1977) 2340; thinning: Lewis & Shedler, Nav. Res. Logist. Q. 26 (1979) 403",
         applies=refuse_all_but_networks,
     ),
 )

@@ -5,9 +5,9 @@ An index :math:`i = (i_1, \dots, i_n)` stands for :math:`\mu_i = \langle \prod_k
 whose intermediate results are kept and shared, so that expressions stay compact as graphs:
 
 .. math:: \mu_i = \sum_{j \le i} \binom{i}{j} M_j\, \mu^{i-j}, \qquad
-          \mu_i = \sum_{j \le i,\, j_p \ge 1} \binom{i - e_p}{j - e_p} K_j\, \mu_{i-j} \quad\text{for any } p \text{ with } i_p \ge 1,
+          \mu_i = \sum_{j \le i,\, j_p \ge 1} \binom{i - e_p}{j - e_p} K_j\, \mu_{i-j} 
 
-and the second holds for central moments when the cumulants of order 1 are put to zero (Smith, Am. Stat. 49, 217 (1995)).
+with any p of :math:`i_p \ge 1`; the second holds for central moments when the cumulants of order 1 are put to zero (Smith, Am. Stat. 49, 217 (1995)).
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ class Moments:
         return sp.Add(of(index), *(times(-1, p) for p in self._products(index, of, lowest=lowest)))
 
     def _products(self, index: Index, of: Callable[[Index], sp.Expr], *, lowest: int) -> Iterator[sp.Expr]:
-        """Products of a cumulant of lower order with a moment that make up a moment, `lowest` the order of the least cumulant."""
+        """Products of cumulant and moment that with the cumulant itself make up a moment; `lowest` is the least order."""
         p = min((k for k in range(self.size) if index[k]), key=lambda k: index[k])
         e = self.unit(p)
         for j in subindices(subtract(index, e)):

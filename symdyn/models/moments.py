@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,8 @@ __all__ = ["MomentSystem"]
 
 #: Equations that `repr` shows.
 SHOWN = 14
+#: Attributes that hold expressions.
+EXPRESSIONS = ("drift", "open_sides", "known", "relations", "observables")
 
 
 class MomentSystem(ODESystem):
@@ -31,8 +34,8 @@ class MomentSystem(ODESystem):
     States are ``E[X]``, and of higher order raw moments ``E[X^2*Y]``, central moments ``M[X^2*Y]`` or cumulants ``K[X^2*Y]``.
     Every species has observables ``X_mean`` and ``X_var``.
 
-    A simulation starts from species, ``initial={"X": 10}``: numbers are certain, lists are sweeps (named ``X0``), and a distribution
-    with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent species.  Joint moments may be given
+    A simulation starts from species, ``initial={"X": 10}``: numbers are certain, lists are sweeps (named ``X0``), and a
+    distribution with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent species.  Joint moments may be given
     in addition by the name of the state.
 
     Parameters
@@ -56,8 +59,8 @@ class MomentSystem(ODESystem):
     relations : mapping of Symbol to Expr, optional
         what the closure put for moments, in moments of its own kind: both for display.
     close : callable, optional
-        The closure itself, ``close(index, moments)``, for moments above the order that no equation needs; a function that cannot
-        be imported again does not survive pickling.
+        The closure itself, ``close(index, moments)``, for moments above the order that no equation needs; a function that
+        cannot be imported again does not survive pickling.
     close_kind : {'raw', 'central', 'cumulant'}
         Kind of the moments that it gives.
     positive_means : bool
@@ -139,9 +142,19 @@ class MomentSystem(ODESystem):
         raise DeclarationError("moment equations are derived, not written: ReactionNetwork.from_text(...).moments(order)")
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {k: v for k, v in super().__getstate__().items() if k != "moments"}
+        cached = {k for k in self.__dict__ if isinstance(getattr(type(self), k, None), cached_property)}
+        state = {k: v for k, v in super().__getstate__().items() if k not in cached}
+        sides = {k: state.pop(k) for k in EXPRESSIONS}
+        keys = {k: list(v) if isinstance(v, dict) else len(v) for k, v in sides.items()}
+        found = [e for v in sides.values() for e in (v.values() if isinstance(v, dict) else v)]
         inside = getattr(sys.modules.get(getattr(self.close, "__module__", "")), getattr(self.close, "__qualname__", ""), None)
-        return {**state, "close": self.close if inside is self.close else None}
+        return {**state, "close": self.close if inside is self.close else None, "graph": (keys, dag.pack(found))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        keys, packed = state.pop("graph")
+        found = iter(dag.unpack(packed))
+        sides = {k: tuple(islice(found, v)) if isinstance(v, int) else {key: next(found) for key in v} for k, v in keys.items()}
+        super().__setstate__({**state, **sides})
 
     def map_expressions(self, function) -> Self:
         return super().map_expressions(function).replace(open_sides=tuple(map(function, self.open_sides)))
@@ -239,7 +252,8 @@ class MomentSystem(ODESystem):
 
     def __repr__(self) -> str:
         words = {"raw": "raw moments", "central": "means and central moments", "cumulant": "means and cumulants"}
-        title = f"{type(self).__name__}: {words[self.moment_kind]} of {', '.join(s.name for s in self.species)} up to order {self.order}"
+        species = ", ".join(s.name for s in self.species)
+        title = f"{type(self).__name__}: {words[self.moment_kind]} of {species} up to order {self.order}"
         closed = ", ".join(moment_symbol(self.species, i, self.moment_kind).name for i in self._closed()[:SHOWN])
         more = f" and {len(self._closed()) - SHOWN} more" if len(self._closed()) > SHOWN else ""
         how = f"{self.closure} closure of {closed}{more}" if closed else f"{self.closure or 'nothing closed'}"

@@ -310,7 +310,7 @@ class ReactionNetwork(System):
         max_states : int
             Size beyond which a growing set must not go.
         """
-        return self._derive("projection").master_equation(self, upper, lower, max_states=max_states)
+        return self._derive("projection").MasterEquation(self, upper, lower, max_states=max_states)
 
     # ---- display -----------------------------------------------------------------------------------
 

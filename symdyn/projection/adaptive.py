@@ -40,7 +40,7 @@ class Bounds:
 
     def inside(self, states: np.ndarray) -> np.ndarray:
         """Which states are within the bounds."""
-        return ((states >= self.lower) & (states <= self.upper)).all(axis=1)
+        return np.all((states >= self.lower) & (states <= self.upper), axis=1)
 
     def check(self, size: int, names: Sequence[str], states: np.ndarray) -> None:
         """Refuse sets beyond the limit."""
@@ -171,9 +171,7 @@ class Growing:
         chosen = edge[order[~negligible]]
         return chosen if chosen.size else edge
 
-    def _trim(
-        self, space: Listing, p: np.ndarray, needed: np.ndarray, budget: float
-    ) -> tuple[Listing, np.ndarray, float]:
+    def _trim(self, space: Listing, p: np.ndarray, needed: np.ndarray, budget: float) -> tuple[Listing, np.ndarray, float]:
         """Drop the least probable states, except those `needed`, while all of them together hold no more than `budget`."""
         order = np.argsort(p)
         gone = np.zeros(space.size, dtype=bool)

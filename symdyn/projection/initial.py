@@ -106,7 +106,9 @@ def _joint(network: ReactionNetwork, p: xr.DataArray) -> tuple[np.ndarray, np.nd
 def _check(p: np.ndarray, what: str) -> None:
     total = float(p.sum())
     if not (p.min() >= 0.0 and abs(total - 1.0) <= 1e-3):
-        raise DeclarationError(f"{what} has the sum {total:g} and the minimum {p.min():g}; expected probabilities that add up to 1")
+        raise DeclarationError(
+            f"{what} has the sum {total:g} and the minimum {p.min():g}; expected probabilities that add up to 1"
+        )
 
 
 def _kept(states: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

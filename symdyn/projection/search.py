@@ -104,8 +104,8 @@ class Search:
             return box
         if self.start is None:
             raise DeclarationError(
-                f"numbers of {', '.join(self.network.names)} obey a conservation law, so the stationary distribution depends on "
-                "where the process starts: give initial={...}, or upper bounds of all species"
+                f"numbers of {', '.join(self.network.names)} obey a conservation law, so the stationary distribution depends "
+                "on where the process starts: give initial={...}, or upper bounds of all species"
             )
         bounds = Bounds(lower, upper, self.equation.max_states)
         inside = self.start[0][bounds.inside(self.start[0])]
@@ -179,6 +179,6 @@ def warn_of_edge(found: Found) -> None:
     if found.edge_mass > WORTH_A_WARNING:
         warnings.warn(
             f"the bounds cut off jumps of a probability of {found.edge_mass:.1e}; the stationary distribution depends on them: "
-            "raise upper, or leave it out",
+            "widen them, or leave upper out",
             stacklevel=3,
         )

@@ -20,6 +20,8 @@ __all__ = ["Recurrent", "Stationary", "detailed_balance", "is_chain", "solve"]
 
 #: A reference state less probable than this part of the most probable one costs digits: a better one is taken.
 POOR = 1e-6
+#: Negative part of a solution beyond which it is none: the matrix was singular to rounding.
+NEGATIVE = 1e-9
 
 
 def is_chain(space: StateSpace, jumps: Sequence[Jump]) -> bool:
@@ -123,9 +125,7 @@ def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> 
     return Stationary(p, tuple(classes), tuple(w for w in weights if w > 0.0), fixed)
 
 
-def _absorption(
-    matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, start: np.ndarray
-) -> tuple[np.ndarray, bool]:
+def _absorption(matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
     """Probability of ending in each recurrent class, and whether it is that of starting there."""
     transient = np.flatnonzero(~closed[label])
     final = start.copy()
@@ -161,7 +161,7 @@ def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray) -> 
         return Recurrent(members, np.ones(1), 0, None)
     inner = matrix if members.size == matrix.shape[0] else matrix[members, :][:, members].tocsc()
     found = _with_reference(inner, members, int(np.argmin(score[members])))
-    if found is None:  # the reference is so improbable that the numbers overflow
+    if found is None:  # the reference is so improbable that its part is lost in rounding
         shifted = (inner - ss.diags_array(np.full(members.size, 1e-12 * np.abs(inner.diagonal()).max()))).tocsc()
         p = np.abs(_factors(shifted).solve(np.ones(members.size)))
         found = _with_reference(inner, members, int(np.argmax(p)))
@@ -175,7 +175,7 @@ def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray) -> 
 
 
 def _with_reference(matrix: ss.csc_array, members: np.ndarray, reference: int) -> Recurrent | None:
-    """Solve with the probability of one state set to 1; its equation follows from the others."""
+    """Solve with the probability of one state set to 1; its equation follows from the others.  None if rounding wins."""
     others = np.flatnonzero(np.arange(members.size) != reference)
     column = matrix[:, [reference]].toarray().ravel()
     try:
@@ -187,6 +187,7 @@ def _with_reference(matrix: ss.csc_array, members: np.ndarray, reference: int) -
         p = np.ones(members.size)
         p[others] = np.maximum(x, 0.0)
         total = p.sum()
-    if not np.isfinite(total):
+        below = -np.minimum(x, 0.0).sum()
+    if not np.isfinite(total) or not below <= NEGATIVE * total:
         return None
     return Recurrent(members, p / total, reference, factors)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -38,7 +39,9 @@ def species(p: xr.DataArray) -> tuple[str, ...]:
 def _number(p: xr.DataArray, name: str) -> xr.DataArray:
     name, known = str(name_of(name)), species(p)
     if name not in known:
-        raise DeclarationError(f"{name!r} is not a species of the distribution; known: {', '.join(known)}.{suggest(name, known)}")
+        raise DeclarationError(
+            f"{name!r} is not a species of the distribution; known: {', '.join(known)}.{suggest(name, known)}"
+        )
     return p.coords[name].astype(float)
 
 
@@ -51,9 +54,7 @@ def _dims(p: xr.DataArray) -> list[str]:
     return [STATE] if STATE in p.dims else list(species(p))
 
 
-def moment(
-    p: xr.DataArray, powers: Mapping[str, int] | None = None, /, *, central: bool = False, **named: int
-) -> xr.DataArray:
+def moment(p: xr.DataArray, powers: Mapping[str, int] | None = None, /, *, central: bool = False, **named: int) -> xr.DataArray:
     r"""A raw moment :math:`\langle \prod_i n_i^{k_i} \rangle`, or one about the means.
 
     Examples
@@ -137,7 +138,8 @@ def marginal(p: xr.DataArray, *names: str) -> xr.DataArray:
     size = math.prod(a.size for a in axes)
     summed = np.stack([np.bincount(flat, weights=row, minlength=size) for row in values])
     shape = [p.sizes[d] for d in rest] + [a.size for a in axes]
-    coords = {**{d: p.coords[d] for d in rest if d in p.coords}, **dict(zip(wanted, axes, strict=True))}
+    coords: dict[Any, Any] = {d: p.coords[d] for d in rest if d in p.coords}
+    coords |= dict(zip(wanted, axes, strict=True))
     return xr.DataArray(summed.reshape(shape), dims=[*rest, *wanted], coords=coords, attrs={"species": wanted})
 
 

@@ -98,7 +98,8 @@ class Transitions:
 
     def _evaluate(self, program: Program, space: StateSpace, time: float) -> list[np.ndarray]:
         numbers = space.coordinates
-        found = evaluate(program, [np.float64(time)], numbers, [np.float64(self.values[p]) for p in self.network.parameters])
+        parameters = [np.asarray(self.values[p], dtype=float) for p in self.network.parameters]
+        found = evaluate(program, [np.asarray(time, dtype=float)], numbers, parameters)
         rates = []
         for values, change in zip(found, self.network.changes.T, strict=True):
             values = np.broadcast_to(np.asarray(values, dtype=float), space.shape)

@@ -16,8 +16,8 @@ from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
 
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, compile
 from symdyn.errors import DeclarationError, SimulationError
-from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
 from symdyn.simulation.conditions import read_condition
+from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
 from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
 from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
 from symdyn.simulation.sweeps import Design, check_counts, make_design

@@ -197,8 +197,12 @@ def _answer(q: Question) -> Cell:
     means, covariances = first_two_moments(closed, values, q.parameters)
     ends = [_ending(values[k], means[k], states, stable) for k in range(len(starts))]
     escape = np.full(len(starts), np.inf)
-    for k in np.flatnonzero(courses["status"].values[:, 0] != 0):
-        escape[k] = blow_up(closed, dict(zip(species, starts[k], strict=True)), q.parameters, q.t_end)
+    failed = np.flatnonzero(courses["status"].values[:, 0] != 0)
+    if failed.size:
+        some = {k: v[failed] for k, v in initial.items()}
+        found = blow_up(closed, some, q.parameters, t_end=q.t_end)
+        ended = found["outcome"].values.ravel() != "exists"
+        escape[failed] = np.where(ended, found["end"].values.ravel(), np.inf)
     sane = is_physical(means, covariances) | ~np.isfinite(values).all(axis=-1)
     unphysical = np.where(sane.all(axis=1), np.inf, times[np.argmin(sane, axis=1)])
     return Cell(

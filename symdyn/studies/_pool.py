@@ -1,6 +1,6 @@
 """Tasks in processes of their own: symbolic work holds the interpreter's lock, so threads would not help.
 
-A worker is ``python -m symdyn.studies._pool``: unlike those of `multiprocessing` it never imports the main program, so a
+A worker is a fresh interpreter that calls `work`: unlike those of `multiprocessing` it never imports the main program, so a
 script or notebook needs no guard.  Tasks and results go through pipes as pickles, between these processes alone.
 """
 
@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-__all__ = ["can_travel", "run_tasks"]
+__all__ = ["can_travel", "run_tasks", "work"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -79,7 +79,7 @@ def run_tasks(function: str, tasks: Sequence[tuple[Any, ...]], *, workers: int) 
 def _start() -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     environment["SYMDYN_NUM_THREADS"] = "1"
-    command = [sys.executable, "-m", "symdyn.studies._pool"]
+    command = [sys.executable, "-c", "from symdyn.studies._pool import work; work()"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
 
@@ -118,7 +118,7 @@ def _find(function: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _work() -> None:
+def work() -> None:
     """The loop of a worker: an interrupt from the keyboard is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
@@ -135,6 +135,3 @@ def _work() -> None:
             answer = (False, error if can_travel(error) else RuntimeError(str(error)))
         _send(outgoing, answer)
 
-
-if __name__ == "__main__":
-    _work()

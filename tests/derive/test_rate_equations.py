@@ -72,6 +72,6 @@ def test_dimerisation_follows_its_closed_form():
 def test_events_are_refused():
     net = sd.ReactionNetwork.from_text("0 -> X, k0; when X > 30, X = 0")
     for derive in (net.rate_equations, net.langevin, net.linear_noise):
-        with pytest.raises(DeclarationError, match="has events .*X > 30"):
+        with pytest.raises(DeclarationError, match=r"has events .*X > 30"):
             derive()
     assert net.replace(events=()).rate_equations().drift == (k0,)

@@ -67,7 +67,7 @@ def test_renaming_reaches_everything():
     )
     assert other == expected
     D, Q, c = sp.symbols("D Q c")
-    assert other.events == (Event(Q > c, {Q: D}),)
+    assert other.events == (Event(sp.Gt(Q, c), {Q: D}),)
     assert renamed(other, {"Q": "P", "c": "b", "everything": "total", "W": "V", "D": "G"}) == net
 
 

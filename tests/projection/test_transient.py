@@ -237,4 +237,3 @@ def test_entrained_brusselator():
             fourth = float(fsp.moment(row, {s: 4}, central=True))
             assert abs(float(fsp.mean(row, s)) - mean) < 4 * np.sqrt(spread / runs) + 5e-4
             assert abs(spread - variance) < 4 * np.sqrt((fourth - spread**2) / runs) + 5e-3
-

@@ -257,7 +257,7 @@ def chunk(
     f : int
         Address of the lane function of an event, compiled for W lanes.
     bursts : (b,) int64
-        For each random number after e and u: -1 for a standard exponential, else the row of p with the mean of a Poisson number.
+        For each random number after e and u: -1 for a standard exponential, else the row of p with a Poisson mean.
     thinning : int
         Whether events are candidates of thinning, which have a window.
     results, watch, low, fired : int
@@ -286,7 +286,7 @@ def chunk(
     int
         Number of trajectories that came to their end.
     """
-    n, stride = Y0.shape[1], max(W, WIDTH)
+    stride = max(W, WIDTH)
     inputs = DRAWS + bursts.size + thinning
     buffer = np.zeros(
         (2 * results + P.shape[1] + 6) * W + inputs * stride + (5 + bursts.size) * stride + 2 * stride + 8 * WIDTH

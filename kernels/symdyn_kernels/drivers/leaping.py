@@ -160,10 +160,8 @@ def _fire(s, j, count, W, ptr, species, fixed, burst, kind, bmean, x):
 
 
 @njit(error_model="numpy")
-def _events(s, f, sizes, t, end, limit, structure, bmean, mark, lane, x, p, a):
+def _events(s, f, W, R, t, end, limit, ptr, species, fixed, burst, kind, bmean, mark, lane, x, p, a):
     """Exact events up to a time or a number of them; returns the time, the number, and a status."""
-    W, R = sizes[0], sizes[2]
-    ptr, species, fixed, burst, kind = structure[0], structure[1], structure[2], structure[3], structure[7]
     for done in range(limit):
         total = _evaluate(f, W, R, t, lane, x, p, a)
         if not total > 0.0 or total == np.inf:
@@ -211,9 +209,8 @@ def _least(W, n, x):
 
 
 @njit(error_model="numpy")
-def _draw(s, W, R, h, structure, bmean, critical, a, b, extrapolate, x):
+def _draw(s, W, R, h, ptr, species, fixed, burst, kind, bmean, critical, a, b, extrapolate, x):
     """Firings of all reactions that are not critical, at propensities a or, extrapolated from a, ``max(0, 2 b - a)``."""
-    ptr, species, fixed, burst, kind = structure[0], structure[1], structure[2], structure[3], structure[7]
     for j in range(R):
         if critical[j] == 0:
             rate = 2.0 * b[j * W] - a[j * W] if extrapolate else a[j * W]
@@ -223,13 +220,12 @@ def _draw(s, W, R, h, structure, bmean, critical, a, b, extrapolate, x):
 
 
 @njit(error_model="numpy")
-def _explicit(s, f, sizes, t, h, structure, bmean, critical, lane, x, p, a, b):
+def _explicit(s, f, W, n, R, t, h, ptr, species, fixed, burst, kind, bmean, critical, lane, x, p, a, b):
     """A leap by the weak trapezoidal rule with two half leaps; returns whether all numbers stay at 0 or more."""
-    W, n, R = sizes[0], sizes[1], sizes[2]
-    _draw(s, W, R, 0.5 * h, structure, bmean, critical, a, b, False, x)
+    _draw(s, W, R, 0.5 * h, ptr, species, fixed, burst, kind, bmean, critical, a, b, False, x)
     if not _least(W, n, x) >= 0.0 or not _evaluate(f, W, R, t, lane, x, p, b) >= 0.0:
         return False
-    _draw(s, W, R, 0.5 * h, structure, bmean, critical, a, b, True, x)
+    _draw(s, W, R, 0.5 * h, ptr, species, fixed, burst, kind, bmean, critical, a, b, True, x)
     return True
 
 
@@ -420,7 +416,9 @@ def chunk(
                         exact = EXACT_AFTER_IMPLICIT if was_implicit else EXACT
                         was_implicit = False
                         if not timed:
-                            t, events, code = _events(s, f, sizes, t, times[q], exact, structure, bmean, skip, lane, x, p, a)
+                            t, events, code = _events(
+                                s, f, W, R, t, times[q], exact, ptr, species, fixed, burst, kind, bmean, skip, lane, x, p, a
+                            )
                             counts[row, EVENTS] += events
                             counts[row, CALLS] += events
                             exact = 0
@@ -432,7 +430,7 @@ def chunk(
                         counts[row, CALLS] += 1
                     was_implicit = implicit and h > explicit
                     if was_implicit:
-                        _draw(s, W, R, h, structure, bmean, critical, a, b, False, x)
+                        _draw(s, W, R, h, ptr, species, fixed, burst, kind, bmean, critical, a, b, False, x)
                         y[:] = x_saved
                         calls = _implicit(
                             s, functions, sizes, now, h, ptr, species, burst, fixed, critical, equal, mean, lane, factors,
@@ -441,7 +439,9 @@ def chunk(
                         good = calls > 0
                         counts[row, CALLS] += max(calls, 0)
                     else:
-                        good = _explicit(s, f, sizes, now, h, structure, bmean, critical, lane, x, p, a, b)
+                        good = _explicit(
+                            s, f, W, n, R, now, h, ptr, species, fixed, burst, kind, bmean, critical, lane, x, p, a, b
+                        )
                         counts[row, CALLS] += 1
                     if good and wait <= min(tau, horizon):
                         j = _pick(W, R, a, 1, critical, next_uniform(s) * rare)

@@ -45,8 +45,9 @@ class Run(NamedTuple):
     @classmethod
     def empty(cls, trajectories: int, times: int, states: int) -> Run:
         """Arrays for the results of so many trajectories."""
-        counts = (np.zeros(trajectories, np.int64) for _ in range(4))
-        return cls(np.empty((trajectories, times, states)), *counts, np.full(trajectories, np.inf))
+        status, steps, rejected, evaluations = (np.zeros(trajectories, np.int64) for _ in range(4))
+        values = np.empty((trajectories, times, states))
+        return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf))
 
     def part(self, rows: Any) -> Run:
         """The same for some of the trajectories; a slice gives views."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -25,7 +26,7 @@ class Adaptive(Family):
     """Right-hand side and, for Rosenbrock methods, elimination and solution; the tableau is in the driver."""
 
     schemes = (ExplicitRungeKutta, Rosenbrock)
-    refused = {"step": _NO_STEP, "brownian_step": _NO_STEP}
+    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("rtol", "atol")
     adaptive = True
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -39,7 +40,7 @@ class Jump(Family):
     """Exact simulation of jumps."""
 
     schemes = (JumpScheme,)
-    refused = {name: _NO_STEP.format(name) for name in ("step", "brownian_step")}
+    refused: ClassVar[Mapping[str, str]] = {name: _NO_STEP.format(name) for name in ("step", "brownian_step")}
     max_steps = 1_000_000_000
     stops = True
     integer = True

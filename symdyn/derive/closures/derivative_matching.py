@@ -4,8 +4,8 @@ r"""Derivative matching: a product of powers of lower moments whose time derivat
           \binom{i}{k} = \sum_j g_j \binom{j}{k} \;\text{ for } 0 < |k| < |i|
           \;\Rightarrow\; g_j = (-1)^{|i| - |j| + 1} \binom{i}{j}
 
-(the binomial inversion solves the linear system).  Orders above m + 1 follow one after another.  At order 2 it is the log-normal
-closure.  It divides by moments, which must be positive, also at the beginning.
+(the binomial inversion solves the linear system).  Orders above m + 1 follow one after another.  At order 2 it is the
+log-normal closure.  It divides by moments, which must be positive, also at the beginning.
 """
 
 from __future__ import annotations

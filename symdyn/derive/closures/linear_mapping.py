@@ -1,8 +1,7 @@
 r"""Linear mapping approximation: gene binding reactions become linear, with a rate constant that the moments set.
 
 :math:`G + n P \to G^*` with propensity :math:`a = s\, g\, p (p - 1) \cdots` becomes :math:`G \to G^*` with the rate constant
-:math:`\bar s = \langle a \rangle / \langle g \rangle`: the gene alone changes, and where a reaction is the exact reverse of such a
-one the gene alone changes too.  The moments of the linear network close by themselves; the order must reach the degree of the
+:math:`\bar s = \langle a \rangle / \langle g \rangle`: the gene alone changes, also in a reaction that is the exact reverse.  The moments of the linear network close by themselves; the order must reach the degree of the
 binding reaction.  It divides by the means of genes, which must be positive.
 """
 
@@ -41,12 +40,12 @@ def linearise(channels: Sequence[Channel], moments: Moments, species: Sequence[s
         genes = [k for k in moments.binary if found and all(e[k] == 1 for e in found)]
         if found is None or len(genes) != 1:
             raise DeclarationError(
-                f"the linear mapping needs every nonlinear rate to be a polynomial times one binary species, got {channel.rate}; "
-                "declare genes with binary=(...), or use another closure"
+                f"the linear mapping needs every nonlinear rate to be a polynomial times one binary species, got {channel.rate}"
+                "; declare genes with binary=(...), or use another closure"
             )
         if degree(found) > moments.order:
             raise DeclarationError(
-                f"the linear mapping of the rate {channel.rate} needs moments of order {degree(found)}; got order {moments.order}"
+                f"the linear mapping of {channel.rate} needs moments of order {degree(found)}; got order {moments.order}"
             )
         gene = genes[0]
         mean_rate = sp.Add(*(times(1, expression_of(c), moments.raw(e)) for e, c in found.items()))

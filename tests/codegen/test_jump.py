@@ -1,0 +1,144 @@
+"""Event programs of reaction networks: bounds in time, parameter-only parts, the same bits in every form."""
+
+import ast
+
+import numpy as np
+import pytest
+import sympy as sp
+from symdyn_kernels.status import INTERRUPTED
+
+import symdyn as sd
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.families._base import Batch, Options, Signals
+from symdyn.codegen.families.jump import LARGE
+from symdyn.codegen.fire import fire_module
+from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.interval import Bounds, Interval
+from symdyn.codegen.lower import Lowering
+from symdyn.codegen.program import Program
+from symdyn.codegen.triggers import crossings
+
+t, h, x, k, v = sp.symbols("t h x k v")
+
+VARYING = [
+    2 + sp.sin(3 * t), sp.cos(t) ** 2, sp.exp(-t) * x, x / (1 + t**2), sp.Abs(t - 3), sp.sqrt(t + 20), sp.tanh(t) - t**3,
+    sp.Piecewise((1, t < 2), (x, t < 5), (sp.sin(t), True)), sp.Max(t, 1) * sp.Min(x, t), sp.cosh(t / 4), (t + 11) ** sp.Rational(7, 10),
+    sp.Mod(t, 3), 1 / (t - 30), sp.floor(t) * sp.ceiling(t / 2), sp.erfc(t) + sp.atan(t), sp.Heaviside(t - 1), sp.tan(t / 10), 2**t,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", VARYING, ids=str)
+def test_bounds_hold_everywhere_in_the_interval_and_close_in_on_a_point(expression):
+    build = Lowering([("lane", [t, h]), ("y", [x]), ("p", [])])
+    value, begin = build.value(expression), build.value(t)
+    bounds = Bounds(build, {begin: Interval(begin, build.op("add", begin, build.value(h)))}).of(value)
+    program = build.program("bounds", [value, *bounds], ["value", "low", "high"])
+    rng = np.random.default_rng(0)
+    starts, lengths, inputs = rng.uniform(-9, 9, 300), 10 ** rng.uniform(-6, 1, 300), rng.uniform(0, 5, 300)
+    lengths[0] = 0.0
+    _, low, high = evaluate(program, [starts, lengths], [inputs], [])
+    for part in np.linspace(0, 1, 41):
+        inside = evaluate(program, [starts + part * lengths, lengths], [inputs], [])[0]
+        margin = 1e-12 * (1 + abs(inside))
+        assert (low <= inside + margin).all()
+        assert (inside <= high + margin).all()
+    assert high[0] - low[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_quantity_without_a_bound_is_named():
+    net = sd.ReactionNetwork.from_text("0 -> X, k", {"k": 1.0}).map_expressions(lambda e: sp.gamma(e + sp.Symbol("t")))
+    with pytest.raises(sd.CompileError, match="gamma of something that varies in time"):
+        sd.compile(net)
+
+
+def test_what_depends_on_parameters_alone_is_computed_once():
+    hoisting = Hoisting([k, v], [x])
+    split = hoisting.expression(k * x * (x - 1) / v**2 + sp.Piecewise((sp.exp(k), x > 1), (0, True)))
+    rows = hoisting.rows([split])
+    assert {s.name for s in rows} == {"k/v**2", "exp(k)"}
+    values = evaluate(hoisting.setup(rows), [], [], [3.0, 2.0])
+    assert dict(zip((s.name for s in rows), map(float, values), strict=True)) == pytest.approx({"k/v**2": 0.75, "exp(k)": np.exp(3)})
+
+
+def test_programs_survive_json():
+    build = Lowering([("lane", [t]), ("y", [x]), ("p", [k])])
+    program = build.program("f", [build.value(k * sp.sin(t) + x), build.constant(float("inf"))], ["a", "b"])
+    assert Program.from_json(program.as_json()) == program
+
+
+def test_times_at_which_conditions_change():
+    assert crossings([sp.And(t >= 25, x > 3), 3 - 2 * t < x], t) == [25, sp.Rational(3, 2) - x / 2]
+    with pytest.raises(sd.CompileError, match="cannot be told; write conditions on time as t >="):
+        crossings([t**2 > 3], t)
+
+
+# ---- the same bits -----------------------------------------------------------------------------
+
+TEXTS = {
+    "volume": "0 -> X, a; X -> Y, b; 2 X + Y -> 3 X, c; X -> 0, d",
+    "bursts": "G <-> H, a, b; G -> G + geometric(c) X, 9*d; X -> 0, d; 0 -> poisson(b) Y, a; Y => 0, c",
+    "time": "0 -> X, 5*a*(1 + sin(3*t)); X -> Y, piecewise(b, t < 1, 2*b); Y => 0, c*Y/(1 + Y) + d*exp(-t)",
+    "events": "0 -> X, 9*a; X -> 0, b; Y -> 0, c + d; when t >= 1.25, Y = 5, X = X + Y; when X > 8, X = 2",
+}
+
+
+def _runs(text, backend, lanes):
+    net = sd.ReactionNetwork.from_text(text, volume="V")
+    kernel = sd.compile(net, lanes=lanes, backend=backend)
+    values = {"a": 1.0, "b": 1.5, "c": 0.7, "d": 0.9, "V": 4.0}
+    parameters = [[values[p.name] for p in net.parameters]] * 37
+    initial = np.random.default_rng(1).integers(0, 9, (37, len(net.states)))
+    return kernel(initial, parameters, np.linspace(0, 3, 7), seed=4)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize(("backend", "lanes"), [("llvm", 1), ("llvm", 16), ("llvm", 32), ("numba", 1), ("numba", 8)])
+def test_lanes_and_backends_make_no_difference(name, backend, lanes):
+    first, run = _runs(TEXTS[name], "llvm", 8), _runs(TEXTS[name], backend, lanes)
+    assert (first.status == 0).all()
+    assert (first.steps > 0).all()
+    for mine, other in zip(first, run, strict=True):
+        assert mine.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_an_interrupt_leaves_nothing_that_looks_finished(lanes):
+    net = sd.ReactionNetwork.from_text("0 -> X, 1; X -> 0, 1")
+    kernel, signals = sd.compile(net, lanes=lanes), Signals.new()
+    signals.stop[0] = 1
+    batch = Batch(np.zeros((9, 1)), np.zeros((9, 0)), np.array([0.0, 1.0]), np.arange(9))
+    run = kernel.launch(kernel.empty(9, 2), batch, Options(), signals=signals)
+    assert (run.status == INTERRUPTED).all()
+    assert np.isnan(run.values[:, -1]).all()
+    assert signals.done[0] == 0
+
+
+# ---- what is shown, and large networks ------------------------------------------------------------
+
+
+def test_a_kernel_shows_the_event():
+    source = sd.compile(sd.ReactionNetwork.from_text("X + Y -> Z, k/V; Z -> 0, d")).source
+    assert "def event_at(" in source
+    assert "X + Y -> Z, k/V" in source
+    ast.parse(source)
+
+
+def _chain(n):
+    lines = [f"S{i} -> S{i + 1}, k*{i + 1}" for i in range(n - 1)]
+    return sd.ReactionNetwork.from_text("\n".join([*lines, f"S{n - 1} + S0 => S0, k*S{n - 1}*(S0 + S5)"]))
+
+
+def test_a_large_network_knows_what_depends_on_what():
+    net = _chain(LARGE + 2)
+    facts = fire_module(net).facts
+    for r, reaction in enumerate(net.reactions):
+        found = facts["dependents"][facts["starts"][r] : facts["starts"][r + 1]]
+        changed = set(reaction.change)
+        assert found == [j for j, a in enumerate(net.propensities) if a.free_symbols & changed]
+
+
+def test_a_large_network_has_one_backend():
+    net = _chain(LARGE + 2)
+    with pytest.raises(sd.CompileError, match="as LLVM IR alone; use backend='llvm'"):
+        sd.compile(net, backend="numba")
+    assert "define internal void @reaction0(" in sd.compile(net).source

@@ -1,0 +1,408 @@
+"""Moment equations against equations written out by hand, and numbers against the literature and exact solutions."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.stats
+import sympy as sp
+
+import symdyn as sd
+from symdyn.derive.moments import cumulants, moments
+from symdyn.errors import DeclarationError
+from symdyn.models.moments import MomentSystem
+
+TIGHT = {"rtol": 1e-8, "atol": 1e-10, "progress": False}
+BRUSSELATOR = "2 X + Y -> 3 X, c1; X -> Y, c2; 0 -> X, c3; X -> 0, c4"
+
+
+@pytest.fixture(scope="module")
+def brusselator():
+    values = {"c1": 0.9, "c2": 2, "c3": 1, "c4": 1, "V": 100}
+    return sd.ReactionNetwork.from_text(BRUSSELATOR, values, volume="V", initial={"X": 1, "Y": 1})
+
+
+@pytest.fixture(scope="module")
+def p53():
+    """Lakatos et al., J. Chem. Phys. 143, 094107 (2015)."""
+    text = "0 -> x, k1; x -> 0, k2; x => 0, k3*x*y/(x + k7); 0 => y0, k4*x; y0 -> y, k5; y -> 0, k6"
+    values = dict(zip(("k1", "k2", "k3", "k4", "k5", "k6", "k7"), (90, 0.002, 1.7, 1.1, 0.93, 0.96, 0.01), strict=True))
+    return sd.ReactionNetwork.from_text(text, values, initial={"x": 70, "y0": 30, "y": 60})
+
+
+def final(system: MomentSystem, t, names, **options):
+    data = sd.simulate(system, t, **{**TIGHT, **options})
+    return np.array([data[n].values.reshape(-1)[-1] for n in names])
+
+
+def sides(system: MomentSystem, count: int | None = None) -> list[sp.Expr]:
+    return [sp.expand(f) for f in system.open_sides[:count]]
+
+
+def symbols(*names: str) -> list[sp.Symbol]:
+    return [sp.Symbol(n) for n in names]
+
+
+def test_raw_equations_of_the_brusselator(brusselator):
+    c1, c2, c3, c4, om = symbols("c1", "c2", "c3", "c4", "V")
+    m10, m01, m20, m11 = symbols("E[X]", "E[Y]", "E[X^2]", "E[X*Y]")
+    m21, m12, m31, m22 = symbols("E[X^2*Y]", "E[X*Y^2]", "E[X^3*Y]", "E[X^2*Y^2]")
+    w = c1 / om**2
+    expected = [
+        c3 * om + w * (m21 - m11) - (c2 + c4) * m10,
+        c2 * m10 - w * (m21 - m11),
+        c3 * om * (1 + 2 * m10) + (c2 + c4) * m10 - 2 * (c2 + c4) * m20 + 2 * w * m31 - w * m21 - w * m11,
+        c2 * (m20 - m10 - m11) + c3 * om * m01 - c4 * m11 + w * (m11 + m22 - m12 - m31),
+        c2 * m10 + 2 * c2 * m11 + w * (m21 + 2 * m12 - m11 - 2 * m22),
+    ]
+    assert sides(brusselator.moments(2)) == [sp.expand(e) for e in expected]
+
+
+def test_sums_are_built_as_sympy_builds_them(brusselator):
+    for f in brusselator.moments(3).open_sides:
+        assert f == sp.Add(*(sp.Mul(*term.args) if term.is_Mul else term for term in f.args))
+
+
+def test_equations_of_bursts_with_a_gene():
+    text = "0 => G, kon*(1 - G); G => 0, koff*G*P^2; G -> G + geometric(b) P, kp; P -> 0, g"
+    net = sd.ReactionNetwork.from_text(text, binary=["G"])
+    kon, koff, kp, b, g = symbols("kon", "koff", "kp", "b", "g")
+    m10, m01, m11, m02, m12, m03 = symbols("E[G]", "E[P]", "E[G*P]", "E[P^2]", "E[G*P^2]", "E[P^3]")
+    m13, m14 = symbols("E[G*P^3]", "E[G*P^4]")
+    expected = {
+        m10: kon - koff * m12 - kon * m10,
+        m01: b * kp * m10 - g * m01,
+        m11: kon * m01 + b * kp * m10 - (kon + g) * m11 - koff * m13,
+        m02: g * m01 + b * kp * m10 + 2 * b * kp * m11 + 2 * kp * b**2 * m10 - 2 * g * m02,
+        m12: kon * m02 + g * m11 + b * kp * m10 + 2 * b * kp * m11 + 2 * kp * b**2 * m10 - koff * m14 - kon * m12 - 2 * g * m12,
+        m03: b * kp * m10 + 3 * g * m02 + 3 * b * kp * (m11 + m12) + 6 * kp * b**2 * (m10 + m11) + 6 * kp * b**3 * m10
+        - g * m01 - 3 * g * m03,
+    }  # fmt: skip
+    closed = net.moments(3, "derivative matching")
+    assert dict(zip(closed.states, sides(closed), strict=True)) == {s: sp.expand(e) for s, e in expected.items()}
+
+
+def test_linear_mapping_of_a_feedback_loop():
+    text = "g + p -> 0, sb; 0 => g + p, su*(1 - g); g -> g + p, ru; 0 => p, rb*(1 - g); p -> 0, 1"
+    net = sd.ReactionNetwork.from_text(text, {"sb": 0.004, "su": 0.25, "rb": 25, "ru": 60}, binary=("g",))
+    closed = net.moments(2, "LMA")
+    sb, su, ru, rb = symbols("sb", "su", "ru", "rb")
+    m10, m01, m11, m02 = symbols("E[g]", "E[p]", "E[g*p]", "E[p^2]")
+    expected = [
+        su - sb * m11 - su * m10,
+        rb + (ru - rb) * m10 - m01,
+        ru * m10 + su * m01 - (1 + su) * m11 - sb * m11**2 / m10,
+        rb + (ru - rb) * m10 + 2 * rb * m01 + 2 * (ru - rb) * m11 + m01 - 2 * m02,
+    ]
+    assert closed.states == (m10, m01, m11, m02)
+    assert all(sp.expand(f - e) == 0 for f, e in zip(closed.drift, expected, strict=True))
+    data = sd.simulate(closed, [0, 1, 2, 4, 8, 15], initial={"g": 1, "p": 0.001}, **TIGHT)
+    assert np.allclose(data.p_mean[0, 1:], [37.13647, 48.28292, 48.77858, 44.49166, 43.66836], rtol=1e-6)
+
+
+def test_linear_mapping_of_cooperative_binding():
+    net = sd.ReactionNetwork.from_text("g + 2 p -> 2 p, sb; p -> 0, 1", binary=("g",))
+    m11, m12, sb = symbols("E[g*p]", "E[g*p^2]", "sb")
+    closed = net.moments(3, "linear-mapping")
+    assert sp.expand(closed.drift[0] + sb * (m12 - m11)) == 0
+    assert closed.positive_means
+    with pytest.raises(DeclarationError, match="order 3; got order 2"):
+        net.moments(2, "linear-mapping")
+    with pytest.raises(DeclarationError, match="one binary species"):
+        sd.ReactionNetwork.from_text("2 p -> 0, k; g -> 0, 1", binary=("g",)).moments(2, "lma")
+
+
+def test_stochastic_equations_of_cox_ingersoll_ross():
+    x, k, th, s = symbols("x", "k", "th", "s")
+    cir = sd.SDESystem({x: k * (th - x)}, {x: s * sp.sqrt(x)})
+    mu1, mu2, m2 = symbols("E[x]", "E[x^2]", "M[x^2]")
+    raw, central = moments(cir, 2, None), moments(cir, 2, None, central=True)
+    assert sides(raw) == [sp.expand(k * (th - mu1)), sp.expand(2 * k * (th * mu1 - mu2) + s**2 * mu1)]
+    assert sides(central) == [sp.expand(k * (th - mu1)), sp.expand(s**2 * mu1 - 2 * k * m2)]
+
+
+def test_stochastic_equations_of_van_der_pol():
+    x, y, e, w, a, g, t = symbols("x", "y", "e", "w", "A", "wg", "t")
+    force = a * sp.cos(g * t)
+    system = sd.SDESystem({x: y, y: e * (1 - x**2) * y - w**2 * x + force}, {x: 0, y: a})
+    m10, m01, m20, m11, m02 = symbols("E[x]", "E[y]", "E[x^2]", "E[x*y]", "E[y^2]")
+    m21, m31, m22 = symbols("E[x^2*y]", "E[x^3*y]", "E[x^2*y^2]")
+    expected = [
+        m01,
+        force + e * (m01 - m21) - w**2 * m10,
+        2 * m11,
+        m02 + e * (m11 - m31) - w**2 * m20 + m10 * force,
+        a**2 + 2 * e * (m02 - m22) + 2 * m01 * force - 2 * w**2 * m11,
+    ]
+    assert sides(moments(system, 2, "dm")) == [sp.expand(f) for f in expected]
+
+
+@pytest.mark.parametrize("j", [1, 2, 3, 4])
+def test_langevin_equation_of_schloegl(j):
+    net = sd.ReactionNetwork.from_text("2 X -> 3 X, 1; 3 X -> 2 X, 1; 0 -> X, k1; X -> 0, k2")
+    k1, k2 = symbols("k1", "k2")
+
+    def mu(k):
+        return sp.Integer(1) if k == 0 else sp.Symbol("E[X]" if k == 1 else f"E[X^{k}]")
+
+    expected = j * (k1 * mu(j - 1) - k2 * mu(j) + (mu(j + 1) - mu(j)) - (mu(j + 2) - 3 * mu(j + 1) + 2 * mu(j)))
+    if j > 1:
+        noise = k1 * mu(j - 2) + k2 * mu(j - 1) + (mu(j) - mu(j - 1)) + (mu(j + 1) - 3 * mu(j) + 2 * mu(j - 1))
+        expected += sp.Rational(j * (j - 1), 2) * noise
+    assert sides(moments(net.langevin(), 4, "normal"))[j - 1] == sp.expand(expected)
+
+
+def test_stratonovich_equations_are_read_in_their_ito_form():
+    """Geometric Brownian motion: in Stratonovich's sense the mean grows with a + s^2/2."""
+    x, a, s = symbols("x", "a", "s")
+    system = sd.SDESystem({x: a * x}, {x: s * x}, interpretation="stratonovich")
+    mean = sp.Symbol("E[x]")
+    assert sides(moments(system, 1, None)) == [sp.expand((a + s**2 / 2) * mean)]
+
+
+@pytest.mark.parametrize("central", [False, True])
+@pytest.mark.parametrize(
+    ("order", "at_10", "at_100"),
+    [
+        (2, (95.0988, 187.2444, 783.94, 1205.94), (100.0161, 219.6576, 1338.02, 2292.57)),
+        (3, (99.9681, 187.0968, 1620.14, 2492.26), (100.0000, 219.8344, 2505.95, 4333.33)),
+        (4, (100.7714, 188.3383, 2313.56, 3552.53), (100.0000, 220.9924, 3849.08, 6549.84)),
+    ],
+)
+def test_normal_closure_of_the_brusselator(brusselator, order, at_10, at_100, central):
+    data = sd.simulate(brusselator.moments(order, central=central), [0, 10, 100], **TIGHT)
+    found = np.stack([data[n].values[0] for n in ("X_mean", "Y_mean", "X_var", "Y_var")])
+    assert np.allclose(found[:, 1], at_10, rtol=1e-4)
+    assert np.allclose(found[:, 2], at_100, rtol=1e-4)
+
+
+def test_combinatoric_rates_change_the_brusselator():
+    values = {"c1": 0.9, "c2": 2, "c3": 1, "c4": 1, "V": 100}
+    net = sd.ReactionNetwork.from_text(BRUSSELATOR, values, volume="V", combinatoric=True, initial={"X": 1, "Y": 1})
+    found = final(net.moments(4), [0, 100], ("X_mean", "Y_mean", "X_var", "Y_var"))
+    assert np.allclose(found, (100.000, 363.136, 7367.8, 14154.7), rtol=1e-4)
+
+
+def test_rates_that_depend_on_time():
+    text = "2 X + Y -> 3 X, 0.9; X -> Y, 2*(1 + 0.5*sin(t)*Heaviside(40 - t)); 0 -> X, 1; X -> 0, 1"
+    net = sd.ReactionNetwork.from_text(text, {"V": 5}, volume="V", initial={"X": 1, "Y": 1})
+    data = sd.simulate(net.moments(2), [0, 1, 5, 10, 20, 30, 40, 100], **TIGHT)
+    found = np.stack([data[n].values[0, 1:] for n in ("X_mean", "Y_mean", "X_var", "Y_var")], axis=-1)
+    expected = [
+        (1.4168, 4.2178, 1.5110, 2.7781), (7.3841, 7.0484, 20.371, 13.801), (8.2530, 11.6633, 35.065, 28.564),
+        (2.0462, 11.8821, 3.1514, 7.4120), (9.6858, 4.3317, 15.941, 6.1995), (1.8600, 15.7143, 2.8404, 10.360),
+        (5.0000, 10.5406, 14.2572, 13.7282),
+    ]  # fmt: skip
+    assert np.allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("central", [False, True])
+def test_rates_that_are_no_polynomials(p53, central):
+    data = sd.simulate(p53.moments(2, central=central, taylor_order=3), [0, 10, 20, 30, 40, 50], **TIGHT)
+    assert np.allclose(data.x_mean[0, 1:], [35.15625, 60.25518, 29.23722, 65.59590, 24.90010], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("closure", "taylor_order", "means", "variance"),
+    [
+        ("normal", 4, (35.2046, 37.2831, 50.2618), 28843),
+        ("normal", 6, (35.4145, 47.7797, 48.5908), 5774.8),
+        ("log-normal", 4, (35.6495, 48.3516, 48.4724), 3717.1),
+        ("log-normal", 6, (41.6606, 48.1314, 48.1313), 1159.9),
+        ("zero", 3, (35.15625, 24.90010, None), 79517),
+        ("zero", 5, (35.15625, 24.90010, None), 79517),
+    ],
+)
+def test_higher_order_of_the_expansion(p53, closure, taylor_order, means, variance):
+    data = sd.simulate(p53.moments(2, closure, central=True, taylor_order=taylor_order), [0, 10, 50, 200], **TIGHT)
+    for found, expected in zip(data.x_mean.values[0, 1:], means, strict=True):
+        assert expected is None or found == pytest.approx(expected, abs=2e-4)
+    assert data.x_var.values[0, -1] == pytest.approx(variance, rel=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(2, (0.50147, 0.92619, 1.09814, 1.17818)), (3, (1.53399, 2.18020, 2.39977, 2.49352))],
+)
+def test_third_cumulant_by_derivative_matching(order, expected):
+    """Singh, Hespanha: a cumulant above the order is that of the closure."""
+    net = sd.ReactionNetwork.from_text("x1 -> 2 x1 + x2, 1; x1 + x2 -> x2, 1", initial={"x1": 20, "x2": 10})
+    closed = net.moments(order, "derivative-matching")
+    data = sd.simulate(closed, [0, 0.1, 0.2, 0.3, 0.5], **TIGHT)
+    third = sp.lambdify(closed.states, closed.cumulant(x2=3))
+    found = [third(*(float(data[n][0, k]) for n in closed.names)) for k in range(1, 5)]
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("closure", "means", "deviations"),
+    [
+        ("DM", (288.03, 122.79, 52.82, 48.90), (126.27, 109.84, 110.07, 108.80)),
+        ("conditional Gaussian", (283.71, 121.91, 44.28, 34.52), (126.77, 102.60, 112.25, 114.62)),
+        ("conditional DM", (285.55, 122.65, 45.40, 35.96), (135.84, 109.50, 122.08, 125.15)),
+    ],
+)
+def test_closures_of_a_gene_with_bursts(closure, means, deviations):
+    text = "0 => G, kon*(1 - G); G => 0, koff*G*P^2; G -> G + geometric(b) P, kp; P -> 0, 1"
+    values = {"kon": 0.05, "koff": 0.001, "b": 70, "kp": 200 * (0.001 * 200**2 + 0.05) / (0.05 * 70)}
+    net = sd.ReactionNetwork.from_text(text, values, initial={"G": 1, "P": 1}, binary=["G"])
+    data = sd.simulate(net.moments(3, closure), [0, 1, 2, 4, 6], **TIGHT)
+    assert np.allclose(data.P_mean[0, 1:], means, atol=6e-3)
+    assert np.allclose(np.sqrt(data.P_var[0, 1:]), deviations, atol=6e-3)
+
+
+CONSERVED = {
+    ("normal", 2): [(7.89351, 6.11840)] * 3,
+    ("normal", 3): [(7.90046, 5.98096)] * 3,
+    ("zero", 2): [(7.89351, 6.11840)] * 3,
+    ("zero", 3): [(7.91533, 5.68631)] * 3,
+    ("poisson", 2): [(7.91487, 5.69530), (7.75797, 8.78197), (7.92025, 5.58863)],
+    ("poisson", 3): [(7.89924, 6.00509), (7.88542, 6.27853), (7.89850, 6.01965)],
+    ("log-normal", 2): [(7.92516, 5.49118), (7.86259, 6.72934), (7.92874, 5.42006)],
+}
+
+
+@pytest.mark.parametrize(("closure", "order"), CONSERVED)
+def test_invariance_under_a_conservation_law(closure, order):
+    """2A <-> B with A + 2B = 20, written in A, in B, in both."""
+    a, b = symbols("A", "B")
+    of_a = sd.ReactionNetwork([({a: 2}, {}, 0.1), ({}, {a: 2}, (20 - a) / 2, False)], initial={a: 10})
+    of_b = sd.ReactionNetwork([({}, {b: 1}, (20 - 2 * b) * (19 - 2 * b) / 10, False), ({b: 1}, {}, 1)], initial={b: 5})
+    both = sd.ReactionNetwork.from_text("2 A -> B, 0.1; B -> 2 A, 1", initial={"A": 10, "B": 5})
+    found = [
+        final(net.moments(order, closure), [0, 100], (f"{s}_mean", f"{s}_var")) for net, s in ((of_a, a), (of_b, b), (both, a))
+    ]
+    found[1] = np.array([20 - 2 * found[1][0], 4 * found[1][1]])
+    assert np.allclose(found, CONSERVED[closure, order], atol=2e-5)
+
+
+def test_linear_networks_need_no_closure_and_are_exact():
+    """From a certain number: births with rate k and deaths with rate g give a binomial plus a Poisson distribution."""
+    net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", {"k": 3, "g": 0.5}, initial={"X": 8})
+    closed = net.moments(4)
+    assert closed.closure is None
+    assert net.moments(4, None) == closed
+    data = sd.simulate(closed, [0, 1.3], **TIGHT)
+    survival = np.exp(-0.5 * 1.3)
+    mean = 3 / 0.5 * (1 - survival)
+    binomial, poisson = scipy.stats.binom(8, survival), scipy.stats.poisson(mean)
+    for k in range(1, 5):
+        exact = sum(sp.binomial(k, j) * binomial.moment(j) * poisson.moment(k - j) for j in range(1, k)) + binomial.moment(k)
+        exact += poisson.moment(k)
+        assert float(data[closed.names[k - 1]][0, 1]) == pytest.approx(float(exact), rel=1e-7)
+
+
+def test_cumulants_of_a_poisson_distribution():
+    net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", {"k": 3, "g": 0.5})
+    closed = cumulants(net, 5, None)
+    data = sd.simulate(closed, [0, 2.0], initial={"X": scipy.stats.poisson(7)}, **TIGHT)
+    expected = 7 * np.exp(-1.0) + 6 * (1 - np.exp(-1.0))
+    assert np.allclose([data[n][0, -1] for n in closed.names], expected, rtol=1e-6)
+
+
+def test_cumulants_give_the_trajectories_of_raw_moments(brusselator):
+    names = ("X_mean", "Y_mean", "X_var", "Y_var")
+    assert np.allclose(final(brusselator.moments(3), [0, 5], names), final(brusselator.cumulants(3), [0, 5], names), rtol=1e-6)
+
+
+def test_initial_values(brusselator):
+    net = sd.ReactionNetwork.from_text("2 A -> B, 0.1; B -> 2 A, 1")
+    a, b = net.states
+    for kind, closed in (("raw", net.moments(2)), ("central", net.moments(2, central=True)), ("cumulant", net.cumulants(2))):
+        data = sd.simulate(closed, [0, 1], initial={"A": scipy.stats.poisson(10), "B": [1, 2, 3]}, **TIGHT)
+        assert data.A_mean.dims == ("B0", "trajectory", "time"), kind
+        assert np.allclose(data.A_var[:, 0, 0], 10)
+        assert np.allclose(data.B_mean[:, 0, 0], [1, 2, 3])
+        assert np.allclose(data.B_var[:, 0, 0], 0)
+    closed = net.moments(2, central=True)
+    assert closed.initial_values({a: 4.0, b: 2.0, sp.Symbol("M[A*B]"): -0.5})[sp.Symbol("M[A*B]")] == -0.5
+    assert closed.with_initial(A=3, B=4).initial == {a: 3.0, b: 4.0}
+    everything = {s: float(k) for k, s in enumerate(closed.states)}
+    assert closed.initial_values(everything) == everything
+    with pytest.raises(DeclarationError, match="the species B, from which"):
+        closed.initial_values({a: 1.0})
+    with pytest.raises(DeclarationError, match="distributions belong to species"):
+        sd.simulate(closed, [0, 1], initial={"A": 1, "B": 1, "M[A*B]": scipy.stats.poisson(1)}, progress=False)
+    with pytest.raises(DeclarationError, match="expected numbers"):
+        sd.simulate(net.rate_equations(), [0, 1], initial={"A": scipy.stats.poisson(1), "B": 1}, progress=False)
+
+
+def test_moments_as_expressions(brusselator):
+    closed = brusselator.moments(2)
+    ex, ey, exx, exy = symbols("E[X]", "E[Y]", "E[X^2]", "E[X*Y]")
+    assert (closed.mean("X"), closed.moment(X=1, Y=1)) == (ex, exy)
+    assert sp.expand(closed.variance("X") - exx + ex**2) == 0
+    assert sp.expand(closed.covariance("Y", "X") - exy + ex * ey) == 0
+    assert sp.expand(closed.central_moment({"X": 2}) - closed.cumulant(X=2)) == 0
+    assert sp.expand(closed.cumulant(X=2, Y=1)) == 0
+    with pytest.raises(DeclarationError, match="'Z' is not a species of this system; its species: X, Y"):
+        closed.mean("Z")
+    with pytest.raises(DeclarationError, match="whole number >= 0"):
+        closed.moment(X=-1)
+
+
+def test_frozen_pickled_and_known_by_digest(brusselator):
+    closed = brusselator.moments(3)
+    again = pickle.loads(pickle.dumps(closed))
+    assert again == closed
+    assert again.digest == closed.digest
+    assert again.open_sides == closed.open_sides
+    assert again.cumulant(X=5) == closed.cumulant(X=5)
+    assert closed.digest != brusselator.moments(3, "zero").digest
+    assert closed.with_parameters(c1=1).defaults[sp.Symbol("c1")] == 1
+    with pytest.raises(AttributeError, match="frozen"):
+        closed.order = 2
+    own = pickle.loads(pickle.dumps(brusselator.moments(2, lambda index, known: sp.Integer(0))))
+    with pytest.raises(DeclarationError, match="nothing closes it"):
+        own.moment(X=7)
+
+
+def test_display(brusselator):
+    closed = brusselator.moments(2)
+    assert "X, Y up to order 2; normal closure of E[X^2*Y], E[X*Y^2], E[X^3*Y], E[X^2*Y^2]" in repr(closed)
+    assert r"\langle X^{2} Y \rangle" in closed._repr_latex_()
+    assert any("Goodman" in line for line in closed.provenance)
+    assert closed.provenance[: len(brusselator.provenance)] == brusselator.provenance
+    assert str(closed).splitlines()[-1] == "K[X^2*Y^2] = 0"
+
+
+def test_binary_species_are_reduced():
+    net = sd.ReactionNetwork.from_text("0 => g, a*(1 - g); g -> 0, b; g -> g + p, k; p -> 0, 1", binary=["g"])
+    assert net.moments(3, None).names == ("E[g]", "E[p]", "E[g*p]", "E[p^2]", "E[g*p^2]", "E[p^3]")
+    g = sp.Symbol("E[g]")
+    for closed in (net.moments(2, None), net.moments(2, None, central=True), net.cumulants(2, None)):
+        assert sp.expand(closed.variance("g") - g * (1 - g)) == 0
+        # third central moment and cumulant of a Bernoulli variable
+        assert sp.expand(closed.cumulant(g=3) - g * (1 - g) * (1 - 2 * g)) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((2, None), {}, r"need E\[X\^2\*Y\], E\[X\*Y\^2\], .*pass a closure"),
+        ((2, 3), {}, "closure is 3; expected a name"),
+        ((0,), {}, "order is 0"),
+        ((2,), {"taylor_order": 2}, "expected a whole number above the order 2"),
+        ((1, "gamma"), {}, "gamma closure uses moments of order 2; got order=1"),
+        ((2, "conditional Gaussian"), {}, "binary=\\('G',\\)"),
+        ((2, lambda index, known: known.raw(index)), {}, "asks for it while it closes it"),
+    ],
+)
+def test_what_is_refused(brusselator, arguments, options, message):
+    with pytest.raises(DeclarationError, match=message):
+        brusselator.moments(*arguments, **options)
+
+
+def test_what_is_refused_of_rates(p53, brusselator):
+    with pytest.raises(DeclarationError, match=r"not a polynomial in the states; pass taylor_order=q .* taylor_order=3"):
+        p53.moments(2)
+    with pytest.raises(DeclarationError, match="got ODESystem"):
+        moments(brusselator.rate_equations(), 2)
+    with pytest.raises(DeclarationError, match="unknown term of the states"):
+        sd.ReactionNetwork.from_text("X => 0, f(X)").moments(2)
+    with pytest.raises(sd.SymdynError, match="Did you mean 'normal'"):
+        brusselator.moments(2, "norml")
+    with pytest.raises(DeclarationError, match="derived, not written"):
+        MomentSystem.from_text("x' = -x")

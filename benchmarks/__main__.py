@@ -1,15 +1,16 @@
-"""``python -m benchmarks ode|stiff|compile|sde|ssa|all``: tables on standard output, JSON in out/benchmarks."""
+"""``python -m benchmarks ode|stiff|compile|derivation|sde|ssa|all``: tables on standard output, JSON in out/benchmarks."""
 
 from __future__ import annotations
 
 import argparse
 
 from benchmarks.compile_time import compile_time
+from benchmarks.derivation import derivation
 from benchmarks.ensembles import ode, stiff
 from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 
-SUITES = {"ode": ode, "stiff": stiff, "compile": compile_time, "sde": sde, "ssa": ssa}
+SUITES = {"ode": ode, "stiff": stiff, "compile": compile_time, "sde": sde, "ssa": ssa, "derivation": derivation}
 
 
 def main() -> None:

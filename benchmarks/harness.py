@@ -19,7 +19,21 @@ import numpy as np
 __all__ = ["Curve", "at_error", "cpu_seconds", "interleaved", "report"]
 
 OUT = Path("out") / "benchmarks"
-PACKAGES = ("numpy", "scipy", "sympy", "numba", "llvmlite", "jax", "diffrax", "numbalsoda", "heyoka", "gillespy2", "rebop", "bioscrape", "libroadrunner")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "sympy",
+    "numba",
+    "llvmlite",
+    "jax",
+    "diffrax",
+    "numbalsoda",
+    "heyoka",
+    "gillespy2",
+    "rebop",
+    "bioscrape",
+    "libroadrunner",
+)
 
 
 def cpu_seconds() -> float:

@@ -24,9 +24,7 @@ def make_gillespy2(case: Case) -> Run:
     names = case.network.names
     model.add_species([gillespy2.Species(s.name, initial_value=int(v)) for s, v in case.network.initial.items()])
     for k, (reactants, products, text, _) in enumerate(case.reactions()):
-        model.add_reaction(
-            gillespy2.Reaction(name=f"r{k}", reactants=reactants, products=products, propensity_function=text)
-        )
+        model.add_reaction(gillespy2.Reaction(name=f"r{k}", reactants=reactants, products=products, propensity_function=text))
     model.timespan(gillespy2.TimeSpan.linspace(t=case.end, num_points=OUTPUTS))
     solver = gillespy2.SSACSolver(model=model)
 

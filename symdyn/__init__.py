@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.operon import OperonRegression
     from symdyn.discover.regressors.pysr import PySRRegression
     from symdyn.discover.regressors.sparse import SparseRegression
+    from symdyn.io.antimony import read_antimony
+    from symdyn.io.sbml import read_sbml
     from symdyn.methods._registry import METHODS
     from symdyn.simulation.run import simulate
 
@@ -47,6 +49,8 @@ _LAZY = {
     "Recovery": "symdyn.discover.recovery",
     "SparseRegression": "symdyn.discover.regressors.sparse",
     "compile": "symdyn.codegen.kernel",
+    "read_antimony": "symdyn.io.antimony",
+    "read_sbml": "symdyn.io.sbml",
     "recover": "symdyn.discover.recover",
     "simulate": "symdyn.simulation.run",
 }
@@ -80,6 +84,8 @@ __all__ = [
     "compile",
     "networks",
     "projection",
+    "read_antimony",
+    "read_sbml",
     "recover",
     "simulate",
     "studies",

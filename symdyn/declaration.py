@@ -76,9 +76,8 @@ def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     if name in by_name:
         return by_name[name]
     known = ", ".join(by_name) or "none"
-    raise DeclarationError(
-        f"{key!r} is not a {what} of this system; its {what if what.endswith('s') else f'{what}s'}: {known}.{suggest(str(key), by_name)}"
-    )
+    several = what if what.endswith("s") else f"{what}s"
+    raise DeclarationError(f"{key!r} is not a {what} of this system; its {several}: {known}.{suggest(str(key), by_name)}")
 
 
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
@@ -162,9 +161,7 @@ def check_symbols(
             raise DeclarationError(f"the expression {faulty} is not real and finite")
         if isinstance(node, (sp.Derivative, sp.Integral)):
             faulty = next(e for e in expressions if e.has(node))
-            raise DeclarationError(
-                f"the expression {faulty} holds a derivative or an integral; write it out as a further state"
-            )
+            raise DeclarationError(f"the expression {faulty} holds a derivative or an integral; write it as a further state")
     free = dag.free_symbols(expressions).union(states, {time})
     by_name: dict[str, sp.Symbol] = {}
     for symbol in sorted(free, key=lambda s: (s.name, str(s._assumptions))):

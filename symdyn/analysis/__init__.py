@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symdyn.analysis.attractors import late_time
-    from symdyn.analysis.blow_up import blow_up
-    from symdyn.analysis.continuation import continuation
     from symdyn.analysis.bifurcations import folds, hopf_points
-    from symdyn.analysis.stability import stability
-    from symdyn.analysis.steady_states import steady_states
+    from symdyn.analysis.existence import blow_up
+    from symdyn.analysis.following import continuation
+    from symdyn.analysis.linearisation import stability
+    from symdyn.analysis.equilibria import steady_states
 
 _LAZY = {
-    "blow_up": "symdyn.analysis.blow_up",
-    "continuation": "symdyn.analysis.continuation",
+    "blow_up": "symdyn.analysis.existence",
+    "continuation": "symdyn.analysis.following",
     "folds": "symdyn.analysis.bifurcations",
     "hopf_points": "symdyn.analysis.bifurcations",
     "late_time": "symdyn.analysis.attractors",
-    "stability": "symdyn.analysis.stability",
-    "steady_states": "symdyn.analysis.steady_states",
+    "stability": "symdyn.analysis.linearisation",
+    "steady_states": "symdyn.analysis.equilibria",
 }
 
 __all__ = ["blow_up", "continuation", "folds", "hopf_points", "late_time", "stability", "steady_states"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.analysis.blow_up import blow_up
+from symdyn.analysis.existence import blow_up
 from symdyn.analysis.conservation import sampled_integrals, tangent_space
 from symdyn.analysis.ensembles import labelled, plain, read_rows, run_rows
 from symdyn.analysis.field import Field
@@ -121,12 +121,13 @@ def _failures(system: System, y: np.ndarray, p: np.ndarray, t_end: float) -> lis
     values = {s.name: xr.DataArray(p[:, i], dims="row") for i, s in enumerate(system.parameters)}
     found = blow_up(system, rows, values, t_end=t_end)
     kinds = found.outcome.values.ravel()
-    return [(k if k in ("blow-up", "singular") else "transient", float(t)) for k, t in zip(kinds, found.end.values.ravel(), strict=True)]
+    return [
+        (k if k in ("blow-up", "singular") else "transient", float(t))
+        for k, t in zip(kinds, found.end.values.ravel(), strict=True)
+    ]
 
 
-def _judge(
-    rest: Field, times: np.ndarray, path: np.ndarray, p: np.ndarray, tolerance: float, start: np.ndarray
-) -> Verdict:
+def _judge(rest: Field, times: np.ndarray, path: np.ndarray, p: np.ndarray, tolerance: float, start: np.ndarray) -> Verdict:
     """Look for a steady state first, then for returns."""
     amplitude = np.ptp(path, axis=0) / 2
     size = np.maximum(np.abs(path).max(axis=0), 1e-3 * np.abs(path).max())

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 
 from symdyn.analysis.branch import Curve
-from symdyn.analysis.continuation import Branch, follow, read_span
+from symdyn.analysis.following import Branch, follow, read_span
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.special_points import Special
-from symdyn.analysis.steady_states import steady_states
+from symdyn.analysis.equilibria import steady_states
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System
@@ -100,11 +100,13 @@ def branches(
     row = parameter_row(system, {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}, without=parameter)
     curve = Curve(field, parameter, row, log=log, length=high - low)
     if isinstance(values, (int, np.integer)):
-        values = np.geomspace(low, high, values) if log else np.linspace(low, high, values)
+        grid = (np.geomspace if log else np.linspace)(low, high, int(values)).tolist()
+    else:
+        grid = [float(v) for v in values]
     names = {s.name: float(v) for s, v in zip(system.parameters, row, strict=True) if s != curve.symbol}
     found: list[Branch] = []
     complete = True
-    for value in sorted(float(v) for v in values):
+    for value in sorted(grid):
         value = min(max(value, low), high)
         states = steady_states(system, {**names, curve.symbol.name: value}, initial=initial)
         complete &= bool(states.attrs["complete"])

@@ -76,14 +76,14 @@ def _modular(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int
     points = np.arange(degree + 1, dtype=np.int64)
     m = primes.astype(np.int64)[:, None]
     values = [np.stack([_evaluate(row, points, primes) for row in a]) for a in (p, q)]
-    rows = []
     size = len(p) + len(q) - 2
+    row = 0
     matrix = np.zeros((size, size, len(primes), degree + 1), np.int64)
     for a, shift in ((values[0], len(q) - 1), (values[1], len(p) - 1)):
         for k in range(shift):
             for i in range(len(a)):
-                matrix[len(rows), k + i] = a[len(a) - 1 - i]
-            rows.append(k)
+                matrix[row, k + i] = a[len(a) - 1 - i]
+            row += 1
     return _interpolate(_determinant(matrix, m), primes)
 
 

@@ -19,8 +19,8 @@ __all__ = ["Leaf", "Solved", "eliminate"]
 
 #: Terms above which a non-constant pivot is no longer used while three or more unknowns are left.
 LARGE = 400
-#: Leaves above which the tree is given up.
-MANY = 2000
+#: Branches, and terms handled in all of them, above which the tree is given up.
+MANY, TERMS = 2000, 1_000_000
 
 
 class Solved(NamedTuple):
@@ -57,6 +57,7 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any]) -> list[Leaf]:
     """All leaves; a system without solutions has none."""
     ring = equations[0].ring
     leaves: list[Leaf] = []
+    handled = 0
     todo = [_shift(Leaf(tuple(equations), tuple(range(ring.ngens)), (), tuple(nonzero)))]
     while todo:
         branch = _clean(todo.pop())
@@ -72,10 +73,11 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any]) -> list[Leaf]:
         )
         if children is None:
             leaves.append(branch)
-        else:
-            todo.extend(children)
-        if len(leaves) + len(todo) > MANY:
-            raise OverflowError("the elimination branches too often")
+            continue
+        todo.extend(children)
+        handled += sum(len(p) for child in children for p in child.equations)
+        if len(leaves) + len(todo) > MANY or handled > TERMS:
+            raise OverflowError("eliminating unknowns takes too long")
     return leaves
 
 

@@ -206,13 +206,13 @@ def _track(system: _Homogeneous, rng: np.random.Generator) -> tuple[np.ndarray, 
         new = x + column / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         size = np.abs(new).max(axis=1)
         correction = np.full(todo.size, np.inf)
-        first = None
-        for _ in range(3):
+        first = correction
+        for k in range(3):
             value, jacobian, _ = field_at(new, at + h)
             delta = solve(jacobian, value)
             new = new - delta
             correction = np.abs(delta).max(axis=1) / size
-            first = correction if first is None else first
+            first = correction if k == 0 else first
         good = (correction < 1e-9) & (first < 1e-3) & np.isfinite(new).all(axis=1)
         ok = todo[good]
         z[ok], s[ok] = new[good], (at + h)[good]

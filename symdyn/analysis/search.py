@@ -27,8 +27,13 @@ def newton(field: Field, x: np.ndarray, p: np.ndarray, extra: tuple[np.ndarray, 
         delta = size * np.linalg.lstsq(*_balanced(matrix * size, value), rcond=1e-14)[0]
         x = x - delta
         if (np.abs(delta) <= 1e-13 * size).all():
-            return x
-    return x if (np.abs(delta) <= 1e-9 * size).all() else None
+            break
+    value, matrix = field(x, p), np.abs(field.jacobian(x, p))
+    if not (np.isfinite(value).all() and np.isfinite(matrix).all() and (np.abs(delta) <= 1e-9 * size).all()):
+        return None
+    # where terms cancel f is far below |J| |x|; on the way to infinity it only fades, and near poles everything is large
+    cancelled = (np.abs(value) <= 1e-7 * (matrix @ np.abs(x)) + 1e-300).all()
+    return x if cancelled and np.abs(value).max() <= 1e-6 * (1 + np.abs(x).max()) else None
 
 
 def _balanced(matrix: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

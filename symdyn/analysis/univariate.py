@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import mpmath
-from sympy.polys.densetools import dup_clear_denoms, dup_eval
+from sympy.polys.densetools import dup_clear_denoms, dup_diff, dup_eval
 from sympy.polys.domains import QQ, ZZ
 from sympy.polys.rootisolation import dup_isolate_real_roots_sqf
 from sympy.polys.sqfreetools import dup_sqf_part
@@ -78,11 +78,8 @@ def _refine(whole: list[Any], low: Any, high: Any, digits: int) -> Any:
         return number(QQ(low), context)
     rational = [QQ(c) for c in whole]
     low, high = QQ(low), QQ(high)
-    left, right = dup_eval(rational, low, QQ), dup_eval(rational, high, QQ)
-    for end, value in ((low, left), (high, right)):
-        if value == 0:
-            context.dps = digits + 10
-            return number(end, context)
+    # an end of the open interval may be another root: the sign next to it is that of the derivative
+    left = dup_eval(rational, low, QQ) or dup_eval(dup_diff(rational, 1, QQ), low, QQ)
     dps = digits + 20
     while True:
         context.dps = dps

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
-from symdyn.declaration import derivative
+from symdyn.gradients import gradients
 from symdyn.system import System
 
 __all__ = ["elimination_programs", "jacobian"]
@@ -24,13 +24,8 @@ SHIFT = sp.Symbol("shift")
 def jacobian(expressions: Sequence[sp.Expr], states: Sequence[sp.Symbol]) -> dict[tuple[int, int], sp.Expr]:
     """The entries of the Jacobian matrix that are not identically zero, by row and column."""
     column = {s: j for j, s in enumerate(states)}
-    entries = {}
-    for i, f in enumerate(expressions):
-        for s in sorted(f.free_symbols & column.keys(), key=column.__getitem__):
-            entry = derivative(f, s)
-            if entry != 0:
-                entries[i, column[s]] = entry
-    return entries
+    rows = enumerate(gradients(expressions, states))
+    return {(i, column[s]): row[s] for i, row in rows for s in sorted(row, key=column.__getitem__)}
 
 
 def _markowitz(n: int, pattern: set[tuple[int, int]]) -> tuple[list[int], list[set[int]], list[set[int]]]:
@@ -83,7 +78,7 @@ def elimination_programs(system: System, drift: Sequence[sp.Expr]) -> tuple[Prog
     names = [("l", k) for k in lower_part] + [("u", k) for k in upper] + [("r", (p, p)) for p in order]
     values = [*lower_part.values(), *upper.values(), *(inverse[p] for p in order)]
     labels = [f"{kind}{i}_{j}" for kind, (i, j) in names]
-    rates = [derivative(f, system.time) for f in drift]
+    rates = [row.get(system.time, sp.S.Zero) for row in gradients(drift, [system.time])]
     if any(r != 0 for r in rates):
         values += [build.value(r) for r in rates]
         labels += [f"d{s}_dt" for s in system.names]

@@ -84,7 +84,7 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
         kept = json.loads(note.read_text())
     else:
         made = programs(system, method, until)[1]
-        kept = {"names": made.names or [p.name for p in made.programs], "facts": made.facts}
+        kept = {"names": made.names or _names(made, lanes, backend), "facts": made.facts}
     if backend == "llvm":
         path, owner, addresses = _llvm(key, folder / f"{key}.o", made, lanes, kept["names"])
     else:
@@ -103,6 +103,12 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
     level = logging.INFO if seconds > NOTICEABLE and not cached else logging.DEBUG
     LOG.log(level, "%s %s in %.3f s: %s", "loaded" if cached else "compiled", type(system).__name__, seconds, path)
     return ModelFunctions(addresses, kept["facts"], path, cached, seconds, owner)
+
+
+def _names(made: Made, lanes: int, backend: str) -> list[str]:
+    """Functions of the programs, then for a single lane their runs of several in a row, which only IR has."""
+    runs = [f"{p.name}_run" for p in made.programs if p.watched >= 0 and lanes == 1 and backend == "llvm"]
+    return [*(p.name for p in made.programs), *runs]
 
 
 def _llvm(key: str, path: Path, made: Made | None, lanes: int, names: Sequence[str]) -> tuple[str, Any, tuple[int, ...]]:

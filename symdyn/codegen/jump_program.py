@@ -2,12 +2,9 @@ r"""One event of the direct method as a straight-line program, laid out for `sym
 
 In the state n at time t, with a standard exponential e and a uniform u, the program forms the cumulative sums
 :math:`c_j = a_1 + \cdots + a_j`, the time :math:`t + e/c_R` and the threshold :math:`r = u\,c_R`.  Reaction j fires if
-:math:`c_{j-1} \le r < c_j`; there is no branch: the change of species i is
-
-.. math:: S_{i1} + \sum_{j \ge 2} [r \ge c_{j-1}]\,(S_{ij} - S_{i,j-1})
-
-in which only the terms remain where neighbours differ.  Sums run in blocks, so that chains of dependent operations
-are short; sums of changes are of integers and exact in any order.
+:math:`c_{j-1} \le r < c_j`; there is no branch: the new number of a species is chosen by halves, with the comparisons
+:math:`r \ge c_j`, from what it is after each run of neighbours that change it alike.  Reactions are sorted so that runs are long.
+Sums of propensities run by halves or in blocks, so that chains of dependent operations are short.
 
 With rates that depend on time the event is a candidate of thinning: times come at the rate B, a bound of the total
 propensity over a window [t, t + L], and a candidate at s is none if it lies beyond the window (which only moves the time
@@ -37,8 +34,8 @@ from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["event_program"]
 
-#: Reactions whose propensities are summed in one block, where there are more.
-BLOCK = 6
+#: Reactions whose propensities are summed by halves; where there are more, in blocks of so many.
+SHORT, BLOCK = 8, 6
 #: Relative margin of the bound: rounding must not bring it below the total propensity.
 MARGIN = 1e-9
 #: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
@@ -96,42 +93,57 @@ class _Event:
     # ---- parts ---------------------------------------------------------------------------------
 
     def _sums(self, values: Sequence[int]) -> list[int]:
-        """Cumulative sums in blocks."""
-        size = BLOCK if len(values) > BLOCK + 2 else len(values)
+        """Cumulative sums: of few values by halves, which leaves the fewest operations in a row; of more in blocks."""
+        if len(values) <= SHORT:
+            return self._halves(values)
         sums: list[int] = []
-        for begin in range(0, len(values), size):
-            before, inner = (sums[-1] if sums else None), None
-            for v in values[begin : begin + size]:
-                inner = v if inner is None else self.build.op("add", inner, v)
-                sums.append(inner if before is None else self.build.op("add", before, inner))
+        for begin in range(0, len(values), BLOCK):
+            inner = self._in_a_row(values[begin : begin + BLOCK])
+            sums += [self.build.op("add", sums[-1], v) for v in inner] if sums else inner
         return sums
+
+    def _in_a_row(self, values: Sequence[int]) -> list[int]:
+        sums = [values[0]]
+        for v in values[1:]:
+            sums.append(self.build.op("add", sums[-1], v))
+        return sums
+
+    def _halves(self, values: Sequence[int]) -> list[int]:
+        if len(values) == 1:
+            return list(values)
+        half = (len(values) + 1) // 2
+        left, right = self._halves(values[:half]), self._halves(values[half:])
+        return [*left, *(self.build.op("add", left[-1], v) for v in right)]
 
     def _states(self, sums: Sequence[int], threshold: int) -> list[int]:
         """The new states, where reaction j fires if ``sums[j-1] <= threshold < sums[j]``."""
-        build, zero = self.build, self.build.constant(0)
-        fires = [build.op("ge", threshold, c) for c in (sums if self.idle else sums[:-1])]
-        new = []
-        for species in self.network.states:
-            changes = [r.change.get(species, 0) for r in self.reactions] + [0] * self.idle
-            terms = [
-                build.op("select", fires[j - 1], build.constant(changes[j] - changes[j - 1]), zero)
-                for j in range(1, len(changes))
-                if changes[j] != changes[j - 1]
-            ]
-            for j in range(len(self.reactions)):
-                if species in self.bursts.of(j):
-                    terms.append(self._burst(self.bursts.of(j)[species], fires, j))
-            value = build.value(species)
-            first = build.op("add", value, build.constant(changes[0])) if changes[0] else value
-            new.append(build.op("add", first, _tree(build, terms)) if terms else first)
-        return new
+        build, reactions = self.build, self.reactions
+        fires = [build.op("ge", threshold, c) for c in sums]
+        return [self._chosen(species, fires, len(reactions) + self.idle) for species in self.network.states]
 
-    def _burst(self, number: sp.Expr, fires: Sequence[int], j: int) -> int:
-        build, zero = self.build, self.build.constant(0)
-        produced = build.value(number)
-        if j < len(fires):
-            produced = build.op("select", fires[j], zero, produced)
-        return build.op("select", fires[j - 1], produced, zero) if j else produced
+    def _chosen(self, species: sp.Symbol, fires: Sequence[int], ends: int) -> int:
+        """The new number of one species: by halves from what it is after runs of neighbours that change it alike."""
+        build, value = self.build, self.build.value(species)
+        starts: list[int] = []
+        results: list[int] = []
+        for j in range(ends):
+            result = value
+            if j < len(self.reactions):  # else nothing fires
+                change = self.reactions[j].change.get(species, 0)
+                result = build.op("add", value, build.constant(change)) if change else value
+                if species in self.bursts.of(j):
+                    result = build.op("add", result, build.value(self.bursts.of(j)[species]))
+            if not results or result != results[-1]:
+                starts.append(j)
+                results.append(result)
+
+        def choose(begin: int, end: int) -> int:
+            if end - begin == 1:
+                return results[begin]
+            half = (begin + end) // 2
+            return build.op("select", fires[starts[half] - 1], choose(half, end), choose(begin, half))
+
+        return choose(0, len(results))
 
     def _watched(self, values: Sequence[int], total: int, time: int) -> tuple[int, int | None]:
         """The time, or NaN where a propensity is negative or infinite; and the least of those that are watched."""
@@ -221,12 +233,5 @@ class _Event:
             "fired": places.get("fired", -1),
             "start": None if self.until is None else start_program(network, self.until).as_json(),
         }
-        return Made((replace(program, packed=False),), facts)
-
-
-def _tree(build: Lowering, terms: Sequence[int]) -> int:
-    """The sum by halves: a short chain of dependent operations."""
-    if len(terms) == 1:
-        return terms[0]
-    half = (len(terms) + 1) // 2
-    return build.op("add", _tree(build, terms[:half]), _tree(build, terms[half:]))
+        watched = -1 if "fired" in places else facts["watch"]
+        return Made((replace(program, packed=False, watched=watched),), facts)

@@ -55,6 +55,9 @@ class Program:
         What each output is, for the reader of the generated code.
     packed : bool
         Whether the driver reads what a single lane stores as vectors of eight.
+    watched : int
+        Of a program whose outputs begin with the next values of its second block: the output that ends a run of several
+        in a row, once it exceeds a limit; for a single lane such a run is compiled too.  -1 for all other programs.
     """
 
     name: str
@@ -63,15 +66,16 @@ class Program:
     outputs: tuple[int, ...]
     labels: tuple[str, ...]
     packed: bool = True
+    watched: int = -1
 
     def as_json(self) -> list[Any]:
         """The program as values that JSON can hold."""
-        return [self.name, self.blocks, self.operations, self.outputs, self.labels, self.packed]
+        return [self.name, self.blocks, self.operations, self.outputs, self.labels, self.packed, self.watched]
 
     @classmethod
     def from_json(cls, parts: Sequence[Any]) -> Program:
         """The program that `as_json` wrote."""
-        name, blocks, operations, outputs, labels, packed = parts
+        name, blocks, operations, outputs, labels, packed, watched = parts
         return cls(
             name,
             tuple((block, tuple(names)) for block, names in blocks),
@@ -79,6 +83,7 @@ class Program:
             tuple(outputs),
             tuple(labels),
             packed,
+            watched,
         )
 
     def uses(self) -> list[int]:

@@ -7,14 +7,14 @@ Everything stays in molecule numbers, so that a network without a volume is expa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations_with_replacement
 from math import factorial
 
 import sympy as sp
 
 from symdyn.declaration import derivative
-from symdyn.models.reaction import Reaction
+from symdyn.derive._jumps import jump_moment
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Index", "Propensity", "bounded", "index_of"]
@@ -50,19 +50,30 @@ class Propensity:
     ----------
     network : ReactionNetwork
     reaction : Reaction
-    rate, macroscopic : Expr
-        The propensity in molecule numbers and its leading order in the volume.
+    number : int
+        Which reaction.
+    mean : mapping of Symbol to Symbol
+        From species to the names of their means, in which coefficients are given.
     """
 
-    def __init__(self, network: ReactionNetwork, reaction: Reaction, rate: sp.Expr, macroscopic: sp.Expr) -> None:
+    def __init__(self, network: ReactionNetwork, number: int, mean: Mapping[sp.Symbol, sp.Symbol]) -> None:
+        self.reaction = network.reactions[number]
         self._states = network.states
         self._volume = network.volume
-        self._reaction = reaction
-        self._rate = rate
-        self._orders: list[sp.Expr] = [macroscopic]
+        self._rate = network.propensities[number]
+        self._mean = mean
+        self._orders: list[sp.Expr] = [network.macroscopic[number]]
         self._coefficients: dict[tuple[int, Index], sp.Expr] = {}
-        used = rate.free_symbols
-        self.species = tuple(i for i, s in enumerate(self._states) if s in used)
+        self._taylor: dict[tuple[int, int], list[tuple[Index, sp.Expr]]] = {}
+        self._jumps: dict[Index, sp.Expr] = {}
+        self._species = tuple(i for i, s in enumerate(self._states) if s in self._rate.free_symbols)
+        self.moved = frozenset(self._states.index(s) for s in (*self.reaction.change, *(self.reaction.bursts or {})))
+
+    def jump(self, index: Index) -> sp.Expr:
+        r""":math:`\langle S^d \rangle`, the moment of the changes by one firing."""
+        if index not in self._jumps:
+            self._jumps[index] = jump_moment(self.reaction, [(self._states[i], p) for i, p in index])
+        return self._jumps[index]
 
     def corrections(self, order: int) -> sp.Expr:
         r""":math:`a^{(c)}`, the part of relative order :math:`V^{-c}`."""
@@ -74,8 +85,8 @@ class Propensity:
         if self._rate == self._orders[0]:
             return sp.S.Zero
         marker = sp.Dummy("epsilon")
-        if self._reaction.mass_action:
-            ways = [(s, i) for s, k in self._reaction.reactants.items() for i in range(k)]
+        if self.reaction.mass_action:
+            ways = [(s, i) for s, k in self.reaction.reactants.items() for i in range(k)]
             common = self._rate / sp.Mul(*(s - i for s, i in ways))  # the rate constant and powers of the volume
             return common * sp.expand(sp.Mul(*(s - i * marker for s, i in ways))).coeff(marker, order)
         scaled = self._rate.xreplace({s: s / marker for s in (*self._states, self._volume)})
@@ -84,7 +95,7 @@ class Propensity:
         return (top / bottom).diff(marker, order).xreplace({marker: sp.S.Zero}) / factorial(order)
 
     def coefficient(self, order: int, index: Index) -> sp.Expr:
-        r""":math:`\partial^l a^{(c)} / l!` at the macroscopic state."""
+        r""":math:`\partial^l a^{(c)} / l!`, in the numbers of molecules."""
         key = order, index
         if key not in self._coefficients:
             if not index:
@@ -96,9 +107,11 @@ class Propensity:
                 self._coefficients[key] = slope / power
         return self._coefficients[key]
 
-    def taylor(self, order: int, degree: int) -> Iterator[tuple[Index, sp.Expr]]:
-        """Every nonzero coefficient of total degree `degree` of the correction `order`."""
-        for numbers in combinations_with_replacement(self.species, degree):
-            index = index_of(numbers)
-            if (value := self.coefficient(order, index)) != 0:
-                yield index, value
+    def taylor(self, order: int, degree: int) -> list[tuple[Index, sp.Expr]]:
+        """Every nonzero coefficient of total degree `degree` of the correction `order`, at the macroscopic state."""
+        key = order, degree
+        if key not in self._taylor:
+            every = (index_of(numbers) for numbers in combinations_with_replacement(self._species, degree))
+            values = ((index, self.coefficient(order, index).xreplace(self._mean)) for index in every)
+            self._taylor[key] = [(index, value) for index, value in values if value != 0]
+        return self._taylor[key]

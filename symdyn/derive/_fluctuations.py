@@ -8,8 +8,6 @@ from math import comb, prod
 import sympy as sp
 
 from symdyn.derive._expansion import Index, Propensity, bounded, index_of
-from symdyn.derive._jumps import jump_moment
-from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Fluctuations"]
@@ -40,14 +38,16 @@ class Fluctuations:
         self.network = network
         self.means = tuple(sp.Symbol(f"E[{s}]") for s in network.states)
         self.equations: dict[sp.Symbol, sp.Expr] = {}
-        self._at_mean = dict(zip(network.states, self.means, strict=True))
-        rates = zip(network.reactions, network.propensities, network.macroscopic, strict=True)
-        self._reactions = [(r, Propensity(network, r, rate, leading)) for r, rate, leading in rates]
-        self._symbols: dict[tuple[Index, int], sp.Symbol] = {}
-        self._waiting: list[tuple[Index, int]] = []
+        at_mean = dict(zip(network.states, self.means, strict=True))
+        propensities = [Propensity(network, r, at_mean) for r in range(len(network.reactions))]
         numbers = range(len(self.means))
+        self._movers = [[a for a in propensities if i in a.moved] for i in numbers]
+        self._symbols: dict[tuple[Index, int], sp.Symbol] = {}
+        self._normal: dict[Index, sp.Expr] = {}
+        self._waiting: list[tuple[Index, int]] = []
         for i in numbers:
-            self.equations[self.means[i]] = self._sum(self._macroscopic(i))
+            terms = [sp.Mul(a.jump(((i, 1),)), value) for a in self._movers[i] for _, value in a.taylor(0, 0)]
+            self.equations[self.means[i]] = sp.Add(*terms)
         for pair in combinations_with_replacement(numbers, 2):
             self.moment(index_of(pair), 0)
         self.covariances = {s: index for (index, _), s in self._symbols.items()}
@@ -59,7 +59,9 @@ class Fluctuations:
         if level < 0 or (order + level) % 2 or order == 0:
             return sp.S.One if order == level == 0 else sp.S.Zero
         if level == 0 and order > 2:
-            return self._gaussian(index)
+            if index not in self._normal:
+                self._normal[index] = self._gaussian(index)
+            return self._normal[index]
         key = index, level
         if key not in self._symbols:
             name = "*".join(f"{self.network.states[i]}" + (f"^{p}" if p > 1 else "") for i, p in index)
@@ -71,7 +73,7 @@ class Fluctuations:
         """Derive the equation of every moment that was asked for, and of those that they need."""
         while self._waiting:
             key = self._waiting.pop(0)
-            self.equations[self._symbols[key]] = self._sum(self._rates_of_change(*key))
+            self.equations[self._symbols[key]] = sp.Add(*self._rates_of_change(*key))
 
     def _gaussian(self, index: Index) -> sp.Expr:
         """Isserlis: the first factor meets each of the others."""
@@ -85,35 +87,22 @@ class Fluctuations:
             terms.append(others.count(k) * pair * self.moment(index_of(tuple(rest)), 0))
         return sp.expand(sp.Add(*terms))
 
-    def _sum(self, terms: list[sp.Expr]) -> sp.Expr:
-        return sp.Add(*terms).xreplace(self._at_mean)
-
-    def _macroscopic(self, i: int) -> list[sp.Expr]:
-        state = self.network.states[i]
-        return [jump_moment(r, [(state, 1)]) * a.coefficient(0, ()) for r, a in self._reactions if self._moves(r, i)]
-
-    def _moves(self, reaction: Reaction, i: int) -> bool:
-        state = self.network.states[i]
-        return state in reaction.change or state in (reaction.bursts or {})
-
     def _rates_of_change(self, index: Index, level: int) -> list[sp.Expr]:
         terms: list[sp.Expr] = []
         powers = dict(index)
-        for reaction, propensity in self._reactions:
-            moved = tuple((i, p) for i, p in index if self._moves(reaction, i))
-            for taken in bounded(moved, level + 2):
+        for a in dict.fromkeys(a for i in powers for a in self._movers[i]):
+            for taken in bounded(tuple((i, p) for i, p in index if i in a.moved), level + 2):
                 size = sum(p for _, p in taken)
-                weight = prod(comb(powers[i], p) for i, p in taken)
-                jump = weight * jump_moment(reaction, [(self.network.states[i], p) for i, p in taken])
+                factor = prod(comb(powers[i], p) for i, p in taken) * a.jump(taken)
                 left = {**powers, **{i: powers[i] - p for i, p in taken}}
                 for correction in range((level + 2 - size) // 2 + 1):
                     for degree in range(level + 2 - size - 2 * correction + 1):
                         if size == 1 and correction == degree == 0:
                             continue
                         rest = level + 2 - 2 * correction - degree - size
-                        for more, value in propensity.taylor(correction, degree):
+                        for more, value in a.taylor(correction, degree):
                             if (met := self.moment(_joined(left, more), rest)) != 0:
-                                terms.append(jump * value * met)
+                                terms.append(sp.Mul(factor, value, met))
         return terms
 
 

@@ -7,11 +7,10 @@ integer.  Sums and products are dictionary work; sympy is called once for each f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cmp_to_key
 
 import sympy as sp
 
-from symdyn.models._moment_algebra import Index, add
+from symdyn.models._moment_algebra import SYMPY_ORDER, Index, add
 
 __all__ = ["Combination", "Polynomial", "accumulate", "combination", "degree", "expression_of", "polynomial", "weighted_sum"]
 
@@ -19,8 +18,6 @@ Combination = dict[sp.Expr, int]
 Polynomial = dict[Index, Combination]
 #: Powers of sums above this are left alone; nobody writes them as propensities.
 LARGEST_POWER = 12
-#: The order in which sympy keeps the arguments of sums and products.
-_ORDER = cmp_to_key(sp.Basic.compare)
 
 
 def combination(e: sp.Expr) -> Combination:
@@ -70,7 +67,7 @@ def weighted_sum(terms: Sequence[tuple[sp.Expr, sp.Expr]]) -> sp.Expr:
             return sp.Add(*(sp.Mul(c, s) for c, s in terms))
     if len(summands) < 2:
         return summands[0] if summands else sp.S.Zero
-    return sp.Add._from_args(sorted(summands, key=_ORDER))
+    return sp.Add._from_args(sorted(summands, key=SYMPY_ORDER))
 
 
 def _product_with(symbol: sp.Expr, coefficient: sp.Expr) -> sp.Expr:
@@ -80,7 +77,7 @@ def _product_with(symbol: sp.Expr, coefficient: sp.Expr) -> sp.Expr:
     if any(f == symbol or (f.is_Pow and f.base == symbol) for f in factors):
         return sp.Mul(coefficient, symbol)
     head = [f for f in factors if f.is_Number]
-    return sp.Mul._from_args([*head, *sorted((*(f for f in factors if not f.is_Number), symbol), key=_ORDER)])
+    return sp.Mul._from_args([*head, *sorted((*(f for f in factors if not f.is_Number), symbol), key=SYMPY_ORDER)])
 
 
 def degree(p: Polynomial) -> int:

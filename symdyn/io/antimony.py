@@ -22,8 +22,9 @@ __all__ = ["read_antimony"]
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LABEL = re.compile(r"(?m)(?:^|(?<=;))([ \t]*)([A-Za-z_]\w*[ \t]*):(?!=)")
+_EVENT = re.compile(r"(?m)(?:^|(?<=;))[ \t]*at\b")
 _DECLARED = ("species", "compartment", "formula", "var", "const", "substanceOnly")
-_NOT_READ = ("at", "function", "import", "unit", "DNA", "gene", "operator", "delete")
+_NOT_READ = ("function", "import", "unit", "DNA", "gene", "operator", "delete")
 _ARROWS = ("->", "=>")
 _MAX_COEFFICIENT = 1000
 _FORM = "J1: A + 2 B -> C; k*A*B, A = 3, species A, B in cell, or total := A + B"
@@ -92,6 +93,8 @@ class _Reader:
         masked = _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
         # labels and the marks of boundary species make way for blanks, so that places in the text stay what they are
         masked = _LABEL.sub(lambda m: " " * len(m[0]), masked)
+        if event := _EVENT.search(masked):
+            raise ParseError("an event, 'at ...', is not read", text, event.end() - 2)
         self.boundary = {m[1] for m in re.finditer(r"\$[ \t]*([A-Za-z_]\w*)", masked)}
         self.terms = Terms(text)
         self.arrows: list[_Arrow] = []

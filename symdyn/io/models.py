@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sympy as sp
 
 from symdyn.errors import DeclarationError, ParseError
+from symdyn.io.antimony import read_antimony
+from symdyn.io.sbml import read_sbml
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
@@ -16,10 +19,12 @@ from symdyn.parsing import ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
-__all__ = ["KINDS", "model_text", "read_model", "read_text"]
+__all__ = ["KINDS", "NETWORK_FILES", "model_text", "read_model", "read_text"]
 
 #: Classes of systems by the short name of their kind.
 KINDS: dict[str, type[System]] = {cls.kind: cls for cls in (ODESystem, SDESystem, DiscreteSystem, ReactionNetwork)}
+#: Readers of network formats by the ending of a file.
+NETWORK_FILES: dict[str, Callable[..., ReactionNetwork]] = {".xml": read_sbml, ".sbml": read_sbml, ".ant": read_antimony}
 
 
 def read_text(path: str | Path) -> str:
@@ -39,7 +44,7 @@ def read_text(path: str | Path) -> str:
 
 
 def read_model(path: str | Path, kind: str | None = None, **options: Any) -> System:
-    """Read a model from a text file.
+    """Read a model from a file: a text, SBML (``.xml``, ``.sbml``) or Antimony (``.ant``).
 
     Parameters
     ----------
@@ -48,7 +53,8 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         Told from the text unless given: arrows make a reaction network, ``x[t+1] = ...`` is a map, noise ``dW`` makes it
         stochastic, the rest are ODEs.
     **options
-        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``.
+        For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML those of
+        `read_sbml`.
 
     Raises
     ------
@@ -57,6 +63,10 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     OSError
         If the file cannot be read.
     """
+    if Path(path).suffix in NETWORK_FILES:
+        if kind not in (None, "jump"):
+            raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected 'jump' or none")
+        return NETWORK_FILES[Path(path).suffix](path, **options)
     text = read_text(path)
     try:
         found = kind or ("jump" if has_reactions(text) else _kind(parse_model(text)))

@@ -58,8 +58,8 @@ def _moment(system: MomentSystem, values: Mapping[sp.Symbol, Any], index: Index,
     missing = [s.name for s, _ in present if s not in values]
     if missing:
         raise DeclarationError(
-            f"no value for the species {', '.join(missing)}, from which {state} begins; pass initial={{'{missing[0]}': ...}}, or "
-            "every moment of it by the name of its state"
+            f"no value for the species {', '.join(missing)}, from which {state} begins; pass initial={{'{missing[0]}': ...}}, "
+            "or every moment of it by the name of its state"
         )
     kind = "raw" if sum(index) == 1 else system.moment_kind
     if kind == "cumulant" and len(present) > 1:

@@ -5,14 +5,16 @@ An index :math:`i = (i_1, \dots, i_n)` stands for :math:`\mu_i = \langle \prod_k
 whose intermediate results are kept and shared, so that expressions stay compact as graphs:
 
 .. math:: \mu_i = \sum_{j \le i} \binom{i}{j} M_j\, \mu^{i-j}, \qquad
-          \mu_i = \sum_{j \le i,\, j_p \ge 1} \binom{i - e_p}{j - e_p} K_j\, \mu_{i-j} 
+          \mu_i = \sum_{j \le i,\, j_p \ge 1} \binom{i - e_p}{j - e_p} K_j\, \mu_{i-j}
 
-with any p of :math:`i_p \ge 1`; the second holds for central moments when the cumulants of order 1 are put to zero (Smith, Am. Stat. 49, 217 (1995)).
+with any p of :math:`i_p \ge 1`; the second holds for central moments when the cumulants of order 1 are put to zero
+(Smith, Am. Stat. 49, 217 (1995)).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cmp_to_key
 from itertools import combinations_with_replacement, product
 from math import comb, prod
 from typing import Any
@@ -21,9 +23,23 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["KINDS", "Index", "Moments", "add", "binomial", "indices", "moment_symbol", "subindices", "subtract", "times"]
+__all__ = [
+    "KINDS",
+    "SYMPY_ORDER",
+    "Index",
+    "Moments",
+    "add",
+    "binomial",
+    "indices",
+    "moment_symbol",
+    "subindices",
+    "subtract",
+    "times",
+]
 
 Index = tuple[int, ...]
+#: The order in which sympy keeps the arguments of sums and products.
+SYMPY_ORDER = cmp_to_key(sp.Basic.compare)
 #: Kinds of moments, and the letter that begins their names; means are ``E[X]`` in all of them.
 KINDS = {"raw": "E", "central": "M", "cumulant": "K"}
 
@@ -83,8 +99,10 @@ def times(coefficient: int, *factors: sp.Expr) -> sp.Expr:
     if coefficient == 0 or any(f is sp.S.Zero for f in factors):
         return sp.S.Zero
     factors = tuple(f for f in factors if f is not sp.S.One)
-    if coefficient != 1 and len(factors) == 1 and factors[0].is_Add:
-        return sp.Mul(sp.Integer(coefficient), factors[0], evaluate=False)
+    if factors and all(f.is_Symbol or f.is_Add for f in factors) and len(set(factors)) == len(factors):
+        head = () if coefficient == 1 else (sp.Integer(coefficient),)
+        args = (*head, *sorted(factors, key=SYMPY_ORDER))
+        return args[0] if len(args) == 1 else sp.Mul._from_args(args)
     return sp.Mul(sp.Integer(coefficient), *factors)
 
 

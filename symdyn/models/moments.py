@@ -35,8 +35,8 @@ class MomentSystem(ODESystem):
     Every species has observables ``X_mean`` and ``X_var``.
 
     A simulation starts from species, ``initial={"X": 10}``: numbers are certain, lists are sweeps (named ``X0``), and a
-    distribution with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent species.  Joint moments may be given
-    in addition by the name of the state.
+    distribution with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent
+    species.  Joint moments may be given in addition by the name of the state.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ class MomentSystem(ODESystem):
     def _latex_names(self) -> dict[sp.Symbol, str]:
         """Moments in angle brackets, central moments with the deviation, cumulants with a subscript c."""
         symbols = dag.free_symbols((*self.states, *self.open_sides, *self.relations, *self.relations.values()))
-        return {s: _latex(s.name) if s.name[1:2] == "[" else sp.latex(s) for s in symbols}
+        return {s: _latex(s.name) if "[" in s.name else sp.latex(s) for s in symbols}
 
     def __repr__(self) -> str:
         words = {"raw": "raw moments", "central": "means and central moments", "cumulant": "means and cumulants"}

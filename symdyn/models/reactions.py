@@ -19,9 +19,13 @@ from symdyn.reaction_text import parse_network
 from symdyn.system import Equation, System
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
     from symdyn.models.sde import SDESystem
+    from symdyn.networks.conservation import ConservationLaw
+    from symdyn.networks.deficiency import Structure
     from symdyn.projection import MasterEquation
 
 __all__ = ["ReactionNetwork"]
@@ -292,7 +296,7 @@ class ReactionNetwork(System):
                 f"the network has events ({self.events[0]}), which only exact stochastic simulation follows; "
                 "derive from it without them: net.replace(events=())"
             )
-        return importlib.import_module(f"symdyn.{name}")
+        return _module(name)
 
     def master_equation(
         self,
@@ -312,6 +316,45 @@ class ReactionNetwork(System):
         """
         return self._derive("projection").MasterEquation(self, upper, lower, max_states=max_states)
 
+    # ---- structure and other networks --------------------------------------------------------------
+
+    def __add__(self, other: ReactionNetwork) -> ReactionNetwork:
+        """Both networks together; species and parameters of the same name are the same."""
+        return _module("networks.composition").compose(self, other) if isinstance(other, ReactionNetwork) else NotImplemented
+
+    def renamed(self, names: Mapping[Any, Any]) -> ReactionNetwork:
+        """The same network with other names of species and parameters."""
+        return _module("networks.composition").renamed(self, names)
+
+    def with_reactions(self, reactions: Any, parameters: Mapping[Any, float] | None = None) -> ReactionNetwork:
+        """The network with more reactions, from text or as for the constructor."""
+        return _module("networks.composition").with_reactions(self, reactions, parameters)
+
+    def conservation_laws(self) -> tuple[ConservationLaw, ...]:
+        """Sums of species that no reaction changes, with whole coefficients, not negative where that is possible."""
+        return _module("networks.conservation").conservation_laws(self)
+
+    def eliminate(self, species: Any, total: Any = None) -> ReactionNetwork:
+        """The network without a species that a conservation law expresses by the others."""
+        return _module("networks.conservation").eliminate(self, species, total)
+
+    def structure(self) -> Structure:
+        """Complexes, linkage classes, deficiency and what they say about steady states."""
+        return _module("networks.deficiency").structure(self)
+
+    @property
+    def deficiency(self) -> int:
+        """Complexes minus linkage classes minus the rank of the stoichiometry."""
+        return self.structure().deficiency
+
+    def draw(self, ax: Axes | None = None, *, kind: str = "species") -> Axes:
+        """Draw the graph of species and reactions, or of complexes, into matplotlib axes."""
+        return _module("networks.graph").draw(self, ax, kind=kind)
+
+    def to_sbml(self, path: Any = None) -> str:
+        """The network as SBML, written to a file if a path is given."""
+        return _module("io.sbml").to_sbml(self, path)
+
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
@@ -326,10 +369,18 @@ class ReactionNetwork(System):
     def __str__(self) -> str:
         return "\n".join([*map(str, self.equations()), *map(str, self.events)])
 
+    def _repr_html_(self) -> str:
+        return _module("networks.display").network_html(self)
+
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &\qquad {e.right_latex}" for e in self.equations()]
         rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
+
+def _module(name: str) -> Any:
+    """A module of a layer above."""
+    return importlib.import_module(f"symdyn.{name}")
 
 
 def _reaction(value: Any) -> Reaction:

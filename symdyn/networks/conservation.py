@@ -100,6 +100,11 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
     DeclarationError
         If the species is in no law, or the total is not known.
 
+    Notes
+    -----
+    Propensities stay the same number for number.  Where a reaction takes two or more molecules of the eliminated species,
+    their falling factorial is part of the rate constant from then on, also in rate equations.
+
     Examples
     --------
     >>> import symdyn as sd
@@ -152,5 +157,5 @@ def _without(reaction: Reaction, gone: sp.Symbol, number: sp.Expr, network: Reac
     if reaction.mass_action and taken:
         repeats = factorial(taken) if network.combinatoric else 1
         rate = rate * sp.Mul(*(number - i for i in range(taken))) * network.volume ** (-taken) / repeats
-    sides = ({s: k for s, k in side.items() if s != gone} for side in (reaction.reactants, reaction.products))
-    return Reaction(*sides, rate, reaction.mass_action, reaction.bursts)
+    start, end = ({s: k for s, k in side.items() if s != gone} for side in (reaction.reactants, reaction.products))
+    return Reaction(start, end, rate, reaction.mass_action, reaction.bursts)

@@ -72,7 +72,7 @@ def _complex_graph(network: ReactionNetwork, ax: Axes | None) -> Axes:
     found = structure(network)
     moving = [r for r in network.reactions if dict(r.reactants) != dict(r.products)]
     labels = [_mathematics(c) for c in found.complexes]
-    arrows = [(i, j, _written(r.rate), {}) for (i, j), r in zip(found.arrows, moving, strict=True)]
+    arrows: list[_Arrow] = [(i, j, _written(r.rate), {}) for (i, j), r in zip(found.arrows, moving, strict=True)]
     return _paint(labels, [_SPECIES] * len(labels), arrows, ax, spread=1.6)
 
 
@@ -104,8 +104,8 @@ def _paint(labels: list[str], boxes: list[dict[str, Any]], arrows: list[_Arrow],
     if ax is None:
         _, ax = plt.subplots(figsize=tuple(np.maximum(_INCHES * (high - low), 2.0)), layout="constrained")
     shown = [
-        ax.text(*xy, label, ha="center", va="center", bbox=box, zorder=3)
-        for xy, label, box in zip(places, labels, boxes, strict=True)
+        ax.text(x, y, label, ha="center", va="center", bbox=box, zorder=3)
+        for (x, y), label, box in zip(places, labels, boxes, strict=True)
     ]
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     ax.set_axis_off()
@@ -126,7 +126,8 @@ def _paint(labels: list[str], boxes: list[dict[str, Any]], arrows: list[_Arrow],
             zorder=2,
         )  # fmt: skip
         if label:
-            ax.text(*_beside(places[i], places[j], bend), label, ha="center", va="center", fontsize="small", zorder=4,
+            x, y = _beside(places[i], places[j], bend)
+            ax.text(x, y, label, ha="center", va="center", fontsize="small", zorder=4,
                     bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none", "alpha": 0.85})  # fmt: skip
     return ax
 

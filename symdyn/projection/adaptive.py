@@ -21,6 +21,8 @@ LEAK, TRIM, INTEGRATOR = 0.5, 0.2, 0.05
 LAYERS, GROWTH = 8, 0.15
 #: Fewer dropped states than this part are not worth the renumbering.
 WORTH = 0.2
+#: Times that the set may grow, each time twice as far, without any progress in time.
+TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ class Growing:
     """
 
     def __init__(self, transitions: Transitions, jumps: list[Jump], bounds: Bounds, *, trimming: bool) -> None:
-        self.transitions, self.jumps, self.bounds, self.trimming = transitions, jumps, bounds, trimming
+        self.transitions, self.jumps, self.trimming = transitions.stopped_outside(bounds.inside), jumps, trimming
+        # states just outside are listed too, where the process stops: what is in them has left for good
+        open_ = np.full_like(bounds.upper, np.iinfo(np.int64).max)
+        self.within, self.bounds = bounds, Bounds(-open_, open_, bounds.limit)
         changes = np.array([j.change for j in jumps])
         self.span = np.abs(changes).max(axis=0)
         self.step = np.maximum(1, np.quantile(np.abs(changes), 0.5, axis=0))
@@ -129,7 +134,7 @@ class Growing:
         horizon = max(times[-1] - start, 1e-300)
         clock = Clock(start, error=INTEGRATOR * tolerance / horizon, loss=LEAK * tolerance / horizon, floor=float(p.sum()))
         results: list[tuple[Listing, np.ndarray]] = []
-        layers, before, trimmed = 0, -np.inf, start
+        tries, before, trimmed = 0, -np.inf, start
         flow = self.flow(space, start)
         while True:
             left = times[len(results) :]
@@ -137,11 +142,16 @@ class Growing:
             done = flow.advance(p, clock, left, out)
             results += [(space, row) for row in out[:done]]
             if done == left.size:
-                return results
+                return self._inside(results)
             widths = (space.states.max(axis=0) - space.states.min(axis=0)) / self.step
             usual = max(LAYERS, int(GROWTH * widths.max()))
-            layers = 2 * layers if clock.time <= before else usual
-            before = clock.time
+            tries = tries + 1 if clock.time <= before else 0
+            if tries > TRIES:
+                raise SimulationError(
+                    f"probability leaks out of the set at time {clock.time:g} however large it is; raise tolerance, or give "
+                    "upper bounds"
+                )
+            layers, before = usual * 2**tries, clock.time
             leaking = self._leaks(space, p, clock)
             spent = TRIM * tolerance * (clock.time - trimmed) / horizon if self.trimming else 0.0
             smaller, p, dropped = self._trim(space, p, leaking, spent)
@@ -152,12 +162,19 @@ class Growing:
                 smaller.states[leaking if smaller is space else smaller.locate(space.states[leaking])],
                 smaller, self.transitions, self.jumps, self.bounds, layers=layers, time=clock.time,
             )  # fmt: skip
-            if larger is smaller:
-                self._excuse(flow if smaller is space else self.flow(smaller, clock.time), p, clock, left[done:])
-            else:
-                p = carry(p, smaller, larger)
-            if larger is not space:
-                space, flow = larger, self.flow(larger, clock.time)
+            space, p = larger, carry(p, smaller, larger)
+            flow = self.flow(space, clock.time)
+
+    def _inside(self, results: list[tuple[Listing, np.ndarray]]) -> list[tuple[Listing, np.ndarray]]:
+        """Results without the states outside."""
+        parts: dict[int, tuple[Listing, np.ndarray]] = {}
+        for space, _ in results:
+            if id(space) not in parts:
+                kept = self.within.inside(space.states)
+                if not kept.any():
+                    raise SimulationError("all probability has left the bounds; raise upper, or leave it out")
+                parts[id(space)] = (space if kept.all() else Listing(space.states[kept], space.span), kept)
+        return [(parts[id(space)][0], p[parts[id(space)][1]]) for space, p in results]
 
     def _leaks(self, space: Listing, p: np.ndarray, clock: Clock) -> np.ndarray:
         """Numbers of the states through which nearly all is lost that is lost; of all at the edge if that is not known yet."""
@@ -180,14 +197,6 @@ class Growing:
         if budget == 0.0 or gone.sum() < WORTH * space.size or gone.all():
             return space, p, 0.0
         return Listing(space.states[~gone], space.span), p[~gone], float(p[gone].sum())
-
-    def _excuse(self, flow: Exponential | Modulated, p: np.ndarray, clock: Clock, left: np.ndarray) -> None:
-        """Let probability go that leaves through bounds set by the user, for one step."""
-        end = min(clock.time + max(clock.step, 1e-12 * left[-1]), left[0])
-        free = Clock(clock.time, error=clock.error)
-        free.step = clock.step
-        flow.advance(p, free, np.array([end]), np.empty((1, p.size)))
-        clock.time, clock.step, clock.floor = free.time, free.step, float(p.sum())
 
 
 def carry(p: np.ndarray, old: Listing, new: Listing) -> np.ndarray:

@@ -26,7 +26,8 @@ __all__ = ["MasterEquation", "master_equation"]
 
 MAX_STATES = 2_000_000
 #: Probability of bursts, relative to the tolerance, that are longer than those followed where there is no upper bound.
-BURST_TAIL = 1e-4
+BURST_TAIL = 1e-6
+LONGEST_BURST = 1_000_000
 
 
 class MasterEquation:
@@ -123,7 +124,7 @@ class MasterEquation:
     def _jumps(self, transitions: Transitions, tail: float = 1e-16, wrt: Any = None) -> list[Jump]:
         def widest(i: int) -> int:
             top = self.upper[i]
-            return 1_000_000 if top is None else top - self.lower[i]
+            return LONGEST_BURST if top is None else top - self.lower[i]
 
         return transitions.jumps(widest, tail, wrt)
 
@@ -144,11 +145,14 @@ class MasterEquation:
         states, weight = read_initial(self.network, initial)
         index = space.locate(states)
         if (index < 0).all():
-            start = ", ".join(f"{s} = {n}" for s, n in zip(self.network.names, states[0], strict=True))
-            raise DeclarationError(f"the initial state {start} lies outside the bounds; raise upper")
+            raise self._outside(states[0])
         p = np.zeros(space.size)
         np.add.at(p, index[index >= 0], weight[index >= 0])
         return p
+
+    def _outside(self, state: np.ndarray) -> DeclarationError:
+        start = ", ".join(f"{s} = {n}" for s, n in zip(self.network.names, state, strict=True))
+        return DeclarationError(f"the initial state {start} lies outside the bounds; raise upper")
 
     # ---- transient ---------------------------------------------------------------------------------
 
@@ -209,19 +213,22 @@ class MasterEquation:
             found: list[tuple[StateSpace, np.ndarray]] = [(self.box, row) for row in rows]
         else:
             integration = INTEGRATOR * tolerance
-            jumps = self._jumps(transitions, BURST_TAIL * tolerance)
+            jumps = transitions.jumps(lambda i: LONGEST_BURST, BURST_TAIL * tolerance)
             top = [np.iinfo(np.int64).max if b is None else b for b in self.upper]
             bounds = Bounds(np.array(self.lower), np.array(top), self.max_states)
             growing = Growing(transitions, jumps, bounds, trimming=method == "krylov")
             states, weight = read_initial(self.network, initial)
-            space, p = growing.start(states, weight, start)
-            found = list(growing.run(space, p.copy(), times, start, tolerance))
-            if method == "uniformisation":
-                space = found[-1][0]
-                p = np.zeros(space.size)
-                np.add.at(p, space.locate(states), weight)
-                rows = self._advance(space, transitions, jumps, p, times, start, integration, method)
-                found = [(space, row) for row in rows]
+            if not bounds.inside(states).any():
+                raise self._outside(states[0])
+            first, p = growing.start(states, weight, start)
+            found = list(growing.run(first, p, times, start, tolerance))
+            if method == "uniformisation":  # on all states that were needed
+                last = found[-1][0]
+                p = np.zeros(last.size)
+                np.add.at(p, last.locate(states), weight)
+                within = transitions.stopped_outside(bounds.inside)
+                rows = self._advance(last, within, jumps, p, times, start, integration, method)
+                found = [(last, row) for row in rows]
         facts = {"method": method, "tolerance": tolerance, "error_bound": 2 * integration}
         return labelled(self, transitions, found, None if np.ndim(t) == 0 else times, layout=layout, facts=facts)
 

@@ -24,6 +24,7 @@ METHODS = ("krylov", "uniformisation")
 DIMENSION, LARGE_DIMENSION, LARGE = 30, 45, 5000
 #: Numbers of midpoint steps whose results are extrapolated: the order is twice as many.
 SEQUENCE = (1, 2, 3, 4)
+ORDER = 2 * (len(SEQUENCE) - 1)  # of the estimate
 SHORTEST = 1e-13  # step, relative to time, below which rates are taken to be singular
 
 
@@ -119,38 +120,52 @@ class Modulated:
 
     def advance(self, p: np.ndarray, clock: Clock, times: np.ndarray, out: np.ndarray) -> int:
         """As `Exponential.advance`."""
-        stops = np.unique(np.concatenate([times, self.transitions.breaks(clock.time, times[-1])]))
-        done, order = 0, 2 * (len(SEQUENCE) - 1)
-        while done < times.size and times[done] <= clock.time:
-            out[done] = p
-            done += 1
-        for stop in stops[stops > clock.time]:
+        done = int(np.searchsorted(times, clock.time, side="right"))
+        out[:done] = p
+        for stop in (*self.transitions.breaks(clock.time, times[-1]), times[-1]):
+            end = int(np.searchsorted(times, stop, side="right"))
+            inner = times[done:end]
+            stops = inner if inner.size and inner[-1] == stop else np.append(inner, stop)
+            rows = np.empty((stops.size, p.size))
+            if self.transitions.moves_between(clock.time, stop):
+                got = self._follow(p, clock, stops, rows)
+            else:
+                flow = Exponential(self._generator((clock.time + stop) / 2), self.method)
+                got = flow.advance(p, clock, stops, rows)
+            filled = min(got, inner.size)
+            out[done : done + filled] = rows[:filled]
+            done += filled
+            if got < stops.size:
+                break
+        return done
+
+    def _follow(self, p: np.ndarray, clock: Clock, stops: np.ndarray, rows: np.ndarray) -> int:
+        """Steps of adaptive length to each of `stops`, between two times at which rates jump."""
+        for k, stop in enumerate(stops):
             while clock.time < stop:
                 left = stop - clock.time
                 h = min(left, clock.step or left / 16)
                 new, error = self._attempt(p, clock.time, h, 0.1 * clock.error)
                 allowed = 0.9 * clock.error * h
-                factor = min(3.0, max(0.1, 0.9 * (allowed / error) ** (1 / order))) if error > 0 else 3.0
+                factor = min(3.0, max(0.1, 0.9 * (allowed / error) ** (1 / ORDER))) if error > 0 else 3.0
                 if error > allowed:
                     clock.step = h * factor
-                    if clock.step < SHORTEST * max(abs(clock.time), stop - clock.time):
+                    if clock.step < SHORTEST * max(abs(clock.time), left):
                         raise SimulationError(
-                            f"the rates change too fast to be followed at time {clock.time:g}; write jumps as Piecewise with "
+                            f"the rates change too fast to be followed at time {clock.time:g}; write jumps as piecewise with "
                             "conditions on time, or raise tolerance"
                         )
                     continue
                 if new.sum() < clock.allow(h):
                     clock.step = h
-                    return done
+                    return k
                 if h < left or clock.step == 0.0 or factor < 1:
                     clock.step = h * factor
                 clock.floor = clock.allow(h)
                 clock.time = float(stop) if h == left else clock.time + h
                 p[:] = new
-            if stop == times[done]:
-                out[done] = p
-                done += 1
-        return done
+            rows[k] = p
+        return stops.size
 
 
 def extrapolation(sequence: tuple[int, ...]) -> np.ndarray:

@@ -8,6 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from symdyn.errors import SimulationError
+
 __all__ = ["Box", "Listing", "StateSpace"]
 
 
@@ -82,7 +84,9 @@ class Listing:
         origin = self.states.min(axis=0) - self.span
         width = self.states.max(axis=0) + self.span - origin + 1
         if np.prod(width.astype(float)) > 2.0**62:
-            raise OverflowError("states are too far apart to be numbered")
+            raise SimulationError(
+                "the set of states stretches too far in too many species to be numbered; raise tolerance or give upper bounds"
+            )
         strides = np.append(np.cumprod(width[::-1])[-2::-1], 1)
         order = np.argsort((self.states - origin) @ strides, kind="stable")
         object.__setattr__(self, "_origin", origin)

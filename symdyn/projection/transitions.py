@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from scipy import special
+from sympy.core.relational import Relational
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
@@ -64,6 +66,7 @@ class Transitions:
         rates = network.propensities
         self.moving = [network.time in rate.free_symbols for rate in rates]
         self._program = self._lower(rates)
+        self._inside: Callable[[np.ndarray], np.ndarray] | None = None
 
     def _lower(self, expressions: Sequence[sp.Expr]) -> Program:
         network = self.network
@@ -72,6 +75,12 @@ class Transitions:
             raise CompileError(f"the network holds the unknown terms {listed}; give them expressions with with_terms")
         blocks = [("lane", (network.time,)), ("y", network.states), ("p", network.parameters)]
         return lower("propensities", blocks, expressions, [str(r) for r in network.reactions])
+
+    def stopped_outside(self, inside: Callable[[np.ndarray], np.ndarray]) -> Transitions:
+        """The same with propensities of zero at states (k, species) that are not `inside`."""
+        new = copy.copy(self)
+        new._inside = inside
+        return new
 
     # ---- propensities ------------------------------------------------------------------------------
 
@@ -107,6 +116,9 @@ class Transitions:
                 if c < 0 and float(n.min()) < -c:
                     values = np.where(n >= -c, values, 0.0)
             rates.append(values)
+        if self._inside is not None:
+            inside = self._inside(space.states).reshape(space.shape)
+            rates = [np.where(inside, values, 0.0) for values in rates]
         return rates
 
     def derivatives(self, space: StateSpace, parameter: sp.Symbol) -> list[np.ndarray]:
@@ -180,14 +192,24 @@ class Transitions:
         """The parameter that a symbol or name means."""
         return lookup(key, self.network.parameters, "parameter")
 
-    def breaks(self, start: float, end: float) -> list[float]:
-        """Times at which rates may jump: where conditions on time, linear in it, change their truth."""
-        time, found = self.network.time, set()
+    def _conditions(self) -> dict[sp.Basic, tuple[float, sp.Expr]]:
+        """Conditions on time alone, linear in it: when they change, and the difference of their sides."""
+        time, found = self.network.time, {}
         swap = {p: sp.Float(v) for p, v in self.values.items()}
         for rate in self.network.propensities:
-            for condition in rate.atoms(sp.core.relational.Relational):
+            for condition in rate.atoms(Relational):
                 gap = (condition.lhs - condition.rhs).xreplace(swap)
                 slope = gap.diff(time)
                 if gap.free_symbols == {time} and slope.is_number and slope != 0:
-                    found.add(float(-gap.xreplace({time: sp.S.Zero}) / slope))
-        return sorted(b for b in found if start < b < end)
+                    found[condition] = (float(-gap.xreplace({time: sp.S.Zero}) / slope), gap)
+        return found
+
+    def breaks(self, start: float, end: float) -> list[float]:
+        """Times at which rates may jump."""
+        return sorted({when for when, _ in self._conditions().values() if start < when < end})
+
+    def moves_between(self, start: float, end: float) -> bool:
+        """Whether a rate depends on time between two breaks, where conditions on time are constant."""
+        middle = {self.network.time: sp.Float((start + end) / 2)}
+        truth = {c: c.func(gap.xreplace(middle), 0) for c, (_, gap) in self._conditions().items()}
+        return any(self.network.time in rate.xreplace(truth).free_symbols for rate in self.network.propensities)

@@ -16,6 +16,8 @@ __all__ = ["assemble"]
 
 CELL = ("closure", "order", "volume")
 GRID = ("closure", "order")
+#: What a closure must be to be used, and the verdicts that say so: right in kind, or within the tolerance too.
+CRITERIA = (("consistent", ("valid", "unchecked", "inaccurate")), ("accurate", ("valid",)))
 
 
 def assemble(
@@ -128,27 +130,25 @@ def _add_transitions(data: xr.Dataset, changes: Mapping) -> None:
 
 def _add_range(data: xr.Dataset) -> None:
     """The longest run of volumes with a good verdict, widened to the transitions that end it."""
-    volumes = data["volume"].values
-    good = np.isin(data["verdict"].values, ("valid", "unchecked"))
-    ends = np.full((2, *good.shape[:2]), np.nan)
-    for place in np.ndindex(*good.shape[:2]):
-        first, last = _longest(good[place])
+    volumes, species = data["volume"].values, data.sizes["species"]
+    shape = (data.sizes["closure"], data.sizes["order"], len(CRITERIA))
+    ends = np.full((2, *shape), np.nan)
+    for c, o, k in np.ndindex(*shape):
+        good = np.isin(data["verdict"].values[c, o], CRITERIA[k][1])
+        first, last = _longest(good)
         if first < 0:
             continue
-        marks = data["transition_volume"].values[place]
+        marks = data["transition_volume"].values[c, o]
         below = marks[(marks < volumes[first]) & (marks > (volumes[first - 1] if first else 0.0))]
         above = marks[(marks > volumes[last]) & (marks < (volumes[last + 1] if last + 1 < len(volumes) else np.inf))]
-        ends[0][place] = below.max() if below.size else volumes[first]
-        ends[1][place] = above.min() if above.size else volumes[last]
+        ends[0, c, o, k] = below.max() if below.size else volumes[first]
+        ends[1, c, o, k] = above.min() if above.size else volumes[last]
+    data.coords["criterion"] = [name for name, _ in CRITERIA]
     for name, values in zip(("lower", "upper"), ends, strict=True):
-        data[name] = (GRID, values)
+        data[name] = ((*GRID, "criterion"), values)
         data[name].attrs["long_name"] = f"{name} end of the range of volumes in which the closure may be used"
-        means = np.stack(
-            [_interpolate(values, volumes, data["exact_mean"].values[:, i]) for i in range(data.sizes["species"])], -1
-        )
-        data[f"{name}_mean"] = ((*GRID, "species"), means)
-    data["at_edge"] = ((*GRID, "end"), np.stack([ends[0] == volumes[0], ends[1] == volumes[-1]], axis=-1))
-    data["at_edge"].attrs["long_name"] = "whether the range goes on beyond the volumes of the study (lower, upper end)"
+        means = [_interpolate(values, volumes, data["exact_mean"].values[:, i]) for i in range(species)]
+        data[f"{name}_mean"] = ((*GRID, "criterion", "species"), np.stack(means, axis=-1))
 
 
 def _longest(good: np.ndarray) -> tuple[int, int]:

@@ -134,4 +134,3 @@ def work() -> None:
             error.add_note("".join(traceback.format_exception(error)))
             answer = (False, error if can_travel(error) else RuntimeError(str(error)))
         _send(outgoing, answer)
-

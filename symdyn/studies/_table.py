@@ -20,9 +20,10 @@ def validity_table(data: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns: closure, order; ``from`` and ``to`` (volumes; a leading '<' or '>' where the range goes on beyond the
-        study), ``molecules`` (exact means at both ends, species by species), ``error`` (largest relative error of a mean
-        or standard deviation within the range), ``below`` and ``above`` (verdicts outside), ``given away by``.
+        Columns: closure, order; ``consistent`` and ``accurate``, the ranges of volumes in which the closure is right in
+        kind and within the tolerance (a '<' or '>' where the range goes on beyond the study); ``molecules``, the exact
+        means at both ends of the first; ``error``, the largest relative error of a mean or standard deviation in it;
+        ``below`` and ``above``, the verdicts outside; ``given away by``, the comparisons of orders that show it.
     """
     rows = []
     for closure in data["closure"].values:
@@ -33,30 +34,27 @@ def validity_table(data: xr.Dataset) -> pd.DataFrame:
 
 def _row(one: xr.Dataset, closure: str, order: int) -> dict[str, object]:
     volumes, words = one["volume"].values, one["verdict"].values
-    low, high = float(one["lower"]), float(one["upper"])
+    kind = one.sel(criterion="consistent")
+    low, high = float(kind["lower"]), float(kind["upper"])
     inside = (volumes >= low) & (volumes <= high) if np.isfinite(low) else np.zeros(volumes.size, bool)
     off = np.concatenate([one["mean_error"].values, one["std_error"].values], axis=1)[inside]
-    open_low, open_high = (bool(e) for e in one["at_edge"].values)
-    below = words[volumes < low] if inside.any() else words
-    above = words[volumes > high] if inside.any() else np.array([], dtype=str)
+    ends = zip(one["species"].values, kind["lower_mean"].values, kind["upper_mean"].values, strict=True)
     away = [str(g) for g in dict.fromkeys(one["given_away"].values) if g]
     return {
         "closure": closure,
         "order": order,
-        "from": _bound(low, "<" if open_low else ""),
-        "to": _bound(high, ">" if open_high else ""),
-        "molecules": "; ".join(
-            f"{s} {_bound(float(a))}-{_bound(float(b))}"
-            for s, a, b in zip(one["species"].values, one["lower_mean"].values, one["upper_mean"].values, strict=True)
-        )
-        if inside.any()
-        else "nowhere",
+        "consistent": _range(kind, volumes),
+        "molecules": "; ".join(f"{s} {a:.4g} to {b:.4g}" for s, a, b in ends) if inside.any() else "",
+        "accurate": _range(one.sel(criterion="accurate"), volumes),
         "error": float(np.nanmax(np.abs(off))) if np.isfinite(off).any() else np.nan,
-        "below": ", ".join(dict.fromkeys(map(str, below))),
-        "above": ", ".join(dict.fromkeys(map(str, above))),
+        "below": ", ".join(dict.fromkeys(map(str, words[volumes < low] if inside.any() else words))),
+        "above": ", ".join(dict.fromkeys(map(str, words[volumes > high] if inside.any() else ()))),
         "given away by": ", ".join(away),
     }
 
 
-def _bound(value: float, mark: str = "") -> str:
-    return "-" if not np.isfinite(value) else f"{mark}{value:.6g}"
+def _range(one: xr.Dataset, volumes: np.ndarray) -> str:
+    low, high = float(one["lower"]), float(one["upper"])
+    if not np.isfinite(low):
+        return "nowhere"
+    return f"{'<' if low == volumes[0] else ''}{low:.6g} to {'>' if high == volumes[-1] else ''}{high:.6g}"

@@ -100,7 +100,8 @@ def closure_validity(
         - ``exact_mean``, ``exact_covariance`` and their errors; ``mean_error``, ``std_error`` of the one usable state;
         - ``verdict`` with its meanings in attrs, ``order_gap`` (the difference to the next order), ``given_away``;
         - ``transition_volume``, ``transition_kind``; ``lower``, ``upper`` and ``lower_mean``, ``upper_mean``: the range of
-          volumes and of exact mean molecule numbers in which the closure may be used.
+          volumes and of exact mean molecule numbers in which the closure may be used, by ``criterion``: 'consistent'
+          (right in kind) or 'accurate' (within the tolerance too).
 
         An interrupt returns what was done until then.
 
@@ -221,6 +222,7 @@ class _Runner:
     def answer(self, function: str, kind: type, questions: Mapping[Any, Any], into: dict[Any, Any]) -> None:
         """Fill `into` with the answers, from the store where they are known."""
         places, asked = list(questions), list(questions.values())
+        known: dict[int, Any]
         known, rest = self.store.missing(kind, [q.key for q in asked])
         into.update({places[i]: value for i, value in known.items()})
         counted = kind is Cell

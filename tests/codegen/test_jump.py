@@ -57,7 +57,9 @@ def test_what_depends_on_parameters_alone_is_computed_once():
     rows = hoisting.rows([split])
     assert {s.name for s in rows} == {"k/v**2", "exp(k)"}
     values = evaluate(hoisting.setup(rows), [], [], [3.0, 2.0])
-    assert dict(zip((s.name for s in rows), map(float, values), strict=True)) == pytest.approx({"k/v**2": 0.75, "exp(k)": np.exp(3)})
+    assert dict(zip((s.name for s in rows), map(float, values), strict=True)) == pytest.approx(
+        {"k/v**2": 0.75, "exp(k)": np.exp(3)}
+    )
 
 
 def test_programs_survive_json():

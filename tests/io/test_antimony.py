@@ -7,6 +7,7 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.antimony import read_antimony
+from symdyn.io.models import read_model
 from symdyn.models.reactions import ReactionNetwork
 
 MODEL = """
@@ -55,7 +56,7 @@ def test_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("A -> B; k*A; at (time > 5): A = 0;", ParseError, "'at' begins a part"),
+        ("A -> B; k*A; at (time > 5): A = 0;", ParseError, "an event, 'at ...', is not read"),
         ("A -> B; k*A; A' = 3;", ParseError, "changes by reactions alone"),
         ("A -> B; k*A; k = k2; k2 = k;", DeclarationError, "circle: k -> k2 -> k"),
         ("A -> B; x*A; x := y; y := x;", DeclarationError, "rules of x, y go round"),
@@ -84,3 +85,11 @@ def test_errors_point_into_the_text_with_its_labels():
 
 def test_time():
     assert read_antimony("=> X; k*(1 + sin(time));").time_dependent
+
+
+def test_read_model_knows_the_ending(tmp_path):
+    path = tmp_path / "enzyme.ant"
+    path.write_text(MODEL)
+    assert read_model(path) == read_model(path, kind="jump") == read_antimony(MODEL)
+    with pytest.raises(DeclarationError, match="holds a reaction network"):
+        read_model(path, kind="ode")

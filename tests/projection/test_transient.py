@@ -237,3 +237,31 @@ def test_entrained_brusselator():
             fourth = float(fsp.moment(row, {s: 4}, central=True))
             assert abs(float(fsp.mean(row, s)) - mean) < 4 * np.sqrt(spread / runs) + 5e-4
             assert abs(spread - variance) < 4 * np.sqrt((fourth - spread**2) / runs) + 5e-3
+
+
+def test_entrained_brusselator_settles():
+    """Once the modulation ends, rates are constant and the stationary moments are reached (sparse elimination)."""
+    net = sd.ReactionNetwork.from_text(
+        "2 X + Y -> 3 X, c1; X -> Y, c2*piecewise(1 + 0.5*sin(t), t < 3, 1); 0 -> X, c3; X -> 0, c4",
+        volume="V",
+        parameters=dict(BRUSSELATOR.defaults),
+    )
+    p = MasterEquation(net).transient(60.0, {"X": 1, "Y": 1}, tolerance=1e-6)
+    got = [fsp.mean(p, "X"), fsp.mean(p, "Y"), fsp.variance(p, "X"), fsp.variance(p, "Y")]
+    np.testing.assert_allclose(got, [5.0, 13.7775, 30.1200, 52.5046], atol=2e-4)
+
+
+def test_bounds_of_some_species_lose_what_leaves_them():
+    """The set grows in Y alone, and what leaves through the bound of X is in the bound of the error."""
+    start = {"X": 5, "Y": 11}
+    exact = MasterEquation(BRUSSELATOR, {"X": 90, "Y": 120}).transient(1.0, start, tolerance=1e-12)
+    p = MasterEquation(BRUSSELATOR, {"X": 22}).transient(1.0, start, tolerance=1e-7)
+    q = MasterEquation(BRUSSELATOR, {"X": 22, "Y": 120}).transient(1.0, start, tolerance=1e-10)
+    assert p.X.values.max() == 22
+    assert 1e-4 < p.attrs["error_bound"] == pytest.approx(distance(p, exact), rel=1e-3)
+    assert distance(p, q) < 1e-6
+
+
+def test_same_numbers_again():
+    one, two = (MasterEquation(BRUSSELATOR).transient(1.0, {"X": 1, "Y": 1}) for _ in range(2))
+    assert (one.values == two.values).all()

@@ -162,9 +162,7 @@ def _error(W, n, R, ptr, species, mean, h, tolerances, k1, k2, k3, k4, x, new, d
             e = h * (-5 / 72 * k1[j] + k2[j] / 12 + k3[j] / 9 - k4[j] / 8)
             for i in range(ptr[j], ptr[j + 1]):
                 drift[species[i]] += mean[i] * e
-    hazard = abs(h * (-5 / 72 * k1[R] + k2[R] / 12 + k3[R] / 9 - k4[R] / 8)) / (
-        atol + rtol * max(1.0, h * max(k1[R], k4[R]))
-    )
+    hazard = abs(h * (-5 / 72 * k1[R] + k2[R] / 12 + k3[R] / 9 - k4[R] / 8)) / (atol + rtol * max(1.0, h * max(k1[R], k4[R])))
     worst = hazard if hazard == hazard else np.inf
     for i in range(n):
         if new[i * W] < x[i * W] * LARGEST_LOSS and x[i * W] - new[i * W] > 0.0:

@@ -25,10 +25,12 @@ from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TO
 __all__ = ["chunk"]
 
 SIGNATURE = (
-    "int64(int64, int64[::1], int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64, float64[:, ::1],"
-    " float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], float64[::1],"
+    "int64(int64, int64, int64[::1], int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64,"
+    " float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], float64[::1],"
     " int64[::1], int64[::1])"
 )
+#: Numbers before the records of a run: its limit and how many events it may have.
+HEADER = 2
 
 
 @njit(error_model="numpy")
@@ -81,8 +83,8 @@ def _void(k, j, out):
 
 @njit(error_model="numpy")
 def _single(
-    f, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps, rejected,
-    passage, stop, done, y, new, p, records, size, work,
+    f, run, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps,
+    rejected, passage, stop, done, y, new, p, records, size, work,
 ):  # fmt: skip
     """One trajectory after another."""
     n, ended = Y0.shape[1], 0
@@ -107,9 +109,16 @@ def _single(
                 draw_eight(s, records, size, work, p, bursts)
                 place = 0
             record = records + 8 * size * place
-            call(f, record, y, p, new)
-            place += 1
-            tries += 1
+            if run != 0:  # the two numbers before a record are those of an event that is over
+                st(record, -HEADER, due)
+                st(record, 1 - HEADER, float(min(WIDTH - place, max_steps - tries)))
+                call(run, record - 8 * HEADER, y, p, new)
+                made = int(ld(record, -HEADER))
+            else:
+                call(f, record, y, p, new)
+                made = 1
+            place += made
+            tries += made
             if fired >= 0:
                 count = int(ld(new, fired) > 0.5)
                 events += count
@@ -247,7 +256,7 @@ def _rest(l, W, Y0, times, y, window):
 
 @njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
 def chunk(
-    f, bursts, thinning, results, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status,
+    f, run, bursts, thinning, results, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status,
     steps, rejected, passage, stop, done,
 ):  # fmt: skip
     """Trajectories `first` to `last` - 1 of a run.
@@ -256,6 +265,8 @@ def chunk(
     ----------
     f : int
         Address of the lane function of an event, compiled for W lanes.
+    run : int
+        For one lane: the address of a function of several events in a row (`symdyn.codegen.emit_llvm`), or 0.
     bursts : (b,) int64
         For each random number after e and u: -1 for a standard exponential, else the row of p with a Poisson mean.
     thinning : int
@@ -289,12 +300,12 @@ def chunk(
     stride = max(W, WIDTH)
     inputs = DRAWS + bursts.size + thinning
     buffer = np.zeros(
-        (2 * results + P.shape[1] + 6) * W + inputs * stride + (5 + bursts.size) * stride + 2 * stride + 8 * WIDTH
+        (2 * results + P.shape[1] + 6) * W + inputs * stride + (5 + bursts.size) * stride + 2 * stride + 9 * WIDTH
     )
     y = (buffer.ctypes.data + 63) // 64 * 64
     new = y + 8 * results * W
     p = new + 8 * results * W
-    rows = p + 8 * P.shape[1] * W
+    rows = p + 8 * (P.shape[1] * W + WIDTH)
     state = rows + 8 * inputs * stride
     work = state + 8 * 4 * stride
     due = work + 8 * (1 + bursts.size) * stride
@@ -305,8 +316,8 @@ def chunk(
             st(rows, (inputs - 1) * W + i if W > 1 else i * inputs + inputs - 1, end)
     if W == 1:
         ended = _single(
-            f, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps,
-            rejected, passage, stop, done, y, new, p, rows, inputs, work,
+            f, run, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status,
+            steps, rejected, passage, stop, done, y, new, p, rows, inputs, work,
         )  # fmt: skip
     else:
         ended = _lanes(

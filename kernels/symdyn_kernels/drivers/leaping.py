@@ -32,6 +32,8 @@ SIGNATURE = (
 
 #: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
 CRITICAL = 10.0
+#: The longest explicit leap in relaxation times of a species.
+STABLE = 0.5
 #: Leaps shorter than this many mean waiting times are not worth their price; so many exact events follow instead.
 WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
 #: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
@@ -105,21 +107,26 @@ def _classify(W, R, ptr, species, x, a, mean, critical):
 
 
 @njit(error_model="numpy")
-def _longest(W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, skip, epsilon, g, drift, spread):
-    """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33)."""
-    drift[:] = 0.0
-    spread[:] = 0.0
-    g[:] = 0.0
+def _longest(W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, skip, epsilon, g, drift, spread, speed):
+    """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33).
+
+    And that is below half a relaxation time: in equilibrium changes are small on average however long the leap is, but
+    longer leaps would be unstable, and fluctuations too large.
+    """
+    for i in range(n):
+        drift[i], spread[i], g[i], speed[i] = 0.0, 0.0, 0.0, 0.0
     for j in range(R):
         aj = a[j * W]
-        if not aj > 0.0:
-            continue
-        for e in range(dptr[j], dptr[j + 1]):
-            g[dspecies[e]] = max(g[dspecies[e]], orders[j * W], 1.0)
-        if skip[j] == 0:
+        for d in range(dptr[j], dptr[j + 1]):
+            g[dspecies[d]] = max(g[dspecies[d]], orders[j * W], 1.0)
+        if skip[j] == 0 and aj > 0.0:
             for e in range(ptr[j], ptr[j + 1]):
-                drift[species[e]] += mean[e] * aj
-                spread[species[e]] += second[e] * aj
+                i = species[e]
+                drift[i] += mean[e] * aj
+                spread[i] += second[e] * aj
+                for d in range(dptr[j], dptr[j + 1]):
+                    if dspecies[d] == i:
+                        speed[i] += abs(mean[e]) * aj * orders[j * W]
     tau = np.inf
     for i in range(n):
         if g[i] > 0.0:
@@ -128,6 +135,8 @@ def _longest(W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, 
                 tau = min(tau, bound / abs(drift[i]))
             if spread[i] > 0.0:
                 tau = min(tau, bound * bound / spread[i])
+            if speed[i] > 0.0:
+                tau = min(tau, STABLE * max(x[i * W], 1.0) / speed[i])
     return tau
 
 
@@ -320,7 +329,7 @@ def chunk(
     p, lane, factors = np.zeros(parameters.shape[1] * W + 8), np.zeros(2 * W + 8), np.zeros((nfactors + n) * W + 8)
     residual, step = np.zeros(n * W + 8), np.zeros(n * W + 8)
     mean, second, bmean = np.zeros(fixed.size), np.zeros(fixed.size), np.zeros(nb)
-    g, drift, spread = np.zeros(n), np.zeros(n), np.zeros(n)
+    g, drift, spread, speed = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     critical, equal, skip, rate = np.zeros(R, np.int64), np.zeros(R, np.int64), np.zeros(R, np.int64), np.zeros(R)
     s = np.zeros(4, np.uint64)
     longest_piece = (times[-1] - times[0]) / PIECES
@@ -392,7 +401,24 @@ def chunk(
                 rare = _classify(W, R, ptr, species, x, a, mean, critical)
                 call(functions[1], lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
                 tau = _longest(
-                    W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, critical, epsilon, g, drift, spread
+                    W,
+                    n,
+                    R,
+                    ptr,
+                    species,
+                    dptr,
+                    dspecies,
+                    x,
+                    a,
+                    orders,
+                    mean,
+                    second,
+                    critical,
+                    epsilon,
+                    g,
+                    drift,
+                    spread,
+                    speed,
                 )
                 explicit = tau
                 if implicit and left > STIFF_RATIO * tau:
@@ -400,7 +426,24 @@ def chunk(
                     for j in range(R):
                         skip[j] = max(critical[j], equal[j])
                     slow = _longest(
-                        W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, skip, epsilon, g, drift, spread
+                        W,
+                        n,
+                        R,
+                        ptr,
+                        species,
+                        dptr,
+                        dspecies,
+                        x,
+                        a,
+                        orders,
+                        mean,
+                        second,
+                        skip,
+                        epsilon,
+                        g,
+                        drift,
+                        spread,
+                        speed,
                     )
                     slow, relaxation = min(slow, left), np.inf
                     for j in range(R):

@@ -117,8 +117,9 @@ class Jump(Family):
                 run.steps, run.passage, task.signals.stop, task.signals.done,
             )  # fmt: skip
         else:
+            f, run_of_events = (*task.addresses, 0)[:2]
             plain_driver("jump").chunk(
-                task.addresses[0], bursts, int(facts["thinning"]), facts["results"], facts["watch"], facts["low"],
+                f, run_of_events, bursts, int(facts["thinning"]), facts["results"], facts["watch"], facts["low"],
                 facts["fired"], task.lanes, options.seed, batch.streams, 0, count, batch.initial, rows, batch.times,
                 self.limit(options), run.values, run.status, run.steps, run.rejected, run.passage, task.signals.stop,
                 task.signals.done,

@@ -1,7 +1,8 @@
 r"""Conditional derivative matching: derivative matching of moments under the condition that the genes are on.
 
 For binary g, :math:`\langle g\,p^j \rangle = \langle p^j \mid g = 1 \rangle \langle g \rangle`.
-Moments in which no binary species occurs, or at most one other molecule, are closed by derivative matching itself.  It divides by moments, which must be positive.
+Moments in which no binary species occurs, or at most one other molecule, are closed by derivative matching
+itself.  It divides by moments, which must be positive.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Conditional Gaussian closure: cumulants under the condition that the genes are on are zero above the order.
 
 For binary g, :math:`\langle g\,p^j \rangle = \langle p^j \mid g = 1 \rangle \langle g \rangle`, and the conditional
-cumulant of index j is zero.  Moments in which no binary species occurs, or at most one other molecule, are closed by the normal closure.
-It divides by the means of binary species, which must be positive.
+cumulant of index j is zero.  Moments in which no binary species occurs, or at most one other molecule, are closed by the normal
+closure.  It divides by the means of binary species, which must be positive.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ With :math:`X_i = \beta_i \sum_k Y_{ik}`, :math:`Y_{ik} = Y_{ki}` independent ga
 .. math:: \kappa_{p e_i} = (p - 1)!\, \beta_i^{p - 1} \mu_i, \qquad
           \kappa_{p e_i + q e_j} = (p + q - 1)!\, \beta_i^{p - 1} \beta_j^{q - 1} C_{ij},
 
-and zero for three variables or more.  No covariance is divided by: nothing is undefined at zero covariance.  Means must be positive.
+and zero for three variables or more.  No covariance is divided by: nothing is undefined at zero covariance.
+Means must be positive.
 """
 
 from __future__ import annotations

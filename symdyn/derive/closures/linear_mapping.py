@@ -1,8 +1,8 @@
 r"""Linear mapping approximation: gene binding reactions become linear, with a rate constant that the moments set.
 
 :math:`G + n P \to G^*` with propensity :math:`a = s\, g\, p (p - 1) \cdots` becomes :math:`G \to G^*` with the rate constant
-:math:`\bar s = \langle a \rangle / \langle g \rangle`: the gene alone changes, also in a reaction that is the exact reverse.  The moments of the linear network close by themselves; the order must reach the degree of the
-binding reaction.  It divides by the means of genes, which must be positive.
+:math:`\bar s = \langle a \rangle / \langle g \rangle`: the gene alone changes, also in a reaction that is the exact reverse.
+The moments of the linear network close by themselves; the order must reach the degree of the binding reaction.  It divides by the means of genes, which must be positive.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import xarray as xr
 from symdyn.analysis.branch import Curve, Place
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.special_points import Special, special_points
-from symdyn.analysis.stability import read_state
+from symdyn.analysis.linearisation import read_state
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System
@@ -165,7 +165,8 @@ def _march(
     curve: Curve, place: Place, span: tuple[float, float], longest: float, points: int
 ) -> tuple[list[Place], list[Special | None], str]:
     """Points in one direction, special ones among them, and why the march ended."""
-    places, specials = [place], [None]
+    places: list[Place] = [place]
+    specials: list[Special | None] = [None]
     bounds = sorted(curve.q(v) for v in span)
     longest *= float(np.sqrt(place.x.size + 1))  # a root mean square over the coordinates
     length = longest / 20

@@ -95,7 +95,7 @@ def steady_states(
         raise DeclarationError(f"{clash[0]!r} names a variable of the result; give the state another name")
     wanted = _wanted(system, positive)
     symbols = getattr(system, "initial_symbols", system.states)
-    known = {s: 0.0 for s in symbols} if initial is None and any(s not in system.initial for s in symbols) else initial
+    known = dict.fromkeys(symbols, 0.0) if initial is None and any(s not in system.initial for s in symbols) else initial
     given = known is initial
     design = make_design(system, known, parameters, None)
     first, rows = design.rows(0, design.size)
@@ -141,7 +141,9 @@ class _Point:
         equations = list(algebraic.numerators)
         integrals = exact_integrals(algebraic)
         if integrals:
-            self.integrals = np.array([[float(sp.Rational(int(w.numerator), int(w.denominator))) for w in row] for row in integrals])
+            self.integrals = np.array(
+                [[float(sp.Rational(int(w.numerator), int(w.denominator))) for w in row] for row in integrals]
+            )
             start = [exact(v) for v in self._start()]
             gens = algebraic.ring.gens
             for row in integrals:

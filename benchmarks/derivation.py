@@ -1,0 +1,102 @@
+"""Seconds to derive moment equations: sparse polynomials against plain sympy expand, and whole systems up to kernels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import sympy as sp
+from sympy.core.cache import clear_cache
+
+import symdyn as sd
+from benchmarks.harness import interleaved, report
+from symdyn.derive._hierarchy import Hierarchy
+from symdyn.derive._kramers_moyal import jump_moments
+from symdyn.derive.moments import _Names
+from symdyn.models._moment_algebra import Index, Moments, indices
+
+__all__ = ["derivation"]
+
+SPECIES = 10
+ORDERS = (3, 4)
+ROUNDS = 5
+
+
+def network() -> sd.ReactionNetwork:
+    """Ten species: a source, decay, production of each by its neighbour, and four bimolecular reactions."""
+    x = sp.symbols(f"x0:{SPECIES}")
+    k0, k1, k2 = sp.symbols("k0 k1 k2")
+    reactions: list = [({}, {x[0]: 1}, k0), *(({s: 1}, {}, k1) for s in x)]
+    reactions += [({x[i]: 1}, {x[i]: 1, x[i + 1]: 1}, k2) for i in range(SPECIES - 1)]
+    reactions += [({x[i]: 1, x[i + 1]: 1}, {x[i + 2]: 1}, k0) for i in range(0, SPECIES - 2, 2)]
+    return sd.ReactionNetwork(reactions)
+
+
+def brusselator() -> sd.ReactionNetwork:
+    return sd.ReactionNetwork.from_text("2 X + Y -> 3 X, a; X -> Y, b; 0 -> X, c; X -> 0, d", volume="V")
+
+
+def _indices(size: int, order: int) -> list[Index]:
+    return [i for k in range(1, order + 1) for i in indices(size, k)]
+
+
+def _by_expand(net: sd.ReactionNetwork, order: int) -> list[sp.Expr]:
+    x = net.states
+    equations = []
+    for m in _indices(len(x), order):
+        total = sp.S.Zero
+        before = sp.Mul(*(s**p for s, p in zip(x, m, strict=True)))
+        for change, rate in zip(net.changes.T.tolist(), net.propensities, strict=True):
+            if any(c and p for c, p in zip(change, m, strict=True)):
+                total += rate * (sp.Mul(*((s + c) ** p for s, c, p in zip(x, change, m, strict=True))) - before)
+        equations.append(sp.expand(total))
+    return equations
+
+
+def _by_polynomials(net: sd.ReactionNetwork, order: int) -> list[sp.Expr]:
+    size = len(net.states)
+    everything = Moments(size, "raw", _Names(net.states, "raw"), order=order)
+    hierarchy = Hierarchy(net.states, jump_moments(net, order), everything)
+    return [hierarchy.equation(i) for i in _indices(size, order)]
+
+
+def _fresh(job: Callable[[], object]) -> Callable[[], object]:
+    """The job with nothing in sympy's cache."""
+
+    def run() -> object:
+        clear_cache()
+        return job()
+
+    return run
+
+
+def _seconds(job: Callable[[], object]) -> tuple[float, object]:
+    begin = time.process_time()
+    made = job()
+    return time.process_time() - begin, made
+
+
+def derivation() -> None:
+    """Two tables: the same equations by both ways, and closed systems compiled."""
+    net = network()
+    rows = []
+    for order in ORDERS:
+        jobs = {
+            "sympy expand": _fresh(lambda order=order: _by_expand(net, order)),
+            "equations": _fresh(lambda order=order: _by_polynomials(net, order)),
+            "closed system": _fresh(lambda order=order: net.moments(order)),
+        }
+        times = interleaved(jobs, ROUNDS if order == ORDERS[0] else 1)
+        facts = {"species": SPECIES, "order": order, "equations of moments": len(_indices(SPECIES, order))}
+        ratios = {f"expand / {k}": times["sympy expand"] / times[k] for k in ("equations", "closed system")}
+        rows.append({**facts, **times, **ratios})
+    report("derivation", rows)
+    compiled = []
+    for name, made, orders in (("ten species", net, ORDERS), ("Brusselator", brusselator(), (2, 4, 6, 8))):
+        for order in orders:
+            clear_cache()
+            derived, system = _seconds(lambda made=made, order=order: made.moments(order))
+            seconds, _ = _seconds(lambda system=system: sd.compile(system, method="dop853"))
+            row = {"network": name, "order": order, "equations": len(system.states), "derive": derived, "compile": seconds}  # type: ignore[attr-defined]
+            compiled.append(row)
+    report("derivation-compiled", compiled)

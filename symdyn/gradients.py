@@ -1,0 +1,63 @@
+"""Partial derivatives of many expressions by many symbols at once, along their graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import derivative
+
+__all__ = ["gradients"]
+
+Gradient = dict[sp.Symbol, sp.Expr]
+
+
+def gradients(expressions: Sequence[sp.Expr], symbols: Iterable[sp.Symbol]) -> list[Gradient]:
+    """For each expression its derivatives by those symbols by which they are not identically zero.
+
+    Every subexpression is differentiated once, so that nested expressions, whose trees explode, take a time that is
+    linear in their graphs, and the derivatives share what the expressions share.  What holds at jumps is said in
+    `symdyn.declaration.derivative`.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> gradients([x * y**2, y], [x, y])
+    [{x: y**2, y: 2*x*y}, {y: 1}]
+    """
+    expressions = list(expressions)
+    wanted = set(symbols)
+    found: dict[sp.Basic, Gradient] = {}
+    for node in dag.nodes(expressions):
+        found[node] = _gradient(node, wanted, found)
+    return [found[e] for e in expressions]
+
+
+def _gradient(node: sp.Basic, wanted: set[sp.Symbol], found: dict[sp.Basic, Gradient]) -> Gradient:
+    if isinstance(node, sp.Symbol):
+        return {node: sp.S.One} if node in wanted else {}
+    moving = [a for a in node.args if found[a]]
+    if not moving:
+        return {}
+    terms: dict[sp.Symbol, list[sp.Expr]] = {}
+    if node.is_Add:
+        for a in moving:
+            for s, d in found[a].items():
+                terms.setdefault(s, []).append(d)
+    elif node.is_Mul:
+        for k, a in enumerate(node.args):
+            if found[a]:
+                rest = sp.Mul(*(b for j, b in enumerate(node.args) if j != k))
+                for s, d in found[a].items():
+                    terms.setdefault(s, []).append(rest * d)
+    elif node.is_Pow and not found[node.args[1]]:
+        base, power = node.args
+        outer = power * base ** (power - 1)
+        terms = {s: [outer * d] for s, d in found[base].items()}
+    else:  # functions, and the conditions inside of Piecewise, whose entry here only says on what they depend
+        symbols = sorted(set().union(*(found[a] for a in moving)), key=lambda s: s.name)
+        terms = {s: [derivative(node, s) if isinstance(node, sp.Expr) else sp.S.One] for s in symbols}
+    sums = {s: sp.Add(*t) for s, t in terms.items()}
+    return {s: e for s, e in sums.items() if e != 0}

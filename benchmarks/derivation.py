@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import sympy as sp
 from sympy.core.cache import clear_cache
 
 import symdyn as sd
 from benchmarks.harness import interleaved, report
+from symdyn.derive._closing import MomentNames
 from symdyn.derive._hierarchy import Hierarchy
 from symdyn.derive._kramers_moyal import jump_moments
-from symdyn.derive.moments import _Names
-from symdyn.models._moment_algebra import Index, Moments, indices
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import Index, indices
 
 __all__ = ["derivation"]
 
@@ -55,7 +58,7 @@ def _by_expand(net: sd.ReactionNetwork, order: int) -> list[sp.Expr]:
 
 def _by_polynomials(net: sd.ReactionNetwork, order: int) -> list[sp.Expr]:
     size = len(net.states)
-    everything = Moments(size, "raw", _Names(net.states, "raw"), order=order)
+    everything = Moments(size, "raw", MomentNames(net.states, "raw"), order=order)
     hierarchy = Hierarchy(net.states, jump_moments(net, order), everything)
     return [hierarchy.equation(i) for i in _indices(size, order)]
 
@@ -70,7 +73,7 @@ def _fresh(job: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def _seconds(job: Callable[[], object]) -> tuple[float, object]:
+def _seconds(job: Callable[[], object]) -> tuple[float, Any]:
     begin = time.process_time()
     made = job()
     return time.process_time() - begin, made
@@ -82,9 +85,9 @@ def derivation() -> None:
     rows = []
     for order in ORDERS:
         jobs = {
-            "sympy expand": _fresh(lambda order=order: _by_expand(net, order)),
-            "equations": _fresh(lambda order=order: _by_polynomials(net, order)),
-            "closed system": _fresh(lambda order=order: net.moments(order)),
+            "sympy expand": _fresh(partial(_by_expand, net, order)),
+            "equations": _fresh(partial(_by_polynomials, net, order)),
+            "closed system": _fresh(partial(net.moments, order)),
         }
         times = interleaved(jobs, ROUNDS if order == ORDERS[0] else 1)
         facts = {"species": SPECIES, "order": order, "equations of moments": len(_indices(SPECIES, order))}
@@ -95,8 +98,8 @@ def derivation() -> None:
     for name, made, orders in (("ten species", net, ORDERS), ("Brusselator", brusselator(), (2, 4, 6, 8))):
         for order in orders:
             clear_cache()
-            derived, system = _seconds(lambda made=made, order=order: made.moments(order))
-            seconds, _ = _seconds(lambda system=system: sd.compile(system, method="dop853"))
-            row = {"network": name, "order": order, "equations": len(system.states), "derive": derived, "compile": seconds}  # type: ignore[attr-defined]
+            derived, system = _seconds(partial(made.moments, order))
+            seconds, _ = _seconds(partial(sd.compile, system, method="dop853"))
+            row = {"network": name, "order": order, "equations": len(system.states), "derive": derived, "compile": seconds}
             compiled.append(row)
     report("derivation-compiled", compiled)

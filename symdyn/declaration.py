@@ -25,6 +25,9 @@ __all__ = [
     "read_equations",
 ]
 
+#: What no real and finite expression holds.
+NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
+
 #: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
 RESERVED_NAMES = frozenset(
     "time trajectory status steps rejected evaluations first_passage statistic bin quantile".split()
@@ -156,7 +159,7 @@ def check_symbols(
     """
     expressions = [*expressions, *observables.values()]
     for node in dag.nodes(expressions):
-        if node in (sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
+        if node in NOT_REAL:
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} is not real and finite")
         if isinstance(node, (sp.Derivative, sp.Integral)):

@@ -15,8 +15,10 @@ from numba import njit
 
 from symdyn_kernels.rng import next_normal_pair, next_uniform, stream_word
 
-__all__ = ["binomial", "burst_sum", "exponential", "gamma", "geometric", "open_stream", "poisson", "round_randomly"]
+__all__ = ["PLAIN", "binomial", "burst_sum", "exponential", "gamma", "geometric", "open_stream", "poisson", "round_randomly"]
 
+#: Options of functions that allocate nothing: without counts of references, whose atomic additions would take most of the time.
+PLAIN = {"error_model": "numpy", "_nrt": False}
 #: Means from which on rejection takes the place of inversion.
 SWITCH = 10.0
 #: Kinds of bursts.
@@ -32,14 +34,14 @@ _STIRLING = np.array(
 )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def open_stream(s, seed, stream):
     """Put the state of a stream at its start into `s`, a uint64 array of four words."""
     for i in range(4):
         s[i] = stream_word(seed, stream, i)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def exponential(s):
     """Exponential with mean 1."""
     return -math.log(next_uniform(s))
@@ -48,7 +50,7 @@ def exponential(s):
 # ---- logarithms of probabilities ---------------------------------------------------------------
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _stirling_error(n):
     if n < 16.0:
         return _STIRLING[int(n)]
@@ -56,7 +58,7 @@ def _stirling_error(n):
     return (1 / 12 - m * (1 / 360 - m * (1 / 1260 - m * (1 / 1680 - m / 1188)))) / n
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _deviance(x, mean):
     """``x log(x/mean) + mean - x`` without cancellation."""
     difference = x - mean
@@ -75,14 +77,14 @@ def _deviance(x, mean):
     return x * math.log(x / mean) - difference
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _log_poisson(k, mean):
     if k == 0.0:
         return -mean
     return -_stirling_error(k) - _deviance(k, mean) - 0.5 * math.log(2.0 * math.pi * k)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _log_binomial(k, n, p):
     q = 1.0 - p
     if k == 0.0:
@@ -96,7 +98,7 @@ def _log_binomial(k, n, p):
 # ---- variates ----------------------------------------------------------------------------------
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def poisson(s, mean):
     """Poisson with a mean that is not negative (0 gives 0): inversion, or PTRS (Hormann, Insur. Math. Econ. 12 (1993) 39)."""
     if not mean > 0.0:
@@ -126,7 +128,7 @@ def poisson(s, mean):
             return k
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def binomial(s, n, p):
     """Binomial of n trials: inversion, or BTRS (Hormann, J. Stat. Comput. Simul. 46 (1993) 101); p outside [0, 1] is cut."""
     if not (n > 0.0 and p > 0.0):
@@ -138,7 +140,7 @@ def binomial(s, n, p):
     return binomial_half(s, n, p)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def binomial_half(s, n, p):
     """`binomial` for p up to 1/2."""
     if n * p < SWITCH:
@@ -168,7 +170,7 @@ def binomial_half(s, n, p):
             return k
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def gamma(s, shape):
     """Gamma with scale 1 and a shape of 1 or more (Marsaglia & Tsang, ACM Trans. Math. Softw. 26 (2000) 363)."""
     d = shape - 1.0 / 3.0
@@ -184,7 +186,7 @@ def gamma(s, shape):
             return d * v
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def geometric(s, mean):
     """Geometric on 0, 1, 2, ..., ``P(m) = mean^m / (1 + mean)^(m+1)``, by inversion."""
     if not mean > 0.0:
@@ -192,7 +194,7 @@ def geometric(s, mean):
     return math.floor(math.log(next_uniform(s)) / -math.log1p(1.0 / mean))
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def burst_sum(s, kind, mean, count):
     """Sum of `count` independent bursts of a mean: Poisson, or negative binomial as a Poisson number with a gamma mean."""
     if not (count > 0.0 and mean > 0.0):
@@ -204,7 +206,7 @@ def burst_sum(s, kind, mean, count):
     return poisson(s, mean * gamma(s, count))
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def round_randomly(s, x):
     """A whole number next to x whose mean is x; whole numbers draw nothing."""
     below = math.floor(x)

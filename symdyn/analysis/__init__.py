@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from symdyn.analysis.attractors import late_time
     from symdyn.analysis.bifurcations import folds, hopf_points
+    from symdyn.analysis.equilibria import steady_states
     from symdyn.analysis.existence import blow_up
     from symdyn.analysis.following import continuation
     from symdyn.analysis.linearisation import stability
-    from symdyn.analysis.equilibria import steady_states
 
 _LAZY = {
     "blow_up": "symdyn.analysis.existence",

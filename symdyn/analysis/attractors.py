@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.analysis.existence import blow_up
 from symdyn.analysis.conservation import sampled_integrals, tangent_space
 from symdyn.analysis.ensembles import labelled, plain, read_rows, run_rows
+from symdyn.analysis.existence import blow_up
 from symdyn.analysis.field import Field
 from symdyn.analysis.search import newton
 from symdyn.simulation.dataset import attributes

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 
 from symdyn.analysis.branch import Curve
-from symdyn.analysis.following import Branch, follow, read_span
-from symdyn.analysis.field import Field, parameter_row
-from symdyn.analysis.special_points import Special
 from symdyn.analysis.equilibria import steady_states
+from symdyn.analysis.field import Field, parameter_row
+from symdyn.analysis.following import Branch, follow, read_span
+from symdyn.analysis.special_points import Special
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System

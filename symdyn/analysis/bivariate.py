@@ -16,7 +16,7 @@ import numpy as np
 from sympy import prevprime
 from sympy.polys.domains import QQ, ZZ
 
-__all__ = ["resultant"]
+__all__ = ["resultant", "whole_coefficients", "work"]
 
 #: Residues below this have products that fit 64 bits.
 BOUND = 2**31
@@ -55,6 +55,11 @@ def resultant(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: in
     while coefficients and coefficients[-1] == 0:
         coefficients.pop()
     return coefficients[::-1]
+
+
+def work(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int) -> float:
+    """About how many multiplications `resultant` takes; half a billion are one second."""
+    return _bits(p, q, degree) / 31 * (degree + 1) * (len(p) + len(q) - 2) ** 3
 
 
 def _parts(items: list[int], step: int) -> Iterator[list[int]]:

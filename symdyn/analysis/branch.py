@@ -95,8 +95,8 @@ class Curve:
         scale = np.maximum(np.abs(x), FLOOR * self.largest)
         return np.where(scale > 0, scale, 1.0)
 
-    def equations(self, x: np.ndarray, q: float, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values (n,) and derivatives (n, n + 1) in scaled coordinates, each row of order one."""
+    def _rows(self, x: np.ndarray, q: float, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values (n,) and derivatives (n, n + 1) in scaled coordinates."""
         p = self.row(q)
         value, matrix = self.field(x, p), self.field.jacobian(x, p)
         slope = self.field.slope(x, p, self.symbol) * (p[self.index] if self.log else self.length)
@@ -104,25 +104,26 @@ class Curve:
             value = np.concatenate([self.basis.T @ value, self.integrals @ x - self.totals])
             matrix = np.vstack([self.basis.T @ matrix, self.integrals])
             slope = np.concatenate([self.basis.T @ slope, np.zeros(len(self.integrals))])
-        matrix = np.column_stack([matrix * scale, slope])
-        size = np.abs(matrix).max(axis=1)
-        size = np.where((size > 0) & np.isfinite(size), size, 1.0)
+        return value, np.column_stack([matrix * scale, slope])
+
+    def equations(self, x: np.ndarray, q: float, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same, each row of order one."""
+        value, matrix = self._rows(x, q, scale)
+        size = _sizes(matrix)
         return value / size, matrix / size[:, None]
 
     def correct(self, x: np.ndarray, q: float, scale: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, float] | None:
         """The point of the curve in the plane through (x, q) with this normal, or None if Newton's method fails."""
-        first = np.inf
         for k in range(12):
             value, matrix = self.equations(x, q, scale)
             if not (np.isfinite(value).all() and np.isfinite(matrix).all()):
                 return None
             try:
                 delta = np.linalg.solve(np.vstack([matrix, normal]), np.append(value, 0.0))
-            except np.linalg.LinAlgError:
-                return None
+            except np.linalg.LinAlgError:  # where branches cross, exactly
+                delta = np.linalg.lstsq(np.vstack([matrix, normal]), np.append(value, 0.0), rcond=None)[0]
             x, q = x - scale * delta[:-1], q - float(delta[-1])
             moved = float(np.abs(delta).max())
-            first = min(first, moved) if k == 0 else first
             if moved < CONVERGED or (k > 5 and moved < 1e3 * CONVERGED):
                 return x, q
             if moved > 10 or not np.isfinite(moved):
@@ -158,7 +159,16 @@ class Curve:
     def eigenvalues(self, place: Place) -> np.ndarray:
         return self.field.eigenvalues(place.x, self.row(place.q), self.basis)
 
-    def regularity(self, place: Place) -> float:
-        """Smallest over largest singular value of the derivatives: zero where branches cross."""
-        singular = np.linalg.svd(self.equations(place.x, place.q, place.scale)[1], compute_uv=False)
-        return float(singular[-1] / singular[0])
+    def regularity(self, place: Place, other: Place) -> float:
+        """Smallest singular value of the derivatives against that at another point: zero where branches cross."""
+        there = self._rows(other.x, other.q, other.scale)[1]
+        here = self._rows(place.x, place.q, other.scale)[1]
+        size = _sizes(there)[:, None]
+        least = [np.linalg.svd(m / size, compute_uv=False)[-1] for m in (here, there)]
+        return float(least[0] / least[1]) if least[1] > 0 else np.inf
+
+
+def _sizes(matrix: np.ndarray) -> np.ndarray:
+    """The largest entry of each row, or one."""
+    size = np.abs(matrix).max(axis=1)
+    return np.where((size > 0) & np.isfinite(size), size, 1.0)

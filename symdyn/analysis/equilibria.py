@@ -57,7 +57,7 @@ def steady_states(
     positive : bool or sequence of states, optional
         Keep steady states alone where all states, or those named, are not negative.
     starts, seed : int
-        Of the search and of the random numbers that homotopies use.
+        Of the search.
 
     Returns
     -------
@@ -150,7 +150,7 @@ class _Point:
                 pivot = next(k for k, w in enumerate(row) if w)
                 total = sum(w * v for w, v in zip(row, start, strict=True))
                 equations[pivot] = sum(w * g for w, g in zip(row, gens, strict=True)) - total
-        zeros = all_zeros(equations, algebraic.denominators, real=real, seed=self.seed)
+        zeros = all_zeros(equations, algebraic.denominators, real=real)
         self.states = [np.array([complex(v) for v in x]) for x in zeros.points]
         self.complete, self.method, self.notes = zeros.complete, ", ".join(zeros.methods), "; ".join(zeros.notes)
 

@@ -116,29 +116,31 @@ def blow_up(
         for k, row in enumerate(todo):
             path = values[k][np.isfinite(values[k]).all(axis=1)]
             state[row], end[row] = path[-1], min(path[-1, place[-1]], t_end)
-            if status[k] != 0 and size > SMALLEST:  # nearer to what stopped it, in smaller pieces
-                piece[row] = size / OUTPUTS
-                continue
-            said = _judge(path[:, place], t_end, t_start, sizes, failed=status[k] != 0)
+            said = _judge(path[:, place], t_end, t_start, sizes)
+            if said is None and status[k] != 0 and size <= SMALLEST:
+                said = "singular", float(end[row])
             if said is not None:
                 outcome[row], end[row] = said
                 waiting[row] = False
+            elif status[k] != 0:  # nearer to what stopped it, in smaller pieces
+                piece[row] = size / OUTPUTS
     return labelled(
         design, {"blow_up": outcome == "blow-up", "outcome": outcome, "end": end}, attributes(system, t_end=t_end, rtol=rtol)
     )
 
 
-def _judge(path: np.ndarray, t_end: float, t_start: float, sizes: np.ndarray, *, failed: bool) -> tuple[str, float] | None:
+def _judge(path: np.ndarray, t_end: float, t_start: float, sizes: np.ndarray) -> tuple[str, float] | None:
     """The outcome and its time, or None if the path is to be continued."""
     clock = path[:, -1]
     if clock[-1] >= t_end:
         return "exists", t_end
-    if failed:
-        return "singular", float(clock[-1])
-    first, second = np.diff(clock[-3:])
-    if second > LEFT * (clock[-1] - t_start):
+    steps = np.diff(clock)
+    near = np.flatnonzero(steps[1:] <= LEFT * (clock[2:] - t_start))
+    if not near.size:
         return None
+    k = int(near[0]) + 2  # the first output that is close enough: later ones may overflow
+    first, second = steps[k - 2 : k]
     left = second**2 / (first - second) if first > second > 0 else second
-    growth = np.abs(path[-1, :-1]) > GROWTH * np.abs(path[-3, :-1])
-    grown = np.abs(path[-1, :-1]) > sizes
-    return ("blow-up" if (growth & grown).any() else "singular"), float(clock[-1] + left)
+    size = np.abs(path[k, :-1])
+    growing = ((size > GROWTH * np.abs(path[k - 2, :-1])) & (size > sizes)).any()
+    return ("blow-up" if growing else "singular"), float(clock[k] + left)

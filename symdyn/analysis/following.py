@@ -11,8 +11,8 @@ import xarray as xr
 
 from symdyn.analysis.branch import Curve, Place
 from symdyn.analysis.field import Field, parameter_row
-from symdyn.analysis.special_points import Special, special_points
 from symdyn.analysis.linearisation import read_state
+from symdyn.analysis.special_points import Special, special_points
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System

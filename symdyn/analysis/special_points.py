@@ -12,10 +12,13 @@ from symdyn.analysis.branch import Curve, Place
 
 __all__ = ["Special", "special_points"]
 
-#: Singular values below this share of the largest tell that branches cross.
-CROSSING = 1e-5
+#: Singular values below this share of those a step away tell that branches cross.
+CROSSING = 1e-4
 #: Imaginary parts below this share of the largest eigenvalue belong to real eigenvalues.
 REAL = 1e-7
+
+#: Share of a test function's values at the ends of a step that counts as zero where it cannot be had exactly.
+NEXT = 1e-6
 
 
 @dataclass
@@ -48,7 +51,7 @@ def special_points(curve: Curve, a: Place, b: Place, before: np.ndarray, after: 
         at = _locate(curve, a, length, lambda place: float(place.tangent[-1]))
         if at is not None:
             folded = True
-            kind = "branch point" if curve.regularity(at[1]) < CROSSING else "fold"
+            kind = "branch point" if curve.regularity(at[1], a) < CROSSING else "fold"
             found.append((at[0], Special(kind, at[1])))
     for j in _crossings(before, after):
         at = _locate(curve, a, length, lambda place, j=j: float(curve.eigenvalues(place)[j].real))  # type: ignore[misc]
@@ -83,10 +86,13 @@ def _locate(curve: Curve, a: Place, length: float, test: Callable[[Place], float
         return test(seen[s])
 
     try:
-        if value(0.0) * value(length) > 0:
+        ends = value(0.0), value(length)
+        if ends[0] * ends[1] > 0:
             return None
         s = float(brentq(value, 0.0, length, xtol=1e-14 * max(abs(length), 1e-3), rtol=1e-14))
         value(s)
-    except ArithmeticError:
-        return None
+    except ArithmeticError:  # the corrector fails where branches cross: next to it is near enough
+        s = min(seen, key=lambda at: abs(test(seen[at])))
+        if s in (0.0, length) or abs(test(seen[s])) > NEXT * max(map(abs, ends)):
+            return None
     return s, seen[s]

@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 from sympy.polys.domains import QQ
 
-from symdyn.analysis.bivariate import resultant, whole_coefficients
+from symdyn.analysis.bivariate import resultant, whole_coefficients, work
 from symdyn.analysis.coordinates import Shift
 from symdyn.analysis.elimination import Leaf, Solved, eliminate
 from symdyn.analysis.homotopy import isolated_zeros
@@ -21,6 +21,8 @@ __all__ = ["Zeros", "all_zeros"]
 
 #: Relative size of a polynomial's value, against the sum of its terms' sizes, below which it is taken for zero.
 ZERO = 1e-20
+#: Multiplications for a resultant above which homotopy continuation takes its place.
+MOST_WORK = 1.5e9
 #: Relative size of an imaginary part below which it is taken for zero.
 REAL = 1e-20
 
@@ -44,7 +46,7 @@ class Zeros:
             self.methods.append(method)
 
 
-def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = True, seed: int = 0) -> Zeros:
+def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = True) -> Zeros:
     """All isolated zeros of `equations` where none of `nonzero` vanishes.
 
     Parameters
@@ -53,8 +55,6 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
         Over the rational numbers, in one ring.
     real : bool
         Real zeros alone.
-    seed : int
-        Of the random numbers of the homotopy.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
         found.note("every point is a zero")
         return found
     for leaf in eliminate(equations, nonzero):
-        _solve_leaf(leaf, found, context, real, seed)
+        _solve_leaf(leaf, found, context, real)
     found.points = _distinct(found.points, context)
     return found
 
@@ -79,8 +79,8 @@ def _present(equations: Sequence[Any]) -> list[int]:
     return sorted({i for p in equations for m in p.itermonoms() for i, n in enumerate(m) if n})
 
 
-def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool, seed: int) -> None:
-    partial = _solve(list(leaf.equations), found, context, real, seed)
+def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool) -> None:
+    partial = _solve(list(leaf.equations), found, context, real)
     free = set(leaf.unknowns) - set(_present(leaf.equations))
     if not leaf.equations:
         found.used("elimination")
@@ -100,7 +100,7 @@ def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool, seed: int) -
         found.points.append([point[i] for i in range(len(point))])
 
 
-def _solve(equations: list[Any], found: Zeros, context: Any, real: bool, seed: int) -> list[dict[int, Any]]:
+def _solve(equations: list[Any], found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
     """Common zeros, each a mapping from generators that occur to numbers."""
     if not equations:
         return [{}]
@@ -110,7 +110,7 @@ def _solve(equations: list[Any], found: Zeros, context: Any, real: bool, seed: i
         if alone:
             found.used("exact roots of one polynomial")
             first = [{i: x} for x in _common_roots(alone, i, context, real)]
-            return _extend(first, [p for p in equations if groups[id(p)] != [i]], context, real, found, seed)
+            return _extend(first, [p for p in equations if groups[id(p)] != [i]], context, real, found)
     pairs: dict[tuple[int, ...], list[Any]] = {}
     for p in equations:
         if len(groups[id(p)]) == 2:
@@ -119,21 +119,15 @@ def _solve(equations: list[Any], found: Zeros, context: Any, real: bool, seed: i
         if len(members) >= 2:
             found.used("exact resultant of two polynomials")
             first = _pair(members, i, j, found, context, real)
-            return _extend(first, [p for p in equations if groups[id(p)] != [i, j]], context, real, found, seed)
+            return _extend(first, [p for p in equations if groups[id(p)] != [i, j]], context, real, found)
     present = _present(equations)
     if len(equations) < len(present):
         found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
         return []
-    found.used("homotopy continuation")
-    result = isolated_zeros(equations, present, seed=seed, real=real)
-    for note in result.notes:
-        found.note(note, complete=result.complete)
-    return [{i: context.convert(x) for i, x in zip(present, point, strict=True)} for point in result.points]
+    return _tracked(equations, present, found, context, real)
 
 
-def _extend(
-    points: list[dict[int, Any]], equations: list[Any], context: Any, real: bool, found: Zeros, seed: int
-) -> list[dict[int, Any]]:
+def _extend(points: list[dict[int, Any]], equations: list[Any], context: Any, real: bool, found: Zeros) -> list[dict[int, Any]]:
     """Complete partial zeros by equations with one further unknown at a time; drop those that fit none."""
     done = []
     todo = list(points)
@@ -154,7 +148,7 @@ def _extend(
                     fits = (left[0], roots(coefficients, context))
                     break
         if fits is None:
-            todo += _substituted(rest, point, context, real, found, seed)
+            todo += _substituted(rest, point, context, real, found)
             continue
         i, values = fits
         for x in _select(values, context, real):
@@ -162,7 +156,7 @@ def _extend(
     return done
 
 
-def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: Zeros, seed: int) -> list[dict[int, Any]]:
+def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: Zeros) -> list[dict[int, Any]]:
     """Zeros of what is left once the known numbers are put in, as rational numbers of full precision."""
     ring = rest[0].ring
     if not all(abs(context.im(x)) == 0 for x in point.values()):
@@ -173,7 +167,7 @@ def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: 
     if not equations:
         found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
         return []
-    return [{**point, **more} for more in _solve(equations, found, context, real, seed)]
+    return [{**point, **more} for more in _solve(equations, found, context, real)]
 
 
 def _rational(x: Any) -> Any:
@@ -228,7 +222,10 @@ def _pair(
         alone = p if not _degree(p, i) else q
         return [{j: y, i: x} for y in _common_roots([alone], j, context, real) for x in _over(p, q, i, {j: y}, context, real)]
     bound = min(_degree(p, i) * _degree(q, j) + _degree(q, i) * _degree(p, j), _total(p) * _total(q))
-    eliminated = resultant(whole_coefficients(p, i, j), whole_coefficients(q, i, j), bound)
+    left, right = whole_coefficients(p, i, j), whole_coefficients(q, i, j)
+    if work(left, right, bound) > MOST_WORK:
+        return _tracked(members, [i, j], found, context, real)
+    eliminated = resultant(left, right, bound)
     if not eliminated:
         return [] if always else _pair(members, i, j, found, context, real, always=True)
     if real:
@@ -237,6 +234,15 @@ def _pair(
         levels = _distinct_numbers(roots([context.mpf(c) for c in eliminated], context), context)
     points = [{j: y, i: x} for y in levels for x in _over(p, q, i, {j: y}, context, real)]
     return [point for point in points if all(_vanishes(f, point, context) for f in members[2:])]
+
+
+def _tracked(equations: list[Any], unknowns: list[int], found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
+    """Common zeros by homotopy continuation."""
+    found.used("homotopy continuation")
+    result = isolated_zeros(equations, unknowns, real=real)
+    for note in result.notes:
+        found.note(note, complete=result.complete)
+    return [{i: context.convert(x) for i, x in zip(unknowns, point, strict=True)} for point in result.points]
 
 
 def _over(p: Any, q: Any, i: int, level: dict[int, Any], context: Any, real: bool) -> list[Any]:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import llvmlite.binding as llvm
 import sympy as sp
 
-from symdyn.codegen.emit_llvm import ScalarPrinter
 from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.ir_printer import ScalarPrinter
 from symdyn.codegen.jump_parts import Bursts, guarded, start_program, unsigned
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made

@@ -3,8 +3,8 @@ r"""One event of the direct method as a straight-line program, laid out for `sym
 In the state n at time t, with a standard exponential e and a uniform u, the program forms the cumulative sums
 :math:`c_j = a_1 + \cdots + a_j`, the time :math:`t + e/c_R` and the threshold :math:`r = u\,c_R`.  Reaction j fires if
 :math:`c_{j-1} \le r < c_j`; there is no branch: the new number of a species is chosen by halves, with the comparisons
-:math:`r \ge c_j`, from what it is after each run of neighbours that change it alike.  Reactions are sorted so that runs are long.
-Sums of propensities run by halves or in blocks, so that chains of dependent operations are short.
+:math:`r \ge c_j`, from what it is after each run of neighbours that change it alike.  Reactions are sorted for long
+runs.  Sums of propensities run by halves or in blocks, so that chains of dependent operations are short.
 
 With rates that depend on time the event is a candidate of thinning: times come at the rate B, a bound of the total
 propensity over a window [t, t + L], and a candidate at s is none if it lies beyond the window (which only moves the time
@@ -213,7 +213,6 @@ class _Event:
     def made(self) -> Made:
         network, n = self.network, len(self.network.states)
         outputs, extra = self._candidate() if self.thinning else self._direct()
-        watch = n
         labels = [f"next {s}" for s in network.names] + ["time of the event"] + ["window"] * self.thinning
         outputs[:n] = self.triggers.after(network.events, outputs[:n], outputs[n])
         if self.until is not None:
@@ -228,10 +227,10 @@ class _Event:
             "bursts": self.bursts.rows(self.p),
             "thinning": self.thinning,
             "results": len(program.outputs),
-            "watch": places.get("watch", watch),
+            "watch": places.get("watch", n),
             "low": places.get("low", -1),
             "fired": places.get("fired", -1),
             "start": None if self.until is None else start_program(network, self.until).as_json(),
         }
-        watched = -1 if "fired" in places else facts["watch"]
+        watched = -1 if "fired" in places else places.get("watch", n)
         return Made((replace(program, packed=False, watched=watched),), facts)

@@ -72,8 +72,9 @@ def _order(reaction: Reaction, propensity: sp.Expr, network: ReactionNetwork) ->
 def stoichiometry_facts(network: ReactionNetwork) -> dict[str, list[int]]:
     """The arrays of `symdyn_kernels.drivers.leaping` by name, as lists."""
     place = {s: i for i, s in enumerate(network.states)}
-    ptr, species, fixed, burst, kind = [0], [], [], [], []
+    ptr, species, fixed, burst = [0], [], [], []
     dptr, dspecies = [0], []
+    kind: list[int] = []
     for reaction, propensity in zip(network.reactions, network.propensities, strict=True):
         change, bursts = reaction.change, reaction.bursts or {}
         number = {s: len(kind) + k for k, s in enumerate(bursts)}

@@ -13,6 +13,9 @@ from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Propensity", "hoisted_propensities", "order_of_reactions"]
 
+#: Reactions up to which they are sorted: it takes the square of their number.
+SORTED = 200
+
 
 @dataclass(frozen=True)
 class Propensity:
@@ -70,11 +73,13 @@ def _vanishes(value: sp.Expr, species: sp.Symbol, needed: int) -> bool:
 def order_of_reactions(changes: np.ndarray) -> list[int]:
     """An order in which neighbours change as much the same as possible, found step by step from the first.
 
-    Where the changes of neighbours differ, the event program has an operation.
+    Where the changes of neighbours differ, the event program has an operation.  Of many reactions the order is kept.
 
     >>> order_of_reactions(np.array([[1, 0, -1, 0], [0, 1, 0, -1]]))
     [0, 2, 1, 3]
     """
+    if changes.shape[1] > SORTED:
+        return list(range(changes.shape[1]))
     left = list(range(1, changes.shape[1]))
     order = [0]
     while left:

@@ -27,7 +27,8 @@ from symdyn.declaration import derivative
 from symdyn.derive._kramers_moyal import JumpMoments
 from symdyn.derive._polynomials import Combination, Polynomial, accumulate, expression_of, weighted_sum
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Index, Moments, add, binomial, indices, subindices, subtract, times
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import Index, add, binomial, indices, subindices, subtract, times
 
 __all__ = ["Hierarchy"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from symdyn.models._moment_algebra import SYMPY_ORDER, Index, add
+from symdyn.models._moment_index import SYMPY_ORDER, Index, add
 
 __all__ = ["Combination", "Polynomial", "accumulate", "combination", "degree", "expression_of", "polynomial", "weighted_sum"]
 
@@ -91,8 +91,8 @@ def polynomial(e: sp.Expr, variables: Sequence[sp.Symbol]) -> Polynomial | None:
     Examples
     --------
     >>> x, y, k, V = sp.symbols("x y k V")
-    >>> polynomial(k * x * (x - 1) * y / V, (x, y))
-    {(2, 1): {k/V: 1}, (1, 1): {k/V: -1}}
+    >>> dict(sorted(polynomial(k * x * (x - 1) * y / V, (x, y)).items()))
+    {(1, 1): {k/V: -1}, (2, 1): {k/V: 1}}
     """
     places = {v: k for k, v in enumerate(variables)}
     return _read(e, places, (0,) * len(places))

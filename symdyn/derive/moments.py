@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-import sympy as sp
-
 from symdyn import dag
-from symdyn.declaration import expression
+from symdyn.derive._closing import MomentNames, close_moments, missing_moments
 from symdyn.derive._hierarchy import Hierarchy
+from symdyn.derive._jumps import refuse_events
 from symdyn.derive._kramers_moyal import Channel, JumpMoments, channels_of, jump_moments
 from symdyn.derive.closures import Closure, find_closure
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Index, Moments, indices, moment_symbol
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import indices, moment_symbol
 from symdyn.models.moments import MomentSystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 
 __all__ = ["cumulants", "moments"]
-
-#: Closed moments that an error lists before it says how many there are.
-LISTED = 8
 
 
 def moments(
@@ -77,8 +73,8 @@ def moments(
     >>> import symdyn as sd
     >>> net = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c")
     >>> print(moments(net, 2))
-    E[X]' = 2*c*E[X] - 2*c*E[X^2] + k
-    E[X^2]' = -4*c*E[X] + 8*c*E[X^2] - 4*c*E[X^3] + 2*k*E[X] + k
+    E[X]' = 2*E[X]*c - 2*E[X^2]*c + k
+    E[X^2]' = E[X]*(-4*c + 2*k) + 8*E[X^2]*c - 4*E[X^3]*c + k
     K[X^3] = 0
     """
     return _derived(system, order, closure, "central" if central else "raw", taylor_order)
@@ -93,8 +89,8 @@ def cumulants(
     --------
     >>> import symdyn as sd
     >>> print(cumulants(sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g"), 2, None))
-    E[X]' = -g*E[X] + k
-    K[X^2]' = g*E[X] - 2*g*K[X^2] + k
+    E[X]' = -E[X]*g + k
+    K[X^2]' = E[X]*g - 2*K[X^2]*g + k
     """
     return _derived(system, order, closure, "cumulant", taylor_order)
 
@@ -109,7 +105,7 @@ def _derived(
         raise DeclarationError(
             f"the {rule.name} closure speaks of binary species, and the network has none; declare genes, binary=('G',)"
         )
-    everything = Moments(len(species), kind, _Names(species, kind), binary=binary, order=order)
+    everything = Moments(len(species), kind, MomentNames(species, kind), binary=binary, order=order)
     kept = [i for k in range(1, order + 1) for i in indices(len(species), k) if everything.reduce(i) == i]
     names = {moment_symbol(species, i, kind): i for i in kept}
     known = {i: s for s, i in names.items()}
@@ -117,8 +113,8 @@ def _derived(
     _check_smooth(jumps, order, taylor_order)
     hierarchy = Hierarchy(species, jumps, everything, taylor_order)
     open_sides = [hierarchy.equation(i) for i in kept]
-    missing = _missing(open_sides, everything.known, names)
-    closed, relations = _closed(missing, rule, species, Moments(len(species), kind, known, binary=binary, order=order))
+    missing = missing_moments(open_sides, everything.known, names)
+    closed, relations = close_moments(missing, rule, species, Moments(len(species), kind, known, binary=binary, order=order))
     used = rule if closed or (rule is not None and rule.linearise) else None
     lines = [f"{kind} moments up to order {order}" if kind != "cumulant" else f"cumulants up to order {order}"]
     if taylor_order is not None:
@@ -146,28 +142,6 @@ def _derived(
     )
 
 
-class _Names(Mapping[Index, sp.Expr]):
-    """Every moment as its symbol."""
-
-    def __init__(self, species: tuple[sp.Symbol, ...], kind: str) -> None:
-        self.species, self.kind = species, kind
-        self.made: dict[Index, sp.Symbol] = {}
-
-    def __getitem__(self, index: Index) -> sp.Expr:
-        if index not in self.made:
-            self.made[index] = moment_symbol(self.species, index, self.kind)
-        return self.made[index]
-
-    def __contains__(self, index: object) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[Index]:
-        return iter(self.made)
-
-    def __len__(self) -> int:
-        return len(self.made)
-
-
 def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SDESystem:
     if not isinstance(system, (ReactionNetwork, SDESystem)):
         raise DeclarationError(f"moments are derived from a ReactionNetwork or an SDESystem, got {type(system).__name__}")
@@ -180,7 +154,10 @@ def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SD
         raise DeclarationError(
             f"{unknown[0]} is an unknown term of the states; fill it in with with_terms before taking moments"
         )
-    return system.ito() if isinstance(system, SDESystem) else system
+    if isinstance(system, SDESystem):
+        return system.ito()
+    refuse_events(system, "moment equations")
+    return system
 
 
 def _binary(system: ReactionNetwork | SDESystem) -> tuple[int, ...]:
@@ -203,42 +180,3 @@ def _check_smooth(jumps: JumpMoments, order: int, taylor_order: int | None) -> N
             f"the rate {rough[0]} is not a polynomial in the states; pass taylor_order=q to expand it about the mean up to "
             f"central moments of order q, for example taylor_order={order + 1}"
         )
-
-
-def _missing(sides: list[sp.Expr], made: Any, names: Mapping[sp.Symbol, Index]) -> dict[sp.Symbol, Index]:
-    """Symbols of moments that occur and have no equation, by order."""
-    occurring = dag.free_symbols(sides)
-    missing = {s: i for i, s in made.made.items() if s in occurring and s not in names}
-    return dict(sorted(missing.items(), key=lambda item: (sum(item[1]), tuple(-p for p in item[1]))))
-
-
-def _closed(
-    missing: dict[sp.Symbol, Index], rule: Closure | None, species: tuple[sp.Symbol, ...], known: Moments
-) -> tuple[dict[sp.Symbol, sp.Expr], dict[sp.Symbol, sp.Expr]]:
-    """Expressions for what is missing, and what the closure says of it, in moments of its own kind."""
-    if not missing:
-        return {}, {}
-    if rule is None:
-        listed = ", ".join(map(str, list(missing)[:LISTED])) + (
-            f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
-        )
-        raise DeclarationError(
-            f"the equations up to order {known.order} need {listed}; pass a closure, such as closure='normal'"
-        )
-    if known.order < rule.least_order:
-        raise DeclarationError(f"the {rule.name} closure uses moments of order {rule.least_order}; got order={known.order}")
-
-    def close(index: Index, of: Moments) -> sp.Expr:
-        return expression(rule.express(index, of))
-
-    known.close, known.close_kind = close, rule.kind
-    closed = {symbol: known.get(known.kind, index) for symbol, index in missing.items()}
-    shown = Moments(
-        known.size, rule.kind, _Names(species, rule.kind), close_kind=rule.kind, binary=known.binary, order=known.order
-    )
-    relations = {moment_symbol(species, i, rule.kind): close(i, shown) for i in sorted(known.closed, key=_by_order)}
-    return closed, relations
-
-
-def _by_order(index: Index) -> tuple:
-    return sum(index), tuple(-p for p in index)

@@ -1,15 +1,19 @@
 r"""Adaptive tau-leaping that is implicit across fast equilibria, for stiff networks.
 
-As 'tau', but a second leap length is found that leaves out reversible pairs in equilibrium, those whose propensities
-differ by less than 5 %.  Where it is more than 100 times the explicit one, the leap is trapezoidal:
+As 'tau', but a second leap length is found that leaves out reversible pairs in equilibrium: those whose propensities differ
+by no more than 5 % or than three standard deviations of their thermal fluctuation.  Where it is more than 100 times
+the explicit one, the leap is trapezoidal:
 
 .. math:: n' = n + \sum_j S_j K_j, \qquad K_j = P_j(a_j(n)\,\tau) + \tfrac{\tau}{2}\,\big(a_j(n') - a_j(n)\big)
 
 solved by Newton's method with the symbolic Jacobian of :math:`S a`.  The correction of every reaction is rounded to a
-whole number of firings, so numbers stay whole and conservation laws hold.  Of the implicit rules the trapezoidal one is
-chosen because it keeps the stationary variance of linear fast reactions whatever the step is, where the backward
-one shrinks it by :math:`1 + \lambda\tau/2`; in turn it damps what is out of equilibrium slowly, which is why it is used in
-equilibrium alone.  Fluctuations of fast species within a leap are not resolved.
+whole number of firings, so numbers stay whole and conservation laws hold.
+
+The trapezoidal rule keeps the stationary variance of linear fast reactions whatever the step is, where the backward rule
+shrinks it by :math:`1 + \lambda\tau/2`; but from another variance it gets there slowly.  So the last three relaxation times
+before every output are simulated by explicit leaps and exact events, and the fluctuations of fast species are those of
+the network again.  In between, slow reactions see the mean of the fast species and not all of their fluctuations; what
+that changes in a mean is of the order of one molecule of the fast species.  Many output times make the method slow.
 
 Everything else is as in 'tau': leaps are explicit where that is not slower, exact events take over at small numbers, and
 numbers never become negative.

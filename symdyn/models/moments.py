@@ -15,7 +15,8 @@ from symdyn import dag
 from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
 from symdyn.models._initial_moments import checked, initial_moments
-from symdyn.models._moment_algebra import KINDS, Index, Moments, moment_symbol
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import KINDS, Index, latex_name, moment_symbol
 from symdyn.models.ode import ODESystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
@@ -248,7 +249,7 @@ class MomentSystem(ODESystem):
     def _latex_names(self) -> dict[sp.Symbol, str]:
         """Moments in angle brackets, central moments with the deviation, cumulants with a subscript c."""
         symbols = dag.free_symbols((*self.states, *self.open_sides, *self.relations, *self.relations.values()))
-        return {s: _latex(s.name) if "[" in s.name else sp.latex(s) for s in symbols}
+        return {s: latex_name(s.name) if "[" in s.name else sp.latex(s) for s in symbols}
 
     def __repr__(self) -> str:
         words = {"raw": "raw moments", "central": "means and central moments", "cumulant": "means and cumulants"}
@@ -294,23 +295,6 @@ def _moments_seen(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp
 def _has_variance(system: MomentSystem, k: int) -> bool:
     index = tuple(2 * int(j == k) for j in range(len(system.species)))
     return index in system.known or k in system.binary
-
-
-def _latex(name: str) -> str:
-    """LaTeX of the name of a moment.
-
-    >>> _latex("E[X^2*Y]")
-    '\\\\langle X^{2} Y \\\\rangle'
-    """
-    letter, inner = name.split("[", 1)
-    factors = [f.partition("^")[::2] for f in inner.rstrip("]").split("*")]
-    power = [f"^{{{p}}}" if p else "" for _, p in factors]
-    species = [sp.latex(sp.Symbol(s)) for s, _ in factors]
-    if letter == "M":
-        species = [rf"\delta {s}" if not p else rf"(\delta {s})" for s, p in zip(species, power, strict=True)]
-    product = " ".join(s + p for s, p in zip(species, power, strict=True))
-    mark = {"E": "", "M": "", "K": "_{c}"}.get(letter, rf"^{{({letter})}}")
-    return rf"\langle {product} \rangle{mark}"
 
 
 def _shown(value: Any) -> str:

@@ -21,6 +21,8 @@ LEAK, TRIM, INTEGRATOR = 0.5, 0.2, 0.05
 LAYERS, GROWTH = 8, 0.15
 #: Fewer dropped states than this part are not worth the renumbering.
 WORTH = 0.2
+#: Probability of a size of a burst, relative to the likeliest one, above which the set grows by such bursts.
+COMMON = 0.3
 #: Times that the set may grow, each time twice as far, without any progress in time.
 TRIES = 10
 
@@ -96,6 +98,17 @@ def reachable(
     return known
 
 
+def usual(jumps: Sequence[Jump]) -> list[Jump]:
+    """Jumps without long bursts, by which a set grows: a set that followed every burst to its tail would be far too large."""
+    likeliest: dict[int, float] = {}
+    for jump in jumps:
+        for r, w in jump.parts:
+            likeliest[r] = max(w, likeliest.get(r, 0.0))
+    common = [j.change for j in jumps if any(w > COMMON * likeliest[r] for r, w in j.parts)]
+    longest = np.abs(common).max(axis=0)
+    return [j for j in jumps if (np.abs(j.change) <= longest).all()]
+
+
 class Growing:
     """Integration on a list of states that changes on the way.
 
@@ -110,14 +123,18 @@ class Growing:
         self.within, self.bounds = bounds, Bounds(-open_, open_, bounds.limit)
         changes = np.array([j.change for j in jumps])
         self.span = np.abs(changes).max(axis=0)
-        self.step = np.maximum(1, np.quantile(np.abs(changes), 0.5, axis=0))
+        self.reach = usual(jumps)
+        self.followed = np.zeros(len(transitions.moving))  # part of the jumps of each reaction
+        for r, weight in (part for j in self.reach for part in j.parts):
+            self.followed[r] += weight
+        self.step = np.maximum(1, np.quantile([np.abs(j.change) for j in self.reach], 0.5, axis=0))
 
     def start(self, states: np.ndarray, p: np.ndarray, time: float) -> tuple[Listing, np.ndarray]:
         """The first list, about an initial distribution."""
         space = Listing.unique(states, self.span)
         values = np.zeros(space.size)
         np.add.at(values, space.locate(states), p)
-        larger = reachable(space.states, space, self.transitions, self.jumps, self.bounds, layers=LAYERS, time=time)
+        larger = reachable(space.states, space, self.transitions, self.reach, self.bounds, layers=LAYERS, time=time)
         return larger, carry(values, space, larger)
 
     def flow(self, space: Listing, time: float) -> Exponential | Modulated:
@@ -144,15 +161,15 @@ class Growing:
             if done == left.size:
                 return self._inside(results)
             widths = (space.states.max(axis=0) - space.states.min(axis=0)) / self.step
-            usual = max(LAYERS, int(GROWTH * widths.max()))
+            more = max(LAYERS, int(GROWTH * widths.max()))
             tries = tries + 1 if clock.time <= before else 0
             if tries > TRIES:
                 raise SimulationError(
                     f"probability leaks out of the set at time {clock.time:g} however large it is; raise tolerance, or give "
                     "upper bounds"
                 )
-            layers, before = usual * 2**tries, clock.time
-            leaking = self._leaks(space, p, clock)
+            layers, before = more * 2**tries, clock.time
+            leaking = self._leaks(space, p, clock, everywhere=tries > 1)
             spent = TRIM * tolerance * (clock.time - trimmed) / horizon if self.trimming else 0.0
             smaller, p, dropped = self._trim(space, p, leaking, spent)
             if dropped:
@@ -160,7 +177,7 @@ class Growing:
                 trimmed = clock.time
             larger = reachable(
                 smaller.states[leaking if smaller is space else smaller.locate(space.states[leaking])],
-                smaller, self.transitions, self.jumps, self.bounds, layers=layers, time=clock.time,
+                smaller, self.transitions, self.reach, self.bounds, layers=layers, time=clock.time,
             )  # fmt: skip
             space, p = larger, carry(p, smaller, larger)
             flow = self.flow(space, clock.time)
@@ -176,17 +193,19 @@ class Growing:
                 parts[id(space)] = (space if kept.all() else Listing(space.states[kept], space.span), kept)
         return [(parts[id(space)][0], p[parts[id(space)][1]]) for space, p in results]
 
-    def _leaks(self, space: Listing, p: np.ndarray, clock: Clock) -> np.ndarray:
+    def _leaks(self, space: Listing, p: np.ndarray, clock: Clock, *, everywhere: bool) -> np.ndarray:
         """Numbers of the states through which nearly all is lost that is lost; of all at the edge if that is not known yet."""
         rates = self.transitions.propensities(space, clock.time)
-        generator = assemble(space, rates, self.jumps, reflecting=False)
-        exits = generator.exits()
-        edge = np.flatnonzero(exits > 1e-12 * -generator.rates[0])
+        total = -assemble(space, rates, self.reach, reflecting=False).rates[0]
+        exits = total + assemble(space, rates, self.reach, reflecting=True).rates[0]
+        for r, a in enumerate(rates):  # long bursts leave from everywhere, and do not make an edge
+            exits -= (1 - self.followed[r]) * a
+        edge = np.flatnonzero(exits > 1e-9 * total)
         lost = exits[edge] * np.maximum(p[edge], 0.0)
         order = np.argsort(lost)
         negligible = np.cumsum(lost[order]) < 1e-3 * clock.loss
         chosen = edge[order[~negligible]]
-        return chosen if chosen.size else edge
+        return chosen if chosen.size and not everywhere else edge
 
     def _trim(self, space: Listing, p: np.ndarray, needed: np.ndarray, budget: float) -> tuple[Listing, np.ndarray, float]:
         """Drop the least probable states, except those `needed`, while all of them together hold no more than `budget`."""

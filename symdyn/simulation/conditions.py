@@ -16,7 +16,7 @@ __all__ = ["read_condition"]
 
 
 def read_condition(value: Any, system: System) -> sp.Basic | None:
-    """A condition in the symbols of `system`, or None if none is given.
+    """A condition in the symbols of `system`, observables written out, or None if none is given.
 
     Raises
     ------
@@ -35,6 +35,6 @@ def read_condition(value: Any, system: System) -> sp.Basic | None:
     condition = parse_condition(value) if isinstance(value, str) else value
     if not isinstance(condition, Boolean) or isinstance(condition, BooleanAtom) or condition.is_Symbol:
         raise DeclarationError(f"until is {value!r}; expected a comparison, such as 'X <= 0' or sympy.Le(X, 0)")
-    known = (*system.states, *system.parameters, system.time)
+    known = (*system.states, *system.parameters, system.time, *system.observables)
     names = {s: lookup(s, known, "symbol") for s in sorted(condition.free_symbols, key=str)}
-    return condition.xreplace(names)
+    return condition.xreplace(names).xreplace(dict(system.observables))

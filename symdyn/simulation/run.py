@@ -16,6 +16,7 @@ from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
 
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, compile
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.models.reaction import condition_text
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
 from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
@@ -75,7 +76,7 @@ def simulate(
         alone.  A seed that was not given is drawn and noted in ``attrs``.
     method : str, optional
         A name in ``symdyn.METHODS``.  By default ODEs are integrated by 'dop853', and trajectories that turn out to be
-        stiff are done again by 'rodas5p'.
+        stiff are done again by 'rodas5p'; reaction networks are simulated exactly, by 'ssa'.
     target : {'cpu'}
     rtol, atol : float
         A step is accepted if its estimated error is below ``atol + rtol*|x|`` in root mean square over the states.
@@ -89,8 +90,9 @@ def simulate(
         Attempted steps allowed to each trajectory, by default a million; for the direct method events, a thousand million.
     until : sympy condition or str, optional
         Of reaction networks: a trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is
-        from there on.  The condition is looked at in the beginning and after every event.  The dataset gets the variable
-        ``first_passage``, the time at which it held, infinite if it did not before the last output time.
+        from there on.  The condition may name species, parameters, observables and time; it is looked at in the beginning,
+        after every event, and where time alone changes it.  The dataset gets the variable ``first_passage``, the time at
+        which it held, infinite if it did not before the last output time.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
     lanes, threads, chunk :
@@ -150,7 +152,9 @@ def simulate(
         bar.close()
     facts: dict[str, Any] = dict(method=job.method_used(), target=target, seed=seed if kernel.stochastic else None)
     facts |= {name: getattr(options, name) for name in kernel.family.noted}
-    facts |= dict(interpretation=getattr(system, "interpretation", None), until=None if condition is None else str(condition))
+    facts |= dict(
+        interpretation=getattr(system, "interpretation", None), until=None if condition is None else condition_text(condition)
+    )
     counts = {name: getattr(job.run, name) for name in ("status", "steps", "rejected", "evaluations")}
     if condition is not None:
         counts["first_passage"] = job.run.passage

@@ -14,6 +14,7 @@ import xarray as xr
 from symdyn.analysis import blow_up, steady_states
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.derive.closures import Closure
 from symdyn.errors import SymdynError
 from symdyn.models.moments import MomentSystem
 from symdyn.models.reactions import ReactionNetwork
@@ -46,7 +47,7 @@ class Question:
     """What is asked of a closure: everything a worker needs."""
 
     network: ReactionNetwork
-    closure: str | Callable
+    closure: str | Callable | Closure
     order: int
     taylor_order: int | None
     parameters: Mapping[str, float]
@@ -61,12 +62,13 @@ class Question:
         return repr((*parts, values, self.starts.tolist(), self.t_end))
 
 
-def name_of_closure(closure: str | Callable, *, code: bool = False) -> str:
+def name_of_closure(closure: str | Callable | Closure, *, code: bool = False) -> str:
     """The name of a closure; of a function, on request with a fingerprint of its code."""
     if isinstance(closure, str):
         return closure
-    name = getattr(closure, "__name__", type(closure).__name__)
-    inside = getattr(closure, "__code__", None)
+    function = closure.express if isinstance(closure, Closure) else closure
+    name = closure.name if isinstance(closure, Closure) else getattr(closure, "__name__", type(closure).__name__)
+    inside = getattr(function, "__code__", None)
     return f"{name}:{hash_text(repr((inside.co_code, inside.co_consts, inside.co_names)))}" if code and inside else name
 
 
@@ -123,7 +125,9 @@ class Cell:
 
 
 @lru_cache(maxsize=16)
-def closed_system(network: ReactionNetwork, closure: str | Callable, order: int, taylor_order: int | None) -> MomentSystem:
+def closed_system(
+    network: ReactionNetwork, closure: str | Callable | Closure, order: int, taylor_order: int | None
+) -> MomentSystem:
     """The closed moment equations, derived once a process."""
     return network.moments(order, closure, taylor_order=taylor_order)
 

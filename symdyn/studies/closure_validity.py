@@ -12,7 +12,7 @@ import xarray as xr
 from symdyn.analysis import steady_states
 from symdyn.bar import bar
 from symdyn.declaration import name_of, numeric_values
-from symdyn.derive.closures import CLOSURES
+from symdyn.derive.closures import Closure, find_closure
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.ensemble import default_threads
@@ -37,7 +37,7 @@ def closure_validity(
     network: ReactionNetwork,
     volumes: Sequence[float] | np.ndarray,
     orders: Iterable[int] = (2, 3, 4),
-    closures: Iterable[str | Callable] = ("normal",),
+    closures: Iterable[str | Callable | Closure] = ("normal",),
     *,
     parameters: Mapping[Any, float] | None = None,
     starts: Sequence[Mapping[Any, float]] | None = None,
@@ -147,10 +147,9 @@ class _Study:
     def __init__(self, network, volumes, orders, closures, parameters, starts, t_end, taylor_order) -> None:
         self.network, self.taylor_order = network, taylor_order
         self.volumes = _volumes(network, volumes)
-        self.closures = [closures] if isinstance(closures, str) or callable(closures) else list(closures)
-        for c in self.closures:
-            if not callable(c):
-                CLOSURES[c]  # unknown names are refused here, before anything runs
+        listed = [closures] if isinstance(closures, (str, Closure)) or callable(closures) else list(closures)
+        # unknown names are refused here, before anything runs; registered ones travel to workers by their names
+        self.closures = [find_closure(c).name if isinstance(c, str) else c for c in listed]
         self.orders = sorted({int(o) for o in orders})
         if not self.orders or self.orders[0] < 2:
             raise DeclarationError(f"orders is {self.orders}; expected orders from 2, since variances are part of the answer")

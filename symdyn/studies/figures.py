@@ -27,6 +27,8 @@ COLOURS = {
     "undecided": "#b8b8b8",
     "failed": "#303030",
 }
+#: Those on which dark letters are read more easily.
+PALE = ("inaccurate", "unchecked", "undecided")
 
 
 def plot_validity(data: xr.Dataset) -> Figure:
@@ -79,7 +81,15 @@ def _write_errors(ax: Any, one: xr.Dataset) -> None:
     for o, v in np.argwhere(off >= 0):
         percent = 100 * off[o, v]
         text = "<0.1" if percent < 0.1 else f"{percent:.1f}" if percent < 10 else f"{percent:.0f}"
-        ax.text(one["volume"].values[v], o + 0.5, text, ha="center", va="center", fontsize=7, color="white")
+        ax.text(
+            one["volume"].values[v],
+            o + 0.5,
+            text,
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="black" if one["verdict"].values[o, v] in PALE else "white",
+        )
 
 
 def _molecules(ax: Any, data: xr.Dataset) -> None:
@@ -129,5 +139,6 @@ def plot_branches(data: xr.Dataset, *, closure: str, species: str | None = None)
         ax.set(xscale="log", xlabel="volume", title=f"{closure}, order {order}")
     top = 1.25 * np.nanmax(exact + spread) if np.isfinite(exact).any() else None
     axes[0, 0].set(ylabel=f"mean of {name} / volume", ylim=(0, top))
-    axes[0, -1].legend(frameon=False, fontsize=8)
+    shown = {label: handle for ax in axes[0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=len(shown), frameon=False, fontsize=8)
     return figure

@@ -9,7 +9,8 @@ import sympy as sp
 
 from symdyn.derive.closures import CLOSURES, Closure, find_closure
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments, indices
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import indices
 
 
 class Named(dict):
@@ -132,8 +133,9 @@ def test_gamma_is_defined_at_zero_covariance():
     ("given", "name"),
     [
         ("CMN", "zero"), ("low dispersion", "zero"), ("Gaussian", "normal"), ("zero cumulants", "normal"),
-        ("LogNormal", "log-normal"), ("log normal", "log-normal"), ("DM", "derivative-matching"), ("derivative_matching", "derivative-matching"),
-        ("conditional DM", "conditional-derivative-matching"), ("Linear Mapping Approximation", "linear-mapping"),
+        ("LogNormal", "log-normal"), ("log normal", "log-normal"), ("DM", "derivative-matching"),
+        ("derivative_matching", "derivative-matching"), ("conditional DM", "conditional-derivative-matching"),
+        ("Linear Mapping Approximation", "linear-mapping"),
         (CLOSURES["gamma"], "gamma"),
     ],
 )  # fmt: skip

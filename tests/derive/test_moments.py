@@ -404,5 +404,9 @@ def test_what_is_refused_of_rates(p53, brusselator):
         sd.ReactionNetwork.from_text("X => 0, f(X)").moments(2)
     with pytest.raises(sd.SymdynError, match="Did you mean 'normal'"):
         brusselator.moments(2, "norml")
+    eventful = sd.ReactionNetwork.from_text("X -> 0, k; when X < 5, X = 9")
+    for derived in (lambda: moments(eventful, 2), lambda: eventful.moments(2)):
+        with pytest.raises(DeclarationError, match="has events"):
+            derived()
     with pytest.raises(DeclarationError, match="derived, not written"):
         MomentSystem.from_text("x' = -x")

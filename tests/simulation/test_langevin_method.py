@@ -62,6 +62,12 @@ def test_numbers_stay_at_zero_or_above_and_finite():
         assert data[name].values.min() < 0.1  # it got there
 
 
+def test_a_blow_up_shows():
+    net = sd.ReactionNetwork.from_text("2 X -> 3 X, 1")
+    with pytest.raises(sd.SimulationError, match="infinite or not a number"):
+        run(net, [0, 1, 5], {"X": 20}, trajectories=4)
+
+
 def test_same_bits_whatever_the_layout():
     net = sd.ReactionNetwork.from_text("2 X -> 0, 1; 0 -> X, 100")
     runs = [

@@ -62,6 +62,16 @@ def test_bursts(method, burst, square):
     assert_moments(data.Y.values[:, 1], mean, 300 * square * 400 * (1 - e * e) / 2 + mean, bias=2e-3, bias_variance=bias)
 
 
+def test_equilibrium_at_very_large_numbers_is_stable():
+    """The variance of immigration and death is z (1 + (1-z)^2) / (1 - (1 - z + z^2/2)^2) times exact at z relaxation times."""
+    net = sd.ReactionNetwork.from_text("0 -> X, 1e8; X -> 0, 1")
+    for epsilon, z in ((0.03, 0.3), (0.2, 0.5)):
+        data = run(net, [0, 6 / z], {"X": 1e8}, trajectories=20_000, epsilon=epsilon)
+        assert data.steps.mean() == pytest.approx(6 / z**2, abs=1.5)
+        ratio = z * (1 + (1 - z) ** 2) / (1 - (1 - z + z * z / 2) ** 2)
+        assert_moments(data.X.values[:, 1], 1e8, 1e8 * ratio)
+
+
 def test_few_molecules_are_simulated_exactly():
     """Pure decay of 12 molecules: all steps are exact events, the law is binomial."""
     net = sd.ReactionNetwork.from_text("A -> 0, 1")

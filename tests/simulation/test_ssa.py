@@ -169,11 +169,14 @@ def test_extinction_of_birth_and_death_before_the_end():
 
 def test_a_trajectory_stays_where_it_stopped():
     net = network("0 -> X, 5", {"X": 0})
-    data = sd.simulate(net, [0, 1, 2, 3], trajectories=500, seed=11, until="X >= 4 or t >= 1.5")
+    data = sd.simulate(net, [0, 1, 2, 3], trajectories=500, seed=11, until="X >= 4 or t >= 3/2")
+    assert data.attrs["until"] == "(X >= 4) or (t >= 3/2)"
     assert data.first_passage.max() == 1.5
     assert data.X.max() == 4
     assert (data.X.sel(time=2) == data.X.sel(time=3)).all()
     assert (data.X.sel(time=3).values[data.first_passage < 1.5] == 4).all()
+    twice = network("0 -> X, 5; double := 2*X", {"X": 0})
+    assert sd.simulate(twice, [0, 9], seed=11, until="double >= 7").X.isel(time=-1) == 4
     there = sd.simulate(net, [1, 2], initial={"X": 7}, until="X >= 4")
     assert there.first_passage == 1
     assert (there.X == 7).all()
@@ -257,6 +260,14 @@ def test_bad_input_meets_one_clear_error(arguments, message):
         sd.simulate(network("0 -> X, 1", {"X": 0}), [0, 1], **arguments)
 
 
+def test_large_poisson_bursts_are_refused():
+    net = network("0 -> poisson(b) X, 1", {"X": 0}, parameters={"b": 900.0})
+    with pytest.raises(
+        sd.DeclarationError, match="Poisson burst has the mean 900; this method draws bursts of means up to 700"
+    ):
+        sd.simulate(net, [0, 1])
+
+
 def test_conditions_belong_to_networks():
     x = sp.Symbol("x")
     with pytest.raises(sd.CompileError, match="cannot stop at a condition"):
@@ -314,7 +325,7 @@ def test_bitwise_equal_for_any_layout(reactions):
     for layout in ({"threads": 3}, {"chunk": 11}, {"lanes": 1}, {"lanes": 8, "threads": 2}):
         assert sd.simulate(net, [0, 1, 2, 5], **layout, **settings).identical(first)
     few = sd.simulate(net, [0, 1, 2, 5], **{**settings, "trajectories": 20})
-    assert (few.X == first.X.isel(trajectory=slice(20))).all()
+    assert few.X.equals(first.X.isel(trajectory=slice(20)))
 
 
 def test_histograms_of_whole_numbers_have_a_bin_for_each():

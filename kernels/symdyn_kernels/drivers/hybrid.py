@@ -20,7 +20,7 @@ from numba import njit
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
-from symdyn_kernels.variates import burst_sum, exponential, open_stream, round_randomly
+from symdyn_kernels.variates import PLAIN, burst_sum, exponential, open_stream, round_randomly
 
 __all__ = ["chunk"]
 
@@ -43,7 +43,7 @@ SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 STEPS, EVENTS, REJECTED, SWITCHES, CALLS = range(5)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _state(W, n, R, ptr, species, mean, flows, base, xi, x):
     """Numbers of molecules from whole numbers and extents."""
     for i in range(n):
@@ -54,9 +54,9 @@ def _state(W, n, R, ptr, species, mean, flows, base, xi, x):
                 x[species[e] * W] += mean[e] * xi[j]
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _slope(f, W, R, t, flows, lane, x, p, a, k):
-    """Rates of the extents and, last, the hazard of all jumps, into `k`; returns whether a propensity is negative or no number."""
+    """Rates of the extents and, last, the hazard of all jumps, into `k`; returns a status."""
     for l in range(W):
         lane[l] = t
     call(f, lane.ctypes.data, x.ctypes.data, p.ctypes.data, a.ctypes.data)
@@ -76,7 +76,7 @@ def _slope(f, W, R, t, flows, lane, x, p, a, k):
     return NEGATIVE if least < 0.0 else SUCCESS
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _classify(s, W, R, ptr, species, fixed, mean, noise, tolerances, span, flows, base, xi, x, a):
     """Decide which reactions flow; extents of those that jump again become whole firings.  Returns how many changed."""
     needed = 1.0 / (tolerances[2] * tolerances[2])
@@ -97,7 +97,7 @@ def _classify(s, W, R, ptr, species, fixed, mean, noise, tolerances, span, flows
     return changed
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _settle(s, j, firings, ptr, species, fixed, mean, base, xi):
     """Move so many firings of a reaction from its extent to the whole numbers, and what its bursts made on average."""
     for e in range(ptr[j], ptr[j + 1]):
@@ -107,10 +107,11 @@ def _settle(s, j, firings, ptr, species, fixed, mean, base, xi):
     xi[j] = 0.0
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _first_step(W, n, R, ptr, species, mean, k, x, drift):
     """A hundredth of the shortest time in which a flowing species changes by itself."""
-    drift[:] = 0.0
+    for i in range(n):
+        drift[i] = 0.0
     for j in range(R):
         for e in range(ptr[j], ptr[j + 1]):
             drift[species[e]] += abs(mean[e]) * k[j]
@@ -121,14 +122,14 @@ def _first_step(W, n, R, ptr, species, mean, k, x, drift):
     return h
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _hermite(theta, h, y0, y1, f0, f1):
     """The cubic through two values and slopes."""
     r = 1.0 - theta
     return r * r * (1.0 + 2.0 * theta) * y0 + theta * theta * (3.0 - 2.0 * theta) * y1 + h * theta * r * (r * f0 - theta * f1)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _crossing(level, h, y0, y1, f0, f1):
     """Where in (0, 1] the cubic reaches a level between y0 and y1, by regula falsi (Illinois)."""
     left, right = 0.0, 1.0
@@ -152,11 +153,12 @@ def _crossing(level, h, y0, y1, f0, f1):
     return right
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _error(W, n, R, ptr, species, mean, h, tolerances, k1, k2, k3, k4, x, new, drift):
     """Largest error of a species or of the hazard relative to the tolerance; infinite for steps that lose too much."""
     rtol, atol = tolerances[0], tolerances[1]
-    drift[:] = 0.0
+    for i in range(n):
+        drift[i] = 0.0
     for j in range(R):
         if k1[j] != 0.0 or k4[j] != 0.0:
             e = h * (-5 / 72 * k1[j] + k2[j] / 12 + k3[j] / 9 - k4[j] / 8)
@@ -172,7 +174,7 @@ def _error(W, n, R, ptr, species, mean, h, tolerances, k1, k2, k3, k4, x, new, d
     return worst
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _jump(s, W, R, ptr, species, fixed, burst, kind, bmean, flows, hazard, a, base, x):
     """One firing of a jumping reaction; returns whether all numbers stay at 0 or more."""
     threshold, j = next_uniform(s) * hazard, -1
@@ -197,7 +199,8 @@ def _jump(s, W, R, ptr, species, fixed, burst, kind, bmean, flows, hazard, a, ba
 
 @njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
 def chunk(
-    functions, sizes, structure, seed, streams, initial, parameters, times, tolerances, max_steps, out, status, counts, stop, done
+    functions, sizes, structure, seed, streams, initial, parameters, times, tolerances, max_steps,
+    out, status, counts, stop, done,
 ):  # fmt: skip
     """Simulate trajectories.
 
@@ -214,8 +217,8 @@ def chunk(
     initial, parameters : (N, n) and (N, k) float64
     times : (T,) float64, not decreasing
     tolerances : tuple of 3 float
-        rtol and atol of the flow, and epsilon: reaction j flows while ``x_i >= <S_ij^2> / (|<S_ij>| epsilon^2)`` for the species
-        that it changes, and while it fires ``1/epsilon^2`` times in the whole time at its present propensity.
+        rtol and atol of the flow, and epsilon: reaction j flows if ``x_i >= <S_ij^2> / (|<S_ij>| epsilon^2)`` for the
+        species that it changes, and if it fires ``1/epsilon^2`` times in the whole time at its present propensity.
     max_steps : int
         Steps, jumps and rejected steps allowed a trajectory.
     out : (N, T, n) float64

@@ -26,8 +26,8 @@ __all__ = ["chunk"]
 
 SIGNATURE = (
     "int64(int64, int64, int64[::1], int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64,"
-    " float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], float64[::1],"
-    " int64[::1], int64[::1])"
+    " float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1],"
+    " float64[::1], int64[::1], int64[::1])"
 )
 #: Numbers before the records of a run: its limit and how many events it may have.
 HEADER = 2

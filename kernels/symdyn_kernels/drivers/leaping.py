@@ -21,7 +21,7 @@ from numba import njit
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
-from symdyn_kernels.variates import burst_sum, exponential, open_stream, poisson, round_randomly
+from symdyn_kernels.variates import PLAIN, burst_sum, exponential, open_stream, poisson, round_randomly
 
 __all__ = ["chunk"]
 
@@ -32,8 +32,8 @@ SIGNATURE = (
 
 #: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
 CRITICAL = 10.0
-#: The longest explicit leap in relaxation times of a species.
-STABLE = 0.5
+#: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
+STABLE, ACCURATE = 0.5, 10.0
 #: Leaps shorter than this many mean waiting times are not worth their price; so many exact events follow instead.
 WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
 #: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
@@ -49,7 +49,13 @@ PIECES, LEAST_FIRINGS = 1000.0, 0.01
 LEAPS, EVENTS, REJECTED, IMPLICIT, CALLS = range(5)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
+def _copy(to, source):
+    for i in range(source.size):
+        to[i] = source[i]
+
+
+@njit(**PLAIN)
 def _evaluate(f, W, R, t, lane, x, p, a):
     """Propensities at a time; returns their sum, or NaN or -1 if one is not a number or negative."""
     for l in range(W):
@@ -62,7 +68,7 @@ def _evaluate(f, W, R, t, lane, x, p, a):
     return -1.0 if least < 0.0 else total
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _quiet(f, W, R, t, h, epsilon, lane, x, p, a, b):
     """A time up to h over which no propensity changes by more than a part epsilon.
 
@@ -83,7 +89,7 @@ def _quiet(f, W, R, t, h, epsilon, lane, x, p, a, b):
         h *= 0.5
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _excess(W, R, epsilon, a, b):
     """By how much the change of a propensity is more than a part epsilon."""
     excess = 0.0
@@ -92,7 +98,7 @@ def _excess(W, R, epsilon, a, b):
     return excess
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _classify(W, R, ptr, species, x, a, mean, critical):
     """Mark critical reactions; returns the sum of their propensities."""
     total = 0.0
@@ -106,11 +112,11 @@ def _classify(W, R, ptr, species, x, a, mean, critical):
     return total
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _longest(W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, skip, epsilon, g, drift, spread, speed):
     """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33).
 
-    And that is below half a relaxation time: in equilibrium changes are small on average however long the leap is, but
+    And that is well below a relaxation time: in equilibrium changes are small on average however long the leap is, but
     longer leaps would be unstable, and fluctuations too large.
     """
     for i in range(n):
@@ -136,11 +142,11 @@ def _longest(W, n, R, ptr, species, dptr, dspecies, x, a, orders, mean, second, 
             if spread[i] > 0.0:
                 tau = min(tau, bound * bound / spread[i])
             if speed[i] > 0.0:
-                tau = min(tau, STABLE * max(x[i * W], 1.0) / speed[i])
+                tau = min(tau, min(STABLE, ACCURATE * epsilon) * max(x[i * W], 1.0) / speed[i])
     return tau
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _pick(W, R, a, only, chosen, threshold):
     """The reaction at which the cumulative sum passes a threshold, of all or of those with a mark."""
     last = -1
@@ -154,7 +160,7 @@ def _pick(W, R, a, only, chosen, threshold):
     return last
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _fire(s, j, count, W, ptr, species, fixed, burst, kind, bmean, x):
     """Add so many firings of a reaction to the numbers of molecules; returns the least number among those changed."""
     least = np.inf
@@ -168,7 +174,7 @@ def _fire(s, j, count, W, ptr, species, fixed, burst, kind, bmean, x):
     return least
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _events(s, f, W, R, t, end, limit, ptr, species, fixed, burst, kind, bmean, mark, lane, x, p, a):
     """Exact events up to a time or a number of them; returns the time, the number, and a status."""
     for done in range(limit):
@@ -187,14 +193,15 @@ def _events(s, f, W, R, t, end, limit, ptr, species, fixed, burst, kind, bmean, 
     return t, limit, SUCCESS
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _equilibria(f, W, R, t, ptr, species, fixed, pair, critical, lane, x, y, p, a, b, equal, rate):
     """Mark reversible pairs in equilibrium; `rate` is that at which their net flux relaxes, by one firing more."""
-    equal[:] = 0
+    for j in range(R):
+        equal[j] = 0
     for j in range(R):
         k = pair[j]
         if k > j and critical[j] == 0 and critical[k] == 0:
-            y[:] = x
+            _copy(y, x)
             for e in range(ptr[j], ptr[j + 1]):
                 y[species[e] * W] += fixed[e]
             _evaluate(f, W, R, t, lane, y, p, b)
@@ -209,7 +216,7 @@ def _equilibria(f, W, R, t, ptr, species, fixed, pair, critical, lane, x, y, p, 
                 rate[j], rate[k] = relaxation, relaxation
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _least(W, n, x):
     least = np.inf
     for i in range(n):
@@ -217,7 +224,7 @@ def _least(W, n, x):
     return least
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _draw(s, W, R, h, ptr, species, fixed, burst, kind, bmean, critical, a, b, extrapolate, x):
     """Firings of all reactions that are not critical, at propensities a or, extrapolated from a, ``max(0, 2 b - a)``."""
     for j in range(R):
@@ -228,7 +235,7 @@ def _draw(s, W, R, h, ptr, species, fixed, burst, kind, bmean, critical, a, b, e
                 _fire(s, j, k, W, ptr, species, fixed, burst, kind, bmean, x)
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _explicit(s, f, W, n, R, t, h, ptr, species, fixed, burst, kind, bmean, critical, lane, x, p, a, b):
     """A leap by the weak trapezoidal rule with two half leaps; returns whether all numbers stay at 0 or more."""
     _draw(s, W, R, 0.5 * h, ptr, species, fixed, burst, kind, bmean, critical, a, b, False, x)
@@ -238,7 +245,7 @@ def _explicit(s, f, W, n, R, t, h, ptr, species, fixed, burst, kind, bmean, crit
     return True
 
 
-@njit(error_model="numpy")
+@njit(**PLAIN)
 def _implicit(
     s, functions, sizes, t, tau, ptr, species, burst, fixed, skip, equal, mean, lane, factors, y, z, p, a, b, residual, step
 ):  # fmt: skip
@@ -248,7 +255,8 @@ def _implicit(
     a whole number of firings, so that conservation laws hold.
     """
     W, n, R = sizes[0], sizes[1], sizes[2]
-    for iteration in range(NEWTON):
+    calls, converged = 1, False
+    while calls <= NEWTON and not converged:
         _evaluate(functions[0], W, R, t, lane, y, p, b)
         for i in range(n):
             residual[i * W] = z[i * W] - y[i * W]
@@ -269,9 +277,9 @@ def _implicit(
             size = max(size, abs(step[i * W]) / (1.0 + 1e-6 * abs(y[i * W])))
             if not math.isfinite(y[i * W]):
                 return -1
-        if size < NEWTON_ERROR:
-            break
-    else:
+        calls += 1
+        converged = size < NEWTON_ERROR
+    if not converged:
         return -1
     _evaluate(functions[0], W, R, t, lane, y, p, b)
     for j in range(R):
@@ -284,7 +292,7 @@ def _implicit(
                 z[species[e] * W] += fixed[e] * k
                 if burst[e] >= 0:
                     z[species[e] * W] += round_randomly(s, (mean[e] - fixed[e]) * c)
-    return iteration + 2
+    return calls
 
 
 @njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
@@ -453,7 +461,7 @@ def chunk(
                     if slow > STIFF_RATIO * tau:
                         tau = slow
                 wait = exponential(s) / rare if rare > 0.0 else np.inf
-                x_saved[:] = x
+                _copy(x_saved, x)
                 while True:
                     if tau < WORTHWHILE / total:
                         exact = EXACT_AFTER_IMPLICIT if was_implicit else EXACT
@@ -474,7 +482,7 @@ def chunk(
                     was_implicit = implicit and h > explicit
                     if was_implicit:
                         _draw(s, W, R, h, ptr, species, fixed, burst, kind, bmean, critical, a, b, False, x)
-                        y[:] = x_saved
+                        _copy(y, x_saved)
                         calls = _implicit(
                             s, functions, sizes, now, h, ptr, species, burst, fixed, critical, equal, mean, lane, factors,
                             y, x, p, a, b, residual, step,
@@ -494,7 +502,7 @@ def chunk(
                         counts[row, LEAPS] += 1
                         counts[row, IMPLICIT] += was_implicit
                         break
-                    x[:] = x_saved
+                    _copy(x, x_saved)
                     counts[row, REJECTED] += 1
                     tau = 0.5 * h
             while q < times.size and t >= times[q]:

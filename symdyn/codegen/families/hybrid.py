@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -24,7 +25,7 @@ class Hybrid(Family):
     """Propensities are a function; stoichiometry is data, and the driver decides what flows and what jumps."""
 
     schemes = (HybridScheme,)
-    refused = {"step": _NO_STEP, "brownian_step": _NO_STEP}
+    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("epsilon", "rtol", "atol")
     max_steps = 1_000_000_000
     random_kinds = ("jump",)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -12,6 +13,7 @@ from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import elimination_programs
 from symdyn.codegen.families._base import Batch, Family, Launch, Made, Run
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
+from symdyn.codegen.program import Program
 from symdyn.methods._leaping import LeapScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -25,7 +27,7 @@ class Leaping(Family):
     """Propensities and their orders are functions, and for implicit leaps elimination and solution; stoichiometry is data."""
 
     schemes = (LeapScheme,)
-    refused = {"step": _NO_STEP, "brownian_step": _NO_STEP}
+    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("epsilon",)
     max_steps = 1_000_000_000
     random_kinds = ("jump",)
@@ -36,7 +38,7 @@ class Leaping(Family):
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
         facts: dict[str, Any] = {"structure": stoichiometry_facts(system), "timed": int(system.time_dependent), "factors": 0}
-        made = (propensity_program(system), orders_program(system))
+        made: tuple[Program, ...] = (propensity_program(system), orders_program(system))
         if scheme.implicit:
             drift = list(system.stoichiometry * sp.Matrix(system.propensities))
             factor, solve, facts["factors"] = elimination_programs(system, drift)
@@ -60,7 +62,8 @@ class Leaping(Family):
         self.driver(task.method).chunk(
             (*task.addresses, 0, 0)[:4], (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
             structure, task.options.seed, batch.streams, batch.initial, batch.parameters, batch.times,
-            task.options.epsilon, self.limit(task.options), run.values, run.status, counts, task.signals.stop, task.signals.done,
+            task.options.epsilon, self.limit(task.options), run.values, run.status, counts,
+            task.signals.stop, task.signals.done,
         )  # fmt: skip
         leaps, events, rejected, _, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations

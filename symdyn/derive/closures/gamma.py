@@ -17,7 +17,8 @@ from math import factorial
 import sympy as sp
 
 from symdyn.derive.closures._registry import CLOSURES, Closure
-from symdyn.models._moment_algebra import Index, Moments, add, binomial, subindices, subtract, times
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import Index, add, binomial, subindices, subtract, times
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:

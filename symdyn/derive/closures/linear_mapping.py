@@ -2,7 +2,8 @@ r"""Linear mapping approximation: gene binding reactions become linear, with a r
 
 :math:`G + n P \to G^*` with propensity :math:`a = s\, g\, p (p - 1) \cdots` becomes :math:`G \to G^*` with the rate constant
 :math:`\bar s = \langle a \rangle / \langle g \rangle`: the gene alone changes, also in a reaction that is the exact reverse.
-The moments of the linear network close by themselves; the order must reach the degree of the binding reaction.  It divides by the means of genes, which must be positive.
+The moments of the linear network close by themselves; the order must reach the degree of the binding reaction.
+It divides by the means of genes, which must be positive.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from symdyn.derive._kramers_moyal import Channel
 from symdyn.derive._polynomials import degree, expression_of, polynomial
 from symdyn.derive.closures._registry import CLOSURES, Closure
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Index, Moments, times
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import Index, times
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.derive.closures._registry import CLOSURES, Closure
-from symdyn.models._moment_algebra import Index, Moments
+from symdyn.models._moment_algebra import Moments
+from symdyn.models._moment_index import Index
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks ode|stiff|compile|derivation|sde|ssa|all``: tables on standard output, JSON in out/benchmarks."""
+"""``python -m benchmarks ode|stiff|compile|derivation|sde|ssa|projection|all``: tables on standard output, JSON in out/benchmarks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ import argparse
 from benchmarks.compile_time import compile_time
 from benchmarks.derivation import derivation
 from benchmarks.ensembles import ode, stiff
+from benchmarks.projection import projection
 from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 
-SUITES = {"ode": ode, "stiff": stiff, "compile": compile_time, "sde": sde, "ssa": ssa, "derivation": derivation}
+SUITES = {
+    "ode": ode,
+    "stiff": stiff,
+    "compile": compile_time,
+    "sde": sde,
+    "ssa": ssa,
+    "derivation": derivation,
+    "projection": projection,
+}
 
 
 def main() -> None:

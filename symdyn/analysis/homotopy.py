@@ -22,6 +22,8 @@ __all__ = ["HomotopyResult", "isolated_zeros"]
 
 #: Paths above which a system is refused.
 MOST_PATHS = 2_000
+#: Degree above which double precision may lose paths.
+HIGHEST = 10
 #: Longest and shortest step of the path parameter.
 LONGEST, SHORTEST = 0.1, 1e-10
 #: Where the path tracker hands over to the refinement of end points.
@@ -138,13 +140,14 @@ def isolated_zeros(equations: Sequence[Any], unknowns: Sequence[int], *, seed: i
     rng = np.random.default_rng(seed)
     square = _square(equations, unknowns, rng)
     degrees = [max(map(sum, p.itermonoms())) for p in square]
-    if np.prod([float(d) for d in degrees]) > MOST_PATHS:
-        raise OverflowError(f"the product of the degrees {degrees} is above {MOST_PATHS}")
+    if np.prod([float(d) for d in degrees]) > MOST_PATHS or max(degrees) > HIGHEST:
+        raise OverflowError(f"the degrees {degrees} are too high for homotopy continuation")
     scale = _scales(square, unknowns)
     system = _Homogeneous(square, unknowns, scale)
     best: tuple[int, HomotopyResult] | None = None
     for _ in range(ATTEMPTS):
-        ends, lost = _track(system, rng)
+        with np.errstate(all="ignore"):  # steps that overflow are refused and halved
+            ends, lost = _track(system, rng)
         result, doubtful = _finish(square, equations, unknowns, ends, scale, real)
         trouble = lost + doubtful
         if best is None or trouble < best[0]:

@@ -21,8 +21,8 @@ __all__ = ["Zeros", "all_zeros"]
 
 #: Relative size of a polynomial's value, against the sum of its terms' sizes, below which it is taken for zero.
 ZERO = 1e-20
-#: Multiplications for a resultant above which homotopy continuation takes its place.
-MOST_WORK = 1.5e9
+#: Multiplications for a resultant above which it is given up.
+MOST_WORK = 1e10
 #: Relative size of an imaginary part below which it is taken for zero.
 REAL = 1e-20
 
@@ -224,7 +224,7 @@ def _pair(
     bound = min(_degree(p, i) * _degree(q, j) + _degree(q, i) * _degree(p, j), _total(p) * _total(q))
     left, right = whole_coefficients(p, i, j), whole_coefficients(q, i, j)
     if work(left, right, bound) > MOST_WORK:
-        return _tracked(members, [i, j], found, context, real)
+        raise OverflowError("the resultant of two polynomials takes too long")
     eliminated = resultant(left, right, bound)
     if not eliminated:
         return [] if always else _pair(members, i, j, found, context, real, always=True)

@@ -117,7 +117,8 @@ def _llvm(key: str, path: Path, made: Made | None, lanes: int, names: Sequence[s
     else:
         if made is None:
             raise CompileError(f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'")
-        quick = sum(len(p.operations) for p in made.programs) > LONG
+        # large networks come as IR of many short functions, on which the optimiser is wasted
+        quick = bool(made.ir) or sum(len(p.operations) for p in made.programs) > LONG
         code = compile_ir(made.ir or module_text(made.programs, lanes, llvm.get_process_triple()), quick=quick)
         write_atomic(path, code)
     owner = load_object(key, code)

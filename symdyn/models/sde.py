@@ -140,6 +140,10 @@ class SDESystem(System):
         derived = importlib.import_module("symdyn.derive.moments")  # of the layer above
         return derived.moments(self, order, closure, central=central, taylor_order=taylor_order)
 
+    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
+        """Equations of the cumulants up to an order, closed as in `moments`."""
+        return importlib.import_module("symdyn.derive.moments").cumulants(self, order, closure, taylor_order=taylor_order)
+
     def _correction(self) -> list[sp.Expr]:
         g, x = self.diffusion, self.states
         noisy = [(j, k) for j in range(len(x)) for k in range(self.noises) if g[j, k] != 0]

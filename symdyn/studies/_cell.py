@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -187,6 +187,8 @@ def answer(question: Question) -> Cell:
 
 def _answer(q: Question) -> Cell:
     closed = closed_system(q.network, q.closure, q.order, q.taylor_order)
+    known = {p.name for p in closed.parameters}  # some may have dropped out of the equations
+    q = replace(q, parameters={k: v for k, v in q.parameters.items() if k in known})
     starts = np.maximum(q.starts, 1.0) if closed.positive_means else q.starts
     species = [s.name for s in closed.species]
     states, stable, complete = branches_of(closed, q.parameters, dict(zip(species, starts[0], strict=True)))

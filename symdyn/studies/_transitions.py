@@ -40,9 +40,11 @@ class Transitions:
 def portrait(question: Question) -> Portrait:
     """The portrait of a closure at one volume."""
     closed = closed_system(question.network, question.closure, question.order, question.taylor_order)
+    known = {p.name for p in closed.parameters}
+    values = {k: v for k, v in question.parameters.items() if k in known}
     start = dict(zip((s.name for s in closed.species), question.starts[0], strict=True))
-    states, stable, _ = branches_of(closed, question.parameters, start)
-    physical = is_physical(*first_two_moments(closed, states, question.parameters))
+    states, stable, _ = branches_of(closed, values, start)
+    physical = is_physical(*first_two_moments(closed, states, values))
     return Portrait(len(states), int(stable.sum()), int((physical & stable).sum()))
 
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks ode|stiff|compile|derivation|sde|ssa|projection|all``: tables on standard output, JSON in out/benchmarks."""
+"""``python -m benchmarks SUITE``, one of the suites below or ``all``: tables on standard output, JSON in out/benchmarks."""
 
 from __future__ import annotations
 

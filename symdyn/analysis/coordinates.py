@@ -15,6 +15,8 @@ __all__ = ["Shift", "Twist", "best_twist", "find_shift", "twisted"]
 
 #: Largest exponent of a twist.
 LARGEST = 3
+#: Terms of all equations together above which a shift is not made.
+LONGEST = 20_000
 
 
 class Shift(NamedTuple):
@@ -33,8 +35,8 @@ class Twist(NamedTuple):
     n: int
 
 
-def find_shift(nonzero: Sequence[Any]) -> Shift | None:
-    """A shift that makes one of the polynomials that must not vanish a generator."""
+def find_shift(nonzero: Sequence[Any], equations: Sequence[Any]) -> Shift | None:
+    """A shift that makes one of the polynomials that must not vanish a generator, and the equations not too long."""
     taken = {k for p in nonzero if len(p) == 1 for m in p.itermonoms() for k, n in enumerate(m) if n}
     for p in sorted(nonzero, key=len):
         if len(p) == 1:
@@ -44,8 +46,15 @@ def find_shift(nonzero: Sequence[Any]) -> Shift | None:
             terms = [m for m in p.itermonoms() if m[i]]
             if d == 1 and i not in taken and len(terms) == 1 and sum(terms[0]) == 1:
                 a = p.coeff(p.ring.gens[i])
-                return Shift(i, a, p - a * p.ring.gens[i])
+                shift = Shift(i, a, p - a * p.ring.gens[i])
+                if _expanded((*nonzero, *equations), i, len(shift.b) + 1) <= LONGEST:
+                    return shift
     return None
+
+
+def _expanded(polynomials: Sequence[Any], i: int, terms: int) -> int:
+    """Terms that appear when a sum of so many is put in for generator `i`."""
+    return sum(math.comb(m[i] + terms - 1, m[i]) for p in polynomials for m in p.itermonoms())
 
 
 def shifted(p: Any, shift: Shift) -> Any:

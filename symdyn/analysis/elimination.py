@@ -19,6 +19,8 @@ __all__ = ["Leaf", "Solved", "eliminate"]
 
 #: Terms above which a non-constant pivot is no longer used while three or more unknowns are left.
 LARGE = 400
+#: Products of numbers of terms above which no common factor is looked for; leaving it in is right, but slower.
+COSTLY = 10_000
 #: Branches, and terms handled in all of them, above which the tree is given up.
 MANY, TERMS = 2000, 1_000_000
 
@@ -178,7 +180,7 @@ def _pivot(branch: Leaf, *, constant: bool) -> list[Leaf] | None:
     a, b = _coefficients(p, i)[1], _coefficients(p, i)[0]
     others = branch.equations[:k] + branch.equations[k + 1 :]
     if inconstant:
-        common = a.gcd(b)
+        common = a.gcd(b) if len(a) * len(b) <= COSTLY else p.ring.one
         if not common.is_ground:
             first = replace(branch, equations=(*others, common))
             second = replace(branch, equations=(*others, p.quo(common)), nonzero=(*branch.nonzero, common))
@@ -203,7 +205,7 @@ def _pivot(branch: Leaf, *, constant: bool) -> list[Leaf] | None:
 
 def _shift(branch: Leaf) -> Leaf:
     """Denominators made unknowns, as far as that goes."""
-    while (shift := find_shift(branch.nonzero)) is not None:
+    while (shift := find_shift(branch.nonzero, branch.equations)) is not None:
         branch = replace(
             branch,
             equations=tuple(shifted(p, shift) for p in branch.equations),
@@ -236,7 +238,7 @@ def _strip(branch: Leaf) -> list[Leaf] | None:
     found = []
     for p in branch.equations:
         for q in branch.nonzero:
-            if len(q) > 1 and len(p) <= LARGE and len(q) <= LARGE:
+            if len(q) > 1 and len(p) * len(q) <= COSTLY:
                 common = p.gcd(q)
                 while not common.is_ground:
                     p = p.quo(common)

@@ -94,10 +94,14 @@ def steady_states(
     if clash:
         raise DeclarationError(f"{clash[0]!r} names a variable of the result; give the state another name")
     wanted = _wanted(system, positive)
-    symbols = getattr(system, "initial_symbols", system.states)
-    known = dict.fromkeys(symbols, 0.0) if initial is None and any(s not in system.initial for s in symbols) else initial
-    given = known is initial
-    design = make_design(system, known, parameters, None)
+    given = True
+    try:
+        design = make_design(system, initial, parameters, None)
+    except DeclarationError:
+        if initial is not None:
+            raise
+        given = False  # initial values matter to conserved quantities alone
+        design = make_design(system, dict.fromkeys(system.states, 0.0), parameters, None)
     first, rows = design.rows(0, design.size)
     found = [_Point(field, p, x0 if given else None, starts=starts, seed=seed) for x0, p in zip(first, rows, strict=True)]
     for point in found:

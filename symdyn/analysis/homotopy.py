@@ -26,8 +26,6 @@ MOST_PATHS = 2_000
 HIGHEST = 10
 #: Longest and shortest step of the path parameter.
 LONGEST, SHORTEST = 0.1, 1e-10
-#: Where the path tracker hands over to the refinement of end points.
-CLOSE = 1e-9
 #: Attempts with other random numbers while paths are lost or meet.
 ATTEMPTS = 3
 

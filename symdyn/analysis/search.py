@@ -48,7 +48,7 @@ def search(
 ) -> list[np.ndarray]:
     """Zeros that pseudo-transient continuation reaches from `starts` points of a Sobol sequence in log space.
 
-    Half of the starts are positive, the others have random signs.  Steps are those of the implicit Euler method whose
+    Half of the starts are positive, the others have random signs; of moments every other start is that of definite counts.  Steps are those of the implicit Euler method whose
     length grows as the residual falls, so that they end as Newton steps (Kelley & Keyes, SIAM Journal on Numerical Analysis
     35 (1998) 508).
     """
@@ -58,12 +58,13 @@ def search(
     x = scale * 10 ** (DECADES * (2 * points - 1))
     half = starts // 2
     x[half:] *= rng.choice([-1.0, 1.0], size=(starts - half, n))
+    x[::2] = _consistent(field, x[::2])
     row = np.broadcast_to(p, (starts, p.size))
     pace = 10 ** rng.uniform(-2, 6, size=starts)
     f = field(x, row)
     alive = np.isfinite(f).all(axis=1)
     with np.errstate(all="ignore"):
-        norm = np.abs(f).max(axis=1)
+        norm = _rate(f, x)
         for _ in range(ITERATIONS):
             live = np.flatnonzero(alive & (norm > 1e-12))
             if not live.size:
@@ -78,12 +79,27 @@ def search(
                 delta = np.stack([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(matrix, f[live], strict=True)])
             new = x[live] + delta
             value = field(new, row[live])
-            fresh = np.abs(value).max(axis=1)
+            fresh = _rate(value, new)
             fine = np.isfinite(fresh) & (fresh < 10 * norm[live])
             pace[live] *= np.where(fine, np.clip(norm[live] / np.maximum(fresh, 1e-300), 1.5, 10), 0.2)
             taken = live[fine]
             x[taken], f[taken], norm[taken] = new[fine], value[fine], fresh[fine]
     return _settled(field, p, x[alive], extra)
+
+
+def _rate(f: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The largest relative rate of change of each point: moments of different orders weigh the same."""
+    size = np.abs(x)
+    return (np.abs(f) / (size + 1e-8 * size.max(axis=1, keepdims=True) + 1e-12)).max(axis=1)
+
+
+def _consistent(field: Field, x: np.ndarray) -> np.ndarray:
+    """Starts in terms of what the system starts from, where that is not its states: counts of species, say."""
+    symbols = [s for s in field.system.initial_symbols if s not in field.states]
+    if not symbols:
+        return x
+    values = field.system.initial_values({s: np.abs(x[:, k]) for k, s in enumerate(symbols)})
+    return np.stack([np.broadcast_to(values[s], len(x)) for s in field.states], axis=-1).astype(float)
 
 
 def _settled(field: Field, p: np.ndarray, points: np.ndarray, extra: tuple[np.ndarray, np.ndarray] | None) -> list[np.ndarray]:

@@ -59,7 +59,7 @@ class DiffusionScheme:
     noises : callable
         ``noises(network)`` is the number of Wiener processes.
     step : callable
-        ``step(network, symbols)`` gives the new numbers of molecules as a tuple of expressions.
+        ``step(network, symbols)`` gives the new numbers of molecules as a tuple of expressions; negative ones are set to 0.
     applies : callable
         ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
     """

@@ -32,12 +32,12 @@ def noises(network: ReactionNetwork) -> int:
 
 
 def step(network: ReactionNetwork, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
-    """New numbers of molecules after one step."""
+    """New numbers of molecules after one step, before those below 0 are set to 0."""
     change: dict[sp.Symbol, list[sp.Expr]] = {s: [] for s in network.states}
     dW = iter(symbols.dW)
     of_reactions = [next(dW) for _ in network.reactions]
     for reaction, a, dw in zip(network.reactions, network.propensities, of_reactions, strict=True):
-        propensity = _cut(a)
+        propensity = a if a.is_nonnegative else sp.Max(a, 0)
         root = sp.sqrt(propensity)
         firings = propensity * symbols.h + root * dw
         for s, d in reaction.change.items():
@@ -45,12 +45,7 @@ def step(network: ReactionNetwork, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         for s, burst in (reaction.bursts or {}).items():
             variance = sp.expand(burst.moment(2) - burst.mean**2)
             change[s] += [burst.mean * firings, sp.sqrt(variance) * root * next(dW)]
-    return tuple(_cut(s + sp.Add(*change[s])) for s in network.states)
-
-
-def _cut(e: sp.Expr) -> sp.Expr:
-    """0 where `e` is negative; unlike a maximum it keeps what is not a number, so that a blow-up shows."""
-    return sp.Piecewise((sp.S.Zero, e < 0), (e, True))
+    return tuple(s + sp.Add(*change[s]) for s in network.states)
 
 
 LANGEVIN = METHODS.register(

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families._base import Batch, Family, Launch, Made, Run
-from symdyn.codegen.lower import lower
+from symdyn.codegen.lower import Lowering
 from symdyn.methods._leaping import DiffusionScheme
 from symdyn.methods._stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
@@ -19,7 +19,7 @@ __all__ = ["DIFFUSION"]
 
 
 class Diffusion(Family):
-    """The whole step of the model is one function, as for stochastic differential equations; bursts add noises."""
+    """The whole step of the model is one function, as for stochastic differential equations; it ends at 0 or above."""
 
     schemes = (DiffusionScheme,)
     noted = ("step",)
@@ -30,9 +30,12 @@ class Diffusion(Family):
         count = scheme.noises(system)
         symbols = StepSymbols.fresh(system, count, False)
         lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW)
-        blocks = [("lane", lane), ("y", system.states), ("p", system.parameters)]
-        program = lower("step", blocks, scheme.step(system, symbols), [f"next {s}" for s in system.names])
-        return Made((program,), {"noises": count})
+        blocks: list[tuple[str, tuple[sp.Symbol, ...]]] = [("lane", lane), ("y", system.states), ("p", system.parameters)]
+        build = Lowering(blocks)
+        zero, values = build.constant(0), [build.value(e) for e in scheme.step(system, symbols)]
+        # unlike a maximum, the choice keeps what is not a number, so that a blow-up shows
+        cut = [build.op("select", build.op("lt", v, zero), zero, v) for v in values]
+        return Made((build.program("step", cut, [f"next {s}" for s in system.names]),), {"noises": count})
 
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)

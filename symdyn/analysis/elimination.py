@@ -20,7 +20,7 @@ __all__ = ["Leaf", "Solved", "eliminate"]
 #: Terms above which a non-constant pivot is no longer used while three or more unknowns are left.
 LARGE = 400
 #: Products of numbers of terms above which no common factor is looked for; leaving it in is right, but slower.
-COSTLY = 10_000
+COSTLY, CHEAP = 10_000, 2_000
 #: Branches, and terms handled in all of them, above which the tree is given up.
 MANY, TERMS = 2000, 1_000_000
 
@@ -93,8 +93,9 @@ def _clean(branch: Leaf) -> Leaf | None:
         p = equation
         if not p:
             continue
+        p = _without(p, {k for q in nonzero if len(q) == 1 for k, n in enumerate(q.LM) if n})
         for factor in nonzero:
-            while not p.is_ground:
+            while len(factor) > 1 and not p.is_ground and len(p) * len(factor) <= CHEAP:
                 quotient, rest = p.div([factor])
                 if rest:
                     break
@@ -103,6 +104,14 @@ def _clean(branch: Leaf) -> Leaf | None:
             return None
         kept[p.monic()] = None
     return replace(branch, equations=tuple(kept), nonzero=tuple(dict.fromkeys(p.monic() for p in nonzero)))
+
+
+def _without(p: Any, generators: set[int]) -> Any:
+    """`p` without the powers of some generators by which it can be divided."""
+    cut = [min(column) if k in generators else 0 for k, column in enumerate(zip(*p.itermonoms(), strict=True))]
+    if not any(cut):
+        return p
+    return p.ring.from_dict({tuple(e - c for e, c in zip(m, cut, strict=True)): v for m, v in p.iterterms()})
 
 
 def _split(branch: Leaf) -> list[Leaf] | None:

@@ -48,9 +48,9 @@ def search(
 ) -> list[np.ndarray]:
     """Zeros that pseudo-transient continuation reaches from `starts` points of a Sobol sequence in log space.
 
-    Half of the starts are positive, the others have random signs; of moments every other start is that of definite counts.  Steps are those of the implicit Euler method whose
-    length grows as the residual falls, so that they end as Newton steps (Kelley & Keyes, SIAM Journal on Numerical Analysis
-    35 (1998) 508).
+    Half of the starts are positive, the others have random signs; of moments every other start is that of definite counts.
+    Steps are those of the implicit Euler method whose length grows as the residual falls, so that they end as Newton steps
+    (Kelley & Keyes, SIAM Journal on Numerical Analysis 35 (1998) 508).
     """
     n = len(field.states)
     rng = np.random.default_rng(seed)

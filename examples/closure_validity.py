@@ -69,10 +69,11 @@ def conserved() -> pd.DataFrame:
 
 
 def _rest(net: sd.ReactionNetwork, closure: str, order: int) -> dict[str, float]:
-    """The stationary mean and variance of A, to which the time course from the initial numbers leads."""
+    """The stationary mean and variance of A, to which the time course from the initial numbers leads; NaN if it fails."""
     closed = net.moments(order, closure)
     start = {s.name: max(v, 1e-6 if closed.positive_means else 0.0) for s, v in net.initial.items()}
-    last = sd.simulate(closed, [0, 200], initial=start, rtol=1e-10, atol=1e-12, progress=False).isel(time=-1, trajectory=0)
+    runs = sd.simulate(closed, [0, 200], initial=start, rtol=1e-10, atol=1e-12, on_failure="nan", progress=False)
+    last = runs.isel(time=-1, trajectory=0)
     if "A" in net.names:
         return {"mean": float(last.A_mean), "variance": float(last.A_var)}
     return {"mean": 20 - 2 * float(last.B_mean), "variance": 4 * float(last.B_var)}

@@ -13,12 +13,11 @@ import math
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.options import PLAIN
 from symdyn_kernels.rng import next_normal_pair, next_uniform, stream_word
 
-__all__ = ["PLAIN", "binomial", "burst_sum", "exponential", "gamma", "geometric", "open_stream", "poisson", "round_randomly"]
+__all__ = ["binomial", "burst_sum", "exponential", "gamma", "geometric", "open_stream", "poisson", "round_randomly"]
 
-#: Options of functions that allocate nothing: without counts of references, whose atomic additions would take most of the time.
-PLAIN = {"error_model": "numpy", "_nrt": False}
 #: Means from which on rejection takes the place of inversion.
 SWITCH = 10.0
 #: Kinds of bursts.

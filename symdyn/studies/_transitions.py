@@ -76,7 +76,7 @@ def transitions(gap: Gap) -> Transitions:
     def between(low: float, high: float, first: Portrait, last: Portrait) -> list[tuple]:
         if first.usable == last.usable:
             return []
-        middle = float(np.sqrt(low * high))
+        middle = float(f"{np.sqrt(low * high):.8g}")  # steady states are found by exact arithmetic: few digits are fast
         if high - low <= ACCURACY * high:
             kind = "fold" if first.branches != last.branches else "hopf" if first.stable != last.stable else "sign"
             return [(middle, kind, first.usable, last.usable)]

@@ -30,7 +30,10 @@ NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
 
 #: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
 RESERVED_NAMES = frozenset(
-    "time trajectory status steps rejected evaluations first_passage statistic bin quantile".split()
+    (
+        "time trajectory status steps rejected evaluations first_passage statistic bin quantile "
+        "leaps exact_events implicit_leaps jumps switches"
+    ).split()
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.options import PLAIN
+from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import NEGATIVE, SUCCESS
 from symdyn_kernels.variates import burst_sum
@@ -22,14 +22,14 @@ from symdyn_kernels.variates import burst_sum
 __all__ = ["burst_moments", "copy", "evaluate", "fire", "holds", "least", "pick"]
 
 
-@njit(**PLAIN)
+@njit(**INLINE)
 def copy(to, source):
     """Copy an array into another of its size."""
     for i in range(source.size):
         to[i] = source[i]
 
 
-@njit(**PLAIN)
+@njit(**INLINE)
 def least(W, n, x):
     """The least of the numbers of molecules."""
     found = np.inf
@@ -38,7 +38,7 @@ def least(W, n, x):
     return found
 
 
-@njit(**PLAIN)
+@njit(**INLINE)
 def evaluate(f, W, R, t, lane, x, p, a):
     """Propensities at a time; returns their sum, or NaN or -1 if one is not a number or negative."""
     for l in range(W):
@@ -51,7 +51,7 @@ def evaluate(f, W, R, t, lane, x, p, a):
     return -1.0 if low < 0.0 else total
 
 
-@njit(**PLAIN)
+@njit(**INLINE)
 def holds(f, W, t, lane, x, p, found):
     """Whether the condition that ends a trajectory holds; address 0: there is none."""
     if f == 0:
@@ -62,7 +62,7 @@ def holds(f, W, t, lane, x, p, found):
     return found[0] > 0.5
 
 
-@njit(**PLAIN)
+@njit(**INLINE)
 def burst_moments(W, R, structure, orders, bmean, mean, second):
     """Means of bursts, which follow the orders, and first and second moments of all changes; returns a status."""
     fixed, burst, kind = structure[2], structure[3], structure[7]
@@ -80,13 +80,13 @@ def burst_moments(W, R, structure, orders, bmean, mean, second):
     return code
 
 
-@njit(**PLAIN)
-def pick(W, R, a, chosen, threshold):
-    """The reaction at which the cumulative sum over those with a mark passes a threshold; -1 if none is possible."""
+@njit(**INLINE)
+def pick(W, R, a, marks, mark, threshold):
+    """The reaction at which the cumulative sum over those that have a mark passes a threshold; -1 if none is possible."""
     last = -1
     for j in range(R):
         aj = a[j * W]
-        if aj > 0.0 and chosen[j] == 1:
+        if aj > 0.0 and marks[j] == mark:
             last = j
             if threshold < aj:
                 break
@@ -94,7 +94,7 @@ def pick(W, R, a, chosen, threshold):
     return last
 
 
-@njit(**PLAIN)
+@njit(**INLINE)
 def fire(s, j, count, W, structure, bmean, x):
     """Add so many firings of a reaction to the numbers of molecules; returns the least number among those changed."""
     ptr, species, fixed, burst, kind = structure[0], structure[1], structure[2], structure[3], structure[7]

@@ -1,12 +1,18 @@
 """Products with the generator of a jump process, and what the exponentials of it need.
 
-The generator of n states is held as ``rates``, shape (1 + D, n): row 0 is its diagonal, and row ``1 + d`` holds, at state
-i, the rate of the jump of kind d that ends in i.  Where that jump begins is
+A generator of n states is a tuple ``(rates, offsets, sources, starts, previous, decay, work)``.  ``rates``, shape
+(1 + D, n), has the diagonal in row 0, and in row ``1 + d``, at state i, the rate of the jump of kind d that ends in i.
+Where that jump begins is
 
 - ``i - offsets[d]``, if `sources` has no rows: the states fill a box, and a jump is a shift of their flat index;
 - ``sources[d, i]``, shape (D, n) uint32, otherwise: the states are a list.
 
 Rates of jumps that do not exist are zero, so that no row needs a length.
+
+Jumps of geometric size are a kind for the shortest one alone.  The kinds from ``starts[g]`` to ``starts[g + 1]`` go on from
+where they end: at each state, from the one before in its run, ``previous[g, i] < i``, with the part ``decay[g, i]`` of what
+arrives there, which is 0 at the begin of a run.  All sizes together cost one recursion,
+``z[i] = f[i] + decay[g, i] z[previous[g, i]]``.  The kinds before ``starts[0]`` end where they end; `work` is for the sums.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["apply", "arnoldi", "combine", "norm1", "poisson_window", "small_exponential"]
+__all__ = ["ahead", "apply", "arnoldi", "combine", "norm1", "poisson_window", "small_exponential"]
 
 FAST = {"contract", "reassoc", "nsz"}
 BLOCK = 1024  # states whose sums stay in the nearest cache while the kinds of jumps pass by
@@ -24,27 +30,52 @@ _HALF_ULP = 1.1e-16
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def apply(rates, offsets, sources, x, y):
+def apply(generator, x, y):
     """``y = A x``."""
+    rates, offsets, sources, starts, previous, decay, work = generator
+    _jumps(rates, offsets, sources, 0, starts[0], True, x, y)
+    for g in range(starts.size - 1):
+        _jumps(rates, offsets, sources, starts[g], starts[g + 1], False, x, work)
+        before, part = previous[g], decay[g]
+        for i in range(x.size):
+            z = work[i] + part[i] * work[before[i]]
+            work[i] = z
+            y[i] += z
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _jumps(rates, offsets, sources, first, last, diagonal, x, y):
+    """What the kinds of jumps from `first` to `last` bring to each state, and what the diagonal takes away."""
     n = x.size
     box = sources.shape[0] == 0
     for a in range(0, n, BLOCK):
         b = min(n, a + BLOCK)
-        here, diagonal, mine = y[a:b], rates[0, a:b], x[a:b]
-        for i in range(b - a):
-            here[i] = diagonal[i] * mine[i]
-        for d in range(rates.shape[0] - 1):
+        here, mine = y[a:b], x[a:b]
+        if diagonal:
+            own = rates[0, a:b]
+            for i in range(b - a):
+                here[i] = own[i] * mine[i]
+        else:
+            here[:] = 0.0
+        for d in range(first, last):
             if box:
                 o = offsets[d]
-                first, last = max(a, o), min(b, n + o)
-                if first < last:
-                    to, rate, origin = y[first:last], rates[1 + d, first:last], x[first - o : last - o]
-                    for i in range(last - first):
+                begin, end = max(a, o), min(b, n + o)
+                if begin < end:
+                    to, rate, origin = y[begin:end], rates[1 + d, begin:end], x[begin - o : end - o]
+                    for i in range(end - begin):
                         to[i] += rate[i] * origin[i]
             else:
                 rate, source = rates[1 + d, a:b], sources[d, a:b]
                 for i in range(b - a):
                     here[i] += rate[i] * x[source[i]]
+
+
+@njit(error_model="numpy")
+def ahead(previous, decay, z):
+    """``z[i] += decay[j] z[j]`` for the state j after i in its run, from the ends of runs on: the transposed recursion."""
+    for i in range(z.size - 1, -1, -1):
+        z[previous[i]] += decay[i] * z[i]
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -93,7 +124,7 @@ def _less_dot(y, a, x, z):
 
 
 @njit(error_model="numpy")
-def arnoldi(rates, offsets, sources, x, basis, band):
+def arnoldi(generator, x, basis, band):
     """Krylov vectors of `x`, each made orthogonal to the two before it alone; returns the norm of x and how many there are.
 
     ``A V_m = V_(m+1) H`` holds exactly whatever is orthogonal; H is tridiagonal, and ``band[:, j]`` holds its entries
@@ -104,7 +135,7 @@ def arnoldi(rates, offsets, sources, x, basis, band):
     _scale(x, 1.0 / norm, basis[0])
     for j in range(m):
         w = basis[j + 1]
-        apply(rates, offsets, sources, basis[j], w)
+        apply(generator, basis[j], w)
         size = norm1(w)
         if j > 0:
             band[0, j] = _dot(w, basis[j - 1])

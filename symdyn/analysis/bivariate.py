@@ -1,9 +1,11 @@
 r"""Common zeros of polynomials in two unknowns, through an exact resultant.
 
-The resultant :math:`R(y) = \det S(p, q; y)` of Sylvester's matrix vanishes wherever :math:`p(\cdot, y)` and
-:math:`q(\cdot, y)` have a common zero.  It is computed modulo primes, at enough integers :math:`y` to interpolate it, and
-put together by the Chinese remainder theorem; Hadamard's bound says how many primes are needed, so the result is exact.
-Von zur Gathen & Gerhard, Modern Computer Algebra, 3rd ed. (2013), section 6.8.
+The resultant :math:`R(y)` vanishes wherever :math:`p(\cdot, y)` and :math:`q(\cdot, y)` have a common zero.  It is the
+determinant of the hybrid matrix of Bezout and Sylvester, as large as the higher of the two degrees in :math:`x` (Diaz-Toca &
+Gonzalez-Vega, Journal of Symbolic Computation 38 (2004) 1157).  It is computed modulo primes, at enough integers
+:math:`y` to interpolate it, and put together by the Chinese remainder theorem; Hadamard's bound for Sylvester's matrix says
+how many primes are needed, and the largest and least sums of degrees over permutations which powers of :math:`y` occur, so the
+result is exact.  Von zur Gathen & Gerhard, Modern Computer Algebra, 3rd ed. (2013), section 6.8.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from sympy import prevprime
 from sympy.polys.domains import QQ, ZZ
 
 __all__ = ["resultant", "whole_coefficients", "work"]
 
-#: Residues below this have products that fit 64 bits.
-BOUND = 2**31
+#: Differences of two products of residues, each up to twice as large as the prime, are exact in double precision.
+BOUND = 2**24
 #: Numbers that are held at once.
 BLOCK = 4_000_000
+#: Stands for the degree of zero.
+NONE = 10**7
 
 
 def resultant(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int) -> list[int]:
@@ -41,25 +46,31 @@ def resultant(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: in
     >>> resultant([[-5, 0, 1], [], [1]], [[-2], [0, 1]], 4)
     [1, 0, -5, 0, 4]
     """
-    needed = _bits(p, q, degree)
+    least, most = _powers(p, q)
+    most = min(most, degree)
+    if most < least:
+        return []
+    needed = _bits(p, q)
     primes: list[int] = []
     last, bits = BOUND, 0.0
     while bits <= needed:
         last = prevprime(last)
         primes.append(last)
         bits += math.log2(last)
-    size = len(p) + len(q) - 2
-    step = max(1, BLOCK // ((degree + 1) * size * size))
-    residues = np.concatenate([_modular(p, q, degree, np.array(part)) for part in _parts(primes, step)])
-    coefficients = _lift(residues, primes)
+    size = max(len(p), len(q)) - 1
+    step = max(1, BLOCK // ((most - least + 1) * size * size))
+    parts = [_modular(p, q, (least, most), np.array(part)) for part in _parts(primes, step)]
+    coefficients = [0] * least + _lift(np.concatenate(parts), primes)
     while coefficients and coefficients[-1] == 0:
         coefficients.pop()
     return coefficients[::-1]
 
 
-def work(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int) -> float:
-    """About how many multiplications `resultant` takes; half a billion are one second."""
-    return _bits(p, q, degree) / 31 * (degree + 1) * (len(p) + len(q) - 2) ** 3
+def work(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]]) -> float:
+    """About how many multiplications `resultant` takes; some hundred millions are one second."""
+    least, most = _powers(p, q)
+    high, low = max(len(p), len(q)) - 1, min(len(p), len(q)) - 1
+    return _bits(p, q) / 24 * max(1, most - least + 1) * high * high * (high / 3 + low)
 
 
 def _parts(items: list[int], step: int) -> Iterator[list[int]]:
@@ -67,7 +78,23 @@ def _parts(items: list[int], step: int) -> Iterator[list[int]]:
         yield items[k : k + step]
 
 
-def _bits(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int) -> float:
+def _powers(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]]) -> tuple[int, int]:
+    """Bounds of the powers of y in the resultant: least and largest sums over permutations of Sylvester's matrix."""
+    size = len(p) + len(q) - 2
+    low, high = np.full((size, size), NONE), np.full((size, size), -NONE)
+    row = 0
+    for a, shifts in ((p, len(q) - 1), (q, len(p) - 1)):
+        ends = [[j for j, c in enumerate(line) if c] for line in reversed(a)]
+        for k in range(shifts):
+            for i, present in enumerate(ends):
+                if present:
+                    low[row, k + i], high[row, k + i] = present[0], present[-1]
+            row += 1
+    most = int(high[linear_sum_assignment(high, maximize=True)].sum())
+    return int(low[linear_sum_assignment(low)].sum()), most
+
+
+def _bits(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]]) -> float:
     """Bits of twice the largest coefficient: Hadamard's bound over the rows, where all |y| = 1."""
     total = 2.0
     for a, times in ((p, len(q) - 1), (q, len(p) - 1)):
@@ -76,20 +103,43 @@ def _bits(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int) -
     return total
 
 
-def _modular(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: int, primes: np.ndarray) -> np.ndarray:
-    """Coefficients of the resultant, lowest first, modulo each prime; (primes, degree + 1) int64."""
-    points = np.arange(degree + 1, dtype=np.int64)
+def _modular(
+    p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], powers: tuple[int, int], primes: np.ndarray
+) -> np.ndarray:
+    """Coefficients of the powers of y between bounds, lowest first, modulo each prime; (primes, powers) int64."""
+    least, most = powers
+    points = np.arange(1, most - least + 2, dtype=np.int64)
     m = primes.astype(np.int64)[:, None]
-    values = [np.stack([_evaluate(row, points, primes) for row in a]) for a in (p, q)]
-    size = len(p) + len(q) - 2
-    row = 0
-    matrix = np.zeros((size, size, len(primes), degree + 1), np.int64)
-    for a, shift in ((values[0], len(q) - 1), (values[1], len(p) - 1)):
-        for k in range(shift):
-            for i in range(len(a)):
-                matrix[row, k + i] = a[len(a) - 1 - i]
-            row += 1
-    return _interpolate(_determinant(matrix, m), primes)
+    real = m.astype(float)
+    first, second = (np.stack([_evaluate(row, points, primes) for row in a]) for a in (p, q))
+    swapped = len(first) < len(second)
+    values = _determinant(_hybrid(second, first, real) if swapped else _hybrid(first, second, real), real)
+    if swapped and (len(first) - 1) * (len(second) - 1) % 2:
+        values = (m - values) % m
+    if least:
+        values = values * _power(np.broadcast_to(points, values.shape), (m - 1 - least) % (m - 1), m) % m
+    return _interpolate(values, primes)
+
+
+def _hybrid(p: np.ndarray, q: np.ndarray, m: np.ndarray) -> np.ndarray:
+    r"""The matrix whose determinant is the resultant of `p` and `q`, whose degree is not higher; (n, n, primes, points).
+
+    Rows are :math:`(p_n x^{i-1} + ... + p_{n-i+1}) x^{n-m} q - (q_m x^{i-1} + ... + q_{m-i+1}) p` for i = m, ..., 1 and
+    :math:`x^k q` for k = n - m - 1, ..., 0, all of degree n - 1 or less; columns fall with the power of x.
+    """
+    n, lower = len(p) - 1, len(q) - 1
+    p, q = p.astype(float), q.astype(float)
+    raised = np.concatenate([np.zeros((n - lower, *q.shape[1:])), q])
+    matrix = np.zeros((n, n, *q.shape[1:]))
+    row = np.zeros_like(p)  # by increasing powers of x
+    for i in range(lower):
+        new = p[n - i] * raised - q[lower - i] * p
+        new[1:] += row[:-1]
+        row = _reduced(new, m)
+        matrix[lower - 1 - i] = row[n - 1 :: -1] if n else row[:0]
+    for k in range(n - lower):
+        matrix[n - 1 - k, n - 1 - k - lower : n - k] = q[::-1]
+    return matrix
 
 
 def _evaluate(row: Sequence[Any], points: np.ndarray, primes: np.ndarray) -> np.ndarray:
@@ -112,11 +162,19 @@ def _power(base: np.ndarray, exponent: np.ndarray, m: np.ndarray) -> np.ndarray:
     return result
 
 
+def _reduced(x: np.ndarray, m: np.ndarray) -> np.ndarray:
+    """Residues of whole numbers in double precision, between -m and 2 m."""
+    return x - np.floor(x * (1 / m)) * m
+
+
 def _determinant(matrix: np.ndarray, m: np.ndarray) -> np.ndarray:
-    """Determinants of ``matrix[:, :, prime, point]`` modulo the primes."""
+    """Determinants of ``matrix[:, :, prime, point]`` modulo the primes, int64; the matrix is overwritten."""
     size = len(matrix)
+    whole = m.astype(np.int64)
     total = np.ones(np.broadcast_shapes(matrix.shape[2:], m.shape), np.int64)
+    scale = np.ones_like(total)  # rows are multiplied rather than divided: there is one inverse at the end
     for k in range(size):
+        matrix[k:, k] %= m  # zeros must be told from multiples of the prime
         pivot = np.argmax(matrix[k:, k] != 0, axis=0) + k  # a row with a nonzero entry, for each prime and point
         if (pivot != k).any():
             row = np.take_along_axis(matrix, pivot[None, None], axis=0)[0]
@@ -124,32 +182,34 @@ def _determinant(matrix: np.ndarray, m: np.ndarray) -> np.ndarray:
             old = matrix[k].copy()
             np.put_along_axis(matrix, pivot[None, None], np.where(swapped, old, row)[None], axis=0)
             matrix[k] = row
-            total = np.where(pivot != k, m - total, total)
+            total = np.where(pivot != k, whole - total, total)
         head = matrix[k, k]
-        total = total * head % m
-        inverse = _power(head, m - 2, m)
+        total = total * head.astype(np.int64) % whole
         for i in range(k + 1, size):
             if matrix[i, k].any():
-                ratio = matrix[i, k] * inverse % m
-                matrix[i, k:] = (matrix[i, k:] + (m - ratio) * matrix[k, k:]) % m
-    return total
+                lines = head * matrix[i, k + 1 :] - matrix[i, k] * matrix[k, k + 1 :]
+                matrix[i, k + 1 :] = _reduced(lines, m)
+                scale = scale * head.astype(np.int64) % whole
+    return total * _power(scale, whole - 2, whole) % whole
 
 
 def _interpolate(values: np.ndarray, primes: np.ndarray) -> np.ndarray:
-    """Coefficients, lowest first, of the polynomials with these values at 0, 1, 2, ..."""
-    m = primes.astype(np.int64)[:, None]
+    """Coefficients, lowest first, of the polynomials with these values at 1, 2, 3, ..."""
+    whole = primes.astype(np.int64)[:, None]
+    m = whole.astype(float)
     count = values.shape[1]
-    newton = values.copy()
+    steps = np.broadcast_to(np.arange(count), values.shape)
+    inverse = _power(steps, whole - 2, whole).astype(float)
+    newton = values.astype(float)
     for k in range(1, count):  # divided differences: the points k apart differ by k
-        inverse = _power(np.full((len(primes), 1), k, np.int64), m - 2, m)
-        newton[:, k:] = (newton[:, k:] - newton[:, k - 1 : -1]) % m * inverse % m
-    result = np.zeros_like(values)
-    for k in range(count - 1, -1, -1):  # Horner's rule in (y - k)
+        newton[:, k:] = _reduced((newton[:, k:] - newton[:, k - 1 : -1]) * inverse[:, k : k + 1], m)
+    result = np.zeros_like(newton)
+    for k in range(count, 0, -1):  # Horner's rule in (y - k)
         shifted = np.zeros_like(result)
         shifted[:, 1:] = result[:, :-1]
-        result = (shifted + (m - k % m) * result) % m
-        result[:, 0] = (result[:, 0] + newton[:, k]) % m[:, 0]
-    return result
+        shifted[:, 0] = newton[:, k - 1]
+        result = _reduced(shifted - k * result, m)
+    return result.astype(np.int64) % whole
 
 
 def _lift(residues: np.ndarray, primes: list[int]) -> list[int]:

@@ -223,7 +223,7 @@ def _pair(
         return [{j: y, i: x} for y in _common_roots([alone], j, context, real) for x in _over(p, q, i, {j: y}, context, real)]
     bound = min(_degree(p, i) * _degree(q, j) + _degree(q, i) * _degree(p, j), _total(p) * _total(q))
     left, right = whole_coefficients(p, i, j), whole_coefficients(q, i, j)
-    if work(left, right, bound) > MOST_WORK:
+    if work(left, right) > MOST_WORK:
         raise OverflowError("the resultant of two polynomials takes too long")
     eliminated = resultant(left, right, bound)
     if not eliminated:

@@ -61,6 +61,16 @@ class Kernel:
         """Whether a seed matters."""
         return self.system.kind in self.family.random_kinds
 
+    @property
+    def counted(self) -> dict[str, str]:
+        """What the counts of each trajectory are: ``steps``, ``rejected``, ``evaluations`` and further ones of the method."""
+        return {**self.family.counted, **self.family.details(self._scheme)}
+
+    def facts(self, options: Options) -> dict[str, Any]:
+        """What a dataset says about the method: the options that matter, and its approximations."""
+        noted = {name: getattr(options, name) for name in self.family.noted}
+        return {**noted, **self.family.facts(self._scheme, options)}
+
     def lanes(self, trajectories: int) -> int:
         """Lanes used for so many trajectories: as many as there are, while their state stays in the first-level cache."""
         if self._lanes != "auto":
@@ -123,7 +133,7 @@ class Kernel:
             The random stream of each trajectory; its index by default.
         **options :
             Fields of `symdyn.codegen.families._base.Options`: tolerances ``rtol`` and ``atol`` and ``detect_stiffness``
-            of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``seed``, ``max_steps``.
+            of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``epsilon``, ``seed``, ``max_steps``.
         """
         initial = np.ascontiguousarray(initial, dtype=np.float64)
         parameters = np.ascontiguousarray(parameters, dtype=np.float64).reshape(len(initial), len(self.system.parameters))
@@ -134,7 +144,7 @@ class Kernel:
 
     def empty(self, trajectories: int, times: int) -> Run:
         """Arrays for the results of so many trajectories."""
-        return Run.empty(trajectories, times, len(self.system.states))
+        return Run.empty(trajectories, times, len(self.system.states), len(self.family.details(self._scheme)))
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         """Fill the arrays of `run`; releases the interpreter's lock, so threads may launch parts of an ensemble."""

@@ -181,6 +181,11 @@ class _Reader:
             swap[s] = sp.Float(known)
         return float(e.xreplace(swap))
 
+    def holds(self, condition: Any) -> Any:
+        """The condition at the start, as far as values are known."""
+        known = {s: v for s in condition.free_symbols - {self.time} if (v := self.value(s.name)) is not None}
+        return condition.subs({self.time: 0, **known})
+
     # ---- the network -------------------------------------------------------------------------------
 
     def network(self) -> ReactionNetwork:
@@ -270,9 +275,12 @@ class _Reader:
         name = event.getId() or event.getName() or "without a name"
         if event.isSetDelay() or event.isSetPriority():
             raise DeclarationError(f"the event {name} has a {'delay' if event.isSetDelay() else 'priority'}; that is not read")
-        if self.model.getLevel() > 2 and not event.getTrigger().getInitialValue():
-            raise DeclarationError(f"the event {name} may happen at the very start (initialValue is false); that is not read")
         trigger = self.formula.condition(event.getTrigger().getMath(), self.names, f"the trigger of the event {name}")
+        if self.model.getLevel() > 2 and not event.getTrigger().getInitialValue() and self.holds(trigger) is not sp.false:
+            raise DeclarationError(
+                f"the event {name} happens at the very start (initialValue is false, and {trigger} may hold there); "
+                "that is not read: put its effect into the initial values"
+            )
         assigned = {}
         for a in _items(event.getListOfEventAssignments()):
             target = a.getVariable()

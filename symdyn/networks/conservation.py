@@ -19,7 +19,7 @@ from symdyn.networks._integers import independent, left_null_space, semiflows
 __all__ = ["ConservationLaw", "conservation_laws", "eliminate"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConservationLaw:
     """A combination of molecule numbers that stays what it is.
 
@@ -46,6 +46,9 @@ class ConservationLaw:
 
     def __str__(self) -> str:
         return f"{self.expression} = {'constant' if self.total is None else f'{self.total:g}'}"
+
+    def __repr__(self) -> str:
+        return f"ConservationLaw({self})"
 
 
 def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:

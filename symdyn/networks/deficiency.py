@@ -14,11 +14,13 @@ from symdyn.networks._integers import rank
 
 __all__ = ["Complex", "Structure", "structure"]
 
+#: Arrows that `repr` shows.
+SHOWN = 20
 #: Molecule numbers of one side of a reaction, in the order of the species.
 Complex = tuple[tuple[sp.Symbol, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Structure:
     r"""The graph of complexes of a network.
 
@@ -75,6 +77,16 @@ class Structure:
     def text(self, number: int) -> str:
         """A complex as text, ``2 X + Y``."""
         return complex_text(dict(self.complexes[number]))
+
+    def __str__(self) -> str:
+        complexes, classes = len(self.complexes), len(self.linkage_classes)
+        facts = f"{complexes} complex{'es' * (complexes != 1)}, {classes} linkage class{'es' * (classes != 1)}, rank {self.rank}"
+        return f"{facts}, deficiency {self.deficiency}{', weakly reversible' * self.weakly_reversible}"
+
+    def __repr__(self) -> str:
+        lines = [f"Structure: {self}", *(f"    {self.text(i)} -> {self.text(j)}" for i, j in self.arrows[:SHOWN])]
+        more = len(self.arrows) - SHOWN
+        return "\n".join(lines + [f"    ... {more} more arrows"] * (more > 0))
 
 
 def structure(network: ReactionNetwork) -> Structure:

@@ -63,9 +63,7 @@ def network_html(network: ReactionNetwork) -> str:
         parts.append(stoichiometry_html(network))
         parts += [f"<div>conserved: {escape(str(law))}</div>" for law in conservation_laws(network)]
         if not any(r.bursts for r in network.reactions):
-            found = structure(network)
-            facts = f"{len(found.complexes)} complexes, {len(found.linkage_classes)} linkage classes, rank {found.rank}"
-            parts.append(f"<div>{facts}, deficiency {found.deficiency}{', weakly reversible' * found.weakly_reversible}</div>")
+            parts.append(f"<div>{structure(network)}</div>")
     return "<div>" + "".join(parts) + "</div>"
 
 

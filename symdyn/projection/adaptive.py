@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
 from symdyn.errors import SimulationError
 from symdyn.projection.evolve import Clock, Exponential, Modulated
-from symdyn.projection.generator import assemble
+from symdyn.projection.generator import Runs, assemble
+from symdyn.projection.growth import COMMON, Bounds, followed, length, reachable, usual
 from symdyn.projection.states import Listing
 from symdyn.projection.transitions import Jump, Transitions
 
-__all__ = ["Bounds", "Growing", "reachable"]
+__all__ = ["INTEGRATOR", "Growing"]
 
 #: Parts of the tolerance that leaks, dropped states and the integrator may use up.
 LEAK, TRIM, INTEGRATOR = 0.5, 0.2, 0.05
@@ -21,92 +19,10 @@ LEAK, TRIM, INTEGRATOR = 0.5, 0.2, 0.05
 LAYERS, GROWTH = 8, 0.15
 #: Fewer dropped states than this part are not worth the renumbering.
 WORTH = 0.2
-#: Probability of a size of a burst, relative to the likeliest one, above which the set grows by such bursts.
-COMMON = 0.3
+#: How often it is looked whether states can be dropped, at least, and the flow through them in parts of the loss allowed.
+LOOKS, PASSING = 24, 0.3
 #: Times that the set may grow, each time twice as far, without any progress in time.
 TRIES = 10
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How far states may go, and how many of them there may be.
-
-    Attributes
-    ----------
-    lower, upper : (species,) int64
-    limit : int
-        Number of states beyond which it is an error to go on.
-    """
-
-    lower: np.ndarray
-    upper: np.ndarray
-    limit: int
-
-    def inside(self, states: np.ndarray) -> np.ndarray:
-        """Which states are within the bounds."""
-        return np.all((states >= self.lower) & (states <= self.upper), axis=1)
-
-    def check(self, size: int, names: Sequence[str], states: np.ndarray) -> None:
-        """Refuse sets beyond the limit."""
-        if size > self.limit:
-            low, high = states.min(axis=0), states.max(axis=0)
-            reach = ", ".join(f"{s} {a}..{b}" for s, a, b in zip(names, low, high, strict=True))
-            raise SimulationError(
-                f"the state space has grown to {size} states ({reach}), more than max_states={self.limit}; raise max_states or "
-                "tolerance, give upper bounds, or simulate with method='ssa'"
-            )
-
-
-def neighbours(
-    frontier: np.ndarray, transitions: Transitions, jumps: Sequence[Jump], bounds: Bounds, time: float
-) -> np.ndarray:
-    """States that one jump reaches from the states `frontier`, within bounds; some may be listed twice."""
-    rates = transitions.propensities(Listing(frontier, np.zeros(frontier.shape[1], dtype=np.int64)), time)
-    order = Listing(frontier, np.zeros(frontier.shape[1], dtype=np.int64)).states
-    found = [frontier[:0]]
-    for jump in jumps:
-        possible = np.zeros(len(frontier), dtype=bool)
-        for r, _ in jump.parts:
-            possible |= rates[r] > 0.0
-        new = order[possible] + np.array(jump.change)
-        found.append(new[bounds.inside(new)])
-    return np.concatenate(found)
-
-
-def reachable(
-    seed: np.ndarray,
-    known: Listing,
-    transitions: Transitions,
-    jumps: Sequence[Jump],
-    bounds: Bounds,
-    *,
-    layers: int | None = None,
-    time: float = 0.0,
-) -> Listing:
-    """`known` and all states that some jumps reach from `seed`; without a number of jumps, however many."""
-    frontier, count = seed, 0
-    while len(frontier) and (layers is None or count < layers):
-        new = neighbours(frontier, transitions, jumps, bounds, time)
-        if not len(new):
-            break
-        fresh = Listing.unique(new, np.zeros(new.shape[1], dtype=np.int64)).states
-        frontier = fresh[known.locate(fresh) < 0]
-        if len(frontier):
-            known = Listing(np.concatenate([known.states, frontier]), known.span)
-            bounds.check(known.size, transitions.network.names, known.states)
-        count += 1
-    return known
-
-
-def usual(jumps: Sequence[Jump]) -> list[Jump]:
-    """Jumps without long bursts, by which a set grows: a set that followed every burst to its tail would be far too large."""
-    likeliest: dict[int, float] = {}
-    for jump in jumps:
-        for r, w in jump.parts:
-            likeliest[r] = max(w, likeliest.get(r, 0.0))
-    common = [j.change for j in jumps if any(w > COMMON * likeliest[r] for r, w in j.parts)]
-    longest = np.abs(common).max(axis=0)
-    return [j for j in jumps if (np.abs(j.change) <= longest).all()]
 
 
 class Growing:
@@ -123,11 +39,13 @@ class Growing:
         self.within, self.bounds = bounds, Bounds(-open_, open_, bounds.limit)
         changes = np.array([j.change for j in jumps])
         self.span = np.abs(changes).max(axis=0)
-        self.reach = usual(jumps)
-        self.followed = np.zeros(len(transitions.moving))  # part of the jumps of each reaction
-        for r, weight in (part for j in self.reach for part in j.parts):
-            self.followed[r] += weight
-        self.step = np.maximum(1, np.quantile([np.abs(j.change) for j in self.reach], 0.5, axis=0))
+        self.reach = usual(jumps, transitions.network.changes)
+        self.followed = followed(self.reach, len(transitions.moving))
+        single = [np.abs(j.change) for j in self.reach if j.tail is None]
+        self.step = np.maximum(1, np.quantile(single, 0.5, axis=0)) if single else np.ones(len(self.span))
+        for jump in self.reach:
+            if jump.tail is not None:
+                self.step[jump.tail.axis] = max(self.step[jump.tail.axis], length(jump.tail))
 
     def start(self, states: np.ndarray, p: np.ndarray, time: float) -> tuple[Listing, np.ndarray]:
         """The first list, about an initial distribution."""
@@ -152,14 +70,24 @@ class Growing:
         clock = Clock(start, error=INTEGRATOR * tolerance / horizon, loss=LEAK * tolerance / horizon, floor=float(p.sum()))
         results: list[tuple[Listing, np.ndarray]] = []
         tries, before, trimmed = 0, -np.inf, start
+        looks = start + horizon * np.arange(1, LOOKS) / LOOKS if self.trimming else np.array([])
         flow = self.flow(space, start)
         while True:
-            left = times[len(results) :]
-            out = np.empty((left.size, p.size))
-            done = flow.advance(p, clock, left, out)
-            results += [(space, row) for row in out[:done]]
-            if done == left.size:
+            stop = min((s for s in looks if s > clock.time), default=times[-1])
+            due = times[len(results) : np.searchsorted(times, stop, side="right")]
+            stops = due if due.size and due[-1] == stop else np.append(due, stop)
+            out = np.empty((stops.size, p.size))
+            done = flow.advance(p, clock, stops, out)
+            results += [(space, row) for row in out[: min(done, due.size)]]
+            if len(results) == times.size:
                 return self._inside(results)
+            spent = TRIM * tolerance * (clock.time - trimmed) / horizon if self.trimming else 0.0
+            if done == stops.size:
+                smaller, p, dropped = self._trim(space, p, clock, np.array([], dtype=np.int64), spent)
+                if dropped:
+                    clock.floor, trimmed, space = clock.floor - dropped, clock.time, smaller
+                    flow = self.flow(space, clock.time)
+                continue
             widths = (space.states.max(axis=0) - space.states.min(axis=0)) / self.step
             more = max(LAYERS, int(GROWTH * widths.max()))
             tries = tries + 1 if clock.time <= before else 0
@@ -170,8 +98,7 @@ class Growing:
                 )
             layers, before = more * 2**tries, clock.time
             leaking = self._leaks(space, p, clock, everywhere=tries > 1)
-            spent = TRIM * tolerance * (clock.time - trimmed) / horizon if self.trimming else 0.0
-            smaller, p, dropped = self._trim(space, p, leaking, spent)
+            smaller, p, dropped = self._trim(space, p, clock, leaking, spent)
             if dropped:
                 clock.floor -= dropped
                 trimmed = clock.time
@@ -196,10 +123,19 @@ class Growing:
     def _leaks(self, space: Listing, p: np.ndarray, clock: Clock, *, everywhere: bool) -> np.ndarray:
         """Numbers of the states through which nearly all is lost that is lost; of all at the edge if that is not known yet."""
         rates = self.transitions.propensities(space, clock.time)
-        total = -assemble(space, rates, self.reach, reflecting=False).rates[0]
-        exits = total + assemble(space, rates, self.reach, reflecting=True).rates[0]
+        generator = assemble(space, rates, self.reach, reflecting=False)
+        total = -generator.rates[0]
+        exits = generator.exits()
         for r, a in enumerate(rates):  # long bursts leave from everywhere, and do not make an edge
             exits -= (1 - self.followed[r]) * a
+        for jump in self.reach:
+            if jump.tail is not None:
+                flow = jump.flow(rates) / (1 - jump.tail.ratio)
+                begins = space.sources([-c for c in jump.change])  # where the shortest of these jumps ends
+                stay = np.where(
+                    begins >= 0, Runs.along(space, jump.tail).ahead(np.full(space.size, 1 - jump.tail.ratio))[begins], 0
+                )
+                exits -= np.where(1 - stay <= COMMON, (1 - stay) * flow, 0.0)
         edge = np.flatnonzero(exits > 1e-9 * total)
         lost = exits[edge] * np.maximum(p[edge], 0.0)
         order = np.argsort(lost)
@@ -207,13 +143,23 @@ class Growing:
         chosen = edge[order[~negligible]]
         return chosen if chosen.size and not everywhere else edge
 
-    def _trim(self, space: Listing, p: np.ndarray, needed: np.ndarray, budget: float) -> tuple[Listing, np.ndarray, float]:
-        """Drop the least probable states, except those `needed`, while all of them together hold no more than `budget`."""
-        order = np.argsort(p)
+    def _trim(
+        self, space: Listing, p: np.ndarray, clock: Clock, needed: np.ndarray, budget: float
+    ) -> tuple[Listing, np.ndarray, float]:
+        """Drop the least probable states, except those `needed`.
+
+        All of them together hold no more than `budget`, and no more passes through them than is lost anyway: what is left
+        quickly is improbable, and yet the way to other states.
+        """
+        if budget <= 0.0:
+            return space, p, 0.0
+        passing = np.sum(self.transitions.propensities(space, clock.time), axis=0)
+        part = np.maximum(p, 0.0) * (1.0 / budget + passing / (PASSING * clock.loss))
+        order = np.argsort(part)
         gone = np.zeros(space.size, dtype=bool)
-        gone[order[np.cumsum(np.maximum(p[order], 0.0)) <= budget]] = True
+        gone[order[np.cumsum(part[order]) <= 1.0]] = True
         gone[needed] = False
-        if budget == 0.0 or gone.sum() < WORTH * space.size or gone.all():
+        if gone.sum() < WORTH * space.size or gone.all():
             return space, p, 0.0
         return Listing(space.states[~gone], space.span), p[~gone], float(p[gone].sum())
 

@@ -12,22 +12,17 @@ from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection import statistics
-from symdyn.projection.adaptive import INTEGRATOR, Bounds, Growing
-from symdyn.projection.evolve import METHODS, Clock, Exponential, Modulated
-from symdyn.projection.generator import assemble, augmented
-from symdyn.projection.initial import read_initial
-from symdyn.projection.labelled import labelled
+from symdyn.projection.generator import Generator, assemble
+from symdyn.projection.labelled import check_layout, labelled
 from symdyn.projection.search import Search, cropped, warn_of_edge
-from symdyn.projection.states import Box, StateSpace
-from symdyn.projection.transitions import Jump, Transitions
-from symdyn.registry import suggest
+from symdyn.projection.sensitivities import stationary_sensitivity, transient_sensitivity
+from symdyn.projection.states import Box
+from symdyn.projection.transient import check_tolerance, transient
+from symdyn.projection.transitions import LONGEST_BURST, Jump, Transitions
 
 __all__ = ["MasterEquation", "master_equation"]
 
 MAX_STATES = 2_000_000
-#: Probability of bursts, relative to the tolerance, that are longer than those followed where there is no upper bound.
-BURST_TAIL = 1e-6
-LONGEST_BURST = 1_000_000
 
 
 class MasterEquation:
@@ -121,38 +116,36 @@ class MasterEquation:
 
     # ---- pieces ------------------------------------------------------------------------------------
 
-    def _jumps(self, transitions: Transitions, tail: float = 1e-16, wrt: Any = None) -> list[Jump]:
+    def jumps(self, transitions: Transitions, *, wrt: Any = None, explicit: bool = False) -> list[Jump]:
+        """What happens within the bounds; see `Transitions.jumps`."""
+
         def widest(i: int) -> int:
             top = self.upper[i]
             return LONGEST_BURST if top is None else top - self.lower[i]
 
-        return transitions.jumps(widest, tail, wrt)
+        return transitions.jumps(widest, wrt=wrt, explicit=explicit)
 
-    def generator(self, parameters: Mapping[Any, float] | None = None, *, time: float = 0.0, reflecting: bool = False):
+    def generator(
+        self, parameters: Mapping[Any, float] | None = None, *, time: float = 0.0, reflecting: bool = False
+    ) -> Generator:
         """The generator on the box, `Generator`; ``.matrix()`` is it as a sparse matrix."""
-        space = self._need_box("generator")
+        space = self.need_box("generator")
         transitions = Transitions(self.network, parameters)
-        return assemble(space, transitions.propensities(space, time), self._jumps(transitions), reflecting=reflecting)
+        return assemble(space, transitions.propensities(space, time), self.jumps(transitions), reflecting=reflecting)
 
-    def _need_box(self, what: str) -> Box:
+    def need_box(self, what: str) -> Box:
+        """The box, or an error that asks for bounds."""
         if self.box is None:
             free = ", ".join(s for s, b in zip(self.network.names, self.upper, strict=True) if b is None)
             raise DeclarationError(f"{what} needs a fixed box of states: give upper bounds of {free}")
         return self.box
 
-    def _begin(self, space: StateSpace, initial: Any) -> np.ndarray:
-        """An initial distribution on a set of states; what lies outside is missing."""
-        states, weight = read_initial(self.network, initial)
-        index = space.locate(states)
-        if (index < 0).all():
-            raise self._outside(states[0])
-        p = np.zeros(space.size)
-        np.add.at(p, index[index >= 0], weight[index >= 0])
-        return p
-
-    def _outside(self, state: np.ndarray) -> DeclarationError:
-        start = ", ".join(f"{s} = {n}" for s, n in zip(self.network.names, state, strict=True))
-        return DeclarationError(f"the initial state {start} lies outside the bounds; raise upper")
+    def constant(self, parameters: Mapping[Any, float] | None, what: str) -> Transitions:
+        """Rates that must not depend on time."""
+        transitions = Transitions(self.network, parameters)
+        if any(transitions.moving):
+            raise DeclarationError(f"{what} needs rates that do not depend on time; fix {self.network.time} in them")
+        return transitions
 
     # ---- transient ---------------------------------------------------------------------------------
 
@@ -199,59 +192,7 @@ class MasterEquation:
         SimulationError
             If a propensity is negative, or the set grows beyond ``max_states``.
         """
-        times = _times(t, start)
-        if not 0 < tolerance < 1:
-            raise DeclarationError(f"tolerance is {tolerance!r}; expected a number between 0 and 1")
-        if method not in METHODS:
-            raise DeclarationError(f"unknown method {method!r}; known: {', '.join(METHODS)}.{suggest(method, METHODS)}")
-        transitions = Transitions(self.network, parameters)
-        integration = tolerance
-        if self.box is not None:
-            p = self._begin(self.box, initial)
-            jumps = self._jumps(transitions)
-            rows = self._advance(self.box, transitions, jumps, p, times, start, tolerance, method)
-            found: list[tuple[StateSpace, np.ndarray]] = [(self.box, row) for row in rows]
-        else:
-            integration = INTEGRATOR * tolerance
-            jumps = transitions.jumps(lambda i: LONGEST_BURST, BURST_TAIL * tolerance)
-            top = [np.iinfo(np.int64).max if b is None else b for b in self.upper]
-            bounds = Bounds(np.array(self.lower), np.array(top), self.max_states)
-            growing = Growing(transitions, jumps, bounds, trimming=method == "krylov")
-            states, weight = read_initial(self.network, initial)
-            if not bounds.inside(states).any():
-                raise self._outside(states[0])
-            first, p = growing.start(states, weight, start)
-            found = list(growing.run(first, p, times, start, tolerance))
-            if method == "uniformisation":  # on all states that were needed
-                last = found[-1][0]
-                p = np.zeros(last.size)
-                np.add.at(p, last.locate(states), weight)
-                within = transitions.stopped_outside(bounds.inside)
-                rows = self._advance(last, within, jumps, p, times, start, integration, method)
-                found = [(last, row) for row in rows]
-        facts = {"method": method, "tolerance": tolerance, "error_bound": 2 * integration}
-        return labelled(self, transitions, found, None if np.ndim(t) == 0 else times, layout=layout, facts=facts)
-
-    def _advance(
-        self,
-        space: StateSpace,
-        transitions: Transitions,
-        jumps: list[Jump],
-        p: np.ndarray,
-        times: np.ndarray,
-        start: float,
-        tolerance: float,
-        method: str,
-    ) -> np.ndarray:
-        """Distributions on a fixed set, (times, states)."""
-        clock = Clock(start, error=tolerance / max(times[-1] - start, 1e-300))
-        out = np.empty((times.size, p.size))
-        if any(transitions.moving):
-            Modulated(space, transitions, jumps, method).advance(p, clock, times, out)
-        else:
-            generator = assemble(space, transitions.propensities(space), jumps, reflecting=False)
-            Exponential(generator, method).advance(p, clock, times, out)
-        return out
+        return transient(self, t, initial, parameters, tolerance=tolerance, method=method, start=start, layout=layout)
 
     def transient_sensitivity(
         self,
@@ -266,40 +207,7 @@ class MasterEquation:
 
         Solves :math:`\dot s = A s + (\partial A/\partial\theta)\,p` beside :math:`\dot p = A p` on the box, s = 0 at first.
         """
-        space, times = self._need_box("a sensitivity"), _times(t, 0.0)
-        transitions = self._constant(parameters, "a sensitivity")
-        theta = transitions.parameter(wrt)
-        # theta ds/dtheta is of the size of p times numbers of events, whatever the units of theta
-        scale = abs(transitions.values[theta]) or 1.0
-        generator = assemble(space, transitions.propensities(space), self._jumps(transitions), reflecting=False)
-        slope = self._slope(space, transitions, theta, reflecting=False)
-        scaled = type(slope)(slope.rates * scale, slope.offsets, slope.sources)
-        p = np.concatenate([self._begin(space, initial), np.zeros(space.size)])
-        out = np.empty((times.size, p.size))
-        clock = Clock(0.0, error=tolerance / max(times[-1], 1e-300))
-        Exponential(augmented(generator, scaled), "krylov", contracting=False).advance(p, clock, times, out)
-        found: list[tuple[StateSpace, np.ndarray]] = [(space, row[space.size :] / scale) for row in out]
-        facts = {"method": "krylov", "wrt": theta.name, "tolerance": tolerance}
-        return labelled(self, transitions, found, None if np.ndim(t) == 0 else times, layout="box", facts=facts)
-
-    def _constant(self, parameters: Mapping[Any, float] | None, what: str) -> Transitions:
-        transitions = Transitions(self.network, parameters)
-        if any(transitions.moving):
-            raise DeclarationError(f"{what} needs rates that do not depend on time; fix {self.network.time} in them")
-        return transitions
-
-    def _slope(self, space: StateSpace, transitions: Transitions, theta: Any, *, reflecting: bool):
-        """Derivative of the generator: of propensities, and of the probabilities of bursts."""
-        jumps = self._jumps(transitions)
-        slope = assemble(space, transitions.derivatives(space, theta), jumps, reflecting=reflecting)
-        if not any(theta in b.mean.free_symbols for r in self.network.reactions for b in (r.bursts or {}).values()):
-            return slope
-        moved = self._jumps(transitions, wrt=theta)
-        more = assemble(space, transitions.propensities(space), moved, reflecting=reflecting)
-        if not reflecting:  # probabilities of bursts move, the rate of their reaction does not
-            for a in transitions.propensities(space):
-                more.rates[0].reshape(space.shape)[...] += a
-        return type(slope)(slope.rates + more.rates, slope.offsets, slope.sources)
+        return transient_sensitivity(self, t, wrt, initial, parameters, tolerance=tolerance)
 
     # ---- stationary --------------------------------------------------------------------------------
 
@@ -339,7 +247,9 @@ class MasterEquation:
         SimulationError
             If the distribution is not unique and `initial` is missing, or the set grows beyond ``max_states``.
         """
-        transitions = self._constant(parameters, "a stationary distribution")
+        check_tolerance(tolerance)
+        check_layout(layout)
+        transitions = self.constant(parameters, "a stationary distribution")
         found = Search(self, transitions, initial).run(tolerance)
         warn_of_edge(found)
         facts = {"method": found.method, "edge_mass": found.edge_mass}
@@ -362,24 +272,7 @@ class MasterEquation:
         >>> round(float((s * s.X).sum()), 9)  # the mean is k/g
         1.0
         """
-        if wrt is None:
-            raise DeclarationError("wrt is missing: name the parameter, wrt='k'")
-        transitions = self._constant(parameters, "a sensitivity")
-        theta = transitions.parameter(wrt)
-        found = Search(self, transitions, initial).run(tolerance, factors=True)
-        solution = found.solution
-        assert solution is not None
-        if not solution.fixed_weights:
-            raise DeclarationError(
-                "the weights of the sets of states that are never left depend on the parameters; start in one of them"
-            )
-        slope = self._slope(found.space, transitions, theta, reflecting=True).matrix()
-        result = np.zeros(found.space.size)
-        for part, weight in zip(solution.classes, solution.weights, strict=True):
-            inner = slope[part.members, :][:, part.members]
-            result[part.members] += weight * part.response(-(inner @ part.p))
-        facts = {"method": "elimination", "wrt": theta.name, "edge_mass": found.edge_mass}
-        return labelled(self, transitions, [(found.space, result)], None, layout="box", facts=facts)
+        return stationary_sensitivity(self, parameters, wrt, initial, tolerance=tolerance)
 
     # ---- what distributions say --------------------------------------------------------------------
 
@@ -387,17 +280,6 @@ class MasterEquation:
     def moments(p: xr.DataArray, order: int = 2, *, central: bool = False) -> xr.Dataset:
         """Moments of a distribution up to an order; see `symdyn.projection.moments`."""
         return statistics.moments(p, order, central=central)
-
-
-def _times(t: Any, start: float) -> np.ndarray:
-    try:
-        times = np.atleast_1d(np.asarray(t, dtype=float))
-    except (TypeError, ValueError):
-        raise DeclarationError(f"the time is {t!r}; expected a number or an increasing sequence of numbers") from None
-    bad = times.ndim != 1 or times.size == 0 or not np.isfinite(times).all() or (np.diff(times) <= 0).any()
-    if bad or times[0] < start:
-        raise DeclarationError(f"the times must be finite, increase strictly and begin at {start:g} or later")
-    return np.ascontiguousarray(times)
 
 
 def master_equation(

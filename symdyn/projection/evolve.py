@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
-import symdyn_kernels
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
-from symdyn.codegen.load import import_driver
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.projection.generator import Generator, assemble
+from symdyn.projection.kernel import driver
 from symdyn.projection.states import StateSpace
 from symdyn.projection.transitions import Jump, Transitions
 from symdyn.registry import suggest
 
-__all__ = ["METHODS", "Clock", "Exponential", "Modulated", "driver"]
+__all__ = ["METHODS", "Clock", "Exponential", "Modulated"]
 
 METHODS = ("krylov", "uniformisation")
 #: Dimension of Krylov spaces, and of those of many states, whose products cost more than small matrices do.
@@ -26,13 +21,6 @@ DIMENSION, LARGE_DIMENSION, LARGE = 30, 45, 5000
 SEQUENCE = (1, 2, 3, 4)
 ORDER = 2 * (len(SEQUENCE) - 1)  # of the estimate
 SHORTEST = 1e-13  # step, relative to time, below which rates are taken to be singular
-
-
-@cache
-def driver() -> ModuleType:
-    """The compiled drivers."""
-    text = (Path(symdyn_kernels.__file__).parent / "drivers" / "projection.py").read_text()
-    return import_driver("projection", text)
 
 
 class Clock:
@@ -71,17 +59,16 @@ class Exponential:
 
         Fewer than all mean that more probability left the set than was allowed: `p` and the clock stand before that step.
         """
-        g, counts = self.generator, np.zeros(4, dtype=np.int64)
-        arrays = np.ascontiguousarray(g.rates), g.offsets, g.sources
+        arrays, counts = self.generator.arrays(), np.zeros(4, dtype=np.int64)
         if self.method == "uniformisation":
             state = np.array([clock.time, clock.error])
-            code = driver().uniformisation(*arrays, p, state, times, out, counts)
+            code = driver().uniformisation(arrays, p, state, times, out, counts)
             clock.time, counts[0] = float(state[0]), times.size
         else:
             finite = np.isfinite(clock.loss)
             limit = (clock.loss, clock.floor) if finite else (0.0, -np.inf)
             state = np.array([clock.time, clock.step, clock.error, *limit, float(self.contracting)])
-            code = driver().krylov(*arrays, p, state, times, 0, out, counts, self._basis)
+            code = driver().krylov(arrays, p, state, times, 0, out, counts, self._basis)
             clock.time, clock.step = float(state[0]), float(state[1])
             clock.floor = float(state[4]) if finite else clock.floor
         if code not in (SUCCESS, driver().LEAKED):

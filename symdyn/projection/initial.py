@@ -11,8 +11,9 @@ import xarray as xr
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.states import StateSpace
 
-__all__ = ["read_initial"]
+__all__ = ["begin", "outside", "read_initial"]
 
 #: Probability left out at either end of a distribution that has no end.
 TAIL = 1e-15
@@ -50,6 +51,23 @@ def read_initial(network: ReactionNetwork, initial: Any) -> tuple[np.ndarray, np
     for k, (_, p) in enumerate(parts):
         weight = weight * p.reshape([-1 if i == k else 1 for i in range(len(parts))])
     return _kept(np.stack([g.ravel() for g in grids], axis=1), weight.ravel())
+
+
+def begin(network: ReactionNetwork, space: StateSpace, initial: Any) -> np.ndarray:
+    """An initial distribution on a set of states; what lies outside is missing."""
+    states, weight = read_initial(network, initial)
+    index = space.locate(states)
+    if (index < 0).all():
+        raise outside(network, states[0])
+    p = np.zeros(space.size)
+    np.add.at(p, index[index >= 0], weight[index >= 0])
+    return p
+
+
+def outside(network: ReactionNetwork, state: np.ndarray) -> DeclarationError:
+    """The error that an initial state is not within the bounds."""
+    start = ", ".join(f"{s} = {n}" for s, n in zip(network.names, state, strict=True))
+    return DeclarationError(f"the initial state {start} lies outside the bounds; raise upper")
 
 
 def _one(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from symdyn.projection.transitions import Transitions
 if TYPE_CHECKING:
     from symdyn.projection.equation import MasterEquation
 
-__all__ = ["labelled"]
+__all__ = ["check_layout", "labelled"]
 
 #: Entries of a box, and how many times more than there are states, beyond which a list is returned.
 LARGE_BOX, SPARSE = 20_000_000, 20
@@ -35,8 +35,6 @@ def labelled(
     Where ``facts['error_bound']`` is given, what is missing from each sum is added to it.  Rounding below zero is cut off,
     which brings the numbers closer to the probabilities that they stand for.
     """
-    if layout not in (None, "box", "list"):
-        raise DeclarationError(f"layout is {layout!r}; expected 'box' or 'list'")
     names = equation.network.names
     sensitivity = "wrt" in facts
     missing = [max(0.0, 1.0 - float(p.sum())) for _, p in found]
@@ -77,6 +75,12 @@ def labelled(
     if times is None:
         return xr.DataArray(values[0], dims=dims, coords=coords, name=name, attrs=attrs)
     return xr.DataArray(values, dims=["time", *dims], coords={"time": times, **coords}, name=name, attrs=attrs)
+
+
+def check_layout(layout: Any) -> None:
+    """Refuse what is no layout."""
+    if layout not in (None, "box", "list"):
+        raise DeclarationError(f"layout is {layout!r}; expected 'box' or 'list'")
 
 
 def _fill(box: Box, space: StateSpace, p: np.ndarray) -> np.ndarray:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symdyn.errors import DeclarationError, SimulationError
-from symdyn.projection.adaptive import Bounds, reachable
 from symdyn.projection.generator import assemble
+from symdyn.projection.growth import Bounds, reachable
 from symdyn.projection.initial import read_initial
 from symdyn.projection.states import Box, Listing, StateSpace
 from symdyn.projection.stationary import Stationary, detailed_balance, is_chain, solve
@@ -25,7 +25,7 @@ __all__ = ["Found", "Search", "cropped", "warn_of_edge"]
 #: First upper bounds by the number of species without one, and the factor by which they grow.
 FIRST, GROWTH = {1: 4095, 2: 63, 3: 23}, 1.5
 FIRST_OF_MANY = 11
-#: That of one species with bursts: each size is a kind of jump of its own.
+#: That of one species where each size of a burst is a kind of jump of its own.
 FIRST_WITH_BURSTS = 511
 #: Probability in the tails that are cut off from the result where there was no upper bound.
 TAIL = 1e-20
@@ -68,7 +68,7 @@ class Search:
         if fixed.all():
             return self._solve(np.array(self.equation.upper, dtype=np.int64), factors=factors)
         first = FIRST.get(int((~fixed).sum()), FIRST_OF_MANY)
-        if any(r.bursts for r in self.network.reactions):
+        if any(_listed((r.bursts or {}).values()) for r in self.network.reactions):
             first = min(first, FIRST_WITH_BURSTS)
         upper = np.array([lower[i] + first if b is None else b for i, b in enumerate(self.equation.upper)])
         if self.start is not None:
@@ -116,7 +116,7 @@ class Search:
 
     def _solve(self, upper: np.ndarray, *, factors: bool) -> Found:
         lower = np.array(self.equation.lower)
-        jumps = self.transitions.jumps(lambda i: int(upper[i] - lower[i]))
+        jumps = self.transitions.jumps(lambda i: int(upper[i] - lower[i]), explicit=factors)
         space = self._space(upper, jumps)
         rates = self.transitions.propensities(space)
         generator = assemble(space, rates, jumps, reflecting=True)
@@ -136,6 +136,12 @@ class Search:
         return Found(space, p, method, edge, leaving, solution)
 
 
+def _listed(bursts: Iterable[Any]) -> bool:
+    """Whether sizes of some bursts are jumps of their own: all but one of geometric size."""
+    kinds = [b.distribution for b in bursts]
+    return len(kinds) > 1 or kinds not in ([], ["geometric"])
+
+
 def _edges(
     space: StateSpace, p: np.ndarray, rates: list[np.ndarray], jumps: list[Jump], lower: np.ndarray, upper: np.ndarray
 ) -> tuple[float, np.ndarray]:
@@ -146,17 +152,22 @@ def _edges(
     leaving, edge = np.zeros(len(lower)), 0.0
     states = space.states
     for jump in jumps:
-        flow = np.sum([w * rates[r] for r, w in jump.parts], axis=0).ravel()
+        flow = jump.flow(rates).ravel()
+        out = np.zeros(space.size)  # part of the jumps that leave
+        if jump.tail is not None:
+            axis, ratio = jump.tail.axis, jump.tail.ratio
+            flow = flow / (1 - ratio)
+            out = ratio ** np.maximum(upper[axis] + 1 - jump.change[axis] - states[:, axis], 0.0)
+            leaving[axis] += share @ (flow * out)
         used += flow
-        out = np.zeros(space.size, dtype=bool)
         for i, c in enumerate(jump.change):
-            if c > 0:
+            if c > 0 and (jump.tail is None or i != jump.tail.axis):
                 beyond = states[:, i] > upper[i] - c
                 leaving[i] += share[beyond] @ flow[beyond]
-                out |= beyond
+                out[beyond] = 1.0
             elif c < 0:
-                out |= states[:, i] < lower[i] - c
-        edge += share[out] @ flow[out]
+                out[states[:, i] < lower[i] - c] = 1.0
+        edge += share @ (flow * out)
     longer = float(share @ np.maximum(total - used, 0.0))
     return float(edge) + longer, leaving
 

@@ -56,6 +56,13 @@ class Box:
         end = tuple(slice(max(c, 0), k + min(c, 0)) for c, k in zip(change, self.shape, strict=True))
         return begin, end
 
+    def runs(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        """For each state the one before along an axis, and how far away it is; 0, and the state itself, at the edge."""
+        index = np.arange(self.size)
+        stride = self.offset([int(k == axis) for k in range(len(self.shape))])
+        step = (index // stride % self.shape[axis] > 0).astype(np.int64)
+        return index - stride * step, step
+
     def locate(self, states: np.ndarray) -> np.ndarray:
         """Numbers of `states` (k, species), -1 for those outside."""
         relative = states - np.array(self.lower)
@@ -116,6 +123,10 @@ class Listing:
         return [np.ascontiguousarray(column, dtype=float) for column in self.states.T]
 
     @cached_property
+    def _runs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    @cached_property
     def keys(self) -> np.ndarray:
         """Increasing integers, one a state."""
         return (self.states - self._origin) @ self._strides
@@ -126,6 +137,22 @@ class Listing:
         index = np.searchsorted(self.keys, wanted)
         index[index == self.size] = 0
         return np.where(self.keys[index] == wanted, index, -1)
+
+    def runs(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `Box.runs`, where the state before may be further away than one."""
+        if axis not in self._runs:
+            self._runs[axis] = self._lines(axis)
+        return self._runs[axis]
+
+    def _lines(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        numbers, index = self.states[:, axis], np.arange(self.size)
+        line = self.keys - numbers * self._strides[axis]
+        order = np.argsort(line, kind="stable")  # along each line the numbers still increase
+        previous, step = index.copy(), np.zeros(self.size, dtype=np.int64)
+        together = np.flatnonzero(np.diff(line[order]) == 0)
+        here, before = order[together + 1], order[together]
+        previous[here], step[here] = before, numbers[here] - numbers[before]
+        return previous, step
 
     def locate(self, states: np.ndarray) -> np.ndarray:
         """Numbers of `states` (k, species), -1 for those that are not in the list."""

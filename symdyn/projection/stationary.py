@@ -1,4 +1,9 @@
-"""Stationary distributions on a fixed set of states: detailed balance on chains, sparse elimination otherwise."""
+"""Stationary distributions on a fixed set of states: detailed balance on chains, sparse elimination otherwise.
+
+Jumps of geometric size are eliminated as walks: the process goes from state to state along the species that bursts, and
+ends at each with the probability that a burst ends there if it ends in the set at all.  A walker at a state is a phase, a
+further unknown with two nonzeros a row, in place of a nonzero for each size of a burst.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +31,11 @@ NEGATIVE = 1e-9
 
 def is_chain(space: StateSpace, jumps: Sequence[Jump]) -> bool:
     """Whether the states are the numbers of one species, which change by one at a time."""
-    return isinstance(space, Box) and len(space.shape) == 1 and {j.change for j in jumps} <= {(1,), (-1,), (0,)}
+    return (
+        isinstance(space, Box)
+        and len(space.shape) == 1
+        and all(j.tail is None and j.change in {(1,), (-1,), (0,)} for j in jumps)
+    )
 
 
 def detailed_balance(generator: Generator) -> np.ndarray | None:
@@ -100,9 +109,10 @@ def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> 
     SimulationError
         If there are several recurrent classes and no `start`.
     """
-    matrix = generator.matrix()
+    n = space.size
+    matrix = phased(generator)
+    end, begin = matrix.tocoo().coords
     _, label = connected_components(matrix, directed=True, connection="strong")
-    _, end, begin = generator.entries()
     closed = np.ones(label.max() + 1, dtype=bool)
     closed[label[begin[label[begin] != label[end]]]] = False
     recurrent = np.flatnonzero(closed)
@@ -114,15 +124,43 @@ def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> 
             "conservation laws or absorbing states; give initial, such as initial={'X': 10}, to say which are reached"
         )
     else:
-        weights, fixed = _absorption(matrix, label, closed, start)
-    score = _imbalance(space, generator)
-    p, classes = np.zeros(space.size), []
+        extended = np.append(start, np.zeros(matrix.shape[0] - n))
+        weights, fixed = _absorption(matrix, label, closed, extended)
+    score = np.append(_imbalance(space, generator), np.full(matrix.shape[0] - n, np.inf))
+    p, classes = np.zeros(n), []
     for which, weight in zip(recurrent, weights, strict=True):
         if weight > 0.0:
             found = _recurrent(matrix, np.flatnonzero(label == which), score)
-            p[found.members] += weight * found.p
+            states = found.members < n
+            p[found.members[states]] += weight * found.p[states] / found.p[states].sum()
             classes.append(found)
     return Stationary(p, tuple(classes), tuple(w for w in weights if w > 0.0), fixed)
+
+
+def phased(generator: Generator) -> ss.csc_array:
+    """A reflecting generator with a phase for each state and each sort of jumps of geometric size, after the states.
+
+    Walks are quick, so that phases hold little probability next to states.
+    """
+    n = generator.size
+    quick = max(1.0, float(-generator.rates[0].min()))
+    rate, end, begin = generator.shortest(0, int(generator.starts[0]))
+    parts = [(rate, end, begin)]
+    own = np.arange(n)
+    for g, run in enumerate(generator.runs):
+        first = (g + 1) * n
+        chance = run.ahead(np.ones(n))  # in units of that of ending at once
+        rate, end, begin = generator.shortest(*generator.starts[g : g + 2])
+        parts.append((rate * chance[end], end + first, begin))
+        parts.append((quick / chance, own, own + first))
+        later = np.flatnonzero(run.decay > 0.0)
+        before = run.previous[later].astype(np.int64)
+        parts.append((quick * run.decay[later] * chance[later] / chance[before], later + first, before + first))
+    size = (1 + len(generator.runs)) * n
+    diagonal = np.append(generator.rates[0], np.full(size - n, -quick))
+    parts.append((diagonal, np.arange(size), np.arange(size)))
+    values, ends, begins = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return ss.coo_array((values, (ends, begins)), shape=(size, size)).tocsc()
 
 
 def _absorption(matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -141,12 +179,11 @@ def _absorption(matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, sta
 
 def _imbalance(space: StateSpace, generator: Generator) -> np.ndarray:
     """Square of the mean change of each state over its variance, summed over species: small where probability gathers."""
-    rates, end, begin = generator.entries()
-    total = np.zeros(space.size)
+    total, rate = np.zeros(space.size), -generator.rates[0]
     for n in np.ascontiguousarray(space.states.T, dtype=float):
-        step = n[end] - n[begin]
-        drift = np.bincount(begin, weights=rates * step, minlength=space.size)
-        spread = np.bincount(begin, weights=rates * step**2, minlength=space.size)
+        first, second = generator.sums(n), generator.sums(n**2)
+        drift = first - rate * n
+        spread = second - 2 * n * first + rate * n**2
         total += drift**2 / np.maximum(spread, 1e-300)
     return total
 

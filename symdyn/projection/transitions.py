@@ -21,22 +21,40 @@ from symdyn.errors import CompileError, DeclarationError, SimulationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.states import StateSpace
 
-__all__ = ["Jump", "Transitions"]
+__all__ = ["LONGEST_BURST", "Jump", "Tail", "Transitions"]
+
+#: The longest burst that is followed where a species has no upper bound.
+LONGEST_BURST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Longer and longer jumps, each by one molecule of a species, and less probable than the one before by a factor."""
+
+    axis: int
+    ratio: float
 
 
 @dataclass(frozen=True)
 class Jump:
-    """All jumps with one change of the state.
+    """All jumps with one change of the state; with a tail, the shortest of the jumps of geometric size.
 
     Attributes
     ----------
     change : tuple of int
     parts : tuple of (int, float)
         Reactions that make it, each with the probability that it does when it fires.
+    tail : Tail, optional
     """
 
     change: tuple[int, ...]
     parts: tuple[tuple[int, float], ...]
+    tail: Tail | None = None
+
+    def flow(self, propensities: Sequence[np.ndarray]) -> np.ndarray:
+        """The rate of the jump at each state where it begins; with a tail, of the shortest one alone."""
+        terms = [propensities[r] if w == 1.0 else w * propensities[r] for r, w in self.parts]
+        return sum(terms[1:], start=terms[0])
 
 
 class Transitions:
@@ -127,8 +145,13 @@ class Transitions:
 
     # ---- changes -----------------------------------------------------------------------------------
 
-    def jumps(self, widest: Callable[[int], int], tail: float = 1e-16, wrt: sp.Symbol | None = None) -> list[Jump]:
+    def jumps(
+        self, widest: Callable[[int], int], tail: float = 1e-16, wrt: sp.Symbol | None = None, *, explicit: bool = False
+    ) -> list[Jump]:
         """Jumps of all reactions, equal changes together.
+
+        Bursts of geometric size are one jump with a tail, at most one of them in a reaction: if there are more, that of the
+        largest mean.  All other bursts are a jump for each size.
 
         Parameters
         ----------
@@ -137,12 +160,16 @@ class Transitions:
         tail : float
             Bursts whose total probability is below it are left out; what they carry leaves the set of states.
         wrt : Symbol, optional
-            Give derivatives of the probabilities with respect to this parameter.
+            Give derivatives of the probabilities with respect to this parameter; without tails.
+        explicit : bool
+            Give a jump for each size of all bursts.
         """
-        found: dict[tuple[int, ...], list[tuple[int, float]]] = {}
+        found: dict[tuple[tuple[int, ...], Tail | None], list[tuple[int, float]]] = {}
         for r, reaction in enumerate(self.network.reactions):
-            bursts = reaction.bursts or {}
-            sizes = [(self.network.states.index(s), b) for s, b in bursts.items()]
+            sizes = [(self.network.states.index(s), b) for s, b in (reaction.bursts or {}).items()]
+            long = None if explicit or wrt is not None else self._tail(sizes)
+            if long is not None:
+                sizes = [(i, b) for i, b in sizes if i != long.axis]
             tables = [self._burst(b, widest(i), tail) for i, b in sizes]
             slopes = [self._slope(b, len(t), wrt) for (_, b), t in zip(sizes, tables, strict=True)]
             for counts in itertools.product(*(range(len(t)) for t in tables)):
@@ -155,8 +182,19 @@ class Transitions:
                 change = self.network.changes[:, r].copy()
                 for (i, _), m in zip(sizes, counts, strict=True):
                     change[i] += m
-                found.setdefault(tuple(map(int, change)), []).append((r, float(weight)))
-        return [Jump(change, tuple(parts)) for change, parts in found.items()]
+                if long is not None:  # none in addition, or one and more
+                    weight = weight * (1.0 - long.ratio)
+                found.setdefault((tuple(map(int, change)), None), []).append((r, float(weight)))
+                if long is not None:
+                    change[long.axis] += 1
+                    found.setdefault((tuple(map(int, change)), long), []).append((r, float(weight * long.ratio)))
+        return [Jump(change, tuple(parts), tail) for (change, tail), parts in found.items()]
+
+    def _tail(self, sizes: Sequence[tuple[int, Any]]) -> Tail | None:
+        """Of the geometric burst of the largest mean b: b/(1 + b) is the ratio of probabilities of successive sizes."""
+        means = [(self._mean(b), i) for i, b in sizes if b.distribution == "geometric"]
+        b, axis = max(means, default=(0.0, 0))
+        return Tail(axis, b / (1.0 + b)) if b > 0.0 else None
 
     def _mean(self, burst: Any, wrt: sp.Symbol | None = None) -> float:
         expression = burst.mean if wrt is None else derivative(burst.mean, wrt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -17,8 +17,11 @@ from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 
-__all__ = ["attributes", "observe", "observer", "reduced_dataset", "trajectory_dataset"]
+__all__ = ["STATUS_CODES", "Counts", "attributes", "observe", "observer", "reduced_dataset", "trajectory_dataset"]
 
+#: For each trajectory numbers by name, each with what they are.
+Counts = Mapping[str, tuple[np.ndarray, str]]
+STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
 PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
 
 
@@ -65,13 +68,11 @@ def _names(system: System) -> list[str]:
     return [*system.names, *(o.name for o in system.observables)]
 
 
-def _frame(design: Design, counts: dict[str, np.ndarray], times: np.ndarray, system: System) -> xr.Dataset:
+def _frame(design: Design, counts: Counts, times: np.ndarray, system: System) -> xr.Dataset:
     """A dataset with coordinates, status and counts, and no states yet."""
     data = xr.Dataset(coords={"time": ("time", times), **{d: (d, c) for d, c in design.coords.items()}})
-    for name, values in counts.items():
-        data[name] = (design.dims, values.reshape(design.shape))
-    codes = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
-    data["status"].attrs["long_name"] = codes
+    for name, (values, meaning) in counts.items():
+        data[name] = (design.dims, values.reshape(design.shape), {"long_name": meaning})
     data["time"].attrs["long_name"] = str(system.time)
     return data
 
@@ -81,7 +82,7 @@ def trajectory_dataset(
     design: Design,
     times: np.ndarray,
     values: np.ndarray,
-    counts: dict[str, np.ndarray],
+    counts: Counts,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
     """A variable with dims (sweeps, trajectory, time) for each state and observable."""
@@ -99,7 +100,7 @@ def reduced_dataset(
     design: Design,
     times: np.ndarray,
     statistics: Sequence[Statistics],
-    counts: dict[str, np.ndarray],
+    counts: Counts,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
     """Variables ``x_mean``, ``x_quantile``, ... with dims (sweeps, time[, quantile or bin])."""

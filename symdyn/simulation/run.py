@@ -18,7 +18,7 @@ from symdyn.codegen.kernel import Batch, Kernel, Options, Run, compile
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.models.reaction import condition_text
 from symdyn.simulation.conditions import read_condition
-from symdyn.simulation.dataset import attributes, observe, observer, reduced_dataset, trajectory_dataset
+from symdyn.simulation.dataset import STATUS_CODES, Counts, attributes, observe, observer, reduced_dataset, trajectory_dataset
 from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
 from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
 from symdyn.simulation.sweeps import Design, check_counts, make_design
@@ -133,8 +133,8 @@ def simulate(
         kernel, rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure, seed=seed,
         max_steps=max_steps, threads=threads, chunk=chunk, epsilon=epsilon,
     )  # fmt: skip
-    if kernel.family.integer:
-        check_counts(design, system)
+    if kernel.family.start != "real":
+        check_counts(design, system, whole=kernel.family.start == "whole")
     seed = secrets.randbits(32) if seed is None else int(seed)
     gaps = np.diff(times)
     length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
@@ -151,13 +151,10 @@ def simulate(
     finally:
         bar.close()
     facts: dict[str, Any] = dict(method=job.method_used(), target=target, seed=seed if kernel.stochastic else None)
-    facts |= {name: getattr(options, name) for name in kernel.family.noted}
-    facts |= dict(
-        interpretation=getattr(system, "interpretation", None), until=None if condition is None else condition_text(condition)
-    )
-    counts = {name: getattr(job.run, name) for name in ("status", "steps", "rejected", "evaluations")}
+    facts |= {**kernel.facts(options), "interpretation": getattr(system, "interpretation", None)}
     if condition is not None:
-        counts["first_passage"] = job.run.passage
+        facts |= {"until": condition_text(condition), "until_checked": kernel.family.stops}
+    counts = job.counts()
     if statistics is None:
         data = trajectory_dataset(system, design, times, values, counts, attributes(system, **facts))
     else:
@@ -171,7 +168,7 @@ class _Job:
     def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: Options, threads: int, lanes: Any) -> None:
         self.kernel, self.design, self.times, self.options, self.threads = kernel, design, times, options, threads
         self.lanes = lanes
-        self.run = Run.empty(design.size, 0, 0)
+        self.run = kernel.empty(design.size, 0)
         self.last_time = np.full(design.size, np.nan)
         self.passed_on = 0
         self.complete = True
@@ -241,6 +238,16 @@ class _Job:
         self.complete &= finished
         if bar is not None:
             bar.next()
+
+    def counts(self) -> Counts:
+        """Status and counts of each trajectory, and where it stopped, with what they are."""
+        run, meaning = self.run, self.kernel.counted
+        found = {"status": (run.status, STATUS_CODES)}
+        found |= {name: (getattr(run, name), meaning.pop(name)) for name in ("steps", "rejected", "evaluations")}
+        found |= {name: (run.details[:, k], text) for k, (name, text) in enumerate(meaning.items())}
+        if self.kernel.until is not None:
+            found["first_passage"] = run.passage, "time at which the condition of until was first seen to hold"
+        return found
 
     def method_used(self) -> str:
         """The method, and how many trajectories were passed on to another."""

@@ -137,8 +137,8 @@ def make_design(
     return Design(dims, (*lengths.values(), int(count)), coords, states, columns([numbers[p] for p in system.parameters]))
 
 
-def check_counts(design: Design, system: System) -> None:
-    """Refuse initial values that are no numbers of molecules.
+def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
+    """Refuse initial values that are no numbers of molecules: negative ones, and if `whole` those that are not.
 
     Raises
     ------
@@ -146,11 +146,11 @@ def check_counts(design: Design, system: System) -> None:
         Naming the species and the value.
     """
     for species, (values, _) in zip(system.names, design.initial, strict=True):
-        wrong = values[(values < 0) | (values != np.floor(values)) | (values > 2**53)]
+        wrong = values[(values < 0) | (whole & ((values != np.floor(values)) | (values > 2**53)))]
         if wrong.size:
             raise DeclarationError(
-                f"the initial value of {species} is {wrong.flat[0]:g}; a number of molecules is a whole number, 0 or more "
-                "(a concentration times the volume)"
+                f"the initial value of {species} is {wrong.flat[0]:g}; a number of molecules is "
+                f"{'a whole number, 0 or more' if whole else '0 or more'} (a concentration times the volume)"
             )
 
 

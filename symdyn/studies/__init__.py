@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symdyn.studies._table import validity_table
-from symdyn.studies.validity import closure_validity
 from symdyn.studies.figures import plot_branches, plot_validity
+from symdyn.studies.validity import closure_validity
 
 __all__ = ["closure_validity", "plot_branches", "plot_validity", "validity_table"]

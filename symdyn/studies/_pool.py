@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-__all__ = ["can_travel", "run_tasks", "work"]
+__all__ = ["Workers", "can_travel", "work"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -32,48 +32,65 @@ def can_travel(task: Any) -> bool:
         return False
 
 
-def run_tasks(function: str, tasks: Sequence[tuple[Any, ...]], *, workers: int) -> Iterator[tuple[int, Any]]:
-    """Call ``function(*task)`` for each task; yields (index, result) in the order of completion.
+class Workers:
+    """Worker processes, started when they are needed and kept until `close`.
 
     Parameters
     ----------
-    function : str
-        ``'package.module:name'`` of a function of this package.
-    tasks : sequence of tuple
-        Arguments.
-    workers : int
-        Processes; with 1, or with tasks that cannot travel, everything runs in this process.
-
-    Raises
-    ------
-    Exception
-        What the function raised, from the first task that failed.
+    count : int
+        Processes; with 1, or for tasks that cannot travel, everything runs in this process.
     """
-    if not tasks:
-        return
-    if workers <= 1 or len(tasks) == 1 or not can_travel(tasks):
-        call = _find(function)
-        for i, task in enumerate(tasks):
-            yield i, call(*task)
-        return
-    todo: queue.SimpleQueue[int] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[int, bool, Any]] = queue.SimpleQueue()
-    for i in range(len(tasks)):
-        todo.put(i)
-    pool = [_start() for _ in range(min(workers, len(tasks)))]
-    threads = [threading.Thread(target=_feed, args=(p, function, tasks, todo, done), daemon=True) for p in pool]
-    try:
-        for t in threads:
-            t.start()
-        for _ in tasks:
-            i, good, value = done.get()
-            if not good:
-                raise value
-            yield i, value
-    finally:
-        for p in pool:
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: list[subprocess.Popen[bytes]] = []
+
+    def run(self, function: str, tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """Call ``function(*task)`` for each task; yields (index, result) in the order of completion.
+
+        Parameters
+        ----------
+        function : str
+            ``'package.module:name'`` of a function of this package.
+        tasks : sequence of tuple
+            Arguments.
+
+        Raises
+        ------
+        Exception
+            What the function raised, from the first task that failed.
+        """
+        if self.count <= 1 or len(tasks) <= 1 or not can_travel(tasks):
+            call = _find(function)
+            for i, task in enumerate(tasks):
+                yield i, call(*task)
+            return
+        todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[int, bool, Any]] = queue.SimpleQueue()
+        for i in range(len(tasks)):
+            todo.put(i)
+        while len(self._pool) < min(self.count, len(tasks)):
+            self._pool.append(_start())
+        finished = False
+        try:
+            for p in self._pool:
+                threading.Thread(target=_feed, args=(p, function, tasks, todo, done), daemon=True).start()
+            for _ in tasks:
+                i, good, value = done.get()
+                if not good:
+                    raise value
+                yield i, value
+            finished = True
+        finally:
+            if not finished:  # some are still at work on what nobody waits for
+                self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        for p in self._pool:
             p.kill()
             p.wait()
+        self._pool = []
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -94,7 +111,7 @@ def _feed(process: subprocess.Popen[bytes], function: str, tasks: Sequence, todo
             _send(process.stdin, (function, tasks[i]))
             done.put((i, *_receive(process.stdout)))
     except queue.Empty:
-        process.stdin.close()
+        return
     except (OSError, EOFError):
         error = RuntimeError(f"a worker process of the study ended unexpectedly (exit code {process.poll()})")
         done.put((i, False, error))

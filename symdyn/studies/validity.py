@@ -18,7 +18,7 @@ from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.ensemble import default_threads
 from symdyn.studies._assemble import assemble
 from symdyn.studies._cell import Cell, Question, name_of_closure
-from symdyn.studies._pool import run_tasks
+from symdyn.studies._pool import Workers
 from symdyn.studies._reference import Inquiry, Reference
 from symdyn.studies._store import Store
 from symdyn.studies._transitions import Gap, Transitions
@@ -215,7 +215,7 @@ class _Runner:
     """Answers questions in processes, keeps what is done, and shows how far it is."""
 
     def __init__(self, store: Store, workers: int, progress: bool, size: int) -> None:
-        self.store, self.workers = store, workers
+        self.store, self.workers = store, Workers(workers)
         self.bar = bar(progress, total=size, desc="closure validity", unit="part")
 
     def answer(self, function: str, kind: type, questions: Mapping[Any, Any], into: dict[Any, Any]) -> None:
@@ -226,12 +226,13 @@ class _Runner:
         into.update({places[i]: value for i, value in known.items()})
         counted = kind is Cell
         self.bar.update(len(known) * counted)
-        for j, value in run_tasks(function, [(asked[i],) for i in rest], workers=self.workers):
+        for j, value in self.workers.run(function, [(asked[i],) for i in rest]):
             self.store.save(asked[rest[j]].key, value)
             into[places[rest[j]]] = value
             self.bar.update(1 * counted)
 
     def close(self) -> None:
+        self.workers.close()
         self.bar.close()
 
 

@@ -7,6 +7,7 @@ import sympy as sp
 import symdyn as sd
 from symdyn.models import zoo
 from symdyn.studies import closure_validity, plot_branches, plot_validity, validity_table
+from symdyn.studies._pool import Workers
 
 QUIET = {"progress": False, "workers": 1}
 
@@ -134,7 +135,7 @@ def test_finished_parts_are_kept_and_used(tmp_path, monkeypatch):
     before = {p.name for p in tmp_path.iterdir()}
     both = closure_validity(zoo.dimerisation(), [1, 5], orders=[2, 3], **options)
     assert before < {p.name for p in tmp_path.iterdir()}
-    monkeypatch.setattr("symdyn.studies.validity.run_tasks", lambda f, tasks, workers: iter(()) if not tasks else 1 / 0)
+    monkeypatch.setattr(Workers, "run", lambda self, function, tasks: iter(()) if not tasks else 1 / 0)
     again = closure_validity(zoo.dimerisation(), [1, 5], orders=[2, 3], **options)
     assert again.identical(both)
     assert again.sel(order=[2]).verdict.equals(first.verdict)
@@ -145,15 +146,15 @@ def test_finished_parts_are_kept_and_used(tmp_path, monkeypatch):
 
 
 def test_an_interrupt_returns_what_is_done(monkeypatch, capsys):
-    def interrupted(function, tasks, workers):
-        from symdyn.studies._pool import run_tasks
+    whole = Workers.run
 
-        for k, found in enumerate(run_tasks(function, tasks, workers=workers)):
+    def interrupted(self, function, tasks):
+        for k, found in enumerate(whole(self, function, tasks)):
             if "cell" in function and k == 1:
                 raise KeyboardInterrupt
             yield found
 
-    monkeypatch.setattr("symdyn.studies.validity.run_tasks", interrupted)
+    monkeypatch.setattr(Workers, "run", interrupted)
     found = closure_validity(zoo.dimerisation(), [5, 10], orders=[2], t_end=20, **QUIET)
     assert "interrupted: 1 of 2 parts are done" in capsys.readouterr().out
     assert sorted(found.verdict.values.ravel()) == ["", "valid"]

@@ -5,13 +5,15 @@ For each of the times 1, ..., 50 the suite compares the mean m and the variance 
     Z = sqrt(n) (m - mu) / sigma,    Y = sqrt(n/2) (s^2 / sigma^2 - 1),
 
 and holds a simulator for sound if abs(Z) < 3 and abs(Y) < 5 but for a few of the times.  Here two may be missed, none
-by a lot, and where sigma = 0 the runs must agree exactly.  Exact values are closed forms, or of the master equation on
-its finite state space; some are compared with those that the suite prints.
+by a lot, and where sigma = 0 the runs must agree exactly.  Y is made for numbers that are nearly normal: of model 001-03,
+where all but a few runs die out, it is divided by its standard deviation, which follows from the kurtosis.  Exact values
+are closed forms, or of the master equation on its finite state space; some are compared with those that the suite prints.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from math import factorial
 
 import numpy as np
 import pytest
@@ -35,6 +37,17 @@ DIMERS = "P2 => 0, k2*P2; P2(0) = 0; k1 = 0.001; k2 = 0.01"
 def birth_death(start, birth, death, t=TIMES):
     growth = np.exp((birth - death) * t)
     return start * growth, np.sqrt(start * (birth + death) / (birth - death) * growth * (growth - 1))
+
+
+def excess(start, birth, death, t):
+    """Excess kurtosis of birth and death: each ancestor leaves nobody, or a geometric number of descendants."""
+    growth = np.exp((birth - death) * t)
+    none, more = death * (growth - 1) / (birth * growth - death), birth * (growth - 1) / (birth * growth - death)
+    # factorial moments k! (1 - none) more^(k - 1) / (1 - more)^k, and from them raw moments and the fourth cumulant
+    f1, f2, f3, f4 = (factorial(k) * (1 - none) * more ** (k - 1) / (1 - more) ** k for k in (1, 2, 3, 4))
+    m2, m3, m4 = f1 + f2, f1 + 3 * f2 + f3, f1 + 7 * f2 + 6 * f3 + f4
+    fourth = m4 - 4 * m3 * f1 - 3 * m2**2 + 12 * m2 * f1**2 - 6 * f1**4
+    return start * fourth / birth_death(start, birth, death, t)[1] ** 4
 
 
 def with_sink():
@@ -112,7 +125,11 @@ def text(*parts):
 MODELS = {
     "001-01": (text(BIRTH, DEATH, RATES), {}, PLAIN),
     # rates of their own for each reaction
-    "001-02": (text("X -> 2 X, Birth_Lambda", "X -> 0, Death_Mu", "X(0) = 100; Birth_Lambda = 0.1; Death_Mu = 0.11"), {}, PLAIN),
+    "001-02": (
+        text("X -> 2 X, Birth_Lambda", "X -> 0, Death_Mu", "X(0) = 100; Birth_Lambda = 0.1; Death_Mu = 0.11"),
+        {},
+        PLAIN,
+    ),
     "001-03": (text(BIRTH, DEATH, "Lambda = 1; Mu = 1.1; X(0) = 100"), {}, {"X": birth_death(100, 1, 1.1)}),
     "001-04": (text(BIRTH, DEATH, "Lambda = 0.1; Mu = 0.11; X(0) = 10"), {}, {"X": birth_death(10, 0.1, 0.11)}),
     "001-05": (text(BIRTH, DEATH, "Lambda = 0.1; Mu = 0.11; X(0) = 10000"), {}, {"X": birth_death(10_000, 0.1, 0.11)}),
@@ -177,9 +194,15 @@ MODELS = {
     "003-06": (text("0 => P2, k1*(100 - 2*P2)*(100 - 2*P2 - 1)/2", DIMERS), {}, {"P2": dimers(100, 0.001, 0.01)}),
     "003-07": (text("0 => P2, k1*(100 - 2*P2)*((100 - 2*P2) - 1)/2", DIMERS), {}, {"P2": dimers(100, 0.001, 0.01)}),
     "004-01": (text("0 -> 5 X, Alpha", DEATH, "Alpha = 1; Mu = 0.2; X(0) = 0"), {}, {"X": immigration_death(1, 0.2, batch=5)}),
-    "004-02": (text("0 -> 10 X, Alpha", DEATH, "Alpha = 1; Mu = 0.4; X(0) = 0"), {}, {"X": immigration_death(1, 0.4, batch=10)}),
+    "004-02": (
+        text("0 -> 10 X, Alpha", DEATH, "Alpha = 1; Mu = 0.4; X(0) = 0"),
+        {},
+        {"X": immigration_death(1, 0.4, batch=10)},
+    ),
     "004-03": (text("0 -> 100 X, Alpha", DEATH, "Alpha = 1; Mu = 4; X(0) = 0"), {}, {"X": immigration_death(1, 4, batch=100)}),
 }
+#: Standard deviation of Y where it is far from one.
+SPREAD_OF_Y = {"001-03": np.sqrt(1 + excess(100, 1, 1.1, TIMES[1:]) / 2)}
 #: Models without events whose propensities are linear: their moments of second order are exact.
 LINEAR = [name for name in MODELS if not name.startswith("003") and name not in ("002-09", "002-10")]
 
@@ -189,7 +212,7 @@ def network(name):
     return sd.ReactionNetwork.from_text(description, **options)
 
 
-def agree(data, exact):
+def agree(data, exact, spread_of_y=1.0):
     """The statistics of the suite, for every variable."""
     for variable, (mean, spread) in exact.items():
         m, s2 = data[f"{variable}_mean"].values, data[f"{variable}_var"].values
@@ -197,42 +220,55 @@ def agree(data, exact):
         np.testing.assert_allclose(m[sharp], mean[sharp], atol=1e-9, err_msg=variable)
         np.testing.assert_allclose(s2[sharp], 0, atol=1e-9, err_msg=variable)
         z = np.sqrt(RUNS) * (m - mean)[~sharp] / spread[~sharp]
-        y = np.sqrt(RUNS / 2) * (s2[~sharp] / spread[~sharp] ** 2 - 1)
+        y = np.sqrt(RUNS / 2) * (s2[~sharp] / spread[~sharp] ** 2 - 1) / spread_of_y
         assert (np.abs(z) >= 3).sum() <= 2, (variable, z)
         assert (np.abs(y) >= 5).sum() <= 2, (variable, y)
-        assert np.abs(z).max() < 5 and np.abs(y).max() < 7, (variable, z, y)
+        assert (np.abs(z) < 5).all(), (variable, z)
+        assert (np.abs(y) < 7).all(), (variable, y)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_simulation(name):
     data = sd.simulate(network(name), TIMES, trajectories=RUNS, seed=2008, reduce=["mean", "var"])
-    agree(data, MODELS[name][2])
+    agree(data, MODELS[name][2], SPREAD_OF_Y.get(name, 1.0))
 
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_moments_of_linear_models_are_exact(name):
-    closed = network(name).moments(2, closure=None)
+    closed = network(name).moments(2, closure=None, central=True)
     data = sd.simulate(closed, TIMES, rtol=1e-9, atol=1e-9)
-    for variable, (mean, spread) in MODELS[name][2].items():
-        if f"{variable}_mean" in data:
-            np.testing.assert_allclose(data[f"{variable}_mean"].values.squeeze(), mean, rtol=1e-5)
-            np.testing.assert_allclose(data[f"{variable}_var"].values.squeeze(), spread**2, rtol=1e-5, atol=1e-6)
+    compared = [v for v in MODELS[name][2] if f"{v}_mean" in data]  # moments have no observables of the network
+    assert compared
+    for variable in compared:
+        mean, spread = MODELS[name][2][variable]
+        np.testing.assert_allclose(data[f"{variable}_mean"].values.squeeze(), mean, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(data[f"{variable}_var"].values.squeeze(), spread**2, rtol=1e-5, atol=1e-7)
 
 
-def test_exact_values_are_those_of_the_suite():
-    # values that the suite prints for time 50, means and standard deviations
-    printed = {
-        "001-07": {"X": (60.65307, 22.38677), "Sink": (432.8163, 68.93673)},
-        "001-11": {"X": (77.88008, 19.02018)},
-        "002-06": {"X": (99.3262, 9.966253), "Sink": (400.6738, 20.01684)},
-        "002-09": {"X": (13.28340, 3.59812487207)},
-        "002-10": {"X": (10.6392786121, 3.230)},
-        "003-02": {"P": (190.0, 11.165711)},
-        "003-03": {"P2": (None, 2.482345)},
-        "003-04": {"P": (58.0409, 16.052483), "P2": (20.97955, 8.026242)},
-        "004-03": {"X": (25, 35.53168)},
-    }
-    for name, variables in printed.items():
-        for variable, values in variables.items():
-            for exact, value in zip(MODELS[name][2][variable], values, strict=True):
-                print(name, variable, exact[-1], value)
+def test_the_statistics_tell_wrong_rates():
+    # a rate that is wrong by three percent
+    data = sd.simulate(network("002-01"), TIMES, trajectories=RUNS, seed=2008, reduce=["mean", "var"], parameters={"Mu": 0.103})
+    with pytest.raises(AssertionError):
+        agree(data, MODELS["002-01"][2])
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "mean", "spread"),
+    [  # what the suite prints for time 50; for 003-04 its corrected results, the first printing had 58.0409
+        ("001-07", "X", 60.65307, 22.38677),
+        ("001-07", "Sink", 432.8163, 68.93673),
+        ("001-11", "X", 77.88008, 19.02018),
+        ("002-06", "Sink", 400.6738, 20.01684),
+        ("002-09", "X", 13.283399945, 3.59812487207),
+        ("002-10", "X", 10.6392786121, 3.24923732333),
+        ("003-02", "P", 144.995965, 11.165711),
+        ("003-02", "P2", 427.502018, 5.582855),
+        ("003-04", "P", 58.3027904, 16.11157406),
+        ("003-04", "P2", 20.8486048, 8.05578703),
+        ("004-03", "X", 25.0, 35.53168),
+    ],
+)
+def test_exact_values_are_those_of_the_suite(name, variable, mean, spread):
+    exact = MODELS[name][2][variable]
+    assert exact[0][-1] == pytest.approx(mean, rel=2e-7)
+    assert exact[1][-1] == pytest.approx(spread, rel=3e-7)

@@ -11,30 +11,36 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.sparse import apply, arnoldi, combine, norm1, poisson_window, small_exponential
+from symdyn_kernels.sparse import ahead, apply, arnoldi, combine, norm1, poisson_window, small_exponential
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS
 
-__all__ = ["LEAKED", "krylov", "product", "uniformisation"]
+__all__ = ["LEAKED", "backward", "krylov", "product", "uniformisation"]
 
 #: More probability left the set than was allowed: the last step was not taken.
 LEAKED = 100
-ARRAYS = "float64[:, ::1], int64[::1], uint32[:, ::1]"
+GENERATOR = "Tuple((float64[:, ::1], int64[::1], uint32[:, ::1], int64[::1], uint32[:, ::1], float64[:, ::1], float64[::1]))"
 _CHECK = 64  # products between two looks whether anything still moves
 
 
-@njit(f"void({ARRAYS}, float64[::1], float64[::1])", cache=True, nogil=True, error_model="numpy")
-def product(rates, offsets, sources, x, y):
+@njit(f"void({GENERATOR}, float64[::1], float64[::1])", cache=True, nogil=True, error_model="numpy")
+def product(generator, x, y):
     """``y = A x``."""
-    apply(rates, offsets, sources, x, y)
+    apply(generator, x, y)
+
+
+@njit("void(uint32[::1], float64[::1], float64[::1])", cache=True, nogil=True, error_model="numpy")
+def backward(previous, decay, z):
+    """The transposed recursion along runs of states, in place."""
+    ahead(previous, decay, z)
 
 
 @njit(
-    f"int64({ARRAYS}, float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], int64[::1], float64[:, ::1])",
+    f"int64({GENERATOR}, float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], int64[::1], float64[:, ::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
 )
-def krylov(rates, offsets, sources, p, clock, times, done, out, counts, basis):
+def krylov(generator, p, clock, times, done, out, counts, basis):
     """Steps of adaptive length in Krylov spaces with incomplete orthogonalisation.
 
     clock : time, length of the next step (0: to be found), error allowed a unit of time, loss allowed a unit of time,
@@ -52,7 +58,7 @@ def krylov(rates, offsets, sources, p, clock, times, done, out, counts, basis):
         counts[0] += 1
     while counts[0] < times.size:
         t = clock[0]
-        apply(rates, offsets, sources, p, y)
+        apply(generator, p, y)
         counts[1] += 1
         speed = norm1(y)
         if not math.isfinite(speed):
@@ -67,9 +73,9 @@ def krylov(rates, offsets, sources, p, clock, times, done, out, counts, basis):
         if clock[1] <= 0.0:
             largest = 0.0
             for i in range(n):
-                largest = max(largest, -rates[0, i])
+                largest = max(largest, -generator[0][0, i])
             clock[1] = min(end - t, 10.0 / largest)
-        norm, size = arnoldi(rates, offsets, sources, p, basis, band)
+        norm, size = arnoldi(generator, p, basis, band)
         counts[1] += size
         invariant = size < m
         rows = size
@@ -82,7 +88,7 @@ def krylov(rates, offsets, sources, p, clock, times, done, out, counts, basis):
             band[0, m + 1] = 0.0
             band[1, m + 1] = 0.0
             band[2, m + 1] = 0.0
-            apply(rates, offsets, sources, basis[m], y)
+            apply(generator, basis[m], y)
             counts[1] += 1
             first, second = norm * norm1(basis[m]), norm * norm1(y)
         tau = min(end - t, math.inf if invariant else clock[1])
@@ -134,13 +140,13 @@ def krylov(rates, offsets, sources, p, clock, times, done, out, counts, basis):
 
 
 @njit(
-    f"int64({ARRAYS}, float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1])",
+    f"int64({GENERATOR}, float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
     fastmath={"contract", "reassoc", "nsz"},
 )
-def uniformisation(rates, offsets, sources, p, clock, times, out, counts):
+def uniformisation(generator, p, clock, times, out, counts):
     """``exp(tA) p = sum_k Poisson(k; qt) (1 + A/q)^k p``: positive terms only, and a truncation error that is known.
 
     clock : time, and the error allowed a unit of time.
@@ -149,7 +155,7 @@ def uniformisation(rates, offsets, sources, p, clock, times, out, counts):
     v, y, total = p.copy(), np.empty(n), np.empty(n)
     q = 0.0
     for i in range(n):
-        q = max(q, -rates[0, i])
+        q = max(q, -generator[0][0, i])
     still = q == 0.0
     for k in range(times.size):
         span = times[k] - clock[0]
@@ -167,7 +173,7 @@ def uniformisation(rates, offsets, sources, p, clock, times, out, counts):
                         total[i] += c * v[i]
                 if j == last:
                     break
-                apply(rates, offsets, sources, v, y)
+                apply(generator, v, y)
                 counts[1] += 1
                 for i in range(n):
                     v[i] += y[i] / q

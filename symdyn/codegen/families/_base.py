@@ -29,10 +29,12 @@ class Run(NamedTuple):
     values : (N, T, n) float64
         NaN from a failure on.
     status, steps, rejected, evaluations : (N,) int64
-        Status codes of `symdyn_kernels.status`; counts of accepted and rejected steps (events of jump processes) and of
-        evaluations.
+        Status codes of `symdyn_kernels.status`; counts of what was accepted, rejected and evaluated, which
+        `Family.counted` explains.
     passage : (N,) float64
-        First time at which the condition `until` held; infinity if it did not before the last time.
+        First time at which the condition `until` was seen to hold; infinity if it was not before the last time.
+    details : (N, m) int64
+        Further counts, those of `Family.details`.
     """
 
     values: np.ndarray
@@ -41,13 +43,14 @@ class Run(NamedTuple):
     rejected: np.ndarray
     evaluations: np.ndarray
     passage: np.ndarray
+    details: np.ndarray
 
     @classmethod
-    def empty(cls, trajectories: int, times: int, states: int) -> Run:
+    def empty(cls, trajectories: int, times: int, states: int, details: int = 0) -> Run:
         """Arrays for the results of so many trajectories."""
         status, steps, rejected, evaluations = (np.zeros(trajectories, np.int64) for _ in range(4))
-        values = np.empty((trajectories, times, states))
-        return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf))
+        values, further = np.empty((trajectories, times, states)), np.zeros((trajectories, details), np.int64)
+        return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf), further)
 
     def part(self, rows: Any) -> Run:
         """The same for some of the trajectories; a slice gives views."""
@@ -148,16 +151,30 @@ class Family(ABC):
     max_steps: ClassVar[int] = 1_000_000
     #: Whether the methods choose their steps by tolerances.
     adaptive: ClassVar[bool] = False
-    #: Whether the methods can stop at a condition.
-    stops: ClassVar[bool] = False
-    #: Whether states stay whole numbers: initial values are checked and histograms have whole bins.
+    #: When the methods look at the condition that ends a trajectory; empty if they do not.
+    stops: ClassVar[str] = ""
+    #: Whether states stay whole numbers: histograms have whole bins.
     integer: ClassVar[bool] = False
+    #: What initial values must be: 'real', 'nonnegative' or 'whole' (numbers of molecules).
+    start: ClassVar[str] = "real"
+    #: What `steps`, `rejected` and `evaluations` count.
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps", "rejected": "steps that were rejected", "evaluations": "evaluations of the right-hand side"
+    }  # fmt: skip
     #: Kinds of system for which the methods draw random numbers.
     random_kinds: ClassVar[tuple[str, ...]] = ()
 
     def key(self, scheme: Any) -> str:
         """What the functions of a model depend on besides the model: methods of one key share them."""
         return scheme.name
+
+    def details(self, scheme: Any) -> Mapping[str, str]:
+        """Further counts of each trajectory by name, in the order of ``Run.details``, and what they count."""
+        return {}
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        """What a dataset says about the approximations of a method: values that netCDF can hold, by name."""
+        return {}
 
     @abstractmethod
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:

@@ -29,6 +29,10 @@ class Adaptive(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("rtol", "atol")
     adaptive = True
+    counted: ClassVar[Mapping[str, str]] = {
+        **Family.counted,
+        "rejected": "steps whose error was too large",
+    }
 
     def key(self, scheme: Any) -> str:
         return type(scheme).__name__

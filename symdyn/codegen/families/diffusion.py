@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Run
+from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families._start import holds_at_start
+from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.methods._leaping import DiffusionScheme
 from symdyn.methods._stochastic import StepSymbols
@@ -19,23 +23,66 @@ __all__ = ["DIFFUSION"]
 
 
 class Diffusion(Family):
-    """The whole step of the model is one function, as for stochastic differential equations; it ends at 0 or above."""
+    """The whole step of the model is one function, as for stochastic differential equations; it ends at 0 or above.
+
+    A condition that ends trajectories is part of the step: two more states say whether it held, and when.
+    """
 
     schemes = (DiffusionScheme,)
     noted = ("step",)
+    stops = "in the beginning and after every step: first_passage is late by up to a step"
+    start = "nonnegative"
     random_kinds = ("jump",)
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps, those after the condition of until included",
+        "rejected": "none",
+        "evaluations": "steps of the scheme",
+    }
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        return {
+            "accuracy": "diffusion approximation, for large numbers of molecules; weak order 1 in step",
+            "order": 1,
+            "positivity": "negative propensities count as 0, and numbers that a step makes negative are set to 0",
+        }
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
         count = scheme.noises(system)
         symbols = StepSymbols.fresh(system, count, False)
+        ended, moment = sp.Symbol("ended'"), sp.Symbol("moment'")
         lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW)
-        blocks: list[tuple[str, tuple[sp.Symbol, ...]]] = [("lane", lane), ("y", system.states), ("p", system.parameters)]
+        states = system.states if until is None else (*system.states, ended, moment)
+        blocks: list[tuple[str, tuple[sp.Symbol, ...]]] = [("lane", lane), ("y", states), ("p", system.parameters)]
         build = Lowering(blocks)
         zero, values = build.constant(0), [build.value(e) for e in scheme.step(system, symbols)]
         # unlike a maximum, the choice keeps what is not a number, so that a blow-up shows
-        cut = [build.op("select", build.op("lt", v, zero), zero, v) for v in values]
-        return Made((build.program("step", cut, [f"next {s}" for s in system.names]),), {"noises": count})
+        new = [build.op("select", build.op("lt", v, zero), zero, v) for v in values]
+        labels = [f"next {s}" for s in system.names]
+        if until is not None:
+            new += self._stop(build, system, until, (ended, moment, symbols.h), new)
+            labels += ["whether it ended", "when"]
+        start = None if until is None else start_program(system, until).as_json()
+        return Made((build.program("step", new, labels),), {"noises": count, "start": start})
+
+    @staticmethod
+    def _stop(
+        build: Lowering, system: System, until: sp.Basic, symbols: Sequence[sp.Symbol], new: list[int]
+    ) -> tuple[int, int]:
+        """Whether and when a trajectory ended; freezes `new` where it had ended before the step, or does so at its start."""
+        ended, moment, h = symbols
+        one = build.constant(1)
+        before = build.op("or", build.op("gt", build.value(ended), build.constant(0)), build.condition(until))
+        for i, s in enumerate(system.states):
+            new[i] = build.op("select", before, build.value(s), new[i])
+        after = {s: sp.Symbol(f"next {s}'") for s in system.states}
+        for symbol, value in zip(after.values(), new, strict=True):
+            build.bind(symbol, value)
+        later = {**after, system.time: system.time + h}
+        holds = build.op("or", before, build.condition(until.xreplace(later)))
+        first = build.op("select", build.condition(until), build.value(system.time), build.value(system.time + h))
+        when = build.op("select", build.op("gt", build.value(ended), build.constant(0)), build.value(moment), first)
+        return build.op("select", holds, one, build.constant(0)), when
 
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)
@@ -44,13 +91,20 @@ class Diffusion(Family):
         return plain_driver("stepping")
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        (count, n), options = batch.initial.shape, task.options
+        (count, n), options, stops = batch.initial.shape, task.options, task.facts["start"] is not None
+        initial, values = batch.initial, run.values
+        if stops:
+            initial, values = np.concatenate([initial, np.zeros((count, 2))], axis=1), np.empty((*values.shape[:2], n + 2))
         self.driver(task.method).chunk(
-            task.addresses[0], n, batch.parameters.shape[1], task.facts["noises"], 0, task.lanes, options.seed,
-            batch.streams, 0, count, batch.initial, batch.parameters, batch.times, options.step, options.fine, run.values,
+            task.addresses[0], initial.shape[1], batch.parameters.shape[1], task.facts["noises"], 0, task.lanes, options.seed,
+            batch.streams, 0, count, initial, batch.parameters, batch.times, options.step, options.fine, values,
             run.status, run.steps, task.signals.stop, task.signals.done,
         )  # fmt: skip
         run.evaluations[:] = run.steps
+        if stops:
+            run.values[:] = values[:, :, :n]
+            run.passage[:] = np.where(values[:, -1, n] == 1.0, values[:, -1, n + 1], np.inf)
+            run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
 
 
 DIFFUSION = Diffusion()

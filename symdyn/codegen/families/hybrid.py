@@ -10,7 +10,8 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Run
+from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
 from symdyn.methods._leaping import HybridScheme
 from symdyn.models.reactions import ReactionNetwork
@@ -28,12 +29,30 @@ class Hybrid(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("epsilon", "rtol", "atol")
     max_steps = 1_000_000_000
+    stops = "in the beginning, after every jump, and after steps of the flow: first_passage is late by up to a step"
+    start = "whole"
     random_kinds = ("jump",)
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps of the flow, and jumps",
+        "rejected": "steps of the flow whose error was too large",
+        "evaluations": "evaluations of all propensities",
+    }
+
+    def details(self, scheme: Any) -> Mapping[str, str]:
+        return {"jumps": "events of reactions that jump", "switches": "times that a reaction began to flow or to jump"}
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        return {
+            "accuracy": "the noise of flowing reactions is neglected, and that their molecules are whole",
+            "threshold": options.epsilon**-2,
+            "threshold_meaning": "expected firings, and molecules of what a reaction changes by single ones, from which on it flows",
+        }
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
         facts = {"structure": stoichiometry_facts(system), "timed": int(system.time_dependent)}
-        return Made((propensity_program(system), orders_program(system)), facts)
+        condition = () if until is None else (start_program(system, until),)
+        return Made((propensity_program(system), orders_program(system), *condition), facts)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 1
@@ -49,13 +68,15 @@ class Hybrid(Family):
         structure = stoichiometry_arrays(task.facts["structure"])
         reactions, bursts = structure[0].size - 1, structure[-1].size
         counts = np.zeros((count, 5), np.int64)
+        run.passage[:] = np.inf
         self.driver(task.method).chunk(
-            task.addresses, (task.lanes, n, reactions, bursts, task.facts["timed"]), structure, options.seed, batch.streams,
+            (*task.addresses, 0)[:3], (task.lanes, n, reactions, bursts, task.facts["timed"]), structure, options.seed, batch.streams,
             batch.initial, batch.parameters, batch.times, (options.rtol, options.atol, options.epsilon),
-            self.limit(options), run.values, run.status, counts, task.signals.stop, task.signals.done,
+            self.limit(options), run.values, run.status, counts, run.passage, task.signals.stop, task.signals.done,
         )  # fmt: skip
-        steps, events, rejected, _, evaluations = counts.T
-        run.steps[:], run.rejected[:], run.evaluations[:] = steps + events, rejected, evaluations
+        steps, jumps, rejected, switches, evaluations = counts.T
+        run.steps[:], run.rejected[:], run.evaluations[:] = steps + jumps, rejected, evaluations
+        run.details[:] = np.stack([jumps, switches], axis=1)
 
 
 HYBRID = Hybrid()

@@ -12,7 +12,8 @@ from symdyn_kernels.status import NEGATIVE, SUCCESS
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families._base import Batch, Family, Launch, Run
+from symdyn.codegen.families._base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.families._start import holds_at_start
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
@@ -42,9 +43,18 @@ class Jump(Family):
     schemes = (JumpScheme,)
     refused: ClassVar[Mapping[str, str]] = {name: _NO_STEP.format(name) for name in ("step", "brownian_step")}
     max_steps = 1_000_000_000
-    stops = True
+    stops = "after every event, and where time alone changes it"
     integer = True
+    start = "whole"
     random_kinds = ("jump",)
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "events",
+        "rejected": "candidates of thinning, and moments at which time alone changes a condition, that were no events",
+        "evaluations": "evaluations of all propensities",
+    }
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        return {"accuracy": "exact"}
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
@@ -77,7 +87,7 @@ class Jump(Family):
                 "write a larger one as the sum of several reactions or species"
             )
         negative = (rates < 0).any(axis=1)
-        ended = negative | self._holds(batch, facts)
+        ended = negative | holds_at_start(batch, facts)
         if not ended.any():
             self._run(run, batch, rows, task)
             return
@@ -91,15 +101,6 @@ class Jump(Family):
             self._run(part, batch.part(left), rows[left], task)
             for mine, new in zip(run, part, strict=True):
                 mine[left] = new
-
-    @staticmethod
-    def _holds(batch: Batch, facts: Any) -> np.ndarray:
-        """Where the condition holds in the beginning."""
-        if facts["start"] is None:
-            return np.zeros(len(batch.initial), bool)
-        program = Program.from_json(facts["start"])
-        (found,) = evaluate(program, [batch.times[0]], list(batch.initial.T), list(batch.parameters.T))
-        return np.broadcast_to(np.asarray(found) > 0.5, len(batch.initial))
 
     def _run(self, run: Run, batch: Batch, rows: np.ndarray, task: Launch) -> None:
         facts, options = task.facts, task.options

@@ -11,7 +11,8 @@ import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import elimination_programs
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Run
+from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
 from symdyn.codegen.program import Program
 from symdyn.methods._leaping import LeapScheme
@@ -30,7 +31,24 @@ class Leaping(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("epsilon",)
     max_steps = 1_000_000_000
+    stops = "in the beginning, after every leap, and after exact events: first_passage is late by up to a leap"
+    integer = True
+    start = "whole"
     random_kinds = ("jump",)
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "leaps and exact events",
+        "rejected": "leaps that would have made a number of molecules negative",
+        "evaluations": "evaluations of all propensities",
+    }
+
+    def details(self, scheme: Any) -> Mapping[str, str]:
+        found = {"leaps": "leaps", "exact_events": "events that were simulated exactly, where leaps do not pay"}
+        return {**found, "implicit_leaps": "leaps across fast equilibria, of all leaps"} if scheme.implicit else found
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        if scheme.implicit:
+            return {"accuracy": "explicit leaps of weak order 2; trapezoidal leaps across fast equilibria"}
+        return {"accuracy": "leaps of weak order 2 in their length, which epsilon bounds", "order": 2}
 
     def key(self, scheme: Any) -> str:
         return f"leaping implicit={scheme.implicit}"
@@ -43,7 +61,7 @@ class Leaping(Family):
             drift = list(system.stoichiometry * sp.Matrix(system.propensities))
             factor, solve, facts["factors"] = elimination_programs(system, drift)
             made = (*made, factor, solve)
-        return Made(made, facts)
+        return Made(made if until is None else (*made, start_program(system, until)), {**facts, "stops": until is not None})
 
     def rows(self, system: System, scheme: Any) -> int:
         return 1
@@ -59,14 +77,18 @@ class Leaping(Family):
         structure = stoichiometry_arrays(task.facts["structure"])
         reactions, bursts = structure[0].size - 1, structure[-1].size
         counts = np.zeros((count, 5), np.int64)
+        condition = task.addresses[-1] if task.facts["stops"] else 0
+        functions = task.addresses[: -1 if condition else None]
+        run.passage[:] = np.inf
         self.driver(task.method).chunk(
-            (*task.addresses, 0, 0)[:4], (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
+            (*functions, 0, 0)[:4] + (condition,), (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
             structure, task.options.seed, batch.streams, batch.initial, batch.parameters, batch.times,
-            task.options.epsilon, self.limit(task.options), run.values, run.status, counts,
+            task.options.epsilon, self.limit(task.options), run.values, run.status, counts, run.passage,
             task.signals.stop, task.signals.done,
         )  # fmt: skip
-        leaps, events, rejected, _, evaluations = counts.T
+        leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations
+        run.details[:] = np.stack([leaps, events, implicit], axis=1)[:, : run.details.shape[1]]
 
 
 LEAPING = Leaping()

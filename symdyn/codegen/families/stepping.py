@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 
@@ -23,6 +24,7 @@ class Stepping(Family):
     schemes = (StochasticScheme, MapScheme)
     noted = ("step",)
     random_kinds = ("sde",)
+    counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "none", "evaluations": "steps of the scheme"}
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         return Made((step_program(system, scheme),))

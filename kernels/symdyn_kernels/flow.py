@@ -1,0 +1,176 @@
+"""Flow and jumps of a reaction network: the state from extents, their rates, what flows, errors of steps, and jumps.
+
+The state is whole numbers plus the mean changes times the extents of the flowing reactions, ``x = base + sum_j S_j xi_j``;
+`symdyn_kernels.networks` says what `structure` is, and arguments have the same names there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.networks import fire, pick
+from symdyn_kernels.options import INLINE, PLAIN
+from symdyn_kernels.rng import next_uniform
+from symdyn_kernels.simd import call
+from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
+from symdyn_kernels.variates import round_randomly
+
+__all__ = ["assemble", "crossing", "divide", "error", "first_step", "hermite", "jump", "slope"]
+
+#: A flowing reaction jumps again when numbers are below this part of what made it flow.
+HYSTERESIS = 0.5
+#: A step that takes more than this part of a flowing species is refused.
+LARGEST_LOSS = 0.5
+
+
+@njit(**INLINE)
+def assemble(W, n, R, structure, mean, flows, base, xi, x):
+    """Numbers of molecules from whole numbers and extents."""
+    ptr, species = structure[0], structure[1]
+    for i in range(n):
+        x[i * W] = base[i]
+    for j in range(R):
+        if flows[j]:
+            for e in range(ptr[j], ptr[j + 1]):
+                x[species[e] * W] += mean[e] * xi[j]
+
+
+@njit(**INLINE)
+def slope(f, W, R, t, flows, lane, x, p, a, k):
+    """Rates of the extents and, last, the hazard of all jumps, into `k`; returns a status."""
+    for l in range(W):
+        lane[l] = t
+    call(f, lane.ctypes.data, x.ctypes.data, p.ctypes.data, a.ctypes.data)
+    hazard, total, least = 0.0, 0.0, 0.0
+    for j in range(R):
+        aj = a[j * W]
+        total += aj
+        least = min(least, aj)
+        if flows[j]:
+            k[j] = aj
+        else:
+            k[j] = 0.0
+            hazard += aj
+    k[R] = hazard
+    if not math.isfinite(total):
+        return NOT_FINITE
+    return NEGATIVE if least < 0.0 else SUCCESS
+
+
+@njit(**INLINE)
+def divide(s, W, R, structure, mean, noise, epsilon, span, flows, base, xi, x, a):
+    """Decide which reactions flow; extents of those that jump again become whole firings.  Returns how many changed."""
+    ptr, species = structure[0], structure[1]
+    needed = 1.0 / (epsilon * epsilon)
+    changed = 0
+    for j in range(R):
+        least = needed * HYSTERESIS if flows[j] else needed
+        flow = a[j * W] * span >= least and ptr[j] < ptr[j + 1]
+        for e in range(ptr[j], ptr[j + 1]):
+            if x[species[e] * W] < least * noise[e]:
+                flow = False
+        if flow != (flows[j] == 1):
+            changed += 1
+            if flow:
+                flows[j], xi[j] = 1, 0.0
+            else:
+                flows[j] = 0
+                _settle(s, j, round_randomly(s, xi[j]), structure, mean, base, xi)
+    return changed
+
+
+@njit(**INLINE)
+def _settle(s, j, firings, structure, mean, base, xi):
+    """Move so many firings of a reaction from its extent to the whole numbers, and what its bursts made on average."""
+    ptr, species, fixed = structure[0], structure[1], structure[2]
+    for e in range(ptr[j], ptr[j + 1]):
+        base[species[e]] += fixed[e] * firings
+        if mean[e] != fixed[e]:
+            base[species[e]] += round_randomly(s, (mean[e] - fixed[e]) * xi[j])
+    xi[j] = 0.0
+
+
+@njit(**INLINE)
+def first_step(W, n, R, structure, mean, k, x, drift):
+    """A hundredth of the shortest time in which a flowing species changes by itself."""
+    ptr, species = structure[0], structure[1]
+    for i in range(n):
+        drift[i] = 0.0
+    for j in range(R):
+        for e in range(ptr[j], ptr[j + 1]):
+            drift[species[e]] += abs(mean[e]) * k[j]
+    h = np.inf
+    for i in range(n):
+        if drift[i] > 0.0:
+            h = min(h, 0.01 * x[i * W] / drift[i])
+    return h
+
+
+@njit(**PLAIN)
+def hermite(theta, h, y0, y1, f0, f1):
+    """The cubic through two values and slopes."""
+    r = 1.0 - theta
+    return r * r * (1.0 + 2.0 * theta) * y0 + theta * theta * (3.0 - 2.0 * theta) * y1 + h * theta * r * (r * f0 - theta * f1)
+
+
+@njit(**PLAIN)
+def crossing(level, h, y0, y1, f0, f1):
+    """Where in (0, 1] the cubic reaches a level between y0 and y1, by regula falsi (Illinois)."""
+    left, right = 0.0, 1.0
+    low, high = y0 - level, y1 - level
+    side = 0
+    for _ in range(60):
+        theta = (left * high - right * low) / (high - low)
+        value = hermite(theta, h, y0, y1, f0, f1) - level
+        if abs(value) < 1e-13 * level or right - left < 1e-14:
+            return theta
+        if value < 0.0:
+            left, low = theta, value
+            if side == -1:
+                high *= 0.5
+            side = -1
+        else:
+            right, high = theta, value
+            if side == 1:
+                low *= 0.5
+            side = 1
+    return right
+
+
+@njit(**INLINE)
+def error(W, n, R, structure, mean, h, tolerances, k1, k2, k3, k4, x, new, drift):
+    """Largest error of a species or of the hazard relative to the tolerance; infinite for steps that lose too much."""
+    ptr, species = structure[0], structure[1]
+    rtol, atol = tolerances[0], tolerances[1]
+    for i in range(n):
+        drift[i] = 0.0
+    for j in range(R):
+        if k1[j] != 0.0 or k4[j] != 0.0:
+            e = h * (-5 / 72 * k1[j] + k2[j] / 12 + k3[j] / 9 - k4[j] / 8)
+            for i in range(ptr[j], ptr[j + 1]):
+                drift[species[i]] += mean[i] * e
+    hazard = abs(h * (-5 / 72 * k1[R] + k2[R] / 12 + k3[R] / 9 - k4[R] / 8)) / (atol + rtol * max(1.0, h * max(k1[R], k4[R])))
+    worst = hazard if hazard == hazard else np.inf
+    for i in range(n):
+        if new[i * W] < x[i * W] * LARGEST_LOSS and x[i * W] - new[i * W] > 0.0:
+            return np.inf
+        ratio = abs(drift[i]) / (atol + rtol * max(abs(x[i * W]), abs(new[i * W])))
+        worst = max(worst, ratio if ratio == ratio else np.inf)
+    return worst
+
+
+@njit(**INLINE)
+def jump(s, W, n, R, structure, bmean, mean, flows, hazard, a, base, xi, x):
+    """One firing of a jumping reaction; returns whether the numbers that it changes stay at 0 or more."""
+    j = pick(W, R, a, flows, 0, next_uniform(s) * hazard)
+    if j < 0:
+        return True
+    fire(s, j, 1.0, 1, structure, bmean, base)
+    assemble(W, n, R, structure, mean, flows, base, xi, x)
+    ptr, species, low = structure[0], structure[1], 0.0
+    for e in range(ptr[j], ptr[j + 1]):
+        low = min(low, x[species[e] * W])
+    return low >= 0.0

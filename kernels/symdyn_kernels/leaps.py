@@ -1,0 +1,147 @@
+"""Leaps of a reaction network: how long one may be, which firings it makes, and exact events where leaps do not pay.
+
+`symdyn_kernels.networks` says what `structure` is; arguments have the same names there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.networks import evaluate, fire, holds, least, pick
+from symdyn_kernels.options import INLINE
+from symdyn_kernels.rng import next_uniform
+from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
+from symdyn_kernels.variates import exponential, poisson
+
+__all__ = ["classify", "draw", "events", "explicit_leap", "longest", "quiet"]
+
+#: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
+CRITICAL = 10.0
+#: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
+STABLE, ACCURATE = 0.5, 10.0
+#: Rates that depend on time are not looked at in pieces with fewer expected firings.
+LEAST_FIRINGS = 0.01
+
+
+@njit(**INLINE)
+def quiet(f, W, R, t, h, epsilon, lane, x, p, a, b):
+    """A time up to h over which no propensity changes by more than a part epsilon.
+
+    Returns it, the total propensity at its middle, where `a` holds the propensities, and a bound of the total in it.
+    """
+    start = evaluate(f, W, R, t, lane, x, p, b)
+    while True:
+        end = evaluate(f, W, R, t + h, lane, x, p, a)
+        excess = _excess(W, R, epsilon, a, b)
+        middle = evaluate(f, W, R, t + 0.5 * h, lane, x, p, a)
+        excess = max(excess, _excess(W, R, epsilon, a, b))
+        worst = min(start, end, middle)
+        if not worst >= 0.0:
+            return h, worst, worst
+        bound = (1.0 + epsilon) * max(start, end, middle)
+        if excess <= 0.0 or h * bound < LEAST_FIRINGS:
+            return h, middle, bound
+        h *= 0.5
+
+
+@njit(**INLINE)
+def _excess(W, R, epsilon, a, b):
+    """By how much the change of a propensity is more than a part epsilon."""
+    excess = 0.0
+    for j in range(R):
+        excess = max(excess, abs(a[j * W] - b[j * W]) - epsilon * max(a[j * W], b[j * W]))
+    return excess
+
+
+@njit(**INLINE)
+def classify(W, R, structure, x, a, mean, critical):
+    """Mark critical reactions; returns the sum of their propensities."""
+    ptr, species = structure[0], structure[1]
+    total = 0.0
+    for j in range(R):
+        critical[j] = 0
+        for e in range(ptr[j], ptr[j + 1]):
+            if mean[e] < 0.0 and x[species[e] * W] < -CRITICAL * mean[e]:
+                critical[j] = 1
+        if critical[j]:
+            total += a[j * W]
+    return total
+
+
+@njit(**INLINE)
+def longest(W, n, R, structure, x, a, orders, mean, second, skip, epsilon, work):
+    """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33).
+
+    And that is well below a relaxation time: in equilibrium changes are small on average however long the leap is, but
+    longer leaps would be unstable, and fluctuations too large.
+    """
+    ptr, species, dptr, dspecies = structure[0], structure[1], structure[4], structure[5]
+    g, drift, spread, speed = work
+    for i in range(n):
+        drift[i], spread[i], g[i], speed[i] = 0.0, 0.0, 0.0, 0.0
+    for j in range(R):
+        aj = a[j * W]
+        for d in range(dptr[j], dptr[j + 1]):
+            g[dspecies[d]] = max(g[dspecies[d]], orders[j * W], 1.0)
+        if skip[j] == 0 and aj > 0.0:
+            for e in range(ptr[j], ptr[j + 1]):
+                i = species[e]
+                drift[i] += mean[e] * aj
+                spread[i] += second[e] * aj
+                for d in range(dptr[j], dptr[j + 1]):
+                    if dspecies[d] == i:
+                        speed[i] += abs(mean[e]) * aj * orders[j * W]
+    tau = np.inf
+    for i in range(n):
+        if g[i] > 0.0:
+            bound = max(epsilon * x[i * W] / g[i], 1.0)
+            if drift[i] != 0.0:
+                tau = min(tau, bound / abs(drift[i]))
+            if spread[i] > 0.0:
+                tau = min(tau, bound * bound / spread[i])
+            if speed[i] > 0.0:
+                tau = min(tau, min(STABLE, ACCURATE * epsilon) * max(x[i * W], 1.0) / speed[i])
+    return tau
+
+
+@njit(**INLINE)
+def events(s, f, condition, W, R, t, end, limit, structure, bmean, every, lane, x, p, a, found):
+    """Exact events up to a time, a number of them or a condition; returns the time, the number, and a status."""
+    for done in range(limit):
+        total = evaluate(f, W, R, t, lane, x, p, a)
+        if not total > 0.0 or total == np.inf:
+            if total == 0.0:
+                return end, done, SUCCESS
+            return t, done, NEGATIVE if total < 0.0 else NOT_FINITE
+        later = t + exponential(s) / total
+        if later >= end:
+            return end, done, SUCCESS
+        t = later
+        j = pick(W, R, a, every, 0, next_uniform(s) * total)
+        if fire(s, j, 1.0, W, structure, bmean, x) < 0.0:
+            return t, done + 1, NEGATIVE
+        if holds(condition, W, t, lane, x, p, found):
+            return t, done + 1, SUCCESS
+    return t, limit, SUCCESS
+
+
+@njit(**INLINE)
+def draw(s, W, R, h, structure, bmean, critical, a, b, extrapolate, x):
+    """Firings of all reactions that are not critical, at propensities a or, extrapolated from a, ``max(0, 2 b - a)``."""
+    for j in range(R):
+        if critical[j] == 0:
+            rate = 2.0 * b[j * W] - a[j * W] if extrapolate else a[j * W]
+            k = poisson(s, rate * h)
+            if k > 0.0:
+                fire(s, j, k, W, structure, bmean, x)
+
+
+@njit(**INLINE)
+def explicit_leap(s, f, W, n, R, t, h, structure, bmean, critical, lane, x, p, a, b):
+    """A leap by the weak trapezoidal rule with two half leaps; returns whether all numbers stay at 0 or more."""
+    draw(s, W, R, 0.5 * h, structure, bmean, critical, a, b, False, x)
+    if not least(W, n, x) >= 0.0 or not evaluate(f, W, R, t, lane, x, p, b) >= 0.0:
+        return False
+    draw(s, W, R, 0.5 * h, structure, bmean, critical, a, b, True, x)
+    return True

@@ -1,0 +1,20 @@
+"""The compiled drivers of the master equation."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import symdyn_kernels
+
+from symdyn.codegen.load import import_driver
+
+__all__ = ["driver"]
+
+
+@cache
+def driver() -> ModuleType:
+    """The module ``symdyn_kernels.drivers.projection``, compiled once for this machine."""
+    text = (Path(symdyn_kernels.__file__).parent / "drivers" / "projection.py").read_text()
+    return import_driver("projection", text)

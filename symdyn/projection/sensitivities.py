@@ -1,0 +1,89 @@
+"""Derivatives of distributions with respect to parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+from symdyn.errors import DeclarationError
+from symdyn.projection.evolve import Clock, Exponential
+from symdyn.projection.generator import Generator, assemble, augmented
+from symdyn.projection.initial import begin
+from symdyn.projection.labelled import labelled
+from symdyn.projection.search import Search
+from symdyn.projection.states import StateSpace
+from symdyn.projection.transient import check_tolerance, read_times
+from symdyn.projection.transitions import Transitions
+
+if TYPE_CHECKING:
+    from symdyn.projection.equation import MasterEquation
+
+__all__ = ["stationary_sensitivity", "transient_sensitivity"]
+
+
+def transient_sensitivity(
+    equation: MasterEquation, t: Any, wrt: Any, initial: Any, parameters: Mapping[Any, float] | None, *, tolerance: float
+) -> xr.DataArray:
+    """See `MasterEquation.transient_sensitivity`."""
+    space, times = equation.need_box("a sensitivity"), read_times(t, 0.0)
+    check_tolerance(tolerance)
+    transitions = equation.constant(parameters, "a sensitivity")
+    theta = transitions.parameter(wrt)
+    # theta ds/dtheta is of the size of p times numbers of events, whatever the units of theta
+    scale = abs(transitions.values[theta]) or 1.0
+    jumps = equation.jumps(transitions, explicit=True)
+    generator = assemble(space, transitions.propensities(space), jumps, reflecting=False)
+    slope = _slope(equation, space, transitions, theta, reflecting=False)
+    scaled = Generator(slope.rates * scale, slope.offsets, slope.sources, slope.starts)
+    p = np.concatenate([begin(equation.network, space, initial), np.zeros(space.size)])
+    out = np.empty((times.size, p.size))
+    clock = Clock(0.0, error=tolerance / max(times[-1], 1e-300))
+    Exponential(augmented(generator, scaled), "krylov", contracting=False).advance(p, clock, times, out)
+    found: list[tuple[StateSpace, np.ndarray]] = [(space, row[space.size :] / scale) for row in out]
+    facts = {"method": "krylov", "wrt": theta.name, "tolerance": tolerance}
+    return labelled(equation, transitions, found, None if np.ndim(t) == 0 else times, layout="box", facts=facts)
+
+
+def stationary_sensitivity(
+    equation: MasterEquation, parameters: Mapping[Any, float] | None, wrt: Any, initial: Any, *, tolerance: float
+) -> xr.DataArray:
+    """See `MasterEquation.stationary_sensitivity`."""
+    if wrt is None:
+        raise DeclarationError("wrt is missing: name the parameter, wrt='k'")
+    check_tolerance(tolerance)
+    transitions = equation.constant(parameters, "a sensitivity")
+    theta = transitions.parameter(wrt)
+    found = Search(equation, transitions, initial).run(tolerance, factors=True)
+    solution = found.solution
+    assert solution is not None
+    if not solution.fixed_weights:
+        raise DeclarationError(
+            "the weights of the sets of states that are never left depend on the parameters; start in one of them"
+        )
+    slope = _slope(equation, found.space, transitions, theta, reflecting=True).matrix()
+    result = np.zeros(found.space.size)
+    for part, weight in zip(solution.classes, solution.weights, strict=True):
+        inner = slope[part.members, :][:, part.members]
+        result[part.members] += weight * part.response(-(inner @ part.p))
+    facts = {"method": "elimination", "wrt": theta.name, "edge_mass": found.edge_mass}
+    return labelled(equation, transitions, [(found.space, result)], None, layout="box", facts=facts)
+
+
+def _slope(
+    equation: MasterEquation, space: StateSpace, transitions: Transitions, theta: sp.Symbol, *, reflecting: bool
+) -> Generator:
+    """Derivative of the generator: of propensities, and of the probabilities of bursts, each size a jump of its own."""
+    jumps = equation.jumps(transitions, explicit=True)
+    slope = assemble(space, transitions.derivatives(space, theta), jumps, reflecting=reflecting)
+    if not any(theta in b.mean.free_symbols for r in equation.network.reactions for b in (r.bursts or {}).values()):
+        return slope
+    moved = equation.jumps(transitions, wrt=theta)
+    more = assemble(space, transitions.propensities(space), moved, reflecting=reflecting)
+    if not reflecting:  # probabilities of bursts move, the rate of their reaction does not
+        for a in transitions.propensities(space):
+            more.rates[0].reshape(space.shape)[...] += a
+    return Generator(slope.rates + more.rates, slope.offsets, slope.sources, slope.starts)

@@ -1,0 +1,140 @@
+"""Distributions at times: in a box of states, or on a list that grows as probability moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.errors import DeclarationError
+from symdyn.projection.adaptive import INTEGRATOR, Growing
+from symdyn.projection.evolve import METHODS, Clock, Exponential, Modulated
+from symdyn.projection.generator import assemble
+from symdyn.projection.growth import Bounds
+from symdyn.projection.initial import begin, outside, read_initial
+from symdyn.projection.labelled import check_layout, labelled
+from symdyn.projection.states import StateSpace
+from symdyn.projection.transitions import LONGEST_BURST, Jump, Transitions
+from symdyn.registry import suggest
+
+if TYPE_CHECKING:
+    from symdyn.projection.equation import MasterEquation
+
+__all__ = ["check_tolerance", "read_times", "transient"]
+
+#: Probability of bursts, relative to the tolerance, that are longer than those followed where there is no upper bound.
+BURST_TAIL = 1e-6
+
+
+def transient(
+    equation: MasterEquation,
+    t: Any,
+    initial: Any,
+    parameters: Mapping[Any, float] | None,
+    *,
+    tolerance: float,
+    method: str,
+    start: float,
+    layout: str | None,
+) -> xr.DataArray:
+    """See `MasterEquation.transient`."""
+    times = read_times(t, start)
+    check_tolerance(tolerance)
+    check_layout(layout)
+    if method not in METHODS:
+        raise DeclarationError(f"unknown method {method!r}; known: {', '.join(METHODS)}.{suggest(method, METHODS)}")
+    transitions = Transitions(equation.network, parameters)
+    if equation.box is not None:
+        p, accuracy = begin(equation.network, equation.box, initial), tolerance
+        rows = advance(
+            equation.box, transitions, equation.jumps(transitions), p, times, start=start, tolerance=tolerance, method=method
+        )
+        found: list[tuple[StateSpace, np.ndarray]] = [(equation.box, row) for row in rows]
+    else:
+        accuracy = INTEGRATOR * tolerance
+        found = grown(
+            equation,
+            transitions,
+            read_initial(equation.network, initial),
+            times,
+            start=start,
+            tolerance=tolerance,
+            method=method,
+        )
+    facts = {"method": method, "tolerance": tolerance, "error_bound": 2 * accuracy}
+    return labelled(equation, transitions, found, None if np.ndim(t) == 0 else times, layout=layout, facts=facts)
+
+
+def grown(
+    equation: MasterEquation,
+    transitions: Transitions,
+    initial: tuple[np.ndarray, np.ndarray],
+    times: np.ndarray,
+    *,
+    start: float,
+    tolerance: float,
+    method: str,
+) -> list[tuple[StateSpace, np.ndarray]]:
+    """Distributions at `times`, each with its set of states."""
+    states, weight = initial
+    jumps = transitions.jumps(lambda i: LONGEST_BURST, BURST_TAIL * tolerance)
+    top = [np.iinfo(np.int64).max if b is None else b for b in equation.upper]
+    bounds = Bounds(np.array(equation.lower), np.array(top), equation.max_states)
+    if not bounds.inside(states).any():
+        raise outside(equation.network, states[0])
+    growing = Growing(transitions, jumps, bounds, trimming=method == "krylov")
+    first, p = growing.start(states, weight, start)
+    found: list[tuple[StateSpace, np.ndarray]] = list(growing.run(first, p, times, start, tolerance))
+    if method == "krylov":
+        return found
+    last = found[-1][0]  # all states that were needed
+    p = np.zeros(last.size)
+    np.add.at(p, last.locate(states), weight)
+    within = transitions.stopped_outside(bounds.inside)
+    rows = advance(last, within, jumps, p, times, start=start, tolerance=INTEGRATOR * tolerance, method=method)
+    return [(last, row) for row in rows]
+
+
+def advance(
+    space: StateSpace,
+    transitions: Transitions,
+    jumps: list[Jump],
+    p: np.ndarray,
+    times: np.ndarray,
+    *,
+    start: float,
+    tolerance: float,
+    method: str,
+) -> np.ndarray:
+    """Distributions on a fixed set, (times, states)."""
+    clock = Clock(start, error=tolerance / max(times[-1] - start, 1e-300))
+    out = np.empty((times.size, p.size))
+    if any(transitions.moving):
+        Modulated(space, transitions, jumps, method).advance(p, clock, times, out)
+    else:
+        generator = assemble(space, transitions.propensities(space), jumps, reflecting=False)
+        Exponential(generator, method).advance(p, clock, times, out)
+    return out
+
+
+def read_times(t: Any, start: float) -> np.ndarray:
+    """Times as an array; they increase strictly from `start` on."""
+    try:
+        times = np.atleast_1d(np.asarray(t, dtype=float))
+    except (TypeError, ValueError):
+        raise DeclarationError(f"the time is {t!r}; expected a number or an increasing sequence of numbers") from None
+    if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all():
+        raise DeclarationError(f"the times are {t!r}; expected a finite number or an increasing sequence of such numbers")
+    if (np.diff(times) <= 0).any() or times[0] < start:
+        back = np.flatnonzero(np.diff(times) <= 0)
+        what = f"{times[back[0]]:g} is followed by {times[back[0] + 1]:g}" if back.size else f"the first is {times[0]:g}"
+        raise DeclarationError(f"the times must increase strictly and begin at {start:g} or later; {what}")
+    return np.ascontiguousarray(times)
+
+
+def check_tolerance(tolerance: Any) -> None:
+    """Refuse what is no tolerance."""
+    if not isinstance(tolerance, (int, float, np.number)) or not 0 < tolerance < 1:
+        raise DeclarationError(f"tolerance is {tolerance!r}; expected a number between 0 and 1")

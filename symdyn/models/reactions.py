@@ -171,6 +171,7 @@ class ReactionNetwork(System):
                 *options.get("events", ()),
             ],
         }
+        _check_used(reactions, model.parameters, values)
         return cls(reactions, **values)
 
     @classmethod
@@ -389,13 +390,24 @@ def _reaction(value: Any) -> Reaction:
     return Reaction(*value)
 
 
+def _check_used(reactions: Sequence[Reaction], given: Mapping[str, float], values: Mapping[str, Any]) -> None:
+    """Name a value of the text that nothing uses: most often it is that of the volume."""
+    sides = [*(r.rate for r in reactions), *(b.mean for r in reactions for b in (r.bursts or {}).values())]
+    sides += [*values["observables"].values(), *(v for e in values["events"] for v in (e.trigger, *e.assignments.values()))]
+    used = {s.name for e in sides for s in getattr(e, "free_symbols", ())}
+    unused = next((name for name in given if name not in used), None)
+    if unused is not None and values.get("volume") is None:
+        what = f"{unused} = {given[unused]:g} is set, but nothing depends on {unused}"
+        raise DeclarationError(f"{what}; remove it, or pass volume={unused!r} if it is the volume")
+
+
 def _volume(value: Any) -> sp.Expr:
     if value is None:
         return sp.S.One
-    if isinstance(value, str):
+    if isinstance(value, str) and value.isidentifier():
         return sp.Symbol(value)
-    size = expression(value)
-    if size.is_Symbol or (size.is_number and size.is_positive):
+    size = value if isinstance(value, str) else expression(value)
+    if isinstance(size, sp.Expr) and (size.is_Symbol or (size.is_number and size.is_positive)):
         return size
     raise DeclarationError(f"the volume is {value!r}; expected a symbol, its name or a positive number")
 

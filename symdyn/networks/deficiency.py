@@ -80,7 +80,9 @@ class Structure:
 
     def __str__(self) -> str:
         complexes, classes = len(self.complexes), len(self.linkage_classes)
-        facts = f"{complexes} complex{'es' * (complexes != 1)}, {classes} linkage class{'es' * (classes != 1)}, rank {self.rank}"
+        facts = (
+            f"{complexes} complex{'es' * (complexes != 1)}, {classes} linkage class{'es' * (classes != 1)}, rank {self.rank}"
+        )
         return f"{facts}, deficiency {self.deficiency}{', weakly reversible' * self.weakly_reversible}"
 
     def __repr__(self) -> str:

@@ -104,7 +104,7 @@ def _paint(labels: list[str], boxes: list[dict[str, Any]], arrows: list[_Arrow],
     if ax is None:
         _, ax = plt.subplots(figsize=tuple(np.maximum(_INCHES * (high - low), 2.0)), layout="constrained")
     shown = [
-        ax.text(x, y, label, ha="center", va="center", bbox=box, zorder=3)
+        ax.text(x, y, label, ha="center", va="center", bbox=box, zorder=2)
         for (x, y), label, box in zip(places, labels, boxes, strict=True)
     ]
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
@@ -123,7 +123,7 @@ def _paint(labels: list[str], boxes: list[dict[str, Any]], arrows: list[_Arrow],
             xy=places[j],
             arrowprops={**_STYLE, **style, "patchA": shown[i].get_bbox_patch(), "patchB": shown[j].get_bbox_patch(),
                         "shrinkA": 2, "shrinkB": 2, "connectionstyle": f"arc3,rad={bend}"},
-            zorder=2,
+            zorder=3,  # after the boxes, whose extent is known when they are drawn: arrows end at their edges
         )  # fmt: skip
         if label:
             x, y = _beside(places[i], places[j], bend)

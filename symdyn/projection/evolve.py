@@ -132,6 +132,8 @@ class Modulated:
             while clock.time < stop:
                 left = stop - clock.time
                 h = min(left, clock.step or left / 16)
+                if h < left < 2 * h:  # no sliver of rounding remains
+                    h = left / 2
                 new, error = self._attempt(p, clock.time, h, 0.1 * clock.error)
                 allowed = 0.9 * clock.error * h
                 factor = min(3.0, max(0.1, 0.9 * (allowed / error) ** (1 / ORDER))) if error > 0 else 3.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,8 @@ def closure_validity(
         if transitions:
             runner.answer("symdyn.studies._transitions:transitions", Transitions, study.gaps(cells), gaps)
     except KeyboardInterrupt:
-        print(f"interrupted: {len(cells)} of {study.size} parts are done" + ("" if store else "; store= would have kept them"))
+        kept = "the same call goes on from there" if store else "store= would have kept them"
+        warnings.warn(f"interrupted: {len(cells)} of {study.size} parts are done; {kept}", stacklevel=2)
     finally:
         runner.close()
     return study.dataset(cells, exact, gaps, tolerance)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from symdyn import _started  # before all else: it looks at the clock
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem

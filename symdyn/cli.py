@@ -352,18 +352,21 @@ def cache_clear() -> None:
 @cache_app.command("warm")
 @_reported
 def cache_warm(quiet: Quiet = False) -> None:
-    """Compile the drivers of all methods, so that no first run has to wait for one."""
+    """Compile the drivers of all methods and of projection, so that no first run has to wait for one."""
     from rich.console import Console
     from rich.progress import track
 
     from symdyn.codegen.families import family_of
     from symdyn.io.environment import cache_facts, cache_summary
+    from symdyn.projection.evolve import driver as projection_driver
 
     _quieten(True)  # the bar says what is being compiled
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
-    for name in track(list(sd.METHODS), "compiling drivers", console=console, disable=hidden):
-        family_of(sd.METHODS[name]).driver(name)
+    drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]
+    drivers.append(projection_driver)
+    for compile_driver in track(drivers, "compiling drivers", console=console, disable=hidden):
+        compile_driver()
     typer.echo(cache_summary(cache_facts()))
 
 

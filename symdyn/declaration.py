@@ -28,12 +28,12 @@ __all__ = [
 #: What no real and finite expression holds.
 NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
 
-#: Names of dimensions and variables that every simulated dataset has; no state, parameter or observable may take them.
+#: Names of dimensions and variables that simulated datasets have; no state, parameter or observable may take them.
 RESERVED_NAMES = frozenset(
-    (
-        "time trajectory status steps rejected evaluations first_passage statistic bin quantile "
-        "leaps exact_events implicit_leaps jumps switches"
-    ).split()
+    {
+        "time", "trajectory", "status", "steps", "rejected", "evaluations", "first_passage", "statistic", "bin", "quantile",
+        "leaps", "exact_events", "implicit_leaps", "jumps", "switches",
+    }
 )  # fmt: skip
 
 

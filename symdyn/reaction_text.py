@@ -247,7 +247,13 @@ def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:
         if at == len(tokens):
             return found
         if tokens[at].text != "+":
-            message = f"expected + between species, got {tokens[at].text!r}; a reaction is written {_FORM}"
+            long = at == len(tokens) - 1 and tokens[at].text in ("-", "<")
+            what = (
+                f"the arrow of a reaction is {', '.join(_ARROWS)}"
+                if long
+                else f"expected + between species, got {tokens[at].text!r}"
+            )
+            message = f"{what}; a reaction is written {_FORM}"
             raise ParseError(message, text, tokens[at].start)
         at += 1
 

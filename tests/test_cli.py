@@ -18,6 +18,7 @@ import symdyn as sd
 import symdyn.discover.recover
 import symdyn.simulation.run
 from symdyn.cli import ExitCode, app
+from symdyn.codegen.families import FAMILIES
 from symdyn.io.datasets import read_dataset
 from symdyn.io.environment import OPTIONAL
 from symdyn.io.models import read_model
@@ -325,12 +326,14 @@ def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["mine.txt"]
 
 
-def test_cache_warm_asks_for_the_driver_of_every_method(monkeypatch):
+def test_cache_warm_asks_for_the_driver_of_every_method_and_of_projection(monkeypatch):
     asked = []
-    monkeypatch.setattr("symdyn.codegen.drivers.driver", asked.append)
+    for family in FAMILIES:
+        monkeypatch.setattr(type(family), "driver", lambda self, name: asked.append(name))
+    monkeypatch.setattr("symdyn.projection.evolve.driver", lambda: asked.append("projection"))
     done = run("cache", "warm")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert asked == list(sd.METHODS)
+    assert asked == [*sd.METHODS, "projection"]
 
 
 def test_version():

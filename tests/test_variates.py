@@ -9,8 +9,28 @@ import pytest
 from numba import njit
 from scipy import stats
 from symdyn_kernels import variates
+from symdyn_kernels.options import INLINE, PLAIN
 
 LAWS = {"poisson": 0, "binomial": 1, "geometric": 2, "gamma": 3, "exponential": 4, "round": 5}
+
+
+@pytest.mark.parametrize("options", [PLAIN, INLINE])
+def test_numba_knows_the_options_of_functions_that_count_no_references(options):
+    """One of them is not public; without it the compiled code calls the counters of references (NRT)."""
+
+    def count_down(x, n, y):
+        while n > 0:
+            z = x if n % 2 else y
+            z[0] += 1
+            n -= 1
+
+    signature = "void(float64[::1], int64, float64[::1])"
+    plain, counting = (njit(signature, **o)(count_down) for o in (options, {"error_model": "numpy"}))
+    assert "NRT_" in "".join(counting.inspect_llvm().values())
+    assert "NRT_" not in "".join(plain.inspect_llvm().values())
+    x, y = np.zeros(1), np.zeros(1)
+    plain(x, 5, y)
+    assert (x[0], y[0]) == (3, 2)
 
 
 @njit("void(int64, float64, float64, int64, int64, float64[::1])", error_model="numpy")

@@ -116,7 +116,7 @@ def implicit_leap(
             c = 0.5 * tau * (b[j * W] - a[j * W])
             # at equilibrium corrections are many firings and the nearest number adds the least noise; a lasting small
             # correction would be lost by it
-            k = math.floor(c + 0.5) if equal[j] else round_randomly(s, c)
+            k = np.floor(c + 0.5) if equal[j] else round_randomly(s, c)
             for e in range(ptr[j], ptr[j + 1]):
                 z[species[e] * W] += fixed[e] * k
                 if burst[e] >= 0:

@@ -16,10 +16,10 @@ from numba import njit
 
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import call
-from symdyn_kernels.status import NEGATIVE, SUCCESS
+from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 from symdyn_kernels.variates import burst_sum
 
-__all__ = ["burst_moments", "copy", "evaluate", "fire", "holds", "least", "pick"]
+__all__ = ["burst_moments", "copy", "evaluate", "fire", "holds", "least", "pick", "record"]
 
 
 @njit(**INLINE)
@@ -60,6 +60,17 @@ def holds(f, W, t, lane, x, p, found):
         lane[l] = t
     call(f, lane.ctypes.data, x.ctypes.data, p.ctypes.data, found.ctypes.data)
     return found[0] > 0.5
+
+
+@njit(**INLINE)
+def record(out, row, q, W, n, x):
+    """Write the numbers of molecules at an output time; returns a status."""
+    code = SUCCESS
+    for i in range(n):
+        out[row, q, i] = x[i * W]
+        if not abs(x[i * W]) < np.inf:
+            code = NOT_FINITE
+    return code
 
 
 @njit(**INLINE)

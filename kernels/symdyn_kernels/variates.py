@@ -3,7 +3,8 @@
 All are exact up to the rounding of doubles, for any parameters: small means by sequential inversion of one uniform
 number, large ones by the transformed rejection with squeeze of Hormann, whose acceptance test needs the logarithm of
 probabilities.  Those come from Loader's saddle-point form ("Fast and accurate computation of binomial probabilities",
-2000), which does not cancel however large the numbers are.  Counts are returned as float64 with whole values.
+2000), which does not cancel however large the numbers are.  Counts are returned as float64 with whole values, by `numpy.floor`:
+`math.floor` of numba gives an int64, which wraps around beyond 9e18.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def poisson(s, mean):
         u = next_uniform(s) - 0.5
         v = next_uniform(s)
         us = 0.5 - abs(u)
-        k = math.floor((2.0 * a / us + b) * u + mean + 0.43)
+        k = np.floor((2.0 * a / us + b) * u + mean + 0.43)
         if us >= 0.07 and v <= squeeze:
             return k
         if k < 0.0 or (us < 0.013 and v > us):
@@ -154,13 +155,13 @@ def binomial_half(s, n, p):
     a = -0.0873 + 0.0248 * b + 0.01 * p
     squeeze = 0.92 - 4.2 / b
     alpha = (2.83 + 5.1 / b) * deviation
-    mode = math.floor((n + 1.0) * p)
+    mode = np.floor((n + 1.0) * p)
     top = _log_binomial(mode, n, p)
     while True:
         u = next_uniform(s) - 0.5
         v = next_uniform(s)
         us = 0.5 - abs(u)
-        k = math.floor((2.0 * a / us + b) * u + n * p + 0.5)
+        k = np.floor((2.0 * a / us + b) * u + n * p + 0.5)
         if us >= 0.07 and v <= squeeze:
             return k
         if k < 0.0 or k > n:
@@ -190,7 +191,7 @@ def geometric(s, mean):
     """Geometric on 0, 1, 2, ..., ``P(m) = mean^m / (1 + mean)^(m+1)``, by inversion."""
     if not mean > 0.0:
         return 0.0
-    return math.floor(math.log(next_uniform(s)) / -math.log1p(1.0 / mean))
+    return np.floor(math.log(next_uniform(s)) / -math.log1p(1.0 / mean))
 
 
 @njit(**PLAIN)
@@ -208,5 +209,5 @@ def burst_sum(s, kind, mean, count):
 @njit(**PLAIN)
 def round_randomly(s, x):
     """A whole number next to x whose mean is x; whole numbers draw nothing."""
-    below = math.floor(x)
+    below = np.floor(x)
     return below if x == below or next_uniform(s) >= x - below else below + 1.0

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sympy.polys.domains import QQ
 
 from symdyn.analysis.coordinates import Shift, Twist, best_twist, find_shift, shifted, twisted
+from symdyn.analysis.effort import Effort
 
 __all__ = ["Leaf", "Solved", "eliminate"]
 
@@ -21,8 +22,8 @@ __all__ = ["Leaf", "Solved", "eliminate"]
 LARGE = 400
 #: Products of numbers of terms above which no common factor is looked for; leaving it in is right, but slower.
 COSTLY, CHEAP = 10_000, 2_000
-#: Branches, and terms handled in all of them, above which the tree is given up.
-MANY, TERMS = 2000, 1_000_000
+#: Branches above which the tree is given up.
+MANY = 2000
 
 
 class Solved(NamedTuple):
@@ -55,14 +56,22 @@ class Leaf:
     nonzero: tuple[Any, ...]
 
 
-def eliminate(equations: Sequence[Any], nonzero: Sequence[Any]) -> list[Leaf]:
-    """All leaves; a system without solutions has none."""
+def eliminate(equations: Sequence[Any], nonzero: Sequence[Any], effort: Effort) -> list[Leaf]:
+    """All leaves; a system without solutions has none.
+
+    Raises
+    ------
+    OverflowError
+        If that takes too long.
+    """
     ring = equations[0].ring
     leaves: list[Leaf] = []
-    handled = 0
     todo = [_shift(Leaf(tuple(equations), tuple(range(ring.ngens)), (), tuple(nonzero)))]
     while todo:
-        branch = _clean(todo.pop())
+        branch = todo.pop()
+        terms = sum(map(len, branch.equations)) * (1 + sum(map(len, branch.nonzero)))
+        effort.spend("elimination", terms, "eliminating unknowns")
+        branch = _clean(branch)
         if branch is None:
             continue
         children = (
@@ -77,8 +86,7 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any]) -> list[Leaf]:
             leaves.append(branch)
             continue
         todo.extend(children)
-        handled += sum(len(p) for child in children for p in child.equations)
-        if len(leaves) + len(todo) > MANY or handled > TERMS:
+        if len(leaves) + len(todo) > MANY:
             raise OverflowError("eliminating unknowns takes too long")
     return leaves
 

@@ -41,7 +41,10 @@ def steady_states(
     For right-hand sides that are rational functions of the states the answer is complete: all isolated real solutions.
     Unknowns that occur linearly are eliminated exactly; the roots of the one or two unknowns that are then left are isolated
     exactly, through a resultant; three and more are found by homotopy continuation, all paths of which are accounted for.
-    Other right-hand sides are searched from many starting points, and ``attrs["complete"]`` is then 0.
+    Other right-hand sides, and algebraic ones for which all this would take more than about 20 seconds of a typical core, are
+    searched from many starting points, ``attrs["complete"]`` is then 0, and ``attrs["notes"]`` says why.  The search of moment
+    equations also starts from moments of log-normal distributions, from steady states of the first two moments, and from
+    late times of solutions.
 
     Parameters
     ----------
@@ -74,7 +77,8 @@ def steady_states(
 
     Notes
     -----
-    Floats are taken for the decimal numbers they print as: 0.1 is exactly 1/10.
+    Floats are taken for the decimal numbers they print as: 0.1 is exactly 1/10.  At single values of a parameter a branch of
+    rational equations may be at infinity: it is then missing, rightly, though it is there on both sides.
 
     References
     ----------
@@ -157,13 +161,18 @@ class _Point:
         zeros = all_zeros(equations, algebraic.denominators, real=real)
         self.states = [np.array([complex(v) for v in x]) for x in zeros.points]
         self.complete, self.method, self.notes = zeros.complete, ", ".join(zeros.methods), "; ".join(zeros.notes)
+        if zeros.unfinished:
+            raise OverflowError(zeros.unfinished)
 
     def _search(self, reason: str) -> None:
         self.integrals = sampled_integrals(self.field, self.p)
         extra = (self.integrals, self.integrals @ self._start()) if len(self.integrals) else None
+        known = list(self.states)
         found = search(self.field, self.p, starts=self.starts, seed=self.seed, extra=extra)
-        self.states = [x.astype(complex) for x in found]
-        self.complete, self.method = False, f"search from {self.starts} points"
+        new = [x for x in found if not any(np.allclose(x, y, rtol=1e-7, atol=1e-10 * (1 + np.abs(y).max())) for y in known)]
+        self.states = sorted([*known, *(x.astype(complex) for x in new)], key=lambda x: [(v.real, v.imag) for v in x])
+        searched = f"search from {self.starts} points"
+        self.complete, self.method = False, f"{self.method}, {searched}" if self.method else searched
         self.notes = f"{reason}; other steady states may exist"
 
     def _start(self) -> np.ndarray:

@@ -85,12 +85,12 @@ class Field:
             if calls > FEW:
                 if program.name not in self._compiled:
                     self._compiled[program.name] = CompiledProgram(program)
-                return self._compiled[program.name](x, p)
-        states = [x[..., i] for i in range(x.shape[-1])]
-        values = evaluate(program, [], states, [p[..., i] for i in range(p.shape[-1])])
-        found = np.empty((*x.shape[:-1], len(values)))
-        for k, v in enumerate(values):
-            found[..., k] = v
+                found = self._compiled[program.name](x, p)
+                return found if np.isfinite(found).all() else _evaluated(program, x.astype(np.longdouble), p)
+        found = _evaluated(program, x, p)
+        bad = ~np.isfinite(found).all(axis=-1) & np.isfinite(x).all(axis=-1)
+        if bad.any():  # products of high powers may overflow though their ratios do not
+            found[bad] = _evaluated(program, x[bad].astype(np.longdouble), np.broadcast_to(p, (*x.shape[:-1], p.shape[-1]))[bad])
         return found
 
     def eigenvalues(self, x: np.ndarray, p: np.ndarray, tangent: np.ndarray | None = None) -> np.ndarray:
@@ -115,6 +115,17 @@ class Field:
         if self.is_map:
             return bool((np.abs(eigenvalues) < 1 - ROUNDING).all())
         return bool((eigenvalues.real < -ROUNDING * np.abs(eigenvalues).max(initial=0)).all())
+
+
+def _evaluated(program: Program, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Outputs (..., k) in double precision, computed in that of the states."""
+    states = [x[..., i] for i in range(x.shape[-1])]
+    with np.errstate(all="ignore"):
+        values = evaluate(program, [], states, [p[..., i] for i in range(p.shape[-1])])
+        found = np.empty((*x.shape[:-1], len(values)))
+        for k, v in enumerate(values):
+            found[..., k] = v
+    return found
 
 
 def parameter_row(system: System, parameters: Mapping[Any, Any] | None, without: Any = None) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from symdyn.analysis.effort import Effort
 from symdyn.analysis.univariate import DIGITS, number
 
 __all__ = ["HomotopyResult", "isolated_zeros"]
@@ -127,13 +128,15 @@ def _square(equations: Sequence[Any], unknowns: Sequence[int], rng: np.random.Ge
     return [p + sum(int(rng.integers(-99, 100)) * q for q in ordered[n:]) for p in ordered[:n]]
 
 
-def isolated_zeros(equations: Sequence[Any], unknowns: Sequence[int], *, seed: int = 0, real: bool = True) -> HomotopyResult:
+def isolated_zeros(
+    equations: Sequence[Any], unknowns: Sequence[int], effort: Effort, *, seed: int = 0, real: bool = True
+) -> HomotopyResult:
     """Isolated zeros of `equations` in the generators `unknowns`, to many digits.
 
     Raises
     ------
     OverflowError
-        If the product of the degrees, the number of paths, is too large.
+        If the product of the degrees, the number of paths, is too large, or following them takes too long.
     """
     rng = np.random.default_rng(seed)
     square = _square(equations, unknowns, rng)
@@ -145,7 +148,7 @@ def isolated_zeros(equations: Sequence[Any], unknowns: Sequence[int], *, seed: i
     best: tuple[int, HomotopyResult] | None = None
     for _ in range(ATTEMPTS):
         with np.errstate(all="ignore"):  # steps that overflow are refused and halved
-            ends, lost = _track(system, rng)
+            ends, lost = _track(system, rng, effort)
         result, doubtful = _finish(square, equations, unknowns, ends, scale, real)
         trouble = lost + doubtful
         if best is None or trouble < best[0]:
@@ -160,7 +163,7 @@ def isolated_zeros(equations: Sequence[Any], unknowns: Sequence[int], *, seed: i
     return result
 
 
-def _track(system: _Homogeneous, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tuple[np.ndarray, int]:
     """End points (paths, n + 1) of the paths that arrive, and how many do not."""
     degrees = system.degrees
     z = _start(degrees)
@@ -197,6 +200,7 @@ def _track(system: _Homogeneous, rng: np.random.Generator) -> tuple[np.ndarray, 
         todo = np.flatnonzero(alive & (s < 1))
         if not todo.size:
             break
+        effort.spend("paths", todo.size * system.matrix.shape[1] * (n + 1), "homotopy continuation")
         x, at = z[todo], s[todo]
         h = np.minimum(step[todo], 1 - at)
         column = h[:, None]

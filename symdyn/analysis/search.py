@@ -6,12 +6,15 @@ import numpy as np
 from scipy.stats import qmc
 
 from symdyn.analysis.field import Field
+from symdyn.analysis.moment_starts import moment_starts
 
 __all__ = ["newton", "search"]
 
 #: Decades around the given scale over which starts are spread.
 DECADES = 4.0
 ITERATIONS = 200
+#: First steps from distributions of moments, in units of the shortest time scale.
+PACES = (1.0, 1e3)
 
 
 def newton(field: Field, x: np.ndarray, p: np.ndarray, extra: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray | None:
@@ -48,7 +51,8 @@ def search(
 ) -> list[np.ndarray]:
     """Zeros that pseudo-transient continuation reaches from `starts` points of a Sobol sequence in log space.
 
-    Half of the starts are positive, the others have random signs; of moments every other start is that of definite counts.
+    Half of the starts are positive, the others have random signs; of moments every other start is that of definite counts,
+    and moments of random distributions, and of those where equations of low order rest, are starts in addition.
     Steps are those of the implicit Euler method whose length grows as the residual falls, so that they end as Newton steps
     (Kelley & Keyes, SIAM Journal on Numerical Analysis 35 (1998) 508).
     """
@@ -59,8 +63,26 @@ def search(
     half = starts // 2
     x[half:] *= rng.choice([-1.0, 1.0], size=(starts - half, n))
     x[::2] = _consistent(field, x[::2])
-    row = np.broadcast_to(p, (starts, p.size))
     pace = 10 ** rng.uniform(-2, 6, size=starts)
+    more = moment_starts(field, p, starts // 4, rng)
+    x = np.concatenate([x, np.repeat(more, len(PACES), axis=0)])
+    relative = np.tile(PACES, len(more)) / _stiffness(field, x[starts:], p)
+    reached = _relaxed(field, x, p, np.concatenate([pace, relative]))
+    return _settled(field, p, reached, extra)
+
+
+def _stiffness(field: Field, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The largest row sum of the Jacobian, states taken relative to their values."""
+    matrix = np.abs(field.jacobian(x, np.broadcast_to(p, (len(x), p.size))))
+    size = np.abs(x) + 1e-12
+    with np.errstate(all="ignore"):
+        return (matrix * size[:, None, :] / size[:, :, None]).sum(axis=2).max(axis=1, initial=1e-12)
+
+
+def _relaxed(field: Field, x: np.ndarray, p: np.ndarray, pace: np.ndarray) -> np.ndarray:
+    """Where implicit Euler steps, first of length `pace`, lead to from the points `x`; those that stay finite."""
+    n = x.shape[1]
+    row = np.broadcast_to(p, (len(x), p.size))
     f = field(x, row)
     alive = np.isfinite(f).all(axis=1)
     with np.errstate(all="ignore"):
@@ -69,22 +91,25 @@ def search(
             live = np.flatnonzero(alive & (norm > 1e-12))
             if not live.size:
                 break
+            size = np.abs(x[live]) + 1e-300
             matrix = np.eye(n) / pace[live, None, None] - field.jacobian(x[live], row[live])
-            good = np.isfinite(matrix).all(axis=(1, 2))
+            matrix = matrix * size[:, None, :] / size[:, :, None]  # moments of different orders differ by many decades
+            good = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(pace[live])
             alive[live[~good]] = False
-            live, matrix = live[good], matrix[good]
+            live, matrix, size = live[good], matrix[good], size[good]
+            right = (f[live] / size)[..., None]
             try:
-                delta = np.linalg.solve(matrix, f[live][..., None])[..., 0]
+                delta = np.linalg.solve(matrix, right)[..., 0]
             except np.linalg.LinAlgError:
-                delta = np.stack([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(matrix, f[live], strict=True)])
-            new = x[live] + delta
+                delta = np.stack([np.linalg.lstsq(a, b, rcond=None)[0][:, 0] for a, b in zip(matrix, right, strict=True)])
+            new = x[live] + size * delta
             value = field(new, row[live])
             fresh = _rate(value, new)
             fine = np.isfinite(fresh) & (fresh < 10 * norm[live])
             pace[live] *= np.where(fine, np.clip(norm[live] / np.maximum(fresh, 1e-300), 1.5, 10), 0.2)
             taken = live[fine]
             x[taken], f[taken], norm[taken] = new[fine], value[fine], fresh[fine]
-    return _settled(field, p, x[alive], extra)
+    return x[alive]
 
 
 def _rate(f: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import mpmath
-from sympy.polys.densetools import dup_clear_denoms, dup_diff, dup_eval
+from sympy.polys.densetools import dup_clear_denoms
 from sympy.polys.domains import QQ, ZZ
 from sympy.polys.rootisolation import dup_isolate_real_roots_sqf
-from sympy.polys.sqfreetools import dup_sqf_part
 
-__all__ = ["DIGITS", "horner", "number", "real_roots", "roots"]
+from symdyn.analysis.squarefree import squarefree_part
+
+__all__ = ["DIGITS", "number", "real_roots", "roots"]
 
 #: Decimal digits to which roots are computed: what is substituted into other equations loses some of them.
 DIGITS = 60
@@ -22,17 +24,10 @@ def number(value: Any, context: Any) -> Any:
     return context.mpf(int(value.numerator)) / int(value.denominator)
 
 
-def horner(coefficients: Sequence[Any], x: Any, context: Any) -> Any:
-    total = context.mpf(0)
-    for c in coefficients:
-        total = total * x + c
-    return total
-
-
 def _squarefree(coefficients: Sequence[Any]) -> list[Any]:
     """Integer coefficients, highest first, of the squarefree part."""
     _, whole = dup_clear_denoms([QQ(c) for c in coefficients], QQ, ZZ, convert=True)
-    return dup_sqf_part(whole, ZZ)
+    return [ZZ(c) for c in squarefree_part([int(c) for c in whole])]
 
 
 def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
@@ -52,7 +47,8 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
     Notes
     -----
     Roots are isolated exactly (continued fractions; Akritas and Strzebonski, Nonlinear Analysis: Modelling and Control
-    10 (2005) 297), so none is missed, and refined by Newton's method kept inside the isolating interval.
+    10 (2005) 297), so none is missed, and refined by Newton's method in fixed point, kept inside the isolating interval, until
+    the signs at both ends of a small enough interval differ by more than rounding.
 
     Examples
     --------
@@ -71,53 +67,118 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
 
 
 def _refine(whole: list[Any], low: Any, high: Any, digits: int) -> Any:
-    """The root between `low` and `high`."""
+    """The root between `low` and `high`, which have the same sign."""
     context = mpmath.MPContext()
-    if low == high:
-        context.dps = digits + 10
-        return number(QQ(low), context)
-    rational = [QQ(c) for c in whole]
+    context.dps = digits + 10
     low, high = QQ(low), QQ(high)
+    if low == high:
+        return number(low, context)
+    if high <= 0:
+        turned = [-c if (len(whole) - 1 - k) % 2 else c for k, c in enumerate(whole)]
+        return -_refine(turned, -high, -low, digits)
+    f = [int(c) for c in whole]
     # an end of the open interval may be another root: the sign next to it is that of the derivative
-    left = dup_eval(rational, low, QQ) or dup_eval(dup_diff(rational, 1, QQ), low, QQ)
-    dps = digits + 20
+    slope = [c * (len(f) - 1 - k) for k, c in enumerate(f[:-1])]
+    left = _sign(f, int(low.numerator), int(low.denominator)) or _sign(slope, int(low.numerator), int(low.denominator))
+    if left < 0:
+        f = [-c for c in f]
+    low, high, scale = _octave(f, low, high)
+    bits = int(digits * math.log2(10)) + 3
+    width = bits + 64
     while True:
-        context.dps = dps
-        root, lost = _newton(whole, number(low, context), number(high, context), left > 0, context)
-        if dps - lost >= digits:
-            return root
-        dps = int(digits + lost + 20)
+        root = _fixed(f, low, high, scale, bits, width)
+        if root is not None:
+            return context.ldexp(context.mpf(root), scale - width)
+        width *= 2
 
 
-def _newton(whole: list[Any], a: Any, b: Any, falling: bool, context: Any) -> tuple[Any, float]:
-    """A bracketed root and the digits that cancellation costs it."""
-    slope = [c * (len(whole) - 1 - k) for k, c in enumerate(whole[:-1])]
-    x = (a + b) / 2
-    small = context.mpf(10) ** (5 - context.dps)
-    for _ in range(20 * context.dps):
-        f = horner(whole, x, context)
-        if f == 0:
+def _sign(f: Sequence[int], a: int, b: int) -> int:
+    """The sign of a polynomial at ``a / b`` with `b` positive."""
+    total, power = 0, 1
+    for c in f:
+        total = total * a + c * power
+        power *= b
+    return (total > 0) - (total < 0)
+
+
+def _octave(f: Sequence[int], low: Any, high: Any) -> tuple[Any, Any, int]:
+    """The bracket narrowed to a factor of two, and the power of two above it; `f` is positive at the lower end."""
+    top = math.ceil(math.log2(int(high.numerator)) - math.log2(int(high.denominator))) + 1
+
+    def above(n: int) -> bool:
+        x = _power_of_two(n)
+        return x >= high or (x > low and _sign(f, *_ratio(n)) <= 0)
+
+    step, bottom = 1, top - 1
+    while above(bottom):
+        top, bottom, step = bottom, bottom - step, 2 * step
+    while top - bottom > 1:
+        middle = (top + bottom) // 2
+        if above(middle):
+            top = middle
+        else:
+            bottom = middle
+    return max(low, _power_of_two(bottom)), min(high, _power_of_two(top)), top
+
+
+def _power_of_two(n: int) -> Any:
+    return QQ(*_ratio(n))
+
+
+def _ratio(n: int) -> tuple[int, int]:
+    return (1 << n, 1) if n >= 0 else (1, 1 << -n)
+
+
+def _fixed(f: Sequence[int], low: Any, high: Any, scale: int, bits: int, width: int) -> int | None:
+    """The root over ``2**scale`` in fixed point to so many `bits`; None if `width` binary places are too few."""
+    n = len(f) - 1
+    powers = [scale * (n - k) for k in range(n + 1)]
+    shift = max(c.bit_length() + e for c, e in zip(f, powers, strict=True) if c) - width
+    c = [v << (e - shift) if e >= shift else v >> (shift - e) for v, e in zip(f, powers, strict=True)]
+    noise = 2 * (n + 1)
+
+    def value(x: int) -> int:
+        total = 0
+        for v in c:
+            total = (total * x >> width) + v
+        return total
+
+    unit = QQ(2) ** (width - scale) if width >= scale else QQ(1, 2 ** (scale - width))
+    a, b = int(low * unit), -int(-high * unit)
+    x = (a + b) // 2
+    before = 2 * (b - a)
+    for _ in range(8 * width):
+        total = slope = 0
+        for v in c[:-1]:
+            total = (total * x >> width) + v
+            slope = (slope * x >> width) + total
+        total = (total * x >> width) + c[-1]
+        if abs(total) <= noise:
             break
-        if (f > 0) == falling:
+        if total > 0:
             a = x
         else:
             b = x
-        d = horner(slope, x, context)
-        new = x - f / d if d != 0 else a
-        if not a < new < b:
-            new = (a + b) / 2
-        if abs(new - x) <= small * abs(x) or b - a <= small * abs(x):
+        new = x - (total << width) // slope if slope else a
+        if not a < new < b or 2 * abs(new - x) > before:  # Newton's steps shall fall by half at least
+            new = (a + b) // 2
+        before = abs(new - x)
+        if before <= 1:
             x = new
             break
         x = new
-    size = horner([abs(c) for c in whole], abs(x), context)
-    d = abs(horner(slope, x, context)) * abs(x)
-    lost = float(context.log10(size / d)) if d > 0 and size > 0 else 0.0
-    return x, max(lost, 0.0) + 5
+    reach = 1 << (width - bits - 1)
+    return x if value(x - reach) > noise and value(x + reach) < -noise else None
 
 
 def roots(coefficients: Sequence[Any], context: Any) -> list[Any]:
-    """All complex roots of a polynomial with multiple-precision or rational coefficients, each as often as it counts."""
+    """All complex roots of a polynomial with multiple-precision or rational coefficients, each as often as it counts.
+
+    Raises
+    ------
+    OverflowError
+        If the iteration does not converge, as for roots of high multiplicity.
+    """
     first = next((k for k, c in enumerate(coefficients) if c != 0), len(coefficients))
     kept = list(coefficients[first:])
     zeros = 0
@@ -126,5 +187,8 @@ def roots(coefficients: Sequence[Any], context: Any) -> list[Any]:
         zeros += 1
     found = [context.mpc(0)] * zeros
     if len(kept) > 1:
-        found += context.polyroots(kept, maxsteps=500, extraprec=20 * len(kept) + 100, error=False)
+        try:
+            found += context.polyroots(kept, maxsteps=500, extraprec=20 * len(kept) + 100, error=False)
+        except context.NoConvergence:
+            raise OverflowError("multiple roots take too long") from None
     return found

@@ -13,6 +13,7 @@ from sympy.polys.domains import QQ
 
 from symdyn.analysis.bivariate import resultant, whole_coefficients, work
 from symdyn.analysis.coordinates import Shift
+from symdyn.analysis.effort import Effort
 from symdyn.analysis.elimination import Leaf, Solved, eliminate
 from symdyn.analysis.homotopy import isolated_zeros
 from symdyn.analysis.univariate import DIGITS, number, real_roots, roots
@@ -21,20 +22,27 @@ __all__ = ["Zeros", "all_zeros"]
 
 #: Relative size of a polynomial's value, against the sum of its terms' sizes, below which it is taken for zero.
 ZERO = 1e-20
-#: Multiplications for a resultant above which it is given up.
-MOST_WORK = 1e10
+#: Seconds of a typical core after which exact computations are given up.
+LIMIT = 20.0
+#: How much longer it takes to isolate roots where approximate coefficients have split multiple ones.
+NESTED = 100
+#: Digits that a step of Euclid's algorithm may lose, on average.
+LOST = 10
 #: Relative size of an imaginary part below which it is taken for zero.
 REAL = 1e-20
 
 
 @dataclass
 class Zeros:
-    """Zeros found, each a list with one multiple-precision number a generator, and how."""
+    """Zeros found, each a list with one multiple-precision number a generator, and how; what was `unfinished`, if anything."""
 
     points: list[list[Any]] = field(default_factory=list)
     complete: bool = True
     methods: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unfinished: str = ""
+    nested: bool = False
+    effort: Effort = field(default_factory=lambda: Effort(LIMIT))
 
     def note(self, text: str, *, complete: bool = False) -> None:
         self.complete &= complete
@@ -59,7 +67,7 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
     Raises
     ------
     OverflowError
-        If elimination or homotopy would take too long.
+        If elimination would take too long.  Parts that take too long later are left out, and named by `unfinished`.
     """
     context = mpmath.MPContext()
     context.dps = DIGITS
@@ -68,10 +76,18 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
     if not equations:
         found.note("every point is a zero")
         return found
-    for leaf in eliminate(equations, nonzero):
-        _solve_leaf(leaf, found, context, real)
+    for leaf in sorted(eliminate(equations, nonzero, found.effort), key=_difficulty):
+        try:
+            _solve_leaf(leaf, found, context, real)
+        except OverflowError as reason:
+            found.complete, found.unfinished = False, str(reason)
     found.points = _distinct(found.points, context)
     return found
+
+
+def _difficulty(leaf: Leaf) -> tuple[int, int]:
+    """Number of unknowns and of terms: what is simple is solved first, as what is not may take too long."""
+    return len(_present(leaf.equations)), sum(map(len, leaf.equations))
 
 
 def _present(equations: Sequence[Any]) -> list[int]:
@@ -167,7 +183,11 @@ def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: 
     if not equations:
         found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
         return []
-    return [{**point, **more} for more in _solve(equations, found, context, real)]
+    found.nested = True
+    try:
+        return [{**point, **more} for more in _solve(equations, found, context, real)]
+    finally:
+        found.nested = False
 
 
 def _rational(x: Any) -> Any:
@@ -223,26 +243,91 @@ def _pair(
         return [{j: y, i: x} for y in _common_roots([alone], j, context, real) for x in _over(p, q, i, {j: y}, context, real)]
     bound = min(_degree(p, i) * _degree(q, j) + _degree(q, i) * _degree(p, j), _total(p) * _total(q))
     left, right = whole_coefficients(p, i, j), whole_coefficients(q, i, j)
-    if work(left, right) > MOST_WORK:
-        raise OverflowError("the resultant of two polynomials takes too long")
+    found.effort.spend("resultant", work(left, right), "the resultant of two polynomials")
     eliminated = resultant(left, right, bound)
     if not eliminated:
         return [] if always else _pair(members, i, j, found, context, real, always=True)
-    if real:
-        levels = [context.convert(y) for y in real_roots(eliminated)]
+    bits = max((abs(c).bit_length() for c in eliminated), default=0)
+    harder = NESTED if found.nested else 1
+    found.effort.spend("isolation", len(eliminated) ** 2 * bits * harder, "isolating the roots of a resultant")
+    if real:  # more digits, as Euclid's algorithm loses some with each step
+        fine = mpmath.MPContext()
+        fine.dps = DIGITS + LOST * max(_degree(p, i), _degree(q, i))
+        points = []
+        for y in real_roots(eliminated, fine.dps):
+            level = {j: context.convert(y)}
+            shared = _shared(p, q, i, {j: fine.convert(y)}, fine)
+            found_here = _checked(shared, p, q, i, level, context) if shared else None
+            if found_here is None:
+                found_here = _over(p, q, i, level, context, real)
+            points += [{**level, i: x} for x in found_here]
     else:
         levels = _distinct_numbers(roots([context.mpf(c) for c in eliminated], context), context)
-    points = [{j: y, i: x} for y in levels for x in _over(p, q, i, {j: y}, context, real)]
+        points = [{j: y, i: x} for y in levels for x in _over(p, q, i, {j: y}, context, real)]
     return [point for point in points if all(_vanishes(f, point, context) for f in members[2:])]
 
 
 def _tracked(equations: list[Any], unknowns: list[int], found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
     """Common zeros by homotopy continuation."""
     found.used("homotopy continuation")
-    result = isolated_zeros(equations, unknowns, real=real)
+    result = isolated_zeros(equations, unknowns, found.effort, real=real)
     for note in result.notes:
         found.note(note, complete=result.complete)
     return [{i: context.convert(x) for i, x in zip(unknowns, point, strict=True)} for point in result.points]
+
+
+def _shared(p: Any, q: Any, i: int, level: dict[int, Any], context: Any) -> list[Any]:
+    """Coefficients of the common divisor of two polynomials in generator `i`, the other generator being known.
+
+    Multiple roots are made single ones; an empty list if both polynomials vanish.
+    """
+    found = _euclid(_in_one(p, i, level, context), _in_one(q, i, level, context), context)
+    if len(found) > 2:
+        slope = [c * (len(found) - 1 - k) for k, c in enumerate(found[:-1])]
+        twice = _euclid(found, slope, context)
+        if len(twice) > 1:
+            found = _divided(found, twice)[0][: len(found) - len(twice) + 1]
+    return found
+
+
+def _euclid(a: list[Any], b: list[Any], context: Any) -> list[Any]:
+    """The greatest common divisor; what falls to half the digits in one division is taken for zero."""
+    tiny = context.mpf(10) ** (-context.dps // 2)
+    b, a = sorted((_trimmed(a), _trimmed(b)), key=len)
+    while b:
+        ratios, sizes = _divided(a, b)
+        count = len(a) - len(b) + 1
+        pairs = zip(ratios[count:], sizes[count:], strict=True)
+        rest = _trimmed([c if abs(c) > tiny * s else context.mpf(0) for c, s in pairs])
+        largest = max((abs(c) for c in rest), default=1)
+        a, b = b, [c / largest for c in rest]
+    return a
+
+
+def _divided(a: list[Any], b: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Quotient, then remainder, and the sums of the sizes of their terms."""
+    rest, sizes = list(a), [abs(c) for c in a]
+    for k in range(len(a) - len(b) + 1):
+        rest[k] /= b[0]
+        for j, c in enumerate(b[1:], 1):
+            term = rest[k] * c
+            rest[k + j] -= term
+            sizes[k + j] += abs(term)
+    return rest, sizes
+
+
+def _trimmed(coefficients: list[Any]) -> list[Any]:
+    """Without leading zeros."""
+    first = next((k for k, c in enumerate(coefficients) if c != 0), len(coefficients))
+    return coefficients[first:]
+
+
+def _checked(shared: list[Any], p: Any, q: Any, i: int, level: dict[int, Any], context: Any) -> list[Any] | None:
+    """Real roots of the common divisor; None if one of its roots is none of the polynomials."""
+    values = roots([context.convert(c) for c in shared], context)
+    if not all(_vanishes(f, {**level, i: x}, context) for x in values for f in (p, q)):
+        return None
+    return _distinct_numbers(_select(values, context, True), context)
 
 
 def _over(p: Any, q: Any, i: int, level: dict[int, Any], context: Any, real: bool) -> list[Any]:

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,7 @@ import numpy as np
 import platformdirs
 import symdyn_kernels
 
+from symdyn._started import STARTED
 from symdyn.errors import CompileError
 
 __all__ = [
@@ -97,19 +99,28 @@ def host() -> tuple[str, str, str]:
     return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
+def _edited(files: Iterable[Path]) -> tuple[object, ...]:
+    """Nothing, or where files were edited in the life of this process, what no other process has.
+
+    What runs is then perhaps not what is on disk: old code would go into the cache under the name of the new.
+    """
+    now = time.time()  # what is younger comes from a clock that is wrong
+    return (STARTED, os.getpid()) if any(STARTED < p.stat().st_mtime <= now for p in files) else ()
+
+
 def linked(text: str) -> str:
     """Fingerprint of the kernel modules that `text` imports, and of those that they import.
 
     numba itself checks only the file that it compiles: an edit of a linked module would leave stale code.
     """
     root = Path(symdyn_kernels.__file__).parent
-    waiting, sources = set(_KERNEL_IMPORT.findall(text)), {}
+    waiting, sources, files = set(_KERNEL_IMPORT.findall(text)), {}, []
     while waiting:
         name = waiting.pop()
-        path = root.joinpath(*name.split(".")).with_suffix(".py")
-        sources[name] = path.read_text()
+        files.append(root.joinpath(*name.split(".")).with_suffix(".py"))
+        sources[name] = files[-1].read_text()
         waiting |= set(_KERNEL_IMPORT.findall(sources[name])) - set(sources)
-    return digest(*sorted(sources.items()))
+    return digest(*sorted(sources.items()), *_edited(files))
 
 
 def announce() -> None:
@@ -126,7 +137,7 @@ def generator() -> str:
     """Fingerprint of the sources that turn a system into programs: a known model is known to these alone."""
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
-    return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)))
+    return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)), *_edited(files))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symdyn.methods._jump import refuse_all_but_networks
 from symdyn.methods._stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
-__all__ = ["DiffusionScheme", "HybridScheme", "LeapScheme"]
+__all__ = ["DiffusionScheme", "HybridScheme", "LeapScheme", "refuse_events"]
+
+
+def refuse_events(system: System) -> str | None:
+    """None for a `ReactionNetwork` without events that set its states, else the reason why approximate methods refuse it."""
+    if isinstance(system, ReactionNetwork) and system.events:
+        return f"the network has events ({system.events[0]}), which only 'ssa' follows; leave them out: net.replace(events=())"
+    return refuse_all_but_networks(system)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,20 @@ again, its extent is rounded to a whole number of firings, up or down at random 
 flowing reaction changes are whole at all times.
 
 The flow is integrated by an explicit pair of orders 3 and 2, so abundant species with very fast reactions are slow to
-simulate; 'tau-implicit' is made for those.  Of a dataset, ``steps`` counts steps of the flow and jumps.
+simulate; 'tau-implicit' is made for those.  With rates that depend on time there are at least 1000 steps between the first
+and the last output: a pulse shorter than one may be missed.
+
+A condition of ``until`` is looked at in the beginning, after every jump and after every step of the flow: where flow makes
+it true, ``first_passage`` is late by up to a step.
+
+Of a dataset, ``jumps`` counts the events of jumping reactions, ``switches`` how often a reaction began to flow or to jump,
+``steps`` steps of the flow and jumps, ``rejected`` steps of the flow whose error was too large, and ``evaluations`` those of
+all propensities.
 """
 
 from __future__ import annotations
 
-from symdyn.methods._jump import refuse_all_but_networks
-from symdyn.methods._leaping import HybridScheme
+from symdyn.methods._leaping import HybridScheme, refuse_events
 from symdyn.methods._registry import METHODS
 
 __all__ = ["HYBRID"]
@@ -38,6 +45,6 @@ HYBRID = METHODS.register(
         name="hybrid",
         reference="Alfonsi, Cances, Turinici, Di Ventura & Huisinga, ESAIM: Proc. 14 (2005) 1; "
         "M. H. A. Davis, J. R. Stat. Soc. B 46 (1984) 353",
-        applies=refuse_all_but_networks,
+        applies=refuse_events,
     ),
 )

@@ -11,14 +11,16 @@ molecules run out, so positivity is enforced, by two changes to the textbook sch
 molecules on average and breaks conservation laws; extinction and other rare events are not those of the jump process.
 Away from zero means and variances converge with order 1 in ``step``, by default a thousandth of the whole time.
 For the equation without these changes, and other schemes for it, simulate ``network.langevin()``.
+
+A condition of ``until`` is looked at in the beginning and after every step, so ``first_passage`` is late, by the order of
+``sqrt(step)`` where noise carries numbers across.  ``steps`` counts all steps, those after the condition held included.
 """
 
 from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods._jump import refuse_all_but_networks
-from symdyn.methods._leaping import DiffusionScheme
+from symdyn.methods._leaping import DiffusionScheme, refuse_events
 from symdyn.methods._registry import METHODS
 from symdyn.methods._stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
@@ -55,6 +57,6 @@ LANGEVIN = METHODS.register(
         reference="D. T. Gillespie, J. Chem. Phys. 113 (2000) 297, eq. 23; Euler-Maruyama: Kloeden & Platen (1992), eq. 10.2.4",
         noises=noises,
         step=step,
-        applies=refuse_all_but_networks,
+        applies=refuse_events,
     ),
 )

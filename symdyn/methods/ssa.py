@@ -4,6 +4,9 @@ In the state n the next reaction comes after a time :math:`\tau = -\ln u_0 / a(n
 one r with :math:`u_1 a < a_1 + \cdots + a_r`.  Rates that depend on time are exact too, by thinning: candidates come at the
 rate of a bound :math:`B \ge a(n, s)` that holds for :math:`s \in [t, t + L]`, and one at the time s is accepted with the
 probability :math:`a(n, s)/B`.
+
+Of a dataset, ``steps`` counts events, ``rejected`` what turned out to be none (candidates of thinning, and moments at which
+time alone changes a condition), and ``evaluations`` both together.
 """
 
 from __future__ import annotations

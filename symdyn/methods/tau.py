@@ -32,15 +32,19 @@ and death comes out 0.5 % too large, at 0.5 it is 2.6 %.
   ``epsilon``, and take rates at their middle; events are exact by thinning with a bound from such a piece.  There are at
   least 1000 pieces from the first to the last output: a pulse shorter than half of one may be missed.
 
-Means and variances are biased by a few parts in a thousand at the default; the bias falls with ``epsilon``.  Of a dataset,
-``steps`` counts leaps and exact events, ``rejected`` the leaps that were discarded, and ``evaluations`` those of all
-propensities.
+Means and variances are biased by a few parts in a thousand at the default; the bias falls with ``epsilon``.
+
+A condition of ``until`` is looked at in the beginning, after every leap and after every exact event, not within leaps:
+``first_passage`` is late by up to a leap, and a condition that held for a while within one leap is missed.  Leaps are as long
+as propensities allow: a species that no propensity holds does not shorten them, nor does the condition.
+
+Of a dataset, ``leaps`` and ``exact_events`` count those, ``steps`` both together, ``rejected`` the leaps that were discarded,
+and ``evaluations`` those of all propensities.
 """
 
 from __future__ import annotations
 
-from symdyn.methods._jump import refuse_all_but_networks
-from symdyn.methods._leaping import LeapScheme
+from symdyn.methods._leaping import LeapScheme, refuse_events
 from symdyn.methods._registry import METHODS
 
 __all__ = ["TAU"]
@@ -52,6 +56,6 @@ TAU = METHODS.register(
         reference="Cao, Gillespie & Petzold, J. Chem. Phys. 124 (2006) 044109; critical reactions: ibid. 123 (2005) 054104; "
         "weak trapezoidal rule: Anderson & Koyama, Multiscale Model. Simul. 10 (2012) 1493",
         implicit=False,
-        applies=refuse_all_but_networks,
+        applies=refuse_events,
     ),
 )

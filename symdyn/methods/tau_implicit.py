@@ -15,14 +15,15 @@ before every output are simulated by explicit leaps and exact events, and the fl
 the network again.  In between, slow reactions see the mean of the fast species and not all of their fluctuations; what
 that changes in a mean is of the order of one molecule of the fast species.  Many output times make the method slow.
 
+Of a dataset, ``implicit_leaps`` counts the leaps across equilibria, which are among ``leaps``.
+
 Everything else is as in 'tau': leaps are explicit where that is not slower, exact events take over at small numbers, and
 numbers never become negative.
 """
 
 from __future__ import annotations
 
-from symdyn.methods._jump import refuse_all_but_networks
-from symdyn.methods._leaping import LeapScheme
+from symdyn.methods._leaping import LeapScheme, refuse_events
 from symdyn.methods._registry import METHODS
 
 __all__ = ["TAU_IMPLICIT"]
@@ -34,6 +35,6 @@ TAU_IMPLICIT = METHODS.register(
         reference="Cao, Gillespie & Petzold, J. Chem. Phys. 126 (2007) 224101; "
         "trapezoidal leaps: Cao & Petzold, Proc. Found. Syst. Biol. Eng. (2005) 149",
         implicit=True,
-        applies=refuse_all_but_networks,
+        applies=refuse_events,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from types import MappingProxyType
@@ -238,29 +238,42 @@ class MomentSystem(ODESystem):
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
+        return list(self._rows())
+
+    def _rows(self, most: int | None = None) -> Iterator[Equation]:
+        """The equations and what closes them, or the first of them alone: LaTeX takes its time."""
         names = self._latex_names()
-        rows = [
-            Equation(f"{s}'", str(f), rf"\tfrac{{\mathrm{{d}}}}{{\mathrm{{d}}t}} {names[s]}", sp.latex(f, symbol_names=names))
-            for s, f in zip(self.states, self.open_sides, strict=True)
-        ]
-        rows += [Equation(str(s), str(f), names[s], sp.latex(f, symbol_names=names)) for s, f in self.relations.items()]
-        return rows
+        change = r"\tfrac{\mathrm{d}}{\mathrm{d}t} "
+        sides = [(f"{s}'", change + names[s], f) for s, f in zip(self.states, self.open_sides, strict=True)]
+        sides += [(str(s), names[s], f) for s, f in self.relations.items()]
+        for text, latex, f in sides[:most]:
+            yield Equation(text, str(f), latex, sp.latex(f, symbol_names=names))
 
     def _latex_names(self) -> dict[sp.Symbol, str]:
         """Moments in angle brackets, central moments with the deviation, cumulants with a subscript c."""
         symbols = dag.free_symbols((*self.states, *self.open_sides, *self.relations, *self.relations.values()))
         return {s: latex_name(s.name) if "[" in s.name else sp.latex(s) for s in symbols}
 
+    def __str__(self) -> str:
+        rows = [f"{s}' = {f}" for s, f in zip(self.states, self.open_sides, strict=True)]
+        return "\n".join([*rows, *(f"{s} = {f}" for s, f in self.relations.items())])
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self._rows(SHOWN)]
+        if len(self.states) + len(self.relations) > SHOWN:
+            rows.append(rf"& \;\,\vdots \quad \text{{({len(self.states)} equations in all)}}")
+        return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
     def __repr__(self) -> str:
         words = {"raw": "raw moments", "central": "means and central moments", "cumulant": "means and cumulants"}
-        species = ", ".join(s.name for s in self.species)
+        more = f" and {len(self.species) - SHOWN} more" if len(self.species) > SHOWN else ""
+        species = ", ".join(s.name for s in self.species[:SHOWN]) + more
         title = f"{type(self).__name__}: {words[self.moment_kind]} of {species} up to order {self.order}"
         closed = ", ".join(moment_symbol(self.species, i, self.moment_kind).name for i in self._closed()[:SHOWN])
         more = f" and {len(self._closed()) - SHOWN} more" if len(self._closed()) > SHOWN else ""
         how = f"{self.closure} closure of {closed}{more}" if closed else f"{self.closure or 'nothing closed'}"
-        rows = self.equations()
-        lines = [f"{title}; {how}", *(f"    {e}" for e in rows[:SHOWN])]
-        if len(rows) > SHOWN:
+        lines = [f"{title}; {how}", *(f"    {e}" for e in self._rows(SHOWN))]
+        if len(self.states) + len(self.relations) > SHOWN:
             lines.append(f"    ... {len(self.states)} equations in all")
         if self.parameters:
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import sympy as sp
@@ -14,7 +15,7 @@ from symdyn.errors import DeclarationError
 from symdyn.reaction_text import BURSTS
 from symdyn.registry import suggest
 
-__all__ = ["Burst", "Event", "Reaction", "complex_text"]
+__all__ = ["Burst", "Event", "Reaction", "complex_text", "rate_text"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Burst:
         return b**m * sp.exp(-b) / sp.factorial(m)
 
     def __str__(self) -> str:
-        return f"{self.distribution}({self.mean})"
+        return f"{self.distribution}({rate_text(self.mean)})"
 
 
 def _stirling(n: int, k: int) -> int:
@@ -106,10 +107,10 @@ class Reaction:
 
     def __post_init__(self) -> None:
         bursts = {_species(k): v for k, v in (self.bursts or {}).items()}
-        for k, v in self.products.items():
-            if isinstance(v, Burst):
-                bursts[_species(k)] = v
-        fixed = {k: v for k, v in self.products.items() if not isinstance(v, Burst)}
+        fixed: Any = self.products
+        if isinstance(fixed, Mapping):
+            bursts |= {_species(k): v for k, v in fixed.items() if isinstance(v, Burst)}
+            fixed = {k: v for k, v in fixed.items() if not isinstance(v, Burst)}
         for name, value in (
             ("reactants", _counts(self.reactants)),
             ("products", _counts(fixed)),
@@ -160,7 +161,7 @@ class Reaction:
     def __str__(self) -> str:
         arrow = "->" if self.mass_action else "=>"
         produced = [f"{b} {s}" for s, b in (self.bursts or {}).items()]
-        return f"{complex_text(self.reactants)} {arrow} {complex_text(self.products, produced)}, {self.rate}"
+        return f"{complex_text(self.reactants)} {arrow} {complex_text(self.products, produced)}, {rate_text(self.rate)}"
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -205,6 +206,11 @@ class Event:
         return hash(str(self))
 
 
+def rate_text(rate: sp.Expr) -> str:
+    """A rate as text; a decimal alone with the digits that it needs."""
+    return repr(float(rate)) if rate.is_Float else str(rate)
+
+
 def condition_text(e: sp.Basic) -> str:
     """A condition as the grammar reads it."""
     for kind, word in ((sp.And, " and "), (sp.Or, " or ")):
@@ -234,7 +240,7 @@ def _counts(side: Mapping[Any, Any]) -> dict[sp.Symbol, int]:
         raise DeclarationError(f"a side of a reaction is {side!r}; expected a mapping from species to numbers, {{X: 2, Y: 1}}")
     counts = {}
     for key, value in side.items():
-        if not value == int(value) or value < 0:
+        if not getattr(value, "is_number", isinstance(value, Real)) or value != int(value) or value < 0:
             raise DeclarationError(f"{key} takes part with {value} molecules; expected a whole number, 0 or more")
         if value:
             counts[_species(key)] = int(value)

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdyn.declaration import expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Burst, Event, Reaction, complex_text
+from symdyn.models.reaction import Burst, Event, Reaction, complex_text, rate_text
 from symdyn.parsing import ModelText
 from symdyn.reaction_text import parse_network
 from symdyn.system import Equation, System
@@ -104,6 +104,10 @@ class ReactionNetwork(System):
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
+        if isinstance(reactions, str):
+            raise DeclarationError(
+                f"got the text {reactions[:40]!r} for the reactions; text goes through ReactionNetwork.from_text"
+            )
         listed = tuple(r if isinstance(r, Reaction) else _reaction(r) for r in reactions)
         if not listed:
             raise DeclarationError("the network has no reaction; give a sequence, [Reaction({X: 1}, {}, k), ...]")
@@ -113,6 +117,10 @@ class ReactionNetwork(System):
             raise DeclarationError("no reaction of the network has a species; write one such as 0 -> X, k")
         size = _volume(volume)
         _, seen, time = read_equations(dict.fromkeys(order, 0), time, observables)
+        if size in (*order, time):
+            raise DeclarationError(
+                f"the volume is {size}, which is {'time' if size == time else 'a species'}; expected a parameter"
+            )
         means = [b.mean for r in listed for b in (r.bursts or {}).values()]
         moments = tuple(events)
         for e in moments:
@@ -361,14 +369,26 @@ class ReactionNetwork(System):
     def equations(self) -> list[Equation]:
         written = []
         for r, rate in zip(self.reactions, self.rates, strict=True):
-            text = str(r).rsplit(", ", 1)[0] if ", " not in str(rate) else str(r)[: -len(f", {rate}")]
+            left = str(r).removesuffix(f", {rate_text(r.rate)}")
             sides = [_latex(r.reactants), _latex(r.products, r.bursts)]
             arrow = r"\longrightarrow" if r.mass_action else r"\Longrightarrow"
-            written.append(Equation(text, str(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
+            written.append(Equation(left, rate_text(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
         return written
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.equations()), *map(str, self.events)])
+
+    def __repr__(self) -> str:
+        lines = super().__repr__().split("\n")
+        after = 1 + len(self.reactions)
+        lines[after:after] = [f"    {e}" for e in self.events]
+        if self.volume != 1:
+            lines.append(f"  volume: {self.volume}")
+        if self.combinatoric:
+            lines.append("  combinatoric: each set of equal reactants counts once")
+        if self.binary:
+            lines.append(f"  binary: {', '.join(s.name for s in self.binary)}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return _module("networks.display").network_html(self)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.errors import SimulationError
+from symdyn.projection.bounds import Bounds
 from symdyn.projection.evolve import Clock, Exponential, Modulated
 from symdyn.projection.generator import Runs, assemble
-from symdyn.projection.growth import COMMON, Bounds, followed, length, reachable, usual
+from symdyn.projection.growth import COMMON, followed, length, reachable, usual
 from symdyn.projection.states import Listing
 from symdyn.projection.transitions import Jump, Transitions
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection import statistics
+from symdyn.projection.bounds import read_bounds
 from symdyn.projection.generator import Generator, assemble
 from symdyn.projection.labelled import check_layout, labelled
 from symdyn.projection.search import Search, cropped, warn_of_edge
@@ -41,10 +41,10 @@ class MasterEquation:
     Parameters
     ----------
     network : ReactionNetwork
-    upper, lower : mapping from species to int, optional
-        Inclusive bounds; 0 is the lower one by default.  If every species has an upper bound the states fill a box.
-        Otherwise states are added, and dropped, as probability moves: those that can be reached, and no others, so that
-        conservation laws are respected.
+    upper, lower : mapping from species to int, or int, optional
+        Inclusive bounds, or one of all species; 0 is the lower one by default.  If every species has an upper bound the
+        states fill a box.  Otherwise states are added, and dropped, as probability moves: those that can be reached, and no
+        others, so that conservation laws are respected.
     max_states : int
         Size beyond which the set must not grow.
 
@@ -63,18 +63,21 @@ class MasterEquation:
     def __init__(
         self,
         network: ReactionNetwork,
-        upper: Mapping[Any, int] | int | None = None,
-        lower: Mapping[Any, int] | None = None,
+        upper: Mapping[Any, int | None] | int | None = None,
+        lower: Mapping[Any, int] | int | None = None,
         *,
         max_states: int = MAX_STATES,
     ) -> None:
         if not isinstance(network, ReactionNetwork):
-            raise DeclarationError(f"expected a ReactionNetwork, got {type(network).__name__}")
+            raise DeclarationError(
+                f"expected a ReactionNetwork, got {type(network).__name__}; write "
+                "one as ReactionNetwork.from_text('0 -> X, k', ...)"
+            )
+        if not isinstance(max_states, (int, np.integer)) or max_states < 1:
+            raise DeclarationError(f"max_states is {max_states!r}; expected a whole number from 1")
         self.network, self.max_states = network, max_states
-        if isinstance(upper, (int, np.integer)):
-            upper = dict.fromkeys(network.states, int(upper))
-        highs = {**dict.fromkeys(network.binary, 1), **self._bounds(upper, "upper")}
-        lows = self._bounds(lower, "lower")
+        highs = {**dict.fromkeys(network.binary, 1), **read_bounds(network, upper, "upper")}
+        lows = read_bounds(network, lower, "lower")
         self.lower = tuple(lows.get(s, 0) for s in network.states)
         self.upper = tuple(highs.get(s) for s in network.states)
         for s, a, b in zip(network.names, self.lower, self.upper, strict=True):
@@ -85,14 +88,6 @@ class MasterEquation:
                 f"the box has {self.box.size} states, more than max_states={max_states}; lower the bounds, leave upper out so "
                 "that only states that matter are kept, or raise max_states"
             )
-
-    def _bounds(self, given: Mapping[Any, int] | None, what: str) -> dict[Any, int]:
-        found = {}
-        for key, value in (given or {}).items():
-            if int(value) != value:
-                raise DeclarationError(f"the {what} bound of {key} is {value!r}; expected a whole number")
-            found[lookup(key, self.network.states, "species")] = int(value)
-        return found
 
     @property
     def box(self) -> Box | None:
@@ -224,6 +219,8 @@ class MasterEquation:
         Jumps out of the set do not happen (a reflecting truncation; Gupta, Mikelson and Khammash, J. Chem. Phys. 147 (2017)
         154101).  A chain of one species that changes by one is solved by detailed balance,
         :math:`\pi(n) = \pi(n-1)\,b(n-1)/d(n)`, in logarithms; anything else by sparse elimination.
+        Where two species come in bursts, elimination takes minutes beyond some 200 x 200 states; a late `transient` is
+        quicker there.
 
         Parameters
         ----------
@@ -240,7 +237,10 @@ class MasterEquation:
         -------
         xarray.DataArray
             ``attrs['edge_mass']`` is the probability that the next jump would leave the set, in the stationary state; if it
-            is not negligible, there is a warning.
+            is not negligible, there is a warning.  ``attrs['weight_error']`` is about the error of the weights of wells that
+            exchange little, from the balance of what goes up and down; detailed balance has none.  ``attrs['searched']``
+            names the box in which the distribution was found if there were no upper bounds: more probability beyond it,
+            behind a valley too deep to be seen from inside, would be found with upper bounds alone.
 
         Raises
         ------
@@ -253,6 +253,10 @@ class MasterEquation:
         found = Search(self, transitions, initial).run(tolerance)
         warn_of_edge(found)
         facts = {"method": found.method, "edge_mass": found.edge_mass}
+        if found.solution is not None:
+            facts["weight_error"] = found.solution.weight_error
+        if self.box is None:
+            facts["searched"] = found.searched
         kept = cropped(found, [b is None for b in self.upper])
         return labelled(self, transitions, [kept], None, layout=layout, facts=facts)
 
@@ -283,7 +287,7 @@ class MasterEquation:
 
 
 def master_equation(
-    network: ReactionNetwork, upper: Mapping[Any, int] | int | None = None, lower: Mapping[Any, int] | None = None
+    network: ReactionNetwork, upper: Mapping[Any, int | None] | int | None = None, lower: Mapping[Any, int] | int | None = None
 ) -> MasterEquation:
     """The master equation of a network; see `MasterEquation`."""
     return MasterEquation(network, upper, lower)

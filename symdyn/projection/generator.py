@@ -140,7 +140,8 @@ class Generator:
 def assemble(space: StateSpace, propensities: Sequence[np.ndarray], jumps: Sequence[Jump], *, reflecting: bool) -> Generator:
     """The generator on `space`.
 
-    Jumps that leave the set carry probability away, or do not happen if it is `reflecting`.
+    Jumps that leave the set carry probability away, or do not happen if it is `reflecting`.  Jumps of geometric size pass
+    gaps in a list, but leave it if the state where the shortest of them ends is missing.
     """
     moving = [j for j in jumps if any(j.change) or j.tail is not None]
     inner = [j for j in moving if not isinstance(space, Box) or space.fits(j.change)]

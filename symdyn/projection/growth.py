@@ -4,48 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.errors import SimulationError
+from symdyn.projection.bounds import Bounds
 from symdyn.projection.states import Listing
 from symdyn.projection.transitions import Jump, Tail, Transitions
 
-__all__ = ["COMMON", "Bounds", "followed", "length", "reachable", "usual"]
+__all__ = ["COMMON", "followed", "length", "reachable", "usual"]
 
 #: Probability of a size of a burst, relative to the likeliest one, above which a set grows by such bursts.
 COMMON = 0.3
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How far states may go, and how many of them there may be.
-
-    Attributes
-    ----------
-    lower, upper : (species,) int64
-    limit : int
-        Number of states beyond which it is an error to go on.
-    """
-
-    lower: np.ndarray
-    upper: np.ndarray
-    limit: int
-
-    def inside(self, states: np.ndarray) -> np.ndarray:
-        """Which states are within the bounds."""
-        return np.all((states >= self.lower) & (states <= self.upper), axis=1)
-
-    def check(self, size: int, names: Sequence[str], states: np.ndarray) -> None:
-        """Refuse sets beyond the limit."""
-        if size > self.limit:
-            low, high = states.min(axis=0), states.max(axis=0)
-            reach = ", ".join(f"{s} {a}..{b}" for s, a, b in zip(names, low, high, strict=True))
-            raise SimulationError(
-                f"the state space has grown to {size} states ({reach}), more than max_states={self.limit}; raise max_states or "
-                "tolerance, give upper bounds, or simulate with method='ssa'"
-            )
 
 
 def length(tail: Tail) -> int:

@@ -81,10 +81,12 @@ def _one(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
     else:
         try:
             number = float(value)
+            if not np.isfinite(number):
+                raise ValueError
         except (TypeError, ValueError):
             raise DeclarationError(
-                f"the initial number of {name} is {value!r}; expected a whole number, a distribution of scipy.stats, "
-                "or a DataArray of probabilities"
+                f"the initial number of {name} is {value!r}; expected a whole number, a discrete distribution of "
+                "scipy.stats, or a DataArray of probabilities"
             ) from None
         numbers, p = _whole(name, [number]), np.ones(1)
     if numbers.min() < 0:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.projection.bounds import Bounds
 from symdyn.projection.generator import assemble
-from symdyn.projection.growth import Bounds, reachable
+from symdyn.projection.growth import reachable
 from symdyn.projection.initial import read_initial
 from symdyn.projection.states import Box, Listing, StateSpace
 from symdyn.projection.stationary import Stationary, detailed_balance, is_chain, solve
@@ -41,6 +42,8 @@ class Found:
     ----------
     leaving : (species,) float64
         Probability that the next jump would leave through the upper bound of each species.
+    searched : str
+        The bounds of the search.
     """
 
     space: StateSpace
@@ -49,6 +52,7 @@ class Found:
     edge_mass: float
     leaving: np.ndarray
     solution: Stationary | None
+    searched: str
 
 
 class Search:
@@ -133,7 +137,9 @@ class Search:
             solution = solve(space, generator, start)
             p = solution.p
         edge, leaving = _edges(space, p, rates, jumps, lower, upper)
-        return Found(space, p, method, edge, leaving, solution)
+        names = self.network.names
+        searched = ", ".join(f"{s} {a}..{b}" for s, a, b in zip(names, lower, upper, strict=True))
+        return Found(space, p, method, edge, leaving, solution, searched)
 
 
 def _listed(bursts: Iterable[Any]) -> bool:
@@ -157,7 +163,7 @@ def _edges(
         if jump.tail is not None:
             axis, ratio = jump.tail.axis, jump.tail.ratio
             flow = flow / (1 - ratio)
-            out = ratio ** np.maximum(upper[axis] + 1 - jump.change[axis] - states[:, axis], 0.0)
+            out = np.power(ratio, np.maximum(upper[axis] + 1 - jump.change[axis] - states[:, axis], 0.0))
             leaving[axis] += share @ (flow * out)
         used += flow
         for i, c in enumerate(jump.change):
@@ -167,7 +173,7 @@ def _edges(
                 out[beyond] = 1.0
             elif c < 0:
                 out[states[:, i] < lower[i] - c] = 1.0
-        edge += share @ (flow * out)
+        edge += float(share @ (flow * out))
     longer = float(share @ np.maximum(total - used, 0.0))
     return float(edge) + longer, leaving
 

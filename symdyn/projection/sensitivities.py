@@ -52,8 +52,6 @@ def stationary_sensitivity(
     equation: MasterEquation, parameters: Mapping[Any, float] | None, wrt: Any, initial: Any, *, tolerance: float
 ) -> xr.DataArray:
     """See `MasterEquation.stationary_sensitivity`."""
-    if wrt is None:
-        raise DeclarationError("wrt is missing: name the parameter, wrt='k'")
     check_tolerance(tolerance)
     transitions = equation.constant(parameters, "a sensitivity")
     theta = transitions.parameter(wrt)

@@ -8,7 +8,7 @@ further unknown with two nonzeros a row, in place of a nonzero for each size of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from symdyn.errors import SimulationError
+from symdyn.projection.balance import balanced
 from symdyn.projection.generator import Generator
 from symdyn.projection.states import Box, StateSpace
 from symdyn.projection.transitions import Jump
@@ -93,12 +94,15 @@ class Stationary:
     weights : tuple of float
     fixed_weights : bool
         Whether the weights do not depend on rates: the initial states are all recurrent, or there is one class alone.
+    weight_error : float
+        About the error of the weights of separate wells, see `symdyn.projection.balance`.
     """
 
     p: np.ndarray
     classes: tuple[Recurrent, ...]
     weights: tuple[float, ...]
     fixed_weights: bool
+    weight_error: float
 
 
 def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> Stationary:
@@ -127,14 +131,15 @@ def solve(space: StateSpace, generator: Generator, start: np.ndarray | None) -> 
         extended = np.append(start, np.zeros(matrix.shape[0] - n))
         weights, fixed = _absorption(matrix, label, closed, extended)
     score = np.append(_imbalance(space, generator), np.full(matrix.shape[0] - n, np.inf))
-    p, classes = np.zeros(n), []
+    p, classes, error = np.zeros(n), [], 0.0
     for which, weight in zip(recurrent, weights, strict=True):
         if weight > 0.0:
-            found = _recurrent(matrix, np.flatnonzero(label == which), score)
+            found, unbalanced = _recurrent(matrix, np.flatnonzero(label == which), score, space.states)
+            error += weight * unbalanced
             states = found.members < n
             p[found.members[states]] += weight * found.p[states] / found.p[states].sum()
             classes.append(found)
-    return Stationary(p, tuple(classes), tuple(w for w in weights if w > 0.0), fixed)
+    return Stationary(p, tuple(classes), tuple(w for w in weights if w > 0.0), fixed, error)
 
 
 def phased(generator: Generator) -> ss.csc_array:
@@ -193,9 +198,10 @@ def _factors(matrix: ss.csc_array) -> Any:
     return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
-def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray) -> Recurrent:
+def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray, states: np.ndarray) -> tuple[Recurrent, float]:
+    """The distribution on the class of `members`, phases among them, and the error of the weights of its wells."""
     if members.size == 1:
-        return Recurrent(members, np.ones(1), 0, None)
+        return Recurrent(members, np.ones(1), 0, None), 0.0
     inner = matrix if members.size == matrix.shape[0] else matrix[members, :][:, members].tocsc()
     found = _with_reference(inner, members, int(np.argmin(score[members])))
     if found is None:  # the reference is so improbable that its part is lost in rounding
@@ -208,7 +214,8 @@ def _recurrent(matrix: ss.csc_array, members: np.ndarray, score: np.ndarray) -> 
         raise SimulationError(
             "the stationary distribution could not be computed: probabilities of its states differ too much; narrow the bounds"
         )
-    return found
+    p, error = balanced(inner, found.p, states[members % len(states)], chained=bool(members[-1] < len(states)))
+    return replace(found, p=p), error
 
 
 def _with_reference(matrix: ss.csc_array, members: np.ndarray, reference: int) -> Recurrent | None:

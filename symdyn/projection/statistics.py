@@ -66,6 +66,8 @@ def moment(p: xr.DataArray, powers: Mapping[str, int] | None = None, /, *, centr
     weighted = p
     for name, power in {**(powers or {}), **named}.items():
         n = _number(p, name)
+        if not isinstance(power, (int, np.integer)) or power < 0:
+            raise DeclarationError(f"the power of {name} is {power!r}; expected a whole number from 0")
         weighted = weighted * (n - mean(p, name) if central else n) ** power
     return weighted.sum(_dims(p)).rename(None)
 
@@ -107,6 +109,8 @@ def moments(p: xr.DataArray, order: int = 2, *, central: bool = False) -> xr.Dat
     >>> {k: float(v) for k, v in moments(p, 3, central=True).items()}
     {'E[X]': 1.0, 'M[X^2]': 0.5, 'M[X^3]': 0.0}
     """
+    if not isinstance(order, (int, np.integer)) or order < 1:
+        raise DeclarationError(f"the order of moments is {order!r}; expected a whole number from 1")
     names = species(p)
     found = {}
     for degree in range(1, order + 1):

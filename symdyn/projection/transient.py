@@ -10,9 +10,9 @@ import xarray as xr
 
 from symdyn.errors import DeclarationError
 from symdyn.projection.adaptive import INTEGRATOR, Growing
+from symdyn.projection.bounds import Bounds
 from symdyn.projection.evolve import METHODS, Clock, Exponential, Modulated
 from symdyn.projection.generator import assemble
-from symdyn.projection.growth import Bounds
 from symdyn.projection.initial import begin, outside, read_initial
 from symdyn.projection.labelled import check_layout, labelled
 from symdyn.projection.states import StateSpace
@@ -121,6 +121,8 @@ def advance(
 
 def read_times(t: Any, start: float) -> np.ndarray:
     """Times as an array; they increase strictly from `start` on."""
+    if not isinstance(start, (int, float, np.number)) or not np.isfinite(start):
+        raise DeclarationError(f"start is {start!r}; expected a finite number, the time at which initial holds")
     try:
         times = np.atleast_1d(np.asarray(t, dtype=float))
     except (TypeError, ValueError):

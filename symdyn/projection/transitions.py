@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy import special
 from sympy.core.relational import Relational
 
 from symdyn.codegen.evaluate import evaluate
@@ -19,6 +18,7 @@ from symdyn.codegen.program import Program
 from symdyn.declaration import derivative, lookup, numeric_values
 from symdyn.errors import CompileError, DeclarationError, SimulationError
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.projection.bursts import probabilities, slopes
 from symdyn.projection.states import StateSpace
 
 __all__ = ["LONGEST_BURST", "Jump", "Tail", "Transitions"]
@@ -54,7 +54,7 @@ class Jump:
     def flow(self, propensities: Sequence[np.ndarray]) -> np.ndarray:
         """The rate of the jump at each state where it begins; with a tail, of the shortest one alone."""
         terms = [propensities[r] if w == 1.0 else w * propensities[r] for r, w in self.parts]
-        return sum(terms[1:], start=terms[0])
+        return np.asarray(sum(terms[1:], start=terms[0]))
 
 
 class Transitions:
@@ -75,6 +75,8 @@ class Transitions:
     """
 
     def __init__(self, network: ReactionNetwork, parameters: Mapping[Any, Any] | None = None) -> None:
+        if parameters is not None and not isinstance(parameters, Mapping):
+            raise DeclarationError(f"parameters is {parameters!r}; expected a mapping from names to numbers")
         self.network = network
         self.values = {**network.defaults, **numeric_values(parameters, network.parameters, "parameter")}
         missing = [p.name for p in network.parameters if p not in self.values]
@@ -170,14 +172,13 @@ class Transitions:
             long = None if explicit or wrt is not None else self._tail(sizes)
             if long is not None:
                 sizes = [(i, b) for i, b in sizes if i != long.axis]
-            tables = [self._burst(b, widest(i), tail) for i, b in sizes]
-            slopes = [self._slope(b, len(t), wrt) for (_, b), t in zip(sizes, tables, strict=True)]
+            tables = [probabilities(b.distribution, self._mean(b), widest(i), tail) for i, b in sizes]
+            moved = [] if wrt is None else [self._slope(b, len(t), wrt) for (_, b), t in zip(sizes, tables, strict=True)]
             for counts in itertools.product(*(range(len(t)) for t in tables)):
                 weight = np.prod([t[m] for t, m in zip(tables, counts, strict=True)])
                 if wrt is not None:  # the product rule
                     weight = sum(
-                        np.prod([(slopes if j == k else tables)[j][m] for j, m in enumerate(counts)])
-                        for k in range(len(counts))
+                        np.prod([(moved if j == k else tables)[j][m] for j, m in enumerate(counts)]) for k in range(len(counts))
                     )
                 change = self.network.changes[:, r].copy()
                 for (i, _), m in zip(sizes, counts, strict=True):
@@ -203,31 +204,14 @@ class Transitions:
             raise SimulationError(f"the mean {burst.mean} of a burst is {value:g}; expected a number that is not negative")
         return value
 
-    def _burst(self, burst: Any, widest: int, tail: float) -> np.ndarray:
-        """Probabilities of 0, 1, 2, ... molecules."""
-        b = self._mean(burst)
-        m = np.arange(max(widest, 0) + 1, dtype=float)
-        if burst.distribution == "geometric":
-            p = np.exp(special.xlogy(m, b) - (m + 1) * np.log1p(b))
-            lost = np.exp(special.xlogy(m + 1, b) - (m + 1) * np.log1p(b))
-        else:
-            p, lost = np.exp(special.xlogy(m, b) - b - special.gammaln(m + 1)), special.pdtrc(m, b)
-        kept = int(np.searchsorted(-lost, -tail)) + 1
-        return p[:kept]
-
-    def _slope(self, burst: Any, size: int, wrt: sp.Symbol | None) -> np.ndarray:
-        """Derivatives of the probabilities with respect to a parameter, through the mean."""
-        if wrt is None:
-            return np.empty(0)
-        b, change = self._mean(burst), self._mean(burst, wrt)
-        m, p = np.arange(size, dtype=float), self._burst(burst, size - 1, 0.0)
-        if b == 0.0:  # only 0 and 1 move, as -1 and +1 times the change of the mean
-            return change * np.where(m == 0, -1.0, np.where(m == 1, 1.0, 0.0))
-        relative = m / b - (m + 1) / (1 + b) if burst.distribution == "geometric" else m / b - 1
-        return change * p * relative
+    def _slope(self, burst: Any, size: int, wrt: sp.Symbol) -> np.ndarray:
+        """Derivatives of the probabilities of sizes with respect to a parameter, through the mean."""
+        return self._mean(burst, wrt) * slopes(burst.distribution, self._mean(burst), size)
 
     def parameter(self, key: Any) -> sp.Symbol:
         """The parameter that a symbol or name means."""
+        if key is None:
+            raise DeclarationError("wrt is missing: name the parameter, wrt='k'")
         return lookup(key, self.network.parameters, "parameter")
 
     def _conditions(self) -> dict[sp.Basic, tuple[float, sp.Expr]]:

@@ -85,14 +85,16 @@ def simulate(
     brownian_step : float, optional
         Compose each step's Brownian increment from pieces of this length, to follow one path at several step sizes.
     epsilon : float
-        Of tau-leaping: the largest relative change of a propensity that is expected in a leap.
+        Of tau-leaping: the largest relative change of a propensity that is expected in a leap.  Of hybrid simulation:
+        relative fluctuations below which reactions flow.
     max_steps : int, optional
         Attempted steps allowed to each trajectory, by default a million; for the direct method events, a thousand million.
     until : sympy condition or str, optional
         Of reaction networks: a trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is
-        from there on.  The condition may name species, parameters, observables and time; it is looked at in the beginning,
-        after every event, and where time alone changes it.  The dataset gets the variable ``first_passage``, the time at
-        which it held, infinite if it did not before the last output time.
+        from there on.  The condition may name species, parameters, observables and time; 'ssa' looks at it in the beginning,
+        after every event, and where time alone changes it, approximate methods after every leap or step (the attribute
+        ``until_checked``).  The dataset gets the variable ``first_passage``, the time at which it was first seen to hold,
+        infinite if it was not before the last output time, NaN where the trajectory failed or was interrupted before.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
     lanes, threads, chunk :
@@ -106,7 +108,9 @@ def simulate(
     -------
     xarray.Dataset
         A variable for each state and observable with dims (sweeps..., ``trajectory``, ``time``), and ``status`` (0 is
-        success), ``steps``, ``rejected`` and ``evaluations`` for each trajectory.  Attributes say how it was made.
+        success), ``steps``, ``rejected`` and ``evaluations`` for each trajectory; tau-leaping adds ``leaps``,
+        ``exact_events`` and ``implicit_leaps``, hybrid simulation ``jumps`` and ``switches``.  The attribute ``long_name`` of
+        each says what it counts; attributes of the dataset say how it was made and what was approximated.
 
     Raises
     ------
@@ -246,7 +250,9 @@ class _Job:
         found |= {name: (getattr(run, name), meaning.pop(name)) for name in ("steps", "rejected", "evaluations")}
         found |= {name: (run.details[:, k], text) for k, (name, text) in enumerate(meaning.items())}
         if self.kernel.until is not None:
-            found["first_passage"] = run.passage, "time at which the condition of until was first seen to hold"
+            unknown = (run.status != SUCCESS) & np.isinf(run.passage)  # it did not come to the last time
+            passage = np.where(unknown, np.nan, run.passage)
+            found["first_passage"] = passage, "time at which the condition of until was first seen to hold"
         return found
 
     def method_used(self) -> str:

@@ -150,7 +150,7 @@ def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
         if wrong.size:
             raise DeclarationError(
                 f"the initial value of {species} is {wrong.flat[0]:g}; a number of molecules is "
-                f"{'a whole number, 0 or more' if whole else '0 or more'} (a concentration times the volume)"
+                f"{'a whole number from 0 to 2^53' if whole else '0 or more'} (a concentration times the volume)"
             )
 
 

@@ -56,6 +56,17 @@ def test_other_mathematics_or_sources_are_other_entries(cache, monkeypatch):
     assert len(paths) == 4
 
 
+def test_code_of_sources_edited_meanwhile_is_not_kept_for_others(monkeypatch):
+    """What runs is then not what is on disk: no other process may find it under the name of the new sources."""
+    fresh = load.generator.__wrapped__()
+    assert load.generator.__wrapped__() == fresh
+    monkeypatch.setattr(load, "STARTED", 1.0)  # all sources are younger
+    edited = load.generator.__wrapped__()
+    assert edited != fresh
+    monkeypatch.setattr(load.os, "getpid", lambda: -1)
+    assert load.generator.__wrapped__() != edited
+
+
 def test_a_driver_is_known_by_the_kernel_modules_it_links(tmp_path, monkeypatch):
     root = tmp_path / "symdyn_kernels"
     shutil.copytree(Path(load.symdyn_kernels.__file__).parent, root)

@@ -97,6 +97,21 @@ def test_forms_of_initial_distributions():
     assert abs(own - equation.transient(0.3, {"X": 2, "Y": 3})).sum() < 1e-12
 
 
+def test_forms_of_times_and_numbers():
+    """The network's own numbers by default; whole numbers of numpy; the start among the times."""
+    network = BIRTH_DEATH.with_initial({"X": 3})
+    for equation in (MasterEquation(network), MasterEquation(network, np.int64(40)), MasterEquation(network, {"X": None})):
+        for t in ([0, 1], np.array([0, 1]), range(2)):
+            p = equation.transient(t)
+            np.testing.assert_array_equal(p.time, [0, 1])
+            assert float(p.sel(time=0, X=3)) == 1.0
+            assert float(p.sel(time=0).sum()) == 1.0
+        assert float(equation.transient(0).sel(X=3)) == 1.0
+        one = equation.transient(np.int32(1), {"X": np.int64(3)}, {"k": np.int64(5)})
+        assert abs(one - p.sel(time=1, drop=True)).sum() < 1e-7
+        assert float(fsp.mean(one, "X")) == pytest.approx(3 * np.exp(-1) + 5 * (1 - np.exp(-1)), rel=1e-7)
+
+
 # ---- statistics --------------------------------------------------------------------------------
 
 
@@ -156,6 +171,11 @@ def refuse(call, message, kind=sd.DeclarationError):
 def test_bounds_are_checked():
     refuse(lambda: MasterEquation(TWO, {"Z": 3}), "'Z' is not a species of this system; its speciess?: X, Y")
     refuse(lambda: MasterEquation(TWO, {"X": 3.5}), "the upper bound of X is 3.5; expected a whole number")
+    refuse(lambda: MasterEquation(TWO, {"X": "many"}), "the upper bound of X is 'many'; expected a whole number")
+    refuse(lambda: MasterEquation(TWO, {"X": np.inf}), "the upper bound of X is inf; .* leave out bounds that are not wanted")
+    refuse(lambda: MasterEquation(TWO, [40]), r"upper is \[40\]; expected a mapping from species")
+    refuse(lambda: MasterEquation(TWO, max_states="big"), "max_states is 'big'; expected a whole number from 1")
+    refuse(lambda: MasterEquation("0 -> X, 1"), "got str; write one as ReactionNetwork.from_text")
     refuse(lambda: MasterEquation(TWO, {"X": 3}, {"X": 5}), "the bounds of X are 5 and 3")
     refuse(lambda: MasterEquation(TWO, 100_000), "the box has 10000200001 states, more than max_states=2000000")
     refuse(lambda: MasterEquation(TWO).generator(), "needs a fixed box of states: give upper bounds of X, Y")
@@ -170,7 +190,15 @@ def test_arguments_are_checked():
     refuse(lambda: equation.transient(1.0, {"X": "a"}), "the initial number of X is 'a'; expected")
     refuse(lambda: equation.transient(1.0, {"X": 30}), "the initial state X = 30 lies outside the bounds; raise upper")
     refuse(lambda: equation.transient(1.0, 3), "initial is int; expected a mapping")
-    refuse(lambda: equation.transient([1.0, 0.5], {"X": 1}), "increase strictly and begin at 0 or later")
+    refuse(lambda: equation.transient([1.0, 0.5], {"X": 1}), "begin at 0 or later; 1 is followed by 0.5")
+    refuse(lambda: equation.transient("soon", {"X": 1}), "the time is 'soon'; expected a number")
+    refuse(lambda: equation.transient([], {"X": 1}), "the times are .*; expected a finite number or an increasing sequence")
+    refuse(lambda: equation.transient(1.0, {"X": 1}, start="x"), "start is 'x'; expected a finite number")
+    refuse(lambda: equation.transient(1.0, {"X": scipy.stats.norm(4)}), "expected a whole number, a discrete distribution")
+    refuse(lambda: equation.transient(1.0, {"X": np.nan}), "the initial number of X is nan; expected")
+    refuse(lambda: equation.transient(1.0, {"X": 1}, [5]), r"parameters is \[5\]; expected a mapping")
+    refuse(lambda: equation.stationary(tolerance=2), "tolerance is 2; expected")
+    refuse(lambda: equation.transient_sensitivity(1.0, None, {"X": 1}), "wrt is missing")
     refuse(lambda: equation.transient(-1.0, {"X": 1}), "begin at 0 or later")
     refuse(lambda: equation.transient(1.0, {"X": 1}, method="krylow"), "unknown method 'krylow'; .* Did you mean 'krylov'")
     refuse(lambda: equation.transient(1.0, {"X": 1}, tolerance=0), "tolerance is 0; expected")
@@ -208,4 +236,6 @@ def test_conservation_without_a_start_is_refused():
 
 def test_statistics_name_what_they_do_not_know(joint):
     refuse(lambda: fsp.mean(joint, "Z"), "'Z' is not a species of the distribution; known: X, Y")
+    refuse(lambda: fsp.moment(joint, X=-1), "the power of X is -1; expected a whole number from 0")
+    refuse(lambda: fsp.moments(joint, 0), "the order of moments is 0; expected a whole number from 1")
     refuse(lambda: fsp.modes(joint.expand_dims(time=[0.0])), r"pick one with .sel or .isel")

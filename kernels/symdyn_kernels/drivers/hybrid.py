@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.flow import assemble, crossing, divide, error, first_step, hermite, jump, slope
-from symdyn_kernels.networks import burst_moments, holds
+from symdyn_kernels.networks import burst_moments, holds, record
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 from symdyn_kernels.variates import exponential, open_stream
@@ -34,6 +34,8 @@ SIGNATURE = (
 PIECES = 1000.0
 #: Steps below this part of the time are given up.
 SHORTEST = 1e-14
+#: The first step is no shorter than this part of the time: if that is too long the step is refused.
+LEAST_FIRST = 1e-12
 SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 #: Places in the counts of a trajectory.
 STEPS, JUMPS, REJECTED, SWITCHES, CALLS = range(5)
@@ -108,10 +110,11 @@ def chunk(
         level, risk = exponential(s), 0.0  # the hazard at which the next jump comes, and what it is now
         fresh = False
         while code == SUCCESS:
-            while q < times.size and t >= times[q]:
-                for i in range(n):
-                    out[row, q, i] = x[i * W]
-                q += 1
+            while q < times.size and t >= times[q] and code == SUCCESS:
+                code = record(out, row, q, W, n, x)
+                q += code == SUCCESS
+            if code != SUCCESS:
+                break
             if holds(condition, W, t, lane, x, p, found):
                 passage[row] = t
                 for i in range(n):
@@ -155,7 +158,7 @@ def chunk(
                     level, risk, fresh = exponential(s), 0.0, False
             else:
                 if h == np.inf:
-                    h = first_step(W, n, R, structure, mean, k1, x, drift)
+                    h = max(first_step(W, n, R, structure, mean, k1, x, drift), LEAST_FIRST * max(abs(t), span))
                 if timed:
                     h = min(h, span / PIECES)
                 if h < SHORTEST * max(abs(t), span):

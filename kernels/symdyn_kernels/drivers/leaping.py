@@ -19,7 +19,7 @@ from numba import njit
 
 from symdyn_kernels.equilibria import implicit_leap, length_across
 from symdyn_kernels.leaps import classify, draw, events, explicit_leap, longest, quiet
-from symdyn_kernels.networks import burst_moments, copy, evaluate, fire, holds, least, pick
+from symdyn_kernels.networks import burst_moments, copy, evaluate, fire, holds, least, pick, record
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
@@ -104,10 +104,11 @@ def chunk(
         was_implicit = False
         q = 1
         while code == SUCCESS:
-            while q < times.size and t >= times[q]:
-                for i in range(n):
-                    out[row, q, i] = x[i * W]
-                q += 1
+            while q < times.size and t >= times[q] and code == SUCCESS:
+                code = record(out, row, q, W, n, x)
+                q += code == SUCCESS
+            if code != SUCCESS:
+                break
             if holds(condition, W, t, lane, x, p, found):
                 passage[row] = t
                 for i in range(n):

@@ -45,7 +45,7 @@ class Hybrid(Family):
         return {
             "accuracy": "the noise of flowing reactions is neglected, and that their molecules are whole",
             "threshold": options.epsilon**-2,
-            "threshold_meaning": "expected firings, and molecules of what a reaction changes by single ones, from which on it flows",
+            "threshold_meaning": "expected firings, and molecules of a species changed one by one, from which reactions flow",
         }
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
@@ -70,8 +70,8 @@ class Hybrid(Family):
         counts = np.zeros((count, 5), np.int64)
         run.passage[:] = np.inf
         self.driver(task.method).chunk(
-            (*task.addresses, 0)[:3], (task.lanes, n, reactions, bursts, task.facts["timed"]), structure, options.seed, batch.streams,
-            batch.initial, batch.parameters, batch.times, (options.rtol, options.atol, options.epsilon),
+            (*task.addresses, 0)[:3], (task.lanes, n, reactions, bursts, task.facts["timed"]), structure, options.seed,
+            batch.streams, batch.initial, batch.parameters, batch.times, (options.rtol, options.atol, options.epsilon),
             self.limit(options), run.values, run.status, counts, run.passage, task.signals.stop, task.signals.done,
         )  # fmt: skip
         steps, jumps, rejected, switches, evaluations = counts.T

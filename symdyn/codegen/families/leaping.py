@@ -77,14 +77,13 @@ class Leaping(Family):
         structure = stoichiometry_arrays(task.facts["structure"])
         reactions, bursts = structure[0].size - 1, structure[-1].size
         counts = np.zeros((count, 5), np.int64)
-        condition = task.addresses[-1] if task.facts["stops"] else 0
-        functions = task.addresses[: -1 if condition else None]
+        functions, condition = (task.addresses[:-1], task.addresses[-1]) if task.facts["stops"] else (task.addresses, 0)
         run.passage[:] = np.inf
+        sizes = (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"])
         self.driver(task.method).chunk(
-            (*functions, 0, 0)[:4] + (condition,), (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
-            structure, task.options.seed, batch.streams, batch.initial, batch.parameters, batch.times,
-            task.options.epsilon, self.limit(task.options), run.values, run.status, counts, run.passage,
-            task.signals.stop, task.signals.done,
+            (*(*functions, 0, 0)[:4], condition), sizes, structure, task.options.seed, batch.streams, batch.initial,
+            batch.parameters, batch.times, task.options.epsilon, self.limit(task.options), run.values, run.status, counts,
+            run.passage, task.signals.stop, task.signals.done,
         )  # fmt: skip
         leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations

@@ -201,6 +201,8 @@ def simulate(
     rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-6,
     atol: Annotated[float, typer.Option(help="Absolute tolerance.")] = 1e-9,
     step: Annotated[float | None, typer.Option(help="Longest step of a fixed-step method.")] = None,
+    epsilon: Annotated[float, typer.Option(help="Accuracy of tau-leaping and hybrid methods.")] = 0.03,
+    until: Annotated[str | None, typer.Option(help="Condition at which trajectories of a network stop, 'X <= 0'.")] = None,
     kind: KindOption = None,
     interpretation: Annotated[
         Interpretation | None, typer.Option(help="Calculus in which an SDE is meant: ito unless given.")
@@ -249,6 +251,8 @@ def simulate(
         rtol=rtol,
         atol=atol,
         step=step,
+        epsilon=epsilon,
+        until=until,
         reduce=reduce or None,
         threads=threads,
         progress=not quiet,

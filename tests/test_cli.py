@@ -348,3 +348,14 @@ def test_help_needs_nothing_heavy():
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "[]\n"
+
+
+
+def test_a_network_stops_at_a_condition(here):
+    (here / "net.txt").write_text("X -> 0, k; k = 1; X(0) = 5\n")
+    done = run("simulate", "net.txt", "--times", "0:100:3", "--seed", "1", "--until", "X <= 2", "--quiet")
+    assert done.exit_code == 0
+    rows = [line.split(",") for line in done.stdout.splitlines() if not line.startswith("#")]
+    last = dict(zip(rows[0], rows[-1], strict=True))
+    assert float(last["X"]) == 2
+    assert 0 < float(last["first_passage"]) < 100

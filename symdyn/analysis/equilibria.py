@@ -41,7 +41,7 @@ def steady_states(
     For right-hand sides that are rational functions of the states the answer is complete: all isolated real solutions.
     Unknowns that occur linearly are eliminated exactly; the roots of the one or two unknowns that are then left are isolated
     exactly, through a resultant; three and more are found by homotopy continuation, all paths of which are accounted for.
-    Other right-hand sides, and algebraic ones for which all this would take more than about 20 seconds of a typical core, are
+    Other right-hand sides, and algebraic ones for which all this would take more than about ten seconds of a typical core, are
     searched from many starting points, ``attrs["complete"]`` is then 0, and ``attrs["notes"]`` says why.  The search of moment
     equations also starts from moments of log-normal distributions, from steady states of the first two moments, and from
     late times of solutions.

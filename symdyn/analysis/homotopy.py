@@ -19,7 +19,7 @@ import numpy as np
 from symdyn.analysis.effort import Effort
 from symdyn.analysis.univariate import DIGITS, number
 
-__all__ = ["HomotopyResult", "isolated_zeros"]
+__all__ = ["HomotopyResult", "isolated_zeros", "trackable"]
 
 #: Paths above which a system is refused.
 MOST_PATHS = 2_000
@@ -128,6 +128,11 @@ def _square(equations: Sequence[Any], unknowns: Sequence[int], rng: np.random.Ge
     return [p + sum(int(rng.integers(-99, 100)) * q for q in ordered[n:]) for p in ordered[:n]]
 
 
+def trackable(degrees: Sequence[int]) -> bool:
+    """Whether equations of these degrees have few enough paths, and low enough degrees for double precision."""
+    return math.prod(degrees) <= MOST_PATHS and max(degrees) <= HIGHEST
+
+
 def isolated_zeros(
     equations: Sequence[Any], unknowns: Sequence[int], effort: Effort, *, seed: int = 0, real: bool = True
 ) -> HomotopyResult:
@@ -141,7 +146,7 @@ def isolated_zeros(
     rng = np.random.default_rng(seed)
     square = _square(equations, unknowns, rng)
     degrees = [max(map(sum, p.itermonoms())) for p in square]
-    if np.prod([float(d) for d in degrees]) > MOST_PATHS or max(degrees) > HIGHEST:
+    if not trackable(degrees):
         raise OverflowError(f"the degrees {degrees} are too high for homotopy continuation")
     scale = _scales(square, unknowns)
     system = _Homogeneous(square, unknowns, scale)

@@ -15,7 +15,7 @@ from symdyn.analysis.bivariate import resultant, whole_coefficients, work
 from symdyn.analysis.coordinates import Shift
 from symdyn.analysis.effort import Effort
 from symdyn.analysis.elimination import Leaf, Solved, eliminate
-from symdyn.analysis.homotopy import isolated_zeros
+from symdyn.analysis.homotopy import isolated_zeros, trackable
 from symdyn.analysis.univariate import DIGITS, number, real_roots, roots
 
 __all__ = ["Zeros", "all_zeros"]
@@ -23,9 +23,11 @@ __all__ = ["Zeros", "all_zeros"]
 #: Relative size of a polynomial's value, against the sum of its terms' sizes, below which it is taken for zero.
 ZERO = 1e-20
 #: Seconds of a typical core after which exact computations are given up.
-LIMIT = 20.0
-#: How much longer it takes to isolate roots where approximate coefficients have split multiple ones.
-NESTED = 100
+LIMIT = 10.0
+#: The same where some zeros will not be found anyway.
+BRIEF = 2.0
+#: Steps that an iteration for all roots at once may take.
+STEPS = 500
 #: Digits that a step of Euclid's algorithm may lose, on average.
 LOST = 10
 #: Relative size of an imaginary part below which it is taken for zero.
@@ -76,7 +78,10 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
     if not equations:
         found.note("every point is a zero")
         return found
-    for leaf in sorted(eliminate(equations, nonzero, found.effort), key=_difficulty):
+    leaves = sorted(eliminate(equations, nonzero, found.effort), key=_difficulty)
+    if any(map(_hopeless, leaves)):
+        found.effort.left = min(found.effort.left, BRIEF)
+    for leaf in leaves:
         try:
             _solve_leaf(leaf, found, context, real)
         except OverflowError as reason:
@@ -88,6 +93,14 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
 def _difficulty(leaf: Leaf) -> tuple[int, int]:
     """Number of unknowns and of terms: what is simple is solved first, as what is not may take too long."""
     return len(_present(leaf.equations)), sum(map(len, leaf.equations))
+
+
+def _hopeless(leaf: Leaf) -> bool:
+    """Whether only homotopy continuation could solve this, and the degrees are too high for it."""
+    present = _present(leaf.equations)
+    if len(present) < 3 or len(leaf.equations) < len(present) or any(len(_present([p])) < 3 for p in leaf.equations):
+        return False
+    return not trackable(sorted(map(_total, leaf.equations))[: len(present)])
 
 
 def _present(equations: Sequence[Any]) -> list[int]:
@@ -248,9 +261,9 @@ def _pair(
     if not eliminated:
         return [] if always else _pair(members, i, j, found, context, real, always=True)
     bits = max((abs(c).bit_length() for c in eliminated), default=0)
-    harder = NESTED if found.nested else 1
-    found.effort.spend("isolation", len(eliminated) ** 2 * bits * harder, "isolating the roots of a resultant")
-    if real:  # more digits, as Euclid's algorithm loses some with each step
+    each = STEPS * 600 if found.nested else bits
+    found.effort.spend("isolation", len(eliminated) ** 2 * each, "finding the roots of a resultant")
+    if real and not found.nested:  # more digits, as Euclid's algorithm loses some with each step
         fine = mpmath.MPContext()
         fine.dps = DIGITS + LOST * max(_degree(p, i), _degree(q, i))
         points = []
@@ -261,8 +274,8 @@ def _pair(
             if found_here is None:
                 found_here = _over(p, q, i, level, context, real)
             points += [{**level, i: x} for x in found_here]
-    else:
-        levels = _distinct_numbers(roots([context.mpf(c) for c in eliminated], context), context)
+    else:  # approximate coefficients split multiple roots, which takes exact isolation very long
+        levels = _distinct_numbers(_select(roots([context.mpf(c) for c in eliminated], context), context, real), context)
         points = [{j: y, i: x} for y in levels for x in _over(p, q, i, {j: y}, context, real)]
     return [point for point in points if all(_vanishes(f, point, context) for f in members[2:])]
 

@@ -145,6 +145,8 @@ def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
         else:
             flat[str(variable.name)] = variable
     whole = any("trajectory" in v.dims for v in sampled)
+    if whole and "first_passage" in dataset:
+        flat["first_passage"] = dataset["first_passage"]
     flat["status" if whole else "failed"] = dataset["status"] if whole else (dataset["status"] != 0).sum("trajectory")
     dims = next(iter(flat.values())).dims
     if not whole and "trajectory" in dataset.coords:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReactionNetwork"]
 
+#: Attributes from which parameters and propensities follow.
+DECLARED = ("reactions", "volume", "combinatoric", "binary", "events")
+
 
 class ReactionNetwork(System):
     r"""A chemical reaction network: a Markov process of molecule numbers n.
@@ -141,7 +144,7 @@ class ReactionNetwork(System):
             rates=tuple(r.rate for r in listed),
             volume=size,
             combinatoric=bool(combinatoric),
-            binary=tuple(lookup(b, order, "species") for b in binary),
+            binary=tuple(lookup(b, order, "species") for b in ([binary] if isinstance(binary, str) else binary)),
             events=moments,
         )
 
@@ -194,10 +197,20 @@ class ReactionNetwork(System):
         return [Reaction(r.reactants, r.products, rate, r.mass_action, r.bursts) for r, rate in pairs]
 
     def replace(self, **changes: Any) -> Self:
+        if changes.keys() & DECLARED:
+            return self._declared_anew(changes)
         new = super().replace(**changes)
         if "rates" in changes:
             new.__dict__["reactions"] = tuple(new._reactions())
         return new
+
+    def _declared_anew(self, changes: dict[str, Any]) -> Self:
+        """The network with another declaration, checked; values of parameters that no longer occur are left out."""
+        kept = {name: getattr(self, name) for name in (*DECLARED, "initial", "observables", "time", "provenance")}
+        values = {**kept, "reactions": self._reactions(), "species": self.states, **changes}
+        defaults = values.pop("defaults", self.defaults)
+        new = type(self)(**values)
+        return new.with_parameters({p: v for p, v in defaults.items() if p in new.parameters})
 
     @cached_property
     def propensities(self) -> tuple[sp.Expr, ...]:

@@ -59,6 +59,11 @@ def network_html(network: ReactionNetwork) -> str:
     values += [f"{_math(sp.latex(s))}(0) = {v:g}" for s, v in network.initial.items()]
     if values:
         parts.append(f"<div>{', '.join(values)}</div>")
+    facts = [f"volume {_math(sp.latex(network.volume))}"] if network.volume != 1 else []
+    facts += ["each set of equal reactants counts once (combinatoric)"] if network.combinatoric else []
+    facts += [f"binary {', '.join(_math(sp.latex(s)) for s in network.binary)}"] if network.binary else []
+    if facts:
+        parts.append(f"<div>{'; '.join(facts)}</div>")
     if max(len(network.states), len(network.reactions)) <= MAX_SHOWN:
         parts.append(stoichiometry_html(network))
         parts += [f"<div>conserved: {escape(str(law))}</div>" for law in conservation_laws(network)]

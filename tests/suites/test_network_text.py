@@ -89,3 +89,17 @@ def test_structure_and_laws_are_readable():
         "    C -> S + E",
         "    C -> E + P",
     ]
+
+
+def test_a_network_with_another_declaration_is_checked():
+    net = read("2 X -> 0, c; when X > 5, X = 0; c = 3; X(0) = 4", volume="V", parameters={"V": 10})
+    other = net.replace(volume=2, events=(), combinatoric=True)
+    assert other == read("2 X -> 0, c; c = 3; X(0) = 4", volume=2, combinatoric=True)
+    assert [p.name for p in other.parameters] == ["c"]
+    assert net.replace(events=()).reactions == net.reactions
+    with pytest.raises(DeclarationError, match="the network has no reaction"):
+        net.replace(reactions=())
+
+
+def test_one_binary_species():
+    assert read("GG -> 0, k", binary="GG").binary == (sp.Symbol("GG"),)

@@ -30,7 +30,7 @@ class Diffusion(Family):
 
     schemes = (DiffusionScheme,)
     noted = ("step",)
-    stops = "in the beginning and after every step: first_passage is late by up to a step"
+    stops = "in the beginning and after every step: first_passage is late, as crossings back and forth within steps are missed"
     start = "nonnegative"
     random_kinds = ("jump",)
     counted: ClassVar[Mapping[str, str]] = {

@@ -103,9 +103,7 @@ def _bits(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]]) -> float:
     return total
 
 
-def _modular(
-    p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], powers: tuple[int, int], primes: np.ndarray
-) -> np.ndarray:
+def _modular(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], powers: tuple[int, int], primes: np.ndarray) -> np.ndarray:
     """Coefficients of the powers of y between bounds, lowest first, modulo each prime; (primes, powers) int64."""
     least, most = powers
     points = np.arange(1, most - least + 2, dtype=np.int64)

@@ -68,10 +68,10 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any], effort: Effort) 
     leaves: list[Leaf] = []
     todo = [_shift(Leaf(tuple(equations), tuple(range(ring.ngens)), (), tuple(nonzero)))]
     while todo:
-        branch = todo.pop()
-        terms = sum(map(len, branch.equations)) * (1 + sum(map(len, branch.nonzero)))
+        given = todo.pop()
+        terms = sum(map(len, given.equations)) * (1 + sum(map(len, given.nonzero)))
         effort.spend("elimination", terms, "eliminating unknowns")
-        branch = _clean(branch)
+        branch = _clean(given)
         if branch is None:
             continue
         children = (

@@ -90,7 +90,9 @@ class Field:
         found = _evaluated(program, x, p)
         bad = ~np.isfinite(found).all(axis=-1) & np.isfinite(x).all(axis=-1)
         if bad.any():  # products of high powers may overflow though their ratios do not
-            found[bad] = _evaluated(program, x[bad].astype(np.longdouble), np.broadcast_to(p, (*x.shape[:-1], p.shape[-1]))[bad])
+            found[bad] = _evaluated(
+                program, x[bad].astype(np.longdouble), np.broadcast_to(p, (*x.shape[:-1], p.shape[-1]))[bad]
+            )
         return found
 
     def eigenvalues(self, x: np.ndarray, p: np.ndarray, tangent: np.ndarray | None = None) -> np.ndarray:

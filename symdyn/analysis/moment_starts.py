@@ -95,7 +95,9 @@ def _settle(manifold: _Manifold, u: np.ndarray, p: np.ndarray) -> np.ndarray:
         live = np.flatnonzero(np.isfinite(norm) & (moved > 1e-9))
         if not live.size:
             break
-        columns = [(manifold.rates(u[live] + h * e, p) - manifold.rates(u[live] - h * e, p)) / (2 * h) for e in np.eye(u.shape[1])]
+        columns = [
+            (manifold.rates(u[live] + h * e, p) - manifold.rates(u[live] - h * e, p)) / (2 * h) for e in np.eye(u.shape[1])
+        ]
         matrix = np.eye(u.shape[1]) / pace[live, None, None] - np.stack(columns, axis=2)
         usable = np.isfinite(matrix).all(axis=(1, 2)) & (np.abs(np.linalg.det(np.where(np.isfinite(matrix), matrix, 0))) > 0)
         norm[live[~usable]] = np.nan
@@ -122,11 +124,11 @@ def moment_starts(field: Field, p: np.ndarray, count: int, rng: np.random.Genera
     An empty array for systems other than moment equations of second order or higher.
     """
     system = field.system
-    usable = isinstance(system, MomentSystem) and system.order > 1 and all(s in system.indices for s in system.states)
-    if not usable or not set(_Manifold(field, system, 2).given) <= {system.indices[s] for s in system.states}:  # type: ignore[arg-type]
+    if not isinstance(system, MomentSystem) or system.order < 2 or not all(k in system.indices for k in system.states):
         return np.empty((0, len(field.states)))
-    assert isinstance(system, MomentSystem)
     means, log_normal = _Manifold(field, system, 1), _Manifold(field, system, 2)
+    if not set(log_normal.given) <= set(log_normal.indices):
+        return np.empty((0, len(field.states)))
     scatter = np.log(10) * rng.uniform(*MEANS, size=(count, len(system.species)))
     with np.errstate(all="ignore"):
         rest = _settle(means, scatter.copy(), p)
@@ -155,7 +157,9 @@ def _late(field: Field, means: _Manifold, u: np.ndarray, p: np.ndarray) -> np.nd
     x, size = means.states(u[None])[0], np.abs(means.states(u[None])[0])
     for span in (0.1 * LONG / rate, 0.9 * LONG / rate):
         try:
-            x = solve_ivp(side, (0, span), x, method="LSODA", rtol=1e-5, atol=1e-8 * size, jac=lambda _, y: field.jacobian(y, p)).y[:, -1]
+            x = solve_ivp(
+                side, (0, span), x, method="LSODA", rtol=1e-5, atol=1e-8 * size, jac=lambda _, y: field.jacobian(y, p)
+            ).y[:, -1]
         except (OverflowError, ValueError):
             break
         reached.append(x)

@@ -101,7 +101,8 @@ def _modular(f: list[int], g: list[int], prime: int) -> list[int]:
 def _reconstructed(residues: Sequence[int], product: int) -> list[int] | None:
     """Integers in the ratios that rational numbers with small numerators and denominators have which leave these residues."""
     bound = math.isqrt(product // 2)
-    common, found = 1, []
+    common = 1
+    found: list[int] = []
     for residue in residues:
         a, b, s, t = product, residue * common % product, 0, 1
         while b > bound:

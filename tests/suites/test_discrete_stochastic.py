@@ -245,6 +245,12 @@ def test_moments_of_linear_models_are_exact(name):
         np.testing.assert_allclose(data[f"{variable}_var"].values.squeeze(), spread**2, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["001-01", "001-05", "001-07", "002-02", "003-01", "003-02", "004-01"])
+def test_leaps_meet_the_same_bounds(name):
+    data = sd.simulate(network(name), TIMES, trajectories=RUNS, seed=2008, method="tau", reduce=["mean", "var"])
+    agree(data, MODELS[name][2])
+
+
 def test_the_statistics_tell_wrong_rates():
     # a rate that is wrong by three percent
     data = sd.simulate(network("002-01"), TIMES, trajectories=RUNS, seed=2008, reduce=["mean", "var"], parameters={"Mu": 0.103})

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from symdyn import _started  # before all else: it looks at the clock
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Burst, Event, Reaction
 from symdyn.models.reactions import ReactionNetwork
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony
     from symdyn.io.sbml import read_sbml
     from symdyn.methods._registry import METHODS
+    from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
 
 __version__ = "0.1.0"
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel",
+    "MasterEquation": "symdyn.projection",
     "METHODS": "symdyn.methods._registry",
     "OperonRegression": "symdyn.discover.regressors.operon",
     "PySRRegression": "symdyn.discover.regressors.pysr",
@@ -68,6 +71,8 @@ __all__ = [
     "DiscreteSystem",
     "Event",
     "Kernel",
+    "MasterEquation",
+    "MomentSystem",
     "ODESystem",
     "OperonRegression",
     "ParseError",
@@ -103,4 +108,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -7,14 +7,15 @@
     X <-> Y, k2, k3               # both directions
     X => 0, Vm*X/(K + X)          # the whole propensity, in molecule numbers
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
-    k0 = 1.5; X(0) = 10           # values, as in other models
-    total := X + Y                # an observable
+    volume V                      # the volume of mass action
+    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models
+    total := X + Y                # an observable; rates and events may use it
     when X > 50 and t < 9, X = 0  # an event: at the moment when the condition becomes true
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -30,7 +31,7 @@ __all__ = ["BURSTS", "EventText", "NetworkText", "ReactionText", "has_reactions"
 BURSTS = ("geometric", "poisson")
 _ARROWS = ("->", "=>", "<->", "<=>")
 _MAX_COEFFICIENT = 1000
-_WHEN = "when"
+_WHEN, _VOLUME = "when", "volume"
 _EVENT = "when X > 50, X = 0, Y = Y + 1"
 _FORM = "A + 2 B -> C, k (mass action), A => C, k*A (propensity), A <-> B, k1, k2"
 
@@ -56,7 +57,7 @@ class EventText:
 
 @dataclass(frozen=True)
 class NetworkText:
-    """What the text of a network says; `species` in the order of their appearance."""
+    """What the text of a network says; `species` in the order of their appearance, observables put in where they are used."""
 
     reactions: list[ReactionText]
     species: list[str]
@@ -64,6 +65,7 @@ class NetworkText:
     initial: dict[str, float]
     observables: dict[str, sp.Expr]
     events: list[EventText]
+    volume: str | None
 
 
 @dataclass
@@ -104,13 +106,17 @@ def parse_network(text: str) -> NetworkText:
     >>> network.species, network.reactions[0].reactants, network.reactions[1].rate
     (['X', 'Y'], {'X': 2, 'Y': 1}, X*k2)
     """
-    arrows, others, moments = [], [], []
+    arrows, others, moments, volume = [], [], [], None
     for tokens in split_statements(text, tokenize(text)):
         place = next((i for i, t in enumerate(tokens) if t.text in _ARROWS), None)
         if place is not None:
             arrows.append(_arrow(text, tokens, place))
         elif tokens[0].text == _WHEN and tokens[1].text not in ("=", ":="):
             moments.append(_split_at_commas(tokens[1:-1]))
+        elif tokens[0].text == _VOLUME and [t.kind for t in tokens[1:]] == ["name", "end"]:
+            if volume is not None:
+                raise ParseError("the volume is declared twice; remove one", text, tokens[0].start)
+            volume = tokens[1].text
         elif not any(t.text in ("=", ":=") for t in tokens):
             raise ParseError(f"this states nothing; a reaction is written {_FORM}", text, tokens[0].start)
         else:
@@ -123,7 +129,7 @@ def parse_network(text: str) -> NetworkText:
         order |= dict.fromkeys((*a.left.order, *a.right.order))
     order |= {s.name: None for s in others if s.kind == "initial"}  # a catalyst may stand in rates alone
     species = list(order)
-    network = NetworkText([], species, {}, {}, {}, [])
+    network = NetworkText([], species, {}, {}, {}, [], volume)
     declared = [s.name for s in others if s.kind in ("parameter", "observable")]
     scope, terms = Scope(species, declared), Terms(text)
     for s in others:
@@ -142,7 +148,29 @@ def parse_network(text: str) -> NetworkText:
     for parts in moments:
         network.events.append(_event(text, parts, terms, scope))
     check_calls(text, scope)
-    return network
+    return _with_observables_put_in(text, network, {s.name: s.start for s in others})
+
+
+def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, int]) -> NetworkText:
+    """The network with observables written out in rates, events and other observables."""
+    seen: dict[sp.Symbol, sp.Expr] = {}
+    for name in network.observables:
+        e, symbols = network.observables[name], {sp.Symbol(o): v for o, v in network.observables.items()}
+        for _ in symbols:
+            e = e.xreplace(symbols)
+        if e.free_symbols & set(symbols):
+            raise ParseError(f"the observable {name} is defined by itself", text, places[name])
+        seen[sp.Symbol(name)] = e
+    if not seen:
+        return network
+    return replace(
+        network,
+        reactions=[replace(r, rate=r.rate.xreplace(seen)) for r in network.reactions],
+        events=[
+            EventText(e.trigger.xreplace(seen), {k: v.xreplace(seen) for k, v in e.assignments.items()}) for e in network.events
+        ],
+        observables={k.name: v for k, v in seen.items()},
+    )
 
 
 def _directions(text: str, a: _Arrow, terms: Terms, scope: Scope) -> list[ReactionText]:

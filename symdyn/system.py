@@ -16,6 +16,7 @@ from symdyn import dag
 from symdyn.declaration import check_symbols, expression, name_of, numeric_values, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
+from symdyn.registry import suggest
 
 __all__ = ["Equation", "System"]
 
@@ -207,6 +208,11 @@ class System(ABC):
     def replace(self, **changes: Any) -> Self:
         """A copy with some attributes changed and nothing checked again; the constructors check."""
         new = object.__new__(type(self))
+        wrong = sorted(changes.keys() - self.__dict__.keys())
+        if wrong:
+            raise DeclarationError(
+                f"{type(self).__name__} has no attribute {wrong[0]!r} to be replaced.{suggest(wrong[0], self.__dict__)}"
+            )
         kept = {k: v for k, v in self.__dict__.items() if not isinstance(getattr(type(self), k, None), cached_property)}
         new.__dict__.update(kept, **changes)
         return new

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -25,7 +27,7 @@ MEANS, WIDTHS = (-1.0, 5.0), (-0.5, 2.5)
 #: Steps of a search on a manifold, and the largest of them in the logarithm of a moment.
 ITERATIONS, LARGEST = 60, 2.0
 #: Solutions that are followed, for how many relaxation times, and evaluations after which one is given up.
-FOLLOWED, LONG, EVALUATIONS = 4, 100.0, 4000
+FOLLOWED, LONG, EVALUATIONS = 4, 100.0, 1000
 
 
 class _Manifold:
@@ -147,19 +149,23 @@ def _late(field: Field, means: _Manifold, u: np.ndarray, p: np.ndarray) -> np.nd
         return np.empty((0, len(field.states)))
     calls = itertools.count()
 
-    def side(_: float, x: np.ndarray) -> np.ndarray:
-        value = field(x, p)
-        if next(calls) > EVALUATIONS or not np.isfinite(value).all():
-            raise OverflowError
-        return value
+    def counted(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[float, np.ndarray], np.ndarray]:
+        def side(_: float, x: np.ndarray) -> np.ndarray:
+            value = function(x, p)
+            if next(calls) > EVALUATIONS or not np.isfinite(value).all():
+                raise OverflowError
+            return value
 
+        return side
+
+    side, slopes = counted(field), counted(field.jacobian)
     reached = []
-    x, size = means.states(u[None])[0], np.abs(means.states(u[None])[0])
+    x = means.states(u[None])[0]
+    scale = 1e-8 * np.abs(x) + 1e-12
     for span in (0.1 * LONG / rate, 0.9 * LONG / rate):
         try:
-            x = solve_ivp(
-                side, (0, span), x, method="LSODA", rtol=1e-5, atol=1e-8 * size, jac=lambda _, y: field.jacobian(y, p)
-            ).y[:, -1]
+            with warnings.catch_warnings(action="ignore"):  # a solution that breaks down is no start, nothing else
+                x = solve_ivp(side, (0, span), x, method="LSODA", rtol=1e-5, atol=scale, jac=slopes).y[:, -1]
         except (OverflowError, ValueError):
             break
         reached.append(x)

@@ -13,6 +13,8 @@ __all__ = ["newton", "search"]
 #: Decades around the given scale over which starts are spread.
 DECADES = 4.0
 ITERATIONS = 200
+#: Relative rates of change, in units of the fastest, from which Newton's method may finish.
+NEAR = 1e-4
 #: First steps from distributions of moments, in units of the shortest time scale.
 PACES = (1.0, 1e3)
 
@@ -80,7 +82,7 @@ def _stiffness(field: Field, x: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _relaxed(field: Field, x: np.ndarray, p: np.ndarray, pace: np.ndarray) -> np.ndarray:
-    """Where implicit Euler steps, first of length `pace`, lead to from the points `x`; those that stay finite."""
+    """Where implicit Euler steps, first of length `pace`, lead to from the points `x`; those that come near to rest."""
     n = x.shape[1]
     row = np.broadcast_to(p, (len(x), p.size))
     f = field(x, row)
@@ -109,7 +111,8 @@ def _relaxed(field: Field, x: np.ndarray, p: np.ndarray, pace: np.ndarray) -> np
             pace[live] *= np.where(fine, np.clip(norm[live] / np.maximum(fresh, 1e-300), 1.5, 10), 0.2)
             taken = live[fine]
             x[taken], f[taken], norm[taken] = new[fine], value[fine], fresh[fine]
-    return x[alive]
+        x, norm = x[alive], norm[alive]
+        return x[norm <= NEAR * _stiffness(field, x, p)]
 
 
 def _rate(f: np.ndarray, x: np.ndarray) -> np.ndarray:

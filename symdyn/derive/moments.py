@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from symdyn import dag
@@ -145,9 +146,9 @@ def _derived(
 def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SDESystem:
     if not isinstance(system, (ReactionNetwork, SDESystem)):
         raise DeclarationError(f"moments are derived from a ReactionNetwork or an SDESystem, got {type(system).__name__}")
-    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+    if not isinstance(order, Integral) or isinstance(order, bool) or order < 1:
         raise DeclarationError(f"order is {order!r}; expected the highest order of the moments, a whole number >= 1")
-    if taylor_order is not None and (not isinstance(taylor_order, int) or taylor_order <= order):
+    if taylor_order is not None and (not isinstance(taylor_order, Integral) or taylor_order <= order):
         raise DeclarationError(f"taylor_order is {taylor_order!r}; expected a whole number above the order {order}, or None")
     unknown = [u for u in system.unknowns if u.free_symbols & set(system.states)]
     if unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -153,7 +154,8 @@ class ReactionNetwork(System):
         """Read a network, one reaction a line (see `symdyn.reaction_text`); nothing is evaluated as code.
 
         ``->`` is followed by a rate constant of mass action, ``=>`` by a whole propensity; ``<->`` and ``<=>`` stand
-        for both directions and take two rates.  Values, initial numbers and observables may be set as in other models.
+        for both directions and take two rates.  Values, initial numbers and observables may be set as in other models;
+        ``volume V`` names the volume.
 
         Raises
         ------
@@ -171,12 +173,21 @@ class ReactionNetwork(System):
             )
             for r in model.reactions
         ]
+        for r in reactions:
+            twice = sorted(s.name for s in set(r.reactants) & r.rate.free_symbols if r.mass_action)
+            if twice:
+                warnings.warn(
+                    f"the rate constant of '{r}' holds its reactant {twice[0]}, and mass action multiplies by it once more; "
+                    "a whole propensity is written with => instead of ->",
+                    stacklevel=2,
+                )
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
             "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
             "observables": {**model.observables, **(options.get("observables") or {})},
             "species": options.get("species", model.species),
+            "volume": options.get("volume", model.volume),
             "events": [
                 *(Event(e.trigger, {sp.Symbol(k): v for k, v in e.assignments.items()}) for e in model.events),
                 *options.get("events", ()),
@@ -389,7 +400,8 @@ class ReactionNetwork(System):
         return written
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.equations()), *map(str, self.events)])
+        size = [f"volume {self.volume}"] if self.volume.is_Symbol else []
+        return "\n".join([*map(str, self.equations()), *map(str, self.events), *size])
 
     def __repr__(self) -> str:
         lines = super().__repr__().split("\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ REFERENCES = ("auto", "projection", "simulation", "none")
 def closure_validity(
     network: ReactionNetwork,
     volumes: Sequence[float] | np.ndarray,
-    orders: Iterable[int] = (2, 3, 4),
+    orders: Iterable[int] | int = (2, 3, 4),
     closures: Iterable[str | Callable | Closure] = ("normal",),
     *,
     parameters: Mapping[Any, float] | None = None,
@@ -152,7 +153,7 @@ class _Study:
         listed = [closures] if isinstance(closures, (str, Closure)) or callable(closures) else list(closures)
         # unknown names are refused here, before anything runs; registered ones travel to workers by their names
         self.closures = [find_closure(c).name if isinstance(c, str) else c for c in listed]
-        self.orders = sorted({int(o) for o in orders})
+        self.orders = sorted({int(o) for o in ([orders] if isinstance(orders, Integral) else orders)})
         if not self.orders or self.orders[0] < 2:
             raise DeclarationError(f"orders is {self.orders}; expected orders from 2, since variances are part of the answer")
         self.values = _parameters(network, parameters)

@@ -80,16 +80,19 @@ def test_close_tiny_and_huge_roots():
     assert abs(low * high - 1) < 1e-55
 
 
-#: Volume and number of stable states of Schloegl's system; a second one appears at 9.629, 17.668 and 25.330.
-ONSETS = [(2, 9.6, 1), (2, 9.66, 2), (3, 17.6, 1), (3, 17.75, 2), (4, 25.2, 1), (4, 25.45, 2)]
+#: Order, volume and whether the lower state of Schloegl's system is there, which appears at 9.629, 17.668 and 25.330.
+ONSETS = [(2, 9.625, False), (2, 9.633, True), (3, 17.65, False), (3, 17.69, True), (4, 25.3, False), (4, 25.36, True)]
 
 
-@pytest.mark.parametrize(("order", "volume", "least"), ONSETS)
-def test_derivative_matching_becomes_bistable(order, volume, least):
+@pytest.mark.parametrize(("order", "volume", "there"), ONSETS)
+def test_onset_of_the_lower_state_with_derivative_matching(order, volume, there):
+    """Besides a spurious state of large variance, stable on both sides."""
     found = steady_states(zoo.schloegl().moments(order, "derivative-matching"), {"V": volume})
     stable = found.isel(branch=found.stable.values)
-    assert (stable.sizes["branch"] == 1) if least == 1 else (stable.sizes["branch"] >= 2)
-    assert np.abs(stable.X_mean / volume - 35).min() < 1.5  # the rate equations have 35.45
+    mean, variance = stable.X_mean.values / volume, stable.X_var.values / volume
+    assert ((np.abs(mean - 8.3) < 0.6) & (variance < 100)).sum() == there
+    assert (np.abs(mean - 35) < 1).sum() == 1  # the rate equations have 35.45
+    assert mean.size == 2 + there
 
 
 @pytest.mark.parametrize("central", [False, True], ids=["raw", "central"])
@@ -105,9 +108,9 @@ def test_what_is_too_much_work_is_searched(order, central, monkeypatch):
 
 
 def test_fifth_order_of_two_species_is_searched():
-    """Third order has mean and variance 10 and 55.5 of X; orders above it agree on the first and come near on the second."""
+    """The mean of X is the volume in every closure, that of Y is 2.1983 volumes at third order."""
     found = steady_states(zoo.brusselator_network().moments(5), {"V": 100})
     stable = found.isel(branch=found.stable.values)
     assert stable.sizes["branch"] >= 1
     best = int(np.abs(stable.X_mean.values - 100).argmin())
-    np.testing.assert_allclose([stable.X_mean[best], stable.Y_mean[best]], [100, 219.83], rtol=0.01)
+    np.testing.assert_allclose([stable.X_mean[best], stable.Y_mean[best]], [100, 219.83], rtol=0.02)

@@ -211,7 +211,7 @@ def test_reversible_laws_are_split_or_refused():
     kinds = [species("A", 5), species("B", 0)]
     split = model(kinds, {"k": 1, "q": 2}, [reaction("R", {"A": 1}, {"B": 1}, net_rate, reversible="true")])
     # the rate constants hold the size that is the volume of the network: as mass action they would not scale with it
-    assert str(read_sbml(split)) == "A => B, A*Cell*k\nB => A, B*Cell*q"
+    assert str(read_sbml(split)) == "A => B, A*Cell*k\nB => A, B*Cell*q\nvolume Cell"
     one_way = model(kinds, {"k": 1}, [reaction("R", {"A": 1}, {"B": 1}, apply("times", ci("k"), ci("A")), reversible="true")])
     assert str(read_sbml(one_way)) == "A -> B, k"
     offset = apply("minus", apply("times", ci("k"), ci("A")), ci("q"))

@@ -89,11 +89,13 @@ def test_text_sympy_and_tuples_declare_the_same_network():
 
 
 def test_what_is_printed_reads_back():
-    net = one("0 -> X, k0; X + Y -> 3 X, a*X; X => 0, c*min(X, Y); G -> G + 2 X + poisson(2*b) P, k")
+    net = one("0 -> X, k0; X + Y -> 3 X, a*G; X => 0, c*min(X, Y); G -> G + 2 X + poisson(2*b) P, k")
     assert one(str(net)) == net
     net = one("0 -> X, k; when X > 50 and (t < b or not X == Y), X = 0, Y = Y + 1; when t >= 25, X = 50; Y(0) = 0")
     assert one(f"{net}; Y(0) = 0") == net
     assert pickle.loads(pickle.dumps(net)) == net
+    net = one("2 X -> Y, k", volume="V", parameters={"V": 7})
+    assert one(str(net), parameters={"V": 7}) == net
 
 
 def test_rates_may_depend_on_time_and_be_unknown():
@@ -105,6 +107,27 @@ def test_rates_may_depend_on_time_and_be_unknown():
     assert known.reactions[1].rate == 2 * X
     assert str(known).endswith("X => 0, 2*X")
     assert known.digest != net.digest
+
+
+def test_observables_may_stand_in_rates_events_and_one_another():
+    net = one("X => Y, k*twice; twice := 2*total; total := X + Y; when total > 9, X = 0")
+    assert net.propensities == (k * (2 * X + 2 * Y),)
+    assert net.events[0].trigger == (X + Y > 9)
+    assert net.observables[sp.Symbol("twice")] == 2 * X + 2 * Y
+    with pytest.raises(sd.ParseError, match="the observable a is defined by itself"):
+        one("X -> 0, k; a := b + 1; b := 2*a")
+
+
+def test_a_volume_may_stand_in_the_text():
+    assert one("2 X -> 0, k; volume V; V = 3") == one("2 X -> 0, k", volume="V", parameters={"V": 3})
+    with pytest.raises(sd.ParseError, match="the volume is declared twice"):
+        one("2 X -> 0, k; volume V; volume W")
+
+
+def test_a_reactant_in_its_own_rate_constant_is_pointed_out():
+    with pytest.warns(UserWarning, match="holds its reactant X, and mass action multiplies by it once more"):
+        net = one("X -> 0, k*X")
+    assert net.propensities == (k * X**2,)
 
 
 def test_a_species_called_t_leaves_time_a_name():

@@ -29,6 +29,7 @@ def schloegl() -> ReactionNetwork:
     3 X -> 2 X, k2
     0 -> X, k3
     X -> 0, k4
+    volume V
     """
     return ReactionNetwork.from_text(
         """
@@ -62,6 +63,7 @@ def brusselator_network() -> ReactionNetwork:
     X -> Y, c2
     0 -> X, c3
     X -> 0, c4
+    volume V
     """
     return ReactionNetwork.from_text(
         """
@@ -89,6 +91,7 @@ def dimerisation() -> ReactionNetwork:
     >>> print(dimerisation())
     0 -> X, k0
     2 X -> 0, k1
+    volume V
     """
     return ReactionNetwork.from_text(
         "0 -> X, k0; 2 X -> 0, k1",

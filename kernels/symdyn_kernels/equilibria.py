@@ -29,19 +29,21 @@ NEWTON, NEWTON_ERROR = 20, 1e-3
 
 @njit(**INLINE)
 def length_across(
-    tau, left, f, sizes, t, structure, critical, lane, x, y, p, a, b, orders, mean, second, equal, skip, rate, epsilon, work
+    tau, left, f, sizes, t, structure, watched, critical, lane, x, y, p, a, b, orders, mean, second, equal, skip, rate,
+    epsilon, work,
 ):  # fmt: skip
     """The length of a leap across equilibria, or that of an explicit leap, `tau`, if it is not much longer.
 
-    `left` is the time to the next output; `equal` marks the pairs that are leapt across.
+    `left` is the time to the next output; `equal` marks the pairs that are leapt across.  Pairs that change species that are
+    `watched` are not.
     """
     W, n, R = sizes[0], sizes[1], sizes[2]
     if left <= STIFF_RATIO * tau:
         return tau
-    _equilibria(f, W, R, t, structure, critical, lane, x, y, p, a, b, equal, rate)
+    _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, equal, rate)
     for j in range(R):
         skip[j] = max(critical[j], equal[j])
-    slow, relaxation = min(longest(W, n, R, structure, x, a, orders, mean, second, skip, epsilon, work), left), np.inf
+    slow, relaxation = min(longest(W, n, R, structure, watched, x, a, orders, mean, second, skip, epsilon, work), left), np.inf
     for j in range(R):
         if equal[j] and rate[j] * slow > 0.5:
             relaxation = min(relaxation, rate[j])
@@ -50,8 +52,8 @@ def length_across(
 
 
 @njit(**INLINE)
-def _equilibria(f, W, R, t, structure, critical, lane, x, y, p, a, b, equal, rate):
-    """Mark reversible pairs in equilibrium; `rate` is that at which their net flux relaxes, by one firing more."""
+def _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, equal, rate):
+    """Mark reversible pairs in equilibrium that change nothing that is watched; `rate` is that at which their net flux relaxes, by one firing more."""
     ptr, species, fixed, pair = structure[0], structure[1], structure[2], structure[6]
     for j in range(R):
         equal[j] = 0
@@ -59,8 +61,10 @@ def _equilibria(f, W, R, t, structure, critical, lane, x, y, p, a, b, equal, rat
         k = pair[j]
         if k > j and critical[j] == 0 and critical[k] == 0:
             copy(y, x)
+            seen = 0.0
             for e in range(ptr[j], ptr[j + 1]):
                 y[species[e] * W] += fixed[e]
+                seen += watched[species[e]]
             evaluate(f, W, R, t, lane, y, p, b)
             net = a[j * W] - a[k * W]
             relaxation = net - (b[j * W] - b[k * W])
@@ -68,7 +72,7 @@ def _equilibria(f, W, R, t, structure, critical, lane, x, y, p, a, b, equal, rat
             band = EQUILIBRIUM * low
             if relaxation < EQUILIBRIUM * EQUILIBRIUM * low:  # many molecules: fluctuations are small and nearly linear
                 band = max(band, DEVIATIONS * math.sqrt(max(0.0, relaxation * low)))
-            if relaxation > 0.0 and abs(net) <= band:
+            if seen == 0.0 and relaxation > 0.0 and abs(net) <= band:
                 equal[j], equal[k] = 1, 1
                 rate[j], rate[k] = relaxation, relaxation
 

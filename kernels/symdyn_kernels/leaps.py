@@ -70,16 +70,17 @@ def classify(W, R, structure, x, a, mean, critical):
 
 
 @njit(**INLINE)
-def longest(W, n, R, structure, x, a, orders, mean, second, skip, epsilon, work):
+def longest(W, n, R, structure, watched, x, a, orders, mean, second, skip, epsilon, work):
     """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33).
 
     And that is well below a relaxation time: in equilibrium changes are small on average however long the leap is, but
-    longer leaps would be unstable, and fluctuations too large.
+    longer leaps would be unstable, and fluctuations too large.  Species that are `watched` change as little as if a
+    propensity of order `watched` held them.
     """
     ptr, species, dptr, dspecies = structure[0], structure[1], structure[4], structure[5]
     g, drift, spread, speed = work
     for i in range(n):
-        drift[i], spread[i], g[i], speed[i] = 0.0, 0.0, 0.0, 0.0
+        drift[i], spread[i], g[i], speed[i] = 0.0, 0.0, watched[i], 0.0
     for j in range(R):
         aj = a[j * W]
         for d in range(dptr[j], dptr[j + 1]):

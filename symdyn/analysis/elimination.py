@@ -7,6 +7,7 @@ solution and adds none.  The leaves of this tree are systems in which no unknown
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -56,7 +57,7 @@ class Leaf:
     nonzero: tuple[Any, ...]
 
 
-def eliminate(equations: Sequence[Any], nonzero: Sequence[Any], effort: Effort) -> list[Leaf]:
+def eliminate(equations: Sequence[Any], nonzero: Sequence[Any], effort: Effort | None = None) -> list[Leaf]:
     """All leaves; a system without solutions has none.
 
     Raises
@@ -64,6 +65,7 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any], effort: Effort) 
     OverflowError
         If that takes too long.
     """
+    effort = effort or Effort(math.inf)
     ring = equations[0].ring
     leaves: list[Leaf] = []
     todo = [_shift(Leaf(tuple(equations), tuple(range(ring.ngens)), (), tuple(nonzero)))]

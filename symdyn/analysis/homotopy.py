@@ -134,7 +134,7 @@ def trackable(degrees: Sequence[int]) -> bool:
 
 
 def isolated_zeros(
-    equations: Sequence[Any], unknowns: Sequence[int], effort: Effort, *, seed: int = 0, real: bool = True
+    equations: Sequence[Any], unknowns: Sequence[int], effort: Effort | None = None, *, seed: int = 0, real: bool = True
 ) -> HomotopyResult:
     """Isolated zeros of `equations` in the generators `unknowns`, to many digits.
 
@@ -143,6 +143,7 @@ def isolated_zeros(
     OverflowError
         If the product of the degrees, the number of paths, is too large, or following them takes too long.
     """
+    effort = effort or Effort(math.inf)
     rng = np.random.default_rng(seed)
     square = _square(equations, unknowns, rng)
     degrees = [max(map(sum, p.itermonoms())) for p in square]

@@ -15,6 +15,8 @@ DECADES = 4.0
 ITERATIONS = 200
 #: Relative rates of change, in units of the fastest, from which Newton's method may finish.
 NEAR = 1e-4
+#: Failures of Newton's method close to one another, as where two steady states have just met, after which no more is tried.
+FAILURES = 3
 #: First steps from distributions of moments, in units of the shortest time scale.
 PACES = (1.0, 1e3)
 
@@ -133,11 +135,15 @@ def _consistent(field: Field, x: np.ndarray) -> np.ndarray:
 def _settled(field: Field, p: np.ndarray, points: np.ndarray, extra: tuple[np.ndarray, np.ndarray] | None) -> list[np.ndarray]:
     """Points refined by Newton's method, each once, in increasing order."""
     kept: list[np.ndarray] = []
+    failed: list[np.ndarray] = []
     for start in points:
         if any(np.allclose(start, y, rtol=1e-9, atol=1e-12) for y in kept):
             continue
-        found = newton(field, start, p, extra)
-        if found is None or any(np.allclose(found, y, rtol=1e-7, atol=1e-10 * (1 + np.abs(y).max())) for y in kept):
+        if sum(np.allclose(start, y, rtol=1e-2) for y in failed) >= FAILURES:
             continue
-        kept.append(found)
+        found = newton(field, start, p, extra)
+        if found is None:
+            failed.append(start)
+        elif not any(np.allclose(found, y, rtol=1e-7, atol=1e-10 * (1 + np.abs(y).max())) for y in kept):
+            kept.append(found)
     return sorted(kept, key=lambda y: tuple(y))

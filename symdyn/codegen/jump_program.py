@@ -53,7 +53,7 @@ def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Ma
       with the mean of the Poisson number that it is;
     - ``thinning``: whether a row L, the window, follows the time, and the last time the bursts;
     - ``watch``, ``low``, ``fired``: rows of the result: what must not pass the next output time (the new time, or infinity
-      where `until` holds), the least of the propensities that are watched, and whether a reaction fired; -1 if there is none;
+      where `until` holds or an event of the network left what is no number of molecules), the least of the propensities that are watched, and whether a reaction fired; -1 if there is none;
     - ``start``, a program as JSON or None: whether `until` holds for states, parameters and time.
 
     Raises
@@ -210,14 +210,23 @@ class _Event:
         value = reaction.value.xreplace({self.network.time: now})
         return guarded(self.build, replace(reaction, value=value))
 
+    def _ends(self, states: Sequence[int], time: int) -> int | None:
+        """Whether the trajectory ends after this event: at its condition, or with states that cannot be; None if never."""
+        if not self.network.events:
+            return None if self.until is None else self.triggers.truth(self.until, self.triggers.meaning(states, time))
+        wrong = self.build.op("not", self.triggers.whole(self.network.events, states))
+        if self.until is None:
+            return wrong
+        return self.build.op("or", self.triggers.truth(self.until, self.triggers.meaning(states, time)), wrong)
+
     def made(self) -> Made:
         network, n = self.network, len(self.network.states)
         outputs, extra = self._candidate() if self.thinning else self._direct()
         labels = [f"next {s}" for s in network.names] + ["time of the event"] + ["window"] * self.thinning
         outputs[:n] = self.triggers.after(network.events, outputs[:n], outputs[n])
-        if self.until is not None:
-            holds = self.triggers.truth(self.until, self.triggers.meaning(outputs[:n], outputs[n]))
-            extra["watch"] = self.build.op("select", holds, self.build.constant(math.inf), outputs[n])
+        ends = self._ends(outputs[:n], outputs[n])
+        if ends is not None:
+            extra["watch"] = self.build.op("select", ends, self.build.constant(math.inf), outputs[n])
         places = {name: len(outputs) + k for k, name in enumerate(extra)}
         program = self.build.program("event", [*outputs, *extra.values()], [*labels, *extra])
         facts = {

@@ -1,15 +1,18 @@
 r"""Conditions along a trajectory that jumps: what they are after a jump, and when time alone changes them.
 
 A comparison in which time occurs, :math:`\alpha t + \beta > 0` with a number :math:`\alpha` and a :math:`\beta` that is
-constant between jumps, changes at :math:`t^* = -\beta/\alpha` and is compared as :math:`t \ge t^*` or :math:`t < t^*`: values
-are those from the crossing on.  The programs of jump processes stop at crossings, so that they are met exactly.
+constant between jumps, changes at :math:`t^* = -\beta/\alpha`: :math:`t \ge t^*` and :math:`t < t^*` at :math:`t^*` itself,
+:math:`t > t^*` and :math:`t \le t^*` at the next number after it, so that what is seen at :math:`t^*` is what was before.
+The programs of jump processes stop at these moments, so that they are met exactly.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import count
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -17,26 +20,37 @@ from symdyn.codegen.lower import Lowering
 from symdyn.errors import CompileError
 from symdyn.models.reaction import Event
 
-__all__ = ["Triggers", "crossings"]
+__all__ = ["Crossing", "Triggers", "crossings"]
 
 
-def _crossing(relation: sp.Basic, time: sp.Symbol) -> tuple[sp.Expr, bool]:
-    """The time at which a comparison changes, and whether it is true from there on."""
+#: To the next number after t: t + |t| GAP + LEAST, which is 1 or 2 units in the last place.
+GAP, LEAST = 2.0**-52, 1e-300
+
+
+class Crossing(NamedTuple):
+    """When a comparison with time changes: at a time, or just after it."""
+
+    time: sp.Expr
+    after: bool
+
+
+def _crossing(relation: sp.Basic, time: sp.Symbol) -> tuple[Crossing, bool]:
+    """When a comparison changes, and whether it is true from there on."""
     difference = sp.expand(relation.args[0] - relation.args[1])
     slope = difference.coeff(time, 1)
     rest = difference - slope * time
     if not isinstance(relation, (sp.Lt, sp.Le, sp.Gt, sp.Ge)) or not slope.is_number or slope.is_zero or rest.has(time):
         raise CompileError(f"when {relation} changes cannot be told; write conditions on time as {time} >= ... or {time} < ...")
     rising = isinstance(relation, (sp.Gt, sp.Ge)) == bool(slope.is_positive)
-    return sp.expand(-rest / slope), rising
+    return Crossing(sp.expand(-rest / slope), isinstance(relation, (sp.Gt, sp.Lt)) == rising), rising
 
 
-def crossings(conditions: Iterable[sp.Basic], time: sp.Symbol) -> list[sp.Expr]:
-    """The times at which comparisons with time change, each once.
+def crossings(conditions: Iterable[sp.Basic], time: sp.Symbol) -> list[Crossing]:
+    """When comparisons with time change, each once.
 
     >>> t, X = sp.symbols("t X")
-    >>> crossings([sp.And(t >= 25, X > 3), 2 * t < X], t)
-    [25, X/2]
+    >>> crossings([sp.And(t >= 25, X > 3), 2 * t < X, t > 5], t)
+    [Crossing(time=25, after=False), Crossing(time=X/2, after=False), Crossing(time=5, after=True)]
 
     Raises
     ------
@@ -61,12 +75,20 @@ class Triggers:
         self.build, self.states, self.time = build, tuple(states), time
         self._fresh = count()
 
-    def next_crossing(self, times: Sequence[sp.Expr]) -> int:
-        """The first of these times that is after the present one, or infinity."""
+    def _moment(self, crossing: Crossing, meaning: Mapping[sp.Symbol, sp.Symbol]) -> int:
+        """The first number at which a comparison has changed."""
+        build, at = self.build, self.build.value(crossing.time.xreplace(meaning))
+        if not crossing.after:
+            return at
+        gap = build.op("add", build.op("mul", build.op("fabs", at), build.constant(GAP)), build.constant(LEAST))
+        return build.op("add", at, gap)
+
+    def next_crossing(self, found: Sequence[Crossing]) -> int:
+        """The first of these moments that is after the present time, or infinity."""
         build, now, never = self.build, self.build.value(self.time), self.build.constant(math.inf)
         first = never
-        for e in times:
-            at = build.value(e)
+        for crossing in found:
+            at = self._moment(crossing, {})
             first = build.op("fmin", first, build.op("select", build.op("gt", at, now), at, never))
         return first
 
@@ -89,9 +111,9 @@ class Triggers:
         if isinstance(condition, sp.Not):
             return build.op("not", self.truth(condition.args[0], meaning))
         if condition.has(self.time):
-            at, rising = _crossing(condition, self.time)
+            crossing, rising = _crossing(condition, self.time)
             now = build.value(meaning.get(self.time, self.time))
-            return build.op("ge" if rising else "lt", now, build.value(at.xreplace(meaning)))
+            return build.op("ge" if rising else "lt", now, self._moment(crossing, meaning))
         return build.condition(condition.xreplace(meaning))
 
     def after(self, events: Sequence[Event], states: Sequence[int], time: int) -> list[int]:
@@ -112,3 +134,13 @@ class Triggers:
                     i = self.states.index(species)
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
         return current
+
+    def whole(self, events: Sequence[Event], states: Sequence[int]) -> int:
+        """Whether what events assign are numbers of molecules: whole, finite and not negative."""
+        build = self.build
+        fine = []
+        for species in dict.fromkeys(s for e in events for s in e.assignments):
+            x = states[self.states.index(species)]
+            in_range = build.op("and", build.op("ge", x, build.constant(0)), build.op("lt", x, build.constant(math.inf)))
+            fine += [in_range, build.op("eq", x, build.op("floor", x))]
+        return reduce(lambda a, b: build.op("and", a, b), fine)

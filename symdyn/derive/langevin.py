@@ -8,7 +8,10 @@ from symdyn.derive._jumps import burst_variances, mean_jumps, refuse_events
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 
-__all__ = ["langevin"]
+__all__ = ["DESCRIPTION", "langevin"]
+
+#: What the provenance of such a system says.
+DESCRIPTION = "chemical Langevin equation"
 
 
 def langevin(network: ReactionNetwork) -> SDESystem:
@@ -60,6 +63,6 @@ def langevin(network: ReactionNetwork) -> SDESystem:
         observables=network.observables,
         initial=network.initial,
         time=network.time,
-        provenance=(*network.provenance, "chemical Langevin equation"),
+        provenance=(*network.provenance, DESCRIPTION),
     )
     return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})

@@ -8,20 +8,30 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.status import MESSAGES
+from symdyn_kernels.molecules import OUTCOMES
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
+from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 
-__all__ = ["STATUS_CODES", "Counts", "attributes", "observe", "observer", "reduced_dataset", "trajectory_dataset"]
+__all__ = [
+    "STATUS_CODES",
+    "Counts",
+    "attributes",
+    "fixed_parameters",
+    "observe",
+    "observer",
+    "reduced_dataset",
+    "trajectory_dataset",
+]
 
 #: For each trajectory numbers by name, each with what they are.
 Counts = Mapping[str, tuple[np.ndarray, str]]
-STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
+STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in OUTCOMES.items())
 PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
 
 
@@ -49,12 +59,24 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
     versions = [f"symdyn {_version('symdyn-modeling')}", *(f"{p} {_version(p)}" for p in PACKAGES)]
     attrs = {
         "system": type(system).__name__,
-        "equations": "\n".join(map(str, system.equations())),
+        "equations": str(system),
+        **(_network(system) if isinstance(system, ReactionNetwork) else {}),
         "provenance": "\n".join(system.provenance),
         "versions": ", ".join(versions),
         **facts,
     }
     return {k: v for k, v in attrs.items() if v is not None}
+
+
+def _network(network: ReactionNetwork) -> dict[str, Any]:
+    """What decides about propensities besides the reactions; events are among the equations."""
+    return {"volume": str(network.volume), "combinatoric": int(network.combinatoric)}
+
+
+def fixed_parameters(system: System, design: Design) -> str | None:
+    """The parameters that have one value in all of a design, as ``k = 1, V = 100``, or None; coordinates hold the others."""
+    pairs = zip(system.parameters, design.parameters, strict=True)
+    return ", ".join(f"{p} = {repr(float(v)).removesuffix('.0')}" for p, (v, axes) in pairs if not axes) or None
 
 
 def _version(name: str) -> str:
@@ -68,13 +90,13 @@ def _names(system: System) -> list[str]:
     return [*system.names, *(o.name for o in system.observables)]
 
 
-def _frame(design: Design, counts: Counts, times: np.ndarray, system: System) -> xr.Dataset:
-    """A dataset with coordinates, status and counts, and no states yet."""
-    data = xr.Dataset(coords={"time": ("time", times), **{d: (d, c) for d, c in design.coords.items()}})
-    for name, (values, meaning) in counts.items():
-        data[name] = (design.dims, values.reshape(design.shape), {"long_name": meaning})
-    data["time"].attrs["long_name"] = str(system.time)
-    return data
+def _dataset(
+    system: System, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """A dataset of `variables`, status and counts, made at once: to add variables one by one takes the square of their number."""
+    found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
+    coords = {"time": ("time", times, {"long_name": str(system.time)}), **{d: (d, c) for d, c in design.coords.items()}}
+    return xr.Dataset({**variables, **found}, coords, attrs)
 
 
 def trajectory_dataset(
@@ -86,13 +108,9 @@ def trajectory_dataset(
     attrs: dict[str, Any],
 ) -> xr.Dataset:
     """A variable with dims (sweeps, trajectory, time) for each state and observable."""
-    data = _frame(design, counts, times, system)
     shaped = values.reshape(*design.shape, times.size, values.shape[-1])
-    for i, name in enumerate(_names(system)):
-        data[name] = ((*design.dims, "time"), shaped[..., i])
-    data = data[[*_names(system), *counts]]
-    data.attrs = attrs
-    return data
+    variables = {name: ((*design.dims, "time"), shaped[..., i]) for i, name in enumerate(_names(system))}
+    return _dataset(system, design, times, variables, counts, attrs)
 
 
 def reduced_dataset(
@@ -104,16 +122,16 @@ def reduced_dataset(
     attrs: dict[str, Any],
 ) -> xr.Dataset:
     """Variables ``x_mean``, ``x_quantile``, ... with dims (sweeps, time[, quantile or bin])."""
-    data = _frame(design, counts, times, system)
     results = [s.result() for s in statistics]
     last = {"quantile": ("quantile",), "histogram": ("bin",), "edges": ("edge",)}
+    variables = {}
     for kind, first in results[0].items():
         stacked = np.stack([r[kind] for r in results]).reshape(*design.shape[:-1], *first.shape)
-        axis = len(design.shape) - 1 + 1  # the axis of the variables, after the sweeps and time
+        dims = (*design.dims[:-1], "time", *last.get(kind, ()))
+        axis = len(design.shape)  # of the variables, after the sweeps and time
         for i, name in enumerate(_names(system)):
-            dims = (*design.dims[:-1], "time", *last.get(kind, ()))
-            data[f"{name}_{kind}"] = (dims, np.take(stacked, i, axis=axis))
+            variables[f"{name}_{kind}"] = (dims, np.take(stacked, i, axis=axis))
+    data = _dataset(system, design, times, variables, counts, attrs)
     if "quantile" in results[0]:
         data = data.assign_coords(quantile=list(statistics[0].reductions["quantile"]))
-    data.attrs = attrs
     return data

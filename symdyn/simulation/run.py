@@ -5,23 +5,33 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.status import INTERRUPTED, MESSAGES, STIFF, SUCCESS
+from symdyn_kernels.status import INTERRUPTED, STIFF, SUCCESS
 
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, compile
-from symdyn.errors import DeclarationError, SimulationError
+from symdyn.errors import DeclarationError
 from symdyn.models.reaction import condition_text
+from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.conditions import read_condition
-from symdyn.simulation.dataset import STATUS_CODES, Counts, attributes, observe, observer, reduced_dataset, trajectory_dataset
+from symdyn.simulation.dataset import (
+    STATUS_CODES,
+    Counts,
+    attributes,
+    fixed_parameters,
+    observe,
+    observer,
+    reduced_dataset,
+    trajectory_dataset,
+)
 from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
 from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
-from symdyn.simulation.sweeps import Design, check_counts, make_design
+from symdyn.simulation.sweeps import Design, check_counts, check_volume, make_design
+from symdyn.simulation.verdict import Ending, verdict
 from symdyn.system import System
 
 __all__ = ["simulate"]
@@ -137,7 +147,8 @@ def simulate(
         kernel, rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure, seed=seed,
         max_steps=max_steps, threads=threads, chunk=chunk, epsilon=epsilon,
     )  # fmt: skip
-    if kernel.family.start != "real":
+    if isinstance(system, ReactionNetwork):
+        check_volume(design, system)
         check_counts(design, system, whole=kernel.family.start == "whole")
     seed = secrets.randbits(32) if seed is None else int(seed)
     gaps = np.diff(times)
@@ -154,7 +165,8 @@ def simulate(
         values, statistics = job.gather(reductions, chunk, bar)
     finally:
         bar.close()
-    facts: dict[str, Any] = dict(method=job.method_used(), target=target, seed=seed if kernel.stochastic else None)
+    facts: dict[str, Any] = dict(parameters=fixed_parameters(system, design), method=job.method_used(), target=target)
+    facts["seed"] = seed if kernel.stochastic else None
     facts |= {**kernel.facts(options), "interpretation": getattr(system, "interpretation", None)}
     if condition is not None:
         facts |= {"until": condition_text(condition), "until_checked": kernel.family.stops}
@@ -163,7 +175,7 @@ def simulate(
         data = trajectory_dataset(system, design, times, values, counts, attributes(system, **facts))
     else:
         data = reduced_dataset(system, design, times, statistics, counts, attributes(system, **facts))
-    return _verdict(data, job, on_failure)
+    return verdict(data, Ending(kernel, design, job.run.status, job.last_time), on_failure)
 
 
 class _Job:
@@ -324,23 +336,3 @@ def _check_memory(needed: int) -> None:
                 f"the trajectories would take {needed / 1e9:.1f} GB of {there / 1e9:.1f} GB of memory; "
                 "ask for fewer times or use reduce=['mean', 'var', ...]"
             )
-
-
-def _verdict(data: xr.Dataset, job: _Job, on_failure: str) -> xr.Dataset:
-    """Return, warn or raise, according to how the trajectories ended."""
-    status = job.run.status
-    if not job.complete:
-        left = int((status == INTERRUPTED).sum())
-        warnings.warn(f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3)
-    failed = np.flatnonzero((status != SUCCESS) & (status != INTERRUPTED))
-    if failed.size and on_failure == "raise":
-        first = int(failed[0])
-        text = MESSAGES[int(status[first])]
-        raise SimulationError(
-            f"{failed.size} of {status.size} trajectories failed. The first is {job.design.label(first, job.kernel.system)}: "
-            f"{text}; its last output is at {job.kernel.system.time} = {job.last_time[first]:g}. "
-            "Try other values, looser tolerances, another method, or on_failure='nan' to get NaN from the failure on; "
-            "everything computed is in the 'dataset' of this error.",
-            data,
-        )
-    return data

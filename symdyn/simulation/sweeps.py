@@ -13,9 +13,10 @@ import xarray as xr
 from symdyn.declaration import RESERVED_NAMES, lookup
 from symdyn.errors import DeclarationError
 from symdyn.models._initial_moments import is_distribution
+from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
-__all__ = ["Design", "check_counts", "make_design"]
+__all__ = ["Design", "check_counts", "check_volume", "make_design"]
 
 TRAJECTORY = "trajectory"
 
@@ -152,6 +153,21 @@ def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
                 f"the initial value of {species} is {wrong.flat[0]:g}; a number of molecules is "
                 f"{'a whole number from 0 to 2^53' if whole else '0 or more'} (a concentration times the volume)"
             )
+
+
+def check_volume(design: Design, network: ReactionNetwork) -> None:
+    """Refuse volumes that are not positive.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the volume and its value.
+    """
+    if network.volume in network.parameters:
+        values, _ = design.parameters[network.parameters.index(network.volume)]
+        wrong = values[values <= 0]
+        if wrong.size:
+            raise DeclarationError(f"the volume {network.volume} is {wrong.flat[0]:g}; expected a positive number")
 
 
 def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str]) -> xr.DataArray:

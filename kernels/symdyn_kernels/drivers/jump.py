@@ -6,9 +6,11 @@ A model's whole event is one lane function ``f(lane, y, p, out)`` (`symdyn.codeg
     y      the states, the time, and with thinning the window
     out    the rows of y after the event, then what `watch`, `low` and `fired` point to
 
-The values at an output time are those after the last event before it.  A lane whose trajectory has come to its end
-takes the next one.  Each trajectory draws e, u and the bursts of every event from its own stream, so neither lanes nor
-chunks change a bit; a single lane draws for eight events at once, with the same instructions.
+The values at an output time are those after the last event before it or at it.  What is at `watch` is the time after the
+event, or infinite where the trajectory stops there: at its condition, or because the states are no numbers of molecules.
+A lane whose trajectory has come to its end takes the next one.  Each trajectory draws e, u and the bursts of every event
+from its own stream, so neither lanes nor chunks change a bit; a single lane draws for eight events at once, with the same
+instructions.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numba import njit
 
 from symdyn_kernels.draws import DRAWS, draw_eight, draw_lanes
 from symdyn_kernels.masks import ALL, below
+from symdyn_kernels.molecules import impossible
 from symdyn_kernels.rng import start_stream, stream_word
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
@@ -69,6 +72,9 @@ def _look(k, j, l, W, n, watch, low, times, y, new, out, status, passage):
         return times.size, 0, j
     j = _hold(k, j, t, y, l, W, n, times, out)
     if watch != n and t <= times[-1] and ld(new, watch * W + l) == np.inf:
+        status[k] = impossible(l, W, n, new)
+        if status[k] != SUCCESS:
+            return times.size, 1, j
         passage[k] = t
         _hold(k, j, np.inf, new, l, W, n, times, out)
         return times.size, 1, times.size

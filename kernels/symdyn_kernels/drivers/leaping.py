@@ -28,7 +28,7 @@ from symdyn_kernels.variates import exponential, open_stream
 __all__ = ["chunk"]
 
 SIGNATURE = (
-    "int64(UniTuple(int64, 5), UniTuple(int64, 6), UniTuple(int64[::1], 8), int64, int64[::1], float64[:, ::1],"
+    "int64(UniTuple(int64, 5), UniTuple(int64, 6), UniTuple(int64[::1], 8), float64[::1], int64, int64[::1], float64[:, ::1],"
     " float64[:, ::1], float64[::1], float64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], float64[::1],"
     " int64[::1], int64[::1])"
 )
@@ -43,8 +43,8 @@ LEAPS, EVENTS, REJECTED, IMPLICIT, CALLS = range(5)
 
 @njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
 def chunk(
-    functions, sizes, structure, seed, streams, initial, parameters, times, epsilon, max_steps, out, status, counts, passage,
-    stop, done,
+    functions, sizes, structure, watched, seed, streams, initial, parameters, times, epsilon, max_steps, out, status, counts,
+    passage, stop, done,
 ):  # fmt: skip
     """Simulate trajectories.
 
@@ -56,6 +56,8 @@ def chunk(
         Lanes W of the functions (lane 0 is used), species n, reactions R, bursts, factors, and whether rates depend on time.
     structure : tuple of 8 int64 arrays
         The stoichiometry, as `symdyn_kernels.networks` describes it.
+    watched : (n,) float64
+        For a species in the condition how many times less than `epsilon` it changes in a leap, else 0.
     seed : int
     streams : (N,) int64
     initial, parameters : (N, n) and (N, k) float64
@@ -156,12 +158,12 @@ def chunk(
                 # how far: the leap that the propensities allow, and the time of the next critical firing
                 rare = classify(W, R, structure, x, a, mean, critical)
                 call(functions[1], lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
-                tau = longest(W, n, R, structure, x, a, orders, mean, second, critical, epsilon, work)
+                tau = longest(W, n, R, structure, watched, x, a, orders, mean, second, critical, epsilon, work)
                 explicit = tau
                 if implicit:
                     tau = length_across(
-                        tau, left, f, sizes, t, structure, critical, lane, x, y, p, a, b, orders, mean, second, equal, skip,
-                        rate, epsilon, work,
+                        tau, left, f, sizes, t, structure, watched, critical, lane, x, y, p, a, b, orders, mean, second, equal,
+                        skip, rate, epsilon, work,
                     )  # fmt: skip
                 wait = exponential(s) / rare if rare > 0.0 else np.inf
                 copy(x_saved, x)

@@ -161,6 +161,8 @@ class Family(ABC):
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps", "rejected": "steps that were rejected", "evaluations": "evaluations of the right-hand side"
     }  # fmt: skip
+    #: What to try where trajectories fail, besides other values.
+    remedies: ClassVar[tuple[str, ...]] = ("another method",)
     #: Kinds of system for which the methods draw random numbers.
     random_kinds: ClassVar[tuple[str, ...]] = ()
 

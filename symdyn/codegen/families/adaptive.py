@@ -29,6 +29,7 @@ class Adaptive(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("rtol", "atol")
     adaptive = True
+    remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         **Family.counted,
         "rejected": "steps whose error was too large",

@@ -33,6 +33,7 @@ class Diffusion(Family):
     stops = "in the beginning and after every step: first_passage is late, as crossings back and forth within steps are missed"
     start = "nonnegative"
     random_kinds = ("jump",)
+    remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, those after the condition of until included",
         "rejected": "none",

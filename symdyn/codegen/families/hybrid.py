@@ -32,6 +32,7 @@ class Hybrid(Family):
     stops = "in the beginning, after every jump, and after steps of the flow: first_passage is late by up to a step"
     start = "whole"
     random_kinds = ("jump",)
+    remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps of the flow, and jumps",
         "rejected": "steps of the flow whose error was too large",

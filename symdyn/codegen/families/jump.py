@@ -47,6 +47,7 @@ class Jump(Family):
     integer = True
     start = "whole"
     random_kinds = ("jump",)
+    remedies = ()
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "events",
         "rejected": "candidates of thinning, and moments at which time alone changes a condition, that were no events",

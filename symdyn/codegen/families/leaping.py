@@ -21,6 +21,8 @@ from symdyn.system import System
 
 __all__ = ["LEAPING"]
 
+#: So many times less than epsilon species in the condition that ends trajectories change in a leap.
+WATCHED = 10.0
 _NO_STEP = "step has no meaning in tau-leaping, which chooses its leaps; epsilon is the accuracy that steers it"
 
 
@@ -31,7 +33,10 @@ class Leaping(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("epsilon",)
     max_steps = 1_000_000_000
-    stops = "in the beginning, after every leap, and after exact events: first_passage is late by up to a leap"
+    stops = (
+        "in the beginning, after every leap, and after exact events: first_passage is late by up to a leap, in which species of "
+        "the condition change by no more than a part epsilon/10, or one molecule"
+    )
     integer = True
     start = "whole"
     random_kinds = ("jump",)
@@ -55,7 +60,13 @@ class Leaping(Family):
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
-        facts: dict[str, Any] = {"structure": stoichiometry_facts(system), "timed": int(system.time_dependent), "factors": 0}
+        species, timed = (set(), False) if until is None else (until.free_symbols, until.has(system.time))
+        facts: dict[str, Any] = {
+            "structure": stoichiometry_facts(system),
+            "watched": [WATCHED if s in species else 0.0 for s in system.states],
+            "timed": int(system.time_dependent or timed),
+            "factors": 0,
+        }
         made: tuple[Program, ...] = (propensity_program(system), orders_program(system))
         if scheme.implicit:
             drift = list(system.stoichiometry * sp.Matrix(system.propensities))
@@ -81,7 +92,7 @@ class Leaping(Family):
         run.passage[:] = np.inf
         sizes = (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"])
         self.driver(task.method).chunk(
-            (*(*functions, 0, 0)[:4], condition), sizes, structure, task.options.seed, batch.streams, batch.initial,
+            (*(*functions, 0, 0)[:4], condition), sizes, structure, np.array(task.facts["watched"]), task.options.seed, batch.streams, batch.initial,
             batch.parameters, batch.times, task.options.epsilon, self.limit(task.options), run.values, run.status, counts,
             run.passage, task.signals.stop, task.signals.done,
         )  # fmt: skip

@@ -24,6 +24,7 @@ class Stepping(Family):
     schemes = (StochasticScheme, MapScheme)
     noted = ("step",)
     random_kinds = ("sde",)
+    remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "none", "evaluations": "steps of the scheme"}
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:

@@ -1,0 +1,38 @@
+"""What numbers of molecules must be after an event has set them, and the status of a trajectory in which they are not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.options import INLINE
+from symdyn_kernels.simd import ld
+from symdyn_kernels.status import MESSAGES, NEGATIVE, NOT_FINITE, SUCCESS
+
+__all__ = ["FRACTION", "OUTCOMES", "impossible"]
+
+#: A status code besides those of `symdyn_kernels.status`.
+FRACTION = 7
+
+#: Every status code and what a user reads.
+OUTCOMES = {
+    **MESSAGES,
+    FRACTION: "an event set a species to a fraction of a molecule; round its new value, as in floor(X/2)",
+}
+
+
+@njit(**INLINE)
+def impossible(l, W, n, y):
+    """Why the states of lane `l` are no numbers of molecules, as a status; SUCCESS if they are."""
+    code = SUCCESS
+    for i in range(n):
+        x = ld(y, i * W + l)
+        if x < 0.0:
+            return NEGATIVE
+        if not x < np.inf:
+            code = NOT_FINITE
+        elif x != math.floor(x):
+            code = FRACTION
+    return code

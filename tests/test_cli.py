@@ -350,7 +350,6 @@ def test_help_needs_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
-
 def test_a_network_stops_at_a_condition(here):
     (here / "net.txt").write_text("X -> 0, k; k = 1; X(0) = 5\n")
     done = run("simulate", "net.txt", "--times", "0:100:3", "--seed", "1", "--until", "X <= 2", "--quiet")

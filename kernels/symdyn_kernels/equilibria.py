@@ -53,7 +53,10 @@ def length_across(
 
 @njit(**INLINE)
 def _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, equal, rate):
-    """Mark reversible pairs in equilibrium that change nothing that is watched; `rate` is that at which their net flux relaxes, by one firing more."""
+    """Mark reversible pairs in equilibrium that change nothing that is watched.
+
+    `rate` is that at which their net flux relaxes, by one firing more.
+    """
     ptr, species, fixed, pair = structure[0], structure[1], structure[2], structure[6]
     for j in range(R):
         equal[j] = 0

@@ -11,17 +11,19 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.networks import fire, pick
+from symdyn_kernels.networks import fire, holds, pick
 from symdyn_kernels.options import INLINE, PLAIN
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 from symdyn_kernels.variates import round_randomly
 
-__all__ = ["assemble", "crossing", "divide", "error", "first_step", "hermite", "jump", "slope"]
+__all__ = ["assemble", "between", "crossing", "divide", "error", "first_step", "hermite", "jump", "passed", "slope"]
 
 #: A flowing reaction jumps again when numbers are below this part of what made it flow.
 HYSTERESIS = 0.5
+#: To what part of a step the moment is found at which a condition begins to hold.
+RESOLUTION = 1e-12
 #: A step that takes more than this part of a flowing species is refused.
 LARGEST_LOSS = 0.5
 
@@ -114,6 +116,34 @@ def hermite(theta, h, y0, y1, f0, f1):
     """The cubic through two values and slopes."""
     r = 1.0 - theta
     return r * r * (1.0 + 2.0 * theta) * y0 + theta * theta * (3.0 - 2.0 * theta) * y1 + h * theta * r * (r * f0 - theta * f1)
+
+
+@njit(**INLINE)
+def between(theta, h, R, flows, xi, new, k1, k4, found):
+    """The extents within a step, at a part theta of it."""
+    for j in range(R):
+        found[j] = hermite(theta, h, xi[j], new[j], k1[j], k4[j]) if flows[j] else xi[j]
+
+
+@njit(**INLINE)
+def passed(
+    condition, W, n, R, structure, mean, flows, base, t, h, theta, xi, new, k1, k4, lane, y, p, middle, found
+):  # fmt: skip
+    """The part of a step at which a condition begins to hold, by bisection; infinite if it does not hold at `theta`."""
+    if condition == 0:
+        return np.inf
+    low, high, here = 0.0, np.inf, theta
+    while high - low > RESOLUTION:
+        between(here, h, R, flows, xi, new, k1, k4, middle)
+        assemble(W, n, R, structure, mean, flows, base, middle, y)
+        if holds(condition, W, t + here * h, lane, y, p, found):
+            high = here
+        elif high == np.inf:
+            return high
+        else:
+            low = here
+        here = 0.5 * (low + high)
+    return high
 
 
 @njit(**PLAIN)

@@ -56,7 +56,7 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
         starts.append(starts[-1] + len(found))
     facts = {
         "large": True,
-        "setup": hoisting.setup(p, unsigned(reactions)).as_json(),
+        "setup": hoisting.setup(p, unsigned(network, reactions)).as_json(),
         "rows": len(p),
         "bursts": bursts.rows(p),
         "starts": starts,

@@ -24,10 +24,10 @@ def guarded(build: Lowering, reaction: Propensity) -> int:
     return value
 
 
-def unsigned(reactions: Sequence[Propensity]) -> list[sp.Expr]:
-    """What depends on parameters alone and must not be negative: rate constants and means of bursts."""
+def unsigned(network: ReactionNetwork, reactions: Sequence[Propensity]) -> list[sp.Expr]:
+    """What depends on parameters alone and must be finite and not negative: rate constants, volume and means of bursts."""
     rates = [r.rate for r in reactions if r.rate is not None]
-    return [*rates, *(b.mean for r in reactions for b in r.bursts.values())]
+    return [*rates, network.volume, *(b.mean for r in reactions for b in r.bursts.values())]
 
 
 class Bursts:

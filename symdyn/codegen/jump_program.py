@@ -47,13 +47,14 @@ def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Ma
 
     The facts are
 
-    - ``setup``, a program as JSON: from parameters to the rows of the block ``p``, then to rate constants that must not be
-      negative; ``rows`` is the number of the former;
+    - ``setup``, a program as JSON: from parameters to the rows of the block ``p``, then to what must be finite and not
+      negative (`symdyn.codegen.jump_parts.unsigned`); ``rows`` is the number of the former;
     - ``bursts``: for each row of the block ``lane`` after e and u: -1 if it is a standard exponential, else the row of ``p``
       with the mean of the Poisson number that it is;
     - ``thinning``: whether a row L, the window, follows the time, and the last time the bursts;
     - ``watch``, ``low``, ``fired``: rows of the result: what must not pass the next output time (the new time, or infinity
-      where `until` holds or an event of the network left what is no number of molecules), the least of the propensities that are watched, and whether a reaction fired; -1 if there is none;
+      where `until` holds or an event of the network left what is no number of molecules), the least of the propensities that
+      are watched, and whether a reaction fired; -1 if there is none;
     - ``start``, a program as JSON or None: whether `until` holds for states, parameters and time.
 
     Raises
@@ -73,7 +74,7 @@ class _Event:
         hoisting = Hoisting(network.parameters, [*network.states, network.time])
         listed = hoisted_propensities(network, hoisting)
         self.reactions = [listed[j] for j in order_of_reactions(network.changes)]
-        self.rates = unsigned(listed)
+        self.rates = unsigned(network, listed)
         self.bursts = Bursts(self.reactions, hoisting)
         conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
         self.crossings = crossings(conditions, network.time)

@@ -24,8 +24,9 @@ The flow is integrated by an explicit pair of orders 3 and 2, so abundant specie
 simulate; 'tau-implicit' is made for those.  With rates that depend on time there are at least 1000 steps between the first
 and the last output: a pulse shorter than one may be missed.
 
-A condition of ``until`` is looked at in the beginning, after every jump and after every step of the flow: where flow makes
-it true, ``first_passage`` is late by up to a step.
+A condition of ``until`` is looked at in the beginning, after every jump and after every step of the flow.  Where it holds after
+a step, the moment at which it began to hold is found in the step, to the accuracy of the flow; one that held for a while within
+a step is missed.  Where time occurs in it, steps are no longer than a thousandth of the whole time.
 
 Of a dataset, ``jumps`` counts the events of jumping reactions, ``switches`` how often a reaction began to flow or to jump,
 ``steps`` steps of the flow and jumps, ``rejected`` steps of the flow whose error was too large, and ``evaluations`` those of

@@ -5,6 +5,11 @@ one r with :math:`u_1 a < a_1 + \cdots + a_r`.  Rates that depend on time are ex
 rate of a bound :math:`B \ge a(n, s)` that holds for :math:`s \in [t, t + L]`, and one at the time s is accepted with the
 probability :math:`a(n, s)/B`.
 
+Events of the network act at the moment at which their condition becomes true: ``when t >= 1`` at 1, so that the output at 1
+shows what is after it, ``when t > 1`` just after 1, so that the output at 1 shows what was before.  What they assign must be
+numbers of molecules: a trajectory in which an event leaves a negative number or a fraction fails.  Halves are written
+``X = floor(X/2)``.
+
 Of a dataset, ``steps`` counts events, ``rejected`` what turned out to be none (candidates of thinning, and moments at which
 time alone changes a condition), and ``evaluations`` both together.
 """

@@ -34,9 +34,11 @@ and death comes out 0.5 % too large, at 0.5 it is 2.6 %.
 
 Means and variances are biased by a few parts in a thousand at the default; the bias falls with ``epsilon``.
 
-A condition of ``until`` is looked at in the beginning, after every leap and after every exact event, not within leaps:
-``first_passage`` is late by up to a leap, and a condition that held for a while within one leap is missed.  Leaps are as long
-as propensities allow: a species that no propensity holds does not shorten them, nor does the condition.
+A condition of ``until`` is looked at in the beginning, after every leap and after every exact event, not within leaps.  The
+species in it shorten leaps as propensities do, ten times as much: in a leap their relative change stays below ``epsilon``/10
+(3333 molecules change by 10, fewer by exact events), and where time occurs in it, leaps are no longer than a thousandth of the
+whole time.  ``first_passage`` is late by up to a leap, and a condition that held for a while within one is missed: where
+fluctuations alone lead to a rare passage, or a small difference of large numbers decides, use 'ssa' or a smaller ``epsilon``.
 
 Of a dataset, ``leaps`` and ``exact_events`` count those, ``steps`` both together, ``rejected`` the leaps that were discarded,
 and ``evaluations`` those of all propensities.

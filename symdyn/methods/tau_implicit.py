@@ -15,6 +15,8 @@ before every output are simulated by explicit leaps and exact events, and the fl
 the network again.  In between, slow reactions see the mean of the fast species and not all of their fluctuations; what
 that changes in a mean is of the order of one molecule of the fast species.  Many output times make the method slow.
 
+Pairs that change a species in the condition of ``until`` are not leapt across.
+
 Of a dataset, ``implicit_leaps`` counts the leaps across equilibria, which are among ``leaps``.
 
 Everything else is as in 'tau': leaps are explicit where that is not slower, exact events take over at small numbers, and

@@ -93,7 +93,7 @@ def _names(system: System) -> list[str]:
 def _dataset(
     system: System, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any]
 ) -> xr.Dataset:
-    """A dataset of `variables`, status and counts, made at once: to add variables one by one takes the square of their number."""
+    """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
     coords = {"time": ("time", times, {"long_name": str(system.time)}), **{d: (d, c) for d, c in design.coords.items()}}
     return xr.Dataset({**variables, **found}, coords, attrs)

@@ -102,9 +102,9 @@ def simulate(
     until : sympy condition or str, optional
         Of reaction networks: a trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is
         from there on.  The condition may name species, parameters, observables and time; 'ssa' looks at it in the beginning,
-        after every event, and where time alone changes it, approximate methods after every leap or step (the attribute
-        ``until_checked``).  The dataset gets the variable ``first_passage``, the time at which it was first seen to hold,
-        infinite if it was not before the last output time, NaN where the trajectory failed or was interrupted before.
+        after every event, and where time alone changes it, approximate methods after every leap or step and therefore late
+        (the attribute ``until_checked``).  The dataset gets the variable ``first_passage``, the time at which it was first seen
+        to hold, infinite if it was not before the last output time, NaN where the trajectory failed or was interrupted before.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
     lanes, threads, chunk :

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.flow import assemble, crossing, divide, error, first_step, hermite, jump, slope
+from symdyn_kernels.flow import assemble, between, crossing, divide, error, first_step, jump, passed, slope
 from symdyn_kernels.networks import burst_moments, holds, record
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
@@ -30,7 +30,7 @@ SIGNATURE = (
     " float64[::1], int64[::1], int64[::1])"
 )
 
-#: Steps from the first to the last time at least, if rates depend on time.
+#: Steps from the first to the last time at least, if rates or the condition depend on time.
 PIECES = 1000.0
 #: Steps below this part of the time are given up.
 SHORTEST = 1e-14
@@ -53,7 +53,8 @@ def chunk(
     functions : tuple of 3 int
         Addresses of propensities, orders and condition (0 if there is none).
     sizes : tuple of 5 int
-        Lanes W of the functions (lane 0 is used), species n, reactions R, bursts, and whether rates depend on time.
+        Lanes W of the functions (lane 0 is used), species n, reactions R, bursts, and whether rates or the condition depend
+        on time.
     structure : tuple of 8 int64 arrays
         The stoichiometry, as `symdyn_kernels.networks` describes it.
     seed : int
@@ -70,7 +71,8 @@ def chunk(
     counts : (N, 5) int64
         Steps of the flow, jumps, rejected steps, changes between flow and jumps, evaluations of all propensities.
     passage : (N,) float64
-        Set where a trajectory ended by its condition, which is looked at in the beginning, and after steps and jumps.
+        Set where a trajectory ended by its condition, which is looked at in the beginning, and after steps and jumps; where it
+        holds after a step, the moment at which it began to is found in it.
     stop, done : (1,) int64
 
     Returns
@@ -82,8 +84,8 @@ def chunk(
     f, condition = functions[0], functions[2]
     x, y, orders = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros((R + nb) * W + 8)
     a, p, lane = np.zeros(R * W + 8), np.zeros(parameters.shape[1] * W + 8), np.zeros(W + 8)
-    found = np.zeros(W + 8)
-    base, drift, xi, new = np.zeros(n), np.zeros(n), np.zeros(R), np.zeros(R)
+    found, within = np.zeros(W + 8), np.zeros(n * W + 8)
+    base, drift, xi, new, part = np.zeros(n), np.zeros(n), np.zeros(R), np.zeros(R), np.zeros(R)
     k1, k2, k3, k4 = np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1)
     mean, noise, bmean = np.zeros(structure[2].size), np.zeros(structure[2].size), np.zeros(nb)
     flows = np.zeros(R, np.int64)
@@ -190,11 +192,20 @@ def chunk(
                     counts[row, STEPS] += 1
                     following = d * min(GROW, SAFETY * max(size, 1e-12) ** (-1 / 3))
                     h = following if d == h else max(h, following)
-                    if after >= level:
-                        theta = crossing(level, d, risk, after, k1[R], k4[R])
-                        for j in range(R):
-                            if flows[j]:
-                                xi[j] = hermite(theta, d, xi[j], new[j], k1[j], k4[j])
+                    theta = crossing(level, d, risk, after, k1[R], k4[R]) if after >= level else 1.0
+                    held = passed(
+                        condition, W, n, R, structure, mean, flows, base, t, d, theta, xi, new, k1, k4, lane, within, p, part,
+                        found,
+                    )  # fmt: skip
+                    if held <= theta:
+                        between(held, d, R, flows, xi, new, k1, k4, part)
+                        xi[:] = part
+                        t += held * d
+                        assemble(W, n, R, structure, mean, flows, base, xi, x)
+                        fresh = False
+                    elif after >= level:
+                        between(theta, d, R, flows, xi, new, k1, k4, part)
+                        xi[:] = part
                         t += theta * d
                         assemble(W, n, R, structure, mean, flows, base, xi, x)
                         code = slope(f, W, R, t, flows, lane, x, p, a, k1)
@@ -216,4 +227,4 @@ def chunk(
             finished += 1
             done[0] += 1
     # used through their addresses alone: keep them alive until here
-    return finished + 0 * (p.size + lane.size + orders.size + a.size + found.size)
+    return finished + 0 * (p.size + lane.size + orders.size + a.size + found.size + within.size)

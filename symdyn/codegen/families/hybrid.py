@@ -29,7 +29,7 @@ class Hybrid(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("epsilon", "rtol", "atol")
     max_steps = 1_000_000_000
-    stops = "in the beginning, after every jump, and after steps of the flow: first_passage is late by up to a step"
+    stops = "in the beginning, after every jump, and after steps of the flow, within which first_passage is found then"
     start = "whole"
     random_kinds = ("jump",)
     remedies = ("looser tolerances", "another method")
@@ -51,7 +51,8 @@ class Hybrid(Family):
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
-        facts = {"structure": stoichiometry_facts(system), "timed": int(system.time_dependent)}
+        timed = system.time_dependent or (until is not None and until.has(system.time))
+        facts = {"structure": stoichiometry_facts(system), "timed": int(timed)}
         condition = () if until is None else (start_program(system, until),)
         return Made((propensity_program(system), orders_program(system), *condition), facts)
 

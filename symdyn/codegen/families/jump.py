@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.status import NEGATIVE, SUCCESS
+from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.evaluate import evaluate
@@ -88,13 +88,15 @@ class Jump(Family):
                 "write a larger one as the sum of several reactions or species"
             )
         negative = (rates < 0).any(axis=1)
-        ended = negative | holds_at_start(batch, facts)
+        wrong = np.logical_not(((rates >= 0) & (rates < np.inf)).all(axis=1))
+        ended = wrong | holds_at_start(batch, facts)
         if not ended.any():
             self._run(run, batch, rows, task)
             return
         run.values[ended] = batch.initial[ended, None, :]
         run.passage[ended] = batch.times[0]
-        run.values[negative], run.passage[negative], run.status[negative] = np.nan, np.inf, NEGATIVE
+        run.values[wrong], run.passage[wrong] = np.nan, np.inf
+        run.status[wrong] = np.where(negative[wrong], NEGATIVE, NOT_FINITE)
         task.signals.done[0] += ended.sum()
         left = np.flatnonzero(~ended)
         if left.size:

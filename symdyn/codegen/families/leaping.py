@@ -34,8 +34,8 @@ class Leaping(Family):
     noted = ("epsilon",)
     max_steps = 1_000_000_000
     stops = (
-        "in the beginning, after every leap, and after exact events: first_passage is late by up to a leap, in which species of "
-        "the condition change by no more than a part epsilon/10, or one molecule"
+        "in the beginning, after every leap, and after exact events: first_passage is late by up to a leap, in which species "
+        "of the condition change by a part epsilon/10 at most"
     )
     integer = True
     start = "whole"
@@ -92,9 +92,9 @@ class Leaping(Family):
         run.passage[:] = np.inf
         sizes = (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"])
         self.driver(task.method).chunk(
-            (*(*functions, 0, 0)[:4], condition), sizes, structure, np.array(task.facts["watched"]), task.options.seed, batch.streams, batch.initial,
-            batch.parameters, batch.times, task.options.epsilon, self.limit(task.options), run.values, run.status, counts,
-            run.passage, task.signals.stop, task.signals.done,
+            (*(*functions, 0, 0)[:4], condition), sizes, structure, np.array(task.facts["watched"]), task.options.seed,
+            batch.streams, batch.initial, batch.parameters, batch.times, task.options.epsilon, self.limit(task.options),
+            run.values, run.status, counts, run.passage, task.signals.stop, task.signals.done,
         )  # fmt: skip
         leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations

@@ -1,0 +1,54 @@
+"""Datasets say what was simulated, and are made in a time that grows with their size and not faster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+
+NETWORK = "2 A -> B, k; B -> 2 A, r; k = 0.25; r = 1; A(0) = 20; B(0) = 0"
+
+
+@pytest.mark.parametrize("method", ["ssa", "tau"])
+def test_attributes_tell_networks_apart(method):
+    net = sd.ReactionNetwork.from_text(NETWORK, volume="V", combinatoric=True, parameters={"V": 10})
+    attrs = sd.simulate(net, [0, 1], seed=1, method=method).attrs
+    assert (attrs["volume"], attrs["combinatoric"]) == ("V", 1)
+    assert attrs["parameters"] == "V = 10, k = 0.25, r = 1"
+    assert attrs["equations"] == "2 A -> B, k\nB -> 2 A, r\nvolume V"
+    swept = sd.simulate(net, [0, 1], seed=1, method=method, parameters={"k": [1, 2]})
+    assert swept.attrs["parameters"] == "V = 10, r = 1"
+    assert swept.k.values.tolist() == [1, 2]
+    other = sd.simulate(net.replace(combinatoric=False, volume=2), [0, 1], seed=1, method=method).attrs
+    assert (other["volume"], other["combinatoric"], other["parameters"]) == ("2", 0, "k = 0.25, r = 1")
+
+
+def test_events_are_among_the_equations():
+    net = sd.ReactionNetwork.from_text("0 -> X, 1; X(0) = 0; when t >= 2, X = 0")
+    attrs = sd.simulate(net, [0, 1], seed=1).attrs
+    assert attrs["equations"] == "0 -> X, 1\nwhen t >= 2, X = 0"
+    assert "parameters" not in attrs
+
+
+@pytest.mark.parametrize("reduce", [None, ["mean", "var", "quantile"]])
+def test_datasets_are_made_at_once(reduce, monkeypatch):
+    """No variable is added to a dataset that is there: that would copy the index of all others."""
+
+    def refuse(self, key, value):
+        raise AssertionError(f"{key} was added")
+
+    monkeypatch.setattr(xr.Dataset, "__setitem__", refuse)
+    x, y, a, b = sp.symbols("x y a b")
+    system = sd.ODESystem({x: -a * x, y: -b * y}, initial={x: 1, y: 2}, observables={"both": x + y})
+    data = sd.simulate(system, [0, 1], parameters={a: [1, 2], b: 1}, trajectories=3, reduce=reduce)
+    if reduce is None:
+        assert list(data.data_vars) == ["x", "y", "both", "status", "steps", "rejected", "evaluations"]
+        assert data.both.dims == ("a", "trajectory", "time")
+    else:
+        assert data.both_mean.dims == ("a", "time")
+        assert data.x_quantile.dims == ("a", "time", "quantile")
+        np.testing.assert_allclose(data.both_mean.sel(a=2, time=1), np.exp(-2) + 2 * np.exp(-1), rtol=1e-5)
+    assert data.time.attrs["long_name"] == "t"

@@ -9,18 +9,9 @@ from numba import njit
 
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import ld
-from symdyn_kernels.status import MESSAGES, NEGATIVE, NOT_FINITE, SUCCESS
+from symdyn_kernels.status import FRACTION, NEGATIVE, NOT_FINITE, SUCCESS
 
-__all__ = ["FRACTION", "OUTCOMES", "impossible"]
-
-#: A status code besides those of `symdyn_kernels.status`.
-FRACTION = 7
-
-#: Every status code and what a user reads.
-OUTCOMES = {
-    **MESSAGES,
-    FRACTION: "an event set a species to a fraction of a molecule; round its new value, as in floor(X/2)",
-}
+__all__ = ["impossible"]
 
 
 @njit(**INLINE)

@@ -9,6 +9,7 @@ NOT_FINITE = 3
 STIFF = 4
 INTERRUPTED = 5
 NEGATIVE = 6
+FRACTION = 7
 
 MESSAGES = {
     SUCCESS: "success",
@@ -18,4 +19,5 @@ MESSAGES = {
     STIFF: "the problem turned out to be stiff for an explicit method",
     INTERRUPTED: "interrupted before it was done",
     NEGATIVE: "a propensity or a number of molecules became negative",
+    FRACTION: "an event set a species to a fraction of a molecule; round its new value, as in floor(X/2)",
 }

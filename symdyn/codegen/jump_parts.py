@@ -25,7 +25,7 @@ def guarded(build: Lowering, reaction: Propensity) -> int:
 
 
 def unsigned(network: ReactionNetwork, reactions: Sequence[Propensity]) -> list[sp.Expr]:
-    """What depends on parameters alone and must be finite and not negative: rate constants, volume and means of bursts."""
+    """What depends on parameters alone and must be finite and not negative: what stands for rate constants, volume, means."""
     rates = [r.rate for r in reactions if r.rate is not None]
     return [*rates, network.volume, *(b.mean for r in reactions for b in r.bursts.values())]
 

@@ -28,8 +28,8 @@ class Propensity:
     needs : dict of Symbol to int
         Numbers of molecules below which the propensity is set to 0, because the reaction would make them negative.
     rate : Expr or None
-        A rate constant of parameters alone, which cannot be negative if it is not so in the beginning; None where
-        the sign and the size of the propensity have to be watched.
+        With a rate constant of parameters alone the propensity of the fewest molecules that react, which tells sign and
+        finiteness of all others; None where the propensity has to be watched.
     change : dict of Symbol to int
     bursts : dict of Symbol to Burst
     """
@@ -57,7 +57,7 @@ def hoisted_propensities(network: ReactionNetwork, hoisting: Hoisting) -> list[P
             Propensity(
                 hoisting.expression(value),
                 needs,
-                reaction.rate if constant else None,
+                value.xreplace({s: sp.Integer(k) for s, k in reaction.reactants.items()}) if constant else None,
                 reaction.change,
                 dict(reaction.bursts or {}),
             )

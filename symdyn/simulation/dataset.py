@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.molecules import OUTCOMES
+from symdyn_kernels.status import MESSAGES
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
@@ -31,7 +31,7 @@ __all__ = [
 
 #: For each trajectory numbers by name, each with what they are.
 Counts = Mapping[str, tuple[np.ndarray, str]]
-STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in OUTCOMES.items())
+STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
 PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.molecules import OUTCOMES
-from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.codegen.kernel import Kernel
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
@@ -88,7 +87,7 @@ def verdict(data: xr.Dataset, ending: Ending, on_failure: str) -> xr.Dataset:
         system = ending.kernel.system
         raise SimulationError(
             f"{failed.size} of {status.size} trajectories failed. The first is {ending.design.label(first, system)}: "
-            f"{OUTCOMES[int(status[first])]}; its last output is at {system.time} = {ending.last_time[first]:g}. "
+            f"{MESSAGES[int(status[first])]}; its last output is at {system.time} = {ending.last_time[first]:g}. "
             f"{ending.cause(first)}Try {ending.remedies(first)}, or on_failure='nan' to get NaN from the failure on; "
             "everything computed is in the 'dataset' of this error.",
             data,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
-from symdyn_kernels.molecules import FRACTION
-from symdyn_kernels.status import NEGATIVE
+from symdyn_kernels.status import FRACTION, NEGATIVE
 
 import symdyn as sd
 
@@ -35,6 +34,11 @@ def test_a_rate_constant_is_a_number(text):
     with pytest.raises(sd.SimulationError, match="infinite or not a number") as caught:
         run(network(text, initial={"X": 3}), [0, 1])
     assert caught.value.dataset.steps == 0
+
+
+def test_a_propensity_that_a_tiny_volume_makes_infinite_is_named():
+    with pytest.raises(sd.SimulationError, match="infinite or not a number"):
+        run(network("2 X -> 0, k; k = 1; X(0) = 5", volume="V", parameters={"V": 1e-320}), [0, 1])
 
 
 @pytest.mark.parametrize("reactions", [1, 150])

@@ -87,8 +87,7 @@ class Jump(Family):
                 f"a Poisson burst has the mean {rows[:, means].max():g}; this method draws bursts of means up to {MOST}: "
                 "write a larger one as the sum of several reactions or species"
             )
-        negative = (rates < 0).any(axis=1)
-        wrong = np.logical_not(((rates >= 0) & (rates < np.inf)).all(axis=1))
+        wrong = (~((rates >= 0) & (rates < np.inf))).any(axis=1)
         ended = wrong | holds_at_start(batch, facts)
         if not ended.any():
             self._run(run, batch, rows, task)
@@ -96,7 +95,7 @@ class Jump(Family):
         run.values[ended] = batch.initial[ended, None, :]
         run.passage[ended] = batch.times[0]
         run.values[wrong], run.passage[wrong] = np.nan, np.inf
-        run.status[wrong] = np.where(negative[wrong], NEGATIVE, NOT_FINITE)
+        run.status[wrong] = np.where((rates[wrong] < 0).any(axis=1), NEGATIVE, NOT_FINITE)
         task.signals.done[0] += ended.sum()
         left = np.flatnonzero(~ended)
         if left.size:

@@ -110,8 +110,9 @@ def test_ctrl_c_keeps_what_is_done(method, monkeypatch):
         return original(*args, **kwargs)
 
     monkeypatch.setattr(ensemble, "wait", interrupted)
+    net = ISOMERS.with_parameters(f=0.1) if method == "langevin" else ISOMERS  # its steps would be too long for fast rates
     with pytest.warns(UserWarning, match="interrupted"):
-        data = run(ISOMERS, [0, 1e3], {"A": 1000, "B": 1000, "C": 0}, method, trajectories=64, chunk=32, threads=1)
+        data = run(net, [0, 1e3], {"A": 1000, "B": 1000, "C": 0}, method, trajectories=64, chunk=32, threads=1)
     assert (data.status == INTERRUPTED).sum() >= 32
     assert np.isnan(data.A.values[data.status.values == INTERRUPTED, -1]).all()
     assert set(np.unique(data.status)) <= {0, INTERRUPTED}

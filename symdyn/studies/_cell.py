@@ -37,7 +37,9 @@ TIMES = 801
 #: A course has arrived at a steady state, or stands still, within this relative distance.
 CLOSE = 1e-4
 #: Least relative swing of the means that counts as an oscillation, and the least ratio to the swing a quarter before.
-SWING, PERSISTENT = 1e-2, 0.8
+SWING, PERSISTENT = 1e-2, 0.98
+#: Courses that end in none of these ways are followed for longer.
+LONGER = (1, 5, 25)
 #: Rounding of the tests for positive means and variances, relative to the largest of them.
 ROUNDING = 1e-7
 
@@ -193,28 +195,49 @@ def _answer(q: Question) -> Cell:
     species = [s.name for s in closed.species]
     states, stable, complete = branches_of(closed, q.parameters, dict(zip(species, starts[0], strict=True)))
     mean, covariance = first_two_moments(closed, states, q.parameters)
-    times = np.linspace(0.0, q.t_end, TIMES)
-    initial = {s: xr.DataArray(starts[:, i], dims="start") for i, s in enumerate(species)}
-    courses = simulate(
-        closed, times, initial=initial, parameters=q.parameters, on_failure="nan", rtol=1e-8, atol=1e-9,
+    count = len(starts)
+    reached, swing, final = np.full(count, -1), np.zeros(count), np.empty((count, len(species)))
+    escape, unphysical = np.full(count, np.inf), np.full(count, np.inf)
+    rest = np.arange(count)
+    for longer in LONGER:
+        courses = _courses(closed, starts[rest], q.parameters, longer * q.t_end)
+        final[rest], escape[rest], unphysical[rest] = courses.means[:, -1], courses.escape, courses.unphysical
+        for k, values, means in zip(rest, courses.values, courses.means, strict=True):
+            reached[k], swing[k] = _ending(values, means, states, stable)
+        rest = rest[(reached[rest] < 0) & (swing[rest] == 0) & np.isfinite(final[rest]).all(axis=1)]
+        if not rest.size:
+            break
+    return Cell(mean, covariance, stable, is_physical(mean, covariance), complete, reached, swing, escape, unphysical, final)
+
+
+@dataclass(frozen=True)
+class _Courses:
+    """Time courses: states (start, time, n), means (start, time, s), times of blow-up and of the first impossible moments."""
+
+    values: np.ndarray
+    means: np.ndarray
+    escape: np.ndarray
+    unphysical: np.ndarray
+
+
+def _courses(closed: MomentSystem, starts: np.ndarray, parameters: Mapping[str, float], t_end: float) -> _Courses:
+    times = np.linspace(0.0, t_end, TIMES)
+    initial = {s.name: xr.DataArray(starts[:, i], dims="start") for i, s in enumerate(closed.species)}
+    runs = simulate(
+        closed, times, initial=initial, parameters=parameters, on_failure="nan", rtol=1e-8, atol=1e-9,
         max_steps=200_000, threads=1, progress=False,
     )  # fmt: skip
-    values = np.stack([courses[s].values[:, 0] for s in closed.names], axis=-1)  # (start, time, n)
-    means, covariances = first_two_moments(closed, values, q.parameters)
-    ends = [_ending(values[k], means[k], states, stable) for k in range(len(starts))]
+    values = np.stack([runs[s].values[:, 0] for s in closed.names], axis=-1)
+    means, covariances = first_two_moments(closed, values, parameters)
     escape = np.full(len(starts), np.inf)
-    failed = np.flatnonzero(courses["status"].values[:, 0] != 0)
+    failed = np.flatnonzero(runs["status"].values[:, 0] != 0)
     if failed.size:
-        some = {k: v[failed] for k, v in initial.items()}
-        found = blow_up(closed, some, q.parameters, t_end=q.t_end)
+        found = blow_up(closed, {k: v[failed] for k, v in initial.items()}, parameters, t_end=t_end)
         ended = found["outcome"].values.ravel() != "exists"
         escape[failed] = np.where(ended, found["end"].values.ravel(), np.inf)
     sane = is_physical(means, covariances) | ~np.isfinite(values).all(axis=-1)
     unphysical = np.where(sane.all(axis=1), np.inf, times[np.argmin(sane, axis=1)])
-    return Cell(
-        mean, covariance, stable, is_physical(mean, covariance), complete, np.array([e[0] for e in ends]),
-        np.array([e[1] for e in ends]), escape, unphysical, means[:, -1],
-    )  # fmt: skip
+    return _Courses(values, means, escape, unphysical)
 
 
 def _ending(values: np.ndarray, means: np.ndarray, states: np.ndarray, stable: np.ndarray) -> tuple[int, float]:

@@ -280,10 +280,9 @@ class MasterEquation:
 
     # ---- what distributions say --------------------------------------------------------------------
 
-    @staticmethod
-    def moments(p: xr.DataArray, order: int = 2, *, central: bool = False) -> xr.Dataset:
-        """Moments of a distribution up to an order; see `symdyn.projection.moments`."""
-        return statistics.moments(p, order, central=central)
+    def moments(self, p: xr.DataArray | None = None, order: int = 2, *, central: bool = False) -> xr.Dataset:
+        """Moments up to an order of a distribution, the stationary one unless given; see `symdyn.projection.moments`."""
+        return statistics.moments(self.stationary() if p is None else p, order, central=central)
 
 
 def master_equation(

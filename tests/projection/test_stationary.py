@@ -241,3 +241,10 @@ def test_weight_error_is_seen_and_mended():
     mended, error = balanced(generator.matrix(), wrong, n[:, None])
     assert error < 1e-12
     assert abs(mended - exact).sum() < 1e-11
+
+
+def test_moments_of_the_stationary_distribution_need_no_argument():
+    net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+    found = net.master_equation(upper={"X": 60}).moments(central=True)  # Poisson with mean 5
+    assert float(found["E[X]"]) == pytest.approx(5, rel=1e-12)
+    assert float(found["M[X^2]"]) == pytest.approx(5, rel=1e-12)

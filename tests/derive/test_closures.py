@@ -152,3 +152,11 @@ def test_a_function_is_a_closure():
     assert (closure.name, closure.kind) == ("mean_field", "central")
     with pytest.raises(DeclarationError, match="kind 'factorial'; expected one of raw, central, cumulant"):
         Closure("own", mean_field, "factorial")
+
+
+def test_a_function_that_is_no_closure_is_named():
+    def half(moments):
+        return moments / 2
+
+    with pytest.raises(DeclarationError, match=r"the closure half cannot be called as closure\(index, moments\)"):
+        find_closure(half)

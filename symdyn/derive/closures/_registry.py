@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -92,5 +93,11 @@ def find_closure(given: Any) -> Closure:
         return CLOSURES[name]
     if callable(given):
         name = getattr(given, "__name__", type(given).__name__)
+        try:
+            inspect.signature(given).bind((), None)
+        except TypeError:
+            raise DeclarationError(
+                f"the closure {name} cannot be called as closure(index, moments); give it these arguments"
+            ) from None
         return Closure(name, given, getattr(given, "kind", "raw"), definition="a function of the user")
     raise DeclarationError(f"closure is {given!r}; expected a name ({', '.join(CLOSURES)}), a function(index, moments) or None")

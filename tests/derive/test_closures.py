@@ -11,6 +11,7 @@ from symdyn.derive.closures import CLOSURES, Closure, find_closure
 from symdyn.errors import DeclarationError
 from symdyn.models._moment_algebra import Moments
 from symdyn.models._moment_index import indices
+from symdyn.parsing import parse_expression
 
 
 class Named(dict):
@@ -85,9 +86,7 @@ def check(kind: str, name: str, order: int, text: str) -> None:
     left, right = text.split(" = ")
     index = tuple(map(int, re.sub(r"\D", "", left)))
     binary = (0,) if name.startswith("conditional") else ()
-    names = {s: sp.Symbol(s) for s in re.findall(r"(?:mu|M)\d\d", right)}
-    expected = sp.parse_expr(right, local_dict=names)
-    assert sp.simplify(closed(name, order, kind, binary).get(kind, index) - expected) == 0
+    assert sp.simplify(closed(name, order, kind, binary).get(kind, index) - parse_expression(right)) == 0
 
 
 @pytest.mark.parametrize(("name", "order", "text"), RAW)

@@ -1,4 +1,4 @@
-"""Methods that simulate reaction networks event by event."""
+"""Methods that simulate reaction networks: what all have in common, and those that go event by event."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
-__all__ = ["JumpScheme", "refuse_all_but_networks"]
+__all__ = ["JumpScheme", "NetworkScheme", "refuse_all_but_networks"]
 
 
 @dataclass(frozen=True)
-class JumpScheme:
-    """A method that fires every reaction of a network at its own time.
+class NetworkScheme:
+    """A method for reaction networks; the type of an entry chooses the family that runs it.
 
     Attributes
     ----------
@@ -25,6 +25,11 @@ class JumpScheme:
     name: str
     reference: str
     applies: Callable[[System], str | None]
+
+
+@dataclass(frozen=True)
+class JumpScheme(NetworkScheme):
+    """A method that fires every reaction of a network at its own time."""
 
 
 def refuse_all_but_networks(system: System) -> str | None:

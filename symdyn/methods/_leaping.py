@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdyn.methods._jump import refuse_all_but_networks
+from symdyn.methods._jump import NetworkScheme, refuse_all_but_networks
 from symdyn.methods._stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -23,57 +23,34 @@ def refuse_events(system: System) -> str | None:
 
 
 @dataclass(frozen=True)
-class LeapScheme:
+class LeapScheme(NetworkScheme):
     """A method of tau-leaping.
 
     Attributes
     ----------
-    name, reference : str
     implicit : bool
         Whether leaps across fast equilibria are implicit.
-    applies : callable
-        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
     """
 
-    name: str
-    reference: str
     implicit: bool
-    applies: Callable[[System], str | None]
 
 
 @dataclass(frozen=True)
-class HybridScheme:
-    """A method in which some reactions flow and the others jump.
-
-    Attributes
-    ----------
-    name, reference : str
-    applies : callable
-        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
-    """
-
-    name: str
-    reference: str
-    applies: Callable[[System], str | None]
+class HybridScheme(NetworkScheme):
+    """A method in which some reactions flow and the others jump."""
 
 
 @dataclass(frozen=True)
-class DiffusionScheme:
+class DiffusionScheme(NetworkScheme):
     """A scheme that takes a network for a diffusion process.
 
     Attributes
     ----------
-    name, reference : str
     noises : callable
         ``noises(network)`` is the number of Wiener processes.
     step : callable
         ``step(network, symbols)`` gives the new numbers of molecules as a tuple of expressions; negative ones are set to 0.
-    applies : callable
-        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
     """
 
-    name: str
-    reference: str
     noises: Callable[[ReactionNetwork], int]
     step: Callable[[ReactionNetwork, StepSymbols], tuple[sp.Expr, ...]]
-    applies: Callable[[System], str | None]

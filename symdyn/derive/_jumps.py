@@ -19,7 +19,7 @@ def refuse_events(network: ReactionNetwork, what: str) -> None:
     if network.events:
         raise DeclarationError(
             f"the network has events ({network.events[0]}, ...), which {what} cannot hold; "
-            "simulate the network itself, or leave them out with network.replace(events=())"
+            "simulate the network itself, or leave them out with net.replace(events=())"
         )
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import expression, lookup, name_of, read_equations
+from symdyn.declaration import expression, lookup, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.models._network_text import read_network
 from symdyn.models.reaction import Burst, Event, Reaction, complex_text, rate_text
 from symdyn.parsing import ModelText
-from symdyn.reaction_text import parse_network
 from symdyn.system import Equation, System
 
 if TYPE_CHECKING:
@@ -162,17 +162,7 @@ class ReactionNetwork(System):
         ParseError
             Pointing at the line and column that could not be read.
         """
-        model = parse_network(text)
-        reactions = [
-            Reaction(
-                {sp.Symbol(k): v for k, v in r.reactants.items()},
-                {sp.Symbol(k): v for k, v in r.products.items()},
-                r.rate,
-                r.mass_action,
-                {sp.Symbol(k): Burst(*v) for k, v in r.bursts.items()},
-            )
-            for r in model.reactions
-        ]
+        reactions, values = read_network(text, parameters, options)
         for r in reactions:
             twice = sorted(s.name for s in set(r.reactants) & r.rate.free_symbols if r.mass_action)
             if twice:
@@ -181,19 +171,6 @@ class ReactionNetwork(System):
                     "a whole propensity is written with => instead of ->",
                     stacklevel=2,
                 )
-        values: dict[str, Any] = {
-            **options,
-            "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
-            "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
-            "observables": {**model.observables, **(options.get("observables") or {})},
-            "species": options.get("species", model.species),
-            "volume": options.get("volume", model.volume),
-            "events": [
-                *(Event(e.trigger, {sp.Symbol(k): v for k, v in e.assignments.items()}) for e in model.events),
-                *options.get("events", ()),
-            ],
-        }
-        _check_used(reactions, model.parameters, values)
         return cls(reactions, **values)
 
     @classmethod
@@ -282,15 +259,15 @@ class ReactionNetwork(System):
 
         With ``concentrations=True`` in concentrations :math:`\phi = n/V`, named as the species.
         """
-        return self._derive("derive.rate_equations").rate_equations(self, concentrations=concentrations)
+        return _module("derive.rate_equations").rate_equations(self, concentrations=concentrations)
 
     def langevin(self) -> SDESystem:
         r"""The chemical Langevin equation, :math:`\mathrm{d}n = \sum_r S_r (a_r\,\mathrm{d}t + \sqrt{a_r}\,\mathrm{d}W_r)`."""
-        return self._derive("derive.langevin").langevin(self)
+        return _module("derive.langevin").langevin(self)
 
     def linear_noise(self) -> MomentSystem:
         """Means by the rate equations and covariances by the linear noise approximation."""
-        return self._derive("derive.system_size").linear_noise(self)
+        return _module("derive.system_size").linear_noise(self)
 
     def system_size(self, order: int) -> MomentSystem:
         """Means and covariances by van Kampen's expansion.
@@ -298,7 +275,7 @@ class ReactionNetwork(System):
         Order 0 is the linear noise approximation, 1 corrects the means (effective mesoscopic rate equations), 2 the
         covariances too (inverse omega square).
         """
-        return self._derive("derive.system_size").system_size(self, order)
+        return _module("derive.system_size").system_size(self, order)
 
     def moments(
         self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
@@ -316,20 +293,11 @@ class ReactionNetwork(System):
         taylor_order : int, optional
             Order to which propensities that are not polynomial are expanded about the mean.
         """
-        return self._derive("derive.moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
+        return _module("derive.moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
 
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
         """Equations of the cumulants up to an order, closed as in `moments`."""
-        return self._derive("derive.moments").cumulants(self, order, closure, taylor_order=taylor_order)
-
-    def _derive(self, name: str) -> Any:
-        """A module of a layer above, which derives other descriptions."""
-        if self.events:
-            raise DeclarationError(
-                f"the network has events ({self.events[0]}), which only exact stochastic simulation follows; "
-                "derive from it without them: net.replace(events=())"
-            )
-        return _module(name)
+        return _module("derive.moments").cumulants(self, order, closure, taylor_order=taylor_order)
 
     def master_equation(
         self,
@@ -347,7 +315,7 @@ class ReactionNetwork(System):
         max_states : int
             Size beyond which a growing set must not go.
         """
-        return self._derive("projection").MasterEquation(self, upper, lower, max_states=max_states)
+        return _module("projection").MasterEquation(self, upper, lower, max_states=max_states)
 
     # ---- structure and other networks --------------------------------------------------------------
 
@@ -433,17 +401,6 @@ def _reaction(value: Any) -> Reaction:
     if not isinstance(value, tuple) or not 3 <= len(value) <= 4:
         raise DeclarationError(f"a reaction is {value!r}; expected Reaction({{X: 1}}, {{Y: 1}}, k) or such a tuple")
     return Reaction(*value)
-
-
-def _check_used(reactions: Sequence[Reaction], given: Mapping[str, float], values: Mapping[str, Any]) -> None:
-    """Name a value of the text that nothing uses: most often it is that of the volume."""
-    sides = [*(r.rate for r in reactions), *(b.mean for r in reactions for b in (r.bursts or {}).values())]
-    sides += [*values["observables"].values(), *(v for e in values["events"] for v in (e.trigger, *e.assignments.values()))]
-    used = {s.name for e in sides for s in getattr(e, "free_symbols", ())}
-    unused = next((name for name in given if name not in used), None)
-    if unused is not None and values.get("volume") is None:
-        what = f"{unused} = {given[unused]:g} is set, but nothing depends on {unused}"
-        raise DeclarationError(f"{what}; remove it, or pass volume={unused!r} if it is the volume")
 
 
 def _volume(value: Any) -> sp.Expr:

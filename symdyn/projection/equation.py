@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from symdyn.derive._jumps import refuse_events
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection import statistics
@@ -75,6 +76,7 @@ class MasterEquation:
             )
         if not isinstance(max_states, (int, np.integer)) or max_states < 1:
             raise DeclarationError(f"max_states is {max_states!r}; expected a whole number from 1")
+        refuse_events(network, "a master equation")
         self.network, self.max_states = network, max_states
         highs = {**dict.fromkeys(network.binary, 1), **read_bounds(network, upper, "upper")}
         lows = read_bounds(network, lower, "lower")

@@ -191,12 +191,27 @@ def test_a_text_that_cannot_be_read_is_pointed_at(text, line, message):
         (lambda: sd.Event(X, {X: 0}), "expected a comparison"),
         (lambda: sd.Event(X > 1, {}), "mapping from species"),
         (lambda: sd.ReactionNetwork([({X: 1}, {}, k)], events=[sd.Event(X > 1, {Y: 0})]), "not a species"),
-        (lambda: one("X -> Y, k; when X > 3, X = 0").rate_equations(), r"net\.replace\(events=\(\)\)"),
     ],
 )
 def test_what_does_not_hold_together_is_named(make, message):
     with pytest.raises(sd.DeclarationError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        sd.ReactionNetwork.rate_equations,
+        sd.ReactionNetwork.langevin,
+        sd.ReactionNetwork.linear_noise,
+        lambda net: net.moments(2),
+        lambda net: net.cumulants(2),
+        sd.MasterEquation,
+    ],
+)
+def test_derivations_refuse_events(derive):
+    with pytest.raises(sd.DeclarationError, match=r"when X > 3, X = 0.*net\.replace\(events=\(\)\)"):
+        derive(one("X -> Y, k; when X > 3, X = 0"))
 
 
 # ---- bursts: factorial moments and probabilities of the textbook distributions ---------------

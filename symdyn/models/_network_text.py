@@ -1,0 +1,63 @@
+"""From the text of a network to the arguments of its constructor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symdyn.declaration import name_of
+from symdyn.errors import DeclarationError
+from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.reaction_text import parse_network
+
+__all__ = ["read_network"]
+
+
+def read_network(
+    text: str, parameters: Mapping[Any, float] | None, options: Mapping[str, Any]
+) -> tuple[list[Reaction], dict[str, Any]]:
+    """The reactions of a text, and the other arguments: what is given besides the text wins over it.
+
+    Raises
+    ------
+    ParseError
+        Pointing at the line and column that could not be read.
+    DeclarationError
+        For a value that nothing uses, which most often is that of the volume.
+    """
+    model = parse_network(text)
+    reactions = [
+        Reaction(
+            {sp.Symbol(k): v for k, v in r.reactants.items()},
+            {sp.Symbol(k): v for k, v in r.products.items()},
+            r.rate,
+            r.mass_action,
+            {sp.Symbol(k): Burst(*v) for k, v in r.bursts.items()},
+        )
+        for r in model.reactions
+    ]
+    events = [Event(e.trigger, {sp.Symbol(k): v for k, v in e.assignments.items()}) for e in model.events]
+    values: dict[str, Any] = {
+        **options,
+        "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
+        "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
+        "observables": {**model.observables, **(options.get("observables") or {})},
+        "species": options.get("species", model.species),
+        "volume": options.get("volume", model.volume),
+        "events": [*events, *options.get("events", ())],
+    }
+    _check_used(reactions, model.parameters, values)
+    return reactions, values
+
+
+def _check_used(reactions: Sequence[Reaction], given: Mapping[str, float], values: Mapping[str, Any]) -> None:
+    """Name a value of the text that nothing uses: most often it is that of the volume."""
+    sides = [*(r.rate for r in reactions), *(b.mean for r in reactions for b in (r.bursts or {}).values())]
+    sides += [*values["observables"].values(), *(v for e in values["events"] for v in (e.trigger, *e.assignments.values()))]
+    used = {s.name for e in sides for s in getattr(e, "free_symbols", ())}
+    unused = next((name for name in given if name not in used), None)
+    if unused is not None and values.get("volume") is None:
+        what = f"{unused} = {given[unused]:g} is set, but nothing depends on {unused}"
+        raise DeclarationError(f"{what}; remove it, or pass volume={unused!r} if it is the volume")

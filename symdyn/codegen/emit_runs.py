@@ -55,7 +55,7 @@ def _store_first(name: str, pair: str, base: str, index: int) -> list[str]:
     ]
 
 
-def emit_run(program: Program) -> tuple[str, set[str], set[str]]:
+def emit_run(program: Program) -> tuple[str, set[str]]:
     """The function ``<name>_run`` for one lane: events in a row until the watched output exceeds a limit.
 
     The first block holds the limit, the number of events, and then a record for each.  At the end the second block holds
@@ -63,8 +63,7 @@ def emit_run(program: Program) -> tuple[str, set[str], set[str]]:
     """
     printer = RunPrinter(program)
     n, size = len(program.blocks[1][1]), len(program.blocks[0][1])
-    for k in range(len(program.operations)):
-        printer.names.append(printer._operation(k))
+    printer._values()
     body, following = list(printer.lines), [printer.names[k] for k in program.outputs]
     printer.lines = []
     printer._stores()
@@ -98,4 +97,4 @@ done:
   store double %made, ptr %p0, align 8
   ret void
 }}"""
-    return text, printer.declarations, printer.wrappers
+    return text, printer.declarations

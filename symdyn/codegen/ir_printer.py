@@ -5,16 +5,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from symdyn.codegen.call_groups import call_groups
+from symdyn.codegen.contraction import contractions
 from symdyn.codegen.program import CALLS, Program
+from symdyn.codegen.vector_math import declaration
 
 __all__ = ["BLOCKS", "PAIR", "VECTOR", "Printer", "ScalarPrinter"]
 
 VECTOR = 8
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 PREDICATES = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
-#: Calls that are instructions or short sequences; all others go to the math library, one lane at a time.
+#: Calls that are instructions or short sequences; all others are functions of `symdyn.codegen.vector_math`.
 NATIVE = {"sqrt": "sqrt", "fabs": "fabs", "floor": "floor", "ceil": "ceil", "fmin": "minnum", "fmax": "maxnum"}
-LIBRARY_NAMES = {"gamma": "tgamma"}
 BLOCKS = 3
 PAIR = 2
 
@@ -29,14 +31,52 @@ class Printer:
         self.bool = f"<{self.width} x i1>" if self.width > 1 else "i1"
         self.lines: list[str] = []
         self.declarations: set[str] = set()
-        self.wrappers: set[str] = set()
-        self.names: list[str] = []
+        self.names = [""] * len(program.operations)
+        self.contractions = contractions(program)
+        self.inside = {program.operations[k].args[q] for k, q in self.contractions.items()}
 
     def body(self) -> list[str]:
-        for k in range(len(self.program.operations)):
-            self.names.append(self._operation(k))
+        self._values()
         self._stores()
         return self.lines
+
+    def _values(self) -> None:
+        """All operations; calls that one lane can make together come where the first of them is."""
+        count = len(self.program.operations)
+        order, groups = call_groups(self.program) if self.width < VECTOR else (range(count), {})
+        together = {k for group in groups.values() for k in group}
+        for k in order:
+            if k in groups:
+                self._together(groups[k])
+            elif k not in together:
+                self.names[k] = self._operation(k)
+
+    def _together(self, group: Sequence[int]) -> None:
+        """Calls of one function as one call: of a pair, or of a vector whose last lanes repeat the first."""
+        op, width = self.program.operations[group[0]].op, PAIR if len(group) == PAIR else VECTOR
+        name, line = declaration(op, width)
+        self.declarations.add(line)
+        t, packed = f"<{width} x double>", []
+        for q in range(CALLS[op]):
+            first, *others = (self._scalar(self.names[self.program.operations[k].args[q]], f"%g{k}.{q}") for k in group)
+            vector = self._splat(f"%p{group[0]}.{q}", first, width)
+            for i, x in enumerate(others, 1):
+                vector = self._emit(f"%p{group[i]}.{q}", f"insertelement {t} {vector}, double {x}, i32 {i}")
+            packed.append(f"{t} {vector}")
+        result = self._emit(f"%r{group[0]}", f"call {t} {name}({', '.join(packed)})")
+        for i, k in enumerate(group):
+            x = self._emit(f"%v{k}.one" if self.width > 1 else f"%v{k}", f"extractelement {t} {result}, i32 {i}")
+            self.names[k] = self._splat(f"%v{k}", x, self.width) if self.width > 1 else x
+
+    def _scalar(self, value: str, name: str) -> str:
+        """The number of which a value consists."""
+        return value if self.width == 1 else self._emit(name, f"extractelement {self.type} {value}, i32 0")
+
+    def _splat(self, name: str, x: str, width: int) -> str:
+        """A vector of equal numbers."""
+        t = f"<{width} x double>"
+        half = self._emit(f"{name}.half", f"insertelement {t} undef, double {x}, i32 0")
+        return self._emit(name, f"shufflevector {t} {half}, {t} undef, <{width} x i32> zeroinitializer")
 
     def _emit(self, name: str, text: str) -> str:
         self.lines.append(f"  {name} = {text}")
@@ -54,9 +94,13 @@ class Printer:
         if op == "input":
             pointer = self._pointer(args[0], args[1], f"%a{k}")
             return self._emit(name, f"load {t}, ptr {pointer}, align 8")
+        if k in self.inside:
+            return ""  # it is part of a sum
+        if k in self.contractions:
+            return self._contracted(k)
         x = [self.names[a] for a in args]
         if op in ARITHMETIC:
-            return self._emit(name, f"{ARITHMETIC[op]} contract {t} {x[0]}, {x[1]}")
+            return self._emit(name, f"{ARITHMETIC[op]} {t} {x[0]}, {x[1]}")
         if op == "neg":
             return self._emit(name, f"fneg {t} {x[0]}")
         if op in PREDICATES:
@@ -70,18 +114,28 @@ class Printer:
             return self._emit(name, f"select {self.bool} {x[0]}, {t} {x[1]}, {t} {x[2]}")
         return self._emit(name, f"call {t} {self._callee(op)}({', '.join(f'{t} {v}' for v in x)})")
 
+    def _contracted(self, k: int) -> str:
+        """A sum with a product inside, rounded once where the processor can."""
+        (op, args, _), q, t = self.program.operations[k], self.contractions[k], self.type
+        a, b = (self.names[factor] for factor in self.program.operations[args[q]].args)
+        rest = self.names[args[1 - q]]
+        if op == "sub" and q == 0:
+            rest = self._emit(f"%n{k}", f"fneg {t} {rest}")
+        elif op == "sub":
+            a = self._emit(f"%n{k}", f"fneg {t} {a}")
+        fused = f"@llvm.fmuladd.{f'v{self.width}f64' if self.width > 1 else 'f64'}"
+        self.declarations.add(f"declare {t} {fused}({t}, {t}, {t})")
+        return self._emit(f"%v{k}", f"call {t} {fused}({t} {a}, {t} {b}, {t} {rest})")
+
     def _callee(self, op: str) -> str:
-        arity = CALLS[op]
+        """The name of the function for a call; notes the line that declares it."""
         if op in NATIVE:
             name = f"@llvm.{NATIVE[op]}.{f'v{self.width}f64' if self.width > 1 else 'f64'}"
-            self.declarations.add(f"declare {self.type} {name}({', '.join([self.type] * arity)})")
+            self.declarations.add(f"declare {self.type} {name}({', '.join([self.type] * CALLS[op])})")
             return name
-        library = f"@{LIBRARY_NAMES.get(op, op)}"
-        self.declarations.add(f"declare double {library}({', '.join(['double'] * arity)})")
-        if self.width == 1:
-            return library
-        self.wrappers.add(_wrapper(op, library, arity) if self.width == VECTOR else _paired(op, library, arity))
-        return f"@{'lanes' if self.width == VECTOR else 'pair'}.{op}"
+        name, line = declaration(op, self.width)
+        self.declarations.add(line)
+        return name
 
     def _stores(self) -> None:
         values = [self.names[k] for k in self.program.outputs]
@@ -110,28 +164,3 @@ class ScalarPrinter(Printer):
     def _stores(self) -> None:
         for i, (k, place) in enumerate(zip(self.program.outputs, self.places, strict=True)):
             self.lines.append(f"  store double {self.names[k]}, ptr {self._pointer(self.block, place, f'%o{i}')}, align 8")
-
-
-def _wrapper(op: str, library: str, arity: int) -> str:
-    """A function of vectors that calls the scalar library function for each element."""
-    vector = f"<{VECTOR} x double>"
-    lines = [f"define internal {vector} @lanes.{op}({', '.join(f'{vector} %x{a}' for a in range(arity))}) nounwind {{"]
-    result = "zeroinitializer"
-    for i in range(VECTOR):
-        for a in range(arity):
-            lines.append(f"  %e{a}.{i} = extractelement {vector} %x{a}, i32 {i}")
-        arguments = ", ".join(f"double %e{a}.{i}" for a in range(arity))
-        lines.append(f"  %c{i} = call double {library}({arguments})")
-        lines.append(f"  %r{i} = insertelement {vector} {result}, double %c{i}, i32 {i}")
-        result = f"%r{i}"
-    return "\n".join([*lines, f"  ret {vector} {result}", "}"])
-
-
-def _paired(op: str, library: str, arity: int) -> str:
-    """A function of pairs that calls the scalar library function once."""
-    lines = [f"define internal <2 x double> @pair.{op}({', '.join(f'<2 x double> %x{a}' for a in range(arity))}) nounwind {{"]
-    lines += [f"  %e{a} = extractelement <2 x double> %x{a}, i32 0" for a in range(arity)]
-    lines.append(f"  %c = call double {library}({', '.join(f'double %e{a}' for a in range(arity))})")
-    lines.append("  %h = insertelement <2 x double> undef, double %c, i32 0")
-    lines.append("  %r = shufflevector <2 x double> %h, <2 x double> undef, <2 x i32> zeroinitializer")
-    return "\n".join([*lines, "  ret <2 x double> %r", "}"])

@@ -40,15 +40,18 @@ def test_lanes_and_backends_agree_to_the_last_bit(name, backend):
             initial = np.floor(initial * 30)
         parameters = np.tile([system.defaults[a], system.defaults[b]], (19, 1))
         times = np.arange(6.0)
-        runs = [
+        first, *runs = [
             sd.compile(system, method=name, lanes=lanes, backend=which)(initial, parameters, times, step=0.1, seed=5)
-            for lanes, which in ((8, "llvm"), (1, backend), (16, backend), (32, backend))
+            for lanes, which in ((8, "llvm"), (8, backend), (1, backend), (16, backend), (32, backend))
         ]
-        assert np.isfinite(runs[0].values).all()
-        assert (runs[0].steps > 0).all()
-        for run in runs[1:]:
-            assert run.values.tobytes() == runs[0].values.tobytes()
-            assert (run.steps == runs[0].steps).all()
+        assert np.isfinite(first.values).all()
+        assert (first.steps > 0).all()
+        if backend == "numba" and system is ODE:  # the sine of this backend is that of the C library
+            assert runs[0].values == pytest.approx(first.values, rel=1e-12)
+            first = runs[0]
+        for run in runs:
+            assert run.values.tobytes() == first.values.tobytes()
+            assert (run.steps == first.steps).all()
 
 
 @pytest.mark.parametrize("name", sd.METHODS)

@@ -1,4 +1,4 @@
-"""The command line: ``symdyn simulate``, ``recover``, ``info`` and ``cache``, for scripts.
+"""The command line: ``symdyn simulate``, ``store``, ``recover``, ``info`` and ``cache``, for scripts.
 
 Results go to standard output or to files; everything else goes to standard error.  The exit codes are `ExitCode`.
 """
@@ -219,6 +219,13 @@ def simulate(
         OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
     ] = OnFailure.RAISE,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Zarr folder, or .nc file, to which results are streamed; nothing else is written then.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with a store that exists; else it is refused.")] = True,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler whose workers compute, tcp://host:8786.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a model, or a sweep of it, and write the trajectories."""
@@ -228,6 +235,7 @@ def simulate(
     from symdyn.io.datasets import check_format, write_csv, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times
+    from symdyn.simulation.cluster import connect
     from symdyn.simulation.run import simulate as run
 
     if (times is None) == (times_file is None):
@@ -255,10 +263,15 @@ def simulate(
         until=until,
         reduce=reduce or None,
         threads=threads,
+        executor=None if scheduler is None else connect(scheduler),
+        store=store,
+        resume=resume,
         progress=not quiet,
         on_failure=str(on_failure),
     )
-    if out is None:
+    if out is None and store is not None:
+        _note(_state(store), quiet)
+    elif out is None:
         write_csv(data, sys.stdout)
         sys.stdout.flush()
     else:
@@ -270,6 +283,25 @@ def simulate(
     failed = int((status != 0).sum())
     if failed:
         _fail(f"{failed} of {status.size} trajectories failed; they are NaN from there on", ExitCode.FAILURE)
+
+
+def _state(path: Path) -> str:
+    from symdyn.simulation.store import Store
+
+    found = Store.find(path)
+    if found is None:
+        raise DeclarationError(f"there is no store at {path}; 'symdyn simulate --store' makes one")
+    found.look()
+    return str(found)
+
+
+@app.command(epilog=EPILOG)
+@_reported
+def store(
+    path: Annotated[Path, typer.Argument(help="Folder or .nc file given to simulate --store.", show_default=False)],
+) -> None:
+    """Show how many chunks of a store are complete; all are checked."""
+    typer.echo(_state(path))
 
 
 @app.command(epilog=EPILOG)
@@ -360,6 +392,7 @@ def cache_warm(quiet: Quiet = False) -> None:
     from rich.console import Console
     from rich.progress import track
 
+    from symdyn.codegen.drivers import plain_driver
     from symdyn.codegen.families import family_of
     from symdyn.io.environment import cache_facts, cache_summary
     from symdyn.projection.evolve import driver as projection_driver
@@ -368,7 +401,7 @@ def cache_warm(quiet: Quiet = False) -> None:
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]
-    drivers.append(projection_driver)
+    drivers += [functools.partial(plain_driver, "elimination"), projection_driver]
     for compile_driver in track(drivers, "compiling drivers", console=console, disable=hidden):
         compile_driver()
     typer.echo(cache_summary(cache_facts()))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.status import MESSAGES
+from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.models.reactions import ReactionNetwork
@@ -22,6 +24,7 @@ __all__ = [
     "STATUS_CODES",
     "Counts",
     "attributes",
+    "counts",
     "fixed_parameters",
     "observe",
     "observer",
@@ -73,12 +76,26 @@ def _network(network: ReactionNetwork) -> dict[str, Any]:
     return {"volume": str(network.volume), "combinatoric": int(network.combinatoric)}
 
 
+def counts(kernel: Kernel, run: Run) -> Counts:
+    """Status and counts of each trajectory, and where it stopped, with what they are."""
+    meaning = kernel.counted
+    found = {"status": (run.status, STATUS_CODES)}
+    found |= {name: (getattr(run, name), meaning.pop(name)) for name in ("steps", "rejected", "evaluations")}
+    found |= {name: (run.details[:, k], text) for k, (name, text) in enumerate(meaning.items())}
+    if kernel.until is not None:
+        unknown = (run.status != SUCCESS) & np.isinf(run.passage)  # it did not come to the last time
+        passage = np.where(unknown, np.nan, run.passage)
+        found["first_passage"] = passage, "time at which the condition of until was first seen to hold"
+    return found
+
+
 def fixed_parameters(system: System, design: Design) -> str | None:
     """The parameters that have one value in all of a design, as ``k = 1, V = 100``, or None; coordinates hold the others."""
     pairs = zip(system.parameters, design.parameters, strict=True)
     return ", ".join(f"{p} = {repr(float(v)).removesuffix('.0')}" for p, (v, axes) in pairs if not axes) or None
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return metadata.version(name)

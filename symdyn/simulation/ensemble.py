@@ -4,35 +4,52 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from symdyn.bar import bar
 from symdyn.codegen.kernel import Batch, Kernel, Options, Run, Signals
+from symdyn.errors import DeclarationError
 
 __all__ = ["Progress", "default_threads", "launch_parallel"]
 
-#: Parts a thread gets on average: enough that no thread idles long at the end.
+#: Parts of an ensemble for each thread, if all had the greatest length.
 PARTS = 8
+#: Trajectories for each lane in the shortest part: lanes idle while the last ones of a part end, which takes longest where
+#: chance decides when they do.
+ROUNDS, RANDOM_ROUNDS = 8, 32
 #: Seconds between looks at the progress.
 POLL = 0.1
 
 
 def default_threads() -> int:
-    """Processors this process may use, or SYMDYN_NUM_THREADS."""
+    """Processors this process may use, or SYMDYN_NUM_THREADS.
+
+    Raises
+    ------
+    DeclarationError
+        If that variable is no number of threads.
+    """
     asked = os.environ.get("SYMDYN_NUM_THREADS")
-    if asked:
-        return max(1, int(asked))
+    if not asked:
+        return _processors()
+    if not asked.isdecimal() or int(asked) < 1:
+        raise DeclarationError(f"SYMDYN_NUM_THREADS is {asked!r}; expected a whole number from 1")
+    return int(asked)
+
+
+def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Progress:
     """A bar that counts finished trajectories; silent in pipes and for runs that end at once."""
 
-    def __init__(self, total: int, show: bool, title: str) -> None:
-        self._bar = bar(show, total=total, desc=title, unit="traj", delay=0.5)
+    def __init__(self, total: int, show: bool, title: str, begin: int = 0) -> None:
+        self._bar = bar(show, total=total, initial=begin, desc=title, unit="traj", delay=0.5)
         self._before = 0
 
     def update(self, done: int) -> None:
@@ -44,6 +61,11 @@ class Progress:
         """The present launch is over; counting starts again at zero."""
         self._before = 0
 
+    def note(self, done: int, chunks: int) -> None:
+        """Show how many chunks are done, where there are several."""
+        if chunks > 1:
+            self._bar.set_postfix_str(f"{done} of {chunks} chunks", refresh=False)
+
     def close(self) -> None:
         self._bar.close()
 
@@ -53,30 +75,71 @@ def launch_parallel(
 ) -> bool:
     """Fill `run`; returns False if it was interrupted, when unfinished trajectories have the status INTERRUPTED."""
     count = len(batch.initial)
-    lanes = kernel.lanes(count)
-    parts = 1 if threads == 1 else min(PARTS * threads, -(-count // lanes))
-    bounds = [min(count, -(-count * i // parts // lanes) * lanes) for i in range(parts)] + [count]
-    signals = [Signals(stop, np.zeros(1, np.int64)) for stop in [np.zeros(1, np.int64)] for _ in range(parts)]
-    kernel.functions(lanes)
+    threads = threads if kernel.parallel else 1
+    lanes = kernel.lanes(-(-count // threads))
+    kernel.prepare(lanes)
+    parts = _parts(count, lanes, threads, RANDOM_ROUNDS if kernel.stochastic else ROUNDS)
+    workers = min(threads, len(parts))
+    left = iter(parts)  # shared by all threads: each takes the next part when it is done with one
+    stop = np.zeros(1, np.int64)
+    signals = [Signals(stop, np.zeros(1, np.int64)) for _ in range(workers)]
 
-    def job(i: int) -> None:
-        rows = slice(bounds[i], bounds[i + 1])
-        if rows.start < rows.stop:
+    def work(i: int) -> None:
+        if workers > 1:
+            _settle(i, workers)
+        for rows in left:
             kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[i], lanes=lanes)
 
-    complete = True
-    with ThreadPoolExecutor(threads) as pool:
-        pending = {pool.submit(job, i) for i in range(parts)}
-        while pending:
-            try:
+    pending: set[Future[None]] = set()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for i in range(workers):
+                pending.add(pool.submit(work, i))
+            while pending:
                 finished, pending = wait(pending, timeout=POLL)
                 report(sum(int(s.done[0]) for s in signals))
                 for future in finished:
                     future.result()
-            except KeyboardInterrupt:
-                complete = False
-                signals[0].stop[0] = 1  # shared by all parts
-            except BaseException:
-                signals[0].stop[0] = 1
+        except BaseException as error:
+            stop[0] = 1
+            if not isinstance(error, KeyboardInterrupt):
                 raise
-    return complete
+    if stop[0]:
+        for rows in left:  # kernels that are told to stop mark what has not begun
+            kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[0], lanes=lanes)
+    return not stop[0]
+
+
+def _parts(count: int, lanes: int, threads: int, rounds: int) -> list[slice]:
+    """Parts of an ensemble: of one length at first, shorter towards the end, so that all threads end together.
+
+    The shortest has `rounds` trajectories for each lane, unless threads would be idle for it.
+
+    Examples
+    --------
+    >>> [p.stop - p.start for p in _parts(2000, 8, 2, rounds=8)]
+    [128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 120, 88, 64, 64, 64, 64]
+    """
+    if threads == 1:
+        return [slice(0, count)]
+    least = lanes * min(rounds, -(-count // (threads * lanes))) if lanes > 1 else 1
+    parts, begin = [], 0
+    while begin < count:
+        length = max(least, min(count // (PARTS * threads), (count - begin) // (2 * threads)))
+        end = min(count, begin + -(-length // lanes) * lanes)
+        parts.append(slice(begin, end))
+        begin = end
+    return parts
+
+
+def _settle(number: int, threads: int) -> None:
+    """Move this thread to a processor of its own, and leave it free to move again.
+
+    Where there is a thread for every processor, Linux may leave a new one beside its maker until it balances the load, some
+    milliseconds later: short ensembles would run on one processor.
+    """
+    if hasattr(os, "sched_setaffinity") and threads >= _processors():
+        allowed = sorted(os.sched_getaffinity(0))
+        with suppress(OSError):
+            os.sched_setaffinity(0, {allowed[number % len(allowed)]})
+            os.sched_setaffinity(0, allowed)

@@ -1,42 +1,74 @@
 """Statistics of an ensemble, gathered while it runs: a million trajectories are never held at once.
 
-Trajectories are reduced in blocks of a fixed size, and blocks are merged in their order, so that neither chunks nor
-threads change a bit of the result.  Trajectories that failed are left out.
+Trajectories are reduced in blocks of a fixed size, and blocks are merged in their order, so that neither chunks, threads nor
+processes change a bit of the result.  What was gathered from a chunk of blocks travels and is kept as `Statistics.arrays`, and
+is merged with that of the blocks before it.  Trajectories that failed are left out.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
-__all__ = ["BLOCK", "REDUCTIONS", "Statistics", "read_reductions"]
+__all__ = ["BLOCK", "REDUCTIONS", "SUMMED", "Statistics", "blocks", "read_reductions"]
 
 #: Trajectories that are reduced together.
 BLOCK = 1024
 BINS, FINE_BINS = 64, 4096
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 REDUCTIONS = ("mean", "var", "std", "min", "max", "quantile", "histogram")
+#: Those that follow from count, mean, sum of squares, least and greatest value of blocks, which a card computes by itself.
+SUMMED = ("mean", "var", "std", "min", "max")
+
+
+def blocks(start: int, stop: int, count: int) -> Iterator[tuple[int, int, int]]:
+    """Point, first row and that after the last, of each block between two rows, with `count` trajectories to a point.
+
+    >>> list(blocks(0, 4000, 2000))
+    [(0, 0, 1024), (0, 1024, 2000), (1, 2000, 3024), (1, 3024, 4000)]
+    """
+    row = start
+    while row < stop:
+        point, within = divmod(row, count)
+        assert within % BLOCK == 0  # chunks begin and end at the bounds of blocks
+        end = min(stop, row + BLOCK, (point + 1) * count)
+        yield point, row, end
+        row = end
 
 
 class Statistic(ABC):
     """Something gathered over blocks ``(trajectory, time, variable)`` in which NaN means missing."""
 
+    #: Names of the arrays that hold what was gathered.
+    fields: ClassVar[tuple[str, ...]]
+
     @abstractmethod
     def add(self, block: np.ndarray) -> None:
         """Take in one block."""
 
+    @abstractmethod
+    def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take in the `fields` of another that gathered the blocks that follow."""
+
 
 class Moments(Statistic):
-    """Count, mean and central sum of squares, merged by the formula of Chan, Golub & LeVeque (1979)."""
+    """Count, mean and central sum of squares, merged by the formula of Chan, Golub & LeVeque (1979).
+
+    Sums of floating point numbers depend on their order: the moments of each block, (block, 3, ...), are kept apart until
+    all blocks before them are there, when `merge` takes them in one by one.
+    """
+
+    fields = ("blocks",)
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self.count, self.mean, self.squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.blocks, self.total = np.zeros((0, 3, *shape)), np.zeros((3, *shape))
 
     def add(self, block: np.ndarray) -> None:
         there = np.isfinite(block)
@@ -44,16 +76,24 @@ class Moments(Statistic):
         filled = np.where(there, block, 0.0)
         mean = filled.sum(axis=0) / np.maximum(count, 1)
         squares = (np.where(there, block - mean, 0.0) ** 2).sum(axis=0)
-        total = self.count + count
-        delta = mean - self.mean
-        weight = count / np.maximum(total, 1)
-        self.mean = self.mean + delta * weight
-        self.squares = self.squares + squares + delta**2 * self.count * weight
-        self.count = total
+        self.append(count, mean, squares)
+
+    def append(self, count: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> None:
+        """Take in the moments of one block."""
+        self.blocks = np.concatenate([self.blocks, np.array([[count, mean, squares]])])
+
+    def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for count, mean, squares in arrays["blocks"]:
+            before, own, spread = self.total
+            both, delta = before + count, mean - own
+            weight = count / np.maximum(both, 1)
+            self.total = np.array([both, own + delta * weight, spread + squares + delta**2 * before * weight])
 
 
 class Extremes(Statistic):
     """Least and greatest value."""
+
+    fields = ("low", "high")
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
@@ -62,13 +102,18 @@ class Extremes(Statistic):
         self.low = np.minimum(self.low, np.where(np.isfinite(block), block, np.inf).min(axis=0))
         self.high = np.maximum(self.high, np.where(np.isfinite(block), block, -np.inf).max(axis=0))
 
+    def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.low, self.high = np.minimum(self.low, arrays["low"]), np.maximum(self.high, arrays["high"])
+
 
 class Histogram(Statistic):
     """Counts in bins of width ``2**k`` aligned to multiples of it, with the least k for which `bins` bins suffice.
 
-    Bins of one width nest exactly in those of the next, so the result does not depend on the order of the blocks.
-    Variables that are whole numbers get bins of width 1 or more: one number, or several, to a bin.
+    Bins of one width nest exactly in those of the next, so the result depends neither on the order of the blocks nor on
+    their grouping.  Variables that are whole numbers get bins of width 1 or more: one number, or several, to a bin.
     """
+
+    fields = ("exponent", "first", "counts", "empty")
 
     def __init__(self, shape: tuple[int, ...], bins: int, whole: np.ndarray) -> None:
         self.bins = bins
@@ -83,38 +128,53 @@ class Histogram(Statistic):
         some = there.any(axis=0)
         low = np.where(some, np.where(there, block, np.inf).min(axis=0), 0.0)
         high = np.where(some, np.where(there, block, -np.inf).max(axis=0), 0.0)
-        # the range of what is held: first and last bin that are not empty
+        self._cover(low, high, some, self.exponent)
+        place = np.floor(np.ldexp(np.where(there, block, low), -self.exponent)).astype(np.int64) - self.first
+        cell = np.arange(self.first.size).reshape(self.first.shape) * self.bins
+        flat = (place + cell)[there]
+        self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
+        self.empty &= ~some
+
+    def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
+        other = copy.copy(self)
+        other.__dict__.update(arrays)
+        self._cover(*other._held(), ~other.empty, np.maximum(self.exponent, other.exponent))
+        self.counts += other._rebinned(self.exponent, self.first)
+        self.empty &= other.empty
+
+    def _held(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower edges of the first and last bin that are not empty."""
         used = self.counts > 0
         head, tail = used.argmax(axis=-1), self.bins - 1 - used[..., ::-1].argmax(axis=-1)
-        own_low = np.ldexp((self.first + head).astype(float), self.exponent)
-        own_high = np.ldexp((self.first + tail).astype(float), self.exponent)
+        low, high = (np.ldexp((self.first + end).astype(float), self.exponent) for end in (head, tail))
+        return low, high
+
+    def _cover(self, low: np.ndarray, high: np.ndarray, some: np.ndarray, exponent: np.ndarray) -> None:
+        """Widen the bins until they hold `low` and `high` too, where there are `some`; they are as wide as `exponent` says."""
+        own_low, own_high = self._held()
         low = np.where(self.empty, low, np.where(some, np.minimum(low, own_low), own_low))
         high = np.where(self.empty, high, np.where(some, np.maximum(high, own_high), own_high))
         spread = np.maximum(np.maximum(high - low, 1e-12 * np.maximum(abs(low), abs(high))), 1e-300)
-        exponent = np.maximum(np.floor(np.log2(spread / self.bins)).astype(int), self.exponent)
+        exponent = np.maximum(np.floor(np.log2(spread / self.bins)).astype(int), exponent)
         while True:
             first = np.floor(np.ldexp(low, -exponent))
             wide = np.floor(np.ldexp(high, -exponent)) - first >= self.bins
             if not wide.any():
                 break
             exponent = exponent + wide
-        self._rebin(exponent, first.astype(np.int64))
-        place = np.floor(np.ldexp(np.where(there, block, low), -exponent)).astype(np.int64) - self.first
-        cell = np.arange(self.first.size).reshape(self.first.shape) * self.bins
-        flat = (place + cell)[there]
-        self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
-        self.empty &= ~some
+        first = first.astype(np.int64)
+        self.counts, self.exponent, self.first = self._rebinned(exponent, first), exponent, first
 
-    def _rebin(self, exponent: np.ndarray, first: np.ndarray) -> None:
-        """Move the counts to wider bins that start elsewhere."""
+    def _rebinned(self, exponent: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """The counts in wider bins that start elsewhere."""
         old = self.first[..., None] + np.arange(self.bins)
         shift = np.clip(exponent - self.exponent, 0, 62)[..., None]
         place = (old >> shift) - first[..., None]
-        counts = np.zeros_like(self.counts)
+        counts = np.zeros(self.counts.shape, np.int64)
         cell = np.arange(first.size).reshape(first.shape)[..., None] * self.bins
         held = self.counts > 0
         np.add.at(counts.reshape(-1), (place + cell)[held], self.counts[held])
-        self.counts, self.exponent, self.first = counts, exponent, first
+        return counts
 
     def edges(self) -> np.ndarray:
         """Edges of the bins, one more than there are bins."""
@@ -148,13 +208,14 @@ class Statistics:
         self.whole = whole = np.zeros(shape[-1], bool) if whole is None else whole
         self.reductions = reductions
         self.exact: np.ndarray | None = None
-        self._hold = "quantile" in reductions and trajectories <= BLOCK
+        if "quantile" in reductions and trajectories <= BLOCK:
+            self.exact = np.full((*shape, len(reductions["quantile"])), np.nan)
         self.parts: dict[str, Any] = {}
         if {"mean", "var", "std"} & set(reductions):
             self.parts["moments"] = Moments(shape)
         if {"min", "max"} & set(reductions):
             self.parts["extremes"] = Extremes(shape)
-        if "quantile" in reductions and not self._hold:
+        if "quantile" in reductions and self.exact is None:
             self.parts["fine"] = Histogram(shape, FINE_BINS, whole)
         if "histogram" in reductions:
             self.parts["histogram"] = Histogram(shape, reductions["histogram"], whole)
@@ -163,22 +224,45 @@ class Statistics:
         """Take in a block ``(trajectory, time, variable)``."""
         for part in self.parts.values():
             part.add(block)
-        if self._hold:
+        if self.exact is not None:
             levels = self.reductions["quantile"]
             with np.errstate(all="ignore"):
                 between = np.nanquantile(block, levels, axis=0)
                 own = np.nanquantile(block, levels, axis=0, method="inverted_cdf") if self.whole.any() else between
             self.exact = np.moveaxis(np.where(self.whole, own, between), 0, -1)
 
+    def add_summed(self, count: np.ndarray, mean: np.ndarray, squares: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Take in a block of which only these are known, each (time, variable): enough for all of `SUMMED`."""
+        if "moments" in self.parts:
+            self.parts["moments"].append(count, mean, squares)
+        if "extremes" in self.parts:
+            extremes = self.parts["extremes"]
+            extremes.low, extremes.high = np.minimum(extremes.low, low), np.maximum(extremes.high, high)
+
+    def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take in the `arrays` of the statistics of the blocks that follow."""
+        if self.exact is not None:
+            self.exact = arrays["exact"]
+        for name, part in self.parts.items():
+            part.merge({field: arrays[f"{name}.{field}"] for field in part.fields})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was gathered from blocks by `add`, for `merge`."""
+        own = {f"{name}.{field}": getattr(part, field) for name, part in self.parts.items() for field in part.fields}
+        for name in own:
+            if name.endswith(".counts"):  # thousands of bins of a few trajectories each
+                own[name] = own[name].astype(np.min_scalar_type(own[name].max()))
+        return own if self.exact is None else {**own, "exact": self.exact}
+
     def result(self) -> dict[str, np.ndarray]:
-        """Arrays ``(time, variable)``, with a last axis for quantiles, bins and edges."""
+        """Arrays ``(time, variable)`` of all that was merged, with a last axis for quantiles, bins and edges."""
         out: dict[str, np.ndarray] = {}
         for name in self.reductions:
             if name in ("mean", "var", "std"):
-                m = self.parts["moments"]
+                count, mean, squares = self.parts["moments"].total
                 with np.errstate(all="ignore"):
-                    variance = np.where(m.count > 1, m.squares / (m.count - 1), np.nan)
-                mean = np.where(m.count > 0, m.mean, np.nan)
+                    variance = np.where(count > 1, squares / (count - 1), np.nan)
+                mean = np.where(count > 0, mean, np.nan)
                 out[name] = {"mean": mean, "var": variance, "std": np.sqrt(variance)}[name]
             elif name in ("min", "max"):
                 e = self.parts["extremes"]

@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.status import INTERRUPTED, STIFF, SUCCESS
 
-from symdyn.codegen.kernel import Batch, Kernel, Options, Run, compile
+from symdyn.codegen.kernel import Kernel, Options, compile
 from symdyn.errors import DeclarationError
 from symdyn.models.reaction import condition_text
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
-from symdyn.simulation.dataset import (
-    STATUS_CODES,
-    Counts,
-    attributes,
-    fixed_parameters,
-    observe,
-    observer,
-    reduced_dataset,
-    trajectory_dataset,
-)
-from symdyn.simulation.ensemble import Progress, default_threads, launch_parallel
-from symdyn.simulation.reduce import BLOCK, Statistics, read_reductions
-from symdyn.simulation.sweeps import Design, check_counts, check_volume, make_design
+from symdyn.simulation.dataset import attributes, fixed_parameters
+from symdyn.simulation.gather import Memory
+from symdyn.simulation.plan import STIFF_METHOD, Plan
+from symdyn.simulation.reduce import read_reductions
+from symdyn.simulation.stored import find_store, open_store
+from symdyn.simulation.sweeps import check_counts, check_volume, make_design
 from symdyn.simulation.verdict import Ending, verdict
+from symdyn.simulation.work import work
 from symdyn.system import System
 
 __all__ = ["simulate"]
 
-#: The method that takes over trajectories on which the explicit default turned out to be stiff.
-STIFF_METHOD = "rodas5p"
 #: Steps of an SDE from the first to the last time if none is given.
 DEFAULT_STEPS = 1000
-#: Bytes of trajectories that are held at once while reducing.
-CHUNK_BYTES = 64_000_000
 
 
 def simulate(
@@ -54,17 +43,23 @@ def simulate(
     seed: int | None = None,
     method: str | None = None,
     target: str = "cpu",
+    precision: str = "float64",
     rtol: float = 1e-6,
     atol: float = 1e-9,
     step: float | None = None,
     brownian_step: float | None = None,
     epsilon: float = 0.03,
+    max_step: float | None = None,
     max_steps: int | None = None,
     until: Any = None,
     reduce: Any = None,
     lanes: int | str = "auto",
     threads: int | None = None,
     chunk: int | None = None,
+    inline: bool = False,
+    executor: Any = None,
+    store: str | Path | None = None,
+    resume: bool = True,
     progress: bool = True,
     on_failure: str = "raise",
 ) -> xr.Dataset:
@@ -86,8 +81,13 @@ def simulate(
         alone.  A seed that was not given is drawn and noted in ``attrs``.
     method : str, optional
         A name in ``symdyn.METHODS``.  By default ODEs are integrated by 'dop853', and trajectories that turn out to be
-        stiff are done again by 'rodas5p'; reaction networks are simulated exactly, by 'ssa'.
-    target : {'cpu'}
+        stiff are done again by 'rodas5p'; 'taylor' is faster where states and time go through smooth functions alone, and for
+        high accuracy.  Reaction networks are simulated exactly, by 'ssa'.
+    target : {'cpu', 'cuda'}
+        Where it runs.  On a CUDA card each trajectory has a thread, and of 'mean', 'var', 'std', 'min' and 'max' only the sums
+        come back.
+    precision : {'float64', 'float32'}
+        Of the numbers on a card; `symdyn.compile` says what single precision costs.
     rtol, atol : float
         A step is accepted if its estimated error is below ``atol + rtol*|x|`` in root mean square over the states.
     step : float, optional
@@ -97,6 +97,8 @@ def simulate(
     epsilon : float
         Of tau-leaping: the largest relative change of a propensity that is expected in a leap.  Of hybrid simulation:
         relative fluctuations below which reactions flow.
+    max_step : float, optional
+        Longest step of an adaptive method, so that it cannot step over a short pulse of a time-dependent right-hand side.
     max_steps : int, optional
         Attempted steps allowed to each trajectory, by default a million; for the direct method events, a thousand million.
     until : sympy condition or str, optional
@@ -108,7 +110,22 @@ def simulate(
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
     lanes, threads, chunk :
-        How the work is laid out; none of them changes a bit of the result.
+        How the work is laid out; none of them changes a bit of the result.  ``chunk`` is the number of trajectories that are
+        computed, sent and stored together; threads are those of this process, and of each task on a cluster (1 by default).
+    inline : bool
+        Compile the driver for this model alone, see `symdyn.compile`: for long runs of few equations, whose bits it keeps.
+    executor : distributed.Client, optional
+        Where chunks are computed: by default in this process, else by the workers of a dask cluster (of this machine, machines
+        started by hand, or SLURM through dask-jobqueue), as `examples/cluster_sweep.py` shows.  Each worker compiles the
+        kernel or takes it from the cache that it shares with others.  A lost worker costs the chunks it was at work on.  On
+        processors of one kind the bits are those of a run in this process.
+    store : path, optional
+        A folder that becomes a zarr store, or a file with the ending ``.nc``: chunks are written as they are done, by the
+        workers themselves where they see the folder, and the dataset that is returned is read from there when it is needed,
+        so it may be larger than the memory.
+    resume : bool
+        Where the store exists: go on with the chunks that it lacks, with the seed and the chunks that it was begun with; the
+        result is bitwise that of a run that was not interrupted.  If false, a store that exists is refused.
     progress : bool
         Show a bar (never in pipes).
     on_failure : {'raise', 'nan'}
@@ -126,6 +143,8 @@ def simulate(
     ------
     DeclarationError, CompileError
         For input that does not fit.
+    SymdynError
+        If a store was begun with something else, naming what differs; if the path holds no store; if a cluster is lost.
     SimulationError
         If trajectories fail; its ``dataset`` holds everything that was computed.
 
@@ -142,146 +161,43 @@ def simulate(
     times = _times(t, system)
     design = make_design(system, initial, parameters, trajectories)
     condition = read_condition(until, system)
-    kernel = compile(system, method=method, target=target, lanes=lanes, until=condition)
+    kernel = compile(
+        system, method=method, target=target, precision=precision, lanes=lanes, trajectories=design.size, inline=inline,
+        until=condition,
+    )  # fmt: skip
     _check_options(
         kernel, rtol=rtol, atol=atol, step=step, brownian_step=brownian_step, on_failure=on_failure, seed=seed,
-        max_steps=max_steps, threads=threads, chunk=chunk, epsilon=epsilon,
+        max_steps=max_steps, threads=threads, chunk=chunk, epsilon=epsilon, max_step=max_step,
     )  # fmt: skip
     if isinstance(system, ReactionNetwork):
         check_volume(design, system)
         check_counts(design, system, whole=kernel.family.start == "whole")
-    seed = secrets.randbits(32) if seed is None else int(seed)
+    there = find_store(store, resume)
+    if seed is None:
+        seed = secrets.randbits(32) if there is None or there.seed is None else there.seed
     gaps = np.diff(times)
     length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
     options = Options(
-        rtol=float(rtol), atol=float(atol), max_steps=max_steps, step=float(length), seed=seed,
+        rtol=float(rtol), atol=float(atol), max_steps=max_steps, step=float(length), seed=int(seed),
+        max_step=math.inf if max_step is None else float(max_step),
         detect_stiffness=kernel.adaptive and method is None, fine=_pieces(length, brownian_step), epsilon=float(epsilon),
     )  # fmt: skip
-    job = _Job(kernel, design, times, options, threads or default_threads(), lanes)
-    reductions = read_reductions(reduce) if reduce is not None else None
-    title = f"{kernel.method}"
-    bar = Progress(design.size, progress, title)
-    try:
-        values, statistics = job.gather(reductions, chunk, bar)
-    finally:
-        bar.close()
-    facts: dict[str, Any] = dict(parameters=fixed_parameters(system, design), method=job.method_used(), target=target)
-    facts["seed"] = seed if kernel.stochastic else None
+    plan = Plan.of(kernel, lanes, design, times, options, read_reductions(reduce) if reduce is not None else None)
+    facts: dict[str, Any] = dict(parameters=fixed_parameters(system, design), method=kernel.method, target=target)
+    facts["precision"] = kernel.precision if target != "cpu" else None
+    facts["seed"] = int(seed) if kernel.stochastic else None
     facts |= {**kernel.facts(options), "interpretation": getattr(system, "interpretation", None)}
     if condition is not None:
         facts |= {"until": condition_text(condition), "until_checked": kernel.family.stops}
-    counts = job.counts()
-    if statistics is None:
-        data = trajectory_dataset(system, design, times, values, counts, attributes(system, **facts))
-    else:
-        data = reduced_dataset(system, design, times, statistics, counts, attributes(system, **facts))
-    return verdict(data, Ending(kernel, design, job.run.status, job.last_time), on_failure)
-
-
-class _Job:
-    """One simulation under way: what to run, and the status of each trajectory."""
-
-    def __init__(self, kernel: Kernel, design: Design, times: np.ndarray, options: Options, threads: int, lanes: Any) -> None:
-        self.kernel, self.design, self.times, self.options, self.threads = kernel, design, times, options, threads
-        self.lanes = lanes
-        self.run = kernel.empty(design.size, 0)
-        self.last_time = np.full(design.size, np.nan)
-        self.passed_on = 0
-        self.complete = True
-        self.observer = observer(kernel.system)
-
-    def gather(self, reductions: dict | None, chunk: int | None, bar: Progress) -> tuple[np.ndarray, list[Statistics] | None]:
-        """Run everything, kept whole or reduced."""
-        n = len(self.kernel.system.states)
-        width = n + len(self.kernel.system.observables)
-        size, per_row = self.design.size, self.times.size * n * 8
-        if reductions is None:
-            _check_memory(size * self.times.size * width * 8)
-            values = np.empty((size, self.times.size, n))
-            step = size if chunk is None else max(1, int(chunk))
-            for a in range(0, size, step):
-                b = min(size, a + step)
-                self._rows(a, b, values[a:b], bar)
-            parameters = self.design.rows(0, size)[1] if self.observer else np.empty((size, 0))
-            return observe(self.observer, values, parameters, self.times), None
-        count = self.design.trajectories
-        points = size // count
-        whole = np.arange(width) < (n if self.kernel.family.integer else 0)
-        statistics = [Statistics(reductions, (self.times.size, width), count, whole) for _ in range(points)]
-        wanted = max(1, CHUNK_BYTES // per_row) if chunk is None else max(1, int(chunk))
-        for a, b in _chunks(points, count, wanted):
-            values = np.empty((b - a, self.times.size, n))
-            parameters = self._rows(a, b, values, bar)
-            seen = observe(self.observer, values, parameters, self.times)
-            row = a
-            while row < b:
-                point, within = divmod(row, count)
-                end = min(b, row + BLOCK, (point + 1) * count)
-                assert within % BLOCK == 0  # chunks begin and end at the bounds of blocks
-                statistics[point].add(seen[row - a : end - a])
-                row = end
-        return np.empty(0), statistics
-
-    def _rows(self, a: int, b: int, values: np.ndarray, bar: Progress) -> np.ndarray:
-        """Integrate rows `a` to `b` into `values`, passing stiff ones on; returns their parameters."""
-        initial, parameters = self.design.rows(a, b)
-        part = self.run.part(slice(a, b))._replace(values=values)
-        if not self.complete:
-            values[:], part.status[:] = np.nan, INTERRUPTED
-            return parameters
-        batch = Batch(initial, parameters, self.times, self.design.streams(a, b))
-        self._launch(self.kernel, part, batch, bar)
-        stiff = np.flatnonzero(part.status == STIFF)
-        if stiff.size and self.complete:
-            kernel = compile(self.kernel.system, method=STIFF_METHOD, lanes=self.lanes)
-            again = kernel.empty(stiff.size, self.times.size)
-            again.values[:] = np.nan
-            self._launch(kernel, again, batch.part(stiff), None)
-            for mine, new in zip(part, again, strict=True):
-                mine[stiff] = new
-            self.passed_on += stiff.size
-        elif stiff.size:  # interrupted before their turn came
-            part.status[stiff] = INTERRUPTED
-        failed = np.flatnonzero(part.status != SUCCESS)
-        good = np.isfinite(values[failed]).all(axis=-1).sum(axis=1)
-        self.last_time[a + failed] = self.times[np.maximum(good - 1, 0)]
-        return parameters
-
-    def _launch(self, kernel: Kernel, part: Run, batch: Batch, bar: Progress | None) -> None:
-        options = replace(self.options, detect_stiffness=self.options.detect_stiffness and kernel is self.kernel)
-        report = bar.update if bar is not None else lambda done: None
-        finished = launch_parallel(kernel, part, batch, options, threads=self.threads, report=report)
-        self.complete &= finished
-        if bar is not None:
-            bar.next()
-
-    def counts(self) -> Counts:
-        """Status and counts of each trajectory, and where it stopped, with what they are."""
-        run, meaning = self.run, self.kernel.counted
-        found = {"status": (run.status, STATUS_CODES)}
-        found |= {name: (getattr(run, name), meaning.pop(name)) for name in ("steps", "rejected", "evaluations")}
-        found |= {name: (run.details[:, k], text) for k, (name, text) in enumerate(meaning.items())}
-        if self.kernel.until is not None:
-            unknown = (run.status != SUCCESS) & np.isinf(run.passage)  # it did not come to the last time
-            passage = np.where(unknown, np.nan, run.passage)
-            found["first_passage"] = passage, "time at which the condition of until was first seen to hold"
-        return found
-
-    def method_used(self) -> str:
-        """The method, and how many trajectories were passed on to another."""
-        name = self.kernel.method
-        return f"{name}; {STIFF_METHOD} for {self.passed_on} stiff trajectories" if self.passed_on else name
-
-
-def _chunks(points: int, count: int, wanted: int) -> list[tuple[int, int]]:
-    """Row ranges of about `wanted` rows whose bounds are bounds of blocks."""
-    bounds = [p * count + b for p in range(points) for b in range(0, count, BLOCK)] + [points * count]
-    ranges, begin = [], 0
-    for here, following in zip(bounds[1:], [*bounds[2:], None], strict=True):
-        if following is None or following - begin > wanted:
-            ranges.append((begin, here))
-            begin = here
-    return ranges
+    attrs = attributes(system, **facts)
+    workers = None if executor is None else as_executor(executor)
+    grid = plan.grid(chunk, slots=workers.slots if workers else None, stored=store is not None)
+    sink = Memory(plan, grid) if store is None else open_store(store, there, plan, grid, attrs, tell=progress)
+    work(sink, workers, threads=threads, progress=progress)
+    outcome = sink.outcome
+    if outcome.passed_on:
+        attrs["method"] = f"{kernel.method}; {STIFF_METHOD} for {outcome.passed_on} stiff trajectories"
+    return verdict(sink.dataset(attrs), Ending(kernel, design, outcome), on_failure, sink.advice)
 
 
 def _times(t: Any, system: System) -> np.ndarray:
@@ -303,7 +219,7 @@ def _times(t: Any, system: System) -> np.ndarray:
 
 def _check_options(kernel: Kernel, **options: Any) -> None:
     """Refuse options that are out of range, of the wrong kind, or without effect."""
-    for name in ("rtol", "atol", "step", "brownian_step", "epsilon"):
+    for name in ("rtol", "atol", "step", "brownian_step", "epsilon", "max_step"):
         value = options[name]
         if value is not None and not (isinstance(value, (int, float, np.number)) and 0 < value < math.inf):
             raise DeclarationError(f"{name} is {value!r}; expected a positive number")
@@ -315,6 +231,8 @@ def _check_options(kernel: Kernel, **options: Any) -> None:
     for name, reason in kernel.family.refused.items():
         if options[name] is not None:
             raise DeclarationError(reason)
+    if options["max_step"] is not None and not kernel.adaptive:
+        raise DeclarationError("max_step limits the steps of adaptive methods for ODEs; leave it out here")
     if options["on_failure"] not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
 
@@ -326,13 +244,3 @@ def _pieces(step: float, brownian_step: float | None) -> int:
     if pieces < 1 or abs(pieces * brownian_step - step) > 1e-9 * step:
         raise DeclarationError(f"step {step:g} must be a whole multiple of brownian_step {brownian_step:g}")
     return pieces
-
-
-def _check_memory(needed: int) -> None:
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if needed > 0.7 * there:
-            raise DeclarationError(
-                f"the trajectories would take {needed / 1e9:.1f} GB of {there / 1e9:.1f} GB of memory; "
-                "ask for fewer times or use reduce=['mean', 'var', ...]"
-            )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import xarray as xr
 from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
-from symdyn.codegen.kernel import Kernel
+from symdyn.codegen.kernel import Kernel, Run
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
 from symdyn.errors import SimulationError
 from symdyn.models.moments import MomentSystem
@@ -17,7 +19,47 @@ from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 from symdyn.simulation.sweeps import Design
 
-__all__ = ["Ending", "verdict"]
+__all__ = ["Ending", "Outcome", "verdict"]
+
+
+class Outcome(NamedTuple):
+    """How some trajectories ended: how many failed, were interrupted or passed on to another method, and the first failure.
+
+    Its row is -1 where there is none; its time is that of the last output.
+    """
+
+    failed: int = 0
+    interrupted: int = 0
+    passed_on: int = 0
+    row: int = -1
+    code: int = SUCCESS
+    time: float = np.nan
+
+    @classmethod
+    def of(cls, run: Run, times: np.ndarray, start: int, *, passed_on: int) -> Self:
+        """The outcome of the rows from `start` on."""
+        interrupted = int((run.status == INTERRUPTED).sum())
+        wrong = np.flatnonzero((run.status != SUCCESS) & (run.status != INTERRUPTED))
+        if not wrong.size:
+            return cls(0, interrupted, passed_on)
+        first = int(wrong[0])
+        good = int(np.isfinite(run.values[first]).all(axis=-1).sum())
+        return cls(wrong.size, interrupted, passed_on, start + first, int(run.status[first]), float(times[max(good - 1, 0)]))
+
+    @classmethod
+    def together(cls, parts: Iterable[Outcome]) -> Self:
+        """The outcome of several parts, in any order."""
+        listed = list(parts)
+        first = min((o for o in listed if o.failed), key=lambda o: o.row, default=cls())
+        failed, interrupted, passed_on = (sum(o[k] for o in listed) for k in range(3))
+        return cls(int(failed), int(interrupted), int(passed_on), first.row, first.code, first.time)
+
+    @classmethod
+    def read(cls, numbers: Iterable[float]) -> Self:
+        """The outcome of which these are the numbers."""
+        *whole, time = numbers
+        failed, interrupted, passed_on, row, code = map(int, whole)
+        return cls(failed, interrupted, passed_on, row, code, time)
 
 
 @dataclass(frozen=True)
@@ -28,19 +70,16 @@ class Ending:
     ----------
     kernel : Kernel
     design : Design
-    status : (N,) int64
-    last_time : (N,) float64
-        Of the last output of trajectories that failed.
+    outcome : Outcome
     """
 
     kernel: Kernel
     design: Design
-    status: np.ndarray
-    last_time: np.ndarray
+    outcome: Outcome
 
-    def cause(self, row: int) -> str:
-        """Why a trajectory failed, as a sentence that ends with a space; empty where nothing is known."""
-        system = self.kernel.system
+    def cause(self) -> str:
+        """Why the first trajectory failed, as a sentence that ends with a space; empty where nothing is known."""
+        system, row = self.kernel.system, self.outcome.row
         if isinstance(system, MomentSystem) and system.positive_means:
             initial = dict(zip(system.states, self.design.rows(row, row + 1)[0][0], strict=True))
             zero = [str(s) for s, index in system.indices.items() if sum(index) == 1 and initial[s] == 0]
@@ -50,17 +89,17 @@ class Ending:
                     "divides by means: start from a positive number. "
                 )
         langevin = isinstance(system, SDESystem) and LANGEVIN in system.provenance
-        if langevin and self.status[row] == NOT_FINITE:
+        if langevin and self.outcome.code == NOT_FINITE:
             return (
                 "A number of molecules became negative, where the chemical Langevin equation has no real value: "
                 "symdyn.simulate(network, ..., method='langevin') keeps them at 0 or above. "
             )
         return ""
 
-    def remedies(self, row: int) -> str:
+    def remedies(self) -> str:
         """What to try."""
         system, found = self.kernel.system, ["other values"]
-        if self.status[row] == TOO_MANY_STEPS:
+        if self.outcome.code == TOO_MANY_STEPS:
             found.append("a larger max_steps")
             if isinstance(system, ReactionNetwork) and self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
@@ -69,26 +108,24 @@ class Ending:
         return ", ".join(found)
 
 
-def verdict(data: xr.Dataset, ending: Ending, on_failure: str) -> xr.Dataset:
-    """Return, warn or raise, according to how the trajectories ended.
+def verdict(data: xr.Dataset, ending: Ending, on_failure: str, advice: str = "") -> xr.Dataset:
+    """Return, warn or raise, according to how the trajectories ended; `advice` follows the warning of an interrupt.
 
     Raises
     ------
     SimulationError
         If trajectories failed, unless `on_failure` is 'nan'.
     """
-    status = ending.status
-    left = int((status == INTERRUPTED).sum())
-    if left:
-        warnings.warn(f"interrupted: {left} of {status.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=3)
-    failed = np.flatnonzero((status != SUCCESS) & (status != INTERRUPTED))
-    if failed.size and on_failure == "raise":
-        first = int(failed[0])
+    outcome, size = ending.outcome, ending.design.size
+    if outcome.interrupted:
+        message = f"interrupted: {outcome.interrupted} of {size} trajectories are incomplete (status {INTERRUPTED})"
+        warnings.warn(f"{message}{advice}", stacklevel=3)
+    if outcome.failed and on_failure == "raise":
         system = ending.kernel.system
         raise SimulationError(
-            f"{failed.size} of {status.size} trajectories failed. The first is {ending.design.label(first, system)}: "
-            f"{MESSAGES[int(status[first])]}; its last output is at {system.time} = {ending.last_time[first]:g}. "
-            f"{ending.cause(first)}Try {ending.remedies(first)}, or on_failure='nan' to get NaN from the failure on; "
+            f"{outcome.failed} of {size} trajectories failed. The first is {ending.design.label(outcome.row, system)}: "
+            f"{MESSAGES[outcome.code]}; its last output is at {system.time} = {outcome.time:g}. "
+            f"{ending.cause()}Try {ending.remedies()}, or on_failure='nan' to get NaN from the failure on; "
             "everything computed is in the 'dataset' of this error.",
             data,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -104,14 +105,13 @@ def _simulated(
 ) -> Reference:
     """Time averages of independent trajectories: their scatter gives the standard errors, whatever their correlation."""
     initial = dict(zip(network.names, np.rint(start), strict=True))
-    pilot = simulate(
-        network, [0.0, t_end / 20], initial=initial, parameters=parameters, trajectories=16, seed=seed, progress=False
-    )
+    options: dict[str, Any] = dict(initial=initial, parameters=parameters, threads=1, progress=False)
+    pilot = simulate(network, [0.0, t_end / 20], trajectories=16, seed=seed, **options)
     events = max(float(pilot["steps"].mean()) * 20, 1.0)
     count = int(np.clip(EVENTS / events, 32, TRAJECTORIES))
     length = t_end * min(1.0, EVENTS / (events * count))
     times = np.concatenate([[0.0], np.linspace(SETTLING * length, length, SAMPLES)])
-    runs = simulate(network, times, initial=initial, parameters=parameters, trajectories=count, seed=seed + 1, progress=False)
+    runs = simulate(network, times, trajectories=count, seed=seed + 1, **options)
     n = np.stack([runs[s].values[:, 1:] for s in network.names], axis=-1)  # (trajectory, time, species)
     mean = n.mean(axis=(0, 1))
     own = n.mean(axis=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,16 @@ from symdyn.declaration import name_of, numeric_values
 from symdyn.derive.closures import Closure, find_closure
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.ensemble import default_threads
+from symdyn.simulation.executors import Executor
+from symdyn.simulation.parts import Parts
+from symdyn.simulation.processes import Processes
+from symdyn.simulation.request import checked, software
+from symdyn.studies import _cell, _reference, _transitions
 from symdyn.studies._assemble import assemble
-from symdyn.studies._cell import Cell, Question, name_of_closure
-from symdyn.studies._pool import Workers
+from symdyn.studies._cell import Cell, Question, hash_text, name_of_closure
 from symdyn.studies._reference import Inquiry, Reference
-from symdyn.studies._store import Store
 from symdyn.studies._transitions import Gap, Transitions
 from symdyn.studies._verdict import usable
 
@@ -32,6 +38,8 @@ __all__ = ["closure_validity"]
 LENGTH = 30
 #: Time that takes the place of the relaxation time where no steady state is known.
 UNKNOWN_RELAXATION = 10.0
+#: Packages whose sources decide about the answers, besides those that run simulations.
+PACKAGES = ("derive", "networks", "analysis", "projection", "studies")
 REFERENCES = ("auto", "projection", "simulation", "none")
 
 
@@ -49,6 +57,7 @@ def closure_validity(
     transitions: bool = True,
     taylor_order: int | None = None,
     seed: int = 0,
+    executor: Any = None,
     store: str | Path | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -85,10 +94,14 @@ def closure_validity(
         For propensities that are not polynomial.
     seed : int
         Of simulations.
+    executor : distributed.Client, optional
+        Where parts are worked on: by default in processes of this machine, else by the workers of a dask cluster, as in
+        `symdyn.simulate`.
     store : path, optional
-        Folder that keeps every finished part: the same call goes on from there after an interrupt.
+        Folder that keeps every finished part: the same call goes on from there after an interrupt or a crash, and other
+        studies with the same versions of the software use what they share with it.
     workers : int, optional
-        Processes; as many as processors by default.
+        Processes of this machine; as many as processors by default.
     progress : bool
 
     Returns
@@ -127,20 +140,23 @@ def closure_validity(
     study = _Study(network, volumes, orders, closures, parameters, starts, t_end, taylor_order)
     if reference not in REFERENCES:
         raise DeclarationError(f"reference is {reference!r}; expected one of {', '.join(REFERENCES)}")
-    runner = _Runner(Store(store), workers or default_threads(), progress, study.size)
+    place = Processes(workers or default_threads()) if executor is None else as_executor(executor)
+    runner = _Runner(Parts(store), place, progress, study.size)
     cells: dict[tuple[int, int, int], Cell] = {}
     exact: dict[int, Reference] = {}
     gaps: dict[tuple[int, int, int], Transitions] = {}
     try:
-        runner.answer("symdyn.studies._reference:exact", Reference, study.inquiries(reference, seed), exact)
-        runner.answer("symdyn.studies._cell:answer", Cell, study.questions(), cells)
+        runner.answer(_reference.exact, Reference, study.inquiries(reference, seed), exact)
+        runner.answer(_cell.answer, Cell, study.questions(), cells)
         if transitions:
-            runner.answer("symdyn.studies._transitions:transitions", Transitions, study.gaps(cells), gaps)
+            runner.answer(_transitions.transitions, Transitions, study.gaps(cells), gaps)
     except KeyboardInterrupt:
         kept = "the same call goes on from there" if store else "store= would have kept them"
         warnings.warn(f"interrupted: {len(cells)} of {study.size} parts are done; {kept}", stacklevel=2)
     finally:
-        runner.close()
+        runner.bar.close()
+        if executor is None:
+            place.close()
     return study.dataset(cells, exact, gaps, tolerance)
 
 
@@ -215,28 +231,31 @@ class _Study:
 
 
 class _Runner:
-    """Answers questions in processes, keeps what is done, and shows how far it is."""
+    """Answers questions by an executor, keeps what is done, and shows how far it is."""
 
-    def __init__(self, store: Store, workers: int, progress: bool, size: int) -> None:
-        self.store, self.workers = store, Workers(workers)
+    def __init__(self, parts: Parts, executor: Executor, progress: bool, size: int) -> None:
+        self.parts, self.executor = parts, executor
         self.bar = bar(progress, total=size, desc="closure validity", unit="part")
 
-    def answer(self, function: str, kind: type, questions: Mapping[Any, Any], into: dict[Any, Any]) -> None:
+    def answer(self, function: Callable[[Any], Any], kind: type[Any], questions: Mapping[Any, Any], into: dict) -> None:
         """Fill `into` with the answers, from the store where they are known."""
-        places, asked = list(questions), list(questions.values())
-        known: dict[int, Any]
-        known, rest = self.store.missing(kind, [q.key for q in asked])
-        into.update({places[i]: value for i, value in known.items()})
+        names = {place: self._name(kind, question.key) for place, question in questions.items()}
+        for place, name in names.items():
+            known = self.parts.load(name)
+            if known is not None:
+                into[place] = kind(**{k: v.item() if v.ndim == 0 else v for k, v in known.items()})
         counted = kind is Cell
-        self.bar.update(len(known) * counted)
-        for j, value in self.workers.run(function, [(asked[i],) for i in rest]):
-            self.store.save(asked[rest[j]].key, value)
-            into[places[rest[j]]] = value
-            self.bar.update(1 * counted)
+        self.bar.update(len(into) * counted)
+        rest = [place for place in questions if place not in into]
+        common = software(*PACKAGES), PACKAGES, function
+        with closing(self.executor.run(checked, [(questions[place],) for place in rest], common)) as answers:
+            for i, value in answers:
+                self.parts.save(names[rest[i]], asdict(value))
+                into[rest[i]] = value
+                self.bar.update(1 * counted)
 
-    def close(self) -> None:
-        self.workers.close()
-        self.bar.close()
+    def _name(self, kind: type, key: str) -> str:
+        return f"{kind.__name__.lower()}_{hash_text(key + repr(software(*PACKAGES)))}"
 
 
 def _volumes(network: Any, volumes: Any) -> np.ndarray:

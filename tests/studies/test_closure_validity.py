@@ -6,8 +6,8 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.models import zoo
+from symdyn.simulation.executors import Executor, Here
 from symdyn.studies import closure_validity, plot_branches, plot_validity, validity_table
-from symdyn.studies._pool import Workers
 
 QUIET = {"progress": False, "workers": 1}
 
@@ -129,35 +129,72 @@ def test_simulated_moments_agree_with_projected_ones_within_their_errors():
     assert abs(float(z[0, 0, 0])) < 4
 
 
-def test_finished_parts_are_kept_and_used(tmp_path, monkeypatch):
-    options = dict(t_end=20, store=tmp_path, **QUIET)
-    first = closure_validity(zoo.dimerisation(), [1, 5], orders=[2], **options)
-    before = {p.name for p in tmp_path.iterdir()}
-    both = closure_validity(zoo.dimerisation(), [1, 5], orders=[2, 3], **options)
-    assert before < {p.name for p in tmp_path.iterdir()}
-    monkeypatch.setattr(Workers, "run", lambda self, function, tasks: iter(()) if not tasks else 1 / 0)
-    again = closure_validity(zoo.dimerisation(), [1, 5], orders=[2, 3], **options)
-    assert again.identical(both)
-    assert again.sel(order=[2]).verdict.equals(first.verdict)
-    victim = next(tmp_path.glob("cell_*.npz"))
-    victim.write_bytes(b"not an archive")
-    with pytest.raises(sd.SymdynError, match=r"is not a part of a study.*remove it"):
-        closure_validity(zoo.dimerisation(), [1, 5], orders=[2, 3], **options)
+class Watched(Executor):
+    """Runs everything here, notes the number of tasks, and interrupts before the task `last`."""
 
+    slots = 1
 
-def test_an_interrupt_returns_what_is_done(monkeypatch):
-    whole = Workers.run
+    def __init__(self, last=None):
+        self.last, self.tasks = last, 0
 
-    def interrupted(self, function, tasks):
-        for k, found in enumerate(whole(self, function, tasks)):
-            if "cell" in function and k == 1:
+    def run(self, function, tasks, common=()):
+        for found in Here().run(function, tasks, common):
+            if self.tasks == self.last:
                 raise KeyboardInterrupt
+            self.tasks += 1
             yield found
 
-    monkeypatch.setattr(Workers, "run", interrupted)
+
+def test_finished_parts_are_kept_and_used(tmp_path, caplog):
+    def study(orders, executor=None):
+        return closure_validity(
+            zoo.dimerisation(), [1, 5], orders=orders, t_end=20, store=tmp_path, executor=executor, progress=False, workers=1
+        )
+
+    first = study([2])
+    before = {p.name for p in tmp_path.iterdir()}
+    both = study([2, 3])
+    assert before < {p.name for p in tmp_path.iterdir()}
+    watched = Watched()
+    again = study([2, 3], watched)
+    assert watched.tasks == 0
+    assert again.identical(both)
+    assert again.sel(order=[2]).verdict.equals(first.verdict)
+    damaged = next(tmp_path.glob("cell_*.npz"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert study([2, 3], watched).identical(both)
+    assert watched.tasks == 1
+    assert f"{damaged} is damaged" in caplog.text
+
+
+def test_parts_of_other_software_are_not_used(tmp_path, monkeypatch):
+    options = dict(orders=[2], t_end=20, store=tmp_path, transitions=False, progress=False)
+    closure_validity(zoo.dimerisation(), [5], **options, workers=1)
+    versions = {"numba": "0.1"}
+    for name in ("symdyn.studies.validity.software", "symdyn.simulation.request.software"):
+        monkeypatch.setattr(name, lambda *_: versions)
+    watched = Watched()
+    closure_validity(zoo.dimerisation(), [5], **options, executor=watched)
+    assert watched.tasks == 2  # the exact moments and one closure
+
+
+def test_a_file_is_no_store(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(sd.SymdynError, match=r"mine\.txt is a file; name a folder"):
+        closure_validity(zoo.dimerisation(), [5], orders=[2], store=tmp_path / "mine.txt", **QUIET)
+
+
+def test_an_interrupted_study_returns_what_is_done_and_goes_on(tmp_path):
+    options = dict(orders=[2], t_end=20, progress=False)
     with pytest.warns(UserWarning, match="interrupted: 1 of 2 parts are done; store= would have kept them"):
-        found = closure_validity(zoo.dimerisation(), [5, 10], orders=[2], t_end=20, **QUIET)
+        found = closure_validity(zoo.dimerisation(), [5, 10], executor=Watched(last=3), **options)
     assert sorted(found.verdict.values.ravel()) == ["", "valid"]
+    with pytest.warns(UserWarning, match="interrupted: 1 of 2 parts are done; the same call goes on from there"):
+        closure_validity(zoo.dimerisation(), [5, 10], executor=Watched(last=3), store=tmp_path, **options)
+    watched = Watched()
+    whole = closure_validity(zoo.dimerisation(), [5, 10], executor=watched, store=tmp_path, **options)
+    assert watched.tasks == 1
+    assert whole.identical(closure_validity(zoo.dimerisation(), [5, 10], workers=1, **options))
 
 
 def test_workers_do_not_change_the_numbers():

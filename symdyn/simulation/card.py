@@ -1,0 +1,55 @@
+"""Chunks that stay on a CUDA card: it sums their blocks up, and only the sums come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from symdyn.codegen.kernel import Batch, Run, Signals
+from symdyn.simulation.plan import Plan
+from symdyn.simulation.reduce import Statistics, blocks
+from symdyn.simulation.verdict import Outcome
+
+if TYPE_CHECKING:
+    from symdyn.codegen.cuda.kernel import CudaKernel
+
+__all__ = ["sum_on_card"]
+
+#: Seconds between looks at the progress.
+POLL = 0.1
+
+
+def sum_on_card(
+    plan: Plan, batch: Batch, start: int, *, report: Callable[[int], Any]
+) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome]:
+    """Run a batch, the rows of the design from `start` on, and sum it up; a `symdyn.simulation.chunks.Chunk`."""
+    count = len(batch.initial)
+    places = list(blocks(start, start + count, plan.design.trajectories))
+    bounds = np.array([begin - start for _, begin, _ in places] + [count])
+    kernel, signals = cast("CudaKernel", plan.kernel), Signals.new()
+    reduction = kernel.reduction(lambda: cast("CudaKernel", plan.successor), plan.observer)
+    run = kernel.empty(count, 0)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(reduction.run, run, batch, plan.options, bounds, signals)
+        while True:
+            try:
+                summed = running.result(timeout=POLL)
+                break
+            except TimeoutError:
+                report(int(signals.done[0]))
+            except KeyboardInterrupt:  # the card goes on to the end of what it is at
+                signals.stop[0] = 1
+    report(int(signals.done[0]))
+    found: dict[int, Statistics] = {}
+    for b, (point, _, _) in enumerate(places):
+        if point not in found:
+            found[point] = plan.statistics()
+        found[point].add_summed(*summed.summary[:, b])
+    # of all values only those of the first trajectory that failed came back
+    told = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
+    outcome = Outcome.of(told, plan.times, start, passed_on=summed.passed_on)
+    nothing = np.empty((0, plan.times.size, len(plan.names)))
+    return run._replace(values=nothing), {point: statistics.arrays() for point, statistics in found.items()}, outcome

@@ -1,0 +1,77 @@
+"""The work of one chunk of trajectories: integrate, pass stiff ones on, observe, reduce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from symdyn_kernels.status import INTERRUPTED, STIFF
+
+from symdyn.codegen.kernel import Batch, Run
+from symdyn.simulation.card import sum_on_card
+from symdyn.simulation.dataset import observe
+from symdyn.simulation.ensemble import launch_parallel
+from symdyn.simulation.plan import Plan
+from symdyn.simulation.reduce import Statistics, blocks
+from symdyn.simulation.verdict import Outcome
+
+__all__ = ["Chunk", "compute"]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Results of some trajectories.
+
+    Attributes
+    ----------
+    run : Run
+        Its values are those of states and observables (N, T, n + m); of no trajectory where they are reduced.
+    statistics : mapping
+        For each point of the sweep that was touched what was gathered, as `Statistics.arrays` gives it.
+    outcome : Outcome
+    """
+
+    run: Run
+    statistics: dict[int, dict[str, np.ndarray]]
+    outcome: Outcome
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was interrupted."""
+        return self.outcome.interrupted == 0
+
+
+def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable[[int], Any] = lambda done: None) -> Chunk:
+    """Compute the trajectories `start` to `stop`; ``report(n)`` is called when n of them are done."""
+    initial, parameters = plan.design.rows(start, stop)
+    batch = Batch(initial, parameters, plan.times, plan.design.streams(start, stop))
+    if plan.summed_on_card:
+        return Chunk(*sum_on_card(plan, batch, start, report=report))
+    run = plan.kernel.empty(stop - start, plan.times.size)
+    complete = launch_parallel(plan.kernel, run, batch, plan.options, threads=threads, report=report)
+    stiff = np.flatnonzero(run.status == STIFF)
+    if stiff.size and complete:
+        again = plan.successor.empty(stiff.size, plan.times.size)
+        again.values[:] = np.nan
+        options = replace(plan.options, detect_stiffness=False)
+        launch_parallel(plan.successor, again, batch.part(stiff), options, threads=threads, report=lambda done: None)
+        for mine, new in zip(run, again, strict=True):
+            mine[stiff] = new
+    elif stiff.size:  # interrupted before their turn came
+        run.status[stiff] = INTERRUPTED
+    outcome = Outcome.of(run, plan.times, start, passed_on=stiff.size if complete else 0)
+    seen = observe(plan.observer, run.values, parameters, plan.times)
+    if plan.reductions is None:
+        return Chunk(run._replace(values=seen), {}, outcome)
+    return Chunk(run._replace(values=seen[:0]), _reduce(plan, start, seen), outcome)
+
+
+def _reduce(plan: Plan, start: int, seen: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+    found: dict[int, Statistics] = {}
+    for point, begin, end in blocks(start, start + len(seen), plan.design.trajectories):
+        if point not in found:
+            found[point] = plan.statistics()
+        found[point].add(seen[begin - start : end - start])
+    return {point: statistics.arrays() for point, statistics in found.items()}

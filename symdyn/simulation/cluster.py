@@ -1,0 +1,138 @@
+"""Tasks on a cluster, through ``dask.distributed``: local processes, machines started by hand, SLURM through dask-jobqueue."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from symdyn.errors import DeclarationError, SymdynError
+from symdyn.simulation.executors import Executor
+from symdyn.simulation.extras import require
+
+__all__ = ["Cluster", "as_executor", "connect"]
+
+#: Tasks handed out for each place where one can run, and at least: results wait on the workers, so there must not be many.
+AHEAD, LEAST = 3, 8
+#: Seconds between looks at how large the cluster is.
+REFRESH = 2.0
+#: Seconds to wait for a scheduler.
+PATIENCE = 10.0
+HOW = (
+    "from distributed import Client; Client(n_workers=4, threads_per_worker=1) starts workers on this machine, "
+    'Client("tcp://host:8786") reaches a scheduler that runs'
+)
+
+
+def as_executor(given: Any) -> Executor:
+    """An executor of this package as it is, a ``distributed.Client`` as a `Cluster`.
+
+    Raises
+    ------
+    DeclarationError
+        For anything else, saying what is accepted and how to make one.
+    SymdynError
+        For a client that is closed.
+    """
+    if isinstance(given, Executor):
+        return given
+    distributed = sys.modules.get("distributed")  # who has a client has imported it
+    if distributed is not None and isinstance(given, distributed.Client):
+        return Cluster(given)
+    got = f"{type(given).__module__}.{type(given).__qualname__}"
+    hint = "; pass the client of the cluster, its get_client()" if hasattr(given, "get_client") else ""
+    if distributed is None:
+        require("distributed")
+    raise DeclarationError(f"executor is a {got}; expected a distributed.Client or None{hint}. {HOW}")
+
+
+def connect(address: str) -> Any:
+    """A client of the scheduler at an address such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    SymdynError
+        If ``distributed`` is not installed, or nobody answers.
+    """
+    client = require("distributed").Client
+    try:
+        return client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SymdynError(f"no scheduler answers at {address!r} ({error}); start one with 'dask scheduler'") from None
+
+
+class Cluster(Executor):
+    """The workers of a ``distributed.Client``; the client stays open."""
+
+    def __init__(self, client: Any) -> None:
+        if client.asynchronous:
+            raise DeclarationError(f"the client is asynchronous; make one without asynchronous=True. {HOW}")
+        if client.status != "running":
+            raise SymdynError(f"the client is {client.status}, not running; make another. {HOW}")
+        self.client = client
+
+    @property
+    def slots(self) -> int:
+        return sum(self.client.nthreads().values())
+
+    def run(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], common: tuple[Any, ...] = ()
+    ) -> Generator[tuple[int, Any], None, None]:
+        as_completed = require("distributed").as_completed
+        # the result of a task, unlike scattered data, is made again when the worker that held it is lost
+        head = self.client.submit(_same, pickle.dumps((function, common)), pure=False)
+        todo = iter(enumerate(tasks))
+        running: dict[Any, int] = {}
+        done = as_completed(loop=self.client.loop)
+        most, looked = 0, -REFRESH
+        try:
+            while True:
+                if time.monotonic() - looked > REFRESH:
+                    most, looked = max(LEAST, AHEAD * self.slots), time.monotonic()
+                while len(running) < most and (following := next(todo, None)) is not None:
+                    future = self.client.submit(_call, head, *following[1], pure=False)
+                    running[future] = following[0]
+                    done.add(future)
+                if not running:
+                    return
+                future = next(done)
+                yield running.pop(future), _result(future)
+                del future  # the worker may forget it
+        except _lost() as error:
+            raise SymdynError(f"the connection to the scheduler was lost ({type(error).__name__}: {error})") from None
+        finally:
+            if running and self.client.status == "running":
+                self.client.cancel(list(running))
+
+
+def _lost() -> tuple[type[BaseException], ...]:
+    """What tells that scheduler or client are gone."""
+    return require("distributed.client").CancelledError, require("distributed.comm").CommClosedError
+
+
+def _result(future: Any) -> Any:
+    killed = require("distributed").KilledWorker
+    try:
+        return future.result()
+    except killed as error:
+        raise SymdynError(
+            f"a task was lost with one worker after another ({error}); they may run out of memory: a smaller chunk= needs less"
+        ) from None
+
+
+def _same(data: bytes) -> bytes:
+    return data
+
+
+@lru_cache(maxsize=2)
+def _unpack(head: bytes) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Function and common arguments, read once a process: a plan keeps its kernel."""
+    return pickle.loads(head)
+
+
+def _call(head: bytes, *task: Any) -> Any:
+    function, common = _unpack(head)
+    return function(*common, *task)

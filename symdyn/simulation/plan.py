@@ -1,0 +1,187 @@
+"""A simulation as data: what is to be computed and in which chunks of trajectories, so that any process can do a part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from symdyn.codegen.kernel import Kernel, Options, compile
+from symdyn.codegen.program import Program
+from symdyn.simulation.dataset import observer
+from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
+from symdyn.simulation.sweeps import Design
+from symdyn.system import System
+
+__all__ = ["CHUNK_BYTES", "STIFF_METHOD", "Grid", "Plan"]
+
+#: The method that takes over trajectories on which the explicit default turned out to be stiff.
+STIFF_METHOD = "rodas5p"
+#: Bytes of trajectories that are held at once while they are reduced, stored or sent.
+CHUNK_BYTES = 64_000_000
+#: Times as many on a card, which needs a hundred thousand trajectories to be busy.
+CARD = 4
+#: Bytes of one variable in a chunk that compression can take.
+BOX_BYTES = 1_000_000_000
+#: Chunks for each place where one can run, so that none idles long at the end; and of runs that are stored or whose cluster
+#: is yet to come.
+PIECES, FEWEST = 8, 16
+#: Trajectories of a chunk at least, unless the caller says otherwise: as many as there are lanes.
+LEAST = 32
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides about the numbers of a simulation.
+
+    A plan travels between processes without its kernel, which every process compiles or finds in the cache by itself.
+
+    Attributes
+    ----------
+    system : System
+    recipe : mapping
+        What `symdyn.compile` is told besides: ``method``, ``target``, ``precision``, ``lanes``, ``inline``, ``until``.
+    design : Design
+    times : (T,) float64
+    options : Options
+    reductions : dict or None
+        What is gathered over trajectories, as `read_reductions` gives it, or None where they are kept.
+    """
+
+    system: System
+    recipe: Mapping[str, Any]
+    design: Design
+    times: np.ndarray
+    options: Options
+    reductions: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, kernel: Kernel, lanes: int | str, *parts: Any) -> Self:
+        """The plan of a kernel that is there already; `parts` are the design and what follows it."""
+        recipe = {"method": kernel.method, "target": kernel.target, "precision": kernel.precision, "lanes": lanes,
+                  "inline": kernel.inline, "until": kernel.until}  # fmt: skip
+        plan = cls(kernel.system, recipe, *parts)
+        plan.__dict__["kernel"] = kernel
+        return plan
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The compiled system."""
+        return compile(self.system, **self.recipe, trajectories=self.design.size)
+
+    @cached_property
+    def successor(self) -> Kernel:
+        """What takes over stiff trajectories."""
+        return compile(self.system, **{**self.recipe, "method": STIFF_METHOD, "inline": False}, trajectories=self.design.size)
+
+    @cached_property
+    def observer(self) -> Program | None:
+        """The program of the observables."""
+        return observer(self.system)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """States and observables."""
+        return [*self.system.names, *(o.name for o in self.system.observables)]
+
+    @property
+    def summed_on_card(self) -> bool:
+        """Whether trajectories stay on a card, which sums them up."""
+        return self.kernel.target == "cuda" and self.reductions is not None and set(self.reductions) <= set(SUMMED)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that the states of a trajectory take; of one that stays on a card, what it starts from and its counts."""
+        n = len(self.system.states)
+        return 8 * (n + len(self.system.parameters) + 8) if self.summed_on_card else self.times.size * n * 8
+
+    def statistics(self) -> Statistics:
+        """Empty statistics of a point of the sweep."""
+        assert self.reductions is not None
+        shape = self.times.size, len(self.names)
+        return Statistics(self.reductions, shape, self.design.trajectories, self._whole)
+
+    @cached_property
+    def _whole(self) -> np.ndarray:
+        """Which states and observables stay whole numbers."""
+        return np.arange(len(self.names)) < (len(self.system.states) if self.kernel.family.integer else 0)
+
+    def grid(self, chunk: int | None, *, slots: int | None = None, stored: bool = False) -> Grid:
+        """Chunks of about `chunk` trajectories, else as suits an executor with so many `slots`, a store and the memory."""
+        size, block = self.design.size, 1 if self.reductions is None else BLOCK
+        if chunk is not None:
+            most = BOX_BYTES // (8 * self.times.size) if stored else size
+            return Grid.of(self.design.shape, min(int(chunk), max(1, most)), block)
+        alone = slots is None and not stored
+        if alone and self.reductions is None:
+            return Grid(self.design.shape, 0, self.design.shape[0])
+        fit = max(1, CHUNK_BYTES * (CARD if self.kernel.target == "cuda" else 1) // self.row_bytes)
+        share = -(-size // max(FEWEST, PIECES * (slots or 0)))
+        return Grid.of(self.design.shape, fit if alone else min(fit, max(LEAST, share)), block)
+
+    def __getstate__(self) -> dict[str, Any]:
+        derived = ("kernel", "successor", "observer")
+        return {k: v for k, v in self.__dict__.items() if k not in derived}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Chunks of rows, numbered; each is `length` steps along `axis` of the design at one place of the axes before it.
+
+    The rows of a chunk follow one another, since the last axis runs fastest, and chunks are boxes, as those of an array in a
+    store have to be.
+    """
+
+    shape: tuple[int, ...]
+    axis: int
+    length: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], wanted: int, block: int = 1) -> Self:
+        """Chunks of about `wanted` rows, within the trajectories of a point a multiple of `block`.
+
+        >>> Grid.of((3, 5000), 2000, 1024).bounds(1)
+        (1024, 2048)
+        >>> Grid.of((3, 7, 100), 1000).bounds(1)
+        (700, 1400)
+        """
+        axis = len(shape) - 1
+        while axis > 0 and math.prod(shape[axis:]) <= wanted:
+            axis -= 1
+        length = max(1, wanted // math.prod(shape[axis + 1 :]))
+        if axis == len(shape) - 1:
+            length = max(block, length // block * block)
+        return cls(shape, axis, min(length, shape[axis]))
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        return math.prod(self.shape[: self.axis]) * self._along
+
+    @property
+    def _along(self) -> int:
+        return -(-self.shape[self.axis] // self.length)
+
+    def bounds(self, index: int) -> tuple[int, int]:
+        """First row of chunk `index`, and that after its last."""
+        before, k = divmod(index, self._along)
+        stride = math.prod(self.shape[self.axis + 1 :])
+        low, high = k * self.length, min((k + 1) * self.length, self.shape[self.axis])
+        return (before * self.shape[self.axis] + low) * stride, (before * self.shape[self.axis] + high) * stride
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """Where chunk `index` is among the chunks along each axis."""
+        before, k = divmod(index, self._along)
+        head = np.unravel_index(before, self.shape[: self.axis]) if self.axis else ()
+        return (*map(int, head), k, *(0 for _ in self.shape[self.axis + 1 :]))
+
+    @property
+    def box(self) -> tuple[int, ...]:
+        """Shape of a chunk that is not cut off at the end."""
+        return (*(1 for _ in self.shape[: self.axis]), self.length, *self.shape[self.axis + 1 :])

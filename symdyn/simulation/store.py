@@ -1,0 +1,289 @@
+"""Simulations on disk: a zarr store that is filled chunk by chunk, survives its process, and is gone on with.
+
+A store is a folder that ``xarray.open_zarr`` reads at any time: chunks that are missing are NaN, with the status 'interrupted'.
+The folder ``.symdyn`` in it holds the manifest (what was asked, as `symdyn.simulation.request` describes it, the seed, the
+chunks) and a part for each complete chunk, which is written last: the sizes and checksums of the chunk's files, how its
+trajectories ended, and the statistics that were gathered.  Any process that sees the folder may write any chunk.
+
+A path that ends in ``.nc`` names a netCDF file, which cannot be written in pieces that outlive a crash: the run is gathered in
+a folder beside it, ``.nc.part``, and becomes the file when it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import secrets
+import shutil
+import time
+import warnings
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from symdyn_kernels.status import INTERRUPTED
+
+from symdyn.codegen.load import announce
+from symdyn.errors import SymdynError
+from symdyn.simulation import netcdf
+from symdyn.simulation.chunks import Chunk
+from symdyn.simulation.dataset import counts, reduced_dataset
+from symdyn.simulation.extras import require
+from symdyn.simulation.gather import Folded
+from symdyn.simulation.parts import UNFINISHED, Parts, put
+from symdyn.simulation.plan import Grid, Plan
+from symdyn.simulation.verdict import Outcome
+
+__all__ = ["Store"]
+
+LOG = logging.getLogger("symdyn")
+FORMAT = {"format": "symdyn-store", "version": 1}
+#: The folder inside a store that holds manifest and parts; its ``zarr.json`` makes it a group without arrays.
+INSIDE = ".symdyn"
+#: Seconds after which nobody is writing to a file any more.
+ABANDONED = 3600.0
+#: Between the numbers in the name of a chunk's file; a slash would make a folder of each.
+SEPARATOR = "."
+#: Fast, and effective on numbers of molecules; a 1 means that bytes are shuffled.
+COMPRESSION: dict[str, Any] = {"cname": "lz4", "clevel": 1, "shuffle": 1}
+
+
+class Store:
+    """A store that is there; `begin` makes one, `find` looks for one.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    file : Path or None
+        The netCDF file that it becomes.
+    manifest : dict
+        As it is on disk: ``request``, ``seed``, ``grid``, ``variables``, ``token``.
+    outcomes : dict from int to Outcome
+        Of the chunks that are known to be complete: those that were found by `look` and those that were written since.
+    """
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], file: Path | None = None) -> None:
+        self.path, self.manifest, self.file = path, manifest, file
+        made = manifest["grid"]
+        self.grid = Grid(tuple(made["shape"]), made["axis"], made["length"])
+        self.outcomes: dict[int, Outcome] = {}
+        self._parts = Parts(path / INSIDE / "parts")
+        self._codec = require("numcodecs").Blosc(**COMPRESSION)
+
+    # ---- beginning and finding -----------------------------------------------------------------
+
+    @classmethod
+    def find(cls, path: Path) -> Self | None:
+        """The store at a path, or None if there is nothing; its complete chunks are not looked for yet.
+
+        Raises
+        ------
+        SymdynError
+            If something else is there.
+        """
+        path, file = _split(path)
+        if file is not None and file.exists():
+            found = cls(path, netcdf.read_manifest(file), file)
+            found.outcomes = {i: Outcome.read(o) for i, o in enumerate(found.manifest["outcomes"])}
+            return found
+        try:
+            manifest = json.loads((path / INSIDE / "zarr.json").read_text())["attributes"]
+            if {k: manifest[k] for k in FORMAT} == FORMAT:
+                return cls(path, manifest, file)
+            other = f"is of version {manifest['version']}, this symdyn reads version {FORMAT['version']}"
+        except (FileNotFoundError, NotADirectoryError):
+            if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+                return None
+            other = "is not a store of symdyn"
+        except (ValueError, KeyError, TypeError):
+            other = "has a manifest that cannot be read"
+        raise SymdynError(f"{path} {other}; name a path where there is nothing, or remove what is there")
+
+    @classmethod
+    def begin(cls, path: Path, blank: xr.Dataset, grid: Grid, request: Mapping[str, str], seed: int | None) -> Self:
+        """Make an empty store, complete with coordinates and attributes, and move it into place.
+
+        Parameters
+        ----------
+        blank : Dataset
+            What the result will look like; its values are not used.
+        """
+        zarr = require("zarr")
+        path, file = _split(path)
+        names = [str(name) for name in blank.data_vars]
+        manifest = {**FORMAT, "request": dict(request), "seed": seed, "grid": asdict(grid), "variables": names}
+        manifest["token"] = secrets.token_hex(8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}-{manifest['token']}{UNFINISHED}")
+        try:
+            with warnings.catch_warnings():  # of what the third version of the format does not specify yet
+                warnings.simplefilter("ignore")
+                blank.drop_vars(names).to_zarr(temporary, zarr_format=3, consolidated=False)
+                group = zarr.open_group(temporary, mode="r+")
+                for name, variable in blank.data_vars.items():
+                    _create(zarr, group, str(name), variable, grid)
+                zarr.consolidate_metadata(temporary)
+            put(temporary / INSIDE / "zarr.json", _json({"zarr_format": 3, "node_type": "group", "attributes": manifest}))
+            try:
+                os.rename(temporary, path)  # also onto an empty folder
+            except OSError as error:
+                raise SymdynError(f"{path} cannot be made ({error.strerror}): does another process begin it?") from None
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return cls(path, manifest, file)
+
+    # ---- chunks --------------------------------------------------------------------------------
+
+    def write(self, index: int, plan: Plan, chunk: Chunk) -> None:
+        """Write a chunk that is complete: its arrays first, then the part that vouches for them."""
+        arrays = {name: chunk.run.values[..., i] for i, name in enumerate(plan.names)} if plan.reductions is None else {}
+        arrays |= {name: values for name, (values, _) in counts(plan.kernel, chunk.run).items()}
+        files = {self._key(name, index, values.ndim): self._encode(name, values) for name, values in arrays.items()}
+        for key, data in files.items():
+            put(self.path / key, data)
+        record = {
+            "files": np.array(list(files), dtype=str),
+            "sizes": np.array([len(data) for data in files.values()], dtype=np.int64),
+            "checksums": np.array([zlib.crc32(data) for data in files.values()], dtype=np.int64),
+            "outcome": np.array(chunk.outcome, dtype=float),
+        }
+        for point, gathered in chunk.statistics.items():
+            record |= {f"{point}:{name}": values for name, values in gathered.items()}
+        self._parts.save(_part(index), record)
+        self.outcomes[index] = chunk.outcome
+
+    def look(self) -> None:
+        """Find the chunks that are complete, and check what is there: a chunk whose files are damaged is not."""
+        if self.finished:
+            return
+        self.outcomes = {}
+        for index in range(len(self.grid)):
+            part = self._parts.load(_part(index))
+            if part is not None and self._intact(part):
+                self.outcomes[index] = Outcome.read(part["outcome"].tolist())
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that it was begun with, or that was drawn then; None where none matters."""
+        return self.manifest["seed"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the netCDF file is there."""
+        return self.file is not None and self.file.exists()
+
+    def __str__(self) -> str:
+        bounds = [self.grid.bounds(i) for i in self.outcomes]
+        done, size = sum(b - a for a, b in bounds), int(np.prod(self.grid.shape))
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        chunks = f"{len(bounds)} of {len(self.grid)} chunks complete"
+        return f"{self.file or self.path}: {chunks}, {done} of {size} trajectories{seed}"
+
+    def _intact(self, part: Mapping[str, np.ndarray]) -> bool:
+        for key, size, checksum in zip(part["files"].tolist(), part["sizes"], part["checksums"], strict=True):
+            try:
+                data = (self.path / key).read_bytes()
+            except OSError:
+                data = b""
+            if len(data) != size or zlib.crc32(data) != checksum:
+                announce()
+                LOG.warning("%s is damaged, and its chunk is done again", self.path / key)
+                return False
+        return True
+
+    def _key(self, name: str, index: int, dims: int) -> str:
+        """The file that holds a chunk of a variable; `dims` are those of its rows, which are chunks as a whole."""
+        return f"{name}/" + SEPARATOR.join(["c", *map(str, self.grid.place(index)), *("0" * (dims - 1))])
+
+    def _encode(self, name: str, values: np.ndarray) -> bytes:
+        """What that file holds: a whole box of numbers, compressed; one that the array ends in is filled up."""
+        rows = math.prod(self.grid.box)
+        box = np.full((rows, *values.shape[1:]), _fill(name, values.dtype), dtype=values.dtype)
+        box[: len(values)] = values
+        return self._codec.encode(box)
+
+    # ---- the result ----------------------------------------------------------------------------
+
+    def finish(self, plan: Plan, attrs: Mapping[str, Any]) -> None:
+        """Write what is known at the end: attributes, statistics, and if all is complete the netCDF file."""
+        if self.finished:
+            shutil.rmtree(self.path, ignore_errors=True)
+            return
+        if plan.reductions is not None:
+            self._finish_statistics(plan)
+        root = json.loads((self.path / "zarr.json").read_text())
+        root["attributes"] |= attrs
+        put(self.path / "zarr.json", _json(root))
+        for leftover in self.path.rglob(f".*{UNFINISHED}"):
+            with suppress(FileNotFoundError):  # what is young is perhaps being written by another process
+                if time.time() - leftover.stat().st_mtime > ABANDONED:
+                    leftover.unlink()
+        if self.file is not None and len(self.outcomes) == len(self.grid):
+            outcomes = [tuple(self.outcomes[i]) for i in range(len(self.grid))]
+            netcdf.write_file(self.dataset(), {**self.manifest, "outcomes": outcomes}, self.file)
+            shutil.rmtree(self.path)
+
+    def _finish_statistics(self, plan: Plan) -> None:
+        zarr = require("zarr")
+        folded = Folded(plan)
+        for index in sorted(self.outcomes):
+            gathered: dict[int, dict[str, np.ndarray]] = {}
+            for key, values in (self._parts.load(_part(index)) or {}).items():
+                point, separator, name = key.partition(":")
+                if separator:
+                    gathered.setdefault(int(point), {})[name] = values
+            folded.take(index, gathered)
+        group = zarr.open_group(self.path, mode="r+")
+        data = reduced_dataset(plan.system, plan.design, plan.times, folded.close(), {}, {})
+        for variable in data.data_vars.values():
+            group[str(variable.name)][...] = variable.values
+
+    def dataset(self, *, shared: bool = True) -> xr.Dataset:
+        """What is there, read when it is needed: by dask chunk by chunk, or if it is not `shared` by this process alone.
+
+        The workers of a cluster that do not see the folder would find no chunk in it, and take that for NaN.
+        """
+        chunks: dict[str, int] | None = {} if shared else None
+        if self.file is not None and self.finished:
+            return netcdf.open_file(self.file, chunks)
+        require("dask")
+        return xr.open_zarr(self.path, consolidated=True, chunks=chunks)[self.manifest["variables"]]
+
+
+def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: Grid) -> None:
+    """An array whose chunks are those of the grid, along the dimensions of the design, and whole along others."""
+    sweeps = len(grid.shape) if "trajectory" in variable.dims else 0
+    chunks = (*grid.box[:sweeps], *variable.shape[sweeps:]) if sweeps else "auto"
+    group.create_array(
+        name, shape=variable.shape, dtype=variable.dtype, chunks=chunks, fill_value=_fill(name, variable.dtype),
+        dimension_names=[str(d) for d in variable.dims], attributes=dict(variable.attrs),
+        chunk_key_encoding={"name": "default", "separator": SEPARATOR},
+        compressors=zarr.codecs.BloscCodec(**{**COMPRESSION, "shuffle": "shuffle"}),
+    )  # fmt: skip
+
+
+def _fill(name: str, dtype: np.dtype) -> float:
+    """What stands where nothing has been written."""
+    return np.nan if dtype.kind == "f" else INTERRUPTED if name == "status" else 0
+
+
+def _split(path: Path) -> tuple[Path, Path | None]:
+    """The folder of a store, and the netCDF file that it becomes."""
+    return (path.with_name(f"{path.name}.part"), path) if path.suffix == ".nc" else (path, None)
+
+
+def _part(index: int) -> str:
+    return f"{index:06d}"
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, default=np.generic.item).encode()

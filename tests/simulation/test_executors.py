@@ -1,0 +1,269 @@
+"""Runs on a real cluster of two processes: the bits of a run in this process, whatever is lost on the way."""
+
+import asyncio
+import importlib
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import symdyn as sd
+from symdyn.cli import app
+from symdyn.models import zoo
+from symdyn.simulation.cluster import Cluster, connect
+from symdyn.simulation.executors import Executor
+from symdyn.simulation.store import Store
+
+distributed = pytest.importorskip("distributed")
+pytest.importorskip("zarr")
+cluster_sweep = importlib.import_module("examples.cluster_sweep")
+
+REDUCE = {"mean": None, "var": None, "std": None, "min": None, "max": None, "quantile": (0.1, 0.5), "histogram": 32}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def toggle(**options):
+    """A switch that molecules of two kinds throw, from several points of a sweep."""
+    net = sd.ReactionNetwork.from_text(
+        "0 -> A, a/(1 + B^2); 0 -> B, b/(1 + A^2); A -> 0, 1; B -> 0, 1", parameters={"a": 20, "b": 20}
+    )
+    options = {"initial": {"A": 3, "B": 3}, "parameters": {"a": [10, 20]}, "trajectories": 2500, "seed": 11} | options
+    return sd.simulate(net, [0.0, 1.0, 4.0], progress=False, **options)
+
+
+@pytest.mark.parametrize("reduce", [None, REDUCE])
+@pytest.mark.parametrize("layout", [{}, {"chunk": 70}, {"chunk": 2000, "threads": 2, "lanes": 8}])
+def test_the_bits_are_those_of_this_process(client, reduce, layout):
+    xr.testing.assert_identical(toggle(executor=client, reduce=reduce, **layout), toggle(reduce=reduce))
+
+
+def test_workers_write_to_the_store_that_they_see(client, tmp_path, monkeypatch):
+    expected, reduced = toggle(), toggle(reduce=REDUCE)
+    monkeypatch.setattr(Store, "write", lambda *_: pytest.fail("written by this process"))
+    xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "a", chunk=700).load(), expected)
+    xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "b", reduce=REDUCE).load(), reduced)
+
+
+def test_this_process_writes_where_workers_do_not_see_the_store(client, tmp_path, monkeypatch):
+    monkeypatch.setattr("symdyn.simulation.stored.Stored.address", property(lambda self: ("/nowhere", "?"), lambda *_: None))
+    data = toggle(executor=client, store=tmp_path / "run", chunk=700)
+    assert data.chunks == {}  # nor may they read it: missing files would be NaN to them
+    xr.testing.assert_identical(data.load(), toggle())
+
+
+def test_a_run_begun_here_is_gone_on_with_elsewhere(client, tmp_path):
+    path = tmp_path / "run"
+    toggle(store=path, chunk=400)
+    for part in sorted((path / ".symdyn" / "parts").iterdir())[1::2]:
+        part.unlink()
+    xr.testing.assert_identical(toggle(store=path, executor=client).load(), toggle())
+
+
+class Backwards(Executor):
+    """Does everything here, the last first."""
+
+    slots = 4
+
+    def run(self, function, tasks, common=()):
+        for i in reversed(range(len(tasks))):
+            yield i, function(*common, *tasks[i])
+
+
+@pytest.mark.parametrize("reduce", [None, REDUCE])
+def test_the_order_of_completion_does_not_matter(reduce, tmp_path):
+    expected = toggle(reduce=reduce)
+    xr.testing.assert_identical(toggle(executor=Backwards(), reduce=reduce), expected)
+    xr.testing.assert_identical(toggle(executor=Backwards(), reduce=reduce, store=tmp_path / "run").load(), expected)
+
+
+def test_failures_are_reported_as_in_this_process(client):
+    system = sd.ODESystem.from_text("x' = x^2")  # infinite at t = 1/x(0)
+    start = xr.DataArray(np.linspace(0.1, 2, 60), dims="trajectory")  # from the 29th on it is 1 or more
+    errors = []
+    for executor in (None, client):
+        with pytest.raises(sd.SimulationError, match="32 of 60") as error:
+            sd.simulate(system, [0, 1], initial={"x": start}, executor=executor, chunk=16, progress=False)
+        errors.append(error.value)
+    assert str(errors[0]) == str(errors[1])
+    xr.testing.assert_identical(errors[0].dataset, errors[1].dataset)
+
+
+# ---- what is lost --------------------------------------------------------------------------------
+
+
+def long(**options):
+    """Some tenths of a second of births and deaths."""
+    net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, 1", parameters={"k": 10})
+    options = {"initial": {"X": 0}, "trajectories": 2048, "seed": 7, "chunk": 64, "progress": False} | options
+    return sd.simulate(net, np.linspace(0, 1000, 3), **options)
+
+
+class Watched(Cluster):
+    """Calls a function after one of the answers."""
+
+    def __init__(self, client, after, last=3):
+        super().__init__(client)
+        self.after, self.last, self.answers = after, last, 0
+
+    def run(self, *args):
+        for answer in super().run(*args):
+            self.answers += 1
+            if self.answers == self.last:
+                self.after()
+            yield answer
+
+
+@pytest.fixture
+def losing(client):
+    """The cluster, of which one worker is killed in mid-run."""
+    client.wait_for_workers(2)
+    before = set(client.run(os.getpid).values())
+    yield Watched(client, lambda: os.kill(min(before), signal.SIGKILL))
+    client.wait_for_workers(2)
+    assert min(before) not in client.run(os.getpid).values()  # it was at work until it was killed
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_killed_worker_costs_its_chunk_only(losing, tmp_path, stored):
+    data = long(executor=losing, store=tmp_path / "run" if stored else None)
+    assert losing.answers == 32
+    xr.testing.assert_identical(data.load(), long())
+
+
+def test_a_study_loses_a_worker(losing):
+    options = dict(orders=[2], t_end=20, transitions=False, reference="none", progress=False)
+    volumes, losing.last = [2, 3, 5, 8], 5
+    found = sd.studies.closure_validity(zoo.dimerisation(), volumes, executor=losing, **options)
+    assert losing.answers == 8  # what is known exactly (nothing), then the closure, at each volume
+    assert found.identical(sd.studies.closure_validity(zoo.dimerisation(), volumes, workers=1, **options))
+
+
+def test_an_interrupt_keeps_what_is_done(client, tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match=r"interrupted: \d+ of 2048 trajectories .* the same call goes on with"):
+        partial = long(executor=Watched(client, interrupt), store=tmp_path / "run")
+    assert int((partial.status == 0).sum()) >= 2 * 64
+    xr.testing.assert_identical(long(executor=client, store=tmp_path / "run").load(), long())
+
+
+DRIVER = """
+from numba import njit
+
+@njit("float64(float64, int64)", nogil=True, cache=True)
+def run(x, steps):
+    for _ in range(steps):
+        x += 2 * x * x
+    return x
+"""
+
+
+def test_processes_may_compile_the_same_driver_at_once(tmp_path):
+    """As workers do when a method is used for the first time; of models, tests/codegen/test_cache.py."""
+    script = f"from symdyn.codegen.load import import_driver; print(import_driver('map', {DRIVER!r}).run(1.0, 3))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "SYMDYN_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=300)[0] for process in running] == ["903.0\n"] * 2  # 1, 3, 21, 903
+    assert [process.returncode for process in running] == [0, 0]
+    assert len(list((tmp_path / "drivers").glob("map_*.py"))) == 1
+
+
+# ---- from a shell --------------------------------------------------------------------------------
+
+
+def test_the_example_on_a_scheduler(client, tmp_path, monkeypatch, capsys):
+    store = str(tmp_path / "run")
+    monkeypatch.setattr(sys, "argv", ["sweep", "--scheduler", client.scheduler.address, "--store", store])
+    for _ in range(2):  # the second finds everything done
+        cluster_sweep.main()
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 4
+        for line in lines:
+            found, theory = map(float, re.search(r"([0-9.]+) stayed minor, in theory ([0-9.]+)", line).groups())
+            assert found == pytest.approx(theory, abs=4 * np.sqrt(theory * (1 - theory) / 2000) + 1e-12)
+
+
+def test_the_command_line_names_a_scheduler(client, tmp_path):
+    model, store = tmp_path / "m.txt", tmp_path / "run"
+    model.write_text("0 -> X, 10; X -> 0, 1; X(0) = 0")
+    options = ["--times", "0:2:3", "--trajectories", "200", "--seed", "3", "--store", str(store)]
+    done = CliRunner().invoke(app, ["simulate", str(model), *options, "--scheduler", client.scheduler.address])
+    assert (done.exit_code, done.output) == (0, "")
+    expected = sd.simulate(sd.ReactionNetwork.from_text(model.read_text()), [0, 1, 2], trajectories=200, seed=3)
+    with xr.open_zarr(store) as data:
+        xr.testing.assert_equal(data.load(), expected)
+
+
+# ---- refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("executor", "message"),
+    [
+        (4, "executor is a builtins.int; expected a distributed.Client or None. .*Client.n_workers=4"),
+        ("tcp://host:8786", r"executor is a builtins.str; .*Client\(\"tcp://host:8786\"\) reaches a scheduler"),
+    ],
+)
+def test_what_is_no_executor_is_named(executor, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        toggle(executor=executor)
+
+
+def test_a_cluster_in_the_place_of_its_client_is_named(client):
+    with pytest.raises(sd.DeclarationError, match=r"LocalCluster; .*pass the client of the cluster, its get_client\(\)"):
+        toggle(executor=client.cluster)
+
+
+def test_closed_and_asynchronous_clients_are_refused(client):
+    other = distributed.Client(client.scheduler.address, set_as_default=False)
+    other.close()
+    with pytest.raises(sd.SymdynError, match="the client is closed, not running; make another"):
+        toggle(executor=other)
+
+    async def ask():
+        async with distributed.Client(client.scheduler.address, asynchronous=True, set_as_default=False) as waiting:
+            toggle(executor=waiting)
+
+    with pytest.raises(sd.DeclarationError, match="the client is asynchronous"):
+        asyncio.run(ask())
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr("symdyn.simulation.cluster.PATIENCE", 0.2)
+    with pytest.raises(sd.SymdynError, match=r"no scheduler answers at 'tcp://127.0.0.1:9' .*start one with 'dask scheduler'"):
+        connect("tcp://127.0.0.1:9")
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    for attempt in (lambda: connect("tcp://127.0.0.1:9"), lambda: toggle(executor=4)):
+        with pytest.raises(sd.SymdynError, match=r'distributed is not installed.*pip install "symdyn-modeling\[distributed\]"'):
+            attempt()
+
+
+def test_workers_with_other_software_are_refused(client, monkeypatch):
+    monkeypatch.setattr("symdyn.simulation.work.software", lambda: {"numba": "0.1"})
+    with pytest.raises(sd.SymdynError, match=r"the worker on \S+ has other software .*numba is \d\S+ and was 0\.1"):
+        toggle(executor=client)
+
+
+def test_a_task_that_takes_every_worker_down_is_an_error(client):
+    client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))
+    with pytest.raises(sd.SymdynError, match=r"lost with one worker after another .*a smaller chunk= needs less"):
+        list(Cluster(client).run(os._exit, [(3,)]))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.cuda.join import PRECISIONS
 from symdyn.codegen.emit_llvm import ir_source
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.families import family_of
-from symdyn.codegen.families._base import LANES, Batch, Launch, Options, Run, Signals
+from symdyn.codegen.families._base import LANES, Batch, Family, Launch, Options, Run, Signals
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
+from symdyn.codegen.inlining import inlined_driver
 from symdyn.errors import CompileError
 from symdyn.methods._registry import METHODS
 from symdyn.registry import suggest
@@ -24,15 +28,19 @@ DEFAULT_METHODS = {"ode": "dop853", "sde": "euler-maruyama", "map": "iterate", "
 TARGETS = ("cpu", "cuda")
 
 
-class Kernel:
+class Kernel(ABC):
     """A compiled system; make one with `symdyn.compile`.
 
     Attributes
     ----------
     system : System
     method : str
-    target, backend : str
-        'cpu'; 'llvm' (fast to compile) or 'numba' (its source is what runs).
+    target : str
+        'cpu' or 'cuda'.
+    until : Boolean or None
+        The condition that ends a trajectory.
+    precision : str
+        Of the numbers: 'float64', or on a card 'float32'.
 
     Examples
     --------
@@ -43,13 +51,16 @@ class Kernel:
     [1.0, 0.367879]
     """
 
-    def __init__(self, system: System, method: str, *, lanes: int | str, backend: str, until: sp.Basic | None = None) -> None:
-        self.system, self.method, self.target, self.backend, self.until = system, method, "cpu", backend, until
-        self.family = family_of(METHODS[method])
-        self._lanes = lanes
+    target: ClassVar[str]
+    #: Whether parts of an ensemble may be launched from several threads.
+    parallel: ClassVar[bool]
+    #: Whether the driver was compiled for this model alone.
+    inline: bool = False
+
+    def __init__(self, system: System, method: str, *, until: sp.Basic | None, precision: str = "float64") -> None:
+        self.system, self.method, self.until, self.precision = system, method, until, precision
         self._scheme = METHODS[method]
-        self._functions: dict[int, ModelFunctions] = {}
-        self.functions(self.lanes(1 if lanes == "auto" else LANES[-1]))  # compile now, so that errors come now
+        self.family = family_of(self._scheme)
 
     @property
     def adaptive(self) -> bool:
@@ -64,51 +75,47 @@ class Kernel:
     @property
     def counted(self) -> dict[str, str]:
         """What the counts of each trajectory are: ``steps``, ``rejected``, ``evaluations`` and further ones of the method."""
-        return {**self.family.counted, **self.family.details(self._scheme)}
+        return {**self.family.counted, **self.details}
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Those further counts, and what they count."""
+        return dict(self.family.details(self._scheme))
 
     def facts(self, options: Options) -> dict[str, Any]:
         """What a dataset says about the method: the options that matter, and its approximations."""
         noted = {name: getattr(options, name) for name in self.family.noted}
         return {**noted, **self.family.facts(self._scheme, options)}
 
+    @abstractmethod
     def lanes(self, trajectories: int) -> int:
-        """Lanes used for so many trajectories: as many as there are, while their state stays in the first-level cache."""
-        if self._lanes != "auto":
-            return int(self._lanes)
-        return self.family.lanes(self.system, self._scheme, trajectories)
+        """Lanes used for so many trajectories."""
 
-    def functions(self, lanes: int) -> ModelFunctions:
-        """The model's functions for a number of lanes, compiled on first use."""
-        if lanes not in self._functions:
-            self._functions[lanes] = model_functions(
-                self.system, self._scheme, lanes=lanes, backend=self.backend, until=self.until
-            )
-        return self._functions[lanes]
+    @abstractmethod
+    def prepare(self, lanes: int) -> None:
+        """Compile what has not been compiled yet, so that threads find it."""
 
     # ---- what it shows -------------------------------------------------------------------------
 
-    @cached_property
+    @property
+    @abstractmethod
     def source(self) -> str:
-        """The generated functions as numba source; as LLVM IR where there is no other form."""
-        lanes = next(iter(self._functions))
-        found, made = programs(self.system, self._scheme, self.until)
-        title = f"{self.method} for\n\n{self.system}"
-        return ir_source(title, made.ir) if made.ir else module_source(title, found, lanes)
+        """What was generated, to be read."""
 
     @property
+    @abstractmethod
     def path(self) -> str:
-        """The file in the cache that holds the compiled functions."""
-        return next(iter(self._functions.values())).path
+        """The file in the cache that holds what was generated."""
 
     @property
+    @abstractmethod
     def cached(self) -> bool:
-        """Whether the functions were in the cache before."""
-        return all(f.cached for f in self._functions.values())
+        """Whether it was in the cache before."""
 
     @property
+    @abstractmethod
     def compile_seconds(self) -> float:
-        """Time that generating, compiling and loading the functions took."""
-        return sum(f.seconds for f in self._functions.values())
+        """Time that generating, compiling and loading took."""
 
     def __str__(self) -> str:
         return self.source
@@ -132,7 +139,7 @@ class Kernel:
         streams : (N,) int, optional
             The random stream of each trajectory; its index by default.
         **options :
-            Fields of `symdyn.codegen.families._base.Options`: tolerances ``rtol`` and ``atol`` and ``detect_stiffness``
+            Fields of `symdyn.codegen.families._base.Options`: ``rtol``, ``atol``, ``max_step`` and ``detect_stiffness``
             of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``epsilon``, ``seed``, ``max_steps``.
         """
         initial = np.ascontiguousarray(initial, dtype=np.float64)
@@ -144,13 +151,97 @@ class Kernel:
 
     def empty(self, trajectories: int, times: int) -> Run:
         """Arrays for the results of so many trajectories."""
-        return Run.empty(trajectories, times, len(self.system.states), len(self.family.details(self._scheme)))
+        return Run.empty(trajectories, times, len(self.system.states), len(self.details))
+
+    @abstractmethod
+    def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
+        """Fill the arrays of `run`."""
+
+
+class CpuKernel(Kernel):
+    """A system compiled for the processor.
+
+    Attributes
+    ----------
+    backend : str
+        'llvm' (fast to compile) or 'numba' (its source is what runs).
+    inline : bool
+        Whether the driver was compiled for this model.
+    """
+
+    target, parallel = "cpu", True
+
+    def __init__(
+        self, system: System, method: str, *, lanes: int | str, backend: str, trajectories: int, inline: bool = False,
+        until: sp.Basic | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(system, method, until=until)
+        self.backend, self.inline, self._lanes = backend, inline, lanes
+        self._functions: dict[int, ModelFunctions] = {}
+        self._drivers: dict[int, ModuleType | None] = {}
+        self.prepare(self.lanes(trajectories))  # compile now, so that errors come now
+
+    def lanes(self, trajectories: int) -> int:
+        """Lanes used for so many trajectories: as many as there are, while their state stays in the first-level cache."""
+        if self._lanes != "auto":
+            return int(self._lanes)
+        return self.family.lanes(self.system, self._scheme, trajectories)
+
+    def functions(self, lanes: int) -> ModelFunctions:
+        """The model's functions for a number of lanes, compiled on first use."""
+        if lanes not in self._functions:
+            self._functions[lanes] = model_functions(
+                self.system, self._scheme, lanes=lanes, backend=self.backend, until=self.until
+            )
+        return self._functions[lanes]
+
+    def driver(self, lanes: int) -> ModuleType | None:
+        """The driver with the model inside, if it was asked for."""
+        if not self.inline:
+            return None
+        made = programs(self.system, self._scheme, self.until)[1]
+        inlining = self.family.inlining(self.system, self._scheme, made, lanes)
+        if inlining is None:
+            known = ", ".join(m for m in METHODS if type(family_of(METHODS[m])).inlining is not Family.inlining)
+            raise CompileError(f"no model can be inlined into the driver of {self.method!r}; inline=True belongs to {known}")
+        return inlined_driver(self.method, inlining, made, lanes)
+
+    def prepare(self, lanes: int) -> None:
+        self.functions(lanes)
+        if lanes not in self._drivers:
+            self._drivers[lanes] = self.driver(lanes)
+
+    @cached_property
+    def source(self) -> str:  # type: ignore[override]
+        """The generated functions as numba source; as LLVM IR where there is no other form."""
+        lanes = next(iter(self._functions))
+        found, made = programs(self.system, self._scheme, self.until)
+        title = f"{self.method} for\n\n{self.system}"
+        if made.elimination is not None:
+            title += "\n\nfactor and solve work from tables, by symdyn_kernels/drivers/elimination.py, after the function matrix"
+        return ir_source(title, made.ir) if made.ir else module_source(title, found, lanes)
+
+    @property
+    def path(self) -> str:
+        """The file in the cache that holds the compiled functions."""
+        return next(iter(self._functions.values())).path
+
+    @property
+    def cached(self) -> bool:
+        """Whether the functions were in the cache before."""
+        return all(f.cached for f in self._functions.values())
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time that generating, compiling and loading the functions took."""
+        return sum(f.seconds for f in self._functions.values())
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         """Fill the arrays of `run`; releases the interpreter's lock, so threads may launch parts of an ensemble."""
         lanes = lanes or self.lanes(len(batch.initial))
-        found = self.functions(lanes)
-        task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals)
+        self.prepare(lanes)
+        found, driver = self.functions(lanes), self._drivers[lanes]
+        task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals, driver)
         self.family.launch(run, batch, task)
         return run
 
@@ -167,6 +258,9 @@ def compile(
     target: str = "cpu",
     lanes: int | str = "auto",
     backend: str = "llvm",
+    precision: str = "float64",
+    trajectories: int = 1,
+    inline: bool = False,
     until: sp.Basic | None = None,
 ) -> Kernel:
     """Compile a system for a method.
@@ -177,11 +271,20 @@ def compile(
     method : str, optional
         A name in ``symdyn.METHODS``; by default 'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa'
         for reaction networks.
-    target : {'cpu'}
+    target : {'cpu', 'cuda'}
+        Where it runs.  A kernel for CUDA is made without a card too: its whole source, ``.ptx`` and ``.resources``.
     lanes : 'auto', 1, 8, 16 or 32
         Trajectories that go through the processor together.
     backend : {'llvm', 'numba'}
         Compile the functions from LLVM IR in milliseconds, or their numba source in tenths of a second.
+    precision : {'float64', 'float32'}
+        Of the numbers on a card.  In single precision a step rounds every state by 6e-8 of its size, and N steps of a problem
+        that forgets nothing add up to about 6e-8 sqrt(N), at worst 6e-8 N; time stays double.
+    trajectories : int
+        How many the kernel is to be ready for, where that decides about the lanes; for others it is compiled when they come.
+    inline : bool
+        Compile the driver anew with the model inside, for long runs of models of few equations: it takes some 10 s once for
+        each model and number of lanes, and runs of the same bits take half to three quarters of the time.
     until : Boolean, optional
         A condition that ends a trajectory, of methods for reaction networks; `symdyn.simulate` reads it from text too.
 
@@ -197,8 +300,10 @@ def compile(
     """
     if target not in TARGETS:
         raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")
-    if target == "cuda":
-        raise CompileError("target='cuda' is not there yet: this version generates kernels for the CPU; use target='cpu'")
+    if precision not in PRECISIONS:
+        raise CompileError(f"precision is {precision!r}; known: {', '.join(PRECISIONS)}.{suggest(precision, PRECISIONS)}")
+    if precision != "float64" and target != "cuda":
+        raise CompileError(f"precision={precision!r} belongs to target='cuda'; kernels for the CPU work in double precision")
     if backend not in BACKENDS:
         raise CompileError(f"backend is {backend!r}; known: {', '.join(BACKENDS)}.{suggest(backend, BACKENDS)}")
     if lanes != "auto" and lanes not in LANES:
@@ -212,4 +317,13 @@ def compile(
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
     if until is not None and not family_of(METHODS[name]).stops:
         raise CompileError(f"the method {name!r} cannot stop at a condition; until belongs to reaction networks, such as 'ssa'")
-    return Kernel(system, name, lanes=lanes, backend=backend, until=until)
+    if inline and (target != "cpu" or backend != "llvm"):
+        raise CompileError("inline=True belongs to target='cpu' with backend='llvm'; kernels for a card are one piece anyway")
+    if target == "cuda":
+        if not family_of(METHODS[name]).on_device(METHODS[name]):
+            known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))
+            raise CompileError(f"the method {name!r} has no form for target='cuda'; those that have one: {known}")
+        from symdyn.codegen.cuda.kernel import CudaKernel  # brings in CUDA's compilers, which nobody else needs
+
+        return CudaKernel(system, name, precision=precision, until=until)
+    return CpuKernel(system, name, lanes=lanes, backend=backend, trajectories=trajectories, inline=inline, until=until)

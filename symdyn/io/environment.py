@@ -11,12 +11,14 @@ from typing import Any
 import symdyn
 from symdyn.codegen.kernel import LANES
 from symdyn.codegen.load import cache_directory, host
+from symdyn.errors import SymdynError
 
 __all__ = [
     "OPTIONAL",
     "REQUIRED",
     "cache_facts",
     "cache_summary",
+    "card_facts",
     "clear_cache",
     "environment",
     "extra_of_module",
@@ -50,7 +52,7 @@ OPTIONAL = {
 #: Features of processors that tell how wide their vectors are.
 VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")
 #: Folders of the cache directory; nothing else in it is ever removed.
-CACHE_FOLDERS = ("drivers", "models")
+CACHE_FOLDERS = ("drivers", "models", "cuda")
 
 
 def _version(distribution: str) -> str | None:
@@ -93,10 +95,20 @@ def environment() -> dict[str, Any]:
         "optional": optional_packages(),
         "targets": {
             "cpu": {"available": True, "name": cpu, "features": enabled, "lanes": list(LANES)},
-            "cuda": {"available": False, "reason": "not in this version"},
+            "cuda": card_facts(),
         },
         "cache": cache_facts(),
     }
+
+
+def card_facts() -> dict[str, Any]:
+    """Whether there is a CUDA card, and which, or why kernels for it cannot be run or not even be compiled."""
+    try:
+        from symdyn.codegen.cuda import toolchain  # brings in CUDA's compilers, which nobody else needs
+    except SymdynError as error:
+        return {"available": False, "reason": str(error)}
+    card = toolchain.card()
+    return {"available": card is not None, "reason": card or "no card is found; kernels can be compiled and looked at"}
 
 
 def summary(facts: dict[str, Any]) -> str:
@@ -119,7 +131,7 @@ def cache_facts() -> dict[str, Any]:
     root = cache_directory()
     files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
     drivers = sum(p.parent == root / "drivers" and p.suffix == ".py" for p in files)
-    models = sum(p.parent == root / "models" and p.suffix in (".o", ".py") for p in files)
+    models = sum(p.parent == root / "models" and p.suffix == ".json" for p in files)
     return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.system import System
 
@@ -91,6 +94,8 @@ class Options:
         Tolerances of adaptive methods.
     max_steps : int or None
         Steps (of jump processes: events and attempts) allowed a trajectory; None is the family's own limit.
+    max_step : float
+        The longest step of adaptive methods.
     detect_stiffness : bool
         Stop trajectories on which an explicit method is limited by stability, with status STIFF.
     step : float
@@ -105,6 +110,7 @@ class Options:
     rtol: float = 1e-6
     atol: float = 1e-9
     max_steps: int | None = None
+    max_step: float = math.inf
     detect_stiffness: bool = False
     step: float = 1.0
     seed: int = 0
@@ -127,6 +133,8 @@ class Launch:
     lanes : int
     options : Options
     signals : Signals
+    driver : module or None
+        A driver with the model inside, in place of that which all models share.
     """
 
     method: str
@@ -137,6 +145,7 @@ class Launch:
     lanes: int
     options: Options
     signals: Signals
+    driver: ModuleType | None = None
 
 
 class Family(ABC):
@@ -198,9 +207,27 @@ class Family(ABC):
     def driver(self, method: str) -> ModuleType:
         """The compiled driver of a method, which is compiled on its first use ever."""
 
+    def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        """How a model becomes part of the driver, or None where it cannot."""
+        return None
+
     @abstractmethod
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         """Fill the arrays of `run`; the driver releases the interpreter's lock."""
+
+    # ---- on a card -----------------------------------------------------------------------------
+
+    def on_device(self, scheme: Any) -> bool:
+        """Whether a method has a form for CUDA cards."""
+        return False
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        """What the kernel for a card is made of; asked only where `on_device` says yes."""
+        raise NotImplementedError
+
+    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """What the card is given in place of the parameters, (N, k), and the code with which each trajectory begins, (N,)."""
+        return batch.parameters, np.zeros(len(batch.initial), np.int64)
 
     def limit(self, options: Options) -> int:
         """The number of steps allowed a trajectory."""

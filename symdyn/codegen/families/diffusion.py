@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.stepping import stepping_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.families._start import holds_at_start
@@ -106,6 +108,15 @@ class Diffusion(Family):
             run.values[:] = values[:, :, :n]
             run.passage[:] = np.where(values[:, -1, n] == 1.0, values[:, -1, n + 1], np.inf)
             run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
+
+    def on_device(self, scheme: Any) -> bool:
+        return True
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=False)
+
+    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
 
 DIFFUSION = Diffusion()

@@ -10,11 +10,15 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.jump import jump_device
+from symdyn.codegen.cuda.jump_large import large_jump_device
+from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families._base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.families._start import holds_at_start
 from symdyn.codegen.fire import fire_module
+from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import DeclarationError
@@ -73,29 +77,20 @@ class Jump(Family):
         plain_driver("jump_large")
         return plain_driver("jump")
 
+    def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        constants = {name: int(made.facts[name]) for name in ("thinning", "results", "watch", "low", "fired")}
+        return Inlining(plain_text("jump"), "chunk", {**constants, "W": lanes}, {"f": "event"})
+
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        facts = task.facts
         run.passage[:] = np.inf
-        values = evaluate(Program.from_json(facts["setup"]), (), (), list(batch.parameters.T))
-        table = np.empty((len(batch.initial), len(values)))
-        for k, v in enumerate(values):
-            table[:, k] = v
-        rows, rates = np.ascontiguousarray(table[:, : facts["rows"]]), table[:, facts["rows"] :]
-        means = [k for k in facts["bursts"] if k >= 0]
-        if means and rows[:, means].max() > MOST:
-            raise DeclarationError(
-                f"a Poisson burst has the mean {rows[:, means].max():g}; this method draws bursts of means up to {MOST}: "
-                "write a larger one as the sum of several reactions or species"
-            )
-        wrong = (~((rates >= 0) & (rates < np.inf))).any(axis=1)
-        ended = wrong | holds_at_start(batch, facts)
-        if not ended.any():
+        rows, begin = self.device_batch(batch, task.facts)
+        if not begin.any():
             self._run(run, batch, rows, task)
             return
+        ended, wrong = begin != SUCCESS, begin > SUCCESS
         run.values[ended] = batch.initial[ended, None, :]
         run.passage[ended] = batch.times[0]
-        run.values[wrong], run.passage[wrong] = np.nan, np.inf
-        run.status[wrong] = np.where((rates[wrong] < 0).any(axis=1), NEGATIVE, NOT_FINITE)
+        run.values[wrong], run.passage[wrong], run.status[wrong] = np.nan, np.inf, begin[wrong]
         task.signals.done[0] += ended.sum()
         left = np.flatnonzero(~ended)
         if left.size:
@@ -121,13 +116,39 @@ class Jump(Family):
             )  # fmt: skip
         else:
             f, run_of_events = (*task.addresses, 0)[:2]
-            plain_driver("jump").chunk(
+            (task.driver or plain_driver("jump")).chunk(
                 f, run_of_events, bursts, int(facts["thinning"]), facts["results"], facts["watch"], facts["low"],
                 facts["fired"], task.lanes, options.seed, batch.streams, 0, count, batch.initial, rows, batch.times,
                 self.limit(options), run.values, run.status, run.steps, run.rejected, run.passage, task.signals.stop,
                 task.signals.done,
             )  # fmt: skip
         run.evaluations[:] = run.steps + run.rejected
+
+    def on_device(self, scheme: Any) -> bool:
+        return True
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if made.facts["large"]:
+            return large_jump_device(system, made)  # type: ignore[arg-type]
+        return jump_device(system, made)
+
+    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of the block ``p``; a status where rates are no rates, and -1 where the condition holds in the beginning."""
+        values = evaluate(Program.from_json(facts["setup"]), (), (), list(batch.parameters.T))
+        table = np.empty((len(batch.initial), len(values)))
+        for k, v in enumerate(values):
+            table[:, k] = v
+        rows, rates = np.ascontiguousarray(table[:, : facts["rows"]]), table[:, facts["rows"] :]
+        means = [k for k in facts["bursts"] if k >= 0]
+        if means and rows[:, means].max() > MOST:
+            raise DeclarationError(
+                f"a Poisson burst has the mean {rows[:, means].max():g}; this method draws bursts of means up to {MOST}: "
+                "write a larger one as the sum of several reactions or species"
+            )
+        begin = -holds_at_start(batch, facts).astype(np.int64)
+        wrong = (~((rates >= 0) & (rates < np.inf))).any(axis=1)
+        begin[wrong] = np.where((rates[wrong] < 0).any(axis=1), NEGATIVE, NOT_FINITE)
+        return rows, begin
 
 
 JUMP = Jump()

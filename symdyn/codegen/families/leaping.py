@@ -9,12 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.leaping import leaping_device
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.elimination import elimination_programs
+from symdyn.codegen.elimination import eliminated, lowering, without_tables
 from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
 from symdyn.codegen.program import Program
+from symdyn.derive._jumps import mean_jumps
 from symdyn.methods._leaping import LeapScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -68,11 +71,13 @@ class Leaping(Family):
             "factors": 0,
         }
         made: tuple[Program, ...] = (propensity_program(system), orders_program(system))
+        tables = None
         if scheme.implicit:
-            drift = list(system.stoichiometry * sp.Matrix(system.propensities))
-            factor, solve, facts["factors"] = elimination_programs(system, drift)
-            made = (*made, factor, solve)
-        return Made(made if until is None else (*made, start_program(system, until)), {**facts, "stops": until is not None})
+            build = lowering(system)
+            implicit = eliminated(system, build, [build.value(e) for e in _drift(system)])
+            made, tables, facts["factors"] = (*made, *implicit.programs), implicit.elimination, implicit.facts["factors"]
+        made = made if until is None else (*made, start_program(system, until))
+        return Made(made, {**facts, "stops": until is not None}, elimination=tables)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 1
@@ -99,6 +104,21 @@ class Leaping(Family):
         leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations
         run.details[:] = np.stack([leaps, events, implicit], axis=1)[:, : run.details.shape[1]]
+
+    def on_device(self, scheme: Any) -> bool:
+        return True
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
+
+
+def _drift(network: ReactionNetwork) -> list[sp.Expr]:
+    """The mean rate of change of each species."""
+    rows: dict[sp.Symbol, list[sp.Expr]] = {s: [] for s in network.states}
+    for reaction, propensity in zip(network.reactions, network.propensities, strict=True):
+        for species, jump in mean_jumps(reaction).items():
+            rows[species].append(jump * propensity)
+    return [sp.Add(*terms) for terms in rows.values()]
 
 
 LEAPING = Leaping()

@@ -8,8 +8,11 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.cuda.stepping import stepping_device
+from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.families._base import Batch, Family, Launch, Run
+from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.codegen.stepping_program import step_program
 from symdyn.methods._stochastic import MapScheme, StochasticScheme
@@ -36,15 +39,27 @@ class Stepping(Family):
     def driver(self, method: str) -> ModuleType:
         return plain_driver("stepping")
 
+    def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        constants = {"n": len(system.states), "npar": len(system.parameters), "m": getattr(system, "noises", 0)}
+        constants |= {"with_dz": int(scheme.needs_dz), "lanes": lanes}
+        return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
+
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options = batch.initial.shape, task.options
         noises = getattr(task.system, "noises", 0)
-        self.driver(task.method).chunk(
+        (task.driver or self.driver(task.method)).chunk(
             task.addresses[0], n, batch.parameters.shape[1], noises, int(task.scheme.needs_dz), task.lanes, options.seed,
             batch.streams, 0, count, batch.initial, batch.parameters, batch.times, options.step, options.fine, run.values,
             run.status, run.steps, task.signals.stop, task.signals.done,
         )  # fmt: skip
         run.evaluations[:] = run.steps
+
+    def on_device(self, scheme: Any) -> bool:
+        return True
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        noises = getattr(system, "noises", 0)
+        return stepping_device(system, made.programs[0], noises=noises, with_dz=scheme.needs_dz)
 
 
 STEPPING = Stepping()

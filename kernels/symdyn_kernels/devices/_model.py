@@ -1,0 +1,62 @@
+"""A stand-in for what is generated for an adaptive method and a model: Heun's second-order method for ``y' = -p y``.
+
+`symdyn.codegen.cuda.adaptive` prints functions of these names and arguments.  Rows of `memory` are the state ``Y``, the next
+one ``W``, the slope ``K`` at the state, and those of further stages.
+"""
+
+from __future__ import annotations
+
+N, FACTORS = 1, 1
+STAGES, EXTRA = 2, 0
+#: Minus half of one over the order of the error estimate plus 1, since errors are squares; the square of the stability bound.
+ERROR_EXPONENT, STIFFNESS = -0.25, 4.0
+Y, W, K, S1, S2, ROWS = range(6)
+
+
+def load_parameters(parameters, i):
+    """The parameters of trajectory `i`: all, or where they are."""
+    return (parameters[0, i],)
+
+
+def rhs(lane, y, p, memory, out):
+    """The right-hand side at the time in `lane` and the state in row `y`, stored in row `out`."""
+    memory[out, 0] = -p[0] * memory[y, 0]
+
+
+def step_norms(memory, rtol, atol):
+    """Squares of the norms of the state and of its slope, for the first step size."""
+    scale = atol + rtol * abs(memory[Y, 0])
+    return (memory[Y, 0] / scale) ** 2, (memory[K, 0] / scale) ** 2
+
+
+def attempt(t, h, p, memory, factors):
+    """One step: the next state in row `W`, and its slope; implicit methods use the array `factors`."""
+    memory[W, 0] = memory[Y, 0] + h * memory[K, 0]
+    rhs((t + h,), W, p, memory, S1)
+    memory[W, 0] = memory[Y, 0] + h * (memory[K, 0] * 0.5 + memory[S1, 0] * 0.5)
+    rhs((t + h,), W, p, memory, S2)
+
+
+def error(h, memory, rtol, atol):
+    """The square of the norm of the estimated error, 1 where it is just small enough."""
+    x = h * (memory[S1, 0] - memory[K, 0]) * 0.5 / (max(abs(memory[Y, 0]), abs(memory[W, 0])) * rtol + atol)
+    return x * x
+
+
+def stiffness(memory):
+    """The square of the step size times the dominant eigenvalue, nearly."""
+    return 0.0 * memory[Y, 0]
+
+
+def interpolate(t, h, p, memory):
+    """Prepare `interpolant` for the step that was made."""
+
+
+def interpolant(e, theta, memory):
+    """Entry `e` of the state at the part `theta` of the step."""
+    return memory[Y, e] + theta * (memory[W, e] - memory[Y, e])
+
+
+def accept(memory):
+    """Make the next state the state."""
+    memory[Y, 0], memory[K, 0] = memory[W, 0], memory[S2, 0]

@@ -1,0 +1,20 @@
+"""What the generator makes for `stepping`, by hand for one model: geometric Brownian motion by Euler-Maruyama.
+
+For readers and linters; the joined text of a kernel has the model's own.
+"""
+
+from __future__ import annotations
+
+#: Rows of the states, and those that are recorded: with a condition that ends trajectories two more follow them.
+STATES, SPECIES, STOPS = 1, 1, False
+#: Whether parameters are read from the table of all trajectories where they are used.
+FROM_TABLE = False
+#: Random numbers of a step are one for each noise, or two if the scheme reads the integrals dZ.
+PARAMETERS, NOISES, WITH_DZ, DRAWS = 2, 1, False, 1
+
+
+def step(lane, y, p):
+    """The states after a step; `lane` holds t, h, sqrt(h), dW."""
+    _, h, _, dw = lane
+    (x,), (mu, sigma) = y, p
+    return (x + h * mu * x + sigma * x * dw,)

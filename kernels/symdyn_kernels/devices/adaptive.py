@@ -1,0 +1,118 @@
+"""The loop of every adaptive one-step method on a card: error control, output, failures, stiffness.
+
+Formulas, order of operations and status codes are those of `symdyn_kernels.drivers.adaptive`.  Rows of the array
+`memory` are the vectors of a step: ``Y`` the state, ``W`` the next one, ``K`` the slope of the first.
+"""
+
+from __future__ import annotations
+
+from symdyn_kernels.devices._model import (
+    ERROR_EXPONENT,
+    EXTRA,
+    FACTORS,
+    ROWS,
+    STAGES,
+    STIFFNESS,
+    K,
+    N,
+    W,
+    Y,
+    accept,
+    attempt,
+    error,
+    interpolant,
+    interpolate,
+    load_parameters,
+    rhs,
+    step_norms,
+    stiffness,
+)
+from symdyn_kernels.devices._prelude import cuda, floor, i64, math, real, real64
+from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
+
+SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
+# stiffness is looked for in steps 300 to 340 of every thousand: long enough for 15 hits, too short to cost anything
+PERIOD, WINDOW_START, WINDOW_END, HITS = 1000, 300, 340, 15
+
+
+def power(x, exponent):
+    """x**exponent to about 1e-7 for positive x, by the polynomial of `symdyn_kernels.simd.vpow`."""
+    z = math.log(x) * (exponent * 1.4426950408889634)
+    k = floor(z + 0.5)
+    f = (z - k) * 0.6931471805599453
+    tail = 0.041666666666666664 + f * (0.008333333333333333 + f * 0.001388888888888889)
+    return math.ldexp(1.0 + f * (1.0 + f * (0.5 + f * (0.16666666666666666 + f * tail))), i64(k))
+
+
+def change(x, most):
+    """The factor of the step size for the square `x` of the error, `most` at most; an error that is no number shrinks it."""
+    return min(most, max(SHRINK, power(max(x, 1e-12), ERROR_EXPONENT) * SAFETY)) if x < math.inf else SHRINK
+
+
+def first_step(memory, rtol, atol):
+    """The first step size (Hairer, Norsett & Wanner, II.4)."""
+    size, speed = step_norms(memory, rtol, atol)
+    return 1e-6 if size < 1e-10 or speed < 1e-10 else 0.01 * math.sqrt(size / speed)
+
+
+def write_step(t, h, later, due, i, times, values, memory):
+    """Write what is due in the step from `t` to `later`; returns the next output."""
+    scale = 1.0 / h
+    while due < times.size and times[due] <= later:
+        theta = real((times[due] - t) * scale)
+        for e in range(N):
+            values[due, e, i] = memory[W, e] if times[due] == later else interpolant(e, theta, memory)
+        due += 1
+    return due
+
+
+def trajectory(
+    i, initial, parameters, times, streams, begin, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values, counts,
+    passage,
+):  # fmt: skip
+    """Integrate trajectory `i` and leave its values, status and counts."""
+    memory, factors = cuda.local.array((ROWS, N), real), cuda.local.array(FACTORS, real)
+    relative, absolute, longest = real(rtol), real(atol), real(step)
+    t, end = times[0], times[times.size - 1]
+    p = load_parameters(parameters, i)
+    for e in range(N):
+        memory[Y, e] = initial[e, i]
+        values[0, e, i] = initial[e, i]
+    rhs((real(t),), Y, p, memory, K)
+    following, growth = first_step(memory, relative, absolute), GROW
+    status, due, steps, rejected, outputs, hits = SUCCESS, 1, 0, 0, 0, 0
+    while due < times.size and status == SUCCESS:
+        wanted = following if following < longest else longest
+        final = not (wanted < end - t)
+        h = real(end - t) if final else wanted
+        attempt(t, h, p, memory, factors)
+        x = error(h, memory, relative, absolute)
+        following = h * change(x, growth)
+        if x <= 1.0:
+            steps, growth = steps + 1, GROW
+            later = end if final else t + h
+            if steps + rejected >= max_steps and later < end:
+                status = TOO_MANY_STEPS
+            phase = steps % PERIOD
+            if detect != 0 and STIFFNESS > 0.0 and phase >= WINDOW_START and phase <= WINDOW_END:
+                hits = 0 if phase == WINDOW_START else hits
+                hits += 1 if stiffness(memory) > STIFFNESS else 0
+                status = STIFF if hits >= HITS else status
+            if times[due] <= later:
+                interpolate(t, h, p, memory)
+                due, outputs = write_step(t, h, later, due, i, times, values, memory), outputs + 1
+            accept(memory)
+            t = later
+        else:
+            rejected, growth = rejected + 1, 1.0
+            if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
+                status = STEP_TOO_SMALL if x == x else NOT_FINITE
+            elif steps + rejected >= max_steps:
+                status = TOO_MANY_STEPS
+    for q in range(due, times.size):
+        for e in range(N):
+            values[q, e, i] = math.nan
+    counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
+    if times.size > 1:
+        counts[EVALUATIONS, i] = 1 + STAGES * (steps + rejected) + EXTRA * outputs

@@ -1,0 +1,126 @@
+"""The direct method on a card: a jump process, event by event.
+
+The loop of `symdyn_kernels.drivers.jump` for one trajectory: the same candidates with the same random numbers, drawn from
+its stream in the order e, u, bursts.
+"""
+
+from __future__ import annotations
+
+from symdyn_kernels.devices._event import (
+    BURSTS,
+    FIRED,
+    FROM_TABLE,
+    LOW,
+    PARAMETERS,
+    SPECIES,
+    THINNING,
+    WATCH,
+    event,
+)
+from symdyn_kernels.devices._prelude import floor, i64, math
+from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.devices.streams import next_exponential, next_uniform, open_stream
+from symdyn_kernels.status import FRACTION, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+
+
+def inverse_poisson(u, mean):
+    """A Poisson number by inversion, as in `symdyn_kernels.draws`."""
+    k, term = 0.0, math.exp(-mean)
+    total = term
+    while total < u and term > 0.0:
+        k += 1.0
+        term *= mean / k
+        total += term
+    return k
+
+
+def impossible(y):
+    """Why states are no numbers of molecules, as a status; SUCCESS if they are."""
+    code = SUCCESS
+    for k in range(SPECIES):
+        code = judged(y[k], code)
+    return code
+
+
+def judged(x, code):
+    """The status with one more number of molecules."""
+    if code == NEGATIVE or x < 0.0:
+        return NEGATIVE
+    if not x < math.inf:
+        return NOT_FINITE
+    return FRACTION if x != floor(x) else code
+
+
+def hold(y, i, q, last, times, values):
+    """Write the states at the outputs from `q` on that are before the time `last`; returns the next output."""
+    while q < times.size and times[q] < last:
+        for k in range(SPECIES):
+            values[q, k, i] = y[k]
+        q += 1
+    return q
+
+
+def trajectory(
+    i, initial, parameters, times, streams, begin, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
+    counts, passage,
+):  # fmt: skip
+    """One trajectory, in one thread."""
+    final = times[times.size - 1]
+    span = final - times[0]
+    end = final + 1e-6 * span  # a little beyond the last time, so that the time passes it
+    y = tuple(initial[k, i] if k < SPECIES else times[0] if k == SPECIES else span for k in range(SPECIES + 1 + THINNING))
+    p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
+    s = open_stream(seed, streams[i])
+    code, q, due = SUCCESS, 0, times[min(1, times.size - 1)]
+    tries, events, beyond = 0, 0, 0
+    if begin[i] > 0:
+        code = begin[i]
+    elif begin[i] < 0:
+        passage[i] = times[0]
+        q = hold(y, i, q, math.inf, times, values)
+    else:
+        for k in range(SPECIES):
+            values[0, k, i] = y[k]
+        q = 1
+    while code == SUCCESS and q < times.size:
+        lane = [end] * (2 + len(BURSTS) + THINNING)
+        lane[0], s = next_exponential(s)
+        lane[1], s = next_uniform(s)
+        for b in range(len(BURSTS)):
+            if BURSTS[b] < 0:
+                lane[2 + b], s = next_exponential(s)
+            else:
+                u, s = next_uniform(s)
+                lane[2 + b] = inverse_poisson(u, parameters[BURSTS[b], i])
+        new = event(tuple(lane[k] for k in range(2 + len(BURSTS) + THINNING)), y, p)
+        tries += 1
+        fired = 1 if FIRED < 0 else i64(new[FIRED] > 0.5)
+        events += fired
+        if not new[WATCH] <= due:
+            t = new[SPECIES]
+            if t != t:
+                code = NEGATIVE if LOW >= 0 and new[LOW] < 0.0 else NOT_FINITE
+                beyond = fired
+            else:
+                q = hold(y, i, q, t, times, values)
+                if WATCH != SPECIES and t <= final and new[WATCH] == math.inf:
+                    code = impossible(new)
+                    if code == SUCCESS:
+                        passage[i] = t
+                        q = hold(new, i, q, math.inf, times, values)
+                elif q < times.size:
+                    due = times[q]
+                else:
+                    beyond = fired  # the event beyond the last time does not count
+        if tries >= max_steps and code == SUCCESS and q < times.size:
+            code = TOO_MANY_STEPS
+        y = new[: SPECIES + 1 + THINNING]
+    if code != SUCCESS:
+        for j in range(q, times.size):
+            for k in range(SPECIES):
+                values[j, k, i] = math.nan
+    events -= beyond
+    counts[STATUS, i] = code
+    counts[STEPS, i] = events
+    counts[REJECTED, i] = tries - events - beyond
+    counts[EVALUATIONS, i] = tries - beyond

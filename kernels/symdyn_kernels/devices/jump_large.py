@@ -1,0 +1,150 @@
+"""The direct method for large networks on a card: mass action as data, and a sum tree in the memory of the thread.
+
+The loop of `symdyn_kernels.drivers.jump_large` for one trajectory, with the same random numbers.  The array `memory` holds
+numbers of molecules, then the tree: node 1 is the total, node k the sum of nodes 2 k and 2 k + 1, and the propensity of
+reaction j is node LEAVES + j.
+"""
+
+from __future__ import annotations
+
+from symdyn_kernels.devices._network import (
+    CHANGE_STARTS,
+    CHANGED,
+    CHANGES,
+    COEFFICIENTS,
+    DEPENDENT_STARTS,
+    DEPENDENTS,
+    LEAVES,
+    LESS,
+    MEMORY,
+    NUMBERS,
+    REACTANT_STARTS,
+    REACTANTS,
+    REACTIONS,
+    SPECIES,
+    STOPS,
+    TABLE,
+    start,
+)
+from symdyn_kernels.devices._prelude import cuda, i64, math, real64
+from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
+from symdyn_kernels.devices.streams import next_exponential, next_uniform, open_stream
+from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+
+
+def entry(k):
+    """An entry of the tables: the one place that reads them, as numba gives every place a copy."""
+    return i64(TABLE[k])
+
+
+def number(k):
+    """A coefficient that is a number."""
+    return NUMBERS[k]
+
+
+def propensity(j, memory, parameters, i):
+    """The propensity of a reaction: molecules of the reactants, each one less than before, times the coefficient."""
+    product = 1.0
+    for e in range(entry(REACTANT_STARTS + j), entry(REACTANT_STARTS + j + 1)):
+        product = product * (memory[entry(REACTANTS + e)] - real64(entry(LESS + e)))
+    row = entry(COEFFICIENTS + j)
+    return product * (parameters[row, i] if row >= 0 else number(-1 - row))
+
+
+def build(memory, parameters, i):
+    """All propensities and sums."""
+    tree = SPECIES
+    for j in range(REACTIONS):
+        memory[tree + LEAVES + j] = propensity(j, memory, parameters, i)
+    for k in range(LEAVES - 1, 0, -1):
+        memory[tree + k] = memory[tree + 2 * k] + memory[tree + 2 * k + 1]
+
+
+def mend(begin, end, memory, parameters, i):
+    """The propensities of some reactions, which increase in number, then level by level the sums above them, each once."""
+    tree = SPECIES
+    for q in range(begin, end):
+        j = entry(DEPENDENTS + q)
+        memory[tree + LEAVES + j] = propensity(j, memory, parameters, i)
+    level = 1
+    while (LEAVES >> level) > 0:
+        last = 0
+        for q in range(begin, end):
+            node = (LEAVES + entry(DEPENDENTS + q)) >> level
+            if node != last:
+                memory[tree + node] = memory[tree + 2 * node] + memory[tree + 2 * node + 1]
+                last = node
+        level = level + 1
+
+
+def find(r, memory):
+    """The reaction in which the cumulative sum passes r; never one whose propensity is zero."""
+    tree, node = SPECIES, 1
+    while node < LEAVES:
+        left = memory[tree + 2 * node]
+        right = r >= left and memory[tree + 2 * node + 1] > 0.0
+        r = r - (left if right else 0.0)
+        node = 2 * node + i64(right)
+    return node - LEAVES
+
+
+def hold(memory, i, q, last, times, values):
+    """Write the states at the outputs from `q` on that are before the time `last`; returns the next output."""
+    while q < times.size and times[q] < last:
+        for k in range(SPECIES):
+            values[q, k, i] = memory[k]
+        q += 1
+    return q
+
+
+def trajectory(
+    i, initial, parameters, times, streams, begin, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
+    counts, passage,
+):  # fmt: skip
+    """One trajectory, in one thread."""
+    memory = cuda.local.array(MEMORY, real64)
+    for k in range(MEMORY):
+        memory[k] = 0.0
+    for k in range(SPECIES):
+        memory[k] = initial[k, i]
+    s = open_stream(seed, streams[i])
+    code, q, t, events = SUCCESS, 0, times[0], 0
+    if begin[i] > 0:
+        code = begin[i]
+    elif begin[i] < 0:
+        passage[i] = t
+        q = hold(memory, i, q, math.inf, times, values)
+    else:
+        for k in range(SPECIES):
+            values[0, k, i] = memory[k]
+        q = 1
+        build(memory, parameters, i)
+    while code == SUCCESS and q < times.size:
+        total = memory[SPECIES + 1]
+        wait, s = next_exponential(s)
+        u, s = next_uniform(s)
+        t = t + wait / total
+        if not total < math.inf:
+            code = NOT_FINITE
+        elif t > times[q]:
+            q = hold(memory, i, q, t, times, values)
+        if code == SUCCESS and q < times.size:
+            if events >= max_steps:
+                code = TOO_MANY_STEPS
+            else:
+                j = find(u * total, memory)
+                for e in range(entry(CHANGE_STARTS + j), entry(CHANGE_STARTS + j + 1)):
+                    k = entry(CHANGED + e)
+                    memory[k] = memory[k] + real64(entry(CHANGES + e))
+                mend(entry(DEPENDENT_STARTS + j), entry(DEPENDENT_STARTS + j + 1), memory, parameters, i)
+                events += 1
+                if STOPS and start((t,), memory, (parameters, i))[0] > 0.5:
+                    passage[i] = t
+                    q = hold(memory, i, q, math.inf, times, values)
+    if code != SUCCESS:
+        for r in range(q, times.size):
+            for k in range(SPECIES):
+                values[r, k, i] = math.nan
+    counts[STATUS, i] = code
+    counts[STEPS, i] = events
+    counts[EVALUATIONS, i] = events

@@ -1,0 +1,5 @@
+"""Rows of the counts that a trajectory leaves."""
+
+from __future__ import annotations
+
+STATUS, STEPS, REJECTED, EVALUATIONS, DETAILS = range(5)

@@ -1,0 +1,134 @@
+"""Random variates of a thread: those of `symdyn_kernels.variates`, which says where they come from.
+
+Every function returns the state of the stream after its number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symdyn_kernels.devices._prelude import floor, i64, math
+from symdyn_kernels.devices.streams import next_normals, next_uniform
+
+#: Means from which on rejection takes the place of inversion.
+SWITCH = 10.0
+#: Kinds of bursts: geometric is 0.
+POISSON = 1
+
+# log(n!) - log(sqrt(2 pi n) (n/e)^n) for n = 0 (unused) to 15
+STIRLING = np.array(
+    [
+        0.0, 0.08106146679532726, 0.0413406959554093, 0.02767792568499834, 0.020790672103765093, 0.016644691189821193,
+        0.013876128823070748, 0.01189670994589177, 0.010411265261972096, 0.009255462182712733, 0.00833056343336287,
+        0.007573675487951841, 0.00694284010720953, 0.006408994188004207, 0.0059513701127588475, 0.005554733551962801,
+    ]
+)  # fmt: skip
+
+
+def exponential(s):
+    """Exponential with mean 1."""
+    u, s = next_uniform(s)
+    return -math.log(u), s
+
+
+def stirling_error(n):
+    """What Stirling's formula lacks of ``log(n!)``."""
+    if n < 16.0:
+        return STIRLING[i64(n)]
+    m = 1.0 / (n * n)
+    return (1 / 12 - m * (1 / 360 - m * (1 / 1260 - m * (1 / 1680 - m / 1188)))) / n
+
+
+def deviance(x, mean):
+    """``x log(x/mean) + mean - x`` without cancellation."""
+    difference = x - mean
+    if abs(difference) >= 0.1 * (x + mean):
+        return x * math.log(x / mean) - difference
+    v = difference / (x + mean)
+    total, before, term, j = difference * v, math.inf, 2.0 * x * v, 1.0
+    v = v * v
+    while total != before and j < 1000.0:
+        before = total
+        term = term * v
+        total = total + term / (2.0 * j + 1.0)
+        j = j + 1.0
+    return total
+
+
+def log_poisson(k, mean):
+    """The logarithm of the probability of k."""
+    if k == 0.0:
+        return -mean
+    return -stirling_error(k) - deviance(k, mean) - 0.5 * math.log(2.0 * math.pi * k)
+
+
+def poisson(s, mean):
+    """Poisson with a mean that is not negative (0 gives 0, and draws nothing)."""
+    if not mean > 0.0:
+        return 0.0, s
+    if mean < SWITCH:
+        u, s = next_uniform(s)
+        p, k = math.exp(-mean), 0.0
+        while u > p and k < 200.0:  # the rest beyond is below the spacing of the uniform numbers
+            u = u - p
+            k = k + 1.0
+            p = p * (mean / k)
+        return k, s
+    b = 0.931 + 2.53 * math.sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    squeeze = 0.9277 - 3.6224 / (b - 2.0)
+    k, searching = 0.0, True
+    while searching:
+        u, s = next_uniform(s)
+        v, s = next_uniform(s)
+        u = u - 0.5
+        us = 0.5 - abs(u)
+        k = floor((2.0 * a / us + b) * u + mean + 0.43)
+        if us >= 0.07 and v <= squeeze:
+            searching = False
+        elif k >= 0.0 and (us >= 0.013 or v <= us):
+            searching = math.log(v * inverse_alpha / (a / (us * us) + b)) > log_poisson(k, mean)
+    return k, s
+
+
+def gamma(s, shape):
+    """Gamma with scale 1 and a shape of 1 or more."""
+    d = shape - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    v, searching = 1.0, True
+    while searching:
+        x, _, s = next_normals(s)
+        v = 1.0 + c * x
+        if v > 0.0:
+            v = v * v * v
+            u, s = next_uniform(s)
+            searching = math.log(u) >= 0.5 * x * x + d * (1.0 - v + math.log(v))
+    return d * v, s
+
+
+def geometric(s, mean):
+    """Geometric on 0, 1, 2, ... with a mean above 0, by inversion."""
+    u, s = next_uniform(s)
+    return floor(math.log(u) / -math.log1p(1.0 / mean)), s
+
+
+def burst_sum(s, kind, mean, count):
+    """Sum of `count` independent bursts of a mean: Poisson, or negative binomial as a Poisson number with a gamma mean."""
+    if not (count > 0.0 and mean > 0.0):
+        return 0.0, s
+    if kind == POISSON:
+        return poisson(s, mean * count)
+    if count == 1.0:
+        return geometric(s, mean)
+    x, s = gamma(s, count)
+    return poisson(s, mean * x)
+
+
+def round_randomly(s, x):
+    """A whole number next to x whose mean is x; whole numbers draw nothing."""
+    below = floor(x)
+    if x == below:
+        return below, s
+    u, s = next_uniform(s)
+    return (below, s) if u >= x - below else (below + 1.0, s)

@@ -1,0 +1,103 @@
+"""What kernels of the direct method for large networks are made of: tables of mass action, which the template reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+from symdyn.codegen.cuda.functions import device_function
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.hoist import Hoisting
+from symdyn.codegen.program import Made, Program
+from symdyn.codegen.propensities import hoisted_propensities
+from symdyn.errors import CompileError
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["large_jump_device"]
+
+#: Bytes of the constants of a kernel: the limit of all cards.
+CONSTANT_MEMORY = 65_536
+NEVER = "def start(lane, y, p):\n    return (0.0,)"
+
+
+def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
+    """The kernel of a large network; parameters, dependents and the condition are those of `symdyn.codegen.fire`.
+
+    Raises
+    ------
+    CompileError
+        For a reaction that is not of mass action at a constant rate, or has bursts; for more reactions than constant memory
+        holds.
+    """
+    facts = made.facts
+    rows = Program.from_json(facts["setup"]).labels[: facts["rows"]]
+    place = {s: k for k, s in enumerate(network.states)}
+    hoisting = Hoisting(network.parameters, [*network.states, network.time])
+    coefficients: list[int] = []
+    numbers: dict[float, int] = {}
+    reactants: list[list[tuple[int, int]]] = []
+    changes: list[list[tuple[int, int]]] = []
+    for reaction, found in zip(network.reactions, hoisted_propensities(network, hoisting), strict=True):
+        if found.rate is None or found.bursts:
+            raise CompileError(
+                f"target='cuda' follows networks of so many reactions by mass action at constant rates alone, which {reaction} "
+                "is not: use target='cpu'"
+            )
+        coefficient, _ = found.value.as_independent(*network.states, as_Add=False)
+        number = coefficient.is_number
+        row = -1 - numbers.setdefault(float(coefficient), len(numbers)) if number else rows.index(coefficient.name)
+        coefficients.append(row)
+        reactants.append([(place[s], k) for s, count in reaction.reactants.items() for k in range(count)])
+        changes.append([(place[s], d) for s, d in found.change.items()])
+    count = len(network.reactions)
+    leaves = 1 << (count - 1).bit_length()
+    table = _Table()
+    table.add("COEFFICIENTS", coefficients)
+    table.add_pairs("REACTANT_STARTS", "REACTANTS", "LESS", reactants)
+    table.add_pairs("CHANGE_STARTS", "CHANGED", "CHANGES", changes)
+    table.add("DEPENDENT_STARTS", facts["starts"])
+    table.add("DEPENDENTS", facts["dependents"])
+    needed = 2 * len(table.entries) + 8 * len(numbers)
+    if needed > CONSTANT_MEMORY or max(map(abs, table.entries)) >= 2**15:
+        raise CompileError(
+            f"the {count} reactions take {needed:,} bytes of tables, of which target='cuda' has {CONSTANT_MEMORY:,}: "
+            "use target='cpu'"
+        )
+    constants = {
+        "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "MEMORY": len(place) + 2 * leaves,
+        "STOPS": bool(facts["condition"]), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
+        "NUMBERS": f"np.array({list(numbers) or [0.0]})",
+    }  # fmt: skip
+    text = "\n".join(f"{name} = {value}" for name, value in constants.items())
+    condition = device_function(_in_rows(facts["start"], rows), ("tuple", "tuple", "table")) if facts["condition"] else NEVER
+    return Device(f"{text}\n\n\n{condition}", "jump_large", single=False)
+
+
+def _in_rows(start: Any, rows: Sequence[str]) -> Program:
+    """The condition in terms of the rows of the parameters that the kernel is given."""
+    program = Program.from_json(start)
+    names = program.blocks[2][1]
+    operations = tuple(
+        o._replace(args=(2, rows.index(names[o.args[1]]))) if o.op == "input" and o.args[0] == 2 else o
+        for o in program.operations
+    )
+    return replace(program, blocks=(*program.blocks[:2], ("p", tuple(rows))), operations=operations)
+
+
+class _Table:
+    """Tables one after the other, and where each begins."""
+
+    def __init__(self) -> None:
+        self.entries: list[int] = []
+        self.begins: dict[str, int] = {}
+
+    def add(self, name: str, values: Sequence[int]) -> None:
+        self.begins[name] = len(self.entries)
+        self.entries += values
+
+    def add_pairs(self, starts: str, first: str, second: str, lists: Sequence[Sequence[tuple[int, int]]]) -> None:
+        self.add(starts, [*accumulate(map(len, lists), initial=0)])
+        self.add(first, [a for pairs in lists for a, _ in pairs])
+        self.add(second, [b for pairs in lists for _, b in pairs])

@@ -1,0 +1,133 @@
+"""Kernels for CUDA cards: their whole source is generated for a system and a method."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import cached_property
+from types import ModuleType
+
+import sympy as sp
+
+from symdyn.codegen.cuda import toolchain
+from symdyn.codegen.cuda.join import arguments, join_kernel
+from symdyn.codegen.cuda.launch import run_on_card
+from symdyn.codegen.cuda.reductions import Reduction
+from symdyn.codegen.cuda.toolchain import Resources
+from symdyn.codegen.families._base import Batch, Options, Run, Signals
+from symdyn.codegen.functions import programs
+from symdyn.codegen.kernel import Kernel
+from symdyn.codegen.load import cache_directory, digest, host, import_text, write_atomic
+from symdyn.codegen.program import Program
+from symdyn.errors import CompileError
+from symdyn.system import System
+
+__all__ = ["CudaKernel"]
+
+
+class CudaKernel(Kernel):
+    """A system compiled for a CUDA card; make one with ``symdyn.compile(..., target="cuda")``.
+
+    Attributes
+    ----------
+    source : str
+        All that runs on the card.
+    ptx : str
+        The kernel in the assembly language of virtual cards.
+    resources : Resources
+        Registers and local memory of a thread on an H100 (sm_90).
+    card_seconds : float
+        Time that the card has been at work on it, all launches together and without what is carried there and back.
+    noted : mapping
+        What the family of the method noted about the model.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> kernel = sd.compile(sd.ODESystem({x: -a * x}), method="tsit5", target="cuda")
+    >>> [line for line in kernel.source.splitlines() if "dx/dt" in line]
+    ['    memory[out, 0] = -(y_x * p_a)  # dx/dt']
+    """
+
+    target, parallel = "cuda", False
+
+    def __init__(self, system: System, method: str, *, precision: str, until: sp.Basic | None = None) -> None:
+        super().__init__(system, method, until=until, precision=precision)
+        begin = time.perf_counter()
+        made = programs(system, self._scheme, until)[1]
+        self.noted, self.card_seconds = made.facts, 0.0
+        device = self.family.device(system, self._scheme, made)
+        if precision == "float32" and not device.single:
+            raise CompileError(f"{method!r} counts molecules, which single precision cannot; leave precision='float32' out")
+        self._source = join_kernel(f"{method} for\n\n{system}", device, precision)
+        self._note = cache_directory() / "cuda" / f"{digest(self._source, toolchain.VERSION, *host())}.json"
+        self._known = self._note.exists()
+        self._seconds = time.perf_counter() - begin
+
+    # ---- what it shows -------------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """All that runs on the card: the model, the method, the loop."""
+        return self._source
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The source, imported from the cache directory; its function `run` is the kernel."""
+        return import_text("cuda", self._source, "cuda")
+
+    @property
+    def path(self) -> str:
+        """The file in the cache that holds the source."""
+        return str(self.module.__file__)
+
+    @property
+    def ptx(self) -> str:
+        """PTX for sm_90; made without a card, and kept in the cache."""
+        return self._compiled[0]
+
+    @property
+    def resources(self) -> Resources:
+        """What a thread takes on sm_90, as the assembler says."""
+        return self._compiled[1]
+
+    @cached_property
+    def _compiled(self) -> tuple[str, Resources]:
+        if self._note.exists():
+            kept = json.loads(self._note.read_text())
+        else:
+            ptx = toolchain.compile_ptx(self.module.run, arguments(self.precision))
+            kept = {"ptx": ptx, "resources": toolchain.machine_code(ptx)[1]}
+            write_atomic(self._note, json.dumps(kept).encode())
+        return kept["ptx"], Resources(*kept["resources"])
+
+    @property
+    def cached(self) -> bool:
+        """Whether the PTX was in the cache when the kernel was made."""
+        return self._known
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time that generating the source took."""
+        return self._seconds
+
+    # ---- running it ----------------------------------------------------------------------------
+
+    def lanes(self, trajectories: int) -> int:
+        """Trajectories that go through the processor together: each has a thread of its own."""
+        return 1
+
+    def prepare(self, lanes: int) -> None:
+        """Import the source; the card's own compiler begins with the first launch."""
+        self.module  # noqa: B018
+
+    def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
+        """Fill the arrays of `run`, in chunks that fit the card's memory; the signals are looked at between them."""
+        run_on_card(self, run, batch, options, signals)
+        return run
+
+    def reduction(self, successor: Callable[[], CudaKernel], observer: Program | None) -> Reduction:
+        """What runs trajectories and sums them up without their coming back."""
+        return Reduction(self, successor, observer)

@@ -1,0 +1,129 @@
+"""Running a kernel on a card: chunks that fit its memory, there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from symdyn_kernels.devices.rows import DETAILS, EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.status import INTERRUPTED
+
+from symdyn.codegen.cuda import toolchain
+from symdyn.codegen.cuda.join import arguments
+from symdyn.codegen.families._base import Batch, Options, Run, Signals
+from symdyn.errors import CompileError, DeclarationError
+
+if TYPE_CHECKING:
+    from symdyn.codegen.cuda.kernel import CudaKernel
+
+__all__ = ["OnCard", "require_card", "run_on_card", "start_on_card", "trajectories_that_fit"]
+
+#: Part of the free memory that one chunk may take.
+SHARE = 0.6
+#: Trajectories of a chunk at most: enough for any card, and an interrupt waits for one chunk.
+LARGEST = 1 << 22
+#: The least relative tolerance in single precision: some sixteen roundings.
+LEAST_RTOL = 1e-6
+
+
+@dataclass(frozen=True)
+class OnCard:
+    """What a chunk of `count` trajectories is on the card: arrays whose last index is the trajectory.
+
+    Attributes
+    ----------
+    count : int
+    parameters : (k, N)
+    values : (T, width, N)
+        States, then room for observables.
+    counts : (4 + m, N) int64
+    passage : (N,) float64
+    """
+
+    count: int
+    parameters: Any
+    values: Any
+    counts: Any
+    passage: Any
+
+    def counted(self, run: Run) -> None:
+        """Copy all but the values."""
+        counts = self.counts.copy_to_host()
+        run.status[:], run.steps[:], run.rejected[:] = counts[STATUS], counts[STEPS], counts[REJECTED]
+        run.evaluations[:], run.details[:] = counts[EVALUATIONS], counts[DETAILS:].T
+        run.passage[:] = self.passage.copy_to_host()
+
+    def fetch(self, run: Run) -> None:
+        """Copy everything."""
+        self.counted(run)
+        run.values[:] = np.moveaxis(self.values.copy_to_host()[:, : run.values.shape[2]], 2, 0)
+
+
+def require_card(kernel: CudaKernel, options: Options) -> None:
+    """Raise unless there is a card, and digits enough.
+
+    Raises
+    ------
+    CompileError
+        With what to install.
+    DeclarationError
+        If the tolerance asks for more digits than single precision has.
+    """
+    if kernel.precision == "float32" and kernel.adaptive and options.rtol < LEAST_RTOL:
+        raise DeclarationError(
+            f"rtol is {options.rtol:g}, but single precision has seven digits; expected {LEAST_RTOL:g} or more, or leave "
+            "precision='float32' out"
+        )
+    if toolchain.card() is None:
+        raise CompileError(
+            "no CUDA card is found here, so this kernel can be looked at (print(kernel), kernel.ptx, kernel.resources) but not "
+            f"run; use target='cpu', or a machine with a card, NVIDIA's driver and {toolchain.INSTALL}"
+        )
+
+
+def trajectories_that_fit(kernel: CudaKernel, times: int, extra: int = 0) -> int:
+    """Trajectories of a chunk: those whose arrays fit the free memory; `extra` observables have a place beside the states."""
+    n, k = len(kernel.system.states), len(kernel.system.parameters)
+    real = np.dtype(kernel.precision).itemsize
+    each = real * (times * (n + extra) + n + max(k, 1)) + 8 * (DETAILS + 3 + len(kernel.counted))
+    return int(min(LARGEST, max(1, SHARE * toolchain.free_memory() // each)))
+
+
+def run_on_card(kernel: CudaKernel, run: Run, batch: Batch, options: Options, signals: Signals) -> None:
+    """Fill `run` chunk by chunk; after an interrupt the rest is marked as such."""
+    require_card(kernel, options)
+    count = len(batch.initial)
+    chunk = trajectories_that_fit(kernel, batch.times.size)
+    for a in range(0, count, chunk):
+        rows = slice(a, min(count, a + chunk))
+        part = run.part(rows)
+        if signals.stop[0] != 0:
+            part.values[:], part.status[:] = np.nan, INTERRUPTED
+            continue
+        start_on_card(kernel, batch.part(rows), options).fetch(part)
+        signals.done[0] += len(part.status)
+
+
+def start_on_card(kernel: CudaKernel, batch: Batch, options: Options, extra: int = 0) -> OnCard:
+    """Run a chunk, and leave the results on the card with room for so many observables."""
+    count, n = batch.initial.shape
+    given, begin = kernel.family.device_batch(batch, kernel.noted)
+    real = np.dtype(kernel.precision)
+    if given.shape[1] == 0:  # no array on a card is empty
+        given = np.zeros((count, 1))
+    initial, parameters = (toolchain.to_card(np.ascontiguousarray(a.T, dtype=real)) for a in (batch.initial, given))
+    values = toolchain.empty_on_card((batch.times.size, n + extra, count), real)
+    counts = toolchain.to_card(np.zeros((DETAILS + len(kernel.details), count), np.int64))
+    passage = toolchain.to_card(np.full(count, np.inf))
+    longest = options.max_step if kernel.adaptive else options.step
+    numbers = (options.rtol, options.atol, longest, options.epsilon)
+    limits = (kernel.family.limit(options), options.seed, int(options.detect_stiffness), options.fine)
+    kernel.card_seconds += toolchain.launch(
+        kernel.module.run,
+        arguments(kernel.precision),
+        count,
+        (initial, parameters, *map(toolchain.to_card, (batch.times, batch.streams, begin)), *numbers, *limits, values, counts,
+         passage),
+    )  # fmt: skip
+    return OnCard(count, parameters, values, counts, passage)

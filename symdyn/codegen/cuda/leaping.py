@@ -1,0 +1,54 @@
+"""What kernels of tau-leaping are made of: functions of a network, and its stoichiometry, for which templates are unrolled."""
+
+from __future__ import annotations
+
+from symdyn.codegen.cuda.adaptive import PARAMETERS
+from symdyn.codegen.cuda.functions import device_function
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.program import Made
+from symdyn.errors import CompileError
+from symdyn.system import System
+
+__all__ = ["leaping_device"]
+
+#: Reactions up to which a kernel is compiled in about a minute.
+MOST = 128
+
+
+def leaping_device(system: System, made: Made) -> Device:
+    """The kernel of a network; the last of the programs is the condition that ends trajectories, if there is one.
+
+    Raises
+    ------
+    CompileError
+        For a network of so many reactions that the text of its kernel would take minutes to compile.
+    """
+    facts = made.facts
+    tabled = len(system.parameters) > PARAMETERS
+    if len(facts["structure"]["ptr"]) > MOST + 1:
+        raise CompileError(
+            f"tau-leaping with target='cuda' is written out for every reaction, up to {MOST} of them; this network has "
+            f"{len(facts['structure']['ptr']) - 1}: use target='cpu'"
+        )
+    structure = {name: tuple(values) for name, values in facts["structure"].items()}
+    constants = {
+        "SPECIES": len(system.states),
+        "REACTIONS": len(structure["ptr"]) - 1,
+        "PARAMETERS": len(system.parameters),
+        "FROM_TABLE": tabled,
+        "BURSTS": len(structure["kind"]),
+        "TIMED": bool(facts["timed"]),
+        "STOPS": facts["stops"],
+        "IMPLICIT": any(program.name == "solve" for program in made.programs),
+        "PTR": structure["ptr"],
+        "CHANGED": structure["species"],
+        "FIXED": tuple(map(float, structure["fixed"])),
+        "BURST": structure["burst"],
+        "DPTR": structure["dptr"],
+        "DSPECIES": structure["dspecies"],
+        "PAIR": structure["pair"],
+        "KIND": structure["kind"],
+        "WATCHED": tuple(facts["watched"]),
+    }
+    functions = [device_function(p, ("tuple", "tuple", "table" if tabled else "tuple")) for p in made.programs]
+    return Device("\n\n\n".join(functions), "leaping", single=False, constants=constants)

@@ -7,6 +7,7 @@ of all lanes are one flat array of `m` doubles; slot `s` starts at offset ``s*ms
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 
@@ -122,11 +123,44 @@ def _explicit(method: ExplicitRungeKutta) -> dict[str, list[str]]:
     ]
     dense = [line for j, row in enumerate(method.extra, start=last + 1) for line in stage(j, row, "work")]
     count = 1 + last + len(method.extra)
-    dense += ["    # y(t + theta h) = y + theta (d1 + theta (d2 + ...))", FLAT, "        h = vld(lanes[H], e & wm)"]
-    for power in range(max(map(len, method.dense))):
-        weights = [row[power] if power < len(row) else 0.0 for row in method.dense]
-        dense.append(f"        vst(fb, ks + {count + power} * ms + e, h * ({combination(weights)}))")
+    # the interpolant ends in y1 and has the slopes of both ends, so the first three coefficients follow from these
+    dense += [
+        "    # y(t + theta h) = y + theta (d1 + (1 - theta) (d2 + theta (d3 + (1 - theta) (d4 + ...))))",
+        FLAT,
+        "        h = vld(lanes[H], e & wm)",
+        "        d1 = vld(fb, yt + e) - vld(fb, yb + e)",
+        f"        d2 = h * {k(0)} - d1",
+        f"        d3 = d1 - h * {k(last)} - d2",
+    ]
+    weights = _nested(method.dense)
+    dense += [f"        d{j + 1} = h * ({combination(row)})" for j, row in enumerate(weights) if j >= 3]
+    dense += [f"        vst(fb, ks + {count + j} * ms + e, d{j + 1})" for j in range(len(weights))]
     return {"step": step, "error": error, "stiffness": stiffness, "dense": dense}
+
+
+def _nested(dense: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Weights of the stages in d1, d2, ... of the nested form, from those of the powers of theta.
+
+    >>> _nested([[1.0, 0.0, -1.0]])  # theta - theta^3 = theta (0 + (1 - theta) (1 + theta))
+    [[0.0], [1.0], [1.0]]
+    """
+    degree = max(map(len, dense))
+    # column j: theta times theta, (1 - theta), theta, ... j factors in all, in powers of theta
+    basis, column = [], [Fraction(0), Fraction(1)] + [Fraction(0)] * (degree - 1)
+    for j in range(degree):
+        basis.append(column)
+        shifted = [Fraction(0), *column[:-1]]
+        column = shifted if j % 2 else [a - b for a, b in zip(column, shifted, strict=True)]
+    weights: list[list[float]] = [[] for _ in range(degree)]
+    for row in dense:
+        rest = [Fraction(0), *map(Fraction, row), *[Fraction(0)] * (degree - len(row))]
+        found = [Fraction(0)] * degree
+        for j in reversed(range(degree)):  # the power j + 1 is the highest of column j
+            found[j] = rest[j + 1] / basis[j][j + 1]
+            rest = [a - found[j] * b for a, b in zip(rest, basis[j], strict=True)]
+        for j in range(degree):
+            weights[j].append(float(found[j]))
+    return weights
 
 
 # ---- Rosenbrock --------------------------------------------------------------------------------
@@ -174,11 +208,12 @@ def _rosenbrock(method: Rosenbrock) -> dict[str, list[str]]:
         "    for l in range(0, WL, 8):",
         "        vst(lanes[ERR], l, vld(lanes[ERR], l) * (1.0 / n))",
     ]
-    # multiplied out: d1 = y1 - y0 + k1, d2 = k2 - k1, ..., the last is -k of the last row
+    # k1 + theta k2 + theta^2 k3 is k1 + theta ((k2 + k3) + (1 - theta) (-k3))
     dense = [FLAT] + [f"        k{i} = {_sum(row, u)}" for i, row in enumerate(method.dense, start=1)]
-    final = len(method.dense)
-    coefficients = ["vld(fb, yt + e) - vld(fb, yb + e) + k1"]
-    coefficients += [f"k{i + 1} - k{i}" for i in range(1, final)] + [f"splat(0.0) - k{final}"]
+    coefficients = ["vld(fb, yt + e) - vld(fb, yb + e)", "k1", "k2"]
+    assert len(method.dense) in (2, 3)
+    if len(method.dense) == 3:
+        coefficients[2:] = ["k2 + k3", "splat(0.0) - k3"]
     for power, c in enumerate(coefficients):
         dense.append(f"        vst(fb, ks + {method.stages + power} * ms + e, {c})")
     return {"step": step, "error": error, "stiffness": ["    pass"], "dense": dense}

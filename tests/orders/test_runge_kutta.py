@@ -128,6 +128,17 @@ def test_explicit_interpolant_has_its_order_at_every_point_of_a_step(name, theta
         assert b == pytest.approx(padded(method.a[-1], len(a)), abs=1e-11)
 
 
+@pytest.mark.parametrize("name", EXPLICIT)
+def test_explicit_interpolant_has_the_slopes_of_both_ends(name):
+    """From them, and from y0 and y1, the drivers take its first coefficients."""
+    method = METHODS[name]
+    at_begin = [row[0] for row in method.dense]
+    at_end = [sum((k + 1) * c for k, c in enumerate(row)) for row in method.dense]
+    first, last = np.eye(len(method.dense))[[0, method.stages]]
+    np.testing.assert_allclose(at_begin, first, atol=1e-12)
+    np.testing.assert_allclose(at_end, last, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", ROSENBROCK)
 def test_rosenbrock_tableau_satisfies_the_conditions_of_its_order_and_no_more(name):
     method = METHODS[name]

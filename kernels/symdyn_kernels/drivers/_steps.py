@@ -81,10 +81,14 @@ def stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, w
 
 @njit(error_model="numpy")
 def dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
-    # y(t + theta h) = y + theta (d1 + theta (d2 + ...))
+    # y(t + theta h) = y + theta (d1 + (1 - theta) (d2 + theta (d3 + (1 - theta) (d4 + ...))))
     for e in range(0, m, 8):
         h = vld(lanes[H], e & wm)
-        vst(fb, ks + 7 * ms + e, h * (vld(fb, k0 + e) * 1.0))
-        vst(fb, ks + 8 * ms + e, h * (vld(fb, k0 + e) * -2.763706197274826 + vld(fb, ks + 1 * ms + e) * 0.13169999999999998 + vld(fb, ks + 2 * ms + e) * 3.9302962368947516 + vld(fb, ks + 3 * ms + e) * -12.411077166933676 + vld(fb, ks + 4 * ms + e) * 37.50931341651104 + vld(fb, ks + 5 * ms + e) * -27.896526289197286 + vld(fb, kl + e) * 1.5))
-        vst(fb, ks + 9 * ms + e, h * (vld(fb, k0 + e) * 2.9132554618219126 + vld(fb, ks + 1 * ms + e) * -0.2234 + vld(fb, ks + 2 * ms + e) * -5.941033872131505 + vld(fb, ks + 3 * ms + e) * 30.33818863028232 + vld(fb, ks + 4 * ms + e) * -88.1789048947664 + vld(fb, ks + 5 * ms + e) * 65.09189467479366 + vld(fb, kl + e) * -4.0))
-        vst(fb, ks + 10 * ms + e, h * (vld(fb, k0 + e) * -1.0530884977290216 + vld(fb, ks + 1 * ms + e) * 0.1017 + vld(fb, ks + 2 * ms + e) * 2.490627285651253 + vld(fb, ks + 3 * ms + e) * -16.548102889244902 + vld(fb, ks + 4 * ms + e) * 47.37952196281928 + vld(fb, ks + 5 * ms + e) * -34.87065786149661 + vld(fb, kl + e) * 2.5))
+        d1 = vld(fb, yt + e) - vld(fb, yb + e)
+        d2 = h * vld(fb, k0 + e) - d1
+        d3 = d1 - h * vld(fb, kl + e) - d2
+        d4 = h * (vld(fb, k0 + e) * -1.0530884977290216 + vld(fb, ks + 1 * ms + e) * 0.1017 + vld(fb, ks + 2 * ms + e) * 2.490627285651253 + vld(fb, ks + 3 * ms + e) * -16.548102889244902 + vld(fb, ks + 4 * ms + e) * 47.37952196281928 + vld(fb, ks + 5 * ms + e) * -34.87065786149661 + vld(fb, kl + e) * 2.5)
+        vst(fb, ks + 7 * ms + e, d1)
+        vst(fb, ks + 8 * ms + e, d2)
+        vst(fb, ks + 9 * ms + e, d3)
+        vst(fb, ks + 10 * ms + e, d4)

@@ -40,10 +40,10 @@ from symdyn_kernels.lanes import (
     T,
     load,
     park,
-    put,
     start,
     void,
 )  # fmt: skip
+from symdyn_kernels.output import emit, padded, work_size
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
@@ -53,7 +53,8 @@ PERIOD, WINDOW_START, WINDOW_END, HITS = 1000.0, 300.0, 340.0, 15
 
 INTEGRATE = (
     "int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1],"
-    " float64[::1], float64, float64, int64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], int64[::1], int64[::1])"
+    " float64[::1], float64, float64, float64, int64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], int64[::1],"
+    " int64[::1])"
 )
 
 
@@ -93,44 +94,16 @@ def control(lanes, WL, max_steps, look):
 
 
 @njit(error_model="numpy")
-def emit(fb, yb, yt, coefficients, ms, n, W, times, out, counts, lanes, due, who):
-    """Evaluate the interpolant at every output time in the step just made, lane by lane.
-
-    The value at the end of the step is the new state itself.  (Eight lanes at a time took half as long again: vector
-    loads of the output times wait for the scalar stores that advance them.)
-    """
-    for l in range(W):
-        tnew = ld(lanes[TNEW], l)
-        if ld(lanes[TNEXT], l) <= tnew:
-            k, q, t, scale = who[l], due[l], ld(lanes[T], l), 1.0 / ld(lanes[H], l)
-            counts[k, 2] += 1
-            while q < times.size and times[q] <= tnew:
-                theta = (times[q] - t) * scale
-                for i in range(n):
-                    e = i * W + l
-                    if times[q] == tnew:
-                        out[k, q, i] = ld(fb, yt + e)
-                    else:
-                        value = ld(fb, coefficients + (DEGREE - 1) * ms + e)
-                        for j in range(2, DEGREE + 1):  # unrolled: the degree is a constant
-                            value = value * theta + ld(fb, coefficients + (DEGREE - j) * ms + e)
-                        out[k, q, i] = ld(fb, yb + e) + theta * value
-                q += 1
-            due[l] = q
-            put(lanes[TNEXT], l, times[q] if q < times.size else np.inf, W)
-
-
-@njit(error_model="numpy")
-def limit(lanes, WL):
-    """Clip the next step of every lane to the end of its interval."""
+def limit(lanes, WL, longest):
+    """Clip the next step of every lane to the end of its interval and to the longest that is allowed."""
     for l in range(0, WL, 8):
-        vst(lanes[H], l, vmin(vld(lanes[HNEXT], l), vld(lanes[TEND], l) - vld(lanes[T], l)))
+        vst(lanes[H], l, vmin(vmin(vld(lanes[HNEXT], l), splat(longest)), vld(lanes[TEND], l) - vld(lanes[T], l)))
 
 
 @njit(INTEGRATE, error_model="numpy", nogil=True, cache=True)
 def integrate(
-    f, factor, solve, n, npar, nlu, nft, W, first, last, Y0, P, times, rtol, atol, max_steps, detect, out, status, counts,
-    stop, done,
+    f, factor, solve, n, npar, nlu, nft, W, first, last, Y0, P, times, rtol, atol, longest, max_steps, detect, out, status,
+    counts, stop, done,
 ):  # fmt: skip
     """Integrate trajectories `first` to `last` (exclusive).
 
@@ -145,6 +118,8 @@ def integrate(
     Y0, P : (N, n), (N, npar) float64
     times : (T,) float64
         Increasing; the first is the time of the initial values.
+    longest : float64
+        The longest step allowed; infinite if any is.
     max_steps, detect : int64
         Attempts allowed a trajectory; whether to stop with STIFF.
     out : (N, T, n) float64
@@ -163,7 +138,7 @@ def integrate(
     wm = WL - 1
     m = (n * W + 7) // 8 * 8
     ms = m + 8 - m % 16  # an odd number of cache lines apart, so that slots do not share cache sets
-    buffer = np.zeros((4 + SLOTS + DEGREE) * ms + ROWS * WL + (npar + nlu + nft) * W + 64)
+    buffer = np.zeros((4 + SLOTS + DEGREE) * ms + ROWS * WL + (npar + nlu + nft) * W + work_size(n) + 80)
     fb = (buffer.ctypes.data + 63) // 64 * 64
     yb, yt, work, ks = 0, ms, 2 * ms, 4 * ms
     k0, kl = ks + FIRST * ms, ks + LAST * ms
@@ -175,6 +150,8 @@ def integrate(
     )  # fmt: skip
     pb = a + ROWS * w
     lu = pb + 8 * npar * W
+    spare = (lu + 8 * (nlu + nft) * W + 127) // 64 * 64
+    grid = padded(times)
 
     who, due, hits = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
     fresh = np.zeros(W, np.int64)
@@ -186,7 +163,7 @@ def integrate(
         else:
             park(l, lanes, who, W)
     start(f, n, W, rtol, atol, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
-    limit(lanes, WL)
+    limit(lanes, WL, longest)
 
     while live > 0 and stop[0] == 0:
         iterations += 1
@@ -219,7 +196,8 @@ def integrate(
                         alarm = 1.0
         if outputs > 0.0:
             dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
-            emit(fb, yb, yt, ks + SLOTS * ms, ms, n, W, times, out, counts, lanes, due, who)
+            inner = fb + 8 * (ks + SLOTS * ms)
+            emit(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1, n, W, grid, out, counts, lanes, due, who, spare)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:
@@ -250,7 +228,7 @@ def integrate(
                         park(l, lanes, who, W)
             if loaded:
                 start(f, n, W, rtol, atol, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
-        limit(lanes, WL)
+        limit(lanes, WL, longest)
 
     for l in range(W):  # interrupted: what was under way, then what had not begun
         if who[l] >= 0:

@@ -11,11 +11,12 @@ from symdyn.codegen.families.hybrid import HYBRID
 from symdyn.codegen.families.jump import JUMP
 from symdyn.codegen.families.leaping import LEAPING
 from symdyn.codegen.families.stepping import STEPPING
+from symdyn.codegen.families.taylor import TAYLOR
 from symdyn.errors import CompileError
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: tuple[Family, ...] = (ADAPTIVE, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION)
+FAMILIES: tuple[Family, ...] = (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION)
 
 
 def family_of(scheme: Any) -> Family:

@@ -1,0 +1,278 @@
+"""The loop of the Taylor-series method: W trajectories at a time, each with its own time and step size.
+
+Coefficients of order k lie in rows of W numbers, first those of the states; one order follows the other, and order 0
+follows the parameters and what the model keeps beside it, so that the functions of a model find all in three blocks.
+The series is in ``theta = (t' - t)/h`` with h the length of the step before, so that coefficients neither grow nor vanish.
+A step is as long as its last two terms allow, and ends at a number of the machine: no error gathers in the time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.fused import vfma
+from symdyn_kernels.lanes import (
+    ACCEPT,
+    ACTIVE,
+    ERR,
+    HNEXT,
+    REJECTED,
+    ROWS,
+    STEPS,
+    TB,
+    TEND,
+    TNEW,
+    TNEXT,
+    H,
+    T,
+    load,
+    park,
+    put,
+    sum_states,
+    void,
+)
+from symdyn_kernels.masks import below
+from symdyn_kernels.options import INLINE
+from symdyn_kernels.output import emit, padded, work_size
+from symdyn_kernels.simd import call, ld, le, sel, splat, st, vabs, vld, vmax, vmin, vpow, vst
+from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
+
+#: Rows that the function of higher orders reads besides its sums: h/(k + 1), 1/k, k, and h for k = 1, else 0.
+SCALARS = 4
+#: A step grows at most so much.  If it has to be so much shorter than the one before, its series is made anew with that
+#: length, because the scale of the error looks at the change over h; if the series is not finite, the step shrinks further.
+GROWTH, FALL, SHRINK = 1e6, 0.25, 1.0 / 1024.0
+#: Of the first step: the part of the time in which the solution changes by its own size, and what it is from zero.
+CAUTION, LEAST = 0.01, 1e-6
+
+SIGNATURE = (
+    "int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1],"
+    " float64[::1], float64, float64, float64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], int64[::1], int64[::1])"
+)
+
+
+@njit(**INLINE)
+def narrow(source, target, W):
+    """A row of lanes as the functions of a model read it: W numbers."""
+    if W == 1:
+        st(target, 0, ld(source, 0))
+    else:
+        for l in range(0, W, 8):
+            vst(target, l, vld(source, l))
+
+
+@njit(**INLINE)
+def first_step(zeroth, n, npar, W, rtol, atol, yb, pb, c, stride, scalars, lanes, fresh):
+    """The first step size of the lanes just loaded, from the size of the solution and its derivative."""
+    narrow(lanes[T], scalars, W)
+    for l in range(W):
+        st(scalars, W + l, 1.0)
+    call(zeroth, scalars, yb, pb, pb + 8 * npar * W)
+    for l in range(W):
+        if fresh[l]:
+            fresh[l] = 0
+            size, speed = 0.0, 0.0
+            for i in range(n):
+                y, slope = ld(c, i * W + l), ld(c, stride + i * W + l)
+                scale = atol + rtol * abs(y)
+                size += (y / scale) ** 2
+                speed += (slope / scale) ** 2
+            h = CAUTION * math.sqrt(size / speed)
+            put(lanes[H], l, h if size > 1e-10 and 0.0 < h < np.inf else LEAST, W)
+
+
+@njit(**INLINE)
+def expand(zeroth, higher, n, npar, rows, order, W, yb, pb, c, scalars, lanes):
+    """Coefficients of all orders, in every lane."""
+    narrow(lanes[T], scalars, W)
+    narrow(lanes[H], scalars + 8 * W, W)
+    call(zeroth, scalars, yb, pb, pb + 8 * npar * W)
+    for k in range(1, order):
+        inverse = 1.0 / (k + 1)
+        if W == 1:
+            h = ld(lanes[H], 0)
+            st(scalars, 0, h * inverse)
+            st(scalars, 1, 1.0 / k)
+            st(scalars, 2, float(k))
+            st(scalars, 3, h if k == 1 else 0.0)
+        else:
+            for l in range(0, W, 8):
+                h = vld(lanes[H], l)
+                vst(scalars, l, h * inverse)
+                vst(scalars, W + l, splat(1.0 / k))
+                vst(scalars, 2 * W + l, splat(float(k)))
+                vst(scalars, 3 * W + l, h if k == 1 else splat(0.0))
+        before = c + 8 * (k - 1) * rows * W
+        call(higher, scalars, before, pb, before + 8 * (rows + n) * W)
+
+
+@njit(**INLINE)
+def control(n, c, stride, order, m, W, WL, wm, work, lanes, rtol, atol, longest, max_steps):
+    """Choose the step of all lanes; returns whether outputs are due, and alarms, both as bits.
+
+    The step is the longest at which the terms of the last two orders are, in root mean square over the states, at most
+    ``atol + rtol*max(|y|, |h y'|)``: the last two, because every other coefficient of an even function is zero.
+    """
+    last = c + 8 * order * stride
+    for e in range(0, m, 8):
+        scale = vmax(vabs(vld(c, e)), vabs(vld(c, stride + e))) * rtol + atol
+        x, y = vld(last, e) / scale, vld(last, e - stride) / scale
+        vst(work, e, x * x)
+        vst(work, m + e, y * y)
+    sum_states(work, lanes[ERR], n, W)
+    sum_states(work + 8 * m, lanes[TB], n, W)
+    due, alarm = 0, 0
+    tiny, one = splat(1e-300), splat(1.0)
+    for l in range(0, WL, 8):
+        t, h, end, on = vld(lanes[T], l), vld(lanes[H], l), vld(lanes[TEND], l), vld(lanes[ACTIVE], l)
+        x, y = vld(lanes[ERR], l) * (1.0 / n), vld(lanes[TB], l) * (1.0 / n)
+        factor = vmin(vpow(vmax(x, tiny), -0.5 / order), vpow(vmax(y, tiny), -0.5 / (order - 1)))
+        factor = sel(le(x + y, splat(1e300)), vmin(factor, splat(GROWTH)), splat(SHRINK))
+        following = vmin(h * factor, splat(longest))
+        good = le(splat(FALL), factor)
+        new = sel(good, sel(le(end - t, following), end, t + following), t)
+        steps = vld(lanes[STEPS], l) + good * on
+        rejected = vld(lanes[REJECTED], l) + (one - good) * on
+        vst(lanes[ACCEPT], l, good)
+        vst(lanes[TNEW], l, new)
+        vst(lanes[HNEXT], l, following)
+        vst(lanes[STEPS], l, steps)
+        vst(lanes[REJECTED], l, rejected)
+        stuck = le(following, vabs(t) * 4e-16 + 1e-200)
+        due |= below(vld(lanes[TNEXT], l), new)
+        alarm |= below(splat(0.5), (stuck + le(splat(max_steps), steps + rejected)) * on)
+    return due, alarm
+
+
+@njit(**INLINE)
+def judge(l, lanes, max_steps, end):
+    """The status of a lane for which there was an alarm."""
+    h, t = ld(lanes[HNEXT], l), ld(lanes[T], l)
+    if ld(lanes[TNEW], l) < end:
+        if not (h > abs(t) * 4e-16 + 1e-200):
+            x = ld(lanes[ERR], l) + ld(lanes[TB], l)
+            return STEP_TOO_SMALL if x < np.inf else NOT_FINITE
+        if ld(lanes[STEPS], l) + ld(lanes[REJECTED], l) >= max_steps:
+            return TOO_MANY_STEPS
+    return SUCCESS
+
+
+@njit(**INLINE)
+def advance(c, stride, order, m, wm, yb, lanes):
+    """The states at the end of the step."""
+    for e in range(0, m, 8):
+        theta = (vld(lanes[TNEW], e & wm) - vld(lanes[T], e & wm)) / vld(lanes[H], e & wm)
+        total = vld(c, order * stride + e)
+        for k in range(order - 1, -1, -1):
+            total = vfma(total, theta, vld(c, k * stride + e))
+        vst(yb, e, sel(vld(lanes[ACCEPT], e & wm), total, vld(yb, e)))
+
+
+@njit(SIGNATURE, error_model="numpy", nogil=True, cache=True)
+def chunk(
+    zeroth, higher, n, npar, rows, kept, order, W, first, last, Y0, P, times, rtol, atol, longest, max_steps,
+    out, status, counts, stop, done,
+):  # fmt: skip
+    """Integrate trajectories `first` to `last` (exclusive).
+
+    Parameters
+    ----------
+    zeroth, higher : int64
+        Addresses of the functions of the model, which `symdyn.codegen.taylor_series` describes.
+    n, npar, rows, kept : int64
+        Numbers of states and parameters, of rows in an order, and of those that ``zeroth`` keeps besides.
+    order : int64
+        At which the series end.
+    W : int64
+        Lanes: 1, 8, 16 or 32.
+    Y0, P : (N, n), (N, npar) float64
+    times : (T,) float64
+        Increasing; the first is the time of the initial values.
+    longest, max_steps : float64, int64
+        The longest step, and how many are allowed a trajectory.
+    out : (N, T, n) float64
+        Filled; NaN after a failure.
+    status, counts : (N,), (N, 3) int64
+        Status codes; accepted steps, rejected steps, steps with output.
+    stop, done : (1,) int64
+        Polled: nonzero interrupts.  Counts the trajectories that ended.
+
+    Returns
+    -------
+    int64
+        Iterations of the loop.
+    """
+    WL = max(W, 8)
+    wm = WL - 1
+    m = (n * W + 7) // 8 * 8
+    stride = rows * W
+    block = ((npar + kept) * W + (order + 1) * stride + 15) // 8 * 8
+    buffer = np.zeros(block + 3 * m + ROWS * WL + work_size(n) + SCALARS * W + 8)
+    pb = (buffer.ctypes.data + 63) // 64 * 64
+    c = pb + 8 * (npar + kept) * W
+    yb = pb + 8 * block
+    work = yb + 8 * m
+    a, w = work + 16 * m, 8 * WL
+    lanes = (
+        a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
+        a + 11 * w, a + 12 * w,
+    )  # fmt: skip
+    spare = a + ROWS * w
+    scalars = spare + 8 * work_size(n)
+    grid = padded(times)
+
+    who, due, fresh = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
+    waiting, live, iterations, loaded = first, 0, 0, True
+    for l in range(W):
+        load(min(waiting, last - 1), l, n, npar, W, Y0, P, times, out, yb, pb, lanes, due, who)
+        put(lanes[H], l, LEAST, W)
+        if waiting < last:
+            waiting, live, fresh[l] = waiting + 1, live + 1, 1
+        else:
+            park(l, lanes, who, W)
+            put(lanes[TEND], l, times[0], W)
+
+    while live > 0 and stop[0] == 0:
+        iterations += 1
+        if loaded:
+            loaded = False
+            first_step(zeroth, n, npar, W, rtol, atol, yb, pb, c, stride, scalars, lanes, fresh)
+        expand(zeroth, higher, n, npar, rows, order, W, yb, pb, c, scalars, lanes)
+        outputs, alarm = control(n, c, stride, order, m, W, WL, wm, work, lanes, rtol, atol, longest, float(max_steps))
+        advance(c, stride, order, m, wm, yb, lanes)
+        if alarm != 0:
+            for l in range(W):
+                if who[l] >= 0:
+                    status[who[l]] = judge(l, lanes, max_steps, times[-1])
+        if outputs != 0:
+            emit(c, yb, c + 8 * stride, stride, order, 0, n, W, grid, out, counts, lanes, due, who, spare)
+        for l in range(0, WL, 8):
+            vst(lanes[T], l, vld(lanes[TNEW], l))
+            vst(lanes[H], l, vld(lanes[HNEXT], l))
+        if outputs != 0 or alarm != 0:
+            for l in range(W):
+                k = who[l]
+                if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
+                    counts[k, 0] = np.int64(ld(lanes[STEPS], l))
+                    counts[k, 1] = np.int64(ld(lanes[REJECTED], l))
+                    void(k, due[l], n, out)
+                    done[0] += 1
+                    if waiting < last:
+                        load(waiting, l, n, npar, W, Y0, P, times, out, yb, pb, lanes, due, who)
+                        waiting, fresh[l], loaded = waiting + 1, 1, True
+                    else:
+                        live -= 1
+                        park(l, lanes, who, W)
+                        put(lanes[TEND], l, ld(lanes[T], l), W)  # its step is zero from now on
+
+    for l in range(W):  # interrupted: what was under way, then what had not begun
+        if who[l] >= 0:
+            status[who[l]] = INTERRUPTED
+            void(who[l], due[l], n, out)
+    for k in range(waiting, last):
+        status[k] = INTERRUPTED
+        void(k, 0, n, out)
+    return iterations + 0 * buffer.size

@@ -1,0 +1,91 @@
+"""Taylor-series methods for ordinary differential equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.families._base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Made
+from symdyn.codegen.taylor_series import taylor_programs
+from symdyn.dag import nodes
+from symdyn.methods._taylor import TaylorSeries
+from symdyn.system import System
+
+__all__ = ["TAYLOR"]
+
+_NO_STEP = "step belongs to methods of fixed step; an adaptive one is steered by rtol and atol"
+#: The order that is assumed where lanes are chosen before tolerances are known.
+TYPICAL_ORDER = 16
+
+
+@lru_cache(maxsize=256)
+def _rows(drift: tuple[sp.Expr, ...], varying: frozenset[sp.Symbol]) -> int:
+    """About how many rows of coefficients each order has: one for each state, one or two for each function and quotient."""
+    found, changing = len(drift), set(varying)
+    for node in nodes(drift):
+        if node in varying or not any(a in changing for a in node.args):
+            continue
+        changing.add(node)
+        whole = node.is_Pow and node.exp.is_Integer and node.exp > 0
+        if whole or node.is_Mul:
+            factors = int(node.exp).bit_length() if whole else sum(a in changing for a in node.args)
+            found += max(0, factors - 2)
+        elif not node.is_Add:
+            found += 2
+    return found
+
+
+class Taylor(Family):
+    """Two functions of the model, for order 0 and for each higher order, and the pairs of rows whose products are summed."""
+
+    schemes = (TaylorSeries,)
+    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
+    noted = ("rtol", "atol")
+    adaptive = True
+    remedies = ("looser tolerances", "another method")
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps",
+        "rejected": "series that were made anew with a shorter step",
+        "evaluations": "series that were expanded",
+    }
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        return {"order": scheme.order(options.rtol)}
+
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+        drift = system.drift  # type: ignore[attr-defined]
+        return taylor_programs(lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names]))
+
+    def rows(self, system: System, scheme: Any) -> int:
+        drift = system.drift  # type: ignore[attr-defined]
+        return (TYPICAL_ORDER + 1) * _rows(drift, frozenset({*system.states, system.time}))
+
+    def driver(self, method: str) -> ModuleType:
+        return plain_driver("taylor")
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        (count, n), options, facts = batch.initial.shape, task.options, task.facts
+        if batch.times.size == 1:
+            run.values[:, 0] = batch.initial
+            task.signals.done[0] += count
+            return
+        counts = np.zeros((count, 3), np.int64)
+        self.driver(task.method).chunk(
+            *task.addresses, n, batch.parameters.shape[1], facts["rows"], facts["kept"], task.scheme.order(options.rtol),
+            task.lanes, 0, count, batch.initial, batch.parameters, batch.times, options.rtol, options.atol, options.max_step,
+            self.limit(options), run.values, run.status, counts, task.signals.stop, task.signals.done,
+        )  # fmt: skip
+        run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
+        run.evaluations[:] = counts[:, 0] + counts[:, 1]
+
+
+TAYLOR = Taylor()

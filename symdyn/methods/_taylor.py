@@ -1,0 +1,65 @@
+"""Taylor-series methods as data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symdyn.dag import nodes
+
+__all__ = ["WITHOUT_SERIES", "TaylorSeries"]
+
+#: Functions of states or time that have no Taylor series everywhere, or none by a recurrence that is known here.
+WITHOUT_SERIES = (
+    sp.Abs, sp.sign, sp.Heaviside, sp.Min, sp.Max, sp.floor, sp.ceiling, sp.Mod, sp.Piecewise, sp.gamma, sp.loggamma,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TaylorSeries:
+    r"""The Taylor series of the solution about each step's beginning, to an order that follows from the tolerance.
+
+    .. math:: y(t + \theta h) = \sum_{k=0}^{p} c_k \theta^k, \qquad c_{k+1} = \frac{h}{k + 1} [\theta^k] f(t + \theta h, y)
+
+    Coefficients of the right-hand side come from those of the states by recurrences for products, quotients and
+    functions.  The step is the longest at which the last two terms are within the tolerance, and it is known before
+    it is made: steps are not rejected.
+
+    Attributes
+    ----------
+    name : str
+    slope, extra : float
+        The order is ``slope*log(1/rtol) + extra``.  One half and 1 would be best if all work went into products (Jorba &
+        Zou 2005, eq. 3.6); work that is done once an order, or once a step, makes higher orders cheaper.
+    least, most : int
+        Bounds of the order.
+    reference : str
+    """
+
+    name: str
+    slope: float
+    extra: float
+    least: int
+    most: int
+    reference: str
+
+    def order(self, rtol: float) -> int:
+        """The order for a relative tolerance."""
+        return min(self.most, max(self.least, math.ceil(self.slope * math.log(1 / rtol) + self.extra)))
+
+    def applies(self, system) -> str | None:
+        """None if the method can be used, else the reason why not."""
+        if system.kind != "ode":
+            return f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
+        varying: set[sp.Basic] = {*system.states, system.time}
+        for node in nodes(system.drift):
+            if node in varying or any(a in varying for a in node.args):
+                varying.add(node)
+                if isinstance(node, WITHOUT_SERIES):
+                    return (
+                        f"{node} has no Taylor series, or none by a recurrence that is known here; use 'dop853', which needs "
+                        "only values of the right-hand side"
+                    )
+        return None

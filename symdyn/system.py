@@ -285,8 +285,13 @@ class System(ABC):
 
     # ---- display -------------------------------------------------------------------------------
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
+        """The equations as text, printed once: of large systems that takes longer than to simulate them."""
         return "\n".join(map(str, self.equations()))
+
+    def __str__(self) -> str:
+        return self._text
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]

@@ -7,14 +7,16 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import llvmlite.binding as llvm
 import symdyn_kernels
+from numba.core.ccallback import CFunc
 
 from symdyn.codegen.emit_steps import emit_steps
 from symdyn.codegen.load import import_driver
 from symdyn.methods._registry import METHODS
 from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 
-__all__ = ["adaptive_driver", "driver_text", "plain_driver"]
+__all__ = ["adaptive_driver", "driver_text", "link", "plain_driver", "plain_text"]
 
 STEPS_MODULE = "symdyn_kernels.drivers._steps"
 
@@ -38,7 +40,20 @@ def adaptive_driver(name: str) -> ModuleType:
     return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
 
 
+def plain_text(name: str) -> str:
+    """Source of the driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family."""
+    return (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text()
+
+
 @cache
 def plain_driver(name: str) -> ModuleType:
-    """The compiled driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family: its ``chunk``."""
-    return import_driver(name, (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text())
+    """That driver, compiled: a module with ``chunk``."""
+    return import_driver(name, plain_text(name))
+
+
+@cache
+def link(name: str) -> None:
+    """Make the C functions of a driver known to all modules that are loaded from now on, as ``<driver>.<function>``."""
+    for function, value in vars(plain_driver(name)).items():
+        if isinstance(value, CFunc):
+            llvm.add_symbol(f"{name}.{function}", value.address)

@@ -1,101 +1,155 @@
-"""Sparse Gaussian elimination unrolled into straight-line programs: the linear algebra of a Rosenbrock step.
+"""Sparse Gaussian elimination, the linear algebra of a Rosenbrock step: as straight-line programs, or as tables.
 
-With ``M = shift*I - J(t, y, p)`` a step needs ``M x = b`` for several ``b``.  `factor_program` computes the entries of
-an LU factorisation of ``M`` without pivoting, in a static fill-reducing order (Markowitz, 1957); `solve_program`
-substitutes.  Rows of ``M`` are dominated by ``shift`` at the step sizes that the error control accepts.
+With ``M = shift*I - J(t, y, p)`` a step needs ``M x = b`` for several ``b``.  ``factor`` computes an LU factorisation of
+``M`` without interchanges, in an order that `symdyn.codegen.ordering` chose once; ``solve`` substitutes.  Rows of ``M``
+are dominated by ``shift`` at the step sizes that the error control accepts.  Where a pivot is small for all that, the
+factors are large and the step is wrong or not finite: its error estimate rejects it, and a shorter step has another
+shift; a pivot that is zero gives factors that are not numbers.
+
+For few operations both functions are straight-line programs.  For many the program ``matrix`` computes the entries of
+``M``, and `symdyn_kernels.drivers.elimination` works from tables, whose time to compile does not grow with the model.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 
 import sympy as sp
 
+from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.program import Program
-from symdyn.gradients import gradients
+from symdyn.codegen.ordering import Structure, markowitz
+from symdyn.codegen.program import Elimination, Made, Program
 from symdyn.system import System
 
-__all__ = ["elimination_programs", "jacobian"]
+__all__ = ["eliminated", "lowering", "unrolled", "without_tables"]
 
 SHIFT = sp.Symbol("shift")
+#: Multiplications of the elimination up to which it is unrolled: a step of 14 to 60 equations then takes less than half of the
+#: time that it takes with tables.  Beyond, programs take longer to compile than most ensembles to run.
+UNROLLED = 300
 
 
-def jacobian(expressions: Sequence[sp.Expr], states: Sequence[sp.Symbol]) -> dict[tuple[int, int], sp.Expr]:
-    """The entries of the Jacobian matrix that are not identically zero, by row and column."""
-    column = {s: j for j, s in enumerate(states)}
-    rows = enumerate(gradients(expressions, states))
-    return {(i, column[s]): row[s] for i, row in rows for s in sorted(row, key=column.__getitem__)}
+def lowering(system: System) -> Lowering:
+    """An empty lowering with the arguments of ``factor``: lane (t, shift), states and parameters."""
+    return Lowering([("lane", (system.time, SHIFT)), ("y", system.states), ("p", system.parameters)])
 
 
-def _markowitz(n: int, pattern: set[tuple[int, int]]) -> tuple[list[int], list[set[int]], list[set[int]]]:
-    """Pivot order, and for each pivot its columns and rows at the time when it is eliminated."""
-    rows = [{j for (a, j) in pattern if a == i} for i in range(n)]
-    columns = [{i for (i, b) in pattern if b == j} for j in range(n)]
-    rest, order = set(range(n)), []
-    while rest:
-        p = min(rest, key=lambda q: ((len(columns[q] & rest) - 1) * (len(rows[q] & rest) - 1), q))
-        rest.discard(p)
-        order.append(p)
-        for i in columns[p] & rest:
-            new = rows[p] & rest
-            rows[i] |= new
-            for j in new:
-                columns[j].add(i)
-    return order, rows, columns
+def eliminated(system: System, build: Lowering, drift: Sequence[int]) -> Made:
+    """What ``factor`` (lane: t, shift -> factors, then df/dt if time occurs) and ``solve`` are made of.
 
-
-def elimination_programs(system: System, drift: Sequence[sp.Expr]) -> tuple[Program, Program, int]:
-    """Programs ``factor`` (lane: t, shift -> factors and, if time occurs, df/dt) and ``solve``, and the number of factors.
-
-    The factors are followed by the ``n`` time derivatives when the drift depends on time.
+    `build` has the values `drift`.  The facts are ``factors``, the number of rows that ``factor`` leaves for ``solve``, and
+    ``rates``, that of the time derivatives which follow them: n, or 0 where the drift does not depend on time.
     """
-    n, states = len(system.states), system.states
-    entries = jacobian(drift, states)
-    build = Lowering([("lane", (system.time, SHIFT)), ("y", states), ("p", system.parameters)])
-    shift = build.value(SHIFT)
-    matrix = {}
-    for (i, j), e in entries.items():
-        matrix[i, j] = build.op("sub", shift, build.value(e)) if i == j else build.op("neg", build.value(e))
-    for i in range(n):
-        matrix.setdefault((i, i), shift)
-    order, rows, columns = _markowitz(n, set(matrix))
-    place = {p: k for k, p in enumerate(order)}
+    matrix = _Matrix(system, build, drift)
+    if matrix.structure.updates <= UNROLLED:
+        return _straight(matrix)
+    tables = _tables(matrix)
+    facts = {"factors": tables.factors, "rates": len(matrix.rates)}
+    return Made((matrix.program(),), facts, elimination=tables)
+
+
+def unrolled(system: System, drift: Sequence[sp.Expr]) -> Made:
+    """The same as straight-line programs whatever their length, for targets that have no tables."""
+    build = lowering(system)
+    return _straight(_Matrix(system, build, [build.value(e) for e in drift]))
+
+
+def without_tables(made: Made, system: System, drift: Sequence[sp.Expr]) -> Made:
+    """`made` with straight-line programs in place of ``matrix`` and the tables, if it has any."""
+    if made.elimination is None:
+        return made
+    straight = unrolled(system, drift)
+    k = [p.name for p in made.programs].index("matrix")
+    programs = (*made.programs[:k], *straight.programs, *made.programs[k + 1 :])
+    return Made(programs, {**made.facts, **straight.facts})
+
+
+class _Matrix:
+    """The entries of ``shift*I - J`` by row and column, the time derivatives, and where the factors are not zero."""
+
+    def __init__(self, system: System, build: Lowering, drift: Sequence[int]) -> None:
+        self.names, self.build, states = system.names, build, system.states
+        inputs = {build.value(s): j for j, s in enumerate(states)}
+        time, shift = build.value(system.time), build.value(SHIFT)
+        rows = derivatives(build, drift, [*inputs, time])
+        self.entries: dict[tuple[int, int], int] = {(i, i): shift for i in range(len(states))}
+        for i, row in enumerate(rows):
+            for j, d in sorted((inputs[s], d) for s, d in row.items() if s != time):
+                self.entries[i, j] = build.op("sub", shift, d) if i == j else build.negative(d)
+        timed = any(time in row for row in rows)
+        self.rates = [row.get(time, build.constant(0)) for row in rows] if timed else []
+        self.structure = markowitz(len(states), self.entries)
+
+    @property
+    def rate_labels(self) -> list[str]:
+        return [f"d{s}_dt" for s in self.names] if self.rates else []
+
+    def program(self) -> Program:
+        """The program ``matrix``: the entries row by row, then the time derivatives."""
+        found = sorted(self.entries)
+        values = [*(self.entries[e] for e in found), *self.rates]
+        return self.build.program("matrix", values, [*(f"m{i}_{j}" for i, j in found), *self.rate_labels])
+
+
+def _tables(matrix: _Matrix) -> Elimination:
+    structure = matrix.structure
+    begin: list[int] = []
+    diagonal: list[int] = []
+    end: list[int] = []
+    columns: list[int] = []
+    for i, (before, after) in enumerate(zip(structure.lower, structure.upper, strict=True)):
+        begin.append(len(columns))
+        diagonal.append(len(columns) + len(before))
+        columns += [*before, i, *after]
+        end.append(len(columns))
+    places = sorted(matrix.entries)
+    count = Counter(i for i, _ in places)
+    entries = [0, *accumulate(count[i] for i in range(len(begin)))]
+    return Elimination(structure.order, begin, diagonal, end, columns, entries, [j for _, j in places])
+
+
+def _straight(matrix: _Matrix) -> Made:
+    build, structure = matrix.build, matrix.structure
+    entries, order = dict(matrix.entries), structure.order
     one, nothing, undefined = build.constant(1), build.constant(0), build.constant(float("nan"))
-    lower_part, inverse = {}, {}
+    below: list[list[int]] = [[] for _ in order]
+    for i, before in enumerate(structure.lower):
+        for p in before:
+            below[p].append(i)
+    inverse = {}
     for p in order:
         # an infinite pivot (a root at zero) must fail the step, not freeze the state with increments of zero
-        reciprocal = build.op("div", one, matrix[p, p])
+        reciprocal = build.op("div", one, entries[p, p])
         inverse[p] = build.op("select", build.op("eq", reciprocal, nothing), undefined, reciprocal)
-        later = [j for j in sorted(rows[p]) if place[j] > place[p]]
-        for i in sorted(columns[p], key=place.__getitem__):
-            if place[i] > place[p]:
-                factor = lower_part[i, p] = build.op("mul", matrix[i, p], inverse[p])
-                for j in later:
-                    product = build.op("mul", factor, matrix[p, j])
-                    matrix[i, j] = build.op("sub", matrix[i, j], product) if (i, j) in matrix else build.op("neg", product)
-    upper = {(p, j): v for (p, j), v in matrix.items() if place[j] > place[p]}
-    names = [("l", k) for k in lower_part] + [("u", k) for k in upper] + [("r", (p, p)) for p in order]
-    values = [*lower_part.values(), *upper.values(), *(inverse[p] for p in order)]
-    labels = [f"{kind}{i}_{j}" for kind, (i, j) in names]
-    rates = [row.get(system.time, sp.S.Zero) for row in gradients(drift, [system.time])]
-    if any(r != 0 for r in rates):
-        values += [build.value(r) for r in rates]
-        labels += [f"d{s}_dt" for s in system.names]
-    factor_program = build.program("factor", values, labels)
+        for i in below[p]:
+            factor = entries[i, p] = build.op("mul", entries[i, p], inverse[p])
+            for j in structure.upper[p]:
+                product = build.op("mul", factor, entries[p, j])
+                entries[i, j] = build.op("sub", entries[i, j], product) if (i, j) in entries else build.op("neg", product)
+    lower = [(i, p) for i in range(len(order)) for p in structure.lower[i]]
+    upper = [(p, j) for p in range(len(order)) for j in structure.upper[p]]
+    values = [*(entries[e] for e in (*lower, *upper)), *(inverse[p] for p in order)]
+    labels = [*(f"l{i}_{p}" for i, p in lower), *(f"u{p}_{j}" for p, j in upper), *(f"r{p}" for p in order)]
+    factor_program = build.program("factor", [*values, *matrix.rates], [*labels, *matrix.rate_labels])
+    facts = {"factors": len(values), "rates": len(matrix.rates)}
+    return Made((factor_program, _substitution(structure, labels)), facts)
 
-    symbols = {name: sp.Symbol(f"{name[0]}{name[1][0]}_{name[1][1]}") for name in names}
-    right = sp.symbols(f"b0:{n}")
-    solve = Lowering([("lane", tuple(symbols.values())), ("y", right), ("p", ())])
-    entry = {name: solve.value(s) for name, s in symbols.items()}
+
+def _substitution(structure: Structure, labels: Sequence[str]) -> Program:
+    """The program ``solve`` (lane: factors, y: right-hand side -> solution)."""
+    n = len(structure.order)
+    symbols, right = [sp.Symbol(label) for label in labels], sp.symbols(f"b0:{n}")
+    solve = Lowering([("lane", symbols), ("y", right), ("p", ())])
+    factor = {label: solve.value(s) for label, s in zip(labels, symbols, strict=True)}
     x = [solve.value(b) for b in right]
-    for p in order:
-        for i in sorted(columns[p], key=place.__getitem__):
-            if (i, p) in lower_part:
-                x[i] = solve.op("sub", x[i], solve.op("mul", entry["l", (i, p)], x[p]))
-    for p in reversed(order):
-        for j in sorted(rows[p], key=place.__getitem__, reverse=True):
-            if (p, j) in upper:
-                x[p] = solve.op("sub", x[p], solve.op("mul", entry["u", (p, j)], x[j]))
-        x[p] = solve.op("mul", x[p], entry["r", (p, p)])
-    return factor_program, solve.program("solve", x, [f"x{i}" for i in range(n)]), len(names)
+    for i in structure.order:
+        for p in structure.lower[i]:
+            x[i] = solve.op("sub", x[i], solve.op("mul", factor[f"l{i}_{p}"], x[p]))
+    for p in reversed(structure.order):
+        for j in reversed(structure.upper[p]):
+            x[p] = solve.op("sub", x[p], solve.op("mul", factor[f"u{p}_{j}"], x[j]))
+        x[p] = solve.op("mul", x[p], factor[f"r{p}"])
+    return solve.program("solve", x, [f"x{i}" for i in range(n)])

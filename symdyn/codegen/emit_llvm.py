@@ -3,29 +3,60 @@
 The function is ``void f(double *lane, double *y, double *p, double *out)``; element `i` of lane `l` is at
 ``[i*W + l]``.  For W >= 8 lanes it works on vectors of eight doubles; for W = 1 on scalars, and stores are packed in
 eights so that the vector loads of the driver are forwarded from them, unless the program says that there are none.
+
+Long functions go into a module of their own, which is compiled without optimisation and whose time is linear: scheduling
+and register allocation of so many operations in a row take ten times as long and more than that.  What that gains depends
+on how much the operations wait for each other: right-hand sides lose at most a third without it, the event of a network
+half, a substitution three fourths.  For the same reason long functions are cut into short basic blocks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from symdyn.codegen.convolved import ConvolvedPrinter, ConvolvedProgram, Loops
 from symdyn.codegen.emit_runs import emit_run
+from symdyn.codegen.emit_tables import FUNCTIONS, emit_tables
 from symdyn.codegen.ir_printer import BLOCKS, VECTOR, Printer
-from symdyn.codegen.program import Program
+from symdyn.codegen.program import Made, Program
 
-__all__ = ["VECTOR", "emit_llvm", "ir_source", "module_text"]
+__all__ = ["VECTOR", "Module", "emit_llvm", "ir_source", "module_text", "modules"]
+
+#: Operations above which a function is compiled without optimisation, for the programs whose rows are independent and others.
+LONG, LONG_OTHERS = 500, 2000
+ROWS = ("rhs", "matrix", "factor")
+#: Vectors of eight; and no scheduling for the very processor, which takes a tenth of the time and gains nothing.
+ATTRIBUTES = '"min-legal-vector-width"="512" "prefer-vector-width"="512" "tune-cpu"="generic"'
+#: Lines of its basic blocks.
+BASIC_BLOCK = 200
 
 
-def emit_llvm(program: Program, lanes: int) -> tuple[str, set[str], set[str]]:
-    """One function as IR text, with the declarations and helper functions it needs."""
-    printer = Printer(program, lanes)
-    body = "\n".join(printer.body())
+class Module(NamedTuple):
+    """Text of LLVM IR, the functions in it that a driver calls, and whether it is compiled without optimisation."""
+
+    text: str
+    names: tuple[str, ...]
+    quick: bool
+
+
+def emit_llvm(program: Program, lanes: int) -> tuple[str, set[str]]:
+    """One function as IR text, with the declarations it needs."""
+    printer, loops = Printer(program, lanes), Loops([], [], "loop")
+    if isinstance(program, ConvolvedProgram):
+        printer = ConvolvedPrinter(program, lanes)
+        loops = printer.loops()
+    lines, last = printer.body(), loops.label
+    if _long(program):
+        lines, last = _in_blocks(lines, last)
+    entry, body = "\n".join([*loops.entry, "  br label %loop"]), "\n".join([*loops.lines, *lines])
     arguments = ", ".join(f"ptr noalias nocapture %p{b}" for b in range(BLOCKS + 1))
     bases = "\n".join(f"  %b{b} = getelementptr double, ptr %p{b}, i64 %l" for b in range(BLOCKS + 1))
-    width = '"min-legal-vector-width"="512" "prefer-vector-width"="512"'
-    text = f"""define void @{program.name}({arguments}) nounwind {width} {{
+    text = f"""define void @{program.name}({arguments}) nounwind {ATTRIBUTES} {{
 entry:
-  br label %loop
+{entry}
 loop:
-  %l = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %l = phi i64 [ 0, %entry ], [ %next, %{last} ]
 {bases}
 {body}
   %next = add i64 %l, {printer.width}
@@ -34,23 +65,50 @@ loop:
 done:
   ret void
 }}"""
-    return text, printer.declarations, printer.wrappers
+    return text, printer.declarations
 
 
-def module_text(programs: tuple[Program, ...], lanes: int, triple: str) -> str:
-    """A whole module with one function for each program."""
-    functions, declarations, wrappers = [], set(), set()
+def module_text(programs: Sequence[Program], lanes: int, triple: str, further: Sequence[str] = ()) -> str:
+    """A whole module with one function for each program, and further declarations and definitions."""
+    functions, declarations = [], set()
     for program in programs:
-        text, d, w = emit_llvm(program, lanes)
-        functions.append(text)
-        declarations |= d
-        wrappers |= w
+        parts = [emit_llvm(program, lanes)]
         if program.watched >= 0 and lanes == 1:
-            text, d, w = emit_run(program)
+            parts.append(emit_run(program))
+        for text, lines in parts:
             functions.append(text)
-            declarations |= d
-            wrappers |= w
-    return "\n".join([f'target triple = "{triple}"', *sorted(declarations), *sorted(wrappers), *functions, ""])
+            declarations |= lines
+    return "\n".join([f'target triple = "{triple}"', *sorted(declarations), *further, *functions, ""])
+
+
+def modules(made: Made, lanes: int, triple: str) -> list[Module]:
+    """What is compiled for a model: a module of short functions and one of long ones, as far as there are any."""
+    if made.ir:
+        return [Module(made.ir, made.names, True)]
+    found = []
+    for quick in (False, True):
+        programs = [p for p in made.programs if _long(p) == quick]
+        tables = made.elimination if any(p.name == "matrix" for p in programs) else None
+        text = module_text(programs, lanes, triple, emit_tables(tables, lanes) if tables is not None else ())
+        names = [p.name for p in programs] + [f"{p.name}_run" for p in programs if p.watched >= 0 and lanes == 1]
+        if programs:
+            found.append(Module(text, (*names, *(FUNCTIONS if tables is not None else ())), quick))
+    return found
+
+
+def _long(program: Program) -> bool:
+    return len(program.operations) > (LONG if program.name in ROWS else LONG_OTHERS)
+
+
+def _in_blocks(lines: list[str], label: str) -> tuple[list[str], str]:
+    """The lines with a label before every so many of them, and the last label; `label` is there before them."""
+    cut = []
+    for begin in range(0, len(lines), BASIC_BLOCK):
+        if begin:
+            label = f"block{begin // BASIC_BLOCK}"
+            cut += [f"  br label %{label}", f"{label}:"]
+        cut += lines[begin : begin + BASIC_BLOCK]
+    return cut, label
 
 
 def ir_source(title: str, text: str) -> str:

@@ -10,10 +10,12 @@ import keyword
 import math
 import re
 import unicodedata
+from itertools import chain
 
+from symdyn.codegen.convolved import ConvolvedProgram, sum_statements
 from symdyn.codegen.program import COMPARISONS, Program
 
-__all__ = ["emit_numba", "mangle", "module_source"]
+__all__ = ["argument_names", "emit_numba", "harmless", "mangle", "module_source", "statements"]
 
 INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -29,7 +31,7 @@ Generated; changes are lost.  Blocks hold W lanes: entry i of lane l is at [i*W 
 import math
 
 from numba import cfunc, njit
-
+{imports}
 W = {lanes}
 LANE_FUNCTION = "void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64))"
 OPTIONS = dict(error_model="numpy", fastmath={{"contract"}}, cache=True)
@@ -52,12 +54,13 @@ def mangle(prefix: str, name: str, taken: set[str]) -> str:
     return identifier
 
 
-def _arguments(program: Program) -> list[list[str]]:
+def argument_names(program: Program) -> list[list[str]]:
+    """An identifier for each entry of each argument block."""
     taken: set[str] = set()
     return [[mangle(p, n, taken) for n in names] for p, (_, names) in zip(("t", "y", "p"), program.blocks, strict=True)]
 
 
-def _harmless(text: str, keep: str = "") -> str:
+def harmless(text: str, keep: str = "") -> str:
     """`text` without characters that could end a comment or a docstring: symbols may have any name."""
     return "".join(c if (c.isprintable() and c not in '"\\') or c in keep else "?" for c in text)
 
@@ -72,8 +75,8 @@ def _parenthesised(text: str, precedence: int, needed: int) -> str:
     return f"({text})" if precedence < needed else text
 
 
-def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list[str]]:
-    """Assignments, and the expressions of the outputs."""
+def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str], list[str]]:
+    """Assignments, and the expressions of the outputs, in the names of the arguments."""
     uses = program.uses()
     lines: list[str] = []
     texts: list[tuple[str, int]] = []
@@ -112,22 +115,26 @@ def _body(program: Program, arguments: list[list[str]]) -> tuple[list[str], list
 
 def emit_numba(program: Program) -> str:
     """Source of the scalar function and the lane function of one program."""
-    arguments = _arguments(program)
-    lines, results = _body(program, arguments)
+    arguments = argument_names(program)
+    lines, results = statements(program, arguments)
     flat = [a for block in arguments for a in block]
     blocks = ("lane", "y", "p")
-    loads = [f"{a} = {blocks[b]}[{i} * W + l]" for b, names in enumerate(arguments) for i, a in enumerate(names)]
+    loads = [[f"{a} = {blocks[b]}[{i} * W + l]" for i, a in enumerate(names)] for b, names in enumerate(arguments)]
+    if isinstance(program, ConvolvedProgram):
+        loads[0][program.read :] = sum_statements(program, arguments[0])
     out = [f"out_{i}" for i in range(len(results))]
     scalar = [f"def {program.name}_at({', '.join(flat)}):", *(f"    {line}" for line in lines), "    return ("]
-    scalar += [f"        {r},  # {_harmless(label)}" for r, label in zip(results, program.labels, strict=True)] + ["    )"]
+    scalar += [f"        {r},  # {harmless(label)}" for r, label in zip(results, program.labels, strict=True)] + ["    )"]
     unpack = [f"{o} = result[{i}]" for i, o in enumerate(out)]
     stores = [f"out[{i} * W + l] = {o}" for i, o in enumerate(out)]
     call = f"result = {program.name}_at({', '.join(flat)})"
     lanes = [f"def {program.name}(lane, y, p, out):", "    for l in range(W):"]
-    lanes += [f"        {s}" for s in (*loads, call, *unpack, *stores)]
+    lanes += [f"        {s}" for s in (*chain(*loads), call, *unpack, *stores)]
     return "\n".join(["@njit(**OPTIONS)", *scalar, "", "", "@cfunc(LANE_FUNCTION, **OPTIONS)", *lanes, ""])
 
 
 def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
     """A whole module with the functions of all programs."""
-    return "\n\n".join([HEADER.format(title=_harmless(title, keep="\n"), lanes=lanes), *(emit_numba(p) for p in programs)])
+    imports = "from symdyn_kernels.fused import fma\n" if any(isinstance(p, ConvolvedProgram) for p in programs) else ""
+    header = HEADER.format(title=harmless(title, keep="\n"), lanes=lanes, imports=imports)
+    return "\n\n".join([header, *(emit_numba(p) for p in programs)])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from scipy import special
 
 from symdyn.codegen.program import Program
 
@@ -16,10 +16,19 @@ FUNCTIONS = {
     "sqrt": np.sqrt, "fabs": np.abs, "floor": np.floor, "ceil": np.ceil, "exp": np.exp, "log": np.log, "sin": np.sin,
     "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
-    "erf": special.erf, "erfc": special.erfc, "gamma": special.gamma, "lgamma": special.gammaln, "fmin": np.minimum,
-    "fmax": np.maximum, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal,
-    "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "select": np.where,
+    "fmin": np.minimum, "fmax": np.maximum, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "select": np.where,
 }  # fmt: skip
+SPECIAL = {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}
+
+
+def _function(op: str) -> Callable[..., Any]:
+    """The function of numpy, or of `scipy.special`, which takes longer to import than most programs to run."""
+    if op in SPECIAL:
+        from scipy import special
+
+        return getattr(special, SPECIAL[op])
+    return FUNCTIONS[op]  # type: ignore[return-value]
 
 
 def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -32,5 +41,5 @@ def evaluate(program: Program, *blocks: Sequence[np.ndarray]) -> list[np.ndarray
             elif op == "const":
                 values.append(np.asarray(value))
             else:
-                values.append(FUNCTIONS[op](*(values[a] for a in args)))
+                values.append(_function(op)(*(values[a] for a in args)))
     return [values[k] for k in program.outputs]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 import llvmlite.binding as llvm
 import sympy as sp
 
-from symdyn.codegen.emit_llvm import module_text
+from symdyn.codegen.drivers import link
+from symdyn.codegen.emit_llvm import modules
 from symdyn.codegen.emit_numba import module_source
+from symdyn.codegen.emit_tables import DRIVER, FUNCTIONS
 from symdyn.codegen.families import family_of
 from symdyn.codegen.load import cache_directory, compile_ir, digest, generator, host, import_text, load_object, write_atomic
 from symdyn.codegen.program import Made, Program
@@ -27,8 +31,8 @@ LOG = logging.getLogger("symdyn")
 BACKENDS = ("llvm", "numba")
 #: Compilations that take longer than this are logged for everyone, shorter ones for those who debug.
 NOTICEABLE = 0.5
-#: Operations above which the optimiser is left out: its time grows faster than the model, its gain does not.
-LONG = 2000
+#: What was generated last: the same model may be compiled for another number of lanes next.
+_LAST: dict[str, Made] = {}
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,31 @@ class ModelFunctions:
 
 def programs(system: System, method: Any, until: sp.Basic | None = None) -> tuple[tuple[Program, ...], Made]:
     """The straight-line programs that a method needs, and all that is made with them."""
-    made = family_of(method).programs(system, method, until=until)
+    key = _model(system, method, until)
+    made = _LAST.get(key)
+    if made is None:
+        with _uncollected():
+            made = family_of(method).programs(system, method, until=until)
+        _LAST.clear()
+        _LAST[key] = made
     return made.programs, made
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for garbage: of a large model, whose parts are all kept, that takes half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _model(system: System, method: Any, until: sp.Basic | None) -> str:
+    """What the programs depend on, as a digest."""
+    return digest(system.digest, family_of(method).key(method), *(() if until is None else (sp.srepr(until),)))
 
 
 def model_functions(system: System, method: Any, *, lanes: int, backend: str, until: sp.Basic | None = None) -> ModelFunctions:
@@ -74,8 +101,7 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
         If the system has unknown terms or functions without numerical counterpart.
     """
     begin = time.perf_counter()
-    condition = () if until is None else (sp.srepr(until),)
-    key = digest(system.digest, family_of(method).key(method), *condition, lanes, backend, generator(), *host())
+    key = digest(_model(system, method, until), lanes, backend, generator(), *host())
     folder = cache_directory() / "models"
     note = folder / f"{key}.json"
     cached = note.exists()
@@ -84,12 +110,13 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
         kept = json.loads(note.read_text())
     else:
         made = programs(system, method, until)[1]
-        kept = {"names": made.names or _names(made, lanes, backend), "facts": made.facts}
+        names = made.names or _names(made, lanes, backend)
+        kept = {"names": names, "facts": made.facts, "tables": made.elimination is not None}
     if backend == "llvm":
-        path, owner, addresses = _llvm(key, folder / f"{key}.o", made, lanes, kept["names"])
+        path, owner, addresses = _llvm(key, folder, made, lanes, kept)
     else:
         made = made or programs(system, method, until)[1]
-        if made.ir:
+        if made.ir or made.elimination is not None:
             raise CompileError(
                 f"backend='numba' has no form of {method.name!r} for a model of this size, whose functions are generated as "
                 "LLVM IR alone; use backend='llvm'"
@@ -108,18 +135,30 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
 def _names(made: Made, lanes: int, backend: str) -> list[str]:
     """Functions of the programs, then for a single lane their runs of several in a row, which only IR has."""
     runs = [f"{p.name}_run" for p in made.programs if p.watched >= 0 and lanes == 1 and backend == "llvm"]
-    return [*(p.name for p in made.programs), *runs]
+    if made.elimination is None:
+        return [*(p.name for p in made.programs), *runs]
+    found = [FUNCTIONS if p.name == "matrix" else (p.name,) for p in made.programs]
+    return [name for names in found for name in names]
 
 
-def _llvm(key: str, path: Path, made: Made | None, lanes: int, names: Sequence[str]) -> tuple[str, Any, tuple[int, ...]]:
-    if path.exists():
-        code = path.read_bytes()
+def _llvm(key: str, folder: Path, made: Made | None, lanes: int, kept: dict[str, Any]) -> tuple[str, Any, tuple[int, ...]]:
+    """Path, owners and addresses of the functions, compiled or from their one or two object files where these are known."""
+    if made is not None:
+        parts = modules(made, lanes, llvm.get_process_triple())
+        codes = [compile_ir(part.text, quick=part.quick) for part in parts]
+        kept["objects"] = [[f"{key}.{k}.o", part.names] for k, part in enumerate(parts)]
+        for (name, _), code in zip(kept["objects"], codes, strict=True):
+            write_atomic(folder / name, code)
     else:
-        if made is None:
-            raise CompileError(f"the cache entry {path.stem} has lost its object file; clear it with 'symdyn cache clear'")
-        # large networks come as IR of many short functions, on which the optimiser is wasted
-        quick = bool(made.ir) or sum(len(p.operations) for p in made.programs) > LONG
-        code = compile_ir(made.ir or module_text(made.programs, lanes, llvm.get_process_triple()), quick=quick)
-        write_atomic(path, code)
-    owner = load_object(key, code)
-    return str(path), owner, tuple(owner.address(n) for n in names)
+        try:
+            codes = [(folder / name).read_bytes() for name, _ in kept["objects"]]
+        except FileNotFoundError:
+            raise CompileError(f"the cache entry {key} has lost its object file; clear it with 'symdyn cache clear'") from None
+    if kept["tables"]:
+        link(DRIVER)
+    owners: list[Any] = []
+    addresses: dict[str, int] = {}
+    for (name, functions), code in zip(kept["objects"], codes, strict=True):
+        owners.append(load_object(name, code))
+        addresses |= {function: owners[-1].address(function) for function in functions}
+    return str(folder / kept["objects"][0][0]), owners, tuple(addresses[n] for n in kept["names"])

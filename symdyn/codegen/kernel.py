@@ -218,7 +218,7 @@ class CpuKernel(Kernel):
         found, made = programs(self.system, self._scheme, self.until)
         title = f"{self.method} for\n\n{self.system}"
         if made.elimination is not None:
-            title += "\n\nfactor and solve work from tables, by symdyn_kernels/drivers/elimination.py, after the function matrix"
+            title += "\n\nfactor and solve work from tables, by symdyn_kernels/drivers/elimination.py, after matrix"
         return ir_source(title, made.ir) if made.ir else module_source(title, found, lanes)
 
     @property

@@ -3,7 +3,9 @@
 Layout of the cache directory (``SYMDYN_CACHE_DIR``, else the user's cache directory, created with mode 0700)::
 
     drivers/<name>_<digest>.py       text compiled by numba once; numba keeps its machine code beside it
-    models/<digest>.o, .json         object code and what belongs to it; .py where numba compiles the model
+    drivers/<function>_<digest>.o    object code of an elementary function
+    cuda/<name>_<digest>.py, .json   source of a kernel for cards; its PTX and what a thread of it takes
+    models/<digest>.<k>.o, .json     object code, of long functions apart, and what belongs to it; .py where numba compiles it
 
 Every file is written under another name and moved into place, so several processes may share the cache.  Digests
 cover the text, the sources of the modules of `symdyn_kernels` that it links (for models those that generate them), the
@@ -34,6 +36,7 @@ import platformdirs
 import symdyn_kernels
 
 from symdyn._started import STARTED
+from symdyn.codegen import vector_math
 from symdyn.errors import CompileError
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "cache_directory",
     "compile_ir",
     "digest",
+    "edited",
     "generator",
     "host",
     "import_driver",
@@ -53,6 +57,8 @@ __all__ = [
 LOG = logging.getLogger("symdyn")
 _LOCK = threading.RLock()
 _ENGINES: dict[str, CompiledModule] = {}
+#: Elementary functions; the linker knows their addresses, so they stay for the life of the process.
+_FUNCTIONS: dict[tuple[str, int], CompiledModule] = {}
 _KERNEL_IMPORT = re.compile(r"^\s*from symdyn_kernels\.([\w.]+) import", re.MULTILINE)
 
 
@@ -99,7 +105,7 @@ def host() -> tuple[str, str, str]:
     return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def _edited(files: Iterable[Path]) -> tuple[object, ...]:
+def edited(files: Iterable[Path]) -> tuple[object, ...]:
     """Nothing, or where files were edited in the life of this process, what no other process has.
 
     What runs is then perhaps not what is on disk: old code would go into the cache under the name of the new.
@@ -120,7 +126,7 @@ def linked(text: str) -> str:
         files.append(root.joinpath(*name.split(".")).with_suffix(".py"))
         sources[name] = files[-1].read_text()
         waiting |= set(_KERNEL_IMPORT.findall(sources[name])) - set(sources)
-    return digest(*sorted(sources.items()), *_edited(files))
+    return digest(*sorted(sources.items()), *edited(files))
 
 
 def announce() -> None:
@@ -137,7 +143,8 @@ def generator() -> str:
     """Fingerprint of the sources that turn a system into programs: a known model is known to these alone."""
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
-    return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)), *_edited(files))
+    called = linked("from symdyn_kernels.drivers.elimination import factorise")  # by the code of large models
+    return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)), called, *edited(files))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------
@@ -189,6 +196,7 @@ class CompiledModule:
     """Machine code in memory; `address` finds its functions, and it must be kept as long as they are used."""
 
     def __init__(self, code: bytes) -> None:
+        # one object each: constants of a second one in the same engine are looked for at wrong places (GOTOFF64 in RuntimeDyld)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
@@ -226,5 +234,17 @@ def load_object(key: str, code: bytes) -> CompiledModule:
     """The module of object code `code`, loaded once a process under `key`."""
     with _LOCK:
         if key not in _ENGINES:
+            _provide(vector_math.functions_in(code) - set(_FUNCTIONS))
             _ENGINES[key] = CompiledModule(code)
         return _ENGINES[key]
+
+
+def _provide(functions: Iterable[tuple[str, int]]) -> None:
+    """Make elementary functions known to whatever is loaded from now on; each is compiled once and kept on disk."""
+    for op, width in functions:
+        name, text = vector_math.function_name(op, width), vector_math.module_text(op, width, llvm.get_process_triple())
+        path = cache_directory() / "drivers" / f"{op}_{digest(text, *host())}.o"
+        if not path.exists():
+            write_atomic(path, compile_ir(text))
+        _FUNCTIONS[op, width] = module = CompiledModule(path.read_bytes())
+        llvm.add_symbol(name, module.address(name))

@@ -40,7 +40,7 @@ class Lowering:
         self.blocks = tuple((name, tuple(symbols)) for name, symbols in blocks)
         self._names = tuple((name, tuple(s.name for s in symbols)) for name, symbols in self.blocks)
         self.operations: list[Operation] = []
-        self._numbers: dict[Operation, int] = {}
+        self._numbers: dict[tuple[str, tuple[int, ...], float], int] = {}
         self._values: dict[sp.Basic, int] = {}
         self._inputs = {s: (b, i) for b, (_, symbols) in enumerate(self.blocks) for i, s in enumerate(symbols)}
         # products begin with states (block 1), then time (block 0), then parameters
@@ -48,11 +48,12 @@ class Lowering:
 
     def op(self, op: str, *args: int, value: float = 0.0) -> int:
         """The number of the value of an operation, an existing one if the same was made before."""
-        operation = Operation(op, args, value)
-        if operation not in self._numbers:
-            self._numbers[operation] = len(self.operations)
-            self.operations.append(operation)
-        return self._numbers[operation]
+        key = (op, args, value)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.operations)
+            self.operations.append(Operation(op, args, value))
+        return number
 
     def constant(self, value: float) -> int:
         return self.op("const", value=float(value))
@@ -65,19 +66,37 @@ class Lowering:
         """The number of the truth of a comparison, or of comparisons joined by and, or, not."""
         return self._condition(e)
 
+    def negative(self, k: int) -> int:
+        """The number of minus a value."""
+        operation = self.operations[k]
+        return operation.args[0] if operation.op == "neg" else self.op("neg", k)
+
+    def sign(self, x: int) -> int:
+        """The number of -1, 0 or 1."""
+        zero = self.constant(0)
+        down = self.op("select", self.op("lt", x, zero), self.constant(-1), zero)
+        return self.op("select", self.op("gt", x, zero), self.constant(1), down)
+
+    def needed(self, values: Iterable[int]) -> list[int]:
+        """Numbers of all values that these are made of, increasing."""
+        waiting = list(values)
+        found = set(waiting)
+        while waiting:
+            operation = self.operations[waiting.pop()]
+            if operation.op != "input":
+                for a in operation.args:
+                    if a not in found:
+                        found.add(a)
+                        waiting.append(a)
+        return sorted(found)
+
     def program(self, name: str, outputs: Iterable[int], labels: Iterable[str]) -> Program:
         """The finished program, without operations that no output needs."""
         outputs = tuple(outputs)
-        needed, waiting = set(outputs), list(outputs)
-        while waiting:
-            operation = self.operations[waiting.pop()]
-            more = set() if operation.op == "input" else set(operation.args) - needed
-            needed |= more
-            waiting += more
-        kept = sorted(needed)
+        kept = self.needed(outputs)
         number = {k: i for i, k in enumerate(kept)}
         operations = tuple(
-            o if o.op == "input" else o._replace(args=tuple(number[a] for a in o.args))
+            o if o.op == "input" else Operation(o.op, tuple([number[a] for a in o.args]), o.value)
             for o in (self.operations[k] for k in kept)
         )
         return Program(name, self._names, operations, tuple(number[k] for k in outputs), tuple(labels))
@@ -122,9 +141,7 @@ class Lowering:
         if function in RECIPROCAL:
             return self.op("div", self.constant(1), self.value(RECIPROCAL[function](*e.args)))
         if function is sp.sign:
-            x, zero = self.value(e.args[0]), self.constant(0)
-            down = self.op("select", self.op("lt", x, zero), self.constant(-1), zero)
-            return self.op("select", self.op("gt", x, zero), self.constant(1), down)
+            return self.sign(self.value(e.args[0]))
         if function is sp.Heaviside:
             x, zero = self.value(e.args[0]), self.constant(0)
             above = self.op("select", self.op("gt", x, zero), self.constant(1), self.value(e.args[1]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["BINARY", "CALLS", "COMPARISONS", "Made", "Operation", "Program"]
+__all__ = ["BINARY", "CALLS", "COMPARISONS", "Elimination", "Made", "Operation", "Program"]
 
 #: Arithmetic of two operands.
 BINARY = ("add", "sub", "mul", "div")
@@ -99,6 +99,43 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Elimination:
+    """A sparse LU factorisation without interchanges as tables, for `symdyn_kernels.drivers.elimination`.
+
+    Attributes
+    ----------
+    order : list of int
+        The n rows in the order in which they are pivots.
+    begin, diagonal, end : list of int
+        Of each row: where its factors begin, where the reciprocal of its pivot is, and where they end.
+    columns : list of int
+        The column of each factor; in a row they come in the order of the pivots.
+    entries : list of int, of length n + 1
+        Where the entries of each row of the matrix begin among what the program ``matrix`` computes, and
+    entry_columns : list of int
+        their columns.
+    """
+
+    order: list[int]
+    begin: list[int]
+    diagonal: list[int]
+    end: list[int]
+    columns: list[int]
+    entries: list[int]
+    entry_columns: list[int]
+
+    @property
+    def matrix(self) -> int:
+        """The row of the results at which the program ``matrix`` stores: after the factors and n rows of work."""
+        return len(self.columns) + len(self.order)
+
+    @property
+    def factors(self) -> int:
+        """Rows of results before the time derivatives."""
+        return self.matrix + len(self.entry_columns)
+
+
+@dataclass(frozen=True)
 class Made:
     """What is generated for a model: programs, numbers the driver needs besides, and text that is no program.
 
@@ -109,9 +146,12 @@ class Made:
         Values that JSON can hold; they are kept beside the object code and found again as ``ModelFunctions.facts``.
     ir, names : str and tuple of str
         A module of LLVM IR that is compiled in place of the programs, and the functions in it that the driver calls.
+    elimination : Elimination or None
+        Tables from which ``factor`` and ``solve`` work, after the program ``matrix``.
     """
 
     programs: tuple[Program, ...]
     facts: dict[str, Any] = field(default_factory=dict)
     ir: str = ""
     names: tuple[str, ...] = ()
+    elimination: Elimination | None = None

@@ -40,6 +40,8 @@ def initial_moments(system: MomentSystem, values: Mapping[sp.Symbol, Any]) -> di
     DeclarationError
         If a species is missing whose moments are not all given, or a distribution lacks a moment.
     """
+    # most values have no dimension; products of arrays with labels take a thousand times as long as those of numbers
+    values = {k: float(v) if getattr(v, "ndim", None) == 0 else v for k, v in values.items()}
     found: dict[sp.Symbol, Any] = {}
     for state in system.states:
         if state in values:

@@ -254,7 +254,8 @@ class MomentSystem(ODESystem):
         symbols = dag.free_symbols((*self.states, *self.open_sides, *self.relations, *self.relations.values()))
         return {s: latex_name(s.name) if "[" in s.name else sp.latex(s) for s in symbols}
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         rows = [f"{s}' = {f}" for s, f in zip(self.states, self.open_sides, strict=True)]
         return "\n".join([*rows, *(f"{s} = {f}" for s, f in self.relations.items())])
 

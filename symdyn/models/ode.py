@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import sympy as sp
@@ -79,6 +80,10 @@ class ODESystem(System):
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
         return cls(model.equations, **options)
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
 
     def equations(self) -> list[Equation]:
         sides = zip(self.states, self.drift, strict=True)

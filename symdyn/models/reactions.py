@@ -361,15 +361,16 @@ class ReactionNetwork(System):
     def equations(self) -> list[Equation]:
         written = []
         for r, rate in zip(self.reactions, self.rates, strict=True):
-            left = str(r).removesuffix(f", {rate_text(r.rate)}")
             sides = [_latex(r.reactants), _latex(r.products, r.bursts)]
             arrow = r"\longrightarrow" if r.mass_action else r"\Longrightarrow"
-            written.append(Equation(left, rate_text(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
+            written.append(Equation(_sides(r), rate_text(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
         return written
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         size = [f"volume {self.volume}"] if self.volume.is_Symbol else []
-        return "\n".join([*map(str, self.equations()), *map(str, self.events), *size])
+        rows = [f"{_sides(r)}, {rate_text(rate)}" for r, rate in zip(self.reactions, self.rates, strict=True)]
+        return "\n".join([*rows, *map(str, self.events), *size])
 
     def __repr__(self) -> str:
         lines = super().__repr__().split("\n")
@@ -412,6 +413,11 @@ def _volume(value: Any) -> sp.Expr:
     if isinstance(size, sp.Expr) and (size.is_Symbol or (size.is_number and size.is_positive)):
         return size
     raise DeclarationError(f"the volume is {value!r}; expected a symbol, its name or a positive number")
+
+
+def _sides(reaction: Reaction) -> str:
+    """A reaction as text without its rate."""
+    return str(reaction).removesuffix(f", {rate_text(reaction.rate)}")
 
 
 def _latex(counts: Mapping[sp.Symbol, int], bursts: Mapping[sp.Symbol, Burst] | None = None) -> str:

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import sympy as sp
 
-import symdyn as sd
-from symdyn.codegen.elimination import elimination_programs
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.load import compile_ir, import_text, load_object
@@ -217,36 +215,3 @@ def test_unneeded_operations_are_dropped_and_inputs_kept_in_order():
 def test_what_cannot_be_lowered_is_named(expression, message):
     with pytest.raises(CompileError, match=message):
         lower("f", BLOCKS, [expression], ["f"])
-
-
-# ---- elimination -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("n", "density"), [(1, 1.0), (3, 1.0), (8, 0.3), (20, 0.15), (40, 0.06)])
-def test_elimination_solves_random_sparse_systems(n, density):
-    rng = np.random.default_rng(n)
-    entries = rng.uniform(-1, 1, (n, n)) * (rng.uniform(size=(n, n)) < density)
-    states, constant = sp.symbols(f"z0:{n}"), sp.Symbol("c")
-    drift = [sum(sp.Float(v) * s for v, s in zip(row, states, strict=True) if v) + constant * t for row in entries]
-    system = sd.ODESystem(dict(zip(states, map(sp.sympify, drift), strict=True)))
-    factor, solve, factors = elimination_programs(system, system.drift)
-    assert len(factor.outputs) == factors + n  # the drift depends on time
-    shift = rng.uniform(2 + n * density, 9 + n * density, 8)
-    right = rng.normal(size=(n, 8))
-    lane = np.stack([np.zeros(8), shift])
-    parameters = np.full((1, 8), 3.0)
-    lu = run(factor, 8, "llvm", [lane, np.zeros((n, 8)), parameters])
-    assert np.all(lu[factors:] == 3.0)
-    solution = run(solve, 8, "llvm", [lu, right, parameters])
-    for k in range(8):
-        matrix = shift[k] * np.eye(n) - entries
-        assert solution[:, k] == pytest.approx(np.linalg.solve(matrix, right[:, k]), rel=1e-11, abs=1e-13)
-
-
-def test_elimination_of_an_arrow_has_no_fill():
-    """Eliminating the tip first would fill the matrix; a Markowitz order does not."""
-    n = 30
-    states = sp.symbols(f"z0:{n}")
-    drift = {states[0]: sum(states), **{s: s + 2 * states[0] for s in states[1:]}}
-    _, _, factors = elimination_programs(sd.ODESystem(drift), tuple(drift.values()))
-    assert factors == 3 * n - 2

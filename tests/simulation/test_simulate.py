@@ -161,7 +161,7 @@ def test_max_steps():
         ({"t": [0, 1], "reduce": ["means"]}, "Did you mean 'mean'"),
         ({"t": [0, 1], "method": "tsti5"}, "Did you mean 'tsit5'"),
         ({"t": [0, 1], "method": "milstein"}, "cannot be used here"),
-        ({"t": [0, 1], "target": "cuda"}, "not there yet"),
+        ({"t": [0, 1], "precision": "float32"}, "belongs to target='cuda'"),
         ({"t": [0, 1], "step": 0.1}, "steered by rtol and atol"),
         ({"t": [0, 1], "seed": "abc"}, "whole number from 0"),
         ({"t": [0, 1], "seed": 1.7}, "whole number from 0"),

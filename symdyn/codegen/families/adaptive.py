@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
 
-from symdyn.codegen.drivers import adaptive_driver
-from symdyn.codegen.elimination import elimination_programs
+from symdyn.codegen.cuda.adaptive import adaptive_device
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.drivers import adaptive_driver, driver_text
+from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.families._base import Batch, Family, Launch, Run
-from symdyn.codegen.lower import lower
+from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
@@ -39,19 +42,26 @@ class Adaptive(Family):
         return type(scheme).__name__
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-        drift = system.drift  # type: ignore[attr-defined]
-        rhs = lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names])
+        build = lowering(system)
+        drift = [build.value(e) for e in system.drift]  # type: ignore[attr-defined]
+        rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
+        rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
         if not scheme.implicit:
             return Made((rhs,), {"factors": 0, "rates": 0})
-        factor, solve, factors = elimination_programs(system, drift)
-        return Made((rhs, factor, solve), {"factors": factors, "rates": len(factor.outputs) - factors})
+        made = eliminated(system, build, drift)
+        return replace(made, programs=(rhs, *made.programs))
 
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
 
     def driver(self, method: str) -> ModuleType:
         return adaptive_driver(method)
+
+    def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
+        constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
+        functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
+        return Inlining(driver_text(scheme), "integrate", constants, functions)
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
@@ -61,14 +71,20 @@ class Adaptive(Family):
             task.signals.done[0] += count
             return
         counts = np.zeros((count, 3), np.int64)
-        self.driver(task.method).integrate(
+        (task.driver or self.driver(task.method)).integrate(
             f, factor, solve, n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes, 0, count,
-            batch.initial, batch.parameters, batch.times, options.rtol, options.atol, self.limit(options),
+            batch.initial, batch.parameters, batch.times, options.rtol, options.atol, options.max_step, self.limit(options),
             int(options.detect_stiffness), run.values, run.status, counts, task.signals.stop, task.signals.done,
         )  # fmt: skip
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
         run.evaluations[:] = 1 + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
+
+    def on_device(self, scheme: Any) -> bool:
+        return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        return adaptive_device(system, scheme, made)
 
 
 ADAPTIVE = Adaptive()

@@ -54,6 +54,20 @@ class Kind(StrEnum):
     JUMP = "jump"
 
 
+class Target(StrEnum):
+    """Where kernels run."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Precision(StrEnum):
+    """Numbers in which a CUDA kernel computes."""
+
+    DOUBLE = "float64"
+    SINGLE = "float32"
+
+
 class OnFailure(StrEnum):
     """What happens to the results if trajectories fail."""
 
@@ -219,6 +233,8 @@ def simulate(
         OnFailure, typer.Option(help="raise: write nothing; nan: write NaN from each failure on.")
     ] = OnFailure.RAISE,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; as many as processors unless given.")] = None,
+    target: Annotated[Target, typer.Option(help="Where trajectories are computed: processor or CUDA card.")] = Target.CPU,
+    precision: Annotated[Precision, typer.Option(help="Floating-point numbers of a CUDA kernel.")] = Precision.DOUBLE,
     store: Annotated[
         Path | None, typer.Option(help="Zarr folder, or .nc file, to which results are streamed; nothing else is written then.")
     ] = None,
@@ -256,6 +272,8 @@ def simulate(
         trajectories=trajectories,
         seed=seed,
         method=method,
+        target=str(target),
+        precision=str(precision),
         rtol=rtol,
         atol=atol,
         step=step,

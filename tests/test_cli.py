@@ -168,6 +168,7 @@ def test_usage_errors_are_2(here, args, message):
         ("x' = -x\nx(0) = 1", ("--method", "tsti5"), "Did you mean 'tsit5'?"),
         ("x' = -x\nx(0) = 1", ("--kind", "sde"), "with at least one noise"),
         ("x' = -x\nx(0) = 1", ("--rtol", "-1"), "expected a positive number"),
+        ("x' = -x\nx(0) = 1", ("--precision", "float32"), "belongs to target='cuda'"),
         (None, (), "m.txt: No such file or directory"),
     ],
 )

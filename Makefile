@@ -28,7 +28,8 @@ lint: $(VENV)/.ready
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	-CMAKE_POLICY_VERSION_MINIMUM=3.5 $(BIN)/python -m pip install --quiet --editable '.[bench-numbalsoda]'
 	$(BIN)/python -m benchmarks all
 
 clean:

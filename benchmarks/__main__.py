@@ -1,36 +1,72 @@
-"""``python -m benchmarks SUITE``, one of the suites below or ``all``: tables on standard output, JSON in out/benchmarks."""
+"""symdyn measured against its peers in one run: tables on standard output, JSON and figures in a folder.
+
+``python -m benchmarks SUITE`` runs a suite, or ``all``; ``python -m benchmarks compare OLD NEW`` holds two runs
+against each other.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks.compile_time import compile_time
-from benchmarks.derivation import derivation
-from benchmarks.ensembles import ode, stiff
-from benchmarks.projection import projection
-from benchmarks.ssa import ssa
-from benchmarks.stochastic import sde
+from benchmarks.compare import compare
+from benchmarks.harness import Settings
+from benchmarks.machine import Watch, facts, versions
+from benchmarks.results import Result, as_json, show, show_ratios, write
+from benchmarks.suites import FIGURES, SUITES
 
-SUITES = {
-    "ode": ode,
-    "stiff": stiff,
-    "compile": compile_time,
-    "sde": sde,
-    "ssa": ssa,
-    "derivation": derivation,
-    "projection": projection,
-}
+OUT = Path("out") / "benchmarks"
 
 
-def main() -> None:
-    """Run one suite, or all."""
+def run(name: str, suite: Callable[[Settings], Result], settings: Settings, out: Path) -> None:
+    """Run one suite; its tables to standard output, its JSON and figure to the folder `out`."""
+    watch = Watch()
+    result = suite(settings)
+    load = watch.stop()
+    for title, rows in result.tables.items():
+        show(title, rows)
+    show_ratios(result.ratios)
+    contents = as_json(name, result, settings, {"machine": {**facts(), **load}, "versions": versions()})
+    write(out / f"{name}.json", contents)
+    if name in FIGURES:
+        FIGURES[name](result, out / f"{name}.png")
+    sys.stdout.write(f"written: {out / name}.json\n\n")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds; expected a whole number from 1")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", choices=[*SUITES, "all"])
-    chosen = parser.parse_args().suite
+    commands = parser.add_subparsers(dest="suite", required=True, metavar="SUITE")
+    for name in (*SUITES, "all"):
+        doc = "every suite" if name == "all" else (SUITES[name].__doc__ or "").splitlines()[0]
+        command = commands.add_parser(name, help=doc, description=doc)
+        command.add_argument("--quick", action="store_true", help="smaller and fewer: to see that everything runs")
+        command.add_argument("--rounds", type=_positive, help="turns of every job (5; quick: 3)")
+        command.add_argument("--out", type=Path, default=OUT, help=f"folder of the JSON files and figures ({OUT})")
+    command = commands.add_parser("compare", help="which ratios changed by more than their spread")
+    command.add_argument("old", type=Path, help="a JSON file, or a folder of them")
+    command.add_argument("new", type=Path)
+    chosen = parser.parse_args(arguments)
+    if chosen.suite == "compare":
+        try:
+            return 0 if compare(chosen.old, chosen.new) else 1
+        except (ValueError, OSError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+    settings = Settings(chosen.rounds or (3 if chosen.quick else 5), chosen.quick)
     for name, suite in SUITES.items():
-        if chosen in (name, "all"):
-            suite()
+        if chosen.suite in (name, "all"):
+            run(name, suite, settings, chosen.out)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

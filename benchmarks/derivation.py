@@ -11,7 +11,8 @@ import sympy as sp
 from sympy.core.cache import clear_cache
 
 import symdyn as sd
-from benchmarks.harness import interleaved, report
+from benchmarks.harness import Settings, interleaved, paired
+from benchmarks.results import Ratio, Result
 from symdyn.derive._closing import MomentNames
 from symdyn.derive._hierarchy import Hierarchy
 from symdyn.derive._kramers_moyal import jump_moments
@@ -22,7 +23,6 @@ __all__ = ["derivation"]
 
 SPECIES = 10
 ORDERS = (3, 4)
-ROUNDS = 5
 
 
 def network() -> sd.ReactionNetwork:
@@ -79,27 +79,29 @@ def _seconds(job: Callable[[], object]) -> tuple[float, Any]:
     return time.process_time() - begin, made
 
 
-def derivation() -> None:
-    """Two tables: the same equations by both ways, and closed systems compiled."""
+def derivation(settings: Settings) -> Result:
+    """Moment equations of ten species: sparse polynomials against plain sympy expand, and whole systems up to kernels."""
     net = network()
-    rows = []
-    for order in ORDERS:
+    result = Result({"derivation": [], "derivation-compiled": []})
+    orders = ORDERS[:1] if settings.quick else ORDERS
+    for order in orders:
         jobs = {
             "sympy expand": _fresh(partial(_by_expand, net, order)),
             "equations": _fresh(partial(_by_polynomials, net, order)),
             "closed system": _fresh(partial(net.moments, order)),
         }
-        times = interleaved(jobs, ROUNDS if order == ORDERS[0] else 1)
+        # sympy takes so long at the higher order that one round says enough
+        times = interleaved(jobs, settings.rounds if order == ORDERS[0] else 1)
         facts = {"species": SPECIES, "order": order, "equations of moments": len(_indices(SPECIES, order))}
-        ratios = {f"expand / {k}": times["sympy expand"] / times[k] for k in ("equations", "closed system")}
-        rows.append({**facts, **times, **ratios})
-    report("derivation", rows)
-    compiled = []
-    for name, made, orders in (("ten species", net, ORDERS), ("Brusselator", brusselator(), (2, 4, 6, 8))):
-        for order in orders:
+        result.tables["derivation"].append({**facts, **{f"{name}, s": t for name, t in times.items()}})
+        for name, goal in (("equations", 20.0), ("closed system", None)):
+            ratio = paired(lambda a, b: a / b, times["sympy expand"], times[name])
+            result.ratios.append(Ratio(f"{SPECIES} species, order {order}: sympy expand / {name}", ratio, goal))
+    for name, made, chosen in (("ten species", net, orders), ("Brusselator", brusselator(), (2, 4, 6, 8))):
+        for order in chosen:
             clear_cache()
             derived, system = _seconds(partial(made.moments, order))
             seconds, _ = _seconds(partial(sd.compile, system, method="dop853"))
-            row = {"network": name, "order": order, "equations": len(system.states), "derive": derived, "compile": seconds}
-            compiled.append(row)
-    report("derivation-compiled", compiled)
+            row = {"network": name, "order": order, "equations": len(system.states)}
+            result.tables["derivation-compiled"].append({**row, "derive, s": derived, "compile, s": seconds})
+    return result

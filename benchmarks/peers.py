@@ -1,16 +1,20 @@
-"""Solvers behind one interface: ``make(problem, method, rtol, atol)`` gives ``run(initial, parameters)``.
+"""Solvers behind one interface: ``make(problem, method, rtol, atol)`` gives ``solve(initial, parameters)``.
 
-The values that come back have the shape (N, T, n).
+The values that come back have the shape (N, T, n).  Where it takes a peer long to hand them over, ``solve.timed`` does the same
+work and leaves them where they are.
 Each import is inside its maker: a peer that is not installed raises ImportError there, and its row says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import sympy as sp
 
 import symdyn as sd
+from benchmarks.copasi import import_copasi, time_course
 from benchmarks.problems import Problem
 
 __all__ = ["MAKERS", "Solve"]
@@ -113,10 +117,44 @@ def make_scipy(problem: Problem, method: str, rtol: float, atol: float) -> Solve
     return solve
 
 
+def make_copasi(problem: Problem, method: str, rtol: float, atol: float) -> Solve:
+    """The equations as global quantities; the time of setting initial values is counted, that of reading results is not."""
+    import_copasi()
+    import basico
+
+    system = problem.system
+    rows = [*(f"y{i}" for i in range(len(system.states))), *(f"p{i}" for i in range(len(system.parameters)))]
+    names = dict(zip((*system.states, *system.parameters), (sp.Symbol(f"Values[{r}]") for r in rows), strict=True))
+    model = basico.new_model(name=problem.name)
+    for row in rows:
+        basico.add_parameter(row, type="fixed", initial_value=1.0)
+    for row, f in zip(rows, system.drift, strict=False):
+        text = sp.sstr(f.xreplace(names)).replace("**", "^")
+        basico.set_parameters(row, exact=True, type="ode", expression=text)
+    course = time_course(model, method, {"Relative Tolerance": rtol, "Absolute Tolerance": atol}, problem.times)
+    values = [model.getModel().getModelValue(row) for row in rows]
+    references = [v.getInitialValueReference() for v in values]
+
+    def solve(initial: np.ndarray, parameters: np.ndarray, read: bool = True) -> np.ndarray:
+        found = []
+        for numbers in np.hstack([initial, parameters]):
+            for value, number in zip(values, numbers, strict=True):
+                value.setInitialValue(float(number))
+            course.update(references)
+            course.run()
+            if read:
+                found.append(course.read([f"Values[{row}]" for row in rows[: initial.shape[1]]]))
+        return np.array(found)
+
+    solve.timed = partial(solve, read=False)  # type: ignore[attr-defined]
+    return solve
+
+
 MAKERS = {
     "symdyn": make_symdyn,
     "numbalsoda": make_numbalsoda,
     "diffrax": make_diffrax,
     "heyoka": make_heyoka,
+    "COPASI": make_copasi,
     "scipy": make_scipy,
 }

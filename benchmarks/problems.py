@@ -1,4 +1,4 @@
-"""Ensembles that all solvers integrate: a model of the zoo, the same right-hand side for the peers, and references."""
+"""Ensembles that all solvers integrate: a model, the same right-hand side for the peers, and reference solutions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
 
+import symdyn as sd
+from benchmarks.reference import extrapolated
 from symdyn.models import zoo
 from symdyn.system import System
 
@@ -33,6 +35,19 @@ def _robertson(y: Any, p: Any) -> tuple:
     return -r1 + r3, r1 - r2 - r3, r2
 
 
+def _moments() -> System:
+    """The 14 moments up to order 4 of a dimer that is made and lost."""
+    text = "0 -> X, a; X -> 0, b; 2 X -> Y, c; Y -> 0, d; X(0) = 20; Y(0) = 5"
+    return sd.ReactionNetwork.from_text(text, {"a": 20.0, "b": 1.0, "c": 0.02, "d": 0.5}).moments(4)
+
+
+def _written_out(system: System) -> Callable[[Any, Any], tuple]:
+    """The right-hand side of a system as a function ``(y, p) -> tuple``, common subexpressions named."""
+    y, p = sp.IndexedBase("y"), sp.IndexedBase("p")
+    places = {s: y[i] for i, s in enumerate(system.states)} | {s: p[i] for i, s in enumerate(system.parameters)}
+    return sp.lambdify([y, p], tuple(f.xreplace(places) for f in system.drift), "math", cse=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """An ensemble: `ranges` of the parameters, in the order of ``system.parameters``, and how far initial states vary.
@@ -53,34 +68,31 @@ class Problem:
         """Initial values (count, n) and parameters (count, k)."""
         rng = np.random.default_rng(0)
         parameters = np.stack([rng.uniform(a, b, 2048) for a, b in self.ranges], axis=1)
-        initial = np.array([self.system.initial[s] for s in self.system.states])
+        start = self.system.initial_values(dict(self.system.initial))
+        initial = np.array([float(start[s]) for s in self.system.states])
         initial = initial + rng.uniform(-self.spread, self.spread, (2048, initial.size))
         return np.ascontiguousarray(initial[:count]), np.ascontiguousarray(parameters[:count])
 
     def reference(self, count: int) -> np.ndarray:
-        """Values (count, T, n) by scipy: DOP853 at 1e-13, for stiff problems Radau at 1e-11 with the exact Jacobian."""
+        """Values (count, T, n): good to 1e-15, for stiff problems by scipy's Radau at 1e-11 with the exact Jacobian."""
         initial, parameters = self.ensemble(count)
-        stiff = self in STIFF
-        method, rtol, atol = ("Radau", 1e-11, 1e-11 * self.atol_ratio) if stiff else ("DOP853", 1e-13, 1e-13)
+        if self not in STIFF:
+            return extrapolated(self.peer, initial, parameters, self.times, 1e-15)
         arguments = [self.system.states, self.system.parameters]
         jacobian = sp.lambdify(arguments, sp.Matrix(self.system.drift).jacobian(self.system.states).tolist(), "math")
-        values = []
-        for y0, p in zip(initial, parameters, strict=True):
-            extra = {"jac": lambda t, y, p=p: np.array(jacobian(y, p))} if stiff else {}
-            solution = solve_ivp(
-                lambda t, y, p=p: self.peer(y, p),
-                (self.times[0], self.times[-1]),
-                y0,
-                method,
-                self.times,
-                rtol=rtol,
-                atol=atol,
-                **extra,
-            )
-            values.append(solution.y.T)
-        return np.array(values)
+        span, tolerances = (self.times[0], self.times[-1]), {"rtol": 1e-11, "atol": 1e-11 * self.atol_ratio}
+        return np.array(
+            [
+                solve_ivp(
+                    lambda t, y, p=p: self.peer(y, p), span, y0, "Radau", self.times,
+                    jac=lambda t, y, p=p: np.array(jacobian(y, p)), **tolerances,
+                ).y.T
+                for y0, p in zip(initial, parameters, strict=True)
+            ]
+        )  # fmt: skip
 
 
+_MOMENTS = _moments()
 SMOOTH = (
     Problem("Lorenz t=5", zoo.lorenz(), _lorenz, np.linspace(0, 5, 101), ((8 / 3, 8 / 3), (20, 30), (10, 10)), 0.1),
     Problem(
@@ -89,6 +101,13 @@ SMOOTH = (
         _lotka_volterra,
         np.linspace(0, 20, 101),
         ((1.0, 1.5), (0.1, 0.1), (1.5, 1.5), (0.075, 0.075)),
+    ),
+    Problem(
+        "14 moments t=10",
+        _MOMENTS,
+        _written_out(_MOMENTS),
+        np.linspace(0, 10, 101),
+        ((15.0, 25.0), (1.0, 1.0), (0.02, 0.02), (0.5, 0.5)),
     ),
 )
 STIFF = (

@@ -1,77 +1,94 @@
-"""Exact stochastic simulation: million reactions a CPU-second, ours and of peers, and the time per event of large networks."""
+"""Exact stochastic simulation: million reactions a CPU-second, ours, by g++ of the same algorithm, and of peers."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import symdyn as sd
-from benchmarks.harness import interleaved, report
+from benchmarks.gcc_lanes import make_gcc
+from benchmarks.harness import Sample, Settings, attempt, interleaved, paired
 from benchmarks.networks import NETWORKS, Case
+from benchmarks.results import Ratio, Result
 from benchmarks.ssa_peers import PEERS
 
-__all__ = ["ssa"]
+__all__ = ["SPEED", "ssa"]
 
+SPEED = "million events per CPU-second"
+ENSEMBLE, SINGLE, GCC = "symdyn, ensemble", "symdyn, one trajectory", "g++, the same lanes"
+#: The peer that the goal of 50 is about.
+COMPILED = "GillesPy2 (C++)"
 #: Trajectories of ours in an ensemble, and how many times the usual span a single long one takes.
-ENSEMBLE, LONG = 1024, 20
+TRAJECTORIES, LONG = 1024, 20
 CHAINS = (30, 100, 300, 1000, 3000)
 CHAIN_EVENTS = 1_000_000
 
 
 def _start(network: sd.ReactionNetwork, count: int) -> tuple[np.ndarray, np.ndarray]:
-    initial = [network.initial[s] for s in network.states]
-    parameters = [network.defaults[p] for p in network.parameters]
+    initial = [float(network.initial[s]) for s in network.states]
+    parameters = [float(network.defaults[p]) for p in network.parameters]
     return np.tile(initial, (count, 1)), np.tile(parameters, (count, 1))
 
 
-def _measure(case: Case) -> list[dict[str, Any]]:
+def _measure(case: Case, settings: Settings) -> list[dict[str, Any]]:
+    count, peers = (256, 16) if settings.quick else (TRAJECTORIES, case.peers)
     begin = time.process_time()
     kernel = sd.compile(case.network)
     compiled = time.process_time() - begin
-    events = float(kernel(*_start(case.network, ENSEMBLE), case.times, seed=1).steps.mean())
+    many, one = _start(case.network, count), _start(case.network, 1)
     long = np.linspace(0, LONG * case.end, len(case.times))
-    jobs = {
-        "symdyn, ensemble": lambda: kernel(*_start(case.network, ENSEMBLE), case.times, seed=1).values,
-        "symdyn, one trajectory": lambda: kernel(*_start(case.network, 1), long, seed=1).values,
+    first = kernel(*many, case.times, seed=1)
+    events = float(first.steps.mean())
+    jobs: dict[str, Callable[[], Any]] = {
+        ENSEMBLE: lambda: kernel(*many, case.times, seed=1).values,
+        SINGLE: lambda: kernel(*one, long, seed=1).values,
     }
-    fired = {
-        "symdyn, ensemble": ENSEMBLE * events,
-        "symdyn, one trajectory": float(kernel(*_start(case.network, 1), long, seed=1).steps[0]),
-    }
-    rows = {name: {"network": case.name, "solver": name, "compile, s": compiled} for name in jobs}
-    for name, make in PEERS.items():
-        rows[name] = {"network": case.name, "solver": name}
-        try:
-            begin = time.perf_counter()
-            run = make(case)
-            rows[name]["compile, s"] = time.perf_counter() - begin
-        except ImportError:
-            rows[name]["compile, s"] = "not installed"
+    fired = {ENSEMBLE: count * events, SINGLE: float(kernel(*one, long, seed=1).steps[0])}
+    ends = {ENSEMBLE: first.values[:, -1, 0]}
+    rows: dict[str, dict[str, Any]] = {name: {"network": case.name, "solver": name, "compile, s": compiled} for name in jobs}
+    makers: dict[str, Callable[[], Any]] = {GCC: lambda: make_gcc(case.network, kernel.lanes(count))}
+    makers |= {name: lambda make=make: make(case) for name, make in PEERS.items()}
+    for name, make in makers.items():
+        begin = time.perf_counter()
+        run, note = attempt(make)
+        rows[name] = {"network": case.name, "solver": name} | (
+            {"note": note} if note else {"compile, s": time.perf_counter() - begin}
+        )
+        if note:
             continue
-        fired[name] = case.peers * events
-        jobs[name] = lambda run=run: run(case.peers)
-    seconds = interleaved(jobs)
-    for name, row in rows.items():
-        if name in seconds:
-            row["million events per CPU-second"] = fired[name] / seconds[name] / 1e6
-            if "one" not in name:
-                values = jobs[name]()[:, -1, 0]
-                row["mean at the end"], row["its error"] = values.mean(), values.std() / len(values) ** 0.5
+        if name == GCC:
+            values, steps = run(*many, case.times, 1)
+            fired[name], ends[name] = float(steps.sum()), values[:, -1, 0]
+            jobs[name] = lambda run=run: run(*many, case.times, 1)
+        else:
+            fired[name], ends[name] = peers * events, run(peers)[:, -1, 0]
+            jobs[name] = partial(getattr(run, "timed", run), peers)
+    for name, seconds in interleaved(jobs, settings.rounds).items():
+        rows[name][SPEED] = seconds.map(lambda s, n=fired[name]: n / s / 1e6)
+    for name, end in ends.items():
+        rows[name] |= {"mean at the end": end.mean(), "its error": end.std() / len(end) ** 0.5}
     return list(rows.values())
 
 
-def _ratios(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    speed = {row["solver"]: row.get("million events per CPU-second", float("nan")) for row in rows}
-    ours, alone = speed.pop("symdyn, ensemble"), speed.pop("symdyn, one trajectory")
-    first = next(iter(PEERS))
-    return {
-        "network": rows[0]["network"],
-        f"ensemble / {first}": ours / speed[first],
-        f"one trajectory / {first}": alone / speed[first],
-        "ensemble / fastest peer": ours / np.nanmax(list(speed.values())),
-    }
+def _ratios(rows: list[dict[str, Any]]) -> list[Ratio]:
+    speeds = {row["solver"]: row[SPEED] for row in rows if SPEED in row}
+    peers = {name: s for name, s in speeds.items() if name in PEERS}
+    label = rows[0]["network"]
+
+    def ratio(ours: str, theirs: Sample, what: str, goal: float | None) -> Ratio:
+        return Ratio(f"{label}: {ours} / {what}", paired(lambda a, b: a / b, speeds[ours], theirs), goal)
+
+    found = [ratio(ENSEMBLE, s, name, 50.0 if name == COMPILED else None) for name, s in peers.items()]
+    if peers:
+        found.append(ratio(ENSEMBLE, paired(max, *peers.values()), "the fastest peer", 12.0))
+        found.append(ratio(SINGLE, paired(max, *peers.values()), "the fastest peer", None))
+    if GCC in speeds:
+        found.append(ratio(ENSEMBLE, speeds[GCC], GCC, 0.8))
+    return found
 
 
 def _chain(reactions: int) -> sd.ReactionNetwork:
@@ -82,31 +99,29 @@ def _chain(reactions: int) -> sd.ReactionNetwork:
     return sd.ReactionNetwork.from_text(text, {"b": 100.0, "f": 10.0, "r": 8.0, "d": 1.0})
 
 
-def _large() -> list[dict[str, Any]]:
+def _large(settings: Settings) -> list[dict[str, Any]]:
     rows = []
-    for reactions in CHAINS:
+    for reactions in CHAINS[:3] if settings.quick else CHAINS:
         network = _chain(reactions)
         begin = time.process_time()
         kernel = sd.compile(network)
         compiled, known = time.process_time() - begin, kernel.cached
         times = [0.0, CHAIN_EVENTS / (reactions / 2 * 50 * 18)]
-        job = {"one": lambda kernel=kernel, times=times, network=network: kernel(*_start(network, 1), times, seed=1)}
-        fired = int(kernel(*_start(network, 1), times, seed=1).steps[0])
+        job = {"one": partial(kernel, *_start(network, 1), times, seed=1)}
+        fired = int(job["one"]().steps[0])
+        nanoseconds = interleaved(job, settings.rounds)["one"].map(lambda s, n=fired: 1e9 * s / n)
         rows.append(
-            {"reactions": reactions, "ns per event, one trajectory": 1e9 * interleaved(job)["one"] / fired}
-            | {"compile, s": "known" if known else compiled}
+            {"reactions": reactions, "ns per event, one trajectory": nanoseconds, "compile, s": "known" if known else compiled}
         )
     return rows
 
 
-def ssa() -> None:
-    """Four networks against peers; then chains of growing size."""
-    rows: list[dict[str, Any]] = []
-    ratios = []
+def ssa(settings: Settings) -> Result:
+    """Exact stochastic simulation of four networks, and chains of growing size."""
+    result = Result({"ssa": []})
     for case in NETWORKS:
-        measured = _measure(case)
-        rows += measured
-        ratios.append(_ratios(measured))
-    report("ssa", rows)
-    report("ssa-ratios", ratios)
-    report("ssa-large", _large())
+        rows = _measure(case, settings)
+        result.tables["ssa"] += rows
+        result.ratios += _ratios(rows)
+    result.tables["ssa-large"] = _large(settings)
+    return result

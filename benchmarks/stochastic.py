@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 import symdyn as sd
-from benchmarks.harness import interleaved, report
+from benchmarks.harness import Settings, attempt, interleaved, paired
+from benchmarks.results import Ratio, Result
 
 __all__ = ["sde"]
 
+OURS = "symdyn"
 STEP, END, MU, SIGMA = 1e-3, 1.0, 0.5, 0.8
 TIMES = np.linspace(0, END, 11)
 
@@ -66,20 +70,30 @@ SOLVERS = {
 }
 
 
-def sde() -> None:
-    """Geometric Brownian motion, 1,000 steps; the mean is checked against exp(mu t)."""
-    rows, jobs = [], {}
-    for name, (make, count) in SOLVERS.items():
-        rows.append({"solver": name, "trajectories": count})
-        try:
-            solve = make()
-        except ImportError:
-            rows[-1]["million steps per CPU-second"] = "not installed"
+def sde(settings: Settings) -> Result:
+    """Geometric Brownian motion, 1,000 steps: million steps a CPU-second; the mean is checked against exp(mu t)."""
+    rows: dict[str, dict[str, Any]] = {}
+    jobs, counts = {}, {}
+    for name, (make, full) in SOLVERS.items():
+        count = full // 4 if settings.quick else full
+        rows[name] = {"solver": name, "trajectories": count}
+        solve, note = (make(), "") if name.startswith(OURS) else attempt(make)
+        if note:
+            rows[name]["note"] = note
             continue
-        rows[-1]["mean / exact"] = float(solve(count)[:, -1].mean() / np.exp(MU * END))
-        jobs[name] = lambda solve=solve, count=count: solve(count)
-    seconds = interleaved(jobs)
-    for row in rows:
-        if row["solver"] in seconds:
-            row["million steps per CPU-second"] = row["trajectories"] * END / STEP / seconds[row["solver"]] / 1e6
-    report("sde", rows)
+        end = solve(count)[:, -1]
+        rows[name] |= {"mean / exact": end.mean() / np.exp(MU * END), "its error": end.std() / count**0.5 / np.exp(MU * END)}
+        jobs[name], counts[name] = partial(solve, count), count
+    speeds = {
+        name: seconds.map(lambda s, n=counts[name]: n * END / STEP / s / 1e6)
+        for name, seconds in interleaved(jobs, settings.rounds).items()
+    }
+    for name, speed in speeds.items():
+        rows[name]["million steps per CPU-second"] = speed
+    ours = speeds["symdyn euler-maruyama"]
+    ratios = [
+        Ratio(f"geometric Brownian motion: symdyn euler-maruyama / {name}", paired(lambda a, b: a / b, ours, speed))
+        for name, speed in speeds.items()
+        if not name.startswith(OURS)
+    ]
+    return Result({"sde": list(rows.values())}, ratios)

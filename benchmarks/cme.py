@@ -11,10 +11,11 @@ import xarray as xr
 from scipy.sparse.linalg import expm_multiply
 
 import symdyn as sd
-from benchmarks.harness import interleaved, report
+from benchmarks.harness import Sample, Settings, interleaved, paired
+from benchmarks.results import Ratio, Result
 from symdyn.projection import MasterEquation
 
-__all__ = ["projection"]
+__all__ = ["cme"]
 
 SCHLOEGL = "2 X -> 3 X, k1; 3 X -> 2 X, k2; 0 -> X, k3; X -> 0, k4"
 BRUSSELATOR = "0 -> X, V; X -> Y, 3; 2 X + Y => 3 X, X*(X - 1)*Y/V**2; X -> 0, 1"
@@ -29,19 +30,18 @@ class Case:
     equation: MasterEquation
     initial: dict[str, int]
     time: float
-    rounds: int
 
 
-def schloegl(time: float, rounds: int) -> Case:
+def schloegl(time: float) -> Case:
     values = {"k1": 0.015, "k2": 1 / 60000, "k3": 200.0, "k4": 3.5}
     network = sd.ReactionNetwork.from_text(SCHLOEGL, parameters=values)
-    return Case(f"Schloegl, 900 states, t = {time:g}", MasterEquation(network, {"X": 899}), {"X": 250}, time, rounds)
+    return Case(f"Schloegl, 900 states, t = {time:g}", MasterEquation(network, {"X": 899}), {"X": 250}, time)
 
 
-def brusselator(volume: int, width: int, rounds: int) -> Case:
+def brusselator(volume: int, width: int) -> Case:
     network = sd.ReactionNetwork.from_text(BRUSSELATOR, parameters={"V": volume})
     equation = MasterEquation(network, {"X": width - 1, "Y": width - 1})
-    return Case(f"Brusselator, {width**2} states, t = 1", equation, {"X": volume, "Y": 3 * volume}, 1.0, rounds)
+    return Case(f"Brusselator, {width**2} states, t = 1", equation, {"X": volume, "Y": 3 * volume}, 1.0)
 
 
 def peer(case: Case) -> Callable[[], np.ndarray]:
@@ -67,24 +67,30 @@ def stationary(case: Case) -> Callable[[], xr.DataArray]:
     return job
 
 
-def projection() -> None:
-    """Seconds of CPU time, ratios to expm_multiply, and the sum of magnitudes of the differences."""
-    rows = []
-    cases = (schloegl(1.0, 5), schloegl(10.0, 3), brusselator(15, 100, 5), brusselator(30, 200, 5))
-    for case in cases:
-        jobs: dict[str, Callable] = {
+def _cases(quick: bool) -> tuple[Case, ...]:
+    few = (schloegl(1.0), brusselator(15, 100))
+    return few if quick else (*few, schloegl(10.0), brusselator(30, 200))
+
+
+def cme(settings: Settings) -> Result:
+    """The master equation: seconds of CPU time beside scipy's expm_multiply, and how far the distributions are apart."""
+    result = Result({"cme": []})
+    for case in _cases(settings.quick):
+        jobs: dict[str, Callable[[], object]] = {
             "krylov": ours(case, "krylov"),
             "uniformisation": ours(case, "uniformisation"),
+            "adaptive": ours(Case("", MasterEquation(case.equation.network), case.initial, case.time), "krylov"),
             "stationary": stationary(case),
-            "adaptive": ours(Case("", MasterEquation(case.equation.network), case.initial, case.time, 0), "krylov"),
             "expm_multiply": peer(case),
         }
-        results = {name: job() for name, job in jobs.items()}
-        seconds = interleaved(jobs, rounds=case.rounds)
-        row: dict[str, str | float] = {"case": case.name, **seconds}
-        for name in ("krylov", "uniformisation", "stationary"):
-            row[f"{name}, times faster"] = seconds["expm_multiply"] / seconds[name]
-        row["krylov - expm"] = float(np.abs(results["krylov"].values.ravel() - results["expm_multiply"]).sum())
-        row["krylov - uniformisation"] = float(np.abs(results["krylov"] - results["uniformisation"]).sum())
-        rows.append(row)
-    report("projection", rows)
+        found: dict = {name: jobs[name]() for name in ("krylov", "uniformisation", "expm_multiply")}
+        seconds = interleaved(jobs, settings.rounds)
+        difference = np.abs(found["krylov"].values.ravel() - found["expm_multiply"]).sum()
+        row: dict[str, str | float | Sample] = {"case": case.name, **{f"{name}, s": s for name, s in seconds.items()}}
+        row["krylov - expm, sum"] = float(difference)
+        row["krylov - uniformisation, sum"] = float(np.abs(found["krylov"] - found["uniformisation"]).sum())
+        result.tables["cme"].append(row)
+        for name, goal in (("krylov", 10.0), ("uniformisation", None), ("stationary", 10.0)):
+            ratio = paired(lambda a, b: a / b, seconds["expm_multiply"], seconds[name])
+            result.ratios.append(Ratio(f"{case.name}: expm_multiply / {name}", ratio, goal))
+    return result

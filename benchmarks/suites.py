@@ -1,0 +1,38 @@
+"""The suites by name, and what draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.cme import cme
+from benchmarks.compile_time import compile_time
+from benchmarks.derivation import derivation
+from benchmarks.ensembles import ode, stiff
+from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
+from benchmarks.first_result import first
+from benchmarks.harness import Settings
+from benchmarks.results import Result
+from benchmarks.ssa import ssa
+from benchmarks.stochastic import sde
+from benchmarks.thread_scaling import threads
+
+__all__ = ["FIGURES", "SUITES"]
+
+SUITES: dict[str, Callable[[Settings], Result]] = {
+    "ssa": ssa,
+    "ode": ode,
+    "stiff": stiff,
+    "sde": sde,
+    "cme": cme,
+    "derivation": derivation,
+    "compile": compile_time,
+    "first": first,
+    "threads": threads,
+}
+FIGURES: dict[str, Callable[[Result, Path], None]] = {
+    "ssa": draw_speeds,
+    "ode": draw_precision,
+    "stiff": draw_precision,
+    "compile": draw_seconds,
+}

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.rng import next_bits, uniform
+from symdyn_kernels.rng import next_bits, next_two_bits, uniform
 from symdyn_kernels.simd import WIDTH, ld, splat, st, vld, vlog, vst
 
 #: Numbers of an event before those of its bursts: e and u.
@@ -51,8 +51,7 @@ def _next(s0, s1, s2, s3):
 def draw_lanes(state, rows, p, bursts, W):
     """Random numbers of one event for all lanes."""
     for l in range(0, W, WIDTH):
-        first = next_bits(state, l, W)
-        second = next_bits(state, l, W)
+        first, second = next_two_bits(state, l, W)
         vst(rows, l, splat(0.0) - vlog(uniform(first)))
         vst(rows, W + l, uniform(second))
     for k in range(bursts.size):

@@ -83,25 +83,48 @@ def _rotated(b, x, k: int):
     return b.or_(b.shl(x, _words(k)), b.lshr(x, _words(64 - k)))
 
 
+def _advanced(b, s0, s1, s2, s3):
+    """The next words of a vector of streams, and the states after them."""
+    result = b.add(_rotated(b, b.add(s0, s3), 23), s0)
+    shifted = b.shl(s1, _words(17))
+    s2, s3 = b.xor(s2, s0), b.xor(s3, s1)
+    s1, s0 = b.xor(s1, s2), b.xor(s0, s3)
+    return b.bitcast(result, _VECTOR), (s0, s1, b.xor(s2, shifted), _rotated(b, s3, 45))
+
+
+def _pointers(b, state, lane, lanes):
+    base = b.inttoptr(state, _INT64.as_pointer())
+    places = [b.gep(base, [b.add(b.mul(lanes, ir.Constant(_INT64, i)), lane)]) for i in range(4)]
+    return [b.bitcast(p, _VECTOR_INT.as_pointer()) for p in places]
+
+
 @intrinsic
 def next_bits(context, state, lane, lanes):
     """The next 64 bits of the lanes from `lane` on, carried as the bits of a vector of doubles; the state moves on."""
 
     def generate(c, b, signature, a):
-        base = b.inttoptr(a[0], _INT64.as_pointer())
-        places = [b.gep(base, [b.add(b.mul(a[2], ir.Constant(_INT64, i)), a[1])]) for i in range(4)]
-        pointers = [b.bitcast(p, _VECTOR_INT.as_pointer()) for p in places]
-        s0, s1, s2, s3 = (b.load(p, align=8) for p in pointers)
-        result = b.add(_rotated(b, b.add(s0, s3), 23), s0)
-        shifted = b.shl(s1, _words(17))
-        s2, s3 = b.xor(s2, s0), b.xor(s3, s1)
-        s1, s0 = b.xor(s1, s2), b.xor(s0, s3)
-        s2, s3 = b.xor(s2, shifted), _rotated(b, s3, 45)
-        for value, p in zip((s0, s1, s2, s3), pointers, strict=True):
+        pointers = _pointers(b, *a)
+        result, words = _advanced(b, *(b.load(p, align=8) for p in pointers))
+        for value, p in zip(words, pointers, strict=True):
             b.store(value, p, align=8)
-        return b.bitcast(result, _VECTOR)
+        return result
 
     return V8(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def next_two_bits(context, state, lane, lanes):
+    """What `next_bits` gives twice; the state stays in registers in between, for to store and load it again takes longer."""
+
+    def generate(c, b, signature, a):
+        pointers = _pointers(b, *a)
+        first, words = _advanced(b, *(b.load(p, align=8) for p in pointers))
+        second, words = _advanced(b, *words)
+        for value, p in zip(words, pointers, strict=True):
+            b.store(value, p, align=8)
+        return c.make_tuple(b, signature.return_type, [first, second])
+
+    return types.UniTuple(V8, 2)(types.int64, types.int64, types.int64), generate
 
 
 @intrinsic
@@ -149,8 +172,9 @@ def sincos_turn(u):
 @njit(error_model="numpy")
 def normal_pair(state, lane, lanes):
     r"""Two standard normals for each of eight lanes, :math:`\sqrt{-2\ln u}\,(\cos 2\pi v, \sin 2\pi v)`."""
-    radius = vsqrt(vlog(uniform(next_bits(state, lane, lanes))) * -2.0)
-    sine, cosine = sincos_turn(uniform(next_bits(state, lane, lanes)))
+    first, second = next_two_bits(state, lane, lanes)
+    radius = vsqrt(vlog(uniform(first)) * -2.0)
+    sine, cosine = sincos_turn(uniform(second))
     return radius * cosine, radius * sine
 
 

@@ -23,7 +23,7 @@ STEPS_MODULE = "symdyn_kernels.drivers._steps"
 
 def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
     """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
-    loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text()
+    loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text(encoding="utf-8")
     lines = loop.splitlines(keepends=True)
     statements = ast.parse(loop).body
     head = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "__future__")
@@ -42,7 +42,7 @@ def adaptive_driver(name: str) -> ModuleType:
 
 def plain_text(name: str) -> str:
     """Source of the driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family."""
-    return (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text()
+    return (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text(encoding="utf-8")
 
 
 @cache

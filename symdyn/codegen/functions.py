@@ -107,7 +107,7 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
     cached = note.exists()
     made: Made | None = None
     if cached:
-        kept = json.loads(note.read_text())
+        kept = json.loads(note.read_text(encoding="utf-8"))
     else:
         made = programs(system, method, until)[1]
         names = made.names or _names(made, lanes, backend)

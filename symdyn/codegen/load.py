@@ -124,7 +124,7 @@ def linked(text: str) -> str:
     while waiting:
         name = waiting.pop()
         files.append(root.joinpath(*name.split(".")).with_suffix(".py"))
-        sources[name] = files[-1].read_text()
+        sources[name] = files[-1].read_text(encoding="utf-8")
         waiting |= set(_KERNEL_IMPORT.findall(sources[name])) - set(sources)
     return digest(*sorted(sources.items()), *edited(files))
 
@@ -144,7 +144,7 @@ def generator() -> str:
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
     called = linked("from symdyn_kernels.drivers.elimination import factorise")  # by the code of large models
-    return digest(*((p.relative_to(root), p.read_text()) for p in sorted(files)), called, *edited(files))
+    return digest(*((p.relative_to(root), p.read_text(encoding="utf-8")) for p in sorted(files)), called, *edited(files))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------

@@ -16,5 +16,5 @@ __all__ = ["driver"]
 @cache
 def driver() -> ModuleType:
     """The module ``symdyn_kernels.drivers.projection``, compiled once for this machine."""
-    text = (Path(symdyn_kernels.__file__).parent / "drivers" / "projection.py").read_text()
+    text = (Path(symdyn_kernels.__file__).parent / "drivers" / "projection.py").read_text(encoding="utf-8")
     return import_driver("projection", text)

@@ -24,7 +24,7 @@ POLL = 0.1
 
 def sum_on_card(
     plan: Plan, batch: Batch, start: int, *, report: Callable[[int], Any]
-) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome]:
+) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome, bool]:
     """Run a batch, the rows of the design from `start` on, and sum it up; a `symdyn.simulation.chunks.Chunk`."""
     count = len(batch.initial)
     places = list(blocks(start, start + count, plan.design.trajectories))
@@ -52,4 +52,5 @@ def sum_on_card(
     told = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
     outcome = Outcome.of(told, plan.times, start, passed_on=summed.passed_on)
     nothing = np.empty((0, plan.times.size, len(plan.names)))
-    return run._replace(values=nothing), {point: statistics.arrays() for point, statistics in found.items()}, outcome
+    arrays = {point: statistics.arrays() for point, statistics in found.items()}
+    return run._replace(values=nothing), arrays, outcome, bool(signals.stop[0])

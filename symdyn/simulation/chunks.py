@@ -31,11 +31,14 @@ class Chunk:
     statistics : mapping
         For each point of the sweep that was touched what was gathered, as `Statistics.arrays` gives it.
     outcome : Outcome
+    stopped : bool
+        Whether somebody interrupted, perhaps when nothing was left to do.
     """
 
     run: Run
     statistics: dict[int, dict[str, np.ndarray]]
     outcome: Outcome
+    stopped: bool
 
     @property
     def complete(self) -> bool:
@@ -56,16 +59,17 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         again = plan.successor.empty(stiff.size, plan.times.size)
         again.values[:] = np.nan
         options = replace(plan.options, detect_stiffness=False)
-        launch_parallel(plan.successor, again, batch.part(stiff), options, threads=threads, report=lambda done: None)
+        complete = launch_parallel(plan.successor, again, batch.part(stiff), options, threads=threads, report=lambda done: None)
         for mine, new in zip(run, again, strict=True):
             mine[stiff] = new
     elif stiff.size:  # interrupted before their turn came
         run.status[stiff] = INTERRUPTED
-    outcome = Outcome.of(run, plan.times, start, passed_on=stiff.size if complete else 0)
+        stiff = stiff[:0]
+    outcome = Outcome.of(run, plan.times, start, passed_on=stiff.size)
     seen = observe(plan.observer, run.values, parameters, plan.times)
     if plan.reductions is None:
-        return Chunk(run._replace(values=seen), {}, outcome)
-    return Chunk(run._replace(values=seen[:0]), _reduce(plan, start, seen), outcome)
+        return Chunk(run._replace(values=seen), {}, outcome, not complete)
+    return Chunk(run._replace(values=seen[:0]), _reduce(plan, start, seen), outcome, not complete)
 
 
 def _reduce(plan: Plan, start: int, seen: np.ndarray) -> dict[int, dict[str, np.ndarray]]:

@@ -30,7 +30,7 @@ def software(*packages: str) -> dict[str, str]:
     own = Path(__file__).parent
     folders = [Path(symdyn_kernels.__file__).parent, own, *(own.parent / name for name in packages)]
     files = [p for folder in folders for p in sorted(folder.rglob("*.py"))]
-    code = digest(generator(), *(p.read_text() for p in files), *edited(files))
+    code = digest(generator(), *(p.read_text(encoding="utf-8") for p in files), *edited(files))
     return {**{name: metadata.version(name) for name in VERSIONS}, "symdyn's code": code}
 
 

@@ -95,7 +95,7 @@ class Store:
             found.outcomes = {i: Outcome.read(o) for i, o in enumerate(found.manifest["outcomes"])}
             return found
         try:
-            manifest = json.loads((path / INSIDE / "zarr.json").read_text())["attributes"]
+            manifest = json.loads((path / INSIDE / "zarr.json").read_text(encoding="utf-8"))["attributes"]
             if {k: manifest[k] for k in FORMAT} == FORMAT:
                 return cls(path, manifest, file)
             other = f"is of version {manifest['version']}, this symdyn reads version {FORMAT['version']}"
@@ -220,7 +220,7 @@ class Store:
             return
         if plan.reductions is not None:
             self._finish_statistics(plan)
-        root = json.loads((self.path / "zarr.json").read_text())
+        root = json.loads((self.path / "zarr.json").read_text(encoding="utf-8"))
         root["attributes"] |= attrs
         put(self.path / "zarr.json", _json(root))
         for leftover in self.path.rglob(f".*{UNFINISHED}"):

@@ -29,7 +29,7 @@ def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress
                 chunk = compute(plan, *grid.bounds(index), threads=threads or default_threads(), report=bar.update)
                 bar.next()
                 sink.take(index, chunk)
-                if not chunk.complete:
+                if chunk.stopped:
                     return
         else:
             sink.shared = False

@@ -93,6 +93,21 @@ def test_an_interrupt_keeps_what_is_done_and_marks_the_rest(monkeypatch):
     assert np.isfinite(run.values[run.status == SUCCESS]).all()
 
 
+def test_an_interrupt_at_the_end_of_a_chunk_is_heard(monkeypatch):
+    """The first chunk was done when it came; the second is not begun."""
+    original = ensemble.wait
+
+    def late(pending, timeout):
+        original(pending)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ensemble, "wait", late)
+    x = sp.Symbol("x")
+    with pytest.warns(UserWarning, match="4 of 8 trajectories"):
+        data = sd.simulate(sd.ODESystem({x: -x}), TIMES, initial={x: 1}, trajectories=8, chunk=4, threads=1)
+    assert data.status.values.tolist() == [SUCCESS] * 4 + [INTERRUPTED] * 4
+
+
 def test_an_error_in_a_thread_ends_the_run(monkeypatch):
     def broken(*arguments, **options):
         raise DeclarationError("no such rate")

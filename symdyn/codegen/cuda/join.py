@@ -123,7 +123,7 @@ def _templates(name: str, constants: Mapping[str, Any], imports: dict[str, None]
     if name in seen:
         return []
     seen.add(name)
-    text = Path(symdyn_kernels.__file__).parent.joinpath("devices", f"{name}.py").read_text()
+    text = Path(symdyn_kernels.__file__).parent.joinpath("devices", f"{name}.py").read_text(encoding="utf-8")
     lines, found, begin = text.splitlines(), [], 0
     for statement in ast.parse(text).body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):

@@ -96,7 +96,7 @@ class CudaKernel(Kernel):
     @cached_property
     def _compiled(self) -> tuple[str, Resources]:
         if self._note.exists():
-            kept = json.loads(self._note.read_text())
+            kept = json.loads(self._note.read_text(encoding="utf-8"))
         else:
             ptx = toolchain.compile_ptx(self.module.run, arguments(self.precision))
             kept = {"ptx": ptx, "resources": toolchain.machine_code(ptx)[1]}

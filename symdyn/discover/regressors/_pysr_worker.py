@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
 
     samples = np.load(folder / "samples.npz", allow_pickle=False)
     x, y, weights = samples["X"], samples["y"], samples["weights"]
-    keywords = json.loads((folder / "keywords.json").read_text())
+    keywords = json.loads((folder / "keywords.json").read_text(encoding="utf-8"))
     search = PySRRegressor(**keywords, output_directory=str(folder / "runs"))
     search.fit(x, y, weights=weights, variable_names=[f"x{i}" for i in range(x.shape[1])])
     with (folder / "hall_of_fame.csv").open("w", newline="") as file:

@@ -124,7 +124,7 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         with tempfile.TemporaryDirectory(prefix="symdyn-pysr-") as folder:
             place = Path(folder)
             np.savez(place / "samples.npz", X=X, y=y, weights=weights)
-            (place / "keywords.json").write_text(json.dumps(self.keywords()))
+            (place / "keywords.json").write_text(json.dumps(self.keywords()), encoding="utf-8")
             worker = [sys.executable, str(Path(__file__).with_name("_pysr_worker.py")), folder]
             try:
                 done = subprocess.run(worker, capture_output=True, text=True, timeout=self.timeout, check=False)

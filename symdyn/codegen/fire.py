@@ -1,22 +1,28 @@
 """A large network as LLVM IR: for each reaction a function that changes the states and the propensities they change.
 
-``fire(lane, y, p, a)`` jumps to the function of the reaction whose number is ``lane[0]``, through a table; reactions that
-change the same species share the function that computes propensities.  A negative number computes all of them.
+``fire(lane, y, p, a)`` calls the function of the number ``lane[0]``, through a table: reactions come first, then the
+events of the network, then the window of thinning, then what settles conditions.  Reactions that change the same species
+share the function that computes propensities, and that which looks at triggers.  A negative number computes everything.
+
+The block ``y`` holds the states, then what `MARKS` names, then bounds of what depends on time alone, then for each event
+whether its trigger held when events were last looked at, then for each whether it holds now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
-import llvmlite.binding as llvm
 import sympy as sp
 
 from symdyn.codegen.hoist import Hoisting
-from symdyn.codegen.ir_printer import ScalarPrinter
+from symdyn.codegen.ir_functions import Functions
 from symdyn.codegen.jump_parts import Bursts, guarded, start_program, unsigned
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
-from symdyn.codegen.propensities import Propensity, hoisted_propensities
+from symdyn.codegen.propensities import hoisted_propensities
+from symdyn.codegen.time_bounds import TimeBounds
+from symdyn.codegen.triggers import Triggers, crossings
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["fire_module"]
@@ -26,123 +32,202 @@ SLICE = 64
 #: Each set of propensities that some reaction changes has a function of its own, while together they are at most so many
 #: times as long as a function for each species; a species that occurs everywhere would make them too long.
 SHARED = 6
-ARGUMENTS = "ptr %p0, ptr %p1, ptr %p2, ptr %p3"
+#: What the driver and the functions tell each other through rows of y after the states.
+MARKS = ("time", "border", "next", "stops", "turned", "wrong", "fired", "rate")
+STATES, PROPENSITIES = 1, 3
 
 
 def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
     """The function ``fire`` and what `symdyn_kernels.drivers.jump_large` has to know.
 
     The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`;
-    ``starts`` and ``dependents`` are the dependency graph, rows in compressed form.
+    ``starts`` and ``dependents`` are the dependency graph, rows in compressed form: of reactions, of events, and of the
+    window of thinning; ``reactions`` is the number of the former, ``memory`` the size of y, ``places`` tells where in y are
+
+    - the time; and the end of the window, or -1 without thinning;
+    - the next moment at which time alone changes a condition, or infinity;
+    - whether the trajectory stops, whether a trigger turned true, whether events left what is no number of molecules;
+    - whether a reaction fired, and its propensity: these two are written where that depends on time;
+    - whether the trigger of the first event held, and whether it holds; those of the others follow.
+
+    Raises
+    ------
+    CompileError
+        For unknown terms, functions without code, and rates whose dependence on time cannot be bounded.
     """
-    hoisting = Hoisting(network.parameters, [*network.states, network.time])
-    reactions = hoisted_propensities(network, hoisting)
-    bursts = Bursts(reactions, hoisting)
-    needed = [*(r.value for r in reactions), *bursts.expressions]
-    p = hoisting.rows([*needed, until] if until is not None else needed)
-    lane = [sp.Symbol("reaction'"), *bursts.symbols]
-    build = Lowering([("lane", lane), ("y", network.states), ("p", p)])
-    values = [guarded(build, r) for r in reactions]
-    module = _Module(build, network.states, values, until)
-    readers = _readers(network, reactions)
-    changed = [list(dict.fromkeys((*r.change, *r.bursts))) for r in reactions]
-    graph = [sorted({j for s in species for j in readers[s]}) for species in changed]
-    together = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(reactions) + sum(map(len, readers.values())))
-    for j, reaction in enumerate(reactions):
-        parts = [graph[j]] if together else [readers[s] for s in changed[j]]
-        module.reaction(j, reaction, bursts.of(j), parts)
-    starts = [0]
-    for found in graph:
-        starts.append(starts[-1] + len(found))
-    facts = {
-        "large": True,
-        "setup": hoisting.setup(p, unsigned(network, reactions)).as_json(),
-        "rows": len(p),
-        "bursts": bursts.rows(p),
-        "starts": starts,
-        "dependents": [k for found in graph for k in found],
-        "condition": until is not None,
-        "start": None if until is None else start_program(network, until).as_json(),
-    }
-    return Made((), facts, module.text(), ("fire",))
+    return _Network(network, until).made()
 
 
-def _readers(network: ReactionNetwork, reactions: Sequence[Propensity]) -> dict[sp.Symbol, list[int]]:
-    """For each species the propensities in which it occurs, increasing."""
-    readers: dict[sp.Symbol, list[int]] = {s: [] for s in network.states}
-    for j, reaction in enumerate(reactions):
-        for species in {*reaction.value.free_symbols, *reaction.needs} & set(readers):
-            readers[species].append(j)
-    return readers
+class _Network:
+    """The module under construction."""
 
+    def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
+        self.network, self.until, self.time = network, until, network.time
+        hoisting = Hoisting(network.parameters, [*network.states, self.time])
+        self.reactions = hoisted_propensities(network, hoisting)
+        self.bursts = Bursts(self.reactions, hoisting)
+        conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
+        self.crossings = crossings(conditions, self.time)
+        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *conditions]
+        self.p = hoisting.rows([*needed, *(v for e in network.events for v in e.assignments.values())])
+        self.setup = hoisting.setup(self.p, unsigned(network, self.reactions))
+        self.timed = [j for j, r in enumerate(self.reactions) if r.value.has(self.time)]
+        marks = dict(zip(MARKS, (self.time, *(sp.Symbol(f"{name}'") for name in MARKS[1:])), strict=True))
+        self.bounds = TimeBounds((self.reactions[j] for j in self.timed), network.states, self.time, marks["border"])
+        self.truths = [sp.Symbol(f"truth{k}'") for k in range(len(network.events))]
+        number, self.rest = sp.Symbol("number'"), sp.Symbol("rest'")
+        nows = [sp.Symbol(f"now{k}'") for k in range(len(network.events))]
+        y = [*network.states, *marks.values(), *self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
+        self.place = {s: i for i, s in enumerate(y)}
+        self.mark = {name: self.place[s] for name, s in marks.items()}
+        self.build = Lowering([("lane", [number, self.rest, *self.bursts.symbols]), ("y", y), ("p", self.p)])
+        self.triggers = Triggers(self.build, network.states, self.time)
+        self.values = [self._propensity(j) for j in range(len(self.reactions))]
+        self.readers = self._readers()
+        self.functions = Functions(self.build)
+        self._names: dict[tuple[str, tuple[int, ...]], str] = {}
 
-class _Module:
-    """The text of the module under construction."""
+    def _propensity(self, j: int) -> int:
+        """What the tree holds: the propensity, or its bound where that depends on time."""
+        reaction = self.reactions[j]
+        return self.bounds.upper(self.build, reaction) if reaction.value.has(self.time) else guarded(self.build, reaction)
 
-    def __init__(self, build: Lowering, states: Sequence[sp.Symbol], values: Sequence[int], until: sp.Basic | None) -> None:
-        self.build, self.states, self.values = build, tuple(states), values
-        self.place = {s: i for i, s in enumerate(states)}
-        self.functions: list[str] = []
-        self.declarations: set[str] = set()
-        self.names: list[str] = []
-        self.updates: dict[tuple[int, ...], str] = {}
-        self.holds = until is not None
-        if until is not None:
-            truth = build.op("select", build.condition(until), build.constant(1), build.constant(0))
-            self._function("holds", [truth], [len(values)], block=3)
+    def _readers(self) -> dict[sp.Symbol, list[int]]:
+        """For each species the propensities in which it occurs, increasing."""
+        readers: dict[sp.Symbol, list[int]] = {s: [] for s in self.network.states}
+        for j, reaction in enumerate(self.reactions):
+            for species in {*reaction.value.free_symbols, *reaction.needs} & set(readers):
+                readers[species].append(j)
+        return readers
 
-    def _function(
-        self, name: str, outputs: Sequence[int], indices: Sequence[int], *, block: int, then: Sequence[str] = ()
-    ) -> None:
-        """A function that stores values in a block and then calls others."""
-        printer = ScalarPrinter(self.build.program(name, outputs, ()), indices, block)
-        lines = [*printer.body(), *(f"  call void @{f}({ARGUMENTS})" for f in then)]
-        self.declarations |= printer.declarations
-        bases = [f"  %b{b} = getelementptr double, ptr %p{b}, i64 0" for b in range(4)]
-        self.functions.append(
-            "\n".join([f"define internal void @{name}({ARGUMENTS}) nounwind {{", *bases, *lines, "  ret void", "}"])
-        )
+    def _dependents(self, changed: Iterable[sp.Symbol]) -> list[int]:
+        """The propensities that change with some species, increasing."""
+        return sorted({j for s in changed for j in self.readers[s]})
+
+    def _truth(self, condition: int) -> int:
+        return self.build.op("select", condition, self.build.constant(1), self.build.constant(0))
+
+    # ---- functions that others call ------------------------------------------------------------
+
+    def _shared(self, kind: str, key: Sequence[int], values: Sequence[int], places: Sequence[int], block: int) -> str:
+        """The name of a function that is written once for each key."""
+        name = self._names.get((kind, tuple(key)))
+        if name is None:
+            name = self._names[kind, tuple(key)] = f"{kind}{len(self._names)}"
+            self.functions.add(name, values, places, block)
+        return name
 
     def _update(self, dependents: Sequence[int]) -> list[str]:
-        """Names of the functions that compute these propensities."""
-        names = []
-        for begin in range(0, len(dependents), SLICE):
-            part = tuple(dependents[begin : begin + SLICE])
-            if part not in self.updates:
-                self.updates[part] = f"update{len(self.updates)}"
-                self._function(self.updates[part], [self.values[k] for k in part], part, block=3)
-            names.append(self.updates[part])
-        return names
+        """Functions that compute these propensities."""
+        parts = [dependents[begin : begin + SLICE] for begin in range(0, len(dependents), SLICE)]
+        return [self._shared("update", part, [self.values[k] for k in part], part, PROPENSITIES) for part in parts]
 
-    def reaction(self, j: int, reaction: Propensity, numbers: dict[sp.Symbol, sp.Expr], parts: Sequence[Sequence[int]]) -> None:
-        """Add the function of one reaction; `parts` are lists of propensities to compute after it."""
-        build, new = self.build, {}
-        for species in dict.fromkeys((*reaction.change, *numbers)):
+    def _conditions(self, changed: Iterable[sp.Symbol]) -> list[str]:
+        """Functions that look at the conditions which these species may change."""
+        found, species = [], set(changed)
+        if self.until is not None and self.until.free_symbols & species:
+            found.append(self._shared("holds", (), [self._holds()], [self.mark["stops"]], STATES))
+        if any(c.time.free_symbols & species for c in self.crossings):
+            moment = self.triggers.next_crossing(self.crossings)
+            found.append(self._shared("next", (), [moment], [self.mark["next"]], STATES))
+        touched = [k for k, e in enumerate(self.network.events) if e.trigger.free_symbols & species]
+        if touched:
+            found.append(self._look(touched))
+        return found
+
+    def _holds(self) -> int:
+        return self.build.constant(0) if self.until is None else self._truth(self.triggers.truth(self.until))
+
+    def _look(self, events: Sequence[int]) -> str:
+        """The function that sees whether one of these triggers turned true; if none did, it notes which hold."""
+        build = self.build
+        now = [self.triggers.truth(self.network.events[k].trigger) for k in events]
+        before = [build.value(self.truths[k]) for k in events]
+        turns = [build.op("and", a, build.op("lt", b, build.constant(0.5))) for a, b in zip(now, before, strict=True)]
+        turned = reduce(lambda a, b: build.op("or", a, b), turns)
+        noted = [build.op("select", turned, b, self._truth(a)) for a, b in zip(now, before, strict=True)]
+        places = [self.mark["turned"], *(self.place[self.truths[k]] for k in events)]
+        return self._shared("look", events, [self._truth(turned), *noted], places, STATES)
+
+    # ---- functions with a number ---------------------------------------------------------------
+
+    def _reaction(self, j: int, together: bool) -> str:
+        """The function of a reaction, which fires only below its propensity at the time if that depends on it."""
+        build, reaction, numbers = self.build, self.reactions[j], self.bursts.of(j)
+        changed = list(dict.fromkeys((*reaction.change, *numbers)))
+        new = []
+        for species in changed:
             value = build.op("add", build.value(species), build.constant(reaction.change.get(species, 0)))
-            new[self.place[species]] = build.op("add", value, build.value(numbers[species])) if species in numbers else value
-        after = [*(f for part in parts for f in self._update(part)), *(["holds"] if self.holds else [])]
-        self._function(f"reaction{j}", list(new.values()), list(new), block=1, then=after)
-        self.names.append(f"reaction{j}")
+            new.append(build.op("add", value, build.value(numbers[species])) if species in numbers else value)
+        parts = [self._dependents(changed)] if together else [self.readers[s] for s in changed]
+        after = [*(f for part in parts for f in self._update(part)), *self._conditions(changed)]
+        change = self.functions.add(f"reaction{j}", new, [self.place[s] for s in changed], STATES, after)
+        if j not in self.timed:
+            return change
+        rate = guarded(build, reaction)
+        fired = self._truth(build.op("lt", build.value(self.rest), rate))
+        places = [self.mark["fired"], self.mark["rate"]]
+        return self.functions.add(f"candidate{j}", [fired, rate], places, STATES, [change], only=True)
 
-    def text(self) -> str:
-        """The whole module."""
-        everything = self._update(range(len(self.values)))
-        table = ", ".join(f"ptr @{name}" for name in self.names)
-        calls = "\n".join(f"  call void @{name}({ARGUMENTS})" for name in everything)
-        entry = f"""@table = internal constant [{len(self.names)} x ptr] [{table}]
-define void @fire({ARGUMENTS}) nounwind {{
-  %x = load double, ptr %p0, align 8
-  %k = fptosi double %x to i64
-  %first = icmp slt i64 %k, 0
-  br i1 %first, label %all, label %one
-all:
-{calls}
-  ret void
-one:
-  %place = getelementptr [{len(self.names)} x ptr], ptr @table, i64 0, i64 %k
-  %f = load ptr, ptr %place, align 8
-  tail call void %f({ARGUMENTS})
-  ret void
-}}"""
-        triple = f'target triple = "{llvm.get_process_triple()}"'
-        return "\n".join([triple, *sorted(self.declarations), *self.functions, entry, ""])
+    def _event(self, k: int) -> str:
+        """The function of an event, which acts."""
+        assigned = self.network.events[k].assignments
+        values, places = [self.build.value(v) for v in assigned.values()], [self.place[s] for s in assigned]
+        return self.functions.add(f"event{k}", values, places, STATES, self._update(self._dependents(assigned)))
+
+    def _window(self) -> str:
+        """The function that bounds what depends on time, from the present time to the end of the window."""
+        bounds = self.bounds
+        parts = [range(len(bounds.parts))[begin : begin + SLICE] for begin in range(0, len(bounds.parts), SLICE)]
+        names = []
+        for part in parts:
+            values = [v for k in part for v in bounds.window(self.build, k)]
+            places = [self.place[s] for k in part for s in (bounds.lows[k], bounds.highs[k])]
+            names.append(self._shared("bounds", part, values, places, STATES))
+        return self.functions.add("window", [], [], STATES, [*names, *self._update(self.timed)])
+
+    def _settle(self) -> str:
+        """The function that sees how all conditions are now."""
+        build, events = self.build, self.network.events
+        now = [self.build.value(s) for s in self.network.states]
+        fine = self.triggers.whole(events, now) if events else None
+        values = {
+            "turned": build.constant(0),
+            "wrong": build.constant(0) if fine is None else self._truth(build.op("not", fine)),
+            "stops": self._holds(),
+            "next": self.triggers.next_crossing(self.crossings),
+        }
+        truths = [self._truth(self.triggers.truth(e.trigger)) for e in events]
+        places = [*(self.mark[name] for name in values), *range(len(self.place) - len(events), len(self.place))]
+        return self.functions.add("settle", [*values.values(), *truths], places, STATES)
+
+    def made(self) -> Made:
+        """Everything."""
+        events = len(self.network.events)
+        changes = [[*r.change, *r.bursts] for r in self.reactions]
+        graph = [self._dependents(species) for species in changes]
+        together = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(graph) + sum(map(len, self.readers.values())))
+        numbered = [self._reaction(j, together) for j in range(len(self.reactions))]
+        numbered += [self._event(k) for k in range(events)]
+        numbered += [self._window(), self._settle()]
+        graph += [*(self._dependents(e.assignments) for e in self.network.events), self.timed]
+        starts = [0]
+        for found in graph:
+            starts.append(starts[-1] + len(found))
+        places = [*(self.mark[name] for name in MARKS), len(self.place) - 2 * events, len(self.place) - events]
+        if not self.timed:
+            places[MARKS.index("border")] = -1
+        facts = {
+            "large": True,
+            "setup": self.setup.as_json(),
+            "rows": len(self.p),
+            "bursts": self.bursts.rows(self.p),
+            "reactions": len(self.reactions),
+            "memory": len(self.place),
+            "places": places,
+            "starts": starts,
+            "dependents": [k for found in graph for k in found],
+            "start": None if self.until is None else start_program(self.network, self.until).as_json(),
+        }
+        first = [*numbered[-2:], *self._update(range(len(self.values)))]
+        return Made((), facts, self.functions.text("fire", numbered, first), ("fire",))

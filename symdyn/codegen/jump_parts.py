@@ -12,7 +12,10 @@ from symdyn.codegen.program import Program
 from symdyn.codegen.propensities import Propensity
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["Bursts", "guarded", "start_program", "unsigned"]
+__all__ = ["MARGIN", "Bursts", "guarded", "start_program", "unsigned"]
+
+#: Relative margin of bounds in time: rounding must not bring them below a propensity.
+MARGIN = 1e-9
 
 
 def guarded(build: Lowering, reaction: Propensity) -> int:

@@ -25,7 +25,7 @@ import sympy as sp
 
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.interval import Bounds, Interval
-from symdyn.codegen.jump_parts import Bursts, guarded, start_program, unsigned
+from symdyn.codegen.jump_parts import MARGIN, Bursts, guarded, start_program, unsigned
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
 from symdyn.codegen.propensities import Propensity, hoisted_propensities, order_of_reactions
@@ -36,8 +36,6 @@ __all__ = ["event_program"]
 
 #: Reactions whose propensities are summed by halves; where there are more, in blocks of so many.
 SHORT, BLOCK = 8, 6
-#: Relative margin of the bound: rounding must not bring it below the total propensity.
-MARGIN = 1e-9
 #: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
 SHORTEST = 1e-13
 

@@ -1,6 +1,7 @@
 """Event programs of reaction networks: bounds in time, parameter-only parts, the same bits in every form."""
 
 import ast
+import itertools
 
 import numpy as np
 import pytest
@@ -8,15 +9,19 @@ import sympy as sp
 from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
+from symdyn.codegen.cuda.jump_large import large_jump_device
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families._base import Batch, Options, Signals
-from symdyn.codegen.families.jump import LARGE
+from symdyn.codegen.families.jump import LARGE, LARGER
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.interval import Bounds, Interval
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
+from symdyn.codegen.propensities import hoisted_propensities
+from symdyn.codegen.time_bounds import TimeBounds
 from symdyn.codegen.triggers import crossings
+from symdyn.models.reaction import Event
 
 t, h, x, k, v = sp.symbols("t h x k v")
 
@@ -44,6 +49,44 @@ def test_bounds_hold_everywhere_in_the_interval_and_close_in_on_a_point(expressi
         assert (low <= inside + margin).all()
         assert (inside <= high + margin).all()
     assert high[0] - low[0] == pytest.approx(0, abs=1e-12)
+
+
+PROPENSITIES = [
+    *(
+        "k*(1 + sin(3*t))",
+        "k*X*exp(-t)",
+        "X*(X - 1)*piecewise(2 + cos(t), t < v, 1)",
+        "X*exp(-X*t/9) + t^2",
+        "k*X/(1 + X + t^2)",
+    ),
+    *("piecewise(t, t < X, X)", "(1 + sin(t))*(2 + cos(2*t))*X + 3 - tanh(t)"),
+]
+
+
+@pytest.mark.parametrize("text", PROPENSITIES)
+def test_bounds_in_the_tree_hold_until_the_window_ends(text):
+    """Parts in time are bounded when the window begins, the whole at any later time, for other numbers of molecules."""
+    net = sd.ReactionNetwork.from_text(f"0 => X, {text}")
+    (X,), border = net.states, sp.Symbol("border")
+    hoisting = Hoisting(net.parameters, [X, t])
+    (reaction,) = hoisted_propensities(net, hoisting)
+    bounds = TimeBounds([reaction], [X], t, border)
+    rows = hoisting.rows([reaction.value])
+    build = Lowering([("lane", []), ("y", [X, t, border, *bounds.lows, *bounds.highs]), ("p", rows)])
+    parts = [bounds.window(build, j) for j in range(len(bounds.parts))]
+    begin = build.program("window", [*(b.low for b in parts), *(b.high for b in parts)], ["part"] * 2 * len(parts))
+    later = build.program("later", [bounds.upper(build, reaction), build.value(reaction.value)], ["bound", "propensity"])
+    p = evaluate(hoisting.setup(rows), [], [], [{k: 1.7, v: 2.0}[s] for s in net.parameters])
+    rng = np.random.default_rng(0)
+    start, length, numbers = rng.uniform(0, 9, 400), 10 ** rng.uniform(-6, 1, 400), rng.integers(0, 12, (9, 400)).astype(float)
+    unknown = [np.full(400, np.nan)] * (2 * len(parts))
+    window = [np.broadcast_to(x, 400) for x in evaluate(begin, [], [numbers[0], start, start + length, *unknown], p)]
+    for part, x in zip(np.linspace(0, 1, 9), numbers, strict=True):
+        now = start + part * length
+        bound, _ = evaluate(later, [], [x, now, start + length, *window], p)
+        for rest in np.linspace(part, 1, 5):
+            at = start + rest * length
+            assert (evaluate(later, [], [x, at, start + length, *window], p)[1] <= bound * (1 + 1e-12)).all()
 
 
 def test_a_quantity_without_a_bound_is_named():
@@ -139,6 +182,30 @@ def test_a_large_network_knows_what_depends_on_what():
         found = facts["dependents"][facts["starts"][r] : facts["starts"][r + 1]]
         changed = set(reaction.change)
         assert found == [j for j, a in enumerate(net.propensities) if a.free_symbols & changed]
+
+
+def test_a_large_network_knows_what_its_events_and_its_window_change():
+    net = _chain(LARGER + 2)
+    S = net.states
+    rates = [r * (1 + sp.sin(t)) if j % 7 == 0 else r for j, r in enumerate(net.rates)]
+    net = net.replace(rates=rates).replace(events=[Event(S[4] > 9, {S[3]: 0, S[8]: S[1]}), Event(t > 3, {S[0]: 5})])
+    facts, count = fire_module(net).facts, len(net.reactions)
+    rows = [facts["dependents"][a:b] for a, b in itertools.pairwise(facts["starts"])]
+    assert len(rows) == count + 3
+    for event, found in zip(net.events, rows[count:], strict=False):
+        assert found == [j for j, a in enumerate(net.propensities) if a.free_symbols & set(event.assignments)]
+    assert rows[-1] == list(range(0, count, 7))
+
+
+def test_a_card_refuses_what_it_would_drop():
+    net = _chain(LARGER + 2)
+    eventful = net.replace(events=[Event(net.states[0] > 9, {net.states[0]: 0})])
+    with pytest.raises(sd.CompileError, match=r"no events of networks of so many reactions, such as \(when S0 > 9, S0 = 0\)"):
+        large_jump_device(eventful, fire_module(eventful))
+    with pytest.raises(sd.CompileError, match="conditions on their states alone, without t: use target='cpu'"):
+        large_jump_device(net, fire_module(net, t >= 3))
+    with pytest.raises(sd.CompileError, match="inline=True is for networks whose event is one program; the 194 reac"):
+        sd.compile(net, inline=True)
 
 
 def test_a_large_network_has_one_backend():

@@ -7,7 +7,7 @@ distribution must not be worse than one in ten thousand.
 import numpy as np
 import pytest
 import sympy as sp
-from scipy import linalg, stats
+from scipy import integrate, linalg, stats
 
 import symdyn as sd
 
@@ -47,6 +47,14 @@ def near(samples, mean, variance=None, *, error=0.0):
 
 def poisson(mean, most=200):
     return stats.poisson.pmf(np.arange(most), mean)
+
+
+def among(reactions, text):
+    """The network among so many reactions that never fire; of many, the one that fires is found in a tree of sums."""
+    return "\n".join([text, "P(0) = 0", *(f"P -> 0, {i + 1}" for i in range(reactions))]) if reactions else text
+
+
+MANY = pytest.mark.parametrize("others", [0, 200])
 
 
 # ---- distributions -----------------------------------------------------------------------------
@@ -110,10 +118,11 @@ ENTRAINED = {
 }  # fmt: skip
 
 
-def test_entrained_brusselator_of_the_sheet():
-    text = "2 X + Y -> 3 X, 0.9; X -> Y, piecewise(2 + sin(t), t <= tau, 2); 0 -> X, 1; X -> 0, 1"
+@pytest.mark.parametrize(("others", "count"), [(0, 10_000), (200, 2000)])
+def test_entrained_brusselator_of_the_sheet(others, count):
+    text = among(others, "2 X + Y -> 3 X, 0.9; X -> Y, piecewise(2 + sin(t), t <= tau, 2); 0 -> X, 1; X -> 0, 1")
     net = network(text, {"X": 1, "Y": 1}, volume="V", parameters={"V": 5, "tau": 40})
-    count, theirs = 10_000, 200_000
+    theirs = 200_000
     data = sd.simulate(net, [0, *ENTRAINED], trajectories=count, seed=7)
     for time, values in ENTRAINED.items():
         for k, name in enumerate("XY" if values else ""):
@@ -133,8 +142,9 @@ def test_entrained_brusselator_of_the_sheet():
         ("5*t/(1 + t)", lambda s: 5 * (s - np.log(1 + s))),
     ],
 )
-def test_inhomogeneous_poisson_process(rate, integral):
-    data = sd.simulate(network(f"0 -> X, {rate}", {"X": 0}), [0, 0.55, 1, 2.5], trajectories=N, seed=8)
+@MANY
+def test_inhomogeneous_poisson_process(others, rate, integral):
+    data = sd.simulate(network(among(others, f"0 -> X, {rate}"), {"X": 0}), [0, 0.55, 1, 2.5], trajectories=N, seed=8)
     before = data.X.sel(time=0)
     for time in (0.55, 1, 2.5):
         assert fits(data.X.sel(time=time) - before, poisson(integral(time), most=60))
@@ -167,8 +177,9 @@ def test_extinction_of_birth_and_death_before_the_end():
     assert ((data.X.sel(time=end) == 0) == np.isfinite(data.first_passage)).all()
 
 
-def test_a_trajectory_stays_where_it_stopped():
-    net = network("0 -> X, 5", {"X": 0})
+@MANY
+def test_a_trajectory_stays_where_it_stopped(others):
+    net = network(among(others, "0 -> X, 5"), {"X": 0})
     data = sd.simulate(net, [0, 1, 2, 3], trajectories=500, seed=11, until="X >= 4 or t >= 3/2")
     assert data.attrs["until"] == "(X >= 4) or (t >= 3/2)"
     assert data.first_passage.max() == 1.5
@@ -182,7 +193,8 @@ def test_a_trajectory_stays_where_it_stopped():
     assert (there.X == 7).all()
 
 
-def test_events_of_networks():
+@MANY
+def test_events_of_networks(others):
     """Linear birth and death, set back to 50 at t = 25: mean and variance of n0 independent lines before and after."""
     l, m = 0.1, 0.11
 
@@ -190,12 +202,14 @@ def test_events_of_networks():
         growth = np.exp((l - m) * s)
         return n * growth, n * (l + m) / (l - m) * growth * (growth - 1)
 
-    net = network("X -> 2 X, l; X -> 0, m; when t >= 25, X = 50", {"X": 100}, parameters={"l": l, "m": m})
+    text = among(others, "X -> 2 X, l; X -> 0, m; when t >= 25, X = 50")
+    net = network(text, {"X": 100}, parameters={"l": l, "m": m})
     data = sd.simulate(net, [0, 20, 25, 45], trajectories=N, seed=12)
     assert near(data.X.sel(time=20), *moments(100, 20))
     assert (data.X.sel(time=25) == 50).all()
     assert near(data.X.sel(time=45), *moments(50, 20))
-    reset = network("0 -> X, 1; Y(0) = 0; when X > 3, X = 0, Y = Y + 1", {"X": 0, "Y": 0})
+    assert (data.rejected == 1).all()  # the moment at which time alone changes a condition
+    reset = network(among(others, "0 -> X, 1; Y(0) = 0; when X > 3, X = 0, Y = Y + 1"), {"X": 0, "Y": 0})
     data = sd.simulate(reset, [0, 30], trajectories=N, seed=13)
     assert fits(4 * data.Y.sel(time=30) + data.X.sel(time=30), poisson(30))
 
@@ -219,7 +233,7 @@ def test_no_reaction_takes_what_is_not_there():
     assert (data.steps == 5).all()
 
 
-@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize(("others", "lanes"), [(0, 1), (0, 8), (200, 1)])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -227,17 +241,25 @@ def test_no_reaction_takes_what_is_not_there():
         ("0 -> X, 5*k", "negative"),
         ("0 -> X, 5; 0 => Y, 1/(X - 3)^2", "infinite or not a number"),
         ("0 -> X, 5; 0 => Y, (2 - X)*(3 + sin(t))", "negative"),
+        ("0 -> X, 5; 0 => Y, 1 - t/4", "negative"),
+        ("0 -> X, 5; 0 => Y, (2 + sin(t))/(X - 3)^2", "infinite or not a number"),
+        ("0 -> X, 5; when X > 3, X = X/3", "fraction of a molecule"),
+        ("0 -> X, 5; when t > 3/2, X = X - 1000", "negative"),
     ],
 )
-def test_impossible_propensities_are_named(text, message, lanes):
-    net = network(text, {"X": 0, **({"Y": 0} if "Y" in text else {})}, parameters={"k": -1.0} if "k" in text else {})
+def test_impossible_propensities_are_named(text, message, others, lanes):
+    net = network(
+        among(others, text), {"X": 0, **({"Y": 0} if "Y" in text else {})}, parameters={"k": -1.0} if "k" in text else {}
+    )
     with pytest.raises(sd.SimulationError, match=message) as caught:
         sd.simulate(net, [0, 1, 50], trajectories=9, seed=16, lanes=lanes)
     assert np.isnan(caught.value.dataset.X.isel(time=-1)).all()
 
 
-def test_events_are_limited():
-    net = network("0 -> X, 100", {"X": 0})
+@MANY
+@pytest.mark.parametrize("rate", ["100", "50*(2 + sin(t))"])
+def test_events_are_limited(others, rate):
+    net = network(among(others, f"0 -> X, {rate}"), {"X": 0})
     with pytest.raises(sd.SimulationError, match="max_steps"):
         sd.simulate(net, [0, 10], max_steps=50, trajectories=3)
 
@@ -313,12 +335,98 @@ def test_a_large_network_stops_and_fails_like_a_small_one():
         sd.simulate(bad, [0, 100], trajectories=20, seed=20)
 
 
+COPIES = 200
+
+
+def copies(*lines):
+    """A network of copies, whose reactions and events have `#` in the place of their number."""
+    return "\n".join(line.replace("#", str(i)) for line in lines for i in range(COPIES))
+
+
+def together(data, species, time):
+    """The numbers of one species of all copies and trajectories."""
+    return np.concatenate([data[f"{species}{i}"].sel(time=time) for i in range(COPIES)])
+
+
+def test_every_rate_of_a_large_network_may_depend_on_time():
+    """Birth at k(t) and death at d(t) from nothing: Poisson with the mean m' = k(t) - d(t) m, here at times of any phase."""
+    net = network(copies("0 -> X#, k*(1 + sin(w*t))", "X# -> 0, 2 + cos(t)", "X#(0) = 0"), {}, parameters={"k": 5.0, "w": 3.0})
+    data = sd.simulate(net, [0, 0.6, 2, 3], trajectories=80, seed=23)
+    times = np.linspace(0, 3, 30_001)
+    death = 2 * times + np.sin(times)
+    mean = np.exp(-death) * integrate.cumulative_trapezoid(5 * (1 + np.sin(3 * times)) * np.exp(death), times, initial=0)
+    for time in (0.6, 2, 3):
+        assert fits(together(data, "X", time), poisson(np.interp(time, times, mean), most=40))
+    assert (data.rejected < 0.2 * data.steps).all()  # windows follow the rates
+
+
+def test_the_time_to_lose_all_at_a_rate_in_time():
+    """The last of n independent lives: P(T <= t) = (1 - exp(-D(t)))^n with the integral D of the rate."""
+    net = network(among(200, "X -> 0, (1 + sin(4*t))/2"), {"X": 12})
+    data = sd.simulate(net, [0, 1, 100], trajectories=4000, seed=24, until="X <= 0")
+    assert stats.kstest(data.first_passage, lambda s: (1 - np.exp(-(s + (1 - np.cos(4 * s)) / 4) / 2)) ** 12).pvalue > 1e-4
+    assert (data.steps == 12).all()
+
+
+def test_events_of_a_large_network_follow_from_one_another():
+    """Digits of a counter to the base 3, each an event that triggers the next: on every path they count the births."""
+    counter = copies(
+        "0 -> X#, 2", "when X# >= 3, X# = 0, Y# = Y# + 1", "when Y# >= 3, Y# = 0, Z# = Z# + 1", "Y#(0) = 0; Z#(0) = 0"
+    )
+    net = network(counter, {f"X{i}": 0 for i in range(COPIES)})
+    data = sd.simulate(net, [0, 1, 7], trajectories=25, seed=25)
+    for time in (1, 7):
+        x, y, z = (together(data, s, time) for s in "XYZ")
+        assert max(x.max(), y.max()) == 2
+        assert fits(x + 3 * y + 9 * z, poisson(2 * time, most=60))
+    counted = sum(k * data[f"{s}{i}"].isel(time=-1) for i in range(COPIES) for s, k in zip("XYZ", (1, 3, 9), strict=True))
+    assert (counted == data.steps).all()
+    assert (data.rejected == 0).all()
+
+
+def test_events_of_a_large_network_see_time_and_rates_see_events():
+    """Births at (1 + Y) k(t), and Y doses at given times: Poisson with the integral of the rate between the doses."""
+    text = "0 => X, (1 + Y)*(2 + cos(t)); when t >= 1/2, Y = 3; when t > 5/4 and Y > 2, Y = 0; Y(0) = 0; 0 => Z, Y"
+    once = "when X > 1, W = W + 1; W => 0, 0"  # what holds on triggers nothing, whatever else happens
+    net = network(among(200, f"{text}; {once}"), {"X": 0, "Z": 0, "W": 0})
+    data = sd.simulate(net, [0, 0.5, 1.25, 2], trajectories=N, seed=26)
+    assert ((data.X > 1) == data.W).all()
+    assert (data.Y.isel(trajectory=0) == [0, 3, 3, 0]).all()
+    pieces = np.diff(2 * np.array([0, 0.5, 1.25, 2]) + np.sin([0, 0.5, 1.25, 2])) * [1, 4, 1]
+    for time, mean in zip((0.5, 1.25, 2), np.cumsum(pieces), strict=True):
+        assert fits(data.X.sel(time=time), poisson(mean, most=60))
+    assert fits(data.Z.sel(time=2), poisson(3 * 0.75, most=40))
+
+
+@MANY
+def test_a_condition_that_species_and_time_share(others):
+    """Of births at b, T = 1 + X(T)/4 in any case; three lives that end at d pass t = X(t) by a death or at whole times."""
+    b, d, count = 1.5, 0.4, 4000
+    births = sd.simulate(
+        network(among(others, f"0 -> X, {b}"), {"X": 0}), [0, 99], trajectories=count, seed=27, until="t >= 1 + X/4"
+    )
+    assert (births.first_passage == 1 + births.X.isel(time=-1) / 4).all()
+    lives = sd.simulate(network(among(others, f"X -> 0, {d}"), {"X": 3}), [0, 99], trajectories=count, seed=28, until="t >= X")
+    assert (lives.first_passage >= lives.X.isel(time=-1)).all()
+    alive = stats.binom(3, np.exp(-d * np.array([1, 2])))
+    for found, probability in [
+        (births.first_passage == 1, np.exp(-b)),
+        (births.first_passage == 1.25, b * np.exp(-1.25 * b)),
+        (lives.first_passage > 1, alive.sf(1)[0]),
+        (lives.first_passage == 1, alive.pmf(1)[0]),
+        (lives.first_passage > 2, alive.pmf(3)[1]),
+    ]:
+        assert found.mean() == pytest.approx(probability, abs=4 * np.sqrt(probability * (1 - probability) / count))
+
+
 # ---- layout and reductions -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reactions", [3, 150])
-def test_bitwise_equal_for_any_layout(reactions):
-    more = "".join(f"; X -> X + Y, 0.01*{i}" for i in range(reactions - 3))
+@pytest.mark.parametrize(
+    ("reactions", "last"), [(3, ""), (150, ""), (200, "; 0 -> Y, 3*sin(t)^2; when Y > 30, Y = 9; when t >= 1.5, X = 4")]
+)
+def test_bitwise_equal_for_any_layout(reactions, last):
+    more = "".join(f"; X -> X + Y, 0.01*{i}" for i in range(reactions - 3)) + last
     net = network(f"0 -> X, a; X -> 0, 1; Y -> 0, 0.3{more}", {"X": 3, "Y": 2}, parameters={"a": 5.0})
     settings = dict(parameters={"a": [2.0, 7.0]}, trajectories=70, seed=21, until="Y > 40")
     first = sd.simulate(net, [0, 1, 2, 5], threads=1, **settings)

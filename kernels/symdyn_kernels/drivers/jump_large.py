@@ -1,9 +1,18 @@
 """The driver of the direct method for large networks: a sum tree finds the reaction, and only what changed is computed.
 
-A model is one function ``fire(lane, y, p, a)`` (`symdyn.codegen.fire` writes it): ``lane`` holds the number of a reaction
-and the random numbers of its bursts; the function changes the states y and those propensities in ``a`` that depend on
-them; a negative number computes all of them.  The propensities are the leaves of a binary tree of sums.  A sum is always
-the sum of its two children, so that nothing drifts, and a reaction is found and sums are mended in O(log R).
+A model is one function ``fire(lane, y, p, a)`` (`symdyn.codegen.fire` writes it).  ``lane`` holds the number of what to do,
+what is left of the threshold in the chosen leaf, and random numbers of bursts; ``y`` holds the states and what the model
+notes about itself.  The function changes the states y and those propensities in ``a`` that depend on them; a negative number
+computes all of them.  The propensities are the leaves of a binary tree of sums.  A sum is always the sum of its two children,
+so that nothing drifts, and a reaction is found and sums are mended in O(log R).
+
+Leaves of reactions whose rates depend on time are bounds of their propensities up to the end of a window, and what is found
+is a candidate of thinning: what is left of the threshold is uniform on [0, bound), and the reaction fires where it is below
+the propensity at that time.  Where the window ends, all these leaves are computed anew; so they are where too many
+candidates were refused, for half of the window.  As that depends on the past alone, the process is exact.
+
+Triggers of events are looked at by ``fire`` after the reactions that may change them, and by this driver at the moments at
+which time alone does.
 """
 
 from __future__ import annotations
@@ -12,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.draws import DRAWS, draw_eight
+from symdyn_kernels.molecules import impossible
 from symdyn_kernels.rng import stream_word
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
@@ -19,9 +29,24 @@ from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TO
 __all__ = ["chunk"]
 
 SIGNATURE = (
-    "int64(int64, int64[::1], int64[::1], int64[::1], int64, int64, int64, int64[::1], int64, int64, float64[:, ::1],"
-    " float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], float64[::1], int64[::1], int64[::1])"
+    "int64(int64, int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64, int64[::1], int64, int64,"
+    " float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1],"
+    " float64[::1], int64[::1], int64[::1])"
 )
+#: Numbers of `lane` before those of bursts.
+LANE = 2
+#: Candidates that may be refused in a window: so many, and one for each so many leaves that have to be computed anew.
+REFUSED, LEAVES = 4, 4
+#: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
+SHORTEST = 1e-13
+
+
+@njit(error_model="numpy")
+def _judge(x):
+    """The status of a propensity, or of a sum of them."""
+    if 0.0 <= x < np.inf:
+        return SUCCESS
+    return NEGATIVE if x < 0.0 else NOT_FINITE
 
 
 @njit(error_model="numpy")
@@ -30,12 +55,11 @@ def _build(a, R, tree, leaves):
     code = SUCCESS
     for k in range(R):
         x = ld(a, k)
-        if not 0.0 <= x < np.inf:
-            code = NEGATIVE if x < 0.0 else NOT_FINITE
+        code = max(code, _judge(x))
         tree[leaves + k] = x
     for i in range(leaves - 1, 0, -1):
         tree[i] = tree[2 * i] + tree[2 * i + 1]
-    return code
+    return max(code, _judge(tree[1]))
 
 
 @njit(error_model="numpy")
@@ -45,8 +69,7 @@ def _mend(a, begin, end, dependents, tree, leaves, nodes):
     for q in range(begin, end):
         k = dependents[q]
         x = ld(a, k)
-        if not 0.0 <= x < np.inf:
-            code = NEGATIVE if x < 0.0 else NOT_FINITE
+        code = max(code, _judge(x))
         tree[leaves + k] = x
         parent = (leaves + k) >> 1
         if parent != last:
@@ -62,19 +85,19 @@ def _mend(a, begin, end, dependents, tree, leaves, nodes):
                 nodes[above] = last = i >> 1
                 above += 1
         count, level = above, level >> 1
-    return code
+    return max(code, _judge(tree[1]))
 
 
 @njit(error_model="numpy")
 def _find(r, tree, leaves):
-    """The leaf in which the cumulative sum passes r; never one whose propensity is zero."""
+    """The leaf in which the cumulative sum passes r, never one whose propensity is zero; and what is left of r in it."""
     i = 1
     while i < leaves:
         left = tree[2 * i]
         right = (r >= left) & (tree[2 * i + 1] > 0.0)
         r -= left if right else 0.0
         i = 2 * i + right
-    return i - leaves
+    return i - leaves, r
 
 
 @njit(error_model="numpy")
@@ -87,10 +110,58 @@ def _hold(k, j, last, y, n, times, out):
     return j
 
 
+@njit(error_model="numpy")
+def _note(E, y, held, holds):
+    """Note which triggers hold."""
+    for k in range(E):
+        st(y, held + k, ld(y, holds + k))
+
+
+@njit(error_model="numpy")
+def _act(code, fire, lane, y, p, a, R, E, n, wrong, held, holds, starts, dependents, tree, leaves, nodes):
+    """The events whose triggers turned true, in as many passes as there are events; returns a status.
+
+    Propensities are judged by what they are in the end, `code` is what they were before.
+    """
+    st(lane, 0, float(R + E + 1))
+    call(fire, lane, y, p, a)
+    for _ in range(E):
+        acted = False
+        for k in range(E):
+            turned = ld(y, holds + k) > ld(y, held + k)
+            st(y, held + k, ld(y, holds + k))
+            if turned:
+                st(lane, 0, float(R + k))
+                call(fire, lane, y, p, a)
+                code = max(code, _mend(a, starts[R + k], starts[R + k + 1], dependents, tree, leaves, nodes))
+                st(lane, 0, float(R + E + 1))
+                call(fire, lane, y, p, a)
+                acted = True
+        if not acted:
+            break
+    _note(E, y, held, holds)
+    if ld(y, wrong) > 0.5:
+        return impossible(0, 1, n, y)
+    return code if code == SUCCESS else _build(a, R, tree, leaves)
+
+
+@njit(error_model="numpy")
+def _renew(t, window, fire, lane, y, p, a, number, ends, starts, dependents, tree, leaves, nodes):
+    """Bounds over a window that begins now; returns its length, which is less where they were infinite, and a status."""
+    while True:
+        st(y, ends, t + window)
+        st(lane, 0, float(number))
+        call(fire, lane, y, p, a)
+        code = _mend(a, starts[number], starts[number + 1], dependents, tree, leaves, nodes)
+        if code != NOT_FINITE or window <= SHORTEST * max(abs(t), 1.0):
+            return window, code
+        window *= 0.125
+
+
 @njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
 def chunk(
-    fire, bursts, starts, dependents, condition, seed, R, streams, first, last, Y0, P, times, max_steps, out, status, steps,
-    passage, stop, done,
+    fire, bursts, places, starts, dependents, R, memory, seed, streams, first, last, Y0, P, times, max_steps, out, status,
+    steps, rejected, passage, stop, done,
 ):  # fmt: skip
     """Trajectories `first` to `last` - 1 of a run.
 
@@ -100,12 +171,17 @@ def chunk(
         Address of the model's function.
     bursts : (b,) int64
         For each random number of bursts: -1 for a standard exponential, else the row of p with the mean of a Poisson number.
-    starts, dependents : (R + 1,) and (m,) int64
-        The propensities that reaction r changes are ``dependents[starts[r]:starts[r + 1]]``, increasing.
-    condition : int
-        Whether fire writes to ``a[R]`` 1.0 where the trajectory stops.
-    seed, R : int
-    streams, first, last, Y0, P, times, max_steps, out, status, steps, passage, stop, done :
+    places : (10,) int64
+        Rows of y: the time; the end of the window, or -1 without thinning; the next moment at which time alone changes a
+        condition; 1.0 where the trajectory stops; where a trigger turned true; where events left what is no number of
+        molecules; where a candidate of thinning fired; its propensity; and for the first of the E events whether its trigger
+        held when events were last looked at, and whether it holds.
+    starts, dependents : (R + E + 2,) and (m,) int64
+        What number r changes are the propensities ``dependents[starts[r]:starts[r + 1]]``, increasing: R reactions, E events
+        of the network, and the window.  The number after them settles all conditions.
+    R, memory : int
+        Reactions; rows of y.
+    seed, streams, first, last, Y0, P, times, max_steps, out, status, steps, rejected, passage, stop, done :
         As in `symdyn_kernels.drivers.jump`.
 
     Returns
@@ -114,19 +190,25 @@ def chunk(
         Number of trajectories that came to their end.
     """
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
+    E = starts.size - 2 - R
+    now, ends, soonest, stops = places[0], places[1], places[2], places[3]
+    turned, wrong, fired, rate, held, holds = places[4], places[5], places[6], places[7], places[8], places[9]
+    thinning = ends >= 0
     leaves = 2
     while leaves < R:
         leaves *= 2
     tree = np.zeros(2 * leaves)
     most = 1
-    for r in range(R):
+    for r in range(R + E + 1):
         most = max(most, starts[r + 1] - starts[r])
     nodes, s = np.empty(most, np.int64), np.empty(4, np.uint64)
-    buffer = np.zeros(n + npar + R + 1 + size * WIDTH + (1 + bursts.size) * WIDTH + size + 8)
+    refused = REFUSED + (starts[R + E + 1] - starts[R + E]) // LEAVES
+    end = times[-1] + 1e-6 * (times[-1] - times[0])  # a little beyond the last time, so that the time passes it
+    buffer = np.zeros(memory + npar + R + size * WIDTH + (1 + bursts.size) * WIDTH + LANE + bursts.size + 8)
     y = (buffer.ctypes.data + 63) // 64 * 64
-    p = y + 8 * n
+    p = y + 8 * memory
     a = p + 8 * npar
-    records = a + 8 * (R + 1)
+    records = a + 8 * R
     work = records + 8 * size * WIDTH
     lane = work + 8 * (1 + bursts.size) * WIDTH
     ended = 0
@@ -142,11 +224,24 @@ def chunk(
             out[k, 0, i] = Y0[k, i]
         for i in range(npar):
             st(p, i, P[k, i])
+        j, t, window, events, tries, misses, place = 1, times[0], end - times[0], 0, 0, 0, WIDTH
+        border = np.inf
+        st(y, now, t)
+        if thinning:
+            border = t + window
+            st(y, ends, border)
         st(lane, 0, -1.0)
         call(fire, lane, y, p, a)
+        _note(E, y, held, holds)
         code = _build(a, R, tree, leaves)
-        j, t, events, place = 1, times[0], 0, WIDTH
-        while code == SUCCESS and j < times.size:
+        while j < times.size:
+            if thinning and code == NOT_FINITE:
+                window, code = _renew(
+                    t, 0.125 * window, fire, lane, y, p, a, R + E, ends, starts, dependents, tree, leaves, nodes
+                )  # fmt: skip
+                border, misses = t + window, 0
+            if code != SUCCESS:
+                break
             if place == WIDTH:
                 if stop[0] != 0:
                     code = INTERRUPTED
@@ -156,25 +251,60 @@ def chunk(
             record = place * size
             place += 1
             total = tree[1]
-            t += ld(records, record) / total
+            candidate, crossing = t + ld(records, record) / total, ld(y, soonest)
+            limit = min(border, crossing)
+            t = min(candidate, limit)
             if t > times[j]:
                 j = _hold(k, j, t, y, n, times, out)
                 if j == times.size:
                     break
-            if events >= max_steps:
+            if tries >= max_steps:
                 code = TOO_MANY_STEPS
                 break
-            reaction = _find(ld(records, record + 1) * total, tree, leaves)
-            st(lane, 0, float(reaction))
-            for b in range(bursts.size):
-                st(lane, 1 + b, ld(records, record + DRAWS + b))
-            call(fire, lane, y, p, a)
-            events += 1
-            code = _mend(a, starts[reaction], starts[reaction + 1], dependents, tree, leaves, nodes)
-            if condition and code == SUCCESS and ld(a, R) > 0.5:
-                passage[k] = t
+            tries += 1
+            st(y, now, t)
+            if candidate >= limit:  # no reaction before the window ends, or before time alone changes a condition
+                if border == limit:
+                    if 4 * misses < refused:
+                        window *= 2.0
+                    window, code = _renew(
+                        t, min(window, end - t), fire, lane, y, p, a, R + E, ends, starts, dependents, tree, leaves, nodes
+                    )  # fmt: skip
+                    border, misses = t + window, 0
+                if crossing == limit:
+                    code = _act(
+                        code, fire, lane, y, p, a, R, E, n, wrong, held, holds, starts, dependents, tree, leaves, nodes
+                    )  # fmt: skip
+            else:
+                reaction, rest = _find(ld(records, record + 1) * total, tree, leaves)
+                st(lane, 0, float(reaction))
+                st(lane, 1, rest)
+                for b in range(bursts.size):
+                    st(lane, LANE + b, ld(records, record + DRAWS + b))
+                if thinning:
+                    st(y, fired, 1.0)
+                call(fire, lane, y, p, a)
+                if thinning and ld(y, fired) < 0.5:
+                    code = _judge(ld(y, rate))
+                    if code != SUCCESS:
+                        break
+                    misses += 1
+                    if misses >= refused and window > SHORTEST * max(abs(t), 1.0):
+                        window, code = _renew(
+                            t, 0.5 * window, fire, lane, y, p, a, R + E, ends, starts, dependents, tree, leaves, nodes
+                        )  # fmt: skip
+                        border, misses = t + window, 0
+                    continue
+                events += 1
+                code = _mend(a, starts[reaction], starts[reaction + 1], dependents, tree, leaves, nodes)
+                if E > 0 and ld(y, turned) > 0.5:
+                    code = _act(
+                        code, fire, lane, y, p, a, R, E, n, wrong, held, holds, starts, dependents, tree, leaves, nodes
+                    )  # fmt: skip
+            if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
+                code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)
-        steps[k], status[k] = events, code
+        steps[k], rejected[k], status[k] = events, tries - events, code
         if code != SUCCESS:
             out[k, j:] = np.nan
         if code != INTERRUPTED:

@@ -28,10 +28,20 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     Raises
     ------
     CompileError
-        For a reaction that is not of mass action at a constant rate, or has bursts; for more reactions than constant memory
-        holds.
+        For events; for a condition on time; for a reaction that is not of mass action at a constant rate, or has bursts; for
+        more reactions than constant memory holds.
     """
     facts = made.facts
+    stops = facts["start"] is not None
+    if network.events:
+        raise CompileError(
+            f"target='cuda' follows no events of networks of so many reactions, such as ({network.events[0]}): use target='cpu'"
+        )
+    if stops and _reads_time(Program.from_json(facts["start"])):
+        raise CompileError(
+            f"target='cuda' stops networks of so many reactions at conditions on their states alone, without {network.time}: "
+            "use target='cpu'"
+        )
     rows = Program.from_json(facts["setup"]).labels[: facts["rows"]]
     place = {s: k for k, s in enumerate(network.states)}
     hoisting = Hoisting(network.parameters, [*network.states, network.time])
@@ -57,7 +67,7 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
     table.add("COEFFICIENTS", coefficients)
     table.add_pairs("REACTANT_STARTS", "REACTANTS", "LESS", reactants)
     table.add_pairs("CHANGE_STARTS", "CHANGED", "CHANGES", changes)
-    table.add("DEPENDENT_STARTS", facts["starts"])
+    table.add("DEPENDENT_STARTS", facts["starts"][: count + 1])
     table.add("DEPENDENTS", facts["dependents"])
     needed = 2 * len(table.entries) + 8 * len(numbers)
     if needed > CONSTANT_MEMORY or max(map(abs, table.entries)) >= 2**15:
@@ -67,12 +77,16 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
         )
     constants = {
         "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "MEMORY": len(place) + 2 * leaves,
-        "STOPS": bool(facts["condition"]), **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
+        "STOPS": stops, **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
         "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip
     text = "\n".join(f"{name} = {value}" for name, value in constants.items())
-    condition = device_function(_in_rows(facts["start"], rows), ("tuple", "tuple", "table")) if facts["condition"] else NEVER
+    condition = device_function(_in_rows(facts["start"], rows), ("tuple", "tuple", "table")) if stops else NEVER
     return Device(f"{text}\n\n\n{condition}", "jump_large", single=False)
+
+
+def _reads_time(condition: Program) -> bool:
+    return any(o.op == "input" and o.args[0] == 0 for o in condition.operations)
 
 
 def _in_rows(start: Any, rows: Sequence[str]) -> Program:

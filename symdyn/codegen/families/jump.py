@@ -21,7 +21,7 @@ from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
-from symdyn.errors import DeclarationError
+from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods._jump import JumpScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -29,7 +29,9 @@ from symdyn.system import System
 __all__ = ["JUMP"]
 
 #: Reactions up to which the whole event is one program: its time grows with their number, that of the tree hardly does.
-LARGE = 128
+#: With events of the network or rates in time it is a program up to `LARGER`: that runs in lanes, where it is ahead of the
+#: tree up to some 250 reactions; one trajectory at a time it is up to some 100.
+LARGE, LARGER = 128, 192
 #: The largest mean of a Poisson burst: exp(-mean) must not underflow.
 MOST = 700
 _NO_STEP = "the direct method has no step: every reaction fires at its own time; leave {} out"
@@ -37,8 +39,9 @@ _NO_STEP = "the direct method has no step: every reaction fires at its own time;
 
 def large(system: System) -> bool:
     """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches."""
-    network = isinstance(system, ReactionNetwork) and not system.time_dependent and not system.events
-    return network and len(system.reactions) > LARGE  # type: ignore[attr-defined]
+    if not isinstance(system, ReactionNetwork):
+        return False
+    return len(system.reactions) > (LARGER if system.events or system.time_dependent else LARGE)
 
 
 class Jump(Family):
@@ -63,8 +66,7 @@ class Jump(Family):
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         assert isinstance(system, ReactionNetwork)
-        timed = until is not None and until.has(system.time)
-        return fire_module(system, until) if large(system) and not timed else event_program(system, until)
+        return fire_module(system, until) if large(system) else event_program(system, until)
 
     def rows(self, system: System, scheme: Any) -> int:
         # two sets of states and times, random numbers and their generator, rows of parameters about as many as reactions
@@ -78,6 +80,11 @@ class Jump(Family):
         return plain_driver("jump")
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        if made.facts["large"]:
+            raise CompileError(
+                f"inline=True is for networks whose event is one program; the {made.facts['reactions']} reactions of this one "
+                "are functions of their own: leave it out"
+            )
         constants = {name: int(made.facts[name]) for name in ("thinning", "results", "watch", "low", "fired")}
         return Inlining(plain_text("jump"), "chunk", {**constants, "W": lanes}, {"f": "event"})
 
@@ -108,11 +115,11 @@ class Jump(Family):
             return
         bursts, count = np.array(facts["bursts"], np.int64), len(batch.initial)
         if facts["large"]:
-            starts, dependents = np.array(facts["starts"], np.int64), np.array(facts["dependents"], np.int64)
+            places, starts, dependents = (np.array(facts[name], np.int64) for name in ("places", "starts", "dependents"))
             plain_driver("jump_large").chunk(
-                task.addresses[0], bursts, starts, dependents, int(facts["condition"]), options.seed, starts.size - 1,
+                task.addresses[0], bursts, places, starts, dependents, facts["reactions"], facts["memory"], options.seed,
                 batch.streams, 0, count, batch.initial, rows, batch.times, self.limit(options), run.values, run.status,
-                run.steps, run.passage, task.signals.stop, task.signals.done,
+                run.steps, run.rejected, run.passage, task.signals.stop, task.signals.done,
             )  # fmt: skip
         else:
             f, run_of_events = (*task.addresses, 0)[:2]

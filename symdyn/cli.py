@@ -261,6 +261,8 @@ def simulate(
     start = _argument(parse_assignments, initial, "--initial")
     if out is not None:
         _argument(check_format, out, "--out")
+        if store is not None and out.resolve() == store.resolve():
+            raise typer.BadParameter("this is the store, which holds the results already", param_hint="--out")
     _quieten(quiet)
     given = {"interpretation": interpretation and str(interpretation), "volume": volume, "combinatoric": combinatoric or None}
     system = read_model(model, kind, **{k: v for k, v in given.items() if v is not None})

@@ -60,7 +60,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         entries = self._load()
-        if name not in entries:
+        if not isinstance(name, str) or name not in entries:
             known = ", ".join(sorted(entries))
             raise SymdynError(f"unknown {self.kind} {name!r}; known: {known}.{suggest(name, entries)}")
         return entries[name]

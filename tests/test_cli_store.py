@@ -39,6 +39,12 @@ def test_a_store_that_exists_or_holds_something_else_is_refused(run):
     assert "rtol is 0.001 and was 1e-06" in other.output
 
 
+def test_a_file_is_not_written_over_the_store_that_it_is(run):
+    refused = run(*SWEEP, "--store", "run.nc", "--out", "./run.nc")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "this is the store" in refused.output
+
+
 def test_what_is_no_store_is_named(run):
     missing = run("store", "run.zarr")
     assert (missing.exit_code, missing.output) == (

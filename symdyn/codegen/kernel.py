@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from symdyn.codegen.families import family_of
 from symdyn.codegen.families._base import LANES, Batch, Family, Launch, Options, Run, Signals
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
-from symdyn.errors import CompileError
+from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods._registry import METHODS
 from symdyn.registry import suggest
 from symdyn.system import System
@@ -126,6 +126,10 @@ class Kernel(ABC):
 
     # ---- running it ----------------------------------------------------------------------------
 
+    @abstractmethod
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, in this process or another, is compiled anew or comes from the cache."""
+
     def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:
         """Run N trajectories.
 
@@ -141,17 +145,33 @@ class Kernel(ABC):
         **options :
             Fields of `symdyn.codegen.families._base.Options`: ``rtol``, ``atol``, ``max_step`` and ``detect_stiffness``
             of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``epsilon``, ``seed``, ``max_steps``.
+
+        Raises
+        ------
+        DeclarationError
+            For arrays of other shapes, and times that do not increase.
         """
-        initial = np.ascontiguousarray(initial, dtype=np.float64)
-        parameters = np.ascontiguousarray(parameters, dtype=np.float64).reshape(len(initial), len(self.system.parameters))
-        times = np.ascontiguousarray(times, dtype=np.float64)
-        streams = np.arange(len(initial)) if streams is None else np.ascontiguousarray(streams, dtype=np.int64)
+        initial, parameters, times = (np.ascontiguousarray(a, dtype=np.float64) for a in (initial, parameters, times))
+        count, n, k = len(initial), len(self.system.states), len(self.system.parameters)
+        streams = np.arange(count) if streams is None else np.ascontiguousarray(streams, dtype=np.int64)
+        for name, given, shape in (("initial", initial, (count, n)), ("streams", streams, (count,))):
+            if given.shape != shape:
+                raise DeclarationError(f"{name} has the shape {given.shape}; expected {shape}")
+        if parameters.shape != (count, k) and (k or parameters.size):
+            raise DeclarationError(f"parameters has the shape {parameters.shape}; expected {(count, k)}")
+        if times.ndim != 1 or not times.size or not (np.diff(times) > 0).all():
+            raise DeclarationError("times must be a sequence that increases strictly")
+        parameters = parameters.reshape(count, k)
         run = self.empty(len(initial), times.size)
         return self.launch(run, Batch(initial, parameters, times, streams), Options(**options), signals=Signals.new())
 
     def empty(self, trajectories: int, times: int) -> Run:
         """Arrays for the results of so many trajectories."""
         return Run.empty(trajectories, times, len(self.system.states), len(self.details))
+
+    def check(self, options: Options, *, here: bool) -> None:
+        """Raise where it cannot run with these options, or, if it is to run `here`, on this machine."""
+        return
 
     @abstractmethod
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
@@ -180,6 +200,12 @@ class CpuKernel(Kernel):
         self._functions: dict[int, ModelFunctions] = {}
         self._drivers: dict[int, ModuleType | None] = {}
         self.prepare(self.lanes(trajectories))  # compile now, so that errors come now
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(
+            compile, self.system, method=self.method, lanes=self._lanes, backend=self.backend, inline=self.inline,
+            until=self.until,
+        ), ()  # fmt: skip
 
     def lanes(self, trajectories: int) -> int:
         """Lanes used for so many trajectories: as many as there are, while their state stays in the first-level cache."""
@@ -300,7 +326,7 @@ def compile(
     """
     if target not in TARGETS:
         raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")
-    if precision not in PRECISIONS:
+    if precision not in tuple(PRECISIONS):
         raise CompileError(f"precision is {precision!r}; known: {', '.join(PRECISIONS)}.{suggest(precision, PRECISIONS)}")
     if precision != "float64" and target != "cuda":
         raise CompileError(f"precision={precision!r} belongs to target='cuda'; kernels for the CPU work in double precision")
@@ -311,12 +337,14 @@ def compile(
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise CompileError(f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data")
-    name = method or default_method(system)
+    name = default_method(system) if method is None else method
     reason = METHODS[name].applies(system)
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
     if until is not None and not family_of(METHODS[name]).stops:
         raise CompileError(f"the method {name!r} cannot stop at a condition; until belongs to reaction networks, such as 'ssa'")
+    if not isinstance(inline, bool | np.bool_):
+        raise CompileError(f"inline is {inline!r}; expected True or False")
     if inline and (target != "cpu" or backend != "llvm"):
         raise CompileError("inline=True belongs to target='cpu' with backend='llvm'; kernels for a card are one piece anyway")
     if target == "cuda":

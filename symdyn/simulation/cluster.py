@@ -57,9 +57,10 @@ def connect(address: str) -> Any:
     SymdynError
         If ``distributed`` is not installed, or nobody answers.
     """
-    client = require("distributed").Client
+    distributed = require("distributed")
     try:
-        return client(address, timeout=PATIENCE, set_as_default=False)
+        distributed.comm.get_address_host(address)  # a client finds out later, and is long in giving up
+        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SymdynError(f"no scheduler answers at {address!r} ({error}); start one with 'dask scheduler'") from None
 
@@ -83,7 +84,8 @@ class Cluster(Executor):
     ) -> Generator[tuple[int, Any], None, None]:
         as_completed = require("distributed").as_completed
         # the result of a task, unlike scattered data, is made again when the worker that held it is lost
-        head = self.client.submit(_same, pickle.dumps((function, common)), pure=False)
+        dumps = require("distributed.protocol.pickle").dumps  # takes along what the main program defines
+        head = self.client.submit(_same, dumps((function, common)), pure=False)
         todo = iter(enumerate(tasks))
         running: dict[Any, int] = {}
         done = as_completed(loop=self.client.loop)

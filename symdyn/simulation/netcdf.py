@@ -22,8 +22,14 @@ __all__ = ["open_file", "read_manifest", "write_file"]
 MANIFEST = "symdyn_store"
 
 
-def write_file(data: xr.Dataset, manifest: Mapping[str, Any], path: Path) -> None:
-    """Write a dataset chunk by chunk, and move the file into place."""
+def write_file(data: xr.Dataset, manifest: Mapping[str, Any], path: Path, *, source: Path) -> None:
+    """Write a dataset chunk by chunk, and move the file into place.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `source`, which belongs to what the dataset is read from, is gone at the end: chunks may have been missing.
+    """
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
     encoding = {}
     for name, variable in data.data_vars.items():
@@ -32,6 +38,7 @@ def write_file(data: xr.Dataset, manifest: Mapping[str, Any], path: Path) -> Non
     try:
         with require("dask").config.set(scheduler="synchronous"):  # the file is open in this process alone
             data.assign_attrs({MANIFEST: json.dumps(manifest)}).to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        source.stat()
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

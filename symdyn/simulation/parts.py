@@ -5,22 +5,40 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from symdyn.codegen.load import announce
-from symdyn.errors import SymdynError
+from symdyn.errors import DeclarationError, SymdynError
 
-__all__ = ["Parts", "put"]
+__all__ = ["Parts", "put", "read_path"]
 
 LOG = logging.getLogger("symdyn")
 #: Ending of files that are being written.
 UNFINISHED = ".unfinished"
+
+
+def read_path(store: Any, kinds: str) -> Path | None:
+    """The path of a store, where ``~`` is the home folder, or None where none is given; `kinds` says what it may name.
+
+    Raises
+    ------
+    DeclarationError
+        For what is no path, and for addresses such as ``s3://...``, which would become folders here.
+    """
+    if store is None:
+        return None
+    text = str(store) if isinstance(store, str | Path) else ""
+    if not Path(text).name or "\0" in text or re.match(r"[A-Za-z][\w+.-]+:/", text):
+        raise DeclarationError(f"store is {text or store!r}; expected the path of {kinds}")
+    return Path(text).expanduser()
 
 
 def put(path: Path, data: bytes) -> None:

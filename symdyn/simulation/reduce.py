@@ -280,17 +280,26 @@ def read_reductions(reduce: Any) -> dict[str, Any]:
     >>> read_reductions(["mean", "quantile"])["quantile"]
     (0.05, 0.25, 0.5, 0.75, 0.95)
     """
-    asked = dict(reduce) if isinstance(reduce, dict) else dict.fromkeys([reduce] if isinstance(reduce, str) else reduce)
+    try:
+        asked = dict(reduce) if isinstance(reduce, Mapping) else dict.fromkeys([reduce] if isinstance(reduce, str) else reduce)
+    except TypeError:
+        raise DeclarationError(
+            f"reduce is {reduce!r}; expected names of statistics, such as ['mean', 'var'], or a mapping from names to options"
+        ) from None
     for name in asked:
         if name not in REDUCTIONS:
             raise DeclarationError(f"unknown reduction {name!r}; known: {', '.join(REDUCTIONS)}.{suggest(name, REDUCTIONS)}")
     if "quantile" in asked:
-        levels = tuple(float(q) for q in asked["quantile"] or QUANTILES)
-        if not all(0 <= q <= 1 for q in levels):
-            raise DeclarationError(f"quantile levels must lie between 0 and 1, got {levels}")
-        asked["quantile"] = levels
+        given = QUANTILES if asked["quantile"] is None else asked["quantile"]
+        try:
+            levels = asked["quantile"] = tuple(float(q) for q in given)
+        except (TypeError, ValueError):
+            levels = ()
+        if not levels or not all(0 <= q <= 1 for q in levels):
+            raise DeclarationError(f"quantile levels are {given!r}; expected numbers between 0 and 1, such as (0.1, 0.5, 0.9)")
     if "histogram" in asked:
-        bins = asked["histogram"] = BINS if asked["histogram"] is None else asked["histogram"]
-        if not isinstance(bins, int) or bins < 2:
+        bins = BINS if asked["histogram"] is None else asked["histogram"]
+        if not isinstance(bins, int | np.integer) or bins < 2:
             raise DeclarationError(f"'histogram' has {bins!r} bins; expected a whole number from 2")
+        asked["histogram"] = int(bins)
     return asked

@@ -19,6 +19,7 @@ from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, fixed_parameters
 from symdyn.simulation.gather import Memory
+from symdyn.simulation.parts import read_path
 from symdyn.simulation.plan import STIFF_METHOD, Plan
 from symdyn.simulation.reduce import read_reductions
 from symdyn.simulation.stored import find_store, open_store
@@ -172,7 +173,8 @@ def simulate(
     if isinstance(system, ReactionNetwork):
         check_volume(design, system)
         check_counts(design, system, whole=kernel.family.start == "whole")
-    there = find_store(store, resume)
+    path = read_path(store, "a folder, or of a file with the ending .nc")
+    there = find_store(path, resume)
     if seed is None:
         seed = secrets.randbits(32) if there is None or there.seed is None else there.seed
     gaps = np.diff(times)
@@ -191,8 +193,10 @@ def simulate(
         facts |= {"until": condition_text(condition), "until_checked": kernel.family.stops}
     attrs = attributes(system, **facts)
     workers = None if executor is None else as_executor(executor)
-    grid = plan.grid(chunk, slots=workers.slots if workers else None, stored=store is not None)
-    sink = Memory(plan, grid) if store is None else open_store(store, there, plan, grid, attrs, tell=progress)
+    if there is None:  # nothing is begun that cannot be done
+        kernel.check(options, here=workers is None)
+    grid = plan.grid(chunk, slots=workers.slots if workers else None, stored=path is not None)
+    sink = Memory(plan, grid) if path is None else open_store(path, there, plan, grid, attrs, tell=progress)
     work(sink, workers, threads=threads, progress=progress)
     outcome = sink.outcome
     if outcome.passed_on:
@@ -219,15 +223,16 @@ def _times(t: Any, system: System) -> np.ndarray:
 
 def _check_options(kernel: Kernel, **options: Any) -> None:
     """Refuse options that are out of range, of the wrong kind, or without effect."""
-    for name in ("rtol", "atol", "step", "brownian_step", "epsilon", "max_step"):
-        value = options[name]
-        if value is not None and not (isinstance(value, (int, float, np.number)) and 0 < value < math.inf):
+    for name in ("rtol", "atol", "epsilon", "step", "brownian_step", "max_step"):
+        value, needed = options[name], name in ("rtol", "atol", "epsilon")
+        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        if (needed or value is not None) and not (number and 0 < value < math.inf):
             raise DeclarationError(f"{name} is {value!r}; expected a positive number")
     for name in ("max_steps", "threads", "chunk", "seed"):
         value, least = options[name], 0 if name == "seed" else 1
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if value is not None and not (whole and least <= value < 2**63):
-            raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least}")
+            raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least} below 2^63")
     for name, reason in kernel.family.refused.items():
         if options[name] is not None:
             raise DeclarationError(reason)

@@ -105,6 +105,8 @@ class Store:
             other = "is not a store of symdyn"
         except (ValueError, KeyError, TypeError):
             other = "has a manifest that cannot be read"
+        except OSError as error:
+            other = f"cannot be looked at ({error.strerror})"
         raise SymdynError(f"{path} {other}; name a path where there is nothing, or remove what is there")
 
     @classmethod
@@ -121,9 +123,10 @@ class Store:
         names = [str(name) for name in blank.data_vars]
         manifest = {**FORMAT, "request": dict(request), "seed": seed, "grid": asdict(grid), "variables": names}
         manifest["token"] = secrets.token_hex(8)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = path.resolve() if path.is_symlink() else path
         temporary = path.with_name(f".{path.name}-{manifest['token']}{UNFINISHED}")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with warnings.catch_warnings():  # of what the third version of the format does not specify yet
                 warnings.simplefilter("ignore")
                 blank.drop_vars(names).to_zarr(temporary, zarr_format=3, consolidated=False)
@@ -136,8 +139,10 @@ class Store:
                 os.rename(temporary, path)  # also onto an empty folder
             except OSError as error:
                 raise SymdynError(f"{path} cannot be made ({error.strerror}): does another process begin it?") from None
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise SymdynError(f"the store {path} cannot be made: {error.strerror or error}") from None
             raise
         return cls(path, manifest, file)
 
@@ -175,6 +180,10 @@ class Store:
     def seed(self) -> int | None:
         """The seed that it was begun with, or that was drawn then; None where none matters."""
         return self.manifest["seed"]
+
+    @property
+    def _manifest_file(self) -> Path:
+        return self.path / INSIDE / "zarr.json"
 
     @property
     def finished(self) -> bool:
@@ -215,9 +224,17 @@ class Store:
 
     def finish(self, plan: Plan, attrs: Mapping[str, Any]) -> None:
         """Write what is known at the end: attributes, statistics, and if all is complete the netCDF file."""
+        try:
+            if not self.finished:
+                self._conclude(plan, attrs)
+        except Exception:
+            if not self.finished:  # else another process was first, and has taken the folder away
+                raise
         if self.finished:
+            self._manifest_file.unlink(missing_ok=True)  # before the chunks, so that who still reads them can tell
             shutil.rmtree(self.path, ignore_errors=True)
-            return
+
+    def _conclude(self, plan: Plan, attrs: Mapping[str, Any]) -> None:
         if plan.reductions is not None:
             self._finish_statistics(plan)
         root = json.loads((self.path / "zarr.json").read_text(encoding="utf-8"))
@@ -229,8 +246,7 @@ class Store:
                     leftover.unlink()
         if self.file is not None and len(self.outcomes) == len(self.grid):
             outcomes = [tuple(self.outcomes[i]) for i in range(len(self.grid))]
-            netcdf.write_file(self.dataset(), {**self.manifest, "outcomes": outcomes}, self.file)
-            shutil.rmtree(self.path)
+            netcdf.write_file(self.dataset(), {**self.manifest, "outcomes": outcomes}, self.file, source=self._manifest_file)
 
     def _finish_statistics(self, plan: Plan) -> None:
         zarr = require("zarr")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from symdyn.codegen.load import announce
@@ -43,27 +44,25 @@ class Stored(Sink):
         return self.store.dataset(shared=self.shared)
 
 
-def find_store(path: str | Path | None, resume: bool) -> Store | None:
+def find_store(path: Path | None, resume: bool) -> Store | None:
     """The store to go on with, or None where one is to be begun.
 
     Raises
     ------
     DeclarationError
-        For what is no path.
+        If `resume` is neither true nor false.
     SymdynError
         If one is there and `resume` is false, or something else is there.
     """
-    if path is not None and not isinstance(path, str | Path):
-        raise DeclarationError(f"store is {path!r}; expected the path of a folder, or of a file with the ending .nc")
-    there = None if path is None else Store.find(Path(path))
+    if not isinstance(resume, bool | np.bool_):
+        raise DeclarationError(f"resume is {resume!r}; expected True or False")
+    there = None if path is None else Store.find(path)
     if there is not None and not resume:
         raise SymdynError(f"the store {path} exists; resume=True goes on with it, and to begin again remove it or name another")
     return there
 
 
-def open_store(
-    path: str | Path, there: Store | None, plan: Plan, grid: Grid, attrs: Mapping[str, Any], *, tell: bool
-) -> Stored:
+def open_store(path: Path, there: Store | None, plan: Plan, grid: Grid, attrs: Mapping[str, Any], *, tell: bool) -> Stored:
     """Go on with the store that is `there`, or begin one with chunks as in `grid`.
 
     Raises
@@ -74,7 +73,7 @@ def open_store(
     request = describe(plan)
     if there is None:
         seed = plan.options.seed if plan.kernel.stochastic else None
-        return Stored(plan, Store.begin(Path(path), blank(plan, attrs), grid, request, seed))
+        return Stored(plan, Store.begin(path, blank(plan, attrs), grid, request, seed))
     check_same(there.manifest["request"], request, f"the store {path} was begun with something else")
     there.look()
     if tell:

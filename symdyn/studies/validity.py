@@ -22,7 +22,7 @@ from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.ensemble import default_threads
 from symdyn.simulation.executors import Executor
-from symdyn.simulation.parts import Parts
+from symdyn.simulation.parts import Parts, read_path
 from symdyn.simulation.processes import Processes
 from symdyn.simulation.request import checked, software
 from symdyn.studies import _cell, _reference, _transitions
@@ -141,7 +141,7 @@ def closure_validity(
     if reference not in REFERENCES:
         raise DeclarationError(f"reference is {reference!r}; expected one of {', '.join(REFERENCES)}")
     place = Processes(workers or default_threads()) if executor is None else as_executor(executor)
-    runner = _Runner(Parts(store), place, progress, study.size)
+    runner = _Runner(Parts(read_path(store, "a folder")), place, progress, study.size)
     cells: dict[tuple[int, int, int], Cell] = {}
     exact: dict[int, Reference] = {}
     gaps: dict[tuple[int, int, int], Transitions] = {}

@@ -1,6 +1,7 @@
 """The cache of compiled functions: private, shared by processes, never stale."""
 
 import os
+import pickle
 import shutil
 import stat
 import subprocess
@@ -140,6 +141,29 @@ def test_what_a_kernel_shows():
 def test_bad_options_are_named(options, message):
     with pytest.raises(sd.SymdynError, match=message):
         sd.compile(sd.ODESystem({x: -a * x}), **options)
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_a_kernel_travels_between_processes(target):
+    pytest.importorskip("numba_cuda" if target == "cuda" else "numba")
+    kernel = sd.compile(sd.ODESystem({x: -a * x}), method="tsit5", target=target)
+    assert kernel.path
+    copy = pickle.loads(pickle.dumps(kernel))
+    assert (copy.path, copy.target, copy.source) == (kernel.path, target, kernel.source)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([[1.0, 2.0]], [[1.0]], [0, 1]), r"initial has the shape \(1, 2\); expected \(1, 1\)"),
+        (([[1.0]], [[1.0, 2.0]], [0, 1]), r"parameters has the shape \(1, 2\); expected \(1, 1\)"),
+        (([[1.0]], [[1.0]], [1, 0]), "times must be a sequence that increases"),
+        (([[1.0]], [[1.0]], []), "times must be a sequence that increases"),
+    ],
+)
+def test_arrays_of_other_shapes_do_not_reach_the_driver(arguments, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        sd.compile(sd.ODESystem({x: -a * x}))(*arguments)
 
 
 def test_unknown_terms_cannot_be_compiled():

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import sympy as sp
 import xarray as xr
 from typer.testing import CliRunner
 
@@ -210,6 +211,15 @@ def test_the_command_line_names_a_scheduler(client, tmp_path):
         xr.testing.assert_equal(data.load(), expected)
 
 
+def test_what_the_main_program_defines_travels(client, monkeypatch):
+    own = type("Own", (sd.ODESystem,), {"__module__": "__main__"})  # as in a notebook: workers cannot import it
+    monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
+    x = sp.Symbol("x")
+    options = {"initial": {x: np.linspace(1, 2, 40)}, "progress": False}
+    expected = sd.simulate(own({x: -x}), [0, 1], **options)
+    xr.testing.assert_identical(sd.simulate(own({x: -x}), [0, 1], executor=client, **options), expected)
+
+
 # ---- refusals ------------------------------------------------------------------------------------
 
 
@@ -248,6 +258,13 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("symdyn.simulation.cluster.PATIENCE", 0.2)
     with pytest.raises(sd.SymdynError, match=r"no scheduler answers at 'tcp://127.0.0.1:9' .*start one with 'dask scheduler'"):
         connect("tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("address", ["host", "tcp://host", "http://host:80"])
+def test_what_is_no_address_is_named_before_there_is_a_client(address, monkeypatch):
+    monkeypatch.setattr(distributed, "Client", None)
+    with pytest.raises(sd.SymdynError, match=rf"no scheduler answers at '{address}' \((missing port|unknown address scheme)"):
+        connect(address)
 
 
 def test_a_missing_package_is_named(monkeypatch):

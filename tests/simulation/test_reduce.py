@@ -53,6 +53,12 @@ def test_chunks_and_threads_do_not_change_a_bit():
         xr.testing.assert_identical(runs[0].drop_attrs(), other.drop_attrs())
 
 
+def test_options_of_statistics_may_be_numbers_of_numpy():
+    asked = {"quantile": np.array([0.0, 1.0]), "histogram": np.int64(2)}
+    data = sd.simulate(DECAY, [0.0], initial={x: xr.DataArray([1.0, 1.5, 3.5], dims="trajectory")}, reduce=asked)
+    assert (data.x_quantile.values.tolist(), data.x_histogram.values.tolist()) == ([[1.0, 3.5]], [[2, 1]])
+
+
 def test_failed_trajectories_are_left_out():
     explosion = sd.ODESystem({x: x**2})
     start = xr.DataArray([0.1, 0.2, 2.0], dims="trajectory")

@@ -169,6 +169,20 @@ def test_an_interrupt_keeps_what_is_done(tmp_path, name, reduce):
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+def test_two_processes_may_finish_a_file_at_once(tmp_path, monkeypatch):
+    path, write, expected = tmp_path / "run.nc", xr.Dataset.to_netcdf, births()
+
+    def last(data, *args, **options):
+        monkeypatch.setattr(xr.Dataset, "to_netcdf", write)
+        births(path)  # another process is first, and takes away what this one is about to read
+        return write(data, *args, **options)
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", last)
+    for _ in range(2):
+        xr.testing.assert_identical(births(path).load(), expected)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.nc"]
+
+
 def test_a_seed_that_was_drawn_is_kept(tmp_path):
     path = tmp_path / "run"
     stop_after(3, path, seed=None)
@@ -292,9 +306,40 @@ def test_a_manifest_that_cannot_be_read_is_named(begun, tmp_path):
         births(tmp_path / "run")
 
 
-def test_what_is_no_path_is_named():
-    with pytest.raises(sd.DeclarationError, match=r"store is 5; expected the path of a folder, or of a file with"):
-        births(5)
+@pytest.mark.parametrize("store", [5, "", ".", "a\0b", "s3://bucket/run.zarr"])
+def test_what_is_no_path_is_named(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(sd.DeclarationError, match=r"store is .*; expected the path of a folder, or of a file with"):
+        births(store)
+    with pytest.raises(sd.DeclarationError, match=r"store is .*; expected the path of a folder$"):
+        sd.studies.closure_validity(zoo.dimerisation(), [5], store=store, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "run", tmp_path / ("n" * 250)):
+        with pytest.raises(sd.SymdynError, match=r"the store .* cannot be made: \w"):
+            births(path)
+    with pytest.raises(sd.SymdynError, match="cannot be looked at"):
+        births(tmp_path / ("n" * 300))
+
+
+def test_a_store_may_lie_in_the_home_folder_and_behind_a_link(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "link").symlink_to(tmp_path / "scratch")
+    births("~/link")
+    assert Store.find(tmp_path / "scratch") is not None
+
+
+def test_nothing_is_begun_that_no_card_can_do(tmp_path, monkeypatch):
+    pytest.importorskip("numba_cuda")
+    monkeypatch.setattr("symdyn.codegen.cuda.toolchain.card", lambda: None)
+    decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
+    for options, message in (({}, "no CUDA card is found"), ({"precision": "float32", "rtol": 1e-9}, "seven digits")):
+        with pytest.raises(sd.SymdynError, match=message):
+            sd.simulate(decay, TIMES, target="cuda", store=tmp_path / "run", **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_store_of_a_simulation_is_not_one_of_a_study(begun):

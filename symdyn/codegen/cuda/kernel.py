@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
+from typing import Any
 
 import sympy as sp
 
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments, join_kernel
-from symdyn.codegen.cuda.launch import run_on_card
+from symdyn.codegen.cuda.launch import require_card, run_on_card
 from symdyn.codegen.cuda.reductions import Reduction
 from symdyn.codegen.cuda.toolchain import Resources
 from symdyn.codegen.families._base import Batch, Options, Run, Signals
@@ -65,6 +66,9 @@ class CudaKernel(Kernel):
         self._note = cache_directory() / "cuda" / f"{digest(self._source, toolchain.VERSION, *host())}.json"
         self._known = self._note.exists()
         self._seconds = time.perf_counter() - begin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(CudaKernel, self.system, self.method, precision=self.precision, until=self.until), ()
 
     # ---- what it shows -------------------------------------------------------------------------
 
@@ -122,6 +126,10 @@ class CudaKernel(Kernel):
     def prepare(self, lanes: int) -> None:
         """Import the source; the card's own compiler begins with the first launch."""
         self.module  # noqa: B018
+
+    def check(self, options: Options, *, here: bool) -> None:
+        """Raise if single precision has not the digits that are asked for, or there is no card `here`."""
+        require_card(self, options, here=here)
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         """Fill the arrays of `run`, in chunks that fit the card's memory; the signals are looked at between them."""

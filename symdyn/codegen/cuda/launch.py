@@ -60,8 +60,8 @@ class OnCard:
         run.values[:] = np.moveaxis(self.values.copy_to_host()[:, : run.values.shape[2]], 2, 0)
 
 
-def require_card(kernel: CudaKernel, options: Options) -> None:
-    """Raise unless there is a card, and digits enough.
+def require_card(kernel: CudaKernel, options: Options, *, here: bool = True) -> None:
+    """Raise unless there are digits enough, and a card where it is to run `here`.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def require_card(kernel: CudaKernel, options: Options) -> None:
             f"rtol is {options.rtol:g}, but single precision has seven digits; expected {LEAST_RTOL:g} or more, or leave "
             "precision='float32' out"
         )
-    if toolchain.card() is None:
+    if here and toolchain.card() is None:
         raise CompileError(
             "no CUDA card is found here, so this kernel can be looked at (print(kernel), kernel.ptx, kernel.resources) but not "
             f"run; use target='cpu', or a machine with a card, NVIDIA's driver and {toolchain.INSTALL}"

@@ -22,7 +22,7 @@ from symdyn.system import System
 
 __all__ = ["ADAPTIVE"]
 
-_NO_STEP = "step belongs to methods of fixed step; an adaptive one is steered by rtol and atol"
+_NO_STEP = "step and brownian_step belong to methods of fixed step; an adaptive one is steered by rtol and atol"
 
 
 class Adaptive(Family):

@@ -21,7 +21,7 @@ from symdyn.system import System
 
 __all__ = ["TAYLOR"]
 
-_NO_STEP = "step belongs to methods of fixed step; an adaptive one is steered by rtol and atol"
+_NO_STEP = "step and brownian_step belong to methods of fixed step; an adaptive one is steered by rtol and atol"
 #: The order that is assumed where lanes are chosen before tolerances are known.
 TYPICAL_ORDER = 16
 
@@ -50,7 +50,7 @@ class Taylor(Family):
     refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
     noted = ("rtol", "atol")
     adaptive = True
-    remedies = ("looser tolerances", "another method")
+    remedies = ("looser tolerances", "'dop853', which needs only values of the right-hand side")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps",
         "rejected": "series that were made anew with a shorter step",

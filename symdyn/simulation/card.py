@@ -50,7 +50,7 @@ def sum_on_card(
         found[point].add_summed(*summed.summary[:, b])
     # of all values only those of the first trajectory that failed came back
     told = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
-    outcome = Outcome.of(told, plan.times, start, passed_on=summed.passed_on)
+    outcome = Outcome.of(told, plan.times, start, passed_on=plan.passed_on(summed.passed_on))
     nothing = np.empty((0, plan.times.size, len(plan.names)))
     arrays = {point: statistics.arrays() for point, statistics in found.items()}
     return run._replace(values=nothing), arrays, outcome, bool(signals.stop[0])

@@ -65,7 +65,7 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
     elif stiff.size:  # interrupted before their turn came
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]
-    outcome = Outcome.of(run, plan.times, start, passed_on=stiff.size)
+    outcome = Outcome.of(run, plan.times, start, passed_on=plan.passed_on(stiff.size))
     seen = observe(plan.observer, run.values, parameters, plan.times)
     if plan.reductions is None:
         return Chunk(run._replace(values=seen), {}, outcome, not complete)

@@ -13,7 +13,7 @@ from symdyn.errors import DeclarationError, SymdynError
 from symdyn.simulation.executors import Executor
 from symdyn.simulation.extras import require
 
-__all__ = ["Cluster", "as_executor", "connect"]
+__all__ = ["Cluster", "as_executor", "connect", "connected"]
 
 #: Tasks handed out for each place where one can run, and at least: results wait on the workers, so there must not be many.
 AHEAD, LEAST = 3, 8
@@ -63,6 +63,15 @@ def connect(address: str) -> Any:
         return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SymdynError(f"no scheduler answers at {address!r} ({error}); start one with 'dask scheduler'") from None
+
+
+def connected() -> bool:
+    """Whether dask hands work to a cluster of its own accord, of which nobody knows whether it sees our files."""
+    distributed = sys.modules.get("distributed")
+    try:
+        return distributed is not None and distributed.default_client() is not None
+    except ValueError:  # there is none
+        return False
 
 
 class Cluster(Executor):

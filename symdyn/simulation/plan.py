@@ -12,6 +12,7 @@ import numpy as np
 
 from symdyn.codegen.kernel import Kernel, Options, compile
 from symdyn.codegen.program import Program
+from symdyn.errors import CompileError
 from symdyn.simulation.dataset import observer
 from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
 from symdyn.simulation.sweeps import Design
@@ -75,8 +76,16 @@ class Plan:
 
     @cached_property
     def successor(self) -> Kernel:
-        """What takes over stiff trajectories."""
-        return compile(self.system, **{**self.recipe, "method": STIFF_METHOD, "inline": False}, trajectories=self.design.size)
+        """What takes over stiff trajectories: where no Jacobian can be generated the method itself, which needs its time."""
+        recipe = {**self.recipe, "method": STIFF_METHOD, "inline": False}
+        try:
+            return compile(self.system, **recipe, trajectories=self.design.size)
+        except CompileError:
+            return self.kernel
+
+    def passed_on(self, stiff: int) -> int:
+        """How many of so many stiff trajectories another method did again."""
+        return stiff if stiff and self.successor is not self.kernel else 0
 
     @cached_property
     def observer(self) -> Program | None:

@@ -236,10 +236,14 @@ class Store:
 
     def _conclude(self, plan: Plan, attrs: Mapping[str, Any]) -> None:
         if plan.reductions is not None:
+            if len(self.outcomes) < len(self.grid):
+                self.look()  # for what other processes have done meanwhile
             self._finish_statistics(plan)
         root = json.loads((self.path / "zarr.json").read_text(encoding="utf-8"))
+        known = dict(root["attributes"])
         root["attributes"] |= attrs
-        put(self.path / "zarr.json", _json(root))
+        if root["attributes"] != known:
+            put(self.path / "zarr.json", _json(root))
         for leftover in self.path.rglob(f".*{UNFINISHED}"):
             with suppress(FileNotFoundError):  # what is young is perhaps being written by another process
                 if time.time() - leftover.stat().st_mtime > ABANDONED:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from symdyn.simulation.chunks import Chunk, compute
+from symdyn.simulation.cluster import connected
 from symdyn.simulation.ensemble import Progress, default_threads
 from symdyn.simulation.executors import Executor
 from symdyn.simulation.gather import Sink
@@ -24,6 +25,7 @@ def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress
     bar = Progress(plan.design.size, progress, plan.kernel.method, begin=sink.rows)
     try:
         if executor is None:
+            sink.shared = not connected()
             for index in todo:
                 bar.note(len(sink.outcomes), len(grid))
                 chunk = compute(plan, *grid.bounds(index), threads=threads or default_threads(), report=bar.update)
@@ -46,7 +48,7 @@ def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress
                     bar.next()
                     bar.note(len(sink.outcomes), len(grid))
     except KeyboardInterrupt:
-        sink.shared = executor is None
+        sink.shared = sink.shared and executor is None
     finally:
         bar.close()
 

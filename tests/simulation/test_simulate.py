@@ -80,6 +80,14 @@ def test_stiffness_is_noticed_and_passed_on():
     assert float(data.x.isel(mu=1, trajectory=0, time=-1)) == pytest.approx(1.706167732170469, rel=1e-5)
 
 
+def test_a_stiff_system_without_a_jacobian_stays_with_the_explicit_method():
+    """No code is generated for the derivative of gamma; far from the beginning x follows cos(t), up to 1e-4."""
+    relaxing = sd.ODESystem({x: -1e4 * (x - sp.cos(t)) + sp.gamma(2 + x / 10)}, initial={x: 1})
+    data = sd.simulate(relaxing, [0.0, 1.0])
+    assert data.attrs["method"] == "dop853"
+    assert float(data.x[0, -1]) == pytest.approx(np.cos(1.0), abs=3e-4)
+
+
 def test_a_non_stiff_problem_stays_with_the_explicit_method():
     assert sd.simulate(PREDATION, [0.0, 500.0]).attrs["method"] == "dop853"
 

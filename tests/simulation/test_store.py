@@ -183,6 +183,27 @@ def test_two_processes_may_finish_a_file_at_once(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["run.nc"]
 
 
+def test_who_is_interrupted_does_not_undo_the_statistics_of_others(tmp_path, monkeypatch):
+    path, write = tmp_path / "run", Store.write
+
+    def interrupted(*args):
+        monkeypatch.setattr(Store, "write", write)
+        births(path, reduce=REDUCE)  # another process does everything
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "write", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        births(path, reduce=REDUCE)
+    with xr.open_zarr(path) as stranger:
+        xr.testing.assert_equal(stranger.load(), births(reduce=REDUCE))
+
+
+def test_a_cluster_that_nobody_named_is_not_asked_to_read(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "default_client", lambda: "of somebody")
+    assert births(tmp_path / "run").X.chunks is None
+
+
 def test_a_seed_that_was_drawn_is_kept(tmp_path):
     path = tmp_path / "run"
     stop_after(3, path, seed=None)

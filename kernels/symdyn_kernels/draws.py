@@ -6,11 +6,10 @@ one trajectory alone has the same bits as in an ensemble.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.devices.formulas import inverse_poisson as by_inversion
 from symdyn_kernels.rng import next_bits, next_two_bits, uniform
 from symdyn_kernels.simd import WIDTH, ld, splat, st, vld, vlog, vst
 
@@ -20,16 +19,7 @@ DRAWS = 2
 _S12, _S17, _S19, _S23, _S41, _S45 = (np.uint64(k) for k in (12, 17, 19, 23, 41, 45))
 
 
-@njit(error_model="numpy")
-def inverse_poisson(u, mean):
-    """A Poisson number by inversion: the least k with P(0) + ... + P(k) >= u; for means below about 700."""
-    k, term = 0.0, math.exp(-mean)
-    total = term
-    while total < u and term > 0.0:
-        k += 1.0
-        term *= mean / k
-        total += term
-    return k
+inverse_poisson = njit(error_model="numpy")(by_inversion)
 
 
 @njit(error_model="numpy")

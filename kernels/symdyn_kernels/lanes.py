@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
+from symdyn_kernels.status import INTERRUPTED
 
 #: Places in the tuple of lane arrays.
 T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, TB = range(13)
@@ -26,6 +27,16 @@ def put(array, lane, value, W):
         vst(array, 0, splat(value))
     else:
         st(array, lane, value)
+
+
+@njit(error_model="numpy")
+def arrays(a, WL):
+    """Addresses of the lane arrays, which begin at `a`."""
+    w = 8 * WL
+    return (
+        a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
+        a + 11 * w, a + 12 * w,
+    )  # fmt: skip
 
 
 @njit(error_model="numpy")
@@ -97,3 +108,15 @@ def void(k, q, n, out):
     for g in range(q, out.shape[1]):
         for i in range(n):
             out[k, g, i] = np.nan
+
+
+@njit(error_model="numpy")
+def abandon(who, due, waiting, last, n, status, out):
+    """After an interrupt: mark what is under way, then what has not begun, from trajectory `waiting` on."""
+    for l in range(who.size):
+        if who[l] >= 0:
+            status[who[l]] = INTERRUPTED
+            void(who[l], due[l], n, out)
+    for k in range(waiting, last):
+        status[k] = INTERRUPTED
+        void(k, 0, n, out)

@@ -23,6 +23,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from symdyn_kernels.devices.formulas import sine_and_cosine
 from symdyn_kernels.simd import V8, WIDTH, sel, vfloor, vlog, vsqrt
 
 _DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
@@ -139,28 +140,15 @@ def uniform(context, bits):
     return V8(V8), generate
 
 
+_sine_and_cosine = njit(error_model="numpy")(sine_and_cosine)
+
+
 @njit(error_model="numpy")
 def sincos_turn(u):
-    """Sine and cosine of ``2 pi u`` for u in [0, 1], below 2 ulp, by quadrants and FDLIBM's k_sin.c and k_cos.c."""
+    """Sine and cosine of ``2 pi u`` for u in [0, 1], below 2 ulp, by quadrants."""
     k = vfloor(u * 4.0 + 0.5)
     x = (u * 4.0 - k) * 1.5707963267948966  # the difference is exact, x in [-pi/4, pi/4]
-    z = x * x
-    r = 8.33333333332248946124e-03 + z * (
-        -1.98412698298579493134e-04
-        + z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10))
-    )
-    sine = x + z * x * (-1.66666666666666324348e-01 + z * r)
-    r = 4.16666666666666019037e-02 + z * (
-        -1.38888888888741095749e-03
-        + z
-        * (
-            2.48015872894767294178e-05
-            + z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))
-        )
-    )
-    half = z * 0.5
-    w = 1.0 - half
-    cosine = w + ((1.0 - w - half) + z * z * r)
+    sine, cosine = _sine_and_cosine(x)
     # quadrants 0, 1, 2, 3 (4 is 0 again): (s, c), (c, -s), (-s, -c), (-c, s)
     k_half = vfloor(k * 0.5)
     odd = k - k_half * 2.0

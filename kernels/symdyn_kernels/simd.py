@@ -13,6 +13,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
+from symdyn_kernels.devices.formulas import logarithm
+
 WIDTH = 8
 
 _DOUBLE, _INT64, _INT32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
@@ -215,20 +217,13 @@ def _power_of_two(context, k):
     return V8(V8), generate
 
 
+_logarithm = njit(error_model="numpy")(logarithm)
+
+
 @njit(error_model="numpy")
 def vlog(x):
-    """Natural logarithm of positive normal numbers, below 1 ulp (the polynomial of FDLIBM's e_log.c)."""
-    f = _mantissa(x) - 1.0
-    s = f / (f + 2.0)
-    z = s * s
-    w = z * z
-    t1 = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01))
-    t2 = z * (
-        6.666666666666735130e-01
-        + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))
-    )
-    h = f * f * 0.5
-    return s * (h + t1 + t2) - h + f + _exponent(x) * 0.6931471805599453
+    """Natural logarithm of positive normal numbers, below 1 ulp."""
+    return _logarithm(_mantissa(x) - 1.0, _exponent(x))
 
 
 @njit(error_model="numpy")

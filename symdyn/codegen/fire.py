@@ -15,14 +15,12 @@ from functools import reduce
 
 import sympy as sp
 
-from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.ir_functions import Functions
-from symdyn.codegen.jump_parts import Bursts, guarded, start_program, unsigned
+from symdyn.codegen.jump_parts import Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
-from symdyn.codegen.propensities import hoisted_propensities
 from symdyn.codegen.time_bounds import TimeBounds
-from symdyn.codegen.triggers import Triggers, crossings
+from symdyn.codegen.triggers import Triggers
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["fire_module"]
@@ -63,14 +61,9 @@ class _Network:
 
     def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
         self.network, self.until, self.time = network, until, network.time
-        hoisting = Hoisting(network.parameters, [*network.states, self.time])
-        self.reactions = hoisted_propensities(network, hoisting)
-        self.bursts = Bursts(self.reactions, hoisting)
-        conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
-        self.crossings = crossings(conditions, self.time)
-        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *conditions]
-        self.p = hoisting.rows([*needed, *(v for e in network.events for v in e.assignments.values())])
-        self.setup = hoisting.setup(self.p, unsigned(network, self.reactions))
+        parts = Ingredients(network, until, range(len(network.reactions)))
+        self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
+        self.p, self.setup = parts.p, parts.setup
         self.timed = [j for j, r in enumerate(self.reactions) if r.value.has(self.time)]
         marks = dict(zip(MARKS, (self.time, *(sp.Symbol(f"{name}'") for name in MARKS[1:])), strict=True))
         self.bounds = TimeBounds((self.reactions[j] for j in self.timed), network.states, self.time, marks["border"])

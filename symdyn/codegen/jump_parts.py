@@ -1,4 +1,4 @@
-"""What the programs of small and large networks share: guards, bursts, the condition in the beginning."""
+"""What the programs of small and large networks share: ingredients of an event, bursts, guards, conditions in the beginning."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import sympy as sp
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
-from symdyn.codegen.propensities import Propensity
+from symdyn.codegen.propensities import Propensity, hoisted_propensities
+from symdyn.codegen.triggers import crossings
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["MARGIN", "Bursts", "guarded", "start_program", "unsigned"]
+__all__ = ["MARGIN", "Bursts", "Ingredients", "guarded", "start_program"]
 
 #: Relative margin of bounds in time: rounding must not bring them below a propensity.
 MARGIN = 1e-9
@@ -25,12 +26,6 @@ def guarded(build: Lowering, reaction: Propensity) -> int:
         enough = build.op("ge", build.value(species), build.constant(needed))
         value = build.op("select", enough, value, build.constant(0))
     return value
-
-
-def unsigned(network: ReactionNetwork, reactions: Sequence[Propensity]) -> list[sp.Expr]:
-    """What depends on parameters alone and must be finite and not negative: what stands for rate constants, volume, means."""
-    rates = [r.rate for r in reactions if r.rate is not None]
-    return [*rates, network.volume, *(b.mean for r in reactions for b in r.bursts.values())]
 
 
 class Bursts:
@@ -74,6 +69,43 @@ class Bursts:
     def rows(self, p: Sequence[sp.Symbol]) -> list[int]:
         """For each of `symbols`: -1 for a standard exponential, else where in `p` the mean of the Poisson number is."""
         return [-1] * self._exponentials + [p.index(m) for m in self._means]
+
+
+class Ingredients:
+    """What an event is made of: hoisted propensities, bursts, conditions, and the parameters that they need.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    until : Boolean or None
+    order : sequence of int
+        Of the reactions.
+
+    Attributes
+    ----------
+    reactions : list of Propensity
+        In that order.
+    bursts : Bursts
+    crossings : list
+        Moments at which time alone changes a condition (`symdyn.codegen.triggers`).
+    p : tuple of Symbol
+        Parameters and what is hoisted.
+    setup : Program
+        From parameters to `p`, then to what must be finite and not negative: what stands for rate constants, volume, means.
+    """
+
+    def __init__(self, network: ReactionNetwork, until: sp.Basic | None, order: Sequence[int]) -> None:
+        hoisting = Hoisting(network.parameters, [*network.states, network.time])
+        listed = hoisted_propensities(network, hoisting)
+        self.reactions = [listed[j] for j in order]
+        self.bursts = Bursts(self.reactions, hoisting)
+        conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
+        self.crossings = crossings(conditions, network.time)
+        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *conditions]
+        self.p = hoisting.rows([*needed, *(v for e in network.events for v in e.assignments.values())])
+        rates = [r.rate for r in listed if r.rate is not None]
+        unsigned = [*rates, network.volume, *(b.mean for r in listed for b in r.bursts.values())]
+        self.setup = hoisting.setup(self.p, unsigned)
 
 
 def start_program(network: ReactionNetwork, until: sp.Basic) -> Program:

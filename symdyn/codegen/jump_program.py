@@ -23,13 +23,12 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.interval import Bounds, Interval
-from symdyn.codegen.jump_parts import MARGIN, Bursts, guarded, start_program, unsigned
+from symdyn.codegen.jump_parts import MARGIN, Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
-from symdyn.codegen.propensities import Propensity, hoisted_propensities, order_of_reactions
-from symdyn.codegen.triggers import Triggers, crossings
+from symdyn.codegen.propensities import Propensity, order_of_reactions
+from symdyn.codegen.triggers import Triggers
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["event_program"]
@@ -46,7 +45,7 @@ def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Ma
     The facts are
 
     - ``setup``, a program as JSON: from parameters to the rows of the block ``p``, then to what must be finite and not
-      negative (`symdyn.codegen.jump_parts.unsigned`); ``rows`` is the number of the former;
+      negative (`symdyn.codegen.jump_parts.Ingredients`); ``rows`` is the number of the former;
     - ``bursts``: for each row of the block ``lane`` after e and u: -1 if it is a standard exponential, else the row of ``p``
       with the mean of the Poisson number that it is;
     - ``thinning``: whether a row L, the window, follows the time, and the last time the bursts;
@@ -69,16 +68,9 @@ class _Event:
     def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
         self.network, self.until = network, until
         self.thinning = network.time_dependent
-        hoisting = Hoisting(network.parameters, [*network.states, network.time])
-        listed = hoisted_propensities(network, hoisting)
-        self.reactions = [listed[j] for j in order_of_reactions(network.changes)]
-        self.rates = unsigned(network, listed)
-        self.bursts = Bursts(self.reactions, hoisting)
-        conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
-        self.crossings = crossings(conditions, network.time)
-        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *conditions]
-        self.p = hoisting.rows([*needed, *(v for e in network.events for v in e.assignments.values())])
-        self.setup = hoisting.setup(self.p, self.rates)
+        parts = Ingredients(network, until, order_of_reactions(network.changes))
+        self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
+        self.p, self.setup = parts.p, parts.setup
         self.e, self.u, self.end, self.window = (sp.Symbol(f"{name}'") for name in ("e", "u", "end", "window"))
         lane = [self.e, self.u, *self.bursts.symbols]
         y = [*network.states, network.time]

@@ -28,6 +28,7 @@ from symdyn_kernels.devices._model import (
     stiffness,
 )
 from symdyn_kernels.devices._prelude import cuda, floor, i64, math, real, real64
+from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
@@ -110,9 +111,7 @@ def trajectory(
                 status = STEP_TOO_SMALL if x == x else NOT_FINITE
             elif steps + rejected >= max_steps:
                 status = TOO_MANY_STEPS
-    for q in range(due, times.size):
-        for e in range(N):
-            values[q, e, i] = math.nan
+    void(i, due, N, values)
     counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
     if times.size > 1:
         counts[EVALUATIONS, i] = 1 + STAGES * (steps + rejected) + EXTRA * outputs

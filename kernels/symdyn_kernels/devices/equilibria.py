@@ -18,7 +18,7 @@ from symdyn_kernels.devices._leap import (
 )
 from symdyn_kernels.devices._prelude import floor, i64, math
 from symdyn_kernels.devices.leaps import longest
-from symdyn_kernels.devices.reactions import only
+from symdyn_kernels.devices.reactions import moved, only
 from symdyn_kernels.devices.variates import round_randomly
 
 #: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
@@ -116,18 +116,7 @@ def implicit_leap(s, t, tau, skip, equal, mean, x, z, p, a):
         for e in range(PTR[j], PTR[j + 1]):
             if BURST[e] >= 0:
                 sums[BURST[e]], s = round_randomly(s, (mean[e] - FIXED[e]) * c)
-    z = tuple(
-        sum(
-            (
-                FIXED[e] * count[j] + sums[BURST[e]] if BURST[e] >= 0 else FIXED[e] * count[j]
-                for j in range(REACTIONS)
-                for e in range(PTR[j], PTR[j + 1])
-                if CHANGED[e] == k
-            ),
-            z[k],
-        )
-        for k in range(SPECIES)
-    )
+    z = moved(z, tuple(count[j] for j in range(REACTIONS)), tuple(sums[b] for b in range(BURSTS)))
     return calls, z, s
 
 

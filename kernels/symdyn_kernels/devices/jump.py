@@ -18,20 +18,12 @@ from symdyn_kernels.devices._event import (
     event,
 )
 from symdyn_kernels.devices._prelude import floor, i64, math
+from symdyn_kernels.devices.formulas import inverse_poisson
+from symdyn_kernels.devices.holding import hold
+from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.devices.streams import next_exponential, next_uniform, open_stream
 from symdyn_kernels.status import FRACTION, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
-
-
-def inverse_poisson(u, mean):
-    """A Poisson number by inversion, as in `symdyn_kernels.draws`."""
-    k, term = 0.0, math.exp(-mean)
-    total = term
-    while total < u and term > 0.0:
-        k += 1.0
-        term *= mean / k
-        total += term
-    return k
 
 
 def impossible(y):
@@ -49,15 +41,6 @@ def judged(x, code):
     if not x < math.inf:
         return NOT_FINITE
     return FRACTION if x != floor(x) else code
-
-
-def hold(y, i, q, last, times, values):
-    """Write the states at the outputs from `q` on that are before the time `last`; returns the next output."""
-    while q < times.size and times[q] < last:
-        for k in range(SPECIES):
-            values[q, k, i] = y[k]
-        q += 1
-    return q
 
 
 def trajectory(
@@ -116,9 +99,7 @@ def trajectory(
             code = TOO_MANY_STEPS
         y = new[: SPECIES + 1 + THINNING]
     if code != SUCCESS:
-        for j in range(q, times.size):
-            for k in range(SPECIES):
-                values[j, k, i] = math.nan
+        void(i, q, SPECIES, values)
     events -= beyond
     counts[STATUS, i] = code
     counts[STEPS, i] = events

@@ -27,6 +27,8 @@ from symdyn_kernels.devices._network import (
     start,
 )
 from symdyn_kernels.devices._prelude import cuda, i64, math, real64
+from symdyn_kernels.devices.holding import hold
+from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.streams import next_exponential, next_uniform, open_stream
 from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
@@ -88,15 +90,6 @@ def find(r, memory):
     return node - LEAVES
 
 
-def hold(memory, i, q, last, times, values):
-    """Write the states at the outputs from `q` on that are before the time `last`; returns the next output."""
-    while q < times.size and times[q] < last:
-        for k in range(SPECIES):
-            values[q, k, i] = memory[k]
-        q += 1
-    return q
-
-
 def trajectory(
     i, initial, parameters, times, streams, begin, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
     counts, passage,
@@ -142,9 +135,7 @@ def trajectory(
                     passage[i] = t
                     q = hold(memory, i, q, math.inf, times, values)
     if code != SUCCESS:
-        for r in range(q, times.size):
-            for k in range(SPECIES):
-                values[r, k, i] = math.nan
+        void(i, q, SPECIES, values)
     counts[STATUS, i] = code
     counts[STEPS, i] = events
     counts[EVALUATIONS, i] = events

@@ -22,6 +22,7 @@ from symdyn_kernels.devices._leap import (
 from symdyn_kernels.devices._prelude import math
 from symdyn_kernels.devices.equilibria import implicit_leap, length_across
 from symdyn_kernels.devices.leaps import classify, draw, events, explicit_leap, longest, quiet
+from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.reactions import changes, fire, least, pick, sound, total_of
 from symdyn_kernels.devices.rows import DETAILS, EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.devices.streams import next_uniform, open_stream
@@ -159,9 +160,7 @@ def trajectory(
                             rejected += 1
                             tau = 0.5 * h
     if code != SUCCESS:
-        for j in range(q, times.size):
-            for k in range(SPECIES):
-                values[j, k, i] = math.nan
+        void(i, q, SPECIES, values)
     counts[STATUS, i] = code
     counts[STEPS, i] = leaps + single
     counts[REJECTED, i] = rejected

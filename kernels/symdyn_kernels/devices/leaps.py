@@ -11,7 +11,6 @@ from symdyn_kernels.devices._leap import (
     CHANGED,
     DPTR,
     DSPECIES,
-    FIXED,
     KIND,
     PTR,
     REACTIONS,
@@ -22,7 +21,7 @@ from symdyn_kernels.devices._leap import (
     start,
 )
 from symdyn_kernels.devices._prelude import cuda, math, real
-from symdyn_kernels.devices.reactions import burst, fire, least, only, pick, total_of
+from symdyn_kernels.devices.reactions import burst, fire, least, moved, only, pick, total_of
 from symdyn_kernels.devices.streams import next_uniform
 from symdyn_kernels.devices.variates import burst_sum, exponential, poisson
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
@@ -178,19 +177,7 @@ def draw(s, h, rates, means, marks, x):
             for e in range(PTR[j], PTR[j + 1]):
                 if BURST[e] >= 0:
                     more[BURST[e]], s = burst_sum(s, KIND[BURST[e]], means[BURST[e]], count[j])
-    x = tuple(
-        sum(
-            (
-                FIXED[e] * count[j] + more[BURST[e]] if BURST[e] >= 0 else FIXED[e] * count[j]
-                for j in range(REACTIONS)
-                for e in range(PTR[j], PTR[j + 1])
-                if CHANGED[e] == i
-            ),
-            x[i],
-        )
-        for i in range(SPECIES)
-    )
-    return x, s
+    return moved(x, tuple(count[j] for j in range(REACTIONS)), tuple(more[b] for b in range(BURSTS))), s
 
 
 def explicit_leap(s, t, h, means, marks, x, p, a):

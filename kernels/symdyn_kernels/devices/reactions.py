@@ -87,3 +87,19 @@ def fire(s, j, means, x):
                 more, s = burst(j == r, s, KIND[BURST[e]], means[BURST[e]], 1.0)
                 x = tuple(x[k] + more if k == CHANGED[e] else x[k] for k in range(SPECIES))
     return x, s
+
+
+def moved(x, count, more):
+    """The numbers of molecules after each reaction fired `count` times, with `more` of each burst in all."""
+    return tuple(
+        sum(
+            (
+                FIXED[e] * count[j] + more[BURST[e]] if BURST[e] >= 0 else FIXED[e] * count[j]
+                for j in range(REACTIONS)
+                for e in range(PTR[j], PTR[j + 1])
+                if CHANGED[e] == k
+            ),
+            x[k],
+        )
+        for k in range(SPECIES)
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from symdyn_kernels.devices._prelude import cuda, math, real
 from symdyn_kernels.devices._step import DRAWS, FROM_TABLE, NOISES, PARAMETERS, SPECIES, STATES, STOPS, WITH_DZ, step
+from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.streams import next_normals, open_stream
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
@@ -101,9 +102,7 @@ def trajectory(
         good = record(y, i, q, values)
         q += 1
     if not good:
-        for j in range(q - 1, times.size):
-            for k in range(SPECIES):
-                values[j, k, i] = math.nan
+        void(i, q - 1, SPECIES, values)
     counts[STATUS, i] = SUCCESS if good else NOT_FINITE
     counts[STEPS, i] = taken
     counts[EVALUATIONS, i] = taken

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn_kernels.devices._prelude import i64, math, real, u64
+from symdyn_kernels.devices.formulas import logarithm, sine_and_cosine
 
 #: The fraction of a double, the bits of sqrt(1/2), and those of 1 less those of sqrt(1/2), to 32 bits.
 _FRACTION, _ROOT_HALF, _SHIFT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E00000000, 0x3FF0000000000000 - 0x3FE6A09E00000000
@@ -67,20 +68,11 @@ def next_uniform(s):
 
 
 def log(x):
-    """Natural logarithm of a positive normal number, by the polynomial of `symdyn_kernels.simd.vlog`."""
+    """Natural logarithm of a positive normal number, as `symdyn_kernels.simd.vlog`."""
     shifted = i64(np.float64(x).view(np.int64)) + _SHIFT
     exponent = real((shifted >> 52) - 1023)
     f = real(np.int64((shifted & _FRACTION) + _ROOT_HALF).view(np.float64)) - 1.0
-    s = f / (f + 2.0)
-    z = s * s
-    w = z * z
-    t1 = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01))
-    t2 = z * (
-        6.666666666666735130e-01
-        + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))
-    )
-    h = f * f * 0.5
-    return s * (h + t1 + t2) - h + f + exponent * 0.6931471805599453
+    return logarithm(f, exponent)
 
 
 def next_exponential(s):
@@ -90,26 +82,10 @@ def next_exponential(s):
 
 
 def sincos_turn(u):
-    """Sine and cosine of ``2 pi u`` for u in [0, 1], by the polynomials of `symdyn_kernels.rng.sincos_turn`."""
+    """Sine and cosine of ``2 pi u`` for u in [0, 1], as `symdyn_kernels.rng.sincos_turn`."""
     quadrant = i64(u * 4.0 + 0.5)
     x = (u * 4.0 - real(quadrant)) * 1.5707963267948966
-    z = x * x
-    r = 8.33333333332248946124e-03 + z * (
-        -1.98412698298579493134e-04
-        + z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10))
-    )
-    sine = x + z * x * (-1.66666666666666324348e-01 + z * r)
-    r = 4.16666666666666019037e-02 + z * (
-        -1.38888888888741095749e-03
-        + z
-        * (
-            2.48015872894767294178e-05
-            + z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))
-        )
-    )
-    half = z * 0.5
-    w = 1.0 - half
-    cosine = w + ((1.0 - w - half) + z * z * r)
+    sine, cosine = sine_and_cosine(x)
     # quadrants 0, 1, 2, 3 (4 is 0 again): (s, c), (c, -s), (-s, -c), (-c, s)
     first, second = (cosine, -sine) if quadrant & 1 else (sine, cosine)
     return (-first, -second) if quadrant & 2 else (first, second)

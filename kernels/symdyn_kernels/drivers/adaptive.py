@@ -38,6 +38,8 @@ from symdyn_kernels.lanes import (
     TNEXT,
     H,
     T,
+    abandon,
+    arrays,
     load,
     park,
     start,
@@ -45,7 +47,7 @@ from symdyn_kernels.lanes import (
 )  # fmt: skip
 from symdyn_kernels.output import emit, padded, work_size
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vpow, vst
-from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 SAFETY, SHRINK = 0.9, 0.2
 # stiffness is looked for in steps 300 to 340 of every thousand: long enough for 15 hits, too short to cost anything
@@ -143,12 +145,8 @@ def integrate(
     yb, yt, work, ks = 0, ms, 2 * ms, 4 * ms
     k0, kl = ks + FIRST * ms, ks + LAST * ms
     a = fb + 8 * (4 + SLOTS + DEGREE) * ms
-    w = 8 * WL
-    lanes = (
-        a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
-        a + 11 * w, a + 12 * w,
-    )  # fmt: skip
-    pb = a + ROWS * w
+    lanes = arrays(a, WL)
+    pb = a + 8 * ROWS * WL
     lu = pb + 8 * npar * W
     spare = (lu + 8 * (nlu + nft) * W + 127) // 64 * 64
     grid = padded(times)
@@ -230,11 +228,5 @@ def integrate(
                 start(f, n, W, rtol, atol, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
         limit(lanes, WL, longest)
 
-    for l in range(W):  # interrupted: what was under way, then what had not begun
-        if who[l] >= 0:
-            status[who[l]] = INTERRUPTED
-            void(who[l], due[l], n, out)
-    for k in range(waiting, last):
-        status[k] = INTERRUPTED
-        void(k, 0, n, out)
+    abandon(who, due, waiting, last, n, status, out)
     return iterations + 0 * buffer.size

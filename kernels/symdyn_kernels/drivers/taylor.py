@@ -28,6 +28,8 @@ from symdyn_kernels.lanes import (
     TNEXT,
     H,
     T,
+    abandon,
+    arrays,
     load,
     park,
     put,
@@ -38,7 +40,7 @@ from symdyn_kernels.masks import below
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.output import emit, padded, work_size
 from symdyn_kernels.simd import call, ld, le, sel, splat, st, vabs, vld, vmax, vmin, vpow, vst
-from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 #: Rows that the function of higher orders reads besides its sums: h/(k + 1), 1/k, k, and h for k = 1, else 0.
 SCALARS = 4
@@ -215,12 +217,9 @@ def chunk(
     c = pb + 8 * (npar + kept) * W
     yb = pb + 8 * block
     work = yb + 8 * m
-    a, w = work + 16 * m, 8 * WL
-    lanes = (
-        a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
-        a + 11 * w, a + 12 * w,
-    )  # fmt: skip
-    spare = a + ROWS * w
+    a = work + 16 * m
+    lanes = arrays(a, WL)
+    spare = a + 8 * ROWS * WL
     scalars = spare + 8 * work_size(n)
     grid = padded(times)
 
@@ -268,11 +267,5 @@ def chunk(
                         park(l, lanes, who, W)
                         put(lanes[TEND], l, ld(lanes[T], l), W)  # its step is zero from now on
 
-    for l in range(W):  # interrupted: what was under way, then what had not begun
-        if who[l] >= 0:
-            status[who[l]] = INTERRUPTED
-            void(who[l], due[l], n, out)
-    for k in range(waiting, last):
-        status[k] = INTERRUPTED
-        void(k, 0, n, out)
+    abandon(who, due, waiting, last, n, status, out)
     return iterations + 0 * buffer.size

@@ -15,6 +15,7 @@ import sympy as sp
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
+from symdyn.errors import CompileError
 from symdyn.system import System
 
 __all__ = ["LANES", "Batch", "Family", "Launch", "Made", "Options", "Run", "Signals"]
@@ -222,8 +223,14 @@ class Family(ABC):
         return False
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        """What the kernel for a card is made of; asked only where `on_device` says yes."""
-        raise NotImplementedError
+        """What the kernel for a card is made of.
+
+        Raises
+        ------
+        CompileError
+            Where `on_device` says no.
+        """
+        raise CompileError(f"the method {scheme.name!r} has no form for target='cuda'")
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """What the card is given in place of the parameters, (N, k), and the code with which each trajectory begins, (N,)."""

@@ -1,48 +1,28 @@
 """The command line: ``symdyn simulate``, ``store``, ``recover``, ``info`` and ``cache``, for scripts.
 
-Results go to standard output or to files; everything else goes to standard error.  The exit codes are `ExitCode`.
+Results go to standard output or to files; everything else goes to standard error.  `symdyn._command` has the exit codes.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import logging
-import os
 import sys
-import warnings
 from collections.abc import Callable
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 import symdyn as sd
-from symdyn.errors import DeclarationError, RecoveryError, SimulationError, SymdynError
+from symdyn._command import EPILOG, ExitCode, argument, fail, note, quieten, reported
+from symdyn.errors import DeclarationError
 
 if TYPE_CHECKING:
     from symdyn.models.ode import ODESystem
 
 __all__ = ["ExitCode", "app", "main"]
-
-T = TypeVar("T")
-
-
-class ExitCode(IntEnum):
-    """What a script can trust."""
-
-    SUCCESS = 0
-    USAGE = 2
-    INPUT = 3
-    FAILURE = 4
-    INTERRUPTED = 130
-
-
-EPILOG = (
-    "Exit codes: 0 success; 2 the command was not understood; 3 the model, the data or an option cannot be used, or a "
-    "file cannot be read or written; 4 some trajectories failed, or nothing could be recovered; 130 interrupted."
-)
 
 
 class Kind(StrEnum):
@@ -98,76 +78,7 @@ def main() -> None:
     try:
         app(prog_name="symdyn")
     except KeyboardInterrupt:  # outside of a command, while arguments were read
-        _fail("interrupted", ExitCode.INTERRUPTED)
-
-
-# ---- how commands end ----------------------------------------------------------------------------
-
-
-def _say(message: object) -> None:
-    typer.echo(f"symdyn: {message}", err=True)
-
-
-def _fail(message: object, code: ExitCode) -> NoReturn:
-    _say(message)
-    raise SystemExit(int(code))
-
-
-def _note(message: str, quiet: bool) -> None:
-    """Tell a person; a pipe or a log hears nothing of success."""
-    if not quiet and sys.stderr.isatty():
-        _say(message)
-
-
-def _reported(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with one clear message and an exit code in the place of each traceback."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
-            try:
-                command(*args, **kwargs)
-            except KeyboardInterrupt:
-                _fail("interrupted", ExitCode.INTERRUPTED)
-            except SimulationError as error:
-                _fail(f"{error} On the command line that is --on-failure nan.", ExitCode.FAILURE)
-            except RecoveryError as error:
-                _fail(error, ExitCode.FAILURE)
-            except SymdynError as error:
-                _fail(error, ExitCode.INPUT)
-            except BrokenPipeError:  # whoever reads has seen enough; nothing may be flushed to the pipe at exit
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            except OSError as error:
-                where = f"{error.filename}: " if error.filename else ""
-                _fail(f"{where}{error.strerror or error}", ExitCode.INPUT)
-            except ModuleNotFoundError as error:
-                _missing_module(error)
-
-    return run
-
-
-def _missing_module(error: ModuleNotFoundError) -> NoReturn:
-    from symdyn.io.environment import extra_of_module
-
-    found = extra_of_module(error.name)
-    if found is None:
-        raise error
-    _fail(f"this needs {found[0]}, which is not installed; the extra {found[1]!r} of symdyn brings it", ExitCode.INPUT)
-
-
-def _argument(read: Callable[[Any], T], text: Any, option: str) -> T:
-    """`text` as `read` understands it; what it refuses is an error of usage."""
-    try:
-        return read(text)
-    except DeclarationError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
-
-
-def _quieten(quiet: bool) -> None:
-    if quiet:  # a handler of our own keeps the package from setting one up that writes to standard error
-        logging.getLogger("symdyn").addHandler(logging.NullHandler())
-        logging.getLogger("symdyn").setLevel(logging.WARNING)
+        fail("interrupted", ExitCode.INTERRUPTED)
 
 
 # ---- options that commands share -----------------------------------------------------------------
@@ -198,7 +109,7 @@ def _root(
 
 
 @app.command(epilog=EPILOG)
-@_reported
+@reported
 def simulate(
     model: Model,
     times: Annotated[str | None, typer.Option(help="Output times, start:stop:count, such as 0:20:101.")] = None,
@@ -256,14 +167,14 @@ def simulate(
 
     if (times is None) == (times_file is None):
         raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")
-    at = _argument(parse_range, times, "--times") if times_file is None else read_times(times_file)
-    parameters = _argument(parse_assignments, set_, "--set")
-    start = _argument(parse_assignments, initial, "--initial")
+    at = argument(parse_range, times, "--times") if times_file is None else read_times(times_file)
+    parameters = argument(parse_assignments, set_, "--set")
+    start = argument(parse_assignments, initial, "--initial")
     if out is not None:
-        _argument(check_format, out, "--out")
+        argument(check_format, out, "--out")
         if store is not None and out.resolve() == store.resolve():
             raise typer.BadParameter("this is the store, which holds the results already", param_hint="--out")
-    _quieten(quiet)
+    quieten(quiet)
     given = {"interpretation": interpretation and str(interpretation), "volume": volume, "combinatoric": combinatoric or None}
     system = read_model(model, kind, **{k: v for k, v in given.items() if v is not None})
     data = run(
@@ -290,19 +201,19 @@ def simulate(
         on_failure=str(on_failure),
     )
     if out is None and store is not None:
-        _note(_state(store), quiet)
+        note(_state(store), quiet)
     elif out is None:
         write_csv(data, sys.stdout)
         sys.stdout.flush()
     else:
         write_dataset(data, out)
-        _note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
+        note(f"wrote {out}: {', '.join(f'{size} {dim}' for dim, size in data.sizes.items())}", quiet)
     status = data["status"].values
     if (status == INTERRUPTED).any():
-        _fail("interrupted; what was done before is in the results", ExitCode.INTERRUPTED)
+        fail("interrupted; what was done before is in the results", ExitCode.INTERRUPTED)
     failed = int((status != 0).sum())
     if failed:
-        _fail(f"{failed} of {status.size} trajectories failed; they are NaN from there on", ExitCode.FAILURE)
+        fail(f"{failed} of {status.size} trajectories failed; they are NaN from there on", ExitCode.FAILURE)
 
 
 def _state(path: Path) -> str:
@@ -316,7 +227,7 @@ def _state(path: Path) -> str:
 
 
 @app.command(epilog=EPILOG)
-@_reported
+@reported
 def store(
     path: Annotated[Path, typer.Argument(help="Folder or .nc file given to simulate --store.", show_default=False)],
 ) -> None:
@@ -325,7 +236,7 @@ def store(
 
 
 @app.command(epilog=EPILOG)
-@_reported
+@reported
 def recover(
     model: Model,
     data: Annotated[list[Path], typer.Argument(help="Tables of measurements with a column of times.", show_default=False)],
@@ -350,7 +261,7 @@ def recover(
     from symdyn.io.report import write_recovery
     from symdyn.io.tables import read_trajectories
 
-    _quieten(quiet)
+    quieten(quiet)
     system = cast("ODESystem", read_model(model, "ode"))
     tables = [table for path in data for table in read_trajectories(path, time=time)]
     found = run(
@@ -369,11 +280,11 @@ def recover(
         made = {"model": model, "data": ", ".join(map(str, data)), "surrogate": surrogate, "regressor": regressor}
         made |= {"library degree": library_degree, "budget": budget, "held out": heldout, "seed": seed}
         write_recovery(found, out, options={**made, "symdyn": sd.__version__})
-        _note(f"wrote report.md, system.txt, table.csv and recovery.json to {out}", quiet)
+        note(f"wrote report.md, system.txt, table.csv and recovery.json to {out}", quiet)
 
 
 @app.command(epilog=EPILOG)
-@_reported
+@reported
 def info(as_json: AsJSON = False) -> None:
     """Show versions, optional packages, targets and the cache."""
     from symdyn.io.environment import environment, summary
@@ -386,7 +297,7 @@ def info(as_json: AsJSON = False) -> None:
 
 
 @cache_app.command("info")
-@_reported
+@reported
 def cache_info(as_json: AsJSON = False) -> None:
     """Show where the cache is and what it holds."""
     from symdyn.io.environment import cache_facts, cache_summary
@@ -396,7 +307,7 @@ def cache_info(as_json: AsJSON = False) -> None:
 
 
 @cache_app.command("clear")
-@_reported
+@reported
 def cache_clear() -> None:
     """Remove all compiled code; it is compiled again when it is needed."""
     from symdyn.io.environment import cache_facts, cache_summary, clear_cache
@@ -406,7 +317,7 @@ def cache_clear() -> None:
 
 
 @cache_app.command("warm")
-@_reported
+@reported
 def cache_warm(quiet: Quiet = False) -> None:
     """Compile the drivers of all methods and of projection, so that no first run has to wait for one."""
     from rich.console import Console
@@ -417,7 +328,7 @@ def cache_warm(quiet: Quiet = False) -> None:
     from symdyn.io.environment import cache_facts, cache_summary
     from symdyn.projection.evolve import driver as projection_driver
 
-    _quieten(True)  # the bar says what is being compiled
+    quieten(True)  # the bar says what is being compiled
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]

@@ -1,0 +1,104 @@
+"""How commands of the command line end: with results, or with one clear message and an exit code that scripts can trust."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+from symdyn.errors import DeclarationError, RecoveryError, SimulationError, SymdynError
+
+__all__ = ["EPILOG", "ExitCode", "argument", "fail", "note", "quieten", "reported"]
+
+T = TypeVar("T")
+
+
+class ExitCode(IntEnum):
+    """What a script can trust."""
+
+    SUCCESS = 0
+    USAGE = 2
+    INPUT = 3
+    FAILURE = 4
+    INTERRUPTED = 130
+
+
+EPILOG = (
+    "Exit codes: 0 success; 2 the command was not understood; 3 the model, the data or an option cannot be used, or a "
+    "file cannot be read or written; 4 some trajectories failed, or nothing could be recovered; 130 interrupted."
+)
+
+
+def _say(message: object) -> None:
+    typer.echo(f"symdyn: {message}", err=True)
+
+
+def fail(message: object, code: ExitCode) -> NoReturn:
+    """End with a message."""
+    _say(message)
+    raise SystemExit(int(code))
+
+
+def note(message: str, quiet: bool) -> None:
+    """Tell a person; a pipe or a log hears nothing of success."""
+    if not quiet and sys.stderr.isatty():
+        _say(message)
+
+
+def reported(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` with one clear message and an exit code in the place of each traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+            try:
+                command(*args, **kwargs)
+            except KeyboardInterrupt:
+                fail("interrupted", ExitCode.INTERRUPTED)
+            except SimulationError as error:
+                fail(f"{error} On the command line that is --on-failure nan.", ExitCode.FAILURE)
+            except RecoveryError as error:
+                fail(error, ExitCode.FAILURE)
+            except SymdynError as error:
+                fail(error, ExitCode.INPUT)
+            except BrokenPipeError:  # whoever reads has seen enough; nothing may be flushed to the pipe at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            except OSError as error:
+                where = f"{error.filename}: " if error.filename else ""
+                fail(f"{where}{error.strerror or error}", ExitCode.INPUT)
+            except ModuleNotFoundError as error:
+                _missing_module(error)
+
+    return run
+
+
+def _missing_module(error: ModuleNotFoundError) -> NoReturn:
+    from symdyn.io.environment import extra_of_module
+
+    found = extra_of_module(error.name)
+    if found is None:
+        raise error
+    fail(f"this needs {found[0]}, which is not installed; the extra {found[1]!r} of symdyn brings it", ExitCode.INPUT)
+
+
+def argument(read: Callable[[Any], T], text: Any, option: str) -> T:
+    """`text` as `read` understands it; what it refuses is an error of usage."""
+    try:
+        return read(text)
+    except DeclarationError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def quieten(quiet: bool) -> None:
+    """Keep notes of the package from standard error, where that is asked for."""
+    if quiet:  # a handler of our own keeps the package from setting one up that writes to standard error
+        logging.getLogger("symdyn").addHandler(logging.NullHandler())
+        logging.getLogger("symdyn").setLevel(logging.WARNING)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from symdyn import _started  # before all else: it looks at the clock
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
+from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Burst, Event, Reaction
@@ -26,7 +28,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
-    from symdyn import analysis, networks, projection, studies
+    from symdyn import analysis, leslie, networks, projection, studies
     from symdyn.codegen.kernel import Kernel, compile
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.recover import recover
@@ -60,11 +62,12 @@ _LAZY = {
 }
 
 #: Packages that are imported when they are first used.
-_PACKAGES = ("analysis", "networks", "projection", "studies")
+_PACKAGES = ("analysis", "leslie", "networks", "projection", "studies")
 
 __all__ = [
     "CLOSURES",
     "METHODS",
+    "BranchingSystem",
     "Burst",
     "CompileError",
     "DeclarationError",
@@ -72,6 +75,7 @@ __all__ = [
     "Event",
     "Kernel",
     "MasterEquation",
+    "MatrixModel",
     "MomentSystem",
     "ODESystem",
     "OperonRegression",
@@ -88,6 +92,7 @@ __all__ = [
     "System",
     "analysis",
     "compile",
+    "leslie",
     "networks",
     "projection",
     "read_antimony",

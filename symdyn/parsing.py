@@ -2,7 +2,7 @@
 
 One statement a line or between semicolons; ``#`` begins a comment::
 
-    x' = a*x - b*x*y        # an equation; or dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW
+    x' = a*x - b*x*y        # an equation; or dx/dt = ..., dx = f*dt + g*dW, x[t+1] = ... with random numbers dW, dW1 ...
     a = 8/3                 # the value of a parameter
     x(0) = 30               # an initial value
     total := x + y          # an observable
@@ -141,7 +141,7 @@ def parse_model(text: str) -> ModelText:
             target = model.parameters if statement.kind == "parameter" else model.initial
             target[statement.name] = constant(text, statement, node, scope)
             continue
-        if style == "next" or statement.kind == "observable":
+        if statement.kind == "observable":
             _refuse_noise(text, statement.right)
         if statement.kind == "observable":
             model.observables[statement.name] = node.expr
@@ -297,7 +297,7 @@ def _first_differential(tokens: list[Token], test: Callable[[str], object] = _is
 def _refuse_noise(text: str, tokens: list[Token]) -> None:
     # dt is a good name for a parameter of a map; dW is always noise
     if found := _first_differential(tokens, _NOISE.fullmatch):
-        message = f"maps and observables have no noise; remove {found.text} or write dx = f*dt + g*{found.text}"
+        message = f"observables have no noise; remove {found.text}"
         raise ParseError(message, text, found.start)
 
 

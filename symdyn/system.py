@@ -67,6 +67,8 @@ class System(ABC):
     kind: ClassVar[str]
     #: Whether initial values may be distributions.
     distributions: ClassVar[bool] = False
+    #: Whether time goes in whole steps, as that of a map.
+    whole_steps: ClassVar[bool] = False
     #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -98,7 +100,7 @@ class System(ABC):
         provenance: Sequence[str],
     ) -> None:
         """Check names and expressions, and set the attributes that all kinds have."""
-        found = check_symbols(states, time, sides, seen)
+        found = tuple(s for s in check_symbols(states, time, sides, seen) if not self.drawn(s))
         self.__dict__.update(
             states=states,
             parameters=found,
@@ -138,6 +140,11 @@ class System(ABC):
     @abstractmethod
     def equations(self) -> list[Equation]:
         """The equations as a person would write them, in text and in LaTeX."""
+
+    @classmethod
+    def drawn(cls, symbol: sp.Symbol) -> bool:
+        """Whether a symbol stands for a random number, drawn anew in each step, rather than for a parameter."""
+        return False
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy")
@@ -213,8 +220,9 @@ class System(ABC):
             raise DeclarationError(
                 f"{type(self).__name__} has no attribute {wrong[0]!r} to be replaced.{suggest(wrong[0], self.__dict__)}"
             )
-        kept = {k: v for k, v in self.__dict__.items() if not isinstance(getattr(type(self), k, None), cached_property)}
-        new.__dict__.update(kept, **changes)
+        # what was derived is derived anew; a class may have put something else over a cached property of its parent
+        derived = {k for cls in type(self).__mro__ for k, v in vars(cls).items() if isinstance(v, cached_property)}
+        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in derived}, **changes)
         return new
 
     def map_expressions(self, function: Callable[[sp.Expr], sp.Expr]) -> Self:
@@ -275,7 +283,8 @@ class System(ABC):
         filled = self.map_expressions(fill)
         line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
         symbols = set().union(*(e.free_symbols for e in (*filled.expressions, *filled.observables.values())))
-        parameters = tuple(sorted(symbols - set(self.states) - {self.time}, key=lambda s: s.name))
+        free = symbols - set(self.states) - {self.time}
+        parameters = tuple(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))
         values = {**self.defaults, **(defaults or {})}
         return filled.replace(
             parameters=parameters,

@@ -264,7 +264,7 @@ ERRORS = [
     ("x[t+1] = 1\ny[n+1] = 1", 2, 1, "the time step is t above"),
     ("x[t+1] = x[t-1]", 1, 10, "only x[t]"),
     ("x[t+1] = x(y)", 1, 10, "write x*(...)"),
-    ("x[t+1] = x + dW", 1, 14, "no noise"),
+    ("x[t+1] = x + dW; y := x*dW", 1, 25, "no noise"),
     ("x' = a\na = b + 1", 2, 5, "must be a number"),
     ("\n\na = 1", 3, 1, "no equation"),
     ("", 1, 1, "no equation"),

@@ -138,3 +138,13 @@ def test_text_is_read_back_as_the_same_system(system):
 def test_systems_survive_pickling():
     system = sd.ODESystem({x: -a * x}, parameters={a: 1}, initial={x: 2})
     assert pickle.loads(pickle.dumps(system)) == system
+
+
+def test_a_changed_copy_has_a_digest_of_its_own():
+    """Also where a class puts more into the digest than its parent does."""
+    f = sp.Function("f")
+    hidden = sd.SDESystem({x: f(x)}, {x: 1})
+    digests = {hidden.digest, hidden.with_terms({f(x): x}).digest, hidden.with_terms({f(x): -x}).digest}
+    assert len(digests) == 3
+    model = sd.leslie.from_matrix([[x, 2], [1, 0]], [x, y])
+    assert model.digest != model.at({x: 1, y: 1}).digest

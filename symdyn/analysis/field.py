@@ -49,6 +49,8 @@ class Field:
             raise DeclarationError(f"expected an ODESystem or a DiscreteSystem, got {type(system).__name__}{hint}")
         self.system, self.states, self.is_map = system, system.states, system.kind == "map"
         sides: Sequence[sp.Expr] = system.map if self.is_map else system.drift  # type: ignore[attr-defined]
+        if getattr(system, "noises", 0) and self.is_map:
+            raise DeclarationError(f"the map draws random numbers ({system.noise[0]}); steady states need one that does not")  # type: ignore[attr-defined]
         if any(system.time in e.free_symbols for e in sides):
             raise DeclarationError(f"the right-hand side depends on {system.time}; steady states need an autonomous system")
         self.expressions = tuple(e - s for e, s in zip(sides, self.states, strict=True)) if self.is_map else tuple(sides)

@@ -24,7 +24,7 @@ from symdyn.system import System
 
 __all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method"]
 
-DEFAULT_METHODS = {"ode": "dop853", "sde": "euler-maruyama", "map": "iterate", "jump": "ssa"}
+DEFAULT_METHODS = {"ode": "dop853", "sde": "euler-maruyama", "map": "iterate", "jump": "ssa", "chain": "branching"}
 TARGETS = ("cpu", "cuda")
 
 
@@ -70,7 +70,7 @@ class Kernel(ABC):
     @property
     def stochastic(self) -> bool:
         """Whether a seed matters."""
-        return self.system.kind in self.family.random_kinds
+        return self.family.random(self.system)
 
     @property
     def counted(self) -> dict[str, str]:

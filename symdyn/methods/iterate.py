@@ -13,8 +13,9 @@ __all__ = ["ITERATE"]
 
 
 def step(system: DiscreteSystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
-    """New states after one step: the map itself."""
-    return system.map
+    """New states after one step: the map itself, its random numbers those of the driver."""
+    drawn = dict(zip(system.noise, symbols.dW, strict=True))
+    return tuple(e.xreplace(drawn) for e in system.map) if drawn else system.map
 
 
 def applies(system: System) -> str | None:

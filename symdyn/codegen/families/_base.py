@@ -176,6 +176,10 @@ class Family(ABC):
     #: Kinds of system for which the methods draw random numbers.
     random_kinds: ClassVar[tuple[str, ...]] = ()
 
+    def random(self, system: System) -> bool:
+        """Whether the methods draw random numbers for a system."""
+        return system.kind in self.random_kinds
+
     def key(self, scheme: Any) -> str:
         """What the functions of a model depend on besides the model: methods of one key share them."""
         return scheme.name

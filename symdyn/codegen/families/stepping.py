@@ -26,9 +26,11 @@ class Stepping(Family):
 
     schemes = (StochasticScheme, MapScheme)
     noted = ("step",)
-    random_kinds = ("sde",)
     remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "none", "evaluations": "steps of the scheme"}
+
+    def random(self, system: System) -> bool:
+        return noises(system) > 0
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         return Made((step_program(system, scheme),))
@@ -40,16 +42,16 @@ class Stepping(Family):
         return plain_driver("stepping")
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        constants = {"n": len(system.states), "npar": len(system.parameters), "m": getattr(system, "noises", 0)}
+        constants = {"n": len(system.states), "npar": len(system.parameters), "m": noises(system)}
         constants |= {"with_dz": int(scheme.needs_dz), "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options = batch.initial.shape, task.options
-        noises = getattr(task.system, "noises", 0)
+        step = 1.0 if isinstance(task.scheme, MapScheme) else options.step  # a map has no steps but its own
         (task.driver or self.driver(task.method)).chunk(
-            task.addresses[0], n, batch.parameters.shape[1], noises, int(task.scheme.needs_dz), task.lanes, options.seed,
-            batch.streams, 0, count, batch.initial, batch.parameters, batch.times, options.step, options.fine, run.values,
+            task.addresses[0], n, batch.parameters.shape[1], noises(task.system), int(task.scheme.needs_dz), task.lanes,
+            options.seed, batch.streams, 0, count, batch.initial, batch.parameters, batch.times, step, options.fine, run.values,
             run.status, run.steps, task.signals.stop, task.signals.done,
         )  # fmt: skip
         run.evaluations[:] = run.steps
@@ -58,8 +60,12 @@ class Stepping(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        noises = getattr(system, "noises", 0)
-        return stepping_device(system, made.programs[0], noises=noises, with_dz=scheme.needs_dz)
+        return stepping_device(system, made.programs[0], noises=noises(system), with_dz=scheme.needs_dz)
+
+
+def noises(system: System) -> int:
+    """How many random numbers a step draws."""
+    return getattr(system, "noises", 0)
 
 
 STEPPING = Stepping()

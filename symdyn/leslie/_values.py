@@ -1,0 +1,115 @@
+"""The numbers of a matrix model: exact where they are, symbols where there are no values, else floats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.declaration import expression, numeric_values
+from symdyn.errors import DeclarationError
+from symdyn.models.discrete import noise_of
+from symdyn.models.matrix import MatrixModel
+
+__all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "row_of", "simplest"]
+
+
+def matrix_of(model: MatrixModel, part: str = "matrix", parameters: Mapping[Any, float] | None = None) -> sp.Matrix:
+    """A, F (``part="fecundity"``) or T (``"transitions"``) with the values of its parameters, at low density.
+
+    Raises
+    ------
+    DeclarationError
+        If its entries depend on time or on random numbers, or are not finite at low density.
+    """
+    matrix = getattr(model, part)
+    free = matrix.free_symbols
+    noise = noise_of(list(matrix))
+    if noise:
+        raise DeclarationError(
+            f"vital rates hold random numbers ({noise[0]}), so no single matrix tells the growth; "
+            "see symdyn.leslie.stochastic_growth_rate"
+        )
+    if model.time in free:
+        raise DeclarationError(f"vital rates depend on time {model.time}; give the matrix of one time, as a model of its own")
+    if not free:
+        return matrix
+    values: dict[sp.Symbol, sp.Expr] = dict.fromkeys(model.states, sp.S.Zero)
+    chosen = {**model.defaults, **numeric_values(parameters, model.parameters, "parameter")}
+    values |= {p: sp.Float(v, 17) for p, v in chosen.items()}
+    found = matrix.xreplace({s: v for s, v in values.items() if s in free and s in model.parameters})
+    for s in free & set(model.states):
+        found = found.subs(s, 0)
+    if found.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise DeclarationError("vital rates are not finite where all numbers are 0; give numbers, model.at({...})")
+    return sp.ImmutableDenseMatrix(found)
+
+
+def exact(matrix: sp.MatrixBase) -> bool:
+    """Whether all entries are exact rational numbers."""
+    return all(e.is_Rational for e in matrix)
+
+
+def fecundity_of(model: MatrixModel) -> sp.Matrix:
+    """F with the values of its parameters."""
+    return matrix_of(model, "fecundity")
+
+
+def numeric(matrix: sp.MatrixBase) -> np.ndarray:
+    """The matrix in floats, (n, n).
+
+    Raises
+    ------
+    DeclarationError
+        Naming the parameters that have no value.
+    """
+    free = sorted(matrix.free_symbols, key=lambda s: s.name)
+    if free:
+        raise DeclarationError(
+            f"no value for {', '.join(map(str, free))}: this has no short formula for {matrix.shape[0]} stages; "
+            f"give values, model.with_parameters({free[0]}=...), or see symdyn.leslie.vital_rates(model, symbolic=True)"
+        )
+    return np.array(matrix.tolist(), dtype=float)
+
+
+def as_array(matrix: Any) -> np.ndarray:
+    """An object array of sympy numbers, two-dimensional for matrices."""
+    found = np.empty(matrix.shape, dtype=object)
+    for index in np.ndindex(*matrix.shape):
+        found[index] = matrix[index]
+    return found
+
+
+def simplest(values: np.ndarray) -> np.ndarray:
+    """Exact numbers of at most one root each, in lowest terms; floats as they are."""
+    if values.dtype != object:
+        return values
+    out = np.empty_like(values)
+    for index in np.ndindex(*values.shape):
+        e = expression(values[index])
+        out[index] = e if e.is_Rational else _shortest(e)
+    return out
+
+
+def _shortest(e: sp.Expr) -> sp.Expr:
+    return sp.factor(sp.simplify(e)) if e.free_symbols else sp.radsimp(sp.expand(e))
+
+
+def row_of(model: MatrixModel, initial: Any) -> np.ndarray:
+    """Numbers by stage from anything that a model reads as initial values, (n,): exact ones in an object array.
+
+    Raises
+    ------
+    DeclarationError
+        If a stage has no number.
+    """
+    given = model.read_initial(initial) if initial is not None else dict(model.initial)
+    missing = [s.name for s in model.states if s not in given]
+    if missing:
+        raise DeclarationError(f"no number for the stage {missing[0]}; give one for each of {', '.join(model.names)}")
+    values = [expression(given[s]) for s in model.states]
+    if all(v.is_Rational for v in values):
+        return as_array(sp.Matrix(values))[:, 0]
+    return np.array([float(v) for v in values])

@@ -1,0 +1,216 @@
+"""Random environments: vital rates that differ from step to step, drawn from matrices or from distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy.special import ndtri
+
+from symdyn.declaration import expression
+from symdyn.errors import DeclarationError
+from symdyn.models.discrete import NOISE, DiscreteSystem
+from symdyn.models.matrix import MatrixModel
+
+__all__ = ["correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"]
+
+
+def random_environment(
+    models: Sequence[Any], probabilities: Sequence[float] | None = None, *, noise: str = "dW", **options: Any
+) -> MatrixModel:  # fmt: skip
+    r"""A model whose matrix is drawn anew in each step, independently.
+
+    Parameters
+    ----------
+    models : sequence of matrices or MatrixModel
+        One for each environment, all of the same stages.
+    probabilities : sequence of float, optional
+        Of the environments; equal by default.
+    noise : str
+        Name of the random number that chooses; it begins with ``dW``.
+    **options :
+        As for `MatrixModel`.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> model = sd.leslie.random_environment([1.2, 0.9])
+    >>> print(model)
+    n1[t+1] = n1*Piecewise((1.2, dW < 0), (0.9, True))
+    """
+    local = _same_stages(models)
+    shares = _probabilities(probabilities, len(local), "the environments")
+    choose = _chooser(_noise(noise), shares)
+    return MatrixModel(
+        **_switched(local, choose, f"one of {len(local)} matrices drawn in each step"), **_options(local, options)
+    )
+
+
+def markov_environment(
+    models: Sequence[Any], transition: Any, *, start: int = 0, noise: str = "dW", state: str = "environment"
+) -> DiscreteSystem:  # fmt: skip
+    r"""A model whose matrix follows a Markov chain of environments.
+
+    .. math:: n(t+1) = A_{e(t)}\, n(t), \qquad P(e(t+1) = j \mid e(t) = i) = p_{ij}
+
+    Parameters
+    ----------
+    models : sequence of k matrices or MatrixModel
+    transition : matrix, k x k
+        :math:`p_{ij}`, from environment i (row) to j; rows add up to 1.
+    start : int
+        The first environment, counted from 0.
+    noise, state : str
+        Names of the random number that chooses, and of the state that holds the number of the environment.
+
+    Returns
+    -------
+    DiscreteSystem
+        The stages and, as the last state, the environment.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> model = sd.leslie.markov_environment([1.2, 0.9], [[0.8, 0.2], [0.5, 0.5]])
+    >>> model.names, model.noise
+    (('n1', 'environment'), (dW,))
+    """
+    local = _same_stages(models)
+    rows = np.asarray(transition, dtype=float)
+    k = len(local)
+    if rows.shape != (k, k):
+        raise DeclarationError(f"the transition matrix has the shape {rows.shape}; expected {(k, k)}, one row an environment")
+    shares = [_probabilities(row, k, f"environment {i}") for i, row in enumerate(rows)]
+    if start not in range(k):
+        raise DeclarationError(f"the first environment is {start!r}; expected a number from 0 to {k - 1}")
+    number, e = _noise(noise), sp.Symbol(state)
+    maps = [m.map for m in local]
+    equations = {
+        s: _pieces([(f[i], sp.Eq(e, j)) for j, f in enumerate(maps)]) for i, s in enumerate(local[0].states)
+    }  # fmt: skip
+    following = [_chooser(number, row)([sp.Integer(j) for j in range(k)]) for row in shares]
+    equations[e] = _pieces([(f, sp.Eq(e, j)) for j, f in enumerate(following)])
+    defaults = {p: v for m in local for p, v in m.defaults.items()}
+    return DiscreteSystem(
+        equations, defaults, initial={**local[0].initial, e: start}, time=local[0].time,
+        provenance=(f"matrices chosen by a Markov chain of {k} environments",),
+    )  # fmt: skip
+
+
+def log_normal(mean: Any, deviation: Any, noise: Any = "dW") -> sp.Expr:
+    r"""A vital rate above 0 with a log-normal distribution of that mean and standard deviation, such as a fecundity.
+
+    .. math:: f = m \exp(\sigma \xi - \sigma^2/2), \qquad \sigma^2 = \ln(1 + s^2/m^2)
+
+    >>> log_normal(2, 1)
+    4*sqrt(5)*exp(dW*sqrt(log(5/4)))/5
+    """
+    m, s = expression(mean), expression(deviation)
+    variance = sp.log(1 + s**2 / m**2)
+    return m * sp.exp(sp.sqrt(variance) * _noise(noise) - variance / 2)
+
+
+def logit_normal(median: Any, deviation: Any, noise: Any = "dW") -> sp.Expr:
+    r"""A vital rate between 0 and 1 whose logit is normal, such as a survival.
+
+    .. math:: s = \frac{1}{1 + \frac{1 - m}{m} e^{-\sigma\xi}}
+
+    Parameters
+    ----------
+    median : Expr or number
+    deviation : Expr or number
+        Standard deviation of the logit; that of the rate is about ``median*(1 - median)`` times as large.
+    noise : Symbol, Expr or str
+        A standard normal number.
+
+    >>> logit_normal(sp.Rational(4, 5), sp.Rational(1, 2))
+    1/(1 + exp(-dW/2)/4)
+    """
+    m = expression(median)
+    return 1 / (1 + (1 - m) / m * sp.exp(-expression(deviation) * _noise(noise)))
+
+
+def correlated_noise(correlation: Any, name: str = "dW") -> list[sp.Expr]:
+    r"""Standard normal numbers with given correlations, :math:`L \xi` with the Cholesky factor L.
+
+    >>> correlated_noise([[1, 0.6], [0.6, 1]])
+    [dW1, 0.6*dW1 + 0.8*dW2]
+    """
+    matrix = np.asarray(correlation, dtype=float)
+    if (
+        matrix.ndim != 2
+        or matrix.shape[0] != matrix.shape[1]
+        or not np.allclose(np.diag(matrix), 1)
+        or not np.allclose(matrix, matrix.T)
+    ):
+        raise DeclarationError("correlations are a symmetric matrix with ones on its diagonal")
+    try:
+        lower = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        raise DeclarationError("the matrix is no correlation: it is not positive definite") from None
+    symbols = [_noise(f"{name}{k}") for k in range(1, len(matrix) + 1)]
+    return [
+        sp.Add(*(expression(float(c)) * s if c != 1 else s for c, s in zip(row, symbols, strict=True) if c)) for row in lower
+    ]
+
+
+def _noise(value: Any) -> Any:
+    """A random number by name, or an expression of such."""
+    if isinstance(value, sp.Expr):
+        return value
+    if not isinstance(value, str) or not NOISE.fullmatch(value):
+        raise DeclarationError(f"the random number is called {value!r}; its name begins with dW, such as dW_rain")
+    return sp.Symbol(value)
+
+
+def _same_stages(models: Sequence[Any]) -> list[MatrixModel]:
+    local = [m if isinstance(m, MatrixModel) else MatrixModel(m) for m in models]
+    if not local or any(m.names != local[0].names for m in local):
+        raise DeclarationError("environments need models of the same stages, one for each")
+    return local
+
+
+def _probabilities(values: Any, count: int, what: str) -> list[float]:
+    if values is None:
+        return [1 / count] * count
+    shares = [float(v) for v in values]
+    if len(shares) != count or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        raise DeclarationError(f"the probabilities of {what} are {shares}; expected {count} that add up to 1")
+    return shares
+
+
+def _chooser(noise: sp.Expr, shares: Sequence[float]) -> Any:
+    """From values, one a choice, to the value that a standard normal number chooses: thresholds are its quantiles."""
+    limits = ndtri(np.minimum(np.cumsum(shares)[:-1], 1.0))
+
+    def choose(values: Sequence[sp.Expr]) -> sp.Expr:
+        # below the first limit the first value, and so on; a limit of -inf belongs to a value that is never chosen
+        pairs = [(v, z) for v, z in zip(values, [*limits, np.inf], strict=True) if z > -np.inf]
+        return _pieces([(v, noise < expression(float(z)) if z < np.inf else sp.true) for v, z in pairs])
+
+    return choose
+
+
+def _pieces(parts: Sequence[tuple[sp.Expr, Any]]) -> sp.Expr:
+    """The value of the first condition that holds, of the last one without any."""
+    if len({v for v, _ in parts}) == 1:
+        return parts[0][0]
+    return sp.Piecewise(*parts[:-1], (parts[-1][0], sp.true))
+
+
+def _switched(local: Sequence[MatrixModel], choose: Any, line: str) -> dict[str, Any]:
+    n = len(local[0].states)
+    found: dict[str, Any] = {
+        part: sp.ImmutableDenseMatrix(n, n, lambda i, j, part=part: choose([getattr(m, part)[i, j] for m in local]))
+        for part in ("matrix", "fecundity")
+    }
+    arrivals = [choose([m.immigration[i] for m in local]) for i in range(n)]
+    return {**found, "immigration": arrivals, "provenance": (line,)}
+
+
+def _options(local: Sequence[MatrixModel], options: dict[str, Any]) -> dict[str, Any]:
+    parameters = {p: v for m in local for p, v in m.defaults.items()}
+    given = {"states": local[0].states, "species": local[0].species, "initial": dict(local[0].initial), **options}
+    return {**given, "parameters": {**parameters, **(options.get("parameters") or {})}}

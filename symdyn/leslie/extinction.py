@@ -1,0 +1,173 @@
+"""The risk of extinction, in random environments and of whole individuals who live and reproduce by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+from scipy.stats import norm
+
+from symdyn.errors import DeclarationError
+from symdyn.leslie.stochastic import counted_states
+from symdyn.models.branching import BranchingSystem
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.matrix import MatrixModel
+from symdyn.simulation.run import simulate
+from symdyn.system import System
+
+__all__ = ["demographic", "quasi_extinction"]
+
+#: A state of the extended map; and a time that no simulation reaches.
+PASSAGE, NEVER = "first_below", 1e300
+
+
+def quasi_extinction(
+    model: System, threshold: float, t: Sequence[float], *, initial: Any = None, trajectories: int = 10_000, seed: int = 0,
+    stages: Sequence[Any] | None = None, parameters: Any = None, level: float = 0.95, **options: Any,
+) -> xr.Dataset:  # fmt: skip
+    r"""Probability that the population has been below a threshold by each time.
+
+    Parameters
+    ----------
+    model : MatrixModel, DiscreteSystem or BranchingSystem
+    threshold : float
+        Quasi-extinct is a total below it; for a `BranchingSystem` and threshold 1 this is extinction.
+    t : sequence of whole numbers
+        Times at which the probability is reported; the first is that of the beginning.
+    initial, parameters, trajectories, seed, **options :
+        As `simulate` takes them; `initial` may be a sequence for a matrix model.
+    stages : sequence, optional
+        The states that are counted; by default all but one called ``environment``.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    Dataset
+        ``probability``, ``lower``, ``upper`` (time): part of the trajectories with the Wilson interval; ``first_below``
+        (trajectory): the step at which each was first below, infinite if it was not; ``log_growth`` (trajectory): mean of
+        :math:`\ln N(t+1)/N(t)` over the whole time, -inf where nobody is left.  Attributes: ``log_growth_rate``, its
+        ``standard_error`` and the ``variance`` per step, of the trajectories that are left.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> model = sd.leslie.random_environment([1.2, 0.8])
+    >>> risk = sd.leslie.quasi_extinction(model, 60, range(11), initial=[100], trajectories=1000)
+    >>> risk.probability.values[:3].tolist()  # three bad years in a row are the first that suffice, one course in eight
+    [0.0, 0.0, 0.0]
+    >>> bool(risk.lower[3] < 1 / 8 < risk.upper[3])
+    True
+    """
+    numbers = counted_states(model, stages)
+    total = sp.Add(*numbers)
+    given = _initial(model, initial)
+    times = np.asarray(t, dtype=float)
+    if times.ndim != 1 or times.size < 2:
+        raise DeclarationError("times are a sequence of two or more, such as range(101)")
+    ends = [times[0], times[-1]]
+    run = {"parameters": parameters, "trajectories": trajectories, "seed": seed, "progress": False, **options}
+    if isinstance(model, BranchingSystem):
+        data = simulate(model, ends, initial=given, until=total < threshold, **run)
+        passage = np.ravel(data.first_passage)
+    else:
+        assert isinstance(model, DiscreteSystem)
+        watched = _watched(model, numbers, threshold)
+        data = simulate(watched, ends, initial=given, **run)
+        passage = np.ravel(data[PASSAGE].isel(time=-1))
+        final = np.ravel(sum(data[s.name].isel(time=-1) for s in numbers))
+        passage = np.where(passage < ends[1], passage, np.where(final < threshold, ends[1], np.inf))
+    counted = np.sum([np.asarray(data[s.name]).reshape(-1, 2) for s in numbers], axis=0)
+    with np.errstate(divide="ignore"):
+        rates = (np.log(np.maximum(counted[:, 1], 0.0)) - np.log(counted[:, 0])) / (ends[1] - ends[0])
+    return _risk(times, passage, rates, float(ends[1] - ends[0]), level, {**data.attrs, "threshold": threshold})
+
+
+def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingSystem:
+    """The population as whole individuals: each survives, grows and reproduces by chance, independently of the others.
+
+    Parameters
+    ----------
+    model : MatrixModel
+        Its transitions T are probabilities of the fates of an individual, its fecundity F the mean numbers of offspring.
+    offspring : {'poisson', 'bernoulli'}
+        Distribution of the number of offspring of an individual.
+
+    Raises
+    ------
+    DeclarationError
+        If entries are negative, as in models of predation, or survival of a stage adds up to more than 1.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> chain = sd.leslie.from_life_table([0, 4, 3], [0.5, 0.25], initial=[10, 0, 0]).demographic()
+    >>> data = sd.simulate(chain, range(11), trajectories=1000, seed=1, progress=False)
+    >>> np.unique(data.n1.values % 1).tolist()
+    [0.0]
+    """
+    if model.clamped:
+        raise DeclarationError("numbers of individuals are never negative; make the chain from the model before it was clamped")
+    if any(e.is_number and e < 0 for e in (*model.transitions, *model.fecundity)):
+        raise DeclarationError(
+            "the matrix has negative entries, and individuals have no negative numbers of descendants; models of predation "
+            "have no demographic form of this kind, see symdyn.ReactionNetwork"
+        )
+    return BranchingSystem(
+        model.states, model.transitions, model.fecundity, dict(model.defaults), offspring=offspring,
+        immigration=model.immigration if any(model.immigration) else None, initial=dict(model.initial),
+        observables=dict(model.observables), time=model.time,
+        provenance=(*model.provenance, "individuals with independent fates"),
+    )  # fmt: skip
+
+
+def _watched(model: DiscreteSystem, numbers: Sequence[sp.Symbol], threshold: float) -> DiscreteSystem:
+    """The map with a further state: the time at which the total was first below a threshold, until then a very late one.
+
+    A step looks at the numbers from which it starts, so that those at the last time are still to be looked at.
+    """
+    rows = dict(zip(model.states, model.map, strict=True))
+    seen = sp.Symbol(PASSAGE)
+    rows[seen] = sp.Piecewise((seen, seen <= model.time), (model.time, sp.Add(*numbers) < float(threshold)), (seen, True))
+    return DiscreteSystem(
+        rows, dict(model.defaults), initial={**model.initial, seen: NEVER}, time=model.time,
+        provenance=(*model.provenance, f"first time below {threshold:g}"),
+    )  # fmt: skip
+
+
+def _initial(model: System, values: Any) -> Any:
+    if values is None or not isinstance(model, MatrixModel):
+        if values is None or isinstance(values, dict):
+            return values
+        return dict(zip(model.names, values, strict=True))
+    return {s.name: v if isinstance(v, xr.DataArray) else float(v) for s, v in model.read_initial(values).items()}
+
+
+def _risk(
+    times: np.ndarray, passage: np.ndarray, rates: np.ndarray, span: float, level: float, attrs: dict[str, Any]
+) -> xr.Dataset:  # fmt: skip
+    """The curve of first passages with Wilson's interval (Journal of the American Statistical Association 22 (1927) 209)."""
+    if not 0 < level < 1:
+        raise DeclarationError(f"the level of the intervals is {level!r}; expected a number between 0 and 1, such as 0.95")
+    count = passage.size
+    p = np.searchsorted(np.sort(passage), times, side="right") / count
+    z = float(norm.ppf(0.5 + level / 2))
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    left = rates[np.isfinite(rates)]
+    facts = {
+        "log_growth_rate": float(left.mean()) if left.size else float("nan"),
+        "standard_error": float(left.std(ddof=1) / np.sqrt(left.size)) if left.size > 1 else float("nan"),
+        "variance": float(left.var(ddof=1) * span) if left.size > 1 else float("nan"),
+    }
+    return xr.Dataset(
+        {
+            "probability": ("time", p), "lower": ("time", np.maximum(middle - reach, 0.0)),
+            "upper": ("time", np.minimum(middle + reach, 1.0)),
+            "first_below": ("trajectory", passage), "log_growth": ("trajectory", rates),
+        },
+        coords={"time": times}, attrs={**attrs, **facts},
+    )  # fmt: skip

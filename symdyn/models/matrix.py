@@ -1,0 +1,224 @@
+"""Matrix population models: n[t+1] = A(n, p, t) n[t] + m."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from symdyn.declaration import expression, lookup, name_of, numeric_values, read_equations
+from symdyn.errors import DeclarationError
+from symdyn.models._matrix_analysis import MatrixAnalysis
+from symdyn.models._matrix_reading import guessed_fecundity, read_matrix, read_vector
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.parsing import ModelText
+
+__all__ = ["MatrixModel"]
+
+#: Above so many stages LaTeX shows equations instead of the matrix.
+SHOWN = 10
+
+
+class MatrixModel(MatrixAnalysis, DiscreteSystem):
+    r"""A structured population: numbers by stage, moved one step by a matrix of vital rates.
+
+    .. math:: n(t+1) = A(n, p, t)\,n(t) + m, \qquad A = T + F
+
+    T moves individuals between stages (survival and growth), F makes new ones; :math:`a_{ij}` is what an individual of stage j
+    contributes to stage i.  Entries may be numbers, exact or floating, or expressions of parameters (vital rates), of the
+    states (density dependence), of time, and of random numbers ``dW`` (a random environment, see `DiscreteSystem`).
+    The functions of `symdyn.leslie` make such models; everything that they can tell is there as attributes too.
+
+    Parameters
+    ----------
+    matrix : Matrix, array or nested sequence, n x n
+        A; integers, fractions and sympy numbers are exact.
+    states : sequence of Symbol or str, optional
+        Stages in order; ``n1, n2, ...`` by default.
+    parameters, initial, observables, time :
+        As for `ODESystem`.
+    fecundity : Matrix, array or nested sequence, optional
+        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction where nobody
+        else can stay in a stage, as in a Leslie matrix (the last stage aside), else as survival.
+    immigration : sequence, optional
+        m, what comes in each step.
+    species : mapping of str to sequence of states, optional
+        Stages of each species or patch; one called ``n`` by default.
+    clamped : bool
+        Whether numbers that would become negative are 0 instead.
+
+    Attributes
+    ----------
+    matrix, fecundity, transitions : ImmutableDenseMatrix
+        A, F and T = A - F.
+    immigration : tuple of Expr
+    species : mapping of str to tuple of Symbol
+    clamped : bool
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> model = sd.leslie.from_matrix([[0, 4, 3], [sp.Rational(1, 2), 0, 0], [0, sp.Rational(1, 4), 0]])
+    >>> print(model)
+    n1[t+1] = 4*n2 + 3*n3
+    n2[t+1] = n1/2
+    n3[t+1] = n2/4
+    >>> model.growth_factor, model.stable_structure.tolist()
+    (3/2, [18/25, 6/25, 1/25])
+    """
+
+    matrix: sp.ImmutableDenseMatrix
+    fecundity: sp.ImmutableDenseMatrix
+    immigration: tuple[sp.Expr, ...]
+    species: Mapping[str, tuple[sp.Symbol, ...]]
+    clamped: bool
+    sides: ClassVar[tuple[str, ...]] = ("matrix", "fecundity", "immigration")
+
+    def __init__(
+        self,
+        matrix: Any,
+        states: Sequence[Any] | None = None,
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        fecundity: Any = None,
+        immigration: Sequence[Any] | None = None,
+        species: Mapping[str, Sequence[Any]] | None = None,
+        clamped: bool = False,
+        initial: Any = None,
+        observables: Mapping[Any, Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        whole = read_matrix(matrix, "the matrix")
+        size = whole.shape[0]
+        names = [f"n{i}" for i in range(1, size + 1)] if states is None else list(states)
+        if len(names) != size:
+            raise DeclarationError(f"the matrix has {size} stages, but {len(names)} states are named: {names}")
+        rows, seen, time = read_equations(dict.fromkeys(names, 0), time, observables)
+        if len(rows) != size:
+            raise DeclarationError(f"the matrix has {size} stages, but only {len(rows)} different states are named")
+        stages = tuple(rows)
+        births = guessed_fecundity(whole) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
+        arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
+        self._settle(
+            stages, [*whole, *births, *arrivals], seen, time,
+            parameters=parameters, initial=None, provenance=provenance,
+        )  # fmt: skip
+        self.__dict__.update(
+            matrix=whole,
+            fecundity=births,
+            immigration=arrivals,
+            clamped=bool(clamped),
+            species=MappingProxyType(_species(species, stages)),
+        )
+        self.__dict__["initial"] = MappingProxyType(numeric_values(self.read_initial(initial), stages, "state"))
+        self._check_noise()
+
+    @cached_property
+    def map(self) -> tuple[sp.Expr, ...]:  # type: ignore[override]
+        """Next numbers in the order of `states`."""
+        moved = self.matrix * sp.Matrix(self.states)
+        following = [a + m for a, m in zip(moved, self.immigration, strict=True)]
+        return tuple(sp.Max(0, e) for e in following) if self.clamped else tuple(following)
+
+    @property
+    def transitions(self) -> sp.ImmutableDenseMatrix:
+        """T = A - F: survival, growth and movement."""
+        return self.matrix - self.fecundity
+
+    @property
+    def digest(self) -> str:
+        return super().digest + ("clamped" if self.clamped else "")
+
+    @property
+    def density_dependent(self) -> bool:
+        """Whether vital rates depend on numbers."""
+        return bool(self.matrix.free_symbols & set(self.states))
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        raise DeclarationError("a text makes a DiscreteSystem; declare a matrix model with symdyn.leslie, from_matrix(A) ...")
+
+    def read_initial(self, values: Any) -> dict[Any, Any]:
+        """Numbers by state from a mapping, a sequence of all of them, or a mapping or sequence of one sequence a species."""
+        if values is None:
+            return {}
+        groups = list(self.species.values())
+        if isinstance(values, Mapping):
+            found: dict[Any, Any] = {}
+            for key, value in values.items():
+                name = name_of(key)
+                if name in self.species and not (len(self.species[name]) == 1 and not hasattr(value, "__len__")):
+                    found |= dict(zip(self.species[name], read_vector(value, name, len(self.species[name])), strict=True))
+                else:
+                    stage = self.species[name][0] if name in self.species else lookup(key, self.states, "state")
+                    found[stage] = value
+            return found
+        parts = list(values)
+        if len(parts) == len(groups) > 1 and all(hasattr(p, "__len__") for p in parts):
+            rows = [read_vector(p, name, len(g)) for p, (name, g) in zip(parts, self.species.items(), strict=True)]
+            parts = [v for row in rows for v in row]
+        return dict(zip(self.states, read_vector(parts, "the numbers", len(self.states)), strict=True))
+
+    # ---- systems from it -----------------------------------------------------------------------
+
+    def with_initial(self, values: Any = None, **named: float) -> Self:
+        """The same model with other initial numbers: by state, or in a sequence; see `read_initial`."""
+        return super().with_initial({**self.read_initial(values), **named})
+
+    def clamp(self) -> Self:
+        """The same model in which numbers that would become negative are 0 instead."""
+        return self.replace(clamped=True, provenance=(*self.provenance, "numbers clamped at 0"))
+
+    def at(self, numbers: Any) -> Self:
+        """The linear model whose vital rates are those at given numbers.
+
+        >>> import sympy as sp, symdyn as sd
+        >>> N = sp.Symbol("N")
+        >>> sd.MatrixModel([[3 / (1 + N)]], [N]).at([2]).growth_factor
+        1
+        """
+        values = {s: expression(v) for s, v in self.read_initial(numbers).items()}
+        missing = [s.name for s in self.states if s not in values]
+        if missing:
+            raise DeclarationError(f"no number for the stage {missing[0]}; give one for each of {', '.join(self.names)}")
+        return self._frozen(values, f"vital rates at {', '.join(f'{s} = {v}' for s, v in values.items())}")
+
+    def _frozen(self, values: Mapping[sp.Symbol, sp.Expr], line: str) -> Self:
+        new = self.map_expressions(lambda e: e.subs(values, simultaneous=True) if e.free_symbols & values.keys() else e)
+        left = new.matrix.free_symbols | {s for m in new.immigration for s in m.free_symbols}
+        parameters = tuple(p for p in self.parameters if p in left)
+        return new.replace(
+            observables=self.observables,
+            parameters=parameters,
+            defaults=MappingProxyType({p: v for p, v in self.defaults.items() if p in parameters}),
+            provenance=(*self.provenance, line),
+        )
+
+    # ---- display -------------------------------------------------------------------------------
+
+    def _repr_latex_(self) -> str:
+        if len(self.states) > SHOWN:
+            return super()._repr_latex_()
+        vector = sp.latex(sp.Matrix(self.states))
+        right = f"{sp.latex(self.matrix)} {vector}"
+        if any(self.immigration):
+            right += f" + {sp.latex(sp.Matrix(self.immigration))}"
+        if self.clamped:
+            right = rf"\max\left(0,\; {right}\right)"
+        return rf"$\displaystyle {vector}_{{{sp.latex(self.time)}+1}} = {right}$"
+
+
+def _species(given: Mapping[str, Sequence[Any]] | None, stages: tuple[sp.Symbol, ...]) -> dict[str, tuple[sp.Symbol, ...]]:
+    """Stages of each species, in order and complete."""
+    if given is None:
+        return {"n": stages}
+    found = {str(name_of(k)): tuple(lookup(s, stages, "state") for s in v) for k, v in given.items()}
+    if tuple(s for group in found.values() for s in group) != stages:
+        raise DeclarationError(
+            f"the species hold {found}; expected every stage once, in the order {', '.join(map(str, stages))}"
+        )
+    return found

@@ -1,0 +1,208 @@
+"""Random environments: growth rates against exact ones and published data, and the risk of extinction."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+
+# Hudsonia montana 1985-1988: seeds, seedlings, tiny, small, medium, large plants
+# (Frost 1990; Gross, Lockwood, Frost & Morris, Conservation Biology 12 (1998) 1291; Morris & Doak 2002, table 8.4)
+HUDSONIA = [
+    [[0.4995, 0, 4.5782, 12.1425, 22.3167, 50.1895], [0.0004, 0, 0.0039, 0.0102, 0.0188, 0.0423],
+     [0, 0.4773, 0.7059, 0.1294, 0.0831, 0], [0, 0, 0.1345, 0.453, 0.2079, 0.2], [0, 0, 0, 0.3235, 0.6238, 0.2],
+     [0, 0, 0, 0.0647, 0.0831, 0.6]],
+    [[0.4995, 0, 4.5782, 12.1425, 22.3167, 50.1895], [0.0004, 0, 0.0039, 0.0102, 0.0188, 0.0423],
+     [0, 0.4773, 0.4995, 0.2178, 0.0493, 0], [0, 0, 0.2913, 0.4356, 0.148, 0], [0, 0, 0, 0.2722, 0.444, 0],
+     [0, 0, 0, 0, 0.3454, 0.9994]],
+    [[0.4995, 0, 4.4234, 11.7319, 21.562, 48.4923], [0.0003, 0, 0.0028, 0.0073, 0.0135, 0.0303],
+     [0, 0.4545, 0.4575, 0.3079, 0.1425, 0], [0, 0, 0.1144, 0.5544, 0.1425, 0.0769], [0, 0, 0, 0.0616, 0.4985, 0.3846],
+     [0, 0, 0, 0, 0.2137, 0.5385]],
+    [[0.4995, 0, 4.733, 12.5531, 23.0714, 51.8867], [0.0003, 0, 0.0028, 0.0075, 0.0137, 0.0308],
+     [0, 0.5, 0.7331, 0.1429, 0, 0], [0, 0, 0.22, 0.4286, 0, 0], [0, 0, 0, 0.4286, 0.6154, 0.1], [0, 0, 0, 0, 0.3846, 0.9]],
+]  # fmt: skip
+# Polar bears of the southern Beaufort Sea 2001-2005: two-, three-, four-year-olds, adults alone, with cubs, with yearlings
+# (Hunter, Caswell, Runge, Regehr, Amstrup & Stirling, Ecology 91 (2010) 2883)
+_BEARS = {
+    "young": [0.9858, 0.9842, 0.9415, 0.6578, 0.7034],
+    "weaned": [0.5811, 0.5800, 0.5379, 0.2773, 0.3165],
+    "adult": [[0.5061, 0.3791, 0.9918], [0.4563, 0.3654, 0.9911], [0.2840, 0.3081, 0.9662], [0.5367, 0.4243, 0.7587],
+              [0.7225, 0.4328, 0.7943]],
+    "cubs": [[0.4857, 0.0681], [0.5348, 0.0808], [0.6822, 0.1384], [0.2220, 0.0327], [0.0718, 0.0081]],
+    "yearlings": [0.5433, 0.5435, 0.5160, 0.2689, 0.3254],
+}  # fmt: skip
+
+
+def polar_bears():
+    found = []
+    for k in range(5):
+        A = np.zeros((6, 6))
+        A[1, 0] = A[2, 1] = A[3, 2] = _BEARS["young"][k]
+        A[0, 5] = _BEARS["weaned"][k]
+        A[3, 3:] = _BEARS["adult"][k]
+        A[4, 3:5] = _BEARS["cubs"][k]
+        A[5, 4] = _BEARS["yearlings"][k]
+        found.append(A)
+    return found
+
+
+def test_the_matrices_are_those_of_the_literature():
+    growth = [sd.leslie.from_matrix(A).growth_factor for A in HUDSONIA]
+    assert growth == pytest.approx([0.9593, 1.0098, 0.8453, 1.0183], abs=5e-5)
+    growth = [sd.leslie.from_matrix(A).growth_factor for A in polar_bears()]
+    assert growth == pytest.approx([1.0591, 1.0614, 1.0363, 0.7650, 0.7991], abs=5e-5)
+    # these matrices are printed with four decimals: the sixth of the mean's growth factor is not theirs
+    assert sd.leslie.from_matrix(np.mean(HUDSONIA, axis=0)).growth_factor == pytest.approx(0.965982, abs=5e-6)
+    assert sd.leslie.from_matrix(np.mean(polar_bears(), axis=0)).growth_factor == pytest.approx(0.940646, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("matrices", "sample", "population", "digits"),
+    [(HUDSONIA, -0.037126, -0.036497, 5e-6), (polar_bears(), -0.074199, -0.071597, 1e-6)],
+    ids=["hudsonia", "polar bears"],
+)
+def test_the_approximation_of_tuljapurkar(matrices, sample, population, digits):
+    assert sd.leslie.tuljapurkar(matrices, ddof=1) == pytest.approx(sample, abs=digits)
+    assert sd.leslie.tuljapurkar(matrices) == pytest.approx(population, abs=digits)
+
+
+@pytest.mark.parametrize(
+    ("matrices", "reference", "error"),
+    [(HUDSONIA, -0.03655, 0.00014), (polar_bears(), -0.07195, 0.00034)],
+    ids=["hudsonia", "polar bears"],
+)
+def test_growth_rates_by_simulation(matrices, reference, error):
+    model = sd.leslie.random_environment(matrices)
+    found = sd.leslie.stochastic_growth_rate(model, steps=2000, trajectories=1000, seed=1)
+    assert found.standard_error < 2.5e-4
+    assert found.log_growth_rate == pytest.approx(reference, abs=3 * np.hypot(error, found.standard_error))
+
+
+def test_one_stage_grows_by_the_mean_logarithm():
+    shares = [0.2, 0.5, 0.3]
+    model = sd.leslie.random_environment([1.3, 1.0, 0.7], shares)
+    found = sd.leslie.stochastic_growth_rate(model, seed=2)
+    logs = np.log([1.3, 1.0, 0.7])
+    mean = shares @ logs
+    assert found.log_growth_rate == pytest.approx(mean, abs=4 * found.standard_error)
+    assert found.variance == pytest.approx(shares @ (logs - mean) ** 2, rel=0.2)
+    assert found.growth_factor == pytest.approx(np.exp(mean), abs=1e-3)
+
+
+def test_environments_with_memory():
+    """One stage: the growth rate is the mean over the stationary distribution, (5/7, 2/7); the variance has the covariances."""
+    P = np.array([[0.8, 0.2], [0.5, 0.5]])
+    model = sd.leslie.markov_environment([1.3, 0.7], P)
+    found = sd.leslie.stochastic_growth_rate(model, steps=4000, trajectories=1000, seed=4)
+    stationary, logs = np.array([5, 2]) / 7, np.log([1.3, 0.7])
+    mean = stationary @ logs
+    assert found.log_growth_rate == pytest.approx(mean, abs=4 * found.standard_error)
+    centred = logs - mean
+    covariances = [stationary @ (centred * (np.linalg.matrix_power(P, k) @ centred)) for k in range(1, 60)]
+    assert found.variance == pytest.approx(stationary @ centred**2 + 2 * sum(covariances), rel=0.2)
+
+
+def test_random_rates_have_the_moments_that_were_asked_for():
+    f, s = sd.leslie.log_normal(2, 1, "dW1"), sd.leslie.logit_normal(0.8, 0.5, "dW2")
+    model = sd.DiscreteSystem({"f": f, "s": s}, initial={"f": 1, "s": 1})
+    data = sd.simulate(model, [0, 1], trajectories=400_000, seed=1, progress=False)
+    draws = data.f.values[:, 1]
+    assert draws.mean() == pytest.approx(2, abs=4 / np.sqrt(draws.size))
+    assert draws.std() == pytest.approx(1, rel=0.02)
+    rates = data.s.values[:, 1]
+    assert np.median(rates) == pytest.approx(0.8, abs=1e-3)
+    assert np.log(rates / (1 - rates)).std() == pytest.approx(0.5, rel=0.01)
+
+
+def test_correlated_noise_has_its_correlations():
+    wanted = np.array([[1, 0.6, -0.2], [0.6, 1, 0.3], [-0.2, 0.3, 1]])
+    noise = sd.leslie.correlated_noise(wanted)
+    model = sd.DiscreteSystem(dict(zip(["a", "b", "c"], noise, strict=True)), initial=dict(a=0, b=0, c=0))
+    data = sd.simulate(model, [0, 1], trajectories=200_000, seed=1, progress=False)
+    draws = np.stack([data[n].values[:, 1] for n in "abc"])
+    assert np.corrcoef(draws) == pytest.approx(wanted, abs=0.01)
+    assert draws.std(axis=1) == pytest.approx(1, abs=0.01)
+    with pytest.raises(sd.DeclarationError, match="symmetric matrix with ones"):
+        sd.leslie.correlated_noise([[1, 0.5], [0.4, 1]])
+    with pytest.raises(sd.DeclarationError, match="not positive definite"):
+        sd.leslie.correlated_noise([[1, 2], [2, 1]])
+
+
+def test_quasi_extinction_of_a_random_walk():
+    """A factor 2 or 1/2 with probability 1/2 each: hitting probabilities of the simple random walk by reflection."""
+    from scipy.stats import binom
+
+    model = sd.leslie.random_environment([2.0, 0.5])
+    risk = sd.leslie.quasi_extinction(model, 2**-2.5, range(21), initial=[1.0], trajectories=50_000, seed=1)
+    # below 2^-2.5 is at -3 or less; reflection: P(min <= -3) = 2 P(S <= -4) + P(S = -3)
+    exact = []
+    for t in range(21):
+        downs = np.arange(t + 1)
+        place = t - 2 * downs
+        p = binom.pmf(downs, t, 0.5)
+        exact.append(2 * p[place <= -4].sum() + p[place == -3].sum())
+    spread = np.sqrt(np.array(exact) * (1 - np.array(exact)) / 50_000)
+    assert (np.abs(risk.probability.values - exact) <= 4 * spread + 1e-12).all()
+    assert (risk.lower <= risk.probability).all()
+    assert (risk.upper >= risk.probability).all()
+    assert risk.attrs["log_growth_rate"] == pytest.approx(0, abs=4 * risk.attrs["standard_error"])
+    assert risk.attrs["variance"] == pytest.approx(np.log(2) ** 2, rel=0.03)
+
+
+def test_a_declining_population_passes_the_threshold_when_its_growth_factor_says():
+    model = sd.leslie.from_matrix([[0, 1.2], [0.5, 0.1]], initial=[6, 4])
+    risk = sd.leslie.quasi_extinction(model, 1.0, range(41), trajectories=1)
+    totals = [sum(np.linalg.matrix_power(np.array([[0, 1.2], [0.5, 0.1]]), t) @ [6, 4]) for t in range(41)]
+    first = next(t for t, n in enumerate(totals) if n < 1)
+    assert risk.first_below.values.tolist() == [first]
+    assert sd.leslie.quasi_extinction(model, 11.0, range(3), trajectories=1).first_below.item() == 0
+    last = next(t for t, n in enumerate(totals) if n < 1)
+    exactly = sd.leslie.quasi_extinction(model, 1.0, range(last + 1), trajectories=1)
+    assert exactly.first_below.item() == last  # at the very last time
+
+
+def test_extinction_of_individuals():
+    """Poisson offspring: generating functions iterated, q(t+1) = exp(R (q(t) - 1))."""
+    chain = sd.leslie.from_matrix([[1.3]], initial=[1]).demographic()
+    risk = sd.leslie.quasi_extinction(chain, 1, range(31), trajectories=40_000, seed=2)
+    q = [0.0]
+    for _ in range(30):
+        q.append(float(np.exp(1.3 * (q[-1] - 1))))
+    spread = np.sqrt(np.array(q) * (1 - np.array(q)) / 40_000)
+    assert (np.abs(risk.probability.values - q) <= 4 * spread + 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sd.leslie.random_environment([1, 2], [0.5, 0.6]), "expected 2 that add up to 1"),
+        (lambda: sd.leslie.random_environment([1, [[1, 0], [0, 1]]]), "models of the same stages"),
+        (lambda: sd.leslie.random_environment([1, 2], noise="rain"), "its name begins with dW"),
+        (lambda: sd.leslie.markov_environment([1, 2], [[1, 0]]), "expected \\(2, 2\\)"),
+        (lambda: sd.leslie.markov_environment([1, 2], [[1, 0], [0.5, 0.4]]), "probabilities of environment 1"),
+        (lambda: sd.leslie.markov_environment([1, 2], [[1, 0], [0, 1]], start=2), "first environment is 2"),
+        (lambda: sd.leslie.tuljapurkar([1, 2], ddof=2), "ddof is 2"),
+        (lambda: sd.leslie.stochastic_growth_rate(sd.ODESystem({"x": 1})), "expected a matrix model, a map"),
+        (lambda: sd.leslie.quasi_extinction(sd.leslie.from_matrix([[1]]), 1, range(5)), "no value for the state n1"),
+        (lambda: sd.leslie.predator_prey(1, 1, 1, 1).demographic(), "negative entries"),
+        (lambda: sd.leslie.random_environment([1.2, 0.8]).growth_factor, "hold random numbers \\(dW\\)"),
+    ],
+)
+def test_mistakes_are_named(call, message):
+    with pytest.raises(sd.DeclarationError, match=message):
+        call()
+
+
+def test_the_same_seed_gives_the_same_risk():
+    model = sd.leslie.random_environment(HUDSONIA, initial=[4264, 3, 30, 16, 25, 5])
+    runs = [sd.leslie.quasi_extinction(model, 2000, range(21), trajectories=500, seed=s) for s in (1, 1, 2)]
+    assert runs[0].identical(runs[1])
+    assert not np.array_equal(runs[0].log_growth, runs[2].log_growth)
+
+
+def test_vital_rates_may_be_parameters_of_a_sweep():
+    s = sp.Symbol("s")
+    model = sd.leslie.from_matrix([[sd.leslie.log_normal(1, s)]], parameters={s: 0.1}, initial=[1])
+    data = sd.simulate(model, [0, 400], parameters={s: [0.1, 0.4]}, trajectories=4000, seed=1, progress=False)
+    rates = np.log(data.n1.sel(time=400)).mean("trajectory") / 400
+    assert rates.values == pytest.approx(-0.5 * np.log(1 + np.array([0.1, 0.4]) ** 2), abs=2e-3)

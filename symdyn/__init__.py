@@ -28,7 +28,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
-    from symdyn import analysis, leslie, networks, projection, studies
+    from symdyn import analysis, discover, leslie, networks, projection, studies
     from symdyn.codegen.kernel import Kernel, compile
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.recover import recover
@@ -62,7 +62,7 @@ _LAZY = {
 }
 
 #: Packages that are imported when they are first used.
-_PACKAGES = ("analysis", "leslie", "networks", "projection", "studies")
+_PACKAGES = ("analysis", "discover", "leslie", "networks", "projection", "studies")
 
 __all__ = [
     "CLOSURES",
@@ -92,6 +92,7 @@ __all__ = [
     "System",
     "analysis",
     "compile",
+    "discover",
     "leslie",
     "networks",
     "projection",

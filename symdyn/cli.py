@@ -11,16 +11,13 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 import symdyn as sd
 from symdyn._command import EPILOG, ExitCode, argument, fail, note, quieten, reported
 from symdyn.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from symdyn.models.ode import ODESystem
 
 __all__ = ["ExitCode", "app", "main"]
 
@@ -241,7 +238,7 @@ def recover(
     model: Model,
     data: Annotated[list[Path], typer.Argument(help="Tables of measurements with a column of times.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="Folder for report.md, system.txt, table.csv and recovery.json.")] = None,
-    surrogate: Annotated[str, typer.Option(help="What learns states and terms first, or none.")] = "pinn",
+    surrogate: Annotated[str, typer.Option(help="What learns states and terms first; auto, or none.")] = "auto",
     regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas, or none.")] = "operon",
     library_degree: Annotated[
         int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
@@ -262,7 +259,7 @@ def recover(
     from symdyn.io.tables import read_trajectories
 
     quieten(quiet)
-    system = cast("ODESystem", read_model(model, "ode"))
+    system = read_model(model)
     tables = [table for path in data for table in read_trajectories(path, time=time)]
     found = run(
         system,

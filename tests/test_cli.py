@@ -274,7 +274,7 @@ def test_options_reach_the_library(logistic, monkeypatch):
     assert (done.exit_code, done.stdout) == (ExitCode.FAILURE, "")
     assert done.stderr == "symdyn: nothing found\n"
     assert seen == {
-        "seed": 3, "budget": 600.0, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "pinn",
+        "seed": 3, "budget": 600.0, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "auto",
         "progress": True, "rows": [21, 21],
     }  # fmt: skip
 

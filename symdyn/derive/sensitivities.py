@@ -1,4 +1,4 @@
-"""Forward sensitivities: how the states of an ODE system move with its parameters and initial values."""
+"""Forward sensitivities: how the states of an ODE system or a map move with its parameters and initial values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup
+from symdyn.declaration import derivative, lookup
 from symdyn.errors import DeclarationError
+from symdyn.models.discrete import DiscreteSystem
 from symdyn.system import System
 
 __all__ = ["Sensitivities", "fresh_symbol", "sensitivities"]
@@ -23,9 +24,9 @@ class Sensitivities:
 
     Attributes
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
         The n states, then the n sensitivities to the first of `columns`, then to the second ...
-    base : ODESystem
+    base : ODESystem or DiscreteSystem
         The system without them.
     columns : tuple of Symbol
         Parameters, then (if asked for) the states in the role of their own initial values.
@@ -56,18 +57,19 @@ class Sensitivities:
 
 
 def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, initial: bool = True) -> Sensitivities:
-    r"""Extend an ODE system by the derivatives of its states with respect to parameters and initial values.
+    r"""Extend an ODE system or a map by the derivatives of its states with respect to parameters and initial values.
 
     .. math:: \dot S_{ik} = \sum_j \frac{\partial f_i}{\partial x_j} S_{jk} + \frac{\partial f_i}{\partial p_k},
               \qquad S_{ik} = \frac{\partial x_i}{\partial p_k}
 
     with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and
-    :math:`S_{ij}(0) = \delta_{ij}`.
+    :math:`S_{ij}(0) = \delta_{ij}`.  Of a map :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is
+    :math:`S_{ik}` at the next step.  Maxima, minima and absolute values are differentiated on either side of their kinks.
 
     Parameters
     ----------
-    system : ODESystem
-        Without unknown terms.
+    system : ODESystem or DiscreteSystem
+        Without unknown terms; of a map, without random numbers.
     parameters : iterable of Symbol or str, optional
         Parameters to differentiate by; all of them unless given.
     initial : bool, optional
@@ -76,7 +78,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     Raises
     ------
     DeclarationError
-        If the system is no ODE system, has unknown terms, or has no such parameter.
+        If the system is neither, has unknown terms or random numbers, or has no such parameter.
 
     References
     ----------
@@ -91,8 +93,10 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_da' = -a*dx_da - x
     dx_dx' = -a*dx_dx
     """
-    if system.kind != "ode":
-        raise DeclarationError(f"sensitivities are derived from an ODESystem, got {type(system).__name__}")
+    if system.kind not in ("ode", "map"):
+        raise DeclarationError(f"sensitivities are derived from an ODESystem or a DiscreteSystem, got {type(system).__name__}")
+    if getattr(system, "noises", 0):
+        raise DeclarationError(f"the map draws random numbers ({system.noise[0]}); sensitivities need one that does not")  # type: ignore[attr-defined]
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
@@ -103,24 +107,36 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     names: dict[tuple[sp.Symbol, sp.Symbol], sp.Symbol] = {}
     for column in columns:
         for state in system.states:
-            names[state, column] = fresh_symbol(f"d{state}_d{column}", taken)
+            slope = f"d{state}_d{column}"  # of a state W it would be read as a random number
+            names[state, column] = fresh_symbol(f"d_{slope[1:]}" if slope.startswith("dW") else slope, taken)
 
-    drift = system.drift  # type: ignore[attr-defined]
-    jacobian = [[(j, f.diff(s)) for j, s in enumerate(system.states) if f.has(s)] for f in drift]
+    sides = system.drift if system.kind == "ode" else system.map  # type: ignore[attr-defined]
+    jacobian = [[(j, derivative(f, s)) for j, s in enumerate(system.states) if f.has(s)] for f in sides]
     rows = []
     for column in columns:
         s = [names[state, column] for state in system.states]
-        for f, partial in zip(drift, jacobian, strict=True):
-            direct = sp.S.Zero if column in system.states else f.diff(column)
+        for f, partial in zip(sides, jacobian, strict=True):
+            direct = sp.S.Zero if column in system.states else derivative(f, column)
             rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
     defaults = {names[state, column]: float(state == column) for state, column in names}
-    extended = system.replace(
-        states=system.states + tuple(names.values()),
-        drift=drift + tuple(rows),
-        initial=MappingProxyType({**system.initial, **defaults}),
-        provenance=(*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
-    )
+    extended = _extended(
+        system, system.states + tuple(names.values()), sides + tuple(rows), {**system.initial, **defaults},
+        (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
+    )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
+
+
+def _extended(
+    system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, float],
+    provenance: tuple[str, ...],
+) -> System:  # fmt: skip
+    """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""
+    if system.kind == "ode":
+        return system.replace(states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance)
+    return DiscreteSystem(
+        dict(zip(states, sides, strict=True)), dict(system.defaults), initial=initial,
+        observables=dict(system.observables), time=system.time, provenance=provenance,
+    )  # fmt: skip
 
 
 def fresh_symbol(name: str, taken: set[str]) -> sp.Symbol:

@@ -15,7 +15,7 @@ from symdyn.discover.evidence import information, intervals, prediction_errors, 
 from symdyn.discover.problem import Problem
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.selection import Model, Selection
-from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["assembled"]
 
@@ -39,7 +39,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
     shares = weights([m.criterion for m in visited])
     first = [int(np.flatnonzero(selection.cut.origins[:, 0] == k)[0]) for k in range(len(seen.trajectories))]
     starts = tuple(m.starts[first] * seen.scale for m in models)
-    kernel = compile(candidates.system, method="dop853")
+    kernel = compile(candidates.system)
     systems, rows = [], []
     for model, share, start in zip(models, shares, starts, strict=False):
         values = dict(zip(candidates.columns, map(float, model.theta * candidates.sizes), strict=True))
@@ -88,7 +88,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
     )
 
 
-def _names(system: ODESystem, candidates: Candidates, model: Model) -> dict[sp.Symbol, sp.Symbol]:
+def _names(system: System, candidates: Candidates, model: Model) -> dict[sp.Symbol, sp.Symbol]:
     """Names for the fitted constants of a model: ``f_1, f_2, ...`` for those of f, in the order of its terms."""
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
     names: dict[sp.Symbol, sp.Symbol] = {}
@@ -110,13 +110,13 @@ def _names(system: ODESystem, candidates: Candidates, model: Model) -> dict[sp.S
 
 
 def _system(
-    system: ODESystem,
+    system: System,
     candidates: Candidates,
     model: Model,
     values: Mapping[sp.Symbol, float],
     start: np.ndarray,
     size: int,
-) -> ODESystem:
+) -> System:
     """The declared system with the terms of a model, its constants as defaults."""
     names = _names(system, candidates, model)
     symbols = {c: names.get(c, c) for c in candidates.columns}

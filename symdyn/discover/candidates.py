@@ -12,11 +12,11 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import name_of
+from symdyn.declaration import derivative, name_of
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.data import Observations
+from symdyn.discover.kinds import kind_of, plain, right_sides
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
 __all__ = ["Candidates", "Term", "candidate_system", "constant_symbols", "open_constants"]
@@ -50,7 +50,7 @@ class Candidates:
 
     Attributes
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
     terms : tuple of Term
     columns : tuple of Symbol
     sizes : (P,) float64
@@ -65,7 +65,7 @@ class Candidates:
         Bounds, scaled.
     """
 
-    system: ODESystem
+    system: System
     terms: tuple[Term, ...]
     columns: tuple[sp.Symbol, ...]
     sizes: np.ndarray
@@ -90,7 +90,7 @@ class Candidates:
 
 
 def candidate_system(
-    system: ODESystem,
+    system: System,
     terms: Sequence[Term],
     observations: Observations,
     *,
@@ -102,7 +102,7 @@ def candidate_system(
 
     Parameters
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
     terms : sequence of Term
     observations : Observations
         They tell the typical size of each term.
@@ -118,7 +118,8 @@ def candidate_system(
     filled = {term.unknown: sp.S.Zero for term in terms}
     for c, term in zip(coefficients, terms, strict=True):
         filled[term.unknown] += c * term.shape
-    whole = system.with_terms(filled) if terms else system
+    bare = plain(system)
+    whole = bare.with_terms(filled) if terms else bare
     constants = tuple(dict.fromkeys(c for term in terms for c in term.constants))
     extra = tuple(free)
     columns = (*coefficients, *constants, *extra)
@@ -154,14 +155,14 @@ def open_constants(expression: sp.Expr, prefix: str, taken: set[str]) -> tuple[s
 def _coefficient_sizes(
     system: System, terms: Sequence[Term], observations: Observations, starts: Mapping[sp.Symbol, Sequence[float]]
 ) -> np.ndarray:
-    """Coefficients with which each term changes a state by its own scale within the time of the data.
+    """Coefficients with which each term changes a state by its own scale within the time of the data, of a map in a step.
 
     Raises
     ------
     RecoveryError
         If a term is not finite anywhere on the data.
     """
-    span = max(t.times[-1] - t.times[0] for t in observations.trajectories)
+    span = 1.0 if kind_of(system).stepwise else max(t.times[-1] - t.times[0] for t in observations.trajectories)
     values = np.concatenate([t.values for t in observations.trajectories])
     times = np.concatenate([t.times for t in observations.trajectories])
     missing = np.isnan(values)
@@ -170,12 +171,18 @@ def _coefficient_sizes(
     known = {**dict.fromkeys(system.parameters, 1.0), **system.defaults, **typical}
     names = tuple(known)
     blocks = [("t", (system.time,)), ("y", system.states), ("p", names)]
-    program = lower("terms", blocks, [t.shape for t in terms], [""] * len(terms))
-    columns = evaluate(program, [times], list(values.T), [np.asarray(known[p]) for p in names])
+    effects = _effects(system, terms)
+    expressions = [t.shape for t in terms] + [e for found in effects.values() for e in found]
+    program = lower("terms", blocks, expressions, [""] * len(expressions))
+    results = evaluate(program, [times], list(values.T), [np.asarray(known[p]) for p in names])
+    columns, rest = results[: len(terms)], iter(results[len(terms) :])
+    factors = {name: [np.abs(next(rest)) for _ in found] for name, found in effects.items()}
     rate = float(np.median(observations.scale)) / span
     sizes = np.empty(len(terms))
     for k, column in enumerate(columns):
-        column = np.broadcast_to(column, times.shape)
+        factor = np.max([np.broadcast_to(f, times.shape) for f in factors[terms[k].unknown.func.__name__]], axis=0)
+        factor = np.where(np.isfinite(factor) & (factor > 0), factor, 1.0)
+        column = np.broadcast_to(column, times.shape) * factor
         finite = column[np.isfinite(column)]
         if not finite.size:
             raise RecoveryError(
@@ -183,6 +190,18 @@ def _coefficient_sizes(
             )
         sizes[k] = rate / max(float(np.sqrt(np.mean(finite**2))), 1e-12)
     return sizes
+
+
+def _effects(system: System, terms: Sequence[Term]) -> dict[str, list[sp.Expr]]:
+    """How the right-hand sides move with each unknown function, by its name: 1 where it stands alone, A in ``A*f(L)``."""
+    stand_in = {u: sp.Dummy() for u in system.unknowns}
+    zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
+    sides = [e.xreplace(stand_in) for e in right_sides(system)]
+    found: dict[str, list[sp.Expr]] = {term.unknown.func.__name__: [sp.S.Zero] for term in terms}
+    for u, symbol in stand_in.items():
+        slopes = (derivative(e, symbol) for e in sides if e.has(symbol))
+        found.get(u.func.__name__, []).extend(slope.xreplace(zero) for slope in slopes)
+    return found
 
 
 def constant_symbols(shape: sp.Expr, system: System) -> list[sp.Symbol]:

@@ -12,10 +12,14 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import chi2
 
+from symdyn.discover.kinds import KINDS, whole_steps
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
 __all__ = ["Observations", "Trajectory", "estimated_noise", "observations"]
+
+#: Noise of the data of a map, relative to each state's scale, with which a fit begins.
+FIRST_NOISE = 0.05
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,13 @@ def observations(system: System, data: Any) -> Observations:
     Raises
     ------
     RecoveryError
-        If no column is a state, times are missing or repeated, or a value is infinite.
+        If no column is a state, times are missing or repeated, those of a map are not whole steps apart, or a value is
+        infinite.
+
+    Notes
+    -----
+    The noise of ODE data is what local polynomials leave.  Maps jump, so that tells nothing of theirs: it is taken to be
+    the same share of every state's scale until a fit shows its residuals.
 
     Examples
     --------
@@ -115,14 +125,18 @@ def observations(system: System, data: Any) -> Observations:
     ignored = [c for c in columns if c not in system.names]
     if ignored:
         warnings.warn(f"columns that are no state are ignored: {', '.join(map(str, ignored))}", stacklevel=2)
-    trajectories = tuple(_trajectory(times, table, system.names) for times, table in tables)
+    found = (_trajectory(times, table, system.names) for times, table in tables)
+    trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
     scale = np.ones(len(system.names))
     for i in range(len(scale)):
         seen = np.concatenate([t.values[:, i] for t in trajectories])
         seen = seen[np.isfinite(seen)]
         if seen.size and np.any(seen):
             scale[i] = np.sqrt(np.mean(seen**2))
-    noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
+    if system.kind in KINDS and KINDS[system.kind].stepwise:
+        noise = FIRST_NOISE * scale
+    else:
+        noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
     return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, 1e-8 * scale))
 
 

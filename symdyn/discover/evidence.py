@@ -15,7 +15,7 @@ from symdyn.discover.data import Observations, observations
 from symdyn.discover.selection import Model, Selection
 from symdyn.discover.shooting import Shooting
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["Information", "errors", "hold_out", "information", "intervals", "prediction_errors", "weights"]
 
@@ -70,6 +70,9 @@ def information(shooting: Shooting, selection: Selection, model: Model) -> Infor
         matrix[at, at] = local.start_information[0, v]
         matrix[: len(active), at] = local.mixed[0, v][active]
         matrix[at, : len(active)] = local.mixed[0, v][active].T
+    # initial values that are held are known
+    moved = np.concatenate([np.ones(len(active), dtype=bool), ~selection.held.ravel()])
+    matrix, size = matrix[np.ix_(moved, moved)], int(moved.sum())
     unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(matrix * unit[:, None] * unit)
     kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
@@ -80,12 +83,13 @@ def information(shooting: Shooting, selection: Selection, model: Model) -> Infor
     # a value with a part in the null space is not determined
     spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, spread)
     root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
-    scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])
-    values = np.concatenate([model.theta[active], model.starts.ravel()]) * scales
+    scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])[moved]
+    values = np.concatenate([model.theta[active], model.starts.ravel()])[moved] * scales
     names = [candidates.columns[i].name for i in active]
     for v in range(pieces):
         which = f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else ""
         names += [f"{s}({cut.first[v]:g}){which}" for s in shooting.system.names]
+    names = [name for name, m in zip(names, moved, strict=True) if m]
     condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
     correlation = inverse / root[:, None] / root
     return Information(tuple(names), values, spread * scales, correlation, freedom, int(kept.sum()), condition)
@@ -124,14 +128,12 @@ def weights(criteria: Sequence[float]) -> np.ndarray:
     return shares / shares.sum()
 
 
-def errors(
-    system: ODESystem, data: Any, *, heldout: float | Observations = 0.0, starts: np.ndarray | None = None
-) -> pd.DataFrame:
+def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, starts: np.ndarray | None = None) -> pd.DataFrame:
     """Errors of a system with values for all its parameters: one step ahead from the data, and running free.
 
     Parameters
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
     data : Observations or anything that `symdyn.discover.data.observations` reads
         All of the data, or those before the held-out ones.
     heldout : float or Observations
@@ -164,12 +166,12 @@ def errors(
         if absent:
             raise RecoveryError(f"no initial value of {', '.join(absent)}; set it with with_initial, or give starts")
         starts = np.tile([system.initial[s] for s in system.states], (len(seen.trajectories), 1))
-    kernel = compile(system, method="dop853")
+    kernel = compile(system)
     row = np.array([system.defaults[p] for p in system.parameters])
     return prediction_errors(kernel, row, np.asarray(starts, dtype=float), seen, later)
 
 
-def hold_out(system: ODESystem, data: Observations, fraction: float) -> tuple[Observations, Observations]:
+def hold_out(system: System, data: Observations, fraction: float) -> tuple[Observations, Observations]:
     """The data without the last `fraction` of the times, scale and noise estimated from them alone, and the rest."""
     early, late = data.split(fraction)
     tables = [{system.time.name: t.times, **dict(zip(data.states, t.values.T, strict=True))} for t in early.trajectories]
@@ -199,8 +201,8 @@ def prediction_errors(
         for kind, table in (("one-step", step), ("free-run", free)):
             stacked = np.concatenate(table[part])
             counted = ~np.isnan(stacked)
-            squares = np.where(counted, stacked, 0.0) ** 2
-            with np.errstate(invalid="ignore", divide="ignore"):
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+                squares = np.where(counted, stacked, 0.0) ** 2
                 each = np.sqrt(squares.sum(axis=0) / counted.sum(axis=0))
                 relative = np.sqrt((squares / seen.scale**2).sum() / counted.sum())
             row_of = {"part": part, "kind": kind, "relative": relative, "points": int(counted.sum())}

@@ -27,16 +27,16 @@ def free_parameters(system: System, fit: Iterable[Any]) -> tuple[sp.Symbol, ...]
 
 
 def read_bounds(
-    bounds: Mapping[Any, tuple[Any, Any]] | None, known: Iterable[sp.Symbol]
+    bounds: Mapping[Any, tuple[Any, Any]] | None, known: Iterable[sp.Symbol], initial: Iterable[sp.Symbol] = ()
 ) -> dict[sp.Symbol, tuple[float, float]]:
-    """Bounds by symbol, infinite where None was given.
+    """Bounds by symbol, infinite where None was given; equal ones hold the initial value of a state (one of `initial`).
 
     Raises
     ------
     RecoveryError
         If bounds are no pair of increasing numbers.
     """
-    known = tuple(known)
+    known, initial = tuple(known), tuple(initial)
     found = {}
     for key, pair in (bounds or {}).items():
         symbol = lookup(key, known, "parameter, constant or state")
@@ -45,7 +45,7 @@ def read_bounds(
         except (TypeError, ValueError):
             message = f"the bounds of {symbol} are {pair!r}; expected a pair (smallest, largest), None where open"
             raise RecoveryError(message) from None
-        if not low < high:
+        if not (low < high or (low == high and symbol in initial)):
             raise RecoveryError(f"the bounds of {symbol} are {pair!r}; the first must be below the second")
         found[symbol] = (low, high)
     return found

@@ -59,8 +59,8 @@ def levenberg_marquardt(
         Where to begin, scaled.
     active : (M, P) bool
         Parameters that may move.
-    bounds, start_bounds : pairs of (P,) and (n,) float64, optional
-        Smallest and largest values, scaled; steps are projected.
+    bounds, start_bounds : pairs of (P,) and (V, n) float64, optional
+        Smallest and largest values, scaled; steps are projected.  Initial values whose bounds are equal are held.
     iterations : int
     tolerance : float
         A candidate is done when a step lowers its sum of squares by less than this fraction.
@@ -72,7 +72,7 @@ def levenberg_marquardt(
     Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05 (choice of the damping).
     """
     low, high = bounds or (-np.inf, np.inf)
-    start_low, start_high = start_bounds or (-np.inf, np.inf)
+    start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
     theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
     local = shooting.expand(cut, theta, starts)
     damping, growth = np.full(len(theta), FIRST_DAMPING), np.full(len(theta), 2.0)
@@ -83,10 +83,13 @@ def levenberg_marquardt(
             break
         here = local.take(now)
         outward = ((theta[now] <= low) & (here.gradient < 0)) | ((theta[now] >= high) & (here.gradient > 0))
+        blocked = (starts[now] <= start_low) & (here.start_gradient < 0)
+        blocked |= (starts[now] >= start_high) & (here.start_gradient > 0)
+        here = here.hold(blocked | (start_low == start_high))
         move, start_move = _step(here, active[now] & ~outward, damping[now])
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
-        there = shooting.expand(cut, trial, start_trial)
+        there = shooting.expand(cut.take(now), trial, start_trial)
         before, after = here.rss.sum(axis=1), there.rss.sum(axis=1)
         expected = _expected(here, trial - theta[now], start_trial - starts[now])
         good = np.isfinite(after) & (expected > 1e-12 * before)

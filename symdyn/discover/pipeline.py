@@ -14,8 +14,11 @@ import sympy as sp
 from symdyn.declaration import lookup
 from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
+from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
 from symdyn.discover.guesses import between, free_parameters, read_bounds, start_values
+from symdyn.discover.kinds import kind_of
+from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.problem import Problem, make_problem, rough_states
 from symdyn.discover.recovery import Recovery
@@ -23,7 +26,7 @@ from symdyn.discover.selection import Selection
 from symdyn.discover.signs import read_signs, sign_penalty
 from symdyn.discover.terms import allowed_terms, formula_terms, one_of_each, start_theta
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["Pipeline"]
 
@@ -42,7 +45,7 @@ class Pipeline:
 
     Parameters
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
         With unknown terms.
     seen, later : Observations
         The data to use, and those held out (or None).
@@ -55,7 +58,7 @@ class Pipeline:
 
     def __init__(
         self,
-        system: ODESystem,
+        system: System,
         seen: Observations,
         later: Observations | None,
         options: RecoverOptions,
@@ -80,10 +83,13 @@ class Pipeline:
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
     def learn(self, name: str | None) -> Any:
-        """The fit of a surrogate, or None."""
+        """The fit of a surrogate, or None; 'auto' is that of the kind of system, if it can learn this one."""
+        registry = importlib.import_module("symdyn.discover.surrogates._registry").SURROGATES
+        if name == "auto":
+            usual = kind_of(self.system).surrogate
+            name = usual if registry[usual].applies(self.system, self.seen) is None else None
         if name is None:
             return None
-        registry = importlib.import_module("symdyn.discover.surrogates._registry").SURROGATES
         options = dict(self.options.surrogate)
         if self.signs:
             options.setdefault("signs", self.signs)
@@ -109,7 +115,7 @@ class Pipeline:
                     if c not in swap:
                         swap[c] = c if c.name not in taken else sp.Symbol(f"{unknown.func.__name__}_{c.name}")
                         taken.add(swap[c].name)
-                inside = {swap[c]: self._constant_guesses(c) for c in constant_symbols(shape, self.system)}
+                inside = {swap[c]: self._constant_guesses(shape, c) for c in constant_symbols(shape, self.system)}
                 terms.append(Term(unknown, shape.xreplace(swap), inside))
         formulas: Formulas = [[] for _ in self.unknowns]
         if learned is not None and regressor is not None:
@@ -125,7 +131,7 @@ class Pipeline:
                 formulas[i] = formula_terms(unknown, found, terms, taken)
         return terms, formulas
 
-    def _constant_guesses(self, constant: sp.Symbol) -> tuple[float, ...]:
+    def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:
         """Values from which a constant inside a library term is fitted."""
         for key, value in self.options.guesses.items():
             if getattr(key, "name", key) == constant.name:
@@ -133,8 +139,10 @@ class Pipeline:
         for key, pair in (self.bounds or {}).items():
             if getattr(key, "name", key) == constant.name and between(pair):
                 return between(pair)
-        size = float(np.median(self.seen.scale))
-        return tuple(np.geomspace(0.3 * min(1 / size, 1.0), max(size, 1.0), 4))
+        latest = max(abs(t.times).max() for t in self.seen.trajectories)
+        sizes = {**dict.fromkeys(self.system.parameters, 1.0), **self.system.defaults, self.system.time: max(latest, 1.0)}
+        sizes |= dict(zip(self.system.states, map(float, self.seen.scale), strict=True))
+        return constant_guesses(shape, constant, sizes, float(np.median(self.seen.scale)))
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
@@ -151,7 +159,8 @@ class Pipeline:
                 "selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor"
             )
         constants = [c for term in terms for c in term.constants]
-        limits = read_bounds(self.bounds, dict.fromkeys((*self.system.parameters, *self.system.states, *constants)))
+        known = dict.fromkeys((*self.system.parameters, *self.system.states, *constants))
+        limits = read_bounds(self.bounds, known, self.system.states)
         for term in terms:
             for c, values in term.constants.items():  # a constant keeps its sign unless bounds say otherwise
                 limits.setdefault(c, (0.0, np.inf) if values[0] > 0 else (-np.inf, 0.0))
@@ -204,7 +213,7 @@ class Pipeline:
         for k, pieces in enumerate(stages[1:]):
             following = problem.selection(pieces)
             problem.join(selection, following)
-            if not following.visited or self._lost(following):
+            if not following.visited or self._lost(following) or problem.spoiled(selection, following):
                 notes.append(
                     f"no run over {len(self.seen.trajectories)} whole trajectories follows the data; "
                     f"fitted in {selection.cut.count} windows"
@@ -212,13 +221,12 @@ class Pipeline:
                 break
             selection = following
             climb(selection, k + 1)
-        else:
-            again = problem.reweighed(selection.ranked()) if self.options.noise is None else None
-            if again is not None:
-                following = again.selection(stages[-1])
-                problem.join(selection, following)
-                climb(following, len(stages))
-                selection = following if following.visited else selection
+        again = problem.reweighed(selection.ranked()) if self.options.noise is None else None
+        if again is not None:
+            following = again.selection(selection.pieces)
+            problem.join(selection, following)
+            climb(following, len(stages))
+            selection = following if following.visited else selection
         if spent():
             notes.append(f"the search ended at its budget of time, after {shooting.simulations} simulations")
         self.report("selection", 1.0)
@@ -253,10 +261,4 @@ class Pipeline:
     def _noise(self) -> np.ndarray | None:
         if self.options.noise is None:
             return None
-        noise = self.seen.noise.copy()
-        for key, value in self.options.noise.items():
-            state = lookup(key, self.system.states, "state")
-            if not value > 0:
-                raise RecoveryError(f"the noise of {state} is {value!r}; expected a positive standard deviation")
-            noise[self.system.states.index(state)] = value
-        return noise
+        return read_noise(self.system, self.seen, self.options.noise)

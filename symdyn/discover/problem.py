@@ -11,15 +11,13 @@ from symdyn.discover.candidates import Candidates
 from symdyn.discover.data import Observations
 from symdyn.discover.evidence import weights
 from symdyn.discover.guesses import Bounds
+from symdyn.discover.kinds import Kind, kind_of
 from symdyn.discover.selection import Model, Selection
 from symdyn.discover.shooting import Shooting, windows
-from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
 __all__ = ["Problem", "data_counts", "make_problem", "rough_states"]
 
-#: Points a window should have before windows are joined, and the most windows of a trajectory.
-POINTS, MOST_WINDOWS = 3, 32
 #: Data of a state below which its noise cannot be told: residuals then weigh as this share of each state's scale.
 FEW, COMMON_NOISE = 12, 0.05
 #: Smallest noise that weighs the residuals, relative to the scale of a state.
@@ -41,7 +39,7 @@ class Problem:
     rough : tuple of tuples of (T, n) float64
         Guesses of the states at the times of the data; one array a trajectory in each guess.
     bounds : pair of (n,) float64
-        Smallest and largest initial values.
+        Smallest and largest initial values; equal ones hold the value at the beginning of each trajectory.
     penalty : callable or None
         See `Selection`.
     largest : int
@@ -58,17 +56,25 @@ class Problem:
     def selection(self, pieces: int) -> Selection:
         """The search with so many windows a trajectory."""
         cut = windows(self.shooting.observations, pieces)
-        scale = self.shooting.scale
-        limits = (self.bounds[0] / scale, self.bounds[1] / scale)
+        low, high = (np.tile(b / self.shooting.scale, (cut.count, 1)) for b in self.bounds)
+        inner = (low == high) & (cut.origins[:, 1:] > 0)  # a value known at the beginning is not known later
+        limits = (np.where(inner, -np.inf, low), np.where(inner, np.inf, high))
         return Selection(
-            self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest
+            self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest, pieces=pieces
         )  # fmt: skip
 
-    def stages(self, points: int = POINTS) -> list[int]:
+    @property
+    def kind(self) -> Kind:
+        """What is known of the kind of the system."""
+        return kind_of(self.candidates.system)
+
+    def stages(self, points: int | None = None) -> list[int]:
         """Numbers of windows a trajectory, halved from stage to stage; the first have at least so many intervals."""
         longest = max(len(t.times) for t in self.shooting.observations.trajectories)
-        count = 1
-        while 2 * count <= min((longest - 1) // points, MOST_WINDOWS):
+        count, short = 1, (longest - 1) // (points or self.kind.points)
+        if self.kind.stepwise:
+            short = 2 * short - 1  # rounded up: the first windows are to be short
+        while 2 * count <= min(short, self.kind.most):
             count *= 2
         return [count >> k for k in range(count.bit_length())]
 
@@ -91,6 +97,17 @@ class Problem:
             home = np.flatnonzero((before.cut.origins[:, 0] == k) & (before.cut.origins[:, 1] <= i))[-1]
             joined[:, v] = states[:, home, i - before.cut.origins[home, 1]]
         after.fit(np.stack([m.chosen for m in models]), theta, np.nan_to_num(joined), iterations=30)
+
+    def spoiled(self, before: Selection, after: Selection) -> bool:
+        """Whether joining the windows of `before` has lost what its best model explained.
+
+        Over long windows that model may be trapped where a wrong one is not, so others do not count.
+        """
+        if np.isinf(self.kind.worse):
+            return False
+        best = before.ranked()[0]
+        same = after.visited.get(best.chosen.tobytes())
+        return same is None or after.variance(same) > self.kind.worse * before.variance(best)
 
     def polish(self, selection: Selection, count: int) -> list[Model]:
         """Converge the best models."""
@@ -157,7 +174,7 @@ def rough_states(
 
 
 def make_problem(
-    system: ODESystem,
+    system: System,
     candidates: Candidates,
     data: Observations,
     limits: Bounds,

@@ -8,23 +8,24 @@ from typing import Any
 
 from symdyn.discover.data import observations
 from symdyn.discover.evidence import hold_out
+from symdyn.discover.kinds import kind_of
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.terms import with_unknown_states
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["RecoverOptions", "recover"]
 
 
 def recover(
-    system: ODESystem,
+    system: System,
     data: Any,
     *,
     unknown: Sequence[Any] | None = None,
     library: Any = None,
-    surrogate: str | None = "pinn",
+    surrogate: str | None = "auto",
     regressor: str | None = "operon",
     selection: bool = True,
     budget: float | None = None,
@@ -43,10 +44,11 @@ def recover(
 
     Parameters
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
         Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.
     data : Dataset, DataFrame, mapping of arrays, or a list of them
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
+        Times of a map are whole steps apart.
     unknown : sequence, optional
         States (or names) whose equations get a further unknown term of all states.
     library : int, sequence of Expr, or mapping, optional
@@ -54,6 +56,7 @@ def recover(
         are neither states nor parameters are constants that are fitted, such as ``h`` in ``x*y/(1 + h*x)``.
     surrogate, regressor : str or None
         Names in their registries; None leaves the stage out.  Without a surrogate there is nothing for a regressor.
+        The surrogate 'auto' is 'pinn' for ODEs, and for maps 'inversion' where their unknown terms can be solved for.
     selection : bool
         Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
     budget : float, optional
@@ -66,7 +69,8 @@ def recover(
     heldout : float
         Last fraction of the times that is not used but predicted.
     bounds : mapping, optional
-        Pairs (smallest, largest) of parameters, of constants in the library, and of initial values by state.
+        Pairs (smallest, largest) of parameters, of constants in the library, and of initial values by state; a pair of
+        equal numbers holds an initial value.
     signs : mapping, optional
         +1 or -1 for unknown functions whose sign is known along the data.
     options : RecoverOptions, optional
@@ -95,8 +99,7 @@ def recover(
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
-    if getattr(system, "kind", None) != "ode":
-        raise RecoveryError(f"recover needs an ODESystem, got {type(system).__name__}")
+    kind_of(system, "recover")
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
     deadline = None if budget is None else time.monotonic() + budget

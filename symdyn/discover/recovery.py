@@ -16,8 +16,9 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
 from symdyn.discover.data import Observations
+from symdyn.discover.kinds import output_times
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["Identifiability", "Recovery", "Terms"]
 
@@ -63,9 +64,10 @@ class Recovery:
 
     Attributes
     ----------
-    system : ODESystem
-        The first of `systems`: fitted constants are its defaults, fitted initial values its initial values.
-    systems : tuple of ODESystem
+    system : System
+        The first of `systems`, of the class that was declared: fitted constants are its defaults, fitted initial values its
+        initial values.
+    systems : tuple of System
         Best first, in the order of `table`.
     terms : dict of AppliedUndef to Expr
         The unknown terms of the first system, with numbers for all fitted constants.
@@ -89,8 +91,8 @@ class Recovery:
         Simulations that the selection took.
     """
 
-    system: ODESystem
-    systems: tuple[ODESystem, ...]
+    system: System
+    systems: tuple[System, ...]
     terms: Terms
     table: pd.DataFrame
     intervals: pd.DataFrame
@@ -201,12 +203,12 @@ class Recovery:
         return axes[0].figure
 
     def _plot_states(self, axes: np.ndarray) -> None:
-        kernel = compile(self.system, method="dop853")
+        kernel = compile(self.system)
         row = np.array([[self.system.defaults[p] for p in self.system.parameters]])
         for k, trajectory in enumerate(self.observations.trajectories):
             later = self.heldout.trajectories[k] if self.heldout is not None else None
             end = later.times[-1] if later is not None else trajectory.times[-1]
-            times = np.linspace(trajectory.times[0], end, 400)
+            times = output_times(self.system, trajectory.times[0], end)
             run = kernel(self.starts[0][k][None], row, times).values[0]
             inside = times <= trajectory.times[-1]
             for i, (axis, state) in enumerate(zip(axes, self.system.names, strict=True)):

@@ -84,12 +84,14 @@ class Selection:
     shooting : Shooting
         Of ``candidates.system`` with ``candidates.columns`` free.
     cut : Windows
-    start_bounds : pair of (n,) float64
-        Smallest and largest initial values, scaled.
+    start_bounds : pair of (V, n) float64
+        Smallest and largest initial values of the windows, scaled; where they are equal the value is held.
     penalty : callable, optional
         From chosen terms and scaled parameters to what is added to the criterion.
     largest : int
         Most terms in a model.
+    pieces : int
+        Windows into which each trajectory was to be cut.
     """
 
     ADDITIONS, DROPS, EXCHANGES = 8, 3, 6
@@ -103,13 +105,15 @@ class Selection:
         start_bounds: tuple[np.ndarray, np.ndarray],
         penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
         largest: int = 12,
+        pieces: int = 1,
     ) -> None:
         self.candidates, self.shooting, self.cut = candidates, shooting, cut
-        self.start_bounds, self.penalty, self.largest = start_bounds, penalty, largest
+        self.start_bounds, self.penalty, self.largest, self.pieces = start_bounds, penalty, largest, pieces
         self.visited: dict[bytes, Model] = {}
         seen = np.isfinite(cut.values).any(axis=(0, 1))
         self.floor = float(np.mean((PRECISION * shooting.scale / shooting.noise)[seen] ** 2))
-        self.nuisance = cut.count * cut.values.shape[-1]
+        self.held = start_bounds[0] == start_bounds[1]
+        self.nuisance = int((~self.held).sum())
 
     # ---- fitting -------------------------------------------------------------------------------
 
@@ -151,6 +155,11 @@ class Selection:
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
+    def variance(self, model: Model) -> float:
+        """Mean square residual of a model, in units of the noise and corrected for what was fitted."""
+        count = int(self.candidates.active(model.chosen[None]).sum())
+        return float(model.rss.sum()) / max(self.cut.size - self.nuisance - count, 1) + self.floor
+
     def ranked(self) -> list[Model]:
         """Every model that was fitted, best first."""
         return sorted(self.visited.values(), key=lambda m: m.criterion)
@@ -185,6 +194,7 @@ class Selection:
             coefficients = np.arange(lanes.shape[1]) < len(self.candidates.terms)
             lanes[:, idle & coefficients] = 0.0
             local = self.shooting.expand(self.cut, lanes, np.repeat(model.starts[None], len(lanes), axis=0))
+            local = local.hold(np.repeat(self.held[None], len(lanes), axis=0))
             if not np.isfinite(local.rss).all():
                 continue
             information, gradient, back = local.profiled(np.full(len(lanes), 1e-9))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,8 @@ import sympy as sp
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.discover.data import Observations
-from symdyn.models.ode import ODESystem
+from symdyn.discover.kinds import kind_of, right_sides
+from symdyn.system import System
 
 __all__ = ["Quadratic", "Shooting", "Windows", "windows"]
 
@@ -37,7 +38,8 @@ class Windows:
     groups : tuple of (members, times)
         Windows whose times, counted from their beginnings, agree: they are simulated together.
     values : (V, T, n) float64
-        Data, padded with NaN.  A window includes the first point of the next one.
+        Data, padded with NaN.  A window includes the first point of the next one.  Candidates that are fitted to data of
+        their own have (M, V, T, n).
     """
 
     origins: np.ndarray
@@ -49,10 +51,15 @@ class Windows:
     def count(self) -> int:
         return len(self.origins)
 
+    def take(self, which: np.ndarray) -> Windows:
+        """The windows of the candidates `which`."""
+        return self if self.values.ndim == 3 else replace(self, values=self.values[which])
+
     @property
     def size(self) -> int:
-        """How many data the windows hold; shared points count twice."""
-        return int(np.isfinite(self.values).sum())
+        """How many data the windows hold (of one candidate); shared points count twice."""
+        values = self.values if self.values.ndim == 3 else self.values[0]
+        return int(np.isfinite(values).sum())
 
 
 def windows(observations: Observations, per_trajectory: int) -> Windows:
@@ -121,6 +128,19 @@ class Quadratic:
         for name in self.__dataclass_fields__:
             getattr(self, name)[which] = getattr(other, name)
 
+    def hold(self, held: np.ndarray) -> Quadratic:
+        """The same where the initial values `held` (M, V, n) may not move."""
+        if not held.any():
+            return self
+        both = ~held[..., :, None] & ~held[..., None, :]
+        eye = np.eye(held.shape[-1])
+        return replace(
+            self,
+            mixed=np.where(held[:, :, None, :], 0.0, self.mixed),
+            start_gradient=np.where(held, 0.0, self.start_gradient),
+            start_information=np.where(both, self.start_information, 0.0) + eye * held[..., None],
+        )
+
     def profiled(self, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Information and gradient of the parameters with the windows' initial values eliminated, and what leads back.
 
@@ -152,7 +172,7 @@ class Shooting:
 
     Parameters
     ----------
-    system : ODESystem
+    system : ODESystem or DiscreteSystem
         Without unknown terms.
     observations : Observations
     free : sequence of Symbol
@@ -167,7 +187,7 @@ class Shooting:
 
     def __init__(
         self,
-        system: ODESystem,
+        system: System,
         observations: Observations,
         free: Sequence[sp.Symbol],
         *,
@@ -200,7 +220,7 @@ class Shooting:
 
         `theta` (M, P) and `starts` (M, V, n) are scaled.  NaN after a failure and after the end of a window's data.
         """
-        count, n, length = len(theta), starts.shape[-1], cut.values.shape[1]
+        count, n, length = len(theta), starts.shape[-1], cut.values.shape[-2]
         states = np.full((count, cut.count, length, n), np.nan)
         slopes = np.full((count, cut.count, length, n, len(self.free) + n), np.nan)
         for members, times in cut.groups:
@@ -239,13 +259,13 @@ class Shooting:
 
 
 @lru_cache(maxsize=16)
-def _compiled(system: ODESystem, free: tuple[sp.Symbol, ...]) -> tuple[Sensitivities, Kernel]:
+def _compiled(system: System, free: tuple[sp.Symbol, ...]) -> tuple[Sensitivities, Kernel]:
     """The system with its sensitivities, and its kernel; kept, because noise levels and seeds are often gone through."""
     extended = sensitivities(system, free)
-    return extended, compile(extended.system, method="dop853")
+    return extended, compile(extended.system)
 
 
-def _scaled(system: ODESystem, free: Sequence[sp.Symbol]) -> tuple[ODESystem, tuple[sp.Symbol, ...], sp.Symbol]:
+def _scaled(system: System, free: Sequence[sp.Symbol]) -> tuple[System, tuple[sp.Symbol, ...], sp.Symbol]:
     """The system in scaled states, scaled free parameters and time since a start; symbols of scales and of the start."""
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
     sizes = tuple(fresh_symbol(f"size_of_{p}", taken) for p in free)
@@ -253,5 +273,6 @@ def _scaled(system: ODESystem, free: Sequence[sp.Symbol]) -> tuple[ODESystem, tu
     start = fresh_symbol("start_of_window", taken)
     swap = {p: p * s for p, s in zip((*free, *system.states), (*sizes, *scales), strict=True)}
     swap[system.time] = system.time + start
-    drift = tuple(f.xreplace(swap) / s for f, s in zip(system.drift, scales, strict=True))
-    return ODESystem(dict(zip(system.states, drift, strict=True)), time=system.time), (*sizes, *scales), start
+    sides = tuple(f.xreplace(swap) / s for f, s in zip(right_sides(system), scales, strict=True))
+    scaled = kind_of(system).plain(dict(zip(system.states, sides, strict=True)), time=system.time)
+    return scaled, (*sizes, *scales), start

@@ -16,7 +16,7 @@ from symdyn.discover.problem import rough_states
 from symdyn.discover.selection import BROKEN
 from symdyn.discover.terms import function_name
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
 __all__ = ["read_signs", "sign_penalty"]
 
@@ -45,7 +45,7 @@ def read_signs(unknowns: Sequence[AppliedUndef], signs: Mapping[Any, int] | None
 
 
 def sign_penalty(
-    system: ODESystem, data: Observations, candidates: Candidates, signs: Mapping[str, int]
+    system: System, data: Observations, candidates: Candidates, signs: Mapping[str, int]
 ) -> Callable[[np.ndarray, np.ndarray], float]:
     """What a model (chosen terms, scaled parameters) pays for terms of the wrong sign anywhere on the data."""
     values = np.concatenate(rough_states(system, data)[0])

@@ -11,10 +11,11 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
 from symdyn.discover.candidates import Term, open_constants
+from symdyn.discover.kinds import plain, right_sides
 from symdyn.discover.library import library_terms
 from symdyn.errors import RecoveryError
-from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
+from symdyn.system import System
 
 __all__ = ["allowed_terms", "formula_terms", "function_name", "one_of_each", "start_theta", "with_unknown_states"]
 
@@ -22,7 +23,7 @@ __all__ = ["allowed_terms", "formula_terms", "function_name", "one_of_each", "st
 FORMULAS, LARGEST_TERM, MOST_NEW = 3, 20, 6
 
 
-def with_unknown_states(system: ODESystem, unknown: Sequence[Any] | None) -> ODESystem:
+def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System:
     """The system with an unknown term of all states added to the equation of each state in `unknown`.
 
     Names of unknown functions may be given too; those are in the system already.
@@ -33,7 +34,8 @@ def with_unknown_states(system: ODESystem, unknown: Sequence[Any] | None) -> ODE
         If nothing is unknown, or a name is neither a state nor an unknown function.
     """
     names = {u.func.__name__ for u in system.unknowns}
-    drift = dict(zip(system.states, system.drift, strict=True))
+    taken = {s.name for s in (*system.states, *system.parameters)} | names
+    sides, added = list(right_sides(system)), False
     for entry in unknown or ():
         name = function_name(entry)
         if name in names:
@@ -44,15 +46,13 @@ def with_unknown_states(system: ODESystem, unknown: Sequence[Any] | None) -> ODE
                 f"{name!r} is neither an unknown function nor a state; known: {', '.join(known)}.{suggest(name, known)}"
             )
         state = system.states[system.names.index(name)]
-        taken = {s.name for s in (*system.states, *system.parameters)} | names
         label = f"f_{name}"
         while label in taken:
             label += "_"
-        drift[state] += sp.Function(label)(*system.states)
-    changed = ODESystem(
-        drift, dict(system.defaults), initial=dict(system.initial), observables=dict(system.observables),
-        time=system.time, provenance=system.provenance,
-    )  # fmt: skip
+        sides[system.states.index(state)] += sp.Function(label)(*system.states)
+        added = True
+        taken.add(label)
+    changed = plain(system, sides) if added else system
     if not changed.unknowns:
         raise RecoveryError(
             "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), "
@@ -78,7 +78,7 @@ def one_of_each(unknowns: Sequence[AppliedUndef]) -> tuple[AppliedUndef, ...]:
 
 
 def allowed_terms(
-    system: ODESystem, unknown: AppliedUndef, choice: Any, *, degree: int, functions: Sequence[str]
+    system: System, unknown: AppliedUndef, choice: Any, *, degree: int, functions: Sequence[str]
 ) -> tuple[sp.Expr, ...]:
     """The terms that `choice` allows to one unknown function.
 

@@ -13,7 +13,7 @@ from symdyn.discover.data import observations
 from symdyn.discover.regressors._registry import REGRESSORS
 from symdyn.discover.surrogates._registry import SURROGATES
 
-u, v = sp.symbols("u v")
+u, v, x, f = *sp.symbols("u v x"), sp.Function("f")
 NEEDS = {"operon": "pyoperon", "pysr": "pysr"}
 
 
@@ -32,16 +32,37 @@ def test_a_regressor_finds_a_product(name):
     assert set(model.get_params()) >= {"names", "random_state"}
 
 
+def logistic_growth():
+    """x' = x (1 - x), and its solution."""
+    times = np.linspace(0, 4, 21)
+    return sd.ODESystem({x: f(x)}), times, 1 / (1 + 4 * np.exp(-times))
+
+
+def logistic_map():
+    """x[t+1] = x (1 - x), 20 times."""
+    values = [0.8]
+    for _ in range(20):
+        values.append(values[-1] * (1 - values[-1]))
+    return sd.DiscreteSystem({x: f(x)}), np.arange(21.0), np.array(values)
+
+
 @pytest.mark.parametrize("name", SURROGATES)
 def test_a_surrogate_learns_states_and_terms(name):
     pytest.importorskip("jax", reason="surrogates need the extra 'discover'")
-    x, f = sp.Symbol("x"), sp.Function("f")
-    times = np.linspace(0, 4, 21)
-    exact = 1 / (1 + 4 * np.exp(-times))  # x' = x (1 - x)
-    hidden = sd.ODESystem({x: f(x)})
-    fit = SURROGATES[name]().fit(hidden, observations(hidden, {"t": times, "x": exact}), seed=0)
-    learned = np.interp(times, fit.times[0], fit.states[0][:, 0])
-    assert abs(learned - exact).max() < 0.01
-    samples = fit.terms[f(x)]
-    inside = samples.arguments[:, 0]
-    assert abs(samples.values - inside * (1 - inside)).max() < 0.02
+    learned = 0
+    for hidden, times, exact in (logistic_growth(), logistic_map()):
+        seen = observations(hidden, {"t": times, "x": exact})
+        reason = SURROGATES[name].applies(hidden, seen)
+        if reason is not None:
+            assert name in reason
+            with pytest.raises(sd.RecoveryError, match=reason.split(";")[0]):
+                SURROGATES[name]().fit(hidden, seen)
+            continue
+        learned += 1
+        fit = SURROGATES[name]().fit(hidden, seen, seed=0)
+        assert abs(np.interp(times, fit.times[0], fit.states[0][:, 0]) - exact).max() < 0.01
+        samples = fit.terms[f(x)]
+        inside = samples.arguments[:, 0]
+        assert abs(samples.values - inside * (1 - inside)).max() < 0.02
+        assert samples.weights.mean() == pytest.approx(1.0)
+    assert learned

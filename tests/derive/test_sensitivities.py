@@ -14,7 +14,7 @@ x, y, a, b, k, t = sp.symbols("x y a b k t")
 
 
 def solve(extended, initial, parameters, times):
-    kernel = sd.compile(extended.system, method="dop853")
+    kernel = sd.compile(extended.system)
     row = [[parameters[p.name] for p in extended.system.parameters]]
     run = kernel(extended.initial(np.array([initial])), row, times, rtol=1e-11, atol=1e-13)
     assert run.status[0] == 0
@@ -82,10 +82,69 @@ def test_the_extended_system_is_an_ordinary_one():
     assert "sensitivities to a, x" in extended.system.provenance[-1]
 
 
+def test_a_linear_map():
+    # x[t+1] = a x + b: x = a^t x0 + b (a^t - 1)/(a - 1), differentiated by sympy
+    x0 = sp.Symbol("x0")
+    exact = a**t * x0 + b * (a**t - 1) / (a - 1)
+    extended = sensitivities(sd.DiscreteSystem({x: a * x + b}))
+    assert isinstance(extended.system, sd.DiscreteSystem)
+    assert [c.name for c in extended.columns] == ["a", "b", "x"]
+    times = np.arange(9.0)
+    states, slopes = solve(extended, [2.0], {"a": 0.8, "b": 1.3}, times)
+    values = {a: 0.8, b: 1.3, x0: 2.0}
+    np.testing.assert_allclose(states[:, 0], [float(exact.subs({**values, t: i})) for i in range(9)], rtol=1e-12)
+    for column, symbol in enumerate((a, b, x0)):
+        expected = [float(exact.diff(symbol).subs({**values, t: i})) for i in range(9)]
+        np.testing.assert_allclose(slopes[:, 0, column], expected, rtol=1e-11, atol=1e-12)
+
+
+def test_flour_beetles_against_finite_differences():
+    # larvae, pupae and adults that eat each other (Costantino et al. 1997), iterated by a loop of Python
+    L, P, A, c, d = sp.symbols("L P A c d")
+    system = sd.DiscreteSystem({L: a * A * sp.exp(-c * L - d * A), P: 0.8 * L, A: P * sp.exp(-b * A) + 0.99 * A})
+    extended = sensitivities(system)
+    values, start = {"a": 6.6, "b": 0.005, "c": 0.012, "d": 0.0115}, [250.0, 5.0, 100.0]
+
+    def run(start, p):
+        rows = [np.array(start)]
+        for _ in range(6):
+            u, v, w = rows[-1]
+            grown = p["a"] * w * np.exp(-p["c"] * u - p["d"] * w)
+            rows.append(np.array([grown, 0.8 * u, v * np.exp(-p["b"] * w) + 0.99 * w]))
+        return np.stack(rows)
+
+    states, slopes = solve(extended, start, values, np.arange(7.0))
+    np.testing.assert_allclose(states, run(start, values), rtol=1e-12)
+    for column, symbol in enumerate(extended.columns[:4]):
+        h = 1e-6 * values[symbol.name]
+        up, down = ({**values, symbol.name: values[symbol.name] + s * h} for s in (1, -1))
+        np.testing.assert_allclose(slopes[..., column], (run(start, up) - run(start, down)) / (2 * h), rtol=1e-6, atol=1e-6)
+    for i in range(3):
+        shift = 1e-4 * np.eye(3)[i]
+        expected = (run(start + shift, values) - run(start - shift, values)) / 2e-4
+        np.testing.assert_allclose(slopes[..., 4 + i], expected, rtol=1e-6, atol=1e-7)
+
+
+def test_a_map_that_stops_at_zero_forgets_what_came_before():
+    # x[t+1] = max(x - a, 0) from 2.5 with a = 1: 2.5, 1.5, 0.5, 0, and then nothing matters
+    extended = sensitivities(sd.DiscreteSystem({x: sp.Max(x - a, 0)}))
+    states, slopes = solve(extended, [2.5], {"a": 1.0}, np.arange(5.0))
+    np.testing.assert_allclose(states[:, 0], [2.5, 1.5, 0.5, 0, 0])
+    np.testing.assert_allclose(slopes[:, 0], [[0, 1], [-1, 1], [-2, 1], [0, 0], [0, 0]])
+
+
+def test_sensitivities_of_a_state_called_w_are_no_random_numbers():
+    W = sp.Symbol("W")
+    extended = sensitivities(sd.DiscreteSystem({W: a * W}, {a: 0.5}, initial={W: 1}))
+    assert [s.name for s in extended.system.states] == ["W", "d_W_da", "d_W_dW"]
+    assert extended.system.defaults == {a: 0.5}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: sensitivities(sd.DiscreteSystem({x: a * x})), "from an ODESystem, got DiscreteSystem"),
+        (lambda: sensitivities(sd.SDESystem({x: a * x}, {x: 1})), "from an ODESystem or a DiscreteSystem, got SDESystem"),
+        (lambda: sensitivities(sd.DiscreteSystem({x: a * x + sp.Symbol("dW")})), r"draws random numbers \(dW\)"),
         (lambda: sensitivities(sd.ODESystem({x: sp.Function("f")(x)})), r"unknown terms \(f\(x\)\)"),
         (lambda: sensitivities(sd.ODESystem({x: a * x}), ["c"]), "'c' is not a parameter of this system"),
     ],

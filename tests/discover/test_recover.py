@@ -223,7 +223,7 @@ def test_stages_are_replaced_by_name(monkeypatch):
         (lambda data: quick(HIDDEN, {"time": [0, 1], "z": [1, 2]}), "no column of the data is a state"),
         (lambda data: quick(TRUE, data), "the system has no unknown term"),
         (lambda data: quick(TRUE, data, unknown=["z"]), "'z' is neither an unknown function nor a state"),
-        (lambda data: quick(sd.DiscreteSystem({x: x / 2}), data), "recover needs an ODESystem, got DiscreteSystem"),
+        (lambda data: quick(sd.ReactionNetwork.from_text("x -> 0, 1"), data), "recover needs an ODESystem or a DiscreteSystem"),
         (lambda data: quick(HIDDEN, data, signs={"q": 1}), "'q', which is not unknown"),
         (lambda data: quick(HIDDEN, data, signs={"f": 2}), "the sign of f is 2"),
         (lambda data: quick(HIDDEN, data, library={"f": 2}), r"no terms for g\(x, y\)"),

@@ -36,7 +36,7 @@ class TermSamples:
 
 @dataclass(frozen=True)
 class SurrogateFit:
-    """States and unknown terms as smooth functions of time.
+    """States and unknown terms along the data; of ODEs as smooth functions of time.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class SurrogateFit:
     terms : dict of AppliedUndef to TermSamples
         Samples of every unknown term, trajectories one after another.
     parameters : dict of Symbol to float
-        Values of the parameters that had none.
+        Values of the parameters that had none, as far as they were learned.
     history : mapping
         Losses by iteration and seconds.
     """
@@ -60,7 +60,12 @@ class SurrogateFit:
 
 
 class Surrogate(Protocol):
-    """Fits smooth states and unknown terms to data; nothing is known of the terms but their arguments."""
+    """Fits states and unknown terms to data; nothing is known of the terms but their arguments."""
+
+    @staticmethod
+    def applies(system: System, observations: Observations) -> str | None:
+        """None if it can learn this system from these data, else the reason."""
+        ...
 
     def fit(
         self,
@@ -73,4 +78,4 @@ class Surrogate(Protocol):
 
 
 #: Classes of surrogates by name; each is made with its options as keywords.
-SURROGATES: Registry[Callable[..., Surrogate]] = Registry("surrogate", "symdyn.discover.surrogates")
+SURROGATES: Registry[Any] = Registry("surrogate", "symdyn.discover.surrogates")

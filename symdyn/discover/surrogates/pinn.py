@@ -111,6 +111,16 @@ class PINN:
             given = ", ".join(changes)
             raise RecoveryError(f"unknown option of the surrogate 'pinn' among {given}; known: {known}") from None
 
+    @staticmethod
+    def applies(system: System, observations: Observations) -> str | None:
+        """None for an ODESystem, else the reason why nothing can be learned."""
+        if system.kind == "ode":
+            return None
+        return (
+            f"the surrogate 'pinn' needs an ODESystem, got {type(system).__name__}; "
+            "for a map leave surrogate='auto', which is 'inversion', or give None"
+        )
+
     def fit(
         self,
         system: System,
@@ -136,8 +146,9 @@ class PINN:
         RecoveryError
             If JAX, equinox or optax is missing, the system is no ODESystem, or the training diverges.
         """
-        if system.kind != "ode":
-            raise RecoveryError(f"the surrogate 'pinn' needs an ODESystem, got {type(system).__name__}")
+        reason = self.applies(system, observations)
+        if reason is not None:
+            raise RecoveryError(reason)
         for package in PACKAGES:
             if importlib.util.find_spec(package) is None:
                 needed = " ".join(PACKAGES)

@@ -1,0 +1,76 @@
+"""Fits with one parameter held at many values, as lanes of one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from symdyn.discover.levenberg import Fits, levenberg_marquardt
+from symdyn.discover.optimum import Optimum
+from symdyn.discover.shooting import Quadratic
+
+__all__ = ["fitted_again", "refined"]
+
+#: Rounds in which every held value is fitted again from what its neighbours found.
+ROUNDS = 3
+#: Values that are taken between two neighbours.
+BETWEEN = 5
+
+
+def fitted_again(best: Optimum, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
+    """Fit everything else at every value of one parameter: a batch of lanes, each from a fit nearby, then from neighbours.
+
+    Parameters
+    ----------
+    best : Optimum
+    column : int
+        The parameter, by its place in ``best.free``.
+    grid : (M,) float64
+        Increasing values at which it is held.
+    near : Fits
+        Fits from which to begin.
+    nearest : (M,) int
+        Which of them for each value.
+    """
+    count, problem, selection = len(grid), best.problem, best.selection
+    theta, starts = near.theta[nearest].copy(), near.starts[nearest].copy()
+    theta[:, column] = grid / problem.candidates.sizes[column]
+    active = np.arange(theta.shape[1])[None] != np.full((count, 1), column)
+
+    def refit(theta: np.ndarray, starts: np.ndarray) -> Fits:
+        return levenberg_marquardt(
+            problem.shooting, selection.cut, theta, starts, active, bounds=(problem.candidates.low, problem.candidates.high),
+            start_bounds=selection.start_bounds, iterations=60, tolerance=1e-8,
+        )  # fmt: skip
+
+    fits = refit(theta, starts)
+    for _ in range(ROUNDS):
+        before = fits.total.copy()
+        for shift in (1, -1):
+            neighbours = np.clip(np.arange(count) - shift, 0, count - 1)
+            moved = fits.theta[neighbours].copy()
+            moved[:, column] = theta[:, column]
+            other = refit(moved, fits.starts[neighbours].copy())
+            better = np.flatnonzero(other.total < fits.total)
+            fits.theta[better], fits.starts[better] = other.theta[better], other.starts[better]
+            fits.local.put(better, other.local.take(better))
+        finite = np.isfinite(before)
+        if np.all(fits.total[finite] >= (1 - 1e-6) * before[finite]) and np.isfinite(fits.total).sum() == finite.sum():
+            break
+    return fits
+
+
+def refined(best: Optimum, column: int, fits: Fits, crossings: Mapping[int, tuple[int, int]]) -> Fits:
+    """The fits with further values of the parameter between those on either side of each crossing."""
+    held = fits.theta[:, column] * best.problem.candidates.sizes[column]
+    inner = np.concatenate([np.linspace(held[a], held[b], BETWEEN + 2)[1:-1] for a, b in crossings.values()])
+    nearest = np.repeat([inside for inside, _ in crossings.values()], BETWEEN)
+    order = np.argsort(inner)
+    extra = fitted_again(best, column, inner[order], fits, nearest[order])
+    theta, starts = (np.concatenate([getattr(f, name) for f in (fits, extra)]) for name in ("theta", "starts"))
+    local = Quadratic(
+        *(np.concatenate([getattr(f.local, name) for f in (fits, extra)]) for name in Quadratic.__dataclass_fields__)
+    )  # fmt: skip
+    order = np.argsort(theta[:, column])
+    return Fits(theta[order], starts[order], local.take(order))

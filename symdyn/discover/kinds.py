@@ -1,0 +1,126 @@
+"""What discovery knows of each kind of system: where right-hand sides are, how time goes, how windows are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.errors import RecoveryError
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.ode import ODESystem
+from symdyn.system import System
+
+__all__ = ["Kind", "kind_of", "output_times", "plain", "right_sides", "whole_steps"]
+
+#: Gaps of a map's data may miss a whole number of steps by this much, relative to the time.
+ROUNDING = 1e-6
+#: Points of a smooth curve in a figure.
+CURVE = 400
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of system whose terms can be recovered and whose parameters can be fitted.
+
+    Attributes
+    ----------
+    plain : type
+        The class that is made of equations alone.
+    side : str
+        Its attribute with the right-hand sides.
+    stepwise : bool
+        Whether time goes in steps of 1, and the right-hand side is a state instead of its rate of change.
+    points, most : int
+        Intervals that the shortest windows of a search have, and the most windows of a trajectory.
+    worse : float
+        Factor by which joining windows may raise the variance of the residuals.  Runs of a chaotic map forget where they
+        began: over long windows the sum of squares is full of traps, and short windows are the better judges.
+    surrogate : str
+        The surrogate that is used unless another is named.
+    """
+
+    plain: type[Any]
+    side: str
+    stepwise: bool
+    points: int
+    most: int
+    worse: float
+    surrogate: str
+
+
+KINDS = {
+    "ode": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogate="pinn"),
+    "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogate="inversion"),
+}
+
+
+def kind_of(system: Any, what: str = "discovery") -> Kind:
+    """What is known of the kind of a system.
+
+    Raises
+    ------
+    RecoveryError
+        If it is neither an ODE system nor a map without random numbers; `what` needs one.
+    """
+    kind = getattr(system, "kind", None)
+    if kind not in KINDS:
+        raise RecoveryError(f"{what} needs an ODESystem or a DiscreteSystem, got {type(system).__name__}")
+    if kind == "map" and getattr(system, "noises", 0):
+        raise RecoveryError(
+            f"{what} needs a map without random numbers, this one draws {system.noise[0]} in each step; "
+            "leave the random numbers out: differences from the data count as noise"
+        )
+    return KINDS[kind]
+
+
+def right_sides(system: System) -> tuple[sp.Expr, ...]:
+    """Rates of change or next values, in the order of the states.
+
+    >>> x = sp.Symbol("x")
+    >>> right_sides(DiscreteSystem({x: x / 2}))
+    (x/2,)
+    """
+    return tuple(getattr(system, kind_of(system).side))
+
+
+def plain(system: System, sides: Iterable[sp.Expr] | None = None) -> Any:
+    """The ODE system or map of the equations alone, with other right-hand sides if they are given."""
+    kind = kind_of(system)
+    if sides is None and type(system) is kind.plain:
+        return system
+    equations = dict(zip(system.states, right_sides(system) if sides is None else sides, strict=True))
+    free = set().union(*(e.free_symbols for e in (*equations.values(), *system.observables.values())))
+    return kind.plain(
+        equations, {p: v for p, v in system.defaults.items() if p in free}, initial=dict(system.initial),
+        observables=dict(system.observables), time=system.time, provenance=system.provenance,
+    )  # fmt: skip
+
+
+def whole_steps(system: System, times: np.ndarray) -> np.ndarray:
+    """The times of a trajectory, freed of rounding where time goes in steps.
+
+    Raises
+    ------
+    RecoveryError
+        If the data of a map are not whole steps apart.
+    """
+    kind = getattr(system, "kind", None)
+    if kind not in KINDS or not KINDS[kind].stepwise:
+        return times
+    steps = np.round(times - times[0])
+    wrong = np.flatnonzero(np.abs(times - times[0] - steps) > ROUNDING * np.maximum(1.0, np.abs(times)))
+    if wrong.size:
+        raise RecoveryError(
+            f"the data of a map must be whole steps apart, but the time {times[wrong[0]]:g} is "
+            f"{times[wrong[0]] - times[0]:g} after the first; count time in steps of the map"
+        )
+    return times[0] + steps
+
+
+def output_times(system: System, begin: float, end: float) -> np.ndarray:
+    """Times at which a run is drawn: every step of a map, else close together."""
+    return np.arange(begin, end + 0.5) if kind_of(system).stepwise else np.linspace(begin, end, CURVE)

@@ -1,0 +1,153 @@
+"""The best fit of a known system: from many windows and many first values to whole trajectories."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.declaration import lookup, name_of
+from symdyn.discover.candidates import Candidates, candidate_system
+from symdyn.discover.data import Observations
+from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
+from symdyn.discover.kinds import kind_of
+from symdyn.discover.problem import Problem, make_problem
+from symdyn.discover.selection import Model, Selection
+from symdyn.discover.shooting import Quadratic
+from symdyn.errors import RecoveryError
+from symdyn.system import System
+
+__all__ = ["Optimum", "find_optimum", "read_noise"]
+
+#: How many random first values are tried.
+RANDOM = 48
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best fit, and what it takes to fit again near it.
+
+    Attributes
+    ----------
+    problem : Problem
+    selection : Selection
+        The last stage: its windows, bounds and counts.
+    model : Model
+    free : tuple of Symbol
+        Fitted parameters, in the order of ``model.theta``.
+    """
+
+    problem: Problem
+    selection: Selection
+    model: Model
+    free: tuple[sp.Symbol, ...]
+
+    @property
+    def freedom(self) -> int:
+        """Data less fitted values."""
+        return max(self.selection.cut.size - self.selection.nuisance - len(self.free), 1)
+
+    @property
+    def expansion(self) -> Quadratic:
+        """Sums of squares and their expansion at the optimum, of one candidate."""
+        return self.problem.shooting.expand(self.selection.cut, self.model.theta[None], self.model.starts[None])
+
+    @property
+    def first_windows(self) -> np.ndarray:
+        """The window in which each trajectory begins."""
+        return np.flatnonzero(self.selection.cut.origins[:, 1] == 0)
+
+
+def find_optimum(
+    system: System,
+    data: Observations,
+    *,
+    fit: Iterable[Any] = (),
+    guesses: Mapping[Any, float] | None = None,
+    bounds: Mapping[Any, tuple[Any, Any]] | None = None,
+    noise: Mapping[Any, float] | None = None,
+    windows: int | None = None,
+    seed: int = 0,
+) -> Optimum:
+    """Fit parameters and initial values; the arguments are those of `fit_parameters`.
+
+    Raises
+    ------
+    RecoveryError
+        If the system has unknown terms, or no simulation of it follows the data.
+    """
+    kind = kind_of(system, "fitting")
+    if system.unknowns:
+        names = ", ".join(map(str, system.unknowns))
+        raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
+    if windows is not None and windows < 1:
+        raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")
+    free, known = free_parameters(system, fit), guesses or {}
+    limits = read_bounds(bounds, (*system.parameters, *system.states), system.states)
+    candidates = candidate_system(
+        system, (), data, free=free, guesses=start_values(system, free, known, limits), bounds=limits
+    )  # fmt: skip
+    problem = make_problem(system, candidates, data, limits, noise=None if noise is None else read_noise(system, data, noise))
+    # first almost interval by interval, where the problem is nearly linear
+    counts = problem.stages(points=1)
+    wanted = [c for c in counts if windows is None or c >= windows]
+    stages = [problem.selection(c) for c in wanted or counts[:1]]
+    theta = np.concatenate([candidates.guesses, _random_guesses(candidates, free, known, limits, seed)])
+    chosen = np.zeros((len(theta), 0), dtype=bool)
+    problem.begin(stages[0], chosen, theta)
+    last = stages[0]
+    for before, after in itertools.pairwise(stages):
+        problem.join(before, after)
+        if kind.stepwise and after is stages[-1]:  # runs of maps cost little: begin there too, valleys are many
+            problem.begin(after, chosen, theta)
+        if windows is None and problem.spoiled(before, after):
+            break
+        last = after
+    best = problem.polish(last, 1)
+    again = problem.reweighed(best) if best and noise is None else None
+    if again is not None:
+        problem, last = again, again.selection(last.pieces)
+        last.fit(best[0].chosen[None], best[0].theta[None], best[0].starts[None], iterations=60, tolerance=1e-9)
+        best = last.ranked()
+    if not best:
+        raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
+    return Optimum(problem, last, best[0], free)
+
+
+def read_noise(system: System, data: Observations, given: Mapping[Any, float]) -> np.ndarray:
+    """Standard deviations that weigh the residuals, (n,): those given by state, else those estimated.
+
+    Raises
+    ------
+    RecoveryError
+        If one is not positive.
+    """
+    noise = data.noise.copy()
+    for key, value in given.items():
+        state = lookup(key, system.states, "state")
+        if not value > 0:
+            raise RecoveryError(f"the noise of {state} is {value!r}; expected a positive standard deviation")
+        noise[system.states.index(state)] = value
+    return noise
+
+
+def _random_guesses(
+    candidates: Candidates, free: Sequence[sp.Symbol], guesses: Mapping[Any, float], limits: Bounds, seed: int
+) -> np.ndarray:
+    """Scaled first values: anywhere between two bounds, near guesses, over several powers of ten for the others."""
+    rng = np.random.default_rng(seed)
+    given = {name_of(k) for k in guesses}
+    spread = np.array([0.5 if p.name in given else 3.0 for p in free])
+    middle = np.where(candidates.guesses[0] != 0, candidates.guesses[0], 1.0)
+    found = middle * np.exp(rng.normal(0.0, 1.0, (RANDOM, len(free))) * spread)
+    for i, p in enumerate(free):
+        low, high = limits.get(p, (-np.inf, np.inf))
+        if p.name in given or not np.isfinite([low, high]).all():
+            continue
+        share = rng.uniform(size=RANDOM)
+        found[:, i] = (low * (high / low) ** share if low > 0 else low + (high - low) * share) / candidates.sizes[i]
+    return found

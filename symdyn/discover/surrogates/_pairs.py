@@ -1,0 +1,147 @@
+"""Pairs of consecutive observations of a map, and the map as a linear function of its unknown terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from scipy.optimize import least_squares
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.declaration import derivative
+from symdyn.discover.data import Observations
+from symdyn.discover.guesses import GUESSES
+from symdyn.discover.kinds import right_sides
+from symdyn.system import System
+
+__all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear"]
+
+#: Relative sensitivity of the residuals below which a parameter counts as not determined.
+DETERMINED = 1e-6
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Complete observations one step apart.
+
+    Attributes
+    ----------
+    times : (m,) float64
+        Of the first of each pair.
+    now, then : (m, n) float64
+    noise : (n,) float64
+    """
+
+    times: np.ndarray
+    now: np.ndarray
+    then: np.ndarray
+    noise: np.ndarray
+
+
+def consecutive(data: Observations) -> Pairs:
+    """All pairs of complete observations that are one step apart."""
+    times, now, then = [], [], []
+    for t in data.trajectories:
+        complete = np.isfinite(t.values).all(axis=1)
+        first = np.flatnonzero((np.round(np.diff(t.times)) == 1) & complete[:-1] & complete[1:])
+        times.append(t.times[first])
+        now.append(t.values[first])
+        then.append(t.values[first + 1])
+    return Pairs(np.concatenate(times), np.concatenate(now), np.concatenate(then), data.noise)
+
+
+@dataclass(frozen=True)
+class LinearForm:
+    """``F(x) = A(x) + B(x) u``, lowered, for n states and k values u of unknown functions; parameters are 1 unless given."""
+
+    program: Program
+    parameters: tuple[sp.Symbol, ...]
+    shape: tuple[int, int]
+    arities: tuple[int, ...]
+
+    def _evaluate(self, pairs: Pairs, values: Mapping[sp.Symbol, float]) -> np.ndarray:
+        known = [np.asarray(values.get(p, 1.0)) for p in self.parameters]
+        found = evaluate(self.program, [pairs.times], list(pairs.now.T), known)
+        return np.stack([np.broadcast_to(f, pairs.times.shape) for f in found], axis=1).astype(float)
+
+    def parts(self, pairs: Pairs, values: Mapping[sp.Symbol, float]) -> tuple[np.ndarray, np.ndarray]:
+        """What is left of the next states without unknown terms, (m, n), and B, (m, n, k), both over the noise."""
+        n, k = self.shape
+        found = self._evaluate(pairs, values)
+        rest = (pairs.then - found[:, :n]) / pairs.noise
+        return rest, found[:, n : n + n * k].reshape(-1, n, k) / pairs.noise[:, None]
+
+    def solve(self, pairs: Pairs, values: Mapping[sp.Symbol, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Values of the unknown functions with their weights, both (m, k); weight 0 where they are not determined."""
+        rest, design = self.parts(pairs, values)
+        finite = np.isfinite(rest).all(axis=1) & np.isfinite(design).all(axis=(1, 2))
+        rest, design = np.where(finite[:, None], rest, 0.0), np.where(finite[:, None, None], design, 0.0)
+        inverse = np.linalg.pinv(design)
+        variance = (inverse**2).sum(axis=2)
+        full = (np.linalg.matrix_rank(design) == self.shape[1]) & finite
+        weights = np.where(full[:, None] & (variance > 0), 1 / np.where(variance > 0, variance, 1.0), 0.0)
+        return np.einsum("mkn,mn->mk", inverse, rest), weights
+
+    def residuals(self, pairs: Pairs, values: Mapping[sp.Symbol, float]) -> np.ndarray:
+        """What no values of the unknown functions can explain, (m n,)."""
+        rest, design = self.parts(pairs, values)
+        left = rest - np.einsum("mnk,mkj,mj->mn", design, np.linalg.pinv(np.nan_to_num(design)), rest)
+        return np.nan_to_num(left, nan=1e6, posinf=1e6, neginf=-1e6).ravel()
+
+    def arguments(self, pairs: Pairs, values: Mapping[sp.Symbol, float]) -> list[np.ndarray]:
+        """Arguments of each application, (m, arity)."""
+        n, k = self.shape
+        found = self._evaluate(pairs, values)[:, n + n * k :]
+        return np.split(found, np.cumsum(self.arities)[:-1], axis=1)
+
+
+def linear_form(system: System) -> LinearForm:
+    """The map as a linear function of its unknown terms; `not_linear` must have given no reason."""
+    stand_in = {u: sp.Dummy() for u in system.unknowns}
+    zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
+    sides = [e.xreplace(stand_in) for e in right_sides(system)]
+    rest = [e.xreplace(zero) for e in sides]
+    slopes = [derivative(e, u) if e.has(u) else sp.S.Zero for e in sides for u in stand_in.values()]
+    arguments = [a for u in system.unknowns for a in u.args]
+    expressions = [*rest, *slopes, *arguments]
+    blocks = [("t", (system.time,)), ("y", system.states), ("p", system.parameters)]
+    program = lower("pairs", blocks, expressions, [""] * len(expressions))
+    arities = tuple(len(u.args) for u in system.unknowns)
+    return LinearForm(program, system.parameters, (len(sides), len(stand_in)), arities)
+
+
+def not_linear(system: System) -> str | None:
+    """None if the unknown terms can be solved for where all states are seen, else the reason."""
+    stand_in = {u: sp.Dummy(u.func.__name__) for u in system.unknowns}
+    symbols = set(stand_in.values())
+    if any(a.xreplace(stand_in).free_symbols & symbols for u in system.unknowns for a in u.args):
+        return "one of them is an argument of another"
+    filled = 0
+    for e in (e.xreplace(stand_in) for e in right_sides(system)):
+        filled += e.has(*symbols)
+        for u, s in stand_in.items():
+            if derivative(e, s).free_symbols & symbols:
+                return f"{u} enters nonlinearly"
+    if filled < len(symbols):
+        return f"{len(symbols)} unknown values stand in {filled} equations"
+    return None
+
+
+def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp.Symbol, float]:
+    """Values of the parameters that have none, as far as the equations determine them beside the unknown terms."""
+    free = [p for p in system.parameters if p not in system.defaults]
+    if not free:
+        return {}
+
+    def residuals(values: np.ndarray) -> np.ndarray:
+        return form.residuals(pairs, {**system.defaults, **dict(zip(free, values, strict=True))})
+
+    fits = [least_squares(residuals, np.full(len(free), first), x_scale="jac") for first in GUESSES]
+    best = min(fits, key=lambda fit: fit.cost)
+    size = np.linalg.norm(best.jac, axis=0) * np.abs(best.x)
+    told = size > DETERMINED * max(float(np.linalg.norm(residuals(np.zeros(len(free))))), 1.0)
+    return {p: float(v) for p, v, t in zip(free, best.x, told, strict=True) if t}

@@ -1,0 +1,142 @@
+"""Unknown terms of a map, solved for from every state and the next one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symdyn.discover.data import Observations
+from symdyn.discover.problem import rough_states
+from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear
+from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, TermSamples
+from symdyn.errors import RecoveryError
+from symdyn.system import System
+
+__all__ = ["Inversion", "InversionOptions"]
+
+
+@dataclass(frozen=True)
+class InversionOptions:
+    """Details of the inversion.
+
+    Attributes
+    ----------
+    singular : float
+        Share of the largest weight below which a sample is left out: there the term hardly moves the next state.
+    signs : mapping, optional
+        From the name of a term to +1 or -1 if its sign is known; samples of the other sign are left out.
+    """
+
+    singular: float = 1e-6
+    signs: Mapping[Any, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.singular < 1:
+            raise RecoveryError(
+                f"the option singular of the surrogate 'inversion' is {self.singular!r}; expected 0 or more, below 1"
+            )
+
+
+class Inversion:
+    r"""Values of unknown functions that enter a map linearly, from pairs of consecutive complete observations.
+
+    With :math:`F(x) = A(x) + B(x)\,u` for the values `u` of the unknown functions, every pair gives
+
+    .. math:: \hat u_t = (B^\top W B)^{-1} B^\top W\, (x_{t+1} - A(x_t)), \qquad W = \mathrm{diag}(\sigma_i^{-2}),
+
+    with variance :math:`(B^\top W B)^{-1}`, whose inverse weighs the sample.  What the equations say beyond the unknown
+    functions fits the parameters without a value; those that it does not determine are taken to be 1.
+
+    Parameters
+    ----------
+    options : InversionOptions, optional
+    **changes
+        Single options instead.
+
+    Notes
+    -----
+    Noise of `x_t` in `A`, `B` and in the arguments of the functions is not allowed for: the samples only propose formulas,
+    which are then fitted to all data.
+    """
+
+    def __init__(self, options: InversionOptions | None = None, **changes: Any) -> None:
+        try:
+            self.options = replace(options or InversionOptions(), **changes)
+        except TypeError:
+            known = ", ".join(InversionOptions.__dataclass_fields__)
+            given = ", ".join(changes)
+            raise RecoveryError(f"unknown option of the surrogate 'inversion' among {given}; known: {known}") from None
+
+    @staticmethod
+    def applies(system: System, observations: Observations) -> str | None:
+        """None for a map whose unknown functions can be solved for, else the reason."""
+        if system.kind != "map":
+            return f"the surrogate 'inversion' needs a DiscreteSystem, got {type(system).__name__}; for ODEs there is 'pinn'"
+        reason = not_linear(system)
+        if reason is None and not len(consecutive(observations).now):
+            reason = "no two observations of all states are one step apart"
+        return None if reason is None else f"the surrogate 'inversion' cannot solve for the unknown terms: {reason}"
+
+    def fit(
+        self,
+        system: System,
+        observations: Observations,
+        *,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SurrogateFit:
+        """Solve for the unknown terms along `observations`.
+
+        Parameters
+        ----------
+        system : DiscreteSystem
+            With unknown terms.
+        observations : Observations
+        seed : int
+            Without effect: the result is unique.
+        progress : callable, optional
+            Called as ``progress(done, total)``.
+
+        Raises
+        ------
+        RecoveryError
+            If `applies` gives a reason, or nowhere on the data a term moves the next state.
+        """
+        reason = self.applies(system, observations)
+        if reason is not None:
+            raise RecoveryError(f"{reason}; go without, surrogate=None")
+        started = time.perf_counter()
+        pairs, form = consecutive(observations), linear_form(system)
+        parameters = fitted_parameters(system, form, pairs)
+        values, weights = form.solve(pairs, {**system.defaults, **parameters})
+        arguments = form.arguments(pairs, {**system.defaults, **parameters})
+        terms = {}
+        for u in system.unknowns:
+            own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
+            terms[u] = self._samples(u, [(arguments[j], values[:, j], weights[:, j]) for j in own])
+        if progress is not None:
+            progress(1, 1)
+        states = rough_states(system, observations)[0]
+        times = tuple(t.times for t in observations.trajectories)
+        return SurrogateFit(
+            times, states, terms, parameters, {"pairs": len(pairs.now), "seconds": time.perf_counter() - started}
+        )
+
+    def _samples(self, unknown: Any, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> TermSamples:
+        """The samples of a function that are worth something, over all its applications."""
+        arguments, values, weights = (np.concatenate(p) for p in zip(*parts, strict=True))
+        good = np.isfinite(values) & np.isfinite(arguments).all(axis=1)
+        good &= weights > self.options.singular * np.max(weights, initial=0.0, where=good)
+        signs = {getattr(k, "__name__", str(k)): v for k, v in (self.options.signs or {}).items()}
+        if unknown.func.__name__ in signs:
+            good &= values * signs[unknown.func.__name__] >= 0
+        if not good.any():
+            raise RecoveryError(f"nowhere on the data {unknown} can be told from the next state; go without, surrogate=None")
+        return TermSamples(arguments[good], values[good], weights[good] / weights[good].mean())
+
+
+SURROGATES.register("inversion", Inversion)

@@ -1,0 +1,272 @@
+"""Maps: unknown terms found again in noisy populations, and parameters fitted where runs are chaotic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.optimize import least_squares
+
+import symdyn as sd
+from symdyn.discover.constants import natural_size
+from symdyn.discover.data import observations
+from symdyn.discover.evidence import errors
+from symdyn.discover.fitting import fit_parameters
+from symdyn.discover.surrogates._registry import SURROGATES
+
+N, x, y, L, P, A, r, K, a, b, h, k, t = sp.symbols("N x y L P A r K a b h k t")
+f, g = sp.symbols("f g", cls=sp.Function)
+RICKER = sd.DiscreteSystem({N: N * sp.exp(r * (1 - N / K))})
+BEETLES = sd.DiscreteSystem({L: A * f(L, A), P: 0.7945 * L, A: P * sp.exp(-0.0047 * A) + 0.992371 * A})
+SHAPES = [1, L, A, L * A, L**2, A**2, 1 / (1 + h * L), 1 / (1 + h * A), sp.exp(-h * L), sp.exp(-h * A)]
+SHAPES += [1 / (1 + h * L + k * A), sp.exp(-h * L - k * A)]
+
+
+def table(system, steps, initial, *, noise=0.0, seed=0, parameters=None):
+    """States at 0, 1, ..., each value times 1 + noise."""
+    run = sd.simulate(system, np.arange(steps + 1.0), initial=initial, parameters=parameters, progress=False)
+    random = np.random.RandomState(seed)
+    values = {s: run[s].values.ravel() * (1 + noise * random.randn(steps + 1)) for s in system.names}
+    return {"t": np.arange(steps + 1.0), **values}
+
+
+def beetles(noise, seed):
+    truth = BEETLES.with_terms({f(L, A): 6.598 * sp.exp(-0.01209 * L - 0.01155 * A)})
+    return table(truth, 30, {L: 250, P: 5, A: 100}, noise=noise, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cannibalism_of_flour_beetles_is_found(seed):
+    # larvae per adult, 6.598 exp(-0.01209 L - 0.01155 A), among polynomials and hyperbolas (Costantino et al. 1997)
+    found = sd.recover(BEETLES, beetles(0.02, seed), library=SHAPES, surrogate=None, progress=False)
+    assert found.terms[f].as_coeff_Mul()[1].func == sp.exp
+    known = found.intervals.set_index("constant")
+    for name, value in (("f_1", 6.598), ("h", 0.01209), ("k", 0.01155)):
+        assert abs(known.loc[name, "value"] - value) < 4 * known.loc[name, "standard error"]
+    assert isinstance(found.system, sd.DiscreteSystem)
+    assert found.table["rms"][0] < 0.03
+    run = sd.simulate(found.system, np.arange(31), **found.sample(20), progress=False)
+    assert run.L.shape == (20, 31)
+
+
+def test_the_default_surrogate_of_a_map_lets_a_regressor_propose():
+    pytest.importorskip("sklearn", reason="regressors need the extra 'discover'")
+    library = [sp.S.One, L, A]  # the shape itself is not in it
+    data = beetles(0.0, 0)
+    sparse = sd.recover(BEETLES, data, library=library, regressor=None, progress=False)
+    samples = sparse.surrogate.terms[f(L, A)]
+    exact = 6.598 * np.exp(-0.01209 * samples.arguments[:, 0] - 0.01155 * samples.arguments[:, 1])
+    np.testing.assert_allclose(samples.values, exact, rtol=1e-9)
+    assert len(exact) == 30
+    assert samples.weights == pytest.approx(data["A"][:-1] ** 2 / np.mean(data["A"][:-1] ** 2))  # f stands beside A
+
+
+def test_leslie_and_gowers_competition_is_found():
+    # x[t+1] = 2.2 x / (1 + 0.004 x + 0.002 y); the other species is known
+    system = sd.DiscreteSystem({x: x * f(x, y), y: 2.4 * y / (1 + 0.003 * x + 0.006 * y)})
+    truth = system.with_terms({f(x, y): 2.2 / (1 + 0.004 * x + 0.002 * y)})
+    shapes = [1, x, y, x * y, x**2, y**2, 1 / (1 + h * x), 1 / (1 + h * y), sp.exp(-h * x), sp.exp(-h * x - k * y)]
+    for seed in range(4):
+        runs = [table(truth, 15, start, noise=0.02, seed=seed) for start in ({x: 5, y: 60}, {x: 1500, y: 800})]
+        found = sd.recover(system, runs, library=[*shapes, 1 / (1 + h * x + k * y)], surrogate=None, progress=False)
+        load = sp.expand(1 / found.terms[f].as_coeff_Mul()[1])
+        assert set(load.as_coefficients_dict()) == {sp.S.One, x, y}
+        known = found.intervals.set_index("constant")
+        for name, value in (("f_1", 2.2), ("h", 0.004), ("k", 0.002)):
+            assert abs(known.loc[name, "value"] - value) < 4 * known.loc[name, "standard error"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_density_dependence_is_found_in_chaos(seed):
+    # exp(3 (1 - N)): windows stay short, because long runs forget where they began
+    system = sd.DiscreteSystem({N: N * f(N)})
+    data = table(RICKER, 50, {N: 0.3}, noise=0.02, seed=seed, parameters={r: 3.0, K: 1.0})
+    shapes = [1, N, N**2, N**3, 1 / (1 + h * N), sp.exp(-h * N)]
+    found = sd.recover(system, data, library=shapes, surrogate=None, progress=False)
+    assert found.terms[f].as_coeff_Mul()[1].func == sp.exp
+    known = found.intervals.set_index("constant")["value"]
+    assert known["f_1"] == pytest.approx(np.exp(3), rel=0.02)
+    assert known["h"] == pytest.approx(3, rel=0.01)
+    assert "windows" in found.warnings[0]
+
+
+def test_a_matrix_model_stays_one():
+    from symdyn.models.matrix import MatrixModel
+
+    young, old = sp.symbols("young old")
+    model = MatrixModel([[0, f(old)], [sp.Rational(1, 2), sp.Rational(3, 10)]], [young, old])
+    truth = model.with_terms({f(old): 6 * sp.exp(-old / 40)})
+    data = table(truth, 25, {young: 10, old: 5}, noise=0.01)
+    found = sd.recover(model, data, library=[1, old, 1 / (1 + h * old), sp.exp(-h * old)], surrogate=None, progress=False)
+    assert isinstance(found.system, MatrixModel)
+    assert found.system.matrix[0, 1].func == sp.Mul
+    assert float(found.terms[f].subs(old, 40)) == pytest.approx(6 * np.exp(-1), rel=0.03)
+    declared = MatrixModel([[0, a * sp.exp(-old / K)], [sp.Rational(1, 2), b]], [young, old], clamped=True)
+    fit = fit_parameters(declared, data, bounds={a: (1, 20), K: (5, 500), b: (0, 1)})
+    assert isinstance(fit.system, MatrixModel)
+    assert fit.system.defaults == pytest.approx({a: 6, K: 40, b: 0.3}, rel=0.05)
+
+
+def test_two_unknown_terms_share_a_function():
+    # the same loss f in both equations, at other arguments
+    system = sd.DiscreteSystem({x: 1.5 * x - f(x), y: 1.4 * y - f(y)})
+    data = table(system.with_terms({f(x): x**2 / 2}), 25, {x: 0.2, y: 0.9}, noise=0.002)
+    found = sd.recover(system, data, library=3, surrogate=None, progress=False)
+    assert found.terms[f].as_coeff_Mul()[1] == x**2
+    fit = SURROGATES["inversion"]().fit(system, observations(system, data))
+    assert len(fit.terms[f(x)].values) == 50
+
+
+def test_parameters_that_the_equations_tell_are_learned_by_the_inversion():
+    system = sd.DiscreteSystem({x: y * f(x), y: a * x + b * y})
+    data = table(system.with_terms({f(x): 3 / (1 + x)}), 20, {x: 1, y: 1}, parameters={a: 0.4, b: 0.3})
+    fit = SURROGATES["inversion"]().fit(system, observations(system, data))
+    assert fit.parameters == pytest.approx({a: 0.4, b: 0.3})
+    found = sd.recover(system, data, library=[1, x, 1 / (1 + h * x)], regressor=None, progress=False)
+    assert found.system.defaults[a] == pytest.approx(0.4, rel=1e-5)
+    assert float(found.terms[f].subs(x, 1)) == pytest.approx(1.5, rel=1e-5)
+
+
+def test_what_cannot_be_solved_for_goes_without_a_surrogate():
+    system = sd.DiscreteSystem({N: N * sp.exp(f(N))})
+    data = table(system.with_terms({f(N): 1 - N / 2}), 15, {N: 0.1})
+    found = sd.recover(system, data, library=2, progress=False)
+    assert found.surrogate is None
+    assert found.terms[f].coeff(N) == pytest.approx(-0.5, rel=1e-4)
+
+
+# ---- fitting -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_chaotic_map_is_fitted_by_multiple_shooting_where_single_shooting_fails(seed):
+    # r = 3 is chaotic; 60 counts with 5 % noise
+    data = table(RICKER, 60, {N: 0.3}, noise=0.05, seed=seed, parameters={r: 3.0, K: 1.0})
+    fit = fit_parameters(RICKER, data, seed=seed)
+    known = fit.intervals.set_index("constant")
+    assert known.loc["r", "value"] == pytest.approx(3.0, abs=0.1)
+    assert known.loc["K", "value"] == pytest.approx(1.0, abs=0.05)
+    assert fit.windows > 1
+
+    def residuals(p):
+        run = sd.simulate(RICKER, data["t"], initial={N: p[2]}, parameters={r: p[0], K: p[1]}, on_failure="nan", progress=False)
+        return np.nan_to_num(run.N.values.ravel() - data["N"], nan=1e3)
+
+    single = least_squares(residuals, [2.5, 1.2, data["N"][0]], max_nfev=60)
+    assert abs(single.x[0] - 3.0) > 0.1  # trapped, although it begins close by
+    assert np.sqrt(np.mean(single.fun**2)) > 5 * fit.noise[0]
+
+
+def test_exact_data_give_exact_parameters_from_nothing():
+    data = table(RICKER, 20, {N: 0.1}, parameters={r: 2.3, K: 40.0})
+    fit = fit_parameters(RICKER, data)
+    assert fit.system.defaults == pytest.approx({r: 2.3, K: 40.0}, rel=1e-6)
+    assert fit.windows == 1
+    assert errors(fit.system, data)["relative"].max() < 1e-5
+
+
+def test_gaps_and_missing_values_are_stepped_over():
+    data = table(RICKER, 30, {N: 0.1}, parameters={r: 1.6, K: 40.0})
+    kept = np.array([0, 1, 4, 5, 8, 9, 10, 15, 16, 20, 21, 22, 27, 30])
+    sparse = {"t": data["t"][kept] + 3, "N": data["N"][kept].copy()}
+    sparse["N"][5] = np.nan
+    fit = fit_parameters(RICKER, sparse, bounds={r: (0, 3), K: (1, 200)})
+    assert fit.system.defaults == pytest.approx({r: 1.6, K: 40.0}, rel=1e-5)
+    table_ = errors(fit.system, sparse)
+    assert table_["relative"].max() < 1e-5
+    assert table_["points"].tolist() == [11, 13]
+
+
+def test_the_clock_of_a_map_goes_on_in_every_window():
+    # seasonal births: x[t+1] = a x (1 + b cos(pi t / 2))
+    system = sd.DiscreteSystem({x: a * x * (1 + b * sp.cos(sp.pi * t / 2))})
+    values = [1.0]
+    for i in range(5, 25):
+        values.append(0.98 * values[-1] * (1 + 0.4 * np.cos(np.pi * i / 2)))
+    fit = fit_parameters(system, {"t": np.arange(5, 26), "x": values}, bounds={b: (0, 1), a: (0, 2)})
+    assert fit.system.defaults == pytest.approx({a: 0.98, b: 0.4}, rel=1e-6)
+
+
+def test_bounds_hold_and_known_beginnings_stay():
+    data = table(RICKER, 20, {N: 2.0}, noise=0.01, parameters={r: 1.2, K: 40.0})
+    data["N"][0] = 3.0
+    free, held = (fit_parameters(RICKER, data, bounds=b, windows=1) for b in ({}, {N: (2, 2), r: (0, 1.1)}))
+    assert held.starts[0, 0] == 2.0
+    assert held.system.defaults[r] <= 1.1
+    assert (free.parameters, held.parameters) == (3, 2)
+    assert list(held.intervals["constant"]) == ["K", "r"]
+    exact = table(RICKER, 20, {N: 2.0}, parameters={r: 1.2, K: 40.0})
+    again = fit_parameters(RICKER, {**exact, "N": np.where(exact["t"] == 0, 3.0, exact["N"])}, bounds={N: (2, 2)})
+    assert again.system.defaults == pytest.approx({r: 1.2, K: 40.0}, rel=1e-6)
+
+
+def test_given_noise_weighs_the_states():
+    # two values of one constant: the state that is known better decides
+    system = sd.DiscreteSystem({x: a + 0 * x, y: a + 0 * y})
+    data = {"t": np.arange(12), "x": np.full(12, 1.0), "y": np.full(12, 2.0)}
+    fit = fit_parameters(system, data, noise={x: 1.0, y: 0.5}, windows=1)
+    assert fit.system.defaults[a] == pytest.approx((1 * 1.0 + 4 * 2.0) / 5)
+
+
+def test_the_plot_of_a_map_has_a_point_a_step():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    system = sd.DiscreteSystem({N: N * f(N)})
+    data = table(system.with_terms({f(N): 2 - N / 10}), 15, {N: 0.5}, noise=0.01)
+    figure = sd.recover(system, data, library=2, progress=False, heldout=0.2, surrogate=None).plot()
+    lines = {line.get_label(): line.get_xdata() for line in figure.axes[0].get_lines()}
+    assert lines["fit"].tolist() == list(range(13))
+
+
+def test_natural_sizes_of_constants():
+    sizes = {N: 200.0, A: 10.0, t: 5.0}
+    assert natural_size(1 / (1 + h * N + k * A), h, sizes) == pytest.approx(1 / 200)
+    assert natural_size(sp.exp(-h * N - k * A), k, sizes) == pytest.approx(0.1)
+    assert natural_size(N / (h**2 + N), h, sizes) is None
+    assert natural_size(A * N / (A + h * N), h, sizes) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda d: fit_parameters(RICKER, {"t": [0, 1, 2.5], "N": [1, 2, 3]}), "whole steps apart, but the time 2.5 is 2.5"),
+        (lambda d: sd.recover(sd.DiscreteSystem({N: f(N)}), d, surrogate="pinn", progress=False), "for a map leave surrogate="),
+        (lambda d: sd.recover(RICKER, d, progress=False), "no unknown term"),
+        (
+            lambda d: sd.recover(sd.DiscreteSystem({N: N * sp.exp(f(N))}), d, surrogate="inversion", progress=False),
+            r"f\(N\) enters nonlinearly; go without",
+        ),
+        (
+            lambda d: sd.recover(sd.DiscreteSystem({N: f(N) + g(N)}), d, surrogate="inversion", progress=False),
+            "2 unknown values stand in 1 equations",
+        ),
+        (
+            lambda d: sd.recover(sd.DiscreteSystem({N: f(g(N))}), d, surrogate="inversion", progress=False),
+            "an argument of another",
+        ),
+        (
+            lambda d: SURROGATES["inversion"]().fit(
+                (s := sd.DiscreteSystem({N: f(N)})), observations(s, {"t": [0, 2, 4], "N": [1, 2, 3]})
+            ),
+            "no two observations of all states are one step apart",
+        ),
+        (
+            lambda d: SURROGATES["inversion"](signs={"f": -1}).fit(s := sd.DiscreteSystem({N: f(N)}), observations(s, d)),
+            r"nowhere on the data f\(N\) can be told",
+        ),
+        (lambda d: SURROGATES["inversion"](width=3), "unknown option of the surrogate 'inversion' among width"),
+        (lambda d: SURROGATES["inversion"](singular=2), "the option singular of the surrogate 'inversion' is 2"),
+        (lambda d: fit_parameters(RICKER, d, windows=0), "windows is 0; expected a number"),
+        (lambda d: fit_parameters(RICKER, d, noise={N: 0}), "the noise of N is 0"),
+        (lambda d: fit_parameters(RICKER, d, bounds={r: (1, 1)}), "first must be below the second"),
+        (
+            lambda d: fit_parameters(sd.DiscreteSystem({N: r * N * sp.Symbol("dW")}), d),
+            "fitting needs a map without random numbers, this one draws dW",
+        ),
+        (lambda d: fit_parameters(sd.SDESystem({N: r * N}, {N: 1}), d), "fitting needs an ODESystem or a DiscreteSystem"),
+    ],
+)  # fmt: skip
+def test_errors_say_what_is_wrong(call, message):
+    with pytest.raises(sd.RecoveryError, match=message):
+        call(table(RICKER, 10, {N: 0.5}, parameters={r: 1.0, K: 1.0}))

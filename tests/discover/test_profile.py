@@ -1,0 +1,156 @@
+"""Profile likelihoods and bootstraps: linear problems have exact answers, and truths are covered as often as is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.discover.fitting import fit_parameters
+from symdyn.discover.profiles import profile
+from symdyn.discover.resampling import bootstrap
+
+N, x, y, a, b, r, K = sp.symbols("N x y a b r K")
+DRIFT = sd.DiscreteSystem({x: x + a})  # x = x0 + a t: a straight line
+DECAY = sd.ODESystem({x: -a * x})
+RICKER = sd.DiscreteSystem({N: N * sp.exp(r * (1 - N / K))})
+
+
+def line(seed, count=15):
+    t = np.arange(float(count))
+    return {"t": t, "x": 1 + 0.5 * t + 0.3 * np.random.RandomState(seed).randn(count)}
+
+
+def regression(data):
+    """Slope, its standard error, and the residual sum of squares, by the textbook."""
+    design = np.stack([data["t"], np.ones(len(data["t"]))], axis=1)
+    solution, rss = np.linalg.lstsq(design, data["x"], rcond=None)[:2]
+    covariance = rss[0] / (len(design) - 2) * np.linalg.inv(design.T @ design)
+    return solution[0], np.sqrt(covariance[0, 0]), rss[0]
+
+
+@pytest.mark.parametrize("system", [DRIFT, sd.ODESystem({x: a + 0 * x})])
+def test_the_profile_of_a_straight_line_is_the_parabola_of_regression(system):
+    slope, error, _ = regression(line(0))
+    found = profile(system, line(0), a)
+    assert float(found.estimate) == pytest.approx(slope, rel=1e-6)
+    np.testing.assert_allclose(found.ratio, ((found.value - slope) / error) ** 2, rtol=1e-3, atol=1e-3)
+    reach = 1.7709333959868  # 95 % point of Student's t with 13 degrees of freedom
+    assert float(found.upper) == pytest.approx(slope + reach * error, rel=1e-4)
+    assert float(found.lower) == pytest.approx(slope - reach * error, rel=1e-4)
+    best = found.sel(value=float(found.estimate))
+    assert float(found.threshold / best.sum_of_squares) == pytest.approx(1 + reach**2 / 13, rel=1e-6)
+    assert float(best.refitted.sel(constant="a")) == pytest.approx(slope, rel=1e-6)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    covered = 0
+    for seed in range(40):
+        found = profile(DRIFT, line(seed), a, points=21)
+        covered += float(found.lower) <= 0.5 <= float(found.upper)
+    assert 30 <= covered <= 40  # binomial(40, 0.9): outside with probability 0.003
+
+
+def test_a_profile_of_a_curved_problem_is_not_symmetric_and_does_not_mind_the_form():
+    # growth that has hardly begun to saturate leaves K open to one side
+    t = np.arange(9.0)
+    data = {"t": t, "N": 100 / (1 + 99 * 2.0**-t) * (1 + 0.05 * np.random.RandomState(3).randn(9))}
+    beverton = sd.DiscreteSystem({N: r * N / (1 + (r - 1) * N / K)})
+    inverse = sd.DiscreteSystem({N: r * N / (1 + (r - 1) * N * b)})
+    bounds = {r: (1.01, 5), K: (1, 1e5), b: (1e-5, 1)}
+    first = profile(beverton, data, K, bounds={k: bounds[k] for k in (r, K)})
+    other = profile(inverse, data, b, bounds={k: bounds[k] for k in (r, b)})
+    assert float(first.upper) - float(first.estimate) > 1.2 * (float(first.estimate) - float(first.lower))
+    assert 1 / float(other.lower) == pytest.approx(float(first.upper), rel=0.02)
+    assert 1 / float(other.upper) == pytest.approx(float(first.lower), rel=0.02)
+
+
+def test_what_the_data_do_not_tell_stays_open():
+    t = np.arange(12.0)
+    data = {"t": t, "x": 0.8**t * (1 + 0.01 * np.random.RandomState(0).randn(12))}
+    product = sd.DiscreteSystem({x: a * b * x})
+    found = profile(product, data, a)
+    assert np.isneginf(found.lower)
+    assert np.isposinf(found.upper)
+    half = profile(product, data, a, bounds={a: (0.1, None), b: (0.2, None)})
+    assert float(half.lower) == 0.1  # as far as the bound lets it go
+    assert float(half.upper) == pytest.approx(0.8 / 0.2, rel=0.02)
+
+
+def test_values_may_be_given_and_the_others_are_fitted_again():
+    data = {"t": np.linspace(0, 2, 12), "x": 3 * np.exp(-np.linspace(0, 2, 12))}
+    found = profile(DECAY, data, "a", values=[0.8, 1.2], bounds={x: (0, None)})
+    np.testing.assert_allclose(found.value, [0.8, 1.0, 1.2], rtol=1e-5)
+    # of x0 exp(-a t) with a held the best x0 is a projection
+    for value in (0.8, 1.2):
+        shape = np.exp(-value * data["t"])
+        rest = data["x"] - shape * (shape @ data["x"]) / (shape @ shape)
+        scale = float(found.sum_of_squares.sel(value=value)) / (rest @ rest)
+        assert scale == pytest.approx(float(found.sum_of_squares[0]) / _rest(data, 0.8), rel=1e-3)
+
+
+def _rest(data, value):
+    shape = np.exp(-value * data["t"])
+    return float(np.sum((data["x"] - shape * (shape @ data["x"]) / (shape @ shape)) ** 2))
+
+
+# ---- bootstrap -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parametric", [False, True])
+def test_the_bootstrap_of_a_straight_line_has_the_errors_of_regression(parametric):
+    slope, error, _ = regression(line(1, 30))
+    samples = bootstrap(DRIFT, line(1, 30), 2000, parametric=parametric, seed=2)
+    drawn = samples["parameters"]["a"]
+    assert drawn.dims == ("trajectory",)
+    assert float(drawn.mean()) == pytest.approx(slope, abs=4 * error / np.sqrt(2000))
+    assert float(drawn.std()) == pytest.approx(
+        error, rel=0.08
+    )  # 2000 draws tell a deviation to 1.6 %; resampling adds a little
+
+
+def test_samples_simulate_and_repeat_with_their_seed():
+    run = sd.simulate(RICKER, np.arange(16), initial={N: 0.1}, parameters={r: 1.5, K: 2.0}, progress=False)
+    data = {"t": np.arange(16), "N": run.N.values.ravel() * (1 + 0.05 * np.random.RandomState(0).randn(16))}
+    first, second = (bootstrap(RICKER, data, 50, seed=4) for _ in range(2))
+    np.testing.assert_array_equal(first["parameters"]["r"], second["parameters"]["r"])
+    ensemble = sd.simulate(RICKER, np.arange(16), **first, progress=False)
+    assert ensemble.N.shape == (50, 16)
+    spread = first["parameters"]["r"].std()
+    assert abs(first["parameters"]["r"].mean() - 1.5) < 4 * spread
+    assert 0.01 < spread < 0.2
+
+
+def test_held_beginnings_and_bounds_hold_in_every_repeat():
+    samples = bootstrap(DRIFT, line(0), 40, bounds={x: (1, 1), a: (None, 0.5)}, seed=1)
+    assert set(samples["initial"]["x"].values) == {1.0}
+    assert float(samples["parameters"]["a"].max()) <= 0.5
+    kept = bootstrap(DRIFT.with_parameters(a=0.5), line(0), 10)
+    assert set(kept["parameters"]["a"].values) == {0.5}
+
+
+def test_windows_and_several_trajectories():
+    runs = [line(0), {k: v[:9] for k, v in line(5).items()}]
+    samples = bootstrap(DRIFT, runs, 300, trajectory=1, seed=3)
+    fit = fit_parameters(DRIFT, runs)
+    known = fit.intervals.set_index("constant")
+    assert float(samples["parameters"]["a"].std()) == pytest.approx(known.loc["a", "standard error"], rel=0.15)
+    assert float(samples["initial"]["x"].mean()) == pytest.approx(fit.starts[1, 0], abs=0.05)
+    cut = bootstrap(DRIFT, line(0), 300, windows=2, seed=3)
+    exact = fit_parameters(DRIFT, line(0), windows=2).system.defaults[a]
+    assert float(cut["parameters"]["a"].mean()) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda d: profile(DRIFT.with_parameters(a=1), d, a), "the parameter a is not fitted; fitted are none"),
+        (lambda d: profile(DRIFT, d, a, level=90), "the level of the interval is 90"),
+        (lambda d: bootstrap(DRIFT, d, 0), "repeats is 0"),
+        (lambda d: bootstrap(DRIFT, d, 5, trajectory=1), "trajectory is 1; the data hold 1"),
+    ],
+)
+def test_errors_say_what_is_wrong(call, message):
+    with pytest.raises(sd.RecoveryError, match=message):
+        call(line(0))

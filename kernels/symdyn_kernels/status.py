@@ -10,6 +10,7 @@ STIFF = 4
 INTERRUPTED = 5
 NEGATIVE = 6
 FRACTION = 7
+PROBABILITY = 8
 
 MESSAGES = {
     SUCCESS: "success",
@@ -20,4 +21,5 @@ MESSAGES = {
     INTERRUPTED: "interrupted before it was done",
     NEGATIVE: "a propensity or a number of molecules became negative",
     FRACTION: "an event set a species to a fraction of a molecule; round its new value, as in floor(X/2)",
+    PROBABILITY: "a probability was negative, or those of a stage added up to more than 1, or a mean number was negative",
 }

@@ -17,7 +17,9 @@ from numba import njit
 from symdyn_kernels.options import PLAIN
 from symdyn_kernels.rng import next_normal_pair, next_uniform, stream_word
 
-__all__ = ["binomial", "burst_sum", "exponential", "gamma", "geometric", "open_stream", "poisson", "round_randomly"]
+__all__ = [
+    "binomial", "burst_sum", "exponential", "gamma", "geometric", "log_binomial", "open_stream", "poisson", "round_randomly",
+]  # fmt: skip
 
 #: Means from which on rejection takes the place of inversion.
 SWITCH = 10.0
@@ -85,7 +87,8 @@ def _log_poisson(k, mean):
 
 
 @njit(**PLAIN)
-def _log_binomial(k, n, p):
+def log_binomial(k, n, p):
+    """The logarithm of the probability of k."""
     q = 1.0 - p
     if k == 0.0:
         return n * math.log1p(-p)
@@ -156,7 +159,7 @@ def binomial_half(s, n, p):
     squeeze = 0.92 - 4.2 / b
     alpha = (2.83 + 5.1 / b) * deviation
     mode = np.floor((n + 1.0) * p)
-    top = _log_binomial(mode, n, p)
+    top = log_binomial(mode, n, p)
     while True:
         u = next_uniform(s) - 0.5
         v = next_uniform(s)
@@ -166,7 +169,7 @@ def binomial_half(s, n, p):
             return k
         if k < 0.0 or k > n:
             continue
-        if math.log(v * alpha / (a / (us * us) + b)) <= _log_binomial(k, n, p) - top:
+        if math.log(v * alpha / (a / (us * us) + b)) <= log_binomial(k, n, p) - top:
             return k
 
 

@@ -12,6 +12,7 @@ from symdyn.codegen.program import Program
 from symdyn.codegen.propensities import Propensity, hoisted_propensities
 from symdyn.codegen.triggers import crossings
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
 
 __all__ = ["MARGIN", "Bursts", "Ingredients", "guarded", "start_program"]
 
@@ -108,7 +109,7 @@ class Ingredients:
         self.setup = hoisting.setup(self.p, unsigned)
 
 
-def start_program(network: ReactionNetwork, until: sp.Basic) -> Program:
+def start_program(system: System, until: sp.Basic) -> Program:
     """1 where the condition holds for states, parameters and time, else 0."""
-    blocks = [("lane", (network.time,)), ("y", network.states), ("p", network.parameters)]
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     return lower("start", blocks, [sp.Piecewise((1, until), (0, True))], ["holds"])

@@ -312,7 +312,8 @@ def compile(
         Compile the driver anew with the model inside, for long runs of models of few equations: it takes some 10 s once for
         each model and number of lanes, and runs of the same bits take half to three quarters of the time.
     until : Boolean, optional
-        A condition that ends a trajectory, of methods for reaction networks; `symdyn.simulate` reads it from text too.
+        A condition that ends a trajectory, of methods for reaction networks and branching processes; `symdyn.simulate` reads
+        it from text too.
 
     Returns
     -------
@@ -342,7 +343,10 @@ def compile(
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
     if until is not None and not family_of(METHODS[name]).stops:
-        raise CompileError(f"the method {name!r} cannot stop at a condition; until belongs to reaction networks, such as 'ssa'")
+        raise CompileError(
+            f"the method {name!r} cannot stop at a condition; until belongs to methods for reaction networks and branching "
+            "processes, such as 'ssa'"
+        )
     if not isinstance(inline, bool | np.bool_):
         raise CompileError(f"inline is {inline!r}; expected True or False")
     if inline and (target != "cpu" or backend != "llvm"):

@@ -95,7 +95,14 @@ def model_text(system: System) -> str:
     x' = a - x/3
     a = 0.1
     x(0) = 1.0
+
+    Raises
+    ------
+    DeclarationError
+        For a kind of system that no text makes.
     """
+    if system.kind not in KINDS:
+        raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
     exact = system.map_expressions(_written_exactly)
     lines = [str(e) for e in exact.equations()]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]

@@ -83,7 +83,7 @@ def simulate(
     method : str, optional
         A name in ``symdyn.METHODS``.  By default ODEs are integrated by 'dop853', and trajectories that turn out to be
         stiff are done again by 'rodas5p'; 'taylor' is faster where states and time go through smooth functions alone, and for
-        high accuracy.  Reaction networks are simulated exactly, by 'ssa'.
+        high accuracy.  Reaction networks are simulated exactly, by 'ssa', as are branching processes, by 'branching'.
     target : {'cpu', 'cuda'}
         Where it runs.  On a CUDA card each trajectory has a thread, and of 'mean', 'var', 'std', 'min' and 'max' only the sums
         come back.
@@ -103,11 +103,12 @@ def simulate(
     max_steps : int, optional
         Attempted steps allowed to each trajectory, by default a million; for the direct method events, a thousand million.
     until : sympy condition or str, optional
-        Of reaction networks: a trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is
-        from there on.  The condition may name species, parameters, observables and time; 'ssa' looks at it in the beginning,
-        after every event, and where time alone changes it, approximate methods after every leap or step and therefore late
-        (the attribute ``until_checked``).  The dataset gets the variable ``first_passage``, the time at which it was first seen
-        to hold, infinite if it was not before the last output time, NaN where the trajectory failed or was interrupted before.
+        Of reaction networks and branching processes: a trajectory stops where this first holds, such as ``"X <= 0"``, and
+        stays as it is from there on.  The condition may name states, parameters, observables and time; 'ssa' looks at it in the
+        beginning, after every event, and where time alone changes it, 'branching' after every step, approximate methods after
+        every leap or step and therefore late (the attribute ``until_checked``).  The dataset gets the variable
+        ``first_passage``, the time at which it was first seen to hold, infinite if it was not before the last output time, NaN
+        where the trajectory failed or was interrupted before.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
     lanes, threads, chunk :
@@ -172,13 +173,14 @@ def simulate(
     )  # fmt: skip
     if isinstance(system, ReactionNetwork):
         check_volume(design, system)
+    if kernel.family.start != "real":
         check_counts(design, system, whole=kernel.family.start == "whole")
     path = read_path(store, "a folder, or of a file with the ending .nc")
     there = find_store(path, resume)
     if seed is None:
         seed = secrets.randbits(32) if there is None or there.seed is None else there.seed
     gaps = np.diff(times)
-    length = 1.0 if system.kind == "map" else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
+    length = 1.0 if system.whole_steps else step or (float(times[-1] - times[0]) / DEFAULT_STEPS if gaps.size else 1.0)
     options = Options(
         rtol=float(rtol), atol=float(atol), max_steps=max_steps, step=float(length), seed=int(seed),
         max_step=math.inf if max_step is None else float(max_step),
@@ -216,8 +218,9 @@ def _times(t: Any, system: System) -> np.ndarray:
         raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise DeclarationError("output times must be finite and increase strictly")
-    if system.kind == "map" and (np.diff(times) != np.round(np.diff(times))).any():
-        raise DeclarationError("the times of a map must be whole steps apart, such as range(101)")
+    if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
+        what = "a map" if system.kind == "map" else "a branching process"
+        raise DeclarationError(f"the times of {what} must be whole steps apart, such as range(101)")
     return np.ascontiguousarray(times)
 
 

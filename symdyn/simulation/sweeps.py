@@ -139,19 +139,21 @@ def make_design(
 
 
 def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
-    """Refuse initial values that are no numbers of molecules: negative ones, and if `whole` those that are not.
+    """Refuse initial values that are no numbers of molecules or individuals: negative ones, and if `whole` those that are not.
 
     Raises
     ------
     DeclarationError
         Naming the species and the value.
     """
+    molecules = isinstance(system, ReactionNetwork)
+    what, note = ("molecules", " (a concentration times the volume)") if molecules else ("individuals", "")
     for species, (values, _) in zip(system.names, design.initial, strict=True):
         wrong = values[(values < 0) | (whole & ((values != np.floor(values)) | (values > 2**53)))]
         if wrong.size:
             raise DeclarationError(
-                f"the initial value of {species} is {wrong.flat[0]:g}; a number of molecules is "
-                f"{'a whole number from 0 to 2^53' if whole else '0 or more'} (a concentration times the volume)"
+                f"the initial value of {species} is {wrong.flat[0]:g}; a number of {what} is "
+                f"{'a whole number from 0 to 2^53' if whole else '0 or more'}{note}"
             )
 
 

@@ -12,7 +12,8 @@ ODE = sd.ODESystem({x: -a * x + sp.sin(t), y: x - b * y}, {a: 1.0, b: 2.0}, init
 SDE = sd.SDESystem({x: -a * x, y: x - b * y}, {x: 0.3, y: 0.2}, {a: 1.0, b: 2.0}, initial={x: 1.0, y: 0.0})
 MAP = sd.DiscreteSystem({x: a * x * (1 - x), y: x + b * y}, {a: 3.1, b: 0.5}, initial={x: 0.3, y: 0.0})
 NET = sd.ReactionNetwork.from_text("0 -> x, 5*a; x -> y, b; x + y -> x, 0.1", {"a": 1.0, "b": 2.0}, initial={"x": 9, "y": 4})
-SYSTEMS = {"ode": ODE, "sde": SDE, "map": MAP, "jump": NET}
+CHAIN = sd.BranchingSystem([x, y], [[0, 0], [0.5, 0.3]], [[0, a], [b, 0]], {a: 1.0, b: 2.0}, initial={x: 9, y: 4})
+SYSTEMS = {"ode": ODE, "sde": SDE, "map": MAP, "jump": NET, "chain": CHAIN}
 
 
 def fitting(name):
@@ -36,7 +37,7 @@ def test_it_says_what_it_is(name):
 def test_lanes_and_backends_agree_to_the_last_bit(name, backend):
     for system in fitting(name):
         initial = np.random.default_rng(0).uniform(0.1, 0.9, (19, 2))
-        if system.kind == "jump":
+        if system.kind in ("jump", "chain"):
             initial = np.floor(initial * 30)
         parameters = np.tile([system.defaults[a], system.defaults[b]], (19, 1))
         times = np.arange(6.0)

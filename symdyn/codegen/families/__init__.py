@@ -6,6 +6,7 @@ from typing import Any
 
 from symdyn.codegen.families._base import Family
 from symdyn.codegen.families.adaptive import ADAPTIVE
+from symdyn.codegen.families.branching import BRANCHING
 from symdyn.codegen.families.diffusion import DIFFUSION
 from symdyn.codegen.families.hybrid import HYBRID
 from symdyn.codegen.families.jump import JUMP
@@ -16,7 +17,7 @@ from symdyn.errors import CompileError
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: tuple[Family, ...] = (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION)
+FAMILIES: tuple[Family, ...] = (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING)
 
 
 def family_of(scheme: Any) -> Family:

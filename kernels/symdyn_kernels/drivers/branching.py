@@ -1,0 +1,207 @@
+"""The driver of branching processes: whole individuals by stage, whose fates and offspring are drawn at each step.
+
+It calls lane functions ``f(lane, y, p, out)`` with lane 0 of W lanes; `lane` holds the time and then the random numbers of the
+environment, `y` numbers of individuals:
+
+    rates       probabilities of all fates, mean numbers of offspring, mean numbers of immigrants
+    condition   1.0 where the trajectory ends
+
+The structure is data, a tuple of int64 arrays:
+
+    source, ptr, target, fixed   fates ptr[g] to ptr[g+1] of group g exclude each other: individuals of the stage source[g]
+                                 become or have one of target; fixed where the parameters alone decide about probabilities
+    born, bptr, parent           the stage born[b] gets a Poisson number with the sum over bptr[b] to bptr[b+1] of the mean
+                                 offspring of an individual of the stage parent, times their number, and of immigrants
+
+Each trajectory draws from its own stream: at each step normal numbers of the environment, then fates group by group, then
+births.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.binomials import empty_tables, fates, tabulated, untabulated
+from symdyn_kernels.networks import holds, record
+from symdyn_kernels.options import INLINE
+from symdyn_kernels.rng import next_normal_pair
+from symdyn_kernels.simd import call
+from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, PROBABILITY, SUCCESS
+from symdyn_kernels.variates import open_stream, poisson
+
+__all__ = ["chunk"]
+
+SIGNATURE = (
+    "int64(UniTuple(int64, 2), UniTuple(int64, 5), UniTuple(int64[::1], 7), int64, int64[::1], float64[:, ::1],"
+    " float64[:, ::1], float64[::1], float64[:, :, ::1], int64[::1], int64[::1], float64[::1], int64[::1], int64[::1])"
+)
+
+
+@njit(**INLINE)
+def _environment(s, m, W, lane):
+    """Normal numbers of a step; of an odd number of them the last one drawn is left."""
+    for k in range(0, m, 2):
+        u, v = next_normal_pair(s)
+        lane[(1 + k) * W] = u
+        if k + 1 < m:
+            lane[(2 + k) * W] = v
+
+
+@njit(**INLINE)
+def _live(s, W, structure, x, new, rates, sound, chances, tables):
+    """Fates of all individuals; returns a status."""
+    source, ptr, target, fixed = structure[:4]
+    half, other, ratio, log_other = chances
+    for g in range(source.size):
+        left = x[source[g] * W]
+        if left > 0.0:
+            if not sound[g]:
+                return PROBABILITY
+            for e in range(ptr[g], ptr[g + 1]):
+                k = 0.0
+                if half[e] > 0.0:
+                    if fixed[g]:
+                        k = tabulated(s, left, half[e], ratio[e], log_other[e], tables[0], tables[1], tables[2], e)
+                    else:
+                        k = untabulated(s, left, half[e], ratio[e], log_other[e])
+                if other[e]:
+                    k = left - k
+                new[target[e] * W] += k
+                left -= k
+                if left <= 0.0:
+                    break
+    return SUCCESS
+
+
+@njit(**INLINE)
+def _breed(s, W, structure, x, new, rates):
+    """Poisson numbers of offspring and immigrants; returns a status."""
+    born, bptr, parent = structure[4:]
+    first = structure[2].size
+    for b in range(born.size):
+        mean = rates[(first + parent.size + b) * W]
+        if mean < 0.0:
+            return PROBABILITY
+        for q in range(bptr[b], bptr[b + 1]):
+            if x[parent[q] * W] > 0.0:
+                f = rates[(first + q) * W]
+                if f < 0.0:
+                    return PROBABILITY
+                mean += f * x[parent[q] * W]
+        if not mean < np.inf:
+            return NOT_FINITE
+        new[born[b] * W] += poisson(s, mean)
+    return SUCCESS
+
+
+@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
+def chunk(
+    functions, sizes, structure, seed, streams, initial, parameters, times, out, status, steps, passage, stop, done
+):  # fmt: skip
+    """Simulate trajectories.
+
+    Parameters
+    ----------
+    functions : tuple of 2 int
+        Addresses of rates and condition; the latter is 0 if there is none.
+    sizes : tuple of 5 int
+        Lanes W of the functions, stages n, random numbers of the environment m, whether rates change from step to step, and
+        whether nobody can come where nobody is.
+    structure : tuple of 7 int64 arrays
+    seed : int
+    streams : (N,) int64
+    initial, parameters : (N, n) and (N, k) float64
+    times : (T,) float64, whole steps of 1 apart
+    out : (N, T, n) float64
+    status, steps : (N,) int64
+    passage : (N,) float64
+        Set where a trajectory ended by its condition, which is looked at in the beginning and after every step.
+    stop, done : (1,) int64
+
+    Returns
+    -------
+    int
+        Number of trajectories that came to their end.
+    """
+    W, n, m, varying, absorbing = sizes
+    rate, condition = functions
+    source, ptr, target, fixed = structure[:4]
+    entries = target.size
+    x, new, found = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros(W + 8)
+    rates = np.zeros((entries + structure[6].size + structure[4].size + 1) * W + 8)
+    p, lane = np.full(parameters.shape[1] * W + 8, np.nan), np.zeros((1 + m) * W + 8)
+    chances = np.zeros(entries), np.zeros(entries, np.uint8), np.zeros(entries), np.zeros(entries)
+    half, other, ratio, log_other = chances
+    tables, sound, s = empty_tables(entries), np.zeros(source.size, np.uint8), np.zeros(4, np.uint64)
+
+    finished = 0
+    for row in range(streams.size):
+        open_stream(s, seed, streams[row])
+        for i in range(n):
+            x[i * W] = initial[row, i]
+            out[row, 0, i] = initial[row, i]
+        fresh = row == 0
+        for i in range(parameters.shape[1]):
+            fresh |= p[i * W] != parameters[row, i]
+            p[i * W] = parameters[row, i]
+        lane[:] = 0.0
+        lane[:W] = times[0]
+        if fresh:
+            call(rate, lane.ctypes.data, x.ctypes.data, p.ctypes.data, rates.ctypes.data)
+            tables[2][:] = 0
+            for g in range(source.size):
+                if fixed[g]:
+                    sound[g] = fates(W, ptr[g], ptr[g + 1], rates, half, other, ratio, log_other)
+        code, taken, q, ended = SUCCESS, 0, 1, False
+        if holds(condition, W, times[0], lane, x, p, found):
+            passage[row], ended = times[0], True
+        while q < times.size and code == SUCCESS and not ended:
+            whole = round(times[q] - times[q - 1])
+            for j in range(whole):
+                if stop[0] != 0:
+                    code = INTERRUPTED
+                    break
+                _environment(s, m, W, lane)
+                lane[:W] = times[q - 1] + j
+                if varying:
+                    call(rate, lane.ctypes.data, x.ctypes.data, p.ctypes.data, rates.ctypes.data)
+                    for g in range(source.size):
+                        if not fixed[g] and x[source[g] * W] > 0.0:
+                            sound[g] = fates(W, ptr[g], ptr[g + 1], rates, half, other, ratio, log_other)
+                for i in range(n):
+                    new[i * W] = 0.0
+                code = _live(s, W, structure, x, new, rates, sound, chances, tables)
+                if code == SUCCESS:
+                    code = _breed(s, W, structure, x, new, rates)
+                if code != SUCCESS:
+                    break
+                x, new = new, x
+                taken += 1
+                total = 0.0
+                for i in range(n):
+                    total += x[i * W]
+                if not total < np.inf:
+                    code = NOT_FINITE
+                    break
+                if holds(condition, W, times[q - 1] + (j + 1), lane, x, p, found):
+                    passage[row], ended = times[q - 1] + (j + 1), True
+                    break
+                if total == 0.0 and absorbing and condition == 0:
+                    ended = True
+                    break
+            if code == SUCCESS:
+                code = record(out, row, q, W, n, x)
+                q += code == SUCCESS
+        if code == SUCCESS:
+            for g in range(q, times.size):
+                for i in range(n):
+                    out[row, g, i] = x[i * W]
+        else:
+            out[row, q:] = np.nan
+        status[row], steps[row] = code, taken
+        if code != INTERRUPTED:
+            finished += 1
+            done[0] += 1
+    # used through their addresses alone: keep them alive until here
+    return finished + 0 * (p.size + lane.size + rates.size + found.size)

@@ -1,0 +1,56 @@
+"""What kernels of branching processes are made of: vital rates; the template is unrolled for who becomes or has whom."""
+
+from __future__ import annotations
+
+from symdyn.codegen.cuda.adaptive import PARAMETERS
+from symdyn.codegen.cuda.functions import device_function
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.program import Made
+from symdyn.errors import CompileError
+from symdyn.system import System
+
+__all__ = ["branching_device"]
+
+#: Fates and kinds of offspring up to which a kernel is compiled in about a minute.
+MOST = 128
+
+
+def branching_device(system: System, made: Made) -> Device:
+    """The kernel of a branching process; a second program is the condition that ends trajectories.
+
+    Raises
+    ------
+    CompileError
+        For so many fates and kinds of offspring that the text of the kernel would take minutes to compile.
+    """
+    facts = made.facts
+    structure = {name: tuple(values) for name, values in facts["structure"].items()}
+    entries, parents = len(structure["target"]), len(structure["parent"])
+    if entries + parents > MOST:
+        raise CompileError(
+            f"branching processes with target='cuda' are written out for every fate and kind of offspring, up to {MOST} of "
+            f"them; this one has {entries + parents}: use target='cpu'"
+        )
+    tabled = len(system.parameters) > PARAMETERS
+    constants = {
+        "SPECIES": len(system.states),
+        "PARAMETERS": len(system.parameters),
+        "FROM_TABLE": tabled,
+        "NOISES": facts["noises"],
+        "GROUPS": len(structure["source"]),
+        "ENTRIES": entries,
+        "BIRTHS": len(structure["born"]),
+        "PARENTS": parents,
+        "VARYING": bool(facts["varying"]),
+        "ABSORBING": bool(facts["absorbing"]),
+        "STOPS": len(made.programs) > 1,
+        "SOURCE": structure["source"],
+        "PTR": structure["ptr"],
+        "TARGET": structure["target"],
+        "FIXED": tuple(map(bool, structure["fixed"])),
+        "BORN": structure["born"],
+        "BPTR": structure["bptr"],
+        "PARENT": structure["parent"],
+    }
+    functions = [device_function(p, ("tuple", "tuple", "table" if tabled else "tuple")) for p in made.programs]
+    return Device("\n\n\n".join(functions), "branching", single=False, constants=constants)

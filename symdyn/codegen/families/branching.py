@@ -1,0 +1,79 @@
+"""Branching processes of several types, in discrete time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.branching_program import rates_program, structure_arrays, structure_facts
+from symdyn.codegen.cuda.branching import branching_device
+from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.jump_parts import start_program
+from symdyn.methods._chain import ChainScheme
+from symdyn.models.branching import BranchingSystem
+from symdyn.system import System
+
+__all__ = ["BRANCHING"]
+
+_NO_STEP = "step has no meaning for a branching process, whose steps have length 1"
+_NO_LIMIT = "max_steps has no meaning for a branching process: the times say how many steps there are"
+
+
+class Branching(Family):
+    """Vital rates are one function, and who becomes or has whom is data."""
+
+    schemes = (ChainScheme,)
+    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP, "max_steps": _NO_LIMIT}
+    stops = "in the beginning and after every step"
+    integer = True
+    start = "whole"
+    random_kinds = ("chain",)
+    remedies: ClassVar[tuple[str, ...]] = ()
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps, until nobody is left or the condition of until holds",
+        "rejected": "none",
+        "evaluations": "steps",
+    }
+
+    def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
+        return {"accuracy": "exact"}
+
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        assert isinstance(system, BranchingSystem)
+        ends = () if until is None else (start_program(system, until),)
+        return Made((rates_program(system), *ends), structure_facts(system))
+
+    def rows(self, system: System, scheme: Any) -> int:
+        return 1
+
+    def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
+        return 1  # numbers are drawn one after the other
+
+    def driver(self, method: str) -> ModuleType:
+        return plain_driver("branching")
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        facts = task.facts
+        sizes = (task.lanes, batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
+        run.passage[:] = np.inf
+        self.driver(task.method).chunk(
+            (*task.addresses, 0)[:2], sizes, structure_arrays(facts["structure"]), task.options.seed, batch.streams,
+            batch.initial, batch.parameters, batch.times, run.values, run.status, run.steps, run.passage,
+            task.signals.stop, task.signals.done,
+        )  # fmt: skip
+        run.evaluations[:] = run.steps
+
+    def on_device(self, scheme: Any) -> bool:
+        return True
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        return branching_device(system, made)
+
+
+BRANCHING = Branching()

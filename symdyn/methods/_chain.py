@@ -1,0 +1,26 @@
+"""Methods that simulate Markov chains in discrete time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symdyn.system import System
+
+__all__ = ["ChainScheme"]
+
+
+@dataclass(frozen=True)
+class ChainScheme:
+    """A method for branching processes.
+
+    Attributes
+    ----------
+    name, reference : str
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    """
+
+    name: str
+    reference: str
+    applies: Callable[[System], str | None]

@@ -1,0 +1,37 @@
+r"""Exact simulation of branching processes: at each step the fates of all individuals of a stage are one draw.
+
+The numbers of individuals of stage j that go to stages 1, 2, ... are multinomial, drawn as binomial numbers one after the
+other: :math:`k_i \sim \mathrm{Binomial}(n_j - k_1 - \dots - k_{i-1},\; T_{ij}/(1 - T_{1j} - \dots - T_{i-1,j}))`.  Offspring is
+one Poisson number a stage, with the sum of the means, or one binomial number a pair of stages.  So a step takes as long for a
+million individuals as for a hundred, and the law is exact.
+
+A condition of ``until`` is looked at in the beginning and after every step, and so met exactly.  A trajectory that is extinct,
+where no immigrants can come, is not followed further: ``steps`` counts until then.
+"""
+
+from __future__ import annotations
+
+from symdyn.methods._chain import ChainScheme
+from symdyn.methods._registry import METHODS
+from symdyn.models.branching import BranchingSystem
+from symdyn.system import System
+
+__all__ = ["BRANCHING"]
+
+
+def applies(system: System) -> str | None:
+    """None for a `BranchingSystem`, else the reason."""
+    if isinstance(system, BranchingSystem):
+        return None
+    return f"it draws fates and offspring of a BranchingSystem; got {type(system).__name__}"
+
+
+BRANCHING = METHODS.register(
+    "branching",
+    ChainScheme(
+        name="branching",
+        reference="conditional binomials: Devroye, Non-Uniform Random Variate Generation (1986), XI.1.4; binomial and Poisson "
+        "numbers: Hormann, J. Stat. Comput. Simul. 46 (1993) 101, Insur. Math. Econ. 12 (1993) 39",
+        applies=applies,
+    ),
+)

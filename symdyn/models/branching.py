@@ -1,0 +1,225 @@
+"""Populations of whole individuals who survive, grow and reproduce by chance: branching processes of several types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.models._matrix_reading import read_matrix, read_vector
+from symdyn.models.discrete import NOISE, DiscreteSystem, noise_of
+from symdyn.models.matrix import MatrixModel
+from symdyn.models.reaction import rate_text
+from symdyn.parsing import ModelText
+from symdyn.registry import suggest
+from symdyn.system import Equation, System
+
+__all__ = ["OFFSPRING", "BranchingSystem"]
+
+OFFSPRING = ("poisson", "bernoulli")
+#: By so much the probabilities of a stage may add up to more than 1, for they are rounded.
+SLACK = 1e-12
+
+
+class BranchingSystem(System):
+    r"""A stage-structured population as a Markov chain of whole numbers, with demographic stochasticity.
+
+    .. math:: n_i(t+1) = \sum_j \mathrm{Multinomial}\big(n_j(t);\, T_{\cdot j}\big)_i
+              + \mathrm{Poisson}\Big(\sum_j F_{ij}\, n_j(t) + m_i\Big)
+
+    Every individual of stage j is in stage i at the next step with probability :math:`T_{ij}`, and dead with the rest; it has a
+    Poisson number of offspring in stage i with mean :math:`F_{ij}`, or, with ``offspring="bernoulli"``, one with probability
+    :math:`F_{ij}` and never more.  All are independent given the numbers, on which the probabilities may depend.  Without such
+    density dependence it is the Galton-Watson process of several types, and with F = 0 any Markov chain of individuals.
+
+    Symbols called ``dW``, ``dW1``, ``dW_rain`` ... are standard normal numbers, drawn anew in each step for the whole
+    population of a trajectory: environmental noise.
+
+    Parameters
+    ----------
+    states : sequence of Symbol or str
+        The stages.
+    transitions : Matrix, array or nested sequence, n x n
+        T; probabilities in the column of a stage add up to at most 1.
+    fecundity : Matrix, array or nested sequence, n x n
+        F.
+    parameters, observables, time :
+        As for `ODESystem`.
+    offspring : {'poisson', 'bernoulli'}
+    immigration : sequence, optional
+        m, the mean Poisson number of immigrants into each stage at each step.
+    initial : mapping, optional
+        Whole numbers by state.
+
+    Attributes
+    ----------
+    transitions, fecundity : ImmutableDenseMatrix
+    immigration : tuple of Expr
+    offspring : str
+    noise : tuple of Symbol
+        The standard normal numbers of a step, in the order of their names.
+
+    Raises
+    ------
+    DeclarationError
+        For matrices of other shapes, and numbers that are no probabilities or means; where expressions turn out to be none in a
+        simulation, the trajectory fails.
+
+    References
+    ----------
+    Athreya & Ney, Branching Processes (1972), chapter V; Caswell, Matrix Population Models (2001), chapter 15
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> birds = sd.BranchingSystem(["chick", "adult"], [[0, 0], [0.3, 0.8]], [[0, 0.7], [0, 0]])
+    >>> print(birds)
+    chick[t+1] ~ poisson(0.7*adult)
+    adult[t+1] ~ binomial(chick, 0.3) + binomial(adult, 0.8)
+    >>> data = sd.simulate(birds, range(31), initial={"chick": 2, "adult": 5}, trajectories=4000, seed=1)
+    >>> round(float((data.chick + data.adult == 0).sel(time=30).mean()), 1)  # extinct after 30 years
+    0.3
+    """
+
+    transitions: sp.ImmutableDenseMatrix
+    fecundity: sp.ImmutableDenseMatrix
+    immigration: tuple[sp.Expr, ...]
+    offspring: str
+    kind: ClassVar[str] = "chain"
+    whole_steps: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, ...]] = ("transitions", "fecundity", "immigration")
+
+    def __init__(
+        self,
+        states: Sequence[Any],
+        transitions: Any,
+        fecundity: Any,
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        offspring: str = "poisson",
+        immigration: Sequence[Any] | None = None,
+        initial: Mapping[Any, float] | None = None,
+        observables: Mapping[Any, Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        if offspring not in OFFSPRING:
+            raise DeclarationError(f"offspring is {offspring!r}; known: {', '.join(OFFSPRING)}.{suggest(offspring, OFFSPRING)}")
+        stages = [states] if isinstance(states, (str, sp.Symbol)) else list(states)
+        size = len(stages)
+        fates, births = read_matrix(transitions, "transitions", size), read_matrix(fecundity, "the fecundity", size)
+        arrivals = [sp.S.Zero] * size if immigration is None else read_vector(immigration, "immigration", size)
+        sides = {s: (*fates.row(i), *births.row(i), arrivals[i]) for i, s in enumerate(stages)}
+        if len(sides) != size:
+            raise DeclarationError(f"the states are {', '.join(map(str, stages))}; each stage needs a name of its own")
+        rows = self._declare(
+            sides, parameters=parameters, initial=initial, observables=observables, time=time, provenance=provenance
+        )
+        self.__dict__.update(
+            transitions=sp.ImmutableDenseMatrix([row[:size] for row in rows.values()]),
+            fecundity=sp.ImmutableDenseMatrix([row[size : 2 * size] for row in rows.values()]),
+            immigration=tuple(row[-1] for row in rows.values()),
+            offspring=offspring,
+        )
+        self._check_numbers()
+        self._check_noise()
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers that are no probabilities or means."""
+        names, most = self.names, 1.0 if self.offspring == "bernoulli" else float("inf")
+        for j, stage in enumerate(names):
+            column = list(self.transitions.col(j))
+            for name, p in zip(names, column, strict=True):
+                if p.is_number and not 0 <= p <= 1 + SLACK:
+                    raise DeclarationError(f"an individual of {stage} becomes {name} with probability {p}; expected 0 to 1")
+            total = sp.Add(*(p for p in column if p.is_number))
+            if total > 1 + SLACK:
+                raise DeclarationError(
+                    f"the probabilities of what becomes of an individual of {stage} add up to {total}; expected 1 at most "
+                    "(columns are the stages that individuals come from; offspring belongs to the fecundity)"
+                )
+            for name, f in zip(names, self.fecundity.col(j), strict=True):
+                if f.is_number and not 0 <= f <= most:
+                    expected = "a probability, 0 to 1, as offspring is 'bernoulli'" if most == 1.0 else "a mean, 0 or more"
+                    raise DeclarationError(f"the fecundity of {stage} into {name} is {f}; expected {expected}")
+        for name, m in zip(names, self.immigration, strict=True):
+            if m.is_number and not m >= 0:
+                raise DeclarationError(f"the immigration into {name} is {m}; expected a mean number, 0 or more")
+
+    def _check_noise(self) -> None:
+        """Refuse random numbers where none can be drawn."""
+        for symbol in (*self.states, self.time):
+            if self.drawn(symbol):
+                raise DeclarationError(f"{symbol} is the name of a random number, drawn in each step; rename the state or time")
+        for name, e in self.observables.items():
+            if noise_of([e]):
+                raise DeclarationError(f"the observable {name} holds {noise_of([e])[0]}; random numbers belong to vital rates")
+
+    @classmethod
+    def drawn(cls, symbol: sp.Symbol) -> bool:
+        return NOISE.fullmatch(symbol.name) is not None
+
+    @cached_property
+    def noise(self) -> tuple[sp.Symbol, ...]:
+        """The standard normal numbers that a step draws."""
+        return noise_of(self.expressions)
+
+    @property
+    def noises(self) -> int:
+        """How many those are."""
+        return len(self.noise)
+
+    @cached_property
+    def digest(self) -> str:
+        return super().digest + self.offspring
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        raise DeclarationError(
+            "a text does not tell fates from offspring; declare a branching process as BranchingSystem(states, transitions, "
+            "fecundity), or make one of a matrix model: model.demographic()"
+        )
+
+    def mean(self) -> DiscreteSystem:
+        r"""The matrix model that the means follow, :math:`x(t+1) = (T + F)\,x(t) + m`.
+
+        They do so exactly if T and F depend neither on numbers nor on random ones; else it is what a large population does.
+        """
+        return MatrixModel(
+            self.transitions + self.fecundity, self.states, self.defaults, fecundity=self.fecundity,
+            immigration=self.immigration, initial=self.initial, observables=self.observables, time=self.time,
+            provenance=(*self.provenance, "means of a branching process"),
+        )  # fmt: skip
+
+    # ---- display -------------------------------------------------------------------------------
+
+    def equations(self) -> list[Equation]:
+        """What is drawn: several multinomial numbers of one stage are drawn together."""
+        t, x, written = self.time, self.states, []
+        for i, s in enumerate(x):
+            terms: list[tuple[str, str]] = []
+            for j, p in enumerate(self.transitions.row(i)):
+                alone = sum(not q.is_zero for q in self.transitions.col(j)) == 1
+                if not p.is_zero:
+                    terms.append(
+                        (str(x[j]), sp.latex(x[j])) if p == 1 else _law("binomial" if alone else "multinomial", x[j], p)
+                    )
+            mean = [self.immigration[i]]
+            if self.offspring == "poisson":
+                mean += [f * n for f, n in zip(self.fecundity.row(i), x, strict=True)]
+            else:
+                terms += [_law("binomial", n, f) for f, n in zip(self.fecundity.row(i), x, strict=True) if not f.is_zero]
+            if not sp.Add(*mean).is_zero:
+                terms.append(_law("poisson", sp.Add(*mean)))
+            text, latex = (" + ".join(part) or "0" for part in (zip(*terms, strict=True) if terms else ((), ())))
+            written.append(Equation(f"{s}[{t}+1]", text, rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", latex, " ~ "))
+        return written
+
+
+def _law(name: str, *arguments: sp.Expr) -> tuple[str, str]:
+    """A distribution as text and as LaTeX."""
+    latex = ",\\ ".join(map(sp.latex, arguments))
+    return f"{name}({', '.join(map(rate_text, arguments))})", rf"\operatorname{{{name.capitalize()}}}\left({latex}\right)"

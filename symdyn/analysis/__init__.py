@@ -1,4 +1,4 @@
-"""Steady states, stability, continuation, bifurcations, blow-up and late-time behaviour of systems.
+"""Steady states, stability, continuation, bifurcations, blow-up and late-time behaviour of systems; chaos and cycles of maps.
 
 Names are imported when they are first used.
 """
@@ -13,20 +13,40 @@ if TYPE_CHECKING:
     from symdyn.analysis.bifurcations import folds, hopf_points
     from symdyn.analysis.equilibria import steady_states
     from symdyn.analysis.existence import blow_up
+    from symdyn.analysis.figures import plot_bifurcations
     from symdyn.analysis.following import continuation
     from symdyn.analysis.linearisation import stability
+    from symdyn.analysis.lyapunov import lyapunov_exponents
+    from symdyn.analysis.map_attractors import bifurcation_diagram
+    from symdyn.analysis.tangents import tangent_map
 
 _LAZY = {
+    "bifurcation_diagram": "symdyn.analysis.map_attractors",
     "blow_up": "symdyn.analysis.existence",
     "continuation": "symdyn.analysis.following",
     "folds": "symdyn.analysis.bifurcations",
     "hopf_points": "symdyn.analysis.bifurcations",
     "late_time": "symdyn.analysis.attractors",
+    "lyapunov_exponents": "symdyn.analysis.lyapunov",
+    "plot_bifurcations": "symdyn.analysis.figures",
     "stability": "symdyn.analysis.linearisation",
     "steady_states": "symdyn.analysis.equilibria",
+    "tangent_map": "symdyn.analysis.tangents",
 }
 
-__all__ = ["blow_up", "continuation", "folds", "hopf_points", "late_time", "stability", "steady_states"]
+__all__ = [
+    "bifurcation_diagram",
+    "blow_up",
+    "continuation",
+    "folds",
+    "hopf_points",
+    "late_time",
+    "lyapunov_exponents",
+    "plot_bifurcations",
+    "stability",
+    "steady_states",
+    "tangent_map",
+]
 
 
 def __getattr__(name: str) -> Any:

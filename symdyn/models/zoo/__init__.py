@@ -23,13 +23,14 @@ from symdyn.models.zoo.networks import (
 )
 from symdyn.models.zoo.oscillators import brusselator, orego, van_der_pol
 from symdyn.models.zoo.pollution import pollu
-from symdyn.models.zoo.populations import logistic_map, lotka_volterra, ricker_map
+from symdyn.models.zoo.populations import flour_beetle, logistic_map, lotka_volterra, ricker_map
 
 __all__ = [
     "brusselator",
     "brusselator_network",
     "cascade",
     "dimerisation",
+    "flour_beetle",
     "gene_expression",
     "hires",
     "logistic_map",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.matrix import MatrixModel
 from symdyn.models.ode import ODESystem
 
-__all__ = ["logistic_map", "lotka_volterra", "ricker_map"]
+__all__ = ["flour_beetle", "logistic_map", "lotka_volterra", "ricker_map"]
 
 
 def lotka_volterra() -> ODESystem:
@@ -95,4 +96,48 @@ def ricker_map() -> DiscreteSystem:
         {r: 2.5, k: 100},
         initial={n: 10},
         provenance=("zoo.ricker_map: Ricker (1954)",),
+    )
+
+
+def flour_beetle() -> MatrixModel:
+    r"""The flour beetle Tribolium in three stages, larvae, pupae and adults, whose cannibalism leads to chaos (LPA model).
+
+    .. math::
+
+        L_{t+1} = b A_t\, e^{-c_{el} L_t - c_{ea} A_t}, \qquad
+        P_{t+1} = (1 - \mu_l) L_t, \qquad
+        A_{t+1} = P_t\, e^{-c_{pa} A_t} + (1 - \mu_a) A_t
+
+    A step takes two weeks.  By default :math:`b = 6.598`, :math:`c_{el} = 0.01209`, :math:`c_{ea} = 0.01155`,
+    :math:`c_{pa} = 0.0047`, :math:`\mu_l = 0.2055` and :math:`\mu_a = 0.007629`, from (250, 5, 100): the control population,
+    which comes to rest at (22.6, 18.0, 385.2).  In the experiment :math:`\mu_a` was set to 0.96 and :math:`c_{pa}` to
+    values from 0 to 1, with a fixed point, an invariant loop, chaos and a cycle of period 3 in turn.
+
+    Returns
+    -------
+    MatrixModel
+        States L, P and A, numbers of animals.
+
+    References
+    ----------
+    Costantino, Desharnais, Cushing & Dennis, Science 275 (1997) 389-391.
+
+    Examples
+    --------
+    >>> print(flour_beetle())
+    L[t+1] = A*b*exp(-A*c_ea - L*c_el)
+    P[t+1] = L*(1 - mu_l)
+    A[t+1] = A*(1 - mu_a) + P*exp(-A*c_pa)
+    """
+    larvae, pupae, adults, b, c_el, c_ea, c_pa, mu_l, mu_a = sp.symbols("L P A b c_el c_ea c_pa mu_l mu_a")
+    return MatrixModel(
+        [
+            [0, 0, b * sp.exp(-c_el * larvae - c_ea * adults)],
+            [1 - mu_l, 0, 0],
+            [0, sp.exp(-c_pa * adults), 1 - mu_a],
+        ],
+        [larvae, pupae, adults],
+        {b: 6.598, c_el: 0.01209, c_ea: 0.01155, c_pa: 0.0047, mu_l: 0.2055, mu_a: 0.007629},
+        initial={larvae: 250, pupae: 5, adults: 100},
+        provenance=("zoo.flour_beetle: Costantino et al. (1997)",),
     )

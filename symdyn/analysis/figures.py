@@ -1,0 +1,84 @@
+"""Figures of analyses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from symdyn.errors import DeclarationError
+
+__all__ = ["plot_bifurcations"]
+
+#: One colour for each set of initial values; where there is one alone it is the first.
+COLOURS = ("#1f4e79", "#c0392b", "#2a9d5c", "#e07b39", "#7d5fb2", "#303030")
+#: Points in a figure above which they are drawn as an image: files of vectors would take long to show.
+MANY = 5000
+
+
+def plot_bifurcations(data: xr.Dataset, state: Any = None) -> Figure:
+    """A bifurcation diagram: points of the attractors against the parameter, with the Lyapunov exponent below.
+
+    Attractors from several initial values have several colours; those of earlier ones lie on top, so that others show only
+    where they differ.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `bifurcation_diagram`.
+    state : Symbol or str, optional
+        The first state by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DeclarationError
+        If `data` is no bifurcation diagram, the parameter has one value alone, or there is no such state.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from symdyn.analysis import bifurcation_diagram
+    >>> from symdyn.models import zoo
+    >>> found = bifurcation_diagram(zoo.logistic_map(), "r", np.linspace(2.8, 4, 50))
+    >>> [ax.get_ylabel() for ax in plot_bifurcations(found).axes]
+    ['x', 'Lyapunov exponent']
+    """
+    parameter = data.attrs.get("parameter") if isinstance(data, xr.Dataset) else None
+    if parameter is None or "sample" not in data.dims:
+        raise DeclarationError(
+            f"expected a dataset from bifurcation_diagram, got {type(data).__name__} without its 'parameter'"
+        )
+    if parameter not in data.dims:
+        raise DeclarationError(
+            f"the parameter {parameter} has no dim of its own; give bifurcation_diagram several values of it"
+        )
+    states = [str(n) for n, v in data.data_vars.items() if "sample" in v.dims]
+    name = states[0] if state is None else str(state)
+    if name not in states:
+        raise DeclarationError(f"{name!r} is not a state of this diagram; its states: {', '.join(states)}")
+    others = [d for d in data["lyapunov"].dims if d != parameter]
+    values = np.asarray(data[parameter].values, dtype=float)
+    points = data[name].transpose(parameter, *others, "sample").values
+    exponents = data["lyapunov"].transpose(parameter, *others).values.reshape(len(values), -1)
+    points = points.reshape(len(values), exponents.shape[1], -1)
+    figure, (top, below) = plt.subplots(
+        2, 1, figsize=(7.0, 5.5), sharex=True, layout="constrained", height_ratios=(2.5, 1), squeeze=True
+    )
+    for k in range(exponents.shape[1]):
+        colour, order = COLOURS[k % len(COLOURS)], 3 - k / exponents.shape[1]
+        at = np.broadcast_to(values[:, None], points[:, k].shape)
+        style = dict(ls="none", marker=",", color=colour, zorder=order, rasterized=points.size > MANY)
+        top.plot(at.ravel(), points[:, k].ravel(), **style)
+        shown = np.where(np.isfinite(exponents[:, k]), exponents[:, k], np.nan)
+        below.plot(values, shown, color=colour, lw=0.8, zorder=order)
+    below.axhline(0, color="#888888", lw=0.8, ls=":")
+    top.set_ylabel(name)
+    below.set(xlabel=parameter, ylabel="Lyapunov exponent", xlim=(values.min(), values.max()))
+    return figure

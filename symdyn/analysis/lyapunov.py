@@ -1,0 +1,158 @@
+"""Lyapunov exponents of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.analysis.tangents import follow, growth, tangent_map
+from symdyn.errors import DeclarationError
+from symdyn.simulation.dataset import STATUS_CODES, attributes
+from symdyn.simulation.sweeps import Design, make_design
+from symdyn.system import System
+
+__all__ = ["check_whole", "lyapunov_exponents", "sweep_dataset"]
+
+
+def lyapunov_exponents(
+    system: System,
+    parameters: Mapping[Any, Any] | None = None,
+    *,
+    initial: Mapping[Any, Any] | None = None,
+    count: int | None = None,
+    steps: int = 20_000,
+    burn_in: int = 2_000,
+    batches: int = 20,
+    seed: int = 0,
+    target: str = "cpu",
+) -> xr.Dataset:
+    r"""The Lyapunov spectrum of a map: mean logarithmic rates at which tangent vectors grow, the largest first.
+
+    The map is extended by the vectors, `tangent_map`, and compiled as one; all points of a sweep run in its lanes.  Of
+    random maps, and of products of random matrices, the first exponent is the stochastic growth rate.
+
+    Parameters
+    ----------
+    system : DiscreteSystem
+    parameters, initial : mapping, optional
+        As in `symdyn.simulate`; arrays make a sweep.  States on which the Jacobian does not depend need no initial value.
+    count : int, optional
+        Number of exponents, from the largest on; by default all.
+    steps : int
+        Over which the mean is taken, rounded up to a multiple of `batches`.
+    burn_in : int
+        Steps before, in which the state comes to its attractor and the vectors turn in their directions.
+    batches : int
+        Equal parts of the steps, from whose means the standard error is estimated.
+    seed : int
+        Of random maps.
+    target : {'cpu', 'cuda'}
+
+    Returns
+    -------
+    xarray.Dataset
+        With the dims of the sweep: ``lyapunov`` (..., ``exponent``) per step, ``standard_error`` likewise, ``kaplan_yorke``
+        and ``status`` (0 is success; where the state becomes infinite the others are NaN).  The Kaplan-Yorke dimension
+        :math:`k + \sum_{i \le k} \lambda_i / |\lambda_{k+1}|`, with the largest k whose sum is not negative, is NaN where it
+        depends on exponents that `count` leaves out.
+
+    Raises
+    ------
+    DeclarationError
+        If `system` is no map, or numbers are out of range.
+
+    Notes
+    -----
+    An exponent is -inf where a vector is mapped to exactly zero.  Where the Jacobian is singular but for rounding, the last
+    exponent is that of the rounding, about -36 below the largest.  The standard error knows nothing of transients longer than
+    `burn_in`, and means of periodic orbits vary less than it says.
+
+    References
+    ----------
+    Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9-20 and 21-30; Kaplan & Yorke, Lecture Notes in Mathematics
+    730 (1979) 204-227.
+
+    Examples
+    --------
+    >>> from symdyn.models import zoo
+    >>> found = lyapunov_exponents(zoo.logistic_map(), {"r": 4}, initial={"x": 0.3}, steps=100_000)
+    >>> abs(found.lyapunov.item() - 0.693147) < 1e-3, found.kaplan_yorke.item()
+    (True, 1.0)
+    """
+    extended = tangent_map(system, count)
+    for name, value in (("steps", steps), ("batches", batches), ("burn_in", burn_in)):
+        check_whole(name, value, 2 if name == "batches" else 0 if name == "burn_in" else 1)
+    idle = {s: 0.0 for i, s in enumerate(system.states) if i not in extended.kept and s not in system.initial}
+    design = make_design(system, {**idle, **(initial or {})} if idle else initial, parameters, None)
+    length = -(-steps // batches)
+    times = burn_in + length * np.arange(batches + 1.0)
+    values, status = follow(extended, design, times, seed=seed, target=target)
+    mean, error = growth(extended, values, length)
+    order = np.argsort(-mean, axis=1, kind="stable")
+    mean, error = np.take_along_axis(mean, order, 1), np.take_along_axis(error, order, 1)
+    complete = extended.count == len(system.states)
+    columns = {
+        "lyapunov": (("exponent",), mean, "mean logarithmic growth of a tangent vector per step"),
+        "standard_error": (("exponent",), error, "standard error of lyapunov, from the means of batches"),
+        "kaplan_yorke": ((), _kaplan_yorke(mean, complete), "Kaplan-Yorke dimension"),
+        "status": ((), status, STATUS_CODES),
+    }
+    coords = {"exponent": np.arange(1, extended.count + 1)}
+    random = bool(getattr(system, "noise", ()))
+    facts = dict(steps=length * batches, burn_in=burn_in, batches=batches, seed=seed if random else None, target=target)
+    return sweep_dataset(system, design, columns, coords, facts)
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Refuse what is no whole number from `least` on.
+
+    Raises
+    ------
+    DeclarationError
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least}")
+
+
+def _kaplan_yorke(exponents: np.ndarray, complete: bool) -> np.ndarray:
+    """The dimension (N,) from exponents (N, m) in falling order."""
+    found = np.full(len(exponents), np.nan)
+    for row, values in enumerate(exponents):
+        if np.isnan(values).any():
+            continue
+        sums = np.cumsum(values)
+        k = int((sums >= 0).sum())  # sums of falling numbers rise, then fall: those not negative come first
+        if k < len(values):
+            found[row] = k + (sums[k - 1] / -values[k] if k else 0.0)
+        elif complete:
+            found[row] = k
+    return found
+
+
+def sweep_dataset(
+    system: System,
+    design: Design,
+    columns: Mapping[str, tuple[tuple[str, ...], np.ndarray, str]],
+    coords: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> xr.Dataset:
+    """Columns (N, ...), each with its further dims and what it is, as variables with the dims of the sweep before them.
+
+    Raises
+    ------
+    DeclarationError
+        If a dim of the sweep has the name of one of them.
+    """
+    dims, shape = design.dims[:-1], design.shape[:-1]
+    clash = sorted(set(dims) & {*columns, *coords})
+    if clash:
+        raise DeclarationError(f"the sweep dimension {clash[0]!r} has the name of a variable of the result; rename it")
+    variables = {
+        name: ((*dims, *further), values.reshape((*shape, *values.shape[1:])), {"long_name": meaning})
+        for name, (further, values, meaning) in columns.items()
+    }
+    labels = {**{d: (d, c) for d, c in design.coords.items() if d in dims}, **coords}
+    return xr.Dataset(variables, labels, attributes(system, **facts))

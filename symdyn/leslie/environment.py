@@ -211,6 +211,8 @@ def _switched(local: Sequence[MatrixModel], choose: Any, line: str) -> dict[str,
 
 
 def _options(local: Sequence[MatrixModel], options: dict[str, Any]) -> dict[str, Any]:
+    """What the models say besides rates, where the caller says nothing else; other stages have no part in their species."""
     parameters = {p: v for m in local for p, v in m.defaults.items()}
-    given = {"states": local[0].states, "species": local[0].species, "initial": dict(local[0].initial), **options}
+    known = {} if "states" in options else {"states": local[0].states, "species": local[0].species}
+    given = {**known, "initial": dict(local[0].initial), **options}
     return {**given, "parameters": {**parameters, **(options.get("parameters") or {})}}

@@ -73,6 +73,8 @@ def quasi_extinction(
     if isinstance(model, BranchingSystem):
         data = simulate(model, ends, initial=given, until=total < threshold, **run)
         passage = np.ravel(data.first_passage)
+        if threshold > 1:  # some live on below it: the same trajectories, not stopped, tell how they grow
+            data = simulate(model, ends, initial=given, **run)
     else:
         assert isinstance(model, DiscreteSystem)
         watched = _watched(model, numbers, threshold)

@@ -114,6 +114,14 @@ def test_random_rates_have_the_moments_that_were_asked_for():
     assert np.log(rates / (1 - rates)).std() == pytest.approx(0.5, rel=0.01)
 
 
+def test_environments_keep_or_change_the_names_of_stages():
+    local = [sd.leslie.from_matrix([[0, f], [0.5, 0]], ["young", "old"], initial=[3, 1]) for f in (1, 3)]
+    model = sd.leslie.random_environment(local)
+    assert model.names == ("young", "old")
+    assert dict(model.initial) == dict(local[0].initial)
+    assert sd.leslie.random_environment([m.matrix for m in local], states=["a", "b"], initial=[1, 2]).names == ("a", "b")
+
+
 def test_correlated_noise_has_its_correlations():
     wanted = np.array([[1, 0.6, -0.2], [0.6, 1, 0.3], [-0.2, 0.3, 1]])
     noise = sd.leslie.correlated_noise(wanted)
@@ -170,6 +178,15 @@ def test_extinction_of_individuals():
         q.append(float(np.exp(1.3 * (q[-1] - 1))))
     spread = np.sqrt(np.array(q) * (1 - np.array(q)) / 40_000)
     assert (np.abs(risk.probability.values - q) <= 4 * spread + 1e-12).all()
+
+
+def test_individuals_below_the_threshold_live_on():
+    """Many individuals grow as their matrix says, whether the threshold is passed on the way or not."""
+    model = sd.leslie.from_matrix([[0, 1.2], [0.5, 0.1]], initial=[6000, 4000])
+    risk = sd.leslie.quasi_extinction(model.demographic(), 5000, range(21), trajectories=2000, seed=1)
+    end = np.linalg.matrix_power([[0, 1.2], [0.5, 0.1]], 20) @ [6000, 4000]
+    assert risk.probability.values[-1] == 1
+    assert risk.attrs["log_growth_rate"] == pytest.approx(np.log(end.sum() / 10_000) / 20, abs=1e-3)
 
 
 @pytest.mark.parametrize(

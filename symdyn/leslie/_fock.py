@@ -1,0 +1,97 @@
+"""Occupation numbers and the matrices of ladder operators between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import reduce
+
+import numpy as np
+import scipy.sparse as ss
+
+__all__ = ["box_ladders", "exchanged", "jordan_wigner", "occupations", "projected"]
+
+
+def occupations(modes: int, number: int, highest: int | None = None) -> np.ndarray:
+    """All ways to put `number` particles into `modes`, at most `highest` in each: (D, modes) int, those in front first.
+
+    >>> occupations(3, 2, highest=1).tolist()
+    [[1, 1, 0], [1, 0, 1], [0, 1, 1]]
+    """
+    top = number if highest is None else highest
+
+    def fill(left: int, places: int) -> Iterator[tuple[int, ...]]:
+        if places == 0:
+            if left == 0:
+                yield ()
+            return
+        for here in range(min(left, top), -1, -1):
+            for rest in fill(left - here, places - 1):
+                yield (here, *rest)
+
+    found = list(fill(number, modes))
+    return np.array(found, dtype=np.int64).reshape(len(found), modes)
+
+
+def exchanged(coefficients: np.ndarray, basis: np.ndarray, *, fermions: bool) -> ss.csr_array:
+    r"""The matrix (D, D) of :math:`\sum_{jk} K_{jk} a_j^\dagger a_k` between normalised states of one number of particles.
+
+    Bosons: :math:`a_j^\dagger a_k |n\rangle = \sqrt{n_k (n_j + 1)}\, |n - e_k + e_j\rangle`; fermions have the sign of the
+    particles that are passed over (Jordan and Wigner).
+    """
+    place = {tuple(row): i for i, row in enumerate(basis.tolist())}
+    rows, columns, values = [], [], []
+    for column, start in enumerate(basis.tolist()):
+        for k in range(basis.shape[1]):
+            if not start[k]:
+                continue
+            taken = start.copy()
+            taken[k] -= 1
+            for j in np.flatnonzero(coefficients[:, k]).tolist():
+                if fermions and taken[j]:
+                    continue
+                size = -1.0 if fermions and (sum(start[:k]) + sum(taken[:j])) % 2 else 1.0
+                if not fermions:
+                    size = math.sqrt(start[k] * (taken[j] + 1))
+                end = taken.copy()
+                end[j] += 1
+                rows.append(place[tuple(end)])
+                columns.append(column)
+                values.append(size * coefficients[j, k])
+    shape = (len(basis), len(basis))
+    return ss.csr_array(ss.coo_array((np.array(values, dtype=complex), (rows, columns)), shape=shape))
+
+
+def projected(amplitudes: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    r"""The part of :math:`e^{\sum \alpha_j a_j^\dagger} |0\rangle` on a basis: :math:`\prod_j \alpha_j^{n_j} / \sqrt{n_j!}`."""
+    roots = np.array([math.sqrt(math.factorial(n)) for n in range(int(basis.max(initial=0)) + 1)])
+    return np.prod(np.asarray(amplitudes, dtype=complex) ** basis / roots[basis], axis=1)
+
+
+def box_ladders(sizes: Sequence[int]) -> tuple[list[ss.csr_array], list[ss.csr_array]]:
+    """Annihilators and creators of Doi and Peliti, a|n> = n |n-1> and a+|n> = |n+1>, below `sizes` in each mode.
+
+    Products that create last lose what would leave the box, as a projection on finitely many states does.
+    """
+    down = [ss.csr_array(ss.diags_array(np.arange(1.0, m), offsets=1, shape=(m, m))) for m in sizes]
+    up = [ss.csr_array(ss.diags_array(np.ones(m - 1), offsets=-1, shape=(m, m))) for m in sizes]
+    return [_lifted(a, i, sizes) for i, a in enumerate(down)], [_lifted(a, i, sizes) for i, a in enumerate(up)]
+
+
+def _lifted(one: ss.csr_array, place: int, sizes: Sequence[int]) -> ss.csr_array:
+    """An operator of one mode among the others; the first mode is the slowest index."""
+    parts = [one if i == place else ss.eye_array(m) for i, m in enumerate(sizes)]
+    return ss.csr_array(reduce(lambda a, b: ss.kron(a, b, format="csr"), parts))
+
+
+def jordan_wigner(modes: int) -> list[ss.csr_array]:
+    r"""Annihilators of fermions as matrices (2^modes, 2^modes), :math:`a_j = Z^{\otimes j} \otimes \sigma \otimes 1 \cdots`.
+
+    Bit j of an index, from the left, is the occupation of mode j.
+    """
+    sigma, sign, one = ss.csr_array([[0.0, 1.0], [0.0, 0.0]]), ss.csr_array([[1.0, 0.0], [0.0, -1.0]]), ss.eye_array(2)
+    found = []
+    for j in range(modes):
+        parts = [*[sign] * j, sigma, *[one] * (modes - j - 1)]
+        found.append(ss.csr_array(reduce(lambda a, b: ss.kron(a, b, format="csr"), parts)))
+    return found

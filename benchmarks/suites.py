@@ -12,6 +12,7 @@ from benchmarks.ensembles import ode, stiff
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
 from benchmarks.harness import Settings
+from benchmarks.populations import populations
 from benchmarks.results import Result
 from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
@@ -24,6 +25,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "ode": ode,
     "stiff": stiff,
     "sde": sde,
+    "populations": populations,
     "cme": cme,
     "derivation": derivation,
     "compile": compile_time,

@@ -14,6 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symdyn.leslie import gallery
+    from symdyn.leslie.cohorts import fundamental_matrix, life_expectancy
+    from symdyn.leslie.convergence import cohen_distance, convergence_time, keyfitz_delta
     from symdyn.leslie.coupled import (
         complex_matrix,
         evolution,
@@ -34,12 +37,26 @@ if TYPE_CHECKING:
         ricker,
         usher,
     )
+    from symdyn.leslie.drawing import draw
     from symdyn.leslie.environment import correlated_noise, log_normal, logit_normal, markov_environment, random_environment
     from symdyn.leslie.extinction import demographic, quasi_extinction
+    from symdyn.leslie.fermions import FermionicModel, fermionic
+    from symdyn.leslie.inverse import from_series
+    from symdyn.leslie.many_particles import DoiPeliti, SecondQuantised, doi_peliti, second_quantised
+    from symdyn.leslie.operators import Hamiltonian, generator
+    from symdyn.leslie.overview import summary
+    from symdyn.leslie.perturbation import vital_rates
+    from symdyn.leslie.responses import ltre
     from symdyn.leslie.stochastic import stochastic_growth_rate, tuljapurkar
+    from symdyn.leslie.structure import blocks
+    from symdyn.leslie.tables import life_table
+    from symdyn.leslie.traits import age_at_maturity, cohort_generation_time, life_history, longevity, mean_age_of_mothers
+    from symdyn.leslie.transients import Transient, case_reactivity, maximal_amplification, maximal_attenuation
 
 #: Public names by the module that holds them; no module is called like one of them, for it would take its place.
 _MODULES = {
+    "cohorts": ("fundamental_matrix", "life_expectancy"),
+    "convergence": ("cohen_distance", "convergence_time", "keyfitz_delta"),
     "coupled": (
         "complex_matrix", "evolution", "growth_factor_approximation", "last_standing", "modes", "prey_gone_after",
     ),
@@ -48,22 +65,35 @@ _MODULES = {
     "density": (
         "beverton_holt", "density_dependent", "density_library", "hassell", "leslie_gower", "logistic", "ricker", "usher",
     ),
-    "extinction": ("demographic", "quasi_extinction"),
-    "inverse": ("from_series",),
+    "drawing": ("draw",),
     "environment": ("correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"),
+    "extinction": ("demographic", "quasi_extinction"),
+    "fermions": ("FermionicModel", "fermionic"),
+    "inverse": ("from_series",),
+    "many_particles": ("DoiPeliti", "SecondQuantised", "doi_peliti", "second_quantised"),
+    "operators": ("Hamiltonian", "generator"),
+    "overview": ("summary",),
+    "perturbation": ("vital_rates",),
+    "responses": ("ltre",),
     "stochastic": ("stochastic_growth_rate", "tuljapurkar"),
+    "structure": ("blocks",),
+    "tables": ("life_table",),
+    "traits": ("age_at_maturity", "cohort_generation_time", "life_history", "longevity", "mean_age_of_mothers"),
+    "transients": ("Transient", "case_reactivity", "maximal_amplification", "maximal_attenuation"),
 }  # fmt: skip
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted(_LAZY)
+__all__ = sorted({*_LAZY, "gallery"})
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         value = globals()[name] = getattr(importlib.import_module(f"symdyn.leslie.{_LAZY[name]}"), name)
         return value
+    if name == "gallery":
+        return importlib.import_module("symdyn.leslie.gallery")
     raise AttributeError(f"module 'symdyn.leslie' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)

@@ -81,20 +81,20 @@ class MatrixAnalysis:
     @property
     def net_reproductive_rate(self) -> Any:
         r""":math:`R_0 = \rho(F (I - T)^{-1})`: offspring of an individual in its life, in newborns."""
-        return _of("life_history").net_reproductive_rate(self)
+        return _of("traits").net_reproductive_rate(self)
 
     @property
     def generation_time(self) -> float:
         r""":math:`\ln R_0 / \ln \lambda`: steps in which the population grows by the factor R0."""
-        return _of("life_history").generation_time(self)
+        return _of("traits").generation_time(self)
 
     def life_table(self, stage: Any = None, **options: Any) -> pd.DataFrame:
         """Survivorship, mortality, fecundity and life expectancy by age; see `symdyn.leslie.life_table`."""
-        return _of("life_history").life_table(self, stage, **options)
+        return _of("traits").life_table(self, stage, **options)
 
     def life_history(self, stage: Any = None) -> pd.Series:
         """Life-history traits of an individual born into a stage; see `symdyn.leslie.life_history`."""
-        return _of("life_history").life_history(self, stage)
+        return _of("traits").life_history(self, stage)
 
     # ---- transients ----------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class MatrixAnalysis:
 
     def summary(self) -> pd.Series:
         """Growth, life history and transients in a table."""
-        return _of("summary").summary(self)
+        return _of("overview").summary(self)
 
     def draw(self, ax: Axes | None = None) -> Axes:
         """The life-cycle graph; see `symdyn.leslie.draw`."""

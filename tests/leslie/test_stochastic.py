@@ -5,60 +5,24 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.leslie import gallery
 
-# Hudsonia montana 1985-1988: seeds, seedlings, tiny, small, medium, large plants
-# (Frost 1990; Gross, Lockwood, Frost & Morris, Conservation Biology 12 (1998) 1291; Morris & Doak 2002, table 8.4)
-HUDSONIA = [
-    [[0.4995, 0, 4.5782, 12.1425, 22.3167, 50.1895], [0.0004, 0, 0.0039, 0.0102, 0.0188, 0.0423],
-     [0, 0.4773, 0.7059, 0.1294, 0.0831, 0], [0, 0, 0.1345, 0.453, 0.2079, 0.2], [0, 0, 0, 0.3235, 0.6238, 0.2],
-     [0, 0, 0, 0.0647, 0.0831, 0.6]],
-    [[0.4995, 0, 4.5782, 12.1425, 22.3167, 50.1895], [0.0004, 0, 0.0039, 0.0102, 0.0188, 0.0423],
-     [0, 0.4773, 0.4995, 0.2178, 0.0493, 0], [0, 0, 0.2913, 0.4356, 0.148, 0], [0, 0, 0, 0.2722, 0.444, 0],
-     [0, 0, 0, 0, 0.3454, 0.9994]],
-    [[0.4995, 0, 4.4234, 11.7319, 21.562, 48.4923], [0.0003, 0, 0.0028, 0.0073, 0.0135, 0.0303],
-     [0, 0.4545, 0.4575, 0.3079, 0.1425, 0], [0, 0, 0.1144, 0.5544, 0.1425, 0.0769], [0, 0, 0, 0.0616, 0.4985, 0.3846],
-     [0, 0, 0, 0, 0.2137, 0.5385]],
-    [[0.4995, 0, 4.733, 12.5531, 23.0714, 51.8867], [0.0003, 0, 0.0028, 0.0075, 0.0137, 0.0308],
-     [0, 0.5, 0.7331, 0.1429, 0, 0], [0, 0, 0.22, 0.4286, 0, 0], [0, 0, 0, 0.4286, 0.6154, 0.1], [0, 0, 0, 0, 0.3846, 0.9]],
-]  # fmt: skip
-# Polar bears of the southern Beaufort Sea 2001-2005: two-, three-, four-year-olds, adults alone, with cubs, with yearlings
-# (Hunter, Caswell, Runge, Regehr, Amstrup & Stirling, Ecology 91 (2010) 2883)
-_BEARS = {
-    "young": [0.9858, 0.9842, 0.9415, 0.6578, 0.7034],
-    "weaned": [0.5811, 0.5800, 0.5379, 0.2773, 0.3165],
-    "adult": [[0.5061, 0.3791, 0.9918], [0.4563, 0.3654, 0.9911], [0.2840, 0.3081, 0.9662], [0.5367, 0.4243, 0.7587],
-              [0.7225, 0.4328, 0.7943]],
-    "cubs": [[0.4857, 0.0681], [0.5348, 0.0808], [0.6822, 0.1384], [0.2220, 0.0327], [0.0718, 0.0081]],
-    "yearlings": [0.5433, 0.5435, 0.5160, 0.2689, 0.3254],
-}  # fmt: skip
-
-
-def polar_bears():
-    found = []
-    for k in range(5):
-        A = np.zeros((6, 6))
-        A[1, 0] = A[2, 1] = A[3, 2] = _BEARS["young"][k]
-        A[0, 5] = _BEARS["weaned"][k]
-        A[3, 3:] = _BEARS["adult"][k]
-        A[4, 3:5] = _BEARS["cubs"][k]
-        A[5, 4] = _BEARS["yearlings"][k]
-        found.append(A)
-    return found
+HUDSONIA, BEARS = ([np.array(m.matrix, dtype=float) for m in models()] for models in (gallery.hudsonia, gallery.polar_bear))
 
 
 def test_the_matrices_are_those_of_the_literature():
     growth = [sd.leslie.from_matrix(A).growth_factor for A in HUDSONIA]
     assert growth == pytest.approx([0.9593, 1.0098, 0.8453, 1.0183], abs=5e-5)
-    growth = [sd.leslie.from_matrix(A).growth_factor for A in polar_bears()]
+    growth = [sd.leslie.from_matrix(A).growth_factor for A in BEARS]
     assert growth == pytest.approx([1.0591, 1.0614, 1.0363, 0.7650, 0.7991], abs=5e-5)
     # these matrices are printed with four decimals: the sixth of the mean's growth factor is not theirs
     assert sd.leslie.from_matrix(np.mean(HUDSONIA, axis=0)).growth_factor == pytest.approx(0.965982, abs=5e-6)
-    assert sd.leslie.from_matrix(np.mean(polar_bears(), axis=0)).growth_factor == pytest.approx(0.940646, abs=1e-6)
+    assert sd.leslie.from_matrix(np.mean(BEARS, axis=0)).growth_factor == pytest.approx(0.940646, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("matrices", "sample", "population", "digits"),
-    [(HUDSONIA, -0.037126, -0.036497, 5e-6), (polar_bears(), -0.074199, -0.071597, 1e-6)],
+    [(HUDSONIA, -0.037126, -0.036497, 5e-6), (BEARS, -0.074199, -0.071597, 1e-6)],
     ids=["hudsonia", "polar bears"],
 )
 def test_the_approximation_of_tuljapurkar(matrices, sample, population, digits):
@@ -68,7 +32,7 @@ def test_the_approximation_of_tuljapurkar(matrices, sample, population, digits):
 
 @pytest.mark.parametrize(
     ("matrices", "reference", "error"),
-    [(HUDSONIA, -0.03655, 0.00014), (polar_bears(), -0.07195, 0.00034)],
+    [(HUDSONIA, -0.03655, 0.00014), (BEARS, -0.07195, 0.00034)],
     ids=["hudsonia", "polar bears"],
 )
 def test_growth_rates_by_simulation(matrices, reference, error):

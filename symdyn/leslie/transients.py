@@ -1,0 +1,212 @@
+"""Transients: what a population does before its structure is stable, relative to stable growth.
+
+Definitions are those of Townley & Hodgson, Journal of Applied Ecology 45 (2008) 1836, and Stott, Townley & Hodgson, Ecology
+Letters 14 (2011) 959: sizes of a population of total 1 under :math:`\\hat A = A / \\lambda`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+from symdyn.leslie._kreiss import kreiss_bounds
+from symdyn.leslie._stages import shares
+from symdyn.leslie._standardised import bounded, column_sums, limit_of_mean, positive_growth, standardised
+from symdyn.leslie._values import exact, matrix_of, simplest
+from symdyn.leslie.spectrum import simple, spectrum
+from symdyn.models.matrix import MatrixModel
+
+__all__ = [
+    "Transient",
+    "case_reactivity",
+    "first_step_attenuation",
+    "inertia",
+    "inertia_bounds",
+    "kreiss_bounds",
+    "maximal_amplification",
+    "maximal_attenuation",
+    "reactivity",
+]
+
+#: Differences of sizes, relative to them, that count as none, and as approach; steps after which a search ends.
+SAME, NEAR, STEPS = 1e-12, 1e-7, 1_000_000
+#: Largest step whose size is found again in exact numbers.
+SHORT = 200
+
+
+@dataclass(frozen=True)
+class Transient:
+    """An extreme size of a population on its way to the stable structure.
+
+    Attributes
+    ----------
+    value : number
+        Size relative to stable growth of a population of total 1; `float` converts.
+    step : int or None
+        When it is reached; None if it is only approached, in the long run.
+    stage : str or None
+        The stage in which all individuals begin; None if the beginning was given.
+    """
+
+    value: Any
+    step: int | None
+    stage: str | None
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+def reactivity(model: MatrixModel) -> Any:
+    r"""Largest growth in the first step relative to :math:`\lambda` of any beginning: the largest column sum of A / lambda."""
+    return _plain(max(column_sums(model)))
+
+
+def first_step_attenuation(model: MatrixModel) -> Any:
+    r"""Least growth in the first step relative to :math:`\lambda` of any beginning: the smallest column sum of A / lambda."""
+    return _plain(min(column_sums(model)))
+
+
+def case_reactivity(model: MatrixModel, initial: Any) -> Any:
+    r"""Growth in the first step relative to :math:`\lambda` of one beginning.
+
+    .. math:: \mathbf 1^\top \hat A \hat n, \qquad \hat A = A / \lambda, \quad \hat n = n / \textstyle\sum_i n_i
+
+    Parameters
+    ----------
+    model : MatrixModel
+    initial : mapping or sequence
+        Numbers by stage.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> model = sd.leslie.from_matrix([[0, 1, 2], [0.5, 0.1, 0], [0, 0.6, 0.6]])
+    >>> round(sd.leslie.case_reactivity(model, [1, 3, 2]), 6), round(sd.leslie.case_reactivity(model, [3, 1, 1]), 6)
+    (1.444357, 0.930808)
+    """
+    return _plain((column_sums(model) * shares(model, initial)).sum())
+
+
+def inertia(model: MatrixModel, initial: Any) -> Any:
+    r"""Size in the long run relative to a population that began with the stable structure.
+
+    .. math:: \frac{\langle v, \hat n \rangle \sum_i w_i}{\langle v, w \rangle}
+    """
+    return _plain((_inertias(model) * shares(model, initial)).sum())
+
+
+def inertia_bounds(model: MatrixModel) -> tuple[Any, Any]:
+    """Largest and least inertia of any beginning, those in which all are in one stage."""
+    found = _inertias(model)
+    return _plain(max(found, key=float)), _plain(min(found, key=float))
+
+
+def maximal_amplification(model: MatrixModel, initial: Any = None) -> Transient:
+    r"""The largest size that is ever reached, :math:`\max_{t \ge 0} \|\hat A^t\|_1`.
+
+    Parameters
+    ----------
+    model : MatrixModel
+    initial : mapping or sequence, optional
+        Numbers by stage; the beginning that amplifies most, all in one stage, unless given.
+
+    Returns
+    -------
+    Transient
+        With the step and the stage.  The search ends when what has not faded yet cannot reach further.
+
+    Raises
+    ------
+    DeclarationError
+        If :math:`\lambda` is not positive, or two blocks that feed each other grow alike: sizes then have no bound.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> model = sd.leslie.from_matrix([[0, 4, 3], [sp.Rational(1, 2), 0, 0], [0, sp.Rational(1, 4), 0]])
+    >>> sd.leslie.maximal_amplification(model)
+    Transient(value=17/6, step=1, stage='n2')
+    """
+    return _extreme(model, initial, 1.0)
+
+
+def maximal_attenuation(model: MatrixModel, initial: Any = None) -> Transient:
+    r"""The least size that is ever reached, :math:`\min_{t \ge 0} \min_j \sum_i (\hat A^t)_{ij}`; see `maximal_amplification`.
+
+    Of a stage that leads to no growing part of the life cycle it is 0, which is approached and never reached.
+    """
+    return _extreme(model, initial, -1.0)
+
+
+def _inertias(model: MatrixModel) -> np.ndarray:
+    positive_growth(model)
+    if not simple(model):  # several parts grow alike: each beginning has its own stable structure
+        return limit_of_mean(standardised(model)).sum(axis=0)
+    found = spectrum(model)
+    v, w = found.reproductive_values, found.stable_structure
+    return simplest(v * w.sum() / (v * w).sum())
+
+
+def _extreme(model: MatrixModel, initial: Any, sign: float) -> Transient:
+    form = standardised(model)
+    limit, rest = bounded(form), form.matrix - form.matrix @ bounded(form)
+    start = np.eye(len(limit)) if initial is None else np.asarray(shares(model, initial), dtype=float)[:, None]
+    phases = sign * np.array([(np.linalg.matrix_power(form.matrix, k) @ limit @ start).sum(axis=0) for k in range(form.period)])
+    scale = max(1.0, np.abs(phases).max())
+    ceiling, slack = phases.max(), SAME * scale
+    growth = _fading(rest)
+    best, step, column, rise = sign, 0, 0, np.inf
+    sizes, faded = np.ones(len(limit)), np.ones(len(limit)) @ (np.eye(len(limit)) - limit)
+    for t in range(1, STEPS + 1):
+        sizes, faded = sizes @ form.matrix, faded @ rest
+        now = sign * (sizes @ start)
+        if now.max() > best + slack:
+            best, step, column, rise = float(now.max()), t, int(now.argmax()), now.max() - best
+        reach = growth * np.abs(faded).max()
+        if ceiling + reach <= best + slack or reach <= slack:
+            break
+    else:
+        raise DeclarationError(f"the structure is not stable after {STEPS} steps, so its largest and least sizes are not known")
+    if ceiling > best + slack or (rise < NEAR * scale and best <= ceiling + 10 * slack):  # approached from one side only
+        place = np.unravel_index(phases.argmax(), phases.shape)[1]
+        return Transient(_exact_limit(model, initial, sign * ceiling, int(place)), None, _name(model, initial, int(place)))
+    return Transient(_exact(model, initial, sign * best, step, column), step, _name(model, initial, column))
+
+
+def _fading(rest: np.ndarray) -> float:
+    """A bound on the norms of all powers of a matrix whose powers fade: the largest up to the first below 1."""
+    power, bound = np.eye(len(rest)), 1.0
+    for _ in range(STEPS):
+        power = power @ rest
+        norm = np.abs(power).sum(axis=1).max()
+        if norm < 1:
+            return bound
+        bound = max(bound, norm)
+    raise DeclarationError(f"the structure is not stable after {STEPS} steps, so its largest and least sizes are not known")
+
+
+def _exact(model: MatrixModel, initial: Any, value: float, step: int, column: int) -> Any:
+    """The size at a step in exact numbers, where the matrix and the growth factor are."""
+    growth, matrix = spectrum(model).growth_factor, matrix_of(model)
+    if not (exact(matrix) and getattr(growth, "is_Rational", False)) or step > SHORT:
+        return float(value)
+    sums = np.array((matrix**step).tolist(), dtype=object).sum(axis=0) / growth**step
+    return sums[column] if initial is None else (sums * shares(model, initial)).sum()
+
+
+def _exact_limit(model: MatrixModel, initial: Any, value: float, column: int) -> Any:
+    found = _inertias(model)
+    if found.dtype != object or standardised(model).period != 1:
+        return float(value)
+    return found[column] if initial is None else inertia(model, initial)
+
+
+def _name(model: MatrixModel, initial: Any, column: int) -> str | None:
+    return model.names[column] if initial is None else None
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, np.floating) else value

@@ -43,7 +43,7 @@ def make_environment() -> Solver:
 
     def solve(count: int) -> tuple[float, float]:
         risk = sd.leslie.quasi_extinction(model, THRESHOLD, range(YEARS + 1), trajectories=count, threads=1)
-        return risk.attrs["log_growth_rate"], float(risk.probability[-1])
+        return float(risk.log_growth_rate), float(risk.probability[-1])
 
     return solve
 
@@ -88,7 +88,7 @@ def make_individuals() -> Solver:
 
     def solve(count: int) -> tuple[float, float]:
         risk = sd.leslie.quasi_extinction(chain, THRESHOLD, range(YEARS + 1), trajectories=count, threads=1)
-        return risk.attrs["log_growth_rate"], float(risk.probability[-1])
+        return float(risk.log_growth_rate), float(risk.probability[-1])
 
     return solve
 

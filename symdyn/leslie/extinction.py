@@ -48,9 +48,10 @@ def quasi_extinction(
     -------
     Dataset
         ``probability``, ``lower``, ``upper`` (time): part of the trajectories with the Wilson interval; ``first_below``
-        (trajectory): the step at which each was first below, infinite if it was not; ``log_growth`` (trajectory): mean of
-        :math:`\ln N(t+1)/N(t)` over the whole time, -inf where nobody is left.  Attributes: ``log_growth_rate``, its
-        ``standard_error`` and the ``variance`` per step, of the trajectories that are left.
+        (trajectory): the step at which each was first below, infinite if it was not; ``log_growth_rate``, mean of
+        :math:`\ln N(t+1)/N(t)`, its ``standard_error``, and ``variance``, that of :math:`\ln N` per step.  Trajectories in
+        which nobody is left do not count in these three; those of a `BranchingSystem` count until they are first below.  Sweeps
+        keep their dims.
 
     Examples
     --------
@@ -72,20 +73,22 @@ def quasi_extinction(
     run = {"parameters": parameters, "trajectories": trajectories, "seed": seed, "progress": False, **options}
     if isinstance(model, BranchingSystem):
         data = simulate(model, ends, initial=given, until=total < threshold, **run)
-        passage = np.ravel(data.first_passage)
-        if threshold > 1:  # some live on below it: the same trajectories, not stopped, tell how they grow
-            data = simulate(model, ends, initial=given, **run)
+        passage = data.first_passage
+        last = np.minimum(passage, ends[1])
     else:
         assert isinstance(model, DiscreteSystem)
-        watched = _watched(model, numbers, threshold)
-        data = simulate(watched, ends, initial=given, **run)
-        passage = np.ravel(data[PASSAGE].isel(time=-1))
-        final = np.ravel(sum(data[s.name].isel(time=-1) for s in numbers))
-        passage = np.where(passage < ends[1], passage, np.where(final < threshold, ends[1], np.inf))
-    counted = np.sum([np.asarray(data[s.name]).reshape(-1, 2) for s in numbers], axis=0)
-    with np.errstate(divide="ignore"):
-        rates = (np.log(np.maximum(counted[:, 1], 0.0)) - np.log(counted[:, 0])) / (ends[1] - ends[0])
-    return _risk(times, passage, rates, float(ends[1] - ends[0]), level, {**data.attrs, "threshold": threshold})
+        data = simulate(_watched(model, numbers, threshold), ends, initial=given, **run)
+        noted = data[PASSAGE].isel(time=-1, drop=True)
+        final = sum(data[s.name].isel(time=-1, drop=True) for s in numbers)
+        passage = noted.where(noted < ends[1], xr.where(final < threshold, ends[1], np.inf))
+        last = xr.full_like(passage, ends[1])
+    counted = sum(data[s.name] for s in numbers)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gained = np.log(counted.isel(time=-1, drop=True)) - np.log(counted.isel(time=0, drop=True))
+    found = xr.Dataset(
+        {**_risk(passage, times, level), **_growth(gained, last - ends[0])}, attrs={**data.attrs, "threshold": threshold}
+    )
+    return found.assign(first_below=passage)
 
 
 def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingSystem:
@@ -148,28 +151,32 @@ def _initial(model: System, values: Any) -> Any:
     return {s.name: v if isinstance(v, xr.DataArray) else float(v) for s, v in model.read_initial(values).items()}
 
 
-def _risk(
-    times: np.ndarray, passage: np.ndarray, rates: np.ndarray, span: float, level: float, attrs: dict[str, Any]
-) -> xr.Dataset:  # fmt: skip
+def _risk(passage: xr.DataArray, times: np.ndarray, level: float) -> dict[str, Any]:
     """The curve of first passages with Wilson's interval (Journal of the American Statistical Association 22 (1927) 209)."""
     if not 0 < level < 1:
         raise DeclarationError(f"the level of the intervals is {level!r}; expected a number between 0 and 1, such as 0.95")
-    count = passage.size
-    p = np.searchsorted(np.sort(passage), times, side="right") / count
+    count = passage.sizes["trajectory"]
+    ordered = np.sort(passage.transpose(..., "trajectory").values, axis=-1)
+    reached = np.apply_along_axis(np.searchsorted, -1, ordered, times, side="right") / count
+    dims = [d for d in passage.dims if d != "trajectory"]
+    p = xr.DataArray(
+        reached, dims=(*dims, "time"), coords={**{d: passage[d] for d in dims if d in passage.coords}, "time": times}
+    )
     z = float(norm.ppf(0.5 + level / 2))
     middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
-    left = rates[np.isfinite(rates)]
-    facts = {
-        "log_growth_rate": float(left.mean()) if left.size else float("nan"),
-        "standard_error": float(left.std(ddof=1) / np.sqrt(left.size)) if left.size > 1 else float("nan"),
-        "variance": float(left.var(ddof=1) * span) if left.size > 1 else float("nan"),
-    }
-    return xr.Dataset(
-        {
-            "probability": ("time", p), "lower": ("time", np.maximum(middle - reach, 0.0)),
-            "upper": ("time", np.minimum(middle + reach, 1.0)),
-            "first_below": ("trajectory", passage), "log_growth": ("trajectory", rates),
-        },
-        coords={"time": times}, attrs={**attrs, **facts},
-    )  # fmt: skip
+    return {"probability": p, "lower": np.maximum(middle - reach, 0.0), "upper": np.minimum(middle + reach, 1.0)}
+
+
+def _growth(gained: xr.DataArray, steps: xr.DataArray) -> dict[str, Any]:
+    r"""Growth rate and variance per step of trajectories of different lengths, by the identities of Wald.
+
+    With :math:`S_i` the logarithmic growth of trajectory i over :math:`\tau_i` steps, :math:`\mu = \sum S_i / \sum \tau_i` and
+    :math:`\sigma^2 = \sum (S_i - \mu \tau_i)^2 / \sum \tau_i`, however the ends were chosen (Wald, Annals of Mathematical
+    Statistics 15 (1944) 283).
+    """
+    there = np.isfinite(gained) & (steps > 0)
+    total = steps.where(there).sum("trajectory")
+    rate = gained.where(there).sum("trajectory") / total
+    squares = ((gained - rate * steps).where(there) ** 2).sum("trajectory")
+    return {"log_growth_rate": rate, "standard_error": np.sqrt(squares) / total, "variance": squares / total}

@@ -101,6 +101,11 @@ def stochastic_growth_rate(
         scaled, [0, burn_in, burn_in + steps], initial=begin, parameters=parameters, trajectories=trajectories, seed=seed,
         **{"progress": False, **options},
     )  # fmt: skip
+    swept = [str(d) for d in data[LOG].dims if d not in ("trajectory", "time")]
+    if swept:
+        raise DeclarationError(
+            f"the growth rate is that of one set of values, and {swept[0]} has several; give one after the other"
+        )
     gained = np.ravel(data[LOG].isel(time=2) - data[LOG].isel(time=1))
     rates = gained / steps
     return StochasticGrowth(

@@ -117,8 +117,8 @@ def test_quasi_extinction_of_a_random_walk():
     assert (np.abs(risk.probability.values - exact) <= 4 * spread + 1e-12).all()
     assert (risk.lower <= risk.probability).all()
     assert (risk.upper >= risk.probability).all()
-    assert risk.attrs["log_growth_rate"] == pytest.approx(0, abs=4 * risk.attrs["standard_error"])
-    assert risk.attrs["variance"] == pytest.approx(np.log(2) ** 2, rel=0.03)
+    assert float(risk.log_growth_rate) == pytest.approx(0, abs=4 * float(risk.standard_error))
+    assert float(risk.variance) == pytest.approx(np.log(2) ** 2, rel=0.03)
 
 
 def test_a_declining_population_passes_the_threshold_when_its_growth_factor_says():
@@ -144,13 +144,26 @@ def test_extinction_of_individuals():
     assert (np.abs(risk.probability.values - q) <= 4 * spread + 1e-12).all()
 
 
-def test_individuals_below_the_threshold_live_on():
-    """Many individuals grow as their matrix says, whether the threshold is passed on the way or not."""
-    model = sd.leslie.from_matrix([[0, 1.2], [0.5, 0.1]], initial=[6000, 4000])
-    risk = sd.leslie.quasi_extinction(model.demographic(), 5000, range(21), trajectories=2000, seed=1)
-    end = np.linalg.matrix_power([[0, 1.2], [0.5, 0.1]], 20) @ [6000, 4000]
+def test_individuals_grow_as_their_matrix_says_until_they_are_below():
+    """Many individuals in the stable structure; the trajectories are stopped at the threshold."""
+    model = sd.leslie.from_matrix([[0, 1.2], [0.5, 0.1]])
+    start = np.round(1e6 * model.stable_structure)
+    risk = sd.leslie.quasi_extinction(model.demographic(), 3e5, range(21), initial=start, trajectories=500, seed=1)
     assert risk.probability.values[-1] == 1
-    assert risk.attrs["log_growth_rate"] == pytest.approx(np.log(end.sum() / 10_000) / 20, abs=1e-3)
+    assert float(risk.log_growth_rate) == pytest.approx(np.log(model.growth_factor), abs=1e-4)
+    assert float(risk.log_growth_rate) == pytest.approx(np.log(model.growth_factor), abs=4 * float(risk.standard_error))
+
+
+def test_risks_of_a_sweep_keep_its_dims():
+    s = sp.Symbol("s")
+    model = sd.leslie.from_matrix([[sd.leslie.log_normal(0.95, s)]], parameters={s: 0.1}, initial=[100])
+    both = sd.leslie.quasi_extinction(model, 20, range(21), parameters={"s": [0.1, 0.4]}, trajectories=2000, seed=1)
+    assert both.probability.dims == ("s", "time")
+    assert both.log_growth_rate.dims == ("s",)
+    one = sd.leslie.quasi_extinction(model, 20, range(21), parameters={"s": 0.1}, trajectories=2000, seed=1)
+    np.testing.assert_array_equal(both.probability.sel(s=0.1), one.probability)
+    with pytest.raises(sd.DeclarationError, match="one set of values, and s has several"):
+        sd.leslie.stochastic_growth_rate(model, parameters={"s": [0.1, 0.4]})
 
 
 @pytest.mark.parametrize(
@@ -178,7 +191,7 @@ def test_the_same_seed_gives_the_same_risk():
     model = sd.leslie.random_environment(HUDSONIA, initial=[4264, 3, 30, 16, 25, 5])
     runs = [sd.leslie.quasi_extinction(model, 2000, range(21), trajectories=500, seed=s) for s in (1, 1, 2)]
     assert runs[0].identical(runs[1])
-    assert not np.array_equal(runs[0].log_growth, runs[2].log_growth)
+    assert float(runs[0].log_growth_rate) != float(runs[2].log_growth_rate)
 
 
 def test_vital_rates_may_be_parameters_of_a_sweep():

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
     from symdyn.leslie.drawing import draw
     from symdyn.leslie.environment import correlated_noise, log_normal, logit_normal, markov_environment, random_environment
-    from symdyn.leslie.extinction import demographic, quasi_extinction
+    from symdyn.leslie.extinction import demographic, diffusion_extinction, quasi_extinction
     from symdyn.leslie.fermions import FermionicModel, fermionic
     from symdyn.leslie.inverse import from_series
     from symdyn.leslie.many_particles import DoiPeliti, SecondQuantised, doi_peliti, second_quantised
@@ -67,7 +67,7 @@ _MODULES = {
     ),
     "drawing": ("draw",),
     "environment": ("correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"),
-    "extinction": ("demographic", "quasi_extinction"),
+    "extinction": ("demographic", "diffusion_extinction", "quasi_extinction"),
     "fermions": ("FermionicModel", "fermionic"),
     "inverse": ("from_series",),
     "many_particles": ("DoiPeliti", "SecondQuantised", "doi_peliti", "second_quantised"),

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdyn.declaration import expression, numeric_values
 from symdyn.errors import DeclarationError
-from symdyn.models.discrete import noise_of
+from symdyn.models._random_steps import noise_of
 from symdyn.models.matrix import MatrixModel
 
 __all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "row_of", "simplest"]

@@ -11,7 +11,8 @@ from scipy.special import ndtri
 
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
-from symdyn.models.discrete import NOISE, DiscreteSystem
+from symdyn.models._random_steps import NOISE
+from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix import MatrixModel
 
 __all__ = ["correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"]

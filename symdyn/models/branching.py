@@ -10,12 +10,12 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 from symdyn.models._matrix_reading import read_matrix, read_vector
-from symdyn.models.discrete import NOISE, DiscreteSystem, noise_of
+from symdyn.models._random_steps import SteppedSystem
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.reaction import rate_text
 from symdyn.parsing import ModelText
 from symdyn.registry import suggest
-from symdyn.system import Equation, System
+from symdyn.system import Equation
 
 __all__ = ["OFFSPRING", "BranchingSystem"]
 
@@ -24,7 +24,7 @@ OFFSPRING = ("poisson", "bernoulli")
 SLACK = 1e-12
 
 
-class BranchingSystem(System):
+class BranchingSystem(SteppedSystem):
     r"""A stage-structured population as a Markov chain of whole numbers, with demographic stochasticity.
 
     .. math:: n_i(t+1) = \sum_j \mathrm{Multinomial}\big(n_j(t);\, T_{\cdot j}\big)_i
@@ -89,7 +89,6 @@ class BranchingSystem(System):
     immigration: tuple[sp.Expr, ...]
     offspring: str
     kind: ClassVar[str] = "chain"
-    whole_steps: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = ("transitions", "fecundity", "immigration")
 
     def __init__(
@@ -149,29 +148,6 @@ class BranchingSystem(System):
             if m.is_number and not m >= 0:
                 raise DeclarationError(f"the immigration into {name} is {m}; expected a mean number, 0 or more")
 
-    def _check_noise(self) -> None:
-        """Refuse random numbers where none can be drawn."""
-        for symbol in (*self.states, self.time):
-            if self.drawn(symbol):
-                raise DeclarationError(f"{symbol} is the name of a random number, drawn in each step; rename the state or time")
-        for name, e in self.observables.items():
-            if noise_of([e]):
-                raise DeclarationError(f"the observable {name} holds {noise_of([e])[0]}; random numbers belong to vital rates")
-
-    @classmethod
-    def drawn(cls, symbol: sp.Symbol) -> bool:
-        return NOISE.fullmatch(symbol.name) is not None
-
-    @cached_property
-    def noise(self) -> tuple[sp.Symbol, ...]:
-        """The standard normal numbers that a step draws."""
-        return noise_of(self.expressions)
-
-    @property
-    def noises(self) -> int:
-        """How many those are."""
-        return len(self.noise)
-
     @cached_property
     def digest(self) -> str:
         return super().digest + self.offspring
@@ -183,7 +159,7 @@ class BranchingSystem(System):
             "fecundity), or make one of a matrix model: model.demographic()"
         )
 
-    def mean(self) -> DiscreteSystem:
+    def mean(self) -> MatrixModel:
         r"""The matrix model that the means follow, :math:`x(t+1) = (T + F)\,x(t) + m`.
 
         They do so exactly if T and F depend neither on numbers nor on random ones; else it is what a large population does.

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import sympy as sp
 
-from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.models._random_steps import SteppedSystem
 from symdyn.parsing import ModelText
-from symdyn.system import Equation, System
+from symdyn.system import Equation
 
-__all__ = ["NOISE", "DiscreteSystem", "noise_of"]
-
-#: Names of standard normal numbers that are drawn anew in each step; text knows them as increments of Wiener processes, and
-#: over a step of length 1 they are.
-NOISE = re.compile(r"dW\w*")
+__all__ = ["DiscreteSystem"]
 
 
-def noise_of(expressions: Iterable[sp.Expr]) -> tuple[sp.Symbol, ...]:
-    """The random numbers in expressions, in the order of their names (dW2 before dW10)."""
-    found = [s for s in dag.free_symbols(expressions) if NOISE.fullmatch(s.name)]
-    return tuple(sorted(found, key=lambda s: (len(s.name), s.name)))
-
-
-class DiscreteSystem(System):
+class DiscreteSystem(SteppedSystem):
     r"""A map that is iterated, such as a matrix population model.
 
     .. math:: x_{t+1} = F(x_t, p, t, \xi_t), \qquad t = 0, 1, 2, \ldots
@@ -59,7 +47,6 @@ class DiscreteSystem(System):
 
     map: tuple[sp.Expr, ...]
     kind: ClassVar[str] = "map"
-    whole_steps: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = ("map",)
 
     def __init__(
@@ -82,32 +69,6 @@ class DiscreteSystem(System):
         )
         self.__dict__["map"] = tuple(rows.values())
         self._check_noise()
-
-    def _check_noise(self) -> None:
-        """Refuse random numbers where none can be drawn."""
-        for name in (*self.states, self.time):
-            if NOISE.fullmatch(name.name):
-                raise DeclarationError(f"{name} is the name of a random number, drawn in each step; rename the state or time")
-        for name, e in self.observables.items():
-            if noise_of([e]):
-                raise DeclarationError(
-                    f"the observable {name} holds {noise_of([e])[0]}; random numbers belong to the map itself"
-                )
-
-    @classmethod
-    def drawn(cls, symbol: sp.Symbol) -> bool:
-        """Whether a symbol stands for a standard normal number, by its name."""
-        return NOISE.fullmatch(symbol.name) is not None
-
-    @cached_property
-    def noise(self) -> tuple[sp.Symbol, ...]:
-        """The standard normal numbers that a step draws."""
-        return noise_of(self.expressions)
-
-    @property
-    def noises(self) -> int:
-        """How many those are."""
-        return len(self.noise)
 
     @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:

@@ -144,6 +144,27 @@ def test_extinction_of_individuals():
     assert (np.abs(risk.probability.values - q) <= 4 * spread + 1e-12).all()
 
 
+def test_small_steps_are_a_diffusion():
+    """A random walk in logarithms of steps far shorter than the distance, with the correction of its overshoot (Siegmund)."""
+    mu, sigma, d = -0.002, 0.05, 2.0
+    growth = sp.exp(sp.Float(mu) + sp.Float(sigma) * sp.Symbol("dW"))
+    model = sd.leslie.from_matrix([[growth]], initial=[np.exp(d)])
+    t = np.arange(0, 1001, 100)
+    risk = sd.leslie.quasi_extinction(model, 1.0, t, trajectories=20_000, seed=1)
+    exact = sd.leslie.diffusion_extinction(mu, sigma**2, np.exp(d + 0.5826 * sigma), t)
+    spread = np.sqrt(np.maximum(exact * (1 - exact), 1e-4) / 20_000)
+    assert (np.abs(risk.probability.values - exact) < 4 * spread + 1e-3).all()
+
+
+def test_a_growing_population_may_still_become_extinct():
+    mu, variance, ratio = 0.03, 0.1, 20.0
+    forever = sd.leslie.diffusion_extinction(mu, variance, ratio, 1e9)
+    assert forever == pytest.approx(ratio ** (-2 * mu / variance), rel=1e-9)
+    assert sd.leslie.diffusion_extinction(-mu, variance, ratio, 1e9) == pytest.approx(1)
+    with pytest.raises(sd.DeclarationError, match="expected a variance above 0"):
+        sd.leslie.diffusion_extinction(0.1, 0, 2, 1)
+
+
 def test_individuals_grow_as_their_matrix_says_until_they_are_below():
     """Many individuals in the stable structure; the trajectories are stopped at the threshold."""
     model = sd.leslie.from_matrix([[0, 1.2], [0.5, 0.1]])

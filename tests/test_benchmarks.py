@@ -14,7 +14,7 @@ import sympy as sp
 
 import symdyn as sd
 from benchmarks import compare as comparison
-from benchmarks import ensembles, harness
+from benchmarks import ensembles, harness, populations
 from benchmarks.__main__ import main, run
 from benchmarks.ensembles import Solver
 from benchmarks.gcc_lanes import make_gcc
@@ -178,12 +178,23 @@ def test_folders_without_a_suite_in_common_are_refused(tmp_path, capsys):
 
 
 def test_the_suites_are_there_and_say_what_they_measure(capsys):
-    assert {"ssa", "ode", "stiff", "sde", "cme", "derivation", "compile", "first", "threads"} == set(SUITES)
+    assert {"ssa", "ode", "stiff", "sde", "populations", "cme", "derivation", "compile", "first", "threads"} == set(SUITES)
     assert set(FIGURES) <= set(SUITES)
     assert all(suite.__doc__ for suite in SUITES.values())
     with pytest.raises(SystemExit):
         main(["ssa", "--rounds", "0"])
     assert "expected a whole number from 1" in capsys.readouterr().err
+
+
+def test_growth_and_risk_of_the_solvers_of_populations_agree():
+    for title, solvers in populations.SOLVERS.items():
+        found = []
+        for make, kind in solvers.values():
+            if kind != "alone":  # of which there would be too few
+                found.append(make()(2000))
+        (ours, risk), (other, other_risk) = found
+        assert ours == pytest.approx(other, abs=2e-3), title  # 2000 trajectories
+        assert risk == pytest.approx(other_risk, abs=0.01), title
 
 
 def test_figures_are_drawn(tmp_path):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         complex_matrix,
         evolution,
         growth_factor_approximation,
-        last_standing,
         modes,
         prey_gone_after,
     )
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from symdyn.leslie.overview import summary
     from symdyn.leslie.perturbation import vital_rates
     from symdyn.leslie.responses import ltre
+    from symdyn.leslie.standing import LastStanding, last_standing
     from symdyn.leslie.stochastic import stochastic_growth_rate, tuljapurkar
     from symdyn.leslie.structure import blocks
     from symdyn.leslie.tables import life_table
@@ -58,7 +58,7 @@ _MODULES = {
     "cohorts": ("fundamental_matrix", "life_expectancy"),
     "convergence": ("cohen_distance", "convergence_time", "keyfitz_delta"),
     "coupled": (
-        "complex_matrix", "evolution", "growth_factor_approximation", "last_standing", "modes", "prey_gone_after",
+        "complex_matrix", "evolution", "growth_factor_approximation", "modes", "prey_gone_after",
     ),
     "coupling": ("community", "competition", "complex_predator_prey", "patches", "predator_prey"),
     "declare": ("age_by_stage", "from_life_table", "from_matrix", "lefkovitch"),
@@ -75,6 +75,7 @@ _MODULES = {
     "overview": ("summary",),
     "perturbation": ("vital_rates",),
     "responses": ("ltre",),
+    "standing": ("LastStanding", "last_standing"),
     "stochastic": ("stochastic_growth_rate", "tuljapurkar"),
     "structure": ("blocks",),
     "tables": ("life_table",),

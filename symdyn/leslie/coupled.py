@@ -1,4 +1,4 @@
-"""What coupled linear populations do: exact evolution, growth factor at weak coupling, and which species is left."""
+"""What coupled linear populations do: exact evolution, modes, growth factor at weak coupling, complex populations."""
 
 from __future__ import annotations
 
@@ -12,140 +12,16 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.leslie._values import as_array, exact, matrix_of, numeric, row_of
 from symdyn.leslie.spectrum import spectrum
-from symdyn.leslie.structure import primitive
 from symdyn.models.matrix import MatrixModel
 
 __all__ = [
     "GrowthFactor",
-    "LastStanding",
     "complex_matrix",
     "evolution",
     "growth_factor_approximation",
-    "last_standing",
     "modes",
     "prey_gone_after",
 ]
-
-#: Steps after which a loser that has not come to zero is no longer followed.
-MOST_STEPS = 100_000
-
-
-@dataclass(frozen=True)
-class LastStanding:
-    """Which of two competing species is left in the end.
-
-    Attributes
-    ----------
-    species : str or None
-        Its name; None on the separatrix, where both go on.
-    index : int or None
-        0 or 1.
-    margin : number
-        :math:`p^T x_0 - q^T y_0`: positive where the first species is left, negative where the second.
-    critical_ratio : number
-        :math:`p^T x_0 / q^T y_0`: the second species, made so many times as numerous, would be on the separatrix.
-    growth_factor : number
-        :math:`\\lambda` of the linear model; after the loser is gone the winner grows with its own, which is not larger.
-    separatrix : (n,) array
-        :math:`(p, -q)`: both go on where the numbers are orthogonal to it.
-    extinct_after : int or None
-        The step at which a number of the loser first becomes negative in the linear model.
-    """
-
-    species: str | None
-    index: int | None
-    margin: Any
-    critical_ratio: Any
-    growth_factor: Any
-    separatrix: np.ndarray
-    extinct_after: int | None
-
-    def __str__(self) -> str:
-        if self.species is None:
-            return "on the separatrix: both species go on"
-        end = f"; the other comes to zero at step {self.extinct_after}" if self.extinct_after is not None else ""
-        return f"{self.species} is left (margin {float(self.margin):.4g}){end}"
-
-
-def last_standing(model: MatrixModel, initial: Any = None) -> LastStanding:
-    r"""Which of two species that compete linearly is left in the end, and where the separatrix is.
-
-    With :math:`S = \mathrm{diag}(I, -I)` the matrix :math:`S M S` is not negative.  Where it is primitive, with the Perron root
-    :math:`\lambda`, right vector (u, v) and left vector (p, q),
-
-    .. math:: \lambda^{-n} (x_n, y_n) \to c\,(u, -v), \qquad c = \frac{p^T x_0 - q^T y_0}{p^T u + q^T v}
-
-    so that the sign of :math:`p^T x_0 - q^T y_0` decides.  The linear theorem is about unclamped numbers: the loser becomes
-    negative in finite time.
-
-    Parameters
-    ----------
-    model : MatrixModel
-        Of two species whose effects on each other are negative, as `competition` makes it.
-    initial : mapping or sequence, optional
-        Numbers at the beginning; those of the model by default.
-
-    Raises
-    ------
-    DeclarationError
-        For three species or more, where there is no such theorem, since their signs cannot be turned at once; for effects that
-        are not negative, and where the flipped matrix is not primitive.
-
-    Examples
-    --------
-    >>> import symdyn as sd
-    >>> A, C = [[0.5, 1.2], [0.6, 0]], [[0.4, 1.0], [0.7, 0]]
-    >>> B, D = [[0.05, 0.02], [0.01, 0.03]], [[0.03, 0.02], [0.02, 0.04]]
-    >>> found = sd.leslie.competition(A, B, C, D).last_standing({"x": [1, 1], "y": [1, 1]})
-    >>> found.species, round(float(found.critical_ratio), 6)
-    ('x', 1.872753)
-    """
-    names = list(model.species)
-    if len(names) != 2:
-        known = "two species that compete" if len(names) < 2 else "exactly two species"
-        raise DeclarationError(
-            f"the model has {len(names)} species ({', '.join(names)}), and the theorem holds for {known}: of three or more the "
-            "signs of all effects cannot be turned at once, and who is left depends on the order of extinctions; "
-            "simulate model.clamp() instead"
-        )
-    matrix = matrix_of(model)
-    a = len(model.species[names[0]])
-    sign = sp.diag(*([1] * a + [-1] * (matrix.shape[0] - a)))
-    flipped = MatrixModel(sign * matrix * sign)
-    if any(e.is_number and e < 0 for e in flipped.matrix):
-        raise DeclarationError(
-            "the theorem needs competition: vital rates that are not negative and effects on each other that are not positive; "
-            "the model has entries of the other sign"
-        )
-    if not primitive(flipped):
-        raise DeclarationError(
-            "the flipped matrix is not primitive: some stage does not feel another in time, or all loops have lengths with a "
-            "common divisor, and who is left then depends on more than the sign of one number"
-        )
-    found = spectrum(flipped)
-    n0 = row_of(model, initial)
-    values = found.reproductive_values
-    first, second = (values[:a] * n0[:a]).sum(), (values[a:] * n0[a:]).sum()
-    margin = first - second
-    ratio = first / second if second != 0 else sp.oo
-    tied = margin == 0 or (values.dtype != object and abs(margin) <= 1e-13 * (abs(first) + abs(second)))
-    index = None if tied else int(float(margin) < 0)
-    separatrix = np.concatenate([values[:a], -values[a:]])
-    loser = None if index is None else slice(a, None) if index == 0 else slice(0, a)
-    ended = None if loser is None else _first_negative(numeric(matrix), n0.astype(float), loser)
-    return LastStanding(
-        None if index is None else names[index], index, margin, ratio, found.growth_factor, separatrix, ended
-    )  # fmt: skip
-
-
-def _first_negative(matrix: np.ndarray, numbers: np.ndarray, part: slice) -> int | None:
-    """The first step at which a number of some stages is negative."""
-    for step in range(MOST_STEPS):
-        if (numbers[part] < 0).any():
-            return step
-        numbers = matrix @ numbers
-        numbers = numbers / np.abs(numbers).max()
-    return None
 
 
 @dataclass(frozen=True)

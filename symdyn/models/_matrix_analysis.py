@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from symdyn.leslie.coupled import LastStanding
+    from symdyn.leslie.standing import LastStanding
     from symdyn.leslie.transients import Transient
     from symdyn.models.branching import BranchingSystem
 
@@ -166,7 +166,7 @@ class MatrixAnalysis:
 
     def last_standing(self, initial: Any = None) -> LastStanding:
         """Which of two competing species is left in the end; see `symdyn.leslie.last_standing`."""
-        return _of("coupled").last_standing(self, initial)
+        return _of("standing").last_standing(self, initial)
 
     def demographic(self, *, offspring: str = "poisson") -> BranchingSystem:
         """The population as whole individuals who survive and reproduce by chance; see `symdyn.leslie.demographic`."""

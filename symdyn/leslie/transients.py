@@ -33,6 +33,8 @@ __all__ = [
 
 #: Differences of sizes, relative to them, that count as none, and as approach; steps after which a search ends.
 SAME, NEAR, STEPS = 1e-12, 1e-7, 1_000_000
+#: A size from which on growth has no end.
+ENDLESS = 1e12
 #: Largest step whose size is found again in exact numbers.
 SHORT = 200
 
@@ -178,6 +180,11 @@ def _extreme(model: MatrixModel, initial: Any, sign: float) -> Transient:
 
 def _fading(rest: np.ndarray) -> float:
     """A bound on the norms of all powers of a matrix whose powers fade: the largest up to the first below 1."""
+    far = rest
+    while np.abs(far).sum(axis=1).max() >= 1:
+        far = far @ far
+        if not np.abs(far).max() < ENDLESS:  # a multiple eigenvalue without eigenvectors of its own
+            raise DeclarationError("sizes relative to the growth factor have no bound, so there is no largest or least one")
     power, bound = np.eye(len(rest)), 1.0
     for _ in range(STEPS):
         power = power @ rest

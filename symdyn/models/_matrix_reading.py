@@ -28,9 +28,7 @@ def read_matrix(value: Any, what: str, size: int | None = None) -> sp.ImmutableD
     DeclarationError
         If it is not square, or not of the given size.
     """
-    rows: Any = value.tolist() if hasattr(value, "tolist") else value
-    if not isinstance(rows, (list, tuple)):
-        rows = [[rows]]
+    rows = _rows(value)
     if not rows or not all(isinstance(r, (list, tuple)) for r in rows):
         raise DeclarationError(f"{what} is {value!r}; expected a square matrix, such as [[0, 4], [0.5, 0]]")
     lengths = {len(r) for r in rows}
@@ -40,6 +38,13 @@ def read_matrix(value: Any, what: str, size: int | None = None) -> sp.ImmutableD
     if size is not None and len(rows) != size:
         raise DeclarationError(f"{what} is {len(rows)} x {len(rows)}; expected {size} x {size}, one row and column a stage")
     return sp.ImmutableDenseMatrix([[entry(v) for v in row] for row in rows])
+
+
+def _rows(value: Any) -> Any:
+    """Nested lists of a matrix, an array, a data frame or nested sequences; of one number too."""
+    value = value.to_numpy() if hasattr(value, "to_numpy") else value
+    rows = value.tolist() if hasattr(value, "tolist") else value
+    return rows if isinstance(rows, (list, tuple)) else [[rows]]
 
 
 def read_block(value: Any, what: str, shape: tuple[int, int]) -> sp.ImmutableDenseMatrix:
@@ -52,10 +57,8 @@ def read_block(value: Any, what: str, shape: tuple[int, int]) -> sp.ImmutableDen
     """
     if value is None:
         return sp.ImmutableDenseMatrix.zeros(*shape)
-    rows: Any = value.tolist() if hasattr(value, "tolist") else value
-    if not isinstance(rows, (list, tuple)):
-        rows = [[rows]]
-    elif not all(isinstance(r, (list, tuple)) for r in rows):
+    rows = _rows(value)
+    if not all(isinstance(r, (list, tuple)) for r in rows):
         raise DeclarationError(f"{what} is {value!r}; expected a matrix of {shape[0]} rows and {shape[1]} columns")
     if len(rows) != shape[0] or {len(r) for r in rows} != {shape[1]}:
         found = f"{len(rows)} rows of length {', '.join(map(str, sorted({len(r) for r in rows})))}"
@@ -71,6 +74,7 @@ def read_vector(value: Any, what: str, size: int | None = None) -> list[sp.Expr]
     DeclarationError
         If it is no sequence, or not of the given length.
     """
+    value = value.to_numpy() if hasattr(value, "to_numpy") else value
     parts: Any = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(parts, (str, bytes)):
         raise DeclarationError(f"{what}: got the text {value!r}; expected a sequence of numbers or expressions")

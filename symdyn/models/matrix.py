@@ -34,10 +34,10 @@ class MatrixModel(MatrixAnalysis, DiscreteSystem):
 
     Parameters
     ----------
-    matrix : Matrix, array or nested sequence, n x n
+    matrix : Matrix, array, DataFrame or nested sequence, n x n
         A; integers, fractions and sympy numbers are exact.
     states : sequence of Symbol or str, optional
-        Stages in order; ``n1, n2, ...`` by default.
+        Stages in order; the columns of a frame, else ``n1, n2, ...`` by default.
     parameters, initial, observables, time :
         As for `ODESystem`.
     fecundity : Matrix, array or nested sequence, optional
@@ -94,7 +94,8 @@ class MatrixModel(MatrixAnalysis, DiscreteSystem):
     ) -> None:
         whole = read_matrix(matrix, "the matrix")
         size = whole.shape[0]
-        names = [f"n{i}" for i in range(1, size + 1)] if states is None else list(states)
+        labels = list(matrix.columns) if hasattr(matrix, "columns") else [f"n{i}" for i in range(1, size + 1)]
+        names = labels if states is None else list(states)
         if len(names) != size:
             raise DeclarationError(f"the matrix has {size} stages, but {len(names)} states are named: {names}")
         rows, seen, time = read_equations(dict.fromkeys(names, 0), time, observables)
@@ -120,8 +121,11 @@ class MatrixModel(MatrixAnalysis, DiscreteSystem):
     @cached_property
     def map(self) -> tuple[sp.Expr, ...]:  # type: ignore[override]
         """Next numbers in the order of `states`."""
-        moved = self.matrix * sp.Matrix(self.states)
-        following = [a + m for a, m in zip(moved, self.immigration, strict=True)]
+        # sums at once: a product of matrices adds term by term, in quadratic time
+        following = [
+            sp.Add(*(a * s for a, s in zip(self.matrix.row(i), self.states, strict=True) if a != 0), m)
+            for i, m in enumerate(self.immigration)
+        ]
         return tuple(sp.Max(0, e) for e in following) if self.clamped else tuple(following)
 
     @property

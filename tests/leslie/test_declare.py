@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 import sympy as sp
 
@@ -23,6 +24,23 @@ def test_every_way_to_give_numbers_gives_the_same_model():
     models = [sd.leslie.from_matrix(a) for a in (A, np.array(A), sp.Matrix(A), tuple(map(tuple, A)))]
     assert all(m == models[0] for m in models)
     assert models[0].matrix[0, 0] is sp.S.Zero  # a floating zero says that there is nothing
+
+
+def test_a_data_frame_names_its_stages():
+    frame = pd.DataFrame([[0, 1.5], [0.5, 0.25]], index=["egg", "adult"], columns=["egg", "adult"])
+    model = sd.leslie.from_matrix(frame)
+    assert model.names == ("egg", "adult")
+    assert model.matrix == sd.leslie.from_matrix(frame.to_numpy()).matrix
+    table = pd.DataFrame({"f": [0, 4.0], "s": [0.5, 0]})
+    assert sd.leslie.from_life_table(table.f, table.s[:1]).growth_factor == pytest.approx(np.sqrt(2))
+
+
+def test_a_large_matrix_is_declared_and_simulated():
+    rng = np.random.default_rng(0)
+    A = rng.uniform(0, 0.02, (60, 60))
+    model = sd.leslie.from_matrix(A, initial=[1] * 60)
+    data = sd.simulate(model, [0, 5], progress=False)
+    assert data.n7.values[0, 1] == pytest.approx((np.linalg.matrix_power(A, 5) @ np.ones(60))[6], rel=1e-12)
 
 
 def test_a_life_table_is_a_leslie_matrix():

@@ -192,3 +192,11 @@ def test_growth_that_does_not_converge():
 def test_a_beginning_needs_somebody():
     with pytest.raises(DeclarationError, match="add up to 0; expected a population"):
         gallery.killer_whale().inertia([0, 0, 0, 0])
+
+
+def test_growth_without_bound_is_named():
+    """Predators and prey whose eigenvalues meet: sizes grow like t times the power of the eigenvalue."""
+    model = sd.leslie.predator_prey(1.1, 0.1, 0.9, 0.1)
+    with pytest.raises(sd.DeclarationError, match="have no bound"):
+        _ = model.maximal_amplification
+    assert "growth_factor" in model.summary()

@@ -52,7 +52,7 @@ def positive_growth(model: MatrixModel) -> Any:
     growth = spectrum(model).growth_factor
     if isinstance(growth, (int, float)) and growth > 0:
         return growth
-    if isinstance(growth, complex) or not growth.is_positive:
+    if isinstance(growth, (int, float, complex)) or not growth.is_positive:
         if getattr(growth, "free_symbols", None):
             numeric(matrix_of(model))
         raise DeclarationError(

@@ -13,7 +13,7 @@ from symdyn.errors import DeclarationError
 from symdyn.models._random_steps import noise_of
 from symdyn.models.matrix import MatrixModel
 
-__all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "row_of", "simplest"]
+__all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "require_linear", "row_of", "simplest"]
 
 
 def matrix_of(model: MatrixModel, part: str = "matrix", parameters: Mapping[Any, float] | None = None) -> sp.Matrix:
@@ -74,12 +74,31 @@ def numeric(matrix: sp.MatrixBase) -> np.ndarray:
     return np.array(matrix.tolist(), dtype=float)
 
 
+def require_linear(model: MatrixModel, what: str) -> None:
+    """Refuse what is not a product with one matrix.
+
+    Raises
+    ------
+    DeclarationError
+        If vital rates depend on numbers, or there is immigration.
+    """
+    if model.density_dependent:
+        raise DeclarationError(f"the vital rates depend on numbers, and {what} needs a linear model, such as model.at({{...}})")
+    if any(model.immigration):
+        raise DeclarationError(f"the model has immigration, and {what} needs a linear model without")
+
+
 def as_array(matrix: Any) -> np.ndarray:
     """An object array of sympy numbers, two-dimensional for matrices."""
     found = np.empty(matrix.shape, dtype=object)
     for index in np.ndindex(*matrix.shape):
         found[index] = matrix[index]
     return found
+
+
+def plain(value: Any) -> Any:
+    """A number of Python where sympy or numpy made a floating one; exact numbers and formulas as they are."""
+    return float(value) if isinstance(value, (np.floating, sp.Float)) else value
 
 
 def simplest(values: np.ndarray) -> np.ndarray:
@@ -110,6 +129,8 @@ def row_of(model: MatrixModel, initial: Any) -> np.ndarray:
     if missing:
         raise DeclarationError(f"no number for the stage {missing[0]}; give one for each of {', '.join(model.names)}")
     values = [expression(given[s]) for s in model.states]
+    if any(v.free_symbols for v in values):
+        raise DeclarationError(f"the numbers are {', '.join(map(str, values))}; expected numbers, not symbols")
     if all(v.is_Rational for v in values):
         return as_array(sp.Matrix(values))[:, 0]
     return np.array([float(v) for v in values])

@@ -53,7 +53,8 @@ def fundamental_matrix(model: MatrixModel) -> np.ndarray:
     """
     transitions = matrix_of(model, "transitions")
     n = transitions.shape[0]
-    if exact(transitions) or (transitions.free_symbols and n <= FEW):
+    few = n <= FEW and sum(e != 0 for e in transitions) <= 3 * n  # of dense ones the formulas would fill pages
+    if exact(transitions) or (transitions.free_symbols and few):
         _check_mortal(model, transitions)
         return as_array(inverse(sp.eye(n) - sp.Matrix(transitions)))
     _check_mortal(model, sp.Matrix(transitions))
@@ -88,6 +89,7 @@ def life_expectancy(model: MatrixModel) -> pd.DataFrame:
     n1      3.0      10.0            3.162278
     n2      4.0      12.0            3.464102
     """
+    check_survival(model)
     N = _floats(model)
     mean = N.sum(axis=0)
     variance = (2 * N @ N - N).sum(axis=0) - mean**2
@@ -151,6 +153,24 @@ def _floats(model: MatrixModel) -> np.ndarray:
     """The fundamental matrix in floats, (n, n)."""
     numeric(matrix_of(model, "transitions"))
     return np.asarray(fundamental_matrix(model), dtype=float)
+
+
+def check_survival(model: MatrixModel) -> None:
+    """Refuse transitions that are no probabilities: survival of a stage adds up to 1 at most.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the stage; nearly always an entry counts as survival that is reproduction.
+    """
+    matrix = numeric(matrix_of(model, "transitions"))
+    totals = matrix.sum(axis=0)
+    wrong = np.flatnonzero((totals > 1 + 1e-9) | (matrix < 0).any(axis=0))
+    if wrong.size:
+        raise DeclarationError(
+            f"the fates of an individual of {model.names[wrong[0]]} add up to {totals[wrong[0]]:.6g} or are negative; expected "
+            "probabilities, of 1 in all at most; if part of these entries is reproduction, say so: fecundity=..."
+        )
 
 
 def _check_mortal(model: MatrixModel, transitions: sp.Matrix) -> None:

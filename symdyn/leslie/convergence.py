@@ -9,7 +9,7 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.leslie._stages import shares
 from symdyn.leslie._standardised import positive_growth
-from symdyn.leslie._values import matrix_of, numeric
+from symdyn.leslie._values import matrix_of, numeric, plain
 from symdyn.leslie.spectrum import simple, spectrum
 from symdyn.leslie.structure import irreducible, primitive
 from symdyn.models.matrix import MatrixModel
@@ -45,7 +45,7 @@ def keyfitz_delta(model: MatrixModel, initial: Any) -> Any:
     positive_growth(model)
     n, w = shares(model, initial), spectrum(model).stable_structure
     distance = abs(n - w).sum() / 2
-    return float(distance) if isinstance(distance, np.floating) else distance
+    return plain(distance)
 
 
 def cohen_distance(model: MatrixModel, initial: Any) -> float:

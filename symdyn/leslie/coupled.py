@@ -10,7 +10,7 @@ import pandas as pd
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.leslie._values import as_array, exact, matrix_of, numeric, row_of
+from symdyn.leslie._values import as_array, exact, matrix_of, numeric, require_linear, row_of
 from symdyn.leslie.spectrum import spectrum
 from symdyn.models.matrix import MatrixModel
 
@@ -68,6 +68,7 @@ def growth_factor_approximation(model: MatrixModel) -> GrowthFactor:
     >>> round(found.value, 9), round(found.error, 9), round(found.exact, 9)
     (1.175, -0.0015625, 1.173205081)
     """
+    require_linear(model, "the approximation")
     names = list(model.species)
     if len(names) != 2:
         raise DeclarationError(f"the model has {len(names)} species ({', '.join(names)}); the approximation is for two")
@@ -91,7 +92,9 @@ def growth_factor_approximation(model: MatrixModel) -> GrowthFactor:
     # (lambda - A) has an inverse on the complement of its null space
     reduced = np.linalg.pinv(value * np.eye(len(A)) - A + np.outer(u, p)) - np.outer(u, p)
     second = slope * first + float(p @ sigma @ reduced @ sigma @ u)
-    return GrowthFactor(value + first, second, spectrum(model).growth_factor)
+    values = np.linalg.eigvals(matrix)  # coupling may have made another one the largest: that of A is meant
+    nearest = values[np.argmin(np.abs(values - value - first - second))]
+    return GrowthFactor(value + first, second, float(nearest.real) if nearest.imag == 0 else complex(nearest))
 
 
 def evolution(model: MatrixModel, initial: Any, steps: int) -> np.ndarray:
@@ -105,8 +108,11 @@ def evolution(model: MatrixModel, initial: Any, steps: int) -> np.ndarray:
     """
     if not isinstance(steps, (int, np.integer)) or steps < 0:
         raise DeclarationError(f"steps is {steps!r}; expected a whole number from 0")
-    if model.density_dependent or any(model.immigration) or model.clamped:
-        raise DeclarationError("the evolution is a power of the matrix for linear models alone; simulate this one")
+    require_linear(model, "a power of the matrix")
+    if model.clamped:
+        raise DeclarationError(
+            "the evolution is a power of the matrix for linear models alone, and this one is clamped; simulate it"
+        )
     matrix, n0 = matrix_of(model), row_of(model, initial)
     if exact(matrix) and n0.dtype == object:
         return as_array(matrix ** int(steps) * sp.Matrix(n0))[:, 0]
@@ -127,6 +133,7 @@ def modes(model: MatrixModel, initial: Any) -> pd.DataFrame:
     DeclarationError
         If the matrix has no full set of eigenvectors.
     """
+    require_linear(model, "a sum over modes")
     matrix = numeric(matrix_of(model))
     values, vectors = np.linalg.eig(matrix)
     if np.linalg.cond(vectors) > 1e12:
@@ -155,7 +162,7 @@ def complex_matrix(model: MatrixModel) -> sp.ImmutableDenseMatrix:
 
 
 def prey_gone_after(model: MatrixModel, initial: Any) -> float:
-    r"""Steps until the prey of a complex-valued model comes to zero, :math:`(\pi/2 - \arg \zeta_0) / \theta`.
+    r"""Steps until the prey of a complex-valued model comes to zero, :math:`(\pi/2 \mp \arg \zeta_0) / |\theta|`.
 
     with :math:`\theta` the angle of the dominant eigenvalue of A + iB and :math:`\zeta_0` the part of the beginning along its
     eigenvector; infinite if it does not turn.
@@ -168,8 +175,10 @@ def prey_gone_after(model: MatrixModel, initial: Any) -> float:
     _, right = np.linalg.eig(matrix)
     w = right[:, int(np.argmin(np.abs(np.linalg.eigvals(matrix) - values[k])))]
     along = (left[:, k] @ (numbers[:n] + 1j * numbers[n:])) / (left[:, k] @ w) * w.sum()
-    angle = float(np.angle(values[k]))
-    return float((np.pi / 2 - np.angle(along)) / angle) if angle else float("inf")
+    angle, phase = float(np.angle(values[k])), float(np.angle(along))
+    if abs(phase) >= np.pi / 2:
+        return 0.0
+    return (np.pi / 2 - np.sign(angle) * phase) / abs(angle) if angle else float("inf")
 
 
 def numeric_complex(matrix: sp.MatrixBase) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symdyn.errors import DeclarationError
+from symdyn.leslie._joining import joined_defaults, same_stages
 from symdyn.models._matrix_reading import read_block, read_matrix
 from symdyn.models.matrix import MatrixModel
 
@@ -213,10 +214,8 @@ def patches(
     p2_n2[t+1] = 0.05*p1_n1 + 0.4*p2_n1
     """
     named = dict(models) if isinstance(models, Mapping) else {f"p{i}": m for i, m in enumerate(models, start=1)}
-    local = {name: m if isinstance(m, MatrixModel) else MatrixModel(m) for name, m in named.items()}
-    first = next(iter(local.values()), None)
-    if first is None or any(m.names != first.names for m in local.values()):
-        raise DeclarationError("patches need models of the same stages, one for each patch")
+    local = dict(zip(named, same_stages(named.values(), "patches"), strict=True))
+    first = next(iter(local.values()))
     crowded = [name for name, m in local.items() if m.density_dependent]
     if crowded:
         raise DeclarationError(
@@ -236,15 +235,20 @@ def patches(
     states = [f"{name}_{stage}" for name in local for stage in first.names]
     species = {name: states[i * s : (i + 1) * s] for i, name in enumerate(local)}
     arrivals = [m for model in local.values() for m in model.immigration]
-    defaults = {p: v for m in local.values() for p, v in m.defaults.items()}
-    given = {"provenance": (f"{k} patches of {s} stages joined by migration",), "immigration": arrivals, **options}
-    parameters = {**defaults, **(given.pop("parameters", None) or {})}
+    start = {f"{name}_{stage}": v for name, m in local.items() for stage, v in m.initial.items()}
+    known = {"immigration": arrivals, "initial": start, "clamped": any(m.clamped for m in local.values())}
+    given = {"provenance": (f"{k} patches of {s} stages joined by migration",), **known, **options}
+    parameters = {**joined_defaults(local.values()), **(given.pop("parameters", None) or {})}
     return MatrixModel(parts["matrix"], states, parameters, fecundity=parts["fecundity"], species=species, **given)
 
 
 def _dispersal(value: Any, patches_: int, stages: int) -> list[sp.ImmutableDenseMatrix]:
     """A dispersal matrix for each stage."""
-    rows = value.tolist() if hasattr(value, "tolist") else list(value)
+    rows = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(rows, (list, tuple)):
+        raise DeclarationError(
+            f"the dispersal is {value!r}; expected a matrix of {patches_} x {patches_}, or one for each stage"
+        )
     several = bool(rows) and all(_is_matrix(m) for m in rows)
     given = rows if several else [value] * stages
     if len(given) != stages:
@@ -288,5 +292,7 @@ def _joined(
         for j in range(k):
             if (i, j) in effects:
                 whole[at, starts[j] : starts[j + 1]] = effects[i, j]
+    if "states" in options:
+        raise DeclarationError("stages of coupled species are named after them; pass names, one for each species, not states")
     given = {"provenance": (line,), "fecundity": reproduction, "species": stages, **options}
     return MatrixModel(whole, [s for group in stages.values() for s in group], **given)

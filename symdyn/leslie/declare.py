@@ -78,6 +78,7 @@ def from_life_table(
             f"next, or {n} if individuals can stay in the last"
         )
     _check_probabilities(lives, "survival")
+    _check_means(births)
     matrix = sp.zeros(n, n)
     for j, f in enumerate(births):
         matrix[0, j] = f
@@ -121,6 +122,7 @@ def lefkovitch(
     if (growth is None) == (durations is None):
         raise DeclarationError("give either growth, the probabilities to grow into the next stage, or durations of the stages")
     _check_probabilities(lives, "survival")
+    _check_means(births)
     if growth is not None:
         grows = read_vector(growth, "the growth", n - 1)
         _check_probabilities(grows, "growth")
@@ -192,6 +194,8 @@ def age_by_stage(
     for a, u in enumerate(lives):
         row = min(a + 1, ages - 1)
         transitions[row * s : (row + 1) * s, a * s : (a + 1) * s] += u
+    if "states" in options:
+        raise DeclarationError("states are called <stage>_<age>; pass stages, the names of the stages, not states")
     states = [f"{name}_{a}" for a in range(ages) for name in names]
     given = {"provenance": (f"{ages} ages by {s} stages",), "fecundity": reproduction, **options}
     return MatrixModel(transitions + reproduction, states, **given)
@@ -199,9 +203,20 @@ def age_by_stage(
 
 def _growing(survival: sp.Expr, duration: sp.Expr) -> sp.Expr:
     """Probability of a survivor to leave a stage that takes `duration` steps; of one that lives for certain its limit."""
+    if duration.is_number and not duration >= 1:
+        raise DeclarationError(f"a stage has the duration {duration}; expected 1 step or more")
+    if duration == int(duration) if duration.is_number else False:  # as a sum it has a value where survival is certain
+        steps = int(duration)
+        return survival ** (steps - 1) / sp.Add(*(survival**k for k in range(steps)))
     if survival == 1:
         return 1 / duration
     return (1 - survival) * survival ** (duration - 1) / (1 - survival**duration)
+
+
+def _check_means(values: Sequence[sp.Expr]) -> None:
+    for i, f in enumerate(values):
+        if f.is_number and not f >= 0:
+            raise DeclarationError(f"fecundity {i + 1} is {f}; expected a mean number of offspring, 0 or more")
 
 
 def _check_probabilities(values: Sequence[sp.Expr], what: str) -> None:

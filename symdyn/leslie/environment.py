@@ -11,11 +11,19 @@ from scipy.special import ndtri
 
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.leslie._joining import joined_defaults, same_stages
 from symdyn.models._random_steps import NOISE
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix import MatrixModel
 
-__all__ = ["correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"]
+__all__ = [
+    "correlated_noise",
+    "log_normal",
+    "logit_normal",
+    "markov_environment",
+    "probabilities_of",
+    "random_environment",
+]
 
 
 def random_environment(
@@ -41,8 +49,8 @@ def random_environment(
     >>> print(model)
     n1[t+1] = n1*Piecewise((1.2, dW < 0), (0.9, True))
     """
-    local = _same_stages(models)
-    shares = _probabilities(probabilities, len(local), "the environments")
+    local = same_stages(models, "environments")
+    shares = probabilities_of(probabilities, len(local), "the environments")
     choose = _chooser(_noise(noise), shares)
     return MatrixModel(
         **_switched(local, choose, f"one of {len(local)} matrices drawn in each step"), **_options(local, options)
@@ -50,7 +58,7 @@ def random_environment(
 
 
 def markov_environment(
-    models: Sequence[Any], transition: Any, *, start: int = 0, noise: str = "dW", state: str = "environment"
+    models: Sequence[Any], transition: Any, *, start: int = 0, noise: str = "dW"
 ) -> DiscreteSystem:  # fmt: skip
     r"""A model whose matrix follows a Markov chain of environments.
 
@@ -63,13 +71,13 @@ def markov_environment(
         :math:`p_{ij}`, from environment i (row) to j; rows add up to 1.
     start : int
         The first environment, counted from 0.
-    noise, state : str
-        Names of the random number that chooses, and of the state that holds the number of the environment.
+    noise : str
+        Name of the random number that chooses; it begins with ``dW``.
 
     Returns
     -------
     DiscreteSystem
-        The stages and, as the last state, the environment.
+        The stages and, as the last state, ``environment``, its number from 0.
 
     Examples
     --------
@@ -78,24 +86,25 @@ def markov_environment(
     >>> model.names, model.noise
     (('n1', 'environment'), (dW,))
     """
-    local = _same_stages(models)
+    local = same_stages(models, "environments")
     rows = np.asarray(transition, dtype=float)
     k = len(local)
     if rows.shape != (k, k):
         raise DeclarationError(f"the transition matrix has the shape {rows.shape}; expected {(k, k)}, one row an environment")
-    shares = [_probabilities(row, k, f"environment {i}") for i, row in enumerate(rows)]
+    shares = [probabilities_of(row, k, f"environment {i}") for i, row in enumerate(rows)]
     if start not in range(k):
         raise DeclarationError(f"the first environment is {start!r}; expected a number from 0 to {k - 1}")
-    number, e = _noise(noise), sp.Symbol(state)
+    number, e = _noise(noise), sp.Symbol("environment")
+    if e in local[0].states:
+        raise DeclarationError("a stage is called environment, as the state that holds its number; rename the stage")
     maps = [m.map for m in local]
     equations = {
         s: _pieces([(f[i], sp.Eq(e, j)) for j, f in enumerate(maps)]) for i, s in enumerate(local[0].states)
     }  # fmt: skip
     following = [_chooser(number, row)([sp.Integer(j) for j in range(k)]) for row in shares]
     equations[e] = _pieces([(f, sp.Eq(e, j)) for j, f in enumerate(following)])
-    defaults = {p: v for m in local for p, v in m.defaults.items()}
     return DiscreteSystem(
-        equations, defaults, initial={**local[0].initial, e: start}, time=local[0].time,
+        equations, joined_defaults(local), initial={**local[0].initial, e: start}, time=local[0].time,
         provenance=(f"matrices chosen by a Markov chain of {k} environments",),
     )  # fmt: skip
 
@@ -166,14 +175,8 @@ def _noise(value: Any) -> Any:
     return sp.Symbol(value)
 
 
-def _same_stages(models: Sequence[Any]) -> list[MatrixModel]:
-    local = [m if isinstance(m, MatrixModel) else MatrixModel(m) for m in models]
-    if not local or any(m.names != local[0].names for m in local):
-        raise DeclarationError("environments need models of the same stages, one for each")
-    return local
-
-
-def _probabilities(values: Any, count: int, what: str) -> list[float]:
+def probabilities_of(values: Any, count: int, what: str) -> list[float]:
+    """Probabilities of so many choices, equal ones by default, checked."""
     if values is None:
         return [1 / count] * count
     shares = [float(v) for v in values]
@@ -213,7 +216,6 @@ def _switched(local: Sequence[MatrixModel], choose: Any, line: str) -> dict[str,
 
 def _options(local: Sequence[MatrixModel], options: dict[str, Any]) -> dict[str, Any]:
     """What the models say besides rates, where the caller says nothing else; other stages have no part in their species."""
-    parameters = {p: v for m in local for p, v in m.defaults.items()}
     known = {} if "states" in options else {"states": local[0].states, "species": local[0].species}
-    given = {**known, "initial": dict(local[0].initial), **options}
-    return {**given, "parameters": {**parameters, **(options.get("parameters") or {})}}
+    given = {**known, "initial": dict(local[0].initial), "clamped": any(m.clamped for m in local), **options}
+    return {**given, "parameters": {**joined_defaults(local), **(options.get("parameters") or {})}}

@@ -67,8 +67,10 @@ def quasi_extinction(
     total = sp.Add(*numbers)
     given = _initial(model, initial)
     times = np.asarray(t, dtype=float)
-    if times.ndim != 1 or times.size < 2:
-        raise DeclarationError("times are a sequence of two or more, such as range(101)")
+    if times.ndim != 1 or times.size < 2 or not (np.diff(times) > 0).all() or (times % 1 != 0).any():
+        raise DeclarationError(f"times are {t!r}; expected two whole numbers or more that increase, such as range(101)")
+    if not isinstance(threshold, (int, float, np.number)):
+        raise DeclarationError(f"the threshold is {threshold!r}; expected one number")
     ends = [times[0], times[-1]]
     run = {"parameters": parameters, "trajectories": trajectories, "seed": seed, "progress": False, **options}
     if isinstance(model, BranchingSystem):
@@ -183,8 +185,9 @@ def _initial(model: System, values: Any) -> Any:
     if values is None or not isinstance(model, MatrixModel):
         if values is None or isinstance(values, dict):
             return values
-        return dict(zip(model.names, values, strict=True))
-    return {s.name: v if isinstance(v, xr.DataArray) else float(v) for s, v in model.read_initial(values).items()}
+        given = list(values)
+        return {**{s.name: v for s, v in model.initial.items()}, **dict(zip(model.names, given, strict=False))}
+    return {s.name: float(v) if isinstance(v, sp.Expr) else v for s, v in model.read_initial(values).items()}
 
 
 def _risk(passage: xr.DataArray, times: np.ndarray, level: float) -> dict[str, Any]:

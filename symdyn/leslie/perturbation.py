@@ -70,6 +70,8 @@ def second_derivatives(model: MatrixModel, i: Any, j: Any) -> np.ndarray:
     [[144/6859, 1188/6859, 27/6859], [-9828/6859, 144/6859, -489/6859], [-5868/6859, 324/6859, -288/6859]]
     """
     row, column = stage_index(model, i), stage_index(model, j)
+    if (matrix := matrix_of(model)).free_symbols and matrix.shape == (2, 2):
+        return simplest(_by_closed_form(matrix, row, column))
     found = spectrum(model)
     v, w, c = found.reproductive_values, found.stable_structure, _product(model, found)
     inverse = _group_inverse(model, found)
@@ -183,6 +185,15 @@ def _matrix_derivative(model: MatrixModel, parameter: sp.Symbol, order: int) -> 
     for _ in range(order):
         matrix = matrix.applyfunc(lambda e: derivative(e, parameter))
     return np.array(matrix.xreplace({p: sp.Float(v, 17) for p, v in model.defaults.items()}).tolist(), dtype=float)
+
+
+def _by_closed_form(matrix: sp.Matrix, i: int, j: int) -> np.ndarray:
+    """Second derivatives of the larger root of a quadratic, for two stages whose rates are symbols."""
+    a, b, c, d = sp.symbols("a b c d", positive=True)
+    general = sp.Matrix([[a, b], [c, d]])
+    growth = (a + d + sp.sqrt((a - d) ** 2 + 4 * b * c)) / 2
+    values = dict(zip(general, matrix, strict=True))
+    return as_array(general.applyfunc(lambda e: growth.diff(general[i, j]).diff(e)).xreplace(values))
 
 
 def _group_inverse(model: MatrixModel, found: Spectrum) -> np.ndarray:

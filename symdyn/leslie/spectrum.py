@@ -68,7 +68,7 @@ def damping_ratio(model: MatrixModel) -> float:
     sizes = np.abs(eigenvalues(model))
     if len(sizes) == 1 or sizes[1] <= EQUAL * sizes[0]:
         return float("inf")
-    return float(sizes[0] / sizes[1])
+    return 1.0 if sizes[1] >= (1 - EQUAL) * sizes[0] else float(sizes[0] / sizes[1])
 
 
 def simple(model: MatrixModel) -> bool:

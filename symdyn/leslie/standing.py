@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.leslie._values import matrix_of, numeric, row_of
+from symdyn.leslie._values import matrix_of, numeric, plain, require_linear, row_of
 from symdyn.leslie.spectrum import spectrum
 from symdyn.leslie.structure import primitive
 from symdyn.models.matrix import MatrixModel
@@ -90,15 +90,18 @@ def last_standing(model: MatrixModel, initial: Any = None) -> LastStanding:
     >>> found.species, round(float(found.critical_ratio), 6)
     ('x', 1.872753)
     """
+    require_linear(model, "the theorem")
     names = list(model.species)
-    if len(names) != 2:
-        known = "two species that compete" if len(names) < 2 else "exactly two species"
+    if len(names) < 2:
+        raise DeclarationError(f"the model has one species ({names[0]}); the theorem is about two that compete")
+    if len(names) > 2:
         raise DeclarationError(
-            f"the model has {len(names)} species ({', '.join(names)}), and the theorem holds for {known}: of three or more the "
-            "signs of all effects cannot be turned at once, and who is left depends on the order of extinctions; "
+            f"the model has {len(names)} species ({', '.join(names)}), and the theorem holds for exactly two species: of three "
+            "or more the signs of all effects cannot be turned at once, and who is left depends on the order of extinctions; "
             "simulate model.clamp() instead"
         )
     matrix = matrix_of(model)
+    numeric(matrix)  # who is left is not told by symbols
     a = len(model.species[names[0]])
     sign = sp.diag(*([1] * a + [-1] * (matrix.shape[0] - a)))
     flipped = MatrixModel(sign * matrix * sign)
@@ -114,10 +117,12 @@ def last_standing(model: MatrixModel, initial: Any = None) -> LastStanding:
         )
     found = spectrum(flipped)
     n0 = row_of(model, initial)
+    if any(v < 0 for v in n0) or not any(v > 0 for v in n0):
+        raise DeclarationError(f"the numbers are {', '.join(map(str, n0))}; expected none below 0 and some above")
     values = found.reproductive_values
     first, second = (values[:a] * n0[:a]).sum(), (values[a:] * n0[a:]).sum()
-    margin = first - second
-    ratio = first / second if second != 0 else sp.oo
+    margin = plain(first - second)
+    ratio = plain(first / second) if second != 0 else sp.oo
     tied = margin == 0 or (values.dtype != object and abs(margin) <= 1e-13 * (abs(first) + abs(second)))
     index = None if tied else int(float(margin) < 0)
     separatrix = np.concatenate([values[:a], -values[a:]])

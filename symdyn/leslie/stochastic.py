@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.leslie._values import matrix_of, numeric
+from symdyn.leslie.environment import probabilities_of
 from symdyn.leslie.spectrum import spectrum
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
@@ -90,7 +93,10 @@ def stochastic_growth_rate(
     >>> abs(found.log_growth_rate - 0.038480) < 3 * found.standard_error  # (ln 1.2 + ln 0.9)/2
     True
     """
+    if not isinstance(model, DiscreteSystem):
+        raise DeclarationError(f"expected a matrix model or a map, got {type(model).__name__}")
     numbers = counted_states(model, stages)
+    _check_homogeneous(model, numbers)
     scaled = _scaled(model, numbers)
     start = {s: 1 / len(numbers) for s in numbers} | {LOG: 0.0}
     begin = {
@@ -141,9 +147,7 @@ def tuljapurkar(models: Sequence[Any], probabilities: Sequence[float] | None = N
     """
     matrices = np.array([numeric(matrix_of(m if isinstance(m, MatrixModel) else MatrixModel(m))) for m in models])
     k = len(matrices)
-    shares = np.full(k, 1 / k) if probabilities is None else np.asarray(probabilities, dtype=float)
-    if shares.shape != (k,) or abs(shares.sum() - 1) > 1e-9 or (shares < 0).any():
-        raise DeclarationError(f"the probabilities are {shares.tolist()}; expected {k} that add up to 1")
+    shares = np.array(probabilities_of(probabilities, k, "the environments"))
     if ddof not in (0, 1) or (ddof == 1 and k < 2):
         raise DeclarationError(f"ddof is {ddof!r}; expected 0, or 1 for estimates from two matrices or more")
     mean = np.einsum("k,kij->ij", shares, matrices)
@@ -165,6 +169,25 @@ def counted_states(model: System, stages: Sequence[Any] | None) -> tuple[sp.Symb
     if stages is not None:
         return tuple(lookup(s, model.states, "state") for s in stages)
     return tuple(s for s in model.states if s.name != "environment")
+
+
+def _check_homogeneous(model: DiscreteSystem, numbers: Sequence[sp.Symbol]) -> None:
+    """Refuse maps that do not grow with the numbers: doubled, these would have to double the next ones."""
+    rows = [e for s, e in zip(model.states, model.map, strict=True) if s in numbers]
+    rng = np.random.default_rng(0)
+    blocks = [("lane", (model.time, *model.noise)), ("y", model.states), ("p", model.parameters)]
+    program = lower("next", blocks, rows, [""] * len(rows))
+    y = rng.uniform(0.5, 1.5, len(model.states))
+    y = np.where([s in numbers for s in model.states], y, 0.0)
+    lane = [np.asarray(v) for v in (0.0, *rng.standard_normal(len(model.noise)))]
+    p = [np.asarray(model.defaults.get(s, rng.uniform(0.2, 0.8))) for s in model.parameters]
+    with np.errstate(all="ignore"):
+        once, twice = (np.asarray(evaluate(program, lane, [np.asarray(k * v) for v in y], p), float) for k in (1, 2))
+    if not np.allclose(twice, 2 * once, rtol=1e-9, atol=1e-12, equal_nan=True):
+        raise DeclarationError(
+            "the next numbers do not grow with the numbers (density dependence or immigration), so there is no growth rate; "
+            "see symdyn.leslie.quasi_extinction, or model.at({...})"
+        )
 
 
 def _scaled(model: DiscreteSystem, numbers: Sequence[sp.Symbol]) -> DiscreteSystem:

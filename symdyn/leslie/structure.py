@@ -43,7 +43,7 @@ def ergodic(model: MatrixModel) -> bool:
     matrix = numeric(matrix_of(model))
     if (matrix < 0).any():
         values = spectrum(model).reproductive_values
-        return not np.iscomplexobj(values) and all(bool(v > 0) for v in values)
+        return not np.iscomplexobj(values) and all(complex(v).imag == 0 and complex(v).real > 0 for v in values)
     arrows = matrix != 0
     classes = classes_of(arrows)
     radii = [_radius(matrix, c) for c in classes]

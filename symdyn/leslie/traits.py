@@ -240,4 +240,8 @@ def _number(value: Any, what: str) -> float:
     if isinstance(value, sp.Expr) and value.free_symbols:
         free = ", ".join(sorted(s.name for s in value.free_symbols))
         raise DeclarationError(f"no value for {free}; give values, model.with_parameters(...)")
+    if float(value) < 0:
+        raise DeclarationError(
+            f"{what} is {float(value):.6g}, below 0: traits of a life need a matrix without negative entries"
+        )
     return float(value)

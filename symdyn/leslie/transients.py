@@ -15,7 +15,7 @@ from symdyn.errors import DeclarationError
 from symdyn.leslie._kreiss import kreiss_bounds
 from symdyn.leslie._stages import shares
 from symdyn.leslie._standardised import bounded, column_sums, limit_of_mean, positive_growth, standardised
-from symdyn.leslie._values import exact, matrix_of, simplest
+from symdyn.leslie._values import exact, matrix_of, plain, simplest
 from symdyn.leslie.spectrum import simple, spectrum
 from symdyn.models.matrix import MatrixModel
 
@@ -63,12 +63,12 @@ class Transient:
 
 def reactivity(model: MatrixModel) -> Any:
     r"""Largest growth in the first step relative to :math:`\lambda` of any beginning: the largest column sum of A / lambda."""
-    return _plain(max(column_sums(model)))
+    return plain(max(column_sums(model)))
 
 
 def first_step_attenuation(model: MatrixModel) -> Any:
     r"""Least growth in the first step relative to :math:`\lambda` of any beginning: the smallest column sum of A / lambda."""
-    return _plain(min(column_sums(model)))
+    return plain(min(column_sums(model)))
 
 
 def case_reactivity(model: MatrixModel, initial: Any) -> Any:
@@ -89,7 +89,7 @@ def case_reactivity(model: MatrixModel, initial: Any) -> Any:
     >>> round(sd.leslie.case_reactivity(model, [1, 3, 2]), 6), round(sd.leslie.case_reactivity(model, [3, 1, 1]), 6)
     (1.444357, 0.930808)
     """
-    return _plain((column_sums(model) * shares(model, initial)).sum())
+    return plain((column_sums(model) * shares(model, initial)).sum())
 
 
 def inertia(model: MatrixModel, initial: Any) -> Any:
@@ -97,13 +97,13 @@ def inertia(model: MatrixModel, initial: Any) -> Any:
 
     .. math:: \frac{\langle v, \hat n \rangle \sum_i w_i}{\langle v, w \rangle}
     """
-    return _plain((_inertias(model) * shares(model, initial)).sum())
+    return plain((_inertias(model) * shares(model, initial)).sum())
 
 
 def inertia_bounds(model: MatrixModel) -> tuple[Any, Any]:
     """Largest and least inertia of any beginning, those in which all are in one stage."""
     found = _inertias(model)
-    return _plain(max(found, key=float)), _plain(min(found, key=float))
+    return plain(max(found, key=float)), plain(min(found, key=float))
 
 
 def maximal_amplification(model: MatrixModel, initial: Any = None) -> Transient:
@@ -168,7 +168,7 @@ def _extreme(model: MatrixModel, initial: Any, sign: float) -> Transient:
         if now.max() > best + slack:
             best, step, column, rise = float(now.max()), t, int(now.argmax()), now.max() - best
         reach = growth * np.abs(faded).max()
-        if ceiling + reach <= best + slack or reach <= slack:
+        if (ceiling + reach <= best + slack or reach <= slack) and t >= form.period:
             break
     else:
         raise DeclarationError(f"the structure is not stable after {STEPS} steps, so its largest and least sizes are not known")
@@ -213,7 +213,3 @@ def _exact_limit(model: MatrixModel, initial: Any, value: float, column: int) ->
 
 def _name(model: MatrixModel, initial: Any, column: int) -> str | None:
     return model.names[column] if initial is None else None
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, np.floating) else value

@@ -20,6 +20,16 @@ def entry(value: Any) -> sp.Expr:
     return sp.S.Zero if e.is_Float and e.is_zero else e
 
 
+def _placed(value: Any, what: str, i: int, j: int) -> sp.Expr:
+    """An entry, with its place in what is said of mistakes; rows and columns are counted from 0."""
+    if isinstance(value, str):
+        raise DeclarationError(f"{what} has the text {value!r} in row {i}, column {j}; expected a number or a sympy expression")
+    e = entry(value)
+    if e.has(sp.nan, sp.oo, -sp.oo, sp.zoo):
+        raise DeclarationError(f"{what} has {value} in row {i}, column {j}; expected a finite number or an expression")
+    return e
+
+
 def read_matrix(value: Any, what: str, size: int | None = None) -> sp.ImmutableDenseMatrix:
     """A square matrix from a sympy matrix, an array, nested sequences, or one number.
 
@@ -28,6 +38,8 @@ def read_matrix(value: Any, what: str, size: int | None = None) -> sp.ImmutableD
     DeclarationError
         If it is not square, or not of the given size.
     """
+    if hasattr(value, "columns"):
+        value = _ordered(value, what)
     rows = _rows(value)
     if not rows or not all(isinstance(r, (list, tuple)) for r in rows):
         raise DeclarationError(f"{what} is {value!r}; expected a square matrix, such as [[0, 4], [0.5, 0]]")
@@ -37,14 +49,26 @@ def read_matrix(value: Any, what: str, size: int | None = None) -> sp.ImmutableD
         raise DeclarationError(f"{what} has {shape}; expected a square matrix")
     if size is not None and len(rows) != size:
         raise DeclarationError(f"{what} is {len(rows)} x {len(rows)}; expected {size} x {size}, one row and column a stage")
-    return sp.ImmutableDenseMatrix([[entry(v) for v in row] for row in rows])
+    return sp.ImmutableDenseMatrix([[_placed(v, what, i, j) for j, v in enumerate(row)] for i, row in enumerate(rows)])
+
+
+def _ordered(frame: Any, what: str) -> Any:
+    """A data frame with its rows in the order of its columns; rows that are only numbered are taken as they come."""
+    rows, columns = list(frame.index), list(frame.columns)
+    if rows == columns or rows == list(range(len(rows))):
+        return frame
+    if set(rows) != set(columns) or len(rows) != len(columns):
+        raise DeclarationError(f"{what} has the rows {rows} and the columns {columns}; expected the same stages in both")
+    return frame.loc[columns]
 
 
 def _rows(value: Any) -> Any:
-    """Nested lists of a matrix, an array, a data frame or nested sequences; of one number too."""
-    value = value.to_numpy() if hasattr(value, "to_numpy") else value
-    rows = value.tolist() if hasattr(value, "tolist") else value
-    return rows if isinstance(rows, (list, tuple)) else [[rows]]
+    """Nested lists of a matrix, an array, dense or sparse, a data frame or nested sequences; of one number too."""
+    for name in ("to_numpy", "toarray", "tolist"):
+        value = getattr(value, name)() if hasattr(value, name) else value
+    if not isinstance(value, (list, tuple)):
+        return [[value]]
+    return [r.tolist() if hasattr(r, "tolist") and getattr(r, "ndim", 0) == 1 else r for r in value]
 
 
 def read_block(value: Any, what: str, shape: tuple[int, int]) -> sp.ImmutableDenseMatrix:

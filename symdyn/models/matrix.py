@@ -94,7 +94,7 @@ class MatrixModel(MatrixAnalysis, DiscreteSystem):
     ) -> None:
         whole = read_matrix(matrix, "the matrix")
         size = whole.shape[0]
-        labels = list(matrix.columns) if hasattr(matrix, "columns") else [f"n{i}" for i in range(1, size + 1)]
+        labels = list(map(str, matrix.columns)) if hasattr(matrix, "columns") else [f"n{i}" for i in range(1, size + 1)]
         names = labels if states is None else list(states)
         if len(names) != size:
             raise DeclarationError(f"the matrix has {size} stages, but {len(names)} states are named: {names}")
@@ -190,6 +190,17 @@ class MatrixModel(MatrixAnalysis, DiscreteSystem):
         if missing:
             raise DeclarationError(f"no number for the stage {missing[0]}; give one for each of {', '.join(self.names)}")
         return self._frozen(values, f"vital rates at {', '.join(f'{s} = {v}' for s, v in values.items())}")
+
+    def with_numbers(self, parameters: Sequence[Any]) -> Self:
+        """The same model with the values of some parameters in their place."""
+        chosen = [lookup(p, self.parameters, "parameter") for p in parameters]
+        missing = [p.name for p in chosen if p not in self.defaults]
+        if missing:
+            raise DeclarationError(f"the parameter {missing[0]} has no value; give it one with with_parameters")
+        if not chosen:
+            return self
+        values = {p: expression(self.defaults[p]) for p in chosen}
+        return self._frozen(values, f"with {', '.join(f'{p} = {v}' for p, v in values.items())}")
 
     def _frozen(self, values: Mapping[sp.Symbol, sp.Expr], line: str) -> Self:
         new = self.map_expressions(lambda e: e.subs(values, simultaneous=True) if e.free_symbols & values.keys() else e)

@@ -272,3 +272,34 @@ def test_immigration_comes_to_its_balance():
     assert [data.n1.values[0, -1], data.n2.values[0, -1]] == pytest.approx(rest)
     found = sd.analysis.steady_states(model)
     assert [found.n1.item(), found.n2.item()] == pytest.approx(rest)
+
+
+def test_theorems_of_linear_models_refuse_others():
+    x = sp.Symbol("x")
+    crowded = sd.leslie.density_dependent(sd.leslie.competition(1.2, 0.1, 1.1, 0.1), sd.leslie.ricker(x, 0.1))
+    for ask in (
+        lambda m: m.last_standing([1, 1]),
+        lambda m: m.growth_factor_approximation(),
+        lambda m: sd.leslie.modes(m, [1, 1]),
+    ):
+        with pytest.raises(sd.DeclarationError, match="vital rates depend on numbers"):
+            ask(crowded)
+    with pytest.raises(sd.DeclarationError, match="expected none below 0 and some above"):
+        sd.leslie.competition(1.2, 0.1, 1.1, 0.1).last_standing([-1, 1])
+    with pytest.raises(sd.DeclarationError, match=r"has one species \(n\)"):
+        sd.leslie.from_matrix(A).last_standing([1, 1])
+    a, b = sp.symbols("a b")
+    with pytest.raises(sd.DeclarationError, match="no value for a, b"):
+        sd.leslie.competition(a, b, a, b).last_standing([1, 1])
+
+
+def test_populations_that_turn_the_other_way():
+    back = sd.leslie.complex_predator_prey(1.1, -0.02)
+    assert sd.leslie.prey_gone_after(back, [1.0, 0.0]) == pytest.approx((np.pi / 2) / np.arctan2(0.02, 1.1), rel=1e-12)
+    assert sd.leslie.prey_gone_after(sd.leslie.complex_predator_prey(1.1, 0.1), [-1, 0.2]) == 0
+
+
+def test_the_eigenvalue_compared_with_is_that_of_the_population_meant():
+    model = sd.leslie.predator_prey([[0, 2], [0.5, 0]], [[0.1], [0.1]], 0.5, [[0.1, 0.1]])  # -1 is as large as 1
+    found = model.growth_factor_approximation()
+    assert found.exact == pytest.approx(found.value, abs=0.01)

@@ -155,8 +155,8 @@ def test_models_can_be_pickled():
         (lambda: sd.leslie.from_matrix([[1, 2], [3]]), "2 rows of length 1, 2; expected a square matrix"),
         (lambda: sd.leslie.from_matrix([[1, 2, 3], [3, 4, 5]]), "2 rows of length 3"),
         (lambda: sd.leslie.from_matrix([1, 2]), "expected a square matrix, such as"),
-        (lambda: sd.leslie.from_matrix("1 2; 3 4"), "got the text"),
-        (lambda: sd.leslie.from_matrix([[1, "x"], [1, 1]]), "got the text 'x'"),
+        (lambda: sd.leslie.from_matrix("1 2; 3 4"), "has the text"),
+        (lambda: sd.leslie.from_matrix([[1, "x"], [1, 1]]), "has the text 'x' in row 0, column 1"),
         (lambda: sd.leslie.from_matrix([[1, 2], [3, 4]], ["a"]), "2 stages, but 1 states are named"),
         (lambda: sd.leslie.from_matrix([[1, 2], [3, 4]], ["a", "a"]), "two equations|only 1 different"),
         (lambda: sd.leslie.from_matrix([[1, 2], [3, 4]], fecundity=[[1]]), "the fecundity is 1 x 1; expected 2 x 2"),
@@ -174,3 +174,46 @@ def test_models_can_be_pickled():
 def test_mistakes_are_named(call, message):
     with pytest.raises(sd.DeclarationError, match=message):
         call()
+
+
+def test_rows_of_a_frame_are_those_of_its_columns():
+    frame = pd.DataFrame([[0, 4], [0.5, 0]], index=["young", "old"], columns=["young", "old"])
+    model = sd.leslie.from_matrix(frame)
+    assert sd.leslie.from_matrix(frame.loc[["old", "young"]]) == model
+    assert sd.leslie.from_matrix(frame.reset_index(drop=True)) == model
+    with pytest.raises(sd.DeclarationError, match="the same stages in both"):
+        sd.leslie.from_matrix(frame.rename(index={"old": "x"}))
+
+
+def test_rows_may_be_arrays_and_matrices_sparse():
+    from scipy.sparse import csr_array
+
+    rows = [np.array([0, 4.0]), np.array([0.5, 0])]
+    assert sd.leslie.from_matrix(rows) == sd.leslie.from_matrix(csr_array(np.array(rows)))
+
+
+def test_durations_of_certain_survival_have_a_limit():
+    s = sp.Symbol("s")
+    expected = [[R(2, 3), 3], [R(1, 3), R(1, 2)]]
+    for certain, parameters in ((1, None), (1.0, None), (s, {s: 1.0})):
+        model = sd.leslie.lefkovitch([certain, 0.5], [0, 3], durations=[3], parameters=parameters)
+        found = model.with_numbers(["s"]).matrix if parameters else model.matrix
+        assert np.array(found.evalf(), float) == pytest.approx(np.array(expected, float))
+    half = sd.leslie.lefkovitch([R(1, 2), R(1, 2)], [0, 3], durations=[3]).matrix  # g = s^2 / (1 + s + s^2)
+    assert half[1, 0] == R(1, 2) * R(1, 7)
+    for wrong in (-3, 0, 0.5):
+        with pytest.raises(sd.DeclarationError, match="a stage has the duration"):
+            sd.leslie.lefkovitch([0.5, 0.6], [0, 3], durations=[wrong])
+    with pytest.raises(sd.DeclarationError, match="fecundity 1 is -1"):
+        sd.leslie.from_life_table([-1, 2], [0.5])
+
+
+def test_places_of_entries_are_named():
+    with pytest.raises(sd.DeclarationError, match="the matrix has nan in row 1, column 0"):
+        sd.leslie.from_matrix([[1, 2], [np.nan, 3]])
+    with pytest.raises(sd.DeclarationError, match="pass names, one for each species, not states"):
+        sd.leslie.competition(1.2, 0.1, 1.1, 0.1, states=["a", "b"])
+    with pytest.raises(sd.DeclarationError, match="pass stages, the names of the stages"):
+        sd.leslie.age_by_stage([], [[[1]]], states=["a"])
+    with pytest.raises(sd.DeclarationError, match=r"the dispersal is 0\.1; expected a matrix"):
+        sd.leslie.patches([1, 1], 0.1)

@@ -198,7 +198,7 @@ def test_errors_of_life_tables():
     turning = sd.leslie.predator_prey(1.0, 0.5, 0.9, 0.5)
     with pytest.raises(DeclarationError, match=r"growth factor is .*, which is complex"):
         sd.leslie.mean_age_of_mothers(turning)
-    with pytest.raises(DeclarationError, match="no stable births; name the stage in which lives begin"):
+    with pytest.raises(DeclarationError, match=r"fates of an individual of y add up to -0\.5 or are negative"):
         turning.life_table()
 
 
@@ -213,3 +213,14 @@ def test_summary():
     immortal = sd.leslie.from_matrix([[0, 1], [0.5, 1.0]]).summary()
     assert math.isnan(immortal.net_reproductive_rate)
     assert immortal.growth_factor == pytest.approx((1 + math.sqrt(3)) / 2)
+
+
+def test_survival_of_more_than_one_is_reproduction_in_the_wrong_place():
+    model = sd.leslie.from_matrix([[0, 0.3], [2, 0.5]])
+    for ask in (sd.leslie.life_expectancy, sd.leslie.life_table):
+        with pytest.raises(DeclarationError, match=r"fates of an individual of n1 add up to 2 .* say so: fecundity=..."):
+            ask(model)
+    told = sd.leslie.from_matrix([[0, 0.3], [2, 0.5]], fecundity=[[0, 0.3], [2, 0]])
+    assert sd.leslie.life_expectancy(told)["mean"].tolist() == [1.0, 2.0]
+    with pytest.raises(DeclarationError, match=r"growth factor is -1\.1.*below 0"):
+        _ = sd.leslie.from_matrix([[-0.5, 2], [0.3, -0.1]]).generation_time

@@ -132,7 +132,7 @@ def test_printing():
         ([[1, 1], [1, 1]], "eigenvalue 0 and so no logarithm"),
         ([[1, 1]], "expected a square matrix"),
         ([[1, 1], [1]], "rows of length 1, 2"),
-        ("1 2", "got the text"),
+        ("1 2", "has the text"),
     ],
 )
 def test_matrices_without_a_generator(matrix, message):

@@ -141,3 +141,15 @@ def test_stages_are_named_or_counted():
         model.second_derivatives(4, 0)
     with pytest.raises(DeclarationError, match="Did you mean 'mature'"):
         model.second_derivatives("mature", "matur")
+
+
+def test_second_derivatives_of_two_stages_are_formulas():
+    a, b, c, d = sp.symbols("a b c d", positive=True)
+    model = sd.leslie.from_matrix([[a, b], [c, d]])
+    growth = (a + d + sp.sqrt((a - d) ** 2 + 4 * b * c)) / 2
+    point = {a: 0.3, b: 1.2, c: 0.5, d: 0.4}
+    found = model.second_derivatives(0, 1)
+    for k, symbol in enumerate((a, b, c, d)):
+        assert float(found[divmod(k, 2)].subs(point)) == pytest.approx(float(growth.diff(b, symbol).subs(point)), rel=1e-12)
+    numbers = sd.leslie.from_matrix([[0.3, 1.2], [0.5, 0.4]]).second_derivatives(0, 1)
+    assert np.array([[float(e.subs(point)) for e in row] for row in found]) == pytest.approx(numbers, rel=1e-9)

@@ -197,7 +197,7 @@ def test_risks_of_a_sweep_keep_its_dims():
         (lambda: sd.leslie.markov_environment([1, 2], [[1, 0], [0.5, 0.4]]), "probabilities of environment 1"),
         (lambda: sd.leslie.markov_environment([1, 2], [[1, 0], [0, 1]], start=2), "first environment is 2"),
         (lambda: sd.leslie.tuljapurkar([1, 2], ddof=2), "ddof is 2"),
-        (lambda: sd.leslie.stochastic_growth_rate(sd.ODESystem({"x": 1})), "expected a matrix model, a map"),
+        (lambda: sd.leslie.stochastic_growth_rate(sd.ODESystem({"x": 1})), "expected a matrix model or a map"),
         (lambda: sd.leslie.quasi_extinction(sd.leslie.from_matrix([[1]]), 1, range(5)), "no value for the state n1"),
         (lambda: sd.leslie.predator_prey(1, 1, 1, 1).demographic(), "negative entries"),
         (lambda: sd.leslie.random_environment([1.2, 0.8]).growth_factor, "hold random numbers \\(dW\\)"),
@@ -221,3 +221,48 @@ def test_vital_rates_may_be_parameters_of_a_sweep():
     data = sd.simulate(model, [0, 400], parameters={s: [0.1, 0.4]}, trajectories=4000, seed=1, progress=False)
     rates = np.log(data.n1.sel(time=400)).mean("trajectory") / 400
     assert rates.values == pytest.approx(-0.5 * np.log(1 + np.array([0.1, 0.4]) ** 2), abs=2e-3)
+
+
+# ---- several models in one -----------------------------------------------------------------------------
+
+
+def test_parameters_of_one_name_keep_their_own_values():
+    f = sp.Symbol("f")
+    base = sd.leslie.from_matrix([[0, f], [0.5, 0.5]], parameters={f: 1.0})
+    low, high = base.with_parameters(f=0.2), base.with_parameters(f=1.8)
+    numbers = [[[0, v], [0.5, 0.5]] for v in (0.2, 1.8)]
+    model = sd.leslie.random_environment([low, high])
+    assert model.matrix == sd.leslie.random_environment(numbers).matrix
+    chain = [[0.5, 0.5], [0.5, 0.5]]
+    assert sd.leslie.markov_environment([low, high], chain).map == sd.leslie.markov_environment(numbers, chain).map
+    joined = sd.leslie.patches([low, high], [[1, 0], [0, 1]])
+    assert joined.matrix == sd.leslie.patches(numbers, [[1, 0], [0, 1]]).matrix
+    assert sd.leslie.random_environment([base, 2 * base.matrix]).parameters == (f,)  # values that agree stay symbols
+
+
+def test_what_is_not_linear_has_no_growth_rate():
+    crowded = sd.leslie.density_dependent(sd.leslie.from_matrix([[0, 1.0], [0.5, 0.5]]), sd.leslie.ricker(sp.Symbol("n1"), 0.5))
+    with pytest.raises(sd.DeclarationError, match="next numbers do not grow with the numbers"):
+        sd.leslie.stochastic_growth_rate(crowded)
+    with pytest.raises(sd.DeclarationError, match="next numbers do not grow with the numbers"):
+        sd.leslie.stochastic_growth_rate(sd.leslie.from_matrix([[0.5]], immigration=[1]))
+    with pytest.raises(sd.DeclarationError, match="expected a matrix model or a map, got BranchingSystem"):
+        sd.leslie.stochastic_growth_rate(sd.leslie.from_matrix([[1.1]]).demographic())
+
+
+def test_times_and_thresholds_of_extinction_are_checked():
+    model = sd.leslie.random_environment([1.2, 0.7], initial=[100])
+    for times in ([0, 20, 5], [0, 1.5], [0]):
+        with pytest.raises(sd.DeclarationError, match="two whole numbers or more that increase"):
+            sd.leslie.quasi_extinction(model, 60, times)
+    with pytest.raises(sd.DeclarationError, match=r"the threshold is \[50, 60\]; expected one number"):
+        sd.leslie.quasi_extinction(model, [50, 60], range(5))
+
+
+def test_numbers_of_extinction_may_be_a_sweep_and_environments_begin_where_they_say():
+    model = sd.leslie.random_environment([1.2, 0.7])
+    risk = sd.leslie.quasi_extinction(model, 60, range(6), initial={"n1": [100, 1000]}, trajectories=500)
+    assert risk.probability.dims == ("n10", "time")
+    chain = sd.leslie.markov_environment([1.2, 0.7], [[0.5, 0.5], [0.5, 0.5]], start=1)
+    found = sd.leslie.quasi_extinction(chain, 80, range(3), initial=[100], trajectories=200)
+    assert found.probability.values[1] == 1  # the first year is a bad one: 70

@@ -200,3 +200,23 @@ def test_growth_without_bound_is_named():
     with pytest.raises(sd.DeclarationError, match="have no bound"):
         _ = model.maximal_amplification
     assert "growth_factor" in model.summary()
+
+
+def test_extremes_that_come_back_have_their_step():
+    model = sd.leslie.from_matrix([[0, 0, 2], [0.3, 0, 0], [0, 0.6, 0]])  # period 3
+    sizes = [(np.linalg.matrix_power(np.array(model.matrix, float) / model.growth_factor, t)).sum(axis=0) for t in range(4)]
+    found = model.maximal_attenuation
+    assert (float(found), found.step) == (pytest.approx(np.min(sizes)), int(np.argmin(np.min(sizes, axis=1))))
+
+
+def test_numbers_are_those_of_python_and_turning_growth_is_refused():
+    model = sd.leslie.from_matrix([[0, 2], [0.5, 0.1]])
+    assert type(model.inertia([1, 2])) is float
+    assert type(sd.leslie.case_reactivity(model, [1, 2])) is float
+    turning = sd.leslie.from_matrix([[-0.5, 2], [0.3, -0.1]])
+    with pytest.raises(sd.DeclarationError, match="not a positive number"):
+        _ = turning.reactivity
+    assert turning.summary().growth_factor == pytest.approx(-1.1, abs=0.01)
+    assert not sd.leslie.from_matrix([[1, -1], [1, 1]]).ergodic
+    with pytest.raises(sd.DeclarationError, match="expected numbers, not symbols"):
+        model.inertia([sp.Symbol("a"), 1])

@@ -21,6 +21,9 @@ from symdyn.system import System
 
 __all__ = ["Candidates", "Term", "candidate_system", "constant_symbols", "open_constants"]
 
+#: What no number stands for.
+ENDLESS = (sp.zoo, sp.nan, sp.oo, sp.S.NegativeInfinity)
+
 
 @dataclass(frozen=True)
 class Term:
@@ -112,7 +115,13 @@ def candidate_system(
         Values from which to fit them.
     bounds : mapping
         Smallest and largest values of parameters and constants.
+
+    Raises
+    ------
+    RecoveryError
+        If a parameter to be fitted does not enter the equations, or a term is not finite anywhere on the data.
     """
+    free = tuple(free)
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
     coefficients = tuple(fresh_symbol(f"{term.unknown.func.__name__}_{k}", taken) for k, term in enumerate(terms))
     filled = {term.unknown: sp.S.Zero for term in terms}
@@ -120,18 +129,26 @@ def candidate_system(
         filled[term.unknown] += c * term.shape
     bare = plain(system)
     whole = bare.with_terms(filled) if terms else bare
+    entering = set().union(*(e.free_symbols for e in right_sides(whole)))
+    idle = [p for p in free if p not in entering]
+    if idle:
+        raise RecoveryError(
+            f"the parameter {idle[0]} does not enter the equations of the states, so their data cannot tell it; give it a value"
+        )
     constants = tuple(dict.fromkeys(c for term in terms for c in term.constants))
-    extra = tuple(free)
-    columns = (*coefficients, *constants, *extra)
+    columns = (*coefficients, *constants, *free)
     inner = np.zeros((len(terms), len(columns)), dtype=bool)
     for k, term in enumerate(terms):
         inner[k, k] = True
         for c in term.constants:
             inner[k, columns.index(c)] = True
-    always = np.array([c in extra for c in columns], dtype=bool)
-    starts = {c: values for term in terms for c, values in term.constants.items()}
-    starts |= {p: tuple(guesses[p]) for p in extra}
-    typical = [max(abs(float(np.median(starts[c]))), 1e-12) for c in (*constants, *extra)]
+    always = np.array([c in free for c in columns], dtype=bool)
+    starts: dict[sp.Symbol, tuple[float, ...]] = {}
+    for term in terms:  # a constant that terms share begins where any of them would have it
+        for c, values in term.constants.items():
+            starts[c] = tuple(dict.fromkeys((*starts.get(c, ()), *values)))
+    starts |= {p: tuple(guesses[p]) for p in free}
+    typical = [max(abs(float(np.median(starts[c]))), 1e-12) for c in (*constants, *free)]
     sizes = np.concatenate([_coefficient_sizes(system, terms, observations, starts), typical])
     rounds = max((len(v) for v in starts.values()), default=1)
     rows = np.zeros((rounds, len(columns)))
@@ -199,12 +216,25 @@ def _effects(system: System, terms: Sequence[Term]) -> dict[str, list[sp.Expr]]:
     sides = [e.xreplace(stand_in) for e in right_sides(system)]
     found: dict[str, list[sp.Expr]] = {term.unknown.func.__name__: [sp.S.Zero] for term in terms}
     for u, symbol in stand_in.items():
-        slopes = (derivative(e, symbol) for e in sides if e.has(symbol))
-        found.get(u.func.__name__, []).extend(slope.xreplace(zero) for slope in slopes)
+        slopes = [derivative(e, symbol).xreplace(zero) for e in sides if e.has(symbol)]
+        # 1/f and log(f) have no slope where f is 0
+        found.get(u.func.__name__, []).extend(e for e in slopes if not e.has(*ENDLESS))
     return found
 
 
 def constant_symbols(shape: sp.Expr, system: System) -> list[sp.Symbol]:
-    """Symbols of a library term that the system does not know: constants to be fitted."""
+    """Symbols of a library term that the system does not know: constants to be fitted.
+
+    Raises
+    ------
+    RecoveryError
+        If one of them is named like a random number of a map.
+    """
     known = {name_of(s) for s in (*system.states, *system.parameters, system.time)}
-    return sorted((s for s in shape.free_symbols if s.name not in known), key=lambda s: s.name)
+    found = sorted((s for s in shape.free_symbols if s.name not in known), key=lambda s: s.name)
+    drawn = [s for s in found if system.drawn(s)]
+    if drawn:
+        raise RecoveryError(
+            f"the constant {drawn[0]} of the library term {shape} is named like a random number of a map; rename it"
+        )
+    return found

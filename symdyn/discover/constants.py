@@ -13,7 +13,9 @@ __all__ = ["constant_guesses", "natural_size"]
 SPREAD = (0.1, 0.3, 1.0, 3.0)
 
 
-def constant_guesses(shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float], usual: float) -> tuple[float, ...]:
+def constant_guesses(
+    shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float], usual: float, *, natural: bool = True
+) -> tuple[float, ...]:
     """First values of a constant: about its natural size, else over the powers of ten about `usual`, the size of the states.
 
     Parameters
@@ -22,8 +24,10 @@ def constant_guesses(shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symb
         The term.
     sizes : mapping of Symbol to float
         Typical sizes of states, parameters and time; other symbols are constants.
+    natural : bool
+        Whether to look for a natural size.
     """
-    size = natural_size(shape, constant, sizes)
+    size = natural_size(shape, constant, sizes) if natural else None
     if size is not None:
         return tuple(size * s for s in SPREAD)
     return tuple(np.geomspace(0.3 * min(1 / usual, 1.0), max(usual, 1.0), 4))
@@ -51,7 +55,7 @@ def _products(shape: sp.Expr, constant: sp.Symbol) -> Iterator[tuple[sp.Expr, li
     for node in sp.preorder_traversal(shape):
         if isinstance(node, sp.Add):
             parts = node.args
-        elif isinstance(node, (sp.Function, sp.exp)) and not isinstance(node.args[0], sp.Add):
+        elif isinstance(node, sp.Function) and not isinstance(node, sp.Piecewise) and not isinstance(node.args[0], sp.Add):
             parts = node.args[:1]
         else:
             continue

@@ -96,8 +96,8 @@ def observations(system: System, data: Any) -> Observations:
     Raises
     ------
     RecoveryError
-        If no column is a state, times are missing or repeated, those of a map are not whole steps apart, or a value is
-        infinite.
+        If no column is a state or all their values are missing, times are missing or repeated, those of a map are not whole
+        steps apart, or a value is infinite.
 
     Notes
     -----
@@ -127,6 +127,8 @@ def observations(system: System, data: Any) -> Observations:
         warnings.warn(f"columns that are no state are ignored: {', '.join(map(str, ignored))}", stacklevel=2)
     found = (_trajectory(times, table, system.names) for times, table in tables)
     trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
+    if not any(np.isfinite(t.values).any() for t in trajectories):
+        raise RecoveryError(f"the data hold no number of any state ({', '.join(system.names)}): all are NaN; give some values")
     scale = np.ones(len(system.names))
     for i in range(len(scale)):
         seen = np.concatenate([t.values[:, i] for t in trajectories])

@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.discover.data import Observations, observations
+from symdyn.discover.kinds import kind_of
 from symdyn.discover.selection import Model, Selection
 from symdyn.discover.shooting import Shooting
 from symdyn.errors import RecoveryError
@@ -150,8 +151,10 @@ def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, st
     Raises
     ------
     RecoveryError
-        If a parameter or, for free runs, an initial value is missing.
+        If the system is neither an ODE system nor a map without random numbers, or a parameter or, for free runs, an
+        initial value is missing.
     """
+    kind_of(system, "errors")
     seen = data if isinstance(data, Observations) else observations(system, data)
     later: Observations | None = None
     if isinstance(heldout, Observations):

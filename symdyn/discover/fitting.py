@@ -37,8 +37,8 @@ class ParameterFit:
         Rank of the information matrix, and how many values were fitted.
     simulations : int
     windows : int
-        Into which each trajectory stayed cut: 1, unless `windows` was given or runs of a map over longer windows follow the
-        data far less well.
+        Into which the longest trajectory stayed cut: 1, unless `windows` was given or runs of a map over longer windows
+        follow the data far less well.
     """
 
     system: System
@@ -80,8 +80,9 @@ def fit_parameters(
     noise : mapping, optional
         Standard deviations of the measurement error by state, which weigh the residuals; found with the fit otherwise.
     windows : int, optional
-        Windows into which each trajectory stays cut, each with initial values of its own.  Unless given, windows are joined
-        until one is left, of maps as long as that does not spoil the fit: short windows judge a chaotic map better.
+        Windows into which each trajectory stays cut, each with initial values of its own and two intervals of the data or
+        more: of a trajectory that is too short for so many there are fewer.  Unless given, windows are joined until one is
+        left, of maps as long as that does not spoil the fit: short windows judge a chaotic map better.
     level : float
         Of the intervals.
     seed : int
@@ -90,7 +91,7 @@ def fit_parameters(
     Raises
     ------
     RecoveryError
-        If the system has unknown terms, or no simulation of it follows the data.
+        If the system has unknown terms, the data are too few, or no simulation of the system follows them.
 
     Examples
     --------
@@ -116,5 +117,5 @@ def fit_parameters(
     return ParameterFit(
         fitted.replace(provenance=(*system.provenance, line)),
         intervals(facts, level), starts, left, model.criterion, facts.rank, len(facts.names),
-        problem.shooting.simulations, selection.pieces,
+        problem.shooting.simulations, int(np.bincount(selection.cut.origins[:, 0]).max()),
     )  # fmt: skip

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from symdyn.discover.levenberg import Fits, levenberg_marquardt
 from symdyn.discover.optimum import Optimum
 from symdyn.discover.shooting import Quadratic
 
-__all__ = ["fitted_again", "refined"]
+__all__ = ["fitted_again", "joined"]
 
 #: Rounds in which every held value is fitted again from what its neighbours found.
 ROUNDS = 3
-#: Values that are taken between two neighbours.
-BETWEEN = 5
 
 
 def fitted_again(best: Optimum, column: int, grid: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
@@ -61,16 +57,13 @@ def fitted_again(best: Optimum, column: int, grid: np.ndarray, near: Fits, neare
     return fits
 
 
-def refined(best: Optimum, column: int, fits: Fits, crossings: Mapping[int, tuple[int, int]]) -> Fits:
-    """The fits with further values of the parameter between those on either side of each crossing."""
-    held = fits.theta[:, column] * best.problem.candidates.sizes[column]
-    inner = np.concatenate([np.linspace(held[a], held[b], BETWEEN + 2)[1:-1] for a, b in crossings.values()])
-    nearest = np.repeat([inside for inside, _ in crossings.values()], BETWEEN)
-    order = np.argsort(inner)
-    extra = fitted_again(best, column, inner[order], fits, nearest[order])
+def joined(fits: Fits, extra: Fits, column: int) -> Fits:
+    """Both, by increasing values of one parameter; of the same value twice the better fit."""
     theta, starts = (np.concatenate([getattr(f, name) for f in (fits, extra)]) for name in ("theta", "starts"))
     local = Quadratic(
         *(np.concatenate([getattr(f.local, name) for f in (fits, extra)]) for name in Quadratic.__dataclass_fields__)
     )  # fmt: skip
-    order = np.argsort(theta[:, column])
-    return Fits(theta[order], starts[order], local.take(order))
+    order = np.lexsort((local.rss.sum(axis=1), theta[:, column]))
+    _, first = np.unique(theta[order, column], return_index=True)
+    kept = order[first]
+    return Fits(theta[kept], starts[kept], local.take(kept))

@@ -16,7 +16,7 @@ from symdyn.system import System
 
 __all__ = ["Kind", "kind_of", "output_times", "plain", "right_sides", "whole_steps"]
 
-#: Gaps of a map's data may miss a whole number of steps by this much, relative to the time.
+#: Gaps of a map's data may miss a whole number of steps by this much, relative to the steps since the first.
 ROUNDING = 1e-6
 #: Points of a smooth curve in a figure.
 CURVE = 400
@@ -41,6 +41,10 @@ class Kind:
         began: over long windows the sum of squares is full of traps, and short windows are the better judges.
     surrogate : str
         The surrogate that is used unless another is named.
+    natural : bool
+        Whether constants inside library terms are fitted from values about their natural sizes.  The next state of a map
+        is the term itself, so a constant far off leaves nothing to follow; over a run of an ODE a term far off can be
+        followed back, and values over several powers of ten reach more.
     """
 
     plain: type[Any]
@@ -50,11 +54,12 @@ class Kind:
     most: int
     worse: float
     surrogate: str
+    natural: bool
 
 
 KINDS = {
-    "ode": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogate="pinn"),
-    "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogate="inversion"),
+    "ode": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogate="pinn", natural=False),
+    "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogate="inversion", natural=True),
 }
 
 
@@ -106,17 +111,25 @@ def whole_steps(system: System, times: np.ndarray) -> np.ndarray:
     Raises
     ------
     RecoveryError
-        If the data of a map are not whole steps apart.
+        If the data of a map are not whole steps apart, or two of them in the same step.
     """
     kind = getattr(system, "kind", None)
     if kind not in KINDS or not KINDS[kind].stepwise:
         return times
-    steps = np.round(times - times[0])
-    wrong = np.flatnonzero(np.abs(times - times[0] - steps) > ROUNDING * np.maximum(1.0, np.abs(times)))
+    gap = times - times[0]
+    steps = np.round(gap)
+    # how far the first time is from 0 allows for no more than the digits that it costs
+    wrong = np.flatnonzero(np.abs(gap - steps) > ROUNDING * np.maximum(1.0, steps) + 4 * np.spacing(np.abs(times)))
     if wrong.size:
         raise RecoveryError(
-            f"the data of a map must be whole steps apart, but the time {times[wrong[0]]:g} is "
-            f"{times[wrong[0]] - times[0]:g} after the first; count time in steps of the map"
+            f"the data of a map must be whole steps apart, but the time {times[wrong[0]]:.12g} is "
+            f"{gap[wrong[0]]:.6g} after the first; count time in steps of the map"
+        )
+    same = np.flatnonzero(np.diff(steps) < 1)
+    if same.size:
+        raise RecoveryError(
+            f"the times {times[same[0]]:.15g} and {times[same[0] + 1]:.15g} are in the same step of the map; "
+            "give repeats as further trajectories"
         )
     return times[0] + steps
 

@@ -16,7 +16,7 @@ from symdyn.discover.data import Observations
 from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.problem import Problem, make_problem
-from symdyn.discover.selection import Model, Selection
+from symdyn.discover.selection import SPARE, Model, Selection
 from symdyn.discover.shooting import Quadratic
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -51,6 +51,19 @@ class Optimum:
         """Data less fitted values."""
         return max(self.selection.cut.size - self.selection.nuisance - len(self.free), 1)
 
+    def size(self, column: int) -> float:
+        """Typical size of a fitted parameter."""
+        return float(self.problem.candidates.sizes[column])
+
+    def value(self, column: int) -> float:
+        """A fitted parameter."""
+        return float(self.model.theta[column]) * self.size(column)
+
+    def bounds(self, column: int) -> tuple[float, float]:
+        """Its bounds."""
+        candidates = self.problem.candidates
+        return float(candidates.low[column]) * self.size(column), float(candidates.high[column]) * self.size(column)
+
     @property
     def expansion(self) -> Quadratic:
         """Sums of squares and their expansion at the optimum, of one candidate."""
@@ -78,7 +91,7 @@ def find_optimum(
     Raises
     ------
     RecoveryError
-        If the system has unknown terms, or no simulation of it follows the data.
+        If the system has unknown terms, the data are too few, or no simulation of the system follows them.
     """
     kind = kind_of(system, "fitting")
     if system.unknowns:
@@ -92,21 +105,23 @@ def find_optimum(
         system, (), data, free=free, guesses=start_values(system, free, known, limits), bounds=limits
     )  # fmt: skip
     problem = make_problem(system, candidates, data, limits, noise=None if noise is None else read_noise(system, data, noise))
-    # first almost interval by interval, where the problem is nearly linear
-    counts = problem.stages(points=1)
-    wanted = [c for c in counts if windows is None or c >= windows]
-    stages = [problem.selection(c) for c in wanted or counts[:1]]
+    stages = [problem.selection(c) for c in _counts(problem, data, windows)]
+    _check_size(data, stages[-1], free)
     theta = np.concatenate([candidates.guesses, _random_guesses(candidates, free, known, limits, seed)])
     chosen = np.zeros((len(theta), 0), dtype=bool)
     problem.begin(stages[0], chosen, theta)
     last = stages[0]
     for before, after in itertools.pairwise(stages):
         problem.join(before, after)
-        if kind.stepwise and after is stages[-1]:  # runs of maps cost little: begin there too, valleys are many
+        # runs of maps cost little: begin with whole ones too, valleys are many
+        if not before.visited or (kind.stepwise and (after is stages[-1] or last is not before)):
             problem.begin(after, chosen, theta)
-        if windows is None and problem.spoiled(before, after):
-            break
-        last = after
+        # where joining spoils the fit, go on: short windows with hidden beginnings may be the trap, and longer ones right
+        if windows is not None or not problem.spoiled(last, after):
+            last = after
+    if last is not stages[-1]:
+        problem.polish(stages[-1], 1)
+        last = last if problem.spoiled(last, stages[-1]) else stages[-1]
     best = problem.polish(last, 1)
     again = problem.reweighed(best) if best and noise is None else None
     if again is not None:
@@ -116,6 +131,25 @@ def find_optimum(
     if not best:
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
     return Optimum(problem, last, best[0], free)
+
+
+def _counts(problem: Problem, data: Observations, windows: int | None) -> list[int]:
+    """Windows a trajectory at each stage: at first almost interval by interval, where the problem is nearly linear."""
+    counts = problem.stages(points=1)
+    if windows is None:
+        return counts
+    wanted = min(windows, max((len(t.times) - 1) // 2 for t in data.trajectories) or 1)
+    return [*(c for c in counts if c > wanted), wanted]
+
+
+def _check_size(data: Observations, selection: Selection, free: Sequence[sp.Symbol]) -> None:
+    """Refuse data that no criterion could judge a fit by, however well it follows them."""
+    starts = selection.nuisance
+    if selection.cut.size - starts <= len(free) + SPARE:
+        raise RecoveryError(
+            f"{data.size} data cannot tell {len(free)} parameters and {starts} initial values; expected "
+            f"{SPARE + 1} data more than these at least: give more, fewer windows, or known values"
+        )
 
 
 def read_noise(system: System, data: Observations, given: Mapping[Any, float]) -> np.ndarray:

@@ -6,6 +6,7 @@ import importlib
 import itertools
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
+from symdyn.discover.formulas import formula_terms, start_theta
 from symdyn.discover.guesses import between, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.optimum import read_noise
@@ -24,7 +26,7 @@ from symdyn.discover.problem import Problem, make_problem, rough_states
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.selection import Selection
 from symdyn.discover.signs import read_signs, sign_penalty
-from symdyn.discover.terms import allowed_terms, formula_terms, one_of_each, start_theta
+from symdyn.discover.terms import allowed_terms, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -79,13 +81,15 @@ class Pipeline:
         self.bounds = bounds
         self.unknowns = one_of_each(system.unknowns)
         self.signs = read_signs(self.unknowns, signs)
+        self.notes: list[str] = []
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
     def learn(self, name: str | None) -> Any:
         """The fit of a surrogate, or None; 'auto' is that of the kind of system, if it can learn this one."""
-        registry = importlib.import_module("symdyn.discover.surrogates._registry").SURROGATES
-        if name == "auto":
+        surrogates = importlib.import_module("symdyn.discover.surrogates._registry")
+        registry, chosen = surrogates.SURROGATES, name != "auto"
+        if not chosen:
             usual = kind_of(self.system).surrogate
             name = usual if registry[usual].applies(self.system, self.seen) is None else None
         if name is None:
@@ -93,13 +97,19 @@ class Pipeline:
         options = dict(self.options.surrogate)
         if self.signs:
             options.setdefault("signs", self.signs)
-        surrogate = registry[name](**options)
-        return surrogate.fit(
-            self.system,
-            self.seen,
-            seed=self.seed,
-            progress=lambda done, total: self.report("surrogate", done / max(total, 1)),
-        )
+        surrogate, noise = registry[name](**options), self._noise()
+        try:
+            return surrogate.fit(
+                self.system,
+                self.seen if noise is None else replace(self.seen, noise=noise),
+                seed=self.seed,
+                progress=lambda done, total: self.report("surrogate", done / max(total, 1)),
+            )
+        except surrogates.NothingLearnedError as error:
+            if chosen:
+                raise
+            self.notes.append(f"went without the surrogate {name!r}: {str(error).partition('; ')[0]}")
+            return None
 
     # ---- stage 2: propose terms ----------------------------------------------------------------
 
@@ -128,7 +138,8 @@ class Pipeline:
                 engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
                 swap = dict(zip(names, unknown.args, strict=True))
                 found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]
-                formulas[i] = formula_terms(unknown, found, terms, taken)
+                within = samples.arguments if kind_of(self.system).stepwise else None
+                formulas[i] = formula_terms(unknown, found, terms, taken, within)
         return terms, formulas
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:
@@ -142,7 +153,8 @@ class Pipeline:
         latest = max(abs(t.times).max() for t in self.seen.trajectories)
         sizes = {**dict.fromkeys(self.system.parameters, 1.0), **self.system.defaults, self.system.time: max(latest, 1.0)}
         sizes |= dict(zip(self.system.states, map(float, self.seen.scale), strict=True))
-        return constant_guesses(shape, constant, sizes, float(np.median(self.seen.scale)))
+        usual = float(np.median(self.seen.scale))
+        return constant_guesses(shape, constant, sizes, usual, natural=kind_of(self.system).natural)
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
@@ -187,7 +199,7 @@ class Pipeline:
         self, problem: Problem, formulas: Formulas, search: bool, deadline: float | None
     ) -> tuple[Selection, list[str]]:
         """Search at every number of windows, from many to one."""
-        candidates, shooting, notes = problem.candidates, problem.shooting, []
+        candidates, shooting, notes = problem.candidates, problem.shooting, list(self.notes)
         stages = problem.stages()
         if self.options.windows is not None:
             stages = [v for v in stages if v <= self.options.windows] or [1]

@@ -12,7 +12,7 @@ from symdyn.discover.data import Observations
 from symdyn.discover.evidence import weights
 from symdyn.discover.guesses import Bounds
 from symdyn.discover.kinds import Kind, kind_of
-from symdyn.discover.selection import Model, Selection
+from symdyn.discover.selection import SPARE, Model, Selection
 from symdyn.discover.shooting import Shooting, windows
 from symdyn.system import System
 
@@ -22,6 +22,8 @@ __all__ = ["Problem", "data_counts", "make_problem", "rough_states"]
 FEW, COMMON_NOISE = 12, 0.05
 #: Smallest noise that weighs the residuals, relative to the scale of a state.
 NOISE_FLOOR = 1e-3
+#: Share of the data that must be left beside the initial values of windows.
+LEFT = 0.25
 #: Models that are carried over when windows are joined.
 CARRIED = 12
 #: Factor between assumed and found noise of the states beyond which their weights are set anew.
@@ -76,7 +78,14 @@ class Problem:
             short = 2 * short - 1  # rounded up: the first windows are to be short
         while 2 * count <= min(short, self.kind.most):
             count *= 2
-        return [count >> k for k in range(count.bit_length())]
+        counts = [count >> k for k in range(count.bit_length())]
+        return [c for c in counts if self._determined(c)] or counts[-1:]
+
+    def _determined(self, pieces: int) -> bool:
+        """Whether so many windows leave data beside their initial values: a share of all, and enough for the parameters."""
+        selection = self.selection(pieces)
+        left = selection.cut.size - selection.nuisance
+        return left >= LEFT * selection.cut.size and left > int(self.candidates.always.sum()) + SPARE
 
     def begin(self, selection: Selection, chosen: np.ndarray, theta: np.ndarray) -> None:
         """Fit models from every rough guess of the states; `chosen` (M, K) and `theta` (M, P)."""
@@ -103,7 +112,7 @@ class Problem:
 
         Over long windows that model may be trapped where a wrong one is not, so others do not count.
         """
-        if np.isinf(self.kind.worse):
+        if np.isinf(self.kind.worse) or not before.visited:
             return False
         best = before.ranked()[0]
         same = after.visited.get(best.chosen.tobytes())

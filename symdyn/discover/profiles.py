@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from scipy.stats import f as fisher
 from scipy.stats import t as student
 
 from symdyn.declaration import lookup
+from symdyn.discover.curve import Curve
 from symdyn.discover.data import Observations, observations
 from symdyn.discover.evidence import information
-from symdyn.discover.held import fitted_again, refined
+from symdyn.discover.held import fitted_again
 from symdyn.discover.levenberg import Fits
 from symdyn.discover.optimum import Optimum, find_optimum
 from symdyn.errors import RecoveryError
@@ -23,8 +25,8 @@ __all__ = ["profile"]
 
 #: Half the width of the first grid, in half widths of the interval of Student's t.
 REACH = 20.0
-#: How often the ends of the interval are looked at more closely.
-REFINEMENTS = 2
+#: Fewest values of a grid: a curve needs an end on either side of its middle.
+FEWEST = 3
 
 
 def profile(
@@ -50,7 +52,9 @@ def profile(
 
     by the quantile of Fisher's F, for noise of unknown variance.  It is exact for linear problems, does not change with the
     form in which a parameter is written, and stays open where no value is bad enough: then the data do not determine it.
-    All held values are fitted at once, as lanes of one kernel; further ones then narrow down the ends of the interval.
+    All held values are fitted at once, as lanes of one kernel; further ones then narrow down the ends of the interval.  On a
+    side without an end they go on, each thrice as far away and fitted from the one before, to a million times the size of
+    the parameter or its bound; only then the interval is said to be open.
 
     Parameters
     ----------
@@ -59,7 +63,10 @@ def profile(
     parameter : Symbol or str
         One that is fitted.
     values : sequence of float, optional
-        Values at which it is held beside the optimum; else `points` values about it, closest there.
+        Values within the bounds at which it is held beside the optimum, and no others; else `points` values about it,
+        closest there, and those that the ends of the interval need.
+    points : int
+        Values about the optimum to begin with, 3 or more.
     level : float
         Of the interval.
 
@@ -73,7 +80,8 @@ def profile(
     Raises
     ------
     RecoveryError
-        If the parameter is not fitted, or as for `fit_parameters`.
+        If the parameter is not fitted, a value is not finite or out of bounds, there are fewer than 3 points, or as for
+        `fit_parameters`.
 
     References
     ----------
@@ -90,6 +98,8 @@ def profile(
     """
     if not 0 < level < 1:
         raise RecoveryError(f"the level of the interval is {level!r}; expected a number between 0 and 1, such as 0.9")
+    if not isinstance(points, Integral) or points < FEWEST:
+        raise RecoveryError(f"points is {points!r}; expected a whole number, {FEWEST} or more")
     seen = data if isinstance(data, Observations) else observations(system, data)
     best = find_optimum(
         system, seen, fit=fit, guesses=guesses, bounds=bounds, noise=noise, windows=windows, seed=seed
@@ -99,84 +109,54 @@ def profile(
         fitted = ", ".join(map(str, best.free)) or "none"
         raise RecoveryError(f"the parameter {symbol} is not fitted; fitted are {fitted}; name it in fit=[...]")
     column = best.free.index(symbol)
-    grid = _grid(best, column, points, level) if values is None else np.unique(np.asarray(values, dtype=float))
-    grid, excess = np.union1d(grid, best.model.theta[column] * _size(best, column)), fisher.ppf(level, 1, best.freedom)
+    grid = _grid(best, column, points, level) if values is None else _given(best, column, values)
+    grid = np.union1d(grid, best.value(column))
     start = np.zeros(len(grid), dtype=int)
     fits = fitted_again(best, column, grid, Fits(best.model.theta[None], best.model.starts[None], best.expansion), start)
-    for refinement in range(REFINEMENTS + 1):
-        held, total = fits.theta[:, column] * _size(best, column), fits.total
-        least = int(np.nanargmin(total))
-        variance = total[least] / best.freedom + best.selection.floor
-        ratio = (total - total[least]) / variance
-        crossings = _crossings(ratio, excess, least)
-        if refinement < REFINEMENTS and (values is None and crossings):
-            fits = refined(best, column, fits, crossings)
-    lower, upper = _interval(held, ratio, excess, crossings, _bounds(best, column))
+    curve = Curve(best, column, fits, float(fisher.ppf(level, 1, best.freedom)))
+    if values is None:
+        curve = curve.settled()
+    held, total, least = curve.held, curve.fits.total, curve.least
+    lower, upper = curve.interval()
     return xr.Dataset(
         {
             "sum_of_squares": ("value", total),
-            "ratio": ("value", ratio),
-            "refitted": (("value", "constant"), fits.theta * best.problem.candidates.sizes),
+            "ratio": ("value", curve.ratio),
+            "refitted": (("value", "constant"), curve.fits.theta * best.problem.candidates.sizes),
             "estimate": held[least],
             "lower": lower,
             "upper": upper,
-            "threshold": total[least] + excess * variance,
+            "threshold": total[least] + curve.excess * curve.variance,
         },
         coords={"value": held, "constant": [p.name for p in best.free]},
         attrs={"parameter": symbol.name, "level": level, "freedom": best.freedom},
     )
 
 
-def _size(best: Optimum, column: int) -> float:
-    return float(best.problem.candidates.sizes[column])
-
-
-def _bounds(best: Optimum, column: int) -> tuple[float, float]:
-    candidates = best.problem.candidates
-    return float(candidates.low[column]) * _size(best, column), float(candidates.high[column]) * _size(best, column)
+def _given(best: Optimum, column: int, values: Sequence[float]) -> np.ndarray:
+    """The values that a user wants, checked."""
+    given, (low, high) = np.unique(np.asarray(values, dtype=float)), best.bounds(column)
+    if not given.size or not np.isfinite(given).all():
+        raise RecoveryError(f"the values of {best.free[column]} are {values!r}; expected one or more finite numbers")
+    inside = np.clip(given, low, high)
+    wrong = given[~np.isclose(given, inside, rtol=1e-9, atol=0)]
+    if wrong.size:
+        raise RecoveryError(
+            f"the value {wrong[0]:g} of {best.free[column]} is outside its bounds, {low:g} and {high:g}; "
+            "hold it between them, or give other bounds"
+        )
+    return inside
 
 
 def _grid(best: Optimum, column: int, points: int, level: float) -> np.ndarray:
     """Values about the optimum, spaced as the hyperbolic sine: close by first, far away in the end."""
-    estimate = float(best.model.theta[column]) * _size(best, column)
+    estimate = best.value(column)
     deviation = information(best.problem.shooting, best.selection, best.model).deviations[column]
     if not np.isfinite(deviation):
-        deviation = max(abs(estimate), _size(best, column))
-    half = student.ppf(0.5 + level / 2, best.freedom) * max(deviation, 1e-9 * _size(best, column))
+        deviation = max(abs(estimate), best.size(column))
+    half = student.ppf(0.5 + level / 2, best.freedom) * max(deviation, 1e-9 * best.size(column))
     steps = np.sinh(np.linspace(-1, 1, points) * np.arcsinh(REACH))
-    low, high = _bounds(best, column)
+    low, high = best.bounds(column)
     inside = estimate + half * steps
     ends = [e for e in (low, high) if np.isfinite(e)]
     return np.unique(np.concatenate([inside[(inside >= low) & (inside <= high)], ends]))
-
-
-def _crossings(ratio: np.ndarray, threshold: float, least: int) -> dict[int, tuple[int, int]]:
-    """Neighbouring values, the first below the threshold and the second above, on the lower (-1) and the upper side (1)."""
-    found = {}
-    for side in (-1, 1):
-        k = least
-        while 0 <= k + side < len(ratio) and ratio[k + side] <= threshold:
-            k += side
-        if 0 <= k + side < len(ratio):
-            found[side] = (k, k + side)
-    return found
-
-
-def _interval(
-    held: np.ndarray, ratio: np.ndarray, threshold: float, crossings: Mapping[int, tuple[int, int]], bounds: tuple[float, float]
-) -> tuple[float, float]:
-    """Where the profile crosses the threshold on either side of the least value; a bound, or infinity, where it does not.
-
-    The root of the ratio is interpolated: near the optimum it is a straight line.
-    """
-    root, level, ends = np.sqrt(np.maximum(ratio, 0.0)), np.sqrt(threshold), []
-    for side, bound in zip((-1, 1), bounds, strict=True):
-        inside, outside = crossings.get(side, (-1, -1))
-        if inside < 0:
-            ends.append(bound)
-        elif np.isfinite(root[outside]):
-            share = (level - root[inside]) / (root[outside] - root[inside])
-            ends.append(float(held[inside] + share * (held[outside] - held[inside])))
-        else:
-            ends.append(float(held[inside]))
-    return ends[0], ends[1]

@@ -56,7 +56,8 @@ def recover(
         are neither states nor parameters are constants that are fitted, such as ``h`` in ``x*y/(1 + h*x)``.
     surrogate, regressor : str or None
         Names in their registries; None leaves the stage out.  Without a surrogate there is nothing for a regressor.
-        The surrogate 'auto' is 'pinn' for ODEs, and for maps 'inversion' where their unknown terms can be solved for.
+        The surrogate 'auto' is 'pinn' for ODEs, and for maps 'inversion' where their unknown terms can be solved for; where
+        the data turn out to tell nothing of them it is left out, which is noted in `warnings`.
     selection : bool
         Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
     budget : float, optional
@@ -82,8 +83,9 @@ def recover(
     Raises
     ------
     RecoveryError
-        If the data hold none of the states, nothing is unknown, an optional package is missing, or no candidate can
-        be simulated along the data.
+        If the data hold none of the states, nothing is unknown or one unknown term is an argument of another, a parameter
+        to be fitted does not enter the equations, an optional package is missing, or no candidate can be simulated along
+        the data.
 
     References
     ----------

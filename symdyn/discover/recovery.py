@@ -65,8 +65,9 @@ class Recovery:
     Attributes
     ----------
     system : System
-        The first of `systems`, of the class that was declared: fitted constants are its defaults, fitted initial values its
-        initial values.
+        The first of `systems`: fitted constants are its defaults, fitted initial values its initial values.  It is of the
+        class that was declared, but for terms that ``unknown=[...]`` added to states: with those a matrix model becomes a
+        plain DiscreteSystem, clamped at 0 where the model was.
     systems : tuple of System
         Best first, in the order of `table`.
     terms : dict of AppliedUndef to Expr

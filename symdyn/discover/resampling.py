@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def bootstrap(
     Raises
     ------
     RecoveryError
-        If `repeats` is not positive, there is no such trajectory, or as for `fit_parameters`.
+        If `repeats` is no whole number above 0, there is no such trajectory, or as for `fit_parameters`.
 
     References
     ----------
@@ -76,8 +77,8 @@ def bootstrap(
     >>> [round(float(v), 2) for v in (samples["parameters"]["a"].mean(), samples["initial"]["x"].mean())]
     [0.5, 1.0]
     """
-    if repeats < 1:
-        raise RecoveryError(f"repeats is {repeats!r}; expected 1 or more")
+    if not isinstance(repeats, Integral) or repeats < 1:
+        raise RecoveryError(f"repeats is {repeats!r}; expected a whole number, 1 or more")
     seen = data if isinstance(data, Observations) else observations(system, data)
     if not 0 <= trajectory < len(seen.trajectories):
         raise RecoveryError(f"trajectory is {trajectory!r}; the data hold {len(seen.trajectories)}, counted from 0")

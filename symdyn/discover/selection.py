@@ -19,6 +19,8 @@ PRECISION = 1e-5
 NOVELTY = 1e-7
 #: What a broken sign costs: more than any fit can gain back, yet finite, so that a search can leave such models.
 BROKEN = 1e4
+#: More data than fitted values are needed than this, for the criterion to judge a model.
+SPARE = 2
 
 
 def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float) -> float:
@@ -46,9 +48,9 @@ def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: i
     McQuarrie, Tsai, Regression and Time Series Model Selection (1998), sec. 2.3; Chen, Chen, Biometrika 95, 759 (2008).
     """
     n = data - nuisance
-    if not np.isfinite(rss) or n <= parameters + 2:
+    if not np.isfinite(rss) or n <= parameters + SPARE:
         return np.inf
-    few = n / (n - parameters - 2)
+    few = n / (n - parameters - SPARE)
     return float(n * np.log(rss / n + floor) + few * parameters * np.log(n) + 2 * terms * np.log(max(library, 1)))
 
 

@@ -1,26 +1,21 @@
-"""Candidate terms of unknown functions: from a library, and from formulas that a regressor found."""
+"""What is unknown in a system, and the terms that a library allows in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
-from symdyn.discover.candidates import Term, open_constants
 from symdyn.discover.kinds import plain, right_sides
 from symdyn.discover.library import library_terms
 from symdyn.errors import RecoveryError
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["allowed_terms", "formula_terms", "function_name", "one_of_each", "start_theta", "with_unknown_states"]
-
-#: Formulas of a regressor that give terms, and the largest terms taken from them (nodes).
-FORMULAS, LARGEST_TERM, MOST_NEW = 3, 20, 6
+__all__ = ["allowed_terms", "function_name", "one_of_each", "with_unknown_states"]
 
 
 def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System:
@@ -31,13 +26,19 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
     Raises
     ------
     RecoveryError
-        If nothing is unknown, or a name is neither a state nor an unknown function.
+        If nothing is unknown, a name is neither a state nor an unknown function, or an unknown function is an argument of
+        another or is named like a random number.
+
+    Notes
+    -----
+    Of a matrix model whose numbers are clamped at 0 the new terms stand inside: the result is clamped with them.
     """
     names = {u.func.__name__ for u in system.unknowns}
+    _check_functions(system)
     taken = {s.name for s in (*system.states, *system.parameters)} | names
-    sides, added = list(right_sides(system)), False
-    for entry in unknown or ():
-        name = function_name(entry)
+    clamped = getattr(system, "clamped", False)
+    sides, added = list(right_sides(system.replace(clamped=False) if clamped else system)), False
+    for name in dict.fromkeys(map(function_name, unknown or ())):
         if name in names:
             continue
         if name not in system.names:
@@ -52,6 +53,8 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
         sides[system.states.index(state)] += sp.Function(label)(*system.states)
         added = True
         taken.add(label)
+    if clamped:
+        sides = [sp.Max(0, side) for side in sides]
     changed = plain(system, sides) if added else system
     if not changed.unknowns:
         raise RecoveryError(
@@ -60,6 +63,19 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
             "symdyn.discover.fitting.fit_parameters"
         )
     return changed
+
+
+def _check_functions(system: System) -> None:
+    """Refuse unknown functions for which no terms can be told."""
+    for u in system.unknowns:
+        inner = [v for a in u.args for v in a.atoms(AppliedUndef)]
+        if inner:
+            raise RecoveryError(
+                f"the unknown term {inner[0]} is an argument of another, {u}; only one of them can be recovered: "
+                "write the other as a formula"
+            )
+        if system.drawn(sp.Symbol(u.func.__name__)):
+            raise RecoveryError(f"the unknown function {u.func} is named like a random number of a map; rename it")
 
 
 def function_name(key: Any) -> str:
@@ -107,53 +123,3 @@ def allowed_terms(
     if not kept:
         raise RecoveryError(f"no term of the library is made of the arguments of {unknown}")
     return library_terms(unknown.args, 0, functions, kept, constant=False)
-
-
-def formula_terms(
-    unknown: AppliedUndef,
-    formulas: Sequence[sp.Expr],
-    terms: list[Term],
-    taken: set[str],
-) -> list[list[tuple[int, float]]]:
-    """Append the terms of formulas to `terms`; return each formula as places in that list with coefficients.
-
-    Decimal numbers inside a term become constants that are fitted along.  Formulas with terms that are too large, or
-    that need a fractional power or a logarithm of something not positive on the data, are passed over.
-    """
-    found = []
-    new = 0
-    known = {(t.unknown, t.shape): k for k, t in enumerate(terms)}
-    for formula in formulas[:FORMULAS]:
-        parts: list[tuple[int, float]] = []
-        for part in sp.Add.make_args(sp.expand(formula)):
-            coefficient, shape = part.as_coeff_Mul()
-            if (unknown, shape) not in known:
-                if new >= MOST_NEW or not _harmless(shape):
-                    break
-                opened, constants = open_constants(shape, unknown.func.__name__, taken)
-                known[unknown, shape] = len(terms)
-                terms.append(Term(unknown, opened, constants))
-                new += 1
-            parts.append((known[unknown, shape], float(coefficient)))
-        else:
-            found.append(parts)
-    return found
-
-
-def _harmless(shape: sp.Expr) -> bool:
-    """Whether a term is small, and defined wherever a trajectory may stray."""
-    if sum(1 for _ in sp.preorder_traversal(shape)) > LARGEST_TERM or shape.has(sp.log):
-        return False
-    return all(p.exp.is_Integer for p in shape.atoms(sp.Pow))
-
-
-def start_theta(
-    parts: Sequence[Sequence[tuple[int, float]]], columns: int, count: int, sizes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Chosen terms (K,) and scaled parameters (P,) of formulas, one for each unknown function."""
-    chosen, theta = np.zeros(count, dtype=bool), np.zeros(columns)
-    for formula in parts:
-        for k, coefficient in formula:
-            chosen[k] = True
-            theta[k] += coefficient / sizes[k]
-    return chosen, theta

@@ -74,6 +74,7 @@ def test_noise_is_estimated_and_smooth_motion_is_not_noise():
         ({"x": [1, 2]}, "no column of times"),
         ({"t": [0, 1, 1], "x": [1, 2, 3]}, "the time 1 occurs twice"),
         ({"t": [0, 1], "x": [1, np.inf]}, "infinite"),
+        ({"t": [0, 1], "x": [np.nan, np.nan]}, r"no number of any state \(x, y\): all are NaN"),
         ({"t": [0, 1], "x": [1, 2, 3]}, r"shape \(3,\)"),
         ("x", "type str"),
         ([], "no data"),

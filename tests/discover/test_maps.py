@@ -12,6 +12,10 @@ from symdyn.discover.constants import natural_size
 from symdyn.discover.data import observations
 from symdyn.discover.evidence import errors
 from symdyn.discover.fitting import fit_parameters
+from symdyn.discover.formulas import formula_terms
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.profiles import profile
+from symdyn.discover.resampling import bootstrap
 from symdyn.discover.surrogates._registry import SURROGATES
 
 N, x, y, L, P, A, r, K, a, b, h, k, t = sp.symbols("N x y L P A r K a b h k t")
@@ -127,6 +131,67 @@ def test_parameters_that_the_equations_tell_are_learned_by_the_inversion():
     assert float(found.terms[f].subs(x, 1)) == pytest.approx(1.5, rel=1e-5)
 
 
+def test_a_parameter_that_is_zero_is_told_like_others():
+    system = sd.DiscreteSystem({x: y * f(x) + b * x, y: a * x + b + y / 2})
+    data = table(system.with_terms({f(x): 3 / (1 + x)}), 20, {x: 1, y: 1}, parameters={a: 0.4, b: 0.0})
+    fit = SURROGATES["inversion"]().fit(system, observations(system, data))
+    assert fit.parameters == pytest.approx({a: 0.4, b: 0.0}, abs=1e-7)
+    samples = fit.terms[f(x)]
+    np.testing.assert_allclose(samples.values, 3 / (1 + samples.arguments[:, 0]), rtol=1e-6)
+
+
+def test_given_noise_weighs_the_equations_of_the_inversion():
+    # the same value seen twice: 1 with deviation 1 and 2 with deviation 1/2 have the mean (1 + 4 * 2)/5
+    system = sd.DiscreteSystem({x: f(x), y: f(x)})
+    data = {"t": np.arange(12), "x": np.full(12, 1.0), "y": np.full(12, 2.0)}
+    options = RecoverOptions(noise={x: 1.0, y: 0.5})
+    found = sd.recover(system, data, library=1, regressor=None, options=options, progress=False)
+    np.testing.assert_allclose(found.surrogate.terms[f(x)].values, 9 / 5, rtol=1e-9)
+
+
+def test_where_the_inversion_turns_out_impossible_recovery_goes_without():
+    # the unknown term stands beside a state that is always zero
+    system = sd.DiscreteSystem({x: x + y * f(x), y: y / 2})
+    data = {"t": np.arange(15), "x": 1 + 0.01 * np.random.RandomState(0).randn(15), "y": np.zeros(15)}
+    found = sd.recover(system, data, library=1, progress=False)
+    assert found.surrogate is None
+    assert "went without the surrogate 'inversion': nowhere on the data f(x)" in found.warnings[0]
+    growing = table(sd.DiscreteSystem({N: 1.5 * N}), 12, {N: 1.0})
+    found = sd.recover(sd.DiscreteSystem({N: f(N)}), growing, library=1, signs={f: -1}, progress=False)
+    assert "no value of f(N) that the data tell has the sign -1" in found.warnings[0]
+
+
+def test_terms_with_a_pole_among_the_data_are_not_proposed():
+    within = np.linspace(0.1, 2.1, 9)[:, None]
+    poles = [1.5 * N / (7.1 - 3.5 * N), 1 / (N - 1.0) ** 2, sp.exp(1 / (0.5 - N)), 1 / (9.0 - 1.2 * N)]
+    sound = [1.5 * N / (7.1 + 3.5 * N), 2.0 / N, sp.exp(-0.7 * N), N**2 / (0.3 + N**2)]
+    for pole in poles:
+        assert formula_terms(f(N), [pole], [], set(), within) == []
+        assert formula_terms(f(N), [pole], [], set()) != []  # a run of an ODE shows it
+    for term in sound:
+        assert formula_terms(f(N), [term], [], set(), within) != []
+    assert formula_terms(f(N), [1.0 / N], [], set(), within - 1) == []
+
+
+def test_an_added_term_is_clamped_with_the_numbers():
+    from symdyn.models.matrix import MatrixModel
+
+    young, old = sp.symbols("young old")
+    model = MatrixModel([[0, 2], [sp.Rational(1, 2), sp.Rational(3, 10)]], [young, old])
+    # 2 old - 0.9 old**2 would be negative beyond 2.22
+    truth = sd.DiscreteSystem({young: sp.Max(0, 2 * old - sp.Rational(9, 10) * old**2), old: young / 2 + 0.3 * old})
+    data = table(truth, 20, {young: 3, old: 2.0})
+    found = sd.recover(model.clamp(), data, unknown=["young"], library=[old, old**2], surrogate=None, progress=False)
+    (term,) = found.terms.values()
+    assert term.as_coeff_Mul()[1] == old**2
+    assert float(term.coeff(old, 2)) == pytest.approx(-0.9, rel=1e-4)
+    assert type(found.system) is sd.DiscreteSystem
+    run = sd.simulate(found.system, np.arange(3), initial={young: 3, old: 5}, progress=False)
+    assert run.young.values.ravel()[1] == 0  # 10 - 22.5 without the clamp
+    bare = sd.recover(model, table(model, 12, {young: 3, old: 2}), unknown=["young"], library=1, surrogate=None, progress=False)
+    assert not bare.system.map[0].has(sp.Max)
+
+
 def test_what_cannot_be_solved_for_goes_without_a_surrogate():
     system = sd.DiscreteSystem({N: N * sp.exp(f(N))})
     data = table(system.with_terms({f(N): 1 - N / 2}), 15, {N: 0.1})
@@ -208,6 +273,37 @@ def test_given_noise_weighs_the_states():
     assert fit.system.defaults[a] == pytest.approx((1 * 1.0 + 4 * 2.0) / 5)
 
 
+def test_a_hidden_stage_does_not_trap_the_fit():
+    # larvae and adults of flour beetles without the pupae: windows with beginnings of their own follow wrong parameters
+    names = b, k, h, r = sp.symbols("b cel cea cpa")
+    system = sd.DiscreteSystem({L: b * A * sp.exp(-k * L - h * A), P: 0.7945 * L, A: P * sp.exp(-r * A) + 0.992371 * A})
+    truth = {b: 6.598, k: 0.01209, h: 0.01155, r: 0.0047}
+    bounds = {b: (0, 50), **dict.fromkeys(names[1:], (0, 1))}
+    exact = table(system, 38, {L: 250, P: 5, A: 100}, parameters=truth)
+    del exact["P"]
+    assert fit_parameters(system, exact, bounds=bounds).system.defaults == pytest.approx(truth, rel=1e-5)
+    for seed in (2, 6):
+        rough = table(system, 38, {L: 250, P: 5, A: 100}, noise=0.03, seed=seed, parameters=truth)
+        del rough["P"]
+        fit = fit_parameters(system, rough, bounds=bounds)
+        assert fit.windows == 1
+        assert fit.system.defaults == pytest.approx(truth, rel=0.25)
+    adults = fit_parameters(system, {"t": exact["t"], "A": exact["A"]}, bounds=bounds)
+    assert adults.noise[2] < 0.1 * np.std(exact["A"])
+
+
+def test_as_many_windows_as_are_asked_for():
+    data = table(RICKER, 20, {N: 0.1}, noise=0.01, parameters={r: 1.5, K: 2.0})
+    assert [fit_parameters(RICKER, data, windows=w).windows for w in (1, 3, 4, 10, 100)] == [1, 3, 4, 10, 10]
+
+
+def test_a_late_first_time_costs_no_more_than_its_digits():
+    data = table(RICKER, 20, {N: 0.1}, parameters={r: 1.5, K: 2.0})
+    for first in (1900.5, 2451545.0, 1e9):
+        fit = fit_parameters(RICKER, {**data, "t": data["t"] + first})
+        assert fit.system.defaults == pytest.approx({r: 1.5, K: 2.0}, rel=1e-5)
+
+
 def test_the_plot_of_a_map_has_a_point_a_step():
     import matplotlib
 
@@ -253,10 +349,55 @@ def test_natural_sizes_of_constants():
         ),
         (
             lambda d: SURROGATES["inversion"](signs={"f": -1}).fit(s := sd.DiscreteSystem({N: f(N)}), observations(s, d)),
-            r"nowhere on the data f\(N\) can be told",
+            r"no value of f\(N\) that the data tell has the sign -1",
         ),
-        (lambda d: SURROGATES["inversion"](width=3), "unknown option of the surrogate 'inversion' among width"),
+        (lambda d: SURROGATES["inversion"](width=3), "unknown option of the surrogate 'inversion': width; known: sing"),
         (lambda d: SURROGATES["inversion"](singular=2), "the option singular of the surrogate 'inversion' is 2"),
+        (
+            lambda d: SURROGATES["inversion"]().fit(
+                s := sd.DiscreteSystem({x: x + y * f(x), y: y}), observations(s, {"t": d["t"], "x": d["N"], "y": 0 * d["N"]})
+            ),
+            r"nowhere on the data f\(x\) can be told",
+        ),
+        (lambda d: sd.recover(sd.DiscreteSystem({N: f(g(N))}), d, progress=False), r"g\(N\) is an argument of another, f\(g"),
+        (
+            lambda d: sd.recover(sd.DiscreteSystem({N: f(N)}), d, library=[1, sp.exp(-sp.Symbol("dWh") * N)], progress=False),
+            "the constant dWh of the library term .* is named like a random number of a map; rename it",
+        ),
+        (
+            lambda d: sd.recover(sd.DiscreteSystem({N: N * sp.Function("dW")(N)}), d, progress=False),
+            "the unknown function dW is named like a random number of a map; rename it",
+        ),
+        (
+            lambda d: fit_parameters(sd.DiscreteSystem({N: r * N}, observables={"z": K * N}), d),
+            "the parameter K does not enter the equations of the states",
+        ),
+        (
+            lambda d: fit_parameters(sd.MatrixModel([[r]], [N], fecundity=[[K]]), d),
+            "the parameter K does not enter the equations of the states",
+        ),
+        (
+            lambda d: sd.recover(sd.DiscreteSystem({N: N * f(N, K)}), d, library=[1, N], surrogate=None, progress=False),
+            "the parameter K does not enter the equations of the states",
+        ),
+        (lambda d: fit_parameters(RICKER, {k: v[:5] for k, v in d.items()}), "5 data cannot tell 2 parameters and 1 initial"),
+        (lambda d: bootstrap(RICKER, {k: v[:4] for k, v in d.items()}), "4 data cannot tell 2 parameters and 1 initial"),
+        (lambda d: profile(RICKER, {k: v[:3] for k, v in d.items()}, r), "3 data cannot tell 2 parameters and 1 initial"),
+        (
+            lambda d: fit_parameters(sd.DiscreteSystem({N: a * N + x, x: b * x}), {k: v[:9] for k, v in d.items()}, windows=4),
+            "9 data cannot tell 2 parameters and 8 initial values; .* fewer windows",
+        ),
+        (lambda d: fit_parameters(sd.DiscreteSystem({N: a * sp.log(-1 - N**2)}), d), "no simulation of the system follows"),
+        (
+            lambda d: fit_parameters(RICKER, {**d, "t": 1e6 + d["t"] + 0.4 * (d["t"] == 3)}),
+            "whole steps apart, but the time 1000003.4 is 3.4 after",
+        ),
+        (lambda d: fit_parameters(RICKER, {"t": [0, 1, 1 + 4e-7], "N": [1, 2, 3]}), "1 and 1.0000004 are in the same step"),
+        (
+            lambda d: errors(sd.DiscreteSystem({N: 1.1 * N * sp.exp(sp.Symbol("dW"))}, initial={N: 1}), d),
+            "errors needs a map without random numbers",
+        ),
+        (lambda d: errors(sd.SDESystem({N: N / 10}, {N: 1}, initial={N: 1}), d), "errors needs an ODESystem or a Discrete"),
         (lambda d: fit_parameters(RICKER, d, windows=0), "windows is 0; expected a number"),
         (lambda d: fit_parameters(RICKER, d, noise={N: 0}), "the noise of N is 0"),
         (lambda d: fit_parameters(RICKER, d, bounds={r: (1, 1)}), "first must be below the second"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.optimize import least_squares
+from scipy.stats import f as fisher
 
 import symdyn as sd
 from symdyn.discover.fitting import fit_parameters
@@ -78,6 +80,39 @@ def test_what_the_data_do_not_tell_stays_open():
     assert float(half.upper) == pytest.approx(0.8 / 0.2, rel=0.02)
 
 
+LOGISTIC = sd.ODESystem({x: r * x * (1 - x / K)})
+
+
+def saturating(seed):
+    """Ten noisy points of the logistic with r = 0.8, K = 100, x(0) = 5, which has just begun to saturate."""
+    t = np.linspace(0, 4.5, 10)
+    return {"t": t, "x": 100 / (1 + 19 * np.exp(-0.8 * t)) + 4 * np.random.RandomState(seed).randn(10)}
+
+
+def least_squares_at(data, capacity):
+    """The least sum of squares with K held, by the closed form, from several beginnings."""
+
+    def residuals(q):
+        return capacity / (1 + (capacity / q[1] - 1) * np.exp(-q[0] * data["t"])) - data["x"]
+
+    begun = ((0.8, 5), (0.5, 10), (1.2, 3), (0.4, 20))
+    return min(2 * least_squares(residuals, q, x_scale=q, bounds=(1e-3, np.inf)).cost for q in begun)
+
+
+@pytest.mark.parametrize("seed", [1012, 1032, 1038])
+def test_the_ends_of_a_flat_profile_are_where_the_sum_of_squares_says(seed):
+    # S hardly falls from some hundreds on, and steeply rises at the lower end
+    data = saturating(seed)
+    found = profile(LOGISTIC, data, K, bounds={r: (0.01, None), K: (1, None)})
+    least = min(least_squares_at(data, v) for v in (*np.geomspace(50, 1e8, 60), float(found.estimate)))
+    ends = least * (1 + fisher.ppf(0.9, 1, 7) / 7)  # 10 data less r, K and x(0)
+    assert least_squares_at(data, float(found.estimate)) == pytest.approx(least, rel=1e-4)
+    assert least_squares_at(data, float(found.lower)) == pytest.approx(ends, rel=0.01)
+    assert (least_squares_at(data, 1e8) > ends) == np.isfinite(found.upper)
+    if np.isfinite(found.upper):
+        assert least_squares_at(data, float(found.upper)) == pytest.approx(ends, rel=0.01)
+
+
 def test_values_may_be_given_and_the_others_are_fitted_again():
     data = {"t": np.linspace(0, 2, 12), "x": 3 * np.exp(-np.linspace(0, 2, 12))}
     found = profile(DECAY, data, "a", values=[0.8, 1.2], bounds={x: (0, None)})
@@ -145,6 +180,11 @@ def test_windows_and_several_trajectories():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda d: profile(DRIFT, d, a, values=[0.4, np.nan]), "values of a are .*; expected one or more finite numbers"),
+        (lambda d: profile(DRIFT, d, a, values=[]), r"values of a are \[\]; expected one or more"),
+        (lambda d: profile(DRIFT, d, a, values=[2], bounds={a: (0, 1)}), "the value 2 of a is outside its bounds, 0 and 1"),
+        (lambda d: profile(DRIFT, d, a, points=2), "points is 2; expected a whole number, 3 or more"),
+        (lambda d: bootstrap(DRIFT, d, 1.5), "repeats is 1.5; expected a whole number"),
         (lambda d: profile(DRIFT.with_parameters(a=1), d, a), "the parameter a is not fitted; fitted are none"),
         (lambda d: profile(DRIFT, d, a, level=90), "the level of the interval is 90"),
         (lambda d: bootstrap(DRIFT, d, 0), "repeats is 0"),

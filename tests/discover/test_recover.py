@@ -132,6 +132,49 @@ def test_constants_inside_library_terms_are_fitted():
     assert known["h"] == pytest.approx(0.8, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("equation", "truth", "tells"),
+    [
+        (lambda u: 1 - x / u, 1 + x / 2, 1e-3),
+        (lambda u: 1 - sp.log(u), 1 + x, 1e-3),
+        (lambda u: 1 - sp.sqrt(u), 1 + x, 1e-3),
+        (lambda u: 1 - x * u**-2, 1 + x / 5, 1e-3),
+    ],
+)
+def test_an_unknown_term_below_the_line_or_inside_a_function(equation, truth, tells):
+    # none of these has a slope where the term is zero
+    data = table(sd.ODESystem({x: equation(truth)}), np.linspace(0, 4, 41), {x: 5.0})
+    found = quick(sd.ODESystem({x: equation(f(x))}), data, library=1)
+    for power in range(2):
+        assert float(found.terms[f].coeff(x, power)) == pytest.approx(float(truth.coeff(x, power)), rel=tells)
+
+
+def test_a_library_term_in_pieces():
+    # consumption that saturates at once, at 2 (Holling's first type)
+    pieces = sp.Piecewise((x, x < h), (h, True))
+    data = table(sd.ODESystem({x: -pieces.subs(h, 2)}), np.linspace(0, 4, 41), {x: 5.0})
+    found = quick(sd.ODESystem({x: -f(x)}), data, library=[1, x, x**2, pieces])
+    known = found.intervals.set_index("constant")["value"]
+    assert known["f_1"] == pytest.approx(1, rel=1e-4)
+    assert known["h"] == pytest.approx(2, rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+def test_the_order_of_the_library_does_not_matter_to_a_shared_constant(scale):
+    # Holling's third type, N**2 P/(1 + h N**2), beside the second with the same h, of another natural size
+    n, p = sp.symbols("N P")
+    system = sd.ODESystem({n: 0.6 * n - f(n, p), p: 0.6 * f(n, p) - 0.5 * p})
+    truth = system.with_terms({f(n, p): 0.3 * n**2 * p / (scale**2 * (1 + 0.45 * (n / scale) ** 2))})
+    run = sd.simulate(truth, np.linspace(0, 19, 39), initial={n: 2 * scale, p: 0.6 * scale}, progress=False)
+    random = np.random.RandomState(2)
+    data = {"t": np.linspace(0, 19, 39), **{s: run[s].values.ravel() * (1 + 0.02 * random.randn(39)) for s in "NP"}}
+    types = [n * p / (1 + h * n), n**2 * p / (1 + h * n**2)]
+    first, second = (quick(system, data, library=[*order, n * p, n, p, n**2]) for order in (types, types[::-1]))
+    for found in (first, second):
+        assert sp.degree(sp.denom(sp.together(found.terms[f])), n) == 2
+    assert first.table["bic"][0] == pytest.approx(second.table["bic"][0])
+
+
 def test_a_known_sign_excludes_terms_of_the_other():
     # x' = -x seen with f required positive in x' = f(x): no term with that sign fits as well as the truth
     data = table(sd.ODESystem({x: -x}), TIMES, {x: 2.0}, noise=0.01)
@@ -151,6 +194,7 @@ def test_unknown_terms_may_be_added_to_a_complete_system():
     assert str(name) == "f_x(x)"
     assert found.terms[name].as_coeff_Mul()[1] == x**3
     assert float(found.terms[name].coeff(x, 3)) == pytest.approx(-0.2, rel=1e-4)
+    assert set(quick(model, data, unknown=["x", x, "x"], library=3).terms) == {name}  # named again is the same
 
 
 def test_progress_is_told_and_a_budget_ends_the_search():

@@ -161,6 +161,14 @@ def test_errors_follow_the_clock_of_the_system():
         (lambda data: fit_parameters(DECAY, data, bounds={"a": 3}), "expected a pair"),
         (lambda data: fit_parameters(DECAY, data, bounds={"a": (2, 1)}), "first must be below the second"),
         (lambda data: fit_parameters(DECAY, data, level=90), "level of the intervals is 90"),
+        (
+            lambda data: fit_parameters(sd.ODESystem({x: b - a * x}), {k: v[:4] for k, v in data.items()}),
+            "4 data cannot tell 2 parameters and 1 initial values; expected 3 data more than these at least",
+        ),
+        (
+            lambda data: fit_parameters(sd.ODESystem({x: -a * x}, observables={"z": b * x}), data),
+            "the parameter b does not enter the equations of the states, so their data cannot tell it; give it a value",
+        ),
         (lambda data: errors(DECAY, data), "no value of the parameter a"),
         (lambda data: errors(DECAY.with_parameters(a=1), data), "no initial value of x"),
         (lambda data: fit_parameters(sd.ODESystem({x: a * sp.log(-1 - x**2)}), data), "no simulation of the system"),

@@ -20,7 +20,7 @@ from symdyn.system import System
 
 __all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear"]
 
-#: Relative sensitivity of the residuals below which a parameter counts as not determined.
+#: Relative sensitivity of the residuals, to changes by its value or by 1, below which a parameter counts as not determined.
 DETERMINED = 1e-6
 
 
@@ -142,6 +142,6 @@ def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp
 
     fits = [least_squares(residuals, np.full(len(free), first), x_scale="jac") for first in GUESSES]
     best = min(fits, key=lambda fit: fit.cost)
-    size = np.linalg.norm(best.jac, axis=0) * np.abs(best.x)
+    size = np.linalg.norm(best.jac, axis=0) * np.maximum(np.abs(best.x), 1.0)  # 0 is a value as good as others
     told = size > DETERMINED * max(float(np.linalg.norm(residuals(np.zeros(len(free))))), 1.0)
     return {p: float(v) for p, v, t in zip(free, best.x, told, strict=True) if t}

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.data import Observations
-from symdyn.registry import Registry
+from symdyn.errors import RecoveryError
+from symdyn.registry import Registry, suggest
 from symdyn.system import System
 
-__all__ = ["SURROGATES", "Surrogate", "SurrogateFit", "TermSamples"]
+__all__ = ["SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "with_options"]
+
+Options = TypeVar("Options")
+
+
+class NothingLearnedError(RecoveryError):
+    """The data turned out to tell a surrogate nothing; recovery can go without."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,23 @@ class Surrogate(Protocol):
         seed: int = 0,
         progress: Callable[[int, int], None] | None = None,
     ) -> SurrogateFit: ...
+
+
+def with_options(options: Options, changes: Mapping[str, Any], surrogate: str) -> Options:
+    """Options (a frozen dataclass) with single ones changed.
+
+    Raises
+    ------
+    RecoveryError
+        If the surrogate of that name has no such option.
+    """
+    known = options.__dataclass_fields__  # type: ignore[attr-defined]
+    wrong = [name for name in changes if name not in known]
+    if wrong:
+        raise RecoveryError(
+            f"unknown option of the surrogate {surrogate!r}: {wrong[0]}; known: {', '.join(known)}.{suggest(wrong[0], known)}"
+        )
+    return replace(options, **changes)  # type: ignore[type-var]
 
 
 #: Classes of surrogates by name; each is made with its options as keywords.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from symdyn.discover.data import Observations
 from symdyn.discover.problem import rough_states
 from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear
-from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, TermSamples
+from symdyn.discover.surrogates._registry import SURROGATES, NothingLearnedError, SurrogateFit, TermSamples, with_options
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -64,12 +64,7 @@ class Inversion:
     """
 
     def __init__(self, options: InversionOptions | None = None, **changes: Any) -> None:
-        try:
-            self.options = replace(options or InversionOptions(), **changes)
-        except TypeError:
-            known = ", ".join(InversionOptions.__dataclass_fields__)
-            given = ", ".join(changes)
-            raise RecoveryError(f"unknown option of the surrogate 'inversion' among {given}; known: {known}") from None
+        self.options = with_options(options or InversionOptions(), changes, "inversion")
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
@@ -104,7 +99,7 @@ class Inversion:
         Raises
         ------
         RecoveryError
-            If `applies` gives a reason, or nowhere on the data a term moves the next state.
+            If `applies` gives a reason, nowhere on the data a term moves the next state, or none of its values has its sign.
         """
         reason = self.applies(system, observations)
         if reason is not None:
@@ -131,11 +126,18 @@ class Inversion:
         arguments, values, weights = (np.concatenate(p) for p in zip(*parts, strict=True))
         good = np.isfinite(values) & np.isfinite(arguments).all(axis=1)
         good &= weights > self.options.singular * np.max(weights, initial=0.0, where=good)
-        signs = {getattr(k, "__name__", str(k)): v for k, v in (self.options.signs or {}).items()}
-        if unknown.func.__name__ in signs:
-            good &= values * signs[unknown.func.__name__] >= 0
         if not good.any():
-            raise RecoveryError(f"nowhere on the data {unknown} can be told from the next state; go without, surrogate=None")
+            raise NothingLearnedError(
+                f"nowhere on the data {unknown} can be told from the next state; go without, surrogate=None"
+            )
+        signs = {getattr(k, "__name__", str(k)): v for k, v in (self.options.signs or {}).items()}
+        sign = signs.get(unknown.func.__name__, 0)
+        good &= values * sign >= 0
+        if not good.any():
+            raise NothingLearnedError(
+                f"no value of {unknown} that the data tell has the sign {sign:+d}; give the other sign, or go without, "
+                "surrogate=None"
+            )
         return TermSamples(arguments[good], values[good], weights[good] / weights[good].mean())
 
 

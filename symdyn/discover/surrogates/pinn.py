@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symdyn.discover.data import Observations
-from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit
+from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -104,12 +104,7 @@ class PINN:
     """
 
     def __init__(self, options: PINNOptions | None = None, **changes: Any) -> None:
-        try:
-            self.options = replace(options or PINNOptions(), **changes)
-        except TypeError:
-            known = ", ".join(PINNOptions.__dataclass_fields__)
-            given = ", ".join(changes)
-            raise RecoveryError(f"unknown option of the surrogate 'pinn' among {given}; known: {known}") from None
+        self.options = with_options(options or PINNOptions(), changes, "pinn")
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:

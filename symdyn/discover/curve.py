@@ -1,0 +1,140 @@
+"""The curve of a profile: sums of squares over the held values of one parameter, and where they cross a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdyn.discover.held import fitted_again, joined
+from symdyn.discover.levenberg import Fits
+from symdyn.discover.optimum import Optimum
+
+__all__ = ["Curve"]
+
+#: How often the ends of the interval are looked at more closely.
+REFINEMENTS = 12
+#: Values that are taken between two neighbours, and the outer of them once more.
+BETWEEN = 6
+#: An end is well told once the root of the ratio rises by less than this share of the threshold's between its neighbours,
+#: or they are as close as this share of the value: the curve may jump.
+STEEP, CLOSE = 0.25, 1e-6
+#: On a side without an end values go on, each so many times as far from the optimum, up to so many times the parameter's size.
+FURTHER, FARTHEST = 3.0, 1e6
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Fits with one parameter held at increasing values.
+
+    Attributes
+    ----------
+    best : Optimum
+    column : int
+        The parameter, by its place in ``best.free``.
+    fits : Fits
+    excess : float
+        Ratio that ends the interval.
+    """
+
+    best: Optimum
+    column: int
+    fits: Fits
+    excess: float
+
+    @property
+    def held(self) -> np.ndarray:
+        """The values at which the parameter is held, (M,)."""
+        return self.fits.theta[:, self.column] * self.best.size(self.column)
+
+    @property
+    def least(self) -> int:
+        """Where the sum of squares is least."""
+        return int(np.nanargmin(self.fits.total))
+
+    @property
+    def variance(self) -> float:
+        """Mean square residual there, corrected for what was fitted."""
+        return float(self.fits.total[self.least] / self.best.freedom + self.best.selection.floor)
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """How much larger the sums of squares are, in units of the variance, (M,)."""
+        total = self.fits.total
+        return (total - total[self.least]) / self.variance
+
+    @property
+    def crossings(self) -> Mapping[int, tuple[int, int]]:
+        """Neighbours below and above the threshold, on the lower (-1) and the upper side (1)."""
+        ratio, least, found = self.ratio, self.least, {}
+        for side in (-1, 1):
+            k = least
+            while 0 <= k + side < len(ratio) and ratio[k + side] <= self.excess:
+                k += side
+            if 0 <= k + side < len(ratio):
+                found[side] = (k, k + side)
+        return found
+
+    def settled(self) -> Curve:
+        """The curve with as many further values as it takes to tell the ends of the interval."""
+        curve = self.extended()
+        for _ in range(REFINEMENTS):
+            wide = curve._wide()
+            if not wide:
+                break
+            curve = curve._between(wide).extended()
+        return curve
+
+    def extended(self) -> Curve:
+        """The curve with values farther and farther away on a side without an end or bound, each fitted from the last."""
+        curve, middle = self, self.best.value(self.column)
+        limit = FARTHEST * max(abs(middle), self.best.size(self.column))
+        while True:
+            held, crossings = curve.held, curve.crossings
+            reached = {side: held[k] - middle for side, k in ((-1, 0), (1, len(held) - 1)) if side not in crossings}
+            bounds = dict(zip((-1, 1), self.best.bounds(self.column), strict=True))
+            steps = {side: d for side, d in reached.items() if np.isinf(bounds[side]) and abs(d) < limit}
+            if not steps:
+                return curve
+            values = np.array([middle + FURTHER * d for d in steps.values()])
+            nearest = np.array([0 if side < 0 else len(held) - 1 for side in steps])
+            curve = replace(curve, fits=joined(curve.fits, self._fitted(values, curve.fits, nearest), self.column))
+
+    def interval(self) -> tuple[float, float]:
+        """Where the curve crosses the threshold on either side of its least value; a bound, or infinity, where it does not.
+
+        The root of the ratio is interpolated: near the optimum it is a straight line.
+        """
+        held, root, level, ends = self.held, np.sqrt(np.maximum(self.ratio, 0.0)), np.sqrt(self.excess), []
+        for side, bound in zip((-1, 1), self.best.bounds(self.column), strict=True):
+            inside, outside = self.crossings.get(side, (-1, -1))
+            if inside < 0:
+                ends.append(bound)
+            elif np.isfinite(root[outside]):
+                share = (level - root[inside]) / (root[outside] - root[inside])
+                ends.append(float(held[inside] + share * (held[outside] - held[inside])))
+            else:
+                ends.append(float(held[inside]))
+        return ends[0], ends[1]
+
+    def _wide(self) -> dict[int, tuple[int, int]]:
+        """Crossings whose neighbours are still far apart."""
+        held, root = self.held, np.sqrt(np.maximum(self.ratio, 0.0))
+        return {
+            side: (a, b)
+            for side, (a, b) in self.crossings.items()
+            if root[b] - root[a] > STEEP * np.sqrt(self.excess) and abs(held[b] - held[a]) > CLOSE * abs(held[b])
+        }
+
+    def _between(self, crossings: Mapping[int, tuple[int, int]]) -> Curve:
+        """The curve with further values in some crossings; the outer neighbour is fitted once more, from the inner one."""
+        held = self.held
+        values = np.concatenate([np.linspace(held[a], held[b], BETWEEN + 1)[1:] for a, b in crossings.values()])
+        nearest = np.repeat([inside for inside, _ in crossings.values()], BETWEEN)
+        order = np.argsort(values)
+        extra = self._fitted(values[order], self.fits, nearest[order])
+        return replace(self, fits=joined(self.fits, extra, self.column))
+
+    def _fitted(self, values: np.ndarray, near: Fits, nearest: np.ndarray) -> Fits:
+        return fitted_again(self.best, self.column, values, near, nearest)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
 from symdyn.leslie._placeholders import inverse, tidied
 from symdyn.leslie._values import as_array, exact, fecundity_of, matrix_of, numeric
@@ -124,7 +125,7 @@ def next_generation(model: MatrixModel) -> tuple[np.ndarray, list[int]]:
         numeric(fecundity)  # tells which parameters have no value
     if exact(fecundity) or fecundity.free_symbols:
         found = as_array(fecundity)[rows, :] @ N[:, rows]
-        if all(sp.sympify(e).is_Float for e in found.flat):
+        if all(expression(e).is_Float for e in found.flat):
             return found.astype(float), rows
         return _each(tidied, found) if N.dtype == object else found, rows
     return numeric(fecundity)[rows, :] @ np.asarray(N, dtype=float)[:, rows], rows
@@ -133,7 +134,7 @@ def next_generation(model: MatrixModel) -> tuple[np.ndarray, list[int]]:
 def _each(function: Callable[[Any], Any], values: np.ndarray) -> np.ndarray:
     found = np.empty_like(values)
     for index in np.ndindex(*values.shape):
-        found[index] = function(sp.sympify(values[index]))
+        found[index] = function(expression(values[index]))
     return found
 
 

@@ -268,7 +268,8 @@ def report(single: pd.DataFrame, pair: pd.DataFrame, told: list[Forecast]) -> st
     for f in told:
         seen, none = observed(f.culture)
         lines += [f"{f.culture}, fitted: {f.fitted}", f"  aurelia left in {f.left:.0%} of the bootstrap"]
-        lines += [f"  caudatum below one individual on day {f.gone.tolist()}; none counted on day {none:g}"]
+        end = f"none counted on day {none:g}" if np.isfinite(none) else "some counted to the end, day 16"
+        lines += [f"  caudatum below one individual on day {f.gone.tolist()}; {end}"]
         lines += [f"  caudatum on day 16: {f.day16.round(1).tolist()}; counted {seen.caudatum[16]:g}"]
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ import symdyn_kernels
 from numba.core.ccallback import CFunc
 
 from symdyn.codegen.emit_steps import emit_steps
-from symdyn.codegen.load import import_driver
+from symdyn.codegen.load import LOCK, import_driver
 from symdyn.methods._registry import METHODS
 from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
 
@@ -37,7 +37,8 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
 @cache
 def adaptive_driver(name: str) -> ModuleType:
     """The compiled driver of an adaptive method: a module with ``integrate``."""
-    return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
+    with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
+        return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
 
 
 def plain_text(name: str) -> str:

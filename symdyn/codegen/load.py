@@ -40,6 +40,7 @@ from symdyn.codegen import vector_math
 from symdyn.errors import CompileError
 
 __all__ = [
+    "LOCK",
     "CompiledModule",
     "cache_directory",
     "compile_ir",
@@ -55,7 +56,8 @@ __all__ = [
 ]
 
 LOG = logging.getLogger("symdyn")
-_LOCK = threading.RLock()
+#: One thread at a time makes code.
+LOCK = threading.RLock()
 _ENGINES: dict[str, CompiledModule] = {}
 #: Elementary functions; the linker knows their addresses, so they stay for the life of the process.
 _FUNCTIONS: dict[tuple[str, int], CompiledModule] = {}
@@ -173,7 +175,7 @@ def import_text(name: str, text: str, folder: str) -> ModuleType:
 
 def import_driver(name: str, text: str) -> ModuleType:
     """Import a driver, saying once that it is being compiled when it is not in the cache."""
-    with _LOCK:
+    with LOCK:
         full = f"{name}_{digest(text, linked(text), *host())}"
         if full in sys.modules:
             return sys.modules[full]
@@ -224,7 +226,7 @@ def _target_machine(opt: int = 2):
 
 def compile_ir(text: str, *, quick: bool = False) -> bytes:
     """Object code of a module of LLVM IR; `quick` for long functions, whose scheduling would take seconds."""
-    with _LOCK:
+    with LOCK:
         module = llvm.parse_assembly(text)
         module.verify()
         return _target_machine(0 if quick else 2).emit_object(module)
@@ -232,7 +234,7 @@ def compile_ir(text: str, *, quick: bool = False) -> bytes:
 
 def load_object(key: str, code: bytes) -> CompiledModule:
     """The module of object code `code`, loaded once a process under `key`."""
-    with _LOCK:
+    with LOCK:
         if key not in _ENGINES:
             _provide(vector_math.functions_in(code) - set(_FUNCTIONS))
             _ENGINES[key] = CompiledModule(code)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import expression, numeric_values
+from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
 from symdyn.models._random_steps import noise_of
 from symdyn.models.matrix import MatrixModel
@@ -16,7 +15,7 @@ from symdyn.models.matrix import MatrixModel
 __all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "require_linear", "row_of", "simplest"]
 
 
-def matrix_of(model: MatrixModel, part: str = "matrix", parameters: Mapping[Any, float] | None = None) -> sp.Matrix:
+def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
     """A, F (``part="fecundity"``) or T (``"transitions"``) with the values of its parameters, at low density.
 
     Raises
@@ -37,8 +36,7 @@ def matrix_of(model: MatrixModel, part: str = "matrix", parameters: Mapping[Any,
     if not free:
         return matrix
     values: dict[sp.Symbol, sp.Expr] = dict.fromkeys(model.states, sp.S.Zero)
-    chosen = {**model.defaults, **numeric_values(parameters, model.parameters, "parameter")}
-    values |= {p: sp.Float(v, 17) for p, v in chosen.items()}
+    values |= {p: sp.Float(v, 17) for p, v in model.defaults.items()}
     found = matrix.xreplace({s: v for s, v in values.items() if s in free and s in model.parameters})
     for s in free & set(model.states):
         found = found.subs(s, 0)

@@ -167,7 +167,7 @@ def prey_gone_after(model: MatrixModel, initial: Any) -> float:
     with :math:`\theta` the angle of the dominant eigenvalue of A + iB and :math:`\zeta_0` the part of the beginning along its
     eigenvector; infinite if it does not turn.
     """
-    matrix = numeric_complex(complex_matrix(model))
+    matrix = np.array(complex_matrix(model).tolist(), dtype=complex)
     n = len(matrix)
     numbers = row_of(model, initial).astype(float)
     values, left = np.linalg.eig(matrix.T)
@@ -179,8 +179,3 @@ def prey_gone_after(model: MatrixModel, initial: Any) -> float:
     if abs(phase) >= np.pi / 2:
         return 0.0
     return (np.pi / 2 - np.sign(angle) * phase) / abs(angle) if angle else float("inf")
-
-
-def numeric_complex(matrix: sp.MatrixBase) -> np.ndarray:
-    """The matrix in complex floats."""
-    return np.array(matrix.tolist(), dtype=complex)

@@ -61,7 +61,7 @@ def test_the_net_reproductive_rate_decides_about_the_crowded_equilibrium():
     """With Beverton-Holt fecundity R0 / (1 + b n2) = 1 at rest, for any life history."""
     base = sd.leslie.from_life_table([1, 4], [0.5, 0.2])
     model = sd.leslie.density_dependent(base, sd.leslie.beverton_holt(n2, b), parameters={b: 0.01})
-    data = sd.simulate(model, [0, 400], initial=[1, 1] and {"n1": 1, "n2": 1}, progress=False)
+    data = sd.simulate(model, [0, 400], initial={"n1": 1, "n2": 1}, progress=False)
     assert data.n2.values[0, -1] == pytest.approx((float(base.net_reproductive_rate) - 1) / 0.01, rel=1e-9)
 
 

@@ -47,7 +47,7 @@ def test_noise_is_drawn_anew_in_each_step():
 
 @pytest.mark.parametrize("options", [{"lanes": 1}, {"lanes": 16}, {"threads": 1}, {"chunk": 64}])
 def test_the_layout_does_not_change_a_bit(options):
-    model = sd.DiscreteSystem({x: r * x * (1 - x) * sp.exp(-(dW**2) / 50), y: x + dW1}, {r: [3.6][0]}, initial={x: 0.3, y: 0})
+    model = sd.DiscreteSystem({x: r * x * (1 - x) * sp.exp(-(dW**2) / 50), y: x + dW1}, {r: 3.6}, initial={x: 0.3, y: 0})
     args = dict(trajectories=501, seed=5, progress=False)
     first = sd.simulate(model, range(20), **args)
     again = sd.simulate(model, range(20), **args, **options)

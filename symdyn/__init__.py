@@ -19,6 +19,7 @@ from symdyn import _started  # before all else: it looks at the clock
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
@@ -28,7 +29,8 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
-    from symdyn import analysis, discover, leslie, networks, projection, studies
+    from symdyn import analysis, cells, discover, grids, leslie, networks, projection, studies
+    from symdyn.cells.colony import BulkCellSystem
     from symdyn.codegen.kernel import Kernel, compile
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.recover import recover
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 
 #: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
 _LAZY = {
+    "BulkCellSystem": "symdyn.cells.colony",
     "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel",
     "MasterEquation": "symdyn.projection",
@@ -62,17 +65,20 @@ _LAZY = {
 }
 
 #: Packages that are imported when they are first used.
-_PACKAGES = ("analysis", "discover", "leslie", "networks", "projection", "studies")
+_PACKAGES = ("analysis", "cells", "discover", "grids", "leslie", "networks", "projection", "studies")
 
 __all__ = [
     "CLOSURES",
     "METHODS",
     "BranchingSystem",
+    "BulkCellSystem",
     "Burst",
     "CompileError",
     "DeclarationError",
     "DiscreteSystem",
+    "Disk",
     "Event",
+    "Interval",
     "Kernel",
     "MasterEquation",
     "MatrixModel",
@@ -80,19 +86,24 @@ __all__ = [
     "ODESystem",
     "OperonRegression",
     "ParseError",
+    "Plane",
+    "Polygon",
     "PySRRegression",
     "Reaction",
     "ReactionNetwork",
     "Recovery",
     "RecoveryError",
+    "Rectangle",
     "SDESystem",
     "SimulationError",
     "SparseRegression",
     "SymdynError",
     "System",
     "analysis",
+    "cells",
     "compile",
     "discover",
+    "grids",
     "leslie",
     "networks",
     "projection",

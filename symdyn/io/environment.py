@@ -30,7 +30,7 @@ __all__ = [
 #: Distributions that symdyn needs.
 REQUIRED = (
     "sympy", "numpy", "scipy", "numba", "llvmlite", "xarray", "pandas", "matplotlib", "netCDF4", "platformdirs", "tqdm",
-    "typer", "rich",
+    "typer", "rich", "scikit-fem",
 )  # fmt: skip
 #: Optional modules: the distribution that holds each, and the extra that brings it.
 OPTIONAL = {
@@ -48,6 +48,7 @@ OPTIONAL = {
     "nbclient": ("nbclient", "notebook"),
     "nbformat": ("nbformat", "notebook"),
     "pysr": ("pysr", "pysr"),
+    "gmsh": ("gmsh", "gmsh"),
 }
 #: Features of processors that tell how wide their vectors are.
 VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from symdyn.codegen.kernel import Kernel, Options, compile
 from symdyn.errors import DeclarationError
 from symdyn.models.reaction import condition_text
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.spatial import SpatialSystem
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, fixed_parameters
@@ -161,6 +163,8 @@ def simulate(
     if not isinstance(system, System):
         raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
     times = _times(t, system)
+    if isinstance(system, SpatialSystem):  # it brings its own way through time
+        return system.run(times, initial=initial, parameters=parameters, **_changed(locals()))
     design = make_design(system, initial, parameters, trajectories)
     condition = read_condition(until, system)
     kernel = compile(
@@ -204,6 +208,13 @@ def simulate(
     if outcome.passed_on:
         attrs["method"] = f"{kernel.method}; {STIFF_METHOD} for {outcome.passed_on} stiff trajectories"
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome), on_failure, sink.advice)
+
+
+def _changed(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `simulate` that were given another value than their default."""
+    options = inspect.signature(simulate).parameters
+    asked = {k: arguments[k] for k, p in options.items() if p.kind is p.KEYWORD_ONLY and k not in ("initial", "parameters")}
+    return {k: v for k, v in asked.items() if v is not options[k].default and v != options[k].default}
 
 
 def _times(t: Any, system: System) -> np.ndarray:

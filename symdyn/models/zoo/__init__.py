@@ -21,7 +21,7 @@ from symdyn.models.zoo.networks import (
     schloegl,
     toggle_switch,
 )
-from symdyn.models.zoo.oscillators import brusselator, orego, van_der_pol
+from symdyn.models.zoo.oscillators import brusselator, orego, selkov, van_der_pol
 from symdyn.models.zoo.pollution import pollu
 from symdyn.models.zoo.populations import flour_beetle, logistic_map, lotka_volterra, ricker_map
 
@@ -41,6 +41,7 @@ __all__ = [
     "ricker_map",
     "robertson",
     "schloegl",
+    "selkov",
     "toggle_switch",
     "van_der_pol",
 ]

@@ -6,7 +6,7 @@ import sympy as sp
 
 from symdyn.models.ode import ODESystem
 
-__all__ = ["brusselator", "orego", "van_der_pol"]
+__all__ = ["brusselator", "orego", "selkov", "van_der_pol"]
 
 
 def van_der_pol() -> ODESystem:
@@ -101,4 +101,39 @@ def orego() -> ODESystem:
         {s: 77.27, q: 8.375e-6, w: 0.161},
         initial={x: 1, y: 2, z: 3},
         provenance=("zoo.orego: Field & Noyes (1974)",),
+    )
+
+
+def selkov() -> ODESystem:
+    r"""Sel'kov's model of glycolysis, the kinetics of cells in the studies of diffusion sensing.
+
+    .. math:: \dot v = \alpha w + w v^2 - v, \qquad \dot w = \zeta \bigl(\mu - (\alpha w + w v^2)\bigr)
+
+    Dimensionless; by default :math:`\alpha = 0.9`, :math:`\mu = 2`, :math:`\zeta = 0.15`, at rest in
+    (:math:`\mu`, :math:`\mu/(\alpha + \mu^2)`).  It oscillates if
+    :math:`\alpha < -\mu^2 + (\sqrt{1 + 8\zeta\mu^2} - 1)/(2\zeta)`, 0.69440 with these values of the other two.
+
+    Returns
+    -------
+    ODESystem
+        States v, w.
+
+    References
+    ----------
+    Sel'kov, European Journal of Biochemistry 4 (1968) 79-86; Iyaniwura & Ward, SIAM Journal on Applied Dynamical
+    Systems 20 (2021) 438-499.
+
+    Examples
+    --------
+    >>> print(selkov())
+    v' = alpha*w + v**2*w - v
+    w' = zeta*(-alpha*w + mu - v**2*w)
+    """
+    v, w, alpha, mu, zeta = sp.symbols("v w alpha mu zeta")
+    step = alpha * w + w * v**2
+    return ODESystem(
+        {v: step - v, w: zeta * (mu - step)},
+        {alpha: 0.9, mu: 2, zeta: 0.15},
+        initial={v: 2, w: 2 / 4.9},
+        provenance=("zoo.selkov: Sel'kov (1968)",),
     )

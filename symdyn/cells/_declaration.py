@@ -1,0 +1,122 @@
+"""Reading the declaration of a colony: geometry, kinetics, secreted states and permeabilities, each with one clear error."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy.spatial import cKDTree
+
+from symdyn.declaration import expression, name_of
+from symdyn.errors import DeclarationError
+from symdyn.models.domains import Domain
+from symdyn.models.ode import ODESystem
+from symdyn.registry import suggest
+
+__all__ = ["geometry", "individual", "kinetics", "permeabilities", "secreted_names"]
+
+
+def geometry(domain: Any, radius: Any, centers: Any) -> tuple[np.ndarray, float]:
+    """Centers (m, 2) and radius, checked: cells lie inside the domain and apart from each other."""
+    if not isinstance(domain, Domain) or domain.dimension != 2:
+        raise DeclarationError(f"the domain is {domain!r}; expected Disk, Rectangle, Polygon or Plane")
+    if not isinstance(radius, numbers.Real) or isinstance(radius, bool) or not 0 < float(radius) < 1:
+        raise DeclarationError(f"the radius is {radius!r}; expected a number between 0 and 1, small against the domain")
+    try:
+        points = np.array([[float(c) for c in p] for p in centers])
+    except (TypeError, ValueError):
+        raise DeclarationError(f"the centers are {centers!r}; expected pairs of numbers, [(0.5, 0), ...]") from None
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise DeclarationError("the centers must be pairs of finite numbers, [(0.5, 0), ...], at least one")
+    near = domain.distance(points)
+    wrong = np.flatnonzero(near >= -radius)
+    if wrong.size:
+        j = int(wrong[0])
+        place = f"cell {j + 1} at ({points[j, 0]:g}, {points[j, 1]:g})"
+        raise DeclarationError(f"{place} is not inside the {type(domain).__name__} with its radius of {radius:g}")
+    pairs = cKDTree(points).query_pairs(2 * radius)
+    if pairs:
+        i, j = min(pairs)
+        apart = math.dist(points[i], points[j])
+        raise DeclarationError(f"cells {i + 1} and {j + 1} overlap: they are {apart:g} apart, two radii are {2 * radius:g}")
+    points.flags.writeable = False
+    return points, float(radius)
+
+
+def kinetics(given: Any, cells: int) -> tuple[ODESystem, ...]:
+    """The kinetics of each cell."""
+    several = not isinstance(given, ODESystem)
+    found = tuple(given) if several and isinstance(given, Sequence) else (given,) * cells
+    if len(found) != cells:
+        raise DeclarationError(f"there are {len(found)} kinetics for {cells} cells; give one for all or one for each")
+    for system in found:
+        if not isinstance(system, ODESystem):
+            raise DeclarationError(f"the kinetics of a cell are {type(system).__name__}; expected an ODESystem")
+        if system.time in set().union(*(e.free_symbols for e in system.drift)):
+            raise DeclarationError(f"the kinetics depend on {system.time}; expected an autonomous ODESystem")
+    return found
+
+
+def secreted_names(given: Any, systems: tuple[ODESystem, ...]) -> tuple[str, ...]:
+    """Names of the secreted states, which every cell's kinetics have."""
+    names = tuple(name_of(s) for s in given) if isinstance(given, list | tuple) else (name_of(given),)
+    if not names or len(set(names)) < len(names):
+        raise DeclarationError(f"secreted is {given!r}; expected the name of a state, or several different ones")
+    for name in names:
+        for system in systems:
+            if name not in system.names:
+                raise DeclarationError(
+                    f"secreted is {name!r}, which is no state of the kinetics; their states: {', '.join(system.names)}."
+                    f"{suggest(str(name), system.names)}"
+                )
+    return names
+
+
+def individual(systems: tuple[ODESystem, ...], asked: Sequence[str], taken: set[sp.Symbol]) -> frozenset[str]:
+    """Kinetic parameters that every cell has for itself: those asked for, and those whose values differ."""
+    seen: dict[str, set[float | None]] = {}
+    for system in systems:
+        for p in system.parameters:
+            seen.setdefault(p.name, set()).add(system.defaults.get(p))
+    clash = sorted({s.name for s in taken} & (seen.keys() | {n for system in systems for n in system.names}))
+    if clash:
+        raise DeclarationError(f"the kinetics use the name {clash[0]!r}, which belongs to the bulk; rename it in the kinetics")
+    numbered = [f"{n}_{j + 1}" for j, system in enumerate(systems) for n in system.names]
+    twice = sorted(seen.keys() & set(numbered)) or sorted({n for n in numbered if numbered.count(n) > 1})
+    if twice:
+        raise DeclarationError(f"the kinetics use {twice[0]!r}, which a numbered state of a cell is called too; rename it")
+    for name in asked:
+        if name not in seen:
+            raise DeclarationError(
+                f"individual names {name!r}, which is no parameter of the kinetics; they have {', '.join(seen) or 'none'}."
+                f"{suggest(str(name), seen)}"
+            )
+    return frozenset(asked) | {name for name, values in seen.items() if len(values) > 1}
+
+
+def permeabilities(given: Any, what: str, species: tuple[str, ...], cells: int) -> tuple[tuple[sp.Expr, ...], ...]:
+    """Permeabilities by species and cell."""
+    if isinstance(given, Mapping):
+        table = {name_of(k): v for k, v in given.items()}
+        if table.keys() != set(species):
+            raise DeclarationError(f"{what} is given for {', '.join(map(str, table))}; expected {', '.join(species)}")
+    elif len(species) > 1 and isinstance(given, list | tuple | np.ndarray):
+        raise DeclarationError(f"{what} of several species is a mapping, {{'{species[0]}': ..., '{species[1]}': ...}}")
+    else:
+        table = dict.fromkeys(species, given)
+    return tuple(_row(table[s], what, cells) for s in species)
+
+
+def _row(given: Any, what: str, cells: int) -> tuple[sp.Expr, ...]:
+    row = tuple(given) if isinstance(given, list | tuple | np.ndarray) else (given,) * cells
+    if len(row) != cells:
+        raise DeclarationError(f"{what} has {len(row)} values for {cells} cells; give one for all or one for each")
+    found = tuple(expression(sp.Symbol(e) if isinstance(e, str) and e.isidentifier() else e) for e in row)
+    for e in found:
+        if e.is_number and not (e.is_real and e >= 0 and e.is_finite):
+            raise DeclarationError(f"{what} holds {e}; expected numbers from 0 on, or symbols")
+    return found

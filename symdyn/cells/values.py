@@ -1,0 +1,129 @@
+"""Cells and bulk as numbers: what every route (asymptotics, finite elements, limits, reduction) works with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from symdyn.analysis.field import Field
+from symdyn.models.domains import Domain
+
+__all__ = ["CellValues", "Kinetics"]
+
+
+@dataclass(frozen=True)
+class Kinetics:
+    r"""Rates :math:`F_j(u_j)` inside m cells, evaluated together.
+
+    The states of all cells lie in one vector `u` of length n, cell after cell.
+
+    Attributes
+    ----------
+    fields : sequence of Field
+        Distinct right-hand sides.
+    kinds : sequence of int
+        Which of the `fields` each cell has, m of them.
+    parameters : sequence of (k,) arrays
+        Their parameter values in each cell.
+    """
+
+    fields: Sequence[Field]
+    kinds: Sequence[int]
+    parameters: Sequence[np.ndarray]
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """States of each cell, (m,)."""
+        return np.array([len(self.fields[k].states) for k in self.kinds])
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where the states of each cell begin in `u`, (m,)."""
+        return np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+
+    @property
+    def size(self) -> int:
+        """States of all cells, n."""
+        return int(self.sizes.sum())
+
+    @cached_property
+    def _groups(self) -> list[tuple[Field, np.ndarray, np.ndarray]]:
+        """Each right-hand side with the places (c, n_j) of its cells in `u`, and their parameters (c, k)."""
+        groups = []
+        for kind, field in enumerate(self.fields):
+            cells = np.flatnonzero(np.asarray(self.kinds) == kind)
+            if cells.size:
+                places = self.starts[cells][:, None] + np.arange(len(field.states))
+                groups.append((field, places, np.array([self.parameters[c] for c in cells.tolist()]).reshape(cells.size, -1)))
+        return groups
+
+    def rates(self, u: np.ndarray) -> np.ndarray:
+        """F(u), (..., n)."""
+        out = np.empty_like(u, dtype=float)
+        for field, places, p in self._groups:
+            out[..., places] = field(u[..., places], p)
+        return out
+
+    def jacobian(self, u: np.ndarray) -> np.ndarray:
+        """The block-diagonal derivative of F at u (n,), (n, n)."""
+        out = np.zeros((self.size, self.size))
+        for field, places, p in self._groups:
+            for rows, block in zip(places, field.jacobian(u[places], p), strict=True):
+                out[np.ix_(rows, rows)] = block
+        return out
+
+
+@dataclass(frozen=True)
+class CellValues:
+    r"""One colony with numbers in place of all parameters: m cells and S bulk species.
+
+    .. math::
+        \tau_s \partial_t U_s &= D_s \Delta U_s - U_s, \qquad \partial_n U_s = 0 \text{ on the outer boundary} \\
+        \epsilon D_s \partial_n U_s &= d^1_{sj} U_s - d^2_{sj} u_{j,s} \quad \text{on the wall of cell } j \\
+        \dot u_j &= F_j(u_j) + \sum_s e_s \frac{1}{\epsilon\tau_s} \oint (d^1_{sj} U_s - d^2_{sj} u_{j,s})\, \mathrm dl
+
+    where n points out of the cell, and :math:`u_{j,s}` is the state of cell j that is secreted as species s.
+
+    Attributes
+    ----------
+    domain : Domain
+    centers : (m, 2) array
+    radius : float
+        :math:`\epsilon`, of every cell.
+    diffusion, delay : (S,) arrays
+        :math:`D_s` and :math:`\tau_s`.
+    influx, efflux : (S, m) arrays
+        :math:`d^1` and :math:`d^2`.
+    kinetics : Kinetics
+    secreted : (S, m) int array
+        Place of :math:`u_{j,s}` in the vector u of all cell states.
+    """
+
+    domain: Domain
+    centers: np.ndarray
+    radius: float
+    diffusion: np.ndarray
+    delay: np.ndarray
+    influx: np.ndarray
+    efflux: np.ndarray
+    kinetics: Kinetics
+    secreted: np.ndarray
+
+    @property
+    def cells(self) -> int:
+        """Number of cells, m."""
+        return len(self.centers)
+
+    @property
+    def species(self) -> int:
+        """Number of bulk species, S."""
+        return len(self.diffusion)
+
+    @property
+    def nu(self) -> float:
+        r""":math:`\nu = -1/\log\epsilon`, the small parameter of the asymptotic theory."""
+        return -1 / math.log(self.radius)

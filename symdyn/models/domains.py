@@ -1,0 +1,277 @@
+"""Where fields live: intervals, rectangles, discs, polygons, and the whole plane."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+
+__all__ = ["Disk", "Domain", "Interval", "Plane", "Polygon", "Rectangle"]
+
+
+class Domain(ABC):
+    """An open set in space.
+
+    Attributes
+    ----------
+    dimension : int
+    measure : float
+        Length or area; infinite for the plane.
+    """
+
+    dimension: ClassVar[int] = 2
+
+    @property
+    @abstractmethod
+    def measure(self) -> float:
+        """Length or area."""
+
+    @property
+    @abstractmethod
+    def box(self) -> np.ndarray:
+        """Lower and upper corner, (2, dimension)."""
+
+    @abstractmethod
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance (...,) of points (..., dimension) to the boundary, negative inside."""
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether points (..., dimension) lie inside, (...,) bool."""
+        return self.distance(np.asarray(points, float)) < 0
+
+
+@dataclass(frozen=True)
+class Interval(Domain):
+    """The interval from `start` to `end`.
+
+    >>> Interval(0, 2).measure
+    2.0
+    """
+
+    start: float
+    end: float
+    dimension: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        start, end = _numbers(self, start=self.start, end=self.end)
+        if start >= end:
+            raise DeclarationError(f"the interval ends at {end:g}, not after its start {start:g}")
+        self.__dict__.update(start=start, end=end)
+
+    @property
+    def measure(self) -> float:
+        return self.end - self.start
+
+    @property
+    def box(self) -> np.ndarray:
+        return np.array([[self.start], [self.end]])
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        x = np.asarray(points, float)[..., 0]
+        return np.maximum(self.start - x, x - self.end)
+
+
+@dataclass(frozen=True)
+class Rectangle(Domain):
+    """The rectangle of sides `width` and `height` whose lower left corner is `corner`.
+
+    >>> Rectangle(2, 1).measure
+    2.0
+    """
+
+    width: float
+    height: float
+    corner: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        width, height = _positive(self, width=self.width, height=self.height)
+        self.__dict__.update(width=width, height=height, corner=_point(self, self.corner, "corner"))
+
+    @property
+    def measure(self) -> float:
+        return self.width * self.height
+
+    @property
+    def box(self) -> np.ndarray:
+        low = np.array(self.corner)
+        return np.stack([low, low + np.array([self.width, self.height])])
+
+    @property
+    def points(self) -> np.ndarray:
+        """The corners, (4, 2), counterclockwise."""
+        (a, b), (c, d) = self.box
+        return np.array([[a, b], [c, b], [c, d], [a, d]])
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        low, high = self.box
+        q = np.abs(np.asarray(points, float) - (low + high) / 2) - (high - low) / 2
+        return np.hypot(*np.moveaxis(np.maximum(q, 0), -1, 0)) + np.minimum(q.max(axis=-1), 0)
+
+
+@dataclass(frozen=True)
+class Disk(Domain):
+    """The disc of a radius around a center.
+
+    >>> round(Disk(1).measure, 6)
+    3.141593
+    """
+
+    radius: float
+    center: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        (radius,) = _positive(self, radius=self.radius)
+        self.__dict__.update(radius=radius, center=_point(self, self.center, "center"))
+
+    @property
+    def measure(self) -> float:
+        return math.pi * self.radius**2
+
+    @property
+    def box(self) -> np.ndarray:
+        center = np.array(self.center)
+        return np.stack([center - self.radius, center + self.radius])
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        return np.hypot(*np.moveaxis(np.asarray(points, float) - self.center, -1, 0)) - self.radius
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon(Domain):
+    """The inside of a simple polygon; its corners in either sense of rotation.
+
+    >>> Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]).measure
+    3.0
+    """
+
+    points: Any
+
+    def __post_init__(self) -> None:
+        try:
+            points = np.array([[float(c) for c in p] for p in self.points])
+        except (TypeError, ValueError):
+            raise DeclarationError(f"the corners of a Polygon are {self.points!r}; expected pairs of numbers") from None
+        if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
+            raise DeclarationError("a Polygon needs at least three corners (x, y) of finite numbers")
+        if _crossing(points):
+            raise DeclarationError(
+                "the sides of the Polygon cross or touch each other; list its corners in order along the boundary"
+            )
+        if _area(points) < 0:
+            points = points[::-1].copy()
+        points.flags.writeable = False
+        self.__dict__["points"] = points
+
+    def __repr__(self) -> str:
+        return f"Polygon({[tuple(p) for p in self.points.tolist()]})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Polygon) and np.array_equal(self.points, other.points)
+
+    def __hash__(self) -> int:
+        return hash(self.points.tobytes())
+
+    @property
+    def measure(self) -> float:
+        return float(_area(self.points))
+
+    @property
+    def box(self) -> np.ndarray:
+        return np.stack([self.points.min(axis=0), self.points.max(axis=0)])
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        p = np.asarray(points, float)[..., None, :]
+        a, b = self.points, np.roll(self.points, -1, axis=0)
+        along = np.clip(((p - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1), 0, 1)
+        far = np.hypot(*np.moveaxis(p - a - along[..., None] * (b - a), -1, 0)).min(axis=-1)
+        above = p[..., 1] < np.stack([a[:, 1], b[:, 1]])[:, *[None] * (p.ndim - 2), :]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = a[:, 0] + (p[..., 1] - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+        inside = ((above[0] != above[1]) & (p[..., 0] < crossing)).sum(axis=-1) % 2 == 1
+        return np.where(inside, -far, far)
+
+
+@dataclass(frozen=True)
+class Plane(Domain):
+    """The whole plane.
+
+    >>> Plane().measure
+    inf
+    """
+
+    @property
+    def measure(self) -> float:
+        return math.inf
+
+    @property
+    def box(self) -> np.ndarray:
+        return np.array([[-math.inf, -math.inf], [math.inf, math.inf]])
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        return np.full(np.shape(points)[:-1], -math.inf)
+
+
+def _area(points: np.ndarray) -> float:
+    x, y = points.T
+    return 0.5 * float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
+
+
+def _crossing(points: np.ndarray) -> bool:
+    """Whether two sides of a closed polygon that are no neighbours meet."""
+    n = len(points)
+
+    def turn(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> float:
+        return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
+
+    def between(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> bool:
+        return bool((np.minimum(p, q) <= r).all() and (r <= np.maximum(p, q)).all())
+
+    for i in range(n):
+        a, b = points[i], points[(i + 1) % n]
+        if (a == b).all():
+            return True
+        for j in range(i + 2, n - (i == 0)):
+            c, d = points[j], points[(j + 1) % n]
+            t = turn(a, b, c), turn(a, b, d), turn(c, d, a), turn(c, d, b)
+            if t[0] * t[1] < 0 and t[2] * t[3] < 0:
+                return True
+            touching = ((t[0], a, b, c), (t[1], a, b, d), (t[2], c, d, a), (t[3], c, d, b))
+            if any(value == 0 and between(p, q, r) for value, p, q, r in touching):
+                return True
+    return False
+
+
+def _numbers(domain: Domain, **values: Any) -> list[float]:
+    """Finite floats, or an error that names the one that is not."""
+    found = []
+    for name, value in values.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise DeclarationError(f"the {name} of the {type(domain).__name__} is {value!r}; expected a finite number")
+        found.append(number)
+    return found
+
+
+def _positive(domain: Domain, **values: Any) -> list[float]:
+    found = _numbers(domain, **values)
+    for name, value in zip(values, found, strict=True):
+        if value <= 0:
+            raise DeclarationError(f"the {name} of the {type(domain).__name__} is {value:g}; expected a positive number")
+    return found
+
+
+def _point(domain: Domain, value: Sequence[float], name: str) -> tuple[float, float]:
+    try:
+        x, y = value
+    except (TypeError, ValueError):
+        raise DeclarationError(f"the {name} of the {type(domain).__name__} is {value!r}; expected two numbers") from None
+    return tuple(_numbers(domain, **{f"{name}'s x": x, f"{name}'s y": y}))  # type: ignore[return-value]

@@ -1,0 +1,115 @@
+"""The bulk as its cells see it: linear, so that what flows into the cells is a matrix times what they secrete."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from symdyn.cells.greens import Greens, greens_function
+from symdyn.cells.values import CellValues
+
+__all__ = ["AsymptoticExchange", "Exchange"]
+
+
+class Exchange(ABC):
+    r"""The Laplace transform of the bulk with its permeable walls.
+
+    At a growth rate :math:`\lambda` the strengths B of the cells as sources, by :math:`U \sim B_j\log(|x - x_j|/\epsilon)` at
+    the wall, and what flows into the secreted states are, row by row as species s and cell j (s m + j),
+
+    .. math:: W(\lambda) B = -q \odot u, \qquad \text{inflow} = g \odot B, \qquad g_{sj} = 2\pi D_s/\tau_s
+
+    with W holomorphic where the bulk alone does not resonate.
+
+    Parameters
+    ----------
+    values : CellValues
+    """
+
+    def __init__(self, values: CellValues) -> None:
+        self.values = values
+
+    @property
+    @abstractmethod
+    def uptake(self) -> np.ndarray:
+        """q, (S m,)."""
+
+    @abstractmethod
+    def bulk(self, lambdas: np.ndarray) -> np.ndarray:
+        """W, (k, S m, S m) complex, at growth rates (k,)."""
+
+    @property
+    def gain(self) -> np.ndarray:
+        """g, (S m,)."""
+        return np.repeat(2 * np.pi * self.values.diffusion / self.values.delay, self.values.cells)
+
+    def transfer(self, lambdas: np.ndarray) -> np.ndarray:
+        """The matrices T of inflow = T u, (k, S m, S m) complex."""
+        return -self.gain[:, None] * np.linalg.solve(self.bulk(lambdas), np.diag(self.uptake).astype(complex))
+
+    def characteristic(self, lambdas: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+        r"""A holomorphic function that vanishes at the eigenvalues of cells and bulk together, (k,) complex.
+
+        .. math:: \det\begin{pmatrix} \lambda - J & -E g \\ q E^T & W(\lambda) \end{pmatrix}
+
+        where E puts each secreted state in its place.
+
+        Parameters
+        ----------
+        lambdas : (k,) array
+        jacobian : (n, n) array
+            J, of the kinetics at rest.
+        """
+        lambdas = np.asarray(lambdas, complex)
+        n, places = len(jacobian), self.values.secreted.ravel()
+        rows = n + np.arange(places.size)
+        out = np.zeros((len(lambdas), n + places.size, n + places.size), complex)
+        out[:, :n, :n] = lambdas[:, None, None] * np.eye(n) - jacobian
+        out[:, places, rows] = -self.gain
+        out[:, rows, places] = self.uptake
+        out[:, n:, n:] = self.bulk(lambdas)
+        return np.linalg.det(out)
+
+
+class AsymptoticExchange(Exchange):
+    r"""The bulk with cells much smaller than their distances, to all orders in :math:`\nu = -1/\log\epsilon`.
+
+    For each species, with the Green's matrix at :math:`\varphi^2 = (1 + \tau\lambda)/D`,
+
+    .. math:: W = d^1 (1 + 2\pi\nu\,\mathcal G_\lambda) + \nu D, \qquad q = \nu d^2
+
+    which are the rows of :math:`[1 + 2\pi\nu\,\mathcal G_\lambda + \nu D/d^1] B = -\nu (d^2/d^1) u` times the influx, and
+    so hold without influx, too.
+
+    Parameters
+    ----------
+    values : CellValues
+        Cells inside the domain, apart from each other, with a radius below 1 (:math:`\nu > 0`).
+    greens : Greens, optional
+        Green's functions of the domain; found if not given.
+
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, equations (2.6) and (2.20).
+    """
+
+    def __init__(self, values: CellValues, greens: Greens | None = None) -> None:
+        super().__init__(values)
+        self.greens = greens_function(values.domain) if greens is None else greens
+
+    @property
+    def uptake(self) -> np.ndarray:
+        return self.values.nu * self.values.efflux.ravel()
+
+    def bulk(self, lambdas: np.ndarray) -> np.ndarray:
+        v, lambdas = self.values, np.asarray(lambdas, complex)
+        m, known = v.cells, {}
+        out = np.zeros((len(lambdas), v.species * m, v.species * m), complex)
+        for s, (d, tau) in enumerate(zip(v.diffusion, v.delay, strict=True)):
+            if (d, tau) not in known:
+                known[d, tau] = self.greens.matrix(v.centers, (1 + tau * lambdas) / d)
+            rows = slice(s * m, (s + 1) * m)
+            out[:, rows, rows] = v.influx[s][:, None] * (2 * np.pi * v.nu * known[d, tau])
+            out[:, range(rows.start, rows.stop), range(rows.start, rows.stop)] += v.influx[s] + v.nu * d
+        return out

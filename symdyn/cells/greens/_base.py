@@ -1,0 +1,123 @@
+"""What every Green's function of a domain offers, and the singular part that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import kv, kve
+
+from symdyn.errors import DeclarationError
+from symdyn.models.domains import Domain
+
+__all__ = ["Greens", "away", "distances", "free", "free_regular"]
+
+
+class Greens(ABC):
+    r"""Green's functions of one domain under no-flux conditions.
+
+    The reduced-wave function with :math:`\varphi^2 = (1 + \tau\lambda)/D` and the Neumann function satisfy
+
+    .. math::
+        \Delta G - \varphi^2 G &= -\delta(x - \xi), \qquad \partial_n G = 0 \\
+        \Delta G_0 &= 1/|\Omega| - \delta(x - \xi), \qquad \partial_n G_0 = 0, \qquad \textstyle\int_\Omega G_0\,\mathrm dx = 0
+
+    and behave as :math:`-\frac1{2\pi}\log|x - \xi| + R(\xi)` near the source.  Both are symmetric, and G is an analytic
+    function of :math:`\varphi^2` with poles at minus the Neumann eigenvalues (in the plane: a cut along the negative axis).
+
+    Parameters
+    ----------
+    domain : Domain
+        Points handed to the methods are expected inside of it and, for the matrices, different from one another.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+
+    @abstractmethod
+    def matrix(self, points: np.ndarray, phi2: np.ndarray) -> np.ndarray:
+        r""":math:`G(x_i; x_j)` off and the regular part :math:`R(x_j)` on the diagonal, (k, m, m) complex.
+
+        Parameters
+        ----------
+        points : (m, 2) array
+        phi2 : (k,) array
+            :math:`\varphi^2`, complex; its root is the principal one.
+        """
+
+    @abstractmethod
+    def neumann(self, points: np.ndarray) -> np.ndarray:
+        """The same of the Neumann function, (m, m) real.
+
+        Raises
+        ------
+        DeclarationError
+            In the plane, which has none.
+        """
+
+    def field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+        """G at points `at` (p, 2) of sources (m, 2), (p, m) complex; infinite on a source, NaN outside the domain."""
+        return self._inside(at, sources, lambda x, y: self._field(x, y, complex(phi2)), complex)
+
+    def neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """The Neumann function likewise, (p, m) real.
+
+        Raises
+        ------
+        DeclarationError
+            In the plane, which has none.
+        """
+        return self._inside(at, sources, self._neumann_field, float)
+
+    @abstractmethod
+    def _field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+        """G at points that all lie in the domain or on its boundary."""
+
+    @abstractmethod
+    def _neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """The Neumann function there."""
+
+    def _inside(self, at: np.ndarray, sources: np.ndarray, make: Callable, dtype: type) -> np.ndarray:
+        at, sources = np.asarray(at, float).reshape(-1, 2), np.asarray(sources, float).reshape(-1, 2)
+        low, high = self.domain.box
+        tolerance = 1e-9 * float((high - low).max())
+        inside = self.domain.distance(at) <= (tolerance if np.isfinite(tolerance) else 0.0)
+        out: np.ndarray = np.full((len(at), len(sources)), np.nan, dtype)
+        if inside.any():
+            out[inside] = make(at[inside], sources)
+        return out
+
+    def _no_neumann(self) -> DeclarationError:
+        return DeclarationError(
+            f"the {type(self.domain).__name__} has no Neumann function, since nothing holds the signal back; "
+            "limits of fast diffusion need a bounded domain: a Disk, a Rectangle or a Polygon"
+        )
+
+
+def distances(at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """Between points (p, 2) and (m, 2), (p, m)."""
+    return np.hypot(at[:, None, 0] - sources[None, :, 0], at[:, None, 1] - sources[None, :, 1])
+
+
+def away(points: np.ndarray) -> np.ndarray:
+    """Distances between points, (m, m), with ones on the diagonal, where the regular part will stand."""
+    found = distances(points, points)
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def free(r: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    r"""Green's function of the plane, :math:`K_0(\varphi r)/2\pi`.
+
+    The scaled function is right where the other overflows; for real arguments both are faster than for complex ones.
+    """
+    z = np.multiply(phi, r)
+    if not np.iscomplexobj(z) or not z.imag.any():
+        return kv(0, z.real).astype(complex) / (2 * np.pi)
+    return kve(0, z) * np.exp(-z) / (2 * np.pi)
+
+
+def free_regular(phi: np.ndarray) -> np.ndarray:
+    r"""Its regular part, :math:`(\log 2 - \gamma - \log\varphi)/2\pi`."""
+    return (np.log(2) - np.euler_gamma - np.log(phi)) / (2 * np.pi)

@@ -11,6 +11,7 @@ from benchmarks.derivation import derivation
 from benchmarks.ensembles import ode, stiff
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
+from benchmarks.grids import pde
 from benchmarks.harness import Settings
 from benchmarks.populations import populations
 from benchmarks.results import Result
@@ -27,6 +28,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "sde": sde,
     "populations": populations,
     "cme": cme,
+    "pde": pde,
     "derivation": derivation,
     "compile": compile_time,
     "first": first,

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from symdyn import _started  # before all else: it looks at the clock
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
+from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
+from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
+from symdyn.models.pde import PDESystem
 from symdyn.models.reaction import Burst, Event, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
@@ -75,6 +78,7 @@ __all__ = [
     "Burst",
     "CompileError",
     "DeclarationError",
+    "Dirichlet",
     "DiscreteSystem",
     "Disk",
     "Event",
@@ -83,8 +87,10 @@ __all__ = [
     "MasterEquation",
     "MatrixModel",
     "MomentSystem",
+    "Neumann",
     "ODESystem",
     "OperonRegression",
+    "PDESystem",
     "ParseError",
     "Plane",
     "Polygon",
@@ -94,6 +100,7 @@ __all__ = [
     "Recovery",
     "RecoveryError",
     "Rectangle",
+    "Robin",
     "SDESystem",
     "SimulationError",
     "SparseRegression",
@@ -103,8 +110,16 @@ __all__ = [
     "cells",
     "compile",
     "discover",
+    "div",
+    "dot",
+    "dx",
+    "dy",
+    "grad",
     "grids",
+    "integral",
+    "laplacian",
     "leslie",
+    "mean",
     "networks",
     "projection",
     "read_antimony",
@@ -112,6 +127,7 @@ __all__ = [
     "recover",
     "simulate",
     "studies",
+    "vector",
 ]
 
 

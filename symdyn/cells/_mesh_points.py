@@ -161,7 +161,7 @@ def _smooth(points: np.ndarray, t: np.ndarray, sizes: Sizes) -> np.ndarray:
     center, _ = circumcenters(points, t)
     middle = points[t].mean(axis=1)
     p, q = points[t[:, 1]] - points[t[:, 0]], points[t[:, 2]] - points[t[:, 0]]
-    weight = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]) / sizes(middle) ** 4
+    weight = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]) / sizes(middle) ** 3
     total = np.bincount(t.ravel(), np.repeat(weight, 3), len(points))
     target = np.stack([np.bincount(t.ravel(), np.repeat(weight * center[:, i], 3), len(points)) for i in range(2)], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -13,6 +13,8 @@ import xarray as xr
 from symdyn.cells._colony import DeclaredColony
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from symdyn.cells.exchange import AsymptoticExchange
     from symdyn.cells.full import FullBulkCells
     from symdyn.cells.greens import Greens
@@ -211,6 +213,24 @@ class BulkCellSystem(DeclaredColony):
     def full(self, mesh: Any = None, **options: Any) -> FullBulkCells:
         """The system of partial and ordinary differential equations by finite elements, see `FullBulkCells`."""
         return _of("full").FullBulkCells(self, mesh, **options)
+
+    # ---- seeing --------------------------------------------------------------------------------
+
+    def draw(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """The domain and its cells, to scale, see `symdyn.cells.draw`."""
+        return _of("figures").draw(self, ax, **options)
+
+    def plot_bulk(self, parameters: Mapping[Any, Any] | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+        """The steady bulk concentration, see `symdyn.cells.plot_bulk`."""
+        return _of("figures").plot_bulk(self, parameters, ax, **options)
+
+    def plot_mode(self, modes: Any, k: int = 0, ax: Axes | None = None, **options: Any) -> Axes:
+        """Amplitudes and phases of the cells in a mode, see `symdyn.cells.plot_mode`."""
+        return _of("figures").plot_mode(self, modes, k, ax, **options)
+
+    def animate(self, data: xr.Dataset, path: Any, **options: Any) -> Any:
+        """A film of cells and bulk, see `symdyn.cells.animate_colony`."""
+        return _of("figures").animate_colony(self, data, path, **options)
 
     def individually(self, *names: str) -> Self:
         """The same colony with kinetic parameters of which every cell has its own, ``alpha_1``, ``alpha_2`` ..."""

@@ -23,7 +23,7 @@ BASE_WALL = 12
 BASE_SIZE = 0.2
 """Edges around a cell and edge far away of level 0, the latter relative to the radius of a disc of the same area."""
 
-SHARPEST = 15.0
+SHARPEST = 20.0
 FLATTEST = 0.3
 """Smallest angle in degrees, and least Jacobian of a curved triangle relative to the straight one, that need no other try."""
 
@@ -144,7 +144,7 @@ def _triangles(domain: Domain, centers: np.ndarray, radius: float, nodes: np.nda
 
     sizes = make_sizes(domain, centers, radius, nodes, size, wall)
     outline = make_outline(domain, centers, radius, sizes, wall)
-    return triangulate(outline, nodes, sizes, distance, np.concatenate([centers, around]), rounds=15)
+    return triangulate(outline, nodes, sizes, distance, np.concatenate([centers, around]), rounds=6)
 
 
 def _curved():

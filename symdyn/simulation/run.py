@@ -56,6 +56,7 @@ def simulate(
     max_steps: int | None = None,
     until: Any = None,
     reduce: Any = None,
+    grid: int | Sequence[int] | None = None,
     lanes: int | str = "auto",
     threads: int | None = None,
     chunk: int | None = None,
@@ -113,6 +114,10 @@ def simulate(
         where the trajectory failed or was interrupted before.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them.
+    grid : int or sequence of int, optional
+        Of a `PDESystem`: cells along each axis; by default the shape of the initial arrays.  `PDESystem.discretize` has
+        further choices.  Fields take methods of their own: 'bs32' and 'tsit5', 'euler' and 'rk4' with `step`; 'imex', 'imex3',
+        'etdrk4' and 'sbdf2', which treat linear terms implicitly or exactly.
     lanes, threads, chunk :
         How the work is laid out; none of them changes a bit of the result.  ``chunk`` is the number of trajectories that are
         computed, sent and stored together; threads are those of this process, and of each task on a cluster (1 by default).
@@ -165,6 +170,8 @@ def simulate(
     times = _times(t, system)
     if isinstance(system, SpatialSystem):  # it brings its own way through time
         return system.run(times, initial=initial, parameters=parameters, **_changed(locals()))
+    if grid is not None:
+        raise DeclarationError(f"grid belongs to a PDESystem; a {type(system).__name__} has no fields")
     design = make_design(system, initial, parameters, trajectories)
     condition = read_condition(until, system)
     kernel = compile(
@@ -201,8 +208,8 @@ def simulate(
     workers = None if executor is None else as_executor(executor)
     if there is None:  # nothing is begun that cannot be done
         kernel.check(options, here=workers is None)
-    grid = plan.grid(chunk, slots=workers.slots if workers else None, stored=path is not None)
-    sink = Memory(plan, grid) if path is None else open_store(path, there, plan, grid, attrs, tell=progress)
+    layout = plan.grid(chunk, slots=workers.slots if workers else None, stored=path is not None)
+    sink = Memory(plan, layout) if path is None else open_store(path, there, plan, layout, attrs, tell=progress)
     work(sink, workers, threads=threads, progress=progress)
     outcome = sink.outcome
     if outcome.passed_on:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from symdyn.studies._colony_routes import compare_routes
 from symdyn.studies._table import validity_table
+from symdyn.studies.colonies import phase_diagram
 from symdyn.studies.figures import plot_branches, plot_validity
 from symdyn.studies.validity import closure_validity
 
-__all__ = ["closure_validity", "plot_branches", "plot_validity", "validity_table"]
+__all__ = ["closure_validity", "compare_routes", "phase_diagram", "plot_branches", "plot_validity", "validity_table"]

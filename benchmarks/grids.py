@@ -1,0 +1,201 @@
+"""Fields on a grid: cells a CPU-second with equal steps, seconds to compile, and seconds to an accuracy, beside py-pde."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from benchmarks.compile_time import mark
+from benchmarks.harness import Curve, Sample, Settings, attempt, best, interleaved, paired
+from benchmarks.results import Ratio, Result
+from symdyn.grids.explicit import EXPLICIT, march_explicit
+from symdyn.grids.imex_methods import march
+from symdyn.grids.model import GridModel
+from symdyn.models import zoo
+from symdyn.models.operators import laplacian
+from symdyn.models.pde import PDESystem
+
+__all__ = ["pde"]
+
+#: Cells along each side of the square, steps of Euler's method, and their length.
+SIZES, STEPS, STEP = (64, 256, 512), 100, 0.25
+#: Final fields after equal steps may differ by so much.
+AGREEMENT = 1e-12
+#: Sizes for which compilation is measured, those for which py-pde's is (it takes tens of seconds), and what ours should take.
+COMPILED, COMPILED_BY_PEER, GOAL = (64, 128, 256, 512, 1024), (64, 1024), 0.5
+#: Of the comparison at an accuracy: cells along each side, and until when.
+ACCURATE, END = 512, 100.0
+SPEED, SECONDS, SOLUTIONS = "cell steps a CPU-second", "CPU-seconds", "solutions a CPU-second"
+#: Errors that solvers are compared at, and how each is asked for them.
+ERRORS = (1e-4, 1e-6)
+OURS: dict[str, list[dict[str, float]]] = {
+    "bs32": [{"rtol": r, "atol": r / 100} for r in (1e-4, 1e-6, 1e-8)],
+    "tsit5": [{"rtol": r, "atol": r / 100} for r in (1e-4, 1e-6, 1e-8)],
+    "imex3": [{"rtol": r, "atol": r / 100} for r in (1e-3, 1e-5, 1e-7)],
+    "imex": [{"rtol": r, "atol": r / 100} for r in (1e-3, 1e-5, 1e-7)],
+    "etdrk4": [{"step": h} for h in (4.0, 2.0, 1.0)],
+}
+PEER: list[dict[str, Any]] = [{"tolerance": r} for r in (1e-3, 1e-7)]
+
+
+def system(number: int | None = None) -> PDESystem:
+    """Gray and Scott's equations; the number makes them new."""
+    model = zoo.gray_scott()
+    if number is None:
+        return model
+    # compiled code knows no names, so the number has to be one of the equations
+    u, v, f, k, du, dv = sp.symbols("u v F k Du Dv")
+    one = sp.Float(1 + number * 1e-15, 17)
+    rates = {u: du * laplacian(u) - one * u * v**2 + f * (1 - u), v: dv * laplacian(v) + one * u * v**2 - (f + k) * v}
+    return PDESystem(rates, model.domain, boundary="periodic", parameters={du: 2e-5, dv: 1e-5, f: 0.04, k: 0.06})
+
+
+def start(n: int) -> np.ndarray:
+    """A spot, (2, n, n)."""
+    x = (np.arange(n) + 0.5) * 2.5 / n
+    spot = np.exp(-64 * ((x[:, None] - 1.25) ** 2 + (x - 1.25) ** 2))
+    return np.stack([1 - spot / 2, spot / 4])
+
+
+def _model(n: int, number: int | None = None) -> tuple[GridModel, np.ndarray]:
+    """The model and the values of its parameters."""
+    pde = system(number)
+    return pde.discretize(n).model(), np.array([pde.defaults[p] for p in pde.parameters])
+
+
+def _ours(n: int, method: str, end: float, **options: float) -> Callable[[], np.ndarray]:
+    model, p = _model(n)
+    times, y = np.array([0.0, end]), start(n).ravel()
+
+    def solve() -> np.ndarray:
+        found = march_explicit(method, model, y, times, p, **options) if method in EXPLICIT else march(
+            method, model, y, times, p, threads=1, **options)  # fmt: skip
+        return found.frames[-1].reshape(2, n, n)
+
+    return solve
+
+
+def _peer(n: int, end: float, dt: float, **options: Any) -> Callable[[], np.ndarray]:
+    """py-pde with its backend of numba, on one thread, compiled and called once."""
+    import numba
+    from pde import PDE, CartesianGrid, FieldCollection, ScalarField
+    from pde.solvers import EulerSolver, RungeKuttaSolver
+
+    numba.set_num_threads(1)
+    grid = CartesianGrid([[0, 2.5]] * 2, [n, n], periodic=True)
+    state = FieldCollection([ScalarField(grid, values) for values in start(n)])
+    equations = PDE({"u": "2e-5*laplace(u) - u*v**2 + 0.04*(1 - u)", "v": "1e-5*laplace(v) + u*v**2 - 0.1*v"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kind = RungeKuttaSolver if options else EulerSolver
+        solver = kind(equations, backend="numba", **({"adaptive": True, **options} if options else {}))
+        step = solver.make_stepper(state, dt=dt)
+    step(state.copy(), 0.0, dt)
+
+    def solve() -> np.ndarray:
+        found = state.copy()
+        step(found, 0.0, end)
+        return found.data
+
+    return solve
+
+
+def _seconds(job: Callable[[], Any]) -> float:
+    begin = time.process_time()
+    job()
+    return time.process_time() - begin
+
+
+def _compile(n: int, number: int) -> float:
+    """From equations to the rates of a state."""
+
+    def job() -> None:
+        model, p = _model(n, number)
+        model.rates(np.ones(model.size), 0.0, p)
+
+    return _seconds(job)
+
+
+def pde(settings: Settings) -> Result:
+    """Gray and Scott's reaction on a square: equal steps, compilation, and the time to an accuracy."""
+    result = Result({"equal steps": [], "compilation": [], "accuracy": []})
+    _equal_steps(settings, result)
+    _compilation(settings, result)
+    _accuracy(settings, result)
+    return result
+
+
+def _equal_steps(settings: Settings, result: Result) -> None:
+    for n in SIZES[:1] if settings.quick else SIZES:
+        jobs = {"symdyn, euler": _ours(n, "euler", STEPS * STEP, step=STEP)}
+        peer, note = attempt(partial(_peer, n, STEPS * STEP, STEP))
+        if peer is not None:
+            jobs["py-pde, euler, numba"] = peer
+        ends = {name: job() for name, job in jobs.items()}
+        seconds = interleaved(jobs, settings.rounds)
+        ours = ends["symdyn, euler"]
+        for name, found in ends.items():
+            if not np.abs(found - ours).max() < AGREEMENT:
+                raise ArithmeticError(f"{name} differs from symdyn by {np.abs(found - ours).max():.1e} after equal steps")
+        for name, sample in seconds.items():
+            row = {"cells": f"{n} x {n}", "solver": name, SPEED: sample.map(lambda s, n=n: n * n * STEPS / s)}
+            result.tables["equal steps"].append({**row, "difference": float(np.abs(ends[name] - ours).max())})
+        if note:
+            result.tables["equal steps"].append({"cells": f"{n} x {n}", "solver": "py-pde, euler, numba", "note": note})
+            continue
+        ratio = paired(lambda a, b: b / a, seconds["symdyn, euler"], seconds["py-pde, euler, numba"])
+        result.ratios.append(Ratio(f"{n} x {n}: symdyn / py-pde, equal steps", ratio, 1.0))
+
+
+def _compilation(settings: Settings, result: Result) -> None:
+    number = mark()
+    _compile(64, number)  # the driver, once and for all
+    for n in COMPILED[:1] if settings.quick else COMPILED:
+        ours = Sample(tuple(_compile(n, number + n * 100 + k) for k in range(1, settings.rounds + 1)))
+        result.tables["compilation"].append({"cells": f"{n} x {n}", "solver": "symdyn", SECONDS: ours})
+        result.ratios.append(Ratio(f"{n} x {n}: {GOAL:g} s / compilation", ours.map(lambda s: GOAL / s), 1.0))
+        if n in COMPILED_BY_PEER:
+            theirs, note = attempt(lambda n=n: Sample((_seconds(partial(_peer, n, STEP, STEP)),)))
+            cell = {"note": note} if note else {SECONDS: theirs}
+            result.tables["compilation"].append({"cells": f"{n} x {n}", "solver": "py-pde, numba", **cell})
+
+
+def _accuracy(settings: Settings, result: Result) -> None:
+    n = 64 if settings.quick else ACCURATE
+    exact = _ours(n, "tsit5", END, rtol=1e-10, atol=1e-12)()
+    other = _ours(n, "imex", END, rtol=1e-9, atol=1e-11)()
+    if not np.abs(exact - other).max() < 0.1 * min(ERRORS):
+        raise ArithmeticError(f"two routes to the reference differ by {np.abs(exact - other).max():.1e}")
+    jobs: dict[str, Callable[[], np.ndarray]] = {}
+    kinds: dict[str, str] = {}
+    for method, asked in OURS.items():
+        for options in asked:
+            label = f"symdyn {method}, " + ", ".join(f"{k} {x:g}" for k, x in options.items() if k != "atol")
+            jobs[label], kinds[label] = _ours(n, method, END, **options), f"symdyn {method}"
+    for options in PEER:
+        label = f"py-pde Runge-Kutta, tolerance {options['tolerance']:g}"
+        made, note = attempt(partial(_peer, n, END, STEP, **options))
+        if note:
+            result.tables["accuracy"].append({"cells": f"{n} x {n}", "solver": label, "note": note})
+        else:
+            jobs[label], kinds[label] = made, "py-pde"
+    errors = {label: float(np.abs(job() - exact).max()) for label, job in jobs.items()}
+    seconds = interleaved(jobs, settings.rounds)
+    for label in jobs:
+        row = {"cells": f"{n} x {n}", "solver": label, "error": errors[label], SECONDS: seconds[label]}
+        result.tables["accuracy"].append({**row, SOLUTIONS: seconds[label].map(lambda s: 1 / s)})
+
+    def curve(kind: str, k: int) -> Curve:
+        labels = [label for label in jobs if kinds[label] == kind]
+        return Curve([errors[x] for x in labels], [1 / seconds[x].values[k] for x in labels])
+
+    mine = [f"symdyn {method}" for method in OURS]
+    for error in ERRORS if "py-pde" in kinds.values() else ():
+        values = [best([curve(m, k) for m in mine], error) / best([curve("py-pde", k)], error) for k in range(settings.rounds)]
+        result.ratios.append(Ratio(f"{n} x {n}: symdyn's best / py-pde at an error of {error:g}", Sample(tuple(values)), 1.0))

@@ -1,0 +1,1 @@
+"""Fields on grids: what the drivers of explicit and implicit steps share."""

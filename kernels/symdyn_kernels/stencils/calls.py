@@ -1,0 +1,21 @@
+"""A call of the rates of fields through an address, so that they are compiled once for all drivers that need them."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
+
+
+@intrinsic
+def call_rates(context, function, T, F, y, dst, work, t, scale, fused, first):
+    """Call ``void f(T, F, y, dst, work, t, scale, fused, first)`` of addresses, two doubles and two whole numbers."""
+
+    def generate(c, builder, signature, a):
+        kind = ir.FunctionType(ir.VoidType(), [_INT64] * 5 + [_DOUBLE] * 2 + [_INT64] * 2)
+        builder.call(builder.inttoptr(a[0], kind.as_pointer()), a[1:])
+        return c.get_dummy_value()
+
+    return types.void(*[types.int64] * 6, types.float64, types.float64, types.int64, types.int64), generate

@@ -1,0 +1,303 @@
+"""The reduced system of a colony."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import scipy.sparse as sps
+import sympy as sp
+import xarray as xr
+
+from symdyn.cells._diagonal import diagonal_form
+from symdyn.cells._full_modes import resting
+from symdyn.cells._krylov import Pencil, Point, ReducedPencil
+from symdyn.cells._ranges import Ranges, WallGroups, wall_groups
+from symdyn.cells._reduced_rates import bulk_symbols, matrix_equations, reduced_rates
+from symdyn.cells.finite_elements import BulkMatrices, FiniteElements
+from symdyn.cells.values import CellValues
+from symdyn.declaration import numeric_values
+from symdyn.errors import DeclarationError
+from symdyn.models.ode import ODESystem
+from symdyn.parsing import ModelText
+from symdyn.system import Equation
+
+if TYPE_CHECKING:
+    from symdyn.cells.colony import BulkCellSystem
+
+__all__ = ["ReducedCells", "full_pencil"]
+
+
+def full_pencil(elements: FiniteElements, groups: WallGroups) -> Pencil:
+    """The full matrices of one species."""
+    walls = []
+    for weights in groups.weights:
+        total = elements.walls[0] * 0.0
+        for w, wall in zip(weights, elements.walls, strict=True):
+            if w:
+                total = total + (w / elements.radius) * wall
+        walls.append(total.tocsc())
+    return Pencil(elements.stiffness, elements.mass, walls, np.ascontiguousarray(elements.loads.toarray()))
+
+
+class ReducedCells(ODESystem):
+    r"""Cells with their bulk reduced to a few states; made by `BulkCellSystem.reduce`.
+
+    Everything that takes an `ODESystem` takes it.  Beside the states of the cells it has ``z_1``, ``z_2``, ... (``z_1_v`` of
+    several species), the bulk in coordinates in which mass and stiffness are diagonal; the first is the mean, times the root of
+    the area.  Observables are the mean of the bulk, ``U``, and the mean at each wall, ``U_1``, ``U_2``, ...
+
+    Attributes
+    ----------
+    colony : BulkCellSystem
+    elements : FiniteElements
+    pencils : tuple of ReducedPencil
+        The reduced matrices of each species.
+    ranges : Ranges
+        What the reduction was made for; `error` tells how good it is there and elsewhere.
+    """
+
+    colony: BulkCellSystem
+    elements: FiniteElements
+    pencils: tuple[ReducedPencil, ...]
+    groups: tuple[WallGroups, ...]
+    ranges: Ranges
+
+    def __init__(
+        self, colony: BulkCellSystem, elements: FiniteElements, pencils: Sequence[ReducedPencil], ranges: Ranges
+    ) -> None:
+        groups = tuple(wall_groups(row) for row in colony.influx)
+        rows: dict[sp.Symbol, sp.Expr] = {}
+        for j in range(colony.cells):
+            rows.update(zip(colony.cell_states(j), colony.cell_rates(j), strict=True))
+        initial = {s: v for s, v in colony.initial.items() if s in rows}
+        observables: dict[str, sp.Expr] = {}
+        several = len(pencils) > 1
+        for s, (pencil, group) in enumerate(zip(pencils, groups, strict=True)):
+            rates, exchange, walls = reduced_rates(colony, s, pencil, group, elements.perimeters)
+            for j, e in enumerate(exchange):
+                rows[colony.secreted_state(s, j)] += e
+            rows |= rates
+            z = tuple(rates)
+            initial |= {**dict.fromkeys(z, 0.0), z[0]: colony.initial[colony.bulk[s]] * root_area(pencil)}
+            observables[colony.bulk[s].name] = z[0] / root_area(pencil)
+            ending = f"_{colony.secreted[s]}" if several else ""
+            observables |= {f"U_{j + 1}{ending}": e for j, e in enumerate(walls)}
+        names = {p.name for p in colony.parameters}
+        facts = [
+            f"reduced from {elements.size} to {p.size} states of {u}, relative error {p.estimate:.1e}, for "
+            + ", ".join(f"{k} from {low:g} to {high:g}" for k, (low, high) in ranges.bounds.items())
+            + f", frequencies up to {ranges.frequency:g} at {t} = {ranges.delay[t]:g}"
+            for p, u, t in zip(pencils, colony.bulk, colony.delay, strict=True)
+        ]
+        super().__init__(
+            rows, {p: v for p, v in colony.defaults.items() if p.name in names}, initial=initial, observables=observables,
+            provenance=(*colony.provenance, *facts),
+        )  # fmt: skip
+        self.__dict__.update(colony=colony, elements=elements, pencils=tuple(pencils), groups=groups, ranges=ranges)
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        raise DeclarationError("ReducedCells is no text; it is made by BulkCellSystem.reduce()")
+
+    def equations(self) -> list[Equation]:
+        """Those of the cells, and one for all states of the reduced bulk."""
+        return [*matrix_equations(self.colony, self.pencils), *(e for e in self.colony.equations() if e.left.endswith("'"))]
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(map(str, self.equations()))
+
+    @property
+    def estimate(self) -> float:
+        """Bound on the relative error of the transfer matrices within the ranges."""
+        return max(p.estimate for p in self.pencils)
+
+    @property
+    def shifts(self) -> tuple[tuple[Point, ...], ...]:
+        """Where the full equations were solved, for each species."""
+        return tuple(p.shifts for p in self.pencils)
+
+    # ---- the linear bulk -----------------------------------------------------------------------
+
+    def transfer(self, parameters: Mapping[Any, Any] | None = None, frequencies: Any = 0.0) -> np.ndarray:
+        r"""What each wall sees of the load of each, :math:`\beta_i^T \hat A^{-1} \beta_j`, (S, w, m, m) complex."""
+        rows = [
+            [p.transfer(q) for q in points]
+            for p, points in zip(self.pencils, self._points(parameters, frequencies), strict=True)
+        ]
+        return np.array(rows)
+
+    def error(self, parameters: Mapping[Any, Any] | None = None, frequencies: Any = None) -> xr.DataArray:
+        """True relative error of the transfer matrix against the finite elements, in the Frobenius norm.
+
+        Parameters
+        ----------
+        parameters : mapping, optional
+            Values over the defaults, within the ranges or not.
+        frequencies : array, optional
+            Radians per unit of time; by default nine up to the highest that the reduction was made for.
+
+        Returns
+        -------
+        DataArray
+            Dim ``frequency``, and ``species`` if there are several.
+        """
+        if frequencies is None:
+            frequencies = np.r_[0.0, np.geomspace(0.02, 1, 8) * self.ranges.frequency]
+        w = np.atleast_1d(np.asarray(frequencies, float))
+        rows = []
+        for pencil, group, points in zip(self.pencils, self.groups, self._points(parameters, w), strict=True):
+            full = full_pencil(self.elements, group)
+            exact = [full.loads.T @ full.solve(q) for q in points]
+            rows.append(
+                [np.linalg.norm(pencil.transfer(q) - e) / np.linalg.norm(e) for q, e in zip(points, exact, strict=True)]
+            )
+        if len(rows) == 1:
+            return xr.DataArray(rows[0], {"frequency": w}, "frequency", "error")
+        return xr.DataArray(rows, {"species": list(self.colony.secreted), "frequency": w}, ("species", "frequency"), "error")
+
+    def _points(self, parameters: Mapping[Any, Any] | None, frequencies: Any) -> list[list[Point]]:
+        numbers = self._numbers(parameters)
+        w = np.atleast_1d(np.asarray(frequencies, float))
+        return [
+            [Point(numbers[d], complex(0.0, numbers[tau] * f), group.coefficients(numbers)) for f in w]
+            for d, tau, group in zip(self.colony.diffusion, self.colony.delay, self.groups, strict=True)
+        ]
+
+    def _numbers(self, parameters: Mapping[Any, Any] | None) -> dict[sp.Symbol, float]:
+        own = {p.name: v for p, v in self.defaults.items()}
+        return self.colony.resolve(
+            {**own, **{p.name: v for p, v in numeric_values(parameters, self.parameters, "parameter").items()}}
+        )
+
+    def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
+        """The colony with numbers in place of its parameters."""
+        return self.colony.values({p.name: v for p, v in self._numbers(parameters).items()})
+
+    def matrices(self, parameters: Mapping[Any, Any] | None = None) -> list[BulkMatrices]:
+        """The reduced bulk of each species in the form of the full one."""
+        values, found = self.values(parameters), []
+        for s, (pencil, points) in enumerate(zip(self.pencils, self._points(parameters, 0.0), strict=True)):
+            d1, d2, tau = values.influx[s] / values.radius, values.efflux[s] / values.radius, float(values.delay[s])
+            found.append(
+                BulkMatrices(
+                    sps.csc_matrix(pencil.matrix(points[0]).real), sps.identity(pencil.size, format="csc"),
+                    sps.csc_matrix(pencil.loads * d2), sps.csr_matrix((pencil.loads * d1).T / tau),
+                    d2 * self.elements.perimeters / tau, tau,
+                )
+            )  # fmt: skip
+        return found
+
+    # ---- rest and small motions ----------------------------------------------------------------
+
+    def steady_state(self, parameters: Mapping[Any, Any] | None = None) -> xr.Dataset:
+        """A steady state, each state a number, as `symdyn.analysis.stability` takes it and, as a dict, `simulate`."""
+        u, bulk = self._rest(parameters)
+        numbers = np.concatenate([u, *bulk])
+        return xr.Dataset({s.name: float(v) for s, v in zip(self.states, numbers, strict=True)})
+
+    def eigenvalues(self, parameters: Mapping[Any, Any] | None = None) -> np.ndarray:
+        """Eigenvalues of the steady state, growing first, conjugates next to each other."""
+        values, matrices = self.values(parameters), self.matrices(parameters)
+        found = np.linalg.eigvals(linearised(values, matrices, self._rest(parameters)[0]))
+        return found[np.lexsort((-found.imag, np.abs(found.imag), -found.real.round(13)))]
+
+    def _rest(self, parameters: Mapping[Any, Any] | None) -> tuple[np.ndarray, list[np.ndarray]]:
+        values = self.values(parameters)
+        names = [s.name for j in range(self.colony.cells) for s in self.colony.cell_states(j)]
+        begin = {s.name: v for s, v in self.initial.items()}
+        starts = [np.array([begin.get(n, 1.0) for n in names]), *(np.full(len(names), v) for v in (1.0, 0.1, 3.0))]
+        return resting(values, self.matrices(parameters), starts)
+
+    # ---- other forms ---------------------------------------------------------------------------
+
+    def reconstruct(self, states: Any, species: int | str = 0) -> xr.DataArray:
+        """The bulk at all nodes of the mesh.
+
+        Parameters
+        ----------
+        states : Dataset or (..., r) array
+            A simulation, or numbers in the order of the states ``z_1`` ...
+        species : int or str
+            Which, counted from 0 or by the name of the secreted state.
+
+        Returns
+        -------
+        DataArray
+            Dims of the states and ``node``, with coordinates ``x`` and ``y``.
+        """
+        if isinstance(species, str):
+            if species not in self.colony.secreted:
+                raise DeclarationError(f"no species {species!r}; there are {', '.join(self.colony.secreted)}")
+            species = self.colony.secreted.index(species)
+        pencil = self.pencils[species]
+        if isinstance(states, xr.Dataset):
+            names = [z.name for z in bulk_symbols(self.colony, species, pencil.size)]
+            missing = [n for n in names if n not in states]
+            if missing:
+                raise DeclarationError(f"the dataset has no {missing[0]}; expected a simulation of this system")
+            first = states[names[0]]
+            z, dims, coords = np.stack([states[n].values for n in names], axis=-1), first.dims, dict(first.coords)
+        else:
+            z, coords = np.asarray(states, float), {}
+            dims = tuple(f"dim_{i}" for i in range(z.ndim - 1))
+            if z.shape[-1:] != (pencil.size,):
+                raise DeclarationError(f"got states of shape {z.shape}; expected (..., {pencil.size})")
+        x, y = self.elements.points.T
+        coords = {k: v for k, v in coords.items() if k not in ("x", "y")}
+        return xr.DataArray(
+            z @ pencil.basis.T, {**coords, "x": ("node", x), "y": ("node", y)}, (*dims, "node"), self.colony.bulk[species].name
+        )
+
+    def diagonal(
+        self, vary: Mapping[Any, Any] | None = None, *, tolerance: float | None = None
+    ) -> tuple[ODESystem, dict[str, Any]]:
+        r"""The system at given diffusivities in its fastest form, in which no state of the bulk feels another.
+
+        .. math::
+            \tau \dot z_k = -\lambda_k z_k + \sum_j \frac{d_{2j}}{\epsilon} g_{kj} u_{1j}, \qquad
+            \dot u_j = F_j(u_j) + \frac{e_1}{\epsilon\tau} \Bigl(d_{1j} \sum_k g_{kj} z_k - d_{2j} L_j u_{1j}\Bigr)
+
+        Rates and gains are parameters, ``rate_k`` and ``gain_k_j``, so that one kernel serves a sweep over D.  At each of the
+        diffusivities the bulk is projected once more, on the principal directions of what it does there within the
+        frequencies of the reduction, so fewer states remain.
+
+        Parameters
+        ----------
+        vary : mapping, optional
+            Values or arrays of diffusivities and symbols of influxes over their defaults; arrays are sweeps named after them.
+        tolerance : float, optional
+            Of the transfer matrices, relative; the estimate of the reduction by default.
+
+        Returns
+        -------
+        system : ODESystem
+            Without D, with the parameters ``rate_...`` and ``gain_...``.
+        values : dict
+            Their values: numbers, or DataArrays with the dims of the sweeps, to be handed to `simulate`.
+        """
+        return diagonal_form(self, vary, self.estimate if tolerance is None else tolerance)
+
+
+def linearised(values: CellValues, matrices: Sequence[BulkMatrices], u: np.ndarray) -> np.ndarray:
+    """The Jacobian of cells and reduced bulk at the cells' steady state."""
+    n = len(u)
+    sizes = [n, *(m.A.shape[0] for m in matrices)]
+    starts = np.cumsum([0, *sizes])
+    found = np.zeros((starts[-1], starts[-1]))
+    found[:n, :n] = values.kinetics.jacobian(u)
+    for s, (m, places) in enumerate(zip(matrices, values.secreted, strict=True), 1):
+        own = slice(starts[s], starts[s + 1])
+        found[places, places] -= m.loss
+        found[own, own] = -m.A.toarray() / m.tau
+        found[own, places] = m.B.toarray() / m.tau
+        found[places, own] = m.C.toarray()
+    return found
+
+
+def root_area(pencil: ReducedPencil) -> float:
+    """Root of the area, by which the first state exceeds the mean."""
+    return 1 / float(pencil.basis[:, 0].mean())

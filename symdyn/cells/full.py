@@ -1,0 +1,266 @@
+"""Cells in their bulk by finite elements: steady states, eigenvalues and runs of the full system."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+from symdyn.cells._full_modes import FullModes, leading_modes, modes_near, resting
+from symdyn.cells._full_run import integrate
+from symdyn.cells.finite_elements import FiniteElements
+from symdyn.cells.values import CellValues
+from symdyn.errors import DeclarationError, SymdynError
+from symdyn.models.domains import Plane
+from symdyn.models.spatial import SpatialSystem
+from symdyn.parsing import ModelText
+from symdyn.system import Equation
+
+if TYPE_CHECKING:
+    from symdyn.cells.colony import BulkCellSystem
+
+__all__ = ["FullBulkCells"]
+
+
+class FullBulkCells(SpatialSystem):
+    r"""The full system of a colony: the bulk by quadratic finite elements on curved triangles, the cells as they are.
+
+    .. math::
+        \tau M \dot U &= -(D K + M)\, U - \frac1\epsilon \sum_j (d_{1j} M_j U - d_{2j} s_j b_j) \\
+        \dot u_j &= F_j(u_j) + \frac{e_1}{\epsilon\tau} (d_{1j}\, b_j \cdot U - d_{2j} s_j L_j)
+
+    with stiffness K, mass M, and :math:`M_j, b_j, L_j = \sum b_j` of the wall of cell j.  The balance of what cells and bulk
+    hold is exact. Parameters enter by sums of constant matrices, so the elements are assembled once.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+    mesh : optional
+        None, a level (int: how often a coarse mesh is refined), a size (float: longest edge), 'gmsh', a mapping of options of
+        `mesh_domain`, or a triangular mesh of scikit-fem.
+    keep_bulk : bool or sequence of float
+        Whether runs keep the bulk at all nodes: at all output times, or at those given.
+
+    Attributes
+    ----------
+    elements : FiniteElements
+    colony : BulkCellSystem
+
+    Raises
+    ------
+    DeclarationError
+        If the domain has no mesh, or a mesh does not fit.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
+    >>> full = cell.full(mesh=1)
+    >>> float(full.steady_state().v[0].round(4)), complex(full.eigenvalues()[0].round(4))
+    (1.3127, (0.012+0.742j))
+    >>> data = sd.simulate(full, [0, 1], initial={"v_1": 1, "U": "steady"})
+    >>> data.v_1.dims
+    ('trajectory', 'time')
+    """
+
+    colony: BulkCellSystem
+    elements: FiniteElements
+    keep_bulk: Any
+    kind: ClassVar[str] = "cells"
+    sides: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) -> None:
+        if isinstance(colony.domain, Plane):
+            raise DeclarationError("finite elements need a bounded domain, this colony lies in the whole plane; give it a Disk")
+        elements = FiniteElements(colony.domain, colony.centers, colony.radius, mesh)
+        self.__dict__.update(
+            colony=colony, elements=elements, keep_bulk=keep_bulk, states=colony.states, parameters=colony.parameters,
+            defaults=colony.defaults, initial=colony.initial, observables=colony.observables, time=colony.time,
+            provenance=(*colony.provenance, f"FullBulkCells: {elements.size} finite elements unknowns of each bulk species"),
+        )  # fmt: skip
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        raise DeclarationError("FullBulkCells is no text; it is made by BulkCellSystem.full()")
+
+    @property
+    def bulk(self) -> tuple[sp.Symbol, ...]:
+        """The bulk concentrations."""
+        return self.colony.bulk
+
+    @cached_property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        return self.colony.expressions
+
+    @cached_property
+    def digest(self) -> str:
+        mesh = self.elements.mesh
+        places = mesh.doflocs.tobytes() + mesh.t.tobytes()
+        return hashlib.sha256(b"full" + self.colony.digest.encode() + places).hexdigest()
+
+    def equations(self) -> list[Equation]:
+        return self.colony.equations()
+
+    def map_expressions(self, function: Any) -> Self:
+        raise DeclarationError("expressions of FullBulkCells lie in the kinetics of its colony; map those and declare it anew")
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        """The same with unknown terms of the kinetics filled in, see `System.with_terms`."""
+        return type(self)(self.colony.with_terms(terms, defaults), self.elements.mesh, keep_bulk=self.keep_bulk)
+
+    def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
+        """The colony with numbers in place of its parameters."""
+        given = {str(getattr(k, "name", k)): v for k, v in (parameters or {}).items()}
+        return self.colony.values({**{p.name: v for p, v in self.defaults.items()}, **given})
+
+    # ---- what the linear theory asks -------------------------------------------------------------
+
+    def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
+        r"""Steady state of cells and bulk.
+
+        Parameters
+        ----------
+        parameters : mapping, optional
+            Values over the defaults.
+        guess : array (n,) or mapping of states to values, optional
+            Cells near the one that is looked for, if there are several.
+
+        Returns
+        -------
+        xarray.Dataset
+            Each state of the kinetics with dim ``cell``; the strength ``A`` of each cell as a source,
+            :math:`2\pi D A_j = \oint_j (d_{1j} U - d_{2j} s_j)/\epsilon`; the bulk ``U`` with dim ``node``, and its mean
+            ``U_mean``.
+        """
+        values = self.values(parameters)
+        u, U = self._rest(values, parameters, guess)
+        cells = np.arange(1, values.cells + 1)
+        variables: dict[str, Any] = {}
+        for j, (system, start) in enumerate(zip(self.colony.kinetics, values.kinetics.starts, strict=True)):
+            for k, name in enumerate(system.names):
+                variables.setdefault(name, ("cell", np.full(values.cells, np.nan)))[1][j] = u[start + k]
+        matrices = self.elements.matrices(values)
+        flux = [
+            e.tau * (e.C @ x - e.loss * u[p]) / (2 * np.pi * d)
+            for e, x, p, d in zip(matrices, U, values.secreted, values.diffusion, strict=True)
+        ]
+        one = values.species == 1
+        variables["A"] = ("cell", flux[0]) if one else (("species", "cell"), np.stack(flux))
+        for symbol, x in zip(self.bulk, U, strict=True):
+            variables[symbol.name] = ("node", x)
+            variables[f"{symbol.name}_mean"] = ((), float(self.elements.integral @ x / self.elements.area))
+        coords = {"cell": cells, **self.places, **({} if one else {"species": list(self.colony.secreted)})}
+        return xr.Dataset(variables, coords, {"route": "finite elements"})
+
+    def modes(
+        self,
+        parameters: Mapping[Any, Any] | None = None,
+        *,
+        k: int | None = None,
+        near: complex | None = None,
+        guess: Any = None,
+    ) -> FullModes:
+        """Eigenvalues and vectors of the linearised whole, see `eigenvalues`."""
+        if k is not None and (isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1):
+            raise DeclarationError(f"k is {k!r}; expected how many eigenvalues, a whole number from 1")
+        if near is not None and not np.isfinite(complex(near)):
+            raise DeclarationError(f"near is {near!r}; expected a finite complex number")
+        values = self.values(parameters)
+        u, _ = self._rest(values, parameters, guess)
+        matrices = self.elements.matrices(values)
+        if near is None:
+            return leading_modes(values, matrices, u, k)
+        return modes_near(values, matrices, u, min(6, self.elements.size // 2) if k is None else int(k), near)
+
+    def eigenvalues(
+        self,
+        parameters: Mapping[Any, Any] | None = None,
+        *,
+        k: int | None = None,
+        near: complex | None = None,
+        guess: Any = None,
+    ) -> np.ndarray:
+        """Eigenvalues of the steady state, complex, growing first, conjugates next to each other.
+
+        Parameters
+        ----------
+        parameters : mapping, optional
+            Values over the defaults.
+        k : int, optional
+            How many; all growing ones are among them, even if they are more. By default as many as states in the cells.
+        near : complex, optional
+            Find those nearest to this instead, 6 by default.
+        guess : optional
+            Of the steady state, see there.
+        """
+        return self.modes(parameters, k=k, near=near, guess=guess).eigenvalues
+
+    @property
+    def places(self) -> dict[str, Any]:
+        """Coordinates of the nodes, as those of a dataset."""
+        x, y = self.elements.points.T
+        return {"node_x": ("node", x), "node_y": ("node", y)}
+
+    def _rest(self, values: CellValues, parameters: Any, guess: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+        names = [s.name for j in range(self.colony.cells) for s in self.colony.cell_states(j)]
+        beginnings = {s.name: v for s, v in self.initial.items()}
+        starts = []
+        if isinstance(guess, Mapping):
+            given = {str(getattr(k, "name", k)): float(v) for k, v in guess.items()}
+            wrong = [n for n in names if n not in given]
+            if wrong:
+                raise DeclarationError(f"the guess has no value for {wrong[0]}; give every state of the cells")
+            starts.append(np.array([given[n] for n in names]))
+        elif guess is not None:
+            starts.append(np.asarray(guess, float).reshape(-1))
+            if starts[0].shape != (len(names),):
+                raise DeclarationError(f"the guess has {starts[0].size} values, the cells have {len(names)} states")
+        starts.append(np.array([beginnings.get(n, 1.0) for n in names]))
+        starts += [np.full(len(names), level) for level in (1.0, 0.1, 3.0)]
+        matrices = self.elements.matrices(values)
+        try:
+            return resting(values, matrices, starts)
+        except SymdynError:
+            found = self.colony.steady_state({p.name: v for p, v in self._resolved(parameters).items()})
+            near = [float(found[n][j]) for j, s in enumerate(self.colony.kinetics) for n in s.names]
+            return resting(values, matrices, [np.array(near)])
+
+    def _resolved(self, parameters: Any) -> dict[sp.Symbol, float]:
+        given = {str(getattr(k, "name", k)): v for k, v in (parameters or {}).items()}
+        return self.colony.resolve({**{p.name: v for p, v in self.defaults.items()}, **given})
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def run(
+        self, times: np.ndarray, *, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, **options: Any
+    ) -> xr.Dataset:
+        """Simulate, see `symdyn.simulate`, which calls this.
+
+        Parameters
+        ----------
+        times : (T,) array
+        initial : mapping, optional
+            Values of the cells' states by name, numbers or sweeps; of the bulk a number, a sympy expression of x and y, a
+            function of arrays x and y, or 'steady' (at rest with the cells).
+        parameters : mapping, optional
+            Numbers or sweeps.
+        **options
+            method ('ark4', 'ark3' or 'sbdf2'), step (by default 0.15, 0.08 or 0.02 of the shortest time of the kinetics near
+            the initial values), trajectories, threads, progress, on_failure.
+
+        Returns
+        -------
+        xarray.Dataset
+            Each state of the cells and the mean of the bulk with dims (sweeps..., ``trajectory``, ``time``); with `keep_bulk`
+            also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
+            places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
+            other runs; ``step_error`` is small where the step is short enough.
+        """
+        return integrate(self, np.asarray(times, float), initial, parameters, options)

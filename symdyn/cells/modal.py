@@ -1,0 +1,141 @@
+"""Slow modes of the bulk beside its mean: a ladder of ordinary differential equations between fast and any diffusion."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy as sp
+from scipy.special import jnp_zeros, jv
+
+from symdyn.cells.limits import bounded, cells_and_bulk, quasi_static
+from symdyn.errors import DeclarationError
+from symdyn.models.domains import Disk, Domain, Rectangle
+from symdyn.models.ode import ODESystem
+
+if TYPE_CHECKING:
+    from symdyn.cells.colony import BulkCellSystem
+
+__all__ = ["modal_system", "neumann_modes"]
+
+
+def modal_system(colony: BulkCellSystem, modes: int) -> ODESystem:
+    r"""The bulk as its mean and its slowest modes, while all others follow the cells at once.
+
+    With the modes :math:`\phi_k` of :math:`-\Delta\phi_k = \kappa_k^2 \phi_k`, :math:`\partial_n\phi_k = 0`, normalised over
+    the domain, and :math:`D = D_0/\nu`:
+
+    .. math::
+        \tau \dot a_k &= -(1 + D \kappa_k^2)\, a_k - 2\pi D_0 \sum_j \phi_k(x_j)\, b_j \\
+        \Bigl[I + D_0 P_1 + 2\pi\nu \Bigl(\mathcal G_0 - \sum_{k=1}^K \frac{\phi_k \phi_k^T}{\kappa_k^2}\Bigr)\Bigr] b &=
+            U e + \sum_{k=1}^K a_k \phi_k - P_2 u_1, \qquad \dot u_j = F_j + e_1 \frac{2\pi D_0}{\tau} b_j
+
+    No modes make the limit of fast diffusion; all of them the asymptotic theory of small cells at any D.  Convergence is
+    algebraic, and the slower the smaller D.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+        In a Disk or a Rectangle.
+    modes : int
+        Modes beside the mean, K.  Those of a disc come in pairs of a cosine and a sine, of which the last may be parted.
+
+    Returns
+    -------
+    ODESystem
+        States of the colony and ``a_1`` ... ``a_K`` (``a_1_v`` ... of several species).
+
+    Raises
+    ------
+    DeclarationError
+        For other domains, and a number of modes that is none.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2)
+    >>> modal_system(cell, 2).names
+    ('v_1', 'w_1', 'U', 'a_1', 'a_2')
+    """
+    bounded(colony, "the limit of fast diffusion")
+    if isinstance(modes, bool) or not isinstance(modes, (int, np.integer)) or modes < 0:
+        raise DeclarationError(f"modes is {modes!r}; expected a whole number from 0 on")
+    squares, shapes = neumann_modes(colony.domain, int(modes), colony.centers)
+    area = float(colony.domain.measure)
+    several = len(colony.bulk) > 1
+    amplitudes = [
+        [sp.Symbol(f"a_{k + 1}_{name}" if several else f"a_{k + 1}") for k in range(modes)] for name in colony.secreted
+    ]  # fmt: skip
+    fields = [
+        [sp.Add(u, *(float(shapes[k, j]) * a for k, a in enumerate(row))) for j in range(colony.cells)]
+        for u, row in zip(colony.bulk, amplitudes, strict=True)
+    ]
+    fast = colony.greens.neumann(colony.centers) - (shapes.T / squares) @ shapes
+    sources, exchange = quasi_static(colony, fields, fast)
+    bulk: dict[sp.Symbol, sp.Expr] = {}
+    for s, (u, tau, d) in enumerate(zip(colony.bulk, colony.delay, colony.diffusion, strict=True)):
+        bulk[u] = -u / tau - 2 * math.pi / area / tau * sp.Add(*sources[s])
+        for k, a in enumerate(amplitudes[s]):
+            pulled = sp.Add(*(float(shapes[k, j]) * e for j, e in enumerate(sources[s])))
+            bulk[a] = -(1 + float(squares[k]) * d) * a / tau - 2 * math.pi / tau * pulled
+    system = cells_and_bulk(colony, exchange, bulk, f"bulk as its mean and {modes} slow modes")
+    return system.with_initial({a: 0.0 for row in amplitudes for a in row})
+
+
+def neumann_modes(domain: Domain, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Squared wave numbers :math:`\kappa_k^2` (count,), increasing and above zero, and the modes at points (p, 2), (count, p).
+
+    The modes are normalised over the domain.  On a disc of radius R they are
+    :math:`J_n(j'_{ni} r/R) \cos n\theta` and :math:`\sin n\theta`, on a rectangle products of cosines.
+
+    Raises
+    ------
+    DeclarationError
+        For other domains.
+
+    Examples
+    --------
+    >>> squares, shapes = neumann_modes(Rectangle(1, 2), 2, np.array([[0.0, 0.0]]))
+    >>> bool(np.allclose(squares, [np.pi**2 / 4, np.pi**2])), bool(np.allclose(shapes, 1))
+    (True, True)
+    """
+    points = np.asarray(points, float).reshape(-1, 2)
+    if isinstance(domain, Disk):
+        return _disk(domain, count, points)
+    if isinstance(domain, Rectangle):
+        return _rectangle(domain, count, points)
+    raise DeclarationError(
+        f"modes are known of a Disk and a Rectangle, not of {domain!r}; take large_diffusion() without modes, or reduce()"
+    )
+
+
+def _disk(domain: Disk, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # about z^2/4 modes lie below z, and the lowest zero of J_n' lies above n
+    highest = 2 * math.sqrt(count + 1) + 4
+    found: list[tuple[float, int, int]] = []
+    for n in range(int(highest) + 1):
+        zeros = jnp_zeros(n, int(highest / math.pi) + 2)
+        found += [(float(z), n, phase) for z in zeros if z <= highest for phase in ((0,) if n == 0 else (0, 1))]
+    found = sorted(found)[:count]
+    offset = (points - domain.center) / domain.radius
+    r, angle = np.hypot(*offset.T), np.arctan2(offset[:, 1], offset[:, 0])
+    shapes = np.empty((count, len(points)))
+    for k, (z, n, phase) in enumerate(found):
+        # int_0^1 J_n(z r)^2 r dr = (1 - n^2/z^2) J_n(z)^2 / 2 where J_n'(z) = 0
+        norm = math.sqrt((2 if n == 0 else 1) * math.pi * (1 - (n / z) ** 2) / 2) * abs(float(jv(n, z))) * domain.radius
+        shapes[k] = jv(n, z * r) * (np.sin(n * angle) if phase else np.cos(n * angle)) / norm
+    return np.array([(z / domain.radius) ** 2 for z, _, _ in found]), shapes
+
+
+def _rectangle(domain: Rectangle, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # along each side as many waves as all modes together could need
+    p, q = np.divmod(np.arange((count + 1) ** 2), count + 1)
+    squares = (np.pi * p / domain.width) ** 2 + (np.pi * q / domain.height) ** 2
+    chosen = np.argsort(squares, kind="stable")[1 : count + 1]
+    x, y = (points - domain.corner).T
+    norms = np.sqrt((2.0 - (p == 0)) * (2.0 - (q == 0)) / domain.measure)[chosen, None]
+    waves = np.cos(np.pi * np.outer(p[chosen], x) / domain.width) * np.cos(np.pi * np.outer(q[chosen], y) / domain.height)
+    return squares[chosen], norms * waves

@@ -1,0 +1,210 @@
+r"""Rhythms of cells from their traces: period, extremes, phase, lag, order parameter and synchrony.
+
+The phase is that of Poincaré sections: :math:`2\pi k` where a trace rises through its mean for the k-th time, and linear in
+time between.  It grows evenly on any cycle, however sharp its relaxations, so equal cycles in step differ by a constant; the
+phase of the analytic signal (Hilbert transform) does not, and is wrong near both ends of the record.
+
+Every function takes a dataset of ``v_1, v_2, ...`` as `symdyn.simulate` gives it and the name of a state (the first one of the
+cells by default), or the array that `cell_traces` makes of them, with any further dims.  A trace that holds NaN gives NaN.
+
+References
+----------
+Pikovsky, Rosenblum & Kurths, Synchronization (Cambridge, 2001), section 6.2; Kralemann et al., Phys. Rev. E 77 (2008) 066205.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.cells._cycles import find_cycles, find_swing
+from symdyn.cells._traces import (
+    angles,
+    cell_traces,
+    flat,
+    late,
+    late_cycles,
+    late_phase,
+    late_start,
+    like,
+    oscillating,
+    read_traces,
+    time_weights,
+    with_cells,
+)
+from symdyn.errors import DeclarationError
+
+__all__ = ["cell_traces", "cycle_lengths", "extremes", "order_parameter", "period", "phase", "phase_lag", "synchrony"]
+
+STILL = 1e-3
+"""A trace rests if it ranges over less than this part of its largest magnitude."""
+
+UNLOCKED = 0.5
+r"""There is no lag between cells of which :math:`|\langle e^{i(\theta_i - \theta_j)} \rangle|` is less than this."""
+
+
+def period(data: Any, state: Any = None, *, after: float | None = None, least: float = STILL) -> xr.DataArray:
+    r"""Mean time from one rise through the mean to the next.
+
+    The mean is over whole cycles.  Crossings of cubic splines have errors of :math:`O(h^4)` in the time between samples h.
+    Of two frequencies it is the period of the stronger one, up to :math:`O(1/\text{cycles})`.  Small oscillations within a
+    large one, less than a tenth of it, do not count.
+
+    Parameters
+    ----------
+    data : xarray.Dataset or DataArray
+    state : Symbol or str, optional
+    after : float, optional
+        Leave out what is before this time: by default the first half.
+    least : float
+        A trace that ranges over less than this part of its largest magnitude does not oscillate.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims of the traces without ``time``; NaN of fewer than two whole cycles.
+
+    Examples
+    --------
+    >>> t = np.linspace(0, 100, 1001)
+    >>> data = xr.Dataset({"v_1": ("time", 1 + np.sin(2 * np.pi * t / 8))}, {"time": t})
+    >>> period(data).round(6).values
+    array([8.])
+    """
+    traces = read_traces(data, state)
+    cycles, _ = late_cycles(traces, after, least)
+    return like(traces, cycles.period, "period")
+
+
+def cycle_lengths(
+    data: Any, state: Any = None, *, after: float | None = None, least: float = STILL
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Middle and length of every cycle of each trace, from rise to rise through its mean at late times, over all times.
+
+    Returns
+    -------
+    list of pairs of (k,) arrays
+        In the order of the traces, the last dim (the cells) fastest; empty arrays where there is no cycle.
+    """
+    traces = read_traces(data, state)
+    t, x = flat(traces)
+    cycles = find_cycles(t, x, oscillating(*late(traces, after), least))
+    rises = [row[:k] for row, k in zip(cycles.times, cycles.count, strict=True)]
+    return [((r[1:] + r[:-1]) / 2, np.diff(r)) for r in rises]
+
+
+def extremes(data: Any, state: Any = None, *, after: float | None = None) -> xr.Dataset:
+    r"""How far traces swing at late times, between the samples by cubic splines.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``lowest``, ``highest``, ``amplitude`` (half of their difference), and ``mean`` (over whole cycles where there are any).
+    """
+    traces = read_traces(data, state)
+    t, x = late(traces, after)
+    swing = find_swing(t, x)
+    found = {
+        "lowest": swing.lowest,
+        "highest": swing.highest,
+        "amplitude": (swing.highest - swing.lowest) / 2,
+        "mean": swing.mean,
+    }
+    return xr.Dataset({name: like(traces, values, name) for name, values in found.items()})
+
+
+def phase(data: Any, state: Any = None, *, after: float | None = None, least: float = STILL) -> xr.DataArray:
+    r"""Phase of each trace over time, continuous, in radians: :math:`2\pi k` at the k-th rise through its mean.
+
+    Mean and extent are those of late times (see `period`); crossings are looked for at all times.  NaN before the first and
+    after the last of them, and where the trace does not oscillate.
+    """
+    traces = read_traces(data, state)
+    t, x = flat(traces)
+    cycles = find_cycles(t, x, oscillating(*late(traces, after), least))
+    return like(traces, angles(t, cycles), "phase", time=True)
+
+
+def phase_lag(
+    data: Any, state: Any = None, *, reference: int = 1, after: float | None = None, least: float = STILL
+) -> xr.DataArray:
+    r"""By how many degrees each cell is behind a reference cell, between -180 and 180; negative if it is ahead.
+
+    The direction of :math:`\langle e^{i(\theta_\text{reference} - \theta_j)} \rangle` over late times.  NaN where this is
+    shorter than 1/2, since the cells are not locked, and where one of them does not oscillate.
+
+    Parameters
+    ----------
+    reference : int
+        Number of the cell.
+
+    Raises
+    ------
+    DeclarationError
+        If there is no such cell.
+    """
+    traces = with_cells(read_traces(data, state))
+    if reference not in traces["cell"].values:
+        known = ", ".join(str(c) for c in traces["cell"].values[:8])
+        raise DeclarationError(f"there is no cell {reference!r} to refer to; the cells are {known}")
+    theta = late_phase(traces, after, least)
+    turn = _on_circle(theta.sel(cell=reference, drop=True) - theta)
+    weights = xr.where(np.isfinite(turn), time_weights(theta["time"]), 0)
+    total = weights.sum("time")
+    mean = (turn.fillna(0) * weights).sum("time") / total.where(total > 0)
+    return xr.apply_ufunc(lambda z: np.degrees(np.angle(z)), mean.where(abs(mean) >= UNLOCKED)).rename("phase_lag")
+
+
+def order_parameter(data: Any, state: Any = None, *, after: float | None = None, least: float = STILL) -> xr.DataArray:
+    r"""Kuramoto's :math:`R(t) = |\frac1m \sum_j e^{i\theta_j(t)}|`: 1 in step, 0 evenly spread.
+
+    Over the m cells that oscillate at late times; NaN if they are fewer than two, and where one of them has no phase, as before
+    its first and after its last crossing.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims of the traces without ``cell``.
+
+    References
+    ----------
+    Kuramoto, Chemical Oscillations, Waves, and Turbulence (Springer, 1984).
+    """
+    traces = with_cells(read_traces(data, state))
+    theta = phase(traces, after=after, least=least)
+    moving = theta.notnull().any("time")
+    m = moving.sum("cell")
+    complete = (theta.notnull() | ~moving).all("cell") & (m > 1)
+    total = abs(_on_circle(theta).fillna(0).sum("cell"))
+    return (total / m.where(m > 1)).where(complete).rename("order_parameter")
+
+
+def synchrony(data: Any, state: Any = None, *, after: float | None = None) -> xr.DataArray:
+    r"""Variance over time of the mean of the cells over the mean of their variances, at late times.
+
+    .. math:: \chi^2 = \frac{\mathrm{Var}_t(\frac1m\sum_j v_j)}{\frac1m\sum_j \mathrm{Var}_t(v_j)}
+
+    1 if all are the same, 1/m of independent cells, 0 if they cancel.  It needs no phase, so it also serves irregular traces.
+    NaN if nothing moves.
+
+    References
+    ----------
+    Golomb & Rinzel, Physica D 72 (1994) 259-282.
+    """
+    traces = with_cells(read_traces(data, state))
+    kept = traces.isel(time=traces["time"].values >= late_start(traces, after))
+    weights = time_weights(kept["time"])
+
+    def variance(x: xr.DataArray) -> xr.DataArray:
+        mean = (x * weights).sum("time", skipna=False)
+        return ((x - mean) ** 2 * weights).sum("time", skipna=False)
+
+    each = variance(kept).mean("cell", skipna=False)
+    rounding = (1e-12 * abs(kept).max(("cell", "time"))) ** 2
+    return (variance(kept.mean("cell", skipna=False)) / each.where(each > rounding)).rename("synchrony")
+
+
+def _on_circle(theta: xr.DataArray) -> xr.DataArray:
+    return xr.apply_ufunc(lambda a: np.exp(1j * a), theta)

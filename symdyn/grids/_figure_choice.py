@@ -1,0 +1,96 @@
+"""What a figure of fields shows: one field of one run, its times, and a cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.errors import DeclarationError
+from symdyn.grids._figure_parts import coordinates, edges
+
+__all__ = ["cut", "field_of", "nearest_times"]
+
+SPACE = ("x", "y")
+
+
+def field_of(data: Any, field: Any, what: str) -> xr.DataArray:
+    """One field of one run, dims (time, x[, y]).
+
+    Raises
+    ------
+    DeclarationError
+        If there is no such field, or the data hold several runs.
+    """
+    if not isinstance(data, xr.Dataset):
+        raise DeclarationError(f"{what} expects the dataset of a simulation, got {type(data).__name__}")
+    axes = {str(n): _space(v) for n, v in data.data_vars.items() if "time" in v.dims}
+    fields = [n for n, a in axes.items() if a]
+    if not fields:
+        held = ", ".join(map(str, data.data_vars)) or "nothing"
+        raise DeclarationError(f"{what} needs a field over time and space; the dataset holds {held}")
+    name = fields[0] if field is None else str(field)
+    if name not in fields:
+        kind = "is a scalar over time" if name in axes else "is not in the dataset"
+        raise DeclarationError(f"{name!r} {kind}; the fields are {', '.join(fields)}")
+    shown = data[name].astype(float)
+    kept = ("time", *axes[name])
+    shown = shown.squeeze([d for d in shown.dims if d not in kept and shown.sizes[d] == 1], drop=True)
+    left = [d for d in shown.dims if d not in kept]
+    if left:
+        several = ", ".join(f"{shown.sizes[d]} of {d!r}" for d in left)
+        choice = ", ".join(f"{d}=0" for d in left)
+        raise DeclarationError(f"{what} shows one run, {name} holds {several}; choose one, such as data.isel({choice})")
+    if len(axes[name]) > 2:
+        raise DeclarationError(f"{what} shows fields of one or two axes, {name} has {', '.join(axes[name])}")
+    return shown.transpose(*kept)
+
+
+def _space(variable: xr.DataArray) -> tuple[str, ...]:
+    """Axes of a field: x and y, or whatever comes after time."""
+    dims = [str(d) for d in variable.dims]
+    named = tuple(d for d in SPACE if d in dims)
+    return named or tuple(dims[dims.index("time") + 1 :])
+
+
+def nearest_times(shown: xr.DataArray, times: Any) -> list[int]:
+    """Indices of the output times nearest to those wanted."""
+    t = shown["time"].values.astype(float)
+    if isinstance(times, (int, np.integer)) and not isinstance(times, bool):
+        if times < 1:
+            raise DeclarationError(f"times is {times}; expected how many snapshots, at least 1, or a sequence of times")
+        wanted = np.linspace(t[0], t[-1], times) if times > 1 else t[-1:]
+    else:
+        try:
+            wanted = np.atleast_1d(np.asarray(times, float))
+        except (TypeError, ValueError):
+            raise DeclarationError(f"times is {times!r}; expected how many snapshots, or a sequence of times") from None
+    slack = 1e-9 * max(abs(t[0]), abs(t[-1]))
+    outside = wanted[~((wanted >= t[0] - slack) & (wanted <= t[-1] + slack))]
+    if outside.size or not wanted.size:
+        raise DeclarationError(
+            f"the data run from time {t[0]:g} to {t[-1]:g}; "
+            + (f"{outside[0]:g} lies outside" if outside.size else "no time given")
+        )
+    return list(dict.fromkeys(int(np.abs(t - w).argmin()) for w in wanted))
+
+
+def cut(shown: xr.DataArray, at: Any) -> tuple[xr.DataArray, str]:
+    axes = [str(d) for d in shown.dims[1:]]
+    if at is None:
+        axis = axes[1]
+        position = float(np.median(edges(coordinates(shown)[1])[[0, -1]]))
+    else:
+        try:
+            axis, position = str(at[0]), float(at[1])
+        except (TypeError, ValueError, IndexError):
+            raise DeclarationError(f"at is {at!r}; expected an axis and a position, such as ('{axes[1]}', 0.5)") from None
+        if axis not in axes:
+            raise DeclarationError(f"{shown.name} has no axis {axis!r}; its axes are {' and '.join(axes)}")
+    c = coordinates(shown)[axes.index(axis)]
+    ends = edges(c)
+    if not ends[0] <= position <= ends[-1]:
+        raise DeclarationError(f"the cut at {axis} = {position:g} lies outside the grid, {ends[0]:g} to {ends[-1]:g}")
+    k = int(np.abs(c - position).argmin())
+    return shown.isel({axis: k}), f"${axis}$ = {c[k]:.4g}"

@@ -1,0 +1,241 @@
+"""Figures of fields: snapshots, space-time diagrams and films."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from symdyn._film import chosen_frames, film_path, write_film
+from symdyn.errors import DeclarationError
+from symdyn.grids._figure_choice import cut, field_of, nearest_times
+from symdyn.grids._figure_parts import axis_label, colours_of, coordinates, edges, image, time_label, value_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["animate", "snapshots", "space_time"]
+
+
+def snapshots(
+    data: xr.Dataset,
+    field: Any = None,
+    times: Any = 4,
+    *,
+    limits: tuple[float, float] | None = None,
+    cmap: Any = None,
+    columns: int | None = None,
+) -> Figure:
+    """A field at several times: lines of one figure in one dimension, maps beside each other with one scale in two.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        One run of a `PDESystem`.
+    field : Symbol or str, optional
+        The first field by default.
+    times : int or sequence of float
+        How many times, evenly spaced from the first to the last; or which, the nearest output time being shown.
+    limits : (low, high), optional
+        Of the values.  By default those of all times shown, symmetric about 0 if the field has both signs.
+    cmap : optional
+        Colour map; one with a white middle if the field has both signs.
+    columns : int, optional
+        Of maps in a row, up to 4 by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DeclarationError
+        If the data hold several runs, there is no such field, or a time lies outside.
+    """
+    shown = field_of(data, field, "snapshots")
+    places = nearest_times(shown, times)
+    colours = colours_of(shown.values[places], limits, cmap)
+    t = shown["time"].values
+    if shown.ndim == 2:
+        return _lines(shown, places, colours, cmap)
+    many = len(places)
+    across = min(many, 4 if columns is None else max(1, int(columns)))
+    down = -(-many // across)
+    bounds = [edges(c) for c in coordinates(shown)]
+    width, height = (float(b[-1] - b[0]) for b in bounds)
+    size = 2.3 / max(width, height)
+    figure, axes = plt.subplots(
+        down, across, figsize=(across * (width * size + 0.35) + 1.1, down * (height * size + 0.45) + 0.4), sharex=True,
+        sharey=True, squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for ax, k in zip(axes.flat, places, strict=False):
+        drawn = image(ax, shown, k, colours)
+        ax.set_title(f"$t$ = {t[k]:.4g}", fontsize=10)
+        ax.locator_params(nbins=4)
+    layout: Any = figure.get_layout_engine()
+    layout.set(wspace=0.04)
+    for ax in axes.flat[many:]:
+        ax.set_axis_off()
+    for ax in axes[:, 0]:
+        ax.set_ylabel(axis_label(shown, 1))
+    for i, ax in enumerate(axes.flat[:many]):
+        if i + across >= many:
+            ax.set_xlabel(axis_label(shown, 0))
+            ax.tick_params(labelbottom=True)
+    figure.colorbar(drawn, ax=axes, label=value_label(shown), shrink=0.95, aspect=18 * down)
+    return figure
+
+
+def space_time(
+    data: xr.Dataset,
+    field: Any = None,
+    ax: Axes | None = None,
+    *,
+    at: tuple[str, float] | None = None,
+    limits: tuple[float, float] | None = None,
+    cmap: Any = None,
+) -> Axes:
+    """A field over space and time (a kymograph), time upwards.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        One run of a `PDESystem`.
+    field : Symbol or str, optional
+        The first field by default.
+    ax : Axes, optional
+    at : (axis, position), optional
+        The cut of a two-dimensional field, such as ("y", 0.5); the nearest row of the grid.  By default in the middle of
+        the second axis.
+    limits, cmap : optional
+        As in `snapshots`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    DeclarationError
+        If the data hold several runs, there is no such field or axis, or the cut lies outside.
+    """
+    shown = field_of(data, field, "space_time")
+    title = ""
+    if shown.ndim == 3:
+        shown, title = cut(shown, at)
+    elif at is not None:
+        raise DeclarationError(f"{shown.name} has one axis, {shown.dims[1]}: it is shown whole; leave out at={at!r}")
+    colours = colours_of(shown.values, limits, cmap)
+    ax = ax or plt.subplots(figsize=(5.4, 3.8), layout="constrained")[1]
+    (x,) = coordinates(shown)
+    t = shown["time"].values.astype(float)
+    drawn = ax.pcolormesh(edges(x), edges(t), np.ma.masked_invalid(shown.values), rasterized=True, **colours)
+    ax.set(xlabel=axis_label(shown, 0), ylabel=time_label(shown), ylim=(t[0], t[-1]))
+    if title:
+        ax.set_title(title, fontsize=10)
+    ax.figure.colorbar(drawn, ax=ax, label=value_label(shown))
+    return ax
+
+
+def animate(
+    data: xr.Dataset,
+    field: Any = None,
+    path: str | os.PathLike[str] = "field.gif",
+    *,
+    frames: int | None = 100,
+    fps: float = 20,
+    dpi: float = 100,
+    limits: tuple[float, float] | None = None,
+    cmap: Any = None,
+) -> Path:
+    """A film of a field.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        One run of a `PDESystem`.
+    field : Symbol or str, optional
+        The first field by default.
+    path : str or path
+        A .gif file, or .mp4 (needs ffmpeg).
+    frames : int, optional
+        At most so many, evenly spaced over time; all times if None.
+    fps, dpi : float
+        Frames in a second, dots per inch.
+    limits, cmap : optional
+        As in `snapshots`, of all times.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    DeclarationError
+        For another format, a missing ffmpeg or folder, and data of several runs.
+    """
+    target = film_path(path)
+    shown = field_of(data, field, "animate")
+    t = shown["time"].values
+    colours = colours_of(shown.values, limits, cmap)
+    bounds = [edges(c) for c in coordinates(shown)]
+    if shown.ndim == 2:
+        figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+        ax = figure.subplots()
+        (line,) = ax.plot(*coordinates(shown), np.full(shown.shape[1], np.nan), color="#0072B2", lw=1.6)
+        pad = 0.04 * (colours["vmax"] - colours["vmin"])
+        ax.set(xlim=(bounds[0][0], bounds[0][-1]), ylim=(colours["vmin"] - pad, colours["vmax"] + pad),
+               ylabel=value_label(shown))  # fmt: skip
+        ax.grid(alpha=0.25, lw=0.6)
+
+        def change(k: int) -> None:
+            line.set_ydata(shown.values[k])
+    else:
+        width, height = (float(b[-1] - b[0]) for b in bounds)
+        size = 4.0 / max(width, height)
+        figure = Figure(figsize=(width * size + 1.6, height * size + 0.9), layout="constrained")
+        ax = figure.subplots()
+        picture = image(ax, shown, 0, colours)
+        ax.set_ylabel(axis_label(shown, 1))
+        figure.colorbar(picture, ax=ax, label=value_label(shown))
+
+        def change(k: int) -> None:
+            picture.set_data(np.ma.masked_invalid(shown.values[k].T))
+
+    ax.set_xlabel(axis_label(shown, 0))
+    title = ax.set_title("")
+
+    def show(k: int) -> None:
+        change(k)
+        title.set_text(f"$t$ = {t[k]:.4g}")
+
+    return write_film(figure, show, chosen_frames(t, frames), target, fps=fps, dpi=dpi)
+
+
+def _lines(shown: xr.DataArray, places: Sequence[int], colours: dict[str, Any], cmap: Any) -> Figure:
+    figure, ax = plt.subplots(figsize=(6.0, 3.6), layout="constrained")
+    t = shown["time"].values.astype(float)
+    (x,) = coordinates(shown)
+    palette = plt.get_cmap(cmap or "viridis")(np.linspace(0, 0.88, len(places)))
+    for k, colour in zip(places, palette, strict=True):
+        ax.plot(x, shown.values[k], color=colour, lw=1.5, label=f"$t$ = {t[k]:.4g}")
+    bounds = edges(x)
+    pad = 0.04 * (colours["vmax"] - colours["vmin"])
+    ax.set(xlabel=axis_label(shown, 0), ylabel=value_label(shown), xlim=(bounds[0], bounds[-1]),
+           ylim=(colours["vmin"] - pad, colours["vmax"] + pad))  # fmt: skip
+    ax.grid(alpha=0.25, lw=0.6)
+    if len(places) <= 10:
+        figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    else:
+        from matplotlib.colors import ListedColormap
+
+        scale = plt.Normalize(t[places[0]], t[places[-1]])
+        figure.colorbar(plt.cm.ScalarMappable(scale, ListedColormap(palette)), ax=ax, label=time_label(shown))
+    return figure

@@ -1,0 +1,274 @@
+"""From the equations of fields to passes over a grid: stencils as data, and what is left of the equations at one point.
+
+What is linear with coefficients that are constant in space is differentiated by centred stencils.  A derivative of anything
+else is the difference of fluxes, which are computed on the faces between cells, so that they are conserved; second and
+higher derivatives of anything else are taken of an array of its values in the cells.  Whatever a pass reads from arrays is a
+symbol of its point functions, which therefore do not depend on the grid: the same functions and tables could drive a card,
+with a thread in place of a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import sympy as sp
+
+from symdyn.codegen.lower import lower
+from symdyn.errors import DeclarationError
+from symdyn.grids.passes import CELL, Array, Read, Sweep
+from symdyn.grids.reflection import mirrored
+from symdyn.grids.stencils import Stencil, centred, staggered
+from symdyn.models.operators import AXES, NUMBERS, components, integral, laplacian, linear_form, varies
+from symdyn.models.pde import PDESystem
+
+__all__ = ["Passes"]
+
+Index = tuple[int, ...]
+
+
+class Passes:
+    """The passes of a system on cells of given widths.
+
+    Attributes
+    ----------
+    arrays : list of Array
+        The fields, then what is computed on the way.
+    schedule : list
+        Passes, and places (in `arrays`) whose ghosts are filled and whose sums are taken, by levels: (kind, what).
+    means : list of (array, factor)
+        Sums over cells that are numbers of later passes.
+    last : Sweep
+        The pass that computes the rates of the fields.
+    scalars : Program or None
+        Rates of the scalars.
+    ghosts : int
+        How far the stencils reach.
+    """
+
+    def __init__(
+        self,
+        pde: PDESystem,
+        order: int,
+        spacing: Sequence[float],
+        cells: int,
+        ends: Sequence[sp.Expr],
+        numbers: Sequence[sp.Expr],
+    ) -> None:
+        self.pde, self.order, self.spacing, self.cells = pde, order, tuple(spacing), cells
+        self.dimension = pde.dimension
+        self.mirror = mirrored(pde)
+        self.operands = {components(k, self.dimension): k for k in pde.conditions if k not in pde.fields}
+        self.bases: dict[sp.Expr, int] = {f: i for i, f in enumerate(pde.fields)}
+        self.arrays = [Array(f, CELL, 0, target=f) for f in pde.fields]
+        self.ghosts = 1
+        self.means: list[tuple[int, float]] = []
+        self._means: dict[tuple[sp.Expr, type], sp.Dummy] = {}
+        self._mean_levels: dict[sp.Basic, int] = {}
+        self._made: dict[tuple[sp.Expr, int], int] = {}
+        self._reads: dict[Read, sp.Dummy] = {}
+        self._read_of: dict[sp.Basic, Read] = {}
+        self._values: dict[tuple[sp.Expr, int], sp.Expr] = {}
+        self._points: dict[int, sp.Expr] = {}
+        self._building: set[sp.Expr] = set()
+        points = [self.value(components(e, self.dimension), CELL) for e in ends]
+        values = [self.value(components(e, self.dimension), CELL) for e in numbers]
+        self._schedule()
+        first = len(self.arrays)
+        labels = [str(e) for e in ends]
+        self.last = self._sweep("rates", CELL, False, points, list(range(first, first + len(points))), labels)
+        self.scalars = lower("scalars", self.blocks(()), values, [str(e) for e in numbers]) if values else None
+
+    def conditioned(self, target: sp.Expr) -> sp.Expr:
+        """The key of the conditions of a field or an operand."""
+        return self.operands.get(target, target)
+
+    def check_operands(self) -> None:
+        """Refuse conditions for expressions that no operator acts on."""
+        for plain, shown in self.operands.items():
+            if plain not in self.bases:
+                raise DeclarationError(
+                    f"the boundary has a condition for {shown}, but no operator acts on that expression; write it as it stands "
+                    "inside the operator"
+                )
+
+    # ---- expressions at a place ----------------------------------------------------------------
+
+    def value(self, e: sp.Expr, at: int) -> sp.Expr:
+        """The expression in symbols of the pass at `at`."""
+        key = e, at
+        if key not in self._values:
+            self._values[key] = self._value(e, at)
+        return self._values[key]
+
+    def _value(self, e: sp.Expr, at: int) -> sp.Expr:
+        if (e in self.bases or e in self.operands) and e not in self._building:
+            return self._read(self._array(e, CELL), self._derivative((0,) * self.dimension, at))
+        if isinstance(e, NUMBERS):
+            return self._number(e)
+        if e.is_Symbol or e.is_number or not e.args:
+            return e
+        if isinstance(e, (*AXES, laplacian)) or (e.is_Add and e.has(*AXES, laplacian)):
+            if varies(e, {*self.pde.fields, *self.pde.space}):
+                return self._combination(e, at)
+            constant = sp.Add(*linear_form(e, self.pde.fields, self.pde.space, self.dimension).values())
+            if constant != e:
+                return self.value(constant, at)
+        return e.func(*(self.value(a, at) for a in e.args))
+
+    def _combination(self, e: sp.Expr, at: int) -> sp.Expr:
+        """A sum of derivatives: those of one array with one coefficient are one stencil."""
+        terms: list[sp.Expr] = []
+        groups: dict[tuple[int, sp.Expr], dict[Index, float]] = {}
+        known = ({*self.bases} | {*self.operands}) - self._building
+        for (w, m), c in linear_form(e, known, self.pde.space, self.dimension).items():
+            factor = self.value(c, at)
+            if not any(m):
+                terms.append(factor if w == 1 else factor * self.value(w, at))
+                continue
+            if at == CELL and sum(m) == 1 and w not in known:
+                axis = m.index(1)
+                array = self._array(w, axis)
+                stencil = staggered(1, self.order)
+                parts = {_along(self.dimension, axis, k + 1): x / self.spacing[axis] for k, x in zip(*stencil, strict=True)}
+            else:
+                self._check(w, m)
+                array = self._array(w, CELL)
+                parts = self._derivative(m, at)
+            number, symbolic = factor.as_coeff_Mul()
+            entries = groups.setdefault((array, symbolic), {})
+            for offset, x in parts.items():
+                entries[offset] = entries.get(offset, 0.0) + float(number) * x
+        return sp.Add(*terms, *(c * self._read(array, entries) for (array, c), entries in groups.items()))
+
+    def _derivative(self, m: Index, at: int) -> dict[Index, float]:
+        """Offsets and coefficients of a derivative at `at`."""
+        stencils = [(staggered if axis == at else centred)(k, self.order) for axis, k in enumerate(m)]
+        scale = 1.0
+        for k, h in zip(m, self.spacing, strict=True):
+            scale /= h**k
+        return _product(stencils, scale)
+
+    def _read(self, array: int, entries: Mapping[Index, float]) -> sp.Dummy:
+        """The symbol of a weighted sum over neighbours in an array."""
+        read = Read(array, tuple(entries), tuple(entries.values()))
+        self.ghosts = max(self.ghosts, *(abs(k) for offset in read.offsets for k in offset))
+        if read not in self._reads:
+            name = "".join(c for c in str(self.arrays[array].expr) if c.isalnum() or c == "_")[:24]
+            symbol = sp.Dummy(f"{name}_{len(self._reads)}", real=True)
+            self._reads[read], self._read_of[symbol] = symbol, read
+        return self._reads[read]
+
+    def _check(self, w: sp.Expr, m: Index) -> None:
+        for axis, k in enumerate(m):
+            if k > 2 and axis not in self.pde.periodic:
+                raise DeclarationError(
+                    f"derivatives of order {k} of {w} along {self.pde.space[axis]} need a second condition at the walls; "
+                    f"give it in boundary under the operand, such as {{{w}: ..., laplacian({w}): 'no-flux'}}, or make the axis "
+                    "periodic"
+                )
+
+    # ---- arrays that are computed on the way ---------------------------------------------------
+
+    def _array(self, w: sp.Expr, location: int) -> int:
+        if w in self.bases and location == CELL:
+            return self.bases[w]
+        key = w, location
+        if key in self._made:
+            return self._made[key]
+        target = w if w in self.operands and location == CELL else None
+        if location == CELL and target is None and w.has(*AXES, laplacian):
+            walls = [a for a in range(self.dimension) if a not in self.pde.periodic]
+            if walls:
+                raise DeclarationError(
+                    f"{w} is differentiated again, and along {self.pde.space[walls[0]]} there are walls, where it needs a "
+                    f"condition of its own; give it in boundary under this expression, such as {{{w}: 'no-flux'}}"
+                )
+            target = w
+        self._building.add(w)
+        point = self._value(w, location)
+        self._building.discard(w)
+        return self._new(w, location, point, target, extended=location == CELL and target is None)
+
+    def _new(self, w: sp.Expr, location: int, point: sp.Expr, target: sp.Expr | None, *, extended: bool) -> int:
+        place = len(self.arrays)
+        self.arrays.append(Array(w, location, self._level([point]) + 1, target, extended))
+        self._points[place] = point
+        self._made[w, location] = place
+        if w in self.operands and location == CELL:
+            self.bases[w] = place
+        return place
+
+    def _number(self, e: sp.Expr) -> sp.Expr:
+        """The symbol of a mean or an integral."""
+        inner, measure = e.args[0], self.pde.domain.measure if isinstance(e, integral) else 1.0
+        if not varies(inner, {*self.pde.fields, *self.pde.space}):
+            return self.value(inner, CELL) * measure
+        key = inner, type(e)
+        if key not in self._means:
+            place = self.bases.get(inner, self._made.get((inner, CELL), -1))
+            if place < 0:
+                place = self._new(inner, CELL, self.value(inner, CELL), inner, extended=False)
+            symbol = sp.Dummy(f"{type(e).__name__}_{len(self.means)}", real=True)
+            self._means[key], self._mean_levels[symbol] = symbol, self.arrays[place].level
+            self.means.append((place, measure / self.cells))
+        return self._means[key]
+
+    def _level(self, expressions: Iterable[sp.Expr]) -> int:
+        """The highest level of what expressions read."""
+        level = 0
+        for e in expressions:
+            for s in e.free_symbols:
+                if s in self._read_of:
+                    level = max(level, self.arrays[self._read_of[s].array].level)
+                level = max(level, self._mean_levels.get(s, 0))
+        return level
+
+    # ---- passes --------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        self.schedule: list[tuple[str, Any]] = [("fill", i) for i in range(len(self.pde.fields))]
+        for level in range(max(a.level for a in self.arrays) + 1):
+            made = [i for i in self._points if self.arrays[i].level == level]
+            for key in sorted({(self.arrays[i].location, self.arrays[i].extended) for i in made}):
+                places = [i for i in made if (self.arrays[i].location, self.arrays[i].extended) == key]
+                points = [self._points[i] for i in places]
+                labels = [str(self.arrays[i].expr) for i in places]
+                self.schedule.append(("pass", self._sweep(f"pass_{len(self.schedule)}", *key, points, places, labels)))
+            self.schedule += [("fill", i) for i in made if not self.arrays[i].extended and self._needs_ghosts(i)]
+            self.schedule += [("sum", k) for k, (place, _) in enumerate(self.means) if self.arrays[place].level == level]
+
+    def _needs_ghosts(self, place: int) -> bool:
+        return any(r.array == place for r in self._reads)
+
+    def blocks(self, symbols: Sequence[sp.Basic]) -> list[tuple[str, Sequence[Any]]]:
+        """Argument blocks of point functions: time and positions, what is read from arrays, and numbers."""
+        pde = self.pde
+        axes = [sp.Dummy("row"), *pde.space] if self.dimension == 1 else [*pde.space]
+        numbers = [*pde.parameters, *pde.scalars, *self._means.values()]
+        return [("lane", [pde.time, *axes]), ("y", symbols), ("p", numbers)]
+
+    def _sweep(
+        self, name: str, location: int, extended: bool, points: list[sp.Expr], outputs: list[int], labels: list[str]
+    ) -> Sweep:
+        free = set().union(*(e.free_symbols for e in points)) if points else set()
+        symbols = [s for s in self._read_of if s in free]
+        program = lower(name, self.blocks(symbols), points, labels)
+        uses = frozenset(i for i, s in enumerate(self.pde.space) if s in free)
+        return Sweep(location, extended, program, [self._read_of[s] for s in symbols], outputs, uses)
+
+
+def _along(dimension: int, axis: int, k: int) -> Index:
+    return tuple(k * (i == axis) for i in range(dimension))
+
+
+def _product(stencils: Sequence[Stencil], scale: float) -> dict[Index, float]:
+    """The tensor product of stencils along the axes."""
+    found: dict[Index, float] = {}
+    for picks in product(*(tuple(zip(*s, strict=True)) for s in stencils)):
+        x = scale
+        for _, c in picks:
+            x *= c
+        found[tuple(k for k, _ in picks)] = x
+    return found

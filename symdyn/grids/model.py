@@ -1,0 +1,175 @@
+"""A discretised system as numbers: tables for the driver, the compiled point functions, and rates as a call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.emit_llvm import module_text
+from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
+from symdyn.codegen.program import Program
+from symdyn.errors import DeclarationError
+from symdyn.grids.lowering import Passes
+from symdyn.grids.tables import Tables
+from symdyn.grids.walls import MIRROR, PERIODIC
+from symdyn.models.boundary import Condition
+from symdyn.models.pde import PDESystem
+
+__all__ = ["GridModel", "Workspace"]
+
+#: Operations above which the optimiser is left out.
+LONG = 2000
+_MODULES: dict[str, CompiledModule] = {}
+
+
+class Workspace:
+    """Memory of one caller: padded states and what the passes need besides."""
+
+    def __init__(self, model: GridModel, blocks: int) -> None:
+        self.arrays = [np.zeros(blocks * model.block + 8), np.zeros(model.work + 8)]
+        self.states, self.work = ((a.ctypes.data + 63) // 64 * 64 for a in self.arrays)
+
+
+class GridModel:
+    """Expressions in the fields of a system on a grid of cells, by default its rates, as a fast function.
+
+    Compile time does not depend on the number of cells.  One workspace is used by one thread at a time.
+
+    Parameters
+    ----------
+    pde : PDESystem
+    shape : tuple of int
+    order : int
+    ends, numbers : sequences of Expr, optional
+        What to compute in place of the rates: expressions that vary in space, and others.
+
+    Attributes
+    ----------
+    shape, spacing : tuples
+    fields, scalars : tuples of str
+    size : int
+        Length of a state: the fields one after the other, each in C order, then the scalars.
+    parameters : tuple of Symbol
+    program : Program
+        The point function of the last pass.
+    """
+
+    def __init__(
+        self,
+        pde: PDESystem,
+        shape: Sequence[int],
+        order: int,
+        *,
+        ends: Sequence[sp.Expr] | None = None,
+        numbers: Sequence[sp.Expr] | None = None,
+        system: Any = None,
+    ) -> None:
+        n = len(pde.fields)
+        self.pde, self.shape, self.order, self.system = pde, tuple(shape), order, system
+        self.fields, self.scalars = tuple(f.name for f in pde.fields), tuple(s.name for s in pde.scalars)
+        self.parameters = pde.parameters
+        low, high = pde.domain.box
+        self.spacing = tuple(float(w) / k for w, k in zip(high - low, self.shape, strict=True))
+        self.cells = int(np.prod(self.shape))
+        self.size = n * self.cells + len(pde.scalars)
+        ends = pde.rates[:n] if ends is None else ends
+        numbers = pde.rates[n:] if numbers is None else numbers
+        self.results = len(ends), len(numbers)
+        self.passes = Passes(pde, order, self.spacing, self.cells, ends, numbers)
+        self.program: Program = self.passes.last.program
+        least = max(order + (2 if order > 2 else 0), self.passes.ghosts)
+        for count, axis in zip(self.shape, pde.space, strict=True):
+            if count < least:
+                raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {least}")
+        self._tables = Tables(pde, self.passes, self.shape, self.spacing, order, self.results)
+        self.source = module_text(self._tables.programs, self._tables.lanes, llvm.get_process_triple())
+        self.module = _compiled(self.source, quick=any(len(p.operations) > LONG for p in self._tables.programs))
+        self.table, self._numbers = self._tables.assemble(self.module.address, self.driver.rates_function.address)
+        self.block, self.work = self._tables.block, self._tables.work
+        self._pool: list[Workspace] = []
+        self._lock = threading.Lock()
+        self._known: tuple[bytes, np.ndarray] | None = None
+
+    # ---- states --------------------------------------------------------------------------------
+
+    def pack(self, values: Mapping[sp.Symbol, Any]) -> np.ndarray:
+        """A state (size,) from an array for each field and a number for each scalar."""
+        parts = [np.broadcast_to(np.asarray(values[f], float), self.shape).ravel() for f in self.pde.fields]
+        return np.concatenate([*parts, [float(values[s]) for s in self.pde.scalars]])
+
+    def unpack(self, y: np.ndarray) -> dict[sp.Symbol, np.ndarray]:
+        """Views (..., *shape) and (...,) of states (..., size)."""
+        lead, n = y.shape[:-1], self.cells
+        fields = {f: y[..., i * n : (i + 1) * n].reshape(*lead, *self.shape) for i, f in enumerate(self.pde.fields)}
+        first = len(fields) * n
+        return {**fields, **{s: y[..., first + k] for k, s in enumerate(self.pde.scalars)}}
+
+    def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Rates (size,) of a state (size,) at time t with parameters p (k,)."""
+        source = np.ascontiguousarray(y, dtype=float)
+        p = np.ascontiguousarray(p, dtype=float)
+        total = self.results[0] * self.cells + self.results[1]
+        target = np.empty(total) if out is None else out
+        with self._lock:
+            space = self._pool.pop() if self._pool else Workspace(self, 3)
+        self.driver.evaluate(
+            self.table, self.numbers(p), p, source.ctypes.data, target.ctypes.data, float(t), space.states, space.work
+        )
+        with self._lock:
+            self._pool.append(space)
+        return target
+
+    # ---- walls ---------------------------------------------------------------------------------
+
+    def walls(self, p: np.ndarray) -> dict[sp.Expr, tuple[tuple[Any, Any], ...]]:
+        """For each field and operand the sides of each axis as `axis_matrix` takes them."""
+        values = dict(zip(self.parameters, map(float, p), strict=True))
+        found = {}
+        for target, row in self.pde.conditions.items():
+            pairs: list[tuple[Any, Any]] = []
+            for axis, pair in enumerate(row):
+                if pair == "periodic":
+                    pairs.append((PERIODIC, PERIODIC))
+                    continue
+                sides: list[Any] = [
+                    MIRROR if (axis, k) in self.passes.mirror else _weights(c, values) for k, c in enumerate(pair)
+                ]
+                pairs.append((sides[0], sides[1]))
+            found[target] = tuple(pairs)
+        return found
+
+    # ---- tables --------------------------------------------------------------------------------
+
+    @cached_property
+    def driver(self) -> ModuleType:
+        """The compiled loops."""
+        return plain_driver("stencil")
+
+    def numbers(self, p: np.ndarray) -> np.ndarray:
+        """The table of numbers with the weights of ghost values for these parameters."""
+        key = np.asarray(p, float).tobytes()
+        known = self._known
+        if known is None or known[0] != key:
+            self._known = known = key, self._tables.weigh(self._numbers, self.walls(p))
+        return known[1]
+
+
+def _weights(c: Condition, values: Mapping[sp.Symbol, float]) -> tuple[float, float]:
+    """Alpha and beta as numbers."""
+    return float(c.alpha.xreplace(values)), float(c.beta.xreplace(values))
+
+
+def _compiled(text: str, *, quick: bool) -> CompiledModule:
+    key = digest("grid", text)
+    with LOCK:
+        if key not in _MODULES:
+            _MODULES[key] = load_object(key, compile_ir(text, quick=quick))
+        return _MODULES[key]

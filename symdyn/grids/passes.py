@@ -1,0 +1,50 @@
+"""What a system becomes on a grid: arrays, weighted sums over neighbours in them, and passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from symdyn.codegen.program import Program
+
+__all__ = ["CELL", "Array", "Read", "Sweep"]
+
+Index = tuple[int, ...]
+#: Where a value is taken: in the cells, or on the faces across an axis.
+CELL = -1
+
+
+@dataclass(frozen=True)
+class Read:
+    """A weighted sum over neighbours in an array: offsets along all axes, and coefficients."""
+
+    array: int
+    offsets: tuple[Index, ...]
+    coefficients: tuple[float, ...]
+
+
+@dataclass
+class Array:
+    """Values of an expression, in cells (location -1) or on the faces across an axis.
+
+    `target` is the field or operand whose conditions give its ghost values; `extended` arrays are computed in ghost cells too.
+    """
+
+    expr: sp.Expr
+    location: int
+    level: int
+    target: sp.Expr | None = None
+    extended: bool = False
+
+
+@dataclass
+class Sweep:
+    """One pass: a program, what it reads and which arrays it writes."""
+
+    location: int
+    extended: bool
+    program: Program
+    reads: list[Read]
+    outputs: list[int]
+    uses: frozenset[int] = field(default_factory=frozenset)  # axes whose positions it needs

@@ -1,0 +1,129 @@
+"""The dataset of a run, and what is said if trajectories failed."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, STIFF, SUCCESS, TOO_MANY_STEPS
+
+from symdyn.errors import SimulationError
+from symdyn.grids.explicit import EXPLICIT
+from symdyn.grids.model import GridModel
+from symdyn.grids.options import FIXED
+from symdyn.grids.spectral_observe import SpectralObserver
+from symdyn.grids.system import GridSystem
+from symdyn.models.operators import components, varies
+from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_parameters
+from symdyn.simulation.sweeps import Design
+
+__all__ = ["run_dataset", "run_verdict"]
+
+
+def run_dataset(
+    grid: GridSystem, design: Design, times: np.ndarray, frames: np.ndarray, status: np.ndarray, counts: np.ndarray, method: str
+) -> xr.Dataset:
+    positions = [s.name for s in grid.space]
+    lead, cells = (*design.dims, "time"), math.prod(grid.shape)
+    shape = (*design.shape, times.size)
+    variables: dict[str, Any] = {}
+    for i, f in enumerate(grid.fields):
+        part = frames[..., i * cells : (i + 1) * cells]
+        variables[f.name] = ((*lead, *positions), part.reshape(*shape, *grid.shape))
+    for k, s in enumerate(grid.scalars):
+        variables[s.name] = (lead, frames[..., len(grid.fields) * cells + k].reshape(shape))
+    variables |= _observed(grid, design, times, frames)
+    names = {
+        "status": STATUS_CODES,
+        "steps": "accepted steps",
+        "rejected": "rejected steps",
+        "evaluations": "evaluations of the rates",
+    }
+    for k, (name, meaning) in enumerate(names.items()):
+        values = status if k == 0 else counts[:, k - 1]
+        variables[name] = (design.dims, values.reshape(design.shape), {"long_name": meaning})
+    coords: dict[str, Any] = {
+        "time": ("time", times, {"long_name": str(grid.time)}),
+        **{d: (d, c) for d, c in design.coords.items()},
+    }
+    coords |= dict(zip(positions, grid.centers, strict=True))
+    walls = "; ".join(f"{k} along {grid.space[a]}: {pair if pair == 'periodic' else ', '.join(map(str, pair))}"
+                      for k, row in grid.conditions.items() for a, pair in enumerate(row))  # fmt: skip
+    facts: dict[str, Any] = dict(
+        parameters=fixed_parameters(grid, design), method=method, scheme=grid.scheme, domain=str(grid.domain), boundary=walls
+    )
+    facts["order"] = grid.order if grid.scheme != "spectral" else None
+    return xr.Dataset(variables, coords, attributes(grid, **facts) | {"system": "PDESystem"})
+
+
+def _observed(grid: GridSystem, design: Design, times: np.ndarray, frames: np.ndarray) -> dict[str, Any]:
+    """Observables of every frame."""
+    if not grid.observables:
+        return {}
+    symbols = {*grid.fields, *grid.space}
+    plain = {k: components(e, grid.dimension) for k, e in grid.observables.items()}
+    spread = [k for k, e in plain.items() if varies(e, symbols)]
+    single = [k for k in plain if k not in spread]
+    parts: dict[str, Any] = dict(ends=[plain[k] for k in spread], numbers=[plain[k] for k in single])
+    watch: Any
+    if grid.scheme == "spectral":
+        watch = SpectralObserver(grid.pde, grid.shape, **parts)
+    else:
+        watch = GridModel(grid.pde, grid.shape, grid.order, **parts)
+    cells = math.prod(grid.shape)
+    found = np.full((*frames.shape[:2], len(spread) * cells + len(single)), np.nan)
+    for row in range(design.size):
+        p = design.rows(row, row + 1)[1][0]
+        for m, t in enumerate(times):
+            if np.isfinite(frames[row, m]).all():
+                watch.rates(frames[row, m], float(t), p, found[row, m])
+    lead, shape = (*design.dims, "time"), (*design.shape, times.size)
+    positions = [s.name for s in grid.space]
+    fields = {
+        k.name: ((*lead, *positions), found[..., i * cells : (i + 1) * cells].reshape(*shape, *grid.shape))
+        for i, k in enumerate(spread)
+    }
+    return {**fields, **{k.name: (lead, found[..., len(spread) * cells + i].reshape(shape)) for i, k in enumerate(single)}}
+
+
+def run_verdict(
+    grid: GridSystem,
+    design: Design,
+    data: xr.Dataset,
+    times: np.ndarray,
+    frames: np.ndarray,
+    status: np.ndarray,
+    method: str,
+    on_failure: str,
+) -> xr.Dataset:
+    cut = int((status == INTERRUPTED).sum())
+    if cut:
+        warnings.warn(f"interrupted: {cut} of {design.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=4)
+    wrong = np.flatnonzero((status != SUCCESS) & (status != INTERRUPTED))
+    if not wrong.size or on_failure == "nan":
+        return data
+    row = int(wrong[0])
+    index = np.unravel_index(row, design.shape)
+    place = ", ".join(f"{d}[{int(i)}]" for d, i in zip(design.dims, index, strict=True))
+    values = ", ".join(f"{k} = {v:g}" for k, v in zip(grid.parameters, design.rows(row, row + 1)[1][0], strict=True))
+    last = float(times[max(int(np.isfinite(frames[row]).all(axis=-1).sum()) - 1, 0)])
+    code = int(status[row])
+    remedies = []
+    if method in EXPLICIT:
+        if code in (TOO_MANY_STEPS, STIFF):
+            remedies.append("a larger max_steps")
+        if method in FIXED and code == NOT_FINITE:
+            remedies.append("a smaller step")
+        remedies.append("method='imex', which no diffusion forces to small steps")
+    elif code == NOT_FINITE:
+        remedies.append("a smaller step" if method in FIXED else "another grid or smaller tolerances")
+    remedies += ["other values", "on_failure='nan' to get NaN from the failure on"]
+    raise SimulationError(
+        f"{wrong.size} of {design.size} trajectories failed. The first is {place} ({values}): {MESSAGES[code]}; its last "
+        f"output is at {grid.time} = {last:g}. Try {', '.join(remedies)}; everything computed is in the 'dataset' of this "
+        "error.",
+        data,
+    )

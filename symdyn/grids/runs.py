@@ -1,0 +1,153 @@
+"""Runs of fields: sweeps and ensembles in threads, and the dataset that comes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+from symdyn_kernels.status import INTERRUPTED
+
+from symdyn.bar import bar
+from symdyn.codegen.drivers import plain_driver
+from symdyn.errors import DeclarationError
+from symdyn.grids.explicit import EXPLICIT, march_explicit
+from symdyn.grids.imex_methods import IMPLICIT, march
+from symdyn.grids.model import GridModel
+from symdyn.grids.options import FIXED, check_numbers, read_method
+from symdyn.grids.results import run_dataset, run_verdict
+from symdyn.grids.spectral_explicit import march_spectral
+from symdyn.grids.starts import Starts
+from symdyn.grids.system import GridSystem
+from symdyn.registry import suggest
+from symdyn.simulation.ensemble import default_threads
+from symdyn.simulation.sweeps import make_design
+
+__all__ = ["run_grid"]
+
+
+def run_grid(
+    grid: GridSystem,
+    times: Any,
+    *,
+    initial: Mapping[Any, Any] | None = None,
+    parameters: Mapping[Any, Any] | None = None,
+    trajectories: int | None = None,
+    method: str | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    step: float | None = None,
+    max_step: float | None = None,
+    max_steps: int | None = None,
+    threads: int | None = None,
+    chunk: int | None = None,
+    seed: int | None = None,
+    progress: bool = True,
+    on_failure: str = "raise",
+    **others: Any,
+) -> xr.Dataset:
+    """Simulate fields on a grid.
+
+    Parameters
+    ----------
+    grid : GridSystem
+    times : (T,) float
+    initial : mapping
+        Of fields numbers, arrays of the shape of the grid (with another dimension in front: one for each trajectory),
+        DataArrays, expressions of position and parameters, or functions of the positions; of scalars numbers or sweeps.
+    parameters : mapping
+        Numbers or sweeps.
+    method : str, optional
+        'bs32' (the default of finite differences) and 'tsit5' choose their steps and are explicit, 'euler' and 'rk4' take
+        steps of length `step`; 'imex' (the default of spectral schemes), 'imex3', 'etdrk4' and, with `step`, 'sbdf2' treat
+        what is linear implicitly or exactly.
+    rtol, atol, step, max_step, max_steps, trajectories, threads, progress, on_failure :
+        As for `symdyn.simulate`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable for each field with dims (sweeps..., ``trajectory``, ``time``, ``x``, ``y``), for each scalar without
+        positions, and for each observable; and ``status``, ``steps``, ``rejected``, ``evaluations``.
+    """
+    known = "trajectories, method, rtol, atol, step, max_step, max_steps, threads, progress, on_failure, grid"
+    for name in (*others, *(["seed"] if seed is not None else [])):
+        raise DeclarationError(
+            f"the option {name} means nothing for fields; options are {known}.{suggest(name, known.split(', '))}"
+        )
+    method = read_method(grid, method, step, max_step)
+    check_numbers(rtol=rtol, atol=atol, step=step, max_step=max_step, max_steps=max_steps, threads=threads, chunk=chunk)
+    if on_failure not in ("raise", "nan"):
+        raise DeclarationError(f"on_failure is {on_failure!r}; expected 'raise' or 'nan'")
+    times = np.ascontiguousarray(times, dtype=float)
+    starts = Starts(grid, grid.centers, initial)
+    design = make_design(grid, starts.given, parameters, trajectories)
+    positions = [s.name for s in grid.space]
+    clash = sorted(set(design.dims) & set(positions))
+    if clash:
+        raise DeclarationError(f"the sweep dimension {clash[0]!r} is a position of the fields; rename it")
+    model = grid.model()
+    if grid.implicit is not None and method not in IMPLICIT:
+        raise DeclarationError(f"implicit= belongs to implicit methods ({', '.join(IMPLICIT)}), not to {method}")
+
+    count = design.size
+    frames = np.full((count, times.size, len(grid.fields) * math.prod(grid.shape) + len(grid.scalars)), np.nan)
+    status = np.full(count, INTERRUPTED)
+    counts = np.zeros((count, 3), np.int64)
+    stop, reached = np.zeros(1, np.int64), [np.full(1, times[0]) for _ in range(count)]
+    # a spectral model serves one trajectory at a time, whose transforms have the threads
+    workers = min(threads or default_threads(), count) if isinstance(model, GridModel) else 1
+    inner, left = max(1, (threads or default_threads()) // workers), iter(range(count))
+
+    def one(row: int) -> None:
+        start, p = (x[0] for x in design.rows(row, row + 1))
+        y = _pack(grid, starts.state(start, p))
+        options: dict[str, Any] = dict(stop=stop, done=reached[row])
+        options |= {"max_steps": max_steps} if max_steps is not None else {}
+        options |= {"step": step} if step is not None else {}
+        options |= {"rtol": rtol, "atol": atol} if method not in FIXED else {}
+        if method in IMPLICIT:
+            found = march(method, model, y, times, p, implicit=grid.implicit, threads=inner, **options)
+        else:
+            options |= {"max_step": max_step} if max_step is not None else {}
+            found = (march_explicit if isinstance(model, GridModel) else march_spectral)(method, model, y, times, p, **options)
+        frames[row], status[row], counts[row] = found.frames, found.status, found[2:]
+        reached[row][0] = times[-1]
+
+    def work() -> None:
+        for row in left:
+            if stop[0]:
+                return
+            one(row)
+
+    if method in EXPLICIT and isinstance(model, GridModel):
+        plain_driver("stencil_steps")  # compiled before threads ask for it
+    span = float(times[-1] - times[0]) or 1.0
+    shown = bar(progress, total=count, desc=method, unit="traj", delay=0.5)
+    before = 0.0
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            pending = {pool.submit(work) for _ in range(workers)}
+            while pending:
+                finished, pending = wait(pending, timeout=0.1)
+                now = sum((float(r[0]) - times[0]) / span for r in reached) if times.size > 1 else 0.0
+                shown.update(now - before)
+                before = now
+                for future in finished:
+                    future.result()
+        except BaseException as error:
+            stop[0] = 1
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+        finally:
+            shown.close()
+    data = run_dataset(grid, design, times, frames, status, counts, method)
+    return run_verdict(grid, design, data, times, frames, status, method, on_failure)
+
+
+def _pack(grid: GridSystem, values: Mapping[sp.Symbol, Any]) -> np.ndarray:
+    return np.concatenate([*(np.ravel(values[f]) for f in grid.fields), [values[s] for s in grid.scalars]])

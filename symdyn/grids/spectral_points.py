@@ -1,0 +1,43 @@
+"""Expressions of arrays computed point by point, by the compiled loops that finite differences use too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sympy as sp
+
+from symdyn.grids.model import GridModel
+from symdyn.grids.spectral_plan import Plan, Pointwise
+from symdyn.models.pde import PDESystem
+
+__all__ = ["PointFunction"]
+
+
+class PointFunction:
+    """One pass on a grid: a model whose fields are the arrays that are read, and which differentiates none of them.
+
+    Attributes
+    ----------
+    inputs : (n, *shape) array
+        To be filled before a call.
+    """
+
+    def __init__(self, pde: PDESystem, one: Pointwise, plan: Plan, shape: tuple[int, ...]) -> None:
+        self._outputs = (len(one.outputs), *shape)
+        fields = one.inputs or [sp.Dummy("nothing", real=True)]
+        names = plan.names(len(fields))
+        swap = dict(zip(fields, map(sp.Symbol, names), strict=True))
+        ends = [e.xreplace(swap) for e in one.expressions]
+        points = PDESystem(
+            {swap[f]: sp.Add(*ends) for f in fields}, pde.domain, boundary="periodic", space=pde.space, time=pde.time
+        )
+        self._model = GridModel(points, shape, 2, ends=ends, numbers=())
+        self._given = [next(s for s in plan.known if s.name == p.name) for p in points.parameters]
+        self._state = np.zeros(self._model.size)
+        self.inputs = self._state.reshape(len(fields), *shape)[: len(one.inputs)]
+
+    def __call__(self, t: float, values: Mapping[sp.Symbol, float]) -> np.ndarray:
+        """The outputs, (outputs, *shape)."""
+        p = np.array([values[s] for s in self._given], dtype=float)
+        return self._model.rates(self._state, t, p).reshape(self._outputs)

@@ -1,0 +1,139 @@
+"""What fields start from: numbers, expressions of position, functions, arrays, and ensembles of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.declaration import expression, lookup
+from symdyn.errors import DeclarationError
+from symdyn.models.pde import PDESystem
+from symdyn.parsing import parse_expression
+
+__all__ = ["Starts", "shape_of"]
+
+
+def shape_of(pde: PDESystem, initial: Mapping[Any, Any] | None) -> tuple[int, ...]:
+    """The shape of the initial arrays.
+
+    Raises
+    ------
+    DeclarationError
+        If there is none, or two disagree.
+    """
+    found: dict[sp.Symbol, tuple[int, ...]] = {}
+    for key, value in (initial or {}).items():
+        field = lookup(key, pde.states, "state")
+        if field in pde.scalars or isinstance(value, (sp.Basic, str)) or callable(value):
+            continue
+        if isinstance(value, xr.DataArray) and all(s.name in value.dims for s in pde.space):
+            found[field] = tuple(value.sizes[s.name] for s in pde.space)
+        elif np.ndim(value) >= pde.dimension:
+            found[field] = np.shape(value)[-pde.dimension :]
+    if not found:
+        raise DeclarationError(
+            f"nothing says how fine the grid is: pass grid=({', '.join(f'n{s}' for s in pde.space)}) or an initial array of "
+            "that shape"
+        )
+    first = next(iter(found))
+    for field, shape in found.items():
+        if shape != found[first]:
+            raise DeclarationError(
+                f"{first} starts from an array of shape {found[first]}, {field} from one of {shape}; make them agree"
+            )
+    return found[first]
+
+
+class Starts:
+    """Initial values by state, to be had for one trajectory after the other.
+
+    Attributes
+    ----------
+    given : dict of Symbol to number or DataArray
+        For `make_design`: of scalars their values, of fields which of several arrays is meant.
+    """
+
+    def __init__(self, pde: PDESystem, centers: tuple[np.ndarray, ...], initial: Mapping[Any, Any] | None) -> None:
+        self.pde, self.centers = pde, np.meshgrid(*centers, indexing="ij")
+        self.shape = self.centers[0].shape
+        if initial is not None and not isinstance(initial, Mapping):
+            raise DeclarationError(f"initial must be a mapping such as {{{pde.states[0]}: 1.0}}, got {type(initial).__name__}")
+        values: dict[sp.Symbol, Any] = dict(pde.initial)
+        values |= {lookup(k, pde.states, "state"): v for k, v in (initial or {}).items()}
+        missing = [s.name for s in pde.states if s not in values]
+        if missing:
+            raise DeclarationError(f"no value for the state {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
+        self.given: dict[sp.Symbol, Any] = {}
+        self._arrays: dict[sp.Symbol, np.ndarray] = {}
+        self._programs: dict[sp.Symbol, Any] = {}
+        for s in pde.states:
+            self._read(s, values[s])
+
+    def _read(self, state: sp.Symbol, value: Any) -> None:
+        pde = self.pde
+        if isinstance(value, str):
+            value = parse_expression(value)
+        if isinstance(value, sp.Basic):
+            e = expression(value)
+            known = {s.name: s for s in (*pde.space, *pde.parameters)}
+            e = e.xreplace({s: known[s.name] for s in e.free_symbols if s.name in known})
+            allowed = {*pde.parameters, *(pde.space if state in pde.fields else ())}
+            wrong = e.free_symbols - allowed
+            if wrong:
+                raise DeclarationError(f"the initial value {e} of {state} holds {min(map(str, wrong))}, which is no parameter "
+                                       "of the system" + (" and no position" if state in pde.fields else ""))  # fmt: skip
+            self._programs[state] = lower("start", [("lane", ()), ("y", pde.space), ("p", pde.parameters)], [e], [str(state)])
+            self.given[state] = 0.0
+            return
+        if state in pde.scalars:
+            self.given[state] = value
+            return
+        if callable(value) and not isinstance(value, xr.DataArray):
+            value = np.broadcast_to(np.asarray(value(*self.centers), float), self.shape)
+        others: tuple[str, ...] = ()
+        coords: dict[str, Any] = {}
+        if isinstance(value, xr.DataArray):
+            names = [s.name for s in pde.space]
+            missing = [n for n in names if n not in value.dims]
+            if missing and value.ndim:
+                raise DeclarationError(
+                    f"the initial value of {state} has the dims {value.dims}; expected {missing[0]!r} among them"
+                )
+            if value.ndim:
+                others = tuple(str(d) for d in value.dims if d not in names)
+                coords = {d: value.coords[d].values for d in others if d in value.coords}
+                value = value.transpose(*others, *names).values
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise DeclarationError(f"the initial value of {state} is {value!r}; expected a number, an array, an expression of "
+                                   "position or a function") from None  # fmt: skip
+        if array.ndim == 0:
+            array = np.full(self.shape, float(array))
+        if array.ndim == len(self.shape) + 1 and not others:
+            others = ("trajectory",)
+        if array.shape[len(others) :] != self.shape:
+            raise DeclarationError(f"the initial array of {state} has the shape {array.shape}; the grid has {self.shape}")
+        if not np.isfinite(array).all():
+            raise DeclarationError(f"the initial array of {state} has values that are not finite numbers")
+        count = array.shape[: len(others)]
+        self._arrays[state] = array.reshape(-1, *self.shape)
+        index = np.arange(len(self._arrays[state]), dtype=float).reshape(count)
+        self.given[state] = xr.DataArray(index, dims=others, coords=coords) if others else 0.0
+
+    def state(self, row: np.ndarray, p: np.ndarray) -> dict[sp.Symbol, Any]:
+        """Arrays and numbers by state, from a row of the design and parameters."""
+        found: dict[sp.Symbol, Any] = {}
+        for s, x in zip(self.pde.states, row, strict=True):
+            if s in self._programs:
+                (value,) = evaluate(self._programs[s], [], list(self.centers), [np.asarray(v) for v in p])
+                found[s] = np.broadcast_to(value, self.shape) if s in self.pde.fields else float(np.ravel(value)[0])
+            else:
+                found[s] = self._arrays[s][int(x)] if s in self.pde.fields else float(x)
+        return found

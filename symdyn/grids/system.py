@@ -1,0 +1,139 @@
+"""A system of fields on a grid of cells."""
+
+from __future__ import annotations
+
+import hashlib
+import numbers
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+from symdyn.grids.model import GridModel
+from symdyn.grids.stencils import ORDERS
+from symdyn.models.pde import PDESystem
+from symdyn.registry import suggest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["SCHEMES", "GridSystem"]
+
+SCHEMES = ("finite differences", "spectral")
+
+
+class GridSystem(PDESystem):
+    """A `PDESystem` with a grid; `PDESystem.discretize` makes one.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Cells along each axis; the values of fields are arrays of this shape, the last axis contiguous.
+    order : int
+        Of accuracy in space.
+    scheme : {'finite differences', 'spectral'}
+    dealias : bool
+    implicit : mapping or None
+    pde : PDESystem
+        The equations without the grid.
+
+    Examples
+    --------
+    >>> grid = PDESystem.from_text("u' = D*laplacian(u); D = 1", domain=(0, 1)).discretize(4)
+    >>> grid.shape, grid.centers[0].tolist()
+    ((4,), [0.125, 0.375, 0.625, 0.875])
+    """
+
+    shape: tuple[int, ...]
+    order: int
+    scheme: str
+    dealias: bool
+    implicit: Mapping[Any, Any] | None
+    kind: ClassVar[str] = "field"
+
+    def __init__(
+        self,
+        pde: PDESystem,
+        points: int | Sequence[int],
+        *,
+        order: int = 2,
+        scheme: str = "finite differences",
+        dealias: bool = True,
+        implicit: Mapping[Any, Any] | None = None,
+    ) -> None:
+        shape = tuple(points) if isinstance(points, (Sequence, np.ndarray)) else (points,) * pde.dimension
+        if len(shape) != pde.dimension or not all(isinstance(n, numbers.Integral) and n > 0 for n in shape):
+            axes = ", ".join(f"n{s}" for s in pde.space)
+            raise DeclarationError(f"the grid is {points!r}; expected a number of cells for each axis, ({axes})")
+        if order not in ORDERS:
+            raise DeclarationError(f"order is {order!r}; finite differences have order 2, 4 or 6")
+        if scheme not in SCHEMES:
+            raise DeclarationError(
+                f"scheme is {scheme!r}; expected 'finite differences' or 'spectral'.{suggest(str(scheme), SCHEMES)}"
+            )
+        if not dealias and scheme != "spectral":
+            raise DeclarationError("dealias=False belongs to scheme='spectral'; finite differences have no aliases to remove")
+        own = {k: v for k, v in pde.__dict__.items() if k not in _DERIVED}
+        self.__dict__.update(
+            own, shape=tuple(map(int, shape)), order=order, scheme=scheme, dealias=bool(dealias), implicit=implicit
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k not in _DERIVED}
+
+    @cached_property
+    def pde(self) -> PDESystem:
+        """The equations without the grid."""
+        plain = object.__new__(PDESystem)
+        plain.__dict__.update({k: v for k, v in self.__dict__.items() if k not in (*_DERIVED, *_GRID)})
+        return plain
+
+    @cached_property
+    def digest(self) -> str:
+        grid = [str(getattr(self, name)) for name in _GRID]
+        return hashlib.sha256(" ".join([self.pde.digest, *grid]).encode()).hexdigest()
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Width of the cells along each axis."""
+        low, high = self.domain.box
+        return tuple(float(w) / n for w, n in zip(high - low, self.shape, strict=True))
+
+    @property
+    def centers(self) -> tuple[np.ndarray, ...]:
+        """Positions of the cells along each axis."""
+        ends = zip(self.domain.box[0], self.spacing, self.shape, strict=True)
+        return tuple(low + (np.arange(n) + 0.5) * h for low, h, n in ends)
+
+    def model(self) -> Any:
+        """The compiled rates: a `GridModel`, or a `SpectralModel`."""
+        return self._model
+
+    @cached_property
+    def _model(self) -> Any:
+        if self.scheme == "spectral":
+            from symdyn.grids.spectral import SpectralModel
+
+            return SpectralModel(self.pde, self.shape, dealias=self.dealias)
+        model = GridModel(self.pde, self.shape, self.order, system=self)
+        model.passes.check_operands()
+        return model
+
+    def run(
+        self,
+        times: np.ndarray,
+        *,
+        initial: Mapping[Any, Any] | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Simulate; see `symdyn.grids.runs.run_grid` for the options."""
+        from symdyn.grids.runs import run_grid
+
+        return run_grid(self, times, initial=initial, parameters=parameters, **options)
+
+
+_GRID = ("shape", "order", "scheme", "dealias", "implicit")
+_DERIVED = ("pde", "_model", "digest", "_text", "expressions", "unknowns")

@@ -1,0 +1,193 @@
+"""Conditions at the walls of a box: what a user writes, read into one condition a field, axis and side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symdyn.declaration import expression, name_of
+from symdyn.errors import DeclarationError
+from symdyn.models.operators import Operator, read_operators
+from symdyn.parsing import parse_expression
+from symdyn.registry import suggest
+
+__all__ = ["NO_FLUX", "SIDES", "Condition", "Conditions", "Dirichlet", "Neumann", "Robin", "read_conditions"]
+
+#: Names of the two sides along each axis.
+SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
+HELP = '"periodic", "no-flux", Dirichlet(value), Neumann(value) or Robin(a, b, value)'
+
+
+@dataclass(frozen=True)
+class Condition:
+    r"""At a wall :math:`\alpha u + \beta\, \partial_n u = \gamma`, with the outward normal n.
+
+    Attributes
+    ----------
+    alpha, beta : Expr
+        Of parameters.
+    value : Expr
+        Of parameters, time, position along the wall and scalars of the system.
+    """
+
+    alpha: sp.Expr
+    beta: sp.Expr
+    value: sp.Expr
+
+    @property
+    def reflecting(self) -> bool:
+        """Whether the normal derivative vanishes."""
+        return self.alpha == 0 and self.value == 0
+
+    def map(self, function: Any) -> Condition:
+        """The condition with `function` applied to its expressions."""
+        return Condition(function(self.alpha), function(self.beta), function(self.value))
+
+    def __str__(self) -> str:
+        if self.beta == 0:
+            return f"Dirichlet({self.value / self.alpha})"
+        if self.alpha == 0:
+            return "no-flux" if self.value == 0 else f"Neumann({self.value / self.beta})"
+        return f"Robin({self.alpha}, {self.beta}, {self.value})"
+
+
+def _read(value: Any) -> sp.Expr:
+    return read_operators(parse_expression(value) if isinstance(value, str) else expression(value))
+
+
+def Dirichlet(value: Any = 0) -> Condition:
+    """The field has this value at the wall: a number, or an expression of parameters, time and position.
+
+    >>> print(Dirichlet(2))
+    Dirichlet(2)
+    """
+    return Condition(sp.S.One, sp.S.Zero, _read(value))
+
+
+def Neumann(value: Any = 0) -> Condition:
+    """The derivative of the field along the outward normal has this value.
+
+    >>> print(Neumann(), Neumann("a*sin(t)"))
+    no-flux Neumann(a*sin(t))
+    """
+    return Condition(sp.S.Zero, sp.S.One, _read(value))
+
+
+def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
+    """``a`` times the field plus ``b`` times its derivative along the outward normal has this value.
+
+    >>> print(Robin("h", "D", "h*c"))
+    Robin(h, D, c*h)
+    """
+    condition = Condition(_read(a), _read(b), _read(value))
+    if condition.alpha == 0 and condition.beta == 0:
+        raise DeclarationError("Robin(a, b, value) has a = b = 0, which says nothing about the field; give one of them a value")
+    return condition
+
+
+NO_FLUX = Neumann(0)
+
+#: Of a field: for each axis the conditions on both sides, or "periodic".
+Conditions = tuple[Any, ...]
+
+
+def read_conditions(
+    boundary: Any, fields: Sequence[sp.Symbol], space: Sequence[sp.Symbol]
+) -> tuple[dict[sp.Expr, Conditions], frozenset[int]]:
+    """The conditions of every field and of operands that were named, and the axes that are periodic.
+
+    Raises
+    ------
+    DeclarationError
+        For what is no condition, keys that name no field, axis or side, and axes that are periodic for some fields only.
+    """
+    dimension = len(space)
+    found: dict[sp.Expr, list[Any]] = {f: [None] * (2 * dimension) for f in fields}
+    general: list[Any] = [None] * (2 * dimension)
+    places = _places(space)
+    if isinstance(boundary, Mapping) and not all(name_of(k) in places for k in boundary):
+        for key, spec in boundary.items():
+            target = _target(key, fields, places)
+            if target is None:
+                _fill(general, {key: spec}, places, "the boundary")
+            else:
+                _fill(found.setdefault(target, [None] * (2 * dimension)), spec, places, f"the boundary of {target}")
+    else:
+        _fill(general, boundary, places, "the boundary")
+    periodic = {i // 2 for row in (general, *found.values()) for i, c in enumerate(row) if c == "periodic"}
+    for target, row in found.items():
+        for i, condition in enumerate(row):
+            if condition is None:
+                row[i] = general[i] if general[i] is not None else ("periodic" if i // 2 in periodic else NO_FLUX)
+            if (row[i] == "periodic") != (i // 2 in periodic):
+                raise DeclarationError(
+                    f"{space[i // 2]} is periodic for some fields or on one side only, but {target} has {row[i]} at its "
+                    f"{SIDES[i // 2][i % 2]} side; an axis is periodic for all or for none"
+                )
+    rows = {
+        f: tuple("periodic" if a in periodic else (row[2 * a], row[2 * a + 1]) for a in range(dimension))
+        for f, row in found.items()
+    }
+    return rows, frozenset(periodic)
+
+
+def _places(space: Sequence[sp.Symbol]) -> dict[str, tuple[int, ...]]:
+    """Which sides a name means."""
+    places: dict[str, tuple[int, ...]] = {}
+    for axis, symbol in enumerate(space):
+        places[symbol.name] = (2 * axis, 2 * axis + 1)
+        for side in range(2):
+            places[SIDES[axis][side]] = (2 * axis + side,)
+    return places
+
+
+def _target(key: Any, fields: Sequence[sp.Symbol], places: Mapping[str, Any]) -> sp.Expr | None:
+    """The field or operand that a key means, None if it is an axis or a side."""
+    by_name = {f.name: f for f in fields}
+    if isinstance(key, (str, sp.Symbol)) or not isinstance(key, sp.Expr):
+        name = name_of(key)
+        if name in by_name:
+            return by_name[name]
+        if name in places:
+            return None
+        if not isinstance(key, str) or str(name).isidentifier():
+            known = [*by_name, *places]
+            raise DeclarationError(
+                f"{key!r} in the boundary is no field, axis or side; known: {', '.join(known)}.{suggest(str(key), known)}"
+            )
+        key = parse_expression(key)
+    operand = read_operators(key)
+    return operand.xreplace({s: by_name[s.name] for s in operand.free_symbols if s.name in by_name})
+
+
+def _fill(row: list[Any], spec: Any, places: Mapping[str, tuple[int, ...]], what: str) -> None:
+    if isinstance(spec, Mapping):
+        for key, part in sorted(spec.items(), key=lambda item: len(places.get(name_of(item[0]), ())), reverse=True):
+            if name_of(key) not in places:
+                raise DeclarationError(
+                    f"{what} has the key {key!r}; expected an axis or a side: {', '.join(places)}.{suggest(str(key), places)}"
+                )
+            sides = places[name_of(key)]
+            parts = part if isinstance(part, (tuple, list)) else (part,) * len(sides)
+            if len(parts) != len(sides):
+                raise DeclarationError(f"{what} has {len(parts)} conditions at {key}, which has {len(sides)} sides")
+            for side, condition in zip(sides, parts, strict=True):
+                row[side] = _condition(condition, f"{what} at {key}")
+        return
+    row[:] = [_condition(spec, what)] * len(row)
+
+
+def _condition(value: Any, what: str) -> Any:
+    if isinstance(value, Condition) or value == "periodic":
+        return value
+    if value == "no-flux":
+        return NO_FLUX
+    raise DeclarationError(f"{what} is {value!r}; expected {HELP}")
+
+
+def has_operators(condition: Condition) -> bool:
+    """Whether an expression of a condition differentiates or integrates."""
+    return any(e.has(Operator) for e in (condition.alpha, condition.beta, condition.value))

@@ -1,0 +1,273 @@
+"""Partial differential equations on boxes: fields, coupled to each other and to scalars."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import check_symbols, lookup, name_of, numeric_values
+from symdyn.errors import DeclarationError
+from symdyn.models._pde_reading import check, mapped, read_domain, read_start, read_states, wall_expressions
+from symdyn.models.boundary import SIDES, Conditions, read_conditions
+from symdyn.models.domains import Domain
+from symdyn.models.spatial import SpatialSystem
+from symdyn.parsing import ModelText
+from symdyn.system import Equation
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from symdyn.grids.system import GridSystem
+
+__all__ = ["PDESystem"]
+
+SPACE = ("x", "y", "z")
+
+
+class PDESystem(SpatialSystem):
+    r"""Fields on an interval or a rectangle, and scalars that they are coupled to.
+
+    .. math:: \partial_t u_i = f_i(u, \nabla u, \Delta u, \ldots, s, x, t), \qquad
+              \dot s_k = g_k(s, \langle h(u) \rangle, t)
+
+    Parameters
+    ----------
+    equations : mapping
+        From each field (a symbol or a name) to its rate.  Rates are made of fields, scalars, parameters, the positions
+        ``x`` and ``y``, time, and the operators `dx`, `dy`, `laplacian`, `grad`, `div`, `dot`, `mean`, `integral`.
+        Undefined functions such as ``f(u)`` are unknown terms.
+    domain : Interval, Rectangle or (start, end)
+    odes : mapping or sequence, optional
+        From each scalar to its rate, in which fields occur in `mean` or `integral` only; or the names of those states in
+        `equations` that are scalars.
+    boundary : optional
+        "periodic", "no-flux" (the default), `Dirichlet`, `Neumann` or `Robin` for all, or a mapping from fields, axes
+        ("x") or sides ("left", "right", "bottom", "top") to one; what a field maps to may again be such a mapping of axes
+        or sides, and at an axis a pair is (left, right).  Keys may also be expressions: the second condition of equations
+        of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
+    parameters, initial, observables : mapping, optional
+        Default values; initial values as numbers or expressions of position and parameters; named expressions.
+    space : sequence, optional
+        Symbols or names of the positions, ``x`` and ``y`` unless said otherwise.
+    time : Symbol or str, optional
+
+    Attributes
+    ----------
+    fields, scalars : tuples of Symbol
+        Together, in this order, they are the `states`.
+    rates : tuple of Expr
+        One for each state.
+    conditions : mapping
+        From each field, and each operand that was named, to its conditions: for each axis "periodic" or a pair.
+
+    Raises
+    ------
+    DeclarationError
+        For domains, conditions, operators and names that do not fit.
+
+    Examples
+    --------
+    >>> from symdyn.models.operators import laplacian
+    >>> u, D, r = sp.symbols("u D r")
+    >>> print(PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, domain=(0, 10), parameters={D: 1, r: 1}))
+    u' = D*laplacian(u) + r*u*(1 - u)
+    """
+
+    fields: tuple[sp.Symbol, ...]
+    scalars: tuple[sp.Symbol, ...]
+    rates: tuple[sp.Expr, ...]
+    space: tuple[sp.Symbol, ...]
+    domain: Domain
+    conditions: Mapping[sp.Expr, Conditions]
+    initial: Mapping[sp.Symbol, Any]
+    periodic: frozenset[int]
+    kind: ClassVar[str] = "field"
+    sides: ClassVar[tuple[str, ...]] = ("rates",)
+
+    def __init__(
+        self,
+        equations: Mapping[Any, Any],
+        domain: Any,
+        *,
+        odes: Mapping[Any, Any] | Sequence[Any] = (),
+        boundary: Any = "no-flux",
+        parameters: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
+        observables: Mapping[Any, Any] | None = None,
+        space: Sequence[Any] | None = None,
+        time: Any = "t",
+        provenance: Sequence[str] = (),
+    ) -> None:
+        domain = read_domain(domain)
+        fields, rows, seen, time = read_states(equations, odes, observables, time)
+        names = [name_of(s) for s in (space if space is not None else SPACE[: domain.dimension])]
+        if len(names) != domain.dimension:
+            raise DeclarationError(f"space names {len(names)} axes of a domain of dimension {domain.dimension}")
+        free = {s.name: s for s in dag.free_symbols([*rows.values(), *seen.values()])}
+        positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
+        for s in (*rows, time):
+            if s.name in names:
+                raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
+        conditions, periodic = read_conditions(boundary, fields, positions)
+        start = {lookup(k, rows, "state"): read_start(v) for k, v in (initial or {}).items()}
+        # whatever is called like an axis is that axis, and like a state that state
+        known = {s.name: s for s in (*positions, *rows, time)}
+        swap = {s: known[s.name] for e in wall_expressions(conditions) for s in e.free_symbols if s.name in known}
+        swap |= {s: known[s.name] for e in start.values() for s in e.free_symbols if s.name in known}
+        conditions = {k: tuple(mapped(pair, lambda e: e.xreplace(swap)) for pair in c) for k, c in conditions.items()}
+        start = {k: e.xreplace(swap) for k, e in start.items()}
+        sides = [*rows.values(), *wall_expressions(conditions), *start.values(), *(k for k in conditions if k not in rows)]
+        found = check_symbols((*rows, *positions), time, sides, seen)
+        self.__dict__.update(
+            states=tuple(rows),
+            fields=fields,
+            scalars=tuple(s for s in rows if s not in fields),
+            rates=tuple(rows.values()),
+            space=positions,
+            domain=domain,
+            conditions=MappingProxyType(conditions),
+            periodic=periodic,
+            parameters=found,
+            defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
+            initial=MappingProxyType(start),
+            observables=MappingProxyType(seen),
+            time=time,
+            provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
+        )
+        check(self)
+
+    @classmethod
+    def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
+        """Read a model from text; domain, boundary and which states are scalars (``odes=["S"]``) are arguments.
+
+        >>> print(PDESystem.from_text("u' = D*laplacian(u) + u*(1-u); D = 0.1", domain=(0, 1)))
+        u' = D*laplacian(u) + u*(1 - u)
+        """
+        if "domain" not in options:
+            raise DeclarationError("from_text of a PDESystem needs domain=, such as domain=(0, 1) or Rectangle(2, 1)")
+        return super().from_text(text, parameters, **options)
+
+    @classmethod
+    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+        if model.style != "prime" or model.noise:
+            raise DeclarationError("a PDESystem is written u' = ..., without noise")
+        return cls(model.equations, **options)
+
+    # ---- what is in it -------------------------------------------------------------------------
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes."""
+        return self.domain.dimension
+
+    @cached_property
+    def digest(self) -> str:
+        walls = [str(k) + str([[str(c) for c in pair] for pair in row]) for k, row in self.conditions.items()]
+        return hashlib.sha256(
+            "\0".join([super().digest, repr(self.domain), *walls, str(self.space), str(self.fields)]).encode()
+        ).hexdigest()
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(f"{s}' = {f}" for s, f in zip(self.states, self.rates, strict=True))
+
+    def equations(self) -> list[Equation]:
+        sides = zip(self.states, self.rates, strict=True)
+        return [
+            Equation(f"{s}'", str(f), rf"\partial_{{{sp.latex(self.time)}}} {sp.latex(s)}" if s in self.fields
+                     else rf"\dot{{{sp.latex(s)}}}", sp.latex(f))
+            for s, f in sides
+        ]  # fmt: skip
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__}: {', '.join(self.names)} on {self.domain}"]
+        lines += [f"    {e}" for e in self.equations()]
+        for target, row in self.conditions.items():
+            for axis, pair in enumerate(row):
+                shown = pair if pair == "periodic" else ", ".join(f"{c} {SIDES[axis][k]}" for k, c in enumerate(pair))
+                lines.append(f"    {target} along {self.space[axis]}: {shown}")
+        if self.parameters:
+            shown = ", ".join(f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+            lines.append(f"  parameters: {shown}")
+        if self.initial:
+            lines.append(f"  initial: {', '.join(f'{s} = {v}' for s, v in self.initial.items())}")
+        if self.unknowns:
+            lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
+        return "\n".join(lines)
+
+    # ---- systems from it -----------------------------------------------------------------------
+
+    def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
+        """The same system with other default initial values: numbers, or expressions of position and parameters."""
+        given = {lookup(k, self.states, "state"): read_start(v) for k, v in {**(values or {}), **named}.items()}
+        known = {s.name: s for s in (*self.space, *self.parameters)}
+        given = {k: e.xreplace({s: known.get(s.name, s) for s in e.free_symbols}) for k, e in given.items()}
+        changed = self.replace(initial=MappingProxyType({**self.initial, **given}))
+        check(changed)
+        return changed
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        filled = super().with_terms(terms, defaults)
+        outer = [*wall_expressions(self.conditions), *self.initial.values()]
+        free = dag.free_symbols([*filled.expressions, *filled.observables.values(), *outer])
+        parameters = tuple(sorted(free - {*self.states, *self.space, self.time}, key=lambda s: s.name))
+        values = {**self.defaults, **(defaults or {})}
+        known = MappingProxyType({p: values[p] for p in parameters if p in values})
+        changed = filled.replace(parameters=parameters, defaults=known)
+        check(changed)
+        return changed
+
+    def discretize(
+        self,
+        points: int | Sequence[int],
+        *,
+        order: int = 2,
+        scheme: str = "finite differences",
+        dealias: bool = True,
+        implicit: Mapping[Any, Any] | None = None,
+    ) -> GridSystem:
+        """The system on a grid of cells, so many along each axis, to be simulated.
+
+        Parameters
+        ----------
+        points : int or sequence of int
+            Cells along each axis, ``(nx, ny)``.
+        order : {2, 4, 6}
+            Of accuracy in space, of finite differences.
+        scheme : {'finite differences', 'spectral'}
+            The latter where every axis is periodic.
+        dealias : bool
+            Leave out the upper third of the waves of nonlinear terms, of spectral schemes.
+        implicit : mapping, optional
+            From fields to linear expressions, such as ``{u: D*laplacian(u)}``, that implicit and exponential methods treat so,
+            in place of all that is linear.
+        """
+        grid = importlib.import_module("symdyn.grids.system").GridSystem
+        return grid(self, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
+
+    def run(
+        self,
+        times: np.ndarray,
+        *,
+        initial: Mapping[Any, Any] | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        grid: Any = None,
+        order: int = 2,
+        scheme: str = "finite differences",
+        dealias: bool = True,
+        implicit: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Discretise and simulate; the grid is `grid`, or has the shape of the initial arrays."""
+        if grid is None:
+            grid = importlib.import_module("symdyn.grids.starts").shape_of(self, initial)
+        made = self.discretize(grid, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
+        return made.run(times, initial=initial, parameters=parameters, **options)

@@ -1,0 +1,353 @@
+"""Fields in explicit steps against exact solutions, conservation laws and orders of convergence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+import sympy as sp
+import xarray as xr
+
+from symdyn.errors import DeclarationError, SimulationError
+from symdyn.models.boundary import Dirichlet, Neumann, Robin
+from symdyn.models.domains import Rectangle
+from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean
+from symdyn.models.pde import PDESystem
+
+u, v, S, D, r, c, x, y, t = sp.symbols("u v S D r c x y t")
+TIGHT = dict(method="tsit5", rtol=1e-10, atol=1e-12, progress=False)
+
+
+def last(system, field, end, grid, **options):
+    data = system.run(np.array([0.0, end]), grid=grid, **{**TIGHT, **options})
+    return data, data[field].values[0, -1]
+
+
+def fitted(system, exact, end, grids, order, **options):
+    """Observed order from the largest errors on two grids."""
+    errors = []
+    for n in grids:
+        data, found = last(system, "u", end, n, order=order, **options)
+        centers = np.meshgrid(*(data[s.name].values for s in system.space), indexing="ij")
+        errors.append(abs(found - exact(*centers)).max())
+    return math.log(errors[0] / errors[1]) / math.log(grids[1] / grids[0])
+
+
+@pytest.mark.parametrize("order", [2, 4, 6])
+@pytest.mark.parametrize("wall", ["dirichlet", "neumann", "robin", "periodic", "mixed"])
+def test_heat_equation_converges(order, wall):
+    if wall == "robin":
+        # k tan(k) = 1 for the even mode on (-1, 1) with u + du/dn = 0
+        k = 0.8603335890193797
+        boundary, mode, domain = Robin(1, 1), sp.cos(k * x), (-1, 1)
+    elif wall == "mixed":
+        k = math.pi / 2
+        boundary, mode, domain = {"left": Dirichlet(0), "right": "no-flux"}, sp.sin(k * x), (0, 1)
+    else:
+        k = 2 * math.pi if wall == "periodic" else math.pi
+        boundary = {"dirichlet": Dirichlet(0), "neumann": "no-flux", "periodic": "periodic"}[wall]
+        mode, domain = (sp.sin if wall == "dirichlet" else sp.cos)(k * x), (0, 1)
+    system = PDESystem({u: laplacian(u)}, domain, boundary=boundary, initial={u: mode})
+    end = 0.2 / k**2
+    decay = math.exp(-(k**2) * end)
+    shape = sp.lambdify(x, mode)
+    grids = (12, 24) if order == 6 else (16, 32)
+    found = fitted(system, lambda s: decay * shape(s), end, grids, order)
+    assert order - 0.45 < found < order + 1.2
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_time_dependent_conditions_and_advection(order):
+    """A wave that decays and moves through both walls: u = exp(-D k^2 t) sin(k (x - c t))."""
+    k, d, speed = 3.0, 0.1, 0.5
+    exact = sp.exp(-d * k**2 * t) * sp.sin(k * (x - speed * t))
+    walls = {"left": Neumann(-exact.diff(x)), "right": Robin(1, 2, exact + 2 * exact.diff(x))}
+    walls = {
+        side: type(w)(w.alpha, w.beta, w.value.subs(x, place)) for (side, w), place in zip(walls.items(), (0, 1), strict=True)
+    }
+    system = PDESystem({u: D * dx(dx(u)) - c * dx(u)}, (0, 1), boundary=walls, parameters={D: d, c: speed},
+                       initial={u: exact.subs(t, 0)})  # fmt: skip
+    found = fitted(system, sp.lambdify(x, exact.subs(t, 0.3)), 0.3, (16, 32), order)
+    assert found > order - 0.3
+
+
+@pytest.mark.parametrize("order", [2, 4])
+@pytest.mark.parametrize("walls", ["periodic", "dirichlet"])
+def test_nonlinear_divergence_converges(order, walls):
+    """A manufactured solution of u_t = (D(u) u_x)_x + s."""
+    exact = 2 + sp.sin(2 * sp.pi * x) * sp.exp(-t) if walls == "periodic" else 2 + x * sp.exp(-t) * sp.cos(x)
+    diffusivity = 1 + u**2 / 4
+    flux = diffusivity.subs(u, exact) * exact.diff(x)
+    source = exact.diff(t) - flux.diff(x)
+    boundary = "periodic" if walls == "periodic" else {
+        "left": Dirichlet(exact.subs(x, 0)), "right": Neumann(exact.diff(x).subs(x, 1))}  # fmt: skip
+    system = PDESystem({u: div(diffusivity * grad(u)) + source}, (0, 1), boundary=boundary, initial={u: exact.subs(t, 0)})
+    found = fitted(system, sp.lambdify(x, exact.subs(t, 0.02)), 0.02, (16, 32), order)
+    assert found > order - 0.3
+
+
+def test_barenblatt():
+    """The porous medium equation u_t = (u^2)_xx from a source solution; its mass stays to rounding."""
+    k, m0 = 1 / 12, 1.0
+    profile = lambda s, time: np.maximum(0, time ** (-1 / 3) * (m0 - k * s**2 * time ** (-2 / 3)))  # noqa: E731
+    for form in (laplacian(u**2), div(2 * u * grad(u))):
+        system = PDESystem({u: form}, (-6, 6), observables={"mass": integral(u)})
+        errors = []
+        for n in (100, 200):
+            start = profile((np.arange(n) + 0.5) * 12 / n - 6, 1.0)
+            data = system.run(np.array([0.0, 1.0]), initial={u: start}, rtol=1e-8, atol=1e-10, progress=False)
+            errors.append(float(abs(data.u.values[0, -1] - profile(data.x.values, 2.0)).mean()))
+            assert abs(np.ptp(data.mass.values)) < 1e-12
+        assert errors[1] < 0.45 * errors[0]
+        assert errors[1] < 1e-3
+
+
+def test_burgers_travelling_wave():
+    """u = c - a tanh(a (x - c t)/(2 nu))."""
+    nu, a, speed = 0.1, 0.5, 0.5
+    exact = speed - a * sp.tanh(a * (x - speed * t) / (2 * nu))
+    walls = {"left": Dirichlet(exact.subs(x, -2)), "right": Dirichlet(exact.subs(x, 2))}
+    system = PDESystem({u: nu * laplacian(u) - dx(u**2 / 2)}, (-2, 2), boundary=walls, initial={u: exact.subs(t, 0)})
+    assert fitted(system, sp.lambdify(x, exact.subs(t, 0.5)), 0.5, (64, 128), 4) > 3.6
+
+
+def test_burgers_by_cole_hopf():
+    """From -sin(pi x), by the integral of Cole and Hopf."""
+    nu, end = 0.05, 0.6
+    nodes, weight = scipy.special.roots_hermite(200)
+    system = PDESystem({u: nu * laplacian(u) - u * dx(u)}, (-1, 1), boundary=Dirichlet(0), initial={u: -sp.sin(sp.pi * x)})
+    data, found = last(system, "u", end, 400, order=4, rtol=1e-7)
+    s = data.x.values[:, None] - np.sqrt(4 * nu * end) * nodes
+    density = weight * np.exp(-np.cos(np.pi * s) / (2 * np.pi * nu))
+    exact = -(np.sin(np.pi * s) * density).sum(1) / density.sum(1)
+    assert abs(found - exact).max() < 2e-4
+
+
+def test_fisher_front():
+    """The exact front of Ablowitz & Zeppetella moves at 5/sqrt(6); steep fronts come to 2 sqrt(r D)."""
+    exact = (1 + sp.exp((x - 5 / sp.sqrt(6) * t) / sp.sqrt(6))) ** -2
+    system = PDESystem({u: laplacian(u) + u * (1 - u)}, (-40, 60), initial={u: exact.subs(t, 0)})
+    data, found = last(system, "u", 5.0, 500, order=4, rtol=1e-7)
+    assert abs(found - sp.lambdify(x, exact.subs(t, 5))(data.x.values)).max() < 2e-4
+    speed = PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, (0, 200), parameters={D: 1, r: 1},
+                      initial={u: sp.Heaviside(5 - x)})  # fmt: skip
+    data = speed.run(np.array([0.0, 30.0, 40.0]), grid=400, progress=False)
+    front = [float(np.interp(-0.5, -data.u.values[0, k], data.x.values)) for k in (1, 2)]
+    bramson = 2 - 1.5 * math.log(40 / 30) / 10  # 2 t - (3/2) log t
+    assert (front[1] - front[0]) / 10 == pytest.approx(bramson, abs=0.02)
+
+
+@pytest.mark.parametrize("order", [2, 4, 6])
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux", {"x": "periodic"}])
+def test_mass_is_conserved_to_rounding(order, boundary):
+    rate = div((1 + u**2) * grad(u) - u * grad(v)) + laplacian(u**3) + D * laplacian(u)
+    system = PDESystem(
+        {u: rate, v: laplacian(v) + dot(grad(u), grad(u))}, Rectangle(1, 2), boundary=boundary, parameters={D: 0.3}
+    )
+    rng = np.random.default_rng(1)
+    model = system.discretize((13, 20), order=order).model()
+    state = model.pack({u: rng.random((13, 20)), v: rng.random((13, 20))})
+    rates = model.unpack(model.rates(state, 0.0, np.array([0.3])))[u]
+    assert abs(rates.sum()) < 1e-13 * abs(rates).sum()
+
+
+def test_polynomials_in_two_dimensions_are_exact():
+    """Mixed derivatives, and rotation about the center, of what stencils of order 4 differentiate exactly."""
+    poly = 1 + x * y + x**2 * y - 2 * y**2 + x**2 * y**2 / 3
+    forms = {dx(dy(u)): poly.diff(x, y), x * dy(u) - y * dx(u): x * poly.diff(y) - y * poly.diff(x),
+             dy(dx(dx(u))): poly.diff(x, x, y), u * laplacian(u): poly * (poly.diff(x, 2) + poly.diff(y, 2)),
+             dx(u * dy(u)) : (poly * poly.diff(y)).diff(x)}  # fmt: skip
+    walls = {"left": Dirichlet(poly.subs(x, -1)), "right": Neumann(poly.diff(x).subs(x, 1)),
+             "bottom": Robin(1, 1, (poly - poly.diff(y)).subs(y, -1)), "top": Dirichlet(poly.subs(y, 1))}  # fmt: skip
+    for form, exact in forms.items():
+        system = PDESystem({u: form}, Rectangle(2, 2, (-1, -1)), boundary=walls)
+        grid = system.discretize((9, 12), order=4)
+        mesh = np.meshgrid(*grid.centers, indexing="ij")
+        start = sp.lambdify((x, y), poly)(*mesh)
+        found = grid.model().rates(start.ravel(), 0.0, np.empty(0)).reshape(9, 12)
+        np.testing.assert_allclose(found, sp.lambdify((x, y), exact)(*mesh) * np.ones_like(start), atol=1e-10)
+
+
+def test_robin_steady_state():
+    """D u'' = k u with a flux in on the left and transfer on the right."""
+    d, k, h, j = 0.5, 2.0, 3.0, 1.0
+    system = PDESystem({u: D * laplacian(u) - k * u}, (0, 1), boundary={"left": Robin(0, D, j), "right": Robin(h, D, 0)},
+                       parameters={D: d}, initial={u: 0})  # fmt: skip
+    data, found = last(system, "u", 8.0, 60, order=4, rtol=1e-8)
+    q = math.sqrt(k / d)
+    a, b = np.linalg.solve([[-d * q, d * q], [(h + d * q) * math.exp(q), (h - d * q) * math.exp(-q)]], [j, 0.0])
+    np.testing.assert_allclose(found, a * np.exp(q * data.x) + b * np.exp(-q * data.x), rtol=2e-5)
+
+
+def test_scalars_coupled_to_fields():
+    """A well-stirred bath that exchanges with a uniform field: two linear equations."""
+    system = PDESystem({u: laplacian(u) + 2 * (S - u)}, (0, 2), odes={S: mean(u) - S + integral(u) / 4 - mean(u) / 2},
+                       initial={u: 1, S: 0}, observables={"total": integral(u) + S})  # fmt: skip
+    data = system.run(np.array([0.0, 0.7]), grid=20, **TIGHT)
+    matrix = np.array([[-2.0, 2.0], [1.0, -1.0]])
+    values, vectors = np.linalg.eig(matrix)
+    exact = (vectors * np.exp(0.7 * values)) @ np.linalg.solve(vectors, [1.0, 0.0])
+    assert data.S.values[0, -1] == pytest.approx(exact[1], rel=1e-8)
+    np.testing.assert_allclose(data.u.values[0, -1], exact[0], rtol=1e-8)
+    np.testing.assert_allclose(data.total.values[0, -1], 2 * exact[0] + exact[1], rtol=1e-8)
+
+
+def test_scalars_in_conditions():
+    """The wall follows a scalar that decays."""
+    rate = laplacian(u) + (sp.pi**2 / 4 - 1) * u
+    system = PDESystem({u: rate}, (0, 1), odes={S: -S}, initial={u: sp.cos(sp.pi * x / 2), S: 1},
+                       boundary={"left": Dirichlet(S), "right": Dirichlet(0)})  # fmt: skip
+    _, found = last(system, "u", 1.0, 20, order=4)
+    np.testing.assert_allclose(found, math.exp(-1) * np.cos(np.pi * (np.arange(20) + 0.5) / 40), rtol=1e-4)
+
+
+def test_fourth_order_equations():
+    """Linear growth of Cahn-Hilliard: exp((k^2 - k^4) t) on periodic grids and, with a second condition, between walls."""
+    k = 0.5
+    mu = u**3 - u - laplacian(u)
+    for domain, boundary in (((0, 8 * sp.pi), "periodic"), ((0, 4 * sp.pi), {u: "no-flux", mu: "no-flux"})):
+        system = PDESystem({u: laplacian(mu)}, domain, boundary=boundary, initial={u: sp.cos(x / 2) / 10**6},
+                           observables={"mass": integral(u)})  # fmt: skip
+        data = system.run(np.array([0.0, 2.0]), grid=48, order=4, rtol=1e-8, atol=1e-13, progress=False)
+        np.testing.assert_allclose(data.u.values[0, -1], math.exp(2 * (k**2 - k**4)) * 1e-6 * np.cos(data.x / 2), atol=3e-10)
+        assert np.ptp(data.mass.values) < 1e-17
+    periodic = PDESystem({u: -laplacian(u) - laplacian(laplacian(u)) - u * dx(u)}, (0, 8 * sp.pi), boundary="periodic",
+                         initial={u: sp.cos(x / 2) / 10**6})  # fmt: skip
+    data = periodic.run(np.array([0.0, 1.0]), grid=64, order=4, rtol=1e-8, atol=1e-13, progress=False)
+    np.testing.assert_allclose(data.u.values[0, -1], math.exp(k**2 - k**4) * 1e-6 * np.cos(data.x / 2), atol=1e-9)
+
+
+@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("rk4", 4)])
+def test_fixed_steps_have_their_order(method, order):
+    """u' = -u + sin(t) everywhere."""
+    system = PDESystem({u: laplacian(u) - u + sp.sin(t)}, (0, 1), initial={u: 1})
+    exact = 1.5 * math.exp(-1) + (math.sin(1) - math.cos(1)) / 2
+    errors = [abs(system.run(np.array([0, 1.0]), grid=8, method=method, step=h, progress=False).u.values[0, -1, 3] - exact)
+              for h in (1 / 160, 1 / 320)]  # fmt: skip
+    assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.15) or errors[1] < 1e-12
+
+
+@pytest.mark.parametrize(("method", "power"), [("bs32", 1e-3), ("tsit5", 1e-5)])
+def test_interpolated_outputs(method, power):
+    """Outputs between the steps are as good as those at their ends."""
+    system = PDESystem({u: -u * sp.cos(t)}, (0, 1), initial={u: 1})
+    times = np.linspace(0, 6, 61)
+    data = system.run(times, grid=8, method=method, rtol=1e-6, atol=1e-9, progress=False)
+    assert int(data.steps.values[0]) < {"bs32": 1000, "tsit5": 61}[method]
+    np.testing.assert_allclose(data.u.values[0, :, 0], np.exp(-np.sin(times)), rtol=power * 5e-2 if method == "bs32" else power)
+
+
+def test_sweeps_ensembles_and_threads():
+    rng = np.random.default_rng(3)
+    starts = rng.random((3, 8, 70))
+    system = PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, Rectangle(1, 1), parameters={r: 1})
+    found = [
+        system.run(np.array([0.0, 0.01]), initial={u: starts}, parameters={D: [0.1, 0.2]}, threads=k, progress=False)
+        for k in (1, 2)
+    ]
+    assert found[0].u.dims == ("D", "trajectory", "time", "x", "y")
+    assert found[0].u.shape == (2, 3, 2, 8, 70)
+    xr.testing.assert_identical(*found)
+    alone = system.run(np.array([0.0, 0.01]), initial={u: starts[1]}, parameters={D: 0.2}, progress=False)
+    np.testing.assert_array_equal(found[0].u.values[1, 1], alone.u.values[0])
+    named = xr.DataArray(starts, dims=("start", "x", "y"), coords={"start": ["a", "b", "c"]})
+    data = system.run(np.array([0.0, 0.01]), initial={u: named}, parameters={D: 0.2}, progress=False)
+    assert data.start.values.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(data.u.values[1, 0], alone.u.values[0])
+
+
+def test_the_kinds_of_initial_values_agree():
+    system = PDESystem({u: laplacian(u)}, (0, 1), parameters={D: 2}, initial={u: D * x})
+    wanted = 2 * (np.arange(10) + 0.5) / 10
+    for value in (D * x, "D*x", lambda s: 2 * s, wanted, list(wanted)):
+        data = system.run(np.array([0.0]), initial={u: value}, grid=10, progress=False)
+        np.testing.assert_allclose(data.u.values[0, 0], wanted, rtol=1e-15)
+
+
+def test_grids_of_awkward_sizes():
+    """Blocks of cells overlap at the end of a row; every cell is right."""
+    rng = np.random.default_rng(5)
+    for shape in ((5, 8), (3, 9), (4, 63), (6, 65), (3, 130), (70, 7)):
+        system = PDESystem({u: laplacian(u) + x * y}, Rectangle(shape[0], shape[1]), boundary="periodic")
+        a = rng.random(shape)
+        grid = system.discretize(shape)
+        found = grid.model().rates(a.ravel(), 0.0, np.empty(0)).reshape(shape)
+        rolled = sum(np.roll(a, s, k) for s in (1, -1) for k in (0, 1)) - 4 * a
+        np.testing.assert_allclose(found, rolled + np.multiply.outer(*grid.centers), atol=1e-11)
+
+
+def test_failures_are_told():
+    blow = PDESystem({u: laplacian(u) + u**2}, (0, 1), initial={u: 1}, parameters={})
+    with pytest.raises(SimulationError, match=r"1 of 1 trajectories failed.*Try .*imex.*on_failure") as caught:
+        blow.run(np.array([0.0, 0.5, 2.0]), grid=8, progress=False)
+    values = caught.value.dataset.u.values[0]
+    np.testing.assert_allclose(values[1], 2.0, rtol=1e-4)
+    assert np.isnan(values[2]).all()
+    heat = PDESystem({u: laplacian(u)}, (0, 1), initial={u: sp.sin(9 * x)})
+    with pytest.raises(SimulationError, match="smaller step"):
+        heat.run(np.array([0.0, 10.0]), grid=50, method="euler", step=0.01, progress=False)
+    with pytest.raises(SimulationError, match="larger max_steps"):
+        heat.run(np.array([0.0, 10.0]), grid=50, max_steps=20, progress=False)
+    data = blow.run(np.array([0.0, 0.5, 2.0]), grid=8, on_failure="nan", progress=False)
+    assert data.status.values[0] != 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(method="cn"), "is no method for fields"),
+        (dict(method="euler"), "pass step="),
+        (dict(method="bs32", step=0.1), "leave step out"),
+        (dict(rtol=-1), "rtol is -1"),
+        (dict(threads=0), "threads is 0"),
+        (dict(seed=3), "the option seed means nothing"),
+        (dict(lanes=8), "the option lanes means nothing"),
+        (dict(method="euler", step=0.1, max_step=1), "max_step limits"),
+        (dict(implicit={u: u}), "implicit= belongs to implicit methods"),
+        (dict(on_failure="no"), "on_failure is 'no'"),
+        (dict(initial={u: np.ones(5)}), r"has the shape \(5,\); the grid has \(8,\)"),
+        (dict(initial={u: np.full(8, np.nan)}), "not finite"),
+        (dict(initial={u: "z*x"}), "holds z"),
+        (dict(initial={"w": 1}), "not a state"),
+        (dict(initial={u: object()}), "expected a number, an array"),
+        (dict(initial={u: xr.DataArray(np.ones(8), dims="q")}), "expected 'x' among them"),
+        (dict(grid=(8, 8)), "expected a number of cells for each axis"),
+        (dict(grid=2, order=4), "too few for order 4"),
+        (dict(order=3), "order 2, 4 or 6"),
+        (dict(scheme="fem"), "expected 'finite differences' or 'spectral'"),
+    ],
+)
+def test_errors_of_runs(options, message):
+    system = PDESystem({u: laplacian(u)}, (0, 1), initial={u: 1})
+    with pytest.raises(DeclarationError, match=message):
+        system.run(np.array([0.0, 1.0]), **{"grid": 8, "progress": False, **options})
+
+
+def test_errors_of_grids_and_starts():
+    system = PDESystem({u: laplacian(u), v: -v}, (0, 1))
+    with pytest.raises(DeclarationError, match="nothing says how fine the grid is"):
+        system.run(np.array([0.0]), initial={u: 1, v: 2})
+    with pytest.raises(DeclarationError, match="make them agree"):
+        system.run(np.array([0.0]), initial={u: np.ones(8), v: np.ones(9)})
+    with pytest.raises(DeclarationError, match="no value for the state v"):
+        system.run(np.array([0.0]), initial={u: np.ones(8)})
+
+
+def test_an_interrupt_keeps_what_is_done(monkeypatch):
+    from symdyn.grids import runs
+
+    calls = []
+
+    def interrupted(pending, timeout):
+        calls.append(timeout)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "wait", interrupted)
+    system = PDESystem({u: laplacian(u)}, (0, 1), initial={u: x})
+    with pytest.warns(UserWarning, match="interrupted: 3 of 3 trajectories are incomplete"):
+        data = system.run(np.linspace(0, 1e6, 4), grid=200, trajectories=3, max_steps=10**9, progress=False)
+    assert calls
+    assert (data.status == 5).all()
+    assert np.isnan(data.u.values[:, -1]).all()

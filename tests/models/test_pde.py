@@ -1,0 +1,185 @@
+"""Declaring fields: what is read, printed and refused."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import sympy as sp
+
+from symdyn import dag
+from symdyn.errors import CompileError, DeclarationError
+from symdyn.models.boundary import NO_FLUX, Dirichlet, Neumann, Robin
+from symdyn.models.domains import Disk, Interval, Rectangle
+from symdyn.models.operators import (
+    components,
+    derivative_of,
+    div,
+    dot,
+    dx,
+    dy,
+    dz,
+    grad,
+    integral,
+    laplacian,
+    linear_form,
+    linear_part,
+    mean,
+    vector,
+)
+from symdyn.models.pde import PDESystem
+
+u, v, S, D, a, x, y, t = sp.symbols("u v S D a x y t")
+f = sp.Function("f")
+
+
+def test_text_and_symbols_give_the_same_system():
+    text = """
+        u' = D*laplacian(u) + div(a*u*grad(v)) - dx(u)*S + f(u)
+        v' = dy(dx(u)) - v
+        S' = mean(u) - S
+        D = 0.5; S(0) = 1
+        total := integral(u + v)
+    """
+    read = PDESystem.from_text(text, {"a": 2}, domain=Rectangle(2, 1), odes=["S"], boundary="periodic")
+    rates = {u: D * laplacian(u) + div(a * u * grad(v)) - dx(u) * S + f(u), v: dy(dx(u)) - v}
+    made = PDESystem(rates, Rectangle(2, 1), odes={S: mean(u) - S}, boundary="periodic", parameters={D: 0.5, a: 2},
+                     initial={S: 1}, observables={"total": integral(u + v)})  # fmt: skip
+    assert read == made
+    assert read.fields == (u, v)
+    assert read.scalars == (S,)
+    assert read.parameters == (D, a)
+    assert read.unknowns == (f(u),)
+    assert read.kind == "field"
+    again = PDESystem.from_text(
+        str(read), domain=Rectangle(2, 1), odes=["S"], boundary="periodic", observables=read.observables
+    )
+    assert again.digest == read.digest
+
+
+def test_display():
+    system = PDESystem({u: D * laplacian(u), v: -dx(u**2)}, (0, 1), odes={S: -S}, boundary={u: {"left": Dirichlet(1)}},
+                       parameters={D: 2}, initial={u: sp.sin(x), v: 0})  # fmt: skip
+    text = repr(system)
+    for part in ("u' = D*laplacian(u)", "u along x: Dirichlet(1) left, no-flux right", "D = 2", "u = sin(x)", "Interval"):
+        assert part in text
+    latex = system._repr_latex_()
+    assert r"\partial_{t} u" in latex
+    assert r"\Delta u" in latex
+    assert r"\dot{S}" in latex
+    assert r"\partial_x \left(u^{2}\right)" in latex
+    assert sp.latex(div(D * grad(u)) ** 2 + mean(u) ** 2 + dot(grad(u), vector(u, v)) + integral(u)).count(r"\nabla") >= 3
+
+
+def test_copies():
+    system = PDESystem({u: laplacian(u) + f(u)}, (0, 1), boundary=Dirichlet(a), parameters={a: 1}, initial={u: x})
+    filled = system.with_terms({f: D * u * (1 - u)}, {D: 3})
+    assert filled.rates == (laplacian(u) + D * u * (1 - u),)
+    assert filled.parameters == (D, a)
+    assert dict(filled.defaults) == {D: 3.0, a: 1.0}
+    assert "with f(u)" in filled.provenance[-1]
+    assert system.with_parameters(a=5).defaults[a] == 5
+    assert system.with_initial(u="a*x").initial[u] == a * x
+    assert pickle.loads(pickle.dumps(system)) == system
+    grid = system.discretize(8)
+    assert pickle.loads(pickle.dumps(grid)) == grid
+    assert grid.with_parameters(a=5).pde.defaults[a] == 5
+    other = PDESystem({u: laplacian(u) + f(u)}, (0, 1), boundary=Neumann(a), parameters={a: 1}, initial={u: x})
+    assert len({system.digest, other.digest, grid.digest, system.discretize(9).digest}) == 4
+    with pytest.raises(CompileError, match="unknown term"):
+        grid.model()
+
+
+def test_conditions_of_sides_and_fields():
+    system = PDESystem(
+        {u: laplacian(u), v: laplacian(v)},
+        Rectangle(1, 1),
+        boundary={"x": "periodic", v: {"y": (Dirichlet(0), Robin(1, "D", "a*sin(t)"))}, "top": Neumann(2)},
+    )
+    assert system.periodic == {0}
+    assert system.conditions[u] == ("periodic", (NO_FLUX, Neumann(2)))
+    assert system.conditions[v] == ("periodic", (Dirichlet(0), Robin(1, D, a * sp.sin(t))))
+    assert system.parameters == (D, a)
+    plain = PDESystem({u: laplacian(u)}, [0, 2])
+    assert plain.domain == Interval(0, 2)
+    assert plain.conditions[u] == ((NO_FLUX, NO_FLUX),)
+    named = PDESystem({u: s_form(u)}, (0, 1), space=["s"])
+    assert named.parameters == ()
+
+
+def s_form(field):
+    return laplacian(field) * sp.Symbol("s")
+
+
+def test_operators_as_expressions():
+    assert components(div(D * grad(u) + vector(v, 0)), 2) == dx(D * dx(u) + v) + dy(D * dy(u))
+    assert components(dot(grad(u), grad(v)), 2) == dx(u) * dx(v) + dy(u) * dy(v)
+    assert components(div(2 * (grad(u) - u * grad(v))), 1) == dx(2 * dx(u) - 2 * u * dx(v))
+    assert dx(sp.Integer(3)) == 0
+    assert laplacian(u) != laplacian(v)
+    assert dag.fingerprint([laplacian(u)]) != dag.fingerprint([grad(u)])
+    assert pickle.loads(pickle.dumps(laplacian(u))) == laplacian(u)
+    assert derivative_of(u, (2, 1)) == dx(dx(dy(u)))
+
+
+def test_what_is_linear():
+    form = linear_form(laplacian(D * u + u**2 + S) - 3 * dx(S), {u}, (x, y), 2)
+    assert form == {(u, (2, 0)): D, (u, (0, 2)): D, (u**2, (2, 0)): 1, (u**2, (0, 2)): 1}
+    e = D * laplacian(u) + mean(u) * u + t * dx(u) + a * (u - v) - laplacian(laplacian(u)) + u * v
+    terms, rest = linear_part(e, {u, v}, (x,), {D, a}, 1)
+    assert terms == {(u, (2,)): D, (u, (0,)): a, (v, (0,)): -a, (u, (4,)): -1}
+    assert sp.expand(rest - (mean(u) * u + t * dx(u) + u * v)) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PDESystem({}, (0, 1)), "non-empty mapping from each field"),
+        (lambda: PDESystem({u: u}, Disk(1)), "lives on an Interval, a Rectangle"),
+        (lambda: PDESystem({u: u}, (1, 0)), "the interval ends at"),
+        (lambda: PDESystem({u: [u, v]}, (0, 1)), "is one expression, not a sequence"),
+        (lambda: PDESystem({u: dy(u)}, (0, 1)), "differentiates along axis 2 of a domain of 1"),
+        (lambda: PDESystem({u: dz(u)}, Rectangle(1, 1)), "differentiates along axis 3"),
+        (lambda: PDESystem({u: grad(u)}, (0, 1)), "is a vector where a number belongs"),
+        (lambda: PDESystem({u: grad(u) * grad(v)}, (0, 1)), "is a vector where a number belongs"),
+        (lambda: PDESystem({u: div(u)}, (0, 1)), "is no vector"),
+        (lambda: PDESystem({u: div(vector(u, u))}, (0, 1)), "has 2 components on a domain of 1"),
+        (lambda: PDESystem({u: dot(u, grad(u))}, (0, 1)), "is no vector"),
+        (lambda: PDESystem({u: mean(u * mean(u))}, (0, 1)), "holds one mean or integral in another"),
+        (lambda: PDESystem({u: u}, (0, 1), odes={S: u}), "the rate u of the scalar S varies in space"),
+        (lambda: PDESystem({u: u}, (0, 1), odes={u: u}), "as a field and one as a scalar"),
+        (lambda: PDESystem({u: u}, (0, 1), odes=[u]), "no state is a field"),
+        (lambda: PDESystem({u: u}, (0, 1), odes=["w"]), "not a state"),
+        (lambda: PDESystem({x: x}, (0, 1)), "is the name of an axis"),
+        (lambda: PDESystem({u: u}, (0, 1), space=["x", "y"]), "space names 2 axes"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary="open"), "the boundary is 'open'; expected"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary={u: 3}), "the boundary of u is 3"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary={"w": "periodic"}), "is no field, axis or side"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary={u: {"top": "no-flux"}}), "expected an axis or a side"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary={"left": "periodic", "right": "no-flux"}), "on one side only"),
+        (lambda: PDESystem({u: u, v: v}, (0, 1), boundary={u: "periodic", v: Dirichlet(0)}), "periodic for all or for none"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary={"x": [NO_FLUX] * 3}), "has 3 conditions at x, which has 2 sides"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary=Dirichlet(u)), "holds a field or an operator"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary=Robin(t, 1, 0)), "may depend on parameters only, not on t"),
+        (lambda: PDESystem({u: u}, (0, 1), initial={u: t}), "the initial value t of u holds t"),
+        (lambda: PDESystem({u: u}, (0, 1), initial={"q": 1}), "not a state"),
+        (lambda: PDESystem.from_text("u' = u"), "needs domain="),
+        (lambda: PDESystem.from_text("x[t+1] = x", domain=(0, 1)), "is written u' ="),
+        (lambda: PDESystem.from_text("u' = laplacian(u, u)", domain=(0, 1)), "has 2 arguments; laplacian takes 1"),
+        (lambda: Robin(0, 0, 1), "a = b = 0"),
+        (lambda: Dirichlet([1]), "where a scalar sympy expression belongs"),
+    ],
+)
+def test_errors(make, message):
+    with pytest.raises(DeclarationError, match=message):
+        make()
+
+
+def test_errors_of_higher_order():
+    for rate in (-laplacian(laplacian(u)), dx(dx(dx(u))), laplacian(u**3 - u - laplacian(u))):
+        with pytest.raises(DeclarationError, match="need a second condition at the walls"):
+            PDESystem({u: rate}, (0, 1)).discretize(20).model()
+    with pytest.raises(DeclarationError, match="needs a condition of its own"):
+        PDESystem({u: laplacian(u * laplacian(u))}, (0, 1)).discretize(20).model()
+    with pytest.raises(DeclarationError, match="no operator acts on that expression"):
+        PDESystem({u: laplacian(u)}, (0, 1), boundary={u**2: "no-flux"}).discretize(20).model()

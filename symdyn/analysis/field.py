@@ -10,8 +10,9 @@ import numpy as np
 import sympy as sp
 
 from symdyn.analysis._compiled import CompiledProgram
+from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.lower import lower
+from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.declaration import derivative, lookup, numeric_values
 from symdyn.errors import DeclarationError
@@ -62,8 +63,12 @@ class Field:
 
     @cached_property
     def _jacobian(self) -> Program:
-        entries = [derivative(e, s) for e in self.expressions for s in self.states]
-        return lower("jacobian", self._blocks, entries, [""] * len(entries))
+        # on the graph of operations: what is linear, or occurs in several sides, costs next to nothing there
+        build = Lowering(self._blocks)
+        values, inputs = ([build.value(e) for e in row] for row in (self.expressions, self.states))
+        zero, rows = build.constant(0), derivatives(build, values, inputs)
+        entries = [row.get(s, zero) for row in rows for s in inputs]
+        return build.program("jacobian", entries, [""] * len(entries))
 
     def __call__(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
         """Values (..., n) at states (..., n) and parameters (..., k)."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from symdyn.cells._regions import Rectangle
-from symdyn.cells.winding import Phased
 
 __all__ = ["corrected", "on_ellipse", "residuals"]
 
@@ -17,6 +16,11 @@ Matrices = Callable[[np.ndarray], np.ndarray]
 MOMENTS = 4
 #: Points on a contour: to begin with, and at most before the rectangle is halved.
 NODES, MOST_NODES = 32, 128
+#: Columns beyond the number of eigenvalues inside: many may lie just outside, as moments show whose singular values all are more
+#: than this part of the largest.
+SPARE, RANK = 16, 1e-12
+#: How far integrals may be off an eigenvalue, relative to the rectangle.
+NEAR = 1e-2
 #: Eigenvalues closer than this, relative to the rectangle, are corrected together.
 CLUSTER = 1e-6
 #: Largest |T x| against the row sums of T near an eigenvalue.
@@ -27,39 +31,29 @@ CHUNK = 2_000_000
 ROUNDS, SETTLED = 4, 1e-9
 
 
-def on_ellipse(
-    matrices: Matrices, characteristic: Phased, poles: np.ndarray, part: Rectangle, count: int
-) -> tuple[np.ndarray, np.ndarray] | None:
+def on_ellipse(matrices: Matrices, part: Rectangle, count: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The `count` eigenvalues of a rectangle and their vectors, or None if integrals around it do not resolve them.
 
     The ellipse goes through the corners.  Points are doubled, and those known are used again.
     """
     across, up = part.width / np.sqrt(2), part.height / np.sqrt(2)
     scale = max(part.width, part.height)
-    angles = np.empty(0)
-    phase, moments, probe = np.empty(0, complex), None, None
-    while len(angles) < MOST_NODES:
-        new = _angles(len(angles))
-        points = part.center + across * np.cos(new) + 1j * up * np.sin(new)
-        angles, phase = np.concatenate([angles, new]), np.concatenate([phase, characteristic(points)[0]])
-        inside = _inside(phase[np.argsort(angles)], poles - part.center, across, up)
-        if inside is None or inside < count:
-            moments = None
-            if inside is not None:
-                return None  # the walk around the rectangle and that around the ellipse contradict each other
-            continue
-        if moments is None:  # all points so far
-            points = part.center + across * np.cos(angles) + 1j * up * np.sin(angles)
-            new, moments, probe = angles, 0.0, None
-        local = (points - part.center) / scale
-        weights = (1j * up * np.cos(new) - across * np.sin(new)) * local ** np.arange(2 * MOMENTS)[:, None]
-        total, probe = _integrated(matrices, points, weights, inside, probe)
-        moments = moments + total
-        found = _beyn(moments, inside, part.center, scale)
+    moments: np.ndarray | None = None
+    known, width = 0, count + SPARE
+    while known < MOST_NODES:
+        angles = _angles(known)
+        local = (across * np.cos(angles) + 1j * up * np.sin(angles)) / scale
+        weights = (1j * up * np.cos(angles) - across * np.sin(angles)) * local ** np.arange(2 * MOMENTS)[:, None]
+        new = _integrated(matrices, part.center + scale * local, weights, width)
+        moments = new if moments is None else moments + new
+        known += len(angles)
+        found = _beyn(moments, count)
         if found is None:
             continue
-        values, vectors = corrected(matrices, *found, scale)
-        mine = part.contains(values)
+        guess = part.center + scale * found[0]
+        values, vectors = corrected(matrices, guess, found[1], scale)
+        # what the integrals told well is near its place, inside or just outside
+        mine = part.contains(values) & (np.abs(values - guess) <= NEAR * scale)
         if mine.sum() == count and (residuals(matrices, values[mine], vectors[:, mine], scale) <= RESIDUAL).all():
             return values[mine], vectors[:, mine]
     return None
@@ -73,50 +67,38 @@ def _angles(known: int) -> np.ndarray:
     return first + 2 * np.pi * np.arange(known) / known
 
 
-def _inside(phase: np.ndarray, away: np.ndarray, across: float, up: float) -> int | None:
-    """Eigenvalues inside the ellipse by the phase along it, or None if the points are too few to tell."""
-    turns = np.angle(np.roll(phase, -1) / phase)
-    if not np.abs(turns).max() <= 0.75 * np.pi:
-        return None
-    return round(float(turns.sum()) / (2 * np.pi)) + int(((away.real / across) ** 2 + (away.imag / up) ** 2 < 1).sum())
-
-
-def _integrated(
-    matrices: Matrices, points: np.ndarray, weights: np.ndarray, count: int, probe: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _integrated(matrices: Matrices, points: np.ndarray, weights: np.ndarray, width: int) -> np.ndarray:
     """Sums of the inverses, applied to random columns, with the weights (moments, k)."""
-    total, done, step = 0.0, 0, 1
+    total, probe, done, step = np.zeros(1), None, 0, 1
     while done < len(points):
         stack = matrices(points[done : done + step])
         n = stack.shape[1]
         if probe is None:
-            width = min(n, count // 2 + 4)
             generator = np.random.default_rng(0)
-            probe = generator.normal(size=(n, width)) + 1j * generator.normal(size=(n, width))
+            probe = (generator.normal(size=(n, n)) + 1j * generator.normal(size=(n, n)))[:, :width]
         solved = np.linalg.solve(stack, np.broadcast_to(probe, (len(stack), *probe.shape)))
-        total = total + np.einsum("jk,kab->jab", weights[:, done : done + step], solved)
+        total = total + np.tensordot(weights[:, done : done + step], solved, 1)
         done += step
         step = max(1, CHUNK // (n * n))
-    assert probe is not None
-    return np.asarray(total), probe
+    return total
 
 
-def _beyn(moments: np.ndarray, count: int, center: complex, scale: float) -> tuple[np.ndarray, np.ndarray] | None:
+def _beyn(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Eigenvalues inside a closed curve and their vectors from a block Hankel matrix of moments (2 K, N, l)."""
     half, (n, width) = len(moments) // 2, moments.shape[1:]
-    if min(width, n) * half < count:
-        return None
     first, second = (np.block([[moments[i + j + s] for j in range(half)] for i in range(half)]) for s in (0, 1))
     # what the columns span is enough: tall matrices are made small before their singular values are sought
     basis, small = np.linalg.qr(first)
     u, sizes, vh = np.linalg.svd(small)
-    if not sizes[count - 1] > 1e-13 * sizes[0]:
+    rank = int((sizes > RANK * sizes[0]).sum())
+    if rank < count:
         return None
-    u, v = basis @ u[:, :count], vh[:count].conj().T
-    values, coordinates = np.linalg.eig(u.conj().T @ second @ v / sizes[:count])
+    u, v = basis @ u[:, :rank], vh[:rank].conj().T
+    values, coordinates = np.linalg.eig(u.conj().T @ second @ v / sizes[:rank])
     vectors = (u @ coordinates)[:n]
     size = np.linalg.norm(vectors, axis=0)
-    return center + scale * values, vectors / np.where(size > 0, size, 1)
+    inside = np.abs(values) < 0.8
+    return values[inside], vectors[:, inside] / np.where(size > 0, size, 1)[inside]
 
 
 def corrected(matrices: Matrices, values: np.ndarray, vectors: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sla
 import scipy.sparse as sps
-from scipy.sparse.linalg import eigs
+from scipy.sparse.linalg import LinearOperator, eigs
 
-from symdyn.cells.finite_elements import BulkMatrices, factorise
+from symdyn.cells._factors import Factors, factorise
+from symdyn.cells.finite_elements import BulkMatrices
 from symdyn.cells.values import CellValues
 from symdyn.errors import DeclarationError, SymdynError
 
@@ -142,7 +143,10 @@ def modes_near(values: CellValues, matrices: list[BulkMatrices], u: np.ndarray, 
     if k >= size - 1:
         raise DeclarationError(f"k is {k}; the system has {size} unknowns, ask for fewer modes")
     start = np.random.default_rng(0).standard_normal(size).astype(complex)
-    found, vectors = eigs(whole, k, mass, sigma=complex(near), v0=start, ncv=min(size, max(2 * k + 10, 30)))
+    factors = Factors(whole - complex(near) * mass, definite=False)
+    inverse = LinearOperator(whole.shape, factors.solve, dtype=complex)
+    ncv = min(size, max(2 * k + 10, 30))
+    found, vectors = eigs(whole, k, mass, sigma=complex(near), v0=start, ncv=ncv, OPinv=inverse)
     bulk = vectors[n:].T.reshape(k, len(matrices), -1)
     norm = np.linalg.norm(vectors[:n], axis=0)
     norm[norm == 0] = 1

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.linalg as sl
 import scipy.sparse as sps
-from scipy.sparse.linalg import SuperLU, splu
+
+from symdyn.cells._factors import Factors, factorise
 
 __all__ = ["Pencil", "Point", "ReducedPencil", "greedy_basis"]
 
@@ -64,10 +65,9 @@ class Pencil:
     walls: Sequence[sps.csc_matrix]
     loads: np.ndarray
 
-    def factors(self, point: Point) -> SuperLU:
-        """Of A at a point; A is symmetric with a positive definite real part, so nothing is interchanged."""
-        matrix = self.matrix(point)
-        return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    def factors(self, point: Point) -> Factors:
+        """Of A at a point; A is symmetric with a positive definite real part."""
+        return factorise(self.matrix(point))
 
     def matrix(self, point: Point) -> sps.csc_matrix:
         """A at a point, real where sigma is."""
@@ -79,8 +79,7 @@ class Pencil:
 
     def solve(self, point: Point) -> np.ndarray:
         """:math:`A^{-1} B`, (N, m)."""
-        factors = self.factors(point)
-        return factors.solve(self.loads.astype(complex) if point.sigma.imag else self.loads)
+        return self.factors(point).solve(self.loads)
 
 
 @dataclass(frozen=True)

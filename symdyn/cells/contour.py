@@ -104,7 +104,7 @@ def eigenpairs(
         reach = part.width * (np.sqrt(2) - 1) / 2
         simple = count <= FEW and max(part.width, part.height) <= LONG * min(part.width, part.height)
         if simple and part.low.real - reach > limit:
-            found = on_ellipse(matrices, characteristic, poles, part, count)
+            found = on_ellipse(matrices, part, count)
             if found is not None:
                 values.append(found[0])
                 vectors.append(found[1])

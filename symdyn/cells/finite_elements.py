@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
-from scipy.sparse.linalg import SuperLU, splu
 
 from symdyn.cells.meshing import read_mesh
 from symdyn.cells.values import CellValues
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Domain
 
-__all__ = ["BulkMatrices", "FiniteElements", "factorise"]
+__all__ = ["BulkMatrices", "FiniteElements"]
 
 
 @dataclass(frozen=True)
@@ -166,8 +165,3 @@ class FiniteElements:
             return np.empty(0), np.empty(0, int), np.empty(0, int), np.empty(0, int)
         data, rows, columns = (np.concatenate([getattr(p, k) for p in parts]) for k in ("data", "row", "col"))
         return data, rows, columns, np.repeat(np.arange(len(parts)), [p.nnz for p in parts])
-
-
-def factorise(matrix: sps.spmatrix) -> SuperLU:
-    """Factors of a symmetric definite matrix, without pivoting, which leaves them as sparse as symmetry allows."""
-    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

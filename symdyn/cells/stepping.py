@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse.linalg import SuperLU
 
-from symdyn.cells.finite_elements import BulkMatrices, factorise
+from symdyn.cells._factors import Factors, factorise
+from symdyn.cells.finite_elements import BulkMatrices
 
 __all__ = ["METHODS", "Exchange", "Stepper", "Tableau"]
 
@@ -105,7 +105,7 @@ class Exchange:
         self._lock = threading.Lock()
 
     @cached_property
-    def _mass(self) -> SuperLU:
+    def _mass(self) -> Factors:
         return factorise(self.matrices[0].M)
 
     def solver(self, c: float) -> list[tuple]:

@@ -16,8 +16,8 @@ Phased = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 #: What log f may differ between neighbouring points from what its slopes predict, and how far it may go.
 BEND, FAR = 0.35, 2.0
-#: Way over which slopes are taken, relative to the side.
-SHORT = 1e-7
+#: Part of a step over which slopes are taken.
+SHORT = 1e-5
 #: Steps on each side at least, and of the distance from known poles at most.
 START, NEAR = 8, 0.5
 #: How often the way between two points may be halved, and the shortest step of a side of length 1.
@@ -69,40 +69,37 @@ class Winding:
         return [self._known[s] if s in self._known else -self._known[s[::-1]] for s in sides]
 
     def _measured(self, sides: list[tuple[complex, complex]]) -> np.ndarray:
-        points = [self._points(*s) for s in sides]
-        owner = np.repeat(np.arange(len(sides)), [len(p) - 1 for p in points])
-        ways = np.repeat(np.array([s[1] - s[0] for s in sides]), [len(p) for p in points])
-        every = np.concatenate(points)
-        seen = self._look(every, SHORT * ways)
+        paths = [self._points(*s) for s in sides]
+        owner = np.repeat(np.arange(len(sides)), [len(p) - 1 for p in paths])
         first = np.arange(len(owner)) + owner  # each side has one point more than steps
-        a, b, way = every[first], every[first + 1], ways[first]
-        fa, fb = seen[:, first], seen[:, first + 1]
+        points = np.concatenate(paths)
+        seen = self._look(points, np.concatenate([np.diff(p, append=2 * p[-1] - p[-2]) for p in paths]))
+        a, b, fa, fb = points[first], points[first + 1], seen[:, first], seen[:, first + 1]
         turns = np.zeros(len(sides))
         for _ in range(DEPTH):
-            share = ((b - a) / way).real
-            predicted = (fa[2] + fb[2]) * share / 2
-            change = (fb[1] - fa[1]).real + 1j * np.angle(fb[0] / fa[0])
-            rough = ~((np.abs(change - predicted) <= BEND) & (np.abs(predicted) <= FAR))
-            np.add.at(turns, owner[~rough], change.imag[~rough])
+            with np.errstate(all="ignore"):
+                predicted = (b - a) * (fa[1] + fb[1]) / 2
+                off = fb[0] - fa[0] - predicted
+                off -= 2j * np.pi * np.round(off.imag / (2 * np.pi))
+                rough = ~((np.abs(off) <= BEND) & (np.abs(predicted) <= FAR))
+                np.add.at(turns, owner[~rough], (predicted + off).imag[~rough])
             if not rough.any():
                 return turns
-            a, b, way, owner = a[rough], b[rough], way[rough], owner[rough]
+            a, b, fa, fb, owner = a[rough], b[rough], fa[:, rough], fb[:, rough], owner[rough]
             middle = (a + b) / 2
-            fm = self._look(middle, SHORT * way)
+            fm = self._look(middle, (b - a) / 2)
             a, b = np.concatenate([a, middle]), np.concatenate([middle, b])
-            fa, fb = np.concatenate([fa[:, rough], fm], axis=1), np.concatenate([fm, fb[:, rough]], axis=1)
-            way, owner = np.concatenate([way, way]), np.concatenate([owner, owner])
-        raise SymdynError(
-            f"an eigenvalue or a pole lies on the boundary of the region, near {a[0]:.6g}; move the region a little"
-        )
+            fa, fb = np.concatenate([fa, fm], axis=1), np.concatenate([fm, fb], axis=1)
+            owner = np.concatenate([owner, owner])
+        raise SymdynError(f"an eigenvalue or a pole lies on the boundary, near {a[0]:.6g}; move the region a little")
 
     def _look(self, points: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Phase, log|f|, and the derivative of log f along the whole side, (3, k)."""
+        """log f, up to whole turns, and its slope, (2, k)."""
         k = len(points)
-        phase, size = self.function(np.concatenate([points, points + steps]))
-        with np.errstate(invalid="ignore"):
+        phase, size = self.function(np.concatenate([points, points + SHORT * steps]))
+        with np.errstate(all="ignore"):
             change = size[k:] - size[:k] + 1j * np.angle(phase[k:] / phase[:k])
-        return np.stack([phase[:k], size[:k], change / SHORT])
+            return np.stack([size[:k] + 1j * np.angle(phase[:k]), change / (SHORT * steps)])
 
     def _points(self, start: complex, end: complex) -> np.ndarray:
         """Points from start to end: evenly, and closer together where known zeros or poles are near."""

@@ -10,20 +10,17 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.grids.explicit import EXPLICIT
 from symdyn.grids.imex_methods import IMPLICIT
-from symdyn.grids.system import GridSystem
 from symdyn.registry import suggest
 
-__all__ = ["FIXED", "check_numbers", "read_method"]
+__all__ = ["FIXED", "check_method", "check_numbers"]
 
 #: Methods that go in steps of one length.
 FIXED = ("euler", "rk4", "sbdf2")
 
 
-def read_method(grid: GridSystem, method: str | None, step: float | None, max_step: float | None) -> str:
-    """The method of a run, which fits the steps that are asked for."""
-    spectral = grid.scheme == "spectral"
+def check_method(chosen: str, step: float | None, max_step: float | None) -> None:
+    """Refuse what is no method, and one that does not go in the steps that are asked for."""
     names = (*EXPLICIT, *IMPLICIT)
-    chosen = method or ("imex" if spectral else "bs32")
     if chosen not in names:
         raise DeclarationError(f"{chosen!r} is no method for fields; there are {', '.join(names)}.{suggest(chosen, names)}")
     if chosen in FIXED and step is None:
@@ -33,8 +30,7 @@ def read_method(grid: GridSystem, method: str | None, step: float | None, max_st
             f"{chosen} chooses its steps by rtol and atol; leave step out, or take one of {', '.join(FIXED)}"
         )
     if max_step is not None and (chosen in FIXED or chosen in IMPLICIT):
-        raise DeclarationError(f"max_step limits the steps of bs32 and tsit5; leave it out for {chosen}")
-    return chosen
+        raise DeclarationError(f"max_step limits the steps of bs32 and tsit5; leave it out for {chosen}, or name one of them")
 
 
 def check_numbers(**options: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, STIFF, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.errors import SimulationError
 from symdyn.grids.explicit import EXPLICIT
@@ -112,14 +112,12 @@ def run_verdict(
     last = float(times[max(int(np.isfinite(frames[row]).all(axis=-1).sum()) - 1, 0)])
     code = int(status[row])
     remedies = []
-    if method in EXPLICIT:
-        if code in (TOO_MANY_STEPS, STIFF):
-            remedies.append("a larger max_steps")
-        if method in FIXED and code == NOT_FINITE:
-            remedies.append("a smaller step")
-        remedies.append("method='imex', which no diffusion forces to small steps")
+    if code == TOO_MANY_STEPS:
+        remedies.append("a larger max_steps")
     elif code == NOT_FINITE:
         remedies.append("a smaller step" if method in FIXED else "another grid or smaller tolerances")
+    if method in EXPLICIT and (code == TOO_MANY_STEPS or method in FIXED):
+        remedies.append("method='imex', which no diffusion forces to small steps")
     remedies += ["other values", "on_failure='nan' to get NaN from the failure on"]
     raise SimulationError(
         f"{wrong.size} of {design.size} trajectories failed. The first is {place} ({values}): {MESSAGES[code]}; its last "

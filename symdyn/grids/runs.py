@@ -18,10 +18,11 @@ from symdyn.errors import DeclarationError
 from symdyn.grids.explicit import EXPLICIT, march_explicit
 from symdyn.grids.imex_methods import IMPLICIT, march
 from symdyn.grids.model import GridModel
-from symdyn.grids.options import FIXED, check_numbers, read_method
+from symdyn.grids.options import FIXED, check_method, check_numbers
 from symdyn.grids.results import run_dataset, run_verdict
 from symdyn.grids.spectral_explicit import march_spectral
 from symdyn.grids.starts import Starts
+from symdyn.grids.stiffness import warn_of_diffusion
 from symdyn.grids.system import GridSystem
 from symdyn.registry import suggest
 from symdyn.simulation.ensemble import default_threads
@@ -62,9 +63,9 @@ def run_grid(
     parameters : mapping
         Numbers or sweeps.
     method : str, optional
-        'bs32' (the default of finite differences) and 'tsit5' choose their steps and are explicit, 'euler' and 'rk4' take
-        steps of length `step`; 'imex' (the default of spectral schemes), 'imex3', 'etdrk4' and, with `step`, 'sbdf2' treat
-        what is linear implicitly or exactly.
+        'bs32' and 'tsit5' choose their steps and are explicit, 'euler' and 'rk4' take steps of length `step`; 'imex', 'imex3',
+        'etdrk4' and, with `step`, 'sbdf2' treat what is linear implicitly or exactly.  By default 'bs32', and 'imex' for
+        spectral schemes and where the grid has `implicit`.
     rtol, atol, step, max_step, max_steps, trajectories, threads, progress, on_failure :
         As for `symdyn.simulate`.
 
@@ -73,13 +74,22 @@ def run_grid(
     xarray.Dataset
         A variable for each field with dims (sweeps..., ``trajectory``, ``time``, ``x``, ``y``), for each scalar without
         positions, and for each observable; and ``status``, ``steps``, ``rejected``, ``evaluations``.
+
+    Notes
+    -----
+    Explicit steps on differences are local: what is 0 stays 0 until something arrives.  Transforms, of spectral schemes and of
+    methods that treat something implicitly or exactly, spread rounding errors of some 1e-17 of the greatest value everywhere,
+    and where a state is unstable they grow with it: ahead of a front into :math:`u = 0` with the rate r they are as large as
+    the front itself after a time of :math:`38/r`.  For such fronts take 'bs32' or 'tsit5', which warn if diffusion forces them
+    to very many steps.
     """
     known = "trajectories, method, rtol, atol, step, max_step, max_steps, threads, progress, on_failure, grid"
     for name in (*others, *(["seed"] if seed is not None else [])):
         raise DeclarationError(
             f"the option {name} means nothing for fields; options are {known}.{suggest(name, known.split(', '))}"
         )
-    method = read_method(grid, method, step, max_step)
+    method = method or ("bs32" if grid.scheme != "spectral" and grid.implicit is None else "imex")
+    check_method(method, step, max_step)
     check_numbers(rtol=rtol, atol=atol, step=step, max_step=max_step, max_steps=max_steps, threads=threads, chunk=chunk)
     if on_failure not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {on_failure!r}; expected 'raise' or 'nan'")
@@ -125,6 +135,8 @@ def run_grid(
             one(row)
 
     if method in EXPLICIT and isinstance(model, GridModel):
+        p = design.rows(0, design.size)[1]
+        warn_of_diffusion(grid, method, float(times[-1] - times[0]), p, step=step, max_steps=max_steps)
         plain_driver("stencil_steps")  # compiled before threads ask for it
     span = float(times[-1] - times[0]) or 1.0
     shown = bar(progress, total=count, desc=method, unit="traj", delay=0.5)

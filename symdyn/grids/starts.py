@@ -72,6 +72,7 @@ class Starts:
         self.given: dict[sp.Symbol, Any] = {}
         self._arrays: dict[sp.Symbol, np.ndarray] = {}
         self._programs: dict[sp.Symbol, Any] = {}
+        self._sources: dict[sp.Symbol, sp.Expr] = {}
         for s in pde.states:
             self._read(s, values[s])
 
@@ -89,13 +90,14 @@ class Starts:
                 raise DeclarationError(f"the initial value {e} of {state} holds {min(map(str, wrong))}, which is no parameter "
                                        "of the system" + (" and no position" if state in pde.fields else ""))  # fmt: skip
             self._programs[state] = lower("start", [("lane", ()), ("y", pde.space), ("p", pde.parameters)], [e], [str(state)])
+            self._sources[state] = e
             self.given[state] = 0.0
             return
         if state in pde.scalars:
             self.given[state] = value
             return
         if callable(value) and not isinstance(value, xr.DataArray):
-            value = np.broadcast_to(np.asarray(value(*self.centers), float), self.shape)
+            value = self._called(state, value)
         others: tuple[str, ...] = ()
         coords: dict[str, Any] = {}
         if isinstance(value, xr.DataArray):
@@ -105,15 +107,18 @@ class Starts:
                 raise DeclarationError(
                     f"the initial value of {state} has the dims {value.dims}; expected {missing[0]!r} among them"
                 )
+            self._check_positions(state, value)
             if value.ndim:
                 others = tuple(str(d) for d in value.dims if d not in names)
                 coords = {d: value.coords[d].values for d in others if d in value.coords}
                 value = value.transpose(*others, *names).values
         try:
+            if np.iscomplexobj(value):
+                raise TypeError
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError):
-            raise DeclarationError(f"the initial value of {state} is {value!r}; expected a number, an array, an expression of "
-                                   "position or a function") from None  # fmt: skip
+            raise DeclarationError(f"the initial value of {state} is {_shown(value)}; expected a number, an array of real "
+                                   "numbers, an expression of position or a function") from None  # fmt: skip
         if array.ndim == 0:
             array = np.full(self.shape, float(array))
         if array.ndim == len(self.shape) + 1 and not others:
@@ -127,13 +132,50 @@ class Starts:
         index = np.arange(len(self._arrays[state]), dtype=float).reshape(count)
         self.given[state] = xr.DataArray(index, dims=others, coords=coords) if others else 0.0
 
+    def _called(self, state: sp.Symbol, function: Any) -> np.ndarray:
+        """What a function of the positions returns."""
+        axes = ", ".join(s.name for s in self.pde.space)
+        try:
+            value = function(*self.centers)
+        except TypeError as error:
+            raise DeclarationError(
+                f"the function that the field {state} starts from cannot be called with arrays of the positions {axes}: {error}"
+            ) from error
+        if np.shape(value) not in (self.shape, ()):
+            raise DeclarationError(
+                f"the function that the field {state} starts from returns the shape {np.shape(value)}; it is called with arrays "
+                f"of the positions {axes} and returns values of their shape, {self.shape}"
+            )
+        return np.broadcast_to(value, self.shape)
+
+    def _check_positions(self, state: sp.Symbol, value: xr.DataArray) -> None:
+        """Refuse arrays that say that they belong to other positions."""
+        low, high = self.pde.domain.box
+        for axis, s in enumerate(self.pde.space):
+            if s.name not in value.coords or value.sizes.get(s.name) != self.shape[axis]:
+                continue
+            wanted = np.moveaxis(self.centers[axis], axis, 0).reshape(self.shape[axis], -1)[:, 0]
+            given = np.asarray(value.coords[s.name].values)
+            if not np.allclose(given, wanted, rtol=0, atol=1e-6 * float(high[axis] - low[axis])):
+                raise DeclarationError(
+                    f"the initial array of {state} has other positions along {s.name} than the grid, whose first and last cells "
+                    f"are at {wanted[0]:g} and {wanted[-1]:g}, not {given[0]:g} and {given[-1]:g}; interpolate it, or pass its "
+                    "values"
+                )
+
     def state(self, row: np.ndarray, p: np.ndarray) -> dict[sp.Symbol, Any]:
         """Arrays and numbers by state, from a row of the design and parameters."""
         found: dict[sp.Symbol, Any] = {}
         for s, x in zip(self.pde.states, row, strict=True):
             if s in self._programs:
                 (value,) = evaluate(self._programs[s], [], list(self.centers), [np.asarray(v) for v in p])
+                if not np.isfinite(value).all():
+                    raise DeclarationError(f"the initial value {self._sources[s]} of {s} is not a finite number everywhere")
                 found[s] = np.broadcast_to(value, self.shape) if s in self.pde.fields else float(np.ravel(value)[0])
             else:
                 found[s] = self._arrays[s][int(x)] if s in self.pde.fields else float(x)
         return found
+
+
+def _shown(value: Any) -> str:
+    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else repr(value)

@@ -75,6 +75,10 @@ class GridSystem(PDESystem):
             )
         if not dealias and scheme != "spectral":
             raise DeclarationError("dealias=False belongs to scheme='spectral'; finite differences have no aliases to remove")
+        if implicit is not None and not isinstance(implicit, Mapping):
+            raise DeclarationError(
+                f"implicit is {implicit!r}; expected a mapping such as {{{pde.fields[0]}: D*laplacian({pde.fields[0]})}}"
+            )
         own = {k: v for k, v in pde.__dict__.items() if k not in _DERIVED}
         self.__dict__.update(
             own, shape=tuple(map(int, shape)), order=order, scheme=scheme, dealias=bool(dealias), implicit=implicit
@@ -106,6 +110,11 @@ class GridSystem(PDESystem):
         """Positions of the cells along each axis."""
         ends = zip(self.domain.box[0], self.spacing, self.shape, strict=True)
         return tuple(low + (np.arange(n) + 0.5) * h for low, h, n in ends)
+
+    def __repr__(self) -> str:
+        cells = " x ".join(map(str, self.shape))
+        how = f"differences of order {self.order}" if self.scheme != "spectral" else "spectral"
+        return f"{super().__repr__()}\n  grid: {cells} cells, {how}"
 
     def model(self) -> Any:
         """The compiled rates: a `GridModel`, or a `SpectralModel`."""

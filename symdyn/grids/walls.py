@@ -38,7 +38,7 @@ def ghost_weights(order: int, ghosts: int, alpha: float, beta: float, h: float) 
     s = np.arange(order) + 0.5
     wall = np.zeros(order + 1)
     wall[0], wall[1] = alpha, -beta / h
-    scale = np.abs(wall).max()
+    scale = np.abs(wall).max() or 1.0
     matrix = np.vstack([np.vander(s, order + 1, increasing=True), wall / scale])
     if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e12:
         raise DeclarationError(

@@ -57,10 +57,12 @@ def check(system: PDESystem) -> None:
 
 
 def read_domain(value: Any) -> Domain:
-    if isinstance(value, (tuple, list)) and len(value) == 2:
+    if isinstance(value, (tuple, list)) and len(value) == 2 and not any(isinstance(v, (tuple, list)) for v in value):
         return Interval(*value)
     if not isinstance(value, (Interval, Rectangle)):
-        raise DeclarationError(f"the domain is {value!r}; a PDESystem lives on an Interval, a Rectangle or (start, end)")
+        raise DeclarationError(
+            f"the domain is {value!r}; a PDESystem lives on an Interval, a Rectangle(width, height, corner) or (start, end)"
+        )
     return value
 
 

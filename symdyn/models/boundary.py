@@ -18,7 +18,10 @@ __all__ = ["NO_FLUX", "SIDES", "Condition", "Conditions", "Dirichlet", "Neumann"
 
 #: Names of the two sides along each axis.
 SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
-HELP = '"periodic", "no-flux", Dirichlet(value), Neumann(value) or Robin(a, b, value)'
+HELP = (
+    '"periodic", "no-flux", Dirichlet(value), Neumann(value) or Robin(a, b, value), or for sides that differ a mapping such as '
+    '{"left": ..., "right": ...}'
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class Condition:
     def map(self, function: Any) -> Condition:
         """The condition with `function` applied to its expressions."""
         return Condition(function(self.alpha), function(self.beta), function(self.value))
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         if self.beta == 0:

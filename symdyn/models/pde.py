@@ -109,8 +109,8 @@ class PDESystem(SpatialSystem):
         domain = read_domain(domain)
         fields, rows, seen, time = read_states(equations, odes, observables, time)
         names = [name_of(s) for s in (space if space is not None else SPACE[: domain.dimension])]
-        if len(names) != domain.dimension:
-            raise DeclarationError(f"space names {len(names)} axes of a domain of dimension {domain.dimension}")
+        if len(set(names)) != domain.dimension or len(names) != domain.dimension:
+            raise DeclarationError(f"space is {', '.join(names)}; expected a name for each of {domain.dimension} axes")
         free = {s.name: s for s in dag.free_symbols([*rows.values(), *seen.values()])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
         for s in (*rows, time):

@@ -8,7 +8,8 @@ from scipy import special
 from scipy.sparse.linalg import eigsh
 
 import symdyn as sd
-from symdyn.cells.finite_elements import FiniteElements, factorise
+from symdyn.cells._factors import factorise
+from symdyn.cells.finite_elements import FiniteElements
 from symdyn.cells.stepping import ARK3, ARK4
 from symdyn.errors import DeclarationError
 from symdyn.models import zoo

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import splu
 from skfem import Basis, BilinearForm, ElementTriP2, LinearForm, MeshTri1
 from skfem.helpers import dot, grad
 
+from symdyn.cells._factors import Factors, elimination_order
 from symdyn.cells._mesh_curved import curve
 from symdyn.cells.meshing import mesh_domain
 from symdyn.models.domains import Disk, Domain
@@ -127,21 +128,17 @@ class Elements:
     @cached_property
     def _ordered(self) -> tuple[np.ndarray, sp.csc_matrix, sp.csc_matrix]:
         """An order of the unknowns that keeps factors sparse, and the matrices in it."""
-        first = splu(
-            self.stiffness + self.mass, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-        order = np.argsort(first.perm_c)
+        order = elimination_order(self.stiffness + self.mass)
         return order, self.stiffness[order][:, order].tocsc(), self.mass[order][:, order].tocsc()
 
     def solve(self, phi2: complex, right: np.ndarray) -> np.ndarray:
         r"""Solutions (N, m) of :math:`(K + \varphi^2M)h = b`, for b (N, m)."""
         order, stiffness, mass = self._ordered
-        matrix = (stiffness + phi2 * mass).tocsc()
-        lu = splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        factors = Factors(stiffness + complex(phi2) * mass, ordered=True)
         out = np.empty(right.shape, complex)
         for low in range(0, right.shape[1], TOGETHER):
             part = slice(low, low + TOGETHER)
-            out[order, part] = lu.solve(np.asfortranarray(right[order, part], dtype=complex))
+            out[order, part] = factors.solve(right[order, part])
         return out
 
     def solve_neumann(self, right: np.ndarray) -> np.ndarray:

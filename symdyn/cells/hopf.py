@@ -1,0 +1,369 @@
+"""Hopf curves of a colony in the plane of two parameters, through their folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from scipy.optimize import minimize_scalar
+
+from symdyn.cells._hopf_condition import HopfCondition, Point
+from symdyn.cells._hopf_search import crossings, near_vector
+from symdyn.declaration import lookup
+from symdyn.errors import DeclarationError, SymdynError
+
+if TYPE_CHECKING:
+    from symdyn.cells.colony import BulkCellSystem
+
+__all__ = ["hopf_curve", "hopf_curves", "hopf_point"]
+
+#: Bounds of parameters unless others are given.
+BOUNDS = {"D": (0.05, 20.0), "tau": (0.02, 5.0)}
+#: Length of a step in logarithms: first, least, most; and its factor if the corrector fails or is quick.
+FIRST, LEAST, MOST, SHORTER, LONGER = 0.03, 1e-5, 0.12, 0.4, 1.3
+#: Newton steps of the corrector, its tolerance, and how far the tangent may turn in a step (its cosine).
+STEPS, DONE, TURN = 12, 1e-10, 0.97
+#: Slopes are taken anew if a step shrinks by less than this.
+QUICK = 0.2
+#: Points of a curve at most, in each direction.
+POINTS = 1000
+
+
+def hopf_curves(
+    colony: BulkCellSystem,
+    vary: tuple[Any, Any] = ("D", "tau"),
+    *,
+    parameters: Mapping[Any, float] | None = None,
+    bounds: Mapping[Any, tuple[float, float]] | None = None,
+    scans: int = 5,
+    samples: int = 24,
+) -> list[xr.Dataset]:
+    r"""Every Hopf curve that crosses one of the lines on which it is looked for, by the asymptotic theory.
+
+    Along lines of the second parameter the number of growing eigenvalues is counted by winding numbers; where it changes, each
+    crossing pair is located, and its curve followed by pseudo-arclength continuation in the logarithms of both parameters and
+    of the frequency, through folds, to the bounds or around.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+    vary : pair of parameters
+    parameters : mapping, optional
+        Values of the others over the defaults.
+    bounds : mapping, optional
+        Lowest and highest value of each of the two; by default 0.05 to 20 for ``D``, 0.02 to 5 for ``tau``.
+    scans, samples : int
+        Lines from bound to bound, evenly in logarithms, and values along each; a curve between lines, or a pair of
+        crossings between values, is not seen.
+
+    Returns
+    -------
+    list of xarray.Dataset
+        Each with the dim ``point`` along the curve: both parameters, ``omega``, and ``mode`` (dims ``point``, ``cell``), the
+        complex strengths of the sources.  Attributes: ``closed``, and for each parameter ``fold_<name>``, its extreme values.
+
+    Raises
+    ------
+    DeclarationError
+        For names that are no parameters, missing bounds, and bounds that are not positive and increasing.
+    """
+    names, base, box = _request(colony, vary, parameters, bounds)
+    condition = HopfCondition(colony)
+    curves: list[xr.Dataset] = []
+    seen: list[np.ndarray] = []
+    for point, _ in _starts(colony, condition, names, base, box, scans, samples):
+        if any(_on(track, modes, point, names) for track, modes in seen):  # type: ignore[misc]
+            continue
+        track, modes, closed = _follow(condition, names, base, box, point)
+        seen.append((track, modes))  # type: ignore[arg-type]
+        curves.append(_dataset(colony, condition, names, base, track, modes, closed))
+    return curves
+
+
+def hopf_curve(
+    colony: BulkCellSystem,
+    vary: tuple[Any, Any] = ("D", "tau"),
+    *,
+    parameters: Mapping[Any, float] | None = None,
+    bounds: Mapping[Any, tuple[float, float]] | None = None,
+    start: Mapping[Any, float] | None = None,
+    scans: int = 5,
+    samples: int = 24,
+) -> xr.Dataset:
+    """One Hopf curve, see `hopf_curves`: through the Hopf point nearest to a start, or the border of stability.
+
+    Parameters
+    ----------
+    colony, vary, parameters, bounds, scans, samples :
+        As for `hopf_curves`.
+    start : mapping, optional
+        Values of both parameters near the curve, and ``omega``.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    SymdynError
+        If no Hopf point is found.
+    """
+    names, base, box = _request(colony, vary, parameters, bounds)
+    condition = HopfCondition(colony)
+    if start is not None:
+        point = hopf_point(colony, names[1], {**base, **start})
+    else:
+        found = _starts(colony, condition, names, base, box, scans, samples)
+        if not found:
+            raise SymdynError(
+                f"the number of growing eigenvalues never changes with {names[1]} between {box[1][0]:g} and {box[1][1]:g}; "
+                "give other bounds, more scans or samples, or a start"
+            )
+        point = min(found, key=lambda f: min(f[1]))[0]
+    return _dataset(colony, condition, names, base, *_follow(condition, names, base, box, point))
+
+
+def hopf_point(colony: BulkCellSystem, parameter: Any, parameters: Mapping[Any, float]) -> Point:
+    """The Hopf point in one parameter nearest to a start.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+    parameter : Symbol or str
+        The one that is changed.
+    parameters : mapping
+        Values to start from, and ``omega``, the angular frequency, if a certain mode is meant; else the eigenvalue nearest to
+        the imaginary axis is taken.
+
+    Returns
+    -------
+    Point
+
+    Raises
+    ------
+    SymdynError
+        If Newton's method does not converge.
+    """
+    name = lookup(parameter, colony.parameters, "parameter").name
+    given = {str(getattr(k, "name", k)): float(v) for k, v in parameters.items()}
+    omega = given.pop("omega", None)
+    values = {s.name: v for s, v in colony.resolve(given).items()}
+    modes = colony.modes(values)
+    upper = np.flatnonzero(modes.eigenvalues.imag > 1e-9)
+    if not upper.size:
+        raise SymdynError("no eigenvalue near the start oscillates, so none can cross the imaginary axis in a Hopf bifurcation")
+    away = np.abs(modes.eigenvalues[upper].real) if omega is None else np.abs(modes.eigenvalues[upper] - 1j * omega)
+    k = int(upper[np.argmin(away)])
+    found = HopfCondition(colony).solve(values, float(modes.eigenvalues[k].imag), near_vector(modes, k), (name,))
+    if found is None:
+        raise SymdynError(
+            f"no Hopf point is found from {name} = {values[name]:g}, where an eigenvalue is {modes.eigenvalues[k]:.5g}; "
+            "start nearer"
+        )
+    return found
+
+
+# ---- search ------------------------------------------------------------------------------------
+
+
+def _request(
+    colony: BulkCellSystem,
+    vary: tuple[Any, Any],
+    parameters: Mapping[Any, float] | None,
+    bounds: Mapping[Any, tuple[float, float]] | None,
+) -> tuple[list[str], dict[str, float], np.ndarray]:
+    """Names, fixed values and bounds (2, 2), checked."""
+    if isinstance(vary, str) or len(vary) != 2:
+        raise DeclarationError(f"vary is {vary!r}; expected two parameters, such as ('D', 'tau')")
+    names = [lookup(p, colony.parameters, "parameter").name for p in vary]
+    known = {**BOUNDS, **{str(getattr(k, "name", k)): v for k, v in (bounds or {}).items()}}
+    box = []
+    for name in names:
+        if name not in known:
+            raise DeclarationError(f"there are no bounds for {name}; pass bounds={{'{name}': (lowest, highest)}}")
+        low, high = map(float, known[name])
+        if not 0 < low < high < np.inf:
+            raise DeclarationError(f"the bounds of {name} are {known[name]!r}; expected two positive numbers, the lower first")
+        box.append((low, high))
+    middle = {n: float(np.sqrt(low * high)) for n, (low, high) in zip(names, box, strict=True)}
+    base = {s.name: v for s, v in colony.resolve({**(parameters or {}), **middle}).items()}
+    return names, base, np.array(box)
+
+
+def _starts(
+    colony: BulkCellSystem, condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray,
+    scans: int, samples: int,
+) -> list[tuple[Point, tuple[int, int]]]:  # fmt: skip
+    lines = np.geomspace(*box[0], scans)
+    values = np.geomspace(*box[1], samples)
+    return [
+        found for line in lines for found in crossings(colony, condition, {**base, names[0]: float(line)}, names[1], values)
+    ]
+
+
+def _on(track: np.ndarray, modes: np.ndarray, point: Point, names: Sequence[str]) -> bool:
+    """Whether a point lies on a curve that is known, to the distance of its points."""
+    at = _place(point, names)
+    a, b = track[:-1], track[1:]
+    way = b - a
+    share = np.clip(((at - a) * way).sum(1) / np.maximum((way**2).sum(1), 1e-300), 0, 1)
+    away = np.linalg.norm(a + share[:, None] * way - at, axis=1)
+    near = int(np.argmin(away))
+    return bool(away[near] < 0.01 and abs(np.vdot(modes[near], point.vector)) > 0.8)
+
+
+# ---- continuation ------------------------------------------------------------------------------
+
+
+def _place(point: Point, names: Sequence[str]) -> np.ndarray:
+    return np.log([*(point.parameters[n] for n in names), point.omega])
+
+
+def _follow(
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray, start: Point
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Points (k, 3) in logarithms along a curve, their vectors (k, N), and whether it closes."""
+    first = _place(start, names)
+    ahead, modes, closed = _walk(condition, names, base, box, first, start.vector, 1.0)
+    if closed:
+        return ahead, modes, True
+    back, others, _ = _walk(condition, names, base, box, first, start.vector, -1.0)
+    return np.concatenate([back[:0:-1], ahead]), np.concatenate([others[:0:-1], modes]), False
+
+
+def _walk(
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray, first: np.ndarray,
+    vector: np.ndarray, sense: float,
+) -> tuple[np.ndarray, np.ndarray, bool]:  # fmt: skip
+    """From a point in one sense, to the bounds or around."""
+    limits = np.log(box)
+    at, length = first, FIRST
+    b, c = _borders(condition, names, base, at, vector)
+    slopes = condition.jacobian(base, names, at, b, c)
+    tangent = sense * _tangent(slopes)
+    track, modes = [at], [c]
+    while len(track) < POINTS and length >= LEAST:
+        found = _correct(condition, names, base, at + length * tangent, tangent, b, c, slopes)
+        if found is None:
+            length *= SHORTER
+            continue
+        new, there, steps = found
+        turned = _tangent(there)
+        turned *= np.sign(turned @ tangent) or 1.0
+        if turned @ tangent < TURN and length > 10 * LEAST:
+            length *= SHORTER
+            continue
+        beyond = np.flatnonzero((new[:2] < limits[:, 0]) | (new[:2] > limits[:, 1]))
+        if beyond.size:
+            end = _at_bound(condition, names, base, limits, at, new, int(beyond[0]), b, c)
+            if end is not None and np.abs(end - at).max() > 1e-7:  # else the curve begins on the bound
+                track.append(end)
+                modes.append(_borders(condition, names, base, end, c)[1])
+            return np.array(track), np.array(modes), False
+        if len(track) > 4 and np.linalg.norm(new - first) < 1.2 * length and (first - at) @ tangent > 0:
+            return np.array([*track, first]), np.array([*modes, modes[0]]), True
+        at, tangent = new, turned
+        b, c = _borders(condition, names, base, at, c)
+        slopes = condition.jacobian(base, names, at, b, c)
+        track.append(at)
+        modes.append(c)
+        length = min(MOST, length * LONGER) if steps <= 6 else length
+    return np.array(track), np.array(modes), False
+
+
+def _borders(
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], at: np.ndarray, near: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    values = {**base, **dict(zip(names, np.exp(at[:-1]).tolist(), strict=True))}
+    return condition.null_vectors(values, float(np.exp(at[-1])), near)
+
+
+def _tangent(jacobian: np.ndarray) -> np.ndarray:
+    """The direction (3,) in which two equations stay."""
+    direction = np.cross(jacobian[0], jacobian[1])
+    return direction / np.linalg.norm(direction)
+
+
+def _correct(
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], at: np.ndarray, normal: np.ndarray, b: np.ndarray,
+    c: np.ndarray, slopes: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, int] | None:  # fmt: skip
+    """Back to the curve within the plane through `at` with this normal; the point, the slopes there, and Newton's steps.
+
+    Slopes of the point before serve as long as they lead on.
+    """
+    start, known, before = at, slopes is not None, np.inf
+    for step in range(1, STEPS + 1):
+        try:
+            value = condition.equations(base, names, at, b, c)
+            if not known:
+                slopes, known = condition.jacobian(base, names, at, b, c), True
+            change = np.linalg.solve(np.vstack([slopes, normal]), -np.append(value, normal @ (at - start)))
+        except (SymdynError, np.linalg.LinAlgError):
+            return None
+        at = at + change
+        size = float(np.abs(change).max())
+        if not np.isfinite(at).all() or np.abs(at - start).max() > 2 * MOST:
+            return None
+        if size < DONE:
+            return at, condition.jacobian(base, names, at, b, c), step
+        known, before = size < QUICK * before, size
+    return None
+
+
+def _at_bound(
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], limits: np.ndarray, at: np.ndarray, new: np.ndarray,
+    axis: int, b: np.ndarray, c: np.ndarray,
+) -> np.ndarray | None:  # fmt: skip
+    """The point of the curve on a bound, between one inside and one outside."""
+    limit = limits[axis, 0] if new[axis] < limits[axis, 0] else limits[axis, 1]
+    guess = at + (limit - at[axis]) / (new[axis] - at[axis]) * (new - at)
+    found = _correct(condition, names, base, guess, np.eye(3)[axis], b, c)
+    return None if found is None else found[0]
+
+
+def _fold(
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], track: np.ndarray, vector: np.ndarray, k: int,
+    axis: int,
+) -> float:  # fmt: skip
+    """The extreme value of a parameter near point k of a curve."""
+    b, c = _borders(condition, names, base, track[k], vector)
+    chord = track[k + 1] - track[k - 1]
+    normal = chord / np.linalg.norm(chord)
+    sign = -1.0 if track[k, axis] > track[k - 1, axis] else 1.0
+
+    def height(s: float) -> float:
+        found = _correct(condition, names, base, track[k] + s * normal, normal, b, c)
+        return np.inf if found is None else sign * found[0][axis]
+
+    low, high = ((track[j] - track[k]) @ normal for j in (k - 1, k + 1))
+    best = minimize_scalar(height, bounds=(low, high), method="bounded", options={"xatol": 1e-7})
+    return float(np.exp(sign * best.fun))
+
+
+def _dataset(
+    colony: BulkCellSystem, condition: HopfCondition, names: Sequence[str], base: dict[str, float], track: np.ndarray,
+    modes: np.ndarray, closed: bool,
+) -> xr.Dataset:  # fmt: skip
+    cells = len(colony.secreted) * colony.cells
+    sources = modes[:, :cells]
+    lead = np.take_along_axis(sources, np.abs(sources).argmax(axis=1)[:, None], axis=1)
+    sources = sources * (np.abs(lead) / lead) / np.linalg.norm(sources, axis=1, keepdims=True)
+    values = np.exp(track)
+    folds = {}
+    for axis, name in enumerate(names):
+        change = np.sign(np.diff(track[:, axis]))
+        turns = np.flatnonzero(change[1:] * change[:-1] < 0) + 1
+        folds[f"fold_{name}"] = [_fold(condition, names, base, track, modes[k], k, axis) for k in turns]
+    fixed = ", ".join(f"{k} = {v:g}" for k, v in base.items() if k not in names)
+    return xr.Dataset(
+        {
+            **{name: ("point", values[:, axis]) for axis, name in enumerate(names)},
+            "omega": ("point", values[:, 2]),
+            "mode": (("point", "cell"), sources),
+        },
+        {"cell": np.arange(1, cells + 1)},
+        {"closed": int(closed), **folds, "parameters": fixed, "route": "asymptotic"},
+    )

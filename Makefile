@@ -19,7 +19,7 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready lint
 	$(BIN)/symdyn cache warm
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from symdyn.cells._interpolated import interpolated
 from symdyn.cells._regions import Rectangle, read_region
 from symdyn.cells.contour import eigenpairs
 from symdyn.cells.exchange import Exchange
@@ -199,6 +200,7 @@ def spectrum(values: CellValues, exchange: Exchange, steady: SteadyState, region
         raise DeclarationError(
             f"{asked} reaches to {limit:.6g} = -1/tau, from where the bulk decays by itself; begin at a larger real part"
         )
+    problem.exchange = interpolated(exchange, asked, limit)
     symmetric = asked.symmetric
     # of a symmetric region the upper half is enough, with a strip below the axis on which real eigenvalues lie
     strip = 0.0213 * min(asked.height, asked.width)
@@ -226,6 +228,7 @@ def unstable_count(values: CellValues, exchange: Exchange, steady: SteadyState) 
     problem = CoupledProblem(values, exchange, steady)
     reach = problem.largest()
     half = Rectangle(complex(0, -reach), complex(reach, reach))
+    problem.exchange = interpolated(exchange, half, -1 / float(values.delay.max()))
     winding = Winding(problem.characteristic, problem.poles)
     return winding.around_symmetric(half) + int((problem.poles.real > 0).sum())
 

@@ -82,7 +82,7 @@ def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchang
     mix = generator.normal(size=(size * size, COMBINATIONS))
     values = np.concatenate([exchange.bulk(half[k : k + 8]).reshape(-1, size * size) @ mix for k in range(0, len(half), 8)])
     values = np.concatenate([values, values[half.imag > 0].conj()])
-    scale = np.abs(values).max(axis=0)
+    scale = np.median(np.abs(values), axis=0)  # not the largest, which is that beside the pole
     chosen = _greedy(samples, values / scale)
     if chosen is None or _has_pole(*chosen, complex(left, -top), complex(right, top)):
         return exchange

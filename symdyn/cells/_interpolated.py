@@ -11,7 +11,7 @@ from symdyn.cells.exchange import Exchange
 __all__ = ["InterpolatedExchange", "interpolated"]
 
 #: Relative error of the interpolation on the boundary of a region, which bounds that inside.
-TOLERANCE = 1e-12
+TOLERANCE = 1e-11
 #: Random combinations of the entries that stand for all of them, interpolation points at most, and points on each side.
 COMBINATIONS, MOST, SIDE = 8, 70, 48
 #: Contours around parts of a region leave it by this part of its sides.
@@ -82,7 +82,7 @@ def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchang
     mix = generator.normal(size=(size * size, COMBINATIONS))
     values = np.concatenate([exchange.bulk(half[k : k + 8]).reshape(-1, size * size) @ mix for k in range(0, len(half), 8)])
     values = np.concatenate([values, values[half.imag > 0].conj()])
-    scale = np.median(np.abs(values), axis=0)  # not the largest, which is that beside the pole
+    scale = np.median(np.abs(values), axis=0)
     chosen = _greedy(samples, values / scale)
     if chosen is None or _has_pole(*chosen, complex(left, -top), complex(right, top)):
         return exchange
@@ -93,9 +93,10 @@ def _greedy(samples: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
     """Interpolation points and weights for functions given at samples (N, q), or None if they do not suffice."""
     left = np.ones(len(samples), bool)
     fit = np.broadcast_to(values.mean(axis=0), values.shape)
+    size = np.maximum(np.abs(values).max(axis=1), 1)  # errors are relative to it: beside a pole values are large
     places: list[int] = []
     while len(places) < MOST:
-        places.append(int(np.abs(values - fit).max(axis=1).argmax()))
+        places.append(int((np.abs(values - fit).max(axis=1) / size).argmax()))
         left[places[-1]] = False
         cauchy = 1 / (samples[left][:, None] - samples[places])
         # errors of all functions together, (N q, n), whose smallest singular vector has the weights
@@ -103,7 +104,7 @@ def _greedy(samples: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
         weights = np.linalg.svd(np.linalg.qr(loewner.reshape(-1, len(places)), mode="r"))[2][-1].conj()
         fit = values.copy()
         fit[left] = (cauchy * weights) @ values[places] / (cauchy @ weights)[:, None]
-        if np.abs(values - fit).max() <= TOLERANCE:
+        if (np.abs(values - fit).max(axis=1) / size).max() <= TOLERANCE:
             return samples[places], weights
     return None
 

@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
+
+import symdyn as sd
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -21,6 +24,8 @@ def test_the_lines_of_the_front_page_run(monkeypatch):
     assert sp.Poly(term, x, y).monoms() == [(1, 1)]
     assert float(term.coeff(x * y)) == pytest.approx(0.03, rel=1e-5)
     assert dict(names["data"].x.sizes) == {"a": 3, "trajectory": 1, "time": 101}
+    assert abs(names["colony"].eigenvalues(names["here"])[0] - (0.0142582 + 0.7617123j)) < 1e-6  # Iyaniwura & Ward (2021)
+    np.testing.assert_allclose(sd.cells.period(names["rhythm"]), 8.239, rtol=1e-3)
     words = names["study"].verdict.sel(closure="normal", order=3)
     assert words.values.tolist() == ["inaccurate", "inaccurate", "several", "several"]  # a second state from V = 11.44 on
 

@@ -274,6 +274,8 @@ class CpuKernel(Kernel):
 
 def default_method(system: System) -> str:
     """The method used when none is named; a stiff ODE system is then passed on to a Rosenbrock method."""
+    if system.kind not in DEFAULT_METHODS:
+        raise CompileError(f"a {type(system).__name__} has no kernel of its own; symdyn.simulate runs it")
     return DEFAULT_METHODS[system.kind]
 
 

@@ -170,7 +170,7 @@ def linear_part_of(
     if linear.nothing:
         raise DeclarationError(
             f"no rate of this system has a linear term with constant coefficients in its own field, such as D*laplacian(u), so "
-            f"{method!r} has nothing to treat implicitly or exactly; give implicit={{'{pde.fields[0]}': 'D*laplacian("
-            f"{pde.fields[0]})'}} or take an explicit method"
+            f"{method!r} has nothing to treat implicitly or exactly; give discretize(..., implicit={{'{pde.fields[0]}': "
+            f"'D*laplacian({pde.fields[0]})'}}) or take an explicit method"
         )
     return linear

@@ -166,6 +166,32 @@ def test_kuramoto_sivashinsky_against_a_stiff_solver():
     assert np.abs(march_sbdf2(split, start, times, step=1 / 256).frames - reference).max() < 2e-3
 
 
+def test_kuramoto_sivashinsky_before_chaos_parts_the_routes():
+    """On L = 22, where errors grow as exp(0.05 t), against an implicit Runge-Kutta method on matrices."""
+    n, length = 64, 22.0
+    X = (np.arange(n) + 0.5) * length / n
+    k = 2 * np.pi * np.fft.rfftfreq(n, length / n)
+    slope = 1j * k
+    slope[-1] = 0
+    waves = np.fft.rfft(np.eye(n), axis=0)
+    linear = np.fft.irfft((k**2 - k**4)[:, None] * waves, n, axis=0)
+    first = np.fft.irfft(slope[:, None] * waves, n, axis=0)
+    start = np.cos(2 * np.pi * X / length) * (1 + np.sin(2 * np.pi * X / length))
+    times = np.array([0.0, 50.0, 100.0])
+    reference = solve_ivp(
+        lambda t, y: linear @ y - first @ (y * y) / 2, (0, 100), start, method="Radau", t_eval=times, rtol=1e-8, atol=1e-9,
+        jac=lambda t, y: linear - first * y,
+    ).y.T  # fmt: skip
+    assert np.abs(reference[2]).max() > 1
+    assert np.abs(reference[2] - reference[1]).max() > 1
+    pde = zoo.kuramoto_sivashinsky((0, length))
+    found = pde.run(times, initial={"u": start}, scheme="spectral", method="etdrk4", step=0.05, progress=False).u.values[0]
+    assert np.abs(found - reference).max(axis=1) == pytest.approx(0, abs=2e-6)
+    fine = "cos(2*pi*x/22)*(1 + sin(2*pi*x/22))"  # every third of 192 cells has its center at one of 64
+    found = pde.run(times[:2], initial={"u": fine}, grid=192, order=6, method="imex", rtol=1e-7, atol=1e-8, progress=False)
+    assert np.abs(found.u.values[0, 1, 1::3] - reference[1]).max() < 2e-6
+
+
 @pytest.mark.parametrize("wave", [2, 8, 11, 15, 20])
 def test_waves_of_kuramoto_sivashinsky_grow_as_they_should(wave):
     pde = zoo.kuramoto_sivashinsky((0, 32 * np.pi))

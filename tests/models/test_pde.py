@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 from symdyn import dag
+from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.boundary import NO_FLUX, Dirichlet, Neumann, Robin
 from symdyn.models.domains import Disk, Interval, Rectangle
@@ -151,7 +152,9 @@ def test_what_is_linear():
         (lambda: PDESystem({u: u}, (0, 1), odes=[u]), "no state is a field"),
         (lambda: PDESystem({u: u}, (0, 1), odes=["w"]), "not a state"),
         (lambda: PDESystem({x: x}, (0, 1)), "is the name of an axis"),
-        (lambda: PDESystem({u: u}, (0, 1), space=["x", "y"]), "space names 2 axes"),
+        (lambda: PDESystem({u: u}, (0, 1), space=["x", "y"]), "expected a name for each of 1 axes"),
+        (lambda: PDESystem({u: u}, Rectangle(1, 1), space=["s", "s"]), "space is s, s"),
+        (lambda: PDESystem({u: u}, ((0, 1), (0, 1))), "Rectangle"),
         (lambda: PDESystem({u: u}, (0, 1), boundary="open"), "the boundary is 'open'; expected"),
         (lambda: PDESystem({u: u}, (0, 1), boundary={u: 3}), "the boundary of u is 3"),
         (lambda: PDESystem({u: u}, (0, 1), boundary={"w": "periodic"}), "is no field, axis or side"),
@@ -183,3 +186,8 @@ def test_errors_of_higher_order():
         PDESystem({u: laplacian(u * laplacian(u))}, (0, 1)).discretize(20).model()
     with pytest.raises(DeclarationError, match="no operator acts on that expression"):
         PDESystem({u: laplacian(u)}, (0, 1), boundary={u**2: "no-flux"}).discretize(20).model()
+
+
+def test_fields_have_no_kernel_of_their_own():
+    with pytest.raises(CompileError, match=r"a PDESystem has no kernel of its own; symdyn\.simulate runs it"):
+        compile(PDESystem({u: laplacian(u)}, (0, 1)))

@@ -16,8 +16,8 @@ Matrices = Callable[[np.ndarray], np.ndarray]
 MOMENTS = 4
 #: Points on a contour: to begin with, and at most before the rectangle is halved.
 NODES, MOST_NODES = 32, 128
-#: Columns beyond the number of eigenvalues inside: many may lie just outside, as moments show whose singular values all are more
-#: than this part of the largest.
+#: Columns beyond the number of eigenvalues inside, as many may lie just outside; and what singular values of the moments are,
+#: relative to the largest, if they tell of an eigenvalue.
 SPARE, RANK = 16, 1e-12
 #: How far integrals may be off an eigenvalue, relative to the rectangle.
 NEAR = 1e-2
@@ -85,7 +85,7 @@ def _integrated(matrices: Matrices, points: np.ndarray, weights: np.ndarray, wid
 
 def _beyn(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Eigenvalues inside a closed curve and their vectors from a block Hankel matrix of moments (2 K, N, l)."""
-    half, (n, width) = len(moments) // 2, moments.shape[1:]
+    half, n = len(moments) // 2, moments.shape[1]
     first, second = (np.block([[moments[i + j + s] for j in range(half)] for i in range(half)]) for s in (0, 1))
     # what the columns span is enough: tall matrices are made small before their singular values are sought
     basis, small = np.linalg.qr(first)

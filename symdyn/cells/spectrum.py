@@ -214,10 +214,14 @@ def spectrum(values: CellValues, exchange: Exchange, steady: SteadyState, region
         found, vectors = found[kept], vectors[:, kept]
         real = np.abs(found.imag) <= tiny
         found = np.where(real, found.real, found)
-        found = np.concatenate([found, found[~real].conj()])
-        vectors = np.concatenate([vectors, vectors[:, ~real].conj()], axis=1)
     order = _growing_first(found)
-    return _modes(problem, found[order], vectors[:, order])
+    found, vectors = found[order], vectors[:, order]
+    if symmetric:  # each with its conjugate behind it
+        times = np.where(found.imag == 0, 1, 2)
+        mirrored = np.arange(times.sum()) != np.repeat(np.cumsum(times) - times, times)
+        found, vectors = np.repeat(found, times), np.repeat(vectors, times, axis=1)
+        found, vectors = np.where(mirrored, found.conj(), found), np.where(mirrored, vectors.conj(), vectors)
+    return _modes(problem, found, vectors)
 
 
 def unstable_count(values: CellValues, exchange: Exchange, steady: SteadyState) -> int:
@@ -239,7 +243,7 @@ def _meets_axis(part: Rectangle) -> bool:
 
 
 def _growing_first(values: np.ndarray) -> np.ndarray:
-    """Order by falling real part, conjugates beside each other."""
+    """Order by falling real part, then by falling frequency."""
     scale = 1e-9 * max(1.0, float(np.abs(values).max(initial=0)))
     growth, frequency = np.round(values.real / scale), np.round(np.abs(values.imag) / scale)
     return np.lexsort((-values.imag, -frequency, -growth))

@@ -6,13 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from symdyn.discover.data import observations
-from symdyn.discover.evidence import hold_out
-from symdyn.discover.kinds import kind_of
 from symdyn.discover.options import RecoverOptions, Report
-from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.terms import with_unknown_states
+from symdyn.discover.routes import Request, route_of
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -20,7 +16,7 @@ __all__ = ["RecoverOptions", "recover"]
 
 
 def recover(
-    system: System,
+    system: System | None,
     data: Any,
     *,
     unknown: Sequence[Any] | None = None,
@@ -101,15 +97,13 @@ def recover(
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
-    kind_of(system, "recover")
+    route = route_of(system, data)
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
     deadline = None if budget is None else time.monotonic() + budget
-    whole = with_unknown_states(system, unknown)
-    seen = observations(whole, data)
-    seen, later = hold_out(whole, seen, heldout) if heldout else (seen, None)
     with Report(progress) as report:
-        pipeline = Pipeline(whole, seen, later, options or RecoverOptions(), report, seed=seed, bounds=bounds, signs=signs)
-        learned = pipeline.learn(surrogate)
-        terms, formulas = pipeline.propose(library, learned, regressor)
-        return pipeline.select(terms, formulas, learned, search=selection, deadline=deadline)
+        request = Request(
+            unknown, library, surrogate, regressor, selection, deadline, seed, report, heldout, bounds, signs,
+            options or RecoverOptions(),
+        )  # fmt: skip
+        return route(system, data, request)

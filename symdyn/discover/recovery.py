@@ -15,7 +15,6 @@ from sympy.core.function import AppliedUndef
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
-from symdyn.discover.data import Observations
 from symdyn.discover.kinds import output_times
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -58,7 +57,7 @@ class Identifiability:
     plausible: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recovery:
     """A ranked set of systems with the unknown terms filled in.
 
@@ -81,15 +80,19 @@ class Recovery:
     covariance : DataFrame
         Of the same values; zero for those that the data do not determine.
     identifiability : Identifiability
+    inclusion : DataFrame
+        Evidence for each library term: the weight of all visited systems that hold it.
+    evaluations : int
+        Simulations that the selection took.
     surrogate : SurrogateFit or None
     observations, heldout : Observations
         The data used, and those held out (None if none were).
     starts : tuple of (trajectories, n) float64
         Fitted initial values of every trajectory for each system.
-    inclusion : DataFrame
-        Evidence for each library term: the weight of all visited systems that hold it.
-    evaluations : int
-        Simulations that the selection took.
+    warnings : tuple of str
+        What the user should know.
+
+    Recoveries of kinds of systems whose data are not trajectories of states are subclasses with figures of their own.
     """
 
     system: System
@@ -99,12 +102,12 @@ class Recovery:
     intervals: pd.DataFrame
     covariance: pd.DataFrame
     identifiability: Identifiability
-    surrogate: Any
-    observations: Observations
-    heldout: Observations | None
-    starts: tuple[np.ndarray, ...]
     inclusion: pd.DataFrame
     evaluations: int
+    surrogate: Any = None
+    observations: Any = None
+    heldout: Any = None
+    starts: tuple[np.ndarray, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:

@@ -1,0 +1,30 @@
+"""Unknown terms of ODE systems and maps: learned, proposed, and selected with the simulation in the loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdyn.discover.data import observations
+from symdyn.discover.evidence import hold_out
+from symdyn.discover.kinds import kind_of
+from symdyn.discover.pipeline import Pipeline
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.routes import Request
+from symdyn.discover.terms import with_unknown_states
+from symdyn.system import System
+
+__all__ = ["recovered"]
+
+
+def recovered(system: System, data: Any, request: Request) -> Recovery:
+    """The stages of a recovery one after another; see `symdyn.discover.recover`."""
+    kind_of(system, "recover")
+    whole = with_unknown_states(system, request.unknown)
+    seen = observations(whole, data)
+    seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
+    pipeline = Pipeline(
+        whole, seen, later, request.options, request.report, seed=request.seed, bounds=request.bounds, signs=request.signs
+    )
+    learned = pipeline.learn(request.surrogate)
+    terms, formulas = pipeline.propose(request.library, learned, request.regressor)
+    return pipeline.select(terms, formulas, learned, search=request.selection, deadline=request.deadline)

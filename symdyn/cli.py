@@ -235,9 +235,18 @@ def store(
 @app.command(epilog=EPILOG)
 @reported
 def recover(
-    model: Model,
-    data: Annotated[list[Path], typer.Argument(help="Tables of measurements with a column of times.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Folder for report.md, system.txt, table.csv and recovery.json.")] = None,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A model with unknown terms such as f(x, y), then tables of measurements with a column of times; tables "
+            "(.csv, .tsv) alone if nothing is known of the equations.",
+            metavar="FILES",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a report with figures, the system, and tables; a search goes on from it.")
+    ] = None,
     surrogate: Annotated[str, typer.Option(help="What learns states and terms first; auto, or none.")] = "auto",
     regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas, or none.")] = "operon",
     library_degree: Annotated[
@@ -251,16 +260,21 @@ def recover(
     time: Annotated[str | None, typer.Option(help="Name of the column of times; by its name unless given.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Recover the unknown terms of a model, written as f(x, y), from data; the system found goes to standard output."""
+    """Recover unknown terms, or whole equations, from data; the system found goes to standard output."""
     from symdyn.discover.recover import recover as run
     from symdyn.io.arguments import parse_duration
     from symdyn.io.models import model_text, read_model
     from symdyn.io.report import write_recovery
-    from symdyn.io.tables import read_trajectories
+    from symdyn.io.tables import TABLES, read_trajectories
 
     quieten(quiet)
-    system = read_model(model)
+    model, data = (None, files) if files[0].suffix.lower() in TABLES else (files[0], files[1:])
+    if not data:
+        raise typer.BadParameter(f"there are no data beside {model}; name a table of measurements after the model")
+    system = None if model is None else read_model(model)
     tables = [table for path in data for table in read_trajectories(path, time=time)]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     found = run(
         system,
         tables,
@@ -271,13 +285,19 @@ def recover(
         seed=seed,
         heldout=heldout,
         progress=not quiet,
+        checkpoint=None if out is None else out / "checkpoint.npz",
     )
     typer.echo(model_text(found.system), nl=False)
     if out is not None:
-        made = {"model": model, "data": ", ".join(map(str, data)), "surrogate": surrogate, "regressor": regressor}
+        made: dict[str, object] = {
+            "model": model,
+            "data": ", ".join(map(str, data)),
+            "surrogate": surrogate,
+            "regressor": regressor,
+        }
         made |= {"library degree": library_degree, "budget": budget, "held out": heldout, "seed": seed}
         write_recovery(found, out, options={**made, "symdyn": sd.__version__})
-        note(f"wrote report.md, system.txt, table.csv and recovery.json to {out}", quiet)
+        note(f"wrote report.md with figures, system.txt, equations.tex, table.csv and recovery.json to {out}", quiet)
 
 
 @app.command(epilog=EPILOG)
@@ -316,7 +336,7 @@ def cache_clear() -> None:
 @cache_app.command("warm")
 @reported
 def cache_warm(quiet: Quiet = False) -> None:
-    """Compile the drivers of all methods and of projection, so that no first run has to wait for one."""
+    """Compile the drivers of all methods, of fields and of projection, so that no first run has to wait for one."""
     from rich.console import Console
     from rich.progress import track
 
@@ -329,7 +349,8 @@ def cache_warm(quiet: Quiet = False) -> None:
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]
-    drivers += [functools.partial(plain_driver, "elimination"), projection_driver]
+    further = ("elimination", "stencil", "stencil_steps")
+    drivers += [*(functools.partial(plain_driver, name) for name in further), projection_driver]
     for compile_driver in track(drivers, "compiling drivers", console=console, disable=hidden):
         compile_driver()
     typer.echo(cache_summary(cache_facts()))

@@ -255,7 +255,8 @@ def test_recover_finds_the_term_and_writes_a_model_that_simulates(logistic):
     drift = system.drift[0].xreplace(dict(system.defaults))
     for value in (0.2, 0.5, 0.9):
         assert float(drift.subs(state, value)) == pytest.approx(value - value**2, abs=1e-3)
-    assert set(os.listdir("found")) == {"report.md", "system.txt", "table.csv", "recovery.json"}
+    files = {"report.md", "system.txt", "system.xml", "equations.tex", "table.csv", "recovery.json", "fit.png", "front.png"}
+    assert set(os.listdir("found")) == files
     assert "data.csv" in Path("found/report.md").read_text()
     assert json.loads(Path("found/recovery.json").read_text())["format"] == "symdyn-recovery"
     assert run("simulate", "found/system.txt", "--times", "0:4:5").exit_code == 0
@@ -275,8 +276,23 @@ def test_options_reach_the_library(logistic, monkeypatch):
     assert done.stderr == "symdyn: nothing found\n"
     assert seen == {
         "seed": 3, "budget": 600.0, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "auto",
-        "progress": True, "rows": [21, 21],
+        "progress": True, "checkpoint": None, "rows": [21, 21],
     }  # fmt: skip
+
+
+def test_tables_alone_mean_that_nothing_is_known(logistic, monkeypatch):
+    seen = {}
+
+    def recover(system, data, **options):
+        seen.update(options, system=system, rows=[len(table) for table in data])
+        raise sd.RecoveryError("nothing found")
+
+    monkeypatch.setattr(symdyn.discover.recover, "recover", recover)
+    run("recover", "data.csv", "data.csv", "--out", "found")
+    assert (seen["system"], seen["rows"], seen["checkpoint"]) == (None, [21, 21], Path("found/checkpoint.npz"))
+    done = run("recover", "hidden.txt")
+    assert done.exit_code == ExitCode.USAGE
+    assert "there are no data beside hidden.txt" in done.stderr
 
 
 def test_data_that_cannot_be_read_are_3(logistic):
@@ -327,14 +343,15 @@ def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["mine.txt"]
 
 
-def test_cache_warm_asks_for_the_driver_of_every_method_and_of_projection(monkeypatch):
+def test_cache_warm_asks_for_the_driver_of_every_method_of_fields_and_of_projection(monkeypatch):
     asked = []
+    monkeypatch.setattr("symdyn.codegen.drivers.plain_driver", asked.append)
     for family in FAMILIES:
         monkeypatch.setattr(type(family), "driver", lambda self, name: asked.append(name))
     monkeypatch.setattr("symdyn.projection.evolve.driver", lambda: asked.append("projection"))
     done = run("cache", "warm")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert asked == [*sd.METHODS, "projection"]
+    assert asked == [*sd.METHODS, "elimination", "stencil", "stencil_steps", "projection"]
 
 
 def test_version():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,13 @@ import pytest
 import sympy as sp
 import xarray as xr
 
+from symdyn.discover.data import observations
+from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.arguments import parse_assignments, parse_range, parse_values
 from symdyn.io.datasets import dataset_table, read_dataset, write_dataset
 from symdyn.io.models import model_text, read_model
-from symdyn.io.report import report, write_recovery
+from symdyn.io.report import report
 from symdyn.io.tables import read_table, read_times, read_trajectories
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
@@ -255,50 +256,87 @@ def test_formats_and_folders_that_are_not_there(tmp_path, dataset):
 
 
 @pytest.fixture
-def recovery() -> SimpleNamespace:
-    """What a recovery has, made by hand."""
-    c, f = sp.Symbol("c1"), sp.Function("f")
-    hidden = ODESystem({x: a * x - f(x, y), y: f(x, y) - y}, {a: 0.5}, initial={x: 30, y: 4})
-    table = pd.DataFrame({"equations": ["c1*x*y", "c1*x"], "error": [0.01, np.inf]})
-    system = hidden.with_terms({f(x, y): c * x * y}, {c: 0.025})
-    return SimpleNamespace(
-        system=system,
-        terms={f(x, y): sp.Float(0.0251234567) * x * y},
-        table=table,
-        intervals=pd.DataFrame({"constant": ["c1"], "value": [0.025], "lower": [0.02], "upper": [0.03]}),
-        inclusion=pd.DataFrame({"term": ["x*y", "x"], "weight": [1.0, 0.25]}),
-        identifiability=SimpleNamespace(equivalent=("c1*x",)),
+def recovery() -> Recovery:
+    """A recovery made by hand: two trajectories of exponential decay, one candidate, and another as good."""
+    f, c = sp.Function("f"), sp.Symbol("f_1")
+    hidden = ODESystem({x: -a * x + f(x)}, {a: 0.5}, initial={x: 3})
+    t = np.linspace(0, 2, 5)
+    seen = observations(hidden, [{"t": t, "x": v * np.exp(-0.75 * t)} for v in (3.0, 2.0)])
+    row = {"terms": "f(x) = -0.25*x", "complexity": 3, "parameters": 1, "bic": -50.0, "weight": 0.4, "rms": 0.01,
+           "one_step": 0.01, "heldout_one_step": 0.02, "heldout_free_run": 0.03}  # fmt: skip
+    other = row | {"terms": "f(x) = -0.1*x**2", "complexity": 5, "bic": -49.5, "weight": 0.3, "rms": np.inf}
+    names = pd.Index(["f_1", "x(0) of trajectory 0"])
+    return Recovery(
+        system=hidden.with_terms({f(x): c * x}, {c: -0.25}),
+        systems=(),
+        terms=Terms({f(x): sp.Float(-0.251234567) * x}),
+        formulas=Terms({f(x): c * x}),
+        table=pd.DataFrame([row, other]),
+        intervals=pd.DataFrame(
+            {
+                "constant": names,
+                "value": [-0.25, 3.0],
+                "standard error": [0.2, np.inf],
+                "lower": [-0.6, -np.inf],
+                "upper": [0.1, np.inf],
+            }
+        ),
+        covariance=pd.DataFrame([[0.04, 0.0], [0.0, 0.0]], index=names, columns=names),
+        identifiability=Identifiability(2, 1, np.inf, ("f(x) = -0.1*x**2",), ("f(x) = -0.1*x**2",)),
+        inclusion=pd.DataFrame({"unknown": ["f(x)"] * 3, "term": ["x", "x**2", "x**3"], "weight": [0.97, 0.3, 0.01]}),
+        evaluations=12,
+        observations=seen,
+        starts=(np.array([[3.0], [2.0]]),),
         warnings=("few data",),
     )
 
 
 def test_recovery_is_written_so_that_it_can_be_read(tmp_path, recovery):
-    write_recovery(recovery, tmp_path / "a" / "found", options={"seed": 3})
     folder = tmp_path / "a" / "found"
-    assert {p.name for p in folder.iterdir()} == {"report.md", "system.txt", "table.csv", "recovery.json"}
+    recovery.save(folder, options={"seed": 3})
+    files = {"report.md", "system.txt", "system.xml", "equations.tex", "table.csv", "recovery.json", "fit.png", "front.png"}
+    assert {p.name for p in folder.iterdir()} == files
     assert read_model(folder / "system.txt") == recovery.system
     pd.testing.assert_frame_equal(pd.read_csv(folder / "table.csv"), recovery.table)
     found = json.loads((folder / "recovery.json").read_text())
-    assert found["terms"] == {"f(x, y)": "0.0251234567*x*y"}
-    assert found["parameters"] == {"a": 0.5, "c1": 0.025}
-    assert found["intervals"] == [{"constant": "c1", "value": 0.025, "lower": 0.02, "upper": 0.03}]
-    assert found["inclusion"][1] == {"term": "x", "weight": 0.25}
-    assert (found["equivalent"], found["notes"]) == (["c1*x"], ["few data"])
-    assert found["table"] == [{"equations": "c1*x*y", "error": 0.01}, {"equations": "c1*x", "error": None}]
+    assert found["terms"] == {"f(x)": "-0.251234567*x"}
+    assert found["parameters"] == {"a": 0.5, "f_1": -0.25}
+    assert found["intervals"][1] == {
+        "constant": "x(0) of trajectory 0", "value": 3.0, "standard error": None, "lower": None, "upper": None
+    }  # fmt: skip
+    assert found["inclusion"][1] == {"unknown": "f(x)", "term": "x**2", "weight": 0.3}
+    assert (found["equivalent"], found["notes"]) == (["f(x) = -0.1*x**2"], ["few data"])
+    assert found["table"][1]["rms"] is None
     assert found["options"] == {"seed": 3}
+    tex = (folder / "equations.tex").read_text()
+    assert tex == "\\begin{aligned}\n\\dot{x} &= - 0.75 x\n\\end{aligned}\n"
+    for name in ("fit.png", "front.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_report_names_equations_intervals_and_how_it_was_made(recovery):
+def test_report_says_what_the_data_say(recovery):
     text = report(recovery, {"seed": 3, "budget": None})
-    assert "y' = c1*x*y - y" in text
-    assert "- `f(x, y)` = `0.025123*x*y`" in text
-    assert "| c1 | 0.025 | 0.02 | 0.03 |" in text
-    assert "| x*y | 1 |" in text
-    assert "- `c1*x`" in text
+    assert "x' = -a*x + f_1*x" in text
+    assert "- `f(x)` = `-0.25123*x`" in text
+    assert "| f_1 | -0.25 | 0.2 | -0.6 | 0.1 |" in text
+    assert "no single model stands out: 1 others are within 6" in text
+    assert "predicted with a relative error of 0.03 running free and 0.02 one step ahead" in text
+    assert "the data determine only 1 of the 2 fitted values" in text
+    assert "the intervals of f_1 contain 0" in text
+    assert "not conclusive: `x**2` in `f(x)` (0.3)" in text
+    assert "- `f(x) = -0.1*x**2`" in text
     assert "- few data" in text
-    assert "| c1*x*y | 0.01 |" in text
     assert "- seed: 3" in text
     assert "budget" not in text
+
+
+def test_a_band_is_that_of_the_constants(recovery):
+    """Of f_1 x with f_1 normal: the 5 % and 95 % quantiles are 1.645 standard errors from the middle."""
+    axis = recovery.plot().axes[1]
+    low, high = axis.collections[0].get_paths()[0].vertices[:, 1].min(), axis.collections[0].get_paths()[0].vertices[:, 1].max()
+    np.testing.assert_allclose([low, high], [(-0.25 - 1.645 * 0.2) * 3, (-0.25 + 1.645 * 0.2) * 3], atol=0.15)
+    chosen = recovery.plot_front().get_lines()[-1]
+    assert (chosen.get_xdata()[0], chosen.get_ydata()[0]) == (3, 0.01)
 
 
 def test_arrows_make_a_network(file):

@@ -68,12 +68,13 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
     close = [tuple(table["terms"][1:][(gaps[1:] < width) & (gaps[1:] >= above)]) for above, width in ((0, 2), (0, 6))]
     values = {c: sp.Float(v) for c, v in zip(candidates.columns, models[0].theta * candidates.sizes, strict=True)}
     frame = intervals(facts, pipeline.options.level)
-    names = {c.name: n.name for c, n in _names(pipeline.system, candidates, models[0]).items()}
-    frame["constant"] = frame["constant"].replace(names)
+    named = _names(pipeline.system, candidates, models[0])
+    frame["constant"] = frame["constant"].replace({c.name: n.name for c, n in named.items()})
     return Recovery(
         system=systems[0],
         systems=tuple(systems),
         terms=Terms(candidates.expressions(models[0].chosen, values)),
+        formulas=Terms(candidates.expressions(models[0].chosen, {c: named.get(c, c) for c in candidates.columns})),
         table=table,
         intervals=frame,
         covariance=pd.DataFrame(facts.covariance(), index=frame["constant"], columns=frame["constant"]),
@@ -85,6 +86,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
         inclusion=_inclusion(candidates, visited, shares),
         evaluations=selection.shooting.simulations,
         warnings=tuple(notes),
+        complete=pipeline.complete,
     )
 
 

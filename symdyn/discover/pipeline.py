@@ -19,7 +19,9 @@ from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
 from symdyn.discover.formulas import formula_terms, start_theta
 from symdyn.discover.guesses import between, free_parameters, read_bounds, start_values
+from symdyn.discover.journal import Journal
 from symdyn.discover.kinds import kind_of
+from symdyn.discover.learned import remembered
 from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.problem import Problem, make_problem, rough_states
@@ -56,6 +58,8 @@ class Pipeline:
     seed : int
     bounds, signs : mapping, optional
         As `recover` takes them.
+    journal : Journal, optional
+        Keeps what costs time.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Pipeline:
         seed: int,
         bounds: Mapping[Any, tuple[Any, Any]] | None,
         signs: Mapping[Any, int] | None,
+        journal: Journal | None = None,
     ) -> None:
         self.system, self.seen, self.later, self.options, self.report, self.seed = (
             system,
@@ -82,6 +87,7 @@ class Pipeline:
         self.unknowns = one_of_each(system.unknowns)
         self.signs = read_signs(self.unknowns, signs)
         self.notes: list[str] = []
+        self.journal, self.complete = (Journal() if journal is None else journal), True
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
@@ -98,13 +104,17 @@ class Pipeline:
         if self.signs:
             options.setdefault("signs", self.signs)
         surrogate, noise = registry[name](**options), self._noise()
-        try:
+        seen = self.seen if noise is None else replace(self.seen, noise=noise)
+        data = (a for t in seen.trajectories for a in (t.times, t.values))
+        key = (name, sorted(options.items(), key=str), self.system.digest, self.seed, seen.scale, seen.noise, *data)
+
+        def fit() -> Any:
             return surrogate.fit(
-                self.system,
-                self.seen if noise is None else replace(self.seen, noise=noise),
-                seed=self.seed,
-                progress=lambda done, total: self.report("surrogate", done / max(total, 1)),
+                self.system, seen, seed=self.seed, progress=lambda done, all_: self.report("surrogate", done / max(all_, 1))
             )
+
+        try:
+            return remembered(self.journal, key, self.unknowns, self.system.parameters, fit)
         except surrogates.NothingLearnedError as error:
             if chosen:
                 raise
@@ -189,8 +199,7 @@ class Pipeline:
         penalty = sign_penalty(self.system, self.seen, candidates, self.signs) if self.signs else None
         problem = make_problem(
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
-            noise=self._noise(), penalty=penalty,
-            largest=self.options.largest,
+            noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.journal,
         )  # fmt: skip
         last, notes = self._descend(problem, formulas, search, deadline)
         return assembled(self, problem, last, learned, notes)
@@ -204,12 +213,20 @@ class Pipeline:
         if self.options.windows is not None:
             stages = [v for v in stages if v <= self.options.windows] or [1]
 
+        stopped = False
+
         def spent() -> bool:
-            return deadline is not None and time.monotonic() >= deadline
+            return stopped or (deadline is not None and time.monotonic() >= deadline)
 
         def climb(selection: Selection, k: int) -> None:
-            if search and not spent():
-                selection.climb(beam=self.options.beam, rounds=self.options.rounds, report=lambda: not spent())
+            nonlocal stopped
+            try:
+                if search and not spent():
+                    selection.climb(beam=self.options.beam, rounds=self.options.rounds, report=lambda: not spent())
+            except KeyboardInterrupt:
+                if not selection.visited:
+                    raise
+                stopped = True
             self.report("selection", (k + 1) / (len(stages) + 1))
 
         chosen, theta = self._beginnings(candidates, formulas, search)
@@ -240,7 +257,9 @@ class Pipeline:
             climb(following, len(stages))
             selection = following if following.visited else selection
         if spent():
-            notes.append(f"the search ended at its budget of time, after {shooting.simulations} simulations")
+            self.complete = False
+            what = "was interrupted" if stopped else "ended at its budget of time,"
+            notes.append(f"the search {what} after {shooting.simulations} simulations")
         self.report("selection", 1.0)
         return selection, notes
 

@@ -11,6 +11,7 @@ from symdyn.discover.candidates import Candidates
 from symdyn.discover.data import Observations
 from symdyn.discover.evidence import weights
 from symdyn.discover.guesses import Bounds
+from symdyn.discover.journal import Journal
 from symdyn.discover.kinds import Kind, kind_of
 from symdyn.discover.selection import SPARE, Model, Selection
 from symdyn.discover.shooting import Shooting, windows
@@ -46,6 +47,8 @@ class Problem:
         See `Selection`.
     largest : int
         Most terms in a model.
+    journal : Journal or None
+        See `Selection`.
     """
 
     candidates: Candidates
@@ -54,6 +57,7 @@ class Problem:
     bounds: tuple[np.ndarray, np.ndarray]
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None
     largest: int = 12
+    journal: Journal | None = None
 
     def selection(self, pieces: int) -> Selection:
         """The search with so many windows a trajectory."""
@@ -62,7 +66,8 @@ class Problem:
         inner = (low == high) & (cut.origins[:, 1:] > 0)  # a value known at the beginning is not known later
         limits = (np.where(inner, -np.inf, low), np.where(inner, np.inf, high))
         return Selection(
-            self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest, pieces=pieces
+            self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest,
+            pieces=pieces, journal=self.journal,
         )  # fmt: skip
 
     @property
@@ -192,6 +197,7 @@ def make_problem(
     noise: np.ndarray | None = None,
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
     largest: int = 12,
+    journal: Journal | None = None,
 ) -> Problem:
     """Compile candidates and set up their comparison with data."""
     fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
@@ -202,4 +208,4 @@ def make_problem(
     shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
-    return Problem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest)
+    return Problem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest, journal)

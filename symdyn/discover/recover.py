@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import Request, route_of
@@ -30,9 +32,10 @@ def recover(
     heldout: float = 0.0,
     bounds: Mapping[Any, tuple[Any, Any]] | None = None,
     signs: Mapping[Any, int] | None = None,
+    checkpoint: str | Path | None = None,
     options: RecoverOptions | None = None,
 ) -> Recovery:
-    """Recover the unknown terms of a system from data.
+    """Recover unknown terms of a system, or whole equations, from data.
 
     A surrogate learns states and unknown terms; a library, and a regressor on the learned terms, propose candidates;
     these are put back into the system, which is simulated with sensitivities and fitted to the data, while terms
@@ -40,8 +43,10 @@ def recover(
 
     Parameters
     ----------
-    system : ODESystem or DiscreteSystem
-        Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.
+    system : ODESystem, DiscreteSystem, SDESystem, PDESystem, ReactionNetwork or None
+        Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  None if
+        nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset with
+        axes x or y a field.
     data : Dataset, DataFrame, mapping of arrays, or a list of them
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.
@@ -70,6 +75,10 @@ def recover(
         equal numbers holds an initial value.
     signs : mapping, optional
         +1 or -1 for unknown functions whose sign is known along the data.
+    checkpoint : str or Path, optional
+        File that keeps what the search has computed, written every few seconds.  A search that was cut short, by its budget,
+        an interrupt or a crash, goes on from it when it is run again, and ends with the numbers of one that was not; when
+        a search is complete the file is removed.
     options : RecoverOptions, optional
 
     Returns
@@ -101,9 +110,16 @@ def recover(
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
     deadline = None if budget is None else time.monotonic() + budget
+    journal = Journal(checkpoint)
     with Report(progress) as report:
         request = Request(
             unknown, library, surrogate, regressor, selection, deadline, seed, report, heldout, bounds, signs,
-            options or RecoverOptions(),
+            options or RecoverOptions(), journal,
         )  # fmt: skip
-        return route(system, data, request)
+        try:
+            found = route(system, data, request)
+        finally:
+            journal.write()
+    if found.complete:
+        journal.remove()
+    return found

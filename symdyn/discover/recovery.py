@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,6 @@ import sympy as sp
 import xarray as xr
 from sympy.core.function import AppliedUndef
 
-from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.kernel import compile
-from symdyn.codegen.lower import lower
-from symdyn.discover.kinds import output_times
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -71,6 +69,8 @@ class Recovery:
         Best first, in the order of `table`.
     terms : dict of AppliedUndef to Expr
         The unknown terms of the first system, with numbers for all fitted constants.
+    formulas : dict of AppliedUndef to Expr
+        The same with the names of constants as in `system` and `intervals`.
     table : DataFrame
         A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.discover.selection.criterion`), its
         weight among the models visited, rms (relative error of the fit), one_step, and heldout_one_step and
@@ -91,6 +91,8 @@ class Recovery:
         Fitted initial values of every trajectory for each system.
     warnings : tuple of str
         What the user should know.
+    complete : bool
+        False if a budget of time or an interrupt ended the search.
 
     Recoveries of kinds of systems whose data are not trajectories of states are subclasses with figures of their own.
     """
@@ -104,11 +106,13 @@ class Recovery:
     identifiability: Identifiability
     inclusion: pd.DataFrame
     evaluations: int
+    formulas: Terms = field(default_factory=Terms)
     surrogate: Any = None
     observations: Any = None
     heldout: Any = None
     starts: tuple[np.ndarray, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
 
     def __repr__(self) -> str:
         best = self.table.iloc[0]
@@ -173,73 +177,33 @@ class Recovery:
         return latex + self.table.to_html(index=False, float_format=lambda v: f"{v:.3g}")
 
     def plot(self, *, axes: Any = None) -> Any:
-        """Data, fit and continuation of every state, and each learned term against its formula.
+        """Data, fit and continuation of every state, and each unknown term along the fit with its band.
 
         Parameters
         ----------
         axes : sequence of matplotlib Axes, optional
-            One for each state, then one for each unknown term if a surrogate was fitted; made unless given.
+            One for each state, then one for each unknown term; made unless given.
 
         Returns
         -------
         matplotlib.figure.Figure
         """
-        learned = dict(self.surrogate.terms) if self.surrogate is not None else {}
-        count = len(self.system.states) + len(learned)
-        if axes is None:
-            pyplot = importlib.import_module("matplotlib.pyplot")
-            _, axes = pyplot.subplots(count, 1, figsize=(7, 2.2 * count), layout="constrained", squeeze=False)
-        axes = np.ravel(axes)
-        if len(axes) < count:
-            raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, one for each state and learned term")
-        self._plot_states(axes[: len(self.system.states)])
-        for axis, (unknown, samples) in zip(axes[len(self.system.states) :], learned.items(), strict=False):
-            values = self._values(unknown, samples.arguments)
-            order = np.argsort(samples.arguments[:, 0]) if samples.arguments.shape[1] == 1 else np.arange(len(values))
-            across = samples.arguments[order, 0] if samples.arguments.shape[1] == 1 else order
-            axis.plot(across, samples.values[order], ".", ms=3, color="0.6", label="learned")
-            axis.plot(across, values[order], lw=1.5, color="C3", label="formula")
-            axis.set(
-                xlabel=str(unknown.args[0]) if samples.arguments.shape[1] == 1 else "sample along the trajectories",
-                ylabel=str(unknown),
-            )
-            axis.legend(frameon=False)
-        return axes[0].figure
+        return importlib.import_module("symdyn.discover.figures").draw_fit(self, axes)
 
-    def _plot_states(self, axes: np.ndarray) -> None:
-        kernel = compile(self.system)
-        row = np.array([[self.system.defaults[p] for p in self.system.parameters]])
-        for k, trajectory in enumerate(self.observations.trajectories):
-            later = self.heldout.trajectories[k] if self.heldout is not None else None
-            end = later.times[-1] if later is not None else trajectory.times[-1]
-            times = output_times(self.system, trajectory.times[0], end)
-            run = kernel(self.starts[0][k][None], row, times).values[0]
-            inside = times <= trajectory.times[-1]
-            for i, (axis, state) in enumerate(zip(axes, self.system.names, strict=True)):
-                color = f"C{k % 10}"
-                axis.plot(trajectory.times, trajectory.values[:, i], "o", ms=4, color=color, label="data" if k == 0 else None)
-                axis.plot(times[inside], run[inside, i], color=color, label="fit" if k == 0 else None)
-                if later is not None:
-                    axis.plot(
-                        later.times,
-                        later.values[:, i],
-                        "o",
-                        ms=4,
-                        mfc="none",
-                        color=color,
-                        label="held out" if k == 0 else None,
-                    )
-                    axis.plot(times[~inside], run[~inside, i], "--", color=color, label="free run" if k == 0 else None)
-                axis.set(ylabel=state, xlabel=self.system.time.name)
-                axis.legend(frameon=False, ncols=2)
+    def plot_front(self, ax: Any = None) -> Any:
+        """Errors of the candidates over their complexity, with the front of those that nothing simpler beats."""
+        return importlib.import_module("symdyn.discover.figures").draw_front(self, ax)
 
-    def _values(self, unknown: AppliedUndef, arguments: np.ndarray) -> np.ndarray:
-        """Values of a recovered term for rows of its arguments."""
-        names = [sp.Dummy() for _ in unknown.args]
+    def latex(self) -> str:
+        r"""The equations of the first system with numbers for its constants, as an ``aligned`` environment of LaTeX."""
         known = {p: sp.Float(v) for p, v in self.system.defaults.items()}
-        shape = self.terms[unknown].subs(dict(zip(unknown.args, names, strict=True)), simultaneous=True).xreplace(known)
-        program = lower("term", [("none", ()), ("x", names)], [shape], [""])
-        return np.broadcast_to(evaluate(program, [], list(arguments.T))[0], len(arguments))
+        written = self.system.map_expressions(lambda e: _rounded(e.xreplace(known))).equations()
+        rows = (f"{e.left_latex} &{e.join.strip()} {e.right_latex}" for e in written)
+        return "\n".join([r"\begin{aligned}", " \\\\\n".join(rows), r"\end{aligned}"])
+
+    def save(self, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
+        """Write a report, the system, the table, figures and everything as JSON to a folder; see `symdyn.io.report`."""
+        importlib.import_module("symdyn.io.report").write_recovery(self, folder, options=options)
 
 
 def _rounded(e: sp.Expr) -> sp.Expr:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -27,6 +28,8 @@ class Request:
         Of `time.monotonic`; a route ends at it with the best so far and a warning.
     report : Report
         To be called with a stage and its fraction.
+    journal : Journal
+        Keeps what costs time, so that a search that was cut short goes on.
     """
 
     unknown: Sequence[Any] | None
@@ -41,6 +44,7 @@ class Request:
     bounds: Mapping[Any, tuple[Any, Any]] | None
     signs: Mapping[Any, int] | None
     options: RecoverOptions
+    journal: Journal
 
 
 #: Modules whose ``recovered(system, data, request)`` returns a Recovery, by kind of system.

@@ -23,8 +23,9 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
     pipeline = Pipeline(
-        whole, seen, later, request.options, request.report, seed=request.seed, bounds=request.bounds, signs=request.signs
-    )
+        whole, seen, later, request.options, request.report, seed=request.seed, bounds=request.bounds, signs=request.signs,
+        journal=request.journal,
+    )  # fmt: skip
     learned = pipeline.learn(request.surrogate)
     terms, formulas = pipeline.propose(request.library, learned, request.regressor)
     return pipeline.select(terms, formulas, learned, search=request.selection, deadline=request.deadline)

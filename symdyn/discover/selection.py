@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.candidates import Candidates
-from symdyn.discover.levenberg import Fits, levenberg_marquardt
+from symdyn.discover.journal import Journal
+from symdyn.discover.levenberg import levenberg_marquardt
 from symdyn.discover.shooting import Shooting, Windows
 
 __all__ = ["Model", "Selection", "criterion"]
@@ -94,6 +95,8 @@ class Selection:
         Most terms in a model.
     pieces : int
         Windows into which each trajectory was to be cut.
+    journal : Journal, optional
+        Keeps fits, so that a search that was cut short goes on.
     """
 
     ADDITIONS, DROPS, EXCHANGES = 8, 3, 6
@@ -108,8 +111,12 @@ class Selection:
         penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
         largest: int = 12,
         pieces: int = 1,
+        journal: Journal | None = None,
     ) -> None:
         self.candidates, self.shooting, self.cut = candidates, shooting, cut
+        self.journal = Journal() if journal is None else journal
+        shapes = (cut.origins, cut.first, cut.values, *(times for _, times in cut.groups))
+        self._context = (*shooting.facts, candidates.low, candidates.high, *start_bounds, *shapes)
         self.start_bounds, self.penalty, self.largest, self.pieces = start_bounds, penalty, largest, pieces
         self.visited: dict[bytes, Model] = {}
         seen = np.isfinite(cut.values).any(axis=(0, 1))
@@ -132,18 +139,23 @@ class Selection:
         active = self.candidates.active(chosen)
         coefficients = len(self.candidates.terms)
         theta = np.where(active | (np.arange(theta.shape[1]) >= coefficients), theta, 0.0)
-        fits = levenberg_marquardt(
-            self.shooting, self.cut, theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
-            start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance,
-            floor=0.01 * self.floor * self.cut.size,
-        )  # fmt: skip
-        return [self._register(chosen[m], fits, m) for m in range(len(chosen))]
 
-    def _register(self, chosen: np.ndarray, fits: Fits, m: int) -> Model | None:
-        value = self.value(float(fits.total[m]), chosen, fits.theta[m])
+        def compute() -> tuple[np.ndarray, ...]:
+            fits = levenberg_marquardt(
+                self.shooting, self.cut, theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
+                start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance,
+                floor=0.01 * self.floor * self.cut.size,
+            )  # fmt: skip
+            return fits.theta, fits.starts, fits.local.rss
+
+        fitted = self.journal((*self._context, theta, starts, active, iterations, tolerance), compute)
+        return [self._register(which, *rows) for which, *rows in zip(chosen, *fitted, strict=True)]
+
+    def _register(self, chosen: np.ndarray, theta: np.ndarray, starts: np.ndarray, rss: np.ndarray) -> Model | None:
+        value = self.value(float(rss.sum()), chosen, theta)
         if not np.isfinite(value):
             return None
-        model = Model(chosen.copy(), fits.theta[m].copy(), fits.starts[m].copy(), fits.local.rss[m].copy(), value)
+        model = Model(chosen.copy(), theta.copy(), starts.copy(), rss.copy(), value)
         key = chosen.tobytes()
         if key not in self.visited or value < self.visited[key].criterion:
             self.visited[key] = model

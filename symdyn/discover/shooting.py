@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -208,6 +209,11 @@ class Shooting:
         for p, i in place.items():
             if p in known:
                 self._row[i] = known[p]
+
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        """What the results of simulations depend on beside their arguments, for a `Journal`."""
+        return self.extended.system.digest, tuple(map(str, self.free)), self._row, self.noise, self.scale
 
     def with_noise(self, noise: np.ndarray) -> Shooting:
         """The same with other weights of the residuals."""

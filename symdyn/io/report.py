@@ -1,7 +1,8 @@
-"""A recovery as a folder: ``report.md`` to read, ``system.txt`` to go on with, ``table.csv`` and ``recovery.json``."""
+"""A recovery as a folder: ``report.md`` to read with its figures, ``system.txt`` to go on with, and files for other tools."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from collections.abc import Mapping
@@ -13,14 +14,22 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from symdyn.errors import DeclarationError
 from symdyn.io.datasets import write_file
-from symdyn.io.models import model_text
+from symdyn.io.models import KINDS, model_text
 
 __all__ = ["as_json", "report", "write_recovery"]
+
+#: Weight from which one model stands out, and evidence for a term below which it is out, or above one less it is in.
+CLEAR, DOUBTFUL = 0.5, 0.1
 
 
 def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
     """Write a `Recovery` to a folder, which is created; files of the same names are replaced.
+
+    These are ``report.md`` with ``fit.png`` and ``front.png``, ``system.txt`` (which `symdyn.io.models.read_model` reads),
+    ``equations.tex``, ``table.csv``, ``recovery.json``, and for ODE systems and reaction networks ``system.xml`` (SBML) if
+    python-libsbml is installed.
 
     Parameters
     ----------
@@ -37,13 +46,24 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "system.txt": model_text(recovery.system),
+        "system.txt": model_text(recovery.system) if recovery.system.kind in KINDS else f"{recovery.system}\n",
+        "equations.tex": recovery.latex() + "\n",
         "table.csv": recovery.table.to_csv(index=False, lineterminator="\n"),
         "recovery.json": json.dumps(as_json(recovery, options), indent=1, allow_nan=False) + "\n",
         "report.md": report(recovery, options),
     }
+    if hasattr(recovery.system, "to_sbml") and importlib.util.find_spec("libsbml"):
+        try:
+            texts["system.xml"] = recovery.system.to_sbml()
+        except DeclarationError as error:
+            texts["report.md"] += f"\nNo SBML: {error}.\n"
     for name, text in texts.items():
         write_file(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
+    # figures come last: whatever happens to them, the result is on disk
+    plt = importlib.import_module("matplotlib.pyplot")
+    for name, figure in (("fit.png", recovery.plot()), ("front.png", recovery.plot_front().figure)):
+        write_file(folder / name, partial(figure.savefig, dpi=120))
+        plt.close(figure)
 
 
 def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -83,21 +103,51 @@ def _plain(value: Any) -> Any:
 
 
 def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
-    """The recovery in Markdown: equations, terms, intervals, the table of candidates, and how it was made."""
-    system = recovery.system
+    """The recovery in Markdown: equations, what the data say, terms, intervals, candidates, and how it was made."""
+    system, facts = recovery.system, recovery.identifiability
     lines = ["# Recovered system", "", "```", *map(str, system.equations()), "```", ""]
+    lines += ["![Fit](fit.png)", "", "## What the data say", "", *(f"- {text}" for text in _findings(recovery)), ""]
+    if facts.equivalent:
+        lines += ["The data do not tell these from the first:", "", *(f"- `{text}`" for text in facts.equivalent), ""]
     lines += ["## Terms", "", *(f"- `{term}` = `{_rounded(found)}`" for term, found in recovery.terms.items()), ""]
     lines += ["## Constants and initial values", "", *_markdown(recovery.intervals), ""]
-    lines += ["## Candidates", "", "The best comes first.", "", *_markdown(recovery.table), ""]
-    equivalent = recovery.identifiability.equivalent
-    if equivalent:
-        lines += ["The data do not tell these from the first:", "", *(f"- `{text}`" for text in equivalent), ""]
+    lines += ["## Candidates", "", "The best comes first.", "", *_markdown(recovery.table), "", "![Front](front.png)", ""]
     lines += ["## Evidence for each term", "", *_markdown(recovery.inclusion), ""]
     if recovery.warnings:
         lines += ["## Notes", "", *(f"- {text}" for text in recovery.warnings), ""]
     if options:
         lines += ["## How it was made", "", *(f"- {k}: {v}" for k, v in options.items() if v is not None), ""]
     return "\n".join(lines)
+
+
+def _findings(recovery: Any) -> list[str]:
+    """What the numbers of a recovery amount to, in sentences."""
+    best, facts, found = recovery.table.iloc[0], recovery.identifiability, []
+    found.append(
+        f"the equations above leave a relative error of {best['rms']:.3g}; their weight among the models visited is "
+        f"{best['weight']:.2g}"
+    )
+    if best["weight"] < CLEAR:
+        found.append(f"no single model stands out: {len(facts.plausible)} others are within 6 of its criterion")
+    if math.isfinite(best.get("heldout_free_run", math.nan)):
+        found.append(
+            f"the held-out data are predicted with a relative error of {best['heldout_free_run']:.3g} running free and "
+            f"{best['heldout_one_step']:.3g} one step ahead"
+        )
+    if facts.rank < facts.fitted:
+        found.append(
+            f"the data determine only {facts.rank} of the {facts.fitted} fitted values: constants without an interval below "
+            "may be anything that the others make up for"
+        )
+    table = recovery.intervals
+    unsure = table["constant"][(table["lower"] <= 0) & (table["upper"] >= 0) & np.isfinite(table["upper"])]
+    if len(unsure):
+        found.append(f"the intervals of {', '.join(unsure)} contain 0")
+    open_terms = recovery.inclusion[(recovery.inclusion["weight"] > DOUBTFUL) & (recovery.inclusion["weight"] < 1 - DOUBTFUL)]
+    if len(open_terms):
+        shown = [f"`{row.term}` in `{row.unknown}` ({row.weight:.2g})" for row in open_terms.head(5).itertuples()]
+        found.append(f"the evidence for or against these terms is not conclusive: {', '.join(shown)}")
+    return found
 
 
 def _rounded(e: sp.Expr) -> sp.Expr:

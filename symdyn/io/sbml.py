@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from symdyn.errors import DeclarationError
+from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["read_sbml", "to_sbml"]
@@ -76,15 +77,16 @@ def _named(what: str, read: Any, text: str, laws: str) -> ReactionNetwork:
         raise DeclarationError(f"{what}: {error}") from None
 
 
-def to_sbml(network: ReactionNetwork, path: str | Path | None = None) -> str:
-    """Write a network as SBML level 3 version 1; return the text.
+def to_sbml(network: ReactionNetwork | ODESystem, path: str | Path | None = None) -> str:
+    """Write a network or an ODE system as SBML level 3 version 1; return the text.
 
     Species are amounts of items in one compartment, whose size is the volume; kinetic laws are the propensities, so that
     `read_sbml` gives the same process back (mass action then without combinatoric factors, and nothing known as binary).
+    The states of an ODE system are parameters with rate rules, which other tools simulate; `read_sbml` does not read those.
 
     Parameters
     ----------
-    network : ReactionNetwork
+    network : ReactionNetwork or ODESystem
         Without bursts and unknown terms, which SBML does not have.
     path : str or Path, optional
         Where to write it too.
@@ -95,9 +97,10 @@ def to_sbml(network: ReactionNetwork, path: str | Path | None = None) -> str:
         If python-libsbml is missing, or SBML cannot hold the network.
     """
     _require()
+    from symdyn.io._sbml_odes import write_rates
     from symdyn.io._sbml_writer import write
 
-    text = write(network)
+    text = write_rates(network) if isinstance(network, ODESystem) else write(network)
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text

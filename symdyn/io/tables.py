@@ -16,8 +16,10 @@ import pandas as pd
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.models import read_text
 
-__all__ = ["TIME_NAMES", "read_table", "read_times", "read_trajectories"]
+__all__ = ["TABLES", "TIME_NAMES", "read_table", "read_times", "read_trajectories"]
 
+#: Endings of files that hold tables.
+TABLES = frozenset({".csv", ".tsv"})
 #: What the first column may be called, in any case, to be the column of times.
 TIME_NAMES = frozenset(
     {"time", "times", "t", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks"}
@@ -149,7 +151,7 @@ def read_trajectories(path: str | Path, *, time: str | None = None) -> list[pd.D
 
 def read_times(path: str | Path) -> np.ndarray:
     """Output times: the column of times of a ``.csv`` or ``.tsv`` table, else numbers between white space or commas."""
-    if Path(path).suffix.lower() in (".csv", ".tsv"):
+    if Path(path).suffix.lower() in TABLES:
         return read_table(path)["time"].to_numpy()
     lines = (line.partition("#")[0] for line in read_text(path).splitlines())
     words = [word for line in lines for word in line.replace(",", " ").split()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -88,6 +89,10 @@ class ODESystem(System):
     def equations(self) -> list[Equation]:
         sides = zip(self.states, self.drift, strict=True)
         return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
+
+    def to_sbml(self, path: Any = None) -> str:
+        """The system as SBML with a rate rule for each state, written to a file if a path is given."""
+        return importlib.import_module("symdyn.io.sbml").to_sbml(self, path)
 
 
 def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:

@@ -212,7 +212,7 @@ def test_the_plot_shows_states():
 
     matplotlib.use("Agg")
     figure = quick(HIDDEN, lotka_volterra(0.01, 0), library=2, heldout=0.2).plot()
-    assert [axis.get_ylabel() for axis in figure.axes] == ["x", "y"]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["x", "y", "f(x, y)", "g(x, y)"]
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == ["data", "fit", "held out", "free run"]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import math as numbers
+from xml.etree import ElementTree
+
 import pytest
 import sympy as sp
 
@@ -10,6 +14,7 @@ pytest.importorskip("libsbml", reason="python-libsbml is not installed")
 from symdyn.errors import DeclarationError
 from symdyn.io import sbml
 from symdyn.io.sbml import read_sbml, to_sbml
+from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Burst, Event, Reaction
 from symdyn.models.reactions import ReactionNetwork
 
@@ -314,6 +319,45 @@ def test_round_trip_of_files():
 def test_combinatoric_rates_are_written_as_propensities():
     net = ReactionNetwork.from_text("3 X -> 0, k", volume="V", combinatoric=True)
     assert sp.expand(read_sbml(to_sbml(net)).propensities[0] - net.propensities[0]) == 0
+
+
+def math_value(node, values):
+    """The value of a MathML element, by its own small reading of the standard."""
+    tag = node.tag.rpartition("}")[2]
+    if tag == "ci":
+        return values[node.text.strip()]
+    if tag == "csymbol":
+        return values["time"]
+    if tag == "cn":
+        parts = [float(t) for t in node.itertext()]
+        return parts[0] * 10 ** parts[1] if node.get("type") == "e-notation" else parts[0]
+    name = node[0].tag.rpartition("}")[2]
+    args = [math_value(child, values) for child in node[1:]]
+    known = {"plus": sum, "times": numbers.prod, "divide": lambda v: v[0] / v[1], "power": lambda v: v[0] ** v[1]}
+    return known[name](args) if name in known else getattr(numbers, name)(*args)
+
+
+def test_ode_systems_have_a_rate_rule_for_each_state(tmp_path):
+    x, y, a, t = sp.symbols("x y a t")
+    rates = {x: a * x - x * y / (1 + x) ** 2, y: sp.exp(-x) * y - sp.Rational(1, 3) * t + 2.5e-9}
+    system = ODESystem(rates, {a: 1.5}, initial={x: 1, y: 2}, observables={"z": x + y})
+    text = system.to_sbml(tmp_path / "m.xml")
+    assert (tmp_path / "m.xml").read_text() == text
+    libsbml = importlib.import_module("libsbml")
+    document = libsbml.readSBMLFromString(text)
+    document.checkConsistency()
+    assert document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) == 0
+    root = ElementTree.fromstring(text)
+    space = "{http://www.sbml.org/sbml/level3/version1/core}"
+    rules = {r.get("variable"): r[0][0] for r in root.iter(f"{space}rateRule")}
+    values = {"x": 0.7, "y": 1.3, "a": 1.5, "time": 2.0}
+    for s, rate in rates.items():
+        expected = float(rate.subs({x: 0.7, y: 1.3, a: 1.5, t: 2.0}))
+        assert math_value(rules[s.name], values) == pytest.approx(expected, rel=1e-14)
+    starts = {p.get("id"): p.get("value") for p in root.iter(f"{space}parameter")}
+    assert starts == {"x": "1", "y": "2", "a": "1.5", "z": None}
+    with pytest.raises(DeclarationError, match="the system has unknown terms"):
+        ODESystem({x: sp.Function("f")(x)}).to_sbml()
 
 
 def test_what_sbml_cannot_hold():

@@ -1,0 +1,163 @@
+"""Figures of a recovery: its fit and continuation, its terms with their uncertainty, and the front of candidates."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.kernel import compile
+from symdyn.codegen.lower import lower
+from symdyn.discover.kinds import output_times
+from symdyn.errors import RecoveryError
+
+if TYPE_CHECKING:
+    from symdyn.discover.recovery import Recovery
+
+__all__ = ["draw_fit", "draw_front", "term_values"]
+
+#: Draws of the constants behind a band, and the band itself.
+DRAWS, BAND = 400, (0.05, 0.95)
+
+
+def draw_fit(recovery: Recovery, axes: Any = None) -> Any:
+    """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band.
+
+    Parameters
+    ----------
+    recovery : Recovery
+    axes : sequence of matplotlib Axes, optional
+        One for each state, then one for each unknown term; made unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    states, unknowns = recovery.system.states, list(recovery.terms)
+    count = len(states) + len(unknowns)
+    if axes is None:
+        pyplot = importlib.import_module("matplotlib.pyplot")
+        _, axes = pyplot.subplots(count, 1, figsize=(7, 2.2 * count), layout="constrained", squeeze=False)
+    axes = np.ravel(axes)
+    if len(axes) < count:
+        raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, one for each state and unknown term")
+    times, run = _draw_states(recovery, axes[: len(states)])
+    for axis, unknown in zip(axes[len(states) :], unknowns, strict=False):
+        _draw_term(recovery, axis, unknown, times, run)
+    return axes[0].figure
+
+
+def _draw_states(recovery: Recovery, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draw every trajectory; return times and states of the fit of the first."""
+    system, first = recovery.system, None
+    kernel = compile(system)
+    row = np.array([[system.defaults[p] for p in system.parameters]])
+    for k, trajectory in enumerate(recovery.observations.trajectories):
+        later = recovery.heldout.trajectories[k] if recovery.heldout is not None else None
+        end = later.times[-1] if later is not None else trajectory.times[-1]
+        times = output_times(system, trajectory.times[0], end)
+        run = kernel(recovery.starts[0][k][None], row, times).values[0]
+        inside = times <= trajectory.times[-1]
+        first = (times[inside], run[inside]) if first is None else first
+        for i, (axis, state) in enumerate(zip(axes, system.names, strict=True)):
+            style = {"color": f"C{k % 10}"}
+            said = (lambda text: text) if k == 0 else (lambda text: None)
+            axis.plot(trajectory.times, trajectory.values[:, i], "o", ms=4, label=said("data"), **style)
+            axis.plot(times[inside], run[inside, i], label=said("fit"), **style)
+            if later is not None:
+                axis.plot(later.times, later.values[:, i], "o", ms=4, mfc="none", label=said("held out"), **style)
+                axis.plot(times[~inside], run[~inside, i], "--", label=said("free run"), **style)
+            axis.set(ylabel=state, xlabel=system.time.name)
+            axis.legend(frameon=False, ncols=2)
+    assert first is not None
+    return first
+
+
+def _draw_term(recovery: Recovery, axis: Any, unknown: AppliedUndef, times: np.ndarray, run: np.ndarray) -> None:
+    """A term along the fit: over its argument if that is a single state, else over time."""
+    system = recovery.system
+    place = {system.time: times, **dict(zip(system.states, run.T, strict=True))}
+    known = {p: np.full(len(times), float(v)) for p, v in system.defaults.items()}
+    arguments = np.stack([_along(a, {**place, **known}, len(times)) for a in unknown.args], axis=1)
+    single = len(unknown.args) == 1
+    across = arguments[:, 0] if single else times
+    order = np.argsort(across)
+    low, high = _band(recovery, unknown, arguments)
+    axis.fill_between(across[order], low[order], high[order], color="C3", alpha=0.25, lw=0, label="90 % of constants")
+    axis.plot(across[order], term_values(recovery, unknown, arguments)[order], lw=1.5, color="C3", label="formula")
+    if recovery.surrogate is not None and unknown in recovery.surrogate.terms:
+        samples = recovery.surrogate.terms[unknown]
+        learned = np.concatenate(recovery.surrogate.times)
+        where = samples.arguments[:, 0] if single else learned if len(learned) == len(samples.values) else None
+        if where is not None:
+            axis.plot(where, samples.values, ".", ms=3, color="0.6", label="learned", zorder=0)
+    axis.set(xlabel=str(unknown.args[0]) if single else system.time.name, ylabel=str(unknown))
+    axis.legend(frameon=False, ncols=3)
+
+
+def _along(expression: sp.Expr, place: dict[sp.Symbol, np.ndarray], count: int) -> np.ndarray:
+    names = tuple(place)
+    program = lower("argument", [("none", ()), ("x", names)], [expression], [""])
+    return np.broadcast_to(evaluate(program, [], [place[s] for s in names])[0], count)
+
+
+def term_values(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> np.ndarray:
+    """Values of a recovered term for rows of its arguments, (m,)."""
+    known = {p: sp.Float(v) for p, v in recovery.system.defaults.items()}
+    return _values(unknown, recovery.terms[unknown].xreplace(known), arguments, (), ())
+
+
+def _values(
+    unknown: AppliedUndef, formula: sp.Expr, arguments: np.ndarray, names: Sequence[sp.Symbol], draws: Sequence[np.ndarray]
+) -> np.ndarray:
+    stand_in = [sp.Dummy() for _ in unknown.args]
+    shape = formula.subs(dict(zip(unknown.args, stand_in, strict=True)), simultaneous=True)
+    program = lower("term", [("c", tuple(names)), ("x", stand_in)], [shape], [""])
+    return np.broadcast_to(evaluate(program, draws, list(arguments.T))[0], (*np.shape(draws)[1:2], len(arguments)))
+
+
+def _band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles of a term over draws of its constants from their normal approximation, given its form."""
+    formula = recovery.formulas.get(unknown, recovery.terms[unknown])
+    table = recovery.intervals.set_index("constant")
+    free = [s for s in sorted(formula.free_symbols, key=str) if s.name in table.index]
+    known = {p: sp.Float(v) for p, v in recovery.system.defaults.items() if p not in free}
+    names = [s.name for s in free]
+    center = table.loc[names, "value"].to_numpy(float)
+    spread = recovery.covariance.loc[names, names].to_numpy(float)
+    values, vectors = np.linalg.eigh(spread) if names else (np.zeros(0), np.zeros((0, 0)))
+    normal = np.random.default_rng(0).normal(size=(DRAWS, len(names)))
+    draws = center + (normal * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    found = _values(unknown, formula.xreplace(known), arguments, free, [column[:, None] for column in draws.T])
+    low, high = np.nanquantile(np.atleast_2d(found), BAND, axis=0)
+    return low, high
+
+
+def draw_front(recovery: Recovery, ax: Any = None) -> Any:
+    """Error of every candidate over its complexity, the front of those that nothing simpler beats, and the one chosen.
+
+    Parameters
+    ----------
+    recovery : Recovery
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if ax is None:
+        ax = importlib.import_module("matplotlib.pyplot").subplots(figsize=(5, 3.5), layout="constrained")[1]
+    table = recovery.table[np.isfinite(recovery.table["rms"])]
+    ordered = table.sort_values(["complexity", "rms"])
+    best = ordered["rms"] < ordered["rms"].cummin().shift(fill_value=np.inf)
+    ax.scatter(table["complexity"], table["rms"], s=18, color="0.6", label="candidates")
+    ax.plot(ordered["complexity"][best], ordered["rms"][best], "o-", color="C0", ms=5, label="nothing simpler is better")
+    ax.plot(recovery.table["complexity"][0], recovery.table["rms"][0], "*", color="C3", ms=14, label="chosen")
+    ax.set(xlabel="complexity (nodes)", ylabel="relative error of the fit", yscale="log")
+    ax.legend(frameon=False)
+    return ax

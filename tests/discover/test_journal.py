@@ -1,0 +1,99 @@
+"""A search that was cut short goes on, with the numbers of one that was not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.discover.journal import Journal, digest_of
+from symdyn.discover.selection import Selection
+
+x, y = sp.symbols("x y")
+f, g = sp.symbols("f g", cls=sp.Function)
+HIDDEN = sd.ODESystem({x: 1.3 * x - f(x, y), y: g(x, y) - 1.8 * y})
+
+
+@pytest.fixture
+def data():
+    t = np.linspace(0, 3, 16)
+    true = HIDDEN.with_terms({f(x, y): 0.9 * x * y, g(x, y): 0.8 * x * y})
+    run = sd.simulate(true, t, initial={x: 0.44, y: 4.6}, progress=False)
+    noise = np.random.default_rng(1).normal(size=(2, 16)) * 0.01
+    return pd.DataFrame({"t": t, "x": run.x.values[0] + noise[0], "y": run.y.values[0] + noise[1]})
+
+
+def search(data, checkpoint=None):
+    return sd.recover(HIDDEN, data, library=2, surrogate=None, progress=False, checkpoint=checkpoint)
+
+
+def test_an_interrupted_search_goes_on_to_the_same_numbers(tmp_path, data, monkeypatch):
+    whole = search(data)
+    path = tmp_path / "search.npz"
+    fit, calls = Selection.fit, []
+
+    def interrupted(self, *args, **options):
+        calls.append(0)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return fit(self, *args, **options)
+
+    monkeypatch.setattr(Selection, "fit", interrupted)
+    part = search(data, path)
+    assert not part.complete
+    assert any("was interrupted after" in note for note in part.warnings)
+    assert path.exists()
+    monkeypatch.undo()
+    again = search(data, path)
+    assert again.complete
+    assert not path.exists()
+    assert again.evaluations < whole.evaluations
+    pd.testing.assert_frame_equal(again.table, whole.table, check_exact=True)
+    pd.testing.assert_frame_equal(again.intervals, whole.intervals, check_exact=True)
+
+
+def test_a_crash_keeps_what_was_done(tmp_path, data, monkeypatch):
+    fit, calls = Selection.fit, []
+
+    def crash(self, *args, **options):
+        calls.append(0)
+        if len(calls) == 4:
+            raise MemoryError
+        return fit(self, *args, **options)
+
+    monkeypatch.setattr(Selection, "fit", crash)
+    with pytest.raises(MemoryError):
+        search(data, tmp_path / "search.npz")
+    assert len(Journal(tmp_path / "search.npz")) == 3
+
+
+def test_entries_are_found_by_all_that_they_depend_on(tmp_path):
+    journal, count = Journal(tmp_path / "j.npz"), []
+
+    def compute():
+        count.append(0)
+        return np.arange(3.0), np.zeros((0, 2))
+
+    for key in (("a", np.ones(2)), ("a", np.ones(2)), ("a", np.ones((2, 1))), ("b", np.ones(2)), ("a", np.ones(2, int))):
+        journal(key, compute)
+    assert len(count) == 4
+    journal.write()
+    back = Journal(tmp_path / "j.npz")
+    found = back(("b", np.ones(2)), compute)
+    assert len(count) == 4
+    np.testing.assert_array_equal(found[0], np.arange(3.0))
+    assert found[1].shape == (0, 2)
+    assert digest_of("ab", "c") != digest_of("a", "bc")
+
+
+def test_what_is_no_journal_is_named(tmp_path):
+    (tmp_path / "j.npz").write_text("nothing of the kind")
+    with pytest.raises(sd.RecoveryError, match=r"j\.npz: not a file of a search .*; delete it or name another"):
+        Journal(tmp_path / "j.npz")
+    np.savez(tmp_path / "k.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(sd.RecoveryError, match="not a file of a search"):
+        Journal(tmp_path / "k.npz")
+    with pytest.raises(sd.RecoveryError, match="does not exist; create it first"):
+        Journal(tmp_path / "none" / "j.npz")

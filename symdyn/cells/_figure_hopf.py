@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ COLOURS = ("#D55E00", "#0072B2", "#000000", "#009E73", "#CC79A7", "#E69F00", "#5
 STYLES = ("-", "--", "-.", ":")
 #: Ratio of the ends of an axis above which it is logarithmic.
 WIDE = 30.0
+#: Letters in a line beside the bar of colours.
+LINE = 42
 
 
 def plot_hopf(
@@ -42,9 +45,9 @@ def plot_hopf(
     Parameters
     ----------
     curves : xarray.Dataset, or sequence or mapping of them
-        With dim ``point``, the two parameters, and a complex ``mode`` with dims (point, cell).  The keys of a mapping name the
-        curves; else they are named after their modes: in phase (the sum of the cells is more than 0.9 of the sum of their
-        magnitudes), out of phase (less than 0.1), or mixed.
+        With dim ``point``, the two parameters, and a complex ``mode`` with dims (point, cell).  The keys of a mapping, or the
+        attribute ``name``, name the curves; else they are named after their modes: in phase (the sum of the cells is more than
+        0.9 of the sum of their magnitudes), out of phase (less than 0.1), or mixed.  Curves of one name look alike.
     diagram : xarray.Dataset or DataArray, optional
         Over the same two parameters, to shade regions: whole numbers (such as of growing eigenvalues) get a colour each, others
         a scale.
@@ -87,8 +90,9 @@ def plot_hopf(
         _shade(ax, shading.transpose(y, x), logs, label or str(shading.attrs.get("long_name", shading.name or "value")))
     shown: set[str] = set()
     turned = False
-    for k, (name, curve) in enumerate(named):
-        colour, style = KINDS.get(name, (COLOURS[k % len(COLOURS)], STYLES[k % len(STYLES)]))
+    looks = _looks([name for name, _ in named])
+    for name, curve in named:
+        colour, style = looks[name]
         at = curve[x].values, curve[y].values
         ax.plot(*at, color="white", lw=3.2, zorder=2.5)
         ax.plot(*at, color=colour, ls=style, lw=1.7, zorder=3, label=None if name in shown else name)
@@ -106,6 +110,15 @@ def plot_hopf(
     if shown:
         ax.legend(fontsize=9, framealpha=0.9)
     return ax
+
+
+def _looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and style of each name: curves of one name look alike, and no two names do before all colours are used."""
+    distinct = list(dict.fromkeys(names))
+    left = [c for c in COLOURS if c not in {KINDS[n][0] for n in distinct if n in KINDS}]
+    others = [n for n in distinct if n not in KINDS]
+    own = {n: (left[k % len(left)], STYLES[k % len(STYLES)]) for k, n in enumerate(others)}
+    return {n: KINDS.get(n) or own[n] for n in distinct}
 
 
 def turning_points(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -205,7 +218,7 @@ def _shade(ax: Axes, values: xr.DataArray, logs: tuple[bool, bool], label: str) 
         style = {"cmap": "YlGnBu"}
     style["cmap"] = plt.get_cmap(style["cmap"]).with_extremes(bad="#d8d8d8")
     mesh = ax.pcolormesh(*edges, np.ma.masked_invalid(array), zorder=1, rasterized=True, **style)
-    bar = ax.figure.colorbar(mesh, ax=ax, label=label)
+    bar = ax.figure.colorbar(mesh, ax=ax, label=textwrap.fill(label, LINE))
     if counts:
         bar.set_ticks(levels.tolist(), labels=[f"{v:g}" for v in levels])
 

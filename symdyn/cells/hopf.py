@@ -72,12 +72,12 @@ def hopf_curves(
     names, base, box = _request(colony, vary, parameters, bounds)
     condition = HopfCondition(colony)
     curves: list[xr.Dataset] = []
-    seen: list[np.ndarray] = []
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
     for point, _ in _starts(colony, condition, names, base, box, scans, samples):
-        if any(_on(track, modes, point, names) for track, modes in seen):  # type: ignore[misc]
+        if any(_on(track, modes, point, names) for track, modes in seen):
             continue
         track, modes, closed = _follow(condition, names, base, box, point)
-        seen.append((track, modes))  # type: ignore[arg-type]
+        seen.append((track, modes))
         curves.append(_dataset(colony, condition, names, base, track, modes, closed))
     return curves
 
@@ -196,8 +196,7 @@ def _starts(
     colony: BulkCellSystem, condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray,
     scans: int, samples: int,
 ) -> list[tuple[Point, tuple[int, int]]]:  # fmt: skip
-    lines = np.geomspace(*box[0], scans)
-    values = np.geomspace(*box[1], samples)
+    lines, values = (np.geomspace(low, high, n) for (low, high), n in zip(box.tolist(), (scans, samples), strict=True))
     return [
         found for line in lines for found in crossings(colony, condition, {**base, names[0]: float(line)}, names[1], values)
     ]
@@ -294,12 +293,12 @@ def _correct(
 
     Slopes of the point before serve as long as they lead on.
     """
-    start, known, before = at, slopes is not None, np.inf
+    start, before = at, np.inf
     for step in range(1, STEPS + 1):
         try:
             value = condition.equations(base, names, at, b, c)
-            if not known:
-                slopes, known = condition.jacobian(base, names, at, b, c), True
+            if slopes is None:
+                slopes = condition.jacobian(base, names, at, b, c)
             change = np.linalg.solve(np.vstack([slopes, normal]), -np.append(value, normal @ (at - start)))
         except (SymdynError, np.linalg.LinAlgError):
             return None
@@ -309,7 +308,9 @@ def _correct(
             return None
         if size < DONE:
             return at, condition.jacobian(base, names, at, b, c), step
-        known, before = size < QUICK * before, size
+        if size >= QUICK * before:
+            slopes = None
+        before = size
     return None
 
 
@@ -356,7 +357,7 @@ def _dataset(
     for axis, name in enumerate(names):
         change = np.sign(np.diff(track[:, axis]))
         turns = np.flatnonzero(change[1:] * change[:-1] < 0) + 1
-        folds[f"fold_{name}"] = [_fold(condition, names, base, track, modes[k], k, axis) for k in turns]
+        folds[f"fold_{name}"] = [_fold(condition, names, base, track, modes[k], k, axis) for k in turns.tolist()]
     fixed = ", ".join(f"{k} = {v:g}" for k, v in base.items() if k not in names)
     return xr.Dataset(
         {

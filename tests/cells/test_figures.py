@@ -251,6 +251,17 @@ def test_panels_can_be_chosen_and_resting_cells_leave_them_empty():
         figures.plot_traces(run(t), panels="spectrum")
 
 
+@pytest.mark.parametrize(("m", "rows"), [(6, [6]), (7, [4, 3]), (10, [5, 5]), (12, [6, 6])])
+def test_legend_of_traces_is_read_row_by_row(m, rows):
+    figure = figures.plot_traces(run(np.linspace(0, 20, 101), m=m), panels="traces")
+    figure.canvas.draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in figure.legends[0].get_texts()}
+    order = sorted(boxes, key=lambda name: (-round(boxes[name].y0), boxes[name].x0))
+    assert order == [f"cell {j}" for j in range(1, m + 1)]
+    heights = [round(boxes[name].y0) for name in order]
+    assert [heights.count(y) for y in dict.fromkeys(heights)] == rows
+
+
 def test_traces_of_several_runs_ask_for_one():
     t = np.linspace(0, 20, 101)
     several = run(t).expand_dims(D=[1.0, 2.0], trajectory=3)
@@ -301,6 +312,24 @@ def test_hopf_curves_are_named_after_their_modes():
     assert figures.plot_hopf(lobe, log=False).get_xscale() == "linear"
     names = figures.plot_hopf({"one": lobe, "two": closed_curve()}, folds=False).get_legend_handles_labels()[1]
     assert names == ["one", "two"]
+
+
+def test_curves_of_one_name_look_alike_and_others_do_not():
+    x = np.geomspace(0.05, 10, 50)
+    sides = [curve(x, y * np.ones(50)).assign_attrs(name="together") for y in (0.2, 0.7)]
+    inner = curve(x, 0.5 * np.ones(50)).assign_attrs(name="the middle one against the others")
+    ax = figures.plot_hopf([sides[0], inner, sides[1], closed_curve()], folds=False)
+    lines = [line for line in ax.lines if line.get_color() != "white"]
+    assert lines[0].get_color() == lines[2].get_color()
+    assert len({line.get_color() for line in lines}) == 3  # a name of its own, another one, and out of phase
+    assert ax.get_legend_handles_labels()[1] == ["together", "the middle one against the others", "out of phase"]
+
+
+def test_a_long_meaning_of_colours_is_broken_into_lines():
+    told = diagram(np.zeros((3, 3))).assign_attrs(long_name="growing eigenvalues of the steady state, -1 where none was found")
+    written = figures.plot_hopf((), told).figure.axes[1].get_ylabel()
+    assert written.replace("\n", " ") == told.attrs["long_name"]
+    assert max(map(len, written.split("\n"))) <= 42
 
 
 def diagram(values, name="unstable"):

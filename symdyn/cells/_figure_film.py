@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from symdyn._film import chosen_frames, film_path, write_film
 from symdyn.cells import _figure_parts as parts
@@ -81,7 +82,10 @@ def animate_colony(
     shown = traces if bulk is None or "time" in bulk.dims else traces.interp(time=bulk["bulk_time"].values)
     times = shown["time"].values
     values = shown.transpose("time", "cell").values
-    figure = Figure(figsize=(5.4 if bulk is None else 6.6, 6.0), layout="constrained")
+    layout = ConstrainedLayoutEngine(
+        rect=(0, 0, 1, 1) if bulk is None else (0.015, 0, 0.985, 1)
+    )  # no padding left of a left bar
+    figure = Figure(figsize=(5.4 if bulk is None else 6.6, 6.0), layout=layout)
     top, below = figure.subplots(2, 1, height_ratios=(3.4, 1))
     parts.frame(top, colony)
     paint = None if bulk is None else _paint_bulk(top, colony, data, bulk, mesh, species)

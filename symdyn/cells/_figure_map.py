@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from symdyn.cells import _figure_parts as parts
 from symdyn.cells._figure_bulk import bulk_triangles, node_values, sample_points
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["draw", "plot_bulk"]
+
+#: Distances of contours, times powers of ten.
+ROUND = (1, 2, 2.5, 5, 10)
 
 
 def draw(
@@ -110,7 +114,7 @@ def plot_bulk(
     species : int
         Which bulk species, counted from 0.
     levels : int or sequence of float
-        Of the contours.
+        Of the contours: at most how many, at round values, or which.
     points : int
         Along the longer side, where `bulk_field` is evaluated.
     label : str, optional
@@ -138,7 +142,8 @@ def plot_bulk(
     parts.frame(ax, colony)
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         levels = np.linspace(*_limits(values), 3)
-    filled = ax.tricontourf(grid, values, levels=levels, cmap="viridis", zorder=1, extend="neither")
+    locator = MaxNLocator(levels + 1, steps=ROUND, min_n_ticks=1) if isinstance(levels, (int, np.integer)) else None
+    filled = ax.tricontourf(grid, values, levels=levels, locator=locator, cmap="viridis", zorder=1, extend="neither")
     ax.tricontour(grid, values, levels=np.asarray(filled.levels), colors="white", linewidths=0.4, alpha=0.6, zorder=2)
     ax.figure.colorbar(filled, ax=ax, label=label or f"bulk concentration {parts.written(colony.bulk[species])}", shrink=0.9)
     parts.paint_cells(ax, colony, facecolor="white")

@@ -20,6 +20,8 @@ __all__ = ["plot_traces"]
 PANELS = ("traces", "phase", "period", "order")
 #: Cells up to which each has its name in the legend.
 NAMED = 12
+#: Names beside each other in the legend.
+ACROSS = 6
 
 
 def plot_traces(
@@ -132,7 +134,9 @@ def _legend(figure: Figure, ax: Axes, colours: dict[int, Any]) -> None:
 
     if len(colours) <= NAMED:
         handles = [Line2D([], [], color=colour, label=f"cell {c}") for c, colour in colours.items()]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)), frameon=False, fontsize=9)
+        columns = -(-len(handles) // -(-len(handles) // ACROSS))
+        by_column = [handle for k in range(columns) for handle in handles[k::columns]]  # legends are filled column by column
+        figure.legend(handles=by_column, loc="outside upper center", ncols=columns, frameon=False, fontsize=9)
     else:
         scale = plt.Normalize(min(colours), max(colours))
         figure.colorbar(plt.cm.ScalarMappable(scale, "viridis"), ax=ax, label="cell", aspect=12)

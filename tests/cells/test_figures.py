@@ -139,6 +139,11 @@ def test_bulk_of_the_asymptotic_theory():
     filled = next(c for c in ax.collections if type(c).__name__ == "TriContourSet")
     # the concentration is highest at the cells, between that far away and that of the cells
     assert 0 < filled.levels[0] < filled.levels[-1] < 1.55
+    step = np.diff(filled.levels)
+    np.testing.assert_allclose(step, step[0])
+    assert len(step) <= 15
+    mantissa = step[0] / 10 ** np.floor(np.log10(step[0] * (1 + 1e-9)))
+    assert np.abs(mantissa - np.array([1, 2, 2.5, 5])).min() < 1e-6
 
 
 def test_node_values_with_and_without_a_mesh():
@@ -401,6 +406,8 @@ def test_films_with_the_bulk(tmp_path):
             image.seek(k)
             colours.append(np.asarray(image.convert("RGB"), int))
     assert np.abs(colours[0] - colours[2]).max() > 30
+    for k in (0, -1):
+        assert colours[0][:, k].min() > 240  # letters end before the edges
 
 
 def test_films_refuse_what_they_cannot_write(tmp_path, monkeypatch):

@@ -89,6 +89,8 @@ def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
     """`values` with symbols for keys and finite floats for values."""
     symbols = tuple(symbols)
+    if values is not None and not isinstance(values, Mapping):
+        raise DeclarationError(f"{what} values are {values!r}; expected a mapping from symbols or names to numbers")
     checked = {}
     for key, value in (values or {}).items():
         symbol = lookup(key, symbols, what)

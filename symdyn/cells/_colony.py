@@ -69,13 +69,15 @@ class DeclaredColony(SpatialSystem):
         bulk = tuple(sp.Symbol(f"U_{s}" if several else "U") for s in species)
         diffusion = tuple(sp.Symbol(f"D_{s}" if several else "D") for s in species)
         delay = tuple(sp.Symbol(f"tau_{s}" if several else "tau") for s in species)
-        own = declaration.individual(inside, individual, {*bulk, *diffusion, *delay})
+        further = {sp.Symbol(f"{u}_{what}") for u in bulk for what in ("mean", "field")}
+        own = declaration.individual(inside, individual, {*bulk, *diffusion, *delay, *further})
         self.__dict__.update(
             domain=domain, radius=radius, centers=points, kinetics=inside, secreted=species, bulk=bulk, diffusion=diffusion,
             delay=delay, individual=own,
             influx=declaration.permeabilities(influx, "influx", species, len(points)),
             efflux=declaration.permeabilities(efflux, "efflux", species, len(points)),
         )  # fmt: skip
+        declaration.check_permeabilities(self.influx, self.efflux, {*bulk, sp.Symbol("t")}, inside)
         known = {s: v for j in range(self.cells) for s, v in self._kinetic_values(j)}
         beginnings = {s: v for j in range(self.cells) for s, v in self._cell_initial(j)}
         states = (*(s for j in range(self.cells) for s in self.cell_states(j)), *bulk)
@@ -109,6 +111,14 @@ class DeclaredColony(SpatialSystem):
         places = self.centers.tobytes() + repr((self.domain, self.radius, self.secreted)).encode()
         sides = dag.fingerprint((*self._constants(), *self.expressions))
         return hashlib.sha256(b"cells" + places + sides.encode()).hexdigest()
+
+    @property
+    def source_name(self) -> str:
+        """What datasets call the strength of cells as sources: ``A``, unless a state of the kinetics is called so."""
+        name, taken = "A", {n for system in self.kinetics for n in system.names}
+        while name in taken:
+            name += "_source"
+        return name
 
     def cell_states(self, cell: int) -> tuple[sp.Symbol, ...]:
         """States of one cell (counted from 0) as symbols of the colony, such as ``v_1, w_1`` of cell 0."""

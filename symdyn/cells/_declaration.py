@@ -17,7 +17,10 @@ from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
 
-__all__ = ["geometry", "individual", "kinetics", "permeabilities", "secreted_names"]
+#: Names of dimensions and variables of results, which no state of the kinetics may have.
+RESULTS = frozenset({"bulk_time", "cell", "node", "node_x", "node_y", "species", "step_error", "triangles"})
+
+__all__ = ["check_permeabilities", "geometry", "guess", "individual", "kinetics", "permeabilities", "secreted_names"]
 
 
 def geometry(domain: Any, radius: Any, centers: Any) -> tuple[np.ndarray, float]:
@@ -82,13 +85,17 @@ def individual(systems: tuple[ODESystem, ...], asked: Sequence[str], taken: set[
     for system in systems:
         for p in system.parameters:
             seen.setdefault(p.name, set()).add(system.defaults.get(p))
-    clash = sorted({s.name for s in taken} & (seen.keys() | {n for system in systems for n in system.names}))
+    names = {s.name for s in taken} | RESULTS
+    clash = sorted(names & (seen.keys() | {n for system in systems for n in system.names}))
     if clash:
-        raise DeclarationError(f"the kinetics use the name {clash[0]!r}, which belongs to the bulk; rename it in the kinetics")
+        raise DeclarationError(
+            f"the kinetics use the name {clash[0]!r}, which belongs to the bulk or to results; rename it in the kinetics"
+        )
     numbered = [f"{n}_{j + 1}" for j, system in enumerate(systems) for n in system.names]
     twice = sorted(seen.keys() & set(numbered)) or sorted({n for n in numbered if numbered.count(n) > 1})
     if twice:
         raise DeclarationError(f"the kinetics use {twice[0]!r}, which a numbered state of a cell is called too; rename it")
+    asked = (asked,) if isinstance(asked, str) else tuple(asked)
     for name in asked:
         if name not in seen:
             raise DeclarationError(
@@ -96,6 +103,32 @@ def individual(systems: tuple[ODESystem, ...], asked: Sequence[str], taken: set[
                 f"{suggest(str(name), seen)}"
             )
     return frozenset(asked) | {name for name, values in seen.items() if len(values) > 1}
+
+
+def guess(given: Any, names: Sequence[str]) -> np.ndarray:
+    """A guess of a steady state as numbers, (n,), one for each of the states of the cells."""
+    found = given
+    if isinstance(given, Mapping):
+        table = {str(name_of(k)): v for k, v in given.items()}
+        wrong = [k for k in table if k not in names]
+        if wrong:
+            raise DeclarationError(
+                f"the guess has a value for {wrong[0]}, which is no state of the cells: {', '.join(names)}."
+                f"{suggest(wrong[0], names)}"
+            )
+        missing = [n for n in names if n not in table]
+        if missing:
+            raise DeclarationError(f"the guess has no value for {missing[0]}; give every state of the cells")
+        found = [table[n] for n in names]
+    try:
+        array = np.asarray(found, float).reshape(-1)
+    except (TypeError, ValueError):
+        raise DeclarationError(
+            f"the guess is {given!r}; expected {len(names)} numbers, or a mapping from {names[0]} ... to numbers"
+        ) from None
+    if array.size != len(names):
+        raise DeclarationError(f"the guess has {array.size} values, the cells have {len(names)} states: {', '.join(names)}")
+    return array
 
 
 def permeabilities(given: Any, what: str, species: tuple[str, ...], cells: int) -> tuple[tuple[sp.Expr, ...], ...]:
@@ -109,6 +142,24 @@ def permeabilities(given: Any, what: str, species: tuple[str, ...], cells: int) 
     else:
         table = dict.fromkeys(species, given)
     return tuple(_row(table[s], what, cells) for s in species)
+
+
+def check_permeabilities(
+    influx: Sequence[Sequence[sp.Expr]],
+    efflux: Sequence[Sequence[sp.Expr]],
+    bulk: set[sp.Symbol],
+    systems: tuple[ODESystem, ...],
+) -> None:
+    """Refuse permeabilities that depend on time, the bulk or a state: they are constants."""
+    states = {n for j, system in enumerate(systems) for s in system.names for n in (s, f"{s}_{j + 1}")}
+    names = states | {s.name for s in bulk}
+    for what, rows in (("influx", influx), ("efflux", efflux)):
+        for e in (e for row in rows for e in row):
+            wrong = sorted(s.name for s in e.free_symbols if s.name in names)
+            if wrong:
+                raise DeclarationError(
+                    f"{what} holds {wrong[0]}, which is time or a state; permeabilities are numbers or symbols of their own"
+                )
 
 
 def _row(given: Any, what: str, cells: int) -> tuple[sp.Expr, ...]:

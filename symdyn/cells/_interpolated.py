@@ -10,8 +10,9 @@ from symdyn.cells.exchange import Exchange
 
 __all__ = ["InterpolatedExchange", "interpolated"]
 
-#: Relative error of the interpolation on the boundary of a region, which bounds that inside.
-TOLERANCE = 1e-11
+#: Relative error of the interpolation on the boundary of a region, which bounds that inside; and the largest that is accepted
+#: where values come with the rounding errors of finite elements, to which more points would only add spurious poles.
+TOLERANCE, ROUGH = 1e-11, 1e-9
 #: Random combinations of the entries that stand for all of them, interpolation points at most, and points on each side.
 COMBINATIONS, MOST, SIDE = 8, 70, 48
 #: Contours around parts of a region leave it by this part of its sides.
@@ -83,14 +84,15 @@ def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchang
     values = np.concatenate([exchange.bulk(half[k : k + 8]).reshape(-1, size * size) @ mix for k in range(0, len(half), 8)])
     values = np.concatenate([values, values[half.imag > 0].conj()])
     scale = np.median(np.abs(values), axis=0)
-    chosen = _greedy(samples, values / scale)
-    if chosen is None or _has_pole(*chosen, complex(left, -top), complex(right, top)):
-        return exchange
-    return InterpolatedExchange(exchange, *chosen)
+    for chosen in _greedy(samples, values / scale):
+        if not _has_pole(*chosen, complex(left, -top), complex(right, top)):
+            return InterpolatedExchange(exchange, *chosen)
+    return exchange
 
 
-def _greedy(samples: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Interpolation points and weights for functions given at samples (N, q), or None if they do not suffice."""
+def _greedy(samples: np.ndarray, values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Interpolation points and weights for functions given at samples (N, q): the first accurate and the first acceptable."""
+    rough: list[tuple[np.ndarray, np.ndarray]] = []
     left = np.ones(len(samples), bool)
     fit = np.broadcast_to(values.mean(axis=0), values.shape)
     size = np.maximum(np.abs(values).max(axis=1), 1)  # errors are relative to it: beside a pole values are large
@@ -104,9 +106,12 @@ def _greedy(samples: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
         weights = np.linalg.svd(np.linalg.qr(loewner.reshape(-1, len(places)), mode="r"))[2][-1].conj()
         fit = values.copy()
         fit[left] = (cauchy * weights) @ values[places] / (cauchy @ weights)[:, None]
-        if (np.abs(values - fit).max(axis=1) / size).max() <= TOLERANCE:
-            return samples[places], weights
-    return None
+        error = (np.abs(values - fit).max(axis=1) / size).max()
+        if error <= TOLERANCE:
+            return [(samples[places], weights), *rough]
+        if error <= ROUGH and not rough:
+            rough.append((samples[places], weights))
+    return rough
 
 
 def _shares(at: np.ndarray, points: np.ndarray, weights: np.ndarray) -> np.ndarray:

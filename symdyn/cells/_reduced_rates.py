@@ -106,7 +106,7 @@ def _combined(weights: np.ndarray, z: Sequence[sp.Symbol]) -> sp.Expr:
 def _times(number: float, *factors: sp.Expr) -> sp.Expr:
     """A number times factors in the order that sympy gives them, whose own simplification takes longer than all else."""
     parts = [a for e in factors for a in (e.args if e.is_Mul else (e,))]
-    return sp.Mul(sp.Float(number), *sorted(parts, key=ORDER), evaluate=False)
+    return sp.Mul(sp.Float(float(number)), *sorted(parts, key=ORDER), evaluate=False)  # of a numpy number it takes longer
 
 
 def _total(terms: Sequence[sp.Expr]) -> sp.Expr:

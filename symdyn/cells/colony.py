@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from symdyn.cells._colony import DeclaredColony
+from symdyn.cells._declaration import guess as read_guess
+from symdyn.errors import DeclarationError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +107,10 @@ class BulkCellSystem(DeclaredColony):
     # ---- asymptotic theory ---------------------------------------------------------------------
 
     def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
-        r"""Steady state of small cells, to all orders in :math:`\nu`; its error is of order :math:`\epsilon^2|\log\epsilon|/D`.
+        r"""Steady state of small cells, to all orders in :math:`\nu`.
+
+        Its error is of order :math:`\epsilon^2|\log\epsilon|/D` while D is small, and of :math:`\epsilon^2` where it is large: the
+        area of the cells counts to the bulk.
 
         Parameters
         ----------
@@ -118,7 +123,8 @@ class BulkCellSystem(DeclaredColony):
         -------
         xarray.Dataset
             Each state of the kinetics with dim ``cell`` (NaN where a cell has no such state), and the strength ``A`` of each
-            cell as a source, :math:`U = -2\pi \sum_j A_j G(x; x_j)` (dims ``species`` and ``cell`` of several species).
+            cell as a source, :math:`U = -2\pi \sum_j A_j G(x; x_j)` (dims ``species`` and ``cell`` of several species); where a
+            state is called A, it is ``A_source``.
 
         Raises
         ------
@@ -134,7 +140,7 @@ class BulkCellSystem(DeclaredColony):
                 column[1][j] = found.u[start + k]
         sources = np.asarray(found.sources)
         one = len(self.secreted) == 1
-        variables["A"] = ("cell", sources[0]) if one else (("species", "cell"), sources)
+        variables[self.source_name] = ("cell", sources[0]) if one else (("species", "cell"), sources)
         coords = {"cell": np.arange(1, self.cells + 1), **({} if one else {"species": list(self.secreted)})}
         return xr.Dataset(variables, coords, {"route": "asymptotic", "parameters": _text(self.resolve(parameters))})
 
@@ -175,7 +181,10 @@ class BulkCellSystem(DeclaredColony):
     def bulk_field(self, at: Any, parameters: Mapping[Any, Any] | None = None) -> np.ndarray:
         r"""Steady bulk concentration :math:`-2\pi\sum_j A_j G(x; x_j)` at points (p, 2), (p,); (S, p) of several species."""
         found, values = self._steady(parameters), self.values(parameters)
-        points = np.asarray(at, float)
+        try:
+            points = np.asarray(at, float).reshape(-1, 2)
+        except (TypeError, ValueError):
+            raise DeclarationError(f"the points are {at!r}; expected pairs of numbers, [(x, y), ...]") from None
         rows = [
             -2 * np.pi * self.greens.field(points, values.centers, 1 / d).real @ a
             for d, a in zip(values.diffusion, np.asarray(found.sources), strict=True)
@@ -188,11 +197,7 @@ class BulkCellSystem(DeclaredColony):
 
     def _start(self, guess: Any) -> np.ndarray:
         """A guess as an array (n,)."""
-        names = [s.name for j in range(self.cells) for s in self.cell_states(j)]
-        if isinstance(guess, Mapping):
-            given = {str(getattr(k, "name", k)): float(v) for k, v in guess.items()}
-            return np.array([given[n] for n in names])
-        return np.asarray(guess, float).reshape(len(names))
+        return read_guess(guess, [s.name for j in range(self.cells) for s in self.cell_states(j)])
 
     # ---- ordinary differential equations -------------------------------------------------------
 

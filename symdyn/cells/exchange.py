@@ -8,6 +8,7 @@ import numpy as np
 
 from symdyn.cells.greens import Greens, greens_function
 from symdyn.cells.values import CellValues
+from symdyn.errors import DeclarationError
 
 __all__ = ["AsymptoticExchange", "Exchange"]
 
@@ -43,6 +44,23 @@ class Exchange(ABC):
     def gain(self) -> np.ndarray:
         """g, (S m,)."""
         return np.repeat(2 * np.pi * self.values.diffusion / self.values.delay, self.values.cells)
+
+    def _decay(self, species: int, lambdas: np.ndarray) -> np.ndarray:
+        r""":math:`\varphi^2 = (1 + \tau\lambda)/D` of a species, (k,), which may not vanish: there the bulk has a pole.
+
+        Raises
+        ------
+        DeclarationError
+            Where it does.
+        """
+        tau = float(self.values.delay[species])
+        found = (1 + tau * lambdas) / self.values.diffusion[species]
+        if not found.all():
+            raise DeclarationError(
+                f"the growth rate {-1 / tau:g} is -1/tau, at which the bulk decays by itself and answers nothing; "
+                "ask for another growth rate"
+            )
+        return found
 
     def transfer(self, lambdas: np.ndarray) -> np.ndarray:
         """The matrices T of inflow = T u, (k, S m, S m) complex."""
@@ -108,7 +126,7 @@ class AsymptoticExchange(Exchange):
         out = np.zeros((len(lambdas), v.species * m, v.species * m), complex)
         for s, (d, tau) in enumerate(zip(v.diffusion, v.delay, strict=True)):
             if (d, tau) not in known:
-                known[d, tau] = self.greens.matrix(v.centers, (1 + tau * lambdas) / d)
+                known[d, tau] = self.greens.matrix(v.centers, self._decay(s, lambdas))
             rows = slice(s * m, (s + 1) * m)
             out[:, rows, rows] = v.influx[s][:, None] * (2 * np.pi * v.nu * known[d, tau])
             out[:, range(rows.start, rows.stop), range(rows.start, rows.stop)] += v.influx[s] + v.nu * d

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
+from symdyn.cells._declaration import guess as read_guess
 from symdyn.cells._full_modes import FullModes, leading_modes, modes_near, resting
 from symdyn.cells._full_run import integrate
 from symdyn.cells.finite_elements import FiniteElements
@@ -152,7 +153,7 @@ class FullBulkCells(SpatialSystem):
             for e, x, p, d in zip(matrices, U, values.secreted, values.diffusion, strict=True)
         ]
         one = values.species == 1
-        variables["A"] = ("cell", flux[0]) if one else (("species", "cell"), np.stack(flux))
+        variables[self.colony.source_name] = ("cell", flux[0]) if one else (("species", "cell"), np.stack(flux))
         for symbol, x in zip(self.bulk, U, strict=True):
             variables[symbol.name] = ("node", x)
             variables[f"{symbol.name}_mean"] = ((), float(self.elements.integral @ x / self.elements.area))
@@ -212,16 +213,8 @@ class FullBulkCells(SpatialSystem):
         names = [s.name for j in range(self.colony.cells) for s in self.colony.cell_states(j)]
         beginnings = {s.name: v for s, v in self.initial.items()}
         starts = []
-        if isinstance(guess, Mapping):
-            given = {str(getattr(k, "name", k)): float(v) for k, v in guess.items()}
-            wrong = [n for n in names if n not in given]
-            if wrong:
-                raise DeclarationError(f"the guess has no value for {wrong[0]}; give every state of the cells")
-            starts.append(np.array([given[n] for n in names]))
-        elif guess is not None:
-            starts.append(np.asarray(guess, float).reshape(-1))
-            if starts[0].shape != (len(names),):
-                raise DeclarationError(f"the guess has {starts[0].size} values, the cells have {len(names)} states")
+        if guess is not None:
+            starts.append(read_guess(guess, names))
         starts.append(np.array([beginnings.get(n, 1.0) for n in names]))
         starts += [np.full(len(names), level) for level in (1.0, 0.1, 3.0)]
         matrices = self.elements.matrices(values)

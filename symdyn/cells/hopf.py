@@ -178,6 +178,8 @@ def _request(
     if isinstance(vary, str) or len(vary) != 2:
         raise DeclarationError(f"vary is {vary!r}; expected two parameters, such as ('D', 'tau')")
     names = [lookup(p, colony.parameters, "parameter").name for p in vary]
+    if names[0] == names[1]:
+        raise DeclarationError(f"vary names {names[0]} twice; expected two different parameters, such as ('D', 'tau')")
     known = {**BOUNDS, **{str(getattr(k, "name", k)): v for k, v in (bounds or {}).items()}}
     box = []
     for name in names:

@@ -93,6 +93,6 @@ class OneCellExchange(Exchange):
     def bulk(self, lambdas: np.ndarray) -> np.ndarray:
         v, lambdas = self.values, np.asarray(lambdas, complex)
         out = np.zeros((len(lambdas), v.species, v.species), complex)
-        for s, (d, tau) in enumerate(zip(v.diffusion, v.delay, strict=True)):
-            out[:, s, s] = d - v.influx[s, 0] * wall_ratio(np.sqrt((1 + tau * lambdas) / d), v.radius, self._outer)
+        for s, d in enumerate(v.diffusion):
+            out[:, s, s] = d - v.influx[s, 0] * wall_ratio(np.sqrt(self._decay(s, lambdas)), v.radius, self._outer)
         return out

@@ -67,8 +67,9 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
     DeclarationError
         For a guess of another length or with numbers that are not finite.
     SymdynError
-        If no steady state is found.
+        If no steady state is found, and where the asymptotic theory has none: where signals decay within the cells' radius.
     """
+    _check_bulk(values, exchange)
     coupled = exchange.transfer(np.zeros(1))[0].real
     alone = -np.diag(2 * np.pi * (values.efflux / values.delay[:, None]).ravel())
     if guess is not None:
@@ -93,6 +94,17 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
         f"no steady state of {values.cells} cells was found {tried}; "
         f"pass guess=..., the {values.kinetics.size} states of all cells, or other parameters"
     )
+
+
+def _check_bulk(values: CellValues, exchange: Exchange) -> None:
+    """Refuse a bulk that answers nothing, or with the wrong sign: the matrix is a resistance, with positive eigenvalues."""
+    resistance = np.linalg.eigvals(exchange.bulk(np.zeros(1))[0]).real
+    if not resistance.min() > 1e-13 * resistance.max():
+        reach = float(np.sqrt(values.diffusion.min()))
+        raise SymdynError(
+            f"the theory of small cells holds where signals reach beyond the cells, and here they reach {reach:.3g} = sqrt(D) "
+            f"from cells of radius {values.radius:g}; take a larger D or smaller cells, or finite elements, full()"
+        )
 
 
 def _result(values: CellValues, exchange: Exchange, transfer: np.ndarray, u: np.ndarray) -> SteadyState:

@@ -14,73 +14,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from symdyn.cells._factors import Factors, factorise
 from symdyn.cells.finite_elements import BulkMatrices
+from symdyn.methods._additive import ARK3, ARK4, AdditiveTableau
 
-__all__ = ["METHODS", "Exchange", "Stepper", "Tableau"]
+__all__ = ["METHODS", "Exchange", "Stepper"]
 
-
-@dataclass(frozen=True)
-class Tableau:
-    """An additive Runge-Kutta method: explicit `E` and implicit `I` coefficients (s, s); the last row of `I` is the weights."""
-
-    name: str
-    order: int
-    E: np.ndarray
-    I: np.ndarray
-    embedded: np.ndarray
-
-    @property
-    def diagonal(self) -> float:
-        return float(self.I[-1, -1])
-
-    @property
-    def weights(self) -> np.ndarray:
-        return self.I[-1]
-
-
-def _tableau(name: str, order: int, explicit: list[list[float]], implicit: list[list[float]], embedded: list[float]) -> Tableau:
-    s = len(embedded)
-    E, I = np.zeros((s, s)), np.zeros((s, s))
-    for i in range(1, s):
-        E[i, :i], I[i, : i + 1] = explicit[i - 1], implicit[i - 1]
-    return Tableau(name, order, E, I, np.array(embedded))
-
-
-_G = 1767732205903 / 4055673282236
-ARK3 = _tableau(
-    "ark3", 3,
-    [[1767732205903 / 2027836641118],
-     [5535828885825 / 10492691773637, 788022342437 / 10882634858940],
-     [6485989280629 / 16251701735622, -4246266847089 / 9704473918619, 10755448449292 / 10357097424841]],
-    [[_G, _G],
-     [2746238789719 / 10658868560708, -640167445237 / 6845629431997, _G],
-     [1471266399579 / 7840856788654, -4482444167858 / 7529755066697, 11266239266428 / 11593286722821, _G]],
-    [2756255671327 / 12835298489170, -10771552573575 / 22201958757719, 9247589265047 / 10645013368117,
-     2193209047091 / 5459859503100],
-)  # fmt: skip
-ARK4 = _tableau(
-    "ark4", 4,
-    [[1 / 2],
-     [13861 / 62500, 6889 / 62500],
-     [-116923316275 / 2393684061468, -2731218467317 / 15368042101831, 9408046702089 / 11113171139209],
-     [-451086348788 / 2902428689909, -2682348792572 / 7519795681897, 12662868775082 / 11960479115383,
-      3355817975965 / 11060851509271],
-     [647845179188 / 3216320057751, 73281519250 / 8382639484533, 552539513391 / 3454668386233,
-      3354512671639 / 8306763924573, 4040 / 17871]],
-    [[1 / 4, 1 / 4],
-     [8611 / 62500, -1743 / 31250, 1 / 4],
-     [5012029 / 34652500, -654441 / 2922500, 174375 / 388108, 1 / 4],
-     [15267082809 / 155376265600, -71443401 / 120774400, 730878875 / 902184768, 2285395 / 8070912, 1 / 4],
-     [82889 / 524892, 0, 15625 / 83664, 69875 / 102672, -2260 / 8211, 1 / 4]],
-    [4586570599 / 29645900160, 0, 178811875 / 945068544, 814220225 / 1159782912, -3700637 / 11593932, 61727 / 225920],
-)  # fmt: skip
-TABLEAUX = {"ark3": ARK3, "ark4": ARK4}
+TABLEAUX = {t.name: t for t in (ARK3, ARK4)}
 METHODS = {"ark4": 4, "ark3": 3, "sbdf2": 2}
 """Methods and their orders."""
 
@@ -192,7 +136,7 @@ class Stepper:
             else:
                 self._runge_kutta(h, TABLEAUX[self.method])
 
-    def _runge_kutta(self, h: float, t: Tableau) -> None:
+    def _runge_kutta(self, h: float, t: AdditiveTableau) -> None:
         exchange, u, U = self.exchange, self.u, self.U
         c = h * t.diagonal
         if self._linear is None:
@@ -201,8 +145,9 @@ class Stepper:
         bulk = [[k] for k in self._linear]
         Y, V = u, U
         for i in range(1, len(t.weights)):
-            r = u + h * (np.tensordot(t.E[i, :i], fast, 1) + np.tensordot(t.I[i, :i], slow, 1))
-            R = [x + h * sum(a * k for a, k in zip(t.I[i], ks, strict=False) if a) for x, ks in zip(U, bulk, strict=True)]
+            r = u + h * (np.tensordot(t.explicit[i, :i], fast, 1) + np.tensordot(t.implicit[i, :i], slow, 1))
+            row = t.implicit[i]
+            R = [x + h * sum(a * k for a, k in zip(row, ks, strict=False) if a) for x, ks in zip(U, bulk, strict=True)]
             Y, V = exchange.solve(c, r, R)
             # (1 - cL) y = r, so Ly = (y - r)/c: no mass matrix needs to be solved for
             slow.append((Y - r) / c)
@@ -210,7 +155,7 @@ class Stepper:
                 ks.append((new - old) / c)
             fast.append(self.rates(Y))
         # the last stage has the weights of the implicit part; only the cells' states lack the difference of the explicit ones
-        self.u = Y + h * np.tensordot(t.weights - t.E[-1], fast, 1)
+        self.u = Y + h * np.tensordot(t.weights - t.explicit[-1], fast, 1)
         self.U = V
         gap = np.tensordot(t.weights - t.embedded, np.add(fast, slow), 1)
         self.error = np.maximum(self.error, h * np.abs(gap).max(axis=1, initial=0))

@@ -13,6 +13,8 @@ from symdyn.grids._figure_parts import coordinates, edges
 __all__ = ["cut", "field_of", "nearest_times"]
 
 SPACE = ("x", "y")
+#: Snapshots unless said otherwise.
+FEW = 4
 
 
 def field_of(data: Any, field: Any, what: str) -> xr.DataArray:
@@ -55,12 +57,17 @@ def _space(variable: xr.DataArray) -> tuple[str, ...]:
 
 
 def nearest_times(shown: xr.DataArray, times: Any) -> list[int]:
-    """Indices of the output times nearest to those wanted."""
+    """Indices of the output times nearest to those wanted; of None four, or all if they are fewer."""
     t = shown["time"].values.astype(float)
+    times = min(FEW, t.size) if times is None else times
     if isinstance(times, (int, np.integer)) and not isinstance(times, bool):
         if times < 1:
             raise DeclarationError(f"times is {times}; expected how many snapshots, at least 1, or a sequence of times")
-        wanted = np.linspace(t[0], t[-1], times) if times > 1 else t[-1:]
+        if times > t.size:
+            raise DeclarationError(
+                f"times is {times}, but the data have {t.size} output times; ask for {t.size}, or simulate with more"
+            )
+        return _spread(t, int(times))
     else:
         try:
             wanted = np.atleast_1d(np.asarray(times, float))
@@ -74,6 +81,15 @@ def nearest_times(shown: xr.DataArray, times: Any) -> list[int]:
             + (f"{outside[0]:g} lies outside" if outside.size else "no time given")
         )
     return list(dict.fromkeys(int(np.abs(t - w).argmin()) for w in wanted))
+
+
+def _spread(t: np.ndarray, count: int) -> list[int]:
+    """Indices of so many different times, as evenly spaced as there are."""
+    wanted = np.linspace(t[0], t[-1], count) if count > 1 else t[-1:]
+    found = [int(np.abs(t - w).argmin()) for w in wanted]
+    for i in range(1, count):
+        found[i] = max(found[i], found[i - 1] + 1)
+    return [min(k, t.size - count + i) for i, k in enumerate(found)]
 
 
 def cut(shown: xr.DataArray, at: Any) -> tuple[xr.DataArray, str]:

@@ -26,7 +26,7 @@ __all__ = ["animate", "snapshots", "space_time"]
 def snapshots(
     data: xr.Dataset,
     field: Any = None,
-    times: Any = 4,
+    times: Any = None,
     *,
     limits: tuple[float, float] | None = None,
     cmap: Any = None,
@@ -40,8 +40,9 @@ def snapshots(
         One run of a `PDESystem`.
     field : Symbol or str, optional
         The first field by default.
-    times : int or sequence of float
-        How many times, evenly spaced from the first to the last; or which, the nearest output time being shown.
+    times : int or sequence of float, optional
+        How many times, evenly spaced from the first to the last (4 by default, or all if they are fewer); or which, the
+        nearest output time being shown.
     limits : (low, high), optional
         Of the values.  By default those of all times shown, symmetric about 0 if the field has both signs.
     cmap : optional
@@ -56,7 +57,7 @@ def snapshots(
     Raises
     ------
     DeclarationError
-        If the data hold several runs, there is no such field, or a time lies outside.
+        If the data hold several runs, there is no such field, a time lies outside, or there are fewer times than asked for.
     """
     shown = field_of(data, field, "snapshots")
     places = nearest_times(shown, times)
@@ -72,7 +73,7 @@ def snapshots(
     size = 2.3 / max(width, height)
     figure, axes = plt.subplots(
         down, across, figsize=(across * (width * size + 0.35) + 1.1, down * (height * size + 0.45) + 0.4), sharex=True,
-        sharey=True, squeeze=False, layout="constrained",
+        sharey=True, squeeze=False, layout="compressed",
     )  # fmt: skip
     for ax, k in zip(axes.flat, places, strict=False):
         drawn = image(ax, shown, k, colours)

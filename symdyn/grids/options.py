@@ -12,7 +12,7 @@ from symdyn.grids.explicit import EXPLICIT
 from symdyn.grids.imex_methods import IMPLICIT
 from symdyn.registry import suggest
 
-__all__ = ["FIXED", "check_method", "check_numbers"]
+__all__ = ["FIXED", "check_method", "check_numbers", "check_times"]
 
 #: Methods that go in steps of one length.
 FIXED = ("euler", "rk4", "sbdf2")
@@ -27,10 +27,22 @@ def check_method(chosen: str, step: float | None, max_step: float | None) -> Non
         raise DeclarationError(f"{chosen} takes steps of one length: pass step=, such as step=0.01")
     if step is not None and chosen in EXPLICIT and chosen not in FIXED:
         raise DeclarationError(
-            f"{chosen} chooses its steps by rtol and atol; leave step out, or take one of {', '.join(FIXED)}"
+            f"{chosen} chooses its steps by rtol and atol; leave step out, or name a method that takes steps of one length, "
+            f"method={' or '.join(repr(n) for n in ('euler', 'rk4', *IMPLICIT))}"
         )
     if max_step is not None and (chosen in FIXED or chosen in IMPLICIT):
         raise DeclarationError(f"max_step limits the steps of bs32 and tsit5; leave it out for {chosen}, or name one of them")
+
+
+def check_times(times: Any) -> np.ndarray:
+    """Output times as an array; they are numbers that increase."""
+    try:
+        found = np.ascontiguousarray(times, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    if found.ndim != 1 or not found.size or not np.isfinite(found).all() or (np.diff(found) <= 0).any():
+        raise DeclarationError(f"output times are {times!r}; expected finite numbers that increase, numpy.linspace(0, 10, 101)")
+    return found
 
 
 def check_numbers(**options: Any) -> None:

@@ -80,9 +80,10 @@ class SpectralModel:
     def bound(self, p: np.ndarray) -> _Bound:
         """The rates for one set of parameters."""
         key = np.asarray(p, float).tobytes()
-        if self._bound is None or self._bound[0] != key:
-            self._bound = key, _Bound(self, np.asarray(p, float))
-        return self._bound[1]
+        known = self._bound
+        if known is None or known[0] != key:
+            self._bound = known = key, _Bound(self, np.asarray(p, float))
+        return known[1]
 
     def rates(self, y: np.ndarray, t: float, p: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Rates (size,) of a state (size,)."""

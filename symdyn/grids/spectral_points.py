@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,7 +21,7 @@ class PointFunction:
     Attributes
     ----------
     inputs : (n, *shape) array
-        To be filled before a call.
+        To be filled before a call; each thread has its own.
     """
 
     def __init__(self, pde: PDESystem, one: Pointwise, plan: Plan, shape: tuple[int, ...]) -> None:
@@ -34,8 +35,17 @@ class PointFunction:
         )
         self._model = GridModel(points, shape, 2, ends=ends, numbers=())
         self._given = [next(s for s in plan.known if s.name == p.name) for p in points.parameters]
-        self._state = np.zeros(self._model.size)
-        self.inputs = self._state.reshape(len(fields), *shape)[: len(one.inputs)]
+        self._count, self._local = len(one.inputs), threading.local()
+
+    @property
+    def _state(self) -> np.ndarray:
+        if not hasattr(self._local, "state"):
+            self._local.state = np.zeros(self._model.size)
+        return self._local.state
+
+    @property
+    def inputs(self) -> np.ndarray:
+        return self._state.reshape(-1, *self._model.shape)[: self._count]
 
     def __call__(self, t: float, values: Mapping[sp.Symbol, float]) -> np.ndarray:
         """The outputs, (outputs, *shape)."""

@@ -16,7 +16,7 @@ from symdyn.errors import DeclarationError
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
 
-__all__ = ["Starts", "shape_of"]
+__all__ = ["Starts", "shape_of", "sizes_text"]
 
 
 def shape_of(pde: PDESystem, initial: Mapping[Any, Any] | None) -> tuple[int, ...]:
@@ -37,10 +37,7 @@ def shape_of(pde: PDESystem, initial: Mapping[Any, Any] | None) -> tuple[int, ..
         elif np.ndim(value) >= pde.dimension:
             found[field] = np.shape(value)[-pde.dimension :]
     if not found:
-        raise DeclarationError(
-            f"nothing says how fine the grid is: pass grid=({', '.join(f'n{s}' for s in pde.space)}) or an initial array of "
-            "that shape"
-        )
+        raise DeclarationError(f"nothing says how fine the grid is: pass {sizes_text(pde)} or an initial array of that shape")
     first = next(iter(found))
     for field, shape in found.items():
         if shape != found[first]:
@@ -48,6 +45,12 @@ def shape_of(pde: PDESystem, initial: Mapping[Any, Any] | None) -> tuple[int, ..
                 f"{first} starts from an array of shape {found[first]}, {field} from one of {shape}; make them agree"
             )
     return found[first]
+
+
+def sizes_text(pde: PDESystem) -> str:
+    """How the sizes of a grid are written: ``grid=nx`` on an interval, ``grid=(nx, ny)`` on a rectangle."""
+    sizes = [f"n{s}" for s in pde.space]
+    return f"grid={sizes[0]}" if len(sizes) == 1 else f"grid=({', '.join(sizes)})"
 
 
 class Starts:
@@ -143,8 +146,8 @@ class Starts:
             ) from error
         if np.shape(value) not in (self.shape, ()):
             raise DeclarationError(
-                f"the function that the field {state} starts from returns the shape {np.shape(value)}; it is called with arrays "
-                f"of the positions {axes} and returns values of their shape, {self.shape}"
+                f"the function that the field {state} starts from returns the shape {np.shape(value)}; it is called with "
+                f"arrays of the positions {axes} and returns values of their shape, {self.shape}"
             )
         return np.broadcast_to(value, self.shape)
 
@@ -158,9 +161,9 @@ class Starts:
             given = np.asarray(value.coords[s.name].values)
             if not np.allclose(given, wanted, rtol=0, atol=1e-6 * float(high[axis] - low[axis])):
                 raise DeclarationError(
-                    f"the initial array of {state} has other positions along {s.name} than the grid, whose first and last cells "
-                    f"are at {wanted[0]:g} and {wanted[-1]:g}, not {given[0]:g} and {given[-1]:g}; interpolate it, or pass its "
-                    "values"
+                    f"the initial array of {state} has other positions along {s.name} than the grid, whose first and last "
+                    f"cells are at {wanted[0]:g} and {wanted[-1]:g}, not {given[0]:g} and {given[-1]:g}; interpolate it, or "
+                    "pass its values"
                 )
 
     def state(self, row: np.ndarray, p: np.ndarray) -> dict[sp.Symbol, Any]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from symdyn.errors import DeclarationError
+from symdyn.errors import CompileError, DeclarationError
 from symdyn.grids.model import GridModel
+from symdyn.grids.starts import sizes_text
 from symdyn.grids.stencils import ORDERS
 from symdyn.models.pde import PDESystem
 from symdyn.registry import suggest
@@ -64,9 +65,12 @@ class GridSystem(PDESystem):
         implicit: Mapping[Any, Any] | None = None,
     ) -> None:
         shape = tuple(points) if isinstance(points, (Sequence, np.ndarray)) else (points,) * pde.dimension
-        if len(shape) != pde.dimension or not all(isinstance(n, numbers.Integral) and n > 0 for n in shape):
-            axes = ", ".join(f"n{s}" for s in pde.space)
-            raise DeclarationError(f"the grid is {points!r}; expected a number of cells for each axis, ({axes})")
+        if len(shape) != pde.dimension or not all(
+            isinstance(n, numbers.Integral) and not isinstance(n, bool) and n > 0 for n in shape
+        ):
+            raise DeclarationError(
+                f"the grid is {points!r}; expected a number of cells for each axis, {sizes_text(pde)}, each from 1"
+            )
         if order not in ORDERS:
             raise DeclarationError(f"order is {order!r}; finite differences have order 2, 4 or 6")
         if scheme not in SCHEMES:
@@ -122,6 +126,10 @@ class GridSystem(PDESystem):
 
     @cached_property
     def _model(self) -> Any:
+        if self.unknowns:
+            raise CompileError(
+                f"{self.unknowns[0]} is an unknown term; give it an expression with with_terms, or recover it from data"
+            )
         if self.scheme == "spectral":
             from symdyn.grids.spectral import SpectralModel
 

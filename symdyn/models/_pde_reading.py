@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
 
 from symdyn import dag
@@ -12,13 +13,13 @@ from symdyn.declaration import expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.boundary import Conditions, has_operators
 from symdyn.models.domains import Domain, Interval, Rectangle
-from symdyn.models.operators import NUMBERS, components, read_operators, varies
+from symdyn.models.operators import NUMBERS, Operator, components, read_operators, varies
 from symdyn.parsing import parse_expression
 
 if TYPE_CHECKING:
     from symdyn.models.pde import PDESystem
 
-__all__ = ["check", "mapped", "read_domain", "read_start", "read_states", "wall_expressions"]
+__all__ = ["check", "mapped", "read_domain", "read_starts", "read_states", "wall_expressions"]
 
 
 def check(system: PDESystem) -> None:
@@ -50,6 +51,8 @@ def check(system: PDESystem) -> None:
                     raise DeclarationError(f"a and b of the condition {condition} of {target} may depend on parameters only, "
                                            f"not on {min(map(str, wrong))}")  # fmt: skip
     for state, start in system.initial.items():
+        if start.has(Operator):
+            raise DeclarationError(f"the initial value {start} of {state} holds an operator; write down what it is")
         wrong = start.free_symbols - set(system.parameters) - (set(system.space) if state in system.fields else set())
         if wrong:
             raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "
@@ -72,6 +75,10 @@ def read_states(
     """Fields, the rates of all states, fields first, observables and time."""
     if not isinstance(equations, Mapping) or not equations:
         raise DeclarationError("expected a non-empty mapping from each field to its rate, {u: D*laplacian(u) + u*(1-u), ...}")
+    if not isinstance(odes, (Mapping, str, Sequence, Set)):
+        raise DeclarationError(f"odes is {odes!r}; expected a mapping from each scalar to its rate, or the names of scalars")
+    if observables is not None and not isinstance(observables, Mapping):
+        raise DeclarationError(f"observables are {observables!r}; expected a mapping from names to expressions")
     further = dict(odes) if isinstance(odes, Mapping) else {}
     twice = [k for k in further if name_of(k) in {name_of(f) for f in equations}]
     if twice:
@@ -88,8 +95,24 @@ def read_states(
     return fields, rates, {k: read_operators(v) for k, v in seen.items()}, time
 
 
-def read_start(value: Any) -> sp.Expr:
+def read_starts(values: Any, states: Iterable[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
+    """Initial values by state."""
+    if values is not None and not isinstance(values, Mapping):
+        raise DeclarationError(
+            f"initial is {values!r}; expected a mapping from states to numbers or expressions of position and parameters"
+        )
+    states = tuple(states)
+    return {lookup(k, states, "state"): _read_start(k, v) for k, v in (values or {}).items()}
+
+
+def _read_start(state: Any, value: Any) -> sp.Expr:
     """An initial value as an expression; whole numbers are exact, as they are in texts."""
+    if not isinstance(value, (str, sp.Basic)) and (callable(value) or np.ndim(value)):
+        what = "an array" if np.ndim(value) else "a function"
+        raise DeclarationError(
+            f"the initial value of {name_of(state)} is {what}; a system keeps numbers and expressions of position and "
+            f"parameters: pass it to simulate(..., initial={{{name_of(state)!r}: ...}})"
+        )
     e = parse_expression(value) if isinstance(value, str) else expression(value)
     return sp.Integer(int(e)) if e.is_Float and float(e).is_integer() else e
 

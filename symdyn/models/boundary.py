@@ -11,6 +11,7 @@ import sympy as sp
 from symdyn.declaration import expression, name_of
 from symdyn.errors import DeclarationError
 from symdyn.models.operators import Operator, read_operators
+from symdyn.models.reaction import rate_text
 from symdyn.parsing import parse_expression
 from symdyn.registry import suggest
 
@@ -54,10 +55,10 @@ class Condition:
 
     def __str__(self) -> str:
         if self.beta == 0:
-            return f"Dirichlet({self.value / self.alpha})"
+            return f"Dirichlet({rate_text(self.value / self.alpha)})"
         if self.alpha == 0:
-            return "no-flux" if self.value == 0 else f"Neumann({self.value / self.beta})"
-        return f"Robin({self.alpha}, {self.beta}, {self.value})"
+            return "no-flux" if self.value == 0 else f"Neumann({rate_text(self.value / self.beta)})"
+        return f"Robin({', '.join(map(rate_text, (self.alpha, self.beta, self.value)))})"
 
 
 def _read(value: Any) -> sp.Expr:

@@ -13,11 +13,12 @@ import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.declaration import check_symbols, lookup, name_of, numeric_values
+from symdyn.declaration import check_symbols, name_of, numeric_values
 from symdyn.errors import DeclarationError
-from symdyn.models._pde_reading import check, mapped, read_domain, read_start, read_states, wall_expressions
+from symdyn.models._pde_reading import check, mapped, read_domain, read_starts, read_states, wall_expressions
 from symdyn.models.boundary import SIDES, Conditions, read_conditions
 from symdyn.models.domains import Domain
+from symdyn.models.reaction import rate_text
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
@@ -108,16 +109,17 @@ class PDESystem(SpatialSystem):
     ) -> None:
         domain = read_domain(domain)
         fields, rows, seen, time = read_states(equations, odes, observables, time)
-        names = [name_of(s) for s in (space if space is not None else SPACE[: domain.dimension])]
-        if len(set(names)) != domain.dimension or len(names) != domain.dimension:
-            raise DeclarationError(f"space is {', '.join(names)}; expected a name for each of {domain.dimension} axes")
+        named = SPACE[: domain.dimension] if space is None else space
+        names = [name_of(s) for s in (named if isinstance(named, Sequence) else ())]
+        if len({*names}) != domain.dimension or len(names) != domain.dimension:
+            raise DeclarationError(f"space is {named!r}; expected a name for each of {domain.dimension} axes")
         free = {s.name: s for s in dag.free_symbols([*rows.values(), *seen.values()])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
         for s in (*rows, time):
             if s.name in names:
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
-        start = {lookup(k, rows, "state"): read_start(v) for k, v in (initial or {}).items()}
+        start = read_starts(initial, rows)
         # whatever is called like an axis is that axis, and like a state that state
         known = {s.name: s for s in (*positions, *rows, time)}
         swap = {s: known[s.name] for e in wall_expressions(conditions) for s in e.free_symbols if s.name in known}
@@ -177,12 +179,12 @@ class PDESystem(SpatialSystem):
 
     @cached_property
     def _text(self) -> str:
-        return "\n".join(f"{s}' = {f}" for s, f in zip(self.states, self.rates, strict=True))
+        return "\n".join(f"{s}' = {rate_text(f)}" for s, f in zip(self.states, self.rates, strict=True))
 
     def equations(self) -> list[Equation]:
         sides = zip(self.states, self.rates, strict=True)
         return [
-            Equation(f"{s}'", str(f), rf"\partial_{{{sp.latex(self.time)}}} {sp.latex(s)}" if s in self.fields
+            Equation(f"{s}'", rate_text(f), rf"\partial_{{{sp.latex(self.time)}}} {sp.latex(s)}" if s in self.fields
                      else rf"\dot{{{sp.latex(s)}}}", sp.latex(f))
             for s, f in sides
         ]  # fmt: skip
@@ -198,7 +200,7 @@ class PDESystem(SpatialSystem):
             shown = ", ".join(f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
             lines.append(f"  parameters: {shown}")
         if self.initial:
-            lines.append(f"  initial: {', '.join(f'{s} = {v}' for s, v in self.initial.items())}")
+            lines.append(f"  initial: {', '.join(f'{s} = {rate_text(v)}' for s, v in self.initial.items())}")
         if self.unknowns:
             lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
         return "\n".join(lines)
@@ -207,7 +209,7 @@ class PDESystem(SpatialSystem):
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
         """The same system with other default initial values: numbers, or expressions of position and parameters."""
-        given = {lookup(k, self.states, "state"): read_start(v) for k, v in {**(values or {}), **named}.items()}
+        given = {**read_starts(values, self.states), **read_starts(named, self.states)}
         known = {s.name: s for s in (*self.space, *self.parameters)}
         given = {k: e.xreplace({s: known.get(s.name, s) for s in e.free_symbols}) for k, e in given.items()}
         changed = self.replace(initial=MappingProxyType({**self.initial, **given}))
@@ -234,7 +236,7 @@ class PDESystem(SpatialSystem):
         dealias: bool = True,
         implicit: Mapping[Any, Any] | None = None,
     ) -> GridSystem:
-        """The system on a grid of cells, so many along each axis, to be simulated.
+        r"""The system on a grid of cells, so many along each axis, to be simulated.
 
         Parameters
         ----------
@@ -245,7 +247,10 @@ class PDESystem(SpatialSystem):
         scheme : {'finite differences', 'spectral'}
             The latter where every axis is periodic.
         dealias : bool
-            Leave out the upper third of the waves of nonlinear terms, of spectral schemes.
+            Of spectral schemes: waves with :math:`|k| \ge n/3` along any axis enter no nonlinear term and leave none, so that
+            products of two fields, exactly, and higher ones, nearly, put nothing on waves where it does not belong.  Linear
+            terms with constant coefficients keep all waves.  Without it half as many waves more take part, and what is not
+            resolved folds back on those that are, which lets steep solutions blow up.
         implicit : mapping, optional
             From fields to linear expressions, such as ``{u: D*laplacian(u)}``, that implicit and exponential methods treat so,
             in place of all that is linear.

@@ -17,6 +17,7 @@ from symdyn.errors import DeclarationError
 from symdyn.models.reaction import condition_text
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.spatial import SpatialSystem
+from symdyn.registry import suggest
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, fixed_parameters
@@ -66,6 +67,7 @@ def simulate(
     resume: bool = True,
     progress: bool = True,
     on_failure: str = "raise",
+    **others: Any,
 ) -> xr.Dataset:
     r"""Simulate a system, or an ensemble of it.
 
@@ -167,6 +169,8 @@ def simulate(
     """
     if not isinstance(system, System):
         raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
+    if others:
+        raise DeclarationError(_unknown_option(system, next(iter(others))))
     times = _times(t, system)
     if isinstance(system, SpatialSystem):  # it brings its own way through time
         return system.run(times, initial=initial, parameters=parameters, **_changed(locals()))
@@ -222,6 +226,15 @@ def _changed(arguments: Mapping[str, Any]) -> dict[str, Any]:
     options = inspect.signature(simulate).parameters
     asked = {k: arguments[k] for k, p in options.items() if p.kind is p.KEYWORD_ONLY and k not in ("initial", "parameters")}
     return {k: v for k, v in asked.items() if v is not options[k].default and v != options[k].default}
+
+
+def _unknown_option(system: System, name: str) -> str:
+    """What to say of an option that there is not."""
+    further = inspect.signature(system.discretize).parameters if hasattr(system, "discretize") else {}
+    if name in further:
+        return f"{name} belongs to the grid of a {type(system).__name__}: simulate(system.discretize(grid, {name}=...), ...)"
+    known = [k for k, p in inspect.signature(simulate).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    return f"simulate has no option {name!r}; its options are {', '.join(known)}.{suggest(name, known)}"
 
 
 def _times(t: Any, system: System) -> np.ndarray:

@@ -146,6 +146,14 @@ def test_unknown_terms_are_filled_in():
         ({"kinetics": sd.ODESystem({"v": sp.Symbol("v_2") - sp.Symbol("v")})}, "'v_2', which a numbered state"),
         ({"individual": ["beta"]}, "individual names 'beta', which is no parameter of the kinetics"),
         ({"parameters": {"Dd": 1}}, "'Dd' is not a parameter of this system"),
+        ({"parameters": [("D", 1)]}, "parameter values are .*; expected a mapping from symbols or names to numbers"),
+        ({"initial": [1]}, "state values are .*; expected a mapping"),
+        ({"kinetics": sd.ODESystem({"v": -sp.Symbol("v"), "cell": sp.S(1)})}, "'cell', which belongs to the bulk or"),
+        ({"kinetics": sd.ODESystem({"v": -sp.Symbol("v"), "U_mean": sp.S(1)})}, "'U_mean', which belongs to the bulk"),
+        ({"influx": "v"}, "influx holds v, which is time or a state; permeabilities are numbers or symbols of their own"),
+        ({"efflux": [0.2, "U", 0.2]}, "efflux holds U, which is time or a state"),
+        ({"influx": "v_2"}, "influx holds v_2, which is"),
+        ({"influx": sp.Symbol("t") + 1}, "influx holds t, which is"),
     ],
 )  # fmt: skip
 def test_errors_of_declaration(changes, message):

@@ -10,7 +10,6 @@ from scipy.sparse.linalg import eigsh
 import symdyn as sd
 from symdyn.cells._factors import factorise
 from symdyn.cells.finite_elements import FiniteElements
-from symdyn.cells.stepping import ARK3, ARK4
 from symdyn.errors import DeclarationError
 from symdyn.models import zoo
 
@@ -122,24 +121,3 @@ def test_values_of_other_cells_are_refused(elements):
     )
     with pytest.raises(DeclarationError, match="the values are of 1 cells, the mesh has 3"):
         elements.matrices(other.values({"D": 1, "tau": 1}))
-
-
-@pytest.mark.parametrize("t", [ARK3, ARK4], ids=lambda t: t.name)
-def test_order_conditions(t):
-    c = t.I.sum(axis=1)
-    assert t.E.sum(axis=1) == pytest.approx(c, abs=1e-14)
-    for b, order in ((t.weights, t.order), (t.embedded, t.order - 1)):
-        assert b.sum() == pytest.approx(1, abs=1e-13)
-        for q in range(1, order):
-            assert b @ c**q == pytest.approx(1 / (q + 1), abs=1e-13)
-        for A in (t.E, t.I):
-            if order >= 3:
-                assert b @ A @ c == pytest.approx(1 / 6, abs=1e-13)
-            if order >= 4:
-                assert (b * c) @ A @ c == pytest.approx(1 / 8, abs=1e-13)
-                assert b @ A @ c**2 == pytest.approx(1 / 12, abs=1e-13)
-                for B in (t.E, t.I):
-                    assert b @ A @ B @ c == pytest.approx(1 / 24, abs=1e-13)
-    # the implicit part is L-stable: with the last row as weights, and the other stages invertible, R(infinity) = 0
-    assert t.weights == pytest.approx(t.I[-1])
-    assert np.diag(t.I)[1:] == pytest.approx(t.diagonal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -177,3 +178,55 @@ def test_none_at_all():
 def test_guess_of_another_kind(guess):
     with pytest.raises(DeclarationError, match=r"the guess of the steady state has . values; expected 6 finite numbers"):
         found(values(1, 0.5), guess)
+
+
+@pytest.mark.parametrize("d", [1e-12, 1e-3, 0.05**2 * np.exp(2 * np.euler_gamma) / 4 * 0.995])
+def test_signals_that_end_within_the_cells_are_refused(d):
+    r"""Where 1 + 2 pi nu G = nu log(2 exp(-gamma) sqrt(D)/epsilon) + nu D/d1 vanishes, what cells secrete would not end."""
+    with pytest.raises(SymdynError, match=r"holds where signals reach beyond the cells, .* from cells of radius 0.05"):
+        found(values(d, 0.5, influx=1e6))
+    assert found(values(1e14, 0.5)).residual < 1e-9
+
+
+def test_growth_rates_at_which_the_bulk_decays_by_itself_are_refused():
+    exchange = AsymptoticExchange(values(1, 0.5))
+    for call in (exchange.bulk, exchange.transfer, lambda k: exchange.characteristic(k, np.eye(6))):
+        with pytest.raises(DeclarationError, match="the growth rate -2 is -1/tau, at which the bulk decays by itself"):
+            call(np.array([-2.0, 0.0]))
+
+
+def test_a_state_called_like_the_sources_keeps_its_values():
+    a, b = sp.symbols("A B")
+    kinetics = sd.ODESystem({a: 3 - a, b: a - b})
+    colony = sd.BulkCellSystem(
+        domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=kinetics, secreted="B", influx=0.8, efflux=0.2,
+        parameters={"D": 1, "tau": 0.5},
+    )  # fmt: skip
+    routes = [colony.steady_state()]
+    if importlib.util.find_spec("skfem"):
+        routes.append(colony.full(mesh=1).steady_state())
+    for data in routes:
+        assert data.A.values == pytest.approx([3, 3])
+        # what flows in, 2 pi D A_j / tau, is what the kinetics lose
+        assert 2 * np.pi / 0.5 * data.A_source.values == pytest.approx(data.B.values - 3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("guess", "message"),
+    [
+        ([1, 2], "the guess has 2 values, the cells have 6 states: v_1, w_1"),
+        ("abc", "the guess is 'abc'; expected 6 numbers, or a mapping from v_1"),
+        ({"v_1": 1}, "the guess has no value for w_1"),
+        ({"v_1": 1, "z": 2}, "the guess has a value for z, which is no state of the cells"),
+        (dict.fromkeys(["v_1", "w_1", "v_2", "w_2", "v_3", "w_3"], "a"), "expected 6 numbers"),
+    ],
+)
+def test_what_is_no_guess_is_refused(guess, message):
+    colony = sd.BulkCellSystem(
+        domain=sd.Disk(1), radius=0.05, centers=THREE, kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2,
+        parameters={"D": 1, "tau": 0.5},
+    )  # fmt: skip
+    with pytest.raises(DeclarationError, match=message):
+        colony.steady_state(guess=guess)
+    with pytest.raises(DeclarationError, match=r"the points are 'here'; expected pairs of numbers"):
+        colony.bulk_field("here")

@@ -56,7 +56,31 @@ def test_heat_equation_converges(order, wall):
     decay = math.exp(-(k**2) * end)
     shape = sp.lambdify(x, mode)
     found = fitted(system, lambda s: decay * shape(s), end, (24, 48), order, rtol=1e-12, atol=1e-14)
-    assert order - 0.2 < found < order + 0.8
+    # walls with values hold errors of a higher order, which at order 6 are as large as those within until grids are finer
+    above = 0.7 if order == 6 and wall in ("dirichlet", "mixed") else 0.05
+    assert order - 0.2 < found < order + above
+
+
+#: Of central differences of second order, minus h^2 times the factor of a wave whose phase grows by a in each cell.
+SYMBOLS = {
+    2: lambda a: 2 - 2 * math.cos(a),
+    4: lambda a: 5 / 2 - 8 / 3 * math.cos(a) + math.cos(2 * a) / 6,
+    6: lambda a: 49 / 18 - 3 * math.cos(a) + 3 / 10 * math.cos(2 * a) - math.cos(3 * a) / 45,
+}
+
+
+@pytest.mark.parametrize("order", [2, 4, 6])
+@pytest.mark.parametrize("wall", ["no-flux", "periodic"])
+@pytest.mark.parametrize("waves", [1, 4])
+def test_waves_decay_as_their_differences_say(order, wall, waves):
+    """Waves that fit are eigenvectors of the differences: what is found is exact but for the steps in time."""
+    k, n = waves * math.pi * (2 if wall == "periodic" else 1), 24
+    system = PDESystem({u: laplacian(u)}, (0, 1), boundary=wall, initial={u: sp.cos(k * x)})
+    end = 1 / k**2
+    data, found = last(system, "u", end, n, order=order, rtol=1e-12, atol=1e-14)
+    decay = math.exp(-SYMBOLS[order](k / n) * n**2 * end)
+    assert abs(decay - math.exp(-1)) > 1e-10
+    np.testing.assert_allclose(found, decay * np.cos(k * data.x.values), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", [2, 4])
@@ -142,7 +166,9 @@ def speed(start, times, **parameters):
     return (front[1] - front[0]) / (times[1] - times[0])
 
 
-@pytest.mark.parametrize(("times", "values"), [((30, 40), (1, 1)), ((60, 80), (1, 1)), ((30, 40), (0.5, 2)), ((60, 80), (2, 0.5))])
+@pytest.mark.parametrize(
+    ("times", "values"), [((30, 40), (1, 1)), ((60, 80), (1, 1)), ((30, 40), (0.5, 2)), ((30, 40), (2, 1))]
+)
 def test_fronts_from_compact_data_are_pulled(times, values):
     """Bramson: at X(T) = 2 T - (3/2) log T in the units of r and D; a front without the logarithm would be .02 faster."""
     d, rate = values
@@ -318,10 +344,10 @@ def test_failures_are_told():
     np.testing.assert_allclose(values[1], 2.0, rtol=1e-4)
     assert np.isnan(values[2]).all()
     heat = PDESystem({u: laplacian(u)}, (0, 1), initial={u: sp.sin(9 * x)})
-    with pytest.warns(UserWarning, match="grow in steps of euler longer than 0.0002"):
-        with pytest.raises(SimulationError, match=r"smaller step.*imex"):
-            heat.run(np.array([0.0, 10.0]), grid=50, method="euler", step=0.01, progress=False)
-    with pytest.raises(SimulationError, match=r"larger max_steps.*imex"):
+    unstable = pytest.warns(UserWarning, match="grow in steps of euler longer than 0.0002")
+    with unstable, pytest.raises(SimulationError, match=r"smaller step.*imex"):
+        heat.run(np.array([0.0, 10.0]), grid=50, method="euler", step=0.01, progress=False)
+    with pytest.warns(UserWarning, match="forces tsit5"), pytest.raises(SimulationError, match=r"larger max_steps.*imex"):
         heat.run(np.array([0.0, 10.0]), grid=50, method="tsit5", max_steps=20, progress=False)
     data = blow.run(np.array([0.0, 0.5, 2.0]), grid=8, on_failure="nan", progress=False)
     assert data.status.values[0] != 0
@@ -352,7 +378,8 @@ def test_failures_are_told():
         (dict(initial={u: lambda: 1}), "cannot be called with arrays of the positions x"),
         (dict(initial={u: lambda s: np.ones(3)}), r"returns the shape \(3,\)"),
         (dict(initial={u: sp.log(-x)}), r"the initial value log\(-x\) of u is not a finite number everywhere"),
-        (dict(grid=(8, 8)), "expected a number of cells for each axis"),
+        (dict(grid=(8, 8)), r"the grid is \(8, 8\); expected a number of cells for each axis, grid=nx, each from 1"),
+        (dict(step=0.1), "leave step out, or name a method .* method='euler' or 'rk4' or 'imex' .* or 'etdrk4'"),
         (dict(grid=2, order=4), "too few for order 4"),
         (dict(order=3), "order 2, 4 or 6"),
         (dict(scheme="fem"), "expected 'finite differences' or 'spectral'"),
@@ -385,7 +412,10 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
 
     monkeypatch.setattr(runs, "wait", interrupted)
     system = PDESystem({u: laplacian(u)}, (0, 1), initial={u: x})
-    with pytest.warns(UserWarning, match="interrupted: 3 of 3 trajectories are incomplete"):
+    with (
+        pytest.warns(UserWarning, match="forces bs32"),
+        pytest.warns(UserWarning, match="interrupted: 3 of 3 trajectories are incomplete"),
+    ):
         data = system.run(np.linspace(0, 1e6, 4), grid=200, trajectories=3, max_steps=10**9, progress=False)
     assert calls
     assert (data.status == 5).all()

@@ -79,6 +79,17 @@ def test_rows_of_maps():
     assert [bool(ax.get_xlabel()) for ax in shown] == [False, False, True, True, True]
 
 
+def test_snapshots_of_few_or_uneven_times():
+    few = line_data().isel(time=[0, -1])
+    assert len(figures.snapshots(few).axes[0].lines) == 2
+    with pytest.raises(DeclarationError, match="times is 4, but the data have 2 output times; ask for 2, or"):
+        figures.snapshots(few, times=4)
+    uneven = line_data().isel(time=[0, 1, 2, 3, -1])
+    shown = [line.get_label() for line in figures.snapshots(uneven, times=4).axes[0].lines]
+    assert len(set(shown)) == 4
+    assert [shown[0], shown[-1]] == [f"$t$ = {uneven.time.values[k]:.4g}" for k in (0, -1)]
+
+
 def test_colours_of_signed_fields_are_symmetric():
     low, high = figures.snapshots(plane_data(signed=True)).axes[0].images[0].get_clim()
     assert low == -high

@@ -16,11 +16,11 @@ from symdyn.errors import DeclarationError
 from symdyn.grids.exponential import coefficients, march_etdrk4
 from symdyn.grids.imex import march_additive, march_sbdf2
 from symdyn.grids.imex_common import Split
-from symdyn.grids.imex_tableaux import ARK3, ARK4
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
 from symdyn.grids.linear_part_terms import field_terms, linear_part_of, numeric_terms
 from symdyn.grids.walls import axis_matrix
+from symdyn.methods._additive import ARK3
 from symdyn.models.boundary import Dirichlet, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import dx, dy, laplacian
@@ -70,36 +70,6 @@ MARCHES = {
     "sbdf2": (march_sbdf2, 2),
     "etdrk4": (march_etdrk4, 4),
 }
-
-
-# ---- tableaux ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("tableau", [ARK3, ARK4], ids=lambda t: t.name)
-def test_tableaux_meet_the_order_conditions_of_both_parts_together(tableau):
-    b, c = tableau.weights, tableau.nodes
-    parts = tableau.explicit, tableau.implicit
-    assert np.allclose(tableau.implicit.sum(axis=1), c, atol=1e-14)
-    for weights, order in ((b, tableau.order), (tableau.embedded, tableau.order - 1)):
-        conditions = [(weights.sum(), 1), (weights @ c, 1 / 2)]
-        if order >= 3:
-            conditions += [(weights @ c**2, 1 / 3)] + [(weights @ a @ c, 1 / 6) for a in parts]
-        if order >= 4:
-            conditions += [(weights @ c**3, 1 / 4)] + [(weights @ (c * (a @ c)), 1 / 8) for a in parts]
-            conditions += [(weights @ a @ c**2, 1 / 12) for a in parts]
-            conditions += [(weights @ a @ e @ c, 1 / 24) for a, e in itertools.product(parts, parts)]
-        assert [p for p, _ in conditions] == pytest.approx([q for _, q in conditions], abs=2e-14)
-
-
-@pytest.mark.parametrize("tableau", [ARK3, ARK4], ids=lambda t: t.name)
-def test_implicit_parts_are_l_stable(tableau):
-    a, b, one = tableau.implicit, tableau.weights, np.ones(len(tableau.weights))
-
-    def growth(z):
-        return 1 + z * b @ np.linalg.solve(np.eye(len(b)) - z * a, one)
-
-    assert abs(growth(-1e5)) < 1e-3
-    assert max(abs(growth(1j * w)) for w in np.linspace(0, 50, 201)) <= 1 + 1e-12
 
 
 # ---- the linear part ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.ndimage import label
 
 from symdyn.errors import DeclarationError
 from symdyn.grids.manufactured_solutions import convergence
@@ -100,6 +101,61 @@ def test_gray_scott_without_feed_conserves_what_it_should():
         found = pde.run([0.0, 50.0], grid=32, method=method, parameters={"F": 0.0, "k": 0.0}, **options, **QUIET)
         total = (found.u + found.v).mean(["x", "y"]).values.ravel()
         assert total[1] == pytest.approx(total[0], abs=1e-12)
+
+
+@pytest.mark.parametrize(("feed", "removal"), [(0.026, 0.061), (0.0367, 0.0649)])
+def test_spots_of_gray_scott_divide_from_the_start_that_it_has(feed, removal):
+    """Pearson (1993), figure 3: for these rates spots multiply until they fill the plane."""
+    pde = zoo.gray_scott(Rectangle(0.8, 0.8))
+    found = pde.run(
+        [0.0, 1000.0, 3000.0],
+        grid=80,
+        scheme="spectral",
+        method="etdrk4",
+        step=5,
+        parameters={"F": feed, "k": removal},
+        **QUIET,
+    )
+    spots = [label(frame > 0.15)[1] for frame in found.v.values[0]]
+    assert spots[0] == 1
+    assert spots[2] > spots[1] > 1
+
+
+def test_the_start_of_gray_scott_goes_with_the_diffusion():
+    """A square of side 62 sqrt(Dv): in lengths of that unit the same for all, in one dimension, too."""
+    for scale, domain in ((1.0, (0, 0.8)), (100.0, (-40, 40))):
+        pde = zoo.gray_scott(domain)
+        rates = {"Du": 2e-5 * scale**2, "Dv": 1e-5 * scale**2}
+        v = pde.run([0.0], grid=400, parameters=rates, **QUIET).v
+        assert float(v.sum()) * 0.002 == pytest.approx(62 * np.sqrt(1e-5) / 2, rel=0.02)
+        assert float(v.max()) == pytest.approx(0.5, rel=0.02)
+        assert float(v.values.ravel()[0]) == pytest.approx(0, abs=1e-12)
+
+
+# ---- walls that move ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("walls", "orders"),
+    [
+        ({"left": Dirichlet(1), "right": Dirichlet(0)}, {"imex": 4, "imex3": 3, "sbdf2": 2}),
+        ({"left": Dirichlet("sin(5*t)"), "right": Dirichlet(0)}, {"imex": 1.5, "imex3": 2.1, "sbdf2": 2, "etdrk4": 1.9}),
+        ({"left": Robin(1, 1, "sin(5*t)"), "right": "no-flux"}, {"imex": 2.2, "imex3": 2.3, "sbdf2": 2, "etdrk4": 2.6}),
+    ],
+    ids=["at rest", "values", "robin"],
+)
+def test_walls_that_depend_on_time_lower_the_order_of_one_step_methods(walls, orders):
+    """Observed orders in the step, against explicit steps on the same grid."""
+    pde = PDESystem({u: laplacian(u) + u * (1 - u)}, (0, 1), boundary=walls)
+    early = pde.run([0.0, 0.25], grid=24, order=4, method="bs32", initial={u: sp.sin(sp.pi * x) ** 2}, **QUIET)
+    clock = {"initial": {u: early.u.values[0, 1]}, "grid": 24, "order": 4}
+    reference = pde.run([0.25, 0.75], method="tsit5", rtol=1e-11, atol=1e-12, max_steps=10**7, **clock, **QUIET).u.values[0, 1]
+    for method, order in orders.items():
+        errors = []
+        for steps in (10, 40) if order == 4 else (40, 160):  # the former are that exact already
+            found = pde.run([0.25, 0.75], method=method, step=0.5 / steps, **clock, **QUIET)
+            errors.append(np.abs(found.u.values[0, 1] - reference).max())
+        assert np.log2(errors[0] / errors[1]) / 2 == pytest.approx(order, abs=0.4)
 
 
 # ---- fourth order ------------------------------------------------------------------------------

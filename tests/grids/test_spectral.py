@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -158,7 +160,8 @@ def test_kuramoto_sivashinsky_against_a_stiff_solver():
     def rates(t, s):
         return np.fft.irfft((k**2 - k**4) * np.fft.rfft(s) - slope * np.fft.rfft(s * s) / 2, n)
 
-    reference = solve_ivp(rates, (0, 10), start, method="BDF", t_eval=times, rtol=1e-9, atol=1e-11).y.T
+    with np.errstate(invalid="ignore", over="ignore"):  # BDF begins with differences of what it has not filled
+        reference = solve_ivp(rates, (0, 10), start, method="BDF", t_eval=times, rtol=1e-9, atol=1e-11).y.T
     split = model.split(NONE)
     exact = march_etdrk4(split, start, times, rtol=1e-8, atol=1e-8).frames
     assert np.abs(exact - reference).max() < 2e-6
@@ -176,20 +179,20 @@ def test_kuramoto_sivashinsky_before_chaos_parts_the_routes():
     waves = np.fft.rfft(np.eye(n), axis=0)
     linear = np.fft.irfft((k**2 - k**4)[:, None] * waves, n, axis=0)
     first = np.fft.irfft(slope[:, None] * waves, n, axis=0)
-    start = np.cos(2 * np.pi * X / length) * (1 + np.sin(2 * np.pi * X / length))
-    times = np.array([0.0, 50.0, 100.0])
+    q = 2 * np.pi / length
+    start = np.cos(q * X) + np.sin(2 * q * X) / 2 + np.sin(3 * q * X) / 3
+    times = np.array([0.0, 20.0, 40.0, 60.0])
     reference = solve_ivp(
-        lambda t, y: linear @ y - first @ (y * y) / 2, (0, 100), start, method="Radau", t_eval=times, rtol=1e-8, atol=1e-9,
+        lambda t, y: linear @ y - first @ (y * y) / 2, (0, 60), start, method="Radau", t_eval=times, rtol=1e-8, atol=1e-8,
         jac=lambda t, y: linear - first * y,
     ).y.T  # fmt: skip
-    assert np.abs(reference[2]).max() > 1
-    assert np.abs(reference[2] - reference[1]).max() > 1
+    assert np.abs(np.diff(reference, axis=0)).max(axis=1).min() > 1
     pde = zoo.kuramoto_sivashinsky((0, length))
-    found = pde.run(times, initial={"u": start}, scheme="spectral", method="etdrk4", step=0.05, progress=False).u.values[0]
-    assert np.abs(found - reference).max(axis=1) == pytest.approx(0, abs=2e-6)
-    fine = "cos(2*pi*x/22)*(1 + sin(2*pi*x/22))"  # every third of 192 cells has its center at one of 64
+    found = pde.run(times, initial={"u": start}, scheme="spectral", method="etdrk4", step=0.02, progress=False).u.values[0]
+    assert np.abs(found - reference).max() < 5e-6
+    fine = "cos(pi*x/11) + sin(2*pi*x/11)/2 + sin(3*pi*x/11)/3"  # every third of 192 cells has its center at one of 64
     found = pde.run(times[:2], initial={"u": fine}, grid=192, order=6, method="imex", rtol=1e-7, atol=1e-8, progress=False)
-    assert np.abs(found.u.values[0, 1, 1::3] - reference[1]).max() < 2e-6
+    assert np.abs(found.u.values[0, 1, 1::3] - reference[1]).max() < 2e-5
 
 
 @pytest.mark.parametrize("wave", [2, 8, 11, 15, 20])
@@ -243,7 +246,8 @@ def test_explicit_steps_have_their_orders(method, order):
     reference = march_etdrk4(model.split(p), np.sin(X), [0.0, 1.0], rtol=1e-12, atol=1e-13).frames[-1]
     runs = [march_spectral(method, model, np.sin(X), np.array([0.0, 1.0]), p, step=h) for h in (0.05, 0.025)]
     errors = [np.abs(r.frames[-1] - reference).max() for r in runs]
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.2)
+    assert errors[1] > 1e-8  # far from rounding errors
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.05)
     assert (runs[0].steps, runs[0].status) == (20, 0)
 
 
@@ -300,3 +304,25 @@ def test_without_a_linear_part_there_is_no_split():
     model = SpectralModel(PDESystem({u: dx(u**2)}, (0, 1), boundary="periodic"), (8,))
     with pytest.raises(DeclarationError, match="'sbdf2' has nothing to treat"):
         model.split(NONE, method="sbdf2")
+
+
+@pytest.mark.parametrize("method", ["imex", "etdrk4", "tsit5"])
+def test_calls_from_several_threads_do_not_meet(method):
+    """One model, as the system keeps it, at work on several sets of parameters at once."""
+    pde = PDESystem(
+        {u: D * laplacian(u) + u * (1 - u) - mean(u**2)}, Rectangle(2, 1), boundary="periodic", initial={u: "sin(pi*x)**2"}
+    )
+    grid = pde.discretize((32, 32), scheme="spectral")
+
+    def run(d):
+        return grid.run(np.array([0.0, 0.5]), parameters={D: d}, method=method, progress=False).u.values
+
+    values = [0.1, 0.2, 0.3, 0.4]
+    alone = [run(d) for d in values]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(run, values * 5))
+    for k, found in enumerate(together):
+        np.testing.assert_array_equal(found, alone[k % 4])
+    swept = [grid.run(np.array([0.0, 0.5]), parameters={D: values}, method=method, threads=n, progress=False) for n in (1, 3)]
+    np.testing.assert_array_equal(swept[0].u.values[:, 0], np.array(alone)[:, 0])
+    np.testing.assert_array_equal(*(data.u.values for data in swept))

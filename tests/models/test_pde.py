@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -29,6 +30,7 @@ from symdyn.models.operators import (
     vector,
 )
 from symdyn.models.pde import PDESystem
+from symdyn.simulation.run import simulate
 
 u, v, S, D, a, x, y, t = sp.symbols("u v S D a x y t")
 f = sp.Function("f")
@@ -70,6 +72,19 @@ def test_display():
     assert r"\dot{S}" in latex
     assert r"\partial_x \left(u^{2}\right)" in latex
     assert sp.latex(div(D * grad(u)) ** 2 + mean(u) ** 2 + dot(grad(u), vector(u, v)) + integral(u)).count(r"\nabla") >= 3
+
+
+def test_numbers_are_shown_with_the_digits_that_they_need():
+    walls = {"left": Robin(0.5, 1, 0.2), "right": Neumann(0.1)}
+    system = PDESystem({u: 0.2, v: 0.3 * v}, (0, 1), boundary=walls, initial={u: 0.7, v: 0.1 * x})
+    assert str(system) == "u' = 0.2\nv' = 0.3*v"
+    assert "Robin(0.5, 1, 0.2) left, Neumann(0.1) right" in repr(system)
+    assert "initial: u = 0.7, v = 0.1*x" in repr(system)
+
+
+def test_unknown_terms_do_not_run():
+    with pytest.raises(CompileError, match=r"f\(u\) is an unknown term; give it an expression with with_terms"):
+        PDESystem({u: f(u)}, (0, 1), initial={u: 1}).run([0, 1], grid=4)
 
 
 def test_copies():
@@ -153,7 +168,26 @@ def test_what_is_linear():
         (lambda: PDESystem({u: u}, (0, 1), odes=["w"]), "not a state"),
         (lambda: PDESystem({x: x}, (0, 1)), "is the name of an axis"),
         (lambda: PDESystem({u: u}, (0, 1), space=["x", "y"]), "expected a name for each of 1 axes"),
-        (lambda: PDESystem({u: u}, Rectangle(1, 1), space=["s", "s"]), "space is s, s"),
+        (lambda: PDESystem({u: u}, Rectangle(1, 1), space=["s", "s"]), r"space is \['s', 's'\]; expected a name"),
+        (lambda: PDESystem({u: u}, (0, 1), space=3), "space is 3; expected a name for each of 1 axes"),
+        (lambda: PDESystem({u: u}, (0, 1), odes=3), "odes is 3; expected a mapping from each scalar to its rate, or the names"),
+        (lambda: PDESystem({u: u}, (0, 1), observables=[u]), r"observables are \[u\]; expected a mapping"),
+        (lambda: PDESystem({u: u}, (0, 1), initial=[1]), r"initial is \[1\]; expected a mapping from states"),
+        (lambda: PDESystem({u: u}, (0, 1), initial={u: laplacian(x)}), "the initial value .* of u holds an operator"),
+        (lambda: PDESystem({u: u}, (0, 1), parameters=[1]), r"parameter values are \[1\]; expected a mapping"),
+        (lambda: PDESystem({u: u}, (0, 1), boundary=None), "the boundary is None; expected"),
+        (lambda: PDESystem({u: u}, (0, 1)).with_initial(3), "initial is 3; expected a mapping"),
+        (lambda: PDESystem({u: u}, (0, 1)).with_initial({u: abs}), r"is a function; .* simulate\(..., initial={'u': ...}\)"),
+        (lambda: PDESystem({u: u}, (0, 1)).with_initial(u=np.ones(4)), "of u is an array; a system keeps numbers"),
+        (lambda: PDESystem({u: u}, (0, 1)).discretize(True), "the grid is True; expected .*, grid=nx, each from 1"),
+        (lambda: PDESystem({u: u}, Rectangle(1, 1)).discretize(0), r"the grid is 0; expected .*, grid=\(nx, ny\), each from 1"),
+        (
+            lambda: simulate(PDESystem({u: u}, (0, 1)), [0, 1], order=4),
+            r"order belongs to the grid of a PDESystem: "
+            r"simulate\(system.discretize\(grid, order=...\), ...\)",
+        ),
+        (lambda: simulate(PDESystem({u: u}, (0, 1)), [0, 1], setp=1), "simulate has no option 'setp'.* Did you mean 'step'"),
+        (lambda: PDESystem({u: u}, (0, 1), initial={u: 1}).run([1, 0], grid=4), r"output times are \[1, 0\]; expected finite"),
         (lambda: PDESystem({u: u}, ((0, 1), (0, 1))), "Rectangle"),
         (lambda: PDESystem({u: u}, (0, 1), boundary="open"), "the boundary is 'open'; expected"),
         (lambda: PDESystem({u: u}, (0, 1), boundary={u: 3}), "the boundary of u is 3"),

@@ -162,7 +162,10 @@ def gray_scott(domain: Any = PEARSON) -> PDESystem:
         \partial_t v &= D_v \Delta v + u v^2 - (F + k) v
 
     By default :math:`D_u = 2\cdot 10^{-5}`, :math:`D_v = 10^{-5}`, :math:`F = 0.04`, :math:`k = 0.06` on a periodic square
-    of side 2.5, from a spot in its middle.
+    of side 2.5, from :math:`u = v = 1/2` in a square of side :math:`62\sqrt{D_v}` (Pearson's 20 of 256 cells) in its middle,
+    made uneven by waves of some 1%, with :math:`u = 1, v = 0` around it.  Smaller spots, or :math:`v = 1/4` there as Pearson
+    took it, die out for some of the parameters for which spots divide or last, such as :math:`F = 0.026, k = 0.061` and
+    :math:`F = 0.035, k = 0.065`.
 
     Returns
     -------
@@ -187,10 +190,11 @@ def gray_scott(domain: Any = PEARSON) -> PDESystem:
         parameters={du: 2e-5, dv: 1e-5, f: 0.04, k: 0.06},
         provenance=("zoo.gray_scott: Pearson (1993)",),
     )
-    low, high = system.domain.box
-    far = sp.Add(*((s - float(a + b) / 2) ** 2 for s, a, b in zip(system.space, low, high, strict=True)))
-    spot = sp.exp(-far / float(high[0] - low[0]) ** 2 * 400)
-    return system.with_initial({u: 1 - spot / 2, v: spot / 4})
+    middle = [sp.Float(float(a + b) / 2) for a, b in zip(*system.domain.box, strict=True)]
+    half, edge = 31 * sp.sqrt(dv), 3 * sp.sqrt(dv)
+    sides = [sp.tanh((s - m + half) / edge) - sp.tanh((s - m - half) / edge) for s, m in zip(system.space, middle, strict=True)]
+    spot = sp.Mul(*(side / 2 for side in sides), 1 + _waves(system) / 5) / 2
+    return system.with_initial({u: 1 - spot, v: spot})
 
 
 def schnakenberg(domain: Any = (0, 20 * math.pi)) -> PDESystem:

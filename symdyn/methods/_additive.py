@@ -1,4 +1,9 @@
-"""Additive Runge-Kutta methods: an explicit and a diagonally implicit one that share abscissae and weights."""
+"""Additive Runge-Kutta methods as data: an explicit and a diagonally implicit one that share abscissae and weights.
+
+References
+----------
+Kennedy & Carpenter, Applied Numerical Mathematics 44 (2003) 139-181.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +58,9 @@ def _tableau(
 
 
 _G = 1767732205903 / 4055673282236
-#: ARK3(2)4L[2]SA and ARK4(3)6L[2]SA of Kennedy & Carpenter, Applied Numerical Mathematics 44 (2003) 139-181.
+#: ARK3(2)4L[2]SA and ARK4(3)6L[2]SA of Kennedy & Carpenter.
 ARK3 = _tableau(
-    "imex3", 3,
+    "ark3", 3,
     [[1767732205903 / 2027836641118],
      [5535828885825 / 10492691773637, 788022342437 / 10882634858940],
      [6485989280629 / 16251701735622, -4246266847089 / 9704473918619, 10755448449292 / 10357097424841]],
@@ -66,7 +71,7 @@ ARK3 = _tableau(
      2193209047091 / 5459859503100],
 )  # fmt: skip
 ARK4 = _tableau(
-    "imex", 4,
+    "ark4", 4,
     [[1 / 2],
      [13861 / 62500, 6889 / 62500],
      [-116923316275 / 2393684061468, -2731218467317 / 15368042101831, 9408046702089 / 11113171139209],

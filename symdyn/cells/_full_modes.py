@@ -239,5 +239,7 @@ def _residuals(values: CellValues, modes: FullModes, spaces: list[_Krylov]) -> n
 
 def _sorted(modes: FullModes) -> FullModes:
     found = modes.eigenvalues
-    order = np.lexsort((-found.imag, -np.abs(found.imag), -found.real))  # conjugates have the same real part to the last bit
+    # conjugates have the same real part to the last bit; of several equal pairs the first comes before the second
+    turn = np.array([int((found[:k] == value).sum()) for k, value in enumerate(found)])
+    order = np.lexsort((-found.imag, turn, -np.abs(found.imag), -found.real))
     return FullModes(found[order], modes.vectors[order], modes.bulk[order])

@@ -109,8 +109,8 @@ class BulkCellSystem(DeclaredColony):
     def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
         r"""Steady state of small cells, to all orders in :math:`\nu`.
 
-        Its error is of order :math:`\epsilon^2|\log\epsilon|/D` while D is small, and of :math:`\epsilon^2` where it is large: the
-        area of the cells counts to the bulk.
+        Its error is of order :math:`\epsilon^2|\log\epsilon|/D` while D is small, and of :math:`\epsilon^2` where it is
+        large: the area of the cells counts to the bulk.
 
         Parameters
         ----------

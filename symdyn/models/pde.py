@@ -243,7 +243,8 @@ class PDESystem(SpatialSystem):
         points : int or sequence of int
             Cells along each axis, ``(nx, ny)``.
         order : {2, 4, 6}
-            Of accuracy in space, of finite differences.
+            Of accuracy in space, of finite differences; spectral schemes have none.  ``mean`` and ``integral`` are sums over
+            the cells, so that what is conserved is so exactly: of second order between walls, whatever the order.
         scheme : {'finite differences', 'spectral'}
             The latter where every axis is periodic.
         dealias : bool

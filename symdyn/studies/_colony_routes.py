@@ -39,8 +39,8 @@ def compare_routes(
 
     The routes are the finite elements themselves, their reduction, the asymptotic theory of small cells, the limit of fast
     diffusion (fails at small D), and the well-mixed bulk (fails at any but very large D).  The error of the asymptotic theory
-    falls as :math:`\epsilon^2|\log\epsilon|/D` while D is small, and levels off at order :math:`\epsilon^2` where D is large: the
-    theory and both limits count the area of the cells, :math:`\pi\epsilon^2` each, to the bulk.
+    falls as :math:`\epsilon^2|\log\epsilon|/D` while D is small, and levels off at order :math:`\epsilon^2` where D is
+    large: the theory and both limits count the area of the cells, :math:`\pi\epsilon^2` each, to the bulk.
 
     Parameters
     ----------

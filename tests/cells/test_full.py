@@ -208,6 +208,13 @@ def test_two_species_pass_without_each_other():
                 assert np.abs(found - value).min() < 1e-8
 
 
+def test_conjugates_of_equal_cells_follow_each_other():
+    """Cells that secrete nothing are alone, and each has the same pair."""
+    found = colony(efflux=0, centers=[(0.5, 0), (-0.5, 0)]).full(mesh=0).eigenvalues(BASE)
+    assert found[1::2] == pytest.approx(found[::2].conj(), abs=1e-12)
+    assert (found.imag[::2] > 0.8).all()
+
+
 def test_cells_that_only_sense_or_only_secrete():
     silent = colony(efflux=0).full(mesh=0)
     rest = silent.steady_state(BASE)

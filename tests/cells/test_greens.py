@@ -267,3 +267,9 @@ def test_each_domain_has_its_route():
     assert names == ["DiskGreens", "PlaneGreens", "RectangleGreens", "SmoothCorrection"]
     with pytest.raises(DeclarationError, match=r"no Green's function of Interval.*take a Disk"):
         greens_function(Interval(0, 1))
+
+
+def test_infinite_at_the_source_without_a_warning(recwarn):
+    found = DiskGreens(Disk(1)).field([[0.5, 0]], [[0.5, 0]], 1.0)
+    assert np.isinf(found).all()
+    assert not recwarn.list

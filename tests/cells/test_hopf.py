@@ -103,6 +103,7 @@ def test_curves_in_other_parameters(three):
     ("options", "message"),
     [
         ({"vary": ("D",)}, "expected two parameters, such as"),
+        ({"vary": ("D", "D")}, "vary names D twice; expected two different parameters"),
         ({"vary": ("D", "beta")}, "'beta' is not a parameter"),
         ({"vary": ("D", "alpha")}, r"there are no bounds for alpha; pass bounds=\{'alpha': \(lowest, highest\)\}"),
         ({"bounds": {"D": (2, 1)}}, r"the bounds of D are \(2, 1\); expected two positive numbers"),

@@ -175,3 +175,29 @@ def test_errors_of_routes():
         compare_routes(colony(), [])
     with pytest.raises(DeclarationError, match="points is"):
         compare_routes(colony(), {"D": 1})
+
+
+def test_the_asymptotic_error_levels_off_at_the_area_of_the_cells():
+    """At large D what is left is the decay of the signal where there is none, inside the cells: an area of 3 pi epsilon^2."""
+    found = compare_routes(colony(), [{"D": 1000.0, "tau": 0.55}], mesh=0, periods=False)
+    leading = []
+    for area in (np.pi, np.pi * (1 - 3 * 0.05**2)):
+        # eq. (3.19) for equal cells that move together: exchange 2 pi/tau (d1 U - d2 v), into the bulk from three over its area
+        tau, a, mu, zeta, d1, d2 = 0.55, 0.9, 2.0, 0.15, 0.8, 0.2
+        v = mu / (1 + 2 * np.pi * d2 / tau * (1 - 6 * np.pi * d1 / area / (1 + 6 * np.pi * d1 / area)))
+        w = mu / (a + v**2)
+        q = 2 * np.pi / tau
+        leading.append(
+            max(
+                np.linalg.eigvals(
+                    [
+                        [2 * v * w - 1 - q * d2, a + v**2, q * d1],
+                        [-2 * zeta * v * w, -zeta * (a + v**2), 0],
+                        [3 * q * d2 / area, 0, -1 / tau - 3 * q * d1 / area],
+                    ]
+                ),
+                key=lambda x: (x.real, x.imag),
+            )
+        )
+    error = found.error.sel(route="asymptotic").item()
+    assert error == pytest.approx(abs(leading[1] - leading[0]), rel=0.02)

@@ -114,7 +114,8 @@ def free(r: np.ndarray, phi: np.ndarray) -> np.ndarray:
     """
     z = np.multiply(phi, r)
     if not np.iscomplexobj(z) or not z.imag.any():
-        return kv(0, z.real).astype(complex) / (2 * np.pi)
+        with np.errstate(invalid="ignore"):  # infinite at the source
+            return kv(0, z.real).astype(complex) / (2 * np.pi)
     return kve(0, z) * np.exp(-z) / (2 * np.pi)
 
 

@@ -17,7 +17,7 @@ __all__ = ["Watch", "facts", "versions"]
 
 PACKAGES = (
     "symdyn-modeling", "numpy", "scipy", "sympy", "numba", "llvmlite", "jax", "diffrax", "numbalsoda", "heyoka", "gillespy2",
-    "rebop", "bioscrape", "libroadrunner", "copasi-basico", "matpopmod", "py-pde",
+    "rebop", "bioscrape", "libroadrunner", "copasi-basico", "matpopmod", "py-pde", "pysindy", "dysts", "pyoperon",
 )  # fmt: skip
 #: Features of processors that decide about speed.
 FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512dq", "neon", "sve")

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
 from benchmarks.derivation import derivation
+from benchmarks.discovery.suite import discovery
 from benchmarks.ensembles import ode, stiff
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
@@ -30,6 +31,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "cme": cme,
     "pde": pde,
     "derivation": derivation,
+    "discovery": discovery,
     "compile": compile_time,
     "first": first,
     "threads": threads,

@@ -252,15 +252,22 @@ def recover(
     library_degree: Annotated[
         int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
     ] = None,
+    functions: Annotated[
+        str | None, typer.Option(help="Functions in the library beside monomials, such as sin,exp; see the documentation.")
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Time after which the search ends, such as 90s, 10m or 2h.")] = None,
     heldout: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Last fraction of the times that is not used but predicted.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of surrogate and regressor.")] = 0,
     time: Annotated[str | None, typer.Option(help="Name of the column of times; by its name unless given.")] = None,
+    states: Annotated[
+        str | None, typer.Option(help="Columns that are states, x,y, if nothing is known; all but the times unless given.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Recover unknown terms, or whole equations, from data; the system found goes to standard output."""
+    from symdyn.discover.recover import RecoverOptions
     from symdyn.discover.recover import recover as run
     from symdyn.io.arguments import parse_duration
     from symdyn.io.models import model_text, read_model
@@ -272,7 +279,14 @@ def recover(
     if not data:
         raise typer.BadParameter(f"there are no data beside {model}; name a table of measurements after the model")
     system = None if model is None else read_model(model)
-    tables = [table for path in data for table in read_trajectories(path, time=time)]
+    if system is not None and states is not None:
+        raise typer.BadParameter("the model names the states", param_hint="--states")
+    columns = None if states is None else [name.strip() for name in states.split(",")]
+    known = columns if system is None else system.names
+    tables = [table for path in data for table in read_trajectories(path, time=time, columns=known)]
+    missing = [name for name in columns or () if not any(name in table for table in tables)]
+    if missing:
+        raise typer.BadParameter(f"the data have no column {missing[0]!r}", param_hint="--states")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     found = run(
@@ -286,6 +300,7 @@ def recover(
         heldout=heldout,
         progress=not quiet,
         checkpoint=None if out is None else out / "checkpoint.npz",
+        options=None if functions is None else RecoverOptions(functions=[name.strip() for name in functions.split(",")]),
     )
     typer.echo(model_text(found.system), nl=False)
     if out is not None:
@@ -295,7 +310,9 @@ def recover(
             "surrogate": surrogate,
             "regressor": regressor,
         }
-        made |= {"library degree": library_degree, "budget": budget, "held out": heldout, "seed": seed}
+        made |= {"library degree": library_degree, "functions": functions, "budget": budget, "held out": heldout, "seed": seed}
+        origins = {table.attrs["origin"] for table in tables if "origin" in table.attrs}
+        made["times"] = f"days since {', '.join(sorted(origins))}" if origins else None
         write_recovery(found, out, options={**made, "symdyn": sd.__version__})
         note(f"wrote report.md with figures, system.txt, equations.tex, table.csv and recovery.json to {out}", quiet)
 

@@ -178,8 +178,9 @@ def test_folders_without_a_suite_in_common_are_refused(tmp_path, capsys):
 
 
 def test_the_suites_are_there_and_say_what_they_measure(capsys):
-    names = {"ssa", "ode", "stiff", "sde", "populations", "cme", "pde", "derivation", "compile", "first", "threads"}
-    assert names == set(SUITES)
+    assert set(SUITES) == {
+        "ssa", "ode", "stiff", "sde", "populations", "cme", "pde", "derivation", "discovery", "compile", "first", "threads"
+    }  # fmt: skip
     assert set(FIGURES) <= set(SUITES)
     assert all(suite.__doc__ for suite in SUITES.values())
     with pytest.raises(SystemExit):

@@ -276,8 +276,10 @@ def test_options_reach_the_library(logistic, monkeypatch):
     assert done.stderr == "symdyn: nothing found\n"
     assert seen == {
         "seed": 3, "budget": 600.0, "library": 2, "heldout": 0.25, "regressor": None, "surrogate": "auto",
-        "progress": True, "checkpoint": None, "rows": [21, 21],
+        "progress": True, "checkpoint": None, "options": None, "rows": [21, 21],
     }  # fmt: skip
+    run("recover", "hidden.txt", "data.csv", "--functions", "sin, exp")
+    assert seen["options"].functions == ["sin", "exp"]
 
 
 def test_tables_alone_mean_that_nothing_is_known(logistic, monkeypatch):
@@ -293,6 +295,49 @@ def test_tables_alone_mean_that_nothing_is_known(logistic, monkeypatch):
     done = run("recover", "hidden.txt")
     assert done.exit_code == ExitCode.USAGE
     assert "there are no data beside hidden.txt" in done.stderr
+
+
+def test_columns_that_are_no_states_are_left_out(logistic, monkeypatch):
+    seen = {}
+
+    def recover(system, data, **options):
+        seen["columns"] = list(data[0].columns)
+        raise sd.RecoveryError("nothing found")
+
+    monkeypatch.setattr(symdyn.discover.recover, "recover", recover)
+    Path("more.csv").write_text("time,site,x,c\n0,A,1,3\n1,A,2,3\n")
+    done = run("recover", "hidden.txt", "more.csv")
+    assert "symdyn: warning: more.csv: columns that are no state are ignored: site, c" in done.stderr
+    assert seen["columns"] == ["time", "x"]
+    run("recover", "more.csv", "--states", "c, x")
+    assert seen["columns"] == ["time", "x", "c"]
+    for args, message in (
+        (("more.csv", "--states", "x,z"), "the data have no column 'z'"),
+        (("hidden.txt", "more.csv", "--states", "x"), "the model names the states"),
+    ):
+        done = run("recover", *args)
+        assert done.exit_code == ExitCode.USAGE
+        assert message in words(done.stderr)
+
+
+def test_dates_are_told_of_in_the_report(logistic):
+    rows = [f"2021-03-{1 + k:02d},{float(1 / (1 + 4 * np.exp(-k / 4)))!r}" for k in range(25)]
+    Path("dates.csv").write_text("\n".join(["date,x", *rows]))
+    done = run("recover", "hidden.txt", "dates.csv", "--surrogate", "none", "--library-degree", "2", "--out", "found", "-q")
+    assert done.exit_code == 0, done.stderr
+    assert "- times: days since 2021-03-01" in Path("found/report.md").read_text()
+
+
+def test_cells_of_a_network_are_read(here):
+    """Poisson numbers with the mean 4 at every time: their production is 4 times the rate of removal."""
+    Path("net.txt").write_text("0 -> X, f(X)\nX -> 0, d\nd = 1\n")
+    rng = np.random.default_rng(1)
+    rows = [f"{time},{count}" for time in (0, 1, 2) for count in rng.poisson(4, 60)]
+    Path("cells.csv").write_text("\n".join(["time,X", *rows]))
+    done = run("recover", "net.txt", "cells.csv", "--library-degree", "1", "--out", "found", "-q")
+    assert done.exit_code == 0, done.stderr
+    assert "X -> 0, d" in Path("found/system.txt").read_text()
+    assert "nan" not in Path("found/report.md").read_text()
 
 
 def test_data_that_cannot_be_read_are_3(logistic):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,7 @@ def test_every_digit_of_a_number_is_kept(file):
     assert read_table(file(f"t,x\n0,{value!r}\n"))["x"][0] == value
 
 
-@pytest.mark.parametrize("text", ["t;x\n0;1\n", "hare,year\n1,1900\n", "0,1\n1,2\n"])
+@pytest.mark.parametrize("text", ["t x\n0 1\n", "hare,year\n1,1900\n", "mass;t\n1;0\n"])
 def test_column_of_times_is_never_guessed(file, text):
     with pytest.raises(ParseError, match=r"which column holds the times\?.*rename one or name it with time="):
         read_table(file(text))
@@ -79,6 +80,11 @@ def test_column_of_times_can_be_named_or_called_time(file):
         ("t,,x\n0,1,2\n", 1, 3, "column 2 has no name"),
         ('t,x\n0,"1\n', 2, 1, "this line cannot be read"),
         ("# nothing\n", 1, 1, "the table is empty"),
+        ("0,1\n1,2\n", 1, 1, "the first line holds numbers; expected a header line"),
+        ("t;x\n0;1.5\n1;1,5\n", 3, 3, "has '1,5', but other numbers of the file have decimal points"),
+        ("date,x\n03/04/2021,1\n", 2, 1, "the date '03/04/2021' can be read in more than one way; write 2021-03-31"),
+        ("date,x\n2021-03-01,1\nlater,1\n", 3, 1, "has 'later' among its dates"),
+        ("date,x\n2021-03-01,1\n2021-02-30,1\n", 3, 1, "has '2021-02-30' among its dates"),
     ],
 )
 def test_errors_of_a_table_name_file_line_and_column(file, text, line, column, message):
@@ -87,6 +93,39 @@ def test_errors_of_a_table_name_file_line_and_column(file, text, line, column, m
     assert (caught.value.line, caught.value.column) == (line, column)
     assert message in str(caught.value)
     assert "data.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["t;x\n0;1,5\n0,5;-2,5e3\n", "t\tx\n0\t1,5\n0,5\t-2,5e3\n", "# 1.5\nt;x\n0;1,5\n,5;-2,5e3\n"])
+def test_semicolons_and_tabulators_go_with_decimal_commas(file, text):
+    np.testing.assert_array_equal(read_table(file(text)).to_numpy(), [[0, 1.5], [0.5, -2500]])
+
+
+def test_dates_become_days_since_the_first(file):
+    table = read_table(file("date,x\n2021-03-03 12:00,2\n2021-03-01,1\n2021-03-01T18:00:00Z,3\n"))
+    np.testing.assert_array_equal(table["time"], [2.5, 0, 0.75])
+    assert (table.attrs["time"], table.attrs["origin"]) == ("date", "2021-03-01")
+
+
+def test_columns_that_are_not_asked_for_may_hold_anything(file):
+    path = file("site,time,x\nA,0,1\nB,1,2\n")
+    with pytest.warns(UserWarning, match=r"data\.csv: columns that are no state are ignored: site"):
+        table = read_table(path, columns=["x", "y"])
+    assert list(table.columns) == ["time", "x"]
+    with pytest.raises(ParseError, match="column 'site' has 'A'"):
+        read_table(path)
+
+
+def test_times_of_snapshots_occur_more_than_once(file):
+    (table,) = read_trajectories(file("time,X\n1,3\n1,4\n2,5\n2,7\n"))
+    assert table["time"].tolist() == [1, 1, 2, 2]
+
+
+def test_trajectories_may_have_labels(file):
+    parts = read_trajectories(file("trajectory,date,x\nwild type,2021-03-01,1\nmutant,2021-03-01,2\nmutant,2021-03-02,3\n"))
+    assert [part["x"].tolist() for part in parts] == [[2, 3], [1]]
+    assert parts[1].attrs["origin"] == "2021-03-01"
+    with pytest.raises(DeclarationError, match="missing values"):
+        read_trajectories(file("trajectory,time,x\na,0,1\n,1,2\n"))
 
 
 def test_text_that_is_not_utf8_is_refused(tmp_path):
@@ -328,6 +367,33 @@ def test_report_says_what_the_data_say(recovery):
     assert "- few data" in text
     assert "- seed: 3" in text
     assert "budget" not in text
+    assert "cut short" not in text
+    assert "without being right" not in text
+
+
+def test_report_of_as_many_values_as_data_warns(recovery):
+    facts = replace(recovery.identifiability, fitted=6, rank=6)
+    assert "- 6 values were fitted to 10 data: the equations may follow them" in report(
+        replace(recovery, identifiability=facts)
+    )
+
+
+def test_report_of_a_search_cut_short_says_so_first(recovery):
+    text = report(replace(recovery, complete=False))
+    assert "## What the data say\n\n- the search was cut short: weights and evidence are those among the models" in text
+
+
+def test_report_leaves_out_what_it_cannot_tell(recovery):
+    table = recovery.table.assign(rms=np.nan, heldout_one_step=np.nan, heldout_free_run=np.nan, log_likelihood=[-20.0, -23.0])
+    inclusion = pd.DataFrame({"unknown": ["f(x)"] * 2, "term": ["x", "x**3"], "weight": [0.97, 1e-5]})
+    found = replace(recovery, table=table, inclusion=inclusion)
+    text = report(found)
+    assert "nan" not in text
+    assert "- the equations above have 0.4 of the weight of the models visited" in text
+    assert "Another 1 terms have less than 0.001." in text
+    axis = found.plot_front()
+    assert axis.get_ylabel() == "log-likelihood below the best"
+    np.testing.assert_array_equal(axis.collections[0].get_offsets(), [[3, 0], [5, 3]])
 
 
 def test_a_band_is_that_of_the_constants(recovery):
@@ -335,6 +401,8 @@ def test_a_band_is_that_of_the_constants(recovery):
     axis = recovery.plot().axes[1]
     low, high = axis.collections[0].get_paths()[0].vertices[:, 1].min(), axis.collections[0].get_paths()[0].vertices[:, 1].max()
     np.testing.assert_allclose([low, high], [(-0.25 - 1.645 * 0.2) * 3, (-0.25 + 1.645 * 0.2) * 3], atol=0.15)
+    along = axis.get_lines()[0].get_xdata()  # over a state both trajectories make one curve
+    np.testing.assert_allclose([along.min(), along.max()], [2 * np.exp(-1.5), 3], rtol=1e-4)
     chosen = recovery.plot_front().get_lines()[-1]
     assert (chosen.get_xdata()[0], chosen.get_ydata()[0]) == (3, 0.01)
 

@@ -78,6 +78,11 @@ class Candidates:
     low: np.ndarray
     high: np.ndarray
 
+    @property
+    def movable(self) -> np.ndarray:
+        """Columns (P,) that are not held by equal bounds."""
+        return np.asarray(self.low < self.high)
+
     def active(self, chosen: np.ndarray) -> np.ndarray:
         """Free columns (M, P) of candidates with the terms `chosen` (M, K)."""
         return (chosen @ self.inner) | self.always

@@ -18,6 +18,8 @@ from symdyn.system import System
 
 __all__ = ["Observations", "Trajectory", "estimated_noise", "observations"]
 
+#: Column of a data frame that tells trajectories apart.
+TRAJECTORY = "trajectory"
 #: Noise of the data of a map, relative to each state's scale, with which a fit begins.
 FIRST_NOISE = 0.05
 
@@ -90,7 +92,8 @@ def observations(system: System, data: Any) -> Observations:
         Names the states and time.
     data : Dataset, DataFrame, mapping of arrays, or a list of them
         A dataset has the dimension ``time``; every other dimension gives several trajectories.  A data frame or mapping
-        has a column named ``time`` or like the system's time (a data frame's index may take its place).
+        has a column named ``time`` or like the system's time (a data frame's index may take its place); a data frame may hold
+        several trajectories, told apart by a column ``trajectory``.
         Missing values are NaN; states without a column are unobserved.
 
     Raises
@@ -137,6 +140,8 @@ def observations(system: System, data: Any) -> Observations:
             scale[i] = np.sqrt(np.mean(seen**2))
     if system.kind in KINDS and KINDS[system.kind].stepwise:
         noise = FIRST_NOISE * scale
+    elif system.kind in ("sde", "jump"):  # their paths are rough by themselves
+        noise = np.zeros(len(scale))
     else:
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
     return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, 1e-8 * scale))
@@ -148,6 +153,10 @@ def _tables(data: Any, time: str) -> Iterator[tuple[np.ndarray, dict[str, np.nda
         yield from _dataset(data, time)
         return
     if isinstance(data, pd.DataFrame):
+        if TRAJECTORY in data:
+            for _, part in data.groupby(TRAJECTORY, sort=True, dropna=False):
+                yield from _tables(part.drop(columns=TRAJECTORY), time)
+            return
         columns: dict[str, Any] = {str(c): data[c].to_numpy() for c in data.columns}
         if data.index.name in ("time", "t", time):
             columns.setdefault(str(data.index.name), data.index.to_numpy())
@@ -194,7 +203,10 @@ def _trajectory(times: np.ndarray, table: Mapping[str, np.ndarray], names: Seque
     times, values = times[order], values[order]
     if np.any(np.diff(times) <= 0):
         twice = times[:-1][np.diff(times) <= 0][0]
-        raise RecoveryError(f"the time {twice:g} occurs twice in one trajectory; give repeats as further ones")
+        raise RecoveryError(
+            f"the time {twice:g} occurs twice in one trajectory; give repeats as further ones, numbered in a column "
+            f"{TRAJECTORY!r} (cells that are not followed are data of a ReactionNetwork)"
+        )
     if np.any(np.isinf(values)):
         raise RecoveryError("the data hold infinite values; mark missing values as NaN")
     return Trajectory(times, values)
@@ -212,11 +224,14 @@ def estimated_noise(series: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
         for times, values in series:
             seen = np.isfinite(values)
             t, v = times[seen], values[seen]
-            for k in range(len(t) - window + 1):
-                s = (t[k : k + window] - t[k]) / (t[k + window - 1] - t[k])
-                basis = np.linalg.qr(np.vander(2 * s - 1, degree + 1))[0]
-                local = v[k : k + window] - v[k]
-                sums.append(float(np.sum((local - basis @ (basis.T @ local)) ** 2)))
+            if len(t) < window:
+                continue
+            at = np.arange(len(t) - window + 1)[:, None] + np.arange(window)
+            s = (t[at] - t[at[:, :1]]) / (t[at[:, -1:]] - t[at[:, :1]])
+            basis = np.linalg.qr((2 * s - 1)[:, :, None] ** np.arange(degree + 1))[0]
+            local = v[at] - v[at[:, :1]]
+            left = local - np.einsum("kwd,kud,ku->kw", basis, basis, local, optimize=True)
+            sums.extend((left**2).sum(axis=1))
         if sums:
             estimates.append(np.sqrt(np.median(sums) / chi2.median(3)))
     return min(estimates, default=0.0)

@@ -61,7 +61,7 @@ def information(shooting: Shooting, selection: Selection, model: Model) -> Infor
     """Gauss-Newton information of a fitted model, its noise estimated from the residuals."""
     candidates, cut = selection.candidates, selection.cut
     local = shooting.expand(cut, model.theta[None], model.starts[None])
-    active = np.flatnonzero(candidates.active(model.chosen[None])[0])
+    active = np.flatnonzero(candidates.active(model.chosen[None])[0] & candidates.movable)
     n, pieces = model.starts.shape[1], cut.count
     size = len(active) + pieces * n
     matrix = np.zeros((size, size))

@@ -19,10 +19,14 @@ from symdyn.errors import RecoveryError
 if TYPE_CHECKING:
     from symdyn.discover.recovery import Recovery
 
-__all__ = ["draw_fit", "draw_front", "term_values"]
+__all__ = ["draw_fit", "draw_front", "term_band", "term_values"]
 
 #: Draws of the constants behind a band, and the band itself.
 DRAWS, BAND = 400, (0.05, 0.95)
+#: Points of a trajectory beyond which they are drawn small.
+MANY = 150
+#: Ratio of errors from which an axis is logarithmic.
+WIDE = 5.0
 
 
 def draw_fit(recovery: Recovery, axes: Any = None) -> Any:
@@ -46,15 +50,17 @@ def draw_fit(recovery: Recovery, axes: Any = None) -> Any:
     axes = np.ravel(axes)
     if len(axes) < count:
         raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, one for each state and unknown term")
-    times, run = _draw_states(recovery, axes[: len(states)])
+    runs = _draw_states(recovery, axes[: len(states)])
     for axis, unknown in zip(axes[len(states) :], unknowns, strict=False):
-        _draw_term(recovery, axis, unknown, times, run)
+        # over a state all trajectories make one curve, over time they would be several
+        shown = runs if len(unknown.args) == 1 else runs[:1]
+        _draw_term(recovery, axis, unknown, *(np.concatenate(parts) for parts in zip(*shown, strict=True)))
     return axes[0].figure
 
 
-def _draw_states(recovery: Recovery, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Draw every trajectory; return times and states of the fit of the first."""
-    system, first = recovery.system, None
+def _draw_states(recovery: Recovery, axes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw every trajectory; return times and states of their fits."""
+    system, fits = recovery.system, []
     kernel = compile(system)
     row = np.array([[system.defaults[p] for p in system.parameters]])
     for k, trajectory in enumerate(recovery.observations.trajectories):
@@ -63,19 +69,21 @@ def _draw_states(recovery: Recovery, axes: np.ndarray) -> tuple[np.ndarray, np.n
         times = output_times(system, trajectory.times[0], end)
         run = kernel(recovery.starts[0][k][None], row, times).values[0]
         inside = times <= trajectory.times[-1]
-        first = (times[inside], run[inside]) if first is None else first
+        fits.append((times[inside], run[inside]))
         for i, (axis, state) in enumerate(zip(axes, system.names, strict=True)):
             style = {"color": f"C{k % 10}"}
             said = (lambda text: text) if k == 0 else (lambda text: None)
-            axis.plot(trajectory.times, trajectory.values[:, i], "o", ms=4, label=said("data"), **style)
-            axis.plot(times[inside], run[inside, i], label=said("fit"), **style)
+            dots = {"ms": 4.0} if len(trajectory.times) <= MANY else {"ms": 1.5, "alpha": 0.5}
+            axis.plot(trajectory.times, trajectory.values[:, i], "o", label=said("data"), **style, **dots)
+            axis.plot(
+                times[inside], run[inside, i], lw=1.5 if len(trajectory.times) <= MANY else 1.0, label=said("fit"), **style
+            )
             if later is not None:
-                axis.plot(later.times, later.values[:, i], "o", ms=4, mfc="none", label=said("held out"), **style)
+                axis.plot(later.times, later.values[:, i], "o", mfc="none", label=said("held out"), **style, **dots)
                 axis.plot(times[~inside], run[~inside, i], "--", label=said("free run"), **style)
             axis.set(ylabel=state, xlabel=system.time.name)
             axis.legend(frameon=False, ncols=2)
-    assert first is not None
-    return first
+    return fits
 
 
 def _draw_term(recovery: Recovery, axis: Any, unknown: AppliedUndef, times: np.ndarray, run: np.ndarray) -> None:
@@ -87,15 +95,15 @@ def _draw_term(recovery: Recovery, axis: Any, unknown: AppliedUndef, times: np.n
     single = len(unknown.args) == 1
     across = arguments[:, 0] if single else times
     order = np.argsort(across)
-    low, high = _band(recovery, unknown, arguments)
+    low, high = term_band(recovery, unknown, arguments)
     axis.fill_between(across[order], low[order], high[order], color="C3", alpha=0.25, lw=0, label="90 % of constants")
     axis.plot(across[order], term_values(recovery, unknown, arguments)[order], lw=1.5, color="C3", label="formula")
     if recovery.surrogate is not None and unknown in recovery.surrogate.terms:
         samples = recovery.surrogate.terms[unknown]
-        learned = np.concatenate(recovery.surrogate.times)
-        where = samples.arguments[:, 0] if single else learned if len(learned) == len(samples.values) else None
+        learned = recovery.surrogate.times
+        where = samples.arguments[:, 0] if single else learned[0] if sum(map(len, learned)) == len(samples.values) else None
         if where is not None:
-            axis.plot(where, samples.values, ".", ms=3, color="0.6", label="learned", zorder=0)
+            axis.plot(where, samples.values[: len(where)], ".", ms=3, color="0.6", label="learned", zorder=0)
     axis.set(xlabel=str(unknown.args[0]) if single else system.time.name, ylabel=str(unknown))
     axis.legend(frameon=False, ncols=3)
 
@@ -121,7 +129,7 @@ def _values(
     return np.broadcast_to(evaluate(program, draws, list(arguments.T))[0], (*np.shape(draws)[1:2], len(arguments)))
 
 
-def _band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def term_band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles of a term over draws of its constants from their normal approximation, given its form."""
     formula = recovery.formulas.get(unknown, recovery.terms[unknown])
     table = recovery.intervals.set_index("constant")
@@ -141,6 +149,8 @@ def _band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> t
 def draw_front(recovery: Recovery, ax: Any = None) -> Any:
     """Error of every candidate over its complexity, the front of those that nothing simpler beats, and the one chosen.
 
+    Where the table has a log-likelihood, its distance from the best takes the place of the error.
+
     Parameters
     ----------
     recovery : Recovery
@@ -152,12 +162,16 @@ def draw_front(recovery: Recovery, ax: Any = None) -> Any:
     """
     if ax is None:
         ax = importlib.import_module("matplotlib.pyplot").subplots(figsize=(5, 3.5), layout="constrained")[1]
-    table = recovery.table[np.isfinite(recovery.table["rms"])]
-    ordered = table.sort_values(["complexity", "rms"])
-    best = ordered["rms"] < ordered["rms"].cummin().shift(fill_value=np.inf)
-    ax.scatter(table["complexity"], table["rms"], s=18, color="0.6", label="candidates")
-    ax.plot(ordered["complexity"][best], ordered["rms"][best], "o-", color="C0", ms=5, label="nothing simpler is better")
-    ax.plot(recovery.table["complexity"][0], recovery.table["rms"][0], "*", color="C3", ms=14, label="chosen")
-    ax.set(xlabel="complexity (nodes)", ylabel="relative error of the fit", yscale="log")
+    table, error, label = recovery.table, recovery.table["rms"], "relative error of the fit"
+    if "log_likelihood" in table:  # steps of noisy paths are mostly noise, however good a model is
+        error, label = table["log_likelihood"].max() - table["log_likelihood"], "log-likelihood below the best"
+    table = table.assign(error=error)[np.isfinite(error)]
+    ordered = table.sort_values(["complexity", "error"])
+    best = ordered["error"] < ordered["error"].cummin().shift(fill_value=np.inf)
+    ax.scatter(table["complexity"], table["error"], s=18, color="0.6", label="candidates")
+    ax.plot(ordered["complexity"][best], ordered["error"][best], "o-", color="C0", ms=5, label="nothing simpler is better")
+    ax.plot(table["complexity"][:1], table["error"][:1], "*", color="C3", ms=14, label="chosen")
+    wide = table["error"].min() > 0 and table["error"].max() > WIDE * table["error"].min()
+    ax.set(xlabel="complexity (nodes)", ylabel=label, yscale="log" if wide else "linear")
     ax.legend(frameon=False)
     return ax

@@ -30,7 +30,8 @@ class ParameterFit:
     starts : (trajectories, n) float64
         Fitted initial values.
     noise : (n,) float64
-        Root mean square residual of each state; NaN where nothing was measured.
+        Root mean square residual of each state; NaN where nothing was measured.  Of noise that grows with the values, the
+        deviation at their root mean square.
     criterion : float
         Information criterion, comparable between systems fitted to the same data.
     rank, parameters : int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import sympy as sp
@@ -24,6 +24,7 @@ def formula_terms(
     terms: list[Term],
     taken: set[str],
     within: np.ndarray | None = None,
+    allows: Callable[[sp.Expr], bool] | None = None,
 ) -> list[list[tuple[int, float]]]:
     """Append the terms of formulas to `terms`; return each formula as places in that list with coefficients.
 
@@ -35,6 +36,8 @@ def formula_terms(
     within : (m, k) float64, optional
         Arguments of `unknown` along the data: terms with a pole in their range are passed over too.  A run of a map
         may jump over a pole and never show it; that of an ODE cannot.
+    allows : callable, optional
+        Whether a term may be used; formulas with others are passed over.
     """
     found = []
     new = 0
@@ -45,6 +48,8 @@ def formula_terms(
             coefficient, shape = part.as_coeff_Mul()
             if (unknown, shape) not in known:
                 if new >= MOST_NEW or not _harmless(shape) or (within is not None and _pole(shape, unknown.args, within)):
+                    break
+                if allows is not None and not allows(shape):
                     break
                 opened, constants = open_constants(shape, unknown.func.__name__, taken)
                 known[unknown, shape] = len(terms)

@@ -112,7 +112,7 @@ class Journal:
         arrays = {f"{key}-{i}": array for key, value in self._entries.items() for i, array in enumerate(value)}
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}-") as folder:
             temporary = Path(folder) / "journal.npz"
-            np.savez(temporary, **arrays)
+            np.savez(temporary, **arrays)  # type: ignore[arg-type]  # its stub takes every keyword for an option
             os.replace(temporary, self.path)
         self._new, self._written = False, time.monotonic()
 

@@ -15,7 +15,7 @@ from symdyn.discover.candidates import Candidates, candidate_system
 from symdyn.discover.data import Observations
 from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
-from symdyn.discover.problem import Problem, make_problem
+from symdyn.discover.problem import REWEIGHINGS, Problem, make_problem
 from symdyn.discover.selection import SPARE, Model, Selection
 from symdyn.discover.shooting import Quadratic
 from symdyn.errors import RecoveryError
@@ -123,8 +123,10 @@ def find_optimum(
         problem.polish(stages[-1], 1)
         last = last if problem.spoiled(last, stages[-1]) else stages[-1]
     best = problem.polish(last, 1)
-    again = problem.reweighed(best) if best and noise is None else None
-    if again is not None:
+    for _ in range(REWEIGHINGS if best and noise is None else 0):
+        again = problem.reweighed(last, best)
+        if again is None:
+            break
         problem, last = again, again.selection(last.pieces)
         last.fit(best[0].chosen[None], best[0].theta[None], best[0].starts[None], iterations=60, tolerance=1e-9)
         best = last.ranked()

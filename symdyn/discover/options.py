@@ -37,6 +37,14 @@ class RecoverOptions:
         Systems in the result.
     level : float
         Of the intervals.
+    repair : bool
+        The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
+        pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a
+        `symdyn.discover.repairing.Repair`.
+    units : mapping, optional
+        Units of states, time, parameters, unknown functions and constants of the library, by symbol or name: texts such as
+        ``"mM/s"``, or 1.  What has none takes the unit it needs.  Terms of the unknown functions of ODE systems and maps that
+        add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.dimensions`.
     surrogate, regressor : mapping
         Options of those stages, by name.
     """
@@ -52,6 +60,8 @@ class RecoverOptions:
     rounds: int = 12
     keep: int = 10
     level: float = 0.9
+    repair: bool = False
+    units: Mapping[Any, Any] | None = None
     surrogate: Mapping[str, Any] = field(default_factory=dict)
     regressor: Mapping[str, Any] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
+from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
 from symdyn.discover.guesses import between, free_parameters, read_bounds, start_values
 from symdyn.discover.journal import Journal
@@ -24,10 +25,10 @@ from symdyn.discover.kinds import kind_of
 from symdyn.discover.learned import remembered
 from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions, Report
-from symdyn.discover.problem import Problem, make_problem, rough_states
+from symdyn.discover.problem import make_problem, rough_states
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.selection import Selection
 from symdyn.discover.signs import read_signs, sign_penalty
+from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -38,10 +39,15 @@ __all__ = ["Pipeline"]
 BEGINNINGS = 2
 #: Coefficients, in units of the typical size of a term, with which a term begins alone.
 FIRST_SIZES = (1.0, 0.1, -0.1, -1.0)
-#: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
-LOST = 0.5
+
+#: Share of a budget of time that a surrogate may take.
+SHARE = 0.5
 
 Formulas = list[list[list[tuple[int, float]]]]
+
+
+class _LateError(Exception):
+    """A surrogate has used up its share of the time."""
 
 
 class Pipeline:
@@ -91,8 +97,13 @@ class Pipeline:
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
-    def learn(self, name: str | None) -> Any:
-        """The fit of a surrogate, or None; 'auto' is that of the kind of system, if it can learn this one."""
+    def learn(self, name: str | None, *, deadline: float | None = None) -> Any:
+        """The fit of a surrogate, or None; 'auto' is that of the kind of system, if it can learn this one.
+
+        It is left out if it takes longer than its share of the time until the deadline: without one there still is a search.
+        """
+        began = time.monotonic()
+        latest = None if deadline is None else began + SHARE * (deadline - began)
         surrogates = importlib.import_module("symdyn.discover.surrogates._registry")
         registry, chosen = surrogates.SURROGATES, name != "auto"
         if not chosen:
@@ -108,10 +119,13 @@ class Pipeline:
         data = (a for t in seen.trajectories for a in (t.times, t.values))
         key = (name, sorted(options.items(), key=str), self.system.digest, self.seed, seen.scale, seen.noise, *data)
 
+        def progress(done: int, every: int) -> None:
+            self.report("surrogate", done / max(every, 1))
+            if latest is not None and done < every and time.monotonic() > latest:
+                raise _LateError
+
         def fit() -> Any:
-            return surrogate.fit(
-                self.system, seen, seed=self.seed, progress=lambda done, all_: self.report("surrogate", done / max(all_, 1))
-            )
+            return surrogate.fit(self.system, seen, seed=self.seed, progress=progress)
 
         try:
             return remembered(self.journal, key, self.unknowns, self.system.parameters, fit)
@@ -119,16 +133,26 @@ class Pipeline:
             if chosen:
                 raise
             self.notes.append(f"went without the surrogate {name!r}: {str(error).partition('; ')[0]}")
-            return None
+        except _LateError:
+            self.complete = False
+            self.notes.append(f"went without the surrogate {name!r}: it did not end within {SHARE:.0%} of the budget of time")
+        return None
 
     # ---- stage 2: propose terms ----------------------------------------------------------------
 
     def propose(self, choice: Any, learned: Any, regressor: str | None) -> tuple[list[Term], Formulas]:
-        """Candidate terms of every unknown function, and the regressor's formulas made of them."""
-        terms: list[Term] = []
-        taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
+        """Candidate terms of every unknown function, and the regressor's formulas made of them, as far as units allow them."""
+        units = None if self.options.units is None else SystemUnits(self.system, self.options.units)
+        allowed, inner = {}, set()
         for unknown in self.unknowns:
             shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
+            inner |= {c for shape in shapes for c in constant_symbols(shape, self.system)}
+            allowed[unknown] = shapes if units is None else units.allowed(unknown, shapes)
+        if units is not None:
+            units.check_names(sorted(inner, key=str))
+        terms: list[Term] = []
+        taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
+        for unknown, shapes in allowed.items():
             swap: dict[sp.Symbol, sp.Symbol] = {}
             for shape in shapes:
                 for c in constant_symbols(shape, self.system):
@@ -149,7 +173,7 @@ class Pipeline:
                 swap = dict(zip(names, unknown.args, strict=True))
                 found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]
                 within = samples.arguments if kind_of(self.system).stepwise else None
-                formulas[i] = formula_terms(unknown, found, terms, taken, within)
+                formulas[i] = formula_terms(unknown, found, terms, taken, within, None if units is None else units.allows)
         return terms, formulas
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:
@@ -201,67 +225,13 @@ class Pipeline:
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
             noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.journal,
         )  # fmt: skip
-        last, notes = self._descend(problem, formulas, search, deadline)
-        return assembled(self, problem, last, learned, notes)
-
-    def _descend(
-        self, problem: Problem, formulas: Formulas, search: bool, deadline: float | None
-    ) -> tuple[Selection, list[str]]:
-        """Search at every number of windows, from many to one."""
-        candidates, shooting, notes = problem.candidates, problem.shooting, list(self.notes)
-        stages = problem.stages()
-        if self.options.windows is not None:
-            stages = [v for v in stages if v <= self.options.windows] or [1]
-
-        stopped = False
-
-        def spent() -> bool:
-            return stopped or (deadline is not None and time.monotonic() >= deadline)
-
-        def climb(selection: Selection, k: int) -> None:
-            nonlocal stopped
-            try:
-                if search and not spent():
-                    selection.climb(beam=self.options.beam, rounds=self.options.rounds, report=lambda: not spent())
-            except KeyboardInterrupt:
-                if not selection.visited:
-                    raise
-                stopped = True
-            self.report("selection", (k + 1) / (len(stages) + 1))
-
         chosen, theta = self._beginnings(candidates, formulas, search)
-        selection = problem.selection(stages[0])
-        problem.begin(selection, chosen, theta)
-        climb(selection, 0)
-        if not selection.visited:
-            raise RecoveryError(
-                "no candidate could be simulated along the data; check the units, "
-                "give guesses or bounds of the parameters, or "
-                "values of unobserved states"
-            )
-        for k, pieces in enumerate(stages[1:]):
-            following = problem.selection(pieces)
-            problem.join(selection, following)
-            if not following.visited or self._lost(following) or problem.spoiled(selection, following):
-                notes.append(
-                    f"no run over {len(self.seen.trajectories)} whole trajectories follows the data; "
-                    f"fitted in {selection.cut.count} windows"
-                )
-                break
-            selection = following
-            climb(selection, k + 1)
-        again = problem.reweighed(selection.ranked()) if self.options.noise is None else None
-        if again is not None:
-            following = again.selection(selection.pieces)
-            problem.join(selection, following)
-            climb(following, len(stages))
-            selection = following if following.visited else selection
-        if spent():
-            self.complete = False
-            what = "was interrupted" if stopped else "ended at its budget of time,"
-            notes.append(f"the search {what} after {shooting.simulations} simulations")
-        self.report("selection", 1.0)
-        return selection, notes
+        found = descend(
+            problem, chosen, theta, self.options, search=search, deadline=deadline,
+            report=lambda done: self.report("selection", done),
+        )  # fmt: skip
+        self.complete &= found.complete
+        return assembled(self, problem, found.selection, learned, (*self.notes, *found.notes))
 
     def _beginnings(self, candidates: Candidates, formulas: Formulas, search: bool) -> tuple[np.ndarray, np.ndarray]:
         """Models to begin with: none of the terms, each term alone with either sign, and combinations of formulas."""
@@ -280,14 +250,6 @@ class Pipeline:
         for chosen, theta in begun:
             rows.append((chosen, np.where(np.arange(columns) < count, theta, candidates.guesses[0])))
         return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
-
-    def _lost(self, selection: Selection) -> bool:
-        """Whether the best model explains less than half of the variance."""
-        values = np.concatenate([t.values for t in self.seen.trajectories]) / selection.shooting.noise
-        seen = np.isfinite(values)
-        mean = np.where(seen, values, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        spread = np.where(seen, values - mean, 0.0) ** 2
-        return float(selection.ranked()[0].rss.sum()) > LOST * float(spread.sum())
 
     def _noise(self) -> np.ndarray | None:
         if self.options.noise is None:

@@ -13,6 +13,7 @@ from symdyn.discover.evidence import weights
 from symdyn.discover.guesses import Bounds
 from symdyn.discover.journal import Journal
 from symdyn.discover.kinds import Kind, kind_of
+from symdyn.discover.noise import freedom_of_data, growth_of_noise
 from symdyn.discover.selection import SPARE, Model, Selection
 from symdyn.discover.shooting import Shooting, windows
 from symdyn.system import System
@@ -27,8 +28,10 @@ NOISE_FLOOR = 1e-3
 LEFT = 0.25
 #: Models that are carried over when windows are joined.
 CARRIED = 12
-#: Factor between assumed and found noise of the states beyond which their weights are set anew.
-REWEIGH = 1.5
+#: Residuals, relative to the scale of each state, below which they tell how the noise grows with the values.
+FOLLOWED = 0.3
+#: Ratio between assumed and found noise, of one datum to another, beyond which weights are set anew, and how often at most.
+REWEIGH, REWEIGHINGS = 1.1, 6
 
 
 @dataclass(frozen=True)
@@ -131,21 +134,51 @@ class Problem:
             selection.fit(*columns, iterations=60, tolerance=1e-9)
         return selection.ranked()[:count]
 
-    def reweighed(self, models: Sequence[Model]) -> Problem | None:
-        """The problem with the noise that residuals show, averaged over models by evidence; None if it was right."""
+    def reweighed(self, selection: Selection, models: Sequence[Model]) -> Problem | None:
+        """The problem with the noise that residuals show, averaged over models by evidence; None if it was right.
+
+        How the noise grows with the values is told by the best model.
+        """
         counts = data_counts(self.shooting.observations)
         seen = counts > 0
         if counts[seen].min() < FEW:
             return None
+        shooting, cut, n, best = self.shooting, selection.cut, len(counts), models[0]
         rss = weights([m.criterion for m in models]) @ np.stack([m.rss for m in models])
-        spread = np.sqrt(rss[seen] / counts[seen])
-        found = self.shooting.noise.copy()
-        found[seen] *= spread
-        found = np.maximum(found, NOISE_FLOOR * self.shooting.scale)
-        ratio = (found / self.shooting.noise)[seen]
+        states, slopes = shooting.simulate(cut, best.theta[None], best.starts[None])
+        run, old = states[0], shooting.deviations(cut)
+        left, size = cut.values - run * shooting.scale, np.sqrt(np.nanmean(run**2, axis=(0, 1)))
+        have, level = np.isfinite(left), np.abs(run / size)
+        freedom = np.ones_like(run)
+        freedom[have] = freedom_of_data(self._design(selection, best, slopes[0])[have] / (old / shooting.scale)[have][:, None])
+        kept = [have[..., i] for i in np.flatnonzero(seen)]
+        parts = ([a[..., i][k] for i, k in zip(np.flatnonzero(seen), kept, strict=True)] for a in (left, level, freedom))
+        followed = np.sqrt(np.nanmean(left**2, axis=(0, 1))[seen]) < FOLLOWED * shooting.scale[seen]
+        share = growth_of_noise(*parts) if followed.all() else 0.0  # what a wrong model misses is not noise
+        factors, found = np.sqrt(1 - share + share * np.nan_to_num(level) ** 2), shooting.noise.copy()
+        for i, k in zip(np.flatnonzero(seen), kept, strict=True):
+            square = np.sum((left / factors)[..., i][k] ** 2) / max(freedom[..., i][k].sum(), 1.0)
+            found[i] = np.sqrt(square * max(rss[i], 1e-300) / max(best.rss[i], 1e-300))  # other models have a say
+        found = np.maximum(found, NOISE_FLOOR * shooting.scale)
+        growth = [np.ones((len(t.times), n)) for t in shooting.observations.trajectories]
+        for v, (k, at) in enumerate(cut.origins):
+            part = growth[k][at : at + run.shape[1]]
+            inside = np.isfinite(run[v, : len(part)])
+            part[inside] = factors[v, : len(part)][inside]
+        again = shooting.with_noise(found, growth if share else None)
+        ratio = (again.deviations(cut) / shooting.deviations(cut))[np.isfinite(cut.values)]
         if ratio.max() / ratio.min() < REWEIGH:
             return None
-        return replace(self, shooting=self.shooting.with_noise(found))
+        return replace(self, shooting=again)
+
+    def _design(self, selection: Selection, model: Model, slopes: np.ndarray) -> np.ndarray:
+        """Derivatives of the states (V, T, n) by every value that was fitted: parameters, and initial values of windows."""
+        p, candidates = len(self.shooting.free), self.candidates
+        active = candidates.active(model.chosen[None])[0] & candidates.movable
+        pieces, length, n = slopes.shape[:3]
+        own = np.zeros((pieces, length, n, pieces, n))
+        own[np.arange(pieces), :, :, np.arange(pieces)] = np.where(selection.held[:, None, None], 0.0, slopes[..., p:])
+        return np.concatenate([slopes[..., :p][..., active], own.reshape(pieces, length, n, -1)], axis=-1)
 
 
 def data_counts(data: Observations) -> np.ndarray:

@@ -109,12 +109,15 @@ def recover(
     route = route_of(system, data)
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
+    options = options or RecoverOptions()
+    if options.units is not None and (options.repair or getattr(system, "kind", None) not in ("ode", "map")):
+        raise RecoveryError("units are for the unknown functions of an ODESystem or DiscreteSystem; leave them out here")
     deadline = None if budget is None else time.monotonic() + budget
     journal = Journal(checkpoint)
     with Report(progress) as report:
         request = Request(
             unknown, library, surrogate, regressor, selection, deadline, seed, report, heldout, bounds, signs,
-            options or RecoverOptions(), journal,
+            options, journal,
         )  # fmt: skip
         try:
             found = route(system, data, request)

@@ -75,5 +75,6 @@ def route_of(system: System | None, data: Any) -> Callable[[System | None, Any, 
             f"recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or None "
             f"for equations of which nothing is known; got {type(system).__name__}"
         )
-    unknown = WHOLE_FIELD if AXES & set(getattr(data, "dims", ())) else WHOLE
+    parts = data if isinstance(data, (list, tuple)) else [data]
+    unknown = WHOLE_FIELD if any(AXES & set(getattr(part, "dims", ())) for part in parts) else WHOLE
     return importlib.import_module(unknown if kind is None else ROUTES[kind]).recovered

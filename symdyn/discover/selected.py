@@ -9,6 +9,7 @@ from symdyn.discover.evidence import hold_out
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.recovery import Recovery
+from symdyn.discover.repairing import repaired
 from symdyn.discover.routes import Request
 from symdyn.discover.terms import with_unknown_states
 from symdyn.system import System
@@ -18,6 +19,8 @@ __all__ = ["recovered"]
 
 def recovered(system: System, data: Any, request: Request) -> Recovery:
     """The stages of a recovery one after another; see `symdyn.discover.recover`."""
+    if request.options.repair:
+        return repaired(system, data, request)
     kind_of(system, "recover")
     whole = with_unknown_states(system, request.unknown)
     seen = observations(whole, data)
@@ -26,6 +29,6 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
         whole, seen, later, request.options, request.report, seed=request.seed, bounds=request.bounds, signs=request.signs,
         journal=request.journal,
     )  # fmt: skip
-    learned = pipeline.learn(request.surrogate)
+    learned = pipeline.learn(request.surrogate, deadline=request.deadline)
     terms, formulas = pipeline.propose(request.library, learned, request.regressor)
     return pipeline.select(terms, formulas, learned, search=request.selection, deadline=request.deadline)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import sympy as sp
 
 from symdyn.discover.candidates import Candidates
 from symdyn.discover.journal import Journal
@@ -24,14 +25,19 @@ BROKEN = 1e4
 SPARE = 2
 
 
-def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float) -> float:
+def criterion(
+    rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float, repeats: int = 0,
+    places: int = 1,
+) -> float:  # fmt: skip
     r"""Information criterion of a model: small is good.
 
-    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N + 2 q \log Q
+    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N
+              + 2 (q - m) \log Q + 2 m \log \min(Q, 2u)
 
     with `N` data less nuisance values.  It is the Bayesian criterion for unknown noise, corrected for few data, and
-    extended by the prior that each of `Q` library terms is as likely: otherwise one of many candidates would always
-    look worth adding.
+    extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many candidates would always
+    look worth adding; but what one equation loses another often gains, so a term of one unknown function comes again in
+    another of `u` with the prior 1/(2u).
 
     Parameters
     ----------
@@ -43,6 +49,8 @@ def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: i
         Fitted parameters `k`, of which `q` came with terms out of `Q`.
     floor : float
         Mean square `epsilon` that counts as zero.
+    repeats, places : int
+        Terms `m` that another of the `u` unknown functions holds as well; of a term in three functions two are counted.
 
     References
     ----------
@@ -52,7 +60,8 @@ def criterion(rss: float, data: int, nuisance: int, parameters: int, *, terms: i
     if not np.isfinite(rss) or n <= parameters + SPARE:
         return np.inf
     few = n / (n - parameters - SPARE)
-    return float(n * np.log(rss / n + floor) + few * parameters * np.log(n) + 2 * terms * np.log(max(library, 1)))
+    prior = 2 * (terms - repeats) * np.log(max(library, 1)) + 2 * repeats * np.log(max(min(library, 2 * places), 1))
+    return float(n * np.log(rss / n + floor) + few * parameters * np.log(n) + prior)
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,9 @@ class Selection:
         self._context = (*shooting.facts, candidates.low, candidates.high, *start_bounds, *shapes)
         self.start_bounds, self.penalty, self.largest, self.pieces = start_bounds, penalty, largest, pieces
         self.visited: dict[bytes, Model] = {}
+        numbers: dict[sp.Expr, int] = {}
+        self._shapes = np.array([numbers.setdefault(t.shape, len(numbers)) for t in candidates.terms], dtype=np.int64)
+        self._places = len({t.unknown.func for t in candidates.terms})
         seen = np.isfinite(cut.values).any(axis=(0, 1))
         self.floor = float(np.mean((PRECISION * shooting.scale / shooting.noise)[seen] ** 2))
         self.held = start_bounds[0] == start_bounds[1]
@@ -162,16 +174,18 @@ class Selection:
         return self.visited[key]
 
     def value(self, rss: float, chosen: np.ndarray, theta: np.ndarray | None = None) -> float:
-        """The criterion of a choice of terms with this sum of squares."""
-        count = int(self.candidates.active(chosen[None]).sum())
+        """The criterion of a choice of terms with this sum of squares; columns whose bounds are equal are not fitted."""
+        count = int((self.candidates.active(chosen[None]) & self.candidates.movable).sum())
+        shapes = self._shapes[chosen]
         value = criterion(
-            rss, self.cut.size, self.nuisance, count, terms=int(chosen.sum()), library=len(chosen), floor=self.floor
+            rss, self.cut.size, self.nuisance, count, terms=len(shapes), library=len(chosen), floor=self.floor,
+            repeats=len(shapes) - len(set(shapes.tolist())), places=self._places,
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
     def variance(self, model: Model) -> float:
         """Mean square residual of a model, in units of the noise and corrected for what was fitted."""
-        count = int(self.candidates.active(model.chosen[None]).sum())
+        count = int((self.candidates.active(model.chosen[None]) & self.candidates.movable).sum())
         return float(model.rss.sum()) / max(self.cut.size - self.nuisance - count, 1) + self.floor
 
     def ranked(self) -> list[Model]:

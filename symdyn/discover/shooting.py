@@ -199,6 +199,7 @@ class Shooting:
         self.system, self.observations, self.free = system, observations, tuple(free)
         self.sizes, self.noise, self.scale = np.asarray(sizes, float), np.asarray(noise, float), observations.scale
         self.simulations = 0
+        self._growth: tuple[np.ndarray, ...] | None = None
         scaled, constants, start = _scaled(system, self.free)
         self.extended, self.kernel = _compiled(scaled, self.free)
         place = {p: i for i, p in enumerate(scaled.parameters)}
@@ -213,13 +214,30 @@ class Shooting:
     @property
     def facts(self) -> tuple[Any, ...]:
         """What the results of simulations depend on beside their arguments, for a `Journal`."""
-        return self.extended.system.digest, tuple(map(str, self.free)), self._row, self.noise, self.scale
+        varying = () if self._growth is None else self._growth
+        return self.extended.system.digest, tuple(map(str, self.free)), self._row, self.noise, self.scale, *varying
 
-    def with_noise(self, noise: np.ndarray) -> Shooting:
-        """The same with other weights of the residuals."""
+    def with_noise(self, noise: np.ndarray, growth: Sequence[np.ndarray] | None = None) -> Shooting:
+        """The same with other weights of the residuals.
+
+        Parameters
+        ----------
+        noise : (n,) float64
+        growth : sequence of (T, n) float64, optional
+            By how much the noise differs from that at every time of each trajectory.
+        """
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, noise=np.asarray(noise, float))
+        new.__dict__.update(self.__dict__, noise=np.asarray(noise, float), _growth=None if growth is None else tuple(growth))
         return new
+
+    def deviations(self, cut: Windows) -> np.ndarray:
+        """Standard deviations of the noise of the data in every window, (V, T, n)."""
+        found = np.tile(self.noise, (cut.count, cut.values.shape[-2], 1))
+        if self._growth is not None:
+            for v, (k, i) in enumerate(cut.origins):
+                part = self._growth[k][i : i + found.shape[1]]
+                found[v, : len(part)] *= part
+        return found
 
     def simulate(self, cut: Windows, theta: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scaled states (M, V, T, n) and derivatives (M, V, T, n, P + n) of every candidate in every window.
@@ -245,7 +263,7 @@ class Shooting:
         """Sums of squares and Gauss-Newton expansions of M candidates."""
         states, slopes = self.simulate(cut, theta, starts)
         count, pieces, length, n = states.shape
-        weight = np.where(np.isfinite(cut.values), self.scale / self.noise, 0.0)
+        weight = np.where(np.isfinite(cut.values), self.scale / self.deviations(cut), 0.0)
         target = np.nan_to_num(cut.values / self.scale)
         seen = weight > 0
         with np.errstate(over="ignore", invalid="ignore"):  # candidates may run away

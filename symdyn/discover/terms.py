@@ -59,8 +59,9 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
     if not changed.unknowns:
         raise RecoveryError(
             "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), "
-            "in its equations, name states in unknown=[...], or fit its parameters with "
-            "symdyn.discover.fitting.fit_parameters"
+            "in its equations, name states in unknown=[...], fit its parameters with "
+            "symdyn.discover.fitting.fit_parameters, or ask which of its terms are wrong with "
+            "options=RecoverOptions(repair=True)"
         )
     return changed
 

@@ -78,10 +78,10 @@ def run_grid(
     Notes
     -----
     Walls whose conditions depend on time, or on scalars of the system, lower the order of 'imex', 'imex3' and 'etdrk4' in the
-    step, as the stages meet what
-    the walls do at their own times and diffusion carries the mismatch inwards: with Dirichlet conditions the observed orders
-    are 1.3 to 1.6, 2.1 and 1.9, with Neumann and Robin conditions 2.2, 2.3 and 2.6, where walls at rest have 4, 3 and 4;
-    'sbdf2' keeps its 2.  Of these 'etdrk4' has the smallest errors by far.  Steps chosen by rtol and atol get shorter.
+    step, as the stages meet what the walls do at their own times and diffusion carries the mismatch inwards: with Dirichlet
+    conditions the observed orders are 1.3 to 1.6, 2.1 and 1.9, with Neumann and Robin conditions 2.2, 2.3 and 2.6, where walls
+    at rest have 4, 3 and 4; 'sbdf2' keeps its 2.  Of these 'etdrk4' has the smallest errors by far.  Steps chosen by rtol and
+    atol get shorter.
 
     Explicit steps on differences are local: what is 0 stays 0 until something arrives.  Transforms, of spectral schemes and of
     methods that treat something implicitly or exactly, spread rounding errors of some 1e-17 of the greatest value everywhere,

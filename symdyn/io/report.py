@@ -22,6 +22,10 @@ __all__ = ["as_json", "report", "write_recovery"]
 
 #: Weight from which one model stands out, and evidence for a term below which it is out, or above one less it is in.
 CLEAR, DOUBTFUL = 0.5, 0.1
+#: Fitted values for each measured one beyond which a fit says little.
+MANY = 0.5
+#: Evidence below which a term is not listed.
+SHOWN = 0.001
 
 
 def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
@@ -111,8 +115,12 @@ def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
         lines += ["The data do not tell these from the first:", "", *(f"- `{text}`" for text in facts.equivalent), ""]
     lines += ["## Terms", "", *(f"- `{term}` = `{_rounded(found)}`" for term, found in recovery.terms.items()), ""]
     lines += ["## Constants and initial values", "", *_markdown(recovery.intervals), ""]
-    lines += ["## Candidates", "", "The best comes first.", "", *_markdown(recovery.table), "", "![Front](front.png)", ""]
-    lines += ["## Evidence for each term", "", *_markdown(recovery.inclusion), ""]
+    table = _markdown(recovery.table.dropna(axis=1, how="all"))
+    lines += ["## Candidates", "", "The best comes first.", "", *table, "", "![Front](front.png)", ""]
+    shown = recovery.inclusion[recovery.inclusion["weight"] >= SHOWN]
+    lines += ["## Evidence for each term", "", *_markdown(shown), ""]
+    if len(shown) < len(recovery.inclusion):
+        lines += [f"Another {len(recovery.inclusion) - len(shown)} terms have less than {SHOWN:g}.", ""]
     if recovery.warnings:
         lines += ["## Notes", "", *(f"- {text}" for text in recovery.warnings), ""]
     if options:
@@ -123,10 +131,14 @@ def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
 def _findings(recovery: Any) -> list[str]:
     """What the numbers of a recovery amount to, in sentences."""
     best, facts, found = recovery.table.iloc[0], recovery.identifiability, []
-    found.append(
-        f"the equations above leave a relative error of {best['rms']:.3g}; their weight among the models visited is "
-        f"{best['weight']:.2g}"
-    )
+    if not recovery.complete:
+        found.append(
+            "the search was cut short: weights and evidence are those among the models that it had visited, and there may be "
+            "better ones; give it more time"
+        )
+    weight = f"{best['weight']:.2g} of the weight of the models visited"
+    error = "" if "log_likelihood" in recovery.table else f"leave a relative error of {best['rms']:.3g}, and "
+    found.append(f"the equations above {error}have {weight}")
     if best["weight"] < CLEAR:
         found.append(f"no single model stands out: {len(facts.plausible)} others are within 6 of its criterion")
     if math.isfinite(best.get("heldout_free_run", math.nan)):
@@ -134,6 +146,9 @@ def _findings(recovery: Any) -> list[str]:
             f"the held-out data are predicted with a relative error of {best['heldout_free_run']:.3g} running free and "
             f"{best['heldout_one_step']:.3g} one step ahead"
         )
+    data = getattr(recovery.observations, "size", math.inf)
+    if facts.fitted > MANY * data:
+        found.append(f"{facts.fitted} values were fitted to {data} data: the equations may follow them without being right")
     if facts.rank < facts.fitted:
         found.append(
             f"the data determine only {facts.rank} of the {facts.fitted} fitted values: constants without an interval below "

@@ -1,13 +1,18 @@
 """Tables of measurements from CSV files.
 
-A table has a header line, commas between its columns (tabulators in a ``.tsv`` file), and a column of times.  Lines
-that begin with ``#`` and empty lines are passed over.  An empty cell, ``NA`` or ``NaN`` is a missing value.
+A table has a header line, a column of times, and commas between its columns (tabulators in a ``.tsv`` file); where the
+header holds semicolons or tabulators and no comma, these, and then decimals may be written with a comma.  Lines that begin
+with ``#`` and empty lines are passed over.  An empty cell, ``NA`` or ``NaN`` is a missing value.  Times may be dates.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import re
+import warnings
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +30,12 @@ TIME_NAMES = frozenset(
     {"time", "times", "t", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks"}
     | {"month", "months", "year", "years", "date", "generation", "generations", "step", "steps"}
 )
+#: The column that tells trajectories apart; it may hold labels.
+TRAJECTORY = "trajectory"
 _MISSING = frozenset({"", "na", "nan"})
+#: Dates that mean one thing only, and those that do not.
+_DATE, _AMBIGUOUS = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"), re.compile(r"\d+[./-]\d+[./-]\d+.*")
+_DAY = 86400.0
 
 
 class _Reader:
@@ -33,7 +43,11 @@ class _Reader:
 
     def __init__(self, path: str | Path) -> None:
         self.path, self.text = path, read_text(path)
-        self.separator = "\t" if Path(path).suffix.lower() == ".tsv" else ","
+        kept = [line for line in self.text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        header = kept[0] if kept else ""
+        usual = next((mark for mark in (",", ";", "\t") if mark in header), ",")
+        self.separator = "\t" if Path(path).suffix.lower() == ".tsv" else usual
+        self.points = any(re.search(r"\d\.\d", line) for line in kept[1:])
 
     def lines(self) -> list[tuple[int, list[str]]]:
         """Offset in the text and cells of each line that holds some."""
@@ -58,27 +72,32 @@ class _Reader:
         return ParseError(f"{self.path}: {message}", self.text, offset)
 
 
-def read_table(path: str | Path, *, time: str | None = None) -> pd.DataFrame:
+def read_table(path: str | Path, *, time: str | None = None, columns: Collection[str] | None = None) -> pd.DataFrame:
     """Read a table of numbers; its column of times is called ``time`` in the result, whatever its name in the file.
 
     Parameters
     ----------
     path : str or Path
     time : str, optional
-        Name of the column of times.  Otherwise it is the column called ``time``, else the first column, which must then
-        bear one of `TIME_NAMES`.
+        Name of the column of times.  Otherwise it is the column called ``time``, else the first column (after ``trajectory``),
+        which must then bear one of `TIME_NAMES`.
+    columns : collection of str, optional
+        The columns to read, as far as they are there; all unless given.  Others may hold anything, and are named in a
+        warning.
 
     Returns
     -------
     pandas.DataFrame
-        float64 columns in the order of the file, NaN where a value is missing; ``attrs["time"]`` is the name that the
-        column of times has in the file.
+        Columns of float64 in the order of the file, NaN where a value is missing; one called ``trajectory`` may hold labels.
+        ``attrs["time"]`` is the name that the column of times has in the file.  Dates such as 2021-03-01 or
+        2021-03-01 12:30 become days since the first of them, which ``attrs["origin"]`` keeps.
 
     Raises
     ------
     ParseError
         Naming the file, the line and the column: cells that are no numbers, lines that are too short or too long,
-        columns without a name or with the same name, no column of times, missing times, no data.
+        columns without a name or with the same name, no column of times, missing times, dates that can be read in two ways,
+        no data.
     OSError
         If the file cannot be read.
     """
@@ -87,23 +106,74 @@ def read_table(path: str | Path, *, time: str | None = None) -> pd.DataFrame:
     if len(lines) < 2:
         raise reader.error("the table is empty; expected a header line, such as time,x,y, and lines of numbers", 0)
     (start, header), rows = lines[0], lines[1:]
+    if all(_is_number(name) for name in header):
+        raise reader.error(
+            "the first line holds numbers; expected a header line with names of the columns, such as time,x,y", start
+        )
     for i, name in enumerate(header):
         if not name:
             raise reader.error(f"column {i + 1} has no name; the first line must name every column", start, i)
         if name in header[:i]:
             raise reader.error(f"two columns are called {name!r}; rename one", start, i)
-    time_name = _time_column(reader, start, header, time)
-    values = np.empty((len(rows), len(header)))
-    for r, (offset, cells) in enumerate(rows):
+    for offset, cells in rows:
         if len(cells) != len(header):
             raise reader.error(f"this line has {len(cells)} cells, the header {len(header)}", offset)
-        for c, (name, cell) in enumerate(zip(header, cells, strict=True)):
-            values[r, c] = _number(reader, offset, c, (name, cell))
-            if name == time_name and math.isnan(values[r, c]):
-                raise reader.error(f"the time is missing in column {name!r}", offset, c)
-    table = pd.DataFrame(values, columns=pd.Index(header)).rename(columns={time_name: "time"})
+    time_name = _time_column(reader, start, header, time)
+    table = pd.DataFrame()
+    wanted = [n for n in header if columns is None or n in columns or n in (time_name, TRAJECTORY)]
+    for name in wanted:
+        c = header.index(name)
+        column = [(offset, cells[c]) for offset, cells in rows]
+        if name == time_name:
+            table["time"] = _times(reader, c, name, column, table)
+        elif name == TRAJECTORY:
+            table[name] = _labels(reader, c, name, column)
+        else:
+            table[name] = [_number(reader, offset, c, (name, cell)) for offset, cell in column]
+    left = [n for n in header if n not in wanted]
+    if left:
+        warnings.warn(f"{path}: columns that are no state are ignored: {', '.join(left)}", stacklevel=2)
     table.attrs["time"] = time_name
     return table
+
+
+def _times(reader: _Reader, c: int, name: str, column: list[tuple[int, str]], table: pd.DataFrame) -> np.ndarray:
+    """The times of all lines; dates become days since the first, which is kept in the attributes of the table."""
+    for offset, cell in column:
+        if cell.lower() in _MISSING:
+            raise reader.error(f"the time is missing in column {name!r}", offset, c)
+    if not _DATE.fullmatch(column[0][1]):
+        for offset, cell in column[:1]:
+            if _AMBIGUOUS.fullmatch(cell):
+                raise reader.error(
+                    f"the date {cell!r} can be read in more than one way; write 2021-03-31, or numbers", offset, c
+                )
+        return np.array([_number(reader, offset, c, (name, cell)) for offset, cell in column])
+    dates = []
+    for offset, cell in column:
+        try:
+            dates.append(datetime.fromisoformat(cell.removesuffix("Z")) if _DATE.fullmatch(cell) else None)
+        except ValueError:
+            dates.append(None)
+        if dates[-1] is None:
+            raise reader.error(f"column {name!r} has {cell!r} among its dates; expected one such as 2021-03-31", offset, c)
+    known = [date for date in dates if date is not None]
+    table.attrs["origin"] = min(known).isoformat(sep=" ").removesuffix(" 00:00:00")
+    return np.array([(date - min(known)).total_seconds() / _DAY for date in known])
+
+
+def _labels(reader: _Reader, c: int, name: str, column: list[tuple[int, str]]) -> list[float] | list[str | None]:
+    """Numbers if all labels are, else texts."""
+    if all(_is_number(cell) or cell.lower() in _MISSING for _, cell in column):
+        return [_number(reader, offset, c, (name, cell)) for offset, cell in column]
+    return [cell if cell.lower() not in _MISSING else None for _, cell in column]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _time_column(reader: _Reader, start: int, header: list[str], asked: str | None) -> str:
@@ -116,11 +186,12 @@ def _time_column(reader: _Reader, start: int, header: list[str], asked: str | No
         return asked
     if "time" in header:
         return "time"
-    if header[0].lower() in TIME_NAMES:
-        return header[0]
+    first = next((name for name in header if name != TRAJECTORY), "")
+    if first.lower() in TIME_NAMES:
+        return first
     raise reader.error(
-        f"which column holds the times? None is called 'time', and the first is {header[0]!r}, which is none of "
-        f"{', '.join(sorted(TIME_NAMES))}; rename one or name it with time=...; the columns: {names}",
+        f"which column holds the times? None is called 'time', and the name of the first, {first!r}, is no usual one such "
+        f"as t, day or year; rename one or name it with time=... (--time on the command line); the columns: {names}",
         start,
     )
 
@@ -129,8 +200,13 @@ def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) ->
     name, text = cell
     if text.lower() in _MISSING:
         return math.nan
+    decimal = text.replace(",", ".") if reader.separator != "," and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", text) else text
+    if decimal != text and reader.points:
+        raise reader.error(
+            f"column {name!r} has {text!r}, but other numbers of the file have decimal points; use one of them", offset, column
+        )
     try:
-        value = float(text)
+        value = float(decimal)
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or "_" in text:
@@ -139,14 +215,21 @@ def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) ->
     return value
 
 
-def read_trajectories(path: str | Path, *, time: str | None = None) -> list[pd.DataFrame]:
-    """Read a table as one data frame for each value of its column ``trajectory``; as a single one if there is none."""
-    table = read_table(path, time=time)
-    if "trajectory" not in table:
+def read_trajectories(
+    path: str | Path, *, time: str | None = None, columns: Collection[str] | None = None
+) -> list[pd.DataFrame]:
+    """Read a table as one data frame for each value of its column ``trajectory``, a number or a label; as a single one if
+    there is none.  Times may occur more than once, as those of cells that are not followed do; see `read_table`.
+    """
+    table = read_table(path, time=time, columns=columns)
+    if TRAJECTORY not in table:
         return [table]
-    if table["trajectory"].isna().any():
+    if table[TRAJECTORY].isna().any():
         raise DeclarationError(f"{path}: the column 'trajectory' has missing values; number every line")
-    return [part.drop(columns="trajectory").reset_index(drop=True) for _, part in table.groupby("trajectory", sort=True)]
+    parts = [part.drop(columns=TRAJECTORY).reset_index(drop=True) for _, part in table.groupby(TRAJECTORY, sort=True)]
+    for part in parts:
+        part.attrs = dict(table.attrs)
+    return parts
 
 
 def read_times(path: str | Path) -> np.ndarray:

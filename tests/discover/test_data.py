@@ -51,6 +51,14 @@ def test_a_list_holds_trajectories_of_different_lengths():
     assert seen.size == 5
 
 
+def test_a_column_of_a_frame_tells_trajectories_apart():
+    frame = pd.DataFrame({"trajectory": ["b", "a", "b"], "t": [1.0, 0.0, 0.0], "x": [1.0, 2.0, 3.0], "y": [4.0, 5.0, 6.0]})
+    frame = pd.concat([frame, pd.DataFrame({"trajectory": ["a"], "t": [2.0], "x": [7.0], "y": [8.0]})])
+    seen = observations(SYSTEM, frame)
+    assert [t.times.tolist() for t in seen.trajectories] == [[0, 2], [0, 1]]
+    assert [t.values[:, 0].tolist() for t in seen.trajectories] == [[2, 7], [3, 1]]
+
+
 def test_split_holds_out_the_end():
     early, late = observations(SYSTEM, {"t": np.arange(10.0), "x": np.arange(10.0)}).split(0.3)
     np.testing.assert_array_equal(late.trajectories[0].times, [7, 8, 9])
@@ -72,7 +80,7 @@ def test_noise_is_estimated_and_smooth_motion_is_not_noise():
     [
         ({"t": [0, 1], "z": [1, 2]}, "columns z; states x, y"),
         ({"x": [1, 2]}, "no column of times"),
-        ({"t": [0, 1, 1], "x": [1, 2, 3]}, "the time 1 occurs twice"),
+        ({"t": [0, 1, 1], "x": [1, 2, 3]}, "the time 1 occurs twice.*numbered in a column 'trajectory'"),
         ({"t": [0, 1], "x": [1, np.inf]}, "infinite"),
         ({"t": [0, 1], "x": [np.nan, np.nan]}, r"no number of any state \(x, y\): all are NaN"),
         ({"t": [0, 1], "x": [1, 2, 3]}, r"shape \(3,\)"),

@@ -114,6 +114,33 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     assert 30 <= covered <= 40  # binomial(40, 0.9): outside with probability 0.003
 
 
+@pytest.mark.parametrize(("noise", "error"), [(0.0, 1e-3), (0.05, 0.0075), (0.1, 0.015)])
+def test_chaos_is_fitted_from_values_far_away(noise, error):
+    # Lorenz's system at 25 points from the guess (1, 1, 1), as the inverse problem of DeepXDE
+    z, s, r_ = sp.symbols("z s r")
+    lorenz = sd.ODESystem({x: s * (y - x), y: x * (r_ - z) - y, z: x * y - b * z})
+    times, truth = np.linspace(0, 3, 25), {s: 10, r_: 15, b: 8 / 3}
+    run = sd.simulate(lorenz, times, initial={x: -8, y: 7, z: 27}, parameters=truth, rtol=1e-10, progress=False)
+    random = np.random.RandomState(0)
+    data = {"t": times} | {q: v + noise * v.std() * random.randn(25) for q in "xyz" for v in [run[q].values[0]]}
+    fit = fit_parameters(lorenz, data, guesses=dict.fromkeys(truth, 1.0), bounds={x: (-8, -8), y: (7, 7), z: (27, 27)})
+    for p, value in truth.items():
+        assert fit.system.defaults[p] == pytest.approx(value, rel=error)
+
+
+def test_noise_that_grows_with_the_values_weighs_them():
+    # exponential decay over three powers of ten with 5 % of every value: a straight line in the logarithm
+    times, deviations, errors_ = np.linspace(0, 7, 30), [], []
+    for seed in range(8):
+        values = 2 * np.exp(-times) * (1 + 0.05 * np.random.RandomState(seed).randn(30))
+        row = fit_parameters(DECAY, {"t": times, "x": values}, guesses={a: 1.0}).intervals.iloc[0]
+        deviations.append(row["standard error"])
+        errors_.append(row["value"] - 1)
+    exact = 0.05 / np.sqrt(np.sum((times - times.mean()) ** 2))
+    assert np.median(deviations) == pytest.approx(exact, rel=0.25)
+    assert np.sqrt(np.mean(np.square(errors_))) < 2 * exact
+
+
 def test_what_cannot_be_told_apart_has_no_finite_interval():
     times = np.linspace(0, 2, 12)
     fit = fit_parameters(sd.ODESystem({x: -(a + b) * x}), {"t": times, "x": np.exp(-times)})

@@ -8,13 +8,25 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from scipy.optimize import least_squares
+from scipy.spatial import cKDTree
 
 from symdyn.codegen.evaluate import evaluate as evaluate_program
 from symdyn.codegen.lower import lower
 from symdyn.discover.regressors._registry import Candidate, complexity_of
 from symdyn.errors import CompileError, RecoveryError
 
-__all__ = ["columns", "criterion", "effective_size", "evaluate", "ranked", "refit", "variables"]
+__all__ = [
+    "columns",
+    "criterion",
+    "effective_size",
+    "evaluate",
+    "front",
+    "merged",
+    "neighbours",
+    "ranked",
+    "refit",
+    "variables",
+]
 
 
 def variables(names: Sequence[Any] | None, count: int) -> tuple[sp.Symbol, ...]:
@@ -46,14 +58,39 @@ def evaluate(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray) -
     return columns([expression], symbols, x)[:, 0]
 
 
-def effective_size(residuals: np.ndarray) -> float:
+def merged(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples in an order of their own: equal ones once, with their weights added, and without those of weight zero.
+
+    >>> x, y = np.array([[2.0], [1.0], [2.0]]), np.array([5.0, 4.0, 5.0])
+    >>> [a.tolist() for a in merged(x, y, np.ones(3))]
+    [[[1.0], [2.0]], [4.0, 5.0], [1.0, 2.0]]
+    """
+    kept = weights > 0
+    table, place = np.unique(np.column_stack([x[kept], y[kept]]), axis=0, return_inverse=True)
+    return table[:, :-1], table[:, -1], np.bincount(place.ravel(), weights[kept], minlength=len(table))
+
+
+def neighbours(x: np.ndarray) -> np.ndarray:
+    """Number of the sample nearest to each sample (m, n), in units of the spread of every column."""
+    if len(x) < 2:
+        return np.zeros(len(x), dtype=int)
+    spread = x.std(axis=0)
+    scaled = x / np.where(spread > 0, spread, 1.0)
+    _, near = cKDTree(scaled).query(scaled, k=2)
+    own = near[:, 0] == np.arange(len(x))
+    return np.where(own, near[:, 1], near[:, 0])
+
+
+def effective_size(residuals: np.ndarray, near: np.ndarray | None = None) -> float:
     """How many independent samples the residuals are worth: ``m (1 - rho) / (1 + rho)``, at least 10 (or m).
 
-    Samples of a smooth surrogate err together; counted one by one they would buy every further term.
+    Samples of a smooth surrogate err together; counted one by one they would buy every further term.  The correlation `rho`
+    is that of each sample with the nearest one (`near`, see `neighbours`), or with the next one.
     """
     m = len(residuals)
     power = float(residuals @ residuals)
-    rho = float(residuals[1:] @ residuals[:-1]) / power if power > 0 else 0.0
+    lagged = residuals[1:] @ residuals[:-1] if near is None else residuals @ residuals[near]
+    rho = float(lagged) / power if power > 0 else 0.0
     rho = min(max(rho, 0.0), 0.999)
     return min(m, max(10.0, m * (1 - rho) / (1 + rho)))
 
@@ -71,6 +108,7 @@ def ranked(
 ) -> list[Candidate]:
     """Candidates on samples (symbols, arguments, values, weights), best first: every node counts half a parameter."""
     symbols, x, y, weights = samples
+    x, y, weights = merged(x, y, weights)
     scale = float(np.average(y**2, weights=weights)) or 1.0
     found, errors = [], []
     for e in dict.fromkeys(expressions):
@@ -81,8 +119,22 @@ def ranked(
             errors.append(residual)
     if not found:
         return []
-    size = effective_size(errors[int(np.argmin([c.loss for c in found]))])
+    size = effective_size(errors[int(np.argmin([c.loss for c in found]))], neighbours(x))
     return sorted(found, key=lambda c: criterion(c.loss / scale, size, c.complexity / 2, floor=floor))
+
+
+def front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates that no other beats in both complexity and loss, simplest first.
+
+    >>> x = sp.Symbol("x")
+    >>> [c.complexity for c in front([Candidate(x, 3, 1.0), Candidate(x**2, 5, 2.0), Candidate(x**3, 7, 0.5)])]
+    [3, 7]
+    """
+    best: list[Candidate] = []
+    for c in sorted(candidates, key=lambda c: (c.complexity, c.loss)):
+        if not best or c.loss < best[-1].loss:
+            best.append(c)
+    return best
 
 
 def refit(

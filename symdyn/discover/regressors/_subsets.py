@@ -1,4 +1,4 @@
-"""Which few columns explain the data: exact search of all small subsets, backward elimination for larger ones."""
+"""Which few columns explain the data: exact search of all small subsets, elimination for larger ones, and thresholds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from math import comb
 
 import numpy as np
 
-__all__ = ["best_subsets", "least_squares"]
+__all__ = ["best_subsets", "least_squares", "thresholded"]
 
 EXACT = 20_000  # subsets of one size that are tried exhaustively
 BATCH = 4096
+STEP = 1.5  # between thresholds
 
 
 def least_squares(design: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
@@ -44,6 +45,34 @@ def best_subsets(design: np.ndarray, target: np.ndarray, *, threshold: float, ex
         if comb(len(usable), k) <= EXACT:
             found[k] = _exhaustive(scaled, target, k)
     return [tuple(int(usable[i]) for i in sorted(found[k])) for k in sorted(found)]
+
+
+def thresholded(design: np.ndarray, target: np.ndarray, threshold: float) -> list[tuple[int, ...]]:
+    """Subsets left by sequentially thresholded least squares, at `threshold` and at greater ones until nothing is left.
+
+    A column goes when its contribution (norm of coefficient times column) is below the threshold times the norm of the
+    target; the rest is fitted again, until all are above.
+
+    References
+    ----------
+    Brunton, Proctor, Kutz, PNAS 113, 3932 (2016).
+    """
+    size = np.linalg.norm(design, axis=0)
+    usable = np.flatnonzero(size > 1e-12 * max(size.max(initial=0.0), 1e-300))
+    scaled, least = design[:, usable] / size[usable], np.linalg.norm(target)
+    subsets: dict[tuple[int, ...], None] = {}
+    active = np.arange(len(usable))
+    while True:
+        while active.size:
+            coefficients = np.linalg.lstsq(scaled[:, active], target, rcond=None)[0]
+            big = np.abs(coefficients) >= threshold * least
+            if big.all():
+                break
+            active = active[big]
+        subsets[tuple(int(usable[i]) for i in active)] = None
+        if not active.size:
+            return list(subsets)
+        threshold = max(threshold, 1e-6) * STEP
 
 
 def _eliminated(scaled: np.ndarray, target: np.ndarray, threshold: float) -> list[tuple[int, ...]]:

@@ -13,9 +13,10 @@ from scipy.interpolate import BSpline, make_interp_spline, make_smoothing_spline
 from symdyn.discover.data import estimated_noise
 from symdyn.errors import RecoveryError
 
-__all__ = ["smoothed", "weak_form"]
+__all__ = ["WIDTH", "smoothed", "weak_form"]
 
 FINER = 8  # resolution of the quadrature relative to the data
+WIDTH = 25  # half the support of a test function, in data
 ORDER = 5  # test functions (1 - s^2)^ORDER
 NOISY = 1e-4  # noise, relative to the spread, from which on a state is smoothed
 
@@ -44,7 +45,7 @@ def _smoothing(times: np.ndarray, values: np.ndarray, noise: float) -> BSpline:
     """The smoothest cubic spline whose misfit is the noise; cross-validation had minima far too smooth."""
     span = (times[-1] - times[0]) / (len(times) - 1)
     low, high = -8.0, 8.0  # of log10(penalty / spacing^3)
-    for _ in range(16):
+    for _ in range(8):
         middle = (low + high) / 2
         spline = make_smoothing_spline(times, values, lam=span**3 * 10**middle)
         if np.sqrt(np.mean((spline(times) - values) ** 2)) < noise:
@@ -55,11 +56,14 @@ def _smoothing(times: np.ndarray, values: np.ndarray, noise: float) -> BSpline:
 
 
 def weak_form(
-    times: np.ndarray, states: np.ndarray, library: Callable[[np.ndarray], np.ndarray]
+    times: np.ndarray, states: np.ndarray, library: Callable[[np.ndarray], np.ndarray], width: int = WIDTH
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Integrals against the test functions of the terms, (windows, terms), and of the states, (windows, n)."""
+    """Integrals against the test functions of the terms, (windows, terms), and of the states, (windows, n).
+
+    Half the support of a test function is `width` data, less on short trajectories, and four at least.
+    """
     points = len(times)
-    half = max(4 * FINER, min(points // 8, 25 * FINER))
+    half = max(4 * FINER, min(points // 8, width * FINER))
     half = min(half, (points - 1) // 2)
     centres = np.unique(np.linspace(half, points - 1 - half, max(20, min(400, 4 * points // half))).astype(int))
     step = times[1] - times[0]

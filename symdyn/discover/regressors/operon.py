@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from symdyn.discover.regressors._formula import evaluate, ranked, refit, variables
+from symdyn.discover.regressors._formula import evaluate, front, merged, ranked, refit, variables
 from symdyn.discover.regressors._registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
@@ -25,7 +25,7 @@ class OperonRegression(RegressorMixin, BaseEstimator):
     """Formulas from the front of error against length that Operon finds.
 
     Every formula of the front is expanded, its constants are fitted again and its terms dropped one after another; the
-    forms are ranked by an information criterion.  The search itself takes no weights, the refitting does.
+    forms are ranked by an information criterion.  The search itself takes no weights: samples are repeated in proportion.
 
     Parameters
     ----------
@@ -35,6 +35,9 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         Longest formula, in nodes.
     population_size, generations : int
         Effort of the search.
+    evaluations : int, optional
+        Most evaluations of formulas, local fits of their constants included: the budget in work, not in seconds, so that the
+        result is the same on every machine.  Twenty for each formula of each generation by default.
     tolerance : float
         Error, relative to the values, below which a formula counts as exact.
     candidates : int
@@ -49,6 +52,8 @@ class OperonRegression(RegressorMixin, BaseEstimator):
     expression_ : Expr
     expressions_ : list of Candidate
         Best first.
+    front_ : list of Candidate
+        Those that no other formula beats in both complexity and loss, simplest first.
 
     References
     ----------
@@ -62,6 +67,7 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         max_length: int = 20,
         population_size: int = 300,
         generations: int = 40,
+        evaluations: int | None = None,
         tolerance: float = 0.01,
         candidates: int = 10,
         names: Sequence[Any] | None = None,
@@ -71,6 +77,7 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         self.max_length = max_length
         self.population_size = population_size
         self.generations = generations
+        self.evaluations = evaluations
         self.tolerance = tolerance
         self.candidates = candidates
         self.names = names
@@ -88,11 +95,15 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.symbols_ = variables(self.names, self.n_features_in_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        X, y, weights = merged(X, y, weights)
         samples = (self.symbols_, X, y, weights)
         forms = [sp.Float(np.average(y, weights=weights))]
-        for found in self._search(X, y, seed):
-            forms += [found, *refit(found, *samples)]
-        self.expressions_ = ranked(forms, samples, self.tolerance)[: self.candidates]
+        rows = _in_proportion(weights)
+        for formula in self._search(X[rows], y[rows], seed):
+            forms += [formula, *refit(formula, *samples)]
+        found = ranked(forms, samples, self.tolerance)
+        self.front_ = front(found)
+        self.expressions_ = found[: self.candidates]
         if not self.expressions_:
             raise RecoveryError(
                 "Operon found no formula that is finite on all samples; leave out functions or rescale the data"
@@ -111,7 +122,7 @@ class OperonRegression(RegressorMixin, BaseEstimator):
             max_length=self.max_length,
             population_size=self.population_size,
             generations=self.generations,
-            max_evaluations=20 * self.population_size * self.generations,
+            max_evaluations=self.evaluations or 20 * self.population_size * self.generations,
             n_threads=1,
             random_state=seed,
         )
@@ -136,6 +147,16 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         tags.non_deterministic = self.random_state is None
         tags.regressor_tags.poor_score = True  # a short search on the ten features of a check need not succeed
         return tags
+
+
+def _in_proportion(weights: np.ndarray) -> np.ndarray:
+    """Numbers of samples, each as often as its weight asks, up to four times as many as there are samples.
+
+    >>> _in_proportion(np.array([1.0, 3.0, 1.0])).tolist()
+    [0, 1, 1, 1, 2]
+    """
+    count = min(round(weights.sum() / weights.min()), 4 * len(weights))
+    return np.searchsorted(np.cumsum(weights) / weights.sum(), (np.arange(count) + 0.5) / count)
 
 
 REGRESSORS.register("operon", OperonRegression)

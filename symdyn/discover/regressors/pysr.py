@@ -1,8 +1,7 @@
-"""Symbolic regression with PySR, in a process of its own: Julia and numba do not live in one process (numba#7857)."""
+"""Symbolic regression with PySR 2, in a process of its own: Julia and numba do not live in one process (numba#7857)."""
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -18,14 +17,21 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from symdyn.discover.regressors._formula import evaluate, ranked, refit, variables
+from symdyn.declaration import expression
+from symdyn.discover.regressors._formula import evaluate, front, ranked, refit, variables
+from symdyn.discover.regressors._hall_of_fame import accepted_keywords, installed_source, julia_text, read_hall_of_fame
 from symdyn.discover.regressors._registry import REGRESSORS
-from symdyn.errors import ParseError, RecoveryError
+from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
+from symdyn.registry import suggest
 
-__all__ = ["PySRRegression", "read_hall_of_fame"]
+__all__ = ["WORKER", "PySRRegression"]
 
-INSTALL = "pip install pysr; then run once with a network, so that it fetches Julia: python -c 'import pysr'"
+INSTALL = "pip install 'pysr>=2'; then run once with a network, so that it fetches Julia: python -c 'import pysr'"
+#: The program that runs PySR: ``python WORKER FOLDER``.
+WORKER = Path(__file__).with_name("_pysr_worker.py")
+#: Seconds beyond the timeout of the search that starting Julia and compiling may take.
+STARTING = 180.0
 
 
 class PySRRegression(RegressorMixin, BaseEstimator):
@@ -33,18 +39,38 @@ class PySRRegression(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    binary, unary : sequence of str
-        Operators of the search, as PySR names them.
+    operators : mapping of int to sequence of str, optional
+        Operators of the search by their number of arguments, as PySR names them: ``{2: ["+", "*"], 1: ["exp"]}``.  Sum,
+        difference, product and quotient by default.
     iterations, maxsize : int
         Effort of the search and largest formula in nodes.
+    parsimony : float
+        What a node of a formula costs in the search.
+    guesses : sequence of Expr or str, optional
+        Formulas in the names of the columns to begin with; with a template, mappings of its expressions to texts such as
+        ``"#1 * #2"``.
+    template : mapping, optional
+        Keywords of ``pysr.TemplateExpressionSpec``: ``combine`` such as ``"f(x, y) * x"``, ``expressions`` such as ``["f"]``,
+        and ``parameters``; ``variable_names`` are the names of the columns unless given.  `combine` must be a formula that
+        a model can hold: no derivatives.
+    units, target_units : sequence of str, str, optional
+        Units of the columns and of the values, as PySR reads them (``"m/s"``, ``"1"``).
+    unit_penalty : float, optional
+        What a formula that contradicts the units pays.
     tolerance : float
         Error, relative to the values, below which a formula counts as exact.
     timeout : float, optional
-        Seconds for the whole search, start of Julia included.
+        Seconds for the search.  Starting Julia comes on top; a process that outlives both is stopped, and what it has found
+        by then is used.
     options : mapping, optional
-        Further keywords of ``pysr.PySRRegressor``; plain numbers, texts and lists of them.
+        Further keywords of ``pysr.PySRRegressor``; plain numbers, texts and lists of them.  They are checked against the
+        installed PySR.
     names : sequence of Symbol or str, optional
         Names of the columns, ``x0, x1, ...`` unless given.
+    command : sequence of str, optional
+        What runs the search, given a folder as last argument: ``[python, symdyn.discover.regressors.pysr.WORKER]`` with the
+        Python of another environment, say.  The folder holds ``samples.npz`` (X, y, weights) and ``task.json``, and gets
+        ``hall_of_fame.csv``.
     random_state : int, optional
         With a state the search is serial and deterministic.
 
@@ -53,6 +79,8 @@ class PySRRegression(RegressorMixin, BaseEstimator):
     expression_ : Expr
     expressions_ : list of Candidate
         Best first.
+    front_ : list of Candidate
+        Those that no other formula beats in both complexity and loss, simplest first.
 
     References
     ----------
@@ -61,42 +89,102 @@ class PySRRegression(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        binary: Sequence[str] = ("+", "-", "*", "/"),
-        unary: Sequence[str] = (),
+        operators: Mapping[int, Sequence[str]] | None = None,
         *,
         iterations: int = 40,
         maxsize: int = 20,
+        parsimony: float = 0.0,
+        guesses: Sequence[Any] | None = None,
+        template: Mapping[str, Any] | None = None,
+        units: Sequence[str] | None = None,
+        target_units: str | None = None,
+        unit_penalty: float | None = None,
         tolerance: float = 0.01,
         timeout: float | None = None,
         options: Mapping[str, Any] | None = None,
         names: Sequence[Any] | None = None,
+        command: Sequence[str] | None = None,
         random_state: int | None = 0,
     ) -> None:
-        self.binary = binary
-        self.unary = unary
+        self.operators = operators
         self.iterations = iterations
         self.maxsize = maxsize
+        self.parsimony = parsimony
+        self.guesses = guesses
+        self.template = template
+        self.units = units
+        self.target_units = target_units
+        self.unit_penalty = unit_penalty
         self.tolerance = tolerance
         self.timeout = timeout
         self.options = options
         self.names = names
+        self.command = command
         self.random_state = random_state
 
     def keywords(self) -> dict[str, Any]:
-        """Keyword arguments for ``PySRRegressor`` (version 1.5 and later)."""
+        """Keyword arguments for ``PySRRegressor`` (version 2), but for the template, which has a class of its own."""
+        operators = self.operators or {2: ("+", "-", "*", "/")}
         chosen: dict[str, Any] = {
-            "binary_operators": list(self.binary),
-            "unary_operators": list(self.unary),
+            "operators": {int(arity): list(names) for arity, names in operators.items() if names},
             "niterations": self.iterations,
             "maxsize": self.maxsize,
+            "parsimony": self.parsimony,
             "precision": 64,
             "progress": False,
             "verbosity": 0,
         }
+        if self.unit_penalty is not None:
+            chosen["dimensional_constraint_penalty"] = self.unit_penalty
+        if self.timeout is not None:
+            chosen["timeout_in_seconds"] = self.timeout
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             chosen.update(random_state=seed, deterministic=True, parallelism="serial")
         return {**chosen, **(self.options or {})}
+
+    def task(self, symbols: Sequence[sp.Symbol]) -> dict[str, Any]:
+        """What the worker is told: keywords of the search, of its fit, and of the template."""
+        places = {s: sp.Symbol(f"x{i}") for i, s in enumerate(symbols)}
+        search, template = self.keywords(), None
+        if self.guesses:
+            search["guesses"] = [
+                {name: str(text) for name, text in g.items()} if isinstance(g, Mapping)
+                else julia_text((parse_expression(g) if isinstance(g, str) else expression(g)).xreplace(places))
+                for g in self.guesses
+            ]  # fmt: skip
+        if self.template is not None:
+            template = {"variable_names": [s.name for s in symbols], **self.template}
+            lacking = [key for key in ("combine", "expressions") if key not in template]
+            if lacking:
+                raise RecoveryError(f"the template lacks {lacking[0]!r}; expected combine and expressions, as in PySR")
+        names = [p.name for p in places.values()] if template is None else list(template["variable_names"])
+        fit: dict[str, Any] = {"variable_names": names}
+        if self.units is not None:
+            if len(self.units) != len(symbols):
+                raise RecoveryError(f"units has {len(self.units)} entries for {len(symbols)} columns; give one a column")
+            fit["X_units"] = [str(u) for u in self.units]
+        if self.target_units is not None:
+            fit["y_units"] = str(self.target_units)
+        return {"search": search, "fit": fit, "template": template}
+
+    def check_keywords(self, source: Path, symbols: Sequence[sp.Symbol]) -> None:
+        """Compare keywords, for columns of those names, with those of a PySR whose ``sr.py`` is `source`.
+
+        Raises
+        ------
+        RecoveryError
+            For the first keyword that it does not have.
+        """
+        accepted, fitting = accepted_keywords(source)
+        task = self.task(symbols)
+        asked = [*task["search"], "output_directory", *(["expression_spec"] if self.template is not None else [])]
+        for name, known in (*((n, accepted) for n in asked), *((n, fitting) for n in (*task["fit"], "weights"))):
+            if name not in known:
+                raise RecoveryError(
+                    f"the installed PySR has no keyword {name!r}; leave it out, or if PySR is older than 2: "
+                    f"pip install -U pysr.{suggest(name, known)}"
+                )
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> PySRRegression:
         """Search formulas of the columns of `X` for `y`.
@@ -104,38 +192,53 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         Raises
         ------
         RecoveryError
-            If PySR or Julia is missing or fails, or the time is over.
+            If PySR or Julia is missing or fails, it has no such keyword, or nothing was found in time.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.symbols_ = variables(self.names, self.n_features_in_)
         samples = (self.symbols_, X, y, weights)
-        swap = {sp.Symbol(f"x{i}"): s for i, s in enumerate(self.symbols_)}
+        swap = {sp.Symbol(f"x{i}"): s for i, s in enumerate(self.symbols_)} if self.template is None else {}
         forms = [sp.Float(np.average(y, weights=weights))]
         for found in self._search(X, y, weights):
-            forms += [found.xreplace(swap), *refit(found.xreplace(swap), *samples)]
+            named = found.xreplace(swap)
+            if named.free_symbols <= set(self.symbols_):
+                forms += [named, *refit(named, *samples)]
         self.expressions_ = ranked(forms, samples, self.tolerance)
+        self.front_ = front(self.expressions_)
         self.expression_ = self.expressions_[0].expression
         return self
 
     def _search(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[sp.Expr]:
-        if find_spec("pysr") is None:
-            raise RecoveryError(f"the regressor 'pysr' needs PySR; install it with: {INSTALL}")
+        if self.command is None:
+            if find_spec("pysr") is None:
+                raise RecoveryError(f"the regressor 'pysr' needs PySR; install it with: {INSTALL}")
+            source = installed_source()
+            if source is not None:
+                self.check_keywords(source, self.symbols_)
+        task = self.task(self.symbols_)
         with tempfile.TemporaryDirectory(prefix="symdyn-pysr-") as folder:
             place = Path(folder)
             np.savez(place / "samples.npz", X=X, y=y, weights=weights)
-            (place / "keywords.json").write_text(json.dumps(self.keywords()), encoding="utf-8")
-            worker = [sys.executable, str(Path(__file__).with_name("_pysr_worker.py")), folder]
+            (place / "task.json").write_text(json.dumps(task), encoding="utf-8")
+            worker = [*(map(str, self.command) if self.command is not None else (sys.executable, str(WORKER))), folder]
+            limit = None if self.timeout is None else self.timeout + STARTING
+            late, failure = False, ""
             try:
-                done = subprocess.run(worker, capture_output=True, text=True, timeout=self.timeout, check=False)
+                done = subprocess.run(worker, capture_output=True, text=True, timeout=limit, check=False)
+                failure = (done.stderr.strip().splitlines() or ["nothing"])[-1] if done.returncode else ""
             except subprocess.TimeoutExpired:
+                late = True
+            except OSError as error:
+                raise RecoveryError(f"PySR could not be started by {worker[0]!r}: {error.strerror}") from None
+            tables = [place / "hall_of_fame.csv"] if not late else sorted(place.glob("runs/*/hall_of_fame.csv"))
+            if not failure and tables and tables[-1].exists():
+                return read_hall_of_fame(tables[-1], task["template"])
+            if late:
                 raise RecoveryError(
-                    f"PySR took longer than the timeout of {self.timeout:g} s; raise it or lower iterations"
-                ) from None
-            if done.returncode or not (place / "hall_of_fame.csv").exists():
-                said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-                raise RecoveryError(f"PySR failed with {said!r}; if Julia is missing: {INSTALL}")
-            return read_hall_of_fame(place / "hall_of_fame.csv")
+                    f"PySR found nothing within the timeout of {self.timeout:g} s and {STARTING:g} s to start; raise it"
+                )
+            raise RecoveryError(f"PySR failed with {failure or 'no hall of fame'!r}; if Julia is missing: {INSTALL}")
 
     def predict(self, X: Any) -> np.ndarray:
         """Values of the best formula, (m,)."""
@@ -143,28 +246,11 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return evaluate(self.expression_, self.symbols_, X)
 
-
-def read_hall_of_fame(path: Path) -> list[sp.Expr]:
-    """Formulas of a table with the columns Complexity, Loss, Equation (any case); those we cannot read are left out.
-
-    Raises
-    ------
-    RecoveryError
-        If the table has no column of equations, or none of them can be read.
-    """
-    with path.open(newline="") as file:
-        rows = [{(k or "").lower(): v for k, v in row.items()} for row in csv.DictReader(file)]
-    if not rows or "equation" not in rows[0]:
-        raise RecoveryError(f"{path.name} is no hall of fame of PySR: it has no column Equation")
-    found = []
-    for row in rows:
-        try:
-            found.append(parse_expression(row["equation"]))
-        except ParseError:
-            continue
-    if not found:
-        raise RecoveryError(f"no equation of {path.name} could be read, such as {rows[0]['equation']!r}; use other operators")
-    return found
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        tags.regressor_tags.poor_score = True  # a short search on the ten features of a check need not succeed
+        return tags
 
 
 REGRESSORS.register("pysr", PySRRegression)

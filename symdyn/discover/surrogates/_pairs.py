@@ -1,4 +1,4 @@
-"""Pairs of consecutive observations of a map, and the map as a linear function of its unknown terms."""
+"""States with what a system makes of them, and the system as a linear function of its unknown terms."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ DETERMINED = 1e-6
 
 @dataclass(frozen=True)
 class Pairs:
-    """Complete observations one step apart.
+    """States with the next ones or with their derivatives; of a map, complete observations one step apart.
 
     Attributes
     ----------
     times : (m,) float64
         Of the first of each pair.
     now, then : (m, n) float64
-    noise : (n,) float64
+        States, and what the system makes of them: the next ones, or their derivatives.
+    noise : (n,) or (m, n) float64
+        Standard deviations of `then`.
     """
 
     times: np.ndarray
@@ -73,7 +75,7 @@ class LinearForm:
         n, k = self.shape
         found = self._evaluate(pairs, values)
         rest = (pairs.then - found[:, :n]) / pairs.noise
-        return rest, found[:, n : n + n * k].reshape(-1, n, k) / pairs.noise[:, None]
+        return rest, found[:, n : n + n * k].reshape(-1, n, k) / pairs.noise[..., None]
 
     def solve(self, pairs: Pairs, values: Mapping[sp.Symbol, float]) -> tuple[np.ndarray, np.ndarray]:
         """Values of the unknown functions with their weights, both (m, k); weight 0 where they are not determined."""
@@ -100,7 +102,7 @@ class LinearForm:
 
 
 def linear_form(system: System) -> LinearForm:
-    """The map as a linear function of its unknown terms; `not_linear` must have given no reason."""
+    """The right-hand sides as linear functions of the unknown terms; `not_linear` must have given no reason."""
     stand_in = {u: sp.Dummy() for u in system.unknowns}
     zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
     sides = [e.xreplace(stand_in) for e in right_sides(system)]

@@ -21,7 +21,7 @@ from symdyn.discover.data import Observations
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["Problem", "make_problem"]
+__all__ = ["Problem", "argument_scales", "make_problem", "scales", "slots"]
 
 MAX_RESIDUALS = 1600  # the dual system is dense: beyond this the collocation points are thinned out
 
@@ -67,15 +67,15 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
     drift = [e.xreplace(stand_in) for e in system.expressions]
     rhs = jax_function(lower("drift", [*blocks, ("u", list(stand_in.values()))], drift, list(map(str, system.states))))
 
-    centre, size, rate = _scales(system, observed)
+    centre, size, rate = scales(system, observed)
     data = _padded(observed, options.noise_floor * size)
     spans = jnp.array([[(t.times[0] + t.times[-1]) / 2, (t.times[-1] - t.times[0]) / 2] for t in observed.trajectories])
     count = len(spans)
     points = max(10, min(options.collocation, MAX_RESIDUALS // (n * count)))
 
-    slots = _slots(system.unknowns)
-    middle, spread = _argument_scales(arguments_of, observed, fixed.at[where].set(1.0), centre)
-    at_centre = (spans[0, :1], centre, fixed.at[where].set(1.0), jnp.zeros(len(slots)))
+    places = slots(system.unknowns)
+    middle, spread = argument_scales(arguments_of, observed, fixed.at[where].set(1.0), centre)
+    at_centre = (spans[0, :1], centre, fixed.at[where].set(1.0), jnp.zeros(len(places)))
     sensitivity = np.abs(np.asarray(jax.jacfwd(rhs, argnums=3)(*at_centre)))
     sensitivity = np.where(np.isfinite(sensitivity) & (sensitivity > 1e-12), sensitivity, 0.0)
     reach = np.array([max((rate[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in sensitivity.T])
@@ -121,7 +121,7 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
         a = arguments_of(time[None], y, p)
         z = (a - middle) / spread
         values = []
-        for j, (term, slot) in enumerate(zip(system.unknowns, slots, strict=True)):
+        for j, (term, slot) in enumerate(zip(system.unknowns, places, strict=True)):
             raw = nets[term.func.__name__](z[slot])[0]
             sign = signs.get(term.func.__name__)
             values.append(reach[j] * (raw if sign is None else sign * jax.nn.softplus(raw)))
@@ -142,13 +142,13 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
     )  # fmt: skip
 
 
-def _slots(unknowns: tuple[AppliedUndef, ...]) -> list[slice]:
+def slots(unknowns: tuple[AppliedUndef, ...]) -> list[slice]:
     """Where the arguments of each application lie among all arguments."""
     ends = np.cumsum([0, *(len(u.args) for u in unknowns)])
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
-def _scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centre, spread and rate of change of each state; an unobserved state has its initial value for a centre."""
     centre, size, rate = np.zeros((3, len(system.states)))
     total = sum(t.times[-1] - t.times[0] for t in observed.trajectories)
@@ -181,7 +181,7 @@ def _padded(observed: Observations, floor: np.ndarray) -> tuple[jax.Array, jax.A
     return jnp.asarray(times), jnp.asarray(values), jnp.asarray(weights)
 
 
-def _argument_scales(
+def argument_scales(
     arguments_of: Any, observed: Observations, parameters: jax.Array, centre: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Middle and spread of every argument of an unknown term along the data."""

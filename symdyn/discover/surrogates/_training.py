@@ -17,12 +17,21 @@ from symdyn.discover.surrogates._registry import SurrogateFit, TermSamples
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["train"]
+__all__ = ["average", "holdouts", "prepare", "train"]
 
 CHUNK = 20  # trials between two looks at the validation
 PATIENCE = 3  # chunks without a better validation before stopping
 FEW = 12  # fewer time points than this are all trained on
 SAMPLES = 200  # points on each trajectory at which states and terms are reported
+
+
+def prepare() -> None:
+    """Double precision, and a place where compiled code is kept."""
+    jax.config.update("jax_enable_x64", True)
+    # compiling takes as long as training: keep what was compiled, as for kernels, unless the program chose a place itself
+    if not getattr(jax.config, "jax_compilation_cache_dir", None):
+        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "jax"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def train(
@@ -34,11 +43,7 @@ def train(
     progress: Callable[[int, int], None] | None,
 ) -> SurrogateFit:
     """Fit every member and average states, terms and parameters."""
-    jax.config.update("jax_enable_x64", True)
-    # compiling takes as long as training: keep what was compiled, as for kernels, unless the program chose a place itself
-    if not getattr(jax.config, "jax_compilation_cache_dir", None):
-        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "jax"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    prepare()
     if observed.size == 0:
         raise RecoveryError("the data hold no value of any state")
     rng = np.random.default_rng(seed)
@@ -55,7 +60,7 @@ def train(
 
     total = options.members * options.iterations
     collected, losses = [], []
-    held_points = _holdouts(observed, options, rng)
+    held_points = holdouts(observed, options, rng)
     for k, (key, held) in enumerate(zip(keys, held_points, strict=True)):
         before = k * options.iterations
 
@@ -66,10 +71,11 @@ def train(
         best, loss = _member(trainer, problem.initial(key), held, options, tell)
         collected.append((*sample(*best), problem.parameters(best[1])))
         losses.append(loss)
-    return _average(system, observed, collected, {"members": losses})
+    times = tuple(np.linspace(t.times[0], t.times[-1], SAMPLES) for t in observed.trajectories)
+    return average(system, times, collected, {"members": losses})
 
 
-def _holdouts(observed: Observations, options: Any, rng: np.random.Generator) -> list[np.ndarray]:
+def holdouts(observed: Observations, options: Any, rng: np.random.Generator) -> list[np.ndarray]:
     """For each member 1 at the held-out times of every trajectory, (K, T, 1); ends are never held out.
 
     Members take turns through one random order, so that each point trains at least one of them.
@@ -118,10 +124,11 @@ def _member(
     return chosen, {"train": np.concatenate(costs), "validation": np.concatenate(values)}
 
 
-def _average(system: System, observed: Observations, members: list[tuple[Any, ...]], history: dict[str, Any]) -> SurrogateFit:
+def average(
+    system: System, times: tuple[np.ndarray, ...], members: list[tuple[Any, ...]], history: dict[str, Any]
+) -> SurrogateFit:
     """The mean of all members; samples on which they disagree weigh less."""
     states, arguments, values, parameters = (np.stack([np.asarray(m[i]) for m in members]) for i in range(4))
-    times = tuple(np.linspace(t.times[0], t.times[-1], SAMPLES) for t in observed.trajectories)
     ends = np.cumsum([0, *(len(u.args) for u in system.unknowns)])
     terms = {}
     for j, unknown in enumerate(system.unknowns):

@@ -1,0 +1,1 @@
+"""Recovery measured by the protocols of published studies, beside its peers."""

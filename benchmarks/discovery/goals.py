@@ -1,0 +1,101 @@
+"""Goals of recovery as ratios: what was reached over what should be, greater being better."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from benchmarks.harness import Sample
+from benchmarks.results import Ratio
+
+__all__ = ["fields", "flows", "intervals", "missing_terms", "stochastic", "surrogates"]
+
+#: Shares of runs with exactly the right terms that should be reached, by points and noise.
+EXACT = {
+    (31, 0.0): 1.0, (31, 0.001): 1.0, (31, 0.005): 1.0, (31, 0.01): 1.0, (31, 0.025): 0.95, (31, 0.05): 0.8,
+    (6, 0.0): 1.0, (6, 0.005): 0.3,
+}  # fmt: skip
+#: CPU-seconds that a recovery should take at most, and the error of a learned term without noise.
+SECONDS, LEARNED = 1.0, 0.01
+#: Systems of 70 whose coefficients the best published method finds to 1 %, by noise (arXiv:2302.10787, from its raw results).
+PUBLISHED, SYSTEMS = {0.0: 65, 0.001: 59, 0.01: 43}, 70
+#: Fewest runs whose median or share says something.
+ENOUGH = 5
+#: Level of intervals, and the part of it that should be reached: 200 repeats tell shares to 2 %.
+LEVEL, REACHED = 0.9, 0.95
+
+
+def _ratio(name: str, value: float, goal: float | None = 1.0) -> Ratio:
+    return Ratio(name, Sample((float(value),)), goal)
+
+
+def missing_terms(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.lotka_volterra.run`: exact terms over the goal and over the best peer, errors, and time."""
+    found: list[Ratio] = []
+    for (points, noise), group in frame.groupby(["points", "noise"], sort=False):
+        ours = group[group["method"] == "symdyn"]
+        if ours.empty or ours["exact"].isna().all():
+            continue
+        row, case = ours.iloc[0], f"{points} points, noise {noise:g}"
+        goal = EXACT.get((points, noise))
+        if goal is not None:
+            found.append(_ratio(f"{case}: exact terms / {goal:g} of the runs", row["exact"] / goal))
+        peers = group.loc[~group["method"].str.startswith("symdyn"), "exact"].max()
+        if peers > 0:
+            found.append(_ratio(f"{case}: exact terms, symdyn / best peer", row["exact"] / peers))
+        if noise and points == 31 and row["runs"] * row["exact"] >= ENOUGH:
+            found.append(_ratio(f"{case}: noise / coefficient error", noise / row["coefficient error"]))
+        seconds = row["CPU-seconds"]
+        found.append(Ratio(f"{case}: {SECONDS:g} s / recovery", Sample((SECONDS / seconds.median,)), 1.0))
+    return found
+
+
+def surrogates(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.hidden_terms.run`: the error that is aimed at without noise over that of the best surrogate."""
+    exact = frame[frame["noise"] == 0]
+    if exact.empty:
+        return []
+    best = exact.groupby("surrogate")["error"].median().min()
+    return [_ratio(f"hidden terms without noise: {LEARNED:g} / error of the best surrogate", LEARNED / best)]
+
+
+def intervals(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.coverage.run`: the share of 90 % intervals that hold the truth over what it should be."""
+    found = []
+    for row in frame.to_dict("records"):
+        if row["exact"] >= ENOUGH:
+            name = f"{row['case']}, noise {row['noise']:g}: intervals of {row['constant']} that hold / {LEVEL:g}"
+            found.append(_ratio(name, row["covered"] / LEVEL, REACHED))
+    return found
+
+
+def stochastic(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.stochastic.run`: the same."""
+    found = []
+    for row in frame.to_dict("records"):
+        if row["exact"] * row["repeats"] >= ENOUGH:
+            name = f"{row['case']}: intervals of {row['constant']} that hold / {LEVEL:g}"
+            found.append(_ratio(name, row["coverage"] / LEVEL, REACHED))
+    return found
+
+
+def flows(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.chaotic.run`: systems found to 1 %, and errors beside PySINDy's weak form.
+
+    The first needs all systems: some are easier than others.
+    """
+    found = []
+    for noise, group in frame.groupby("noise"):
+        ours, peer = (group.loc[group["method"] == m, "error"] for m in ("symdyn", "pysindy"))
+        if group["system"].nunique() == SYSTEMS and noise in PUBLISHED:
+            share = float((ours < 0.01).mean()) / (PUBLISHED[noise] / SYSTEMS)
+            found.append(_ratio(f"flows, noise {noise:g}: systems to 1 %, symdyn / published", share))
+        if len(ours) and len(peer):
+            ratio = peer.median() / ours.median()
+            found.append(_ratio(f"flows, noise {noise:g}: median error, PySINDy weak / symdyn", ratio))
+    return found
+
+
+def fields(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.fields.run`: the share of runs with exactly the right terms, which should be all."""
+    ours = frame[frame["method"] == "symdyn"].to_dict("records")
+    return [_ratio(f"{r['equation']}, {r['snr']:g} dB: exact terms", r["exact"]) for r in ours]

@@ -1,0 +1,134 @@
+"""The search from many windows to one, and the weights of the residuals that its fits show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.data import Observations
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.problem import REWEIGHINGS, Problem
+from symdyn.discover.selection import Selection
+from symdyn.errors import RecoveryError
+
+__all__ = ["Descent", "descend"]
+
+#: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
+LOST = 0.5
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Where a search has ended.
+
+    Attributes
+    ----------
+    selection : Selection
+        The last stage, with every model that it fitted.
+    notes : tuple of str
+        What the user should know.
+    complete : bool
+        False if a budget of time or an interrupt ended the search.
+    """
+
+    selection: Selection
+    notes: tuple[str, ...]
+    complete: bool
+
+
+def descend(
+    problem: Problem,
+    chosen: np.ndarray,
+    theta: np.ndarray,
+    options: RecoverOptions,
+    *,
+    search: bool = True,
+    deadline: float | None = None,
+    report: Callable[[float], None],
+) -> Descent:
+    """Search at every number of windows, from many to one, then with the noise that the residuals show.
+
+    Parameters
+    ----------
+    problem : Problem
+    chosen, theta : (M, K) bool, (M, P) float64
+        Models to begin with, and their scaled parameters.
+    options : RecoverOptions
+    search : bool
+        Whether neighbours of the best models are looked at; otherwise those to begin with are only fitted.
+    deadline : float, optional
+        Of `time.monotonic`.
+    report : callable
+        Called with the fraction that is done.
+
+    Raises
+    ------
+    RecoveryError
+        If no model can be simulated along the data.
+    """
+    stages, notes, stopped, complete = problem.stages(), [], False, True
+    if options.windows is not None:
+        stages = [v for v in stages if v <= options.windows] or [1]
+
+    def spent() -> bool:
+        return stopped or (deadline is not None and time.monotonic() >= deadline)
+
+    def climb(selection: Selection, k: int) -> None:
+        nonlocal stopped
+        try:
+            if search and not spent():
+                selection.climb(beam=options.beam, rounds=options.rounds, report=lambda: not spent())
+        except KeyboardInterrupt:
+            if not selection.visited:
+                raise
+            stopped = True
+        report((k + 1) / (len(stages) + 1))
+
+    selection = problem.selection(stages[0])
+    problem.begin(selection, chosen, theta)
+    climb(selection, 0)
+    if not selection.visited:
+        raise RecoveryError(
+            "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or "
+            "values of unobserved states"
+        )
+    data = problem.shooting.observations
+    for k, pieces in enumerate(stages[1:]):
+        following = problem.selection(pieces)
+        problem.join(selection, following)
+        if not following.visited or _lost(following, data) or problem.spoiled(selection, following):
+            notes.append(
+                f"no run over {len(data.trajectories)} whole trajectories follows the data; "
+                f"fitted in {selection.cut.count} windows"
+            )
+            break
+        selection = following
+        climb(selection, k + 1)
+    for _ in range(REWEIGHINGS if options.noise is None else 0):
+        again = problem.reweighed(selection, selection.ranked())
+        if again is None:
+            break
+        following = again.selection(selection.pieces)
+        again.join(selection, following)
+        climb(following, len(stages))
+        if not following.visited:
+            break
+        problem, selection = again, following
+    if spent():
+        complete = False
+        what = "was interrupted" if stopped else "ended at its budget of time,"
+        notes.append(f"the search {what} after {problem.shooting.simulations} simulations")
+    report(1.0)
+    return Descent(selection, tuple(notes), complete)
+
+
+def _lost(selection: Selection, data: Observations) -> bool:
+    """Whether the best model explains less than half of the variance."""
+    values = np.concatenate([t.values for t in data.trajectories]) / selection.shooting.noise
+    seen = np.isfinite(values)
+    mean = np.where(seen, values, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    spread = np.where(seen, values - mean, 0.0) ** 2
+    return float(selection.ranked()[0].rss.sum()) > LOST * float(spread.sum())

@@ -1,0 +1,72 @@
+"""Unknown drifts and noises of stochastic differential equations, from observed paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symdyn.discover.data import observations
+from symdyn.discover.diffusions.declared import declared, with_unknown_drifts
+from symdyn.discover.diffusions.increments import increments
+from symdyn.discover.diffusions.result import DiffusionRecovery, result
+from symdyn.discover.diffusions.search import Search
+from symdyn.discover.diffusions.signs import sign_price
+from symdyn.discover.routes import Request
+from symdyn.errors import RecoveryError
+from symdyn.models.sde import SDESystem
+
+__all__ = ["DiffusionRecovery", "recovered"]
+
+
+def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecovery:
+    r"""Drift and noise of a diffusion from one long path, or from several.
+
+    Every step of a path is taken to be normal with the conditional mean and covariance of the diffusion, followed through the
+    step (`symdyn.discover.local_moments`).  The unknown functions are sums of terms of a library with coefficients that
+    maximise this quasi-likelihood; which terms they have is chosen by an information criterion.  Of a noise :math:`g(x)` that
+    stands alone the data tell only the square, and the library is of :math:`g^2`: by default 1, x and x squared, so that
+    :math:`g = \sqrt{g_1 + g_2 x^2}`, :math:`g_1 x` and :math:`g_1 \sqrt x` are among the candidates.
+
+    Parameters
+    ----------
+    system : SDESystem
+        Unknown functions in drift or diffusion; see `symdyn.recover` for the rest.
+    data : Dataset, DataFrame, mapping of arrays, or a list of them
+        Paths of all states, at any spacing; a dataset with a dimension beside time holds several.
+    request : Request
+        A library that is not a mapping is of the drifts, unless only noises are unknown.
+
+    Raises
+    ------
+    RecoveryError
+        If a state is not observed, nothing is unknown, or no candidate makes the data possible.
+
+    References
+    ----------
+    Kessler, Scand. J. Statist. 24, 211 (1997); Sorensen, in Kessler, Lindner, Sorensen (eds.), Statistical Methods for
+    Stochastic Differential Equations (2012), ch. 1; Friedrich et al., Phys. Rep. 506, 87 (2011).
+    """
+    if request.surrogate not in (None, "auto"):
+        raise RecoveryError(f"surrogate is {request.surrogate!r}, but surrogates learn smooth trajectories; leave it out")
+    whole = with_unknown_drifts(system, request.unknown)
+    seen = observations(whole, data)
+    seen, later = seen.split(request.heldout) if request.heldout else (seen, None)
+    steps = increments(seen)
+    typical = {s: float(v) for s, v in zip(whole.states, seen.scale, strict=True)}
+    typical |= {whole.time: max(float(np.abs(steps.times).max()), 1.0)}
+    typical |= {p: float(whole.defaults.get(p, 1.0)) for p in whole.parameters}
+    ready = declared(whole, request, typical)
+    broken = sign_price(ready, steps, request.signs)
+    search = Search(ready, steps, largest=request.options.largest, broken=broken, deadline=request.deadline)
+    notes, complete = [], True
+    try:
+        search.run(lambda fraction: request.report("selection", fraction))
+    except KeyboardInterrupt:
+        if not search.ranked():
+            raise
+        notes, complete = ["the search was interrupted; this is the best so far"], False
+    if search.spent:
+        notes, complete = [f"the search ended at its budget of time, after {len(search.visited)} models"], False
+    request.report("selection", 1.0)
+    return result(search, seen, later, request.options, notes, complete=complete)

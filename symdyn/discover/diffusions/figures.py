@@ -1,0 +1,118 @@
+"""Drift and noise that were recovered, with bands, against averages of increments in bins."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.declaration import derivative
+from symdyn.discover.figures import term_band, term_values
+from symdyn.errors import RecoveryError
+
+if TYPE_CHECKING:
+    from symdyn.discover.diffusions.result import DiffusionRecovery
+
+__all__ = ["binned", "draw"]
+
+#: Bins of the averages, and the fewest increments in one.
+BINS, FEWEST = 30, 12
+
+
+def draw(recovery: DiffusionRecovery, axes: Any = None) -> Any:
+    """A panel for each unknown function.
+
+    Of a function of one variable the panel shows it over that variable with a 90 % band, and averages of increments in bins
+    with their standard errors: the coefficients of Kramers and Moyal, freed of what is known beside the function and, as far as
+    the recovered system tells it, of the length of the steps.  Of one of several variables it shows the averages over the
+    recovered values.
+    """
+    unknowns = list(recovery.terms)
+    if axes is None:
+        pyplot = importlib.import_module("matplotlib.pyplot")
+        _, axes = pyplot.subplots(1, len(unknowns), figsize=(4.6 * len(unknowns), 3.6), layout="constrained", squeeze=False)
+    axes = np.ravel(axes)
+    if len(axes) < len(unknowns):
+        raise RecoveryError(f"plot got {len(axes)} axes; expected {len(unknowns)}, one for each unknown function")
+    for axis, unknown in zip(axes, unknowns, strict=False):
+        arguments, estimates, squared = _estimates(recovery, unknown)
+        if len(unknown.args) == 1 or not recovery.formulas[unknown].free_symbols & set(recovery.system.states):
+            _over_argument(recovery, axis, unknown, arguments[:, 0], estimates, squared)
+        else:
+            _over_values(recovery, axis, unknown, arguments, estimates, squared)
+        axis.legend(frameon=False, fontsize=9)
+    return axes[0].figure
+
+
+def binned(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of x and y, and the standard error of the latter, in bins of equal width that hold enough points."""
+    edges = np.linspace(*_range(x), bins + 1)
+    which = np.digitize(x, edges)
+    rows = []
+    for k in range(1, bins + 1):
+        own = which == k
+        if own.sum() >= FEWEST:
+            rows.append((x[own].mean(), y[own].mean(), y[own].std(ddof=1) / np.sqrt(own.sum())))
+    found = np.array(rows).reshape(-1, 3)
+    return found[:, 0], found[:, 1], found[:, 2]
+
+
+def _range(x: np.ndarray) -> tuple[float, float]:
+    """Where nearly all of the data are."""
+    low, high = np.quantile(x, [0.001, 0.999])
+    return float(low), float(high)
+
+
+def _estimates(recovery: DiffusionRecovery, unknown: AppliedUndef) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Arguments of a function along the data, an estimate of it from each increment, and whether that is of its square."""
+    data, declared = recovery.increments, recovery.declared
+    system = recovery.system
+    others = {u: e for u, e in recovery.terms.items() if u != unknown}
+    known = {p: sp.Float(v) for p, v in system.defaults.items()}
+    stand_in = sp.Dummy()
+
+    def values(e: sp.Expr) -> np.ndarray:
+        names = (*system.states, system.time)
+        program = lower("values", [("none", ()), ("x", names)], [e.xreplace(others).xreplace(known)], [""])
+        return np.broadcast_to(evaluate(program, [], [*data.begin, data.times])[0], data.times.shape)
+
+    arguments = np.stack([values(a) for a in unknown.args], axis=1)
+    own = term_values(recovery, unknown, arguments)
+    residuals, variances = recovery.residuals.T, recovery.variances.T
+    for i, drift in enumerate(declared.drift):
+        if drift.has(unknown):
+            slope = values(derivative(drift.xreplace({unknown: stand_in}), stand_in))
+            return arguments, own + residuals[i] / data.gaps / slope, False
+    row = next(i for i in range(len(system.states)) if declared.diffusion[i, :].has(unknown))
+    noise = declared.diffusion[row, :].xreplace({unknown: stand_in})
+    slope = values(sp.expand((noise * noise.T)[0, 0]).coeff(stand_in, 2))
+    return arguments, own**2 + (residuals[row] ** 2 - variances[row]) / data.gaps / slope, True
+
+
+def _over_argument(
+    recovery: DiffusionRecovery, axis: Any, unknown: AppliedUndef, x: np.ndarray, estimates: np.ndarray, squared: bool
+) -> None:
+    grid = np.linspace(*_range(x), 201)
+    power = 2 if squared else 1
+    places = np.tile(grid[:, None], len(unknown.args))  # of several arguments the function depends on none
+    low, high = (band**power for band in term_band(recovery, unknown, places))
+    axis.fill_between(grid, low, high, color="C3", alpha=0.25, lw=0, label="90 % of constants")
+    axis.plot(grid, term_values(recovery, unknown, places) ** power, color="C3", lw=1.5, label="formula")
+    where, mean, error = binned(x, estimates)
+    axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins", zorder=0)
+    axis.set(xlabel=str(unknown.args[0]), ylabel=f"${sp.latex(unknown**power)}$")
+
+
+def _over_values(
+    recovery: DiffusionRecovery, axis: Any, unknown: AppliedUndef, arguments: np.ndarray, estimates: np.ndarray, squared: bool
+) -> None:
+    power = 2 if squared else 1
+    where, mean, error = binned(term_values(recovery, unknown, arguments) ** power, estimates)
+    axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins")
+    axis.plot(where, where, color="C3", lw=1.5, label="formula")
+    axis.set(xlabel=f"${sp.latex(unknown**power)}$, recovered", ylabel=f"${sp.latex(unknown**power)}$")

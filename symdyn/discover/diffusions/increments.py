@@ -1,0 +1,83 @@
+"""Steps of observed paths, and what their residuals say of measurement noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.data import Observations
+from symdyn.errors import RecoveryError
+
+__all__ = ["Increments", "increments", "lagged"]
+
+
+@dataclass(frozen=True)
+class Increments:
+    """Pairs of states that follow each other.
+
+    Attributes
+    ----------
+    begin, end : (n, N) float64
+    times, gaps : (N,) float64
+        When a step begins, and how long it is.
+    runs : (N,) int64
+        Steps of the same number are of the same trajectory.
+    """
+
+    begin: np.ndarray
+    end: np.ndarray
+    times: np.ndarray
+    gaps: np.ndarray
+    runs: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of steps."""
+        return len(self.gaps)
+
+
+def increments(data: Observations, stride: int = 1) -> Increments:
+    """Steps between complete observations; with a stride of k those between every k-th, from each of the k first.
+
+    Raises
+    ------
+    RecoveryError
+        If a state is never observed, or there are fewer than ten steps.
+    """
+    parts, run = [], 0
+    for trajectory in data.trajectories:
+        complete = np.isfinite(trajectory.values).all(axis=1)
+        times, values = trajectory.times[complete], trajectory.values[complete]
+        for first in range(stride):
+            t, v = times[first::stride], values[first::stride]
+            if len(t) > 1:
+                parts.append((v[:-1].T, v[1:].T, t[:-1], np.diff(t), np.full(len(t) - 1, run)))
+                run += 1
+    for i, state in enumerate(data.states):
+        if not any(np.isfinite(t.values[:, i]).any() for t in data.trajectories):
+            raise RecoveryError(
+                f"the state {state} is not in the data; drift and diffusion are recovered from paths of all states: "
+                "measure it, or leave it out of the system"
+            )
+    if sum(len(p[3]) for p in parts) < 10:
+        raise RecoveryError("the data hold fewer than ten steps between complete observations; give a longer path")
+    begin, end, times, gaps, runs = (np.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
+    return Increments(begin, end, times, gaps, runs)
+
+
+def lagged(white: np.ndarray, residual: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation of successive residuals in units of its standard error, and their covariance, for each state (n,).
+
+    Parameters
+    ----------
+    white, residual : (N, n) float64
+        Standardised and plain residuals.
+    runs : (N,) int64
+    """
+    same = runs[1:] == runs[:-1]
+    pairs = white[1:][same] * white[:-1][same]
+    if len(pairs) < 3:
+        return np.zeros(white.shape[1]), np.zeros(white.shape[1])
+    spread = np.sqrt((pairs**2).mean(axis=0) / len(pairs))
+    return pairs.mean(axis=0) / np.maximum(spread, 1e-300), (residual[1:][same] * residual[:-1][same]).mean(axis=0)

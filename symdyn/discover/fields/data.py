@@ -1,0 +1,239 @@
+"""Snapshots of fields in labelled arrays -> runs of arrays, with what is known of their size and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.errors import RecoveryError
+from symdyn.models.pde import PDESystem
+
+__all__ = ["FieldData", "FieldRun", "difference_noise", "read_fields"]
+
+#: Orders of the differences from which noise is estimated.
+DIFFERENCES = (2, 4, 6)
+#: Of a normal law the median absolute value, in standard deviations.
+MEDIAN = 0.6744897501960817
+#: Differences of positions and times by less than this, relative to their mean, count as none.
+EVEN = 1e-4
+
+
+@dataclass(frozen=True)
+class FieldRun:
+    """Snapshots of one experiment.
+
+    Attributes
+    ----------
+    times : (T,) float64
+        Increasing.
+    values : (T, fields, *shape) float64
+        NaN where nothing was measured.
+    """
+
+    times: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class FieldData:
+    """All experiments.
+
+    Attributes
+    ----------
+    trajectories : tuple of FieldRun
+    fields : tuple of str
+    positions : tuple of (n,) float64
+        Along each axis, increasing.
+    scale, noise : (fields,) float64
+        Root mean square of each field (1 if it was never measured), and the standard deviation of its noise.
+    """
+
+    trajectories: tuple[FieldRun, ...]
+    fields: tuple[str, ...]
+    positions: tuple[np.ndarray, ...]
+    scale: np.ndarray
+    noise: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """How many values were measured."""
+        return sum(int(np.isfinite(r.values).sum()) for r in self.trajectories)
+
+    @property
+    def dense(self) -> bool:
+        """Whether everything was measured on an even grid of positions, at even times."""
+        even = all(_even(p) for p in self.positions) and all(_even(r.times) for r in self.trajectories)
+        return even and all(np.isfinite(r.values).all() for r in self.trajectories)
+
+    @property
+    def span(self) -> float:
+        """The longest time from a first to a last snapshot."""
+        return max(float(r.times[-1] - r.times[0]) for r in self.trajectories)
+
+    def pairs(self) -> FieldData:
+        """Every snapshot with the next one as an experiment of its own."""
+        runs = tuple(
+            FieldRun(r.times[k : k + 2], r.values[k : k + 2]) for r in self.trajectories for k in range(len(r.times) - 1)
+        )
+        return replace(self, trajectories=runs)
+
+    def split(self, fraction: float) -> tuple[FieldData, FieldData | None]:
+        """The early snapshots and the last `fraction` of those of every experiment.
+
+        Raises
+        ------
+        RecoveryError
+            Unless two snapshots of every experiment stay in the early part, and one is left over.
+        """
+        if not fraction:
+            return self, None
+        early, late = [], []
+        for run in self.trajectories:
+            kept = len(run.times) - round(fraction * len(run.times))
+            if not 1 < kept < len(run.times):
+                raise RecoveryError(
+                    f"{len(run.times)} snapshots cannot hold out the fraction {fraction} of them; two have to be left to fit"
+                )
+            early.append(FieldRun(run.times[:kept], run.values[:kept]))
+            late.append(FieldRun(run.times[kept:], run.values[kept:]))
+        return _measured(early, self.fields, self.positions), _measured(late, self.fields, self.positions)
+
+
+def read_fields(system: PDESystem, data: Any) -> FieldData:
+    """Snapshots of the fields of a system.
+
+    Parameters
+    ----------
+    system : PDESystem
+        Names the fields, the axes and time.
+    data : Dataset, or a list of them
+        With the dimensions ``time`` and those of space; every other dimension gives several experiments.
+
+    Raises
+    ------
+    RecoveryError
+        If dimensions, positions or fields are missing or outside the domain, or fewer than two snapshots are left.
+    """
+    parts = data if isinstance(data, (list, tuple)) else [data]
+    if not parts:
+        raise RecoveryError("there are no data: expected at least one xarray.Dataset")
+    axes = [s.name for s in system.space]
+    runs: list[FieldRun] = []
+    places: tuple[np.ndarray, ...] | None = None
+    for part in parts:
+        if not isinstance(part, xr.Dataset):
+            raise RecoveryError(
+                f"the data of fields are {type(part).__name__}; expected an xarray.Dataset with the dims "
+                f"time, {', '.join(axes)}"
+            )
+        time = next((n for n in ("time", system.time.name) if n in part.dims), None)
+        missing = [n for n in axes if n not in part.dims] + ([] if time else ["time"])
+        if missing:
+            raise RecoveryError(
+                f"the data lack the dimension {missing[0]!r}; expected time, {', '.join(axes)}, got "
+                f"{', '.join(map(str, part.dims)) or 'none'}: rename or add it"
+            )
+        here = tuple(np.asarray(part[n].values, float) for n in axes)
+        if places is not None and any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(here, places, strict=True)):
+            raise RecoveryError("the data sets have different positions; interpolate them to the same ones")
+        places = here
+        runs += _runs(system, part, str(time), axes)
+    assert places is not None
+    order = [np.argsort(p, kind="stable") for p in places]
+    places = tuple(p[i] for p, i in zip(places, order, strict=True))
+    for name, p, low, high in zip(axes, places, *system.domain.box, strict=True):
+        slack = 1e-6 * (high - low)
+        if not np.isfinite(p).all() or np.any(np.diff(p) <= 0) or p[0] < low - slack or p[-1] > high + slack:
+            raise RecoveryError(
+                f"the positions {name} reach from {p[0]:g} to {p[-1]:g}; expected different finite numbers within the domain, "
+                f"{low:g} to {high:g}"
+            )
+    runs = [FieldRun(r.times, _sorted(r.values, order)) for r in runs]
+    found = _measured(runs, tuple(f.name for f in system.fields), places)
+    if not np.isfinite(np.concatenate([r.values.ravel() for r in found.trajectories])).any():
+        raise RecoveryError(f"the data hold no number of any field ({', '.join(found.fields)}): all are NaN; give some values")
+    return found
+
+
+def _runs(system: PDESystem, part: xr.Dataset, time: str, axes: Sequence[str]) -> Iterator[FieldRun]:
+    """The experiments of one dataset."""
+    names = [f.name for f in system.fields]
+    known = [n for n in names if n in part.data_vars]
+    if not known:
+        raise RecoveryError(
+            f"no variable of the data is a field: variables {', '.join(map(str, part.data_vars)) or 'none'}; fields "
+            f"{', '.join(names)}; rename the variables"
+        )
+    wanted = (time, *axes)
+    for n in known:
+        if not set(wanted) <= set(part[n].dims):
+            raise RecoveryError(f"the variable {n} has the dims {part[n].dims}; expected {', '.join(wanted)}")
+    others = list(dict.fromkeys(d for n in known for d in part[n].dims if d not in wanted))
+    arrays = {n: part[n].broadcast_like(part[known]).transpose(*others, *wanted).values.astype(float) for n in known}
+    times = np.asarray(part[time].values, dtype=float)
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    if times.size < 1 or not np.isfinite(times).all() or np.any(np.diff(times) <= 0):
+        raise RecoveryError("the times of the snapshots must be finite and different; give repeats as further data sets")
+    if times.size + (len(system.initial) > 0) < 2:
+        raise RecoveryError("one snapshot tells nothing of a rate; give a later one, or the initial field in the system")
+    shape = (times.size, len(names), *(part.sizes[a] for a in axes))
+    for index in np.ndindex(*(part.sizes[d] for d in others)):
+        values = np.full(shape, np.nan)
+        for i, n in enumerate(names):
+            if n in arrays:
+                values[:, i] = arrays[n][index][order]
+        if np.isinf(values).any():
+            raise RecoveryError("the data hold infinite values; mark missing values as NaN")
+        yield FieldRun(times, values)
+
+
+def _sorted(values: np.ndarray, order: Sequence[np.ndarray]) -> np.ndarray:
+    for axis, i in enumerate(order):
+        values = np.take(values, i, axis=2 + axis)
+    return values
+
+
+def _measured(runs: Sequence[FieldRun], fields: tuple[str, ...], positions: tuple[np.ndarray, ...]) -> FieldData:
+    scale, noise = np.ones(len(fields)), np.zeros(len(fields))
+    for i in range(len(fields)):
+        parts = [r.values[:, i] for r in runs]
+        seen = np.concatenate([p[np.isfinite(p)] for p in parts])
+        if seen.size and np.any(seen):
+            scale[i] = np.sqrt(np.mean(seen**2))
+        noise[i] = difference_noise(parts)
+    return FieldData(tuple(runs), fields, positions, scale, np.maximum(noise, 1e-8 * scale))
+
+
+def difference_noise(parts: Sequence[np.ndarray]) -> float:
+    r"""Standard deviation of white noise on smooth arrays: the least estimate over axes and orders of differences.
+
+    A difference of order d of noise has the variance :math:`\binom{2d}{d}\sigma^2`; the median of absolute values disregards
+    the places where the field itself is not smooth.
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 1, 400)
+    >>> noisy = np.sin(x) + 0.01 * np.random.default_rng(0).normal(size=(20, 400))
+    >>> bool(abs(difference_noise([noisy]) - 0.01) < 0.001)
+    True
+    """
+    estimates = []
+    for axis in range(parts[0].ndim):
+        for d in DIFFERENCES:
+            size = np.sqrt(np.prod([(d + k) / k for k in range(1, d + 1)]))
+            found = [np.abs(np.diff(p, n=d, axis=axis)).ravel() / size for p in parts if p.shape[axis] > d + 3]
+            joined = np.concatenate(found) if found else np.empty(0)
+            joined = joined[np.isfinite(joined)]
+            if joined.size > 8:
+                estimates.append(float(np.median(joined)) / MEDIAN)
+    return min(estimates, default=0.0)
+
+
+def _even(points: np.ndarray) -> bool:
+    gaps = np.diff(points)
+    return gaps.size > 0 and bool(np.ptp(gaps) <= EVEN * gaps.mean())

@@ -1,0 +1,176 @@
+"""What may stand in place of an unknown term of fields: the libraries that are built where none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, combinations_with_replacement
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.declaration import expression
+from symdyn.discover.library import library_terms
+from symdyn.discover.terms import function_name
+from symdyn.errors import RecoveryError
+from symdyn.models.operators import AXES, OPERATORS, Operator, laplacian, read_operators
+from symdyn.models.pde import PDESystem
+from symdyn.parsing import parse_expression
+from symdyn.registry import suggest
+
+__all__ = ["conservative_library", "field_library", "with_unknown_fields"]
+
+#: Degree of the polynomials before derivatives, where the arguments name derivatives.
+BEFORE = 2
+#: Highest derivatives in the library of equations of which nothing is known, by the number of fields.
+HIGHEST = {1: 4}
+
+
+def field_library(
+    system: PDESystem, unknown: AppliedUndef, choice: Any, *, degree: int = 3, functions: Sequence[str] = ()
+) -> tuple[sp.Expr, ...]:
+    """The candidate terms of one unknown function of fields.
+
+    Parameters
+    ----------
+    system : PDESystem
+    unknown : AppliedUndef
+        Its arguments are fields, positions, scalars, and derivatives such as ``dx(u)`` or ``laplacian(u)``.
+    choice : None, int, sequence of Expr or str, or mapping
+        Degree of the polynomials, the terms themselves, or one of these for each function.
+    degree : int
+        Of the polynomials where `choice` is None.
+    functions : sequence of str
+        Of single arguments without derivatives, see `symdyn.discover.library.FUNCTIONS`.
+
+    Returns
+    -------
+    tuple of Expr
+        Unless terms are given: polynomials p(u) of the arguments without derivatives up to the degree, and every argument
+        with derivatives times 1 and times monomials of those up to degree 2, and the squares of first derivatives.
+
+    Raises
+    ------
+    RecoveryError
+        If nothing is left, or a mapping does not name the function.
+
+    Examples
+    --------
+    >>> from symdyn.models.operators import dx
+    >>> u, f = sp.Symbol("u"), sp.Function("f")
+    >>> system = PDESystem({u: f(u, dx(u), laplacian(u))}, (0, 1))
+    >>> field_library(system, f(u, dx(u), laplacian(u)), 1)
+    (1, u, dx(u), u*dx(u), laplacian(u), u*laplacian(u), dx(u)**2)
+    """
+    if isinstance(choice, Mapping):
+        name = unknown.func.__name__
+        by_name = {function_name(k): v for k, v in choice.items()}
+        if name not in by_name:
+            raise RecoveryError(f"the library has no terms for {unknown}; its keys: {', '.join(by_name)}")
+        choice = by_name[name]
+    plain = [a for a in unknown.args if not a.has(Operator)]
+    if choice is None or isinstance(choice, int):
+        whole = degree if choice is None else choice
+        terms = list(library_terms(plain, whole, functions)) if plain else [sp.S.One]
+        powers = range(min(whole, BEFORE) + 1)
+        before = [sp.Mul(*p) for p in chain.from_iterable(combinations_with_replacement(plain, d) for d in powers)]
+        steep = [a for a in unknown.args if a.has(Operator)]
+        terms += [p * a for a in steep for p in before]
+        terms += [a**2 for a in steep if isinstance(a, AXES) and not a.args[0].has(Operator)]
+        return tuple(dict.fromkeys(terms))
+    terms = [_read(e, system) for e in choice]
+    foreign = {*system.states, *system.space, system.time} - unknown.free_symbols
+    kept = [e for e in terms if not e.free_symbols & foreign]
+    if not kept:
+        raise RecoveryError(f"no term of the library is made of the arguments of {unknown}")
+    return tuple(dict.fromkeys(kept))
+
+
+def _read(value: Any, system: PDESystem) -> sp.Expr:
+    """A term of a library, its names those of the system."""
+    e = read_operators(parse_expression(value)) if isinstance(value, str) else expression(value)
+    known = {s.name: s for s in (*system.states, *system.space, *system.parameters, system.time)}
+    return e.xreplace({s: known[s.name] for s in e.free_symbols if s.name in known})
+
+
+def conservative_library(
+    fields: Sequence[sp.Symbol], dimension: int, *, degree: int = 3, highest: int | None = None
+) -> tuple[sp.Expr, ...]:
+    r"""Candidates for an equation of which nothing is known: derivatives of monomials of the fields.
+
+    .. math:: 1,\; u^q,\; \partial_x^m u^q,\; q = 1 \ldots 3
+
+    In the weak form all derivatives of such terms fall on the test functions.
+
+    Parameters
+    ----------
+    fields : sequence of Symbol
+    dimension : int
+        In one dimension :math:`m \le 4` of one field and 2 of several; in two the first derivatives, the laplacian, and of
+        one field its square.
+    degree : int
+        Of the monomials.
+    highest : int, optional
+        Another limit of m.
+
+    Examples
+    --------
+    >>> conservative_library([sp.Symbol("u")], 1, degree=2, highest=2)
+    (1, u, u**2, dx(u), dx(u**2)/2, laplacian(u), laplacian(u**2))
+    """
+    most = HIGHEST.get(len(fields), 2) if highest is None else highest
+    monomials = library_terms(fields, degree, constant=False)
+    terms: list[sp.Expr] = [sp.S.One, *monomials]
+    for m in range(1, most + 1):
+        for w in monomials if len(fields) == 1 or m == 1 else fields:
+            inner: sp.Expr = w
+            for _ in range(m // 2):
+                inner = laplacian(inner)
+            if m % 2 == 0:
+                terms.append(inner)
+            elif dimension == 1 or m == 1:
+                # u dx(u) is better known than dx(u**2)/2, and has the same weak form
+                power = w.as_base_exp()[1] if m == 1 and w.is_Pow else sp.S.One
+                terms += [axis(inner) / power for axis in AXES[:dimension]]
+    return tuple(dict.fromkeys(terms))
+
+
+def with_unknown_fields(system: PDESystem, names: Sequence[Any] | None) -> PDESystem:
+    """The system with an unknown term in the equation of each state that is named: of fields also of their derivatives.
+
+    Raises
+    ------
+    RecoveryError
+        If a name is neither a state nor an unknown function, or one unknown term is an argument of another.
+    """
+    for u in system.unknowns:
+        inner = [v for a in u.args for v in a.atoms(AppliedUndef)]
+        if inner:
+            raise RecoveryError(
+                f"the unknown term {inner[0]} is an argument of another, {u}; only one of them can be recovered: "
+                "write the other as a formula"
+            )
+        if u.func.__name__ in OPERATORS:
+            raise RecoveryError(f"the unknown function {u.func} is named like an operator; rename it")
+    functions = {u.func.__name__ for u in system.unknowns}
+    taken = {s.name for s in (*system.states, *system.parameters)} | functions
+    rates = list(system.rates)
+    for name in dict.fromkeys(map(function_name, names or ())):
+        if name in functions:
+            continue
+        if name not in system.names:
+            known = (*sorted(functions), *system.names)
+            raise RecoveryError(
+                f"{name!r} is neither an unknown function nor a state; known: {', '.join(known)}.{suggest(name, known)}"
+            )
+        if name not in {f.name for f in system.fields}:
+            fields = ", ".join(map(str, system.fields))
+            raise RecoveryError(f"{name} is a scalar; unknown terms can be added to fields: {fields}")
+        label = f"f_{name}"
+        while label in taken:
+            label += "_"
+        taken.add(label)
+        own = system.fields[system.names.index(name)]
+        steep = [axis(own) for axis in AXES[: system.dimension]]
+        rates[system.names.index(name)] += sp.Function(label)(*system.fields, *steep, laplacian(own))
+    return system.replace(rates=tuple(rates)) if rates != list(system.rates) else system

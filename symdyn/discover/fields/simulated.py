@@ -1,0 +1,249 @@
+"""Terms chosen with the simulation in the loop, on a grid that is fine enough for the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
+from symdyn.discover.fields.data import FieldData
+from symdyn.discover.fields.fits import FieldFits, dissipative_signs
+from symdyn.discover.fields.lanes import Lanes
+from symdyn.discover.fields.matching import Matching, match
+from symdyn.discover.fields.search import FieldSearch
+from symdyn.discover.fields.smoothing import smooth_fields
+from symdyn.discover.fields.starts import FieldStarts, read_starts
+from symdyn.discover.journal import Journal
+from symdyn.errors import RecoveryError
+
+__all__ = ["Beginning", "Simulated", "simulate_terms"]
+
+#: Error of a run, relative to the size of a field, below which differences between models mean nothing.
+PRECISION = 3e-4
+#: Cells for each function that the steepest snapshot needs, and most cells along an axis by dimension.
+CELLS, MOST = 4, {1: 2048, 2: 128}
+#: What errors of the grid may add to the sum of squares, in variances of the residuals: less than a term has to gain.
+ADDED = 3.0
+#: How much a grid of twice as many cells lowers errors of the fourth order, in their squares.
+FINER = 1 / 225
+#: Models that pairs of snapshots propose.
+PROPOSED = 5
+#: Doublings of the grid.
+DOUBLINGS = 4
+
+#: A choice of terms (K,), and columns (P,) and coefficients of initial fields (M,) from which to fit it.
+Beginning = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+
+
+@dataclass
+class Simulated:
+    """A search that has ended.
+
+    Attributes
+    ----------
+    search : FieldSearch
+    starts : FieldStarts
+    resolved : bool
+        Whether errors of the grid are small beside the residuals.
+    interrupted : bool
+    evaluations : int
+    """
+
+    search: FieldSearch
+    starts: FieldStarts
+    resolved: bool
+    interrupted: bool
+    evaluations: int
+
+
+def simulate_terms(
+    candidates: FieldCandidates,
+    data: FieldData,
+    beginnings: Sequence[Beginning],
+    *,
+    largest: int,
+    beam: int,
+    rounds: int,
+    search: bool,
+    alone: bool,
+    lost: float,
+    stop: Callable[[], bool],
+    report: Callable[[float], None],
+    journal: Journal,
+) -> Simulated | None:
+    """Fit, add, drop and exchange terms; None if no candidate can be simulated along the data.
+
+    Parameters
+    ----------
+    candidates : FieldCandidates
+    data : FieldData
+    beginnings : sequence
+        Models that another stage proposes; those that match changes between snapshots are added.
+    largest, beam, rounds : int
+        Most terms; models whose neighbours are looked at, and how often.
+    search : bool
+        Whether neighbours are looked at at all.
+    alone : bool
+        Whether to begin also from no terms and from those that match changes between snapshots.
+    lost : float
+        Share of the variance of the data; where the best of `beginnings` leaves more there is no search.
+    stop : callable
+        Whether to end with the best so far.
+    report : callable
+        Told of the fraction that is done.
+    journal : Journal
+    """
+    cells, spent, last = first_cells(candidates, data), 0, None
+    least = floor = float(np.mean((PRECISION * data.scale / data.noise) ** 2))
+    proposed, matched = list(beginnings), alone
+    if alone and _has_pairs(candidates, data):
+        proposed += _from_pairs(candidates, data, cells, floor, largest=largest, stop=stop, journal=journal)
+    for _ in range(DOUBLINGS + 1):
+        lanes = Lanes(candidates, data, cells)
+        starts = read_starts(lanes, data)
+        matching = match(lanes, starts)
+        split = linear_columns(candidates)
+        signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
+        fits = FieldFits(lanes, starts, matching.sizes, signs, stop)
+        here = FieldSearch(fits, largest=largest, floor=floor, journal=journal)
+        room, coarse, interrupted = all(2 * c <= MOST[len(cells)] for c in cells), False, False
+        try:
+            begin = [*proposed, *(_matched(candidates, matching) if matched else [])]
+            _begin(here, begin)
+            if np.isfinite(lost) and here.ranked() and here.ranked()[0].fit.rss > lost * _variance(data):
+                return None
+            coarse = room and _is_coarse(here, data, least)
+            if search and here.ranked() and not coarse:
+                here.climb(beam=beam, rounds=rounds, report=report)
+                coarse = room and _is_coarse(here, data, least)
+        except KeyboardInterrupt:
+            interrupted = True
+        spent += lanes.simulations
+        ranked = here.ranked()
+        if ranked:
+            last = Simulated(here, starts, not coarse, interrupted, spent)
+            if interrupted or stop() or not coarse:
+                return last
+            # the next grid begins from what was best on this one
+            proposed = [(m.chosen, m.theta, m.fit.starts) for m in ranked[:6]]
+            matched, floor = False, max(here.floor * FINER, least)
+        elif interrupted or stop() or not room:
+            return last
+        cells = tuple(2 * c for c in cells)
+    return last
+
+
+def first_cells(candidates: FieldCandidates, data: FieldData) -> tuple[int, ...]:
+    """Cells along each axis for the steepest snapshots."""
+    system = candidates.system
+    found = [32] * len(data.positions)
+    for i in range(len(system.fields)):
+        for run in data.trajectories:
+            frames = run.values[:, i]
+            for k in np.unique(np.linspace(0, len(frames) - 1, 6).round().astype(int)):
+                if np.isfinite(frames[k]).any():
+                    counts = smooth_fields(system, data.positions, frames[k][None], float(data.noise[i])).counts
+                    found = [max(a, CELLS * c) for a, c in zip(found, counts, strict=True)]
+    most = MOST[len(found)]
+    cells = []
+    for axis, wanted in enumerate(found):
+        n = len(data.positions[axis])
+        # on the cells of the data nothing has to be interpolated
+        own = n if _are_centers(system.domain.box[:, axis], data.positions[axis]) else 0
+        fine = wanted <= own or len(found) > 1
+        cells.append(own if own and fine and own <= most // 2 else min(wanted + wanted % 2, most // 2))
+    return tuple(cells)
+
+
+def _are_centers(ends: np.ndarray, points: np.ndarray) -> bool:
+    n, h = len(points), float(ends[1] - ends[0]) / len(points)
+    return bool(np.allclose(points, ends[0] + (np.arange(n) + 0.5) * h, rtol=0, atol=1e-6 * h))
+
+
+def _matched(candidates: FieldCandidates, matching: Matching) -> list[Beginning]:
+    """Models to begin with: no terms, and those that match changes between snapshots."""
+    none = np.zeros(len(candidates.terms), dtype=bool)
+    found: list[Beginning] = [(none, np.where(candidates.always, candidates.guesses[0], 0.0), None)]
+    for subset, values in matching.subsets:
+        chosen = none.copy()
+        chosen[list(subset)] = True
+        inside = candidates.active(chosen[None])[0] & (values == 0)
+        found.append((chosen, np.where(inside, candidates.guesses[0], values), None))
+    return found
+
+
+def _has_pairs(candidates: FieldCandidates, data: FieldData) -> bool:
+    """Whether pairs of snapshots tell something: where fields are not known from the start, and all of them were measured."""
+    known = {s.name for s in candidates.system.initial}
+    measured = all(np.isfinite(f).any() for r in data.trajectories for frame in r.values for f in frame)
+    return measured and any(f.name not in known for f in candidates.system.fields)
+
+
+def _from_pairs(
+    candidates: FieldCandidates, data: FieldData, cells: tuple[int, ...], floor: float, *, largest: int,
+    stop: Callable[[], bool], journal: Journal,
+) -> list[Beginning]:  # fmt: skip
+    """Models that lead from each snapshot, smoothed, to the next: they have no time to go astray."""
+    pairs = data.pairs()
+    if not pairs.trajectories:
+        return []
+    lanes = Lanes(candidates, pairs, cells)
+    starts = read_starts(lanes, pairs, held=True)
+    matching = match(lanes, starts)
+    split = linear_columns(candidates)
+    signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
+    search = FieldSearch(
+        FieldFits(lanes, starts, matching.sizes, signs, stop), largest=largest, floor=floor, journal=journal, rough=True
+    )
+    _begin(search, _matched(candidates, matching))
+    search.climb(beam=1, rounds=6, report=lambda fraction: None)
+    return [(m.chosen, m.theta, None) for m in search.ranked()[:PROPOSED]]
+
+
+def _begin(search: FieldSearch, beginnings: Sequence[Beginning]) -> None:
+    candidates, first, done = search.candidates, search.fits.starts.first, set()
+    for chosen, theta, starts in beginnings:
+        if search.fits.stop() and search.visited:
+            return
+        if chosen.tobytes() not in done:
+            done.add(chosen.tobytes())
+            known = starts is not None and starts.size == first.size
+            begin = starts if starts is not None and known else first
+            bounded = np.clip(theta, candidates.low, candidates.high)
+            search.visit(chosen, bounded, begin, grow=not known and first.size > 0)
+
+
+def _variance(data: FieldData) -> float:
+    """Sum of squares of the data about the mean of every field, in variances of the noise."""
+    total = 0.0
+    for i, noise in enumerate(data.noise):
+        values = np.concatenate([r.values[:, i].ravel() for r in data.trajectories])
+        total += float(np.nansum((values - np.nanmean(values)) ** 2)) / noise**2 if np.isfinite(values).any() else 0.0
+    return total
+
+
+def _is_coarse(search: FieldSearch, data: FieldData, least: float) -> bool:
+    """Whether a grid of twice as many cells changes the best run more than the residuals allow.
+
+    Where it does not, models are judged again with that change as what counts as zero; where it does, it is kept as the floor.
+    """
+    if not search.ranked():
+        return True
+    best, fits = search.ranked()[0], search.fits
+    try:
+        finer = Lanes(search.candidates, data, tuple(2 * c for c in fits.lanes.cells))
+        starts = read_starts(finer, data)
+    except RecoveryError:
+        return False
+    other = FieldFits(finer, starts, fits.sizes, fits.signs, fits.stop)
+    after = other.residuals(best.theta[None], best.fit.starts[None])[0]
+    if not np.isfinite(after).all():
+        return True
+    change = after - best.fit.residual
+    # initial fields that are fitted make up for a part of it
+    free = np.linalg.qr(search.nuisance(best.fit))[0]
+    error = float(np.mean((change - free @ (free.T @ change)) ** 2))
+    search.settle(max(error, least))
+    return error > max(ADDED * best.fit.rss / fits.size**2, least)

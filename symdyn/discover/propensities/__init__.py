@@ -1,0 +1,160 @@
+"""Unknown propensities of reaction networks, from paths of molecule numbers or from cells that are not followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.discover.guesses import free_parameters, read_bounds, start_values
+from symdyn.discover.propensities.counts import Counts, observed
+from symdyn.discover.propensities.likelihoods import CompletePath, SampledPath, Snapshots, grid
+from symdyn.discover.propensities.normal import NormalPath, NormalSnapshots
+from symdyn.discover.propensities.rates import Rates
+from symdyn.discover.propensities.result import PropensityRecovery, result
+from symdyn.discover.propensities.search import Search
+from symdyn.discover.propensities.shapes import shape_terms
+from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
+from symdyn.discover.routes import Request
+from symdyn.discover.signs import read_signs
+from symdyn.discover.terms import function_name, one_of_each
+from symdyn.errors import RecoveryError
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["PropensityRecovery", "recovered"]
+
+#: States of a box, and numbers in its transition matrices, up to which the master equation is solved.
+LARGEST_BOX, LARGEST_MATRIX = 20_000, 1_000_000
+#: Pieces into which times are cut where the exponential of the generator asks for them, and the error that does.
+PIECES, INEXACT = (1, 4, 16), 0.01
+
+
+def recovered(network: ReactionNetwork, data: Any, request: Request) -> PropensityRecovery:
+    r"""Unknown propensities of a network.
+
+    The likelihood is exact where that is within reach: of a path all jumps of which are known by their rates and waiting
+    times, of a path at some times and of snapshots by the master equation on a box of states.  Where numbers are large it
+    is that of normal variables with the moments of the chemical Langevin equation.  Constants are positive, and fitted in
+    their logarithms; their intervals are symmetric there.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+        Rates hold undefined functions of species, ``{}, {X: 1}, f(X)``.  Parameters without a value are fitted along.
+    data : Dataset, DataFrame, mapping of arrays, or a list of them
+        Paths: a column or variable for each species along the time.  Cells that are not followed: a table in which a time
+        has many rows, or a dataset with the dimension ``cell``.  Species may be missing there.  A dataset with
+        the dimension ``trajectory``, as `symdyn.simulate` gives it, holds paths.
+    request : Request
+        ``bounds`` of a species set the box of its numbers.
+
+    Raises
+    ------
+    RecoveryError
+        If nothing is unknown, rates depend on time, numbers are not whole, or a species of a path is missing.
+
+    Notes
+    -----
+    Snapshots begin with the initial numbers of the network at time 0; if it has none, with the cells of the first snapshot.
+
+    References
+    ----------
+    Munsky, Khammash, J. Chem. Phys. 124, 044104 (2006); Fox, Neuert, Munsky, J. Chem. Phys. 145, 074101 (2016) (likelihoods of
+    snapshots on a projection); Anderson, Kurtz, Stochastic Analysis of Biochemical Systems (2015).
+    """
+    _check(network, request)
+    seen = observed(network, data)
+    columns = {s: k for k, s in enumerate(seen.species)}
+    means = {s: float(seen.rows[:, columns[s.name]].mean()) if s.name in columns else 1.0 for s in network.states}
+    sizes = {**{s: max(v, 1.0) for s, v in means.items()}, **{p: network.defaults.get(p, 1.0) for p in network.parameters}}
+    free = free_parameters(network, request.options.fit)
+    terms = shape_terms(network, request.library, sizes, request.options.guesses)
+    constants = tuple(dict.fromkeys(c for t in terms for c in t.constants))
+    limits = read_bounds(request.bounds, dict.fromkeys((*network.parameters, *constants, *network.states)), network.states)
+    guessed = {
+        k: v for k, v in request.options.guesses.items() if getattr(k, "name", k) in {p.name for p in network.parameters}
+    }
+    typical = np.array([sizes[s] for s in network.states])
+    notes: list[str] = []
+    factory = _likelihoods(network, seen, limits, notes)
+    complete = True
+    for pieces in PIECES:
+
+        def likelihood(rates: Rates, pieces: int = pieces) -> Any:
+            return factory(rates, pieces)
+
+        search = Search(
+            network, terms, likelihood, free=start_values(network, free, guessed, limits),
+            size=seen.size, scale=float(max(typical.max() / seen.span, 1e-12)), typical=typical, bounds=limits,
+            largest=request.options.largest, deadline=request.deadline,
+        )  # fmt: skip
+        try:
+            search.run(lambda fraction: request.report("selection", fraction))
+        except KeyboardInterrupt:
+            if not search.ranked():
+                raise
+            notes.append("the search was interrupted; this is the best so far")
+            complete = False
+            break
+        if search.spent or not search.ranked() or pieces == PIECES[-1]:
+            break
+        best = search.ranked()[0]
+        if best.likelihood.pieces != pieces:  # times are not cut
+            break
+        finer = factory(best.rates, 2 * pieces).value(best.fit.theta)
+        if abs(finer - best.fit.score.value) < INEXACT:
+            break
+    if search.spent:
+        notes.append(f"the search ended at its budget of time, after {len(search.visited)} models")
+        complete = False
+    request.report("selection", 1.0)
+    return result(search, seen, request.options, notes, complete=complete)
+
+
+def _check(network: ReactionNetwork, request: Request) -> None:
+    names = {u.func.__name__ for u in network.unknowns}
+    for key in request.unknown or ():
+        if function_name(key) not in names:
+            raise RecoveryError(
+                f"unknown names {key}, but of a network propensities are unknown, not equations of species; write a rate as an "
+                "undefined function, f = sympy.Function('f')"
+            )
+    if not names:
+        raise RecoveryError("the network has no unknown propensity; write a rate as an undefined function, {}, {X: 1}, f(X)")
+    if network.time_dependent:
+        raise RecoveryError("a rate of the network depends on time; propensities are recovered where none does")
+    if network.events:
+        raise RecoveryError("the network has events, which likelihoods of molecule numbers do not follow; leave them out")
+    if request.heldout:
+        raise RecoveryError("heldout is for trajectories of ODEs, maps and diffusions; give all molecule numbers")
+    if request.surrogate not in (None, "auto"):
+        raise RecoveryError(f"surrogate is {request.surrogate!r}, but surrogates learn smooth trajectories; leave it out")
+    wrong = [k for k, v in read_signs(one_of_each(network.unknowns), request.signs).items() if v < 0]
+    if wrong:
+        raise RecoveryError(f"the sign of {wrong[0]} is -1, but a propensity is never negative; leave signs out")
+
+
+def _likelihoods(
+    network: ReactionNetwork, seen: Counts, limits: dict[sp.Symbol, tuple[float, float]], notes: list[str]
+) -> Callable[[Rates, int], Any]:
+    """How the likelihood of a model is made from its rates, and the pieces of the exponential of its generator."""
+    if seen.kind == "complete":
+        return lambda rates, pieces: CompletePath(rates, seen)
+    upper = largest_numbers(network, seen, limits)
+    size = int(np.prod([float(v + 1) for v in upper.values()])) if upper else LARGEST_BOX + 1
+    small = size <= LARGEST_BOX and (seen.kind == "snapshots" or SampledPath.work(size, seen) <= LARGEST_MATRIX)
+    if small:
+        box = grid(network, upper)
+        if seen.kind == "sampled":
+            return lambda rates, pieces: SampledPath(rates, box, seen, pieces)
+        first = first_distribution(network, seen, box)
+        return lambda rates, pieces: Snapshots(rates, box, seen, first, pieces)
+    notes.append(
+        "there are too many states for the master equation: numbers were taken to be normal, with means and covariances"
+    )
+    if seen.kind == "sampled":
+        return lambda rates, pieces: NormalPath(rates, seen)
+    start = first_moments(network, seen)
+    return lambda rates, pieces: NormalSnapshots(rates, seen, start)

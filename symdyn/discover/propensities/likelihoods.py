@@ -1,0 +1,240 @@
+r"""Likelihoods of molecule numbers, as functions of the logarithms of constants.
+
+A path of which every jump is known has :math:`\log L = \sum_j \log a_{r_j}(n_j) - \int \sum_r a_r(n)\,\mathrm{d}t`.  A path
+at some times, and cells that are not followed, have transition and state probabilities of the master equation on a box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as ss
+import sympy as sp
+
+from symdyn.discover.gaussian import impossible
+from symdyn.discover.propensities.counts import DIGITS, Counts
+from symdyn.discover.propensities.exponential import Generators, carried
+from symdyn.discover.propensities.rates import Rates
+from symdyn.discover.scoring import Score
+from symdyn.models.reaction import Reaction
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["CompletePath", "Grid", "SampledPath", "Snapshots", "grid"]
+
+#: Probabilities below which the rational approximation of the exponential has no digits left.
+FLOOR = 1e-10
+
+
+class CompletePath:
+    """Paths of which every jump is known."""
+
+    pieces = 1
+
+    def __init__(self, rates: Rates, data: Counts) -> None:
+        self.rates = rates
+        states = np.concatenate([t.values[:-1] for t in data.trajectories]).astype(np.int64)
+        steps = np.concatenate([np.diff(t.values, axis=0) for t in data.trajectories]).astype(np.int64)
+        waits = np.concatenate([np.diff(t.times) for t in data.trajectories])
+        self.states, which = np.unique(states, axis=0, return_inverse=True)
+        self.sojourn = np.bincount(which.ravel(), weights=waits, minlength=len(self.states))
+        changes = rates.network.changes.T
+        kinds = np.unique(changes[changes.any(axis=1)], axis=0)
+        self.groups = [np.flatnonzero((changes == k).all(axis=1)) for k in kinds]
+        self.jumps = [
+            np.bincount(which.ravel()[(steps == k).all(axis=1)], minlength=len(self.states)).astype(float) for k in kinds
+        ]
+
+    def value(self, u: np.ndarray) -> float:
+        return self._score(u, slopes=False).value
+
+    def score(self, u: np.ndarray) -> Score:
+        return self._score(u, slopes=True)
+
+    def _score(self, u: np.ndarray, *, slopes: bool) -> Score:
+        found = self.rates.at(np.exp(u), self.states, slopes=slopes)
+        if found is None:
+            return impossible(len(u))
+        rates, bent = found
+        value, gradient = 0.0, np.zeros(len(bent))
+        information, outer = np.zeros((len(bent),) * 2), np.zeros((len(bent),) * 2)
+        for group, jumps in zip(self.groups, self.jumps, strict=True):
+            flow, slope = rates[group].sum(axis=0), bent[:, group].sum(axis=1)
+            if (flow[jumps > 0] <= 0).any():
+                return impossible(len(u))
+            safe = np.maximum(flow, 1e-300)
+            value += float(jumps @ np.log(safe)) - float(self.sojourn @ flow)
+            relative = np.where(flow > 0, slope / safe, 0.0)
+            gradient += relative @ jumps - slope @ self.sojourn
+            information += (slope * self.sojourn) @ relative.T
+            outer += (relative * jumps) @ relative.T
+        return Score(value, gradient, information, outer)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A box of states.
+
+    Attributes
+    ----------
+    states : (n, species) int64
+    generators : Generators
+    shape : tuple of int
+    """
+
+    states: np.ndarray
+    generators: Generators
+    shape: tuple[int, ...]
+
+    def places(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers of states (m, species)."""
+        return np.ravel_multi_index(tuple(rows.T), self.shape)
+
+
+def grid(network: ReactionNetwork, upper: Mapping[sp.Symbol, int]) -> Grid:
+    """The box up to `upper` with the jumps of every reaction at unit rate, which propensities multiply."""
+    parts = []
+    for r in range(len(network.reactions)):
+        unit = [
+            Reaction(q.reactants, q.products, sp.S.One if k == r else sp.S.Zero, False, q.bursts)
+            for k, q in enumerate(network.reactions)
+        ]
+        values = {p: v for p, v in network.defaults.items() if any(p in b.mean.free_symbols for b in _bursts(network))}
+        alone = ReactionNetwork(unit, values, species=network.states)
+        parts.append(ss.csc_array(alone.master_equation(dict(upper)).generator().matrix()))
+    shape = tuple(upper[s] + 1 for s in network.states)
+    states = np.stack(np.unravel_index(np.arange(int(np.prod(shape))), shape), axis=1)
+    return Grid(states, Generators(parts), shape)
+
+
+def _bursts(network: ReactionNetwork) -> list[Any]:
+    return [b for r in network.reactions for b in (r.bursts or {}).values()]
+
+
+class _OnGrid:
+    """What likelihoods by the master equation share."""
+
+    def __init__(self, rates: Rates, box: Grid, pieces: int) -> None:
+        self.rates, self.box, self.pieces = rates, box, pieces
+
+    def value(self, u: np.ndarray) -> float:
+        return self._score(u, slopes=False).value
+
+    def score(self, u: np.ndarray) -> Score:
+        return self._score(u, slopes=True)
+
+    def _score(self, u: np.ndarray, *, slopes: bool) -> Score:
+        found = self.rates.at(np.exp(u), self.box.states, slopes=slopes)
+        if found is None:
+            return impossible(len(u))
+        data = self.box.generators.data(found[0])
+        moving = np.array([self.box.generators.data(b) for b in found[1]]).reshape(-1, len(data))
+
+        def carry(y: np.ndarray, dy: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray]:
+            return carried(self.box.generators, data, moving, y, dy, time, self.pieces)
+
+        return self._collect(carry, len(moving))
+
+    def _collect(self, carry: Callable[..., tuple[np.ndarray, np.ndarray]], count: int) -> Score:
+        raise NotImplementedError
+
+
+def _added(p: np.ndarray, dp: np.ndarray, counts: np.ndarray, total: np.ndarray, score: list[Any]) -> None:
+    """Add outcomes of probabilities p (m,), seen `counts` times in `total` trials, to value, gradient, information, outer."""
+    seen = counts > 0
+    score[0] += float(counts[seen] @ np.log(np.maximum(p[seen], 1e-300))) if (p[seen] > 0).all() else -np.inf
+    safe = np.maximum(p, FLOOR)
+    relative = np.where(p > FLOOR, dp / safe, 0.0)
+    score[1] += relative @ counts
+    score[2] += (dp * total) @ relative.T
+    score[3] += (relative * counts) @ relative.T
+
+
+class Snapshots(_OnGrid):
+    """Cells that are not followed, from a distribution at a time.
+
+    Parameters
+    ----------
+    rates : Rates
+    box : Grid
+    data : Counts
+    first : (float, (n,) float64)
+        When and how the cells were distributed at first.
+    """
+
+    def __init__(self, rates: Rates, box: Grid, data: Counts, first: tuple[float, np.ndarray], pieces: int = 1) -> None:
+        super().__init__(rates, box, pieces)
+        self.begin, self.start = first
+        axes = [rates.network.names.index(s) for s in data.species]
+        sizes = tuple(box.shape[i] for i in axes)
+        self.group = np.ravel_multi_index(tuple(box.states[:, i] for i in axes), sizes)
+        self.outcomes = int(np.prod(sizes))
+        self.seen = [
+            (t, np.bincount(np.ravel_multi_index(tuple(v.T), sizes), minlength=self.outcomes).astype(float))
+            for t, v in data.snapshots
+            if t > self.begin
+        ]
+
+    def distributions(self, u: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        """Time and probabilities of the observed numbers at each snapshot."""
+        found: list[tuple[float, np.ndarray]] = []
+        self._kept: list[tuple[float, np.ndarray]] | None = found
+        self.value(u)
+        self._kept = None
+        return found
+
+    _kept: list[tuple[float, np.ndarray]] | None = None
+
+    def _collect(self, carry: Callable[..., tuple[np.ndarray, np.ndarray]], count: int) -> Score:
+        y, dy = self.start[:, None], np.zeros((count, len(self.start), 1))
+        time = self.begin
+        score: list[Any] = [0.0, np.zeros(count), np.zeros((count, count)), np.zeros((count, count))]
+        for when, counts in self.seen:
+            y, dy = carry(y, dy, round(when - time, DIGITS))
+            time = when
+            p = np.bincount(self.group, weights=y[:, 0], minlength=self.outcomes)
+            dp = np.array([np.bincount(self.group, weights=d[:, 0], minlength=self.outcomes) for d in dy])
+            if self._kept is not None:
+                self._kept.append((when, p))
+            _added(p, dp.reshape(count, self.outcomes), counts, counts.sum(), score)
+        return Score(*score)
+
+
+class SampledPath(_OnGrid):
+    """Paths of which the numbers at some times are known."""
+
+    def __init__(self, rates: Rates, box: Grid, data: Counts, pieces: int = 1) -> None:
+        super().__init__(rates, box, pieces)
+        rows: list[np.ndarray] = []
+        for t in data.trajectories:
+            places = box.places(t.values.astype(np.int64))
+            gaps = np.round(np.diff(t.times), DIGITS)
+            rows.append(np.stack([gaps, places[:-1], places[1:]], axis=1))
+        triples, counts = np.unique(np.concatenate(rows), axis=0, return_counts=True)
+        self.seen = []
+        for gap in np.unique(triples[:, 0]):
+            own = triples[:, 0] == gap
+            begins, column = np.unique(triples[own, 1].astype(int), return_inverse=True)
+            table = np.zeros((len(box.states), len(begins)))
+            table[triples[own, 2].astype(int), column] = counts[own]
+            self.seen.append((float(gap), begins, table))
+
+    @staticmethod
+    def work(box_size: int, data: Counts) -> int:
+        """Numbers that a transition matrix holds."""
+        begins = len(np.unique(np.concatenate([t.values for t in data.trajectories]), axis=0))
+        gaps = np.unique(np.round(np.concatenate([np.diff(t.times) for t in data.trajectories]), DIGITS))
+        return box_size * begins * len(gaps)
+
+    def _collect(self, carry: Callable[..., tuple[np.ndarray, np.ndarray]], count: int) -> Score:
+        score: list[Any] = [0.0, np.zeros(count), np.zeros((count, count)), np.zeros((count, count))]
+        n = len(self.box.states)
+        for gap, begins, table in self.seen:
+            y = np.zeros((n, len(begins)))
+            y[begins, np.arange(len(begins))] = 1.0
+            p, dp = carry(y, np.zeros((count, *y.shape)), gap)
+            total = np.broadcast_to(table.sum(axis=0), table.shape).ravel()
+            _added(p.ravel(), dp.reshape(count, table.size), table.ravel(), total, score)
+        return Score(*score)

@@ -1,0 +1,98 @@
+"""Shapes of propensities: constant, mass action, saturation, activation and repression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdyn.discover.candidates import Term, constant_symbols
+from symdyn.discover.constants import natural_size
+from symdyn.discover.terms import allowed_terms, function_name, one_of_each
+from symdyn.errors import RecoveryError
+from symdyn.models.reactions import ReactionNetwork
+
+__all__ = ["LARGEST_EXPONENT", "shape_terms"]
+
+#: Hill exponents go from 1 to this.
+LARGEST_EXPONENT = 4
+#: Thresholds are tried at these multiples of the typical number of molecules.
+THRESHOLDS = (0.3, 1.0, 3.0)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Names that are not yet taken."""
+
+    taken: set[str]
+
+    def fresh(self, name: str) -> sp.Symbol:
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return sp.Symbol(name)
+
+
+def shape_terms(
+    network: ReactionNetwork, library: Any, sizes: Mapping[sp.Symbol, float], guesses: Mapping[Any, float]
+) -> tuple[Term, ...]:
+    r"""Candidate terms of every unknown function, each to be multiplied by a coefficient that is not negative.
+
+    By default 1, x, x y (products of two arguments), and for each argument
+    :math:`x^n/(K^n + x^n)` and :math:`K^n/(K^n + x^n)` with n from 1 to 4; the first of them is Michaelis and Menten's.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    library : None, int, sequence of Expr, or mapping
+        Degree of monomials, or terms, in which further symbols are positive constants; for each function in a mapping.
+    sizes : mapping of Symbol to float
+        Typical numbers of species, and values of parameters.
+    guesses : mapping
+        Values from which constants are fitted, by symbol or name.
+    """
+    names = _Names({s.name for s in (*network.states, *network.parameters, network.time)})
+    named = {getattr(k, "name", k): float(v) for k, v in guesses.items()}
+    found: list[Term] = []
+    for unknown in one_of_each(network.unknowns):
+        choice = library
+        if isinstance(library, Mapping):
+            choice = {function_name(k): v for k, v in library.items()}.get(unknown.func.__name__)
+        if choice is None:
+            found += _standard(unknown, sizes, names)
+            continue
+        for shape in allowed_terms(network, unknown, choice, degree=2, functions=()):
+            inside = constant_symbols(shape, network)
+            values = {c: (named[c.name],) if c.name in named else _tried(shape, c, sizes) for c in inside}
+            found.append(Term(unknown, shape, values))
+    return tuple(found)
+
+
+def _tried(shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float]) -> tuple[float, ...]:
+    """First values of a constant: about its natural size, else about the numbers in the term."""
+    natural = natural_size(shape, constant, sizes)
+    own = [sizes[s] for s in shape.free_symbols if s in sizes]
+    return tuple((natural or max(own, default=1.0)) * s for s in THRESHOLDS)
+
+
+def _standard(unknown: AppliedUndef, sizes: Mapping[sp.Symbol, float], names: _Names) -> list[Term]:
+    for a in unknown.args:
+        if not (isinstance(a, sp.Symbol) and a in sizes):
+            raise RecoveryError(
+                f"the unknown propensity {unknown} has the argument {a}, for which there is no library; give library={{...}}"
+            )
+    found = [Term(unknown, sp.S.One)]
+    arguments: Sequence[sp.Symbol] = unknown.args  # type: ignore[assignment]
+    found += [Term(unknown, a) for a in arguments]
+    found += [Term(unknown, a * b) for i, a in enumerate(arguments) for b in arguments[i:]]
+    for a in arguments:
+        for n in range(1, LARGEST_EXPONENT + 1):
+            for rising in (True, False):
+                suffix = "" if len(arguments) == 1 else f"_{a}"
+                K = names.fresh(f"{unknown.func.__name__}_K{suffix}{'r' if rising else 'f'}{n}")
+                shape = (a**n if rising else K**n) / (K**n + a**n)
+                found.append(Term(unknown, shape, {K: tuple(sizes[a] * s for s in THRESHOLDS)}))
+    return found

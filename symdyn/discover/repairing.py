@@ -1,0 +1,252 @@
+"""Repair: a complete system that is partly wrong, and which of its terms and constants the data want changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from symdyn.codegen.kernel import compile
+from symdyn.declaration import lookup
+from symdyn.discover.candidates import constant_symbols
+from symdyn.discover.changes import Changes, possible_changes
+from symdyn.discover.data import Observations, observations
+from symdyn.discover.descent import Descent, descend
+from symdyn.discover.evidence import hold_out, information, intervals, prediction_errors, weights
+from symdyn.discover.guesses import free_parameters, read_bounds, start_values
+from symdyn.discover.kinds import kind_of, right_sides
+from symdyn.discover.optimum import read_noise
+from symdyn.discover.problem import Problem, make_problem
+from symdyn.discover.recovery import Identifiability, Recovery, Terms
+from symdyn.discover.routes import Request
+from symdyn.discover.selection import Model, Selection
+from symdyn.discover.terms import allowed_terms, function_name
+from symdyn.errors import RecoveryError
+from symdyn.system import System
+
+__all__ = ["Repair", "repaired"]
+
+#: Standard errors within which a coefficient is tried as zero.
+NEAR = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair(Recovery):
+    """A complete system with what had to be changed.
+
+    Attributes
+    ----------
+    changes : tuple of str
+        Changes of the first system: terms that were dropped or added, numbers before and after; none if the declared
+        system is the best.
+    all_changes : tuple of tuple of str
+        The same for every system, in the order of `table`.
+
+    Notes
+    -----
+    `terms` holds the first system less the declared one, by equation.  `inclusion` tells how much evidence there is for each
+    change, whatever else is changed.
+    """
+
+    changes: tuple[str, ...] = ()
+    all_changes: tuple[tuple[str, ...], ...] = ()
+
+    def __repr__(self) -> str:
+        best = self.table.iloc[0]
+        lines = [f"Repair: {len(self.systems)} systems from {self.observations.size} data, {self.evaluations} simulations"]
+        lines += [f"    {text}" for text in self.changes] or ["    nothing changed"]
+        lines.append(f"  weight {best['weight']:.2g}, relative error {best['rms']:.2g}")
+        lines += [f"  as good: {text or 'nothing changed'}" for text in self.identifiability.equivalent]
+        lines += [f"  note: {text}" for text in self.warnings]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Repaired:
+    """A model with the selection in which it was fitted, where the terms that it drops are held at zero."""
+
+    model: Model
+    selection: Selection
+    dropped: np.ndarray
+
+
+def repaired(system: System, data: Any, request: Request) -> Repair:
+    """Change a complete system where the data want it; see `symdyn.discover.recover` with the option ``repair``.
+
+    Every additive term of the declared equations may get another coefficient or be dropped, every parameter another value,
+    and every library term may be added.  Each change costs what a term costs in `symdyn.discover.selection.criterion`, so
+    one that the data do not pay for is not made.
+
+    Raises
+    ------
+    RecoveryError
+        If the system has unknown terms, a state is not one of its own, or a library term holds a constant to be fitted.
+    """
+    kind_of(system, "a repair")
+    if system.unknowns:
+        names = ", ".join(map(str, system.unknowns))
+        raise RecoveryError(f"a repair needs a complete system, this one has the unknown terms {names}; go without repair=True")
+    seen, later = observations(system, data), None
+    if request.heldout:
+        seen, later = hold_out(system, seen, request.heldout)
+    options = request.options
+    library = _library(system, request)
+    free = free_parameters(system, options.fit)
+    limits = read_bounds(request.bounds, (*system.parameters, *system.states), system.states)
+    changes = possible_changes(
+        system, library, seen, free=free, guesses=start_values(system, free, options.guesses, limits), bounds=limits
+    )
+    noise = None if options.noise is None else read_noise(system, seen, options.noise)
+    problem = make_problem(
+        system, changes.candidates, seen, limits, noise=noise, largest=options.largest, journal=request.journal
+    )
+    theta = changes.candidates.guesses
+    found = descend(
+        problem, np.zeros((len(theta), len(changes.all)), dtype=bool), theta, options, search=request.selection,
+        deadline=request.deadline, report=lambda done: request.report("selection", done),
+    )  # fmt: skip
+    return _assembled(system, changes, _ranked(problem, changes, found, options.keep), found, seen, later, options.level)
+
+
+def _library(system: System, request: Request) -> dict[sp.Symbol, Sequence[sp.Expr]]:
+    """Terms that may be added, by the state whose equation may be changed."""
+    named = [lookup(function_name(n), system.states, "state") for n in request.unknown or system.states]
+    choice, found = request.library, {}
+    for state in dict.fromkeys(named):
+        whole = sp.Function(state.name)(*system.states)
+        keys = {function_name(k) for k in choice} if isinstance(choice, Mapping) else {state.name}
+        shapes: Sequence[sp.Expr] = ()
+        if state.name in keys:
+            shapes = allowed_terms(system, whole, choice, degree=request.options.degree, functions=request.options.functions)
+        for shape in shapes:
+            inside = constant_symbols(shape, system)
+            if inside:
+                raise RecoveryError(
+                    f"the library term {shape} of a repair holds the constant {inside[0]}; give it a number, or write an "
+                    "unknown function into the equation and recover that"
+                )
+        found[state] = shapes
+    return found
+
+
+def _ranked(problem: Problem, changes: Changes, found: Descent, keep: int) -> list[tuple[float, _Repaired]]:
+    """The best models, each also with the terms gone whose coefficients may be zero; criteria and models, best first."""
+    selection = found.selection
+    problem = replace(problem, shooting=selection.shooting)
+    models = problem.polish(selection, keep)
+    none = np.zeros(len(changes.all), dtype=bool)
+    ranked = [(m.criterion, _Repaired(m, selection, none)) for m in models]
+    for model in models:
+        for dropped in _droppable(selection, changes, model):
+            held = np.append(dropped, np.zeros(len(model.theta) - len(dropped), dtype=bool))
+            candidates = changes.candidates
+            low, high = (np.where(held, -1.0, b) for b in (candidates.low, candidates.high))
+            other = replace(problem, candidates=replace(candidates, low=low, high=high)).selection(selection.pieces)
+            for fitted in other.fit(model.chosen[None], model.theta[None], model.starts[None], iterations=60, tolerance=1e-9):
+                if fitted is not None:
+                    ranked.append((fitted.criterion, _Repaired(fitted, other, dropped)))
+    return sorted(ranked, key=lambda pair: pair[0])
+
+
+def _droppable(selection: Selection, changes: Changes, model: Model) -> Iterator[np.ndarray]:
+    """Sets of declared terms (K,) whose coefficients may be zero: each alone, and all of them."""
+    facts = information(selection.shooting, selection, model)
+    place = {name: i for i, name in enumerate(facts.names)}
+    near = np.zeros(len(changes.all), dtype=bool)
+    for k in np.flatnonzero(model.chosen):
+        change, i = changes.all[k], place[changes.all[k].column.name]
+        near[k] = not change.new and change.state is not None and abs(facts.values[i] + 1) < NEAR * facts.deviations[i] + 1e-6
+    for k in np.flatnonzero(near):
+        yield np.arange(len(near)) == k
+    if near.sum() > 1:
+        yield near
+
+
+def _assembled(
+    system: System,
+    changes: Changes,
+    ranked: Sequence[tuple[float, _Repaired]],
+    found: Descent,
+    seen: Observations,
+    later: Observations | None,
+    level: float,
+) -> Repair:
+    """The result, best first."""
+    criteria, models = [c for c, _ in ranked], [m for _, m in ranked]
+    shares = weights(criteria)
+    sizes, count = changes.candidates.sizes, len(changes.all)
+    systems, starts, rows, texts = [], [], [], []
+    for criterion, share, one in zip(criteria, shares, models, strict=True):
+        theta, cut = one.model.theta * sizes, one.selection.cut
+        first = [int(np.flatnonzero(cut.origins[:, 0] == k)[0]) for k in range(len(seen.trajectories))]
+        start = one.model.starts[first] * seen.scale
+        made = changes.applied(one.model.chosen, theta, one.dropped).with_initial(
+            dict(zip(system.states, map(float, start[0]), strict=True))
+        )
+        texts.append(
+            tuple(changes.all[k].text(float(theta[k]), bool(one.dropped[k])) for k in np.flatnonzero(one.model.chosen))
+        )
+        row = np.array([made.defaults[p] for p in made.parameters])
+        measured = prediction_errors(compile(made), row, start, seen, later).set_index(["part", "kind"])["relative"]
+        rows.append(
+            {
+                "terms": "; ".join(texts[-1]),
+                "complexity": sum(1 for e in right_sides(made) for _ in sp.preorder_traversal(e)),
+                "parameters": int((one.model.chosen & ~one.dropped).sum()) + len(theta) - count,
+                "bic": criterion,
+                "weight": share,
+                "rms": measured["train", "free-run"],
+                "one_step": measured["train", "one-step"],
+                "heldout_one_step": measured.get(("heldout", "one-step"), np.nan),
+                "heldout_free_run": measured.get(("heldout", "free-run"), np.nan),
+            }
+        )
+        line = f"repaired with {seen.size} data and the simulation in the loop: {'; '.join(texts[-1]) or 'nothing changed'}"
+        systems.append(made.replace(provenance=(*made.provenance, line)))
+        starts.append(start)
+    table = pd.DataFrame(rows)
+    best = models[0]
+    facts = information(best.selection.shooting, best.selection, best.model)
+    frame, slope = _in_words(changes, intervals(facts, level))
+    covariance = facts.covariance() * slope[:, None] * slope
+    gaps = table["bic"] - table["bic"][0]
+    close = [tuple(table["terms"][1:][gaps[1:] < width]) for width in (2, 6)]
+    held = np.stack([m.model.chosen for m in models]).astype(float)
+    inclusion = pd.DataFrame(
+        {
+            "unknown": [str(c.state if c.state is not None else c.parameter) for c in changes.all],
+            "term": [str(c.term) for c in changes.all],
+            "weight": shares @ held,
+        }
+    ).sort_values("weight", ascending=False, kind="stable", ignore_index=True)
+    before, after = (right_sides(s.with_terms({})) if s.unknowns else right_sides(s) for s in (system, systems[0]))
+    numbers = [{p: sp.Float(v) for p, v in s.defaults.items()} for s in (system, systems[0])]
+    added = {
+        sp.Function(f"change_of_{s}")(*system.states): sp.expand(b.xreplace(numbers[1]) - a.xreplace(numbers[0]))
+        for s, a, b in zip(system.states, before, after, strict=True)
+    }
+    return Repair(
+        system=systems[0], systems=tuple(systems), terms=Terms(added), formulas=Terms(added), table=table,
+        intervals=frame, covariance=pd.DataFrame(covariance, index=frame["constant"], columns=frame["constant"]),
+        identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
+        inclusion=inclusion, evaluations=found.selection.shooting.simulations, observations=seen, heldout=later,
+        starts=tuple(starts), warnings=found.notes, complete=found.complete, changes=texts[0], all_changes=tuple(texts),
+    )  # fmt: skip
+
+
+def _in_words(changes: Changes, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Intervals of numbers in the equations instead of relative changes, and how they move with those."""
+    by_name, numbers = {c.column.name: c for c in changes.all}, ["value", "standard error", "lower", "upper"]
+    frame, table, slope = frame.copy(), frame[numbers].to_numpy(dtype=float), np.ones(len(frame))
+    for i, name in enumerate(frame["constant"]):
+        change = by_name.get(name)
+        if change is not None:
+            frame.loc[i, "constant"] = change.name
+            slope[i] = change.slope(table[i, 0])
+            table[i] = change.value(table[i, 0]), abs(slope[i]) * table[i, 1], *sorted(map(change.value, table[i, 2:]))
+    frame[numbers] = table
+    return frame, slope

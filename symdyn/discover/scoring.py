@@ -1,0 +1,158 @@
+"""Maximum likelihood by Fisher scoring, and the covariance of what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["Fit", "Likelihood", "Score", "maximise", "sandwich"]
+
+#: Gain of the log-likelihood below which a step is the last, and how often a step is shortened.
+SMALL_GAIN, SHORTENED = 1e-8, 12
+#: How many times the gain that a step promises a climb may still gain.
+HOPE = 20.0
+#: Eigenvalues of the scaled information, relative to the largest, that count as zero.
+SINGULAR = 1e-10
+
+
+@dataclass(frozen=True)
+class Score:
+    """A log-likelihood of independent, or martingale, contributions at one choice of P parameters.
+
+    Attributes
+    ----------
+    value : float
+        The log-likelihood; minus infinity where the data are impossible.
+    gradient : (P,) float64
+    information : (P, P) float64
+        Expected information.
+    outer : (P, P) float64
+        Sum over the data of the outer products of their scores.
+    """
+
+    value: float
+    gradient: np.ndarray
+    information: np.ndarray
+    outer: np.ndarray
+
+
+class Likelihood(Protocol):
+    """What is maximised; `value` alone is cheaper."""
+
+    def value(self, theta: np.ndarray) -> float: ...
+
+    def score(self, theta: np.ndarray) -> Score: ...
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where the search for a maximum ended.
+
+    Attributes
+    ----------
+    theta : (P,) float64
+    score : Score
+    converged : bool
+    """
+
+    theta: np.ndarray
+    score: Score
+    converged: bool
+
+
+def maximise(
+    likelihood: Likelihood,
+    start: np.ndarray,
+    *,
+    low: np.ndarray | None = None,
+    high: np.ndarray | None = None,
+    iterations: int = 40,
+    worth: float = -np.inf,
+) -> Fit:
+    """Climb from `start` by scoring, damped as in Levenberg's method where a step would lead downhill.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    start, low, high : (P,) float64
+        A parameter at a bound that the gradient points beyond stays there.
+    iterations : int
+    worth : float
+        Value of interest: where no hope is left to reach it, the rest of the climb is spared.
+
+    Returns
+    -------
+    Fit
+        With the value minus infinity if the data are impossible at `start`.
+    """
+    low = np.full(start.shape, -np.inf) if low is None else low
+    high = np.full(start.shape, np.inf) if high is None else high
+    theta = np.clip(start, low, high)
+    score, damping = likelihood.score(theta), 0.0
+    for _ in range(iterations):
+        if not np.isfinite(score.value):
+            return Fit(theta, score, False)
+        held = ((theta <= low) & (score.gradient < 0)) | ((theta >= high) & (score.gradient > 0))
+        free = np.flatnonzero(~held)
+        size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
+        scaled = score.information[np.ix_(free, free)] / np.outer(size, size)
+        for _ in range(SHORTENED):
+            step = np.zeros_like(theta)
+            if free.size:
+                regular = scaled + max(damping, SINGULAR) * np.eye(free.size)
+                step[free] = np.linalg.solve(regular, score.gradient[free] / size) / size
+            new = np.clip(theta + step, low, high)
+            gain = 0.5 * float(score.gradient @ (new - theta))
+            if gain < SMALL_GAIN:
+                return Fit(theta, score, True)
+            if score.value + HOPE * gain < worth:
+                return Fit(theta, score, False)
+            trial = likelihood.score(new)
+            if trial.value > score.value:
+                break
+            damping = max(4 * damping, 0.05)
+        else:
+            return Fit(theta, score, gain < 1e3 * SMALL_GAIN)
+        theta, score, damping = new, trial, damping / 8 if damping > 0.01 else 0.0
+    return Fit(theta, score, False)
+
+
+def sandwich(score: Score, held: np.ndarray | None = None) -> tuple[np.ndarray, int, float, np.ndarray]:
+    r"""Covariance of the estimates, :math:`I^{-1} J I^{-1}` with information I and outer products J of the scores.
+
+    It holds where the law of the data has the right mean and variance but another shape (White, Econometrica 50, 1 (1982)).
+
+    Parameters
+    ----------
+    score : Score
+    held : (P,) bool, optional
+        Parameters that stay where they are.
+
+    Returns
+    -------
+    covariance : (P, P) float64
+        Zero for parameters that are held.
+    rank : int
+        Directions that the data determine.
+    condition : float
+        Of the scaled information; infinite if it is singular.
+    undetermined : (P,) bool
+        Parameters that take part in a direction which the data do not determine.
+    """
+    count = len(score.gradient)
+    free = np.arange(count) if held is None else np.flatnonzero(~held)
+    covariance, undetermined = np.zeros((count, count)), np.zeros(count, dtype=bool)
+    if not free.size:
+        return covariance, 0, 1.0, undetermined
+    block = np.ix_(free, free)
+    size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
+    values, vectors = np.linalg.eigh(score.information[block] / np.outer(size, size))
+    told = values > SINGULAR * max(values[-1], 1e-300)
+    inverse = (vectors[:, told] / values[told]) @ vectors[:, told].T
+    middle = score.outer[block] / np.outer(size, size)
+    covariance[block] = inverse @ middle @ inverse / np.outer(size, size)
+    undetermined[free] = (np.abs(vectors[:, ~told]) > 1e-3).any(axis=1)
+    condition = float(values[-1] / values[0]) if told.all() else np.inf
+    return covariance, int(told.sum()), condition, undetermined

@@ -1,0 +1,98 @@
+"""What speaks for a fitted model: the information of the data about its constants, and the errors of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from symdyn.discover.data import Observations
+from symdyn.discover.evidence import RANK_TOLERANCE, Information
+from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.kernel import driver
+
+__all__ = ["information", "prediction_errors"]
+
+
+def information(fitter: Fitter, fit: Fit, constants: Sequence[str], states: Sequence[str]) -> Information:
+    """Gauss-Newton information of a fit about its constants and initial values, the noise estimated from the residuals."""
+    problem = fitter.problem
+    _, rss, (own, _, mixed, inner, _), _, _ = fitter.call(fit.model, fit.starts, fit.windows, (0, 0, 0, np.inf))
+    p, (windows, d) = len(own), fit.starts.shape
+    size = p + windows * d
+    matrix = np.zeros((size, size))
+    matrix[:p, :p] = own
+    for v in range(windows):
+        at = slice(p + v * d, p + (v + 1) * d)
+        matrix[at, at] = inner[v]
+        matrix[:p, at] = mixed[v]
+        matrix[at, :p] = mixed[v].T
+    unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(matrix * unit[:, None] * unit)
+    kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
+    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
+    freedom = int(problem.seen.sum()) - size
+    variance = float(rss.sum()) / max(freedom, 1)
+    root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
+    # a value with a part in the null space is not determined
+    spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, root * np.sqrt(variance) * unit)
+    names = list(constants)
+    trajectory = np.searchsorted(problem.first, problem.cut(fit.windows)[:, 0], side="right") - 1
+    several = len(problem.first) > 2
+    for v, first in enumerate(problem.cut(fit.windows)[:, 0]):
+        which = f" of trajectory {trajectory[v]}" if several else ""
+        names += [f"{s}({problem.t[first]:g}){which}" for s in states]
+    condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
+    values = np.concatenate([fit.model.theta, fit.starts.ravel()])
+    return Information(
+        tuple(names), values, spread, inverse / root[:, None] / root, freedom, int(kept.sum()), condition
+    )  # fmt: skip
+
+
+def prediction_errors(fitter: Fitter, fit: Fit, seen: Observations, later: Observations | None) -> dict[str, float]:
+    """Root mean square errors relative to the scale of each state: running free, one step ahead, and the same held out."""
+    parts: dict[str, list[np.ndarray]] = {k: [] for k in ("rms", "one_step", "heldout_free_run", "heldout_one_step")}
+    first = fitter.problem.cut(fit.windows)[:, 0]
+    for k, trajectory in enumerate(seen.trajectories):
+        times, values, early = trajectory.times, trajectory.values, len(trajectory.times)
+        if later is not None:
+            times = np.concatenate([times, later.trajectories[k].times])
+            values = np.concatenate([values, later.trajectories[k].values])
+        start = fit.starts[int(np.searchsorted(first, fitter.problem.first[k]))]
+        run = _run(fitter, fit, times, np.array([[0, len(times)]], np.int64), start[None])
+        ahead = np.full_like(values, np.nan)
+        whole = np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
+        for parity in (0, 1):  # windows of two points that share none
+            begin = whole[whole % 2 == parity]
+            if begin.size:
+                cut = np.ascontiguousarray(np.stack([begin, begin + 2], axis=1))
+                ahead[begin + 1] = _run(fitter, fit, times, cut, values[begin])[begin + 1]
+        for name, found in (("rms", run), ("one_step", ahead)):
+            difference = (found - values) / seen.scale
+            parts[name].append(difference[:early])
+            parts["heldout_free_run" if name == "rms" else "heldout_one_step"].append(difference[early:])
+    return {name: _root_mean_square(np.concatenate(found)) for name, found in parts.items()}
+
+
+def _root_mean_square(differences: np.ndarray) -> float:
+    counted = ~np.isnan(differences)
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(np.mean(differences[counted] ** 2))) if counted.any() else float("nan")
+
+
+def _run(fitter: Fitter, fit: Fit, times: np.ndarray, cut: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """A run over windows of any times; infinite where it failed."""
+    problem, d = fitter.problem, fitter.problem.d
+    values, run = np.zeros((len(times), d)), np.full((len(times), d), np.inf)
+    limits = problem.limits.copy()
+    limits[-2] = np.inf
+    limits[-1] = 100 * limits[-1]
+    empty = np.zeros((0, 0))
+    p, count = len(fit.model.theta), len(cut)
+    arrow = np.zeros((p, p)), np.zeros(p), np.zeros((count, p, d)), np.zeros((count, d, d)), np.zeros((count, d))
+    driver().fit(
+        (np.ascontiguousarray(times), values, values), cut, np.ascontiguousarray(starts), limits, fit.model.data,
+        fit.model.theta.copy(), fitter.none, np.array([0, 0, 0, np.inf], dtype=float), arrow, np.zeros(d),
+        np.zeros(4, np.int64), run, empty, np.zeros(0), np.zeros(0),
+    )  # fmt: skip
+    return run

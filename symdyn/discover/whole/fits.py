@@ -1,0 +1,147 @@
+"""Models fitted to the data by simulation, over windows that grow until one covers a trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.whole.kernel import driver
+from symdyn.discover.whole.problem import Problem
+from symdyn.discover.whole.terms import Model, packed
+
+__all__ = ["Fit", "Fitter"]
+
+#: Fall of the sum of squares, and relative to it, below both of which a fit ends.
+FALL, RELATIVE_FALL = 1e-3, 1e-4
+#: Growth of mean squares, and what is added to it, with which fewer windows are still as good.
+GROWTH, ADDED = 1.15, 0.1
+CLEAN_GROWTH, CLEAN_ADDED, CLEAN_SHARE = 50.0, 0.5, 0.01
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    model : Model
+    starts : (windows, d) float64
+        Initial values.
+    rss : (d,) float64
+        Weighted sums of squares.
+    windows : int
+        In each trajectory.
+    score : float
+    """
+
+    model: Model
+    starts: np.ndarray
+    rss: np.ndarray
+    windows: int
+    score: float
+
+    @property
+    def total(self) -> float:
+        return float(self.rss.sum())
+
+
+class Fitter:
+    """Fits, remembers the best of each structure, and counts.
+
+    Attributes
+    ----------
+    visited : dict
+        The best fit by key of the model and windows.
+    runs, steps : int
+        Simulations, and steps that they attempted.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.visited: dict[tuple, Fit] = {}
+        self.runs = self.steps = 0
+        self.none = packed([], problem.d)
+        self._empty = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+
+    def _data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.problem.t, self.problem.x, self.problem.w
+
+    def call(self, model: Model, starts: np.ndarray, windows: int, settings: Sequence[float]):
+        """One call of the compiled fit: starts, sums of squares, normal equations, the run, and whether it succeeded."""
+        problem, p, d = self.problem, len(model.theta), self.problem.d
+        cut = problem.cut(windows)
+        count = len(cut)
+        arrow = np.zeros((p, p)), np.zeros(p), np.zeros((count, p, d)), np.zeros((count, d, d)), np.zeros((count, d))
+        rss, info, run = np.zeros(d), np.zeros(4, np.int64), np.empty((problem.n, d))
+        starts = np.array(starts)
+        driver().fit(
+            self._data(), cut, starts, problem.limits, model.data, model.theta, self.none, np.array(settings, dtype=float),
+            arrow, rss, info, run, *self._empty,
+        )  # fmt: skip
+        self.runs += int(info[2])
+        self.steps += int(info[3])
+        return starts, rss, arrow, run, bool(info[0])
+
+    def fit(self, model: Model, starts: np.ndarray, windows: int, iterations: int = 10, *, fall: float = FALL,
+            above: float = np.inf) -> Fit | None:  # fmt: skip
+        """Levenberg-Marquardt from the values of a model; None if it cannot be simulated.
+
+        `above` is a sum of squares above which a fit that falls slowly is given up.
+        """
+        moved = model.with_theta(model.theta)
+        starts, rss, _, _, ok = self.call(moved, starts, windows, (iterations, fall, RELATIVE_FALL, above))
+        if not ok or not np.isfinite(rss).all():
+            return None
+        score = self.problem.score(rss, moved.K + moved.Q, moved.cost)
+        found = Fit(moved, starts, rss, windows, score)
+        key = moved.key, windows
+        known = self.visited.get(key)
+        if known is None or found.score < known.score:
+            self.visited[key] = found
+        return found
+
+    def run(self, fit: Fit) -> np.ndarray | None:
+        """The states of a fitted model at the times of the data."""
+        _, _, _, run, ok = self.call(fit.model, fit.starts, fit.windows, (0, 0, 0, np.inf))
+        return run if ok else None
+
+    def joined(self, fit: Fit, windows: int) -> np.ndarray:
+        """Initial values for another number of windows."""
+        first = self.problem.cut(windows)[:, 0]
+        run = self.run(fit)
+        return (self.problem.smooth if run is None else run)[first]
+
+    def chain(self, model: Model, windows: Sequence[int], iterations: int) -> Fit | None:
+        """Fit over ever fewer windows, as long as the fit does not collapse."""
+        found: Fit | None = None
+        for count in windows:
+            starts = self.problem.smooth[self.problem.cut(count)[:, 0]] if found is None else self.joined(found, count)
+            new = self.fit(found.model if found else model, starts, count, iterations)
+            if new is None or (found is not None and not self.promoted(found, new)):
+                break
+            found = new
+        return found
+
+    def promoted(self, old: Fit, new: Fit) -> bool:
+        """Whether a fit over fewer windows is still as good."""
+        problem = self.problem
+        if not problem.clean:
+            return bool(np.all(new.rss < GROWTH * old.rss + ADDED * problem.seen))
+        share = CLEAN_SHARE * ((problem.spread * problem.w) ** 2).sum(axis=0)
+        return bool(np.all(new.rss < np.maximum(CLEAN_GROWTH * old.rss + CLEAN_ADDED * problem.seen, share)))
+
+    def screen(self, fit: Fit, library: tuple, terms: int):
+        """Normal equations of a fit and of each library term in each equation; see `symdyn_kernels.candidates.sweeping`."""
+        problem, p, d = self.problem, len(fit.model.theta), self.problem.d
+        P = p + terms * d
+        cut = problem.cut(fit.windows)
+        A, g, diagonal, rss, info = np.zeros((p, P)), np.zeros(P), np.zeros(P), np.zeros(d), np.zeros(4, np.int64)
+        arrow = np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0)), np.zeros((0, 0, 0)), np.zeros((0, 0))
+        driver().fit(
+            self._data(), cut, np.array(fit.starts), problem.limits, fit.model.data, fit.model.theta, library,
+            np.array([-1.0, 0.0, 0.0, 0.0]), arrow, rss, info, np.empty((problem.n, d)), A, g, diagonal,
+        )  # fmt: skip
+        self.runs += 1
+        return (A, g, diagonal, rss) if info[0] else None

@@ -1,0 +1,181 @@
+"""The data of a recovery with their noise, smooth curves, windows and what simulations are allowed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.data import Observations
+from symdyn.discover.whole.noise import Noise, estimate, likeliest
+from symdyn.discover.whole.smoothing import interpolated, relatively_smoothed, smoothed
+from symdyn.errors import RecoveryError
+
+__all__ = ["Problem", "prepared"]
+
+#: Noise, relative to the spread of a state, below which data count as free of it; what they are then taken to have, for
+#: there are always errors of the interpolation; and the least noise of the others.
+CLEAN, CLEAN_NOISE, LEAST_NOISE = 2e-3, 5e-6, 2e-5
+#: Mean squared residual that counts as none, with and without noise.
+FLOOR, CLEAN_FLOOR = 1e-3, 0.02
+#: Share of constant noise below which positive states are smoothed in the logarithm.
+RELATIVE = 1e-4
+#: Fewest values of each state.
+FEWEST = 8
+#: Gauss nodes between two points, with and without noise.
+NODES, CLEAN_NODES = 3, 4
+#: Errors of a step relative to the noise, and to the state.
+STEP_NOISE, STEP_STATE = 2e-3, 1e-8
+#: Size of a state, in units of the largest that was measured, at which a run is lost; and steps that it may attempt.
+LOST, STEPS = 50.0, 4000
+#: Fewest points of a window.
+SHORTEST = 4
+
+
+@dataclass
+class Problem:
+    """All trajectories behind each other.
+
+    Attributes
+    ----------
+    t, x, w : (n,), (n, d), (n, d) float64
+        Times, values, and one over the standard deviation of the noise; 0 where nothing was measured.
+    smooth : (n, d) float64
+        The smooth curves at those times.
+    first : (r + 1,) int64
+        Where each trajectory begins, and n.
+    nodes, quadrature : (n, m, d), (n, m) float64
+        The curves at nodes in the interval before each point, and the weights there; 0 before the first of a trajectory.
+    begins : (n,) uint8
+        1 at the first point of each trajectory.
+    seen : (d,) float64
+        How many values of each state there are.
+    spread : (d,) float64
+        Standard deviation of each state.
+    clean : bool
+        Whether the data are free of noise.
+    floor : float
+    limits : (d + 3,) float64
+        See `symdyn_kernels.candidates.windows.normal`.
+    """
+
+    t: np.ndarray
+    x: np.ndarray
+    w: np.ndarray
+    smooth: np.ndarray
+    first: np.ndarray
+    nodes: np.ndarray
+    quadrature: np.ndarray
+    begins: np.ndarray
+    seen: np.ndarray
+    spread: np.ndarray
+    clean: bool
+    floor: float
+    limits: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.t)
+
+    @property
+    def d(self) -> int:
+        return self.x.shape[1]
+
+    def cut(self, windows: int) -> np.ndarray:
+        """First points of the windows and the points after their last, (windows, 2), so many in each trajectory."""
+        pieces = []
+        for a, b in zip(self.first[:-1], self.first[1:], strict=True):
+            count = max(1, min(windows, (b - a) // SHORTEST))
+            edges = np.linspace(a, b, count + 1).astype(np.int64)
+            pieces.append(np.stack([edges[:-1], edges[1:]], axis=1))
+        return np.ascontiguousarray(np.concatenate(pieces))
+
+    def mean_squares(self, rss: np.ndarray) -> np.ndarray:
+        """Mean squared residuals of each state."""
+        return rss / self.seen
+
+    def score(self, rss: np.ndarray, constants: int, cost: float) -> float:
+        """Information criterion of a fit: small is good."""
+        fit = float(np.sum(self.seen * np.log(rss / self.seen + self.floor)))
+        return fit + constants * float(np.log(self.seen.mean())) + 2 * cost
+
+    def reweighed(self, run: np.ndarray) -> None:
+        """Take the noise from what a run (n, d) leaves."""
+        deviation = np.empty_like(self.x)
+        for j in range(self.d):
+            known = self.w[:, j] > 0
+            noise = likeliest((self.x - run)[known, j], run[known, j])[1]
+            deviation[:, j] = np.maximum(noise.deviation(run[:, j]), LEAST_NOISE * self.spread[j])
+        self.w = np.where(self.w > 0, 1 / deviation, 0.0)
+        self.limits = np.concatenate([np.minimum(self.limits[: self.d], _step_errors(deviation)), self.limits[self.d :]])
+
+
+def _step_errors(deviation: np.ndarray) -> np.ndarray:
+    """Errors of a step that are allowed, where states are measured well."""
+    return STEP_NOISE * np.quantile(deviation, 0.2, axis=0)
+
+
+def prepared(seen: Observations) -> Problem:
+    """Estimate the noise, smooth, and put the trajectories behind each other.
+
+    Raises
+    ------
+    RecoveryError
+        If a state has too few values, or does not change.
+    """
+    t = np.concatenate([k.times for k in seen.trajectories])
+    raw = np.concatenate([k.values for k in seen.trajectories])
+    first = np.concatenate([[0], np.cumsum([len(k.times) for k in seen.trajectories])]).astype(np.int64)
+    known = np.isfinite(raw)
+    pieces = [slice(a, b) for a, b in itertools.pairwise(first)]
+    n, d = raw.shape
+    spread = np.empty(d)
+    for j, name in enumerate(seen.states):
+        each = [int(known[p, j].sum()) for p in pieces]
+        if min(each) < FEWEST:
+            raise RecoveryError(
+                f"a trajectory has {min(each)} values of {name}; equations of which nothing is known need {FEWEST} or more "
+                "of every state in each: leave short trajectories out, or give the known part of the equations"
+            )
+        spread[j] = raw[known[:, j], j].std()
+        if not spread[j] > 1e-12 * np.abs(raw[known[:, j], j]).max():
+            raise RecoveryError(f"{name} is constant in the data, which tell nothing of its equation; leave the column out")
+    series = [[(t[p][known[p, j]], raw[p, j][known[p, j]]) for p in pieces] for j in range(d)]
+    noises = [estimate(s) or Noise((1e-3 * spread[j]) ** 2, np.inf, 1.0) for j, s in enumerate(series)]
+    clean = all(np.sqrt(noise.level) < CLEAN * s for noise, s in zip(noises, spread, strict=True))
+    deviation = np.empty((n, d))
+    count = CLEAN_NODES if clean else NODES
+    where, part = np.polynomial.legendre.leggauss(count)
+    gaps = np.diff(t, prepend=t[0])
+    gaps[first[:-1]] = 0.0
+    at = t[:, None] - gaps[:, None] * 0.5 * (1 - where)
+    smooth, nodes = np.empty((n, d)), np.empty((n, count, d))
+    for j in range(d):
+        for p in pieces:
+            mine = known[p, j]
+            tj, xj = t[p][mine], raw[p, j][mine]
+            if clean:
+                curve = interpolated(tj, xj)
+            elif xj.min() > 0 and noises[j].share <= RELATIVE:
+                curve = relatively_smoothed(tj, xj, np.sqrt(noises[j].level / noises[j].square))
+            else:
+                level = noises[j].deviation(xj)
+                for _ in range(2):
+                    # weights that differ too much make a curve that is stiff in places
+                    curve = smoothed(tj, xj, np.maximum(level, 0.15 * np.sqrt(np.mean(level**2))))
+                    level = np.maximum(noises[j].deviation(curve(tj)), LEAST_NOISE * spread[j])
+            smooth[p, j] = curve(t[p])
+            nodes[p, :, j] = curve(at[p])
+        deviation[:, j] = (
+            CLEAN_NOISE * spread[j] if clean else np.maximum(noises[j].deviation(smooth[:, j]), LEAST_NOISE * spread[j])
+        )
+    x = np.where(known, raw, smooth)
+    begins = np.zeros(n, np.uint8)
+    begins[first[:-1]] = 1
+    limits = np.concatenate([_step_errors(deviation), [STEP_STATE, LOST * np.abs(x).max(), STEPS]])
+    return Problem(
+        t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes,
+        quadrature=np.ascontiguousarray(0.5 * gaps[:, None] * part), begins=begins, seen=known.sum(axis=0).astype(float),
+        spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR, limits=limits,
+    )  # fmt: skip

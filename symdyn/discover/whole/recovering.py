@@ -1,0 +1,71 @@
+"""The route of recoveries in which nothing is known of the right-hand sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdyn.discover.data import observations
+from symdyn.discover.evidence import hold_out
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.routes import Request
+from symdyn.discover.whole.choice import ranked
+from symdyn.discover.whole.problem import prepared
+from symdyn.discover.whole.result import assembled
+from symdyn.discover.whole.search import Search
+from symdyn.discover.whole.states import declared
+from symdyn.errors import RecoveryError
+from symdyn.system import System
+
+__all__ = ["recovered"]
+
+
+def recovered(system: System | None, data: Any, request: Request) -> Recovery:
+    """Whole right-hand sides from data; see `symdyn.discover.recover`.
+
+    Every column of the data but time is a state x, its right-hand side ``f_x(x, y, ...)``.  Terms are those of
+    `symdyn.discover.whole.library`; candidates come from integral matching and are fitted by simulation.
+
+    Raises
+    ------
+    RecoveryError
+        If an option does not apply, the data are too few or a state does not change, or no candidate can be simulated.
+    """
+    _refuse(request)
+    whole = declared(system, data)
+    seen = observations(whole, data)
+    seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
+    search = Search(prepared(seen), request.deadline, report=lambda part: request.report("selection", part))
+    notes: list[str] = []
+    try:
+        best = search.run()
+    except KeyboardInterrupt:
+        best = search.best()
+        if best is None:
+            raise
+        notes.append(f"the search was interrupted, after {search.fitter.runs} simulations")
+    if best is None:
+        raise RecoveryError(
+            "no candidate could be simulated along the data; give more points or longer trajectories, scale states that differ "
+            "by orders of magnitude, or give the known part of the equations"
+        )
+    if search.late:
+        notes.append(f"the search ended at its budget of time, after {search.fitter.runs} simulations")
+    if best.windows > 1:
+        notes.append(f"no run over a whole trajectory follows the data; fitted in {len(best.starts)} windows")
+    others = [f for f in ranked(search.fitter, best.windows) if f.model.key != best.model.key]
+    visited = [best, *others]
+    return assembled(
+        whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes
+    )
+
+
+def _refuse(request: Request) -> None:
+    """Options that only the unknown terms of a system have."""
+    for name in ("unknown", "library", "bounds", "signs"):
+        if getattr(request, name):
+            raise RecoveryError(
+                f"{name}= does not apply where nothing is known of the equations; declare an ODESystem with unknown terms, "
+                "such as {x: a*x - f(x, y)}, to use it"
+            )
+    if not request.selection:
+        raise RecoveryError("selection=False does not apply where nothing is known of the equations; leave it out")

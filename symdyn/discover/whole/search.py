@@ -1,0 +1,271 @@
+"""The search over structures: from candidates of integral matching to models fitted by simulation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from symdyn.discover.whole.choice import chosen, collapsed, pruned, ranked
+from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.library import library
+from symdyn.discover.whole.matching import Candidate, Matching
+from symdyn.discover.whole.moves import Screen
+from symdyn.discover.whole.problem import Problem
+from symdyn.discover.whole.terms import Model
+
+__all__ = ["Search"]
+
+#: Windows of integral matching, and of fits, with and without noise.
+MATCHING, CLEAN_MATCHING = (2, 6, 25), (1, 5)
+LONG, SHORT = (12, 4, 1), (48, 16, 6, 2, 1)
+#: Windows that a search tries to get along with.
+FEWER = (16, 6, 4, 2, 1)
+#: Rounds of a search and fits in each, and the fall of the score that counts.
+ROUNDS, TRIALS, LESS = 15, 8, 0.5
+#: Right-hand sides that are put in place of that of each state.
+ALTERNATIVES = 6
+#: A fit that falls slowly is given up above so many times the sum of squares of the present one.
+HOPELESS = 3.0
+#: Mean squares below which a model explains data without noise and with it.
+EXPLAINED, CLEAN_EXPLAINED = 1.25, 0.05
+#: Steps of simulations that a search may attempt, by the number of states.
+WORK = {1: 400_000, 2: 600_000}
+MOST_WORK = 800_000
+#: Models that are fitted again once the noise is known better, and the further work that is allowed then.
+AGAIN, MORE = 20, 0.5
+#: How often, from how many of them the search goes on, and the mean change of the logarithm of the noise that is none.
+PASSES, CLIMBS, SAME = 3, 3, 0.02
+#: Beginnings that a search goes on from with each library.
+BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
+
+
+class Search:
+    """One search.
+
+    Parameters
+    ----------
+    problem : Problem
+    deadline : float or None
+        Of `time.monotonic`.
+    report : callable, optional
+        Told the part of the work that is done.
+    """
+
+    def __init__(
+        self, problem: Problem, deadline: float | None = None, report: Callable[[float], None] = lambda part: None
+    ) -> None:
+        self.problem, self.deadline, self.report = problem, deadline, report
+        self.fitter = Fitter(problem)
+        self.work = WORK.get(problem.d, MOST_WORK)
+        self.late = False
+        self.screen: Screen | None = None
+        self.finals: list[Fit] = []
+
+    def spent(self, share: float = 1.0) -> bool:
+        """Whether this share of the work is done, or time is up."""
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            self.late = True
+        self.report(min(self.fitter.steps / self.work, 1.0))
+        return self.late or self.fitter.steps > share * self.work
+
+    def run(self) -> Fit | None:
+        """The best model; None if none can be simulated."""
+        for functions in (False, True):
+            if functions and self._explained():
+                break
+            self._level(functions)
+            if self.late:
+                break
+        if not self.problem.clean and not self.late and self.fitter.visited:
+            self._reweighed()
+        return self.finish()
+
+    def _reweighed(self) -> None:
+        """Search on from the best models with the noise that they leave, until that stays as it is."""
+        self.work = self.fitter.steps + int(MORE * self.work)
+        for _ in range(PASSES):
+            best = chosen(self.fitter)
+            again = ranked(self.fitter, best.windows)[:AGAIN]
+            run, before = self.fitter.run(best), self.problem.w
+            if run is None or self.screen is None:
+                return
+            self.problem.reweighed(run)
+            self.fitter.visited.clear()
+            fits = [self.fitter.fit(f.model, f.starts, f.windows, 8) for f in again]
+            found = sorted((f for f in fits if f is not None), key=lambda f: f.score)
+            for fit in found[:CLIMBS]:
+                if not self.spent():
+                    self._promoted(self._climbed(fit, self.screen))
+            known = before > 0
+            if not found or np.abs(np.log(self.problem.w[known] / before[known])).mean() < SAME:
+                return
+
+    def best(self) -> Fit | None:
+        """The choice among the models visited so far; None if there are none."""
+        return chosen(self.fitter) if self.fitter.visited else None
+
+    def finish(self) -> Fit | None:
+        """That choice, fitted to the end."""
+        best = self.best()
+        if best is None:
+            return None
+        self.sharpen(best)
+        best = self.fitter.fit(best.model, best.starts, best.windows, 25, fall=1e-6) or best
+        return pruned(self.fitter, best) if self.problem.clean else collapsed(self.fitter, best)
+
+    # ---- one library ---------------------------------------------------------------------------
+
+    def _explained(self) -> bool:
+        """Whether a model of monomials leaves nothing to explain."""
+        if not self.finals:
+            return False
+        best = min(self.finals, key=lambda f: f.score)
+        squares = self.problem.mean_squares(best.rss)
+        if self.problem.clean:
+            return self._perfect(best)
+        return self.problem.d >= 3 and best.windows == 1 and bool(np.all(squares < EXPLAINED))
+
+    def _perfect(self, fit: Fit) -> bool:
+        few = 3 if self.problem.d == 1 else 4
+        return bool(np.all(self.problem.mean_squares(fit.rss) < CLEAN_EXPLAINED)) and int(fit.model.counts().max()) <= few
+
+    def _level(self, functions: bool) -> None:
+        problem = self.problem
+        terms = library(problem.smooth, functions=functions)
+        matching = Matching(problem, terms)
+        starts = self._starts(matching)
+        if not starts:
+            return
+        starts.sort(key=lambda s: (not self._fits(s[0]), s[0].windows, s[0].score))
+        if functions and self.finals:
+            before = min(self.finals, key=lambda f: (f.windows, f.score))
+            starts.insert(1, (before, starts[0][1]))
+        self.sharpen(starts[0][0])
+        screen = self.screen = Screen(self.fitter, terms)
+        for fit, candidates in starts[: CLEAN_BEGINNINGS if problem.clean else BEGINNINGS]:
+            if self.spent(0.8) and self.finals:
+                break
+            fit = self.fitter.fit(fit.model, fit.starts, fit.windows, 10) or fit
+            if problem.clean and self._perfect(fit):
+                self.finals.append(fit)
+                break
+            fit = self._exchanged(fit, candidates)
+            fit = self._climbed(fit, screen)
+            for _ in range(3):
+                if fit.windows == 1 or self.spent():
+                    break
+                longer = self._promoted(fit)
+                if longer is fit:
+                    break
+                fit = self._climbed(longer, screen)
+            self.finals.append(fit)
+
+    def _fits(self, fit: Fit) -> bool:
+        return self.problem.clean or bool(np.max(self.problem.mean_squares(fit.rss)) < 2.0)
+
+    def _starts(self, matching: Matching) -> list[tuple[Fit, list[list[Candidate]]]]:
+        """Models put together from the best right-hand sides of each state, fitted."""
+        problem = self.problem
+        found: list[tuple[Fit, list[list[Candidate]]]] = []
+        seen: set[tuple] = set()
+        for windows in CLEAN_MATCHING if problem.clean else MATCHING:
+            candidates = matching.candidates(windows, elbow=problem.clean)
+            if not all(candidates):
+                continue
+            choices = [[c[0] for c in candidates]]
+            if not problem.clean:
+                choices.append([_elbow(c, problem.seen[j]) for j, c in enumerate(candidates)])
+            for choice in choices:
+                model = _assembled(choice)
+                if model.key in seen or (found and self.spent(0.6)):
+                    continue
+                seen.add(model.key)
+                fit = self.fitter.chain(model, LONG, 8)
+                if fit is None or fit.windows > 1:
+                    other = self.fitter.chain(model, SHORT, 8)
+                    if fit is None or (other is not None and (other.windows < fit.windows or other.total * 1.4 < fit.total)):
+                        fit = other
+                if fit is not None:
+                    found.append((fit, candidates))
+        return found
+
+    # ---- changes -------------------------------------------------------------------------------
+
+    def _exchanged(self, fit: Fit, candidates: Sequence[Sequence[Candidate]]) -> Fit:
+        """Whole right-hand sides exchanged for others of integral matching."""
+        for j, others in enumerate(candidates):
+            for other in others[1 : 1 + ALTERNATIVES]:
+                if self.spent(0.5):
+                    return fit
+                model = _replaced(fit.model, j, other)
+                new = self.fitter.fit(model, fit.starts, fit.windows, 6, above=HOPELESS * fit.total)
+                if new is not None and new.score < fit.score:
+                    fit = new
+        return fit
+
+    def _climbed(self, fit: Fit, screen: Screen) -> Fit:
+        """Steepest descent of the score over structures."""
+        tried: set[tuple] = set()
+        for _ in range(ROUNDS):
+            best, count = None, 0
+            for move in screen.moves(fit):
+                if count == TRIALS or self.spent():
+                    break
+                model = fit.model.changed(move.drop, move.add)
+                if not model.K or model.key in tried:
+                    continue
+                tried.add(model.key)
+                count += 1
+                new = self.fitter.fit(model, fit.starts, fit.windows, 8, above=HOPELESS * fit.total)
+                if new is not None and new.score < fit.score - LESS and (best is None or new.score < best.score):
+                    best = new
+                    if count >= 4 and move.change < -30:
+                        break
+            if best is None or self.spent():
+                return best or fit
+            fit = best
+        return fit
+
+    def _promoted(self, fit: Fit) -> Fit:
+        """The same model over fewer windows, as few as it bears."""
+        for windows in (w for w in FEWER if w < fit.windows):
+            new = self.fitter.fit(fit.model, self.fitter.joined(fit, windows), windows, 12)
+            if new is None or not self.fitter.promoted(fit, new):
+                break
+            fit = new
+        return fit
+
+    def sharpen(self, fit: Fit) -> None:
+        """Allow smaller errors of steps until runs have converged relative to the noise."""
+        problem, fitter = self.problem, self.fitter
+        coarse = fitter.run(fit)
+        for _ in range(3):
+            before = problem.limits
+            problem.limits = before.copy()
+            problem.limits[: problem.d + 1] *= 0.03
+            fine = fitter.run(fit)
+            if coarse is None or fine is None or np.max(np.abs(coarse - fine) * problem.w) < 0.1:
+                problem.limits = before
+                return
+            coarse = fine
+
+
+def _elbow(candidates: Sequence[Candidate], seen: float) -> Candidate:
+    least = min(c.rss for c in candidates)
+    return min((c for c in candidates if c.rss < 1.8 * max(least, 0.7 * seen)), key=lambda c: (c.constants, c.score))
+
+
+def _assembled(sides: Sequence[Candidate]) -> Model:
+    terms = [(j, t) for j, side in enumerate(sides) for t in side.terms]
+    coefficients = [c for side in sides for c in side.coefficients]
+    return Model(len(sides), terms, coefficients, [v for side in sides for v in side.inner])
+
+
+def _replaced(model: Model, j: int, side: Candidate) -> Model:
+    kept = [k for k in range(model.K) if model.equations[k] != j]
+    inner = model.inner
+    terms = [model.terms[k] for k in kept] + [(j, t) for t in side.terms]
+    coefficients = [float(model.theta[k]) for k in kept] + list(side.coefficients)
+    return Model(model.d, terms, coefficients, [inner[k] for k in kept] + list(side.inner))

@@ -1,0 +1,51 @@
+"""Which way a recovery goes, and what a budget of time leaves to its stages."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+from symdyn.discover.routes import route_of
+from symdyn.discover.surrogates._registry import SURROGATES
+
+x = sp.Symbol("x")
+f = sp.Function("f")
+
+
+@pytest.mark.parametrize(
+    ("data", "module"),
+    [
+        ({"t": [0, 1], "x": [1, 2]}, "symdyn.discover.whole"),
+        (xr.Dataset({"x": ("time", [0.0, 1.0])}), "symdyn.discover.whole"),
+        (xr.Dataset({"u": (("time", "x"), np.zeros((2, 3)))}), "symdyn.discover.fields"),
+        ([xr.Dataset({"u": (("time", "x", "y"), np.zeros((2, 3, 3)))})], "symdyn.discover.fields"),
+    ],
+)
+def test_data_tell_fields_from_states_where_nothing_is_known(data, module):
+    assert route_of(None, data).__module__.startswith(module)
+
+
+def test_other_systems_are_refused():
+    with pytest.raises(sd.RecoveryError, match=r"recover needs an ODESystem, .*; got str"):
+        route_of("x", {})
+
+
+def test_a_slow_surrogate_leaves_time_to_the_search(monkeypatch):
+    class Endless:
+        def fit(self, system, seen, *, seed, progress):
+            for k in range(10_000):
+                time.sleep(0.01)
+                progress(k, 10_000)
+
+    monkeypatch.setitem(SURROGATES._load(), "endless", Endless)
+    t = np.linspace(0, 4, 21)
+    data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    found = sd.recover(sd.ODESystem({x: f(x)}), data, surrogate="endless", budget=0.5, library=2, progress=False)
+    assert "went without the surrogate 'endless': it did not end within 50% of the budget of time" in found.warnings
+    assert not found.complete
+    assert len(found.systems) > 0

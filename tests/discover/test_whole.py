@@ -1,0 +1,155 @@
+"""Whole right-hand sides from data: structures, constants within their intervals, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.discover.whole.states import declared
+from symdyn.errors import RecoveryError
+
+x, y, z = sp.symbols("x y z")
+
+LOTKA_VOLTERRA = {
+    x: sp.Rational(13, 10) * x - sp.Rational(9, 10) * x * y,
+    y: sp.Rational(8, 10) * x * y - sp.Rational(9, 5) * y,
+}
+LORENZ = {x: 10 * (y - x), y: 28 * x - y - x * z, z: x * y - sp.Rational(8, 3) * z}
+PENDULUM = {x: y, y: -sp.Rational(9, 10) * sp.sin(x) - sp.Rational(1, 4) * y}
+BUDWORM = {x: sp.Rational(3, 5) * x * (1 - x / 8) - x**2 / (1 + x**2)}
+
+
+def data(equations, start, *, end=10.0, points=300, noise=0.0, seed=0):
+    """A run with noise relative to each value."""
+    system = sd.ODESystem(equations, initial=dict(zip(equations, start, strict=True)))
+    run = sd.simulate(system, np.linspace(0, end, points), rtol=1e-11, atol=1e-12, progress=False)
+    rng = np.random.default_rng(seed)
+    columns = {"time": run.time.values}
+    for s in equations:
+        values = run[s.name].values.ravel()
+        columns[s.name] = values * (1 + noise * rng.normal(size=values.size))
+    return pd.DataFrame(columns)
+
+
+def coefficients(expression):
+    """The terms of an expanded expression with their coefficients."""
+    parts = (term.as_independent(x, y, z, as_Add=False) for term in sp.Add.make_args(sp.expand(expression)))
+    return {shape: coefficient for coefficient, shape in parts}
+
+
+def shapes(expression):
+    return set(coefficients(expression))
+
+
+def recovered(frame, **options):
+    return sd.recover(None, frame, progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("equations", "start"),
+    [(LOTKA_VOLTERRA, (0.44, 4.6)), (LORENZ, (-8.0, 7.0, 27.0)), (PENDULUM, (2.0, 0.0))],
+    ids=["Lotka-Volterra", "Lorenz", "pendulum"],
+)
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_the_structure_and_the_constants_are_those_of_the_truth(equations, start, noise):
+    found = recovered(data(equations, start, noise=noise, end=4.0 if equations is LORENZ else 10.0))
+    for state, side in equations.items():
+        term = found.terms[f"f_{state}"]
+        assert shapes(term) == shapes(side)
+        values = coefficients(term)
+        for shape, true in coefficients(side).items():
+            assert float(values[shape]) == pytest.approx(float(true), rel=1e-5 if noise == 0 else 0.03)
+    assert found.system.names == tuple(s.name for s in equations)
+    assert found.table["weight"][0] > 0.5 or noise
+
+
+def test_a_saturating_loss_is_found_without_noise():
+    found = recovered(data(BUDWORM, (0.3,), end=20.0))
+    difference = sd.ODESystem({x: found.terms["f_x"] - BUDWORM[x]}).drift[0]
+    along = np.linspace(0.35, 5.0, 20)
+    assert np.abs([float(difference.subs(x, v)) for v in along]).max() < 1e-4
+    assert found.table["parameters"][0] <= 5
+
+
+def test_intervals_cover_the_truth():
+    covered, total = 0, 0
+    for seed in range(4):
+        found = recovered(data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01, points=100, seed=seed))
+        frame = found.intervals.set_index("constant")
+        for drift, side in zip(found.system.drift, LOTKA_VOLTERRA.values(), strict=True):
+            named = coefficients(drift)
+            for shape, true in coefficients(side).items():
+                row = frame.loc[named[shape].name]
+                covered += row["lower"] <= float(true) <= row["upper"]
+                total += 1
+    assert total == 16
+    # 90 % intervals: 9 of 16 or fewer would happen once in a thousand
+    assert covered >= 10
+
+
+def test_two_trajectories_are_fitted_together():
+    frames = [data(LOTKA_VOLTERRA, start, noise=0.01, seed=k) for k, start in enumerate([(0.44, 4.6), (2.0, 1.0)])]
+    found = recovered(frames)
+    assert [shapes(found.terms[f"f_{s}"]) for s in (x, y)] == [shapes(e) for e in LOTKA_VOLTERRA.values()]
+    assert found.starts[0].shape == (2, 2)
+    np.testing.assert_allclose(found.starts[0], [[0.44, 4.6], [2.0, 1.0]], rtol=0.03)
+    assert "x(0) of trajectory 1" in set(found.intervals["constant"])
+
+
+def test_missing_values_and_uneven_times():
+    frame = data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.005)
+    frame = frame[np.random.default_rng(1).random(len(frame)) < 0.6].reset_index(drop=True)
+    frame.loc[::7, "y"] = np.nan
+    found = recovered(frame)
+    assert [shapes(found.terms[f"f_{s}"]) for s in (x, y)] == [shapes(e) for e in LOTKA_VOLTERRA.values()]
+
+
+def test_the_same_data_give_the_same_numbers():
+    frame = data(PENDULUM, (2.0, 0.0), noise=0.01)
+    first, second = recovered(frame), recovered(frame)
+    assert first.table.equals(second.table)
+    assert first.intervals.equals(second.intervals)
+
+
+def test_a_part_of_the_data_can_be_held_out():
+    found = recovered(data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01), heldout=0.3)
+    assert 0 < found.table["heldout_one_step"][0] < 0.1
+    assert 0 < found.table["heldout_free_run"][0] < 0.1
+
+
+def test_a_budget_ends_the_search_with_a_note():
+    found = recovered(data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.05), budget=1e-3)
+    assert "ended at its budget of time" in " ".join(found.warnings)
+    assert found.table["rms"][0] < 0.2
+
+
+def test_unknown_sides_may_be_declared():
+    system = sd.ODESystem({x: sp.Function("g")(x)})
+    frame = data({x: x * (1 - x)}, (0.1,))
+    found = sd.recover(None, frame, progress=False)
+    assert declared(system, frame) is system
+    assert shapes(found.terms["f_x"]) == {x, x**2}
+    with pytest.raises(RecoveryError, match="right-hand side of x is -x"):
+        declared(sd.ODESystem({x: -x}), frame)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "match"),
+    [
+        (lambda f: f.head(5), {}, "a trajectory has 5 values of x; .* need 8 or more"),
+        (lambda f: f.assign(y=2.0), {}, "y is constant in the data"),
+        (lambda f: f.assign(y=np.inf), {}, "infinite values; mark missing values as NaN"),
+        (lambda f: f.assign(y=np.nan), {}, "a trajectory has 0 values of y"),
+        (lambda f: f[["time"]], {}, "no columns beside time"),
+        (lambda f: f.to_numpy(), {}, "data of type ndarray cannot be read"),
+        (lambda f: f, {"library": 2}, "library= does not apply where nothing is known"),
+        (lambda f: f, {"selection": False}, "selection=False does not apply"),
+    ],
+)
+def test_what_cannot_be_recovered_is_refused(change, options, match):
+    frame = data(LOTKA_VOLTERRA, (0.44, 4.6), points=60)
+    with pytest.raises(RecoveryError, match=match):
+        recovered(change(frame), **options)

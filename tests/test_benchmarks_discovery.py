@@ -1,0 +1,244 @@
+"""The benchmark of recovery: its scores against cases made by hand, its data, and its tables; no peer is needed."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+from benchmarks.discovery import goals, odebench, scores, suite
+from benchmarks.discovery import lotka_volterra as lv
+from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
+from benchmarks.discovery.scores import coefficient_error, free_run, r_squared, rate_function, support
+from benchmarks.discovery.suite import Part, add
+from benchmarks.harness import Sample, Settings, Unfit
+from benchmarks.results import Result
+
+x, y = lv.STATES
+ALONG = {x: np.array([1.0, 2.0, 3.0]), y: np.array([3.0, 2.0, 1.0])}
+
+
+def test_examples_in_docstrings_hold():
+    found = doctest.testmod(scores)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_r_squared_weighs_states_by_their_variance():
+    truth = np.array([[0.0, 0.0], [2.0, 20.0]])  # squared deviations from the means: 2 and 200
+    first, second = truth.copy(), truth.copy()
+    first[0, 0], second[1, 1] = 1.0, 30.0
+    assert r_squared(truth, second) == pytest.approx(1 - 100 / 202)
+    assert r_squared(truth, first) == pytest.approx(np.average([1 - 1 / 2, 1.0], weights=[2, 200]))
+    assert r_squared(truth, np.full((2, 2), np.nan)) == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("side", "terms"),
+    [
+        (x * (1 - y / 2), {x, x * y}),
+        (2 * x + y - 2 * x, {y}),
+        (sp.sin(x) / 3 + sp.Float(0.5), {sp.sin(x), sp.S.One}),
+        (sp.S.Zero, set()),
+    ],
+)
+def test_terms_are_read_off_expanded_equations(side, terms):
+    assert support(side, ALONG) == terms
+
+
+def test_traces_are_judged_by_their_size_along_the_data():
+    # root mean squares: 1e-3 * x**9 reaches 20 where x is 3
+    assert support(x + x**9 / 1000, ALONG, least=0.01) == {x, x**9}
+    assert support(x + y / 1000, ALONG, least=0.01) == {x}
+    assert support(x + y / 1000, ALONG) == {x, y}
+
+
+def test_coefficients_that_are_missing_are_wrong_by_all_of_their_size():
+    truth = [{x * y: -0.9}, {x * y: 0.8}]
+    assert coefficient_error([-0.9 * x * y, 0.84 * x * y + y], truth) == pytest.approx(0.05)
+    assert coefficient_error([-0.9 * x * y, y], truth) == 1
+
+
+def test_free_runs_follow_closed_forms_and_tell_when_they_run_away():
+    times = np.linspace(0, 3, 7)
+    logistic = free_run(rate_function([x], [x * (1 - x)]), [0.2], times)
+    np.testing.assert_allclose(logistic[:, 0], 1 / (1 + 4 * np.exp(-times)), rtol=1e-6)
+    away = free_run(rate_function([x], [x**2]), [1.0], times)  # 1/(1 - t)
+    np.testing.assert_allclose(away[1], 2.0, rtol=1e-6)
+    assert np.isnan(away[2:]).all()
+    assert r_squared(np.linspace(0, 1, 7)[:, None], away) == -np.inf
+
+
+def test_the_truth_scores_full_marks_with_known_terms_and_without():
+    _, values = lv.measured(31, 0.05, 0)
+    for law in (Law((-0.9 * x * y, 0.8 * x * y), given=True), Law(lv.TRUTH, given=False)):
+        score = lv.scored(law, values)
+        assert score.exact
+        assert score.error == pytest.approx(0, abs=1e-12)
+        assert score.r2 == pytest.approx(1)
+
+
+def test_laws_with_a_term_too_many_or_too_few_are_not_exact():
+    _, values = lv.measured(31, 0.0, 0)
+    more = lv.scored(Law((-0.9 * x * y - x / 10, 0.8 * x * y), given=True), values)
+    assert not more.exact  # though the known term hides it in the whole equation
+    assert more.error == pytest.approx(0, abs=1e-12)
+    fewer = lv.scored(Law((lv.TRUTH[0], -1.8 * y), given=False), values)
+    assert not fewer.exact
+    assert fewer.error == 1
+    assert fewer.r2 < 0.5
+    assert not lv.scored(Law((-0.9 * x * y + 0.01, 0.8 * x * y), given=True), values).exact
+    assert lv.scored(Law((-0.9 * x * y + 0.001, 0.8 * x * y), given=True, least=0.02), values).exact
+
+
+def test_noise_is_relative_to_the_mean_and_follows_the_seed():
+    times, exact = lv.measured(31, 0.0, 3)
+    assert times[1] == pytest.approx(0.1)
+    np.testing.assert_allclose(exact[0], lv.START)
+    draws = np.stack([(lv.measured(31, 0.1, seed)[1] - exact) / (0.1 * exact.mean(axis=0)) for seed in range(40)])
+    assert abs(draws.mean()) < 4 / np.sqrt(draws.size)
+    assert abs(draws.std() - 1) < 4 / np.sqrt(2 * draws.size)
+    np.testing.assert_array_equal(lv.measured(31, 0.1, 7)[1], lv.measured(31, 0.1, 7)[1])
+    # a first integral of the flow: V = 0.8 x - 1.8 log x + 0.9 y - 1.3 log y
+    v = 0.8 * exact[:, 0] - 1.8 * np.log(exact[:, 0]) + 0.9 * exact[:, 1] - 1.3 * np.log(exact[:, 1])
+    assert np.ptp(v) < 1e-6
+
+
+@pytest.mark.parametrize("window", [5, 7, 11])
+def test_local_cubics_are_exact_for_cubics(window):
+    times = np.linspace(0, 2, 15)
+    states, rates = smoothed(times, np.stack([times**3, 1 - times], axis=1), window)
+    np.testing.assert_allclose(states, np.stack([times**3, 1 - times], axis=1), atol=1e-12)
+    np.testing.assert_allclose(rates, np.stack([3 * times**2, -1 + 0 * times], axis=1), atol=1e-11)
+
+
+def test_differences_are_exact_for_parabolas():
+    times = np.linspace(0, 2, 6)
+    states, rates = smoothed(times, times[:, None] ** 2, 0)
+    np.testing.assert_array_equal(states, times[:, None] ** 2)
+    np.testing.assert_allclose(rates[:, 0], 2 * times, atol=1e-12)
+
+
+def test_the_weak_form_refuses_too_few_points():
+    pytest.importorskip("pysindy")
+    with pytest.raises(Unfit, match="too few of 6 points"):
+        weak_sindy(*lv.measured(6, 0.0, 0), lv.KNOWN, lv.STATES, 0)
+
+
+def test_every_method_gets_the_same_data_and_a_missing_one_its_row():
+    seen = []
+
+    def truth(times, values, known, states, seed):
+        seen.append(values)
+        return Law((-0.9 * x * y, 0.8 * x * y), given=True)
+
+    def wavering(times, values, known, states, seed):
+        seen.append(values)
+        if seed == 0:
+            raise ArithmeticError("no luck")
+        return Law((-0.99 * x * y, 0.8 * x * y), given=True)
+
+    def missing(times, values, known, states, seed):
+        raise ImportError("nobody made it")
+
+    methods = {"truth": truth, "wavering": wavering, "missing": missing}
+    found = lv.run(2, points=(11,), noises=(0.0, 0.1), methods=methods).set_index(["noise", "method"])
+    assert len(seen) == 2 * (1 + 2)  # without noise one seed is enough
+    assert all((a == b).all() for a, b in zip(seen[::2], seen[1::2], strict=True))
+    assert found.loc[(0.1, "truth"), "exact"] == 1
+    assert found.loc[(0.1, "truth"), "R², other start"] == pytest.approx(1)
+    assert found.loc[(0.1, "wavering"), "exact"] == 0.5
+    assert found.loc[(0.1, "wavering"), "coefficient error"] == pytest.approx(0.1)
+    assert found.loc[(0.1, "wavering"), "note"] == "1 failed"
+    assert found.loc[(0.0, "missing"), "note"] == "not installed (nobody made it)"
+    assert np.isnan(found.loc[(0.0, "missing"), "exact"])
+
+
+def test_corruption_of_odebench_depends_on_the_system_and_the_seed_alone():
+    def draw(number, seed):
+        return (odebench.corrupted(number, 0.05, 0.0, seed)[1] / odebench.reference(number, 0) - 1) / 0.05
+
+    first, second = (t.number for t in odebench.tasks() if len(t.states) == 1 and t.number in (1, 2))
+    before = draw(first, 0)
+    assert not np.allclose(before, draw(second, 0))  # each system has draws of its own
+    assert not np.allclose(before, draw(first, 1))
+    np.testing.assert_array_equal(before, draw(first, 0))  # whatever was drawn in between
+    assert abs(before.std() - 1) < 4 / np.sqrt(2 * before.size)
+    times, values = odebench.corrupted(first, 0.05, 0.5, 0)
+    assert len(times) == len(values)
+    assert abs(len(times) / 512 - 0.5) < 4 * 0.5 / np.sqrt(512)
+    np.testing.assert_array_equal(values, odebench.corrupted(first, 0.05, 0.0, 0)[1][np.isin(odebench.TIMES, times)])
+
+
+def test_a_part_that_fails_leaves_its_row_and_the_others_their_tables(monkeypatch):
+    made = types.ModuleType("benchmarks.discovery.made_up")
+    made.run = lambda size=3: pd.DataFrame({"size": [size, 1], "error": [0.5, np.nan], "note": ["", "why"]})
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    result = Result()
+    add(
+        result,
+        Part("good", "made_up", quick=({"size": 2},), ratios=lambda f: [goals._ratio("one", f["error"].max())]),
+        Settings(quick=True),
+    )
+    add(result, Part("bad", "no_such_part"), Settings())
+    assert result.tables["good"] == [{"size": 2, "error": 0.5}, {"size": 1, "note": "why"}]
+    assert [(r.name, r.sample.values) for r in result.ratios] == [("one", (0.5,))]
+    assert "not installed (No module named" in result.tables["bad"][0]["note"]
+
+
+def test_goals_are_ratios_of_what_was_reached():
+    rows = [
+        {
+            "points": 31,
+            "noise": 0.025,
+            "method": "symdyn",
+            "runs": 20,
+            "exact": 0.95,
+            "coefficient error": 0.02,
+            "CPU-seconds": Sample((0.5,)),
+        },
+        {
+            "points": 31,
+            "noise": 0.025,
+            "method": "PySINDy",
+            "runs": 20,
+            "exact": 0.1,
+            "coefficient error": 0.2,
+            "CPU-seconds": Sample((1.0,)),
+        },
+        {"points": 31, "noise": 0.025, "method": "other", "note": "not installed"},
+    ]
+    found = {r.name: r.sample.median for r in goals.missing_terms(pd.DataFrame(rows))}
+    assert found["31 points, noise 0.025: exact terms / 0.95 of the runs"] == pytest.approx(1)
+    assert found["31 points, noise 0.025: exact terms, symdyn / best peer"] == pytest.approx(9.5)
+    assert found["31 points, noise 0.025: noise / coefficient error"] == pytest.approx(1.25)
+    assert found["31 points, noise 0.025: 1 s / recovery"] == pytest.approx(2)
+    learned = pd.DataFrame({"surrogate": ["a", "b", "a"], "noise": [0.0, 0.0, 0.01], "error": [0.02, 0.005, 1e-9]})
+    assert [r.sample.median for r in goals.surrogates(learned)] == pytest.approx([2.0])
+    assert goals.surrogates(learned[learned["noise"] > 0]) == []
+    covered = pd.DataFrame({"case": "c", "noise": 0.01, "exact": [200, 2], "constant": ["a", "b"], "covered": [0.81, 1.0]})
+    flows = pd.DataFrame({"system": "a", "noise": 0.01, "method": ["symdyn", "pysindy"], "error": [0.01, 0.03]})
+    assert [r.sample.median for r in goals.flows(flows)] == pytest.approx([3.0])  # one system says nothing of all
+    everything = pd.DataFrame(
+        {"system": map(str, range(70)), "noise": 0.01, "method": "symdyn", "error": [0.001] * 35 + [0.1] * 35}
+    )
+    assert [r.sample.median for r in goals.flows(everything)] == pytest.approx([35 / 43])
+    fields = pd.DataFrame({"equation": "e", "snr": 40, "method": ["symdyn", "pysindy"], "exact": [0.5, 1.0]})
+    assert [(r.name, r.sample.median) for r in goals.fields(fields)] == [("e, 40 dB: exact terms", 0.5)]
+    random = pd.DataFrame({"case": "c", "constant": ["a", "b"], "repeats": [100, 4], "exact": 0.9, "coverage": [0.9, 0.0]})
+    assert [(r.name, r.sample.median) for r in goals.stochastic(random)] == [("c: intervals of a that hold / 0.9", 1.0)]
+    (held,) = goals.intervals(covered)
+    assert held.name == "c, noise 0.01: intervals of a that hold / 0.9"
+    assert held.sample.median == pytest.approx(0.9)
+
+
+def test_every_part_of_the_suite_is_there():
+    assert len({part.title for part in suite.PARTS}) == len(suite.PARTS)
+    for part in suite.PARTS:
+        assert importlib.util.find_spec(f"benchmarks.discovery.{part.module}"), part.module

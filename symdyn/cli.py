@@ -353,12 +353,13 @@ def cache_clear() -> None:
 @cache_app.command("warm")
 @reported
 def cache_warm(quiet: Quiet = False) -> None:
-    """Compile the drivers of all methods, of fields and of projection, so that no first run has to wait for one."""
+    """Compile the drivers of all methods, of fields, projection and recovery, so that no first run has to wait for one."""
     from rich.console import Console
     from rich.progress import track
 
     from symdyn.codegen.drivers import plain_driver
     from symdyn.codegen.families import family_of
+    from symdyn.discover.whole.kernel import driver as candidates_driver
     from symdyn.io.environment import cache_facts, cache_summary
     from symdyn.projection.evolve import driver as projection_driver
 
@@ -367,7 +368,7 @@ def cache_warm(quiet: Quiet = False) -> None:
     hidden = quiet or not console.is_terminal
     drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]
     further = ("elimination", "stencil", "stencil_steps")
-    drivers += [*(functools.partial(plain_driver, name) for name in further), projection_driver]
+    drivers += [*(functools.partial(plain_driver, name) for name in further), projection_driver, candidates_driver]
     for compile_driver in track(drivers, "compiling drivers", console=console, disable=hidden):
         compile_driver()
     typer.echo(cache_summary(cache_facts()))

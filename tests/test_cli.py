@@ -388,15 +388,16 @@ def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["mine.txt"]
 
 
-def test_cache_warm_asks_for_the_driver_of_every_method_of_fields_and_of_projection(monkeypatch):
+def test_cache_warm_asks_for_every_driver(monkeypatch):
     asked = []
     monkeypatch.setattr("symdyn.codegen.drivers.plain_driver", asked.append)
     for family in FAMILIES:
         monkeypatch.setattr(type(family), "driver", lambda self, name: asked.append(name))
     monkeypatch.setattr("symdyn.projection.evolve.driver", lambda: asked.append("projection"))
+    monkeypatch.setattr("symdyn.discover.whole.kernel.driver", lambda: asked.append("candidates"))
     done = run("cache", "warm")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert asked == [*sd.METHODS, "elimination", "stencil", "stencil_steps", "projection"]
+    assert asked == [*sd.METHODS, "elimination", "stencil", "stencil_steps", "projection", "candidates"]
 
 
 def test_version():

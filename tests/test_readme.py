@@ -26,6 +26,13 @@ def test_the_lines_of_the_front_page_run(monkeypatch):
     assert dict(names["data"].x.sizes) == {"a": 3, "trajectory": 1, "time": 101}
     assert abs(names["colony"].eigenvalues(names["here"])[0] - (0.0142582 + 0.7617123j)) < 1e-6  # Iyaniwura & Ward (2021)
     np.testing.assert_allclose(sd.cells.period(names["rhythm"]), 8.239, rtol=1e-3)
+    swing, u = [sp.expand(e) for e in names["whole"].terms.values()], names["u"]
+    assert [set(e.as_coefficients_dict()) for e in swing] == [{y}, {y, sp.sin(x)}]
+    found = [float(e) for e in (swing[0].coeff(y), swing[1].coeff(y), swing[1].coeff(sp.sin(x)))]
+    np.testing.assert_allclose(found, [1, -0.2, -1], rtol=0.01)
+    (advection,) = names["advection"].terms.values()
+    assert float(advection.coeff(u * sd.dx(u))) == pytest.approx(-1, abs=0.02)
+    assert sp.expand(advection).func is sp.Mul
     words = names["study"].verdict.sel(closure="normal", order=3)
     assert words.values.tolist() == ["inaccurate", "inaccurate", "several", "several"]  # a second state from V = 11.44 on
 

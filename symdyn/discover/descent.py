@@ -87,7 +87,12 @@ def descend(
             stopped = True
         report((k + 1) / (len(stages) + 1))
 
-    selection = problem.selection(stages[0])
+    def stage(problem: Problem, pieces: int) -> Selection:
+        selection = problem.selection(pieces)
+        selection.going = lambda: not spent()
+        return selection
+
+    selection = stage(problem, stages[0])
     problem.begin(selection, chosen, theta)
     climb(selection, 0)
     if not selection.visited:
@@ -97,7 +102,10 @@ def descend(
         )
     data = problem.shooting.observations
     for k, pieces in enumerate(stages[1:]):
-        following = problem.selection(pieces)
+        if spent():
+            notes.append(f"fitted in {selection.cut.count} windows, for there was no time to join them")
+            break
+        following = stage(problem, pieces)
         problem.join(selection, following)
         if not following.visited or _lost(following, data) or problem.spoiled(selection, following):
             notes.append(
@@ -108,10 +116,10 @@ def descend(
         selection = following
         climb(selection, k + 1)
     for _ in range(REWEIGHINGS if options.noise is None else 0):
-        again = problem.reweighed(selection, selection.ranked())
+        again = None if spent() else problem.reweighed(selection, selection.ranked())
         if again is None:
             break
-        following = again.selection(selection.pieces)
+        following = stage(again, selection.pieces)
         again.join(selection, following)
         climb(following, len(stages))
         if not following.visited:

@@ -83,7 +83,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __call__(self, key: Iterable[Any], compute: Callable[[], Arrays]) -> Arrays:
+    def __call__(self, key: Iterable[Any], compute: Callable[[], Arrays], keep: Callable[[], bool] | None = None) -> Arrays:
         """The arrays known for a key, else those computed.
 
         Parameters
@@ -92,6 +92,8 @@ class Journal:
             Texts, numbers and arrays that tell what `compute` returns.
         compute : callable
             Returns a tuple of arrays.
+        keep : callable, optional
+            Asked after the computation; what was cut short is not kept.
         """
         if self.path is None:
             return compute()
@@ -99,8 +101,10 @@ class Journal:
         if digest in self._entries:
             self.found += 1
             return self._entries[digest]
-        self._entries[digest] = value = compute()
-        self._new = True
+        value = compute()
+        if keep is not None and not keep():
+            return value
+        self._entries[digest], self._new = value, True
         if time.monotonic() - self._written > PAUSE:
             self.write()
         return value

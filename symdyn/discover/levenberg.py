@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,7 @@ def levenberg_marquardt(
     iterations: int = 30,
     tolerance: float = 1e-4,
     floor: float = 0.0,
+    going: Callable[[], bool] | None = None,
 ) -> Fits:
     """Fit M candidates at once: every iteration is one kernel call for those that still move.
 
@@ -66,6 +68,8 @@ def levenberg_marquardt(
         A candidate is done when a step lowers its sum of squares by less than this fraction.
     floor : float
         Sums of squares below this are as good as zero.
+    going : callable, optional
+        Called before each iteration; False ends the fits where they are.
 
     References
     ----------
@@ -79,7 +83,7 @@ def levenberg_marquardt(
     open_ = np.isfinite(local.rss).all(axis=1)
     for _ in range(iterations):
         now = np.flatnonzero(open_)
-        if not now.size:
+        if not now.size or (going is not None and not going()):
             break
         here = local.take(now)
         outward = ((theta[now] <= low) & (here.gradient < 0)) | ((theta[now] >= high) & (here.gradient > 0))

@@ -124,6 +124,8 @@ class Selection:
     ) -> None:
         self.candidates, self.shooting, self.cut = candidates, shooting, cut
         self.journal = Journal() if journal is None else journal
+        #: Asked before each iteration of a fit; False ends fits where they are.
+        self.going: Callable[[], bool] | None = None
         shapes = (cut.origins, cut.first, cut.values, *(times for _, times in cut.groups))
         self._context = (*shooting.facts, candidates.low, candidates.high, *start_bounds, *shapes)
         self.start_bounds, self.penalty, self.largest, self.pieces = start_bounds, penalty, largest, pieces
@@ -156,11 +158,11 @@ class Selection:
             fits = levenberg_marquardt(
                 self.shooting, self.cut, theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
                 start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance,
-                floor=0.01 * self.floor * self.cut.size,
+                floor=0.01 * self.floor * self.cut.size, going=self.going,
             )  # fmt: skip
             return fits.theta, fits.starts, fits.local.rss
 
-        fitted = self.journal((*self._context, theta, starts, active, iterations, tolerance), compute)
+        fitted = self.journal((*self._context, theta, starts, active, iterations, tolerance), compute, keep=self.going)
         return [self._register(which, *rows) for which, *rows in zip(chosen, *fitted, strict=True)]
 
     def _register(self, chosen: np.ndarray, theta: np.ndarray, starts: np.ndarray, rss: np.ndarray) -> Model | None:

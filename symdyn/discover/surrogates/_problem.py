@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy as sp
-from jax.flatten_util import ravel_pytree
 from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.emit_jax import jax_function
 from symdyn.codegen.lower import lower
 from symdyn.discover.data import Observations
+from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["Problem", "argument_scales", "make_problem", "scales", "slots"]
+__all__ = ["Constants", "Problem", "argument_scales", "make_problem", "scales", "slots"]
 
 MAX_RESIDUALS = 1600  # the dual system is dense: beyond this the collocation points are thinned out
+FREE = 10.0  # standard deviation of the prior of a fitted initial value, in spreads of its state
+RISE = 4.0  # how fast a network takes over from the initial value, over half a trajectory
+
+
+class Constants(NamedTuple):
+    """Numbers of one data set.  Compiled code takes them as arguments, so that it serves other data of the same shape."""
+
+    data_times: jax.Array  # (K, T) scaled, padded with 0
+    data_values: jax.Array  # (K, T, n), 0 where missing
+    spans: jax.Array  # (K, 2) middle and half of the time span
+    centre: jax.Array  # (n,)
+    size: jax.Array  # (n,)
+    rate: jax.Array  # (n,)
+    middle: jax.Array  # (arguments,)
+    spread: jax.Array  # (arguments,)
+    reach: jax.Array  # (applications,) size of a term that matters
+    fixed: jax.Array  # (parameters,) 0 where free
 
 
 @dataclass(frozen=True)
@@ -34,17 +49,15 @@ class Problem:
     parameters.  Time is scaled to [-1, 1] on each trajectory.
     """
 
-    data_times: jax.Array  # (K, T) scaled, padded with 0
-    data_values: jax.Array  # (K, T, n), 0 where missing
+    constants: Constants
     data_weights: jax.Array  # (K, T, n) one over the noise, 0 where missing
     collocation: jax.Array  # (C,) scaled
-    spans: jax.Array  # (K, 2) middle and half of the time span
     shared_decay: jax.Array  # (Q,) precision of the prior of each shared weight
-    state: Any  # (local weights, scaled time) -> (n,) states
-    residual: Any  # (local, shared, scaled time, span) -> (n,) scaled residual of the equations
-    terms: Any  # (local, shared, scaled time, span) -> (arguments of each application, value of each)
+    state: Any  # (constants, local weights, scaled time) -> (n,) states
+    residual: Any  # (constants, local, shared, scaled time, span) -> (n,) scaled residual of the equations
+    terms: Any  # (constants, local, shared, scaled time, span) -> (arguments of each application, value of each)
     parameters: Any  # shared -> (free parameters,)
-    initial: Any  # random key -> first (local, shared)
+    first: Any  # random generator -> first (local, shared)
 
 
 def make_problem(system: System, observed: Observations, options: Any) -> Problem:
@@ -58,8 +71,9 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
             )
         groups.setdefault(term.func.__name__, []).append(term)
     free = [p for p in system.parameters if p not in system.defaults]
-    fixed = jnp.array([system.defaults.get(p, 0.0) for p in system.parameters])
     where = np.array([system.parameters.index(p) for p in free], dtype=int)
+    fixed = np.array([system.defaults.get(p, 0.0) for p in system.parameters])
+    usual = np.array([system.defaults.get(p, 1.0) for p in system.parameters])
     blocks = [("time", [system.time]), ("y", system.states), ("p", system.parameters)]
     arguments = [a for term in system.unknowns for a in term.args]
     arguments_of = jax_function(lower("arguments", blocks, arguments, [str(a) for a in arguments]))
@@ -68,15 +82,14 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
     rhs = jax_function(lower("drift", [*blocks, ("u", list(stand_in.values()))], drift, list(map(str, system.states))))
 
     centre, size, rate = scales(system, observed)
-    data = _padded(observed, options.noise_floor * size)
-    spans = jnp.array([[(t.times[0] + t.times[-1]) / 2, (t.times[-1] - t.times[0]) / 2] for t in observed.trajectories])
+    times, values, weights = _padded(observed, options.noise_floor * size)
+    spans = np.array([[(t.times[0] + t.times[-1]) / 2, (t.times[-1] - t.times[0]) / 2] for t in observed.trajectories])
     count = len(spans)
     points = max(10, min(options.collocation, MAX_RESIDUALS // (n * count)))
 
     places = slots(system.unknowns)
-    middle, spread = argument_scales(arguments_of, observed, fixed.at[where].set(1.0), centre)
-    at_centre = (spans[0, :1], centre, fixed.at[where].set(1.0), jnp.zeros(len(places)))
-    sensitivity = np.abs(np.asarray(jax.jacfwd(rhs, argnums=3)(*at_centre)))
+    middle, spread = argument_scales(arguments_of, observed, usual, centre)
+    sensitivity = np.abs(np.asarray(jax.jit(jax.jacfwd(rhs, argnums=3))(spans[0, :1], centre, usual, np.zeros(len(places)))))
     sensitivity = np.where(np.isfinite(sensitivity) & (sensitivity > 1e-12), sensitivity, 0.0)
     reach = np.array([max((rate[i] / s for i, s in enumerate(c) if s > 0), default=1.0) for c in sensitivity.T])
     signs = {getattr(k, "__name__", str(k)): v for k, v in (options.signs or {}).items()}
@@ -85,61 +98,65 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
         known = ", ".join(groups) or "none"
         raise RecoveryError(f"signs names {sorted(unknown_signs)[0]!r}, no unknown term; the unknown terms: {known}")
 
-    def mlp(inputs: int, outputs: int, width: int, key: jax.Array) -> Any:
-        return eqx.nn.MLP(inputs, outputs, width, 2, activation=jnp.tanh, key=key)
+    width, narrow = options.width, options.term_width
+    net = Perceptron((1, width, width, n))
+    nets = {name: Perceptron((len(each[0].args), narrow, narrow, 1)) for name, each in groups.items()}
+    ends = np.cumsum([0, *(each.size for each in nets.values())])
+    own = {name: slice(int(a), int(b)) for name, (a, b) in zip(nets, pairwise(ends), strict=True)}
+    decay = np.concatenate([np.full(ends[-1], float(options.decay)), np.full(len(free), 1e-6)])
+    hard = options.initial == "hard"
+    # an unobserved state begins where the system says, which is its centre; all others are fitted
+    observed_states = np.isfinite(np.concatenate([t.values for t in observed.trajectories])).any(axis=0)
+    begun = np.array([seen or s not in system.initial for s, seen in zip(system.states, observed_states, strict=True)])
 
-    def initial(key: jax.Array) -> tuple[Any, Any]:
-        state_key, *term_keys = jax.random.split(key, 1 + len(groups))
-        states = eqx.filter_vmap(lambda k: mlp(1, n, options.width, k))(jax.random.split(state_key, count))
-        arity = {name: len(applications[0].args) for name, applications in groups.items()}
-        pairs = zip(arity.items(), term_keys, strict=True)
-        nets = {name: mlp(inputs, 1, options.term_width, k) for (name, inputs), k in pairs}
-        return states, (nets, jnp.zeros(len(free)))
+    def first(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        local = np.stack([net.first(rng) for _ in range(count)])
+        if hard:
+            starts = np.where(begun, (_first_values(observed, centre) - centre) / size / FREE, 0.0)
+            local = np.concatenate([local, starts], axis=1)
+        return local, np.concatenate([*(each.first(rng) for each in nets.values()), np.zeros(len(free))])
 
-    def flat(models: tuple[Any, Any]) -> tuple[jax.Array, jax.Array]:
-        states, terms = eqx.filter(models, eqx.is_array)
-        return jax.vmap(lambda w: ravel_pytree(w)[0])(states), ravel_pytree(terms)[0]
+    def state(c: Constants, w: jax.Array, tau: jax.Array) -> jax.Array:
+        out = net(w, tau[None])
+        if hard:
+            out = FREE * begun * w[net.size :] - jnp.expm1(-RISE * (1 + tau)) * out
+        return c.centre + c.size * out
 
-    def blank(leaf: Any) -> Any:
-        return jnp.asarray(np.zeros(leaf.shape, leaf.dtype)) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
-
-    layout = jax.tree.map(blank, eqx.filter_eval_shape(initial, jax.random.PRNGKey(0)))
-    weights, (state_static, term_static) = eqx.partition(layout, eqx.is_array)
-    unravel_state = ravel_pytree(jax.tree.map(lambda w: w[0], weights[0]))[1]
-    shared, unravel_terms = ravel_pytree(weights[1])
-    decay = jnp.full(shared.size, options.decay).at[shared.size - len(free) :].set(1e-6)
-
-    def state(w: jax.Array, tau: jax.Array) -> jax.Array:
-        return centre + size * eqx.combine(unravel_state(w), state_static)(tau[None])
-
-    def open_shared(s: jax.Array) -> tuple[Mapping[str, Any], jax.Array]:
-        nets, offsets = eqx.combine(unravel_terms(s), term_static)
-        return nets, fixed.at[where].set(1.0 + offsets)
-
-    def evaluate(y: jax.Array, s: jax.Array, time: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        nets, p = open_shared(s)
+    def evaluate(c: Constants, y: jax.Array, s: jax.Array, time: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        p = c.fixed.at[where].set(1.0 + s[ends[-1] :])
         a = arguments_of(time[None], y, p)
-        z = (a - middle) / spread
+        z = (a - c.middle) / c.spread
         values = []
         for j, (term, slot) in enumerate(zip(system.unknowns, places, strict=True)):
-            raw = nets[term.func.__name__](z[slot])[0]
-            sign = signs.get(term.func.__name__)
-            values.append(reach[j] * (raw if sign is None else sign * jax.nn.softplus(raw)))
+            name = term.func.__name__
+            raw = nets[name](s[own[name]], z[slot])[0]
+            values.append(c.reach[j] * (signs[name] * jax.nn.softplus(raw) if name in signs else raw))
         return a, jnp.stack(values) if values else jnp.zeros(0), p
 
-    def terms(w: jax.Array, s: jax.Array, tau: jax.Array, span: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return evaluate(state(w, tau), s, span[0] + span[1] * tau)[:2]
+    def terms(c: Constants, w: jax.Array, s: jax.Array, tau: jax.Array, span: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return evaluate(c, state(c, w, tau), s, span[0] + span[1] * tau)[:2]
 
-    def residual(w: jax.Array, s: jax.Array, tau: jax.Array, span: jax.Array) -> jax.Array:
-        y, slope = jax.jvp(lambda x: state(w, x), (tau,), (jnp.ones_like(tau),))
+    def residual(c: Constants, w: jax.Array, s: jax.Array, tau: jax.Array, span: jax.Array) -> jax.Array:
+        y, slope = jax.jvp(lambda x: state(c, w, x), (tau,), (jnp.ones_like(tau),))
         time = span[0] + span[1] * tau
-        _, u, p = evaluate(y, s, time)
-        return (slope / span[1] - rhs(time[None], y, p, u)) / rate
+        _, u, p = evaluate(c, y, s, time)
+        return (slope / span[1] - rhs(time[None], y, p, u)) / c.rate
 
+    constants = Constants(*map(jnp.asarray, (times, values, spans, centre, size, rate, middle, spread, reach, fixed)))
     return Problem(
-        *data, jnp.linspace(-1.0, 1.0, points), spans, decay,
-        state, residual, terms, lambda s: open_shared(s)[1][where], jax.jit(lambda key: flat(initial(key))),
+        constants, jnp.asarray(weights), jnp.asarray(np.linspace(-1.0, 1.0, points)), jnp.asarray(decay),
+        state, residual, terms, lambda s: 1.0 + np.asarray(s)[ends[-1] :], first,
     )  # fmt: skip
+
+
+def _first_values(observed: Observations, centre: np.ndarray) -> np.ndarray:
+    """The first measured value of every state on each trajectory, (K, n); its centre where there is none."""
+    found = np.tile(centre, (len(observed.trajectories), 1))
+    for k, t in enumerate(observed.trajectories):
+        for i, v in enumerate(t.values.T):
+            seen = v[np.isfinite(v)]
+            found[k, i] = seen[0] if seen.size else found[k, i]
+    return found
 
 
 def slots(unknowns: tuple[AppliedUndef, ...]) -> list[slice]:
@@ -166,7 +183,7 @@ def scales(system: System, observed: Observations) -> tuple[np.ndarray, np.ndarr
     return centre, size, rate
 
 
-def _padded(observed: Observations, floor: np.ndarray) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _padded(observed: Observations, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scaled times, values and inverse noise of all trajectories, padded to the longest."""
     longest = max(len(t.times) for t in observed.trajectories)
     shape = (len(observed.trajectories), longest)
@@ -178,17 +195,17 @@ def _padded(observed: Observations, floor: np.ndarray) -> tuple[jax.Array, jax.A
         seen = np.isfinite(t.values)
         values[k, :m] = np.where(seen, t.values, 0.0)
         weights[k, :m] = seen / np.maximum(observed.noise, floor)
-    return jnp.asarray(times), jnp.asarray(values), jnp.asarray(weights)
+    return times, values, weights
 
 
 def argument_scales(
-    arguments_of: Any, observed: Observations, parameters: jax.Array, centre: np.ndarray
+    arguments_of: Any, observed: Observations, parameters: Any, centre: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Middle and spread of every argument of an unknown term along the data."""
     times = np.concatenate([t.times for t in observed.trajectories])
     values = np.concatenate([t.values for t in observed.trajectories])
     values = np.where(np.isfinite(values), values, centre)
-    a = np.asarray(jax.vmap(lambda t, y: arguments_of(t[None], y, parameters))(times, values))
+    a = np.asarray(jax.jit(jax.vmap(lambda t, y: arguments_of(t[None], y, parameters)))(times, values))
     a = np.where(np.isfinite(a), a, np.nan)
     if a.size == 0:
         return np.zeros(a.shape[1]), np.ones(a.shape[1])

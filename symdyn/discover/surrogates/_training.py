@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from symdyn.codegen.load import cache_directory
 from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._levenberg import Trainer, Training
-from symdyn.discover.surrogates._problem import make_problem
+from symdyn.discover.surrogates._problem import Constants, make_problem
 from symdyn.discover.surrogates._registry import SurrogateFit, TermSamples
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -47,29 +46,28 @@ def train(
     if observed.size == 0:
         raise RecoveryError("the data hold no value of any state")
     rng = np.random.default_rng(seed)
-    keys = jax.random.split(jax.random.PRNGKey(seed), options.members)
     problem = make_problem(system, observed, options)
-    trainer = Trainer(problem, tolerance=options.tolerance, decay=options.decay)
-    grid = jnp.linspace(-1.0, 1.0, SAMPLES)
+    trainer = Trainer(problem, tolerance=options.tolerance, decay=options.decay, causal=options.causal)
+    grid = np.linspace(-1.0, 1.0, SAMPLES)
 
     @jax.jit
-    def sample(local: jax.Array, shared: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        states = jax.vmap(lambda w: jax.vmap(lambda t: problem.state(w, t))(grid))(local)
-        along = jax.vmap(problem.terms, in_axes=(None, None, 0, None))
-        return states, *jax.vmap(along, in_axes=(0, None, None, 0))(local, shared, grid, problem.spans)
+    def sample(c: Constants, local: jax.Array, shared: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        states = jax.vmap(lambda w: jax.vmap(lambda t: problem.state(c, w, t))(grid))(local)
+        along = jax.vmap(problem.terms, in_axes=(None, None, None, 0, None))
+        return states, *jax.vmap(along, in_axes=(None, 0, None, None, 0))(c, local, shared, grid, c.spans)
 
     total = options.members * options.iterations
     collected, losses = [], []
     held_points = holdouts(observed, options, rng)
-    for k, (key, held) in enumerate(zip(keys, held_points, strict=True)):
+    for k, held in enumerate(held_points):
         before = k * options.iterations
 
         def tell(done: int, before: int = before) -> None:
             if progress is not None:
                 progress(before + done, total)
 
-        best, loss = _member(trainer, problem.initial(key), held, options, tell)
-        collected.append((*sample(*best), problem.parameters(best[1])))
+        best, loss = _member(trainer, problem.first(np.random.default_rng([seed, k])), held, options, tell)
+        collected.append((*sample(problem.constants, *best), problem.parameters(best[1])))
         losses.append(loss)
     times = tuple(np.linspace(t.times[0], t.times[-1], SAMPLES) for t in observed.trajectories)
     return average(system, times, collected, {"members": losses})
@@ -92,7 +90,7 @@ def holdouts(observed: Observations, options: Any, rng: np.random.Generator) -> 
 
 def _member(
     trainer: Trainer,
-    first: tuple[jax.Array, jax.Array],
+    first: tuple[Any, Any],
     held: np.ndarray,
     options: Any,
     tell: Callable[[int], None],
@@ -112,7 +110,7 @@ def _member(
         tell(min(done + CHUNK, options.iterations))
         stale = stale + 1 if judged and float(now.validation) >= 0.98 * best else 0
         best = min(best, float(now.validation))
-        settled = np.isfinite(before) and before - float(now.cost) < 1e-4 * before
+        settled = np.isfinite(before) and abs(before - float(now.cost)) < 1e-4 * before
         if stale >= PATIENCE or settled:
             break
     if not np.isfinite(float(now.cost)):

@@ -40,6 +40,10 @@ class PINNOptions:
         Fraction of the time points that only judge when to stop; nothing is held out of fewer than 12 points.
     members : int
         Networks trained from other first weights and held-out points; the result is their mean.
+    initial : {'soft', 'hard'}
+        INITIAL
+    causal : float
+        CAUSAL
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
     """
@@ -53,6 +57,8 @@ class PINNOptions:
     decay: float = 1.0
     holdout: float = 0.17
     members: int = 2
+    initial: str = "soft"
+    causal: float = 0.0
     signs: Mapping[Any, int] | None = None
 
     #: Smallest noise believed, relative to the spread of a state: below it the networks, not the data, limit the fit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,8 @@ GAIN, UNEXPLAINED = 0.7, 1.6
 SMALL, WORSE = 1e-4, 2.0
 #: A constant beside a power is none where the power is larger, or smaller, than it by this factor all along.
 APART = 20.0
+#: Difference of scores within which models are nearly as good, and the most of them that are looked at.
+MARGIN, LOOKED = 6.0, 20
 
 
 def ranked(fitter: Fitter, windows: int) -> list[Fit]:
@@ -28,7 +31,10 @@ def ranked(fitter: Fitter, windows: int) -> list[Fit]:
 
 
 def chosen(fitter: Fitter) -> Fit:
-    """The best model over the number of windows that the data ask for: few, unless many explain far more."""
+    """The best model over the number of windows that the data ask for: few, unless many explain far more.
+
+    Of models that are nearly as good with noise, those whose runs explode from a start within the noise are passed over.
+    """
     problem = fitter.problem
     best: dict[int, Fit] = {}
     for (_, windows), fit in fitter.visited.items():
@@ -43,7 +49,23 @@ def chosen(fitter: Fitter) -> Fit:
         unexplained = np.max(problem.mean_squares(best[few].rss)) > UNEXPLAINED
         if windows > few and unexplained and left(best[windows]) < left(best[few]) - GAIN * problem.d:
             few = windows
-    return best[few]
+    near = [f for f in ranked(fitter, few) if f.score < best[few].score + MARGIN][:LOOKED]
+    if problem.clean or len(near) == 1:
+        return best[few]
+    return min(near, key=lambda f: f.score + MARGIN * _lost(fitter, f))
+
+
+def _lost(fitter: Fitter, fit: Fit) -> float:
+    """Share of the runs that are lost when a state begins where its first measurement, with its noise, may have been."""
+    problem = fitter.problem
+    weights = problem.w[problem.cut(fit.windows)[:, 0]]
+    reach = np.where(weights > 0, 1 / np.where(weights > 0, weights, 1.0), 0.0)
+    lost = 0
+    for j, sign in itertools.product(range(problem.d), (-1.0, 1.0)):
+        moved = fit.starts.copy()
+        moved[:, j] += sign * reach[:, j]
+        lost += not fitter.call(fit.model, moved, fit.windows, (0, 0, 0, np.inf))[-1]
+    return lost / (2 * problem.d)
 
 
 def pruned(fitter: Fitter, fit: Fit) -> Fit:

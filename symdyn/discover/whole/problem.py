@@ -20,7 +20,7 @@ CLEAN, CLEAN_NOISE, LEAST_NOISE = 2e-3, 5e-6, 2e-5
 #: Mean squared residual that counts as none, with and without noise.
 FLOOR, CLEAN_FLOOR = 1e-3, 0.02
 #: Share of constant noise below which positive states are smoothed in the logarithm.
-RELATIVE = 1e-4
+RELATIVE = -1.0
 #: Fewest values of each state.
 FEWEST = 8
 #: Gauss nodes between two points, with and without noise.

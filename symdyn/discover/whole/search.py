@@ -91,15 +91,19 @@ class Search:
             run, before = self.fitter.run(best), self.problem.w
             if run is None or self.screen is None:
                 return
+            limits, earlier = self.problem.limits, self.fitter.visited
             self.problem.reweighed(run)
-            self.fitter.visited.clear()
+            self.fitter.visited = {}
             fits = [self.fitter.fit(f.model, f.starts, f.windows, 8) for f in again]
             found = sorted((f for f in fits if f is not None), key=lambda f: f.score)
+            if not found:
+                self.problem.w, self.problem.limits, self.fitter.visited = before, limits, earlier
+                return
             for fit in found[:CLIMBS]:
                 if not self.spent():
                     self._promoted(self._climbed(fit, self.screen))
             known = before > 0
-            if not found or np.abs(np.log(self.problem.w[known] / before[known])).mean() < SAME:
+            if np.abs(np.log(self.problem.w[known] / before[known])).mean() < SAME:
                 return
 
     def best(self) -> Fit | None:

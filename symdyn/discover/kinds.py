@@ -39,8 +39,8 @@ class Kind:
     worse : float
         Factor by which joining windows may raise the variance of the residuals.  Runs of a chaotic map forget where they
         began: over long windows the sum of squares is full of traps, and short windows are the better judges.
-    surrogate : str
-        The surrogate that is used unless another is named.
+    surrogates : tuple of str
+        The first of these that can learn a system is used unless another is named.
     natural : bool
         Whether constants inside library terms are fitted from values about their natural sizes.  The next state of a map
         is the term itself, so a constant far off leaves nothing to follow; over a run of an ODE a term far off can be
@@ -53,13 +53,13 @@ class Kind:
     points: int
     most: int
     worse: float
-    surrogate: str
+    surrogates: tuple[str, ...]
     natural: bool
 
 
 KINDS = {
-    "ode": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogate="pinn", natural=False),
-    "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogate="inversion", natural=True),
+    "ode": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogates=("smoothing", "pinn"), natural=False),
+    "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogates=("inversion",), natural=True),
 }
 
 

@@ -98,7 +98,7 @@ class Pipeline:
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
     def learn(self, name: str | None, *, deadline: float | None = None) -> Any:
-        """The fit of a surrogate, or None; 'auto' is that of the kind of system, if it can learn this one.
+        """The fit of a surrogate, or None; 'auto' is the first of those of the kind of system that can learn this one.
 
         It is left out if it takes longer than its share of the time until the deadline: without one there still is a search.
         """
@@ -107,8 +107,8 @@ class Pipeline:
         surrogates = importlib.import_module("symdyn.discover.surrogates._registry")
         registry, chosen = surrogates.SURROGATES, name != "auto"
         if not chosen:
-            usual = kind_of(self.system).surrogate
-            name = usual if registry[usual].applies(self.system, self.seen) is None else None
+            usual = kind_of(self.system).surrogates
+            name = next((s for s in usual if registry[s].applies(self.system, self.seen) is None), None)
         if name is None:
             return None
         options = dict(self.options.surrogate)
@@ -162,6 +162,7 @@ class Pipeline:
                 inside = {swap[c]: self._constant_guesses(shape, c) for c in constant_symbols(shape, self.system)}
                 terms.append(Term(unknown, shape.xreplace(swap), inside))
         formulas: Formulas = [[] for _ in self.unknowns]
+        regressor = "operon" if regressor == "auto" else regressor
         if learned is not None and regressor is not None:
             registry = importlib.import_module("symdyn.discover.regressors._registry").REGRESSORS
             for i, unknown in enumerate(self.unknowns):

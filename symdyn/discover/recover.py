@@ -24,7 +24,7 @@ def recover(
     unknown: Sequence[Any] | None = None,
     library: Any = None,
     surrogate: str | None = "auto",
-    regressor: str | None = "operon",
+    regressor: str | None = "auto",
     selection: bool = True,
     budget: float | None = None,
     seed: int = 0,
@@ -57,8 +57,9 @@ def recover(
         are neither states nor parameters are constants that are fitted, such as ``h`` in ``x*y/(1 + h*x)``.
     surrogate, regressor : str or None
         Names in their registries; None leaves the stage out.  Without a surrogate there is nothing for a regressor.
-        The surrogate 'auto' is 'pinn' for ODEs, and for maps 'inversion' where their unknown terms can be solved for; where
-        the data turn out to tell nothing of them it is left out, which is noted in `warnings`.
+        The surrogate 'auto' is 'smoothing' for ODEs whose states are all observed, else 'pinn', and for maps 'inversion'; where
+        the data turn out to tell nothing of them it is left out, which is noted in `warnings`.  For fields it is none; 'pinn'
+        has to be named.  The regressor 'auto' is 'sparse' for fields, and 'operon' for all others.
     selection : bool
         Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
     budget : float, optional

@@ -288,7 +288,7 @@ def test_the_whole_path_with_network_and_regression():
     system = sd.ODESystem({x: -f(x)})
     data = table(system.with_terms({f(x): x**2}), np.linspace(0, 2, 25), {x: 2.0}, noise=0.002)
     small = RecoverOptions(surrogate={"iterations": 30, "warm_up": 200, "members": 1})
-    found = sd.recover(system, data, library=1, regressor="sparse", progress=False, options=small)
+    found = sd.recover(system, data, library=1, surrogate="pinn", regressor="sparse", progress=False, options=small)
     assert found.surrogate.terms[f(x)].values.shape[0] > 0
     assert found.terms[f(x)].as_coeff_Mul()[1] == x**2  # not in the library, proposed by the regressor
     assert float(found.terms[f(x)].coeff(x, 2)) == pytest.approx(1.0, rel=0.02)

@@ -18,6 +18,7 @@ from symdyn.discover.fields.data import FieldData, read_fields
 from symdyn.discover.fields.declared import declared_for
 from symdyn.discover.fields.fits import FieldFits, Fit
 from symdyn.discover.fields.lanes import Lanes
+from symdyn.discover.fields.learned import learn_fields, learned_formulas
 from symdyn.discover.fields.libraries import conservative_library, field_library, with_unknown_fields
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.fields.simulated import Beginning, Simulated, first_cells, simulate_terms
@@ -59,7 +60,12 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     if request.options.noise is not None:
         seen = _with_noise(seen, request.options.noise)
     shapes = _shapes(system, request, whole=nothing)
-    made: dict[str, Any] = dict(fit=request.options.fit, guesses=request.options.guesses, bounds=request.bounds)
+    surrogate = learn_fields(system, seen, request, notes)
+    learned = None if surrogate is None else learned_formulas(system, surrogate, shapes, request)
+    guesses = dict(request.options.guesses)
+    if learned is not None:
+        shapes, guesses = dict(learned.shapes), {**learned.guesses, **guesses}
+    made: dict[str, Any] = dict(fit=request.options.fit, guesses=guesses, bounds=request.bounds)
     everything = field_candidates(system, shapes, seen, **made)
 
     def stop() -> bool:
@@ -72,12 +78,13 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     if weak is not None and weak.decisive:
         decided = _by_weak_form(everything, weak, seen, later, notes)
         request.report("selection", 1.0)
-        return assembled_fields(system, decided, seen, later, request.options.level)
+        return replace(assembled_fields(system, decided, seen, later, request.options.level), surrogate=surrogate)
     kept, left_out = _simulable(system, shapes, everything, seen)
     if left_out:
         notes.append(f"cannot be simulated with the walls, and were left out: {', '.join(left_out)}")
     candidates = everything if not left_out else field_candidates(system, kept, seen, **made)
-    outcome = _by_simulation(candidates, everything, seen, later, weak, request, stop, notes) or (
+    first = [] if surrogate is None or learned is None else learned.beginnings(candidates, surrogate.parameters)
+    outcome = _by_simulation(candidates, everything, seen, later, weak, first, request, stop, notes) or (
         _by_weak_form(everything, weak, seen, later, notes) if weak is not None else None
     )
     if outcome is None:
@@ -89,7 +96,7 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
         outcome.complete = False
         outcome.notes.append(f"the search ended at its budget of time, after {outcome.evaluations} simulations")
     request.report("selection", 1.0)
-    return assembled_fields(system, outcome, seen, later, request.options.level)
+    return replace(assembled_fields(system, outcome, seen, later, request.options.level), surrogate=surrogate)
 
 
 def _with_noise(data: FieldData, noise: Mapping[Any, float]) -> FieldData:
@@ -147,7 +154,7 @@ def _fits_a_grid(system: PDESystem, cells: tuple[int, ...]) -> bool:
 
 def _by_simulation(
     candidates: FieldCandidates, everything: FieldCandidates, seen: FieldData, later: FieldData | None, weak: WeakChoice | None,
-    request: Request, stop: Any, notes: list[str],
+    learned: Sequence[Beginning], request: Request, stop: Any, notes: list[str],
 ) -> Outcome | None:  # fmt: skip
     """Models by simulation; None where runs do not follow the data and a weak form does better."""
     proposed = _proposed(candidates, everything, weak)
@@ -156,7 +163,7 @@ def _by_simulation(
         return None
     options = request.options
     found = simulate_terms(
-        candidates, seen, proposed, largest=options.largest, beam=options.beam, rounds=options.rounds, search=request.selection,
+        candidates, seen, [*learned, *proposed], largest=options.largest, beam=options.beam, rounds=options.rounds, search=request.selection,
         alone=weak is None, lost=LOST if weak is not None else np.inf, stop=stop,
         report=lambda fraction: request.report("selection", 0.2 + 0.7 * fraction), journal=request.journal,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-r"""Levenberg-Marquardt in residual space for any vector of residuals: few residuals, many weights.
+r"""Levenberg-Marquardt for any vector of residuals: in residual space where there are fewer residuals than weights.
 
 With the Jacobian `J`, residuals `r`, weights `w` about their prior means, prior precisions plus damping `A` and
 :math:`g = J^\top r + P w` the step is
@@ -104,6 +104,8 @@ def _step(j: np.ndarray, r: np.ndarray, w: np.ndarray, precision: np.ndarray, da
     g = j.T @ r + precision * w
     scaled = j * inverse
     try:
+        if len(r) > len(w):  # the same step, from the smaller of both systems
+            return -cho_solve(cho_factor(j.T @ j + np.diag(precision + damping)), g)
         factor = cho_factor(np.eye(len(r)) + scaled @ j.T)
     except (LinAlgError, ValueError):
         return np.zeros_like(w)

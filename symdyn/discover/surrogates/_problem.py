@@ -22,7 +22,7 @@ from symdyn.system import System
 __all__ = ["Constants", "Problem", "argument_scales", "make_problem", "scales", "slots"]
 
 MAX_RESIDUALS = 1600  # the dual system is dense: beyond this the collocation points are thinned out
-FREE = 10.0  # standard deviation of the prior of a fitted initial value, in spreads of its state
+FREE = 10.0  # standard deviation of the prior of the initial value of a measured state, in its spreads
 RISE = 4.0  # how fast a network takes over from the initial value, over half a trajectory
 
 
@@ -105,21 +105,20 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
     own = {name: slice(int(a), int(b)) for name, (a, b) in zip(nets, pairwise(ends), strict=True)}
     decay = np.concatenate([np.full(ends[-1], float(options.decay)), np.full(len(free), 1e-6)])
     hard = options.initial == "hard"
-    # an unobserved state begins where the system says, which is its centre; all others are fitted
-    observed_states = np.isfinite(np.concatenate([t.values for t in observed.trajectories])).any(axis=0)
-    begun = np.array([seen or s not in system.initial for s, seen in zip(system.states, observed_states, strict=True)])
+    # what was never measured stays near the initial value of the system, which is its centre
+    measured = np.isfinite(np.concatenate([t.values for t in observed.trajectories])).any(axis=0)
+    loose = np.where(measured, FREE, 1.0)
 
     def first(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         local = np.stack([net.first(rng) for _ in range(count)])
         if hard:
-            starts = np.where(begun, (_first_values(observed, centre) - centre) / size / FREE, 0.0)
-            local = np.concatenate([local, starts], axis=1)
+            local = np.concatenate([local, (_first_values(observed, centre) - centre) / size / loose], axis=1)
         return local, np.concatenate([*(each.first(rng) for each in nets.values()), np.zeros(len(free))])
 
     def state(c: Constants, w: jax.Array, tau: jax.Array) -> jax.Array:
         out = net(w, tau[None])
         if hard:
-            out = FREE * begun * w[net.size :] - jnp.expm1(-RISE * (1 + tau)) * out
+            out = loose * w[net.size :] - jnp.expm1(-RISE * (1 + tau)) * out
         return c.centre + c.size * out
 
     def evaluate(c: Constants, y: jax.Array, s: jax.Array, time: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

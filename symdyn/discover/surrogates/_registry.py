@@ -15,7 +15,7 @@ from symdyn.errors import RecoveryError
 from symdyn.registry import Registry, suggest
 from symdyn.system import System
 
-__all__ = ["SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "with_options"]
+__all__ = ["FIELD_SURROGATES", "SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "with_options"]
 
 Options = TypeVar("Options")
 
@@ -103,3 +103,5 @@ def with_options(options: Options, changes: Mapping[str, Any], surrogate: str) -
 
 #: Classes of surrogates by name; each is made with its options as keywords.
 SURROGATES: Registry[Any] = Registry("surrogate", "symdyn.discover.surrogates")
+#: The same for fields.
+FIELD_SURROGATES: Registry[Any] = Registry("surrogate of fields", "symdyn.discover.surrogates")

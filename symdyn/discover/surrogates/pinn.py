@@ -41,9 +41,11 @@ class PINNOptions:
     members : int
         Networks trained from other first weights and held-out points; the result is their mean.
     initial : {'soft', 'hard'}
-        INITIAL
+        Whether a state is :math:`x_0 + (1 - e^{-4(1 + s)}) N(s)` in time :math:`-1 \\le s \\le 1`, with fitted initial values,
+        or a network alone.  States that were never measured stay near the initial value of the system.
     causal : float
-        CAUSAL
+        :math:`\\epsilon` of weights :math:`e^{-\\epsilon \\sum_{j<i} L_j}` of the squared residuals at the i-th collocation
+        point, with those :math:`L_j` relative to the rates of change; 0 for equal weights.
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
     """
@@ -57,7 +59,7 @@ class PINNOptions:
     decay: float = 1.0
     holdout: float = 0.17
     members: int = 2
-    initial: str = "soft"
+    initial: str = "hard"
     causal: float = 0.0
     signs: Mapping[Any, int] | None = None
 
@@ -75,6 +77,10 @@ class PINNOptions:
             raise RecoveryError(
                 f"the option holdout of the surrogate 'pinn' is {self.holdout!r}; expected 0 or more, below 0.5"
             )
+        if self.initial not in ("hard", "soft"):
+            raise RecoveryError(f"the option initial of the surrogate 'pinn' is {self.initial!r}; expected 'hard' or 'soft'")
+        if not self.causal >= 0:
+            raise RecoveryError(f"the option causal of the surrogate 'pinn' is {self.causal!r}; expected 0 or more")
         for term, sign in (self.signs or {}).items():
             if sign not in (1, -1):
                 raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")

@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.discover.data import Observations
 from symdyn.discover.whole.noise import Noise, estimate, likeliest
-from symdyn.discover.whole.smoothing import interpolated, relatively_smoothed, smoothed
+from symdyn.discover.whole.smoothing import interpolated, smoothed
 from symdyn.errors import RecoveryError
 
 __all__ = ["Problem", "prepared"]
@@ -19,8 +19,6 @@ __all__ = ["Problem", "prepared"]
 CLEAN, CLEAN_NOISE, LEAST_NOISE = 2e-3, 5e-6, 2e-5
 #: Mean squared residual that counts as none, with and without noise.
 FLOOR, CLEAN_FLOOR = 1e-3, 0.02
-#: Share of constant noise below which positive states are smoothed in the logarithm.
-RELATIVE = -1.0
 #: Fewest values of each state.
 FEWEST = 8
 #: Gauss nodes between two points, with and without noise.
@@ -157,8 +155,6 @@ def prepared(seen: Observations) -> Problem:
             tj, xj = t[p][mine], raw[p, j][mine]
             if clean:
                 curve = interpolated(tj, xj)
-            elif xj.min() > 0 and noises[j].share <= RELATIVE:
-                curve = relatively_smoothed(tj, xj, np.sqrt(noises[j].level / noises[j].square))
             else:
                 level = noises[j].deviation(xj)
                 for _ in range(2):

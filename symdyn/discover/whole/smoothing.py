@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from symdyn.discover.whole.kernel import driver
 
-__all__ = ["interpolated", "relatively_smoothed", "smoothed"]
+__all__ = ["interpolated", "smoothed"]
 
 #: Mean squared residual, in units of the noise, above which a curve is too smooth, and the one it is then given.
 TOO_SMOOTH, AIM = 1.15, 0.9
@@ -54,9 +54,3 @@ def smoothed(t: np.ndarray, x: np.ndarray, deviation: np.ndarray) -> Curve:
             low, high = (low, middle) if misfit(middle) > AIM else (middle, high)
         misfit(low)
     return CubicSpline(t, values, bc_type="natural")
-
-
-def relatively_smoothed(t: np.ndarray, x: np.ndarray, deviation: float) -> Curve:
-    """The same in the logarithm of positive values, of which the noise is relative; freed of the bias ``-deviation^2/2``."""
-    curve = smoothed(t, np.log(x), np.full_like(x, deviation))
-    return lambda s: np.exp(curve(s) + 0.5 * deviation**2)

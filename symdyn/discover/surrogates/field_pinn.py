@@ -1,0 +1,151 @@
+"""The physics-informed surrogate of fields: networks for the fields and for the unknown terms of their equations."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sympy.core.function import AppliedUndef
+
+from symdyn.discover.surrogates._registry import FIELD_SURROGATES, SurrogateFit, with_options
+from symdyn.errors import RecoveryError
+from symdyn.models.operators import NUMBERS
+
+if TYPE_CHECKING:
+    from symdyn.discover.fields.data import FieldData
+
+__all__ = ["FieldPINN", "FieldPINNOptions"]
+
+
+@dataclass(frozen=True)
+class FieldPINNOptions:
+    """How the networks are built and trained.
+
+    Attributes
+    ----------
+    width, term_width : int
+        Neurons in each of the two hidden layers of the network of the fields and of that of a term.
+    waves : int
+        Waves along a periodic axis, or cosines between walls without flux, that enter the network.
+    collocation : int
+        Points of each experiment at which the equations are imposed.
+    iterations : int
+        Most trials of Levenberg-Marquardt.
+    tolerance : float
+        Size of an acceptable residual of the equations, relative to the rate of change of each field.
+    decay : float
+        Precision of the normal prior of the weights; against it stands the chi-square of the data.
+    members : int
+        Networks trained from other first weights; the result is their mean.
+    signs : mapping, optional
+        From the name of a term to +1 or -1 if its sign is known.
+    """
+
+    width: int = 16
+    term_width: int = 8
+    waves: int = 2
+    collocation: int = 400
+    iterations: int = 150
+    tolerance: float = 1e-2
+    decay: float = 0.1
+    members: int = 1
+    signs: Mapping[Any, int] | None = None
+
+    #: Smallest noise believed, relative to the size of a field: below it the networks, not the data, limit the fit.
+    noise_floor = 1e-3
+
+    def __post_init__(self) -> None:
+        for name in ("width", "term_width", "waves", "collocation", "iterations", "tolerance", "decay", "members"):
+            if not getattr(self, name) > 0:
+                raise RecoveryError(
+                    f"the option {name} of the surrogate 'pinn' is {getattr(self, name)!r}; expected a positive number"
+                )
+        for term, sign in (self.signs or {}).items():
+            if sign not in (1, -1):
+                raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
+
+
+class FieldPINN:
+    r"""Universal physics-informed networks for fields on an interval.
+
+    One tanh network of time and position for the fields of each experiment, one network for each unknown function of its
+    declared arguments (fields, derivatives, positions), and parameters without a value minimise
+
+    .. math:: \sum \frac{(\hat u_i(x_k, t_k) - u_{ik})^2}{\sigma_i^2}
+              + \frac{M}{C} \sum \frac{(\partial_t \hat u_i - f_i)^2}{(\tau r_i)^2} + \lambda |w|^2
+
+    with estimated noise :math:`\sigma`, rates of change :math:`r`, `M` places and times of data and `C` collocation points, by
+    Levenberg-Marquardt: first on the data alone, then with the equations.  Initial values of the system and Dirichlet
+    or periodic walls hold exactly; so do walls without flux if all fields have them at both ends.  Other conditions are
+    not imposed.
+
+    Parameters
+    ----------
+    options : FieldPINNOptions, optional
+    **changes
+        Single options instead.
+
+    References
+    ----------
+    Podina, Eastman, Kohandel, Universal physics-informed neural networks, ICML 2023, PMLR 202:27948; Raissi, Perdikaris,
+    Karniadakis, J. Comput. Phys. 378, 686 (2019).
+    """
+
+    def __init__(self, options: FieldPINNOptions | None = None, **changes: Any) -> None:
+        self.options = with_options(options or FieldPINNOptions(), changes, "pinn")
+
+    @staticmethod
+    def applies(system: Any, observations: Any) -> str | None:
+        """None for fields on an interval with local equations and an unknown term, else the reason."""
+        if system.kind != "field":
+            return f"the networks of fields need a PDESystem, got {type(system).__name__}; use those of an ODESystem"
+        if system.dimension != 1:
+            return f"the surrogate 'pinn' learns fields in one dimension, not in {system.dimension}; use surrogate=None"
+        if system.scalars or any(e.has(*NUMBERS) for e in system.rates):
+            return "the surrogate 'pinn' learns fields without scalars, means and integrals; use surrogate=None"
+        for term in system.unknowns:
+            if any(a.atoms(AppliedUndef) for a in term.args):
+                return f"the unknown term {term} has an unknown term among its arguments"
+        return None if system.unknowns else "the surrogate 'pinn' needs an unknown term; fit parameters with surrogate=None"
+
+    def fit(
+        self, system: Any, observations: FieldData, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    ) -> SurrogateFit:
+        """Train on `observations`.
+
+        Parameters
+        ----------
+        system : PDESystem
+            With one or more unknown terms.
+        observations : FieldData
+        seed : int
+            Of first weights; the same seed gives the same result on the same machine.
+        progress : callable, optional
+            Called as ``progress(done, total)``.
+
+        Returns
+        -------
+        SurrogateFit
+            For each experiment times (m,) and fields (m, fields, positions) at the positions of the samples.
+
+        Raises
+        ------
+        RecoveryError
+            If JAX is missing, `applies` gives a reason, or the equations are not finite near the data.
+        """
+        reason = self.applies(system, observations)
+        if reason is not None:
+            raise RecoveryError(reason)
+        if importlib.util.find_spec("jax") is None:
+            raise RecoveryError("the surrogate 'pinn' needs jax; install it with: pip install jax")
+        training = importlib.import_module("symdyn.discover.surrogates._field_training")
+        started = time.perf_counter()
+        fit = training.train(system, observations, self.options, seed=seed, progress=progress)
+        return replace(fit, history={**fit.history, "seconds": time.perf_counter() - started})
+
+
+FIELD_SURROGATES.register("pinn", FieldPINN)

@@ -100,7 +100,7 @@ def alone() -> pd.DataFrame:
         data = pd.DataFrame({"t": counts.day.astype(float), "N": counts[f"{species}_alone"]})
         for name, (system, bounds) in ALONE.items():
             for start in (BEGUN, FREE):
-                fit, error = follow(system, {**bounds, N: start}, data)
+                fit, error = follow(system, {**bounds, N: start}, data, noise={N: 20})  # all counts weigh the same
                 rows.append(
                     {"species": species, "map": name, "parameters": fit.parameters, "error": float(error["N"]),
                      "logistic": EQUATIONS[species, fit.parameters], "fit": fit}

@@ -206,8 +206,16 @@ def test_codes_reach_the_shell(here):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as a program in the foreground takes it, for shells let those in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_interrupt_is_130_and_keeps_what_was_done(here, monkeypatch):
+def test_interrupt_is_130_and_keeps_what_was_done(here, monkeypatch, interruptible):
     simulate = symdyn.simulation.run.simulate
 
     def interrupted(*args, **kwargs):

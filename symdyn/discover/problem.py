@@ -153,7 +153,7 @@ class Problem:
         freedom[have] = freedom_of_data(self._design(selection, best, slopes[0])[have] / (old / shooting.scale)[have][:, None])
         kept = [have[..., i] for i in np.flatnonzero(seen)]
         parts = ([a[..., i][k] for i, k in zip(np.flatnonzero(seen), kept, strict=True)] for a in (left, level, freedom))
-        followed = np.sqrt(np.nanmean(left**2, axis=(0, 1))[seen]) < FOLLOWED * shooting.scale[seen]
+        followed = np.sqrt(np.nanmean(left[..., seen] ** 2, axis=(0, 1))) < FOLLOWED * shooting.scale[seen]
         share = growth_of_noise(*parts) if followed.all() else 0.0  # what a wrong model misses is not noise
         factors, found = np.sqrt(1 - share + share * np.nan_to_num(level) ** 2), shooting.noise.copy()
         for i, k in zip(np.flatnonzero(seen), kept, strict=True):

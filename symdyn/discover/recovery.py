@@ -19,6 +19,8 @@ from symdyn.system import System
 
 __all__ = ["Identifiability", "Recovery", "Terms"]
 
+#: Relative error from which a run has nothing to do with the data, as of a chaotic system in the long run.
+APART = 0.5
 #: Rounds in which draws that changed a sign are drawn again.
 MOST_DRAWS = 1000
 
@@ -119,6 +121,8 @@ class Recovery:
         lines = [f"Recovery: {len(self.systems)} systems from {self.observations.size} data, {self.evaluations} simulations"]
         lines += [f"    {u} = {_rounded(e)}" for u, e in self.terms.items()]
         lines.append(f"  weight {best['weight']:.2g}, relative error {best['rms']:.2g}")
+        if best["rms"] > APART and best["one_step"] < APART:
+            lines[-1] += f" running free, {best['one_step']:.2g} one step ahead"
         if np.isfinite(best["heldout_free_run"]):
             lines[-1] += (
                 f", held out {best['heldout_one_step']:.2g} one step ahead, {best['heldout_free_run']:.2g} running free"

@@ -35,7 +35,6 @@ REQUIRED = (
 #: Optional modules: the distribution that holds each, and the extra that brings it.
 OPTIONAL = {
     "jax": ("jax", "discover"),
-    "equinox": ("equinox", "discover"),
     "optax": ("optax", "discover"),
     "pyoperon": ("pyoperon", "discover"),
     "sklearn": ("scikit-learn", "discover"),

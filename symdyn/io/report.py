@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from symdyn.discover.recovery import APART
 from symdyn.errors import DeclarationError
 from symdyn.io.datasets import write_file
 from symdyn.io.models import KINDS, model_text
@@ -139,6 +140,11 @@ def _findings(recovery: Any) -> list[str]:
     weight = f"{best['weight']:.2g} of the weight of the models visited"
     error = "" if "log_likelihood" in recovery.table else f"leave a relative error of {best['rms']:.3g}, and "
     found.append(f"the equations above {error}have {weight}")
+    if best.get("rms", 0.0) > APART and best.get("one_step", math.inf) < APART:
+        found.append(
+            "a run from its fitted beginning leaves the data, as that of a chaotic system does in the long run; one step ahead "
+            f"the relative error is {best['one_step']:.3g}"
+        )
     if best["weight"] < CLEAR:
         found.append(f"no single model stands out: {len(facts.plausible)} others are within 6 of its criterion")
     if math.isfinite(best.get("heldout_free_run", math.nan)):

@@ -20,8 +20,8 @@ from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, TermS
 x, y, a, b, c, d, h, t = sp.symbols("x y a b c d h t")
 f, g = sp.symbols("f g", cls=sp.Function)
 needs_jax = pytest.mark.skipif(
-    any(importlib.util.find_spec(p) is None for p in ("jax", "equinox", "optax", "pyoperon", "sklearn")),
-    reason="needs the packages of the extra 'discover': jax, equinox, optax, pyoperon, scikit-learn",
+    any(importlib.util.find_spec(p) is None for p in ("jax", "optax", "pyoperon", "sklearn")),
+    reason="needs the packages of the extra 'discover': jax, optax, pyoperon, scikit-learn",
 )
 
 # the missing-term problem of Rackauckas et al. (2020): 1.3 x - 0.9 x y, 0.8 x y - 1.8 y

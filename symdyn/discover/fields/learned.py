@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -144,7 +144,9 @@ def learned_formulas(
         if name == "sparse":
             swap = dict(zip(unknown.args, names, strict=True))
             plain = [e.xreplace(swap) for e in library]
-            options.setdefault("library", [e for e in plain if not e.has(Operator) and e.free_symbols <= set(names)])
+            made = [e for e in plain if not e.has(Operator) and e.free_symbols <= set(names)]
+            if made:
+                options.setdefault("library", made)
         engine = registry[name](names=names, random_state=request.seed, **options)
         engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
         back = dict(zip(names, unknown.args, strict=True))

@@ -60,7 +60,11 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     if request.options.noise is not None:
         seen = _with_noise(seen, request.options.noise)
     shapes = _shapes(system, request, whole=nothing)
-    surrogate = learn_fields(system, seen, request, notes)
+    surrogate = None
+    if not nothing:
+        surrogate = learn_fields(system, seen, request, notes)
+    elif request.surrogate not in (None, "auto"):
+        notes.append(f"went without the surrogate {request.surrogate!r}: it needs terms whose arguments are known")
     learned = None if surrogate is None else learned_formulas(system, surrogate, shapes, request)
     guesses = dict(request.options.guesses)
     if learned is not None:
@@ -163,8 +167,8 @@ def _by_simulation(
         return None
     options = request.options
     found = simulate_terms(
-        candidates, seen, [*learned, *proposed], largest=options.largest, beam=options.beam, rounds=options.rounds, search=request.selection,
-        alone=weak is None, lost=LOST if weak is not None else np.inf, stop=stop,
+        candidates, seen, [*learned, *proposed], largest=options.largest, beam=options.beam, rounds=options.rounds,
+        search=request.selection, alone=weak is None, lost=LOST if weak is not None else np.inf, stop=stop,
         report=lambda fraction: request.report("selection", 0.2 + 0.7 * fraction), journal=request.journal,
     )  # fmt: skip
     if found is None:

@@ -27,6 +27,11 @@ ALONE, SETTLED = 40, 1e-3
 STRICTER = (10.0, 1.0)
 #: Of the plastic number: points of additive recurrence fill a square evenly (Roberts 2018).
 ROOT = 1.32471795724474602596
+#: Said where the equations have no value.
+INFINITE = (
+    "the equations with networks in place of the unknown terms are not finite near the data; check logarithms, roots "
+    "and divisions of the known terms, or use surrogate=None"
+)
 
 
 def train(
@@ -38,7 +43,9 @@ def train(
     equations = Equations(system, options, len(observed.trajectories))
     low, high = system.domain.box[:, 0]
     grids = [
-        np.stack(np.meshgrid(np.linspace(*ends, TIMES), np.linspace(low, high, PLACES), indexing="ij"), axis=-1).reshape(-1, 2)
+        np.stack(
+            np.meshgrid(np.linspace(ends[0], ends[1], TIMES), np.linspace(low, high, PLACES), indexing="ij"), axis=-1
+        ).reshape(-1, 2)
         for ends in begun.ends
     ]
     grid, collected, losses = np.stack(grids), [], []
@@ -48,7 +55,7 @@ def train(
         states, arguments, values = (np.asarray(v) for v in equations.sample(w[1], own, begun.ends, s, grid))
         collected.append((states, arguments, values, np.asarray(equations.parameters(s))[equations.where]))
         losses.append(history)
-    fit = average(system, tuple(np.linspace(*ends, TIMES) for ends in begun.ends), collected, {"members": losses})
+    fit = average(system, tuple(np.linspace(ends[0], ends[1], TIMES) for ends in begun.ends), collected, {"members": losses})
     fields = tuple(v.reshape(TIMES, PLACES, -1).transpose(0, 2, 1) for v in fit.states)
     return SurrogateFit(fit.times, fields, fit.terms, fit.parameters, fit.history)
 
@@ -61,25 +68,26 @@ def _teller(progress: Callable[[int, int], None] | None, member: int, options: A
     return tell
 
 
+def _after(tell: Callable[[int], None], before: int) -> Callable[[int], None]:
+    return lambda done: tell(before + done)
+
+
 def _member(
     equations: Equations, d: Data, options: Any, rng: np.random.Generator, tell: Callable[[int], None]
 ) -> tuple[tuple[np.ndarray, Data], list[float]]:
     """Fields on the data alone, then with the equations ever more strictly; the weights with the units they belong to."""
-    w, cost, history = _descended(equations, d, equations.first(rng), min(ALONE, options.iterations), tell)
+    done = min(ALONE, options.iterations)
+    w, cost, history = _descended(equations, d, equations.first(rng), done, tell)
     d = _units(equations, d, w)
     rate = d.equation
     weight = np.sqrt(d.places.shape[1] / d.inside.shape[1]) / options.tolerance
-    left = options.iterations - len(history)
-    for share, stricter in zip((0.3, 1.0), STRICTER, strict=True):
+    left = options.iterations - done
+    for stricter, trials in zip(STRICTER, (max(left // 3, 1), max(left - left // 3, 1)), strict=True):
         d = d._replace(equation=weight / stricter / rate)
-        trials = max(int(share * left), 1)
-        w, cost, more = _descended(equations, d, w, trials, lambda done, before=len(history): tell(before + done))
-        history, left = history + more, left - trials if share < 1 else 0
+        w, cost, more = _descended(equations, d, w, trials, _after(tell, done))
+        history, done = history + more, done + trials
     if not np.isfinite(cost):
-        raise RecoveryError(
-            "the equations with networks in place of the unknown terms are not finite near the data; check logarithms, roots "
-            "and divisions of the known terms, or use surrogate=None"
-        )
+        raise RecoveryError(INFINITE)
     tell(options.iterations)
     return (w, d), history
 
@@ -99,20 +107,22 @@ def _units(equations: Equations, d: Data, w: np.ndarray) -> Data:
     change, rest, one = (np.asarray(v) for v in equations.offsets(d, own, d.ends, s, d.inside))
     _, arguments, _ = equations.sample(d, own, d.ends, s, d.inside)
     a = np.asarray(arguments).reshape(-1, arguments.shape[-1])
+    a = np.where(np.isfinite(a), a, np.nan)
+    if np.isnan(a).all(axis=0).any():
+        raise RecoveryError(INFINITE)
     low, middle, high = np.nanquantile(a, (0.05, 0.5, 0.95), axis=0)
     spread = np.where(high - low > 1e-9 * np.abs(middle), (high - low) / 2, np.maximum(np.abs(middle), 1e-12))
     rate = _rms(change.reshape(-1, change.shape[-1]))
     gap, gain = _rms(rest.reshape(-1, rest.shape[-1])), _rms(one.reshape(-1, *one.shape[2:]))  # (n,), (k, n)
-    usable = np.isfinite(gain) & (gain > 1e-12)
-    reach = np.array(
-        [max((gap[i] / g for i, g in enumerate(row) if ok[i]), default=1.0) for row, ok in zip(gain, usable, strict=True)]
-    )
+    reach = np.array([max((gap[i] / g for i, g in enumerate(row) if g > 1e-12), default=1.0) for row in gain])
     rate = np.where(rate > 0, rate, 1.0)
     return d._replace(equation=rate, middle=middle, spread=spread, reach=np.where(reach > 0, reach, 1.0))
 
 
 def _rms(values: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt(np.nanmean(values**2, axis=0)))
+    """Root mean squares (...) over finite rows of (m, ...); 0 where there are none."""
+    finite = np.isfinite(values)
+    return np.asarray(np.sqrt((np.where(finite, values, 0.0) ** 2).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)))
 
 
 def _data(system: PDESystem, observed: FieldData, options: Any) -> Data:

@@ -117,9 +117,7 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
 
     def state(c: Constants, w: jax.Array, tau: jax.Array) -> jax.Array:
         out = net(w, tau[None])
-        if hard:
-            out = loose * w[net.size :] - jnp.expm1(-RISE * (1 + tau)) * out
-        return c.centre + c.size * out
+        return c.centre + c.size * (loose * w[net.size :] - jnp.expm1(-RISE * (1 + tau)) * out if hard else out)
 
     def evaluate(c: Constants, y: jax.Array, s: jax.Array, time: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         p = c.fixed.at[where].set(1.0 + s[ends[-1] :])

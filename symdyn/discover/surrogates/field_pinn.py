@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FieldPINN", "FieldPINNOptions"]
 
+#: Distributions that bring what the training needs.
+PACKAGES = ("jax", "optax")
+
 
 @dataclass(frozen=True)
 class FieldPINNOptions:
@@ -89,6 +92,13 @@ class FieldPINN:
     **changes
         Single options instead.
 
+    Notes
+    -----
+    The first fit switches JAX to double precision for the whole process.  Measured on the hidden advection :math:`f(u, u_x)` of
+    Burgers' equation from :math:`-\sin \pi x`, with five snapshots of 100 values each and noise of 1 %, the learned term is off
+    by 1 %, 2 % and 11 % for viscosities of 0.05, 0.02 and 0.01; wider networks with 4 waves, 1000 collocation points and
+    300 iterations leave 4 % of the last.  Fronts as thin as those of :math:`0.01/\pi` are not resolved (31 %).
+
     References
     ----------
     Podina, Eastman, Kohandel, Universal physics-informed neural networks, ICML 2023, PMLR 202:27948; Raissi, Perdikaris,
@@ -135,13 +145,15 @@ class FieldPINN:
         Raises
         ------
         RecoveryError
-            If JAX is missing, `applies` gives a reason, or the equations are not finite near the data.
+            If JAX or optax is missing, `applies` gives a reason, or the equations are not finite near the data.
         """
         reason = self.applies(system, observations)
         if reason is not None:
             raise RecoveryError(reason)
-        if importlib.util.find_spec("jax") is None:
-            raise RecoveryError("the surrogate 'pinn' needs jax; install it with: pip install jax")
+        for package in PACKAGES:
+            if importlib.util.find_spec(package) is None:
+                needed = " ".join(PACKAGES)
+                raise RecoveryError(f"the surrogate 'pinn' needs {package}; install it with: pip install {needed}")
         training = importlib.import_module("symdyn.discover.surrogates._field_training")
         started = time.perf_counter()
         fit = training.train(system, observations, self.options, seed=seed, progress=progress)

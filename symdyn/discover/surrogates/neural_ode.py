@@ -19,7 +19,7 @@ from symdyn.system import System
 __all__ = ["NeuralODE", "NeuralODEOptions"]
 
 #: What the training needs.
-PACKAGES = ("jax", "equinox", "optax")
+PACKAGES = ("jax", "optax")
 
 
 @dataclass(frozen=True)

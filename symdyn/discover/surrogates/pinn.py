@@ -17,12 +17,12 @@ from symdyn.system import System
 __all__ = ["PINN", "PINNOptions"]
 
 #: Distribution that brings what the training needs.
-PACKAGES = ("jax", "equinox", "optax")
+PACKAGES = ("jax", "optax")
 
 
 @dataclass(frozen=True)
 class PINNOptions:
-    """How the networks are built and trained.
+    r"""How the networks are built and trained.
 
     Attributes
     ----------
@@ -40,14 +40,35 @@ class PINNOptions:
         Fraction of the time points that only judge when to stop; nothing is held out of fewer than 12 points.
     members : int
         Networks trained from other first weights and held-out points; the result is their mean.
-    initial : {'soft', 'hard'}
-        Whether a state is :math:`x_0 + (1 - e^{-4(1 + s)}) N(s)` in time :math:`-1 \\le s \\le 1`, with fitted initial values,
-        or a network alone.  States that were never measured stay near the initial value of the system.
+    initial : {'hard', 'soft'}
+        Whether a state is :math:`x_0 + (1 - e^{-4(1 + s)}) N(s)` in scaled time :math:`-1 \le s \le 1`, with fitted initial
+        values, or a network alone.  With the first, states that were never measured stay near the initial values of the system.
     causal : float
-        :math:`\\epsilon` of weights :math:`e^{-\\epsilon \\sum_{j<i} L_j}` of the squared residuals at the i-th collocation
-        point, with those :math:`L_j` relative to the rates of change; 0 for equal weights.
+        :math:`\epsilon` of weights :math:`e^{-\epsilon \sum_{j<i} L_j}` of the squared residuals at the i-th collocation
+        point, where :math:`L_j` are those residuals relative to the rates of change; 0 for equal weights.
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
+
+    Notes
+    -----
+    Measured on both interactions of the Lotka-Volterra system of Rackauckas et al. (31 points), 16 seeds each, median and
+    largest relative error of the hidden terms:
+
+    ======================  ===============  ===============
+    options                 no noise         noise of 1 %
+    ======================  ===============  ===============
+    soft                    0.25 %, 2.8 %    7.5 %, 23 %
+    hard                    0.27 %, 1.5 %    6.5 %, 19 %
+    hard, causal 1          0.26 %, 1.9 %    6.5 %, 11 %
+    hard, causal 100        0.25 %, 290 %    8.6 %, 140 %
+    ======================  ===============  ===============
+
+    (one member without noise, two with.)  Causal weights are off: weak ones leave the medians as they are, and with strong
+    ones five of 16 trainings without noise stalled with the weights of 97 % of the points below one half.
+
+    References
+    ----------
+    Wang, Sankaran, Perdikaris, Comput. Methods Appl. Mech. Eng. 421, 116813 (2024), arXiv:2203.07404 (causal weights).
     """
 
     width: int = 24
@@ -151,7 +172,7 @@ class PINN:
         Raises
         ------
         RecoveryError
-            If JAX, equinox or optax is missing, the system is no ODESystem, or the training diverges.
+            If JAX or optax is missing, the system is no ODESystem, or the training diverges.
         """
         reason = self.applies(system, observations)
         if reason is not None:

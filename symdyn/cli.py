@@ -248,7 +248,7 @@ def recover(
         Path | None, typer.Option(help="Folder for a report with figures, the system, and tables; a search goes on from it.")
     ] = None,
     surrogate: Annotated[str, typer.Option(help="What learns states and terms first; auto, or none.")] = "auto",
-    regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas, or none.")] = "operon",
+    regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas; auto, or none.")] = "auto",
     library_degree: Annotated[
         int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
     ] = None,

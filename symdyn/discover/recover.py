@@ -10,7 +10,7 @@ from typing import Any
 from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.routes import Request, route_of
+from symdyn.discover.routes import Request, route_of, stated
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -46,7 +46,7 @@ def recover(
     system : ODESystem, DiscreteSystem, SDESystem, PDESystem, ReactionNetwork or None
         Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  None if
         nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset with
-        axes x or y a field.
+        axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given.
     data : Dataset, DataFrame, mapping of arrays, or a list of them
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.
@@ -107,7 +107,7 @@ def recover(
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
-    route = route_of(system, data)
+    route_of(system, data)
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
     options = options or RecoverOptions()
@@ -121,7 +121,8 @@ def recover(
             options, journal,
         )  # fmt: skip
         try:
-            found = route(system, data, request)
+            system = stated(system, data, request)
+            found = route_of(system, data)(system, data, request)
         finally:
             journal.write()
     if found.complete:

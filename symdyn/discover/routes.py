@@ -15,7 +15,7 @@ from symdyn.system import System
 if TYPE_CHECKING:
     from symdyn.discover.recovery import Recovery
 
-__all__ = ["ROUTES", "Request", "route_of"]
+__all__ = ["ROUTES", "Request", "route_of", "stated"]
 
 
 @dataclass(frozen=True)
@@ -78,3 +78,15 @@ def route_of(system: System | None, data: Any) -> Callable[[System | None, Any, 
     parts = data if isinstance(data, (list, tuple)) else [data]
     unknown = WHOLE_FIELD if any(AXES & set(getattr(part, "dims", ())) for part in parts) else WHOLE
     return importlib.import_module(unknown if kind is None else ROUTES[kind]).recovered
+
+
+def stated(system: System | None, data: Any, request: Request) -> System | None:
+    """`system`; where it is None and terms are asked for, an unknown function of all states for each of them.
+
+    A library, bounds, signs, a named surrogate or regressor ask for terms: whole right-hand sides bring their own.
+    """
+    named = {request.surrogate, request.regressor} - {None, "auto"}
+    asked = request.library is not None or request.bounds or request.signs or not request.selection or named
+    if system is not None or not asked or route_of(None, data).__module__.startswith(WHOLE_FIELD):
+        return system
+    return importlib.import_module("symdyn.discover.whole.states").declared(None, data)

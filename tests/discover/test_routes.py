@@ -49,3 +49,11 @@ def test_a_slow_surrogate_leaves_time_to_the_search(monkeypatch):
     assert "went without the surrogate 'endless': it did not end within 50% of the budget of time" in found.warnings
     assert not found.complete
     assert len(found.systems) > 0
+
+
+def test_a_library_says_what_unknown_equations_may_hold():
+    t = np.linspace(0, 4, 21)
+    data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    found = sd.recover(None, data, library=2, progress=False)
+    assert set(found.inclusion["term"]) == {"1", "x", "x**2"}
+    assert float(sp.expand(found.terms["f_x"]).coeff(x, 2)) == pytest.approx(-1, abs=1e-3)

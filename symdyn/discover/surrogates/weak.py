@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,11 @@ import numpy as np
 from scipy.interpolate import BSpline
 from scipy.linalg import block_diag
 
-from symdyn.discover.data import Observations
-from symdyn.discover.surrogates._pairs import LinearForm, Pairs, fitted_parameters, linear_form
-from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, with_options
-from symdyn.discover.surrogates._smooth_states import SmoothStates, samples_of, smooth_states, unsuitable
+from symdyn.discover.surrogates._pairs import LinearForm, Pairs
+from symdyn.discover.surrogates._registry import SURROGATES, with_options
+from symdyn.discover.surrogates._smooth_states import SmoothStates
+from symdyn.discover.surrogates._smoothed import Smoothed
 from symdyn.errors import RecoveryError
-from symdyn.system import System
 
 __all__ = ["Weak", "WeakOptions"]
 
@@ -57,7 +55,7 @@ class WeakOptions:
                 )
 
 
-class Weak:
+class Weak(Smoothed):
     r"""Unknown terms that enter linearly, from integrals against test functions: no derivative of the data is taken.
 
     With smoothed states :math:`\hat x`, :math:`\dot x = A(x) + B(x)\,u` and cubic splines :math:`u(t)`,
@@ -78,48 +76,12 @@ class Weak:
     Messenger, Bortz, Multiscale Model. Simul. 19, 1474 (2021); Craven, Wahba, Numer. Math. 31, 377 (1978).
     """
 
+    name = "weak"
+
     def __init__(self, options: WeakOptions | None = None, **changes: Any) -> None:
         self.options = with_options(options or WeakOptions(), changes, "weak")
 
-    @staticmethod
-    def applies(system: System, observations: Observations) -> str | None:
-        """None for an ODESystem with all states observed and terms that can be solved for, else the reason."""
-        return unsuitable(system, observations, "weak")
-
-    def fit(
-        self, system: System, observations: Observations, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
-    ) -> SurrogateFit:
-        """Match integrals along `observations`; `seed` is without effect, the result is unique.
-
-        Raises
-        ------
-        RecoveryError
-            If `applies` gives a reason, or nowhere on the data a term moves a derivative.
-        """
-        reason = self.applies(system, observations)
-        if reason is not None:
-            raise RecoveryError(reason)
-        started = time.perf_counter()
-        runs, form = smooth_states(observations, self.options.points), linear_form(system)
-        whole = Pairs(*(np.concatenate([getattr(r.pairs, k) for r in runs]) for k in ("times", "now", "then", "noise")))
-        parameters = fitted_parameters(system, form, whole)
-        known = {**system.defaults, **parameters}
-        parts = []
-        for k, (run, t) in enumerate(zip(runs, observations.trajectories, strict=True)):
-            parts.append(self._along(run, form, known, len(t.times)))
-            if progress is not None:
-                progress(k + 1, len(runs))
-        values, weights = (np.concatenate(p) for p in zip(*parts, strict=True))
-        arguments = form.arguments(whole, known)
-        terms = {
-            u: samples_of(u, arguments[j], values[:, j], weights[:, j], self.options.signs)
-            for j, u in enumerate(system.unknowns)
-        }
-        history = {"errors": tuple(r.value_error for r in runs), "seconds": time.perf_counter() - started}
-        return SurrogateFit(tuple(r.times for r in runs), tuple(r.value for r in runs), terms, parameters, history)
-
     def _along(self, run: SmoothStates, form: LinearForm, known: Mapping[Any, float], data: int) -> tuple[np.ndarray, ...]:
-        """Values and weights of all terms on one trajectory, (m, k) each."""
         span, m = run.times[-1] - run.times[0], len(run.times)
         tests, slopes = self._tests(run.times, self.options.width * span / max(data - 1, 1))
         plain = Pairs(run.times, run.value, np.zeros_like(run.value), np.ones(run.value.shape[1]))

@@ -15,6 +15,7 @@ import sympy as sp
 from benchmarks.discovery import goals, odebench, scores, suite
 from benchmarks.discovery import lotka_volterra as lv
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
+from benchmarks.discovery.odebench_peers import splines
 from benchmarks.discovery.scores import coefficient_error, free_run, r_squared, rate_function, support
 from benchmarks.discovery.suite import Part, add
 from benchmarks.harness import Sample, Settings, Unfit
@@ -176,6 +177,36 @@ def test_corruption_of_odebench_depends_on_the_system_and_the_seed_alone():
     np.testing.assert_array_equal(values, odebench.corrupted(first, 0.05, 0.0, 0)[1][np.isin(odebench.TIMES, times)])
 
 
+def test_every_method_is_judged_on_the_same_trajectory_of_odebench():
+    seen = []
+
+    def truth(times, values, states, seed):
+        seen.append(values)
+        (task,) = (t for t in odebench.tasks() if t.states == states and t.number == 11)
+        return Law(task.sides, given=False)
+
+    def broken(times, values, states, seed):
+        seen.append(values)
+        raise ArithmeticError("no luck")
+
+    found = odebench.run((3,), ((0.05, 0.5),), (11,), {"symdyn": truth, "broken": broken}).set_index("method")
+    np.testing.assert_array_equal(*seen)
+    assert found.loc["symdyn", ["reconstruction", "generalisation"]].min() == pytest.approx(1)
+    assert found["exact"].tolist() == [True, False]
+    assert found["note"].tolist() == ["", "ArithmeticError: no luck"]
+    assert found.loc["broken", "reconstruction"] == -np.inf
+    table = odebench.summary(found.reset_index())
+    assert table.loc[(0.05, 0.5, "symdyn"), ["runs", "reconstruction", "exact", "failed"]].tolist() == [1, 1, 1, 0]
+    assert table.loc[(0.05, 0.5, "broken"), ["runs", "reconstruction", "exact", "failed"]].tolist() == [1, 0, 0, 1]
+
+
+def test_smoothing_splines_keep_straight_lines_over_uneven_times():
+    times = np.cumsum(np.random.default_rng(0).uniform(0.1, 1.0, 30))
+    states, rates = splines(times, np.stack([2 * times, 3 - times], axis=1))
+    np.testing.assert_allclose(states, np.stack([2 * times, 3 - times], axis=1), atol=1e-8)
+    np.testing.assert_allclose(rates, np.tile([2.0, -1.0], (30, 1)), atol=1e-8)
+
+
 def test_a_part_that_fails_leaves_its_row_and_the_others_their_tables(monkeypatch):
     made = types.ModuleType("benchmarks.discovery.made_up")
     made.run = lambda size=3: pd.DataFrame({"size": [size, 1], "error": [0.5, np.nan], "note": ["", "why"]})
@@ -231,6 +262,15 @@ def test_goals_are_ratios_of_what_was_reached():
     assert [r.sample.median for r in goals.flows(everything)] == pytest.approx([35 / 43])
     fields = pd.DataFrame({"equation": "e", "snr": 40, "method": ["symdyn", "pysindy"], "exact": [0.5, 1.0]})
     assert [(r.name, r.sample.median) for r in goals.fields(fields)] == [("e, 40 dB: exact terms", 0.5)]
+    runs = pd.DataFrame(
+        {"system": range(42), "noise": 0.0, "dropped": 0.0, "method": "symdyn", "exact": [True] * 21 + [False] * 21}
+    )
+    runs = runs.assign(reconstruction=0.99, generalisation=[0.95] * 20 + [0.5] * 22)
+    ratios = [r.sample.median for r in goals.whole_equations(runs)]
+    assert ratios == pytest.approx([1.0, 20 / 40, 21 / 37])  # of the 42, 40 and 37 systems that should be
+    peer = runs.head(2).assign(method="peer", generalisation=0.0)
+    ratios = [r.sample.median for r in goals.whole_equations(pd.concat([runs.head(4), peer]))]
+    assert ratios == pytest.approx([1.0, 1.0])  # the peer generalises nowhere
     random = pd.DataFrame({"case": "c", "constant": ["a", "b"], "repeats": [100, 4], "exact": 0.9, "coverage": [0.9, 0.0]})
     assert [(r.name, r.sample.median) for r in goals.stochastic(random)] == [("c: intervals of a that hold / 0.9", 1.0)]
     (held,) = goals.intervals(covered)

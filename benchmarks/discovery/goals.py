@@ -7,7 +7,7 @@ import pandas as pd
 from benchmarks.harness import Sample
 from benchmarks.results import Ratio
 
-__all__ = ["fields", "flows", "intervals", "missing_terms", "stochastic", "surrogates"]
+__all__ = ["fields", "flows", "intervals", "missing_terms", "stochastic", "surrogates", "whole_equations"]
 
 #: Shares of runs with exactly the right terms that should be reached, by points and noise.
 EXACT = {
@@ -18,6 +18,10 @@ EXACT = {
 SECONDS, LEARNED = 1.0, 0.01
 #: Systems of 70 whose coefficients the best published method finds to 1 %, by noise (arXiv:2302.10787, from its raw results).
 PUBLISHED, SYSTEMS = {0.0: 65, 0.001: 59, 0.01: 43}, 70
+#: Systems of ODEBench out of so many, by noise and share dropped: reconstructed, generalised, and with the exact structure.
+ODEBENCH, ODES = {(0.0, 0.0): (42, 40, 37), (0.01, 0.0): (41, 37, 29), (0.05, 0.0): (40, 33, 26), (0.05, 0.5): (40, 33, 23)}, 42
+#: R² above which a run counts.
+ACCURATE = 0.9
 #: Fewest runs whose median or share says something.
 ENOUGH = 5
 #: Level of intervals, and the part of it that should be reached: 200 repeats tell shares to 2 %.
@@ -99,3 +103,21 @@ def fields(frame: pd.DataFrame) -> list[Ratio]:
     """Of `benchmarks.discovery.fields.run`: the share of runs with exactly the right terms, which should be all."""
     ours = frame[frame["method"] == "symdyn"].to_dict("records")
     return [_ratio(f"{r['equation']}, {r['snr']:g} dB: exact terms", r["exact"]) for r in ours]
+
+
+def whole_equations(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.odebench.run`: systems found over how many should be, if all were tried, and peers."""
+    found = []
+    frame = frame.assign(**{k: frame[k] > ACCURATE for k in ("reconstruction", "generalisation")})
+    for (noise, dropped), group in frame.groupby(["noise", "dropped"]):
+        case = f"ODEBench, noise {noise:g}, {dropped:.0%} dropped"
+        ours = group[group["method"] == "symdyn"]
+        peers = group[group["method"] != "symdyn"].groupby("method")
+        goal = ODEBENCH.get((noise, dropped))
+        for k, name in enumerate(("reconstruction", "generalisation", "exact")):
+            if goal and ours["system"].nunique() == ODES:
+                found.append(_ratio(f"{case}: {name} / {goal[k]} of {ODES}", ours[name].mean() * ODES / goal[k]))
+            best = peers[name].mean().max() if len(peers) else 0.0
+            if best > 0 and len(ours):
+                found.append(_ratio(f"{case}: {name}, symdyn / best peer", ours[name].mean() / best))
+    return found

@@ -22,7 +22,10 @@ from benchmarks.discovery.scores import free_run
 from benchmarks.harness import Unfit
 from symdyn.parsing import parse_expression
 
-__all__ = ["Law", "Peer", "operon", "sindy", "sindy_known", "smoothed", "weak_sindy"]
+__all__ = [
+    "Law", "Peer", "Split", "best", "equations", "fitted", "formula", "operon", "sindy", "sindy_known", "smoothed",
+    "weak_sindy",
+]  # fmt: skip
 
 #: Share of the points, the last ones, that settings of PySINDy are chosen by.
 HELD = 0.25
@@ -92,7 +95,7 @@ def _judged(times: np.ndarray, values: np.ndarray) -> tuple[int, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class _Split:
+class Split:
     """Data of which the last part is held out."""
 
     times: np.ndarray
@@ -128,13 +131,13 @@ class _Polynomial:
         return self.coefficients @ np.prod(u**self.exponents, axis=1)
 
 
-def _fit(model: Any, values: np.ndarray, times: np.ndarray, rates: np.ndarray | None = None) -> Any:
+def fitted(model: Any, values: np.ndarray, times: np.ndarray, rates: np.ndarray | None = None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of thresholds that leave nothing, and of axes
         return model.fit(values, t=times, x_dot=rates)
 
 
-def _sides(model: Any, states: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
+def equations(model: Any, states: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
     """The equations of a fitted model of PySINDy, whose features are called ``1``, ``x0``, ``x0^2 x1``."""
     names = {f"x{k}": s for k, s in enumerate(states)}
     texts = [name.replace(" ", "*").replace("^", "**") for name in model.get_feature_names()]
@@ -144,7 +147,7 @@ def _sides(model: Any, states: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
     )
 
 
-def _best(split: _Split, options: Iterator[Any], fit: Callable[..., tuple[tuple[sp.Expr, ...], np.ndarray]]) -> Any:
+def best(split: Split, options: Iterator[Any], fit: Callable[..., tuple[tuple[sp.Expr, ...], np.ndarray]]) -> Any:
     """The options with which `fit` of the first part (whole equations, and a state at its end) foretells the rest best."""
 
     def error(option: Any) -> float:
@@ -174,12 +177,12 @@ def _strong(
         smooth, rates = smoothed(t, v, window)
         left = rates - np.stack([np.broadcast_to(k, t.shape) for k in rest(*smooth.T)], axis=1)
         model = ps.SINDy(optimizer=ps.STLSQ(threshold=threshold), feature_library=ps.PolynomialLibrary(degree=degree))
-        found = _sides(_fit(model, smooth, t, left), states)
+        found = equations(fitted(model, smooth, t, left), states)
         return tuple(a + b for a, b in zip(found, known, strict=True)), smooth[-1]
 
-    split = _Split(times, values, states)
+    split = Split(times, values, states)
     options = itertools.product(_windows(split.cut), DEGREES, THRESHOLDS)
-    whole, _ = fit(times, values, *_best(split, options, fit))
+    whole, _ = fit(times, values, *best(split, options, fit))
     return Law(tuple(a - b for a, b in zip(whole, known, strict=True)) if given else whole, given)
 
 
@@ -204,34 +207,38 @@ def weak_sindy(times: np.ndarray, values: np.ndarray, known: Sequence[sp.Expr], 
     def fit(t: np.ndarray, v: np.ndarray, width: float, exponent: int, degree: int, threshold: float) -> Any:
         chosen = library(len(t), width, exponent, degree)
         model = ps.SINDy(optimizer=ps.STLSQ(threshold=threshold), feature_library=chosen)
-        return _sides(_fit(model, v, t), states), smoothed(t, v, WINDOWS[1])[0][-1]
+        return equations(fitted(model, v, t), states), smoothed(t, v, WINDOWS[1])[0][-1]
 
     state = np.random.get_state()
     try:
-        split = _Split(times, values, states)
+        split = Split(times, values, states)
         widths = [w for w in WIDTHS if 2 * w * (split.cut - 1) >= REACH]
         options = itertools.product(widths, EXPONENTS, DEGREES, THRESHOLDS)
-        return Law(fit(times, values, *_best(split, options, fit))[0], given=False)
+        return Law(fit(times, values, *best(split, options, fit))[0], given=False)
     finally:
         np.random.set_state(state)
 
 
-def operon(times: np.ndarray, values: np.ndarray, known: Sequence[sp.Expr], states: Sequence[sp.Symbol], seed: int) -> Law:
-    """Formulas by PyOperon for what the known terms leave of smoothed derivatives: of its front that of least description."""
+def formula(
+    values: np.ndarray, rate: np.ndarray, uncertainty: float, states: Sequence[sp.Symbol], seed: int, symbols: str = SYMBOLS
+) -> sp.Expr:
+    """A formula by PyOperon for rates of change (T,) at states (T, n): of its front that of least description."""
     from pyoperon.sklearn import SymbolicRegressor
 
+    names = [f"x{k}" for k in range(len(states))]
+    swap = {sp.Symbol(name): s for name, s in zip(names, states, strict=True)}
+    engine = SymbolicRegressor(
+        allowed_symbols=symbols, objectives=["mse", "length"], optimizer_iterations=5, max_length=LENGTH,
+        population_size=POPULATION, generations=GENERATIONS, n_threads=1, random_state=seed, uncertainty=[uncertainty],
+    )  # fmt: skip
+    engine.fit(values, rate)
+    return parse_expression(engine.get_model_string(engine.model_, 12, names)).xreplace(swap)
+
+
+def operon(times: np.ndarray, values: np.ndarray, known: Sequence[sp.Expr], states: Sequence[sp.Symbol], seed: int) -> Law:
+    """Formulas by PyOperon for what the known terms leave of smoothed derivatives."""
     window, noise = _judged(times, values)
     smooth, rates = smoothed(times, values, window)
     rest = sp.lambdify(list(states), list(known), "numpy")(*smooth.T)
-    names = [f"x{k}" for k in range(len(states))]
-    swap = {sp.Symbol(name): s for name, s in zip(names, states, strict=True)}
-    sides = []
-    for rate, part, uncertainty in zip(rates.T, rest, noise, strict=True):
-        engine = SymbolicRegressor(
-            allowed_symbols=SYMBOLS, objectives=["mse", "length"], optimizer_iterations=5, max_length=LENGTH,
-            population_size=POPULATION, generations=GENERATIONS, n_threads=1, random_state=seed,
-            uncertainty=[float(uncertainty)],
-        )  # fmt: skip
-        engine.fit(smooth, rate - part)
-        sides.append(parse_expression(engine.get_model_string(engine.model_, 12, names)).xreplace(swap))
+    sides = [formula(smooth, r - part, float(e), states, seed) for r, part, e in zip(rates.T, rest, noise, strict=True)]
     return Law(tuple(sides), given=True, least=TRACE)

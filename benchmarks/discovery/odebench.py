@@ -12,22 +12,30 @@ d'Ascoli, Becker, Mathis, Schwaller, Kilbertus, ICLR 2024 (arXiv:2310.05573).
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import sympy as sp
 
 import symdyn as sd
+from benchmarks.discovery.odebench_peers import METHODS, Method
 from benchmarks.discovery.scores import r_squared
 from benchmarks.discovery.structure import structure
+from benchmarks.harness import attempt
 from symdyn.errors import SymdynError
 from symdyn.parsing import parse_expression
 
-__all__ = ["CORRUPTIONS", "TIMES", "Score", "Task", "corrupted", "exact", "integrated", "reference", "score", "tasks"]
+__all__ = [
+    "CORRUPTIONS", "TIMES", "Score", "Task", "corrupted", "exact", "integrated", "reference", "run",
+    "score", "summary", "tasks",
+]  # fmt: skip
 
 #: Noise relative to each value, and the share of the points that is dropped.
 CORRUPTIONS = ((0.0, 0.0), (0.01, 0.0), (0.05, 0.0), (0.05, 0.5))
@@ -133,17 +141,17 @@ def corrupted(number: int, noise: float, dropped: float, seed: int, path: Path |
     return TIMES[kept], values[kept]
 
 
-def exact(task: Task, sides: Sequence[sp.Expr], path: Path | None = None) -> bool:
-    """Whether every right-hand side has the structure of the true one; see `structure`."""
+def exact(task: Task, sides: Sequence[sp.Expr], path: Path | None = None, *, least: float = NEGLIGIBLE) -> bool:
+    """Whether every right-hand side has the structure of the true one; terms below `least` count for none, see `structure`."""
     run = reference(task.number, 0, path)
     values = dict(zip(task.states, run.T, strict=True))
     return all(
-        structure(found, values, least=NEGLIGIBLE) == structure(true, values, least=NEGLIGIBLE)
+        structure(found, values, least=max(least, NEGLIGIBLE)) == structure(true, values, least=NEGLIGIBLE)
         for found, true in zip(sides, task.sides, strict=True)
     )
 
 
-def score(task: Task, sides: Sequence[sp.Expr], path: Path | None = None) -> Score:
+def score(task: Task, sides: Sequence[sp.Expr], path: Path | None = None, *, least: float = NEGLIGIBLE) -> Score:
     """Judge right-hand sides, with numbers for all constants, in the states of a task."""
     found = []
     for which in (0, 1):
@@ -152,4 +160,51 @@ def score(task: Task, sides: Sequence[sp.Expr], path: Path | None = None) -> Sco
             found.append(r_squared(reference(task.number, which, path), run))
         except SymdynError:
             found.append(-np.inf)
-    return Score(found[0], found[1], exact(task, sides, path))
+    return Score(found[0], found[1], exact(task, sides, path, least=least))
+
+
+def run(
+    seeds: Sequence[int] = (0,),
+    corruptions: Sequence[tuple[float, float]] = CORRUPTIONS,
+    numbers: Sequence[int] | None = None,
+    methods: Mapping[str, Method] = METHODS,
+    report: Callable[[dict], None] | None = None,
+) -> pd.DataFrame:
+    """One row a system, corruption, seed and method; a method that fails finds nothing, and the row says why.
+
+    Columns system, noise, dropped, seed, method, reconstruction, generalisation, exact, seconds (of the processor), note.
+    """
+    rows = []
+    chosen = [task for task in tasks() if numbers is None or task.number in numbers]
+    for (noise, dropped), seed in itertools.product(corruptions, seeds):
+        for task, (name, method) in itertools.product(chosen, methods.items()):
+            times, values = corrupted(task.number, noise, dropped, seed)
+            before = time.process_time()
+            law, note = attempt(partial(method, times, values, task.states, seed))
+            seconds = time.process_time() - before
+            found, failed = attempt(partial(score, task, law.sides, least=law.least)) if law is not None else (None, note)
+            found = found or Score(-np.inf, -np.inf, False)
+            row = {"system": task.number, "noise": noise, "dropped": dropped, "seed": seed, "method": name}
+            row |= {"reconstruction": found.reconstruction, "generalisation": found.generalisation, "exact": found.exact}
+            rows.append(row | {"seconds": seconds, "note": failed})
+            if report is not None:
+                report(rows[-1])
+    return pd.DataFrame(rows)
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """By noise, share dropped and method: runs, the shares of them that count, CPU seconds, and how many failed."""
+    groups = frame.groupby(["noise", "dropped", "method"])
+    shares = {
+        name: frame[name].gt(ENOUGH).groupby([frame[k] for k in ("noise", "dropped", "method")]).mean()
+        for name in ("reconstruction", "generalisation")
+    }
+    return pd.DataFrame(
+        {
+            "runs": groups.size(),
+            **shares,
+            "exact": groups["exact"].mean(),
+            "median seconds": groups["seconds"].median(),
+            "failed": groups["note"].apply(lambda notes: int((notes != "").sum())),
+        }
+    )

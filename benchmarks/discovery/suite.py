@@ -62,6 +62,11 @@ PARTS = (
         full=tuple({"noise": noise} for noise in (0.0, 0.001, 0.01)), ratios=goals.flows,
     ),
     Part(
+        "ODEBench, whole equations from one trajectory", "odebench", summary="summary",
+        quick=({"numbers": (2, 11, 31), "corruptions": ((0.01, 0.0),)},),
+        full=({"seeds": tuple(range(5))},), ratios=goals.whole_equations,
+    ),
+    Part(
         "drift, noise and propensities", "stochastic",
         quick=({"repeats": 1, "names": ("Ornstein-Uhlenbeck", "Hill feedback, snapshots")},), ratios=goals.stochastic,
     ),

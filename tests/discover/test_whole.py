@@ -8,6 +8,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.data import observations
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.whole.continuity import cut_up, linear
+from symdyn.discover.whole.problem import prepared
+from symdyn.discover.whole.search import Search
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
 
@@ -90,6 +95,74 @@ def test_intervals_cover_the_truth():
     assert covered >= 10
 
 
+def test_intervals_of_a_chaotic_flow_cover_the_truth():
+    covered, total = 0, 0
+    for seed in range(2):
+        found = recovered(data(LORENZ, (-8.0, 8.0, 27.0), noise=0.02, points=200, end=6.0, seed=seed))
+        frame = found.intervals.set_index("constant")
+        assert np.isfinite(frame["standard error"]).all()
+        for drift, side in zip(found.system.drift, LORENZ.values(), strict=True):
+            named = coefficients(drift)
+            for shape, true in coefficients(side).items():
+                row = frame.loc[named[shape].name]
+                covered += row["lower"] <= float(true) <= row["upper"]
+                total += 1
+    assert total == 14
+    # 90 % intervals: 8 of 14 or fewer would happen twice in a thousand
+    assert covered >= 9
+
+
+def test_a_stretched_run_has_the_optimum_of_its_pieces():
+    frame = data(LORENZ, (-8.0, 8.0, 27.0), noise=0.02, points=200, end=5.0)
+    search = Search(prepared(observations(declared(None, frame), frame)))
+    best = search.run()
+    pieces = cut_up(search.fitter, best)
+    assert len(pieces.joined) == len(pieces.cut) - 1 > 0
+    starts = search.fitter.run(best)[pieces.cut[:, 0]]
+    model = linear(search.fitter, best.model, pieces, starts)
+    assert model.mismatch < 0.05
+    assert model.move()[1] < 0.1  # in standard deviations
+    # what the constraints leave free: constants and the first initial values
+    assert model.basis.shape[1] == len(best.model.theta) + 3
+    # the slopes of ends by initial values are those of differences
+    moved = starts.copy()
+    moved[0, 1] += 1e-4
+    change = linear(search.fitter, best.model, pieces, moved)
+    assert change.mismatch > model.mismatch
+    step, _ = change.move()
+    joined = moved + step[len(best.model.theta) :].reshape(starts.shape)
+    theta = best.model.theta + step[: len(best.model.theta)]
+    assert linear(search.fitter, best.model.with_theta(theta), pieces, joined).mismatch < 1e-2
+
+
+def test_few_data_are_said_to_be_few():
+    found = recovered(data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01, points=8))
+    assert "which cannot tell equations apart" in " ".join(found.warnings)
+    # initial values of windows count
+    problem = prepared(found.observations)
+    one, two = (problem.score(problem.seen.copy(), 3, 0.0, starts) for starts in (1, 2))
+    values, size = np.array([3 + 2, 3 + 4]), 16
+    few = 2 * values * (values + 1) / (size - values - 1)
+    assert two - one == pytest.approx(2 * np.log(8) + few[1] - few[0])
+
+
+def test_noise_that_is_given_is_not_estimated():
+    frame = data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01, points=100)
+    seen = observations(declared(None, frame), frame)
+    problem = prepared(seen, {0: 0.05})
+    before = problem.w.copy()
+    np.testing.assert_allclose(before[:, 0], 20.0)
+    problem.reweighed(problem.smooth)
+    np.testing.assert_allclose(problem.w[:, 0], 20.0)
+    assert not np.allclose(problem.w[:, 1], before[:, 1], rtol=1e-6)
+    even = data(LOTKA_VOLTERRA, (0.44, 4.6), points=100)
+    even[["x", "y"]] += 0.02 * np.random.default_rng(3).normal(size=(100, 2))
+    found = recovered(even, options=RecoverOptions(noise={"x": 0.02, y: 0.02}))
+    assert [shapes(found.terms[f"f_{s}"]) for s in (x, y)] == [shapes(e) for e in LOTKA_VOLTERRA.values()]
+    with pytest.raises(RecoveryError, match="the noise of x is -1; expected a positive"):
+        recovered(frame, options=RecoverOptions(noise={"x": -1}))
+
+
 def test_two_trajectories_are_fitted_together():
     frames = [data(LOTKA_VOLTERRA, start, noise=0.01, seed=k) for k, start in enumerate([(0.44, 4.6), (2.0, 1.0)])]
     found = recovered(frames)
@@ -145,8 +218,7 @@ def test_unknown_sides_may_be_declared():
         (lambda f: f.assign(y=np.nan), {}, "a trajectory has 0 values of y"),
         (lambda f: f[["time"]], {}, "no columns beside time"),
         (lambda f: f.to_numpy(), {}, "data of type ndarray cannot be read"),
-        (lambda f: f, {"library": 2}, "library= does not apply where nothing is known"),
-        (lambda f: f, {"selection": False}, "selection=False does not apply"),
+        (lambda f: f, {"unknown": ["x"]}, "unknown= does not apply where nothing is known"),
     ],
 )
 def test_what_cannot_be_recovered_is_refused(change, options, match):

@@ -42,6 +42,7 @@ def problem(t, values):
     return Problem(
         t=t, x=values, w=np.ones((n, d)), smooth=values, first=np.array([0, n]), nodes=np.zeros((n, 1, d)),
         quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d), clean=False, floor=1e-3,
+        given=np.zeros(d, bool),
         limits=np.array([1e-11, 1e-11, 1e-11, 1e6, 1e6]),
     )  # fmt: skip
 

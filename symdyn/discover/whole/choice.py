@@ -47,7 +47,8 @@ def chosen(fitter: Fitter) -> Fit:
     few = min(best)
     for windows in sorted(best):
         unexplained = np.max(problem.mean_squares(best[few].rss)) > UNEXPLAINED
-        if windows > few and unexplained and left(best[windows]) < left(best[few]) - GAIN * problem.d:
+        better = best[windows].score < best[few].score and left(best[windows]) < left(best[few]) - GAIN * problem.d
+        if windows > few and unexplained and better:
             few = windows
     near = [f for f in ranked(fitter, few) if f.score < best[few].score + MARGIN][:LOOKED]
     if problem.clean or len(near) == 1:

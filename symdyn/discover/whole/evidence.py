@@ -8,6 +8,7 @@ import numpy as np
 
 from symdyn.discover.data import Observations
 from symdyn.discover.evidence import RANK_TOLERANCE, Information
+from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import Fit, Fitter
 from symdyn.discover.whole.kernel import driver
 
@@ -15,38 +16,38 @@ __all__ = ["information", "prediction_errors"]
 
 
 def information(fitter: Fitter, fit: Fit, constants: Sequence[str], states: Sequence[str]) -> Information:
-    """Gauss-Newton information of a fit about its constants and initial values, the noise estimated from the residuals."""
-    problem = fitter.problem
-    _, rss, (own, _, mixed, inner, _), _, _ = fitter.call(fit.model, fit.starts, fit.windows, (0, 0, 0, np.inf))
-    p, (windows, d) = len(own), fit.starts.shape
-    size = p + windows * d
-    matrix = np.zeros((size, size))
-    matrix[:p, :p] = own
-    for v in range(windows):
-        at = slice(p + v * d, p + (v + 1) * d)
-        matrix[at, at] = inner[v]
-        matrix[:p, at] = mixed[v]
-        matrix[at, :p] = mixed[v].T
-    unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
-    eigenvalues, vectors = np.linalg.eigh(matrix * unit[:, None] * unit)
-    kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
-    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
-    freedom = int(problem.seen.sum()) - size
-    variance = float(rss.sum()) / max(freedom, 1)
-    root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
-    # a value with a part in the null space is not determined
-    spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, root * np.sqrt(variance) * unit)
+    """Gauss-Newton information of a fit about its constants and initial values, the noise estimated from the residuals.
+
+    Windows along which errors grow are cut up, see `symdyn.discover.whole.continuity`.
+    """
+    problem, pieces, run = fitter.problem, cut_up(fitter, fit), fitter.run(fit)
+    starts = fit.starts if run is None or not len(pieces.joined) else run[pieces.cut[:, 0]]
+    found = linear(fitter, fit.model, pieces, starts)
+    p, d = len(fit.model.theta), problem.d
+    first = np.setdiff1d(np.arange(len(pieces.cut)), pieces.joined)
+    free = np.concatenate([np.arange(p), (p + first[:, None] * d + np.arange(d)).ravel()])
+    size, freedom = len(free), int(problem.seen.sum()) - len(free)
+    if found is None:
+        kept, condition, spread, correlation = np.zeros(size, bool), np.inf, np.full(size, np.inf), np.eye(size)
+    else:
+        eigenvalues, vectors = np.linalg.eigh(found.basis.T @ found.matrix @ found.basis)
+        kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
+        vectors = (found.basis @ vectors)[free]
+        inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
+        variance = float(found.rss.sum()) / max(freedom, 1)
+        root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
+        # a value with a part in the null space is not determined
+        spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, root * np.sqrt(variance) * found.unit[free])
+        correlation = inverse / root[:, None] / root
+        condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
     names = list(constants)
     trajectory = np.searchsorted(problem.first, problem.cut(fit.windows)[:, 0], side="right") - 1
     several = len(problem.first) > 2
     for v, first in enumerate(problem.cut(fit.windows)[:, 0]):
         which = f" of trajectory {trajectory[v]}" if several else ""
         names += [f"{s}({problem.t[first]:g}){which}" for s in states]
-    condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
     values = np.concatenate([fit.model.theta, fit.starts.ravel()])
-    return Information(
-        tuple(names), values, spread, inverse / root[:, None] / root, freedom, int(kept.sum()), condition
-    )  # fmt: skip
+    return Information(tuple(names), values, spread, correlation, freedom, int(kept.sum()), condition)
 
 
 def prediction_errors(fitter: Fitter, fit: Fit, seen: Observations, later: Observations | None) -> dict[str, float]:

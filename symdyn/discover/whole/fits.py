@@ -18,6 +18,8 @@ FALL, RELATIVE_FALL = 1e-3, 1e-4
 #: Growth of mean squares, and what is added to it, with which fewer windows are still as good.
 GROWTH, ADDED = 1.15, 0.1
 CLEAN_GROWTH, CLEAN_ADDED, CLEAN_SHARE = 50.0, 0.5, 0.01
+#: Settings of the compiled fit with which it does not move.
+EXPANSION = (0.0, 0.0, 0.0, np.inf)
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,19 @@ class Fitter:
 
     def call(self, model: Model, starts: np.ndarray, windows: int, settings: Sequence[float]):
         """One call of the compiled fit: starts, sums of squares, normal equations, the run, and whether it succeeded."""
-        problem, p, d = self.problem, len(model.theta), self.problem.d
-        cut = problem.cut(windows)
-        count = len(cut)
+        return self.over(model, self.problem.cut(windows), starts, self.problem.limits, settings=settings)
+
+    def over(self, model: Model, cut: np.ndarray, starts: np.ndarray, limits: np.ndarray, data: tuple | None = None,
+             settings: Sequence[float] = EXPANSION):  # fmt: skip
+        """The same over any windows, of other data if they are given; by default without a fit."""
+        data = data or self._data()
+        p, d, count = len(model.theta), self.problem.d, len(cut)
         arrow = np.zeros((p, p)), np.zeros(p), np.zeros((count, p, d)), np.zeros((count, d, d)), np.zeros((count, d))
-        rss, info, run = np.zeros(d), np.zeros(4, np.int64), np.empty((problem.n, d))
+        rss, info, run = np.zeros(d), np.zeros(4, np.int64), np.full(data[1].shape, np.inf)
         starts = np.array(starts)
         driver().fit(
-            self._data(), cut, starts, problem.limits, model.data, model.theta, self.none, np.array(settings, dtype=float),
-            arrow, rss, info, run, *self._empty,
+            data, cut, starts, limits, model.data, model.theta, self.none, np.array(settings, dtype=float), arrow, rss, info,
+            run, *self._empty,
         )  # fmt: skip
         self.runs += int(info[2])
         self.steps += int(info[3])
@@ -94,7 +100,7 @@ class Fitter:
         starts, rss, _, _, ok = self.call(moved, starts, windows, (iterations, fall, RELATIVE_FALL, above))
         if not ok or not np.isfinite(rss).all():
             return None
-        score = self.problem.score(rss, moved.K + moved.Q, moved.cost)
+        score = self.problem.score(rss, moved.K + moved.Q, moved.cost, len(starts))
         found = Fit(moved, starts, rss, windows, score)
         key = moved.key, windows
         known = self.visited.get(key)
@@ -106,6 +112,18 @@ class Fitter:
         """The states of a fitted model at the times of the data."""
         _, _, _, run, ok = self.call(fit.model, fit.starts, fit.windows, (0, 0, 0, np.inf))
         return run if ok else None
+
+    def nodes(self, fit: Fit) -> np.ndarray | None:
+        """The run of a fit over whole trajectories at the nodes of the problem, (n, m, d); None if it fails."""
+        problem = self.problem
+        count = problem.nodes.shape[1]
+        share = 0.5 * (1 - np.polynomial.legendre.leggauss(count)[0])
+        gaps = np.where(problem.begins > 0, 0.0, np.diff(problem.t, prepend=problem.t[0]))
+        t = np.concatenate([problem.t[:, None] - gaps[:, None] * share, problem.t[:, None]], axis=1)
+        none = np.zeros((t.size, problem.d))
+        cut = problem.cut(1) * (count + 1)
+        _, _, _, run, ok = self.over(fit.model, cut, fit.starts, problem.limits, (np.ascontiguousarray(t.ravel()), none, none))
+        return np.ascontiguousarray(run.reshape(problem.n, count + 1, problem.d)[:, :-1]) if ok else None
 
     def joined(self, fit: Fit, windows: int) -> np.ndarray:
         """Initial values for another number of windows."""

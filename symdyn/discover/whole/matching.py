@@ -69,10 +69,13 @@ class Matching:
     ----------
     problem : Problem
     terms : sequence of Term
+    nodes : (n, m, d) float64, optional
+        Other curves than those of the problem at its nodes.
     """
 
-    def __init__(self, problem: Problem, terms: Sequence[Term]) -> None:
+    def __init__(self, problem: Problem, terms: Sequence[Term], nodes: np.ndarray | None = None) -> None:
         self.problem, self.terms = problem, terms
+        self.nodes = problem.nodes if nodes is None else nodes
         self.integrals = self._integrals(packed(terms, problem.d), np.zeros((0, 4), np.int64))
         logarithm = np.log(problem.n)
         self.cost = np.array([t.cost + 0.5 * logarithm * len(t.constants) for t in terms])
@@ -83,7 +86,7 @@ class Matching:
     def _integrals(self, table: tuple, places: np.ndarray) -> np.ndarray:
         problem = self.problem
         out = np.empty((len(table[0]) + len(places), problem.n))
-        driver().integrals(problem.nodes, problem.quadrature, problem.begins, table, places, out)
+        driver().integrals(self.nodes, problem.quadrature, problem.begins, table, places, out)
         return out
 
     def candidates(self, windows: int, *, elbow: bool) -> list[list[Candidate]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ __all__ = ["Problem", "prepared"]
 #: Noise, relative to the spread of a state, below which data count as free of it; what they are then taken to have, for
 #: there are always errors of the interpolation; and the least noise of the others.
 CLEAN, CLEAN_NOISE, LEAST_NOISE = 2e-3, 5e-6, 2e-5
+#: Noise, relative to the spread, of states with too few values to tell.
+UNKNOWN = 0.02
 #: Mean squared residual that counts as none, with and without noise.
 FLOOR, CLEAN_FLOOR = 1e-3, 0.02
 #: Fewest values of each state.
@@ -54,6 +57,8 @@ class Problem:
     clean : bool
         Whether the data are free of noise.
     floor : float
+    given : (d,) bool
+        States whose noise is known.
     limits : (d + 3,) float64
         See `symdyn_kernels.candidates.windows.normal`.
     """
@@ -70,6 +75,7 @@ class Problem:
     spread: np.ndarray
     clean: bool
     floor: float
+    given: np.ndarray
     limits: np.ndarray
 
     @property
@@ -93,16 +99,33 @@ class Problem:
         """Mean squared residuals of each state."""
         return rss / self.seen
 
-    def score(self, rss: np.ndarray, constants: int, cost: float) -> float:
-        """Information criterion of a fit: small is good."""
+    def score(self, rss: np.ndarray, constants: int, cost: float, starts: int) -> float:
+        """Information criterion of a fit over so many windows: small is good.
+
+        Initial values count, those of the trajectories apart, which all models have; the last part, as in the corrected
+        criterion of Akaike, weighs where the fitted values are nearly as many as the data.
+        """
         fit = float(np.sum(self.seen * np.log(rss / self.seen + self.floor)))
-        return fit + constants * float(np.log(self.seen.mean())) + 2 * cost
+        size, values = float(self.seen.sum()), constants + starts * self.d
+        if values > size - 2:
+            return np.inf
+        counted = constants + (starts - len(self.first) + 1) * self.d
+        few = 2 * values * (values + 1) / (size - values - 1)
+        return fit + counted * float(np.log(self.seen.mean())) + few + 2 * cost
+
+    def deviations(self, points: np.ndarray) -> np.ndarray:
+        """Standard deviations (m, d) of the noise at points; the median of a state where nothing was measured."""
+        usual = np.array([np.median(w[w > 0]) for w in self.w.T])
+        return 1 / np.where(self.w[points] > 0, self.w[points], usual)
 
     def reweighed(self, run: np.ndarray) -> None:
         """Take the noise from what a run (n, d) leaves."""
         deviation = np.empty_like(self.x)
         for j in range(self.d):
             known = self.w[:, j] > 0
+            if self.given[j]:
+                deviation[:, j] = self.deviations(np.arange(self.n))[:, j]
+                continue
             noise = likeliest((self.x - run)[known, j], run[known, j])[1]
             deviation[:, j] = np.maximum(noise.deviation(run[:, j]), LEAST_NOISE * self.spread[j])
         self.w = np.where(self.w > 0, 1 / deviation, 0.0)
@@ -114,8 +137,14 @@ def _step_errors(deviation: np.ndarray) -> np.ndarray:
     return STEP_NOISE * np.quantile(deviation, 0.2, axis=0)
 
 
-def prepared(seen: Observations) -> Problem:
+def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> Problem:
     """Estimate the noise, smooth, and put the trajectories behind each other.
+
+    Parameters
+    ----------
+    seen : Observations
+    given : mapping, optional
+        Standard deviations of the noise of states, by position, that are not to be estimated.
 
     Raises
     ------
@@ -140,8 +169,10 @@ def prepared(seen: Observations) -> Problem:
         if not spread[j] > 1e-12 * np.abs(raw[known[:, j], j]).max():
             raise RecoveryError(f"{name} is constant in the data, which tell nothing of its equation; leave the column out")
     series = [[(t[p][known[p, j]], raw[p, j][known[p, j]]) for p in pieces] for j in range(d)]
-    noises = [estimate(s) or Noise((1e-3 * spread[j]) ** 2, np.inf, 1.0) for j, s in enumerate(series)]
-    clean = all(np.sqrt(noise.level) < CLEAN * s for noise, s in zip(noises, spread, strict=True))
+    given = given or {}
+    found = [Noise(given[j] ** 2, np.inf, 1.0) if j in given else estimate(s) for j, s in enumerate(series)]
+    noises = [noise or Noise((UNKNOWN * s) ** 2, np.inf, 1.0) for noise, s in zip(found, spread, strict=True)]
+    clean = not given and all(np.sqrt(noise.level) < CLEAN * s for noise, s in zip(noises, spread, strict=True))
     deviation = np.empty((n, d))
     count = CLEAN_NODES if clean else NODES
     where, part = np.polynomial.legendre.leggauss(count)
@@ -173,5 +204,6 @@ def prepared(seen: Observations) -> Problem:
     return Problem(
         t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes,
         quadrature=np.ascontiguousarray(0.5 * gaps[:, None] * part), begins=begins, seen=known.sum(axis=0).astype(float),
-        spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR, limits=limits,
+        spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR,
+        given=np.isin(np.arange(d), list(given)), limits=limits,
     )  # fmt: skip

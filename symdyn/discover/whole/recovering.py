@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from symdyn.declaration import lookup
 from symdyn.discover.data import observations
 from symdyn.discover.evidence import hold_out
+from symdyn.discover.optimum import read_noise
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.routes import Request
 from symdyn.discover.whole.choice import ranked
@@ -17,6 +19,9 @@ from symdyn.errors import RecoveryError
 from symdyn.system import System
 
 __all__ = ["recovered"]
+
+#: Share of the data above which fitted values are many.
+MANY = 0.4
 
 
 def recovered(system: System | None, data: Any, request: Request) -> Recovery:
@@ -34,14 +39,19 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     whole = declared(system, data)
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
-    search = Search(prepared(seen), request.deadline, report=lambda part: request.report("selection", part))
+    given = request.options.noise or {}
+    noise = read_noise(whole, seen, given)
+    known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
+    search = Search(prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part))
     notes: list[str] = []
+    stopped = False
     try:
         best = search.run()
     except KeyboardInterrupt:
         best = search.best()
         if best is None:
             raise
+        stopped = True
         notes.append(f"the search was interrupted, after {search.fitter.runs} simulations")
     if best is None:
         raise RecoveryError(
@@ -52,20 +62,21 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         notes.append(f"the search ended at its budget of time, after {search.fitter.runs} simulations")
     if best.windows > 1:
         notes.append(f"no run over a whole trajectory follows the data; fitted in {len(best.starts)} windows")
+    fitted = len(best.model.theta) + best.starts.size
+    if fitted > MANY * seen.size:
+        notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
     others = [f for f in ranked(search.fitter, best.windows) if f.model.key != best.model.key]
     visited = [best, *others]
     return assembled(
-        whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes
-    )
+        whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes,
+        complete=not (stopped or search.late),
+    )  # fmt: skip
 
 
 def _refuse(request: Request) -> None:
-    """Options that only the unknown terms of a system have."""
-    for name in ("unknown", "library", "bounds", "signs"):
-        if getattr(request, name):
-            raise RecoveryError(
-                f"{name}= does not apply where nothing is known of the equations; declare an ODESystem with unknown terms, "
-                "such as {x: a*x - f(x, y)}, to use it"
-            )
-    if not request.selection:
-        raise RecoveryError("selection=False does not apply where nothing is known of the equations; leave it out")
+    """What only the unknown terms of a system have."""
+    if request.unknown:
+        raise RecoveryError(
+            "unknown= does not apply where nothing is known of the equations; declare an ODESystem with unknown terms, "
+            "such as {x: a*x - f(x, y)}, to use it"
+        )

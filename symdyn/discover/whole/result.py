@@ -20,11 +20,13 @@ __all__ = ["assembled"]
 
 #: Digits of a constant that are below this share of its standard error are left out.
 DIGITS = 0.01
+#: Relative standard error that constants of models after the first are taken to have.
+ROUGH = 1e-3
 
 
 def assembled(
     system: ODESystem, fitter: Fitter, ranked: Sequence[Fit], visited: Sequence[Fit], seen: Observations,
-    later: Observations | None, *, level: float, notes: Sequence[str],
+    later: Observations | None, *, level: float, notes: Sequence[str], complete: bool,
 ) -> Recovery:  # fmt: skip
     """The result of a search.
 
@@ -44,14 +46,17 @@ def assembled(
     systems, rows, starts, facts = [], [], [], None
     for fit in ranked:
         symbols = _symbols(system, fit)
-        found = information(fitter, fit, [s.name for s in symbols], system.names)
-        facts = facts or found
-        values = [_short(v, s) for v, s in zip(fit.model.theta, found.deviations, strict=False)]
+        if facts is None:
+            facts = information(fitter, fit, [s.name for s in symbols], system.names)
+            formulas = _sides(system, fit, symbols)
+            values = best = [_short(v, s) for v, s in zip(fit.model.theta, facts.deviations, strict=False)]
+        else:
+            values = [_short(v, ROUGH * abs(v)) for v in fit.model.theta]
         filled = system.with_terms(_sides(system, fit, symbols), dict(zip(symbols, values, strict=True)))
         start = fit.starts[first]
-        complete = filled.with_initial(dict(zip(system.states, map(float, start[0]), strict=True)))
+        begun = filled.with_initial(dict(zip(system.states, map(float, start[0]), strict=True)))
         line = f"recovered from {seen.size} data, with nothing known, by simulation of candidates"
-        systems.append(complete.replace(provenance=(*complete.provenance, line)))
+        systems.append(begun.replace(provenance=(*begun.provenance, line)))
         starts.append(start)
         numbers = _numbers(system, fit, values)
         rows.append(
@@ -69,12 +74,11 @@ def assembled(
     gaps = table["bic"] - table["bic"][0]
     equivalent, plausible = (tuple(table["terms"][1:][gaps[1:] < width]) for width in (2, 6))
     frame = intervals(facts, level)
-    best = ranked[0]
-    values = [_short(v, s) for v, s in zip(best.model.theta, facts.deviations, strict=False)]
     return Recovery(
         system=systems[0],
         systems=tuple(systems),
-        terms=Terms(_numbers(system, best, values)),
+        terms=Terms(_numbers(system, ranked[0], best)),
+        formulas=Terms(formulas),
         table=table,
         intervals=frame,
         covariance=pd.DataFrame(facts.covariance(), index=frame["constant"], columns=frame["constant"]),
@@ -85,6 +89,7 @@ def assembled(
         heldout=later,
         starts=tuple(starts),
         warnings=tuple(notes),
+        complete=complete,
     )
 
 

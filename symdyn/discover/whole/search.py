@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from symdyn.discover.whole.choice import chosen, collapsed, pruned, ranked
+from symdyn.discover.whole.continuity import cut_up, polished
 from symdyn.discover.whole.fits import Fit, Fitter
 from symdyn.discover.whole.library import library
 from symdyn.discover.whole.matching import Candidate, Matching
@@ -25,7 +27,9 @@ FEWER = (16, 6, 4, 2, 1)
 #: Rounds of a search and fits in each, and the fall of the score that counts.
 ROUNDS, TRIALS, LESS = 15, 8, 0.5
 #: Right-hand sides that are put in place of that of each state.
-ALTERNATIVES = 6
+ALTERNATIVES = 7
+#: Right-hand sides of each of two states that are combined.
+TOGETHER = 3
 #: A fit that falls slowly is given up above so many times the sum of squares of the present one.
 HOPELESS = 3.0
 #: Mean squares below which a model explains data without noise and with it.
@@ -79,8 +83,29 @@ class Search:
             if self.late:
                 break
         if not self.problem.clean and not self.late and self.fitter.visited:
+            self._matched_again()
             self._reweighed()
         return self.finish()
+
+    def _matched_again(self) -> None:
+        """Whole right-hand sides exchanged for those that match along the best run, which is nearer the truth than splines."""
+        self.work = max(self.work, self.fitter.steps + int(MORE * self.work))
+        for _ in range(PASSES):
+            best = chosen(self.fitter)
+            nodes = self.fitter.nodes(best) if best.windows == 1 else None
+            if nodes is None or self.screen is None or self.spent(0.95):
+                return
+            candidates = Matching(self.problem, self.screen.terms, nodes).candidates(MATCHING[0], elbow=False)
+            new = best
+            for choice in itertools.product(*(c[:TOGETHER] for c in candidates)) if self.problem.d == 2 else ():
+                if self.spent(0.95):
+                    break
+                fit = self.fitter.fit(_assembled(choice), new.starts, 1, 6, above=HOPELESS * new.total)
+                new = fit if fit is not None and fit.score < new.score else new
+            new = self._exchanged(new, candidates, 0.95)
+            if new is best:
+                return
+            self._climbed(new, self.screen)
 
     def _reweighed(self) -> None:
         """Search on from the best models with the noise that they leave, until that stays as it is."""
@@ -117,7 +142,25 @@ class Search:
             return None
         self.sharpen(best)
         best = self.fitter.fit(best.model, best.starts, best.windows, 25, fall=1e-6) or best
-        return pruned(self.fitter, best) if self.problem.clean else collapsed(self.fitter, best)
+        best = pruned(self.fitter, best) if self.problem.clean else collapsed(self.fitter, best)
+        return self._stretched(best)
+
+    def _stretched(self, best: Fit) -> Fit:
+        """The optimum of a run along which errors grow, and of a model chosen over pieces of it, whichever is better."""
+        pieces = cut_up(self.fitter, best)
+        if not len(pieces.joined) or self.late:
+            return best
+        start = self.fitter.fit(best.model, self.fitter.joined(best, pieces.windows), pieces.windows, 25)
+        found = [start] if start is not None else []
+        if start is not None and self.screen is not None and not self.problem.clean:
+            self.work = self.fitter.steps + MOST_WORK
+            climbed = self._climbed(start, self.screen)
+            found += [climbed] if climbed is not start else []
+        for fit in found:
+            new = polished(self.fitter, fit.model, best.windows, pieces, fit.starts)
+            if new is not None and new.score < best.score:
+                best = new
+        return best
 
     # ---- one library ---------------------------------------------------------------------------
 
@@ -197,11 +240,11 @@ class Search:
 
     # ---- changes -------------------------------------------------------------------------------
 
-    def _exchanged(self, fit: Fit, candidates: Sequence[Sequence[Candidate]]) -> Fit:
+    def _exchanged(self, fit: Fit, candidates: Sequence[Sequence[Candidate]], share: float = 0.5) -> Fit:
         """Whole right-hand sides exchanged for others of integral matching."""
         for j, others in enumerate(candidates):
-            for other in others[1 : 1 + ALTERNATIVES]:
-                if self.spent(0.5):
+            for other in others[:ALTERNATIVES]:
+                if self.spent(share):
                     return fit
                 model = _replaced(fit.model, j, other)
                 new = self.fitter.fit(model, fit.starts, fit.windows, 6, above=HOPELESS * fit.total)

@@ -1,0 +1,195 @@
+r"""Fits of stretched runs: windows whose initial values are held to the ends of those before them.
+
+Where a flow pulls neighbours apart, the normal equations of one long run are singular to working precision, and a fit ends
+short of the optimum.  Cut into pieces, each with initial values :math:`s_v` of its own, and with
+
+.. math:: s_{v+1} = \Phi_v(s_v, \theta)
+
+as constraints of a Gauss-Newton step, the problem is the same and its matrices are well conditioned: with an orthonormal basis
+Z of what the linear constraints leave free, :math:`(Z^T H Z)^{-1}` is the covariance.
+
+References
+----------
+Bock, in: Numerical Treatment of Inverse Problems in Differential and Integral Equations, Birkhäuser 1983, 95.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.terms import Model
+
+__all__ = ["Linear", "Pieces", "cut_up", "linear", "polished"]
+
+#: Growth of errors of initial values, root mean square over a run, above which it is cut up, and that of a piece.
+STRETCHED, REACH = 30.0, 8.0
+#: Errors of steps relative to those of the search.
+TIGHT = 1e-2
+#: Steps, the shares of one that are tried, and its length, in standard deviations, that ends them.
+STEPS, SHARES, ENOUGH = 25, (1.0, 0.3, 0.1, 0.03), 1e-4
+#: Mismatch of pieces, in units of the noise, that is none.
+CLOSED = 1e-3
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Windows of a fit, cut up.
+
+    Attributes
+    ----------
+    windows : int
+        Of each trajectory.
+    cut : (v, 2) int64
+        First points and the points after the last ones.
+    joined : (k,) int64
+        Pieces that begin where the one before them ends.
+    """
+
+    windows: int
+    cut: np.ndarray
+    joined: np.ndarray
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fit linear in the changes of constants and initial values, in units in which its matrix has a unit diagonal.
+
+    Attributes
+    ----------
+    unit : (n,) float64
+    matrix, gradient : (n, n), (n,) float64
+    basis : (n, f) float64
+        What the constraints leave free.
+    particular : (n,) float64
+        The change that fulfils them.
+    mismatch : float
+        Of pieces that join, in units of the noise.
+    rss : (d,) float64
+    """
+
+    unit: np.ndarray
+    matrix: np.ndarray
+    gradient: np.ndarray
+    basis: np.ndarray
+    particular: np.ndarray
+    mismatch: float
+    rss: np.ndarray
+
+    def move(self) -> tuple[np.ndarray, float]:
+        """The Gauss-Newton step (n,), and its length in standard deviations."""
+        left = self.basis.T @ (self.gradient - self.matrix @ self.particular)
+        reduced = self.basis.T @ self.matrix @ self.basis
+        move = self.particular + self.basis @ np.linalg.lstsq(reduced, left, rcond=1e-13)[0]
+        return move * self.unit, float(np.sqrt(max(move @ self.matrix @ move, 0.0)))
+
+
+def cut_up(fitter: Fitter, fit: Fit) -> Pieces:
+    """The windows of a fit, cut until errors of the initial values grow little in each piece."""
+    problem, whole = fitter.problem, fitter.problem.cut(fit.windows)
+    count, run, even = 1, fitter.run(fit), np.tile(1 / problem.spread, (problem.n, 1))
+    found = Pieces(fit.windows, whole, np.zeros(0, np.int64))
+    while run is not None:
+        cut = problem.cut(fit.windows * count)
+        if np.isin(whole[:, 0], cut[:, 0]).all():
+            found = Pieces(fit.windows * count, cut, np.flatnonzero(~np.isin(cut[:, 0], whole[:, 0])))
+            _, _, arrow, _, ok = fitter.over(fit.model, cut, run[cut[:, 0]], problem.limits, (problem.t, problem.x, even))
+            # the sum over a piece of squared sensitivities, in units of the spread
+            square = np.einsum("vjj,j->v", arrow[3], problem.spread**2)
+            growth = np.sqrt(square / (problem.d * (cut[:, 1] - cut[:, 0]))).max()
+            if not ok or growth < (STRETCHED if count == 1 else REACH):
+                break
+        if len(cut) < len(problem.cut(2 * fit.windows * count)):
+            count *= 2
+        else:
+            break
+    return found
+
+
+def linear(fitter: Fitter, model: Model, pieces: Pieces, starts: np.ndarray) -> Linear | None:
+    """A model over pieces that begin at `starts` (v, d); None if a run fails."""
+    problem, p, d = fitter.problem, len(model.theta), fitter.problem.d
+    _, rss, (own, slope, mixed, inner, slopes), _, ok = fitter.over(model, pieces.cut, starts, _tight(fitter))
+    ends = _ends(fitter, model, pieces, starts) if ok and len(pieces.joined) else None
+    if not ok or (ends is None and len(pieces.joined)):
+        return None
+    size = p + starts.size
+    matrix, gradient = np.zeros((size, size)), np.concatenate([slope, slopes.ravel()])
+    matrix[:p, :p] = own
+    for v in range(len(starts)):
+        at = slice(p + v * d, p + (v + 1) * d)
+        matrix[at, at] = inner[v]
+        matrix[:p, at] = mixed[v]
+        matrix[at, :p] = mixed[v].T
+    unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    matrix, gradient = matrix * unit[:, None] * unit, gradient * unit
+    if ends is None:
+        return Linear(unit, matrix, gradient, np.eye(size), np.zeros(size), 0.0, rss)
+    reached, by_constant, by_start = ends
+    rows, right = np.zeros((len(pieces.joined), d, size)), np.empty((len(pieces.joined), d))
+    scale = 1 / problem.deviations(pieces.cut[:, 0])
+    for k, v in enumerate(pieces.joined):
+        rows[k, :, :p] = by_constant[k]
+        rows[k, :, p + (v - 1) * d : p + v * d] = by_start[k]
+        rows[k, :, p + v * d : p + (v + 1) * d] = -np.eye(d)
+        rows[k] *= scale[v][:, None]
+        right[k] = (starts[v] - reached[k]) * scale[v]
+    fixed = right.size
+    q, r = np.linalg.qr((rows.reshape(fixed, size) * unit).T, mode="complete")
+    particular = q[:, :fixed] @ np.linalg.solve(r[:fixed].T, right.ravel())
+    return Linear(unit, matrix, gradient, q[:, fixed:], particular, float(np.abs(right).max()), rss)
+
+
+def _tight(fitter: Fitter) -> np.ndarray:
+    limits = fitter.problem.limits.copy()
+    limits[: fitter.problem.d + 1] *= TIGHT
+    limits[-1] *= 10
+    return limits
+
+
+def _ends(fitter: Fitter, model: Model, pieces: Pieces, starts: np.ndarray):
+    """States (k, d) where the pieces before those that are joined end, and their slopes by constants and initial values.
+
+    Slopes (k, d, p) and (k, d, d) are read off the normal equations of a single residual, which is set to one.
+    """
+    problem, d, p, count = fitter.problem, fitter.problem.d, len(model.theta), len(pieces.joined)
+    before = pieces.joined - 1
+    t = np.stack([problem.t[pieces.cut[before, 0]], problem.t[pieces.cut[pieces.joined, 0]]], axis=1).ravel()
+    cut = np.ascontiguousarray(2 * np.arange(count)[:, None] + np.array([0, 2]))
+    none = np.zeros((2 * count, d))
+    _, _, _, run, ok = fitter.over(model, cut, starts[before], _tight(fitter), (t, none, none))
+    by_constant, by_start = np.empty((count, d, p)), np.empty((count, d, d))
+    for j in range(d) if ok else ():
+        weights = none.copy()
+        weights[1::2, j] = 1.0
+        _, _, arrow, _, _ = fitter.over(model, cut, starts[before], _tight(fitter), (t, run + 1.0, weights))
+        by_start[:, j] = slopes = arrow[4]
+        each, largest = np.arange(count), np.argmax(np.abs(slopes), axis=1)
+        by_constant[:, j] = arrow[2][each, :, largest] / slopes[each, largest][:, None]
+    return (run[1::2], by_constant, by_start) if ok else None
+
+
+def polished(fitter: Fitter, model: Model, windows: int, pieces: Pieces, starts: np.ndarray) -> Fit | None:
+    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if the steps do not converge."""
+    found, p = linear(fitter, model, pieces, starts), len(model.theta)
+    for _ in range(STEPS):
+        if found is None:
+            return None
+        move, length = found.move()
+        if length < ENOUGH and found.mismatch < CLOSED:
+            break
+        most = 3 * float(found.rss.sum()) + fitter.problem.seen.sum()
+        for share in SHARES:
+            trial = model.with_theta(model.theta + share * move[:p])
+            moved = starts + share * move[p:].reshape(starts.shape)
+            new = linear(fitter, trial, pieces, moved)
+            if new is not None and new.rss.sum() < most:
+                break
+        model, starts, found = trial, moved, new
+    if found is None or not found.mismatch < CLOSED:
+        return None
+    begin = starts[np.setdiff1d(np.arange(len(starts)), pieces.joined)]
+    # errors of steps move the optimum of a long run along the direction that is known best
+    return fitter.fit(model, begin, windows, 25, fall=1e-6)

@@ -196,6 +196,7 @@ def test_a_part_of_the_data_can_be_held_out():
 def test_a_budget_ends_the_search_with_a_note():
     found = recovered(data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.05), budget=1e-3)
     assert "ended at its budget of time" in " ".join(found.warnings)
+    assert not found.complete
     assert found.table["rms"][0] < 0.2
 
 

@@ -14,10 +14,14 @@ from symdyn.discover.problem import REWEIGHINGS, Problem
 from symdyn.discover.selection import Selection
 from symdyn.errors import RecoveryError
 
-__all__ = ["Descent", "descend"]
+__all__ = ["Descent", "NothingFollowsError", "descend"]
 
 #: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
 LOST = 0.5
+
+
+class NothingFollowsError(RecoveryError):
+    """No model can be simulated along the data."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def descend(
 
     Raises
     ------
-    RecoveryError
+    NothingFollowsError
         If no model can be simulated along the data.
     """
     stages, notes, stopped, complete = problem.stages(), [], False, True
@@ -96,7 +100,7 @@ def descend(
     problem.begin(selection, chosen, theta)
     climb(selection, 0)
     if not selection.visited:
-        raise RecoveryError(
+        raise NothingFollowsError(
             "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or "
             "values of unobserved states"
         )

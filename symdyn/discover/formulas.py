@@ -23,7 +23,7 @@ def formula_terms(
     formulas: Sequence[sp.Expr],
     terms: list[Term],
     taken: set[str],
-    within: np.ndarray | None = None,
+    within: np.ndarray,
     allows: Callable[[sp.Expr], bool] | None = None,
 ) -> list[list[tuple[int, float]]]:
     """Append the terms of formulas to `terms`; return each formula as places in that list with coefficients.
@@ -33,9 +33,9 @@ def formula_terms(
 
     Parameters
     ----------
-    within : (m, k) float64, optional
-        Arguments of `unknown` along the data: terms with a pole in their range are passed over too.  A run of a map
-        may jump over a pole and never show it; that of an ODE cannot.
+    within : (m, k) float64
+        Arguments of `unknown` along the data: terms with a pole in their range are passed over too.  A run of a map may jump
+        over a pole and never show it; along that of an ODE the sensitivity to the term ends there, even if it is not used.
     allows : callable, optional
         Whether a term may be used; formulas with others are passed over.
     """
@@ -47,7 +47,7 @@ def formula_terms(
         for part in sp.Add.make_args(sp.expand(formula)):
             coefficient, shape = part.as_coeff_Mul()
             if (unknown, shape) not in known:
-                if new >= MOST_NEW or not _harmless(shape) or (within is not None and _pole(shape, unknown.args, within)):
+                if new >= MOST_NEW or not _harmless(shape) or _pole(shape, unknown.args, within):
                     break
                 if allows is not None and not allows(shape):
                     break

@@ -173,8 +173,8 @@ class Pipeline:
                 engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
                 swap = dict(zip(names, unknown.args, strict=True))
                 found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]
-                within = samples.arguments if kind_of(self.system).stepwise else None
-                formulas[i] = formula_terms(unknown, found, terms, taken, within, None if units is None else units.allows)
+                allows = None if units is None else units.allows
+                formulas[i] = formula_terms(unknown, found, terms, taken, samples.arguments, allows)
         return terms, formulas
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:

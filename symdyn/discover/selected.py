@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.discover.data import observations
+from symdyn.discover.descent import NothingFollowsError
 from symdyn.discover.evidence import hold_out
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.pipeline import Pipeline
@@ -31,4 +32,12 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     )  # fmt: skip
     learned = pipeline.learn(request.surrogate, deadline=request.deadline)
     terms, formulas = pipeline.propose(request.library, learned, request.regressor)
-    return pipeline.select(terms, formulas, learned, search=request.selection, deadline=request.deadline)
+    try:
+        return pipeline.select(terms, formulas, learned, search=request.selection, deadline=request.deadline)
+    except NothingFollowsError:
+        if not any(formulas) or not request.selection:
+            raise
+    # sensitivities to terms that are not in use may end a run, too
+    pipeline.notes.append("went without the formulas of the regressor: their terms cannot be simulated along the data")
+    terms, formulas = pipeline.propose(request.library, None, None)
+    return pipeline.select(terms, formulas, learned, search=True, deadline=request.deadline)

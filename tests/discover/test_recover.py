@@ -13,6 +13,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.descent import NothingFollowsError, descend
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.regressors._registry import REGRESSORS, Candidate
 from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, TermSamples
@@ -293,6 +294,29 @@ def test_the_whole_path_with_network_and_regression():
     assert found.terms[f(x)].as_coeff_Mul()[1] == x**2  # not in the library, proposed by the regressor
     assert float(found.terms[f(x)].coeff(x, 2)) == pytest.approx(1.0, rel=0.02)
     assert [axis.get_ylabel() for axis in found.plot().axes] == ["x", "f(x)"]
+
+
+def test_formulas_that_stop_every_run_are_left_out(monkeypatch):
+    calls = []
+
+    def descended(*arguments, **options):
+        calls.append(0)
+        if len(calls) == 1:
+            raise NothingFollowsError("no candidate could be simulated along the data")
+        return descend(*arguments, **options)
+
+    monkeypatch.setattr("symdyn.discover.pipeline.descend", descended)
+    system = sd.ODESystem({x: -f(x)})
+    data = table(system.with_terms({f(x): x**2}), np.linspace(0, 2, 25), {x: 2.0})
+    found = sd.recover(system, data, library=2, regressor="sparse", progress=False)
+    assert found.terms[f(x)].as_coeff_Mul()[1] == x**2
+    assert "went without the formulas of the regressor" in found.warnings[0]
+    monkeypatch.undo()
+    hidden = sd.ODESystem({x: 0.5 * x - f(x, y), y: 0.03 * x * y - 0.8 * y})  # what is learned of y is rounding
+    exact = table(hidden.with_terms({f(x, y): 0.03 * x * y}), np.linspace(0, 20, 81), {x: 30, y: 4})
+    found = sd.recover(hidden, exact, unknown=["y"], library=2, progress=False)
+    assert found.terms["f_y"] == 0
+    assert float(found.terms[f].coeff(x * y)) == pytest.approx(0.03, rel=1e-4)
 
 
 def test_stages_are_replaced_by_name(monkeypatch):

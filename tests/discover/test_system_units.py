@@ -62,7 +62,7 @@ def test_a_recovery_looks_only_at_terms_that_units_allow():
 def test_formulas_of_a_regressor_are_held_to_the_units():
     allows = SystemUnits(sd.ODESystem({x: f(x)}), {"x": "mM", "t": "s"}).allows
     found, terms = [2.0 * x, 1.5 * sp.sin(x), 3.0 * sp.sin(0.5 * x), x / (1 + x)], []
-    parts = formula_terms(f(x), found[:3], terms, set(), None, allows)
+    parts = formula_terms(f(x), found[:3], terms, set(), np.array([[1.0], [2.0]]), allows)
     assert [term.shape.func for term in terms] == [sp.Symbol, sp.sin]
     assert len(parts) == 2
     assert not allows(found[3])

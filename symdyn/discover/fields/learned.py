@@ -151,7 +151,8 @@ def learned_formulas(
         engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
         back = dict(zip(names, unknown.args, strict=True))
         terms = [Term(unknown, shape) for shape in library]
-        found = formula_terms(unknown, [c.expression.xreplace(back) for c in engine.expressions_], terms, taken)
+        formulas_of = [c.expression.xreplace(back) for c in engine.expressions_]
+        found = formula_terms(unknown, formulas_of, terms, taken, samples.arguments)
         wider[unknown] = tuple(t.shape for t in terms)
         guesses |= {c.name: values[0] for t in terms for c, values in t.constants.items()}
         formulas.append([[(terms[k].shape, coefficient) for k, coefficient in formula] for formula in found])

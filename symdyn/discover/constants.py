@@ -16,7 +16,7 @@ SPREAD = (0.1, 0.3, 1.0, 3.0)
 def constant_guesses(
     shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float], usual: float, *, natural: bool = True
 ) -> tuple[float, ...]:
-    """First values of a constant: about its natural size, else over the powers of ten about `usual`, the size of the states.
+    """First values of a constant: about its natural size, or that and the powers of ten about `usual`, the size of the states.
 
     Parameters
     ----------
@@ -25,12 +25,13 @@ def constant_guesses(
     sizes : mapping of Symbol to float
         Typical sizes of states, parameters and time; other symbols are constants.
     natural : bool
-        Whether to look for a natural size.
+        Whether only values about a natural size are of use, where there is one.
     """
-    size = natural_size(shape, constant, sizes) if natural else None
-    if size is not None:
+    size = natural_size(shape, constant, sizes)
+    if size is not None and natural:
         return tuple(size * s for s in SPREAD)
-    return tuple(np.geomspace(0.3 * min(1 / usual, 1.0), max(usual, 1.0), 4))
+    powers = np.geomspace(0.3 * min(1 / usual, 1.0), max(usual, 1.0), 4)
+    return tuple(sorted([*map(float, powers), *([] if size is None else [size])]))
 
 
 def natural_size(shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float]) -> float | None:

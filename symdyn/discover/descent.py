@@ -119,6 +119,8 @@ def descend(
             break
         selection = following
         climb(selection, k + 1)
+    if search and not spent():
+        problem.renew(selection)
     for _ in range(REWEIGHINGS if options.noise is None else 0):
         again = None if spent() else problem.reweighed(selection, selection.ranked())
         if again is None:

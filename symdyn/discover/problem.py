@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
 from symdyn.discover.candidates import Candidates
 from symdyn.discover.data import Observations
 from symdyn.discover.evidence import weights
@@ -28,6 +30,8 @@ NOISE_FLOOR = 1e-3
 LEFT = 0.25
 #: Models that are carried over when windows are joined.
 CARRIED = 12
+#: Models whose inner constants are fitted from every guess in the end.
+RENEWED = 3
 #: Residuals, relative to the scale of each state, below which they tell how the noise grows with the values.
 FOLLOWED = 0.3
 #: Ratio between assumed and found noise, of one datum to another, beyond which weights are set anew, and how often at most.
@@ -114,6 +118,44 @@ class Problem:
             home = np.flatnonzero((before.cut.origins[:, 0] == k) & (before.cut.origins[:, 1] <= i))[-1]
             joined[:, v] = states[:, home, i - before.cut.origins[home, 1]]
         after.fit(np.stack([m.chosen for m in models]), theta, np.nan_to_num(joined), iterations=30)
+
+    def renew(self, selection: Selection, count: int = RENEWED) -> None:
+        """Fit the best models again from every guess of the constants inside their terms.
+
+        Short windows hardly tell apart the halves of a curve that saturates; a constant that went astray in them has no slope
+        left in the long ones.
+        """
+        candidates, rows = self.candidates, []
+        coefficients = np.arange(len(candidates.columns)) < len(candidates.terms)
+        bends = candidates.inner[:, ~coefficients].any(axis=1)  # terms with constants inside
+        for model in selection.ranked()[:count]:
+            inside = candidates.active(model.chosen[None])[0] & ~coefficients & ~candidates.always
+            anew = np.zeros_like(coefficients)
+            anew[coefficients] = model.chosen & bends
+            if anew.any():
+                before = self._terms_along(model.theta)
+                for guess in candidates.guesses:
+                    theta = np.where(inside, guess, model.theta)
+                    after = self._terms_along(theta)  # coefficients keep the terms as large as they were
+                    theta[coefficients] *= np.where(anew[coefficients], before / after, 1.0)
+                    rows.append((model.chosen, theta, model.starts))
+        if rows:
+            selection.fit(*(np.stack(column) for column in zip(*rows, strict=True)), iterations=30)
+
+    def _terms_along(self, theta: np.ndarray) -> np.ndarray:
+        """Root mean squares of the candidate terms along the data, (K,); 1 where that is no number."""
+        candidates, data, system = self.candidates, self.shooting.observations, self.candidates.system
+        values = np.concatenate([t.values for t in data.trajectories])
+        values = np.where(np.isfinite(values), values, data.scale)
+        known = dict.fromkeys(system.parameters, 1.0) | dict(system.defaults)
+        known |= dict(zip(candidates.columns, map(float, theta * candidates.sizes), strict=True))
+        blocks = [("t", (system.time,)), ("y", system.states), ("p", tuple(known))]
+        program = lower("terms", blocks, [t.shape for t in candidates.terms], [""] * len(candidates.terms))
+        times = np.concatenate([t.times for t in data.trajectories])
+        found = evaluate(program, [times], list(values.T), [np.asarray(v) for v in known.values()])
+        with np.errstate(all="ignore"):
+            sizes = np.array([np.sqrt(np.mean(np.broadcast_to(f, times.shape) ** 2)) for f in found])
+        return np.where(np.isfinite(sizes) & (sizes > 0), sizes, 1.0)
 
     def spoiled(self, before: Selection, after: Selection) -> bool:
         """Whether joining the windows of `before` has lost what its best model explained.

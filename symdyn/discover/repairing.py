@@ -241,7 +241,7 @@ def _assembled(
 def _in_words(changes: Changes, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """Intervals of numbers in the equations instead of relative changes, and how they move with those."""
     by_name, numbers = {c.column.name: c for c in changes.all}, ["value", "standard error", "lower", "upper"]
-    frame, table, slope = frame.copy(), frame[numbers].to_numpy(dtype=float), np.ones(len(frame))
+    frame, table, slope = frame.copy(), frame[numbers].to_numpy(dtype=float, copy=True), np.ones(len(frame))
     for i, name in enumerate(frame["constant"]):
         change = by_name.get(name)
         if change is not None:

@@ -97,7 +97,7 @@ def phase_diagram(
     >>> from symdyn.models import zoo
     >>> colony = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0), (0, 0)],
     ...     kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
-    >>> found = phase_diagram(colony, {"D": [1.0], "tau": [0.2, 0.5]}, mesh=0)
+    >>> found = phase_diagram(colony, {"D": [1.0], "tau": [0.2, 0.5]}, mesh=0, progress=False)
     >>> (found.amplitude.max("cell") > 0.1).values.tolist()
     [[False, True]]
     """

@@ -17,7 +17,7 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.selection import Model, Selection
 from symdyn.system import System
 
-__all__ = ["assembled"]
+__all__ = ["assembled", "inclusion", "written"]
 
 
 def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: Any, notes: Sequence[str]) -> Recovery:
@@ -51,7 +51,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
         expressions = candidates.expressions(model.chosen, {c: sp.Float(v) for c, v in values.items()})
         rows.append(
             {
-                "terms": _text(expressions),
+                "terms": written(expressions),
                 "complexity": sum(1 for e in expressions.values() for _ in sp.preorder_traversal(e)),
                 "parameters": int(candidates.active(model.chosen[None]).sum()),
                 "bic": model.criterion,
@@ -83,7 +83,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
         observations=seen,
         heldout=later,
         starts=starts,
-        inclusion=_inclusion(candidates, visited, shares),
+        inclusion=inclusion(candidates, visited, shares),
         evaluations=selection.shooting.simulations,
         warnings=tuple(notes),
         complete=pipeline.complete,
@@ -131,13 +131,15 @@ def _system(
     return complete.replace(provenance=(*complete.provenance, line))
 
 
-def _inclusion(candidates: Candidates, visited: Sequence[Model], shares: np.ndarray) -> pd.DataFrame:
+def inclusion(candidates: Any, visited: Sequence[Any], shares: np.ndarray) -> pd.DataFrame:
+    """Evidence for each term of `candidates`: the weight of all visited models that hold it."""
     evidence = shares @ np.stack([m.chosen for m in visited]).astype(float)
     names = [(str(term.unknown), str(term.shape)) for term in candidates.terms]
     frame = pd.DataFrame(names, columns=["unknown", "term"]).assign(weight=evidence)
     return frame.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
 
-def _text(expressions: Mapping[Any, sp.Expr]) -> str:
+def written(expressions: Mapping[Any, sp.Expr]) -> str:
+    """Terms with four digits, ``f(x) = 2.0*x; ...``."""
     short = {u: e.xreplace({n: sp.Float(n, 4) for n in e.atoms(sp.Float)}) for u, e in expressions.items()}
     return "; ".join(f"{u} = {e}" for u, e in short.items())

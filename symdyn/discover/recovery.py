@@ -127,11 +127,14 @@ class Recovery:
             lines[-1] += (
                 f", held out {best['heldout_one_step']:.2g} one step ahead, {best['heldout_free_run']:.2g} running free"
             )
-        if self.identifiability.rank < self.identifiability.fitted:
-            lines.append(f"  the data determine {self.identifiability.rank} of {self.identifiability.fitted} fitted values")
-        lines += [f"  as good: {text}" for text in self.identifiability.equivalent]
-        lines += [f"  note: {text}" for text in self.warnings]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        """What the data do not tell, and notes: the last lines of a printed recovery."""
+        facts = self.identifiability
+        lines = [f"  the data determine {facts.rank} of {facts.fitted} fitted values"] if facts.rank < facts.fitted else []
+        lines += [f"  as good: {text}" for text in facts.equivalent]
+        return [*lines, *(f"  note: {text}" for text in self.warnings)]
 
     def sample(self, count: int, *, seed: int = 0) -> dict[str, dict[str, xr.DataArray]]:
         """Draw constants and initial values of the first system from their normal approximation.

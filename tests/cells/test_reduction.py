@@ -160,7 +160,7 @@ def test_equations_are_the_projected_ones(full, influx):
     x = np.random.default_rng(2).uniform(0.1, 1, len(small.states))
     values = {"a": 0.7, "b": 0.3}
     given = {k: v for k, v in values.items() if k in {p.name for p in small.parameters}}
-    d1 = [float(sp.sympify(d).subs(values)) for d in influx]
+    d1 = [float(d.subs(values) if isinstance(d, sp.Expr) else values.get(d, d)) for d in influx]
     rates = Field(small)(x, parameter_row(small, {"D": 0.3, "tau": 0.4, **given}))
     v, w, z = x[0:6:2], x[1:6:2], x[6:]
     bulk, loads = pencil.basis @ z, e.loads.toarray()

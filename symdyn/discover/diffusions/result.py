@@ -58,11 +58,7 @@ class DiffusionRecovery(Recovery):
         lines = [f"DiffusionRecovery: {len(self.systems)} systems from {self.increments.count} steps"]
         lines += [f"    {u} = {squeezed(e)}" for u, e in self.terms.items()]
         lines.append(f"  weight {best['weight']:.2g}, log-likelihood {best['log_likelihood']:.6g}")
-        if self.identifiability.rank < self.identifiability.fitted:
-            lines.append(f"  the data determine {self.identifiability.rank} of {self.identifiability.fitted} fitted values")
-        lines += [f"  as good: {text}" for text in self.identifiability.equivalent]
-        lines += [f"  note: {text}" for text in self.warnings]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._remarks()])
 
     def plot(self, *, axes: Any = None) -> Any:
         """Drift and squared noise with 90 % bands against averages of increments in bins; see `diffusions.figures`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import sympy as sp
 import xarray as xr
 
+from symdyn.discover.assembly import inclusion, written
 from symdyn.discover.evidence import Information, intervals, weights
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
@@ -74,7 +74,7 @@ def assembled_fields(
         expressions = _expressions(system, candidates, model, {c: sp.Float(v) for c, v in values.items()})
         rows.append(
             {
-                "terms": _text(expressions) or _values_text(candidates, model),
+                "terms": written(expressions) or _valueswritten(candidates, model),
                 "complexity": sum(1 for e in expressions.values() for _ in sp.preorder_traversal(e)),
                 "parameters": int(candidates.active(model.chosen[None]).sum()),
                 "bic": model.criterion,
@@ -101,7 +101,7 @@ def assembled_fields(
         intervals=frame,
         covariance=pd.DataFrame(outcome.facts.covariance(), index=frame["constant"], columns=frame["constant"]),
         identifiability=Identifiability(len(outcome.facts.names), outcome.facts.rank, outcome.facts.condition, *close),
-        inclusion=_inclusion(candidates, outcome.visited, shares),
+        inclusion=inclusion(candidates, outcome.visited, shares),
         evaluations=outcome.evaluations,
         observations=seen,
         heldout=later,
@@ -181,17 +181,5 @@ def _filled(
     return complete.replace(provenance=(*complete.provenance, line))
 
 
-def _inclusion(candidates: FieldCandidates, visited: Sequence[Ranked], shares: np.ndarray) -> pd.DataFrame:
-    evidence = shares @ np.stack([m.chosen for m in visited]).astype(float)
-    names = [(str(term.unknown), str(term.shape)) for term in candidates.terms]
-    frame = pd.DataFrame(names, columns=["unknown", "term"]).assign(weight=evidence)
-    return frame.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
-
-
-def _text(expressions: dict[Any, sp.Expr]) -> str:
-    short = {u: e.xreplace({n: sp.Float(n, 4) for n in e.atoms(sp.Float)}) for u, e in expressions.items()}
-    return "; ".join(f"{u} = {e}" for u, e in short.items())
-
-
-def _values_text(candidates: FieldCandidates, model: Ranked) -> str:
+def _valueswritten(candidates: FieldCandidates, model: Ranked) -> str:
     return "; ".join(f"{c} = {v:.4g}" for c, v in zip(candidates.columns, model.theta, strict=True))

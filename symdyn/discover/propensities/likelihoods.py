@@ -6,6 +6,7 @@ at some times, and cells that are not followed, have transition and state probab
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +114,7 @@ def _bursts(network: ReactionNetwork) -> list[Any]:
     return [b for r in network.reactions for b in (r.bursts or {}).values()]
 
 
-class _OnGrid:
+class _OnGrid(ABC):
     """What likelihoods by the master equation share."""
 
     def __init__(self, rates: Rates, box: Grid, pieces: int) -> None:
@@ -137,8 +138,9 @@ class _OnGrid:
 
         return self._collect(carry, len(moving))
 
+    @abstractmethod
     def _collect(self, carry: Callable[..., tuple[np.ndarray, np.ndarray]], count: int) -> Score:
-        raise NotImplementedError
+        """The score of all data, carried through time by `carry`, with `count` slopes."""
 
 
 def _added(p: np.ndarray, dp: np.ndarray, counts: np.ndarray, total: np.ndarray, score: list[Any]) -> None:

@@ -56,11 +56,7 @@ class PropensityRecovery(Recovery):
         lines = [f"PropensityRecovery: {len(self.systems)} systems from {told}"]
         lines += [f"    {u} = {squeezed(e)}" for u, e in self.terms.items()]
         lines.append(f"  weight {best['weight']:.2g}, log-likelihood {best['log_likelihood']:.6g}")
-        if self.identifiability.rank < self.identifiability.fitted:
-            lines.append(f"  the data determine {self.identifiability.rank} of {self.identifiability.fitted} fitted values")
-        lines += [f"  as good: {text}" for text in self.identifiability.equivalent]
-        lines += [f"  note: {text}" for text in self.warnings]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._remarks()])
 
     def sample(self, count: int, *, seed: int = 0) -> dict[str, dict[str, xr.DataArray]]:
         """Draw constants of the first system, log-normal, as `simulate` takes them; `initial` is empty."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sympy.core.function import AppliedUndef
 
+from symdyn.discover.surrogates._networks import trained
 from symdyn.discover.surrogates._registry import FIELD_SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
 from symdyn.models.operators import NUMBERS
@@ -147,17 +145,7 @@ class FieldPINN:
         RecoveryError
             If JAX or optax is missing, `applies` gives a reason, or the equations are not finite near the data.
         """
-        reason = self.applies(system, observations)
-        if reason is not None:
-            raise RecoveryError(reason)
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                needed = " ".join(PACKAGES)
-                raise RecoveryError(f"the surrogate 'pinn' needs {package}; install it with: pip install {needed}")
-        training = importlib.import_module("symdyn.discover.surrogates._field_training")
-        started = time.perf_counter()
-        fit = training.train(system, observations, self.options, seed=seed, progress=progress)
-        return replace(fit, history={**fit.history, "seconds": time.perf_counter() - started})
+        return trained(self, "pinn", PACKAGES, "_field_training", system, observations, seed=seed, progress=progress)
 
 
 FIELD_SURROGATES.register("pinn", FieldPINN)

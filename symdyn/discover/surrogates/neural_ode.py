@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.data import Observations
+from symdyn.discover.surrogates._networks import trained
 from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -135,17 +133,7 @@ class NeuralODE:
         RecoveryError
             If JAX is missing, `applies` gives a reason, or the equations cannot be integrated along the data.
         """
-        reason = self.applies(system, observations)
-        if reason is not None:
-            raise RecoveryError(reason)
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                needed = " ".join(PACKAGES)
-                raise RecoveryError(f"the surrogate 'neural_ode' needs {package}; install it with: pip install {needed}")
-        training = importlib.import_module("symdyn.discover.surrogates._network_training")
-        started = time.perf_counter()
-        fit = training.train(system, observations, self.options, seed=seed, progress=progress)
-        return replace(fit, history={**fit.history, "seconds": time.perf_counter() - started})
+        return trained(self, "neural_ode", PACKAGES, "_network_training", system, observations, seed=seed, progress=progress)
 
 
 SURROGATES.register("neural_ode", NeuralODE)

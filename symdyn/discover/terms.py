@@ -15,7 +15,7 @@ from symdyn.errors import RecoveryError
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["allowed_terms", "function_name", "one_of_each", "with_unknown_states"]
+__all__ = ["added_functions", "allowed_terms", "function_name", "one_of_each", "refuse_nested", "with_unknown_states"]
 
 
 def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System:
@@ -33,26 +33,12 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
     -----
     Of a matrix model whose numbers are clamped at 0 the new terms stand inside: the result is clamped with them.
     """
-    names = {u.func.__name__ for u in system.unknowns}
     _check_functions(system)
-    taken = {s.name for s in (*system.states, *system.parameters)} | names
     clamped = getattr(system, "clamped", False)
-    sides, added = list(right_sides(system.replace(clamped=False) if clamped else system)), False
-    for name in dict.fromkeys(map(function_name, unknown or ())):
-        if name in names:
-            continue
-        if name not in system.names:
-            known = (*sorted(names), *system.names)
-            raise RecoveryError(
-                f"{name!r} is neither an unknown function nor a state; known: {', '.join(known)}.{suggest(name, known)}"
-            )
-        state = system.states[system.names.index(name)]
-        label = f"f_{name}"
-        while label in taken:
-            label += "_"
-        sides[system.states.index(state)] += sp.Function(label)(*system.states)
-        added = True
-        taken.add(label)
+    sides = list(right_sides(system.replace(clamped=False) if clamped else system))
+    added = added_functions(system, unknown)
+    for name, label in added.items():
+        sides[system.names.index(name)] += sp.Function(label)(*system.states)
     if clamped:
         sides = [sp.Max(0, side) for side in sides]
     changed = plain(system, sides) if added else system
@@ -66,8 +52,40 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
     return changed
 
 
-def _check_functions(system: System) -> None:
-    """Refuse unknown functions for which no terms can be told."""
+def added_functions(system: System, unknown: Sequence[Any] | None) -> dict[str, str]:
+    """Names of new unknown functions by the state whose equation gets them; functions of the system are passed over.
+
+    Raises
+    ------
+    RecoveryError
+        If a name is neither a state nor an unknown function.
+    """
+    functions = {u.func.__name__ for u in system.unknowns}
+    taken, added = {s.name for s in (*system.states, *system.parameters)} | functions, {}
+    for name in dict.fromkeys(map(function_name, unknown or ())):
+        if name in functions:
+            continue
+        if name not in system.names:
+            known = (*sorted(functions), *system.names)
+            raise RecoveryError(
+                f"{name!r} is neither an unknown function nor a state; known: {', '.join(known)}.{suggest(name, known)}"
+            )
+        label = f"f_{name}"
+        while label in taken:
+            label += "_"
+        added[name] = label
+        taken.add(label)
+    return added
+
+
+def refuse_nested(system: System) -> None:
+    """Refuse unknown functions of unknown functions: only one of them could be told.
+
+    Raises
+    ------
+    RecoveryError
+        If there is one.
+    """
     for u in system.unknowns:
         inner = [v for a in u.args for v in a.atoms(AppliedUndef)]
         if inner:
@@ -75,6 +93,12 @@ def _check_functions(system: System) -> None:
                 f"the unknown term {inner[0]} is an argument of another, {u}; only one of them can be recovered: "
                 "write the other as a formula"
             )
+
+
+def _check_functions(system: System) -> None:
+    """Refuse unknown functions for which no terms can be told."""
+    refuse_nested(system)
+    for u in system.unknowns:
         if system.drawn(sp.Symbol(u.func.__name__)):
             raise RecoveryError(f"the unknown function {u.func} is named like a random number of a map; rename it")
 

@@ -11,12 +11,11 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
 from symdyn.discover.library import library_terms
-from symdyn.discover.terms import function_name
+from symdyn.discover.terms import added_functions, function_name, refuse_nested
 from symdyn.errors import RecoveryError
 from symdyn.models.operators import AXES, OPERATORS, Operator, laplacian, read_operators
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
-from symdyn.registry import suggest
 
 __all__ = ["conservative_library", "field_library", "with_unknown_fields"]
 
@@ -143,33 +142,15 @@ def with_unknown_fields(system: PDESystem, names: Sequence[Any] | None) -> PDESy
     RecoveryError
         If a name is neither a state nor an unknown function, or one unknown term is an argument of another.
     """
+    refuse_nested(system)
     for u in system.unknowns:
-        inner = [v for a in u.args for v in a.atoms(AppliedUndef)]
-        if inner:
-            raise RecoveryError(
-                f"the unknown term {inner[0]} is an argument of another, {u}; only one of them can be recovered: "
-                "write the other as a formula"
-            )
         if u.func.__name__ in OPERATORS:
             raise RecoveryError(f"the unknown function {u.func} is named like an operator; rename it")
-    functions = {u.func.__name__ for u in system.unknowns}
-    taken = {s.name for s in (*system.states, *system.parameters)} | functions
     rates = list(system.rates)
-    for name in dict.fromkeys(map(function_name, names or ())):
-        if name in functions:
-            continue
-        if name not in system.names:
-            known = (*sorted(functions), *system.names)
-            raise RecoveryError(
-                f"{name!r} is neither an unknown function nor a state; known: {', '.join(known)}.{suggest(name, known)}"
-            )
+    for name, label in added_functions(system, names).items():
         if name not in {f.name for f in system.fields}:
             fields = ", ".join(map(str, system.fields))
             raise RecoveryError(f"{name} is a scalar; unknown terms can be added to fields: {fields}")
-        label = f"f_{name}"
-        while label in taken:
-            label += "_"
-        taken.add(label)
         own = system.fields[system.names.index(name)]
         steep = [axis(own) for axis in AXES[: system.dimension]]
         rates[system.names.index(name)] += sp.Function(label)(*system.fields, *steep, laplacian(own))

@@ -13,11 +13,11 @@ from sympy.core.cache import clear_cache
 import symdyn as sd
 from benchmarks.harness import Settings, interleaved, paired
 from benchmarks.results import Ratio, Result
-from symdyn.derive._closing import MomentNames
-from symdyn.derive._hierarchy import Hierarchy
-from symdyn.derive._kramers_moyal import jump_moments
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index, indices
+from symdyn.derive.closing import MomentNames
+from symdyn.derive.hierarchy import Hierarchy
+from symdyn.derive.kramers_moyal import jump_moments
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index, indices
 
 __all__ = ["derivation"]
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from symdyn.discover.regressors.sparse import SparseRegression
     from symdyn.io.antimony import read_antimony
     from symdyn.io.sbml import read_sbml
-    from symdyn.methods._registry import METHODS
+    from symdyn.methods.registry import METHODS
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
 
@@ -55,7 +55,7 @@ _LAZY = {
     "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel",
     "MasterEquation": "symdyn.projection",
-    "METHODS": "symdyn.methods._registry",
+    "METHODS": "symdyn.methods.registry",
     "OperonRegression": "symdyn.discover.regressors.operon",
     "PySRRegression": "symdyn.discover.regressors.pysr",
     "Recovery": "symdyn.discover.recovery",

@@ -16,7 +16,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.data import observations
-from symdyn.discover.surrogates._registry import SURROGATES
+from symdyn.discover.surrogates.registry import SURROGATES
 
 __all__ = ["NOISES", "run"]
 

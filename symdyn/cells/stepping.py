@@ -20,7 +20,7 @@ import numpy as np
 
 from symdyn.cells._factors import Factors, factorise
 from symdyn.cells.finite_elements import BulkMatrices
-from symdyn.methods._additive import ARK3, ARK4, AdditiveTableau
+from symdyn.methods.additive import ARK3, ARK4, AdditiveTableau
 
 __all__ = ["METHODS", "Exchange", "Stepper"]
 

@@ -13,8 +13,8 @@ from numba.core.ccallback import CFunc
 
 from symdyn.codegen.emit_steps import emit_steps
 from symdyn.codegen.load import LOCK, import_driver
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["adaptive_driver", "driver_text", "link", "plain_driver", "plain_text"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["emit_steps"]
 

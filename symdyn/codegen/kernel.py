@@ -14,11 +14,11 @@ from symdyn.codegen.cuda.join import PRECISIONS
 from symdyn.codegen.emit_llvm import ir_source
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.families import family_of
-from symdyn.codegen.families._base import LANES, Batch, Family, Launch, Options, Run, Signals
+from symdyn.codegen.families.base import LANES, Batch, Family, Launch, Options, Run, Signals
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 from symdyn.registry import suggest
 from symdyn.system import System
 
@@ -143,7 +143,7 @@ class Kernel(ABC):
         streams : (N,) int, optional
             The random stream of each trajectory; its index by default.
         **options :
-            Fields of `symdyn.codegen.families._base.Options`: ``rtol``, ``atol``, ``max_step`` and ``detect_stiffness``
+            Fields of `symdyn.codegen.families.base.Options`: ``rtol``, ``atol``, ``max_step`` and ``detect_stiffness``
             of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``epsilon``, ``seed``, ``max_steps``.
 
         Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.errors import CompileError
-from symdyn.methods._stochastic import MapScheme, StepSymbols, StochasticScheme
+from symdyn.methods.stochastic import MapScheme, StepSymbols, StochasticScheme
 from symdyn.system import System
 
 __all__ = ["step_program"]

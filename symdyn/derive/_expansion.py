@@ -14,7 +14,7 @@ from math import factorial
 import sympy as sp
 
 from symdyn.declaration import derivative
-from symdyn.derive._jumps import jump_moment
+from symdyn.derive.jumps import jump_moment
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Index", "Propensity", "bounded", "index_of"]

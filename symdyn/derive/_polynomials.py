@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from symdyn.models._moment_index import SYMPY_ORDER, Index, add
+from symdyn.models.moment_index import SYMPY_ORDER, Index, add
 
 __all__ = ["Combination", "Polynomial", "accumulate", "combination", "degree", "expression_of", "polynomial", "weighted_sum"]
 

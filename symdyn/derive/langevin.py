@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.derive._jumps import burst_variances, mean_jumps, refuse_events
+from symdyn.derive.jumps import burst_variances, mean_jumps, refuse_events
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 

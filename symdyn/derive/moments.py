@@ -6,14 +6,14 @@ from numbers import Integral
 from typing import Any
 
 from symdyn import dag
-from symdyn.derive._closing import MomentNames, close_moments, missing_moments
-from symdyn.derive._hierarchy import Hierarchy
-from symdyn.derive._jumps import refuse_events
-from symdyn.derive._kramers_moyal import Channel, JumpMoments, channels_of, jump_moments
+from symdyn.derive.closing import MomentNames, close_moments, missing_moments
 from symdyn.derive.closures import Closure, find_closure
+from symdyn.derive.hierarchy import Hierarchy
+from symdyn.derive.jumps import refuse_events
+from symdyn.derive.kramers_moyal import Channel, JumpMoments, channels_of, jump_moments
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import indices, moment_symbol
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import indices, moment_symbol
 from symdyn.models.moments import MomentSystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem

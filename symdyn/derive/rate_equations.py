@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.derive._jumps import mean_jumps, refuse_events
+from symdyn.derive.jumps import mean_jumps, refuse_events
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdyn.derive._expansion import Index, index_of
 from symdyn.derive._fluctuations import Fluctuations
-from symdyn.derive._jumps import refuse_events
+from symdyn.derive.jumps import refuse_events
 from symdyn.errors import DeclarationError
 from symdyn.models.moments import MomentSystem
 from symdyn.models.reactions import ReactionNetwork

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 from symdyn.discover.journal import Journal
 
 if TYPE_CHECKING:
-    from symdyn.discover.surrogates._registry import SurrogateFit
+    from symdyn.discover.surrogates.registry import SurrogateFit
 
 __all__ = ["remembered"]
 
@@ -45,7 +45,7 @@ def _arrays(fit: SurrogateFit, unknowns: Sequence[AppliedUndef], parameters: Seq
 
 
 def _restored(arrays: Iterator[np.ndarray], unknowns: Sequence[AppliedUndef], parameters: Sequence[sp.Symbol]) -> SurrogateFit:
-    from symdyn.discover.surrogates._registry import SurrogateFit, TermSamples
+    from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 
     values = dict(zip(parameters, map(float, next(arrays)), strict=True))
     terms = {u: TermSamples(next(arrays), next(arrays), next(arrays)) for u in unknowns}

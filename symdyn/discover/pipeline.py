@@ -104,7 +104,7 @@ class Pipeline:
         """
         began = time.monotonic()
         latest = None if deadline is None else began + SHARE * (deadline - began)
-        surrogates = importlib.import_module("symdyn.discover.surrogates._registry")
+        surrogates = importlib.import_module("symdyn.discover.surrogates.registry")
         registry, chosen = surrogates.SURROGATES, name != "auto"
         if not chosen:
             usual = kind_of(self.system).surrogates
@@ -164,7 +164,7 @@ class Pipeline:
         formulas: Formulas = [[] for _ in self.unknowns]
         regressor = "operon" if regressor == "auto" else regressor
         if learned is not None and regressor is not None:
-            registry = importlib.import_module("symdyn.discover.regressors._registry").REGRESSORS
+            registry = importlib.import_module("symdyn.discover.regressors.registry").REGRESSORS
             for i, unknown in enumerate(self.unknowns):
                 self.report("regressor", i / len(self.unknowns))
                 samples = learned.terms[unknown]

@@ -18,7 +18,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS, TOO_MANY_STE
 
 from symdyn.grids.imex_common import March, Split, Watch, combine, equal_steps, quietly, unwatched
 from symdyn.grids.imex_control import Stepper, march_adaptive, march_equal
-from symdyn.methods._additive import ARK4, AdditiveTableau
+from symdyn.methods.additive import ARK4, AdditiveTableau
 
 __all__ = ["march_additive", "march_sbdf2"]
 

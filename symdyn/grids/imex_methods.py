@@ -13,7 +13,7 @@ from symdyn.grids.imex import march_additive, march_sbdf2
 from symdyn.grids.imex_common import March, Split, Watch
 from symdyn.grids.linear_part_terms import linear_part_of
 from symdyn.grids.spectral import SpectralModel, SpectralSplit
-from symdyn.methods._additive import ARK3, ARK4
+from symdyn.methods.additive import ARK3, ARK4
 
 __all__ = ["IMPLICIT", "march", "split_of", "watching"]
 

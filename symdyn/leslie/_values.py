@@ -9,8 +9,8 @@ import sympy as sp
 
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
-from symdyn.models._random_steps import noise_of
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.random_steps import noise_of
 
 __all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "require_linear", "row_of", "simplest"]
 

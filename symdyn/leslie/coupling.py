@@ -9,8 +9,8 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 from symdyn.leslie._joining import joined_defaults, same_stages
-from symdyn.models._matrix_reading import read_block, read_matrix
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.matrix_reading import read_block, read_matrix
 
 __all__ = ["community", "competition", "complex_predator_prey", "patches", "predator_prey"]
 

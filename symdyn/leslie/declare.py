@@ -8,8 +8,8 @@ from typing import Any
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.models._matrix_reading import entry, read_matrix, read_vector
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.matrix_reading import entry, read_matrix, read_vector
 
 __all__ = ["age_by_stage", "from_life_table", "from_matrix", "lefkovitch"]
 

@@ -9,8 +9,8 @@ import sympy as sp
 
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
-from symdyn.models._matrix_reading import read_block, read_vector
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.matrix_reading import read_block, read_vector
 from symdyn.registry import suggest
 
 __all__ = ["beverton_holt", "density_dependent", "density_library", "hassell", "leslie_gower", "logistic", "ricker", "usher"]

@@ -12,9 +12,9 @@ from scipy.special import ndtri
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
 from symdyn.leslie._joining import joined_defaults, same_stages
-from symdyn.models._random_steps import NOISE
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.random_steps import NOISE
 
 __all__ = [
     "correlated_noise",

@@ -11,8 +11,8 @@ where no immigrants can come, is not followed further: ``steps`` counts until th
 
 from __future__ import annotations
 
-from symdyn.methods._chain import ChainScheme
-from symdyn.methods._registry import METHODS
+from symdyn.methods.chain import ChainScheme
+from symdyn.methods.registry import METHODS
 from symdyn.models.branching import BranchingSystem
 from symdyn.system import System
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods._registry import METHODS
-from symdyn.methods._stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
+from symdyn.methods.registry import METHODS
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
 from symdyn.models.sde import SDESystem
 
 __all__ = ["EULER_MARUYAMA"]

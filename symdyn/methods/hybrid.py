@@ -35,8 +35,8 @@ all propensities.
 
 from __future__ import annotations
 
-from symdyn.methods._leaping import HybridScheme, refuse_events
-from symdyn.methods._registry import METHODS
+from symdyn.methods.leaping import HybridScheme, refuse_events
+from symdyn.methods.registry import METHODS
 
 __all__ = ["HYBRID"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods._registry import METHODS
-from symdyn.methods._stochastic import MapScheme, StepSymbols
+from symdyn.methods.registry import METHODS
+from symdyn.methods.stochastic import MapScheme, StepSymbols
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.system import System
 

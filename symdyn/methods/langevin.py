@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.methods._leaping import DiffusionScheme, refuse_events
-from symdyn.methods._registry import METHODS
-from symdyn.methods._stochastic import StepSymbols
+from symdyn.methods.leaping import DiffusionScheme, refuse_events
+from symdyn.methods.registry import METHODS
+from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["LANGEVIN"]

@@ -15,8 +15,8 @@ from itertools import combinations
 import sympy as sp
 
 from symdyn.declaration import derivative
-from symdyn.methods._registry import METHODS
-from symdyn.methods._stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
+from symdyn.methods.registry import METHODS
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 

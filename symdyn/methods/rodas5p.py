@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import Rosenbrock
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import Rosenbrock
 
 A = (
     (3.0,),

@@ -16,8 +16,8 @@ time alone changes a condition), and ``evaluations`` both together.
 
 from __future__ import annotations
 
-from symdyn.methods._jump import JumpScheme, refuse_all_but_networks
-from symdyn.methods._registry import METHODS
+from symdyn.methods.jump import JumpScheme, refuse_all_but_networks
+from symdyn.methods.registry import METHODS
 
 __all__ = ["SSA"]
 

@@ -25,8 +25,8 @@ numbers never become negative.
 
 from __future__ import annotations
 
-from symdyn.methods._leaping import LeapScheme, refuse_events
-from symdyn.methods._registry import METHODS
+from symdyn.methods.leaping import LeapScheme, refuse_events
+from symdyn.methods.registry import METHODS
 
 __all__ = ["TAU_IMPLICIT"]
 

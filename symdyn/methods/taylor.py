@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symdyn.methods._registry import METHODS
-from symdyn.methods._taylor import TaylorSeries
+from symdyn.methods.registry import METHODS
+from symdyn.methods.series import TaylorSeries
 
 METHODS.register(
     "taylor",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
 A = (
     (0.161,),

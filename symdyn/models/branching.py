@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.models._matrix_reading import read_matrix, read_vector
-from symdyn.models._random_steps import SteppedSystem
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.matrix_reading import read_matrix, read_vector
+from symdyn.models.random_steps import SteppedSystem
 from symdyn.models.reaction import rate_text
 from symdyn.parsing import ModelText
 from symdyn.registry import suggest

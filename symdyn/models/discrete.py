@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.models._random_steps import SteppedSystem
+from symdyn.models.random_steps import SteppedSystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
 

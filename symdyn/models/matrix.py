@@ -12,8 +12,8 @@ import sympy as sp
 from symdyn.declaration import expression, lookup, name_of, numeric_values, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._matrix_analysis import MatrixAnalysis
-from symdyn.models._matrix_reading import guessed_fecundity, read_matrix, read_vector
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector
 from symdyn.parsing import ModelText
 
 __all__ = ["MatrixModel"]

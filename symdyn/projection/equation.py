@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.derive._jumps import refuse_events
+from symdyn.derive.jumps import refuse_events
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection import statistics

@@ -12,7 +12,7 @@ import xarray as xr
 
 from symdyn.declaration import RESERVED_NAMES, lookup
 from symdyn.errors import DeclarationError
-from symdyn.models._initial_moments import is_distribution
+from symdyn.models.initial_moments import is_distribution
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 

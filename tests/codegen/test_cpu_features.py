@@ -15,7 +15,7 @@ from symdyn.codegen import vector_math
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.functions import programs
 from symdyn.codegen.program import CALLS
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 
 LINUX = "x86_64-unknown-linux-gnu"
 #: The widest register of doubles of each processor.

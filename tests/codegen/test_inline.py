@@ -11,7 +11,7 @@ from symdyn.codegen.families import family_of
 from symdyn.codegen.functions import programs
 from symdyn.codegen.inlining import MOST, _text
 from symdyn.errors import CompileError
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 
 ODE = sd.ODESystem.from_text("x' = a*x - x*y + exp(-t)\ny' = x*y - sin(y)", parameters={"a": 1.0})
 SDE = sd.SDESystem.from_text("dx = -a*x*dt + b*dW1", parameters={"a": 1.0, "b": 0.5})

@@ -11,7 +11,7 @@ from symdyn_kernels.status import INTERRUPTED
 import symdyn as sd
 from symdyn.codegen.cuda.jump_large import large_jump_device
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families._base import Batch, Options, Signals
+from symdyn.codegen.families.base import Batch, Options, Signals
 from symdyn.codegen.families.jump import LARGE, LARGER
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.hoist import Hoisting

@@ -17,7 +17,7 @@ from symdyn.codegen.emit_llvm import modules
 from symdyn.codegen.emit_tables import DRIVER
 from symdyn.codegen.functions import model_functions, programs
 from symdyn.codegen.load import compile_ir, digest, load_object
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 
 a, t = sp.symbols("a t")
 

@@ -7,9 +7,9 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
-from symdyn.methods._taylor import TaylorSeries
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.series import TaylorSeries
 
 x, y, z, a = sp.symbols("x y z a")
 SYSTEM = sd.ODESystem({x: a * (y - x), y: x * (2 - z) - y, z: x * y - z}, {a: 2.0})

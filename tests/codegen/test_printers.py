@@ -26,8 +26,8 @@ from symdyn.codegen.emit_numba import mangle, module_source
 from symdyn.codegen.emit_steps import emit_steps
 from symdyn.codegen.functions import programs
 from symdyn.errors import DeclarationError
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models import zoo
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -87,7 +87,7 @@ import llvmlite.binding
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.functions import programs
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 from symdyn.models import zoo
 for name in ("pollu", "hires", "orego"):
     system = getattr(zoo, name)()

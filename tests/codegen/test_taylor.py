@@ -12,9 +12,9 @@ from scipy.special import ellipj
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 import symdyn as sd
-from symdyn.codegen.families._base import Batch, Launch, Options, Run, Signals
+from symdyn.codegen.families.base import Batch, Launch, Options, Run, Signals
 from symdyn.codegen.families.taylor import TAYLOR
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 from symdyn.models import zoo
 
 x, y, u, v, t, a = sp.symbols("x y u v t a")

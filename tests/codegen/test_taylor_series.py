@@ -13,7 +13,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.functions import programs
 from symdyn.codegen.taylor_functions import RULES
 from symdyn.codegen.taylor_series import SCALARS
-from symdyn.methods._registry import METHODS
+from symdyn.methods.registry import METHODS
 
 x, y, w, t, a, b = sp.symbols("x y w t a b")
 #: Two states that are known functions of time, so that what is made of them can be differentiated.

@@ -12,8 +12,8 @@ import symdyn as sd
 from symdyn import dag
 from symdyn.derive.closures import CLOSURES
 from symdyn.derive.moments import moments
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import indices
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import indices
 
 #: Closures that express moments by themselves; the others replace reactions.
 EXPRESSING = [name for name, c in CLOSURES.items() if c.linearise is None]

@@ -10,8 +10,8 @@ import symdyn as sd
 
 pytest.importorskip("sklearn", reason="regressors need the extra 'discover'")
 from symdyn.discover.data import observations
-from symdyn.discover.regressors._registry import REGRESSORS
-from symdyn.discover.surrogates._registry import SURROGATES
+from symdyn.discover.regressors.registry import REGRESSORS
+from symdyn.discover.surrogates.registry import SURROGATES
 
 u, v, x, f = *sp.symbols("u v x"), sp.Function("f")
 NEEDS = {"operon": "pyoperon", "pysr": "pysr"}

@@ -9,8 +9,8 @@ import sympy as sp
 
 from symdyn.derive.closures import CLOSURES, Closure, find_closure
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import indices
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import indices
 from symdyn.parsing import parse_expression
 
 

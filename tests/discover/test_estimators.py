@@ -12,9 +12,9 @@ pytest.importorskip("sklearn", reason="needs scikit-learn")
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from symdyn.discover.regressors._registry import REGRESSORS
 from symdyn.discover.regressors.operon import OperonRegression
 from symdyn.discover.regressors.pysr import PySRRegression
+from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.regressors.sparse import SparseRegression
 
 #: What a real search costs minutes for: the process that runs PySR is replaced by a small one.

@@ -17,7 +17,7 @@ from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.routes import Request
 from symdyn.discover.surrogates._dual import descend
-from symdyn.discover.surrogates._registry import FIELD_SURROGATES
+from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.errors import RecoveryError, SymdynError
 
 jax = pytest.importorskip("jax", reason="needs jax")

@@ -16,7 +16,7 @@ from symdyn.discover.formulas import formula_terms
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.profiles import profile
 from symdyn.discover.resampling import bootstrap
-from symdyn.discover.surrogates._registry import SURROGATES
+from symdyn.discover.surrogates.registry import SURROGATES
 
 N, x, y, L, P, A, r, K, a, b, h, k, t = sp.symbols("N x y L P A r K a b h k t")
 f, g = sp.symbols("f g", cls=sp.Function)

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 import symdyn as sd
 from symdyn.codegen.lower import lower
 from symdyn.discover.data import observations
-from symdyn.discover.surrogates._registry import SURROGATES
+from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
 
 jax = pytest.importorskip("jax", reason="needs jax")
@@ -53,7 +53,7 @@ def test_arguments_of_a_term_are_the_fitted_states(lotka_volterra):
 def test_regressors_turn_the_samples_into_products(lotka_volterra, name):
     if name == "operon":
         pytest.importorskip("pyoperon", reason="needs pyoperon")
-    regressors = pytest.importorskip("symdyn.discover.regressors._registry", reason="needs scikit-learn")
+    regressors = pytest.importorskip("symdyn.discover.regressors.registry", reason="needs scikit-learn")
     _, _, fit = lotka_volterra
     for term, coefficient in ((f(x, y), 0.9), (g(x, y), 0.8)):
         samples = fit.terms[term]

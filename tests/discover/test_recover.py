@@ -15,8 +15,8 @@ import sympy as sp
 import symdyn as sd
 from symdyn.discover.descent import NothingFollowsError, descend
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.regressors._registry import REGRESSORS, Candidate
-from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, TermSamples
+from symdyn.discover.regressors.registry import REGRESSORS, Candidate
+from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, TermSamples
 
 x, y, a, b, c, d, h, t = sp.symbols("x y a b c d h t")
 f, g = sp.symbols("f g", cls=sp.Function)

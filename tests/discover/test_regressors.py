@@ -16,9 +16,9 @@ pytest.importorskip("sklearn", reason="needs scikit-learn")
 
 from symdyn.discover.regressors._formula import effective_size, evaluate, neighbours, refit
 from symdyn.discover.regressors._stepwise import stepwise
-from symdyn.discover.regressors._subsets import best_subsets
 from symdyn.discover.regressors.operon import OperonRegression
 from symdyn.discover.regressors.sparse import Conserved, SparseRegression
+from symdyn.discover.regressors.subsets import best_subsets
 
 x, y, z = sp.symbols("x y z")
 HAS_OPERON = find_spec("pyoperon") is not None

@@ -11,7 +11,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.routes import route_of
-from symdyn.discover.surrogates._registry import SURROGATES
+from symdyn.discover.surrogates.registry import SURROGATES
 
 x = sp.Symbol("x")
 f = sp.Function("f")

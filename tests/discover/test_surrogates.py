@@ -12,7 +12,7 @@ from scipy.integrate import quad, solve_ivp
 import symdyn as sd
 from symdyn.discover.data import observations
 from symdyn.discover.surrogates._gaussian import _kernel, smooth
-from symdyn.discover.surrogates._registry import SURROGATES, NothingLearnedError
+from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.errors import RecoveryError
 
 x, y, k = sp.symbols("x y k")

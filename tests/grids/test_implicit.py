@@ -20,7 +20,7 @@ from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
 from symdyn.grids.linear_part_terms import field_terms, linear_part_of, numeric_terms
 from symdyn.grids.walls import axis_matrix
-from symdyn.methods._additive import ARK3
+from symdyn.methods.additive import ARK3
 from symdyn.models.boundary import Dirichlet, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import dx, dy, laplacian

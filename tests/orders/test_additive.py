@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from symdyn.methods._additive import ARK3, ARK4
+from symdyn.methods.additive import ARK3, ARK4
 
 
 @pytest.mark.parametrize("tableau", [ARK3, ARK4], ids=lambda t: t.name)

@@ -14,8 +14,8 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 EXPLICIT = [name for name in METHODS if isinstance(METHODS[name], ExplicitRungeKutta)]
 ROSENBROCK = [name for name in METHODS if isinstance(METHODS[name], Rosenbrock)]

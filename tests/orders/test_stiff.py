@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import symdyn as sd
-from symdyn.methods._registry import METHODS
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.registry import METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models import zoo
 
 REFERENCES = json.loads((Path(__file__).parents[1] / "references" / "solutions.json").read_text())

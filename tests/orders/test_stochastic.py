@@ -13,8 +13,8 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 import symdyn as sd
 from symdyn.codegen.stepping_program import step_program
 from symdyn.errors import CompileError, SimulationError
-from symdyn.methods._registry import METHODS
-from symdyn.methods._stochastic import StepSymbols
+from symdyn.methods.registry import METHODS
+from symdyn.methods.stochastic import StepSymbols
 
 x, y, w, z, t = sp.symbols("x y w z t")
 k, s, mu, sigma = sp.symbols("k s mu sigma")

@@ -10,7 +10,7 @@ from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
 from symdyn.codegen.families import FAMILIES, family_of
-from symdyn.codegen.families._base import Batch, Options, Signals
+from symdyn.codegen.families.base import Batch, Options, Signals
 from symdyn.declaration import RESERVED_NAMES
 from symdyn.simulation import ensemble
 

@@ -14,7 +14,7 @@ from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.elimination import without_tables
 from symdyn.codegen.program import Made
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
 __all__ = ["adaptive_device"]

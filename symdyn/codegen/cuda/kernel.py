@@ -16,7 +16,7 @@ from symdyn.codegen.cuda.join import arguments, join_kernel
 from symdyn.codegen.cuda.launch import require_card, run_on_card
 from symdyn.codegen.cuda.reductions import Reduction
 from symdyn.codegen.cuda.toolchain import Resources
-from symdyn.codegen.families._base import Batch, Options, Run, Signals
+from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.functions import programs
 from symdyn.codegen.kernel import Kernel
 from symdyn.codegen.load import cache_directory, digest, host, import_text, write_atomic

@@ -11,7 +11,7 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments
-from symdyn.codegen.families._base import Batch, Options, Run, Signals
+from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.errors import CompileError, DeclarationError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device, join_module
 from symdyn.codegen.cuda.launch import OnCard, require_card, start_on_card, trajectories_that_fit
-from symdyn.codegen.families._base import Batch, Options, Run, Signals
+from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.load import import_text
 from symdyn.codegen.program import Program
 

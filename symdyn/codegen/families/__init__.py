@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdyn.codegen.families._base import Family
 from symdyn.codegen.families.adaptive import ADAPTIVE
+from symdyn.codegen.families.base import Family
 from symdyn.codegen.families.branching import BRANCHING
 from symdyn.codegen.families.diffusion import DIFFUSION
 from symdyn.codegen.families.hybrid import HYBRID

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families._base import Batch
+from symdyn.codegen.families.base import Batch
 from symdyn.codegen.program import Program
 
 __all__ = ["holds_at_start"]

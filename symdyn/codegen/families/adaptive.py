@@ -14,10 +14,10 @@ from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
-from symdyn.codegen.families._base import Batch, Family, Launch, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
-from symdyn.methods._runge_kutta import ExplicitRungeKutta, Rosenbrock
+from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
 __all__ = ["ADAPTIVE"]

@@ -13,9 +13,9 @@ from symdyn.codegen.branching_program import rates_program, structure_arrays, st
 from symdyn.codegen.cuda.branching import branching_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
-from symdyn.methods._chain import ChainScheme
+from symdyn.methods.chain import ChainScheme
 from symdyn.models.branching import BranchingSystem
 from symdyn.system import System
 

@@ -12,12 +12,12 @@ import sympy as sp
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.families._start import holds_at_start
+from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.lower import Lowering
-from symdyn.methods._leaping import DiffusionScheme
-from symdyn.methods._stochastic import StepSymbols
+from symdyn.methods.leaping import DiffusionScheme
+from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 

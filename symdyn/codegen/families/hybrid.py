@@ -10,10 +10,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
-from symdyn.methods._leaping import HybridScheme
+from symdyn.methods.leaping import HybridScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 

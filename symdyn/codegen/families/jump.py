@@ -15,14 +15,14 @@ from symdyn.codegen.cuda.jump import jump_device
 from symdyn.codegen.cuda.jump_large import large_jump_device
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families._base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.families._start import holds_at_start
+from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.methods._jump import JumpScheme
+from symdyn.methods.jump import JumpScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 

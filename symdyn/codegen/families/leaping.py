@@ -13,12 +13,12 @@ from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.leaping import leaping_device
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.elimination import eliminated, lowering, without_tables
-from symdyn.codegen.families._base import Batch, Family, Launch, Made, Options, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
 from symdyn.codegen.program import Program
-from symdyn.derive._jumps import mean_jumps
-from symdyn.methods._leaping import LeapScheme
+from symdyn.derive.jumps import mean_jumps
+from symdyn.methods.leaping import LeapScheme
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 

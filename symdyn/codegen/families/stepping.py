@@ -11,11 +11,11 @@ import sympy as sp
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
-from symdyn.codegen.families._base import Batch, Family, Launch, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.codegen.stepping_program import step_program
-from symdyn.methods._stochastic import MapScheme, StochasticScheme
+from symdyn.methods.stochastic import MapScheme, StochasticScheme
 from symdyn.system import System
 
 __all__ = ["STEPPING"]

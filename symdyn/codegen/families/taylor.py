@@ -11,12 +11,12 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families._base import Batch, Family, Launch, Options, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Made
 from symdyn.codegen.taylor_series import taylor_programs
 from symdyn.dag import nodes
-from symdyn.methods._taylor import TaylorSeries
+from symdyn.methods.series import TaylorSeries
 from symdyn.system import System
 
 __all__ = ["TAYLOR"]

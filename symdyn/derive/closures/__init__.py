@@ -1,5 +1,5 @@
 """Moment closures: expressions for the moments that a truncated hierarchy does not know; one file each."""
 
-from symdyn.derive.closures._registry import CLOSURES, Closure, find_closure
+from symdyn.derive.closures.registry import CLOSURES, Closure, find_closure
 
 __all__ = ["CLOSURES", "Closure", "find_closure"]

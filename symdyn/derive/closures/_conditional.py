@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index
 
 __all__ = ["conditioned"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.derive.closures._conditional import conditioned
-from symdyn.derive.closures._registry import CLOSURES, Closure
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index
+from symdyn.derive.closures.registry import CLOSURES, Closure
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from symdyn.derive.closures._registry import CLOSURES, Closure
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index, binomial, subindices
+from symdyn.derive.closures.registry import CLOSURES, Closure
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index, binomial, subindices
 
 
 def matched(index: Index, moment: Callable[[Index], sp.Expr]) -> sp.Expr:

@@ -16,9 +16,9 @@ from math import factorial
 
 import sympy as sp
 
-from symdyn.derive.closures._registry import CLOSURES, Closure
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index, add, binomial, subindices, subtract, times
+from symdyn.derive.closures.registry import CLOSURES, Closure
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index, add, binomial, subindices, subtract, times
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdyn.derive._kramers_moyal import Channel
 from symdyn.derive._polynomials import degree, expression_of, polynomial
-from symdyn.derive.closures._registry import CLOSURES, Closure
+from symdyn.derive.closures.registry import CLOSURES, Closure
+from symdyn.derive.kramers_moyal import Channel
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index, times
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index, times
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:

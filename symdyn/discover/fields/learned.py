@@ -25,7 +25,7 @@ from symdyn.models.operators import Operator
 from symdyn.models.pde import PDESystem
 
 if TYPE_CHECKING:
-    from symdyn.discover.surrogates._registry import SurrogateFit
+    from symdyn.discover.surrogates.registry import SurrogateFit
 
 __all__ = ["Learned", "learn_fields", "learned_formulas"]
 
@@ -89,7 +89,7 @@ def learn_fields(system: PDESystem, seen: FieldData, request: Request, notes: li
     """
     if request.surrogate in (None, "auto") or not system.unknowns:
         return None
-    surrogates = importlib.import_module("symdyn.discover.surrogates._registry")
+    surrogates = importlib.import_module("symdyn.discover.surrogates.registry")
     options, began = dict(request.options.surrogate), time.monotonic()
     if request.signs:
         options.setdefault("signs", {getattr(k, "__name__", str(k)): v for k, v in request.signs.items()})
@@ -131,7 +131,7 @@ def learned_formulas(
     name = "sparse" if request.regressor == "auto" else request.regressor
     if name is None or not shapes:
         return None
-    registry = importlib.import_module("symdyn.discover.regressors._registry").REGRESSORS
+    registry = importlib.import_module("symdyn.discover.regressors.registry").REGRESSORS
     taken = {s.name for s in (*system.states, *system.space, *system.parameters, *system.observables, system.time)}
     taken |= {s.name for terms in shapes.values() for e in terms for s in e.free_symbols}
     wider: dict[AppliedUndef, tuple[sp.Expr, ...]] = {}

@@ -15,7 +15,7 @@ import numpy as np
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.smoothing import axis_basis, smooth_fields
 from symdyn.discover.fields.starts import FieldStarts
-from symdyn.discover.regressors._subsets import best_subsets
+from symdyn.discover.regressors.subsets import best_subsets
 
 __all__ = ["Matching", "match"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from symdyn.discover.regressors._constrained import backward
 from symdyn.discover.regressors._formula import criterion, effective_size
 from symdyn.discover.regressors._stepwise import stepwise
-from symdyn.discover.regressors._subsets import best_subsets, least_squares, thresholded
+from symdyn.discover.regressors.subsets import best_subsets, least_squares, thresholded
 
 __all__ = ["METHODS", "Choice", "Selector", "chosen", "chosen_under", "inclusion"]
 

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from symdyn.codegen.evaluate import evaluate as evaluate_program
 from symdyn.codegen.lower import lower
-from symdyn.discover.regressors._registry import Candidate, complexity_of
+from symdyn.discover.regressors.registry import Candidate, complexity_of
 from symdyn.errors import CompileError, RecoveryError
 
 __all__ = [

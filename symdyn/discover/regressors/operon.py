@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from symdyn.discover.regressors._formula import evaluate, front, merged, ranked, refit, variables
-from symdyn.discover.regressors._registry import REGRESSORS
+from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
 

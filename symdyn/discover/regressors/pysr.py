@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from symdyn.declaration import expression
 from symdyn.discover.regressors._formula import evaluate, front, ranked, refit, variables
 from symdyn.discover.regressors._hall_of_fame import accepted_keywords, installed_source, julia_text, read_hall_of_fame
-from symdyn.discover.regressors._registry import REGRESSORS
+from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
 from symdyn.registry import suggest

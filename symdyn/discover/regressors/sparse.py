@@ -16,7 +16,6 @@ from symdyn.discover.regressors._choice import METHODS, Choice, Selector, chosen
 from symdyn.discover.regressors._constraints import Conserved, linear_equations
 from symdyn.discover.regressors._formula import columns, effective_size, merged, neighbours, variables
 from symdyn.discover.regressors._matching import Library
-from symdyn.discover.regressors._registry import REGRESSORS, Candidate, complexity_of
 from symdyn.discover.regressors._system import (
     DOUBTFUL,
     WIDTHS,
@@ -27,6 +26,7 @@ from symdyn.discover.regressors._system import (
     smoothed,
     weak_rows,
 )
+from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest

@@ -10,8 +10,8 @@ import numpy as np
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.surrogates._dual import descend
 from symdyn.discover.surrogates._field_problem import Data, Equations
-from symdyn.discover.surrogates._registry import SurrogateFit
 from symdyn.discover.surrogates._training import average, prepare
+from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.models.pde import PDESystem
 

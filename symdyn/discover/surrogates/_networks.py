@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symdyn.discover.surrogates._registry import SurrogateFit
+from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.errors import RecoveryError
 
 __all__ = ["trained"]

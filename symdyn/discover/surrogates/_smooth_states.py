@@ -11,7 +11,7 @@ import numpy as np
 from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._gaussian import Posterior, smooth
 from symdyn.discover.surrogates._pairs import Pairs, not_linear
-from symdyn.discover.surrogates._registry import NothingLearnedError, TermSamples
+from symdyn.discover.surrogates.registry import NothingLearnedError, TermSamples
 from symdyn.system import System
 
 __all__ = ["FEWEST", "SmoothStates", "samples_of", "smooth_states", "unsuitable"]

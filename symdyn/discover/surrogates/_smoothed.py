@@ -11,8 +11,8 @@ import numpy as np
 
 from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._pairs import LinearForm, Pairs, fitted_parameters, linear_form
-from symdyn.discover.surrogates._registry import SurrogateFit
 from symdyn.discover.surrogates._smooth_states import SmoothStates, samples_of, smooth_states, unsuitable
+from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 

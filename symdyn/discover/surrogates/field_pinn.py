@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.surrogates._networks import trained
-from symdyn.discover.surrogates._registry import FIELD_SURROGATES, SurrogateFit, with_options
+from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
 from symdyn.models.operators import NUMBERS
 

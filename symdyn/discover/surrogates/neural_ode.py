@@ -10,7 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._networks import trained
-from symdyn.discover.surrogates._registry import SURROGATES, SurrogateFit, with_options
+from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 

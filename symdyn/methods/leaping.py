@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdyn.methods._jump import NetworkScheme, refuse_all_but_networks
-from symdyn.methods._stochastic import StepSymbols
+from symdyn.methods.jump import NetworkScheme, refuse_all_but_networks
+from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 

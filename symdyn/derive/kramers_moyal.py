@@ -21,7 +21,7 @@ from math import comb
 import sympy as sp
 
 from symdyn.derive._polynomials import Combination, Polynomial, accumulate, combination, polynomial
-from symdyn.models._moment_index import Index, add
+from symdyn.models.moment_index import Index, add
 from symdyn.models.reaction import Burst
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem

@@ -11,8 +11,8 @@ from typing import Any
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import KINDS, Index
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import KINDS, Index
 from symdyn.registry import Registry
 
 __all__ = ["CLOSURES", "Closure", "find_closure"]

@@ -11,8 +11,8 @@ from symdyn import dag
 from symdyn.declaration import expression
 from symdyn.derive.closures import Closure
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index, moment_symbol
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index, moment_symbol
 
 __all__ = ["MomentNames", "close_moments", "missing_moments"]
 

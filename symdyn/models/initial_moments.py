@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdyn.declaration import lookup, numeric_values
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_index import Index
+from symdyn.models.moment_index import Index
 
 if TYPE_CHECKING:
     from symdyn.models.moments import MomentSystem

@@ -19,7 +19,7 @@ from typing import Any
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_index import Index, add, binomial, subindices, subtract, times
+from symdyn.models.moment_index import Index, add, binomial, subindices, subtract, times
 
 __all__ = ["Moments"]
 

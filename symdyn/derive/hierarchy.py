@@ -24,11 +24,11 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import derivative
-from symdyn.derive._kramers_moyal import JumpMoments
 from symdyn.derive._polynomials import Combination, Polynomial, accumulate, expression_of, weighted_sum
+from symdyn.derive.kramers_moyal import JumpMoments
 from symdyn.errors import DeclarationError
-from symdyn.models._moment_algebra import Moments
-from symdyn.models._moment_index import Index, add, binomial, indices, subindices, subtract, times
+from symdyn.models.moment_algebra import Moments
+from symdyn.models.moment_index import Index, add, binomial, indices, subindices, subtract, times
 
 __all__ = ["Hierarchy"]
 

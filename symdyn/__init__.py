@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from symdyn import _started  # before all else: it looks at the clock
+from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem

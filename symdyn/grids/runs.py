@@ -21,14 +21,29 @@ from symdyn.grids.model import GridModel
 from symdyn.grids.options import FIXED, check_method, check_numbers, check_times
 from symdyn.grids.results import run_dataset, run_verdict
 from symdyn.grids.spectral_explicit import march_spectral
-from symdyn.grids.starts import Starts
+from symdyn.grids.starts import Starts, shape_of
 from symdyn.grids.stiffness import warn_of_diffusion
-from symdyn.grids.system import GridSystem
+from symdyn.grids.system import GridSystem, discretize
+from symdyn.models.pde import PDESystem
 from symdyn.registry import suggest
 from symdyn.simulation.ensemble import default_threads
 from symdyn.simulation.sweeps import make_design
 
-__all__ = ["run_grid"]
+__all__ = ["run_field", "run_grid"]
+
+
+def run_field(
+    pde: PDESystem,
+    times: np.ndarray,
+    *,
+    initial: Mapping[Any, Any] | None = None,
+    parameters: Mapping[Any, Any] | None = None,
+    grid: Any = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Simulate on the grid `grid`, or on one with the shape of the initial arrays; see `run_grid` for the options."""
+    made = discretize(pde, shape_of(pde, initial) if grid is None else grid)
+    return run_grid(made, times, initial=initial, parameters=parameters, **options)
 
 
 def run_grid(

@@ -6,10 +6,11 @@ import hashlib
 import numbers
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from symdyn.attached import GridVerbs
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.grids.model import GridModel
 from symdyn.grids.starts import sizes_text
@@ -17,15 +18,12 @@ from symdyn.grids.stencils import ORDERS
 from symdyn.models.pde import PDESystem
 from symdyn.registry import suggest
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["SCHEMES", "GridSystem"]
+__all__ = ["SCHEMES", "GridSystem", "discretize"]
 
 SCHEMES = ("finite differences", "spectral")
 
 
-class GridSystem(PDESystem):
+class GridSystem(GridVerbs, PDESystem):
     """A `PDESystem` with a grid; `PDESystem.discretize` makes one.
 
     Attributes
@@ -138,18 +136,53 @@ class GridSystem(PDESystem):
         model.passes.check_operands()
         return model
 
-    def run(
-        self,
-        times: np.ndarray,
-        *,
-        initial: Mapping[Any, Any] | None = None,
-        parameters: Mapping[Any, Any] | None = None,
-        **options: Any,
-    ) -> xr.Dataset:
-        """Simulate; see `symdyn.grids.runs.run_grid` for the options."""
-        from symdyn.grids.runs import run_grid
 
-        return run_grid(self, times, initial=initial, parameters=parameters, **options)
+def discretize(
+    pde: PDESystem,
+    points: int | Sequence[int],
+    *,
+    order: int = 2,
+    scheme: str = "finite differences",
+    dealias: bool = True,
+    implicit: Mapping[Any, Any] | None = None,
+) -> GridSystem:
+    r"""The system on a grid of cells, to be simulated.
+
+    Parameters
+    ----------
+    pde : PDESystem
+    points : int or sequence of int
+        Cells along each axis, ``(nx, ny)``.
+    order : {2, 4, 6}
+        Of accuracy in space, of finite differences; spectral schemes have none.  ``mean`` and ``integral`` are sums over
+        the cells, so that what is conserved is so exactly: of second order between walls, whatever the order.
+    scheme : {'finite differences', 'spectral'}
+        The latter where every axis is periodic.
+    dealias : bool
+        Of spectral schemes: waves with :math:`|k| \ge n/3` along any axis enter no nonlinear term and leave none, so that
+        products of two fields, exactly, and higher ones, nearly, put nothing on waves where it does not belong.  Linear
+        terms with constant coefficients keep all waves.  Without it half as many waves more take part, and what is not
+        resolved folds back on those that are, which lets steep solutions blow up.
+    implicit : mapping, optional
+        From fields to linear expressions, such as ``{u: D*laplacian(u)}``, that implicit and exponential methods treat so,
+        in place of all that is linear.
+
+    Returns
+    -------
+    GridSystem
+
+    Raises
+    ------
+    DeclarationError
+        For sizes, orders and schemes that do not fit the system.
+
+    Examples
+    --------
+    >>> pde = PDESystem.from_text("u' = D*laplacian(u); D = 1", domain=(0, 1))
+    >>> pde.discretize(50, order=4).spacing
+    (0.02,)
+    """
+    return GridSystem(pde, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
 
 
 _GRID = ("shape", "order", "scheme", "dealias", "implicit")

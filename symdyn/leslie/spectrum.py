@@ -14,7 +14,16 @@ from symdyn.errors import DeclarationError
 from symdyn.leslie._values import as_array, exact, matrix_of, numeric, simplest
 from symdyn.models.matrix import MatrixModel
 
-__all__ = ["Spectrum", "damping_ratio", "eigenvalues", "simple", "spectrum"]
+__all__ = [
+    "Spectrum",
+    "damping_ratio",
+    "eigenvalues",
+    "growth_factor",
+    "reproductive_values",
+    "simple",
+    "spectrum",
+    "stable_structure",
+]
 
 #: Relative difference of moduli below which eigenvalues count as equally large.
 EQUAL = 1e-10
@@ -53,6 +62,46 @@ def spectrum(model: MatrixModel) -> Spectrum:
         if found is not None:
             return found
     return _in_floats(numeric(matrix))
+
+
+def growth_factor(model: MatrixModel) -> Any:
+    r"""The dominant eigenvalue :math:`\lambda` of A, the factor by which the population grows in a step in the long run.
+
+    Of a matrix with negative entries it is the eigenvalue of largest modulus, which may be complex.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> growth_factor(sd.leslie.from_matrix([[0, 2], [1, 1]]))
+    2
+    """
+    return spectrum(model).growth_factor
+
+
+def stable_structure(model: MatrixModel) -> np.ndarray:
+    r"""Right eigenvector w of the growth factor, (n,), with entries that add up to 1: shares of the stages in the long run.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> stable_structure(sd.leslie.from_matrix([[0, 2], [1, 1]])).tolist()
+    [1/2, 1/2]
+    """
+    return spectrum(model).stable_structure
+
+
+def reproductive_values(model: MatrixModel) -> np.ndarray:
+    r"""Left eigenvector v of the growth factor, (n,), relative to the first entry that is not 0.
+
+    An individual of stage j contributes :math:`v_j` times as much to the population of the far future as a newborn.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> reproductive_values(sd.leslie.from_matrix([[0, 2], [1, 1]])).tolist()
+    [1, 2]
+    """
+    return spectrum(model).reproductive_values
 
 
 def eigenvalues(model: MatrixModel) -> np.ndarray:

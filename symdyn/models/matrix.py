@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn.attached import MatrixVerbs
 from symdyn.declaration import expression, lookup, name_of, numeric_values, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models._matrix_analysis import MatrixAnalysis
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector
 from symdyn.parsing import ModelText
@@ -22,7 +22,7 @@ __all__ = ["MatrixModel"]
 SHOWN = 10
 
 
-class MatrixModel(MatrixAnalysis, DiscreteSystem):
+class MatrixModel(MatrixVerbs, DiscreteSystem):
     r"""A structured population: numbers by stage, moved one step by a matrix of vital rates.
 
     .. math:: n(t+1) = A(n, p, t)\,n(t) + m, \qquad A = T + F

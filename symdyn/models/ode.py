@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn.attached import FlowVerbs
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -16,7 +16,7 @@ from symdyn.system import Equation, System
 __all__ = ["ODESystem"]
 
 
-class ODESystem(System):
+class ODESystem(FlowVerbs, System):
     r"""A system of ordinary differential equations.
 
     .. math:: \dot x_i = f_i(x, p, t)
@@ -89,10 +89,6 @@ class ODESystem(System):
     def equations(self) -> list[Equation]:
         sides = zip(self.states, self.drift, strict=True)
         return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
-
-    def to_sbml(self, path: Any = None) -> str:
-        """The system as SBML with a rate rule for each state, written to a file if a path is given."""
-        return importlib.import_module("symdyn.io.sbml").to_sbml(self, path)
 
 
 def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-import numpy as np
 import sympy as sp
 
 from symdyn import dag
+from symdyn.attached import FieldVerbs
 from symdyn.declaration import check_symbols, name_of, numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models._pde_reading import check, mapped, read_domain, read_starts, read_states, wall_expressions
@@ -23,17 +22,12 @@ from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from symdyn.grids.system import GridSystem
-
 __all__ = ["PDESystem"]
 
 SPACE = ("x", "y", "z")
 
 
-class PDESystem(SpatialSystem):
+class PDESystem(FieldVerbs, SpatialSystem):
     r"""Fields on an interval or a rectangle, and scalars that they are coupled to.
 
     .. math:: \partial_t u_i = f_i(u, \nabla u, \Delta u, \ldots, s, x, t), \qquad
@@ -226,54 +220,3 @@ class PDESystem(SpatialSystem):
         changed = filled.replace(parameters=parameters, defaults=known)
         check(changed)
         return changed
-
-    def discretize(
-        self,
-        points: int | Sequence[int],
-        *,
-        order: int = 2,
-        scheme: str = "finite differences",
-        dealias: bool = True,
-        implicit: Mapping[Any, Any] | None = None,
-    ) -> GridSystem:
-        r"""The system on a grid of cells, so many along each axis, to be simulated.
-
-        Parameters
-        ----------
-        points : int or sequence of int
-            Cells along each axis, ``(nx, ny)``.
-        order : {2, 4, 6}
-            Of accuracy in space, of finite differences; spectral schemes have none.  ``mean`` and ``integral`` are sums over
-            the cells, so that what is conserved is so exactly: of second order between walls, whatever the order.
-        scheme : {'finite differences', 'spectral'}
-            The latter where every axis is periodic.
-        dealias : bool
-            Of spectral schemes: waves with :math:`|k| \ge n/3` along any axis enter no nonlinear term and leave none, so that
-            products of two fields, exactly, and higher ones, nearly, put nothing on waves where it does not belong.  Linear
-            terms with constant coefficients keep all waves.  Without it half as many waves more take part, and what is not
-            resolved folds back on those that are, which lets steep solutions blow up.
-        implicit : mapping, optional
-            From fields to linear expressions, such as ``{u: D*laplacian(u)}``, that implicit and exponential methods treat so,
-            in place of all that is linear.
-        """
-        grid = importlib.import_module("symdyn.grids.system").GridSystem
-        return grid(self, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
-
-    def run(
-        self,
-        times: np.ndarray,
-        *,
-        initial: Mapping[Any, Any] | None = None,
-        parameters: Mapping[Any, Any] | None = None,
-        grid: Any = None,
-        order: int = 2,
-        scheme: str = "finite differences",
-        dealias: bool = True,
-        implicit: Mapping[Any, Any] | None = None,
-        **options: Any,
-    ) -> xr.Dataset:
-        """Discretise and simulate; the grid is `grid`, or has the shape of the initial arrays."""
-        if grid is None:
-            grid = importlib.import_module("symdyn.grids.starts").shape_of(self, initial)
-        made = self.discretize(grid, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
-        return made.run(times, initial=initial, parameters=parameters, **options)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import sympy as sp
 
+from symdyn.attached import NetworkVerbs
 from symdyn.declaration import expression, lookup, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._network_text import read_network
@@ -19,23 +19,13 @@ from symdyn.models.reaction import Burst, Event, Reaction, complex_text, rate_te
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from symdyn.models.moments import MomentSystem
-    from symdyn.models.ode import ODESystem
-    from symdyn.models.sde import SDESystem
-    from symdyn.networks.conservation import ConservationLaw
-    from symdyn.networks.deficiency import Structure
-    from symdyn.projection import MasterEquation
-
 __all__ = ["ReactionNetwork"]
 
 #: Attributes from which parameters and propensities follow.
 DECLARED = ("reactions", "volume", "combinatoric", "binary", "events")
 
 
-class ReactionNetwork(System):
+class ReactionNetwork(NetworkVerbs, System):
     r"""A chemical reaction network: a Markov process of molecule numbers n.
 
     Reaction r changes n by :math:`S_r` with the probability :math:`a_r(n)\,\mathrm{d}t` in a time dt, so that
@@ -251,111 +241,6 @@ class ReactionNetwork(System):
         parts += [str(self.combinatoric), *map(str, self.binary), *map(str, self.events)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    # ---- other descriptions of the same network ----------------------------------------------------
-    # what derives them lies above this module: symdyn.derive
-
-    def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
-        r"""The deterministic limit of large volume, :math:`\dot n = S\,a^{(0)}(n)`, in molecule numbers.
-
-        With ``concentrations=True`` in concentrations :math:`\phi = n/V`, named as the species.
-        """
-        return _module("derive.rate_equations").rate_equations(self, concentrations=concentrations)
-
-    def langevin(self) -> SDESystem:
-        r"""The chemical Langevin equation, :math:`\mathrm{d}n = \sum_r S_r (a_r\,\mathrm{d}t + \sqrt{a_r}\,\mathrm{d}W_r)`."""
-        return _module("derive.langevin").langevin(self)
-
-    def linear_noise(self) -> MomentSystem:
-        """Means by the rate equations and covariances by the linear noise approximation."""
-        return _module("derive.system_size").linear_noise(self)
-
-    def system_size(self, order: int) -> MomentSystem:
-        """Means and covariances by van Kampen's expansion.
-
-        Order 0 is the linear noise approximation, 1 corrects the means (effective mesoscopic rate equations), 2 the
-        covariances too (inverse omega square).
-        """
-        return _module("derive.system_size").system_size(self, order)
-
-    def moments(
-        self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
-    ) -> MomentSystem:
-        """Equations of the moments up to an order, closed.
-
-        Parameters
-        ----------
-        order : int
-        closure : str, callable or None
-            A name in ``symdyn.CLOSURES``; a function ``closure(index, moments)`` that expresses a moment by lower ones;
-            or None if no moment needs closing.
-        central : bool
-            Means and central moments instead of raw moments.
-        taylor_order : int, optional
-            Order to which propensities that are not polynomial are expanded about the mean.
-        """
-        return _module("derive.moments").moments(self, order, closure, central=central, taylor_order=taylor_order)
-
-    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of the cumulants up to an order, closed as in `moments`."""
-        return _module("derive.moments").cumulants(self, order, closure, taylor_order=taylor_order)
-
-    def master_equation(
-        self,
-        upper: Mapping[Any, int] | int | None = None,
-        lower: Mapping[Any, int] | None = None,
-        *,
-        max_states: int = 2_000_000,
-    ) -> MasterEquation:
-        """The chemical master equation, on a box of states or on a set that grows with the distribution.
-
-        Parameters
-        ----------
-        upper, lower : mapping from species to int, optional
-            Inclusive bounds.  Without upper bounds states are added where probability flows.
-        max_states : int
-            Size beyond which a growing set must not go.
-        """
-        return _module("projection").MasterEquation(self, upper, lower, max_states=max_states)
-
-    # ---- structure and other networks --------------------------------------------------------------
-
-    def __add__(self, other: ReactionNetwork) -> ReactionNetwork:
-        """Both networks together; species and parameters of the same name are the same."""
-        return _module("networks.composition").compose(self, other) if isinstance(other, ReactionNetwork) else NotImplemented
-
-    def renamed(self, names: Mapping[Any, Any]) -> ReactionNetwork:
-        """The same network with other names of species and parameters."""
-        return _module("networks.composition").renamed(self, names)
-
-    def with_reactions(self, reactions: Any, parameters: Mapping[Any, float] | None = None) -> ReactionNetwork:
-        """The network with more reactions, from text or as for the constructor."""
-        return _module("networks.composition").with_reactions(self, reactions, parameters)
-
-    def conservation_laws(self) -> tuple[ConservationLaw, ...]:
-        """Sums of species that no reaction changes, with whole coefficients, not negative where that is possible."""
-        return _module("networks.conservation").conservation_laws(self)
-
-    def eliminate(self, species: Any, total: Any = None) -> ReactionNetwork:
-        """The network without a species that a conservation law expresses by the others."""
-        return _module("networks.conservation").eliminate(self, species, total)
-
-    def structure(self) -> Structure:
-        """Complexes, linkage classes, deficiency and what they say about steady states."""
-        return _module("networks.deficiency").structure(self)
-
-    @property
-    def deficiency(self) -> int:
-        """Complexes minus linkage classes minus the rank of the stoichiometry."""
-        return self.structure().deficiency
-
-    def draw(self, ax: Axes | None = None, *, kind: str = "species") -> Axes:
-        """Draw the graph of species and reactions, or of complexes, into matplotlib axes."""
-        return _module("networks.graph").draw(self, ax, kind=kind)
-
-    def to_sbml(self, path: Any = None) -> str:
-        """The network as SBML, written to a file if a path is given."""
-        return _module("io.sbml").to_sbml(self, path)
-
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
@@ -384,18 +269,10 @@ class ReactionNetwork(System):
             lines.append(f"  binary: {', '.join(s.name for s in self.binary)}")
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        return _module("networks.display").network_html(self)
-
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &\qquad {e.right_latex}" for e in self.equations()]
         rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
-
-
-def _module(name: str) -> Any:
-    """A module of a layer above."""
-    return importlib.import_module(f"symdyn.{name}")
 
 
 def _reaction(value: Any) -> Reaction:

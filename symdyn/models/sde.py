@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn.attached import DiffusionVerbs
 from symdyn.declaration import derivative, expression, lookup, name_of
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
-
-if TYPE_CHECKING:
-    from symdyn.models.moments import MomentSystem
 
 __all__ = ["SDESystem"]
 
 INTERPRETATIONS = ("ito", "stratonovich")
 
 
-class SDESystem(System):
+class SDESystem(DiffusionVerbs, System):
     r"""A system of stochastic differential equations driven by independent Wiener processes.
 
     .. math:: \mathrm{d}x_i = f_i(x, p, t)\,\mathrm{d}t + \sum_k g_{ik}(x, p, t)\,\mathrm{d}W_k
@@ -128,21 +125,6 @@ class SDESystem(System):
             interpretation="stratonovich",
             provenance=(*self.provenance, "Ito to Stratonovich"),
         )
-
-    def moments(
-        self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
-    ) -> MomentSystem:
-        r"""Equations of the moments up to an order, closed as those of a `ReactionNetwork`.
-
-        .. math:: \frac{\mathrm{d}}{\mathrm{d}t} \langle h \rangle =
-            \langle \nabla h \cdot f \rangle + \tfrac12 \langle \mathrm{tr}(g g^T \nabla\nabla h) \rangle
-        """
-        derived = importlib.import_module("symdyn.derive.moments")  # of the layer above
-        return derived.moments(self, order, closure, central=central, taylor_order=taylor_order)
-
-    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of the cumulants up to an order, closed as in `moments`."""
-        return importlib.import_module("symdyn.derive.moments").cumulants(self, order, closure, taylor_order=taylor_order)
 
     def _correction(self) -> list[sp.Expr]:
         g, x = self.diffusion, self.states

@@ -144,6 +144,18 @@ def structure(network: ReactionNetwork) -> Structure:
     )
 
 
+def deficiency(network: ReactionNetwork) -> int:
+    """Number of complexes minus number of linkage classes minus the rank of the stoichiometry; see `structure`.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> deficiency(sd.ReactionNetwork.from_text("A -> 2 A, 1; A + B -> 2 B, 1; B -> 0, 1"))
+    1
+    """
+    return structure(network).deficiency
+
+
 def _strong(size: int, edges: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
     """Strongly connected components, by reachability from each node and back (Kosaraju), sorted by first member."""
     ahead: list[list[int]] = [[] for _ in range(size)]

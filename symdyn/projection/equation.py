@@ -288,7 +288,36 @@ class MasterEquation:
 
 
 def master_equation(
-    network: ReactionNetwork, upper: Mapping[Any, int | None] | int | None = None, lower: Mapping[Any, int] | int | None = None
+    network: ReactionNetwork,
+    upper: Mapping[Any, int | None] | int | None = None,
+    lower: Mapping[Any, int] | int | None = None,
+    *,
+    max_states: int = MAX_STATES,
 ) -> MasterEquation:
-    """The master equation of a network; see `MasterEquation`."""
-    return MasterEquation(network, upper, lower)
+    """The chemical master equation of a network, on a box of states or on a set that grows with the distribution.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    upper, lower : mapping from species to int, or int, optional
+        Inclusive bounds, or one of all species.  Without upper bounds states are added where probability flows.
+    max_states : int
+        Size beyond which a growing set must not go.
+
+    Returns
+    -------
+    MasterEquation
+
+    Raises
+    ------
+    DeclarationError
+        For bounds that do not fit, and for a box of more than `max_states` states.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+    >>> round(float(net.master_equation(upper={"X": 60}).stationary().sel(X=5)), 6)  # Poisson
+    0.175467
+    """
+    return MasterEquation(network, upper, lower, max_states=max_states)

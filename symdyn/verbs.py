@@ -1,0 +1,120 @@
+"""What systems can tell: the methods of public classes that are functions of modules above the class.
+
+``net.moments(2)`` is ``symdyn.derive.moments.moments(net, 2)``.  The module of a function is imported when the method is used
+for the first time, so that ``import symdyn`` loads none of them; ``help(net.moments)`` shows the function itself.  Modules of
+symdyn are named in strings in this table and in the lazy ``__init__.py`` of packages alone.
+
+To add a verb: write the function with the system as its first argument, add a line here, and write the stub anew by
+``python -m tests.house.attached_stub``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from types import MethodType
+from typing import Any
+
+from symdyn import attached
+
+__all__ = ["VERBS", "Attached", "AttachedProperty"]
+
+
+class Attached:
+    """A method that is a function of a module which is imported when it is needed.
+
+    Parameters
+    ----------
+    module : str
+    function : str
+        Of that module; its first argument is the object.
+    """
+
+    def __init__(self, module: str, function: str) -> None:
+        self.module, self.name = module, function
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function itself."""
+        found: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name)
+        return found
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self.function if instance is None else MethodType(self.function, instance)
+
+
+class AttachedProperty(Attached):
+    """The same without further arguments: an attribute that is computed whenever it is read."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else self.function(instance)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError(f"{self.name} follows from the {type(instance).__name__} and cannot be set")
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.function.__doc__
+
+
+def _methods(module: str, *names: str, **renamed: str) -> dict[str, Attached]:
+    """Methods that are functions of `module`: by their own names, or ``method="function"``."""
+    return {name: Attached(module, function) for name, function in {**dict(zip(names, names, strict=True)), **renamed}.items()}
+
+
+def _properties(module: str, *names: str) -> dict[str, Attached]:
+    return {name: AttachedProperty(module, name) for name in names}
+
+
+#: For each base the methods that it is given.
+VERBS: Mapping[type, Mapping[str, Attached]] = {
+    attached.FlowVerbs: _methods("symdyn.io.sbml", "to_sbml"),
+    attached.DiffusionVerbs: _methods("symdyn.derive.moments", "moments", "cumulants"),
+    attached.NetworkVerbs: {
+        **_methods("symdyn.derive.rate_equations", "rate_equations"),
+        **_methods("symdyn.derive.langevin", "langevin"),
+        **_methods("symdyn.derive.system_size", "linear_noise", "system_size"),
+        **_methods("symdyn.derive.moments", "moments", "cumulants"),
+        **_methods("symdyn.projection.equation", "master_equation"),
+        **_methods("symdyn.networks.composition", "renamed", "with_reactions", __add__="compose"),
+        **_methods("symdyn.networks.conservation", "conservation_laws", "eliminate"),
+        **_methods("symdyn.networks.deficiency", "structure"),
+        **_properties("symdyn.networks.deficiency", "deficiency"),
+        **_methods("symdyn.networks.graph", "draw"),
+        **_methods("symdyn.networks.display", _repr_html_="network_html"),
+        **_methods("symdyn.io.sbml", "to_sbml"),
+    },
+    attached.MatrixVerbs: {
+        **_properties(
+            "symdyn.leslie.spectrum",
+            "eigenvalues", "growth_factor", "stable_structure", "reproductive_values", "damping_ratio",
+        ),
+        **_properties("symdyn.leslie.perturbation", "sensitivities", "elasticities"),
+        **_methods("symdyn.leslie.perturbation", "second_derivatives", "vital_rates"),
+        **_properties("symdyn.leslie.cohorts", "net_reproductive_rate"),
+        **_properties("symdyn.leslie.traits", "generation_time"),
+        **_methods("symdyn.leslie.tables", "life_table"),
+        **_methods("symdyn.leslie.traits", "life_history"),
+        **_properties(
+            "symdyn.leslie.transients",
+            "reactivity", "first_step_attenuation", "maximal_amplification", "maximal_attenuation", "inertia_bounds",
+        ),
+        **_properties("symdyn.leslie._kreiss", "kreiss_bounds"),
+        **_methods("symdyn.leslie.transients", "inertia"),
+        **_properties("symdyn.leslie.structure", "irreducible", "primitive", "ergodic", "period"),
+        **_methods("symdyn.leslie.coupled", "growth_factor_approximation"),
+        **_methods("symdyn.leslie.standing", "last_standing"),
+        **_methods("symdyn.leslie.extinction", "demographic"),
+        **_methods("symdyn.leslie.overview", "summary"),
+        **_methods("symdyn.leslie.drawing", "draw"),
+    },
+    attached.FieldVerbs: {
+        **_methods("symdyn.grids.system", "discretize"),
+        **_methods("symdyn.grids.runs", run="run_field"),
+    },
+    attached.GridVerbs: _methods("symdyn.grids.runs", run="run_grid"),
+}  # fmt: skip
+
+for _base, _verbs in VERBS.items():
+    for _name, _verb in _verbs.items():
+        setattr(_base, _name, _verb)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from symdyn import _started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
+from symdyn._version import __version__
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
@@ -35,7 +36,8 @@ from symdyn.system import System
 if TYPE_CHECKING:
     from symdyn import analysis, cells, discover, grids, leslie, networks, projection, studies
     from symdyn.cells.colony import BulkCellSystem
-    from symdyn.codegen.kernel import Kernel, compile
+    from symdyn.codegen.kernel import compile
+    from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.recover import recover
     from symdyn.discover.recovery import Recovery
@@ -48,13 +50,11 @@ if TYPE_CHECKING:
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
 
-__version__ = "0.1.0"
-
 #: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
 _LAZY = {
     "BulkCellSystem": "symdyn.cells.colony",
     "CLOSURES": "symdyn.derive.closures",
-    "Kernel": "symdyn.codegen.kernel",
+    "Kernel": "symdyn.codegen.kernel_base",
     "MasterEquation": "symdyn.projection",
     "METHODS": "symdyn.methods.registry",
     "OperonRegression": "symdyn.discover.regressors.operon",

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 __all__ = [
     "ColonyVerbs",
+    "DiffusionRecoveryVerbs",
     "DiffusionVerbs",
+    "FieldRecoveryVerbs",
     "FieldVerbs",
     "FlowVerbs",
     "GridVerbs",
+    "MasterVerbs",
     "MatrixVerbs",
     "NetworkVerbs",
+    "PropensityRecoveryVerbs",
     "RecoveryVerbs",
 ]
 
@@ -51,5 +55,21 @@ class ColonyVerbs:
     """What is derived from a `BulkCellSystem`."""
 
 
+class MasterVerbs:
+    """Solutions of a `MasterEquation`."""
+
+
 class RecoveryVerbs:
     """What is drawn and written of a `Recovery`."""
+
+
+class DiffusionRecoveryVerbs:
+    """What is drawn otherwise of a `DiffusionRecovery`."""
+
+
+class FieldRecoveryVerbs:
+    """What is drawn otherwise of a `FieldRecovery`."""
+
+
+class PropensityRecoveryVerbs:
+    """What is drawn otherwise of a `PropensityRecovery`."""

@@ -32,15 +32,16 @@ class Registry(Mapping[str, T], Generic[T]):
     ----------
     kind : str
         What is registered, as messages call it ('method', 'surrogate').
-    package : str
-        Package whose modules register entries when they are imported.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.package = package
         self._entries: dict[str, T] = {}
-        self._loaded = False
+        self._packages: list[str] = []
+
+    def filled_by(self, package: str) -> None:
+        """Import the modules of `package` on first use: they register entries.  A package says so in its ``__init__.py``."""
+        self._packages.append(package)
 
     def register(self, name: str, entry: T) -> T:
         """Add `entry` under `name`; a second entry of the same name is an error."""
@@ -50,12 +51,11 @@ class Registry(Mapping[str, T], Generic[T]):
         return entry
 
     def _load(self) -> dict[str, T]:
-        if not self._loaded:
-            self._loaded = True
-            package = importlib.import_module(self.package)
+        while self._packages:
+            package = importlib.import_module(self._packages.pop())
             for module in pkgutil.iter_modules(package.__path__):
                 if not module.name.startswith("_"):
-                    importlib.import_module(f"{self.package}.{module.name}")
+                    importlib.import_module(f"{package.__name__}.{module.name}")
         return self._entries
 
     def __getitem__(self, name: str) -> T:

@@ -99,7 +99,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
             "symdyn.leslie.transients",
             "reactivity", "first_step_attenuation", "maximal_amplification", "maximal_attenuation", "inertia_bounds",
         ),
-        **_properties("symdyn.leslie._kreiss", "kreiss_bounds"),
+        **_properties("symdyn.leslie.kreiss", "kreiss_bounds"),
         **_methods("symdyn.leslie.transients", "inertia"),
         **_properties("symdyn.leslie.structure", "irreducible", "primitive", "ergodic", "period"),
         **_methods("symdyn.leslie.coupled", "growth_factor_approximation"),
@@ -113,6 +113,18 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.grids.runs", run="run_field"),
     },
     attached.GridVerbs: _methods("symdyn.grids.runs", run="run_grid"),
+    attached.MasterVerbs: {
+        **_methods("symdyn.projection.transient", "transient"),
+        **_methods("symdyn.projection.equilibrium", "stationary", moments="moments_of"),
+        **_methods("symdyn.projection.sensitivities", "transient_sensitivity", "stationary_sensitivity"),
+    },
+    attached.RecoveryVerbs: {
+        **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
+        **_methods("symdyn.io.report", save="write_recovery"),
+    },
+    attached.DiffusionRecoveryVerbs: _methods("symdyn.discover.diffusions.figures", plot="draw"),
+    attached.FieldRecoveryVerbs: _methods("symdyn.discover.fields.figures", plot="draw"),
+    attached.PropensityRecoveryVerbs: _methods("symdyn.discover.propensities.figures", plot="draw"),
 }  # fmt: skip
 
 for _base, _verbs in VERBS.items():

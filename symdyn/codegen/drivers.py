@@ -18,8 +18,6 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["adaptive_driver", "driver_text", "link", "plain_driver", "plain_text"]
 
-STEPS_MODULE = "symdyn_kernels.drivers._steps"
-
 
 def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
     """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
@@ -27,7 +25,7 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
     lines = loop.splitlines(keepends=True)
     statements = ast.parse(loop).body
     head = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "__future__")
-    steps = next(s for s in statements if isinstance(s, ast.ImportFrom) and s.module == STEPS_MODULE)
+    steps = next(s for s in statements if isinstance(s, ast.ImportFrom) and (s.module or "").endswith("._steps"))
     assert head.end_lineno
     assert steps.end_lineno
     body = lines[head.end_lineno : steps.lineno - 1] + lines[steps.end_lineno :]

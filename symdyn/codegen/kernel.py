@@ -1,11 +1,10 @@
-"""Kernels: a system and a method, compiled; called over arrays of initial values and parameters."""
+"""Compiling a system and a method; kernels for the processor."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from functools import cached_property, partial
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -17,7 +16,8 @@ from symdyn.codegen.families import family_of
 from symdyn.codegen.families.base import LANES, Batch, Family, Launch, Options, Run, Signals
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
-from symdyn.errors import CompileError, DeclarationError
+from symdyn.codegen.kernel_base import Kernel
+from symdyn.errors import CompileError
 from symdyn.methods.registry import METHODS
 from symdyn.registry import suggest
 from symdyn.system import System
@@ -27,156 +27,6 @@ __all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "
 #: The first of these that applies simulates a system where no method is named.
 DEFAULT_METHODS = ("dop853", "euler-maruyama", "iterate", "ssa", "branching")
 TARGETS = ("cpu", "cuda")
-
-
-class Kernel(ABC):
-    """A compiled system; make one with `symdyn.compile`.
-
-    Attributes
-    ----------
-    system : System
-    method : str
-    target : str
-        'cpu' or 'cuda'.
-    until : Boolean or None
-        The condition that ends a trajectory.
-    precision : str
-        Of the numbers: 'float64', or on a card 'float32'.
-
-    Examples
-    --------
-    >>> import sympy as sp, symdyn as sd
-    >>> x, a = sp.symbols("x a")
-    >>> kernel = sd.compile(sd.ODESystem({x: -a * x}), method="tsit5")
-    >>> kernel([[1.0]], [[2.0]], [0.0, 0.5], rtol=1e-9).values.round(6).ravel().tolist()
-    [1.0, 0.367879]
-    """
-
-    target: ClassVar[str]
-    #: Whether parts of an ensemble may be launched from several threads.
-    parallel: ClassVar[bool]
-    #: Whether the driver was compiled for this model alone.
-    inline: bool = False
-
-    def __init__(self, system: System, method: str, *, until: sp.Basic | None, precision: str = "float64") -> None:
-        self.system, self.method, self.until, self.precision = system, method, until, precision
-        self._scheme = METHODS[method]
-        self.family = family_of(self._scheme)
-
-    @property
-    def adaptive(self) -> bool:
-        """Whether the method chooses its steps by tolerances."""
-        return self.family.adaptive
-
-    @property
-    def stochastic(self) -> bool:
-        """Whether a seed matters."""
-        return self.family.random(self.system)
-
-    @property
-    def counted(self) -> dict[str, str]:
-        """What the counts of each trajectory are: ``steps``, ``rejected``, ``evaluations`` and further ones of the method."""
-        return {**self.family.counted, **self.details}
-
-    @property
-    def details(self) -> dict[str, str]:
-        """Those further counts, and what they count."""
-        return dict(self.family.details(self._scheme))
-
-    def facts(self, options: Options) -> dict[str, Any]:
-        """What a dataset says about the method: the options that matter, and its approximations."""
-        noted = {name: getattr(options, name) for name in self.family.noted}
-        return {**noted, **self.family.facts(self._scheme, options)}
-
-    @abstractmethod
-    def lanes(self, trajectories: int) -> int:
-        """Lanes used for so many trajectories."""
-
-    @abstractmethod
-    def prepare(self, lanes: int) -> None:
-        """Compile what has not been compiled yet, so that threads find it."""
-
-    # ---- what it shows -------------------------------------------------------------------------
-
-    @property
-    @abstractmethod
-    def source(self) -> str:
-        """What was generated, to be read."""
-
-    @property
-    @abstractmethod
-    def path(self) -> str:
-        """The file in the cache that holds what was generated."""
-
-    @property
-    @abstractmethod
-    def cached(self) -> bool:
-        """Whether it was in the cache before."""
-
-    @property
-    @abstractmethod
-    def compile_seconds(self) -> float:
-        """Time that generating, compiling and loading took."""
-
-    def __str__(self) -> str:
-        return self.source
-
-    def __repr__(self) -> str:
-        origin = "from the cache" if self.cached else f"compiled in {self.compile_seconds:.3f} s"
-        return f"<Kernel {self.method} of {type(self.system).__name__}({', '.join(self.system.names)}), {origin}: {self.path}>"
-
-    # ---- running it ----------------------------------------------------------------------------
-
-    @abstractmethod
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A copy, in this process or another, is compiled anew or comes from the cache."""
-
-    def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:
-        """Run N trajectories.
-
-        Parameters
-        ----------
-        initial : (N, n) float64
-        parameters : (N, k) float64
-            In the order of ``system.parameters``.
-        times : (T,) float64, increasing
-            The first is the time of the initial values.
-        streams : (N,) int, optional
-            The random stream of each trajectory; its index by default.
-        **options :
-            Fields of `symdyn.codegen.families.base.Options`: ``rtol``, ``atol``, ``max_step`` and ``detect_stiffness``
-            of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``epsilon``, ``seed``, ``max_steps``.
-
-        Raises
-        ------
-        DeclarationError
-            For arrays of other shapes, and times that do not increase.
-        """
-        initial, parameters, times = (np.ascontiguousarray(a, dtype=np.float64) for a in (initial, parameters, times))
-        count, n, k = len(initial), len(self.system.states), len(self.system.parameters)
-        streams = np.arange(count) if streams is None else np.ascontiguousarray(streams, dtype=np.int64)
-        for name, given, shape in (("initial", initial, (count, n)), ("streams", streams, (count,))):
-            if given.shape != shape:
-                raise DeclarationError(f"{name} has the shape {given.shape}; expected {shape}")
-        if parameters.shape != (count, k) and (k or parameters.size):
-            raise DeclarationError(f"parameters has the shape {parameters.shape}; expected {(count, k)}")
-        if times.ndim != 1 or not times.size or not (np.diff(times) > 0).all():
-            raise DeclarationError("times must be a sequence that increases strictly")
-        parameters = parameters.reshape(count, k)
-        run = self.empty(len(initial), times.size)
-        return self.launch(run, Batch(initial, parameters, times, streams), Options(**options), signals=Signals.new())
-
-    def empty(self, trajectories: int, times: int) -> Run:
-        """Arrays for the results of so many trajectories."""
-        return Run.empty(trajectories, times, len(self.system.states), len(self.details))
-
-    def check(self, options: Options, *, here: bool) -> None:
-        """Raise where it cannot run with these options, or, if it is to run `here`, on this machine."""
-        return
-
-    @abstractmethod
-    def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
-        """Fill the arrays of `run`."""
 
 
 class CpuKernel(Kernel):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -14,10 +13,8 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
 from symdyn.discover.kinds import output_times
+from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
-
-if TYPE_CHECKING:
-    from symdyn.discover.recovery import Recovery
 
 __all__ = ["draw_fit", "draw_front", "term_band", "term_values"]
 
@@ -29,7 +26,7 @@ MANY = 150
 WIDE = 5.0
 
 
-def draw_fit(recovery: Recovery, axes: Any = None) -> Any:
+def draw_fit(recovery: Recovery, *, axes: Any = None) -> Any:
     """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band.
 
     Parameters
@@ -41,11 +38,27 @@ def draw_fit(recovery: Recovery, axes: Any = None) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    RecoveryError
+        If there are fewer axes than panels.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> t = np.linspace(0, 4, 21)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    >>> found = sd.recover(sd.ODESystem({x: f(x)}), data, library=2, surrogate=None, progress=False)
+    >>> [axis.get_ylabel() for axis in found.plot().axes]
+    ['x', 'f(x)']
     """
     states, unknowns = recovery.system.states, list(recovery.terms)
     count = len(states) + len(unknowns)
     if axes is None:
-        pyplot = importlib.import_module("matplotlib.pyplot")
+        from matplotlib import pyplot
+
         _, axes = pyplot.subplots(count, 1, figsize=(7, 2.2 * count), layout="constrained", squeeze=False)
     axes = np.ravel(axes)
     if len(axes) < count:
@@ -159,9 +172,21 @@ def draw_front(recovery: Recovery, ax: Any = None) -> Any:
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> t = np.linspace(0, 4, 21)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    >>> found = sd.recover(sd.ODESystem({x: f(x)}), data, library=2, surrogate=None, progress=False)
+    >>> found.plot_front().get_xlabel()
+    'complexity (nodes)'
     """
     if ax is None:
-        ax = importlib.import_module("matplotlib.pyplot").subplots(figsize=(5, 3.5), layout="constrained")[1]
+        from matplotlib import pyplot
+
+        ax = pyplot.subplots(figsize=(5, 3.5), layout="constrained")[1]
     table, error, label = recovery.table, recovery.table["rms"], "relative error of the fit"
     if "log_likelihood" in table:  # steps of noisy paths are mostly noise, however good a model is
         error, label = table["log_likelihood"].max() - table["log_likelihood"], "log-likelihood below the best"

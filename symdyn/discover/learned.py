@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.journal import Journal
-
-if TYPE_CHECKING:
-    from symdyn.discover.surrogates.registry import SurrogateFit
+from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 
 __all__ = ["remembered"]
 
@@ -45,8 +43,6 @@ def _arrays(fit: SurrogateFit, unknowns: Sequence[AppliedUndef], parameters: Seq
 
 
 def _restored(arrays: Iterator[np.ndarray], unknowns: Sequence[AppliedUndef], parameters: Sequence[sp.Symbol]) -> SurrogateFit:
-    from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
-
     values = dict(zip(parameters, map(float, next(arrays)), strict=True))
     terms = {u: TermSamples(next(arrays), next(arrays), next(arrays)) for u in unknowns}
     rest = list(arrays)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import time
 from collections.abc import Mapping
@@ -27,7 +26,9 @@ from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.problem import make_problem, rough_states
 from symdyn.discover.recovery import Recovery
+from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.signs import read_signs, sign_penalty
+from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
 from symdyn.errors import RecoveryError
@@ -104,17 +105,16 @@ class Pipeline:
         """
         began = time.monotonic()
         latest = None if deadline is None else began + SHARE * (deadline - began)
-        surrogates = importlib.import_module("symdyn.discover.surrogates.registry")
-        registry, chosen = surrogates.SURROGATES, name != "auto"
+        chosen = name != "auto"
         if not chosen:
             usual = kind_of(self.system).surrogates
-            name = next((s for s in usual if registry[s].applies(self.system, self.seen) is None), None)
+            name = next((s for s in usual if SURROGATES[s].applies(self.system, self.seen) is None), None)
         if name is None:
             return None
         options = dict(self.options.surrogate)
         if self.signs:
             options.setdefault("signs", self.signs)
-        surrogate, noise = registry[name](**options), self._noise()
+        surrogate, noise = SURROGATES[name](**options), self._noise()
         seen = self.seen if noise is None else replace(self.seen, noise=noise)
         data = (a for t in seen.trajectories for a in (t.times, t.values))
         key = (name, sorted(options.items(), key=str), self.system.digest, self.seed, seen.scale, seen.noise, *data)
@@ -129,7 +129,7 @@ class Pipeline:
 
         try:
             return remembered(self.journal, key, self.unknowns, self.system.parameters, fit)
-        except surrogates.NothingLearnedError as error:
+        except NothingLearnedError as error:
             if chosen:
                 raise
             self.notes.append(f"went without the surrogate {name!r}: {str(error).partition('; ')[0]}")
@@ -164,12 +164,11 @@ class Pipeline:
         formulas: Formulas = [[] for _ in self.unknowns]
         regressor = "operon" if regressor == "auto" else regressor
         if learned is not None and regressor is not None:
-            registry = importlib.import_module("symdyn.discover.regressors.registry").REGRESSORS
             for i, unknown in enumerate(self.unknowns):
                 self.report("regressor", i / len(self.unknowns))
                 samples = learned.terms[unknown]
                 names = [sp.Dummy(f"x{k}") for k in range(len(unknown.args))]
-                engine = registry[regressor](names=names, random_state=self.seed, **self.options.regressor)
+                engine = REGRESSORS[regressor](names=names, random_state=self.seed, **self.options.regressor)
                 engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
                 swap = dict(zip(names, unknown.args, strict=True))
                 found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]

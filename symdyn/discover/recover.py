@@ -10,7 +10,8 @@ from typing import Any
 from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.routes import Request, route_of, stated
+from symdyn.discover.request import Request
+from symdyn.discover.routes import route_of, stated
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 

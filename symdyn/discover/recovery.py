@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ import sympy as sp
 import xarray as xr
 from sympy.core.function import AppliedUndef
 
+from symdyn.attached import RecoveryVerbs
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -58,7 +56,7 @@ class Identifiability:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recovery:
+class Recovery(RecoveryVerbs):
     """A ranked set of systems with the unknown terms filled in.
 
     Attributes
@@ -183,34 +181,12 @@ class Recovery:
         latex = "".join(rf"<p>$\displaystyle {sp.latex(u)} = {sp.latex(_rounded(e))}$</p>" for u, e in self.terms.items())
         return latex + self.table.to_html(index=False, float_format=lambda v: f"{v:.3g}")
 
-    def plot(self, *, axes: Any = None) -> Any:
-        """Data, fit and continuation of every state, and each unknown term along the fit with its band.
-
-        Parameters
-        ----------
-        axes : sequence of matplotlib Axes, optional
-            One for each state, then one for each unknown term; made unless given.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        return importlib.import_module("symdyn.discover.figures").draw_fit(self, axes)
-
-    def plot_front(self, ax: Any = None) -> Any:
-        """Errors of the candidates over their complexity, with the front of those that nothing simpler beats."""
-        return importlib.import_module("symdyn.discover.figures").draw_front(self, ax)
-
     def latex(self) -> str:
         r"""The equations of the first system with numbers for its constants, as an ``aligned`` environment of LaTeX."""
         known = {p: sp.Float(v) for p, v in self.system.defaults.items()}
         written = self.system.map_expressions(lambda e: _rounded(e.xreplace(known))).equations()
         rows = (f"{e.left_latex} &{e.join.strip()} {e.right_latex}" for e in written)
         return "\n".join([r"\begin{aligned}", " \\\\\n".join(rows), r"\end{aligned}"])
-
-    def save(self, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
-        """Write a report, the system, the table, figures and everything as JSON to a folder; see `symdyn.io.report`."""
-        importlib.import_module("symdyn.io.report").write_recovery(self, folder, options=options)
 
 
 def _rounded(e: sp.Expr) -> sp.Expr:

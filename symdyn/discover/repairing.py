@@ -22,7 +22,7 @@ from symdyn.discover.kinds import kind_of, right_sides
 from symdyn.discover.optimum import read_noise
 from symdyn.discover.problem import Problem, make_problem
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.selection import Model, Selection
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError

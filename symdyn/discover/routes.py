@@ -1,67 +1,60 @@
-"""Which way a recovery goes: by the kind of system, and by how much of it is unknown."""
+"""Which way a recovery goes: by the kind of system, and by how much of it is unknown.  A route is imported when it is taken."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from symdyn.discover.journal import Journal
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-if TYPE_CHECKING:
-    from symdyn.discover.recovery import Recovery
+__all__ = ["ROUTES", "Route", "route_of", "stated"]
 
-__all__ = ["ROUTES", "Request", "route_of", "stated"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `recover` was asked for beside the system and the data; see there.
-
-    Attributes
-    ----------
-    deadline : float or None
-        Of `time.monotonic`; a route ends at it with the best so far and a warning.
-    report : Report
-        To be called with a stage and its fraction.
-    journal : Journal
-        Keeps what costs time, so that a search that was cut short goes on.
-    """
-
-    unknown: Sequence[Any] | None
-    library: Any
-    surrogate: str | None
-    regressor: str | None
-    selection: bool
-    deadline: float | None
-    seed: int
-    report: Report
-    heldout: float
-    bounds: Mapping[Any, tuple[Any, Any]] | None
-    signs: Mapping[Any, int] | None
-    options: RecoverOptions
-    journal: Journal
-
-
-#: Modules whose ``recovered(system, data, request)`` returns a Recovery, by kind of system.
-ROUTES = {
-    "ode": "symdyn.discover.selected",
-    "map": "symdyn.discover.selected",
-    "field": "symdyn.discover.fields",
-    "sde": "symdyn.discover.diffusions",
-    "jump": "symdyn.discover.propensities",
-}
-#: The same where nothing is known of the equations, for trajectories and for fields.
-WHOLE, WHOLE_FIELD = "symdyn.discover.whole", "symdyn.discover.fields"
+#: What recovers a system from data.
+Route = Callable[[Any, Any, Request], Recovery]
 #: Names of the axes of a field in data.
 AXES = {"x", "y"}
 
 
-def route_of(system: System | None, data: Any) -> Callable[[System | None, Any, Request], Recovery]:
+def _terms() -> Route:
+    from symdyn.discover.selected import recovered
+
+    return recovered
+
+
+def _fields() -> Route:
+    from symdyn.discover.fields.route import recovered
+
+    return recovered
+
+
+def _diffusions() -> Route:
+    from symdyn.discover.diffusions import recovered
+
+    return recovered
+
+
+def _propensities() -> Route:
+    from symdyn.discover.propensities import recovered
+
+    return recovered
+
+
+def _whole() -> Route:
+    from symdyn.discover.whole.recovering import recovered
+
+    return recovered
+
+
+#: Routes by kind of system, each imported by a call.
+ROUTES: dict[str, Callable[[], Route]] = {
+    "ode": _terms, "map": _terms, "field": _fields, "sde": _diffusions, "jump": _propensities,
+}  # fmt: skip
+
+
+def route_of(system: System | None, data: Any) -> Route:
     """The function that recovers systems of this kind.
 
     Raises
@@ -69,15 +62,21 @@ def route_of(system: System | None, data: Any) -> Callable[[System | None, Any, 
     RecoveryError
         If terms of such systems cannot be recovered.
     """
+    if system is None:
+        return _fields() if _has_fields(data) else _whole()
     kind = getattr(system, "kind", None)
-    if system is not None and kind not in ROUTES:
+    if kind not in ROUTES:
         raise RecoveryError(
             f"recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or None "
             f"for equations of which nothing is known; got {type(system).__name__}"
         )
+    return ROUTES[kind]()
+
+
+def _has_fields(data: Any) -> bool:
+    """Whether data have axes of space."""
     parts = data if isinstance(data, (list, tuple)) else [data]
-    unknown = WHOLE_FIELD if any(AXES & set(getattr(part, "dims", ())) for part in parts) else WHOLE
-    return importlib.import_module(unknown if kind is None else ROUTES[kind]).recovered
+    return any(AXES & set(getattr(part, "dims", ())) for part in parts)
 
 
 def stated(system: System | None, data: Any, request: Request) -> System | None:
@@ -87,6 +86,8 @@ def stated(system: System | None, data: Any, request: Request) -> System | None:
     """
     named = {request.surrogate, request.regressor} - {None, "auto"}
     asked = request.library is not None or request.bounds or request.signs or not request.selection or named
-    if system is not None or not asked or route_of(None, data).__module__.startswith(WHOLE_FIELD):
+    if system is not None or not asked or _has_fields(data):
         return system
-    return importlib.import_module("symdyn.discover.whole.states").declared(None, data)
+    from symdyn.discover.whole.states import declared
+
+    return declared(None, data)

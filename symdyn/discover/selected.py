@@ -11,7 +11,7 @@ from symdyn.discover.kinds import kind_of
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.repairing import repaired
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.terms import with_unknown_states
 from symdyn.system import System
 

@@ -8,7 +8,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-import symdyn
+from symdyn._version import __version__
 from symdyn.codegen.kernel import LANES
 from symdyn.codegen.load import cache_directory, host
 from symdyn.errors import SymdynError
@@ -90,7 +90,7 @@ def environment() -> dict[str, Any]:
     _, cpu, features = host()
     enabled = sorted(f[1:] for f in features.split(",") if f.startswith("+"))
     return {
-        "symdyn": symdyn.__version__,
+        "symdyn": __version__,
         "versions": versions(),
         "optional": optional_packages(),
         "targets": {

@@ -47,6 +47,19 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
     ------
     OSError
         If the folder or a file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, sympy as sp, symdyn as sd
+    >>> from pathlib import Path
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> t = np.linspace(0, 4, 21)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    >>> found = sd.recover(sd.ODESystem({x: f(x)}), data, library=2, surrogate=None, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found.save(folder)
+    ...     sorted(p.name for p in Path(folder).glob("*.png"))
+    ['fit.png', 'front.png']
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,10 +78,11 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
     for name, text in texts.items():
         write_file(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
     # figures come last: whatever happens to them, the result is on disk
-    plt = importlib.import_module("matplotlib.pyplot")
+    from matplotlib import pyplot
+
     for name, figure in (("fit.png", recovery.plot()), ("front.png", recovery.plot_front().figure)):
         write_file(folder / name, partial(figure.savefig, dpi=120))
-        plt.close(figure)
+        pyplot.close(figure)
 
 
 def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str, Any]:

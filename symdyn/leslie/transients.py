@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.leslie._kreiss import kreiss_bounds
 from symdyn.leslie._stages import shares
 from symdyn.leslie._standardised import bounded, column_sums, limit_of_mean, positive_growth, standardised
 from symdyn.leslie._values import exact, matrix_of, plain, simplest
+from symdyn.leslie.kreiss import kreiss_bounds
 from symdyn.leslie.spectrum import simple, spectrum
 from symdyn.models.matrix import MatrixModel
 

@@ -6,4 +6,4 @@ from symdyn.registry import Registry
 
 __all__ = ["METHODS"]
 
-METHODS: Registry = Registry("method", "symdyn.methods")
+METHODS: Registry = Registry("method")

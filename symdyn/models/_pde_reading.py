@@ -1,62 +1,21 @@
-"""Reading what a system of fields is declared with, and what is checked."""
+"""Reading what a system of fields is declared with, as it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symdyn import dag
 from symdyn.declaration import expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.boundary import Conditions, has_operators
+from symdyn.models.boundary import Conditions
 from symdyn.models.domains import Domain, Interval, Rectangle
-from symdyn.models.operators import NUMBERS, Operator, components, read_operators, varies
+from symdyn.models.operators import read_operators
 from symdyn.parsing import parse_expression
 
-if TYPE_CHECKING:
-    from symdyn.models.pde import PDESystem
-
-__all__ = ["check", "mapped", "read_domain", "read_starts", "read_states", "wall_expressions"]
-
-
-def check(system: PDESystem) -> None:
-    """Refuse scalars that vary in space, conditions that ask for the solution, and vectors in the wrong place."""
-    symbols = {*system.fields, *system.space}
-    for state, rate in zip(system.states, system.rates, strict=True):
-        plain = components(rate, system.dimension)
-        if state in system.scalars and varies(plain, symbols):
-            raise DeclarationError(
-                f"the rate {rate} of the scalar {state} varies in space; take mean(...) or integral(...) of fields"
-            )
-    for e in system.observables.values():
-        components(e, system.dimension)
-    for node in dag.nodes([*system.expressions, *system.observables.values()]):
-        if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
-            raise DeclarationError(
-                f"{node} holds one mean or integral in another; an inner one is a number and can stand outside"
-            )
-    for target, row in system.conditions.items():
-        for pair in row:
-            for condition in pair if pair != "periodic" else ():
-                if has_operators(condition) or any(
-                    e.has(*system.fields) for e in (condition.alpha, condition.beta, condition.value)
-                ):
-                    raise DeclarationError(f"the condition {condition} of {target} holds a field or an operator; it may depend "
-                                           "on parameters, time, position and scalars")  # fmt: skip
-                wrong = (condition.alpha.free_symbols | condition.beta.free_symbols) - set(system.parameters)
-                if wrong:
-                    raise DeclarationError(f"a and b of the condition {condition} of {target} may depend on parameters only, "
-                                           f"not on {min(map(str, wrong))}")  # fmt: skip
-    for state, start in system.initial.items():
-        if start.has(Operator):
-            raise DeclarationError(f"the initial value {start} of {state} holds an operator; write down what it is")
-        wrong = start.free_symbols - set(system.parameters) - (set(system.space) if state in system.fields else set())
-        if wrong:
-            raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "
-                                   "parameters" + (" and position" if state in system.fields else ""))  # fmt: skip
+__all__ = ["mapped", "read_domain", "read_starts", "read_states", "wall_expressions"]
 
 
 def read_domain(value: Any) -> Domain:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import comb
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
 from symdyn.declaration import lookup, numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models.moment_index import Index
-
-if TYPE_CHECKING:
-    from symdyn.models.moments import MomentSystem
 
 __all__ = ["checked", "initial_moments", "is_distribution"]
 
@@ -32,8 +29,24 @@ def checked(initial: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol]) -> 
     return {**numeric_values(numbers, symbols, "species or state"), **spread}
 
 
-def initial_moments(system: MomentSystem, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
+def initial_moments(
+    values: Mapping[sp.Symbol, Any],
+    states: Sequence[sp.Symbol],
+    species: Sequence[sp.Symbol],
+    indices: Mapping[sp.Symbol, Index],
+    kind: str,
+) -> dict[sp.Symbol, Any]:
     """Initial values of the states.
+
+    Parameters
+    ----------
+    values : mapping
+        Numbers and distributions of species; numbers of states.
+    states, species : sequence of Symbol
+    indices : mapping of Symbol to index
+        Which moment each state is; states without an entry start from zero.
+    kind : {'raw', 'central', 'cumulant'}
+        Of the moments above order 1.
 
     Raises
     ------
@@ -43,31 +56,31 @@ def initial_moments(system: MomentSystem, values: Mapping[sp.Symbol, Any]) -> di
     # most values have no dimension; products of arrays with labels take a thousand times as long as those of numbers
     values = {k: float(v) if getattr(v, "ndim", None) == 0 else v for k, v in values.items()}
     found: dict[sp.Symbol, Any] = {}
-    for state in system.states:
+    for state in states:
         if state in values:
             if is_distribution(values[state]):
                 raise DeclarationError(f"the moment {state} has a distribution for its value; distributions belong to species")
             found[state] = values[state]
-        elif state not in system.indices:
+        elif state not in indices:
             found[state] = 0.0
         else:
-            found[state] = _moment(system, values, system.indices[state], state)
+            present = {s: power for s, power in zip(species, indices[state], strict=True) if power}
+            found[state] = _moment(values, present, kind, state)
     return found
 
 
-def _moment(system: MomentSystem, values: Mapping[sp.Symbol, Any], index: Index, state: sp.Symbol) -> Any:
-    present = [(s, power) for s, power in zip(system.species, index, strict=True) if power]
-    missing = [s.name for s, _ in present if s not in values]
+def _moment(values: Mapping[sp.Symbol, Any], powers: Mapping[sp.Symbol, int], kind: str, state: sp.Symbol) -> Any:
+    missing = [s.name for s in powers if s not in values]
     if missing:
         raise DeclarationError(
             f"no value for the species {', '.join(missing)}, from which {state} begins; pass initial={{'{missing[0]}': ...}}, "
             "or every moment of it by the name of its state"
         )
-    kind = "raw" if sum(index) == 1 else system.moment_kind
-    if kind == "cumulant" and len(present) > 1:
-        return 0.0 * sum(values[s] for s, _ in present if not is_distribution(values[s]))
+    kind = "raw" if sum(powers.values()) == 1 else kind
+    if kind == "cumulant" and len(powers) > 1:
+        return 0.0 * sum(values[s] for s in powers if not is_distribution(values[s]))
     product: Any = 1.0
-    for s, power in present:
+    for s, power in powers.items():
         product = product * _single(values[s], power, kind, s)
     return product
 

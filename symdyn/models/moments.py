@@ -228,7 +228,7 @@ class MomentSystem(ODESystem):
         >>> closed.initial_values({closed.species[0]: 3.0})
         {E[X]: 3.0, E[X^2]: 9.0}
         """
-        return initial_moments(self, values)
+        return initial_moments(values, self.states, self.species, self.indices, self.moment_kind)
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
         """The same system with other default initial values: of species (numbers or distributions) or of states."""

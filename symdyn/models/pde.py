@@ -14,9 +14,10 @@ from symdyn import dag
 from symdyn.attached import FieldVerbs
 from symdyn.declaration import check_symbols, name_of, numeric_values
 from symdyn.errors import DeclarationError
-from symdyn.models._pde_reading import check, mapped, read_domain, read_starts, read_states, wall_expressions
-from symdyn.models.boundary import SIDES, Conditions, read_conditions
+from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_states, wall_expressions
+from symdyn.models.boundary import SIDES, Conditions, has_operators, read_conditions
 from symdyn.models.domains import Domain
+from symdyn.models.operators import NUMBERS, Operator, components, varies
 from symdyn.models.reaction import rate_text
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
@@ -138,7 +139,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
-        check(self)
+        _check(self)
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
@@ -207,7 +208,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         known = {s.name: s for s in (*self.space, *self.parameters)}
         given = {k: e.xreplace({s: known.get(s.name, s) for s in e.free_symbols}) for k, e in given.items()}
         changed = self.replace(initial=MappingProxyType({**self.initial, **given}))
-        check(changed)
+        _check(changed)
         return changed
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
@@ -218,5 +219,42 @@ class PDESystem(FieldVerbs, SpatialSystem):
         values = {**self.defaults, **(defaults or {})}
         known = MappingProxyType({p: values[p] for p in parameters if p in values})
         changed = filled.replace(parameters=parameters, defaults=known)
-        check(changed)
+        _check(changed)
         return changed
+
+
+def _check(system: PDESystem) -> None:
+    """Refuse scalars that vary in space, conditions that ask for the solution, and vectors in the wrong place."""
+    symbols = {*system.fields, *system.space}
+    for state, rate in zip(system.states, system.rates, strict=True):
+        plain = components(rate, system.dimension)
+        if state in system.scalars and varies(plain, symbols):
+            raise DeclarationError(
+                f"the rate {rate} of the scalar {state} varies in space; take mean(...) or integral(...) of fields"
+            )
+    for e in system.observables.values():
+        components(e, system.dimension)
+    for node in dag.nodes([*system.expressions, *system.observables.values()]):
+        if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
+            raise DeclarationError(
+                f"{node} holds one mean or integral in another; an inner one is a number and can stand outside"
+            )
+    for target, row in system.conditions.items():
+        for pair in row:
+            for condition in pair if pair != "periodic" else ():
+                if has_operators(condition) or any(
+                    e.has(*system.fields) for e in (condition.alpha, condition.beta, condition.value)
+                ):
+                    raise DeclarationError(f"the condition {condition} of {target} holds a field or an operator; it may depend "
+                                           "on parameters, time, position and scalars")  # fmt: skip
+                wrong = (condition.alpha.free_symbols | condition.beta.free_symbols) - set(system.parameters)
+                if wrong:
+                    raise DeclarationError(f"a and b of the condition {condition} of {target} may depend on parameters only, "
+                                           f"not on {min(map(str, wrong))}")  # fmt: skip
+    for state, start in system.initial.items():
+        if start.has(Operator):
+            raise DeclarationError(f"the initial value {start} of {state} holds an operator; write down what it is")
+        wrong = start.free_symbols - set(system.parameters) - (set(system.space) if state in system.fields else set())
+        if wrong:
+            raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "
+                                   "parameters" + (" and position" if state in system.fields else ""))  # fmt: skip

@@ -1,24 +1,19 @@
-"""The chemical master equation of a network: transient and stationary distributions, and how they depend on parameters."""
+"""The chemical master equation of a network: its states and its generator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
+from symdyn.attached import MasterVerbs
 from symdyn.derive.jumps import refuse_events
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
-from symdyn.projection import statistics
 from symdyn.projection.bounds import read_bounds
 from symdyn.projection.generator import Generator, assemble
-from symdyn.projection.labelled import check_layout, labelled
-from symdyn.projection.search import Search, cropped, warn_of_edge
-from symdyn.projection.sensitivities import stationary_sensitivity, transient_sensitivity
 from symdyn.projection.states import Box
-from symdyn.projection.transient import check_tolerance, transient
 from symdyn.projection.transitions import LONGEST_BURST, Jump, Transitions
 
 __all__ = ["MasterEquation", "master_equation"]
@@ -26,7 +21,7 @@ __all__ = ["MasterEquation", "master_equation"]
 MAX_STATES = 2_000_000
 
 
-class MasterEquation:
+class MasterEquation(MasterVerbs):
     r"""The master equation of a reaction network, projected on finitely many states.
 
     .. math:: \dot P(n) = \sum_r a_r(n - S_r)\,P(n - S_r) - a_r(n)\,P(n)
@@ -57,7 +52,7 @@ class MasterEquation:
     >>> round(float(p.sel(X=5)), 6)  # Poisson
     0.175467
     >>> p = MasterEquation(net).transient(2.0, {"X": 0})
-    >>> p.attrs["error_bound"] < 1e-8, round(float(statistics.mean(p, "X")), 6)  # 5 (1 - exp(-2))
+    >>> p.attrs["error_bound"] < 1e-8, round(float(sd.projection.mean(p, "X")), 6)  # 5 (1 - exp(-2))
     (True, 4.323324)
     """
 
@@ -143,148 +138,6 @@ class MasterEquation:
         if any(transitions.moving):
             raise DeclarationError(f"{what} needs rates that do not depend on time; fix {self.network.time} in them")
         return transitions
-
-    # ---- transient ---------------------------------------------------------------------------------
-
-    def transient(
-        self,
-        t: float | Sequence[float],
-        initial: Any = None,
-        parameters: Mapping[Any, float] | None = None,
-        *,
-        tolerance: float = 1e-8,
-        method: str = "krylov",
-        start: float = 0.0,
-        layout: str | None = None,
-    ) -> xr.DataArray:
-        """Distributions at one or several times.
-
-        Parameters
-        ----------
-        t : float or increasing sequence of float
-        initial : mapping or DataArray, optional
-            For each species a number, a discrete distribution of scipy.stats or a DataArray over it; or a joint
-            distribution.  It holds at the time `start`.
-        parameters : mapping, optional
-            Values over the defaults of the network.
-        tolerance : float
-            In a box, the error of the integration; what leaves the box comes on top.  Without upper bounds the whole error,
-            what leaves the set included.  Errors are sums of magnitudes over all states.
-        method : {'krylov', 'uniformisation'}
-            Krylov spaces with estimated errors, or a sum of positive terms with a known error, which takes longer.
-        layout : {'box', 'list'}, optional
-            A dimension per species, or one dimension ``state`` with a coordinate per species; by default the former, unless
-            the array would be far larger than the set of states.
-
-        Returns
-        -------
-        xarray.DataArray
-            With a leading dimension ``time`` if `t` is a sequence.  ``attrs['error_bound']``, and the coordinate
-            ``error_bound`` along time, bound the sum of the magnitudes of all errors.
-
-        Raises
-        ------
-        DeclarationError, CompileError
-            For input that does not fit.
-        SimulationError
-            If a propensity is negative, or the set grows beyond ``max_states``.
-        """
-        return transient(self, t, initial, parameters, tolerance=tolerance, method=method, start=start, layout=layout)
-
-    def transient_sensitivity(
-        self,
-        t: float | Sequence[float],
-        wrt: Any,
-        initial: Any = None,
-        parameters: Mapping[Any, float] | None = None,
-        *,
-        tolerance: float = 1e-8,
-    ) -> xr.DataArray:
-        r"""Derivatives of the transient distribution with respect to a parameter.
-
-        Solves :math:`\dot s = A s + (\partial A/\partial\theta)\,p` beside :math:`\dot p = A p` on the box, s = 0 at first.
-        """
-        return transient_sensitivity(self, t, wrt, initial, parameters, tolerance=tolerance)
-
-    # ---- stationary --------------------------------------------------------------------------------
-
-    def stationary(
-        self,
-        parameters: Mapping[Any, float] | None = None,
-        initial: Any = None,
-        *,
-        tolerance: float = 1e-10,
-        layout: str | None = None,
-    ) -> xr.DataArray:
-        r"""The stationary distribution, :math:`A\pi = 0`.
-
-        Jumps out of the set do not happen (a reflecting truncation; Gupta, Mikelson and Khammash, J. Chem. Phys. 147 (2017)
-        154101).  A chain of one species that changes by one is solved by detailed balance,
-        :math:`\pi(n) = \pi(n-1)\,b(n-1)/d(n)`, in logarithms; anything else by sparse elimination.
-        Where two species come in bursts, elimination takes minutes beyond some 200 x 200 states; a late `transient` is
-        quicker there.
-
-        Parameters
-        ----------
-        parameters : mapping, optional
-            Values over the defaults of the network.
-        initial : mapping or DataArray, optional
-            Where the process starts (see `transient`).  It matters where several sets of states are never left, because
-            of a conservation law or absorbing states; by default the initial numbers of the network.
-        tolerance : float
-            Without upper bounds the set grows until ``edge_mass`` is below, and means and variances do not move by more
-            than its square root.
-
-        Returns
-        -------
-        xarray.DataArray
-            ``attrs['edge_mass']`` is the probability that the next jump would leave the set, in the stationary state; if it
-            is not negligible, there is a warning.  ``attrs['weight_error']`` is about the error of the weights of wells that
-            exchange little, from the balance of what goes up and down; detailed balance has none.  ``attrs['searched']``
-            names the box in which the distribution was found if there were no upper bounds: more probability beyond it,
-            behind a valley too deep to be seen from inside, would be found with upper bounds alone.
-
-        Raises
-        ------
-        SimulationError
-            If the distribution is not unique and `initial` is missing, or the set grows beyond ``max_states``.
-        """
-        check_tolerance(tolerance)
-        check_layout(layout)
-        transitions = self.constant(parameters, "a stationary distribution")
-        found = Search(self, transitions, initial).run(tolerance)
-        warn_of_edge(found)
-        facts = {"method": found.method, "edge_mass": found.edge_mass}
-        if found.solution is not None:
-            facts["weight_error"] = found.solution.weight_error
-        if self.box is None:
-            facts["searched"] = found.searched
-        kept = cropped(found, [b is None for b in self.upper])
-        return labelled(self, transitions, [kept], None, layout=layout, facts=facts)
-
-    def stationary_sensitivity(
-        self, parameters: Mapping[Any, float] | None = None, wrt: Any = None, initial: Any = None, *, tolerance: float = 1e-10
-    ) -> xr.DataArray:
-        r"""Derivative of the stationary distribution with respect to a parameter.
-
-        The solution of :math:`A\,\partial_\theta\pi = -(\partial_\theta A)\,\pi` with sum zero, by the factors that give
-        :math:`\pi` itself.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
-        >>> s = MasterEquation(net, upper={"X": 80}).stationary_sensitivity(wrt="k")
-        >>> round(float((s * s.X).sum()), 9)  # the mean is k/g
-        1.0
-        """
-        return stationary_sensitivity(self, parameters, wrt, initial, tolerance=tolerance)
-
-    # ---- what distributions say --------------------------------------------------------------------
-
-    def moments(self, p: xr.DataArray | None = None, order: int = 2, *, central: bool = False) -> xr.Dataset:
-        """Moments up to an order of a distribution, the stationary one unless given; see `symdyn.projection.moments`."""
-        return statistics.moments(self.stationary() if p is None else p, order, central=central)
 
 
 def master_equation(

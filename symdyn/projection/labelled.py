@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from symdyn.errors import DeclarationError
+from symdyn.projection.equation import MasterEquation
 from symdyn.projection.states import Box, Listing, StateSpace, bounding_box
 from symdyn.projection.transitions import Transitions
-
-if TYPE_CHECKING:
-    from symdyn.projection.equation import MasterEquation
 
 __all__ = ["check_layout", "labelled"]
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.projection.bounds import Bounds
+from symdyn.projection.equation import MasterEquation
 from symdyn.projection.generator import assemble
 from symdyn.projection.growth import reachable
 from symdyn.projection.initial import read_initial
 from symdyn.projection.states import Box, Listing, StateSpace
 from symdyn.projection.stationary import Stationary, detailed_balance, is_chain, solve
 from symdyn.projection.transitions import Jump, Transitions
-
-if TYPE_CHECKING:
-    from symdyn.projection.equation import MasterEquation
 
 __all__ = ["Found", "Search", "cropped", "warn_of_edge"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +11,7 @@ import xarray as xr
 from symdyn.errors import DeclarationError
 from symdyn.projection.adaptive import INTEGRATOR, Growing
 from symdyn.projection.bounds import Bounds
+from symdyn.projection.equation import MasterEquation
 from symdyn.projection.evolve import METHODS, Clock, Exponential, Modulated
 from symdyn.projection.generator import assemble
 from symdyn.projection.initial import begin, outside, read_initial
@@ -18,9 +19,6 @@ from symdyn.projection.labelled import check_layout, labelled
 from symdyn.projection.states import StateSpace
 from symdyn.projection.transitions import LONGEST_BURST, Jump, Transitions
 from symdyn.registry import suggest
-
-if TYPE_CHECKING:
-    from symdyn.projection.equation import MasterEquation
 
 __all__ = ["check_tolerance", "read_times", "transient"]
 
@@ -30,16 +28,62 @@ BURST_TAIL = 1e-6
 
 def transient(
     equation: MasterEquation,
-    t: Any,
-    initial: Any,
-    parameters: Mapping[Any, float] | None,
+    t: float | Sequence[float],
+    initial: Any = None,
+    parameters: Mapping[Any, float] | None = None,
     *,
-    tolerance: float,
-    method: str,
-    start: float,
-    layout: str | None,
+    tolerance: float = 1e-8,
+    method: str = "krylov",
+    start: float = 0.0,
+    layout: str | None = None,
 ) -> xr.DataArray:
-    """See `MasterEquation.transient`."""
+    """Distributions at one or several times.
+
+    Parameters
+    ----------
+    equation : MasterEquation
+    t : float or increasing sequence of float
+    initial : mapping or DataArray, optional
+        For each species a number, a discrete distribution of scipy.stats or a DataArray over it; or a joint
+        distribution.  It holds at the time `start`; by default the initial numbers of the network.
+    parameters : mapping, optional
+        Values over the defaults of the network.
+    tolerance : float
+        In a box, the error of the integration; what leaves the box comes on top.  Without upper bounds the error of the
+        result, what leaves the set included.  Errors are sums of magnitudes over all states.
+    method : {'krylov', 'uniformisation'}
+        Krylov spaces with estimated errors, or a sum of positive terms with a known error, which takes longer.
+    start : float
+        The time at which `initial` holds.
+    layout : {'box', 'list'}, optional
+        A dimension per species, or one dimension ``state`` with a coordinate per species; by default the former, unless
+        the array would be far larger than the set of states.
+
+    Returns
+    -------
+    xarray.DataArray
+        With a leading dimension ``time`` if `t` is a sequence.  ``attrs['error_bound']``, and the coordinate
+        ``error_bound`` along time, bound the sum of the magnitudes of all errors.
+
+    Raises
+    ------
+    DeclarationError, CompileError
+        For input that does not fit.
+    SimulationError
+        If a propensity is negative, or the set grows beyond ``max_states``.
+
+    References
+    ----------
+    Munsky, Khammash, J. Chem. Phys. 124, 044104 (2006) (the error of a projection).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+    >>> p = net.master_equation(upper={"X": 60}).transient(2.0, {"X": 0})
+    >>> round(float(sd.projection.mean(p, "X")), 6)  # 5 (1 - exp(-2))
+    4.323324
+    """
     times = read_times(t, start)
     check_tolerance(tolerance)
     check_layout(layout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from symdyn.codegen.kernel import Batch, Run, Signals
 from symdyn.simulation.plan import Plan
 from symdyn.simulation.reduce import Statistics, blocks
 from symdyn.simulation.verdict import Outcome
-
-if TYPE_CHECKING:
-    from symdyn.codegen.cuda.kernel import CudaKernel
 
 __all__ = ["sum_on_card"]
 
@@ -26,11 +23,13 @@ def sum_on_card(
     plan: Plan, batch: Batch, start: int, *, report: Callable[[int], Any]
 ) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome, bool]:
     """Run a batch, the rows of the design from `start` on, and sum it up; a `symdyn.simulation.chunks.Chunk`."""
+    from symdyn.codegen.cuda.kernel import CudaKernel  # brings in CUDA's compilers, which a plan for a card alone needs
+
     count = len(batch.initial)
     places = list(blocks(start, start + count, plan.design.trajectories))
     bounds = np.array([begin - start for _, begin, _ in places] + [count])
-    kernel, signals = cast("CudaKernel", plan.kernel), Signals.new()
-    reduction = kernel.reduction(lambda: cast("CudaKernel", plan.successor), plan.observer)
+    kernel, signals = cast(CudaKernel, plan.kernel), Signals.new()
+    reduction = kernel.reduction(lambda: cast(CudaKernel, plan.successor), plan.observer)
     run = kernel.empty(count, 0)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(reduction.run, run, batch, plan.options, bounds, signals)

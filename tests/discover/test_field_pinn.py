@@ -15,7 +15,7 @@ from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.learned import learn_fields
 from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.surrogates._dual import descend
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.errors import RecoveryError, SymdynError

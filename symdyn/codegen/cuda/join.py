@@ -24,7 +24,6 @@ __all__ = ["PRECISIONS", "SIGNATURE", "Device", "arguments", "join_kernel", "joi
 
 #: Bits of the floating types, and what counts as nothing in them.
 PRECISIONS = {"float64": ("64", "1e-300"), "float32": ("32", "real(1e-37)")}
-DEVICES = "symdyn_kernels.devices."
 
 HEADER = '''"""{title}
 
@@ -129,8 +128,8 @@ def _templates(name: str, constants: Mapping[str, Any], imports: dict[str, None]
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             module = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
             begin = statement.end_lineno or 0
-            if module.startswith(DEVICES):
-                other = module.removeprefix(DEVICES)
+            folder, _, other = module.rpartition(".")
+            if folder.endswith(".devices"):
                 found += [] if other.startswith("_") else _templates(other, constants, imports, seen)
             elif module != "__future__":
                 imports[ast.unparse(statement)] = None

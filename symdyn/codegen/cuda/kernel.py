@@ -13,12 +13,11 @@ import sympy as sp
 
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments, join_kernel
-from symdyn.codegen.cuda.launch import require_card, run_on_card
+from symdyn.codegen.cuda.launch import CardKernel, require_card, run_on_card
 from symdyn.codegen.cuda.reductions import Reduction
 from symdyn.codegen.cuda.toolchain import Resources
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.functions import programs
-from symdyn.codegen.kernel import Kernel
 from symdyn.codegen.load import cache_directory, digest, host, import_text, write_atomic
 from symdyn.codegen.program import Program
 from symdyn.errors import CompileError
@@ -27,7 +26,7 @@ from symdyn.system import System
 __all__ = ["CudaKernel"]
 
 
-class CudaKernel(Kernel):
+class CudaKernel(CardKernel):
     """A system compiled for a CUDA card; make one with ``symdyn.compile(..., target="cuda")``.
 
     Attributes
@@ -136,6 +135,6 @@ class CudaKernel(Kernel):
         run_on_card(self, run, batch, options, signals)
         return run
 
-    def reduction(self, successor: Callable[[], CudaKernel], observer: Program | None) -> Reduction:
+    def reduction(self, successor: Callable[[], CardKernel], observer: Program | None) -> Reduction:
         """What runs trajectories and sums them up without their coming back."""
         return Reduction(self, successor, observer)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from symdyn_kernels.devices.rows import DETAILS, EVALUATIONS, REJECTED, STATUS, STEPS
@@ -12,12 +15,10 @@ from symdyn_kernels.status import INTERRUPTED
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.kernel_base import Kernel
 from symdyn.errors import CompileError, DeclarationError
 
-if TYPE_CHECKING:
-    from symdyn.codegen.cuda.kernel import CudaKernel
-
-__all__ = ["OnCard", "require_card", "run_on_card", "start_on_card", "trajectories_that_fit"]
+__all__ = ["CardKernel", "OnCard", "require_card", "run_on_card", "start_on_card", "trajectories_that_fit"]
 
 #: Part of the free memory that one chunk may take.
 SHARE = 0.6
@@ -25,6 +26,26 @@ SHARE = 0.6
 LARGEST = 1 << 22
 #: The least relative tolerance in single precision: some sixteen roundings.
 LEAST_RTOL = 1e-6
+
+
+class CardKernel(Kernel):
+    """What a launch needs of a kernel for a card.
+
+    Attributes
+    ----------
+    noted : mapping
+        What the family of the method noted about the model.
+    card_seconds : float
+        Time that the card has been at work on it, all launches together and without what is carried there and back.
+    """
+
+    noted: Mapping[str, Any]
+    card_seconds: float
+
+    @property
+    @abstractmethod
+    def module(self) -> ModuleType:
+        """The source, imported; its function `run` is the kernel."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +81,7 @@ class OnCard:
         run.values[:] = np.moveaxis(self.values.copy_to_host()[:, : run.values.shape[2]], 2, 0)
 
 
-def require_card(kernel: CudaKernel, options: Options, *, here: bool = True) -> None:
+def require_card(kernel: CardKernel, options: Options, *, here: bool = True) -> None:
     """Raise unless there are digits enough, and a card where it is to run `here`.
 
     Raises
@@ -82,7 +103,7 @@ def require_card(kernel: CudaKernel, options: Options, *, here: bool = True) -> 
         )
 
 
-def trajectories_that_fit(kernel: CudaKernel, times: int, extra: int = 0) -> int:
+def trajectories_that_fit(kernel: CardKernel, times: int, extra: int = 0) -> int:
     """Trajectories of a chunk: those whose arrays fit the free memory; `extra` observables have a place beside the states."""
     n, k = len(kernel.system.states), len(kernel.system.parameters)
     real = np.dtype(kernel.precision).itemsize
@@ -90,7 +111,7 @@ def trajectories_that_fit(kernel: CudaKernel, times: int, extra: int = 0) -> int
     return int(min(LARGEST, max(1, SHARE * toolchain.free_memory() // each)))
 
 
-def run_on_card(kernel: CudaKernel, run: Run, batch: Batch, options: Options, signals: Signals) -> None:
+def run_on_card(kernel: CardKernel, run: Run, batch: Batch, options: Options, signals: Signals) -> None:
     """Fill `run` chunk by chunk; after an interrupt the rest is marked as such."""
     require_card(kernel, options)
     count = len(batch.initial)
@@ -105,7 +126,7 @@ def run_on_card(kernel: CudaKernel, run: Run, batch: Batch, options: Options, si
         signals.done[0] += len(part.status)
 
 
-def start_on_card(kernel: CudaKernel, batch: Batch, options: Options, extra: int = 0) -> OnCard:
+def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int = 0) -> OnCard:
     """Run a chunk, and leave the results on the card with room for so many observables."""
     count, n = batch.initial.shape
     given, begin = kernel.family.device_batch(batch, kernel.noted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from symdyn_kernels.devices.reducing import HIGH, LOW
@@ -15,13 +15,10 @@ from symdyn_kernels.status import INTERRUPTED, STIFF, SUCCESS
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device, join_module
-from symdyn.codegen.cuda.launch import OnCard, require_card, start_on_card, trajectories_that_fit
+from symdyn.codegen.cuda.launch import CardKernel, OnCard, require_card, start_on_card, trajectories_that_fit
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.load import import_text
 from symdyn.codegen.program import Program
-
-if TYPE_CHECKING:
-    from symdyn.codegen.cuda.kernel import CudaKernel
 
 __all__ = ["Reduction", "Summed"]
 
@@ -51,15 +48,15 @@ class Reduction:
 
     Attributes
     ----------
-    kernel : CudaKernel
+    kernel : CardKernel
     successor : callable
         Gives the kernel that takes over trajectories that turned out to be stiff.
     observer : Program or None
         Observables, of time, states and parameters.
     """
 
-    kernel: CudaKernel
-    successor: Callable[[], CudaKernel]
+    kernel: CardKernel
+    successor: Callable[[], CardKernel]
     observer: Program | None
 
     @property

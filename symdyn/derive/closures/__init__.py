@@ -3,3 +3,5 @@
 from symdyn.derive.closures.registry import CLOSURES, Closure, find_closure
 
 __all__ = ["CLOSURES", "Closure", "find_closure"]
+
+CLOSURES.filled_by(__name__)

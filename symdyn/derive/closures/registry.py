@@ -63,7 +63,7 @@ class Closure:
 
 
 #: Closures by name.
-CLOSURES: Registry[Closure] = Registry("closure", "symdyn.derive.closures")
+CLOSURES: Registry[Closure] = Registry("closure")
 
 
 def find_closure(given: Any) -> Closure:

@@ -12,7 +12,7 @@ from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import Search
 from symdyn.discover.diffusions.signs import sign_price
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.models.sde import SDESystem
 

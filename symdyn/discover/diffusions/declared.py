@@ -16,7 +16,7 @@ from symdyn.discover.candidates import Term, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.guesses import free_parameters, read_bounds, start_values
 from symdyn.discover.local_moments import LocalMoments
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.models.sde import SDESystem

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -12,11 +11,9 @@ from sympy.core.function import AppliedUndef
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
+from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.figures import term_band, term_values
 from symdyn.errors import RecoveryError
-
-if TYPE_CHECKING:
-    from symdyn.discover.diffusions.result import DiffusionRecovery
 
 __all__ = ["binned", "draw"]
 
@@ -24,17 +21,43 @@ __all__ = ["binned", "draw"]
 BINS, FEWEST = 30, 12
 
 
-def draw(recovery: DiffusionRecovery, axes: Any = None) -> Any:
-    """A panel for each unknown function.
+def draw(recovery: DiffusionRecovery, *, axes: Any = None) -> Any:
+    """Drift and squared noise with 90 % bands against averages of increments in bins: a panel for each unknown function.
 
     Of a function of one variable the panel shows it over that variable with a 90 % band, and averages of increments in bins
     with their standard errors: the coefficients of Kramers and Moyal, freed of what is known beside the function and, as far as
     the recovered system tells it, of the length of the steps.  Of one of several variables it shows the averages over the
     recovered values.
+
+    Parameters
+    ----------
+    recovery : DiffusionRecovery
+    axes : sequence of matplotlib Axes, optional
+        One for each unknown function; made unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    RecoveryError
+        If there are fewer axes than unknown functions.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, f, s = sp.Symbol("x"), sp.Function("f"), sp.Symbol("s")
+    >>> path = np.cumsum(np.random.default_rng(0).normal(scale=0.1, size=500))
+    >>> data = {"t": 0.01 * np.arange(500), "x": path}
+    >>> found = sd.recover(sd.SDESystem({x: f(x)}, {x: s}), data, library=1, progress=False)
+    >>> len(found.plot().axes)
+    1
     """
     unknowns = list(recovery.terms)
     if axes is None:
-        pyplot = importlib.import_module("matplotlib.pyplot")
+        from matplotlib import pyplot
+
         _, axes = pyplot.subplots(1, len(unknowns), figsize=(4.6 * len(unknowns), 3.6), layout="constrained", squeeze=False)
     axes = np.ravel(axes)
     if len(axes) < len(unknowns):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import sympy as sp
 
+from symdyn.attached import DiffusionRecoveryVerbs
 from symdyn.discover.data import Observations
 from symdyn.discover.diffusions.increments import Increments, increments, lagged
 from symdyn.discover.diffusions.search import Model, Search
@@ -29,7 +28,7 @@ LEAP = 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionRecovery(Recovery):
+class DiffusionRecovery(DiffusionRecoveryVerbs, Recovery):
     """Drift and noise of stochastic differential equations.
 
     The column rms of `table` is the error one step ahead relative to the size of the increments, which noise keeps near 1.
@@ -59,20 +58,6 @@ class DiffusionRecovery(Recovery):
         lines += [f"    {u} = {squeezed(e)}" for u, e in self.terms.items()]
         lines.append(f"  weight {best['weight']:.2g}, log-likelihood {best['log_likelihood']:.6g}")
         return "\n".join([*lines, *self._remarks()])
-
-    def plot(self, *, axes: Any = None) -> Any:
-        """Drift and squared noise with 90 % bands against averages of increments in bins; see `diffusions.figures`.
-
-        Parameters
-        ----------
-        axes : sequence of matplotlib Axes, optional
-            One for each unknown function; made unless given.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        return importlib.import_module("symdyn.discover.diffusions.figures").draw(self, axes)
 
 
 def result(

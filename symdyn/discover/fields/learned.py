@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -19,13 +17,12 @@ from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.simulated import Beginning
 from symdyn.discover.formulas import formula_terms
 from symdyn.discover.learned import remembered
-from symdyn.discover.routes import Request
+from symdyn.discover.regressors.registry import REGRESSORS
+from symdyn.discover.request import Request
+from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.models.operators import Operator
 from symdyn.models.pde import PDESystem
-
-if TYPE_CHECKING:
-    from symdyn.discover.surrogates.registry import SurrogateFit
 
 __all__ = ["Learned", "learn_fields", "learned_formulas"]
 
@@ -89,11 +86,10 @@ def learn_fields(system: PDESystem, seen: FieldData, request: Request, notes: li
     """
     if request.surrogate in (None, "auto") or not system.unknowns:
         return None
-    surrogates = importlib.import_module("symdyn.discover.surrogates.registry")
     options, began = dict(request.options.surrogate), time.monotonic()
     if request.signs:
         options.setdefault("signs", {getattr(k, "__name__", str(k)): v for k, v in request.signs.items()})
-    surrogate = surrogates.FIELD_SURROGATES[request.surrogate](**options)
+    surrogate = FIELD_SURROGATES[request.surrogate](**options)
     reason = surrogate.applies(system, seen)
     if reason is not None:
         raise RecoveryError(reason)
@@ -131,7 +127,6 @@ def learned_formulas(
     name = "sparse" if request.regressor == "auto" else request.regressor
     if name is None or not shapes:
         return None
-    registry = importlib.import_module("symdyn.discover.regressors.registry").REGRESSORS
     taken = {s.name for s in (*system.states, *system.space, *system.parameters, *system.observables, system.time)}
     taken |= {s.name for terms in shapes.values() for e in terms for s in e.free_symbols}
     wider: dict[AppliedUndef, tuple[sp.Expr, ...]] = {}
@@ -147,7 +142,7 @@ def learned_formulas(
             made = [e for e in plain if not e.has(Operator) and e.free_symbols <= set(names)]
             if made:
                 options.setdefault("library", made)
-        engine = registry[name](names=names, random_state=request.seed, **options)
+        engine = REGRESSORS[name](names=names, random_state=request.seed, **options)
         engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
         back = dict(zip(names, unknown.args, strict=True))
         terms = [Term(unknown, shape) for shape in library]

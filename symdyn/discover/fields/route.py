@@ -24,7 +24,7 @@ from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.fields.simulated import Beginning, Simulated, first_cells, simulate_terms
 from symdyn.discover.fields.starts import read_starts
 from symdyn.discover.fields.weakly import WeakChoice, choose_weakly, is_dense
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.terms import one_of_each
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.models.pde import PDESystem

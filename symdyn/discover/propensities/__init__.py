@@ -17,7 +17,7 @@ from symdyn.discover.propensities.result import PropensityRecovery, result
 from symdyn.discover.propensities.search import Search
 from symdyn.discover.propensities.shapes import shape_terms
 from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.signs import read_signs
 from symdyn.discover.terms import function_name, one_of_each
 from symdyn.errors import RecoveryError

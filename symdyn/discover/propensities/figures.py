@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.figures import term_band, term_values
+from symdyn.discover.propensities.result import PropensityRecovery
 from symdyn.errors import RecoveryError
-
-if TYPE_CHECKING:
-    from symdyn.discover.propensities.result import PropensityRecovery
 
 __all__ = ["draw"]
 
@@ -21,12 +18,42 @@ __all__ = ["draw"]
 SNAPSHOTS, VISITS = 3, 10
 
 
-def draw(recovery: PropensityRecovery, axes: Any = None) -> Any:
-    """A panel for each unknown propensity over its first argument, the others at their means, and one for snapshots."""
+def draw(recovery: PropensityRecovery, *, axes: Any = None) -> Any:
+    """Every propensity with its 90 % band, then snapshots against the first system.
+
+    A propensity is drawn over its first argument, the others at their means; of paths that are known completely with the jumps
+    over the time in each state, else with how often each number occurs.
+
+    Parameters
+    ----------
+    recovery : PropensityRecovery
+    axes : sequence of matplotlib Axes, optional
+        One for each unknown propensity and, of snapshots, one more; made unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    RecoveryError
+        If there are fewer axes than panels.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> X, f = sp.Symbol("X"), sp.Function("f")
+    >>> true = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g*X", parameters={"k": 5, "g": 1})
+    >>> data = sd.simulate(true, np.linspace(0, 20, 41), initial={"X": 5}, trajectories=4, seed=1)
+    >>> hidden = sd.ReactionNetwork([({}, {X: 1}, 5), ({X: 1}, {}, f(X))])
+    >>> len(sd.recover(hidden, data, progress=False).plot().axes) > 0
+    True
+    """
     unknowns, more = list(recovery.terms), bool(recovery.distributions)
     count = len(unknowns) + more
     if axes is None:
-        pyplot = importlib.import_module("matplotlib.pyplot")
+        from matplotlib import pyplot
+
         _, axes = pyplot.subplots(1, count, figsize=(4.6 * count, 3.6), layout="constrained", squeeze=False)
     axes = np.ravel(axes)
     if len(axes) < count:

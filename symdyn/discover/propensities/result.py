@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import sympy as sp
 import xarray as xr
 
+from symdyn.attached import PropensityRecoveryVerbs
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.search import Model, Search
@@ -30,7 +29,7 @@ LEAK = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class PropensityRecovery(Recovery):
+class PropensityRecovery(PropensityRecoveryVerbs, Recovery):
     """Propensities of a reaction network.
 
     Attributes
@@ -69,20 +68,6 @@ class PropensityRecovery(Recovery):
             "parameters": {n: xr.DataArray(d, dims="trajectory") for n, d in zip(names, draws.T, strict=True)},
             "initial": {},
         }
-
-    def plot(self, *, axes: Any = None) -> Any:
-        """Every propensity with its 90 % band, then snapshots against the first system; see `propensities.figures`.
-
-        Parameters
-        ----------
-        axes : sequence of matplotlib Axes, optional
-            One for each unknown propensity and, of snapshots, one more; made unless given.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        return importlib.import_module("symdyn.discover.propensities.figures").draw(self, axes)
 
 
 def result(

@@ -42,4 +42,4 @@ def complexity_of(expression: sp.Expr) -> int:
 
 
 #: Classes of regressors by name; each is made with its options as keywords and follows scikit-learn.
-REGRESSORS: Registry[Callable[..., Any]] = Registry("regressor", "symdyn.discover.regressors")
+REGRESSORS: Registry[Callable[..., Any]] = Registry("regressor")

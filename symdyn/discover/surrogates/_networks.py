@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
@@ -19,14 +18,24 @@ def trained(
     surrogate: Any,
     name: str,
     packages: Sequence[str],
-    module: str,
+    training: Callable[[], Callable[..., SurrogateFit]],
     system: Any,
     observations: Any,
     *,
     seed: int,
     progress: Callable[[int, int], None] | None,
 ) -> SurrogateFit:
-    """What ``train`` of a module of this package learns, with the seconds it took.
+    """What a network learns, with the seconds it took.
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+    name : str
+        Of the surrogate, and
+    packages : sequence of str
+        what it needs.
+    training : callable
+        Imports the function that trains: ``train(system, observations, options, seed=..., progress=...)``.
 
     Raises
     ------
@@ -40,7 +49,7 @@ def trained(
         if importlib.util.find_spec(package) is None:
             needed = " ".join(packages)
             raise RecoveryError(f"the surrogate {name!r} needs {package}; install it with: pip install {needed}")
-    training = importlib.import_module(f"symdyn.discover.surrogates.{module}")
+    train = training()
     started = time.perf_counter()
-    fit: SurrogateFit = training.train(system, observations, surrogate.options, seed=seed, progress=progress)
+    fit = train(system, observations, surrogate.options, seed=seed, progress=progress)
     return replace(fit, history={**fit.history, "seconds": time.perf_counter() - started})

@@ -145,7 +145,13 @@ class FieldPINN:
         RecoveryError
             If JAX or optax is missing, `applies` gives a reason, or the equations are not finite near the data.
         """
-        return trained(self, "pinn", PACKAGES, "_field_training", system, observations, seed=seed, progress=progress)
+        return trained(self, "pinn", PACKAGES, _training, system, observations, seed=seed, progress=progress)
+
+
+def _training() -> Callable[..., SurrogateFit]:
+    from symdyn.discover.surrogates._field_training import train
+
+    return train
 
 
 FIELD_SURROGATES.register("pinn", FieldPINN)

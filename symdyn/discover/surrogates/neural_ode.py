@@ -133,7 +133,13 @@ class NeuralODE:
         RecoveryError
             If JAX is missing, `applies` gives a reason, or the equations cannot be integrated along the data.
         """
-        return trained(self, "neural_ode", PACKAGES, "_network_training", system, observations, seed=seed, progress=progress)
+        return trained(self, "neural_ode", PACKAGES, _training, system, observations, seed=seed, progress=progress)
+
+
+def _training() -> Callable[..., SurrogateFit]:
+    from symdyn.discover.surrogates._network_training import train
+
+    return train
 
 
 SURROGATES.register("neural_ode", NeuralODE)

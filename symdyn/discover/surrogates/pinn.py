@@ -172,7 +172,13 @@ class PINN:
         RecoveryError
             If JAX or optax is missing, the system is no ODESystem, or the training diverges.
         """
-        return trained(self, "pinn", PACKAGES, "_training", system, observations, seed=seed, progress=progress)
+        return trained(self, "pinn", PACKAGES, _training, system, observations, seed=seed, progress=progress)
+
+
+def _training() -> Callable[..., SurrogateFit]:
+    from symdyn.discover.surrogates._training import train
+
+    return train
 
 
 SURROGATES.register("pinn", PINN)

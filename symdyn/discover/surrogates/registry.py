@@ -102,6 +102,6 @@ def with_options(options: Options, changes: Mapping[str, Any], surrogate: str) -
 
 
 #: Classes of surrogates by name; each is made with its options as keywords.
-SURROGATES: Registry[Any] = Registry("surrogate", "symdyn.discover.surrogates")
+SURROGATES: Registry[Any] = Registry("surrogate")
 #: The same for fields.
-FIELD_SURROGATES: Registry[Any] = Registry("surrogate of fields", "symdyn.discover.surrogates")
+FIELD_SURROGATES: Registry[Any] = Registry("surrogate of fields")

@@ -9,7 +9,7 @@ from symdyn.discover.data import observations
 from symdyn.discover.evidence import hold_out
 from symdyn.discover.optimum import read_noise
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.routes import Request
+from symdyn.discover.request import Request
 from symdyn.discover.whole.choice import ranked
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.result import assembled

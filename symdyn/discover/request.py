@@ -1,0 +1,41 @@
+"""What a recovery was asked for beside the system and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symdyn.discover.journal import Journal
+from symdyn.discover.options import RecoverOptions, Report
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `recover` was asked for beside the system and the data; see there.
+
+    Attributes
+    ----------
+    deadline : float or None
+        Of `time.monotonic`; a route ends at it with the best so far and a warning.
+    report : Report
+        To be called with a stage and its fraction.
+    journal : Journal
+        Keeps what costs time, so that a search that was cut short goes on.
+    """
+
+    unknown: Sequence[Any] | None
+    library: Any
+    surrogate: str | None
+    regressor: str | None
+    selection: bool
+    deadline: float | None
+    seed: int
+    report: Report
+    heldout: float
+    bounds: Mapping[Any, tuple[Any, Any]] | None
+    signs: Mapping[Any, int] | None
+    options: RecoverOptions
+    journal: Journal

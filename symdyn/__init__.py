@@ -20,6 +20,7 @@ from symdyn import verbs as _verbs  # gives the classes below what modules above
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.matrix import MatrixModel
@@ -34,7 +35,6 @@ from symdyn.system import System
 
 if TYPE_CHECKING:
     from symdyn import analysis, cells, discover, grids, leslie, networks, projection, studies
-    from symdyn.cells.colony import BulkCellSystem
     from symdyn.codegen.kernel import Kernel, compile
     from symdyn.derive.closures import CLOSURES
     from symdyn.discover.recover import recover
@@ -52,7 +52,6 @@ __version__ = "0.1.0"
 
 #: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
 _LAZY = {
-    "BulkCellSystem": "symdyn.cells.colony",
     "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel",
     "MasterEquation": "symdyn.projection",

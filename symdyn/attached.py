@@ -11,10 +11,12 @@ __all__ = [
     "DiffusionVerbs",
     "FieldVerbs",
     "FlowVerbs",
+    "FullVerbs",
     "GridVerbs",
     "MatrixVerbs",
     "NetworkVerbs",
     "RecoveryVerbs",
+    "ReducedVerbs",
 ]
 
 
@@ -49,6 +51,14 @@ class GridVerbs:
 
 class ColonyVerbs:
     """What is derived from a `BulkCellSystem`."""
+
+
+class FullVerbs:
+    """What is done with a `FullBulkCells`."""
+
+
+class ReducedVerbs:
+    """What is derived from a `ReducedCells`."""
 
 
 class RecoveryVerbs:

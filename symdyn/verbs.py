@@ -113,6 +113,20 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.grids.runs", run="run_field"),
     },
     attached.GridVerbs: _methods("symdyn.grids.runs", run="run_grid"),
+    attached.ColonyVerbs: {
+        **_methods("symdyn.cells.values", "values"),
+        **_properties("symdyn.cells.greens", "greens"),
+        **_methods("symdyn.cells.exchange", "exchange"),
+        **_methods("symdyn.cells.asymptotic", "steady_state", "bulk_field", "eigenvalues", "modes", "unstable_count"),
+        **_methods("symdyn.cells.hopf", "hopf_curve", "hopf_curves"),
+        **_methods("symdyn.cells.limits", "well_mixed"),
+        **_methods("symdyn.cells.modal", "large_diffusion"),
+        **_methods("symdyn.cells.reduction", "reduce"),
+        **_methods("symdyn.cells.full", "full"),
+        **_methods("symdyn.cells.figures", "draw", "plot_bulk", "plot_mode", animate="animate_colony"),
+    },
+    attached.FullVerbs: _methods("symdyn.cells._full_run", "run"),
+    attached.ReducedVerbs: _methods("symdyn.cells._diagonal", "diagonal"),
 }  # fmt: skip
 
 for _base, _verbs in VERBS.items():

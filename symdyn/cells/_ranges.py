@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -14,9 +14,7 @@ import sympy as sp
 from symdyn.cells._krylov import Point
 from symdyn.declaration import lookup, name_of, numeric_values
 from symdyn.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
+from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["Ranges", "WallGroups", "read_ranges", "wall_groups"]
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cmp_to_key
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
 
 from symdyn.cells._krylov import ReducedPencil
 from symdyn.cells._ranges import WallGroups
+from symdyn.models.colony import BulkCellSystem
 from symdyn.system import Equation
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
 
 __all__ = ["bulk_symbols", "matrix_equations", "reduced_rates"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,16 +12,14 @@ from symdyn.analysis.ensembles import plain
 from symdyn.analysis.field import Field
 from symdyn.bar import bar
 from symdyn.cells.phases import cell_traces, extremes, order_parameter, period, phase_lag
+from symdyn.cells.reduction import ReducedCells
 from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes
 from symdyn.simulation.run import simulate
 from symdyn.studies._colony_rest import leading, resting_rows, starts
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
-    from symdyn.cells.reduction import ReducedCells
 
 __all__ = ["phase_diagram"]
 

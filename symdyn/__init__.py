@@ -21,6 +21,7 @@ from symdyn._version import __version__
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.matrix import MatrixModel
@@ -35,7 +36,6 @@ from symdyn.system import System
 
 if TYPE_CHECKING:
     from symdyn import analysis, cells, discover, grids, leslie, networks, projection, studies
-    from symdyn.cells.colony import BulkCellSystem
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 #: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
 _LAZY = {
-    "BulkCellSystem": "symdyn.cells.colony",
     "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel_base",
     "MasterEquation": "symdyn.projection",

@@ -13,12 +13,14 @@ __all__ = [
     "FieldRecoveryVerbs",
     "FieldVerbs",
     "FlowVerbs",
+    "FullVerbs",
     "GridVerbs",
     "MasterVerbs",
     "MatrixVerbs",
     "NetworkVerbs",
     "PropensityRecoveryVerbs",
     "RecoveryVerbs",
+    "ReducedVerbs",
 ]
 
 
@@ -57,6 +59,14 @@ class ColonyVerbs:
 
 class MasterVerbs:
     """Solutions of a `MasterEquation`."""
+
+
+class FullVerbs:
+    """What is done with a `FullBulkCells`."""
+
+
+class ReducedVerbs:
+    """What is derived from a `ReducedCells`."""
 
 
 class RecoveryVerbs:

@@ -1,5 +1,6 @@
 """Generated from the table of `symdyn.verbs` by ``python -m tests.house.attached_stub``; changes are lost."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
+from symdyn.cells import spectrum
+from symdyn.cells._reduced_cells import ReducedCells
+from symdyn.cells.exchange import AsymptoticExchange
+from symdyn.cells.full import FullBulkCells
+from symdyn.cells.greens._base import Greens
+from symdyn.cells.values import CellValues
 from symdyn.grids.system import GridSystem
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
@@ -209,3 +216,187 @@ class GridVerbs:
         **others: Any,
     ) -> xr.Dataset:
         """Simulate fields on a grid."""
+
+class MasterVerbs:
+    def transient(
+        self,
+        t: float | Sequence[float],
+        initial: Any = None,
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        tolerance: float = 1e-08,
+        method: str = "krylov",
+        start: float = 0.0,
+        layout: str | None = None,
+    ) -> xr.DataArray:
+        """Distributions at one or several times."""
+    def stationary(
+        self,
+        parameters: Mapping[Any, float] | None = None,
+        initial: Any = None,
+        *,
+        tolerance: float = 1e-10,
+        layout: str | None = None,
+    ) -> xr.DataArray:
+        """The stationary distribution, :math:`A\\pi = 0`."""
+    def moments(self, p: xr.DataArray | None = None, order: int = 2, *, central: bool = False) -> xr.Dataset:
+        """Moments up to an order of a distribution, the stationary one unless given."""
+    def transient_sensitivity(
+        self,
+        t: float | Sequence[float],
+        wrt: Any,
+        initial: Any = None,
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        tolerance: float = 1e-08,
+    ) -> xr.DataArray:
+        """Derivatives of the transient distribution with respect to a parameter."""
+    def stationary_sensitivity(
+        self, parameters: Mapping[Any, float] | None = None, wrt: Any = None, initial: Any = None, *, tolerance: float = 1e-10
+    ) -> xr.DataArray:
+        """Derivative of the stationary distribution with respect to a parameter."""
+
+class RecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band."""
+    def plot_front(self, ax: Any = None) -> Any:
+        """Error of every candidate over its complexity, the front of those that nothing simpler beats, and the one chosen."""
+    def save(self, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
+        """Write a `Recovery` to a folder, which is created; files of the same names are replaced."""
+
+class DiffusionRecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Drift and squared noise with 90 % bands against averages of increments in bins: a panel for each unknown function."""
+
+class FieldRecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Snapshots of every field with the run of the first system, and how sure each term is."""
+
+class PropensityRecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Every propensity with its 90 % band, then snapshots against the first system."""
+
+class ColonyVerbs:
+    def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
+        """The colony with numbers in place of its parameters."""
+    @property
+    def greens(self) -> Greens:
+        """Green's functions of the domain of a colony; colonies in equal domains share them."""
+    def exchange(self, parameters: Mapping[Any, Any] | None = None) -> AsymptoticExchange:
+        """The linear bulk as the cells see it, to all orders in :math:`\\nu = -1/\\log\\epsilon`."""
+    def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
+        """Steady state of small cells, to all orders in :math:`\\nu`."""
+    def bulk_field(self, at: Any, parameters: Mapping[Any, Any] | None = None) -> np.ndarray:
+        """Steady bulk concentration of small cells, :math:`U(x) = -2\\pi\\sum_j A_j G(x; x_j)`."""
+    def eigenvalues(self, parameters: Mapping[Any, Any] | None = None, region: Any = None) -> np.ndarray:
+        """Eigenvalues of the steady state by the theory of small cells, growing first; conjugates follow each other."""
+    def modes(self, parameters: Mapping[Any, Any] | None = None, region: Any = None) -> spectrum.Spectrum:
+        """Eigenvalues of the steady state with their modes, by the theory of small cells."""
+    def unstable_count(self, parameters: Mapping[Any, Any] | None = None) -> int:
+        """Number of growing eigenvalues by the winding number alone, conjugates counted."""
+    def hopf_curve(
+        self,
+        vary: tuple[Any, Any] = ...,
+        *,
+        parameters: Mapping[Any, float] | None = None,
+        bounds: Mapping[Any, tuple[float, float]] | None = None,
+        start: Mapping[Any, float] | None = None,
+        scans: int = 5,
+        samples: int = 24,
+    ) -> xr.Dataset:
+        """One Hopf curve in the plane of two parameters: through the point nearest to a start, or the border of stability."""
+    def hopf_curves(
+        self,
+        vary: tuple[Any, Any] = ...,
+        *,
+        parameters: Mapping[Any, float] | None = None,
+        bounds: Mapping[Any, tuple[float, float]] | None = None,
+        scans: int = 5,
+        samples: int = 24,
+    ) -> list[xr.Dataset]:
+        """Every Hopf curve that crosses one of the lines on which it is looked for, by the asymptotic theory."""
+    def well_mixed(self) -> ODESystem:
+        """Infinitely fast diffusion: all cells feel the mean of the bulk."""
+    def large_diffusion(self, modes: int = 0) -> ODESystem:
+        """Fast diffusion, :math:`D = D_0/\\nu` with :math:`\\nu = -1/\\log\\epsilon`: the mean of the bulk and its slowest modes."""
+    def reduce(
+        self,
+        parameters: Mapping[Any, Any] | None = None,
+        *,
+        tolerance: float = 1e-06,
+        diffusion: Any = None,
+        delay: Any = None,
+        frequencies: float | None = None,
+        influx: Mapping[Any, Any] | None = None,
+        mesh: Any = None,
+    ) -> ReducedCells:
+        """Ordinary differential equations for a colony, some ten to a hundred, with D and tau as parameters."""
+    def full(self, mesh: Any = None, *, keep_bulk: Any = False) -> FullBulkCells:
+        """The full system of a colony, partial and ordinary differential equations, by finite elements."""
+    def draw(
+        self,
+        ax: Axes | None = None,
+        *,
+        values: Any = None,
+        parameters: Mapping[Any, Any] | None = None,
+        label: str | None = None,
+        limits: tuple[float, float] | None = None,
+        cmap: Any = "viridis",
+        numbers: bool | None = None,
+    ) -> Axes:
+        """Draw a colony: its domain, and its cells to scale with their numbers."""
+    def plot_bulk(
+        self,
+        parameters: Mapping[Any, Any] | None = None,
+        ax: Axes | None = None,
+        *,
+        field: Any = None,
+        mesh: Any = None,
+        species: int = 0,
+        levels: Any = 14,
+        points: int = 110,
+        label: str | None = None,
+        numbers: bool | None = None,
+    ) -> Axes:
+        """Contours of the bulk concentration."""
+    def plot_mode(
+        self,
+        modes: Any,
+        k: int = 0,
+        ax: Axes | None = None,
+        *,
+        species: int = 0,
+        reference: int | None = None,
+        numbers: bool | None = None,
+    ) -> Axes:
+        """A mode as phasors on the map: amplitude and phase of the secreted state of each cell."""
+    def animate(
+        self,
+        data: xr.Dataset,
+        path: str | os.PathLike[str],
+        *,
+        state: Any = None,
+        species: int = 0,
+        mesh: Any = None,
+        frames: int | None = 100,
+        fps: float = 20,
+        dpi: float = 100,
+    ) -> Path:
+        """Cells that pulse over the bulk, and their traces, as a film."""
+
+class FullVerbs:
+    def run(
+        self,
+        times: Any,
+        *,
+        initial: Mapping[Any, Any] | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Simulate, see `symdyn.simulate`, which calls this."""
+
+class ReducedVerbs:
+    def diagonal(
+        self, vary: Mapping[Any, Any] | None = None, *, tolerance: float | None = None
+    ) -> tuple[ODESystem, dict[str, Any]]:
+        """The system at given diffusivities in its fastest form, in which no state of the bulk feels another."""

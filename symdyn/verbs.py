@@ -125,6 +125,20 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.DiffusionRecoveryVerbs: _methods("symdyn.discover.diffusions.figures", plot="draw"),
     attached.FieldRecoveryVerbs: _methods("symdyn.discover.fields.figures", plot="draw"),
     attached.PropensityRecoveryVerbs: _methods("symdyn.discover.propensities.figures", plot="draw"),
+    attached.ColonyVerbs: {
+        **_methods("symdyn.cells.values", "values"),
+        **_properties("symdyn.cells.greens", "greens"),
+        **_methods("symdyn.cells.exchange", "exchange"),
+        **_methods("symdyn.cells.asymptotic", "steady_state", "bulk_field", "eigenvalues", "modes", "unstable_count"),
+        **_methods("symdyn.cells.hopf", "hopf_curve", "hopf_curves"),
+        **_methods("symdyn.cells.limits", "well_mixed"),
+        **_methods("symdyn.cells.modal", "large_diffusion"),
+        **_methods("symdyn.cells.reduction", "reduce"),
+        **_methods("symdyn.cells.full", "full"),
+        **_methods("symdyn.cells.figures", "draw", "plot_bulk", "plot_mode", animate="animate_colony"),
+    },
+    attached.FullVerbs: _methods("symdyn.cells.full_run", "run"),
+    attached.ReducedVerbs: _methods("symdyn.cells.diagonal", "diagonal"),
 }  # fmt: skip
 
 for _base, _verbs in VERBS.items():

@@ -16,6 +16,7 @@ from symdyn.cells import _figure_parts as parts
 from symdyn.cells import phases
 from symdyn.cells._figure_bulk import node_values, pixels
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ HALO = 1.8
 
 
 def animate_colony(
-    colony: Any,
+    colony: BulkCellSystem,
     data: xr.Dataset,
     path: str | os.PathLike[str],
     *,
@@ -70,6 +71,19 @@ def animate_colony(
     ------
     DeclarationError
         For another format, a missing ffmpeg or folder, and data of several runs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=zoo.selkov(),
+    ...     secreted="v", influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
+    >>> times = np.linspace(0, 1, 3)
+    >>> data = xr.Dataset({"v_1": ("time", np.sin(times)), "v_2": ("time", np.cos(times))}, {"time": times})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pair.animate(data, Path(folder) / "pair.gif", dpi=40).name
+    'pair.gif'
     """
     target = film_path(path)
     traces = parts.only(
@@ -126,7 +140,7 @@ def _bulk(data: xr.Dataset, name: str) -> xr.DataArray | None:
     return found.transpose(..., "node")
 
 
-def _paint_bulk(ax: Axes, colony: Any, data: xr.Dataset, bulk: xr.DataArray, mesh: Any, species: int) -> Any:
+def _paint_bulk(ax: Axes, colony: BulkCellSystem, data: xr.Dataset, bulk: xr.DataArray, mesh: Any, species: int) -> Any:
     """Draw the bulk as an image, and give what changes it to another time."""
     triangles = data["triangles"].values if "triangles" in data else None
     _, grid = node_values(colony, bulk[0], mesh, triangles)

@@ -13,6 +13,7 @@ from symdyn.cells import _figure_parts as parts
 from symdyn.cells._figure_bulk import bulk_triangles, node_values, sample_points
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ ROUND = (1, 2, 2.5, 5, 10)
 
 
 def draw(
-    colony: Any,
+    colony: BulkCellSystem,
     ax: Axes | None = None,
     *,
     values: Any = None,
@@ -61,6 +62,16 @@ def draw(
     ------
     DeclarationError
         If the values are not one number for each cell.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=zoo.selkov(),
+    ...     secreted="v", influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
+    >>> ax = pair.draw()
+    >>> [t.get_text() for t in ax.texts]
+    ['1', '2']
     """
     if isinstance(values, str):
         if values not in ("influx", "efflux"):
@@ -87,7 +98,7 @@ def draw(
 
 
 def plot_bulk(
-    colony: Any,
+    colony: BulkCellSystem,
     parameters: Mapping[Any, Any] | None = None,
     ax: Axes | None = None,
     *,
@@ -130,6 +141,16 @@ def plot_bulk(
     ------
     DeclarationError
         If field and mesh do not fit.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=zoo.selkov(),
+    ...     secreted="v", influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
+    >>> ax = pair.plot_bulk(points=40)
+    >>> ax.figure.axes[1].get_ylabel()
+    'bulk concentration $U$'
     """
     if field is None:
         at = sample_points(colony, points)
@@ -151,7 +172,7 @@ def plot_bulk(
     return ax
 
 
-def _permeabilities(colony: Any, name: str, parameters: Mapping[Any, Any] | None) -> np.ndarray:
+def _permeabilities(colony: BulkCellSystem, name: str, parameters: Mapping[Any, Any] | None) -> np.ndarray:
     """Influx or efflux of the first species, (m,); only parameters in it need a value."""
     known = {**colony.defaults, **numeric_values(parameters, colony.parameters, "parameter")}
     found = [e.xreplace(known) for e in getattr(colony, name)[0]]

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from symdyn.cells import _figure_parts as parts
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ __all__ = ["plot_mode"]
 
 
 def plot_mode(
-    colony: Any,
+    colony: BulkCellSystem,
     modes: Any,
     k: int = 0,
     ax: Axes | None = None,
@@ -57,6 +58,16 @@ def plot_mode(
     ------
     DeclarationError
         If there is no such mode or cell.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=zoo.selkov(),
+    ...     secreted="v", influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
+    >>> ax = pair.plot_mode([1, -1])
+    >>> sorted(t.get_text() for t in ax.texts)
+    ['+180°', '0°', '1', '2']
     """
     a, eigenvalue = _amplitudes(colony, modes, k, species)
     m = len(colony.centers)
@@ -94,7 +105,7 @@ def plot_mode(
     return ax
 
 
-def _amplitudes(colony: Any, modes: Any, k: int, species: int) -> tuple[np.ndarray, complex | None]:
+def _amplitudes(colony: BulkCellSystem, modes: Any, k: int, species: int) -> tuple[np.ndarray, complex | None]:
     """Complex amplitude of the secreted state of each cell, and the eigenvalue if it is known."""
     m = len(colony.centers)
     if not hasattr(modes, "eigenvalues"):
@@ -112,7 +123,7 @@ def _amplitudes(colony: Any, modes: Any, k: int, species: int) -> tuple[np.ndarr
     return a, complex(modes.eigenvalues[k])
 
 
-def _largest_disc(colony: Any) -> float:
+def _largest_disc(colony: BulkCellSystem) -> float:
     """Radius of a disc that touches no other of its size and stays small against the map."""
     low, high = parts.shown_box(colony)
     largest = 0.11 * float((high - low).max())

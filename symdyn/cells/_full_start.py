@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from symdyn.cells.full import FullBulkCells
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.parsing import parse_expression
-
-if TYPE_CHECKING:
-    from symdyn.cells.full import FullBulkCells
 
 __all__ = ["kept_times", "read_beginnings"]
 

@@ -18,16 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from symdyn.cells.exchange import exchange
 from symdyn.cells.spectrum import CoupledProblem
 from symdyn.cells.steady import steady_state
 from symdyn.errors import SymdynError
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
+from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["HopfCondition", "Point"]
 
@@ -80,10 +79,10 @@ class HopfCondition:
 
     def matrix(self, parameters: Mapping[Any, float], omega: float) -> np.ndarray:
         r"""The whole matrix at :math:`i\omega`, (N, N)."""
-        exchange = self.colony.exchange(parameters)
-        rest = steady_state(exchange.values, exchange, self._last)
+        bulk = exchange(self.colony, parameters)
+        rest = steady_state(bulk.values, bulk, self._last)
         self._last = rest.u
-        problem = CoupledProblem(exchange.values, exchange, rest)
+        problem = CoupledProblem(bulk.values, bulk, rest)
         return problem.matrices(np.array([1j * omega]))[0]
 
     def bordered(self, parameters: Mapping[Any, float], omega: float, b: np.ndarray, c: np.ndarray) -> complex:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from symdyn.cells._hopf_condition import HopfCondition, Point
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
-    from symdyn.cells.spectrum import Spectrum
+from symdyn.cells.asymptotic import modes, rest, unstable_count
+from symdyn.cells.spectrum import Spectrum
+from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["crossings", "near_vector"]
 
@@ -38,19 +37,16 @@ def crossings(
     list of (Point, (int, int))
         Each with the numbers of growing eigenvalues at the values before and after.
     """
-    counts = [colony.unstable_count({**fixed, name: v}) for v in values]
+    counts = [unstable_count(colony, {**fixed, name: v}) for v in values]
     found: list[tuple[Point, tuple[int, int]]] = []
     for i in np.flatnonzero(np.diff(counts)):
         low, high = float(values[i]), float(values[i + 1])
         there: list[Point] = []
         for at in (np.sqrt(low * high), low, high):
-            modes = colony.modes({**fixed, name: at}, _strip(colony, {**fixed, name: at}))
-            for k in range(len(modes)):
-                if modes.eigenvalues[k].imag <= 1e-9:
-                    continue
-                point = condition.solve(
-                    {**fixed, name: at}, float(modes.eigenvalues[k].imag), near_vector(modes, k), free=(name,)
-                )
+            here = {**fixed, name: at}
+            near = modes(colony, here, _strip(colony, here))
+            for k in np.flatnonzero(near.eigenvalues.imag > 1e-9).tolist():
+                point = condition.solve(here, float(near.eigenvalues[k].imag), near_vector(near, k), free=(name,))
                 if point is not None and low <= point.parameters[name] <= high and not any(point.same(q) for q in there):
                     there.append(point)
             if 2 * len(there) >= abs(counts[i + 1] - counts[i]):
@@ -59,14 +55,14 @@ def crossings(
     return found
 
 
-def near_vector(modes: Spectrum, k: int) -> np.ndarray:
+def near_vector(spectrum: Spectrum, k: int) -> np.ndarray:
     """Sources and states of a mode, which tell it from others of about its frequency."""
-    return np.concatenate([modes.sources[:, k], modes.states[:, k]])
+    return np.concatenate([spectrum.sources[:, k], spectrum.states[:, k]])
 
 
 def _strip(colony: BulkCellSystem, parameters: Mapping[Any, float]) -> tuple[float, float, float, float]:
     """A region beside the imaginary axis as high as growing eigenvalues may lie."""
-    values = colony.values(parameters)
-    reach = float(np.abs(values.kinetics.jacobian(colony._steady(parameters).u)).sum(axis=1).max())
-    decay = 1 / float(values.delay.max())
+    bulk, found = rest(colony, parameters)
+    reach = float(np.abs(bulk.values.kinetics.jacobian(found.u)).sum(axis=1).max())
+    decay = 1 / float(bulk.values.delay.max())
     return (-min(BESIDE, 0.7 * decay), BESIDE, 1e-4 * reach, reach)

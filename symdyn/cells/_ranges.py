@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -14,9 +14,7 @@ import sympy as sp
 from symdyn.cells._krylov import Point
 from symdyn.declaration import lookup, name_of, numeric_values
 from symdyn.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
+from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["Ranges", "WallGroups", "read_ranges", "wall_groups"]
 
@@ -114,19 +112,19 @@ def read_ranges(
     """
     given = numeric_values(parameters, colony.parameters, "parameter")
     size = float(colony.domain.measure) / math.pi
-    asked = {s: _range(v, s.name) for s, v in _by_symbol(diffusion, colony.diffusion, "diffusion").items()}
+    asked = {s: _range(v, s.name) for s, v in _by_symbol(diffusion, colony.diffusivities, "diffusion").items()}
     symbols = {s for row in colony.influx for e in row for s in e.free_symbols}
     if influx is not None and not isinstance(influx, Mapping):
         raise DeclarationError(f"influx is {influx!r}; expected ranges of its symbols, {{'d1': (0.1, 1)}}")
     for key, value in (influx or {}).items():
         asked[lookup(key, symbols, "symbol of an influx")] = _range(value, name_of(key))
     bounds = {}
-    for s in (*colony.diffusion, *sorted(symbols, key=lambda s: s.name)):
+    for s in (*colony.diffusivities, *sorted(symbols, key=lambda s: s.name)):
         if s in asked:
             bounds[s] = asked[s]
         elif s in given:
             bounds[s] = _range(given[s], s.name)
-        elif s in colony.diffusion:
+        elif s in colony.diffusivities:
             scale = colony.defaults.get(s, size)
             bounds[s] = (WIDE[0] * scale, WIDE[1] * scale)
         elif s in colony.defaults:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sps
 import sympy as sp
 import xarray as xr
 
-from symdyn.cells._diagonal import diagonal_form
+from symdyn.attached import ReducedVerbs
 from symdyn.cells._full_modes import resting
+from symdyn.cells._guess import cell_names
 from symdyn.cells._krylov import Pencil, Point, ReducedPencil
 from symdyn.cells._ranges import Ranges, WallGroups, wall_groups
 from symdyn.cells._reduced_rates import bulk_symbols, matrix_equations, reduced_rates
 from symdyn.cells.finite_elements import BulkMatrices, FiniteElements
-from symdyn.cells.values import CellValues
+from symdyn.cells.values import CellValues, values
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
 
 __all__ = ["ReducedCells", "full_pencil"]
 
@@ -42,7 +41,7 @@ def full_pencil(elements: FiniteElements, groups: WallGroups) -> Pencil:
     return Pencil(elements.stiffness, elements.mass, walls, np.ascontiguousarray(elements.loads.toarray()))
 
 
-class ReducedCells(ODESystem):
+class ReducedCells(ReducedVerbs, ODESystem):
     r"""Cells with their bulk reduced to a few states; made by `BulkCellSystem.reduce`.
 
     Everything that takes an `ODESystem` takes it.  Beside the states of the cells it has ``z_1``, ``z_2``, ... (``z_1_v`` of
@@ -164,7 +163,7 @@ class ReducedCells(ODESystem):
         w = np.atleast_1d(np.asarray(frequencies, float))
         return [
             [Point(numbers[d], complex(0.0, numbers[tau] * f), group.coefficients(numbers)) for f in w]
-            for d, tau, group in zip(self.colony.diffusion, self.colony.delay, self.groups, strict=True)
+            for d, tau, group in zip(self.colony.diffusivities, self.colony.delay, self.groups, strict=True)
         ]
 
     def _numbers(self, parameters: Mapping[Any, Any] | None) -> dict[sp.Symbol, float]:
@@ -175,7 +174,7 @@ class ReducedCells(ODESystem):
 
     def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
         """The colony with numbers in place of its parameters."""
-        return self.colony.values({p.name: v for p, v in self._numbers(parameters).items()})
+        return values(self.colony, {p.name: v for p, v in self._numbers(parameters).items()})
 
     def matrices(self, parameters: Mapping[Any, Any] | None = None) -> list[BulkMatrices]:
         """The reduced bulk of each species in the form of the full one."""
@@ -207,7 +206,7 @@ class ReducedCells(ODESystem):
 
     def _rest(self, parameters: Mapping[Any, Any] | None) -> tuple[np.ndarray, list[np.ndarray]]:
         values = self.values(parameters)
-        names = [s.name for j in range(self.colony.cells) for s in self.colony.cell_states(j)]
+        names = cell_names(self.colony)
         begin = {s.name: v for s, v in self.initial.items()}
         starts = [np.array([begin.get(n, 1.0) for n in names]), *(np.full(len(names), v) for v in (1.0, 0.1, 3.0))]
         return resting(values, self.matrices(parameters), starts)
@@ -251,35 +250,6 @@ class ReducedCells(ODESystem):
         return xr.DataArray(
             z @ pencil.basis.T, {**coords, "x": ("node", x), "y": ("node", y)}, (*dims, "node"), self.colony.bulk[species].name
         )
-
-    def diagonal(
-        self, vary: Mapping[Any, Any] | None = None, *, tolerance: float | None = None
-    ) -> tuple[ODESystem, dict[str, Any]]:
-        r"""The system at given diffusivities in its fastest form, in which no state of the bulk feels another.
-
-        .. math::
-            \tau \dot z_k = -\lambda_k z_k + \sum_j \frac{d_{2j}}{\epsilon} g_{kj} u_{1j}, \qquad
-            \dot u_j = F_j(u_j) + \frac{e_1}{\epsilon\tau} \Bigl(d_{1j} \sum_k g_{kj} z_k - d_{2j} L_j u_{1j}\Bigr)
-
-        Rates and gains are parameters, ``rate_k`` and ``gain_k_j``, so that one kernel serves a sweep over D.  At each of the
-        diffusivities the bulk is projected once more, on the principal directions of what it does there within the
-        frequencies of the reduction, so fewer states remain.
-
-        Parameters
-        ----------
-        vary : mapping, optional
-            Values or arrays of diffusivities and symbols of influxes over their defaults; arrays are sweeps named after them.
-        tolerance : float, optional
-            Of the transfer matrices, relative; the estimate of the reduction by default.
-
-        Returns
-        -------
-        system : ODESystem
-            Without D, with the parameters ``rate_...`` and ``gain_...``.
-        values : dict
-            Their values: numbers, or DataArrays with the dims of the sweeps, to be handed to `simulate`.
-        """
-        return diagonal_form(self, vary, self.estimate if tolerance is None else tolerance)
 
 
 def linearised(values: CellValues, matrices: Sequence[BulkMatrices], u: np.ndarray) -> np.ndarray:

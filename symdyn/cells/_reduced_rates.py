@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cmp_to_key
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
 
 from symdyn.cells._krylov import ReducedPencil
 from symdyn.cells._ranges import WallGroups
+from symdyn.models.colony import BulkCellSystem
 from symdyn.system import Equation
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
 
 __all__ = ["bulk_symbols", "matrix_equations", "reduced_rates"]
 
@@ -43,7 +40,7 @@ def reduced_rates(
     Numbers are never multiplied into a sum, which sympy would spread over it: the factor 1/tau keeps them apart.
     """
     z = bulk_symbols(colony, species, pencil.size)
-    tau, diffusion = colony.delay[species], colony.diffusion[species]
+    tau, diffusion = colony.delay[species], colony.diffusivities[species]
     secreted = [colony.secreted_state(species, j) for j in range(colony.cells)]
     terms: list[list[sp.Expr]] = [[] for _ in z]
     # the factor of a state itself: a number, and multiples of symbols
@@ -122,7 +119,7 @@ def matrix_equations(colony: BulkCellSystem, pencils: Sequence[ReducedPencil]) -
     """One line for the reduced bulk of each species, as a person would write it."""
     rows = []
     for s, pencil in enumerate(pencils):
-        d, tau, name = colony.diffusion[s], colony.delay[s], colony.secreted[s]
+        d, tau, name = colony.diffusivities[s], colony.delay[s], colony.secreted[s]
         z = f"z_{name}" if len(pencils) > 1 else "z"
         text = f"-(1 + {d}*kappa)*{z} - sum_j(d1_j*W_j*{z}) + sum_j(d2_j*b_j*{name}_j)  ({pencil.size} states)"
         latex = rf"-(1 + {d}\kappa)\,{z} - \sum_j d_{{1j}} W_j {z} + \sum_j d_{{2j}} b_j {name}_j"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from symdyn.cells.greens import Greens, greens_function
-from symdyn.cells.values import CellValues
+from symdyn.cells.greens import Greens, greens, greens_function
+from symdyn.cells.values import CellValues, values
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 
-__all__ = ["AsymptoticExchange", "Exchange"]
+__all__ = ["AsymptoticExchange", "Exchange", "exchange"]
 
 
 class Exchange(ABC):
@@ -131,3 +134,38 @@ class AsymptoticExchange(Exchange):
             out[:, rows, rows] = v.influx[s][:, None] * (2 * np.pi * v.nu * known[d, tau])
             out[:, range(rows.start, rows.stop), range(rows.start, rows.stop)] += v.influx[s] + v.nu * d
         return out
+
+
+def exchange(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> AsymptoticExchange:
+    r"""The linear bulk as the cells see it, to all orders in :math:`\nu = -1/\log\epsilon`.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+    parameters : mapping of Symbol or str to float, optional
+        Values over the defaults.
+
+    Returns
+    -------
+    AsymptoticExchange
+
+    Raises
+    ------
+    DeclarationError
+        For unknown names and missing values.
+
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, equations (2.6) and (2.20).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2)
+    >>> bulk = cell.exchange({"D": 1, "tau": 0.5})
+    >>> bulk.gain.round(4).tolist(), bulk.uptake.round(6).tolist()  # 2 pi D/tau, nu d2
+    ([12.5664], [0.066762])
+    """
+    return AsymptoticExchange(values(colony, parameters), greens(colony))

@@ -5,30 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.cells._declaration import guess as read_guess
+from symdyn.attached import FullVerbs
 from symdyn.cells._full_modes import FullModes, leading_modes, modes_near, resting
-from symdyn.cells._full_run import integrate
+from symdyn.cells._guess import cell_names, read_guess
+from symdyn.cells.asymptotic import rest
 from symdyn.cells.finite_elements import FiniteElements
-from symdyn.cells.values import CellValues
+from symdyn.cells.values import CellValues, values
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Plane
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
 
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
-
-__all__ = ["FullBulkCells"]
+__all__ = ["FullBulkCells", "full"]
 
 
-class FullBulkCells(SpatialSystem):
+class FullBulkCells(FullVerbs, SpatialSystem):
     r"""The full system of a colony: the bulk by quadratic finite elements on curved triangles, the cells as they are.
 
     .. math::
@@ -84,6 +83,7 @@ class FullBulkCells(SpatialSystem):
         self.__dict__.update(
             colony=colony, elements=elements, keep_bulk=keep_bulk, states=colony.states, parameters=colony.parameters,
             defaults=colony.defaults, initial=colony.initial, observables=colony.observables, time=colony.time,
+            fields=colony.bulk,
             provenance=(*colony.provenance, f"FullBulkCells: {elements.size} finite elements unknowns of each bulk species"),
         )  # fmt: skip
 
@@ -118,8 +118,7 @@ class FullBulkCells(SpatialSystem):
 
     def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
         """The colony with numbers in place of its parameters."""
-        given = {str(getattr(k, "name", k)): v for k, v in (parameters or {}).items()}
-        return self.colony.values({**{p.name: v for p, v in self.defaults.items()}, **given})
+        return values(self.colony, self._over_defaults(parameters))
 
     # ---- what the linear theory asks -------------------------------------------------------------
 
@@ -210,51 +209,51 @@ class FullBulkCells(SpatialSystem):
         return {"node_x": ("node", x), "node_y": ("node", y)}
 
     def _rest(self, values: CellValues, parameters: Any, guess: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-        names = [s.name for j in range(self.colony.cells) for s in self.colony.cell_states(j)]
+        names = cell_names(self.colony)
         beginnings = {s.name: v for s, v in self.initial.items()}
-        starts = []
-        if guess is not None:
-            starts.append(read_guess(guess, names))
+        starts = [] if guess is None else [read_guess(guess, names)]
         starts.append(np.array([beginnings.get(n, 1.0) for n in names]))
         starts += [np.full(len(names), level) for level in (1.0, 0.1, 3.0)]
         matrices = self.elements.matrices(values)
         try:
             return resting(values, matrices, starts)
         except SymdynError:
-            found = self.colony.steady_state({p.name: v for p, v in self._resolved(parameters).items()})
-            near = [float(found[n][j]) for j, s in enumerate(self.colony.kinetics) for n in s.names]
-            return resting(values, matrices, [np.array(near)])
+            return resting(values, matrices, [rest(self.colony, self._over_defaults(parameters))[1].u])
 
-    def _resolved(self, parameters: Any) -> dict[sp.Symbol, float]:
+    def _over_defaults(self, parameters: Mapping[Any, Any] | None) -> dict[str, Any]:
         given = {str(getattr(k, "name", k)): v for k, v in (parameters or {}).items()}
-        return self.colony.resolve({**{p.name: v for p, v in self.defaults.items()}, **given})
+        return {**{p.name: v for p, v in self.defaults.items()}, **given}
 
-    # ---- time ------------------------------------------------------------------------------------
 
-    def run(
-        self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
-        **options: Any,
-    ) -> xr.Dataset:  # fmt: skip
-        """Simulate, see `symdyn.simulate`, which calls this.
+def full(colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) -> FullBulkCells:
+    """The full system of a colony, partial and ordinary differential equations, by finite elements.
 
-        Parameters
-        ----------
-        times : (T,) array
-        initial : mapping, optional
-            Values of the cells' states by name, numbers or sweeps; of the bulk a number, a sympy expression of x and y, a
-            function of arrays x and y, or 'steady' (at rest with the cells).
-        parameters : mapping, optional
-            Numbers or sweeps.
-        **options
-            method ('ark4', 'ark3' or 'sbdf2'), step (by default 0.15, 0.08 or 0.02 of the shortest time of the kinetics near
-            the initial values), trajectories, threads, progress, on_failure.
+    Parameters
+    ----------
+    colony : BulkCellSystem
+        In a bounded domain.
+    mesh : optional
+        None, a level (int: how often a coarse mesh is refined), a size (float: longest edge, in the units of length of the
+        domain), 'gmsh', a mapping of options of `symdyn.cells.mesh_domain`, or a triangular mesh of scikit-fem.
+    keep_bulk : bool or sequence of float
+        Whether runs keep the bulk at all nodes: at all output times, or at those given.
 
-        Returns
-        -------
-        xarray.Dataset
-            Each state of the cells and the mean of the bulk with dims (sweeps..., ``trajectory``, ``time``); with `keep_bulk`
-            also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
-            places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
-            other runs; ``step_error`` is small where the step is short enough.
-        """
-        return integrate(self, np.asarray(times, float), initial, parameters, options)
+    Returns
+    -------
+    FullBulkCells
+
+    Raises
+    ------
+    DeclarationError
+        In the plane, for a mesh that does not fit, and where scikit-fem is not installed.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2)
+    >>> complex(cell.full(mesh=1).eigenvalues({"D": 1, "tau": 0.55})[0].round(4))
+    (0.012+0.742j)
+    """
+    return FullBulkCells(colony, mesh, keep_bulk=keep_bulk)

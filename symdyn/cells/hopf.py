@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,11 +11,10 @@ from scipy.optimize import minimize_scalar
 
 from symdyn.cells._hopf_condition import HopfCondition, Point
 from symdyn.cells._hopf_search import crossings, near_vector
+from symdyn.cells.asymptotic import modes
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SymdynError
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
+from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["hopf_curve", "hopf_curves", "hopf_point"]
 
@@ -68,17 +67,31 @@ def hopf_curves(
     ------
     DeclarationError
         For names that are no parameters, missing bounds, and bounds that are not positive and increasing.
+
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, section 4.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> ring = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0), (0, 0)],
+    ...     kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
+    >>> found = ring.hopf_curves(bounds={"D": (0.5, 2), "tau": (0.2, 1)}, scans=2, samples=4)
+    >>> len(found), found[0].closed  # the colony oscillates between the two
+    (2, 0)
     """
     names, base, box = _request(colony, vary, parameters, bounds)
     condition = HopfCondition(colony)
     curves: list[xr.Dataset] = []
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     for point, _ in _starts(colony, condition, names, base, box, scans, samples):
-        if any(_on(track, modes, point, names) for track, modes in seen):
+        if any(_on(track, vectors, point, names) for track, vectors in seen):
             continue
-        track, modes, closed = _follow(condition, names, base, box, point)
-        seen.append((track, modes))
-        curves.append(_dataset(colony, condition, names, base, track, modes, closed))
+        track, vectors, closed = _follow(condition, names, base, box, point)
+        seen.append((track, vectors))
+        curves.append(_dataset(colony, condition, names, base, track, vectors, closed))
     return curves
 
 
@@ -92,23 +105,52 @@ def hopf_curve(
     scans: int = 5,
     samples: int = 24,
 ) -> xr.Dataset:
-    """One Hopf curve, see `hopf_curves`: through the Hopf point nearest to a start, or the border of stability.
+    r"""One Hopf curve in the plane of two parameters: through the point nearest to a start, or the border of stability.
+
+    The curve :math:`\det M(i\omega; p) = 0` of the asymptotic theory is followed by pseudo-arclength continuation in the
+    logarithms of both parameters and of the frequency, through folds, to the bounds or around.
 
     Parameters
     ----------
-    colony, vary, parameters, bounds, scans, samples :
-        As for `hopf_curves`.
+    colony : BulkCellSystem
+    vary : pair of parameters
+    parameters : mapping, optional
+        Values of the others over the defaults.
+    bounds : mapping, optional
+        Lowest and highest value of each of the two; by default 0.05 to 20 for ``D``, 0.02 to 5 for ``tau``.
     start : mapping, optional
-        Values of both parameters near the curve, and ``omega``.
+        Values of both parameters near the curve, and ``omega``, its angular frequency there.  Without a start, the curve of
+        the point beside which fewest eigenvalues grow.
+    scans, samples : int
+        Without a start, the lines on which the curve is looked for and values along each, as for `hopf_curves`.
 
     Returns
     -------
     xarray.Dataset
+        With the dim ``point`` along the curve: both parameters, ``omega``, and ``mode`` (dims ``point``, ``cell``), the
+        complex strengths of the sources.  Attributes: ``closed``, and for each parameter ``fold_<name>``, its extreme values.
 
     Raises
     ------
+    DeclarationError
+        For names that are no parameters, missing bounds, and bounds that are not positive and increasing.
     SymdynError
         If no Hopf point is found.
+
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, section 4.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> ring = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0), (0, 0)],
+    ...     kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
+    >>> curve = ring.hopf_curve(bounds={"D": (0.9, 1.1), "tau": (0.2, 1)}, start={"D": 1, "tau": 0.4})
+    >>> on = {"D": float(curve.D[0]), "tau": float(curve.tau[0])}
+    >>> abs(float(ring.eigenvalues(on)[0].real)) < 1e-6
+    True
     """
     names, base, box = _request(colony, vary, parameters, bounds)
     condition = HopfCondition(colony)
@@ -150,16 +192,16 @@ def hopf_point(colony: BulkCellSystem, parameter: Any, parameters: Mapping[Any, 
     given = {str(getattr(k, "name", k)): float(v) for k, v in parameters.items()}
     omega = given.pop("omega", None)
     values = {s.name: v for s, v in colony.resolve(given).items()}
-    modes = colony.modes(values)
-    upper = np.flatnonzero(modes.eigenvalues.imag > 1e-9)
+    near = modes(colony, values)
+    upper = np.flatnonzero(near.eigenvalues.imag > 1e-9)
     if not upper.size:
         raise SymdynError("no eigenvalue near the start oscillates, so none can cross the imaginary axis in a Hopf bifurcation")
-    away = np.abs(modes.eigenvalues[upper].real) if omega is None else np.abs(modes.eigenvalues[upper] - 1j * omega)
+    away = np.abs(near.eigenvalues[upper].real) if omega is None else np.abs(near.eigenvalues[upper] - 1j * omega)
     k = int(upper[np.argmin(away)])
-    found = HopfCondition(colony).solve(values, float(modes.eigenvalues[k].imag), near_vector(modes, k), (name,))
+    found = HopfCondition(colony).solve(values, float(near.eigenvalues[k].imag), near_vector(near, k), (name,))
     if found is None:
         raise SymdynError(
-            f"no Hopf point is found from {name} = {values[name]:g}, where an eigenvalue is {modes.eigenvalues[k]:.5g}; "
+            f"no Hopf point is found from {name} = {values[name]:g}, where an eigenvalue is {near.eigenvalues[k]:.5g}; "
             "start nearer"
         )
     return found
@@ -204,7 +246,7 @@ def _starts(
     ]
 
 
-def _on(track: np.ndarray, modes: np.ndarray, point: Point, names: Sequence[str]) -> bool:
+def _on(track: np.ndarray, vectors: np.ndarray, point: Point, names: Sequence[str]) -> bool:
     """Whether a point lies on a curve that is known, to the distance of its points."""
     at = _place(point, names)
     a, b = track[:-1], track[1:]
@@ -212,7 +254,7 @@ def _on(track: np.ndarray, modes: np.ndarray, point: Point, names: Sequence[str]
     share = np.clip(((at - a) * way).sum(1) / np.maximum((way**2).sum(1), 1e-300), 0, 1)
     away = np.linalg.norm(a + share[:, None] * way - at, axis=1)
     near = int(np.argmin(away))
-    return bool(away[near] < 0.01 and abs(np.vdot(modes[near], point.vector)) > 0.8)
+    return bool(away[near] < 0.01 and abs(np.vdot(vectors[near], point.vector)) > 0.8)
 
 
 # ---- continuation ------------------------------------------------------------------------------
@@ -227,11 +269,11 @@ def _follow(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Points (k, 3) in logarithms along a curve, their vectors (k, N), and whether it closes."""
     first = _place(start, names)
-    ahead, modes, closed = _walk(condition, names, base, box, first, start.vector, 1.0)
+    ahead, vectors, closed = _walk(condition, names, base, box, first, start.vector, 1.0)
     if closed:
-        return ahead, modes, True
+        return ahead, vectors, True
     back, others, _ = _walk(condition, names, base, box, first, start.vector, -1.0)
-    return np.concatenate([back[:0:-1], ahead]), np.concatenate([others[:0:-1], modes]), False
+    return np.concatenate([back[:0:-1], ahead]), np.concatenate([others[:0:-1], vectors]), False
 
 
 def _walk(
@@ -244,7 +286,7 @@ def _walk(
     b, c = _borders(condition, names, base, at, vector)
     slopes = condition.jacobian(base, names, at, b, c)
     tangent = sense * _tangent(slopes)
-    track, modes = [at], [c]
+    track, vectors = [at], [c]
     while len(track) < POINTS and length >= LEAST:
         found = _correct(condition, names, base, at + length * tangent, tangent, b, c, slopes)
         if found is None:
@@ -261,17 +303,17 @@ def _walk(
             end = _at_bound(condition, names, base, limits, at, new, int(beyond[0]), b, c)
             if end is not None and np.abs(end - at).max() > 1e-7:  # else the curve begins on the bound
                 track.append(end)
-                modes.append(_borders(condition, names, base, end, c)[1])
-            return np.array(track), np.array(modes), False
+                vectors.append(_borders(condition, names, base, end, c)[1])
+            return np.array(track), np.array(vectors), False
         if len(track) > 4 and np.linalg.norm(new - first) < 1.2 * length and (first - at) @ tangent > 0:
-            return np.array([*track, first]), np.array([*modes, modes[0]]), True
+            return np.array([*track, first]), np.array([*vectors, vectors[0]]), True
         at, tangent = new, turned
         b, c = _borders(condition, names, base, at, c)
         slopes = condition.jacobian(base, names, at, b, c)
         track.append(at)
-        modes.append(c)
+        vectors.append(c)
         length = min(MOST, length * LONGER) if steps <= 6 else length
-    return np.array(track), np.array(modes), False
+    return np.array(track), np.array(vectors), False
 
 
 def _borders(
@@ -348,10 +390,10 @@ def _fold(
 
 def _dataset(
     colony: BulkCellSystem, condition: HopfCondition, names: Sequence[str], base: dict[str, float], track: np.ndarray,
-    modes: np.ndarray, closed: bool,
+    vectors: np.ndarray, closed: bool,
 ) -> xr.Dataset:  # fmt: skip
     cells = len(colony.secreted) * colony.cells
-    sources = modes[:, :cells]
+    sources = vectors[:, :cells]
     lead = np.take_along_axis(sources, np.abs(sources).argmax(axis=1)[:, None], axis=1)
     sources = sources * (np.abs(lead) / lead) / np.linalg.norm(sources, axis=1, keepdims=True)
     values = np.exp(track)
@@ -359,7 +401,7 @@ def _dataset(
     for axis, name in enumerate(names):
         change = np.sign(np.diff(track[:, axis]))
         turns = np.flatnonzero(change[1:] * change[:-1] < 0) + 1
-        folds[f"fold_{name}"] = [_fold(condition, names, base, track, modes[k], k, axis) for k in turns.tolist()]
+        folds[f"fold_{name}"] = [_fold(condition, names, base, track, vectors[k], k, axis) for k in turns.tolist()]
     fixed = ", ".join(f"{k} = {v:g}" for k, v in base.items() if k not in names)
     return xr.Dataset(
         {

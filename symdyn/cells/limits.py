@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
 
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Plane
 from symdyn.models.ode import ODESystem
 
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
-
-__all__ = ["bounded", "cells_and_bulk", "large_diffusion", "quasi_static", "well_mixed"]
+__all__ = ["bounded", "cells_and_bulk", "quasi_static", "well_mixed"]
 
 
 def well_mixed(colony: BulkCellSystem) -> ODESystem:
@@ -27,6 +24,11 @@ def well_mixed(colony: BulkCellSystem) -> ODESystem:
         \dot u_j &= F_j(u_j) + e_1 \frac{2\pi}{\tau} (d_{1j} U - d_{2j} u_{1j})
 
     Neither where the cells are nor how large they are matters any longer.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+        In a bounded domain.
 
     Returns
     -------
@@ -48,12 +50,12 @@ def well_mixed(colony: BulkCellSystem) -> ODESystem:
     >>> from symdyn.models import zoo
     >>> colony = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0), (0, 0)],
     ...     kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
-    >>> found = sd.analysis.hopf_points(well_mixed(colony), "tau", (0.2, 1))
+    >>> found = sd.analysis.hopf_points(colony.well_mixed(), "tau", (0.2, 1))
     >>> found.tau.values.round(4).tolist()
     [0.3863, 0.6814]
     """
     bounded(colony, "the well-mixed limit")
-    area = _area(colony)
+    area = float(colony.domain.measure)
     exchange: list[list[sp.Expr]] = []
     bulk: dict[sp.Symbol, sp.Expr] = {}
     for s, (u, tau) in enumerate(zip(colony.bulk, colony.delay, strict=True)):
@@ -65,52 +67,6 @@ def well_mixed(colony: BulkCellSystem) -> ODESystem:
     return cells_and_bulk(colony, exchange, bulk, "well-mixed limit of the bulk")
 
 
-def large_diffusion(colony: BulkCellSystem) -> ODESystem:
-    r"""Fast diffusion, :math:`D = D_0/\nu` with :math:`\nu = -1/\log\epsilon`: the mean of the bulk, and who is near to whom.
-
-    .. math::
-        \dot U &= -\frac U\tau - \frac{2\pi D_0}{\tau|\Omega|} \sum_j b_j, \qquad
-        \dot u_j = F_j(u_j) + e_1 \frac{2\pi D_0}{\tau} b_j \\
-        D_0 b_j &+ d_{1j} \bigl[(I + 2\pi\nu\mathcal G_0)\, b\bigr]_j = d_{1j} U - d_{2j} u_{1j}
-
-    with the Neumann matrix :math:`\mathcal G_0` of the centers.  The linear equations for b are solved once and for all: where
-    :math:`d_1^{1/2} (I + 2\pi\nu\mathcal G_0) d_1^{1/2} = Q \Sigma Q^T`, their inverse is a sum of
-    :math:`1/(D_0 + \sigma_k)`, so D stays a parameter.
-
-    Returns
-    -------
-    ODESystem
-        States and parameters of the colony; the bulk's states are its means.
-
-    Raises
-    ------
-    DeclarationError
-        In the plane, and for influxes that are different symbols.
-
-    References
-    ----------
-    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021), eq. (3.16).
-
-    Examples
-    --------
-    >>> import symdyn as sd
-    >>> from symdyn.models import zoo
-    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
-    ...     influx=0.8, efflux=0.2)
-    >>> large_diffusion(cell).names
-    ('v_1', 'w_1', 'U')
-    """
-    bounded(colony, "the limit of fast diffusion")
-    greens = colony.greens.neumann(colony.centers)
-    fields = [[u] * colony.cells for u in colony.bulk]
-    sources, exchange = quasi_static(colony, fields, greens)
-    bulk = {
-        u: -u / tau - 2 * math.pi / _area(colony) / tau * sp.Add(*sources[s])
-        for s, (u, tau) in enumerate(zip(colony.bulk, colony.delay, strict=True))
-    }
-    return cells_and_bulk(colony, exchange, bulk, "limit of fast diffusion, D of the order of 1/nu")
-
-
 def bounded(colony: BulkCellSystem, what: str) -> None:
     """Refuse the plane."""
     if isinstance(colony.domain, Plane):
@@ -118,10 +74,6 @@ def bounded(colony: BulkCellSystem, what: str) -> None:
             f"{what} needs a bounded domain, and this colony lives in the Plane, whose bulk has no mean; "
             "declare it in a Disk, Rectangle or Polygon, or use steady_state, eigenvalues and hopf_curves, which know the plane"
         )
-
-
-def _area(colony: BulkCellSystem) -> float:
-    return float(colony.domain.measure)
 
 
 def quasi_static(
@@ -139,7 +91,7 @@ def quasi_static(
     nu = -1 / math.log(colony.radius)
     matrix = np.eye(colony.cells) + 2 * math.pi * nu * greens
     sources = []
-    for s, diffusion in enumerate(colony.diffusion):
+    for s, diffusion in enumerate(colony.diffusivities):
         released = [colony.efflux[s][j] * colony.secreted_state(s, j) for j in range(colony.cells)]
         sources.append(_sources(colony.influx[s], released, fields[s], matrix, nu * diffusion, nu))
     exchange = [[2 * math.pi / tau * e for e in row] for row, tau in zip(sources, colony.delay, strict=True)]

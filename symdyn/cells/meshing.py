@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symdyn.cells import _mesh_curved, _mesh_gmsh
 from symdyn.cells._mesh_points import smallest_angles, triangulate
 from symdyn.cells._mesh_sizes import make_outline, make_sizes
 from symdyn.errors import DeclarationError
@@ -82,7 +82,7 @@ def mesh_domain(
     >>> sorted(mesh.boundaries)
     ['cell0', 'outer']
     """
-    curved = _curved()
+    _skfem()
     if not isinstance(domain, (Disk, Rectangle, Polygon)):
         raise DeclarationError(f"no mesh of {domain!r}; expected a Disk, a Rectangle or a Polygon")
     cells = _pairs(centers, "centers")
@@ -108,14 +108,15 @@ def mesh_domain(
         raise DeclarationError(f"edges of length {far:g} would need some {2 * count:.0e} triangles; pass a larger size")
     if mesher not in ("symdyn", "gmsh"):
         raise DeclarationError(f"the mesher is {mesher!r}; expected 'symdyn' or 'gmsh'")
-    make = _triangles if mesher == "symdyn" else importlib.import_module("symdyn.cells._mesh_gmsh").triangles
+    make = _triangles if mesher == "symdyn" else _mesh_gmsh.triangles
     best, quality = None, 0.0
     for attempt in range(5):  # other points if a boundary is missing, triangles are too sharp or fold over
         found = make(domain, cells, r, extra, far * 0.85**attempt, int(wall * 1.2**attempt))
         if found is None:
             continue
-        mesh = curved.curve(*found, domain, cells, r)
-        good = min(float(smallest_angles(*found).min()) / SHARPEST, curved.distortion(mesh) / FLATTEST)
+        points, corners = found
+        mesh = _mesh_curved.curve(points, corners, domain, cells, r)
+        good = min(float(smallest_angles(points, corners).min()) / SHARPEST, _mesh_curved.distortion(mesh) / FLATTEST)
         if good > quality:
             best, quality = mesh, good
         if quality >= 1:
@@ -125,7 +126,7 @@ def mesh_domain(
             f"found no triangles that keep the boundaries of {domain!r} and its cells; pass a smaller size or a larger wall"
         )
     for _ in range(times):
-        best = curved.curve(*curved.refine(best), domain, cells, r)
+        best = _mesh_curved.curve(*_mesh_curved.refine(best), domain, cells, r)
     return best
 
 
@@ -147,13 +148,13 @@ def _triangles(domain: Domain, centers: np.ndarray, radius: float, nodes: np.nda
     return triangulate(outline, nodes, sizes, distance, np.concatenate([centers, around]), rounds=6)
 
 
-def _curved():
-    """The part that needs scikit-fem, loaded when it is used."""
+def _skfem() -> Any:
+    """scikit-fem, imported when it is used."""
     try:
-        importlib.import_module("skfem")
+        import skfem
     except ImportError:
         raise DeclarationError("meshes need the package scikit-fem; install it with: pip install scikit-fem") from None
-    return importlib.import_module("symdyn.cells._mesh_curved")
+    return skfem
 
 
 def _pairs(values: Any, what: str) -> np.ndarray:
@@ -215,10 +216,9 @@ _MESH = (
 
 
 def _ready(domain: Domain, centers: np.ndarray, radius: float, mesh: Any) -> MeshTri2:
-    curved = _curved()
-    fem = importlib.import_module("skfem")
+    fem = _skfem()
     if isinstance(mesh, fem.MeshTri2):
-        return curved.name_boundaries(mesh, domain, centers, radius)
+        return _mesh_curved.name_boundaries(mesh, domain, centers, radius)
     if isinstance(mesh, fem.MeshTri1):
-        return curved.curve(mesh.p.T, mesh.t.T, domain, centers, radius)
+        return _mesh_curved.curve(mesh.p.T, mesh.t.T, domain, centers, radius)
     raise DeclarationError(_MESH.format(mesh))

@@ -1,55 +1,61 @@
-"""Slow modes of the bulk beside its mean: a ladder of ordinary differential equations between fast and any diffusion."""
+"""Fast diffusion: the bulk as its mean and its slowest modes, ordinary differential equations up to any diffusion."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
 from scipy.special import jnp_zeros, jv
 
+from symdyn.cells.greens import greens
 from symdyn.cells.limits import bounded, cells_and_bulk, quasi_static
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Disk, Domain, Rectangle
 from symdyn.models.ode import ODESystem
 
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
-
-__all__ = ["modal_system", "neumann_modes"]
+__all__ = ["large_diffusion", "neumann_modes"]
 
 
-def modal_system(colony: BulkCellSystem, modes: int) -> ODESystem:
-    r"""The bulk as its mean and its slowest modes, while all others follow the cells at once.
-
-    With the modes :math:`\phi_k` of :math:`-\Delta\phi_k = \kappa_k^2 \phi_k`, :math:`\partial_n\phi_k = 0`, normalised over
-    the domain, and :math:`D = D_0/\nu`:
+def large_diffusion(colony: BulkCellSystem, modes: int = 0) -> ODESystem:
+    r"""Fast diffusion, :math:`D = D_0/\nu` with :math:`\nu = -1/\log\epsilon`: the mean of the bulk and its slowest modes.
 
     .. math::
-        \tau \dot a_k &= -(1 + D \kappa_k^2)\, a_k - 2\pi D_0 \sum_j \phi_k(x_j)\, b_j \\
-        \Bigl[I + D_0 P_1 + 2\pi\nu \Bigl(\mathcal G_0 - \sum_{k=1}^K \frac{\phi_k \phi_k^T}{\kappa_k^2}\Bigr)\Bigr] b &=
-            U e + \sum_{k=1}^K a_k \phi_k - P_2 u_1, \qquad \dot u_j = F_j + e_1 \frac{2\pi D_0}{\tau} b_j
+        \dot U &= -\frac U\tau - \frac{2\pi D_0}{\tau|\Omega|} \sum_j b_j, \qquad
+        \dot u_j = F_j(u_j) + e_1 \frac{2\pi D_0}{\tau} b_j \\
+        \tau \dot a_k &= -(1 + D \kappa_k^2)\, a_k - 2\pi D_0 \sum_j \phi_k(x_j)\, b_j, \qquad k = 1 \ldots K \\
+        D_0 b_j &+ d_{1j} \Bigl[\Bigl(I + 2\pi\nu \Bigl(\mathcal G_0 - \sum_k \frac{\phi_k \phi_k^T}{\kappa_k^2}\Bigr)
+            \Bigr) b\Bigr]_j = d_{1j} \Bigl(U + \sum_k a_k \phi_k(x_j)\Bigr) - d_{2j} u_{1j}
 
-    No modes make the limit of fast diffusion; all of them the asymptotic theory of small cells at any D.  Convergence is
-    algebraic, and the slower the smaller D.
+    with the Neumann matrix :math:`\mathcal G_0` of the centers, and the modes :math:`-\Delta\phi_k = \kappa_k^2 \phi_k`,
+    :math:`\partial_n\phi_k = 0`, normalised over the domain; all others follow the cells at once.  No modes make the limit
+    of fast diffusion, all of them the asymptotic theory of small cells at any D; convergence is algebraic, and the slower
+    the smaller D.  The linear equations for b are solved once: where
+    :math:`d_1^{1/2} (I + 2\pi\nu\mathcal G) d_1^{1/2} = Q \Sigma Q^T`, their inverse is a sum of
+    :math:`1/(D_0 + \sigma_k)`, so D stays a parameter.
 
     Parameters
     ----------
     colony : BulkCellSystem
-        In a Disk or a Rectangle.
+        In a bounded domain; with modes in a Disk or a Rectangle.
     modes : int
         Modes beside the mean, K.  Those of a disc come in pairs of a cosine and a sine, of which the last may be parted.
 
     Returns
     -------
     ODESystem
-        States of the colony and ``a_1`` ... ``a_K`` (``a_1_v`` ... of several species).
+        States and parameters of the colony, the bulk's states being its means; then ``a_1`` ... ``a_K`` (``a_1_v`` ... of
+        several species).
 
     Raises
     ------
     DeclarationError
-        For other domains, and a number of modes that is none.
+        In the plane, for influxes that are different symbols, for modes in other domains, and a number of modes that is none.
+
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, equation (3.16), the limit without modes.
 
     Examples
     --------
@@ -57,13 +63,16 @@ def modal_system(colony: BulkCellSystem, modes: int) -> ODESystem:
     >>> from symdyn.models import zoo
     >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0)], kinetics=zoo.selkov(), secreted="v",
     ...     influx=0.8, efflux=0.2)
-    >>> modal_system(cell, 2).names
-    ('v_1', 'w_1', 'U', 'a_1', 'a_2')
+    >>> cell.large_diffusion().names, cell.large_diffusion(modes=2).names
+    (('v_1', 'w_1', 'U'), ('v_1', 'w_1', 'U', 'a_1', 'a_2'))
     """
     bounded(colony, "the limit of fast diffusion")
     if isinstance(modes, bool) or not isinstance(modes, (int, np.integer)) or modes < 0:
         raise DeclarationError(f"modes is {modes!r}; expected a whole number from 0 on")
-    squares, shapes = neumann_modes(colony.domain, int(modes), colony.centers)
+    if modes:
+        squares, shapes = neumann_modes(colony.domain, int(modes), colony.centers)
+    else:  # in any domain
+        squares, shapes = np.empty(0), np.empty((0, colony.cells))
     area = float(colony.domain.measure)
     several = len(colony.bulk) > 1
     amplitudes = [
@@ -73,16 +82,16 @@ def modal_system(colony: BulkCellSystem, modes: int) -> ODESystem:
         [sp.Add(u, *(float(shapes[k, j]) * a for k, a in enumerate(row))) for j in range(colony.cells)]
         for u, row in zip(colony.bulk, amplitudes, strict=True)
     ]
-    fast = colony.greens.neumann(colony.centers) - (shapes.T / squares) @ shapes
+    fast = greens(colony).neumann(colony.centers) - (shapes.T / squares) @ shapes
     sources, exchange = quasi_static(colony, fields, fast)
     bulk: dict[sp.Symbol, sp.Expr] = {}
-    for s, (u, tau, d) in enumerate(zip(colony.bulk, colony.delay, colony.diffusion, strict=True)):
+    for s, (u, tau, d) in enumerate(zip(colony.bulk, colony.delay, colony.diffusivities, strict=True)):
         bulk[u] = -u / tau - 2 * math.pi / area / tau * sp.Add(*sources[s])
         for k, a in enumerate(amplitudes[s]):
             pulled = sp.Add(*(float(shapes[k, j]) * e for j, e in enumerate(sources[s])))
             bulk[a] = -(1 + float(squares[k]) * d) * a / tau - 2 * math.pi / tau * pulled
-    system = cells_and_bulk(colony, exchange, bulk, f"bulk as its mean and {modes} slow modes")
-    return system.with_initial({a: 0.0 for row in amplitudes for a in row})
+    line = f"bulk as its mean and {modes} slow modes" if modes else "limit of fast diffusion, D of the order of 1/nu"
+    return cells_and_bulk(colony, exchange, bulk, line).with_initial({a: 0.0 for row in amplitudes for a in row})
 
 
 def neumann_modes(domain: Domain, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

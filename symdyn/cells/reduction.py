@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from symdyn.cells._reduced_cells import ReducedCells, full_pencil
 from symdyn.cells.finite_elements import FiniteElements
 from symdyn.cells.limits import bounded
 from symdyn.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
+from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["ReducedCells", "reduce"]
 
@@ -25,9 +23,9 @@ FINEST = 1e-10
 
 def reduce(
     colony: BulkCellSystem,
+    parameters: Mapping[Any, Any] | None = None,
     *,
     tolerance: float = 1e-6,
-    parameters: Mapping[Any, Any] | None = None,
     diffusion: Any = None,
     delay: Any = None,
     frequencies: float | None = None,
@@ -52,10 +50,10 @@ def reduce(
     ----------
     colony : BulkCellSystem
         In a bounded domain.
-    tolerance : float
-        Of the transfer matrix between walls, relative, in its norm; from 1e-10.
     parameters : mapping, optional
         New default values.  A diffusivity or an influx given here is the only one that the equations are made for.
+    tolerance : float
+        Of the transfer matrix between walls, relative, in its norm; from 1e-10.
     diffusion : number, (low, high) or mapping by species, optional
         Range of diffusivities.  By default from 0.05 to 20 times the default of D, or without one times the square of the
         domain's size, :math:`|\Omega|/\pi`.
@@ -83,7 +81,7 @@ def reduce(
     >>> from symdyn.models import zoo
     >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
     ...     influx=0.8, efflux=0.2)
-    >>> small = reduce(cell, parameters={"D": 1, "tau": 0.55}, mesh=0)
+    >>> small = cell.reduce({"D": 1, "tau": 0.55}, mesh=0)
     >>> len(small.states) < 12, bool(small.error().max() < 1e-6)
     (True, True)
     """
@@ -105,7 +103,7 @@ def reduce(
         raise DeclarationError("the mesh belongs to other cells; pass the full() of this colony, or a level or size")
     groups = [wall_groups(row) for row in colony.influx]
     pencils = []
-    for s, (d, tau) in enumerate(zip(colony.diffusion, colony.delay, strict=True)):
+    for s, (d, tau) in enumerate(zip(colony.diffusivities, colony.delay, strict=True)):
         full = full_pencil(elements, groups[s])
         pencils.append(greedy_basis(full, ranges.points(d, tau, groups[s]), float(tolerance)))
     return ReducedCells(colony, elements, pencils, ranges)

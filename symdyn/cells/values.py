@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
 from symdyn.analysis.field import Field
+from symdyn.declaration import lookup
+from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Domain
+from symdyn.models.ode import ODESystem
 
-__all__ = ["CellValues", "Kinetics"]
+__all__ = ["CellValues", "Kinetics", "values"]
+
+#: Kinetics whose right-hand sides are kept.
+KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -127,3 +135,65 @@ class CellValues:
     def nu(self) -> float:
         r""":math:`\nu = -1/\log\epsilon`, the small parameter of the asymptotic theory."""
         return -1 / math.log(self.radius)
+
+
+def values(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> CellValues:
+    """The colony with numbers in place of its parameters.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+    parameters : mapping of Symbol or str to float, optional
+        Values over the defaults; all are dimensionless, as the equations are.
+
+    Returns
+    -------
+    CellValues
+
+    Raises
+    ------
+    DeclarationError
+        For unknown names, missing values, diffusivities and delays that are not positive, and negative permeabilities.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=zoo.selkov(),
+    ...     secreted="v", influx=[0.8, "d"], efflux=0.2)
+    >>> pair.values({"D": 1, "tau": 0.55, "d": 0.4}).influx.tolist()
+    [[0.8, 0.4]]
+    """
+    numbers = colony.resolve(parameters)
+    fields, kinds = _fields(colony.kinetics)
+    rows = []
+    for cell, kind in enumerate(kinds):
+        names = colony.parameter_names(cell)
+        rows.append(np.array([numbers[names[lookup(p, names, "parameter")]] for p in fields[kind].system.parameters]))
+    kinetics = Kinetics(fields, kinds, tuple(rows))
+    places = [
+        [int(kinetics.starts[j]) + colony.kinetics[j].names.index(s) for j in range(colony.cells)] for s in colony.secreted
+    ]
+    permeability = {}
+    for name in ("influx", "efflux"):
+        table = np.array([[float(e.xreplace(numbers)) for e in row] for row in getattr(colony, name)])
+        if (table < 0).any():
+            species, cell = np.argwhere(table < 0)[0]
+            raise DeclarationError(f"the {name} of cell {cell + 1} is {table[species, cell]:g}; expected 0 or more")
+        permeability[name] = table
+    return CellValues(
+        domain=colony.domain, centers=colony.centers, radius=colony.radius, kinetics=kinetics, secreted=np.array(places),
+        diffusion=np.array([numbers[p] for p in colony.diffusivities]), delay=np.array([numbers[p] for p in colony.delay]),
+        **permeability,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=KEPT)
+def _fields(kinetics: tuple[ODESystem, ...]) -> tuple[tuple[Field, ...], tuple[int, ...]]:
+    """Distinct right-hand sides, and which of them each cell has."""
+    fields: dict[str, Field] = {}
+    for system in kinetics:
+        if system.digest not in fields:
+            fields[system.digest] = Field(system)
+    order = list(fields)
+    return tuple(fields.values()), tuple(order.index(system.digest) for system in kinetics)

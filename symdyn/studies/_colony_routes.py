@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,13 +13,11 @@ from symdyn.analysis.field import Field, parameter_row
 from symdyn.cells.phases import cell_traces, extremes, period
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes
 from symdyn.simulation.run import simulate
 from symdyn.studies._colony_rest import leading, resting_rows, starts
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
 
 __all__ = ["compare_routes"]
 
@@ -75,7 +73,7 @@ def compare_routes(
     eigenvalue = np.full((len(named), len(ROUTES)), np.nan + 0j)
     lengths = np.full((len(named), len(ROUTES)), np.nan)
     for i, (radius, values) in enumerate((q.get("radius", colony.radius), q) for q in named):
-        own = colony if radius == colony.radius else colony._again(radius=radius)
+        own = colony if radius == colony.radius else colony.redeclared(radius=radius)
         given = {k: v for k, v in values.items() if k != "radius"}
         full = own.full(mesh)
         reduced = own.reduce(given, tolerance=tolerance, mesh=full)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,16 +12,14 @@ from symdyn.analysis.ensembles import plain
 from symdyn.analysis.field import Field
 from symdyn.bar import bar
 from symdyn.cells.phases import cell_traces, extremes, order_parameter, period, phase_lag
+from symdyn.cells.reduction import ReducedCells
 from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes
 from symdyn.simulation.run import simulate
 from symdyn.studies._colony_rest import leading, resting_rows, starts
-
-if TYPE_CHECKING:
-    from symdyn.cells.colony import BulkCellSystem
-    from symdyn.cells.reduction import ReducedCells
 
 __all__ = ["phase_diagram"]
 
@@ -189,7 +187,7 @@ def _reduced(
     inside = {s.name for row in colony.influx for e in row for s in e.free_symbols}
     reduced = empty.reduce(
         others, tolerance=tolerance, mesh=mesh,
-        diffusion={d.name: ends[d.name] for d in colony.diffusion if d.name in ends} or None,
+        diffusion={d.name: ends[d.name] for d in colony.diffusivities if d.name in ends} or None,
         delay={t.name: ends[t.name][1] for t in colony.delay if t.name in ends} or None,
         influx={n: e for n, e in ends.items() if n in inside} or None,
     )  # fmt: skip
@@ -198,7 +196,7 @@ def _reduced(
 
 def _diagonal(reduced: ReducedCells, sweeps: Mapping[str, np.ndarray]) -> tuple[ODESystem, dict[str, Any]]:
     colony = reduced.colony
-    inside = {s.name for row in colony.influx for e in row for s in e.free_symbols} | {d.name for d in colony.diffusion}
+    inside = {s.name for row in colony.influx for e in row for s in e.free_symbols} | {d.name for d in colony.diffusivities}
     return reduced.diagonal({n: v for n, v in sweeps.items() if n in inside})
 
 

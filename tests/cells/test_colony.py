@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import numpy as np
@@ -180,3 +181,18 @@ def test_text_and_direct_simulation_are_refused_with_advice():
         sd.BulkCellSystem.from_text("v' = -v")
     with pytest.raises(sd.DeclarationError, match=r"reduce\(tolerance=...\), full\(mesh=...\)"):
         sd.simulate(colony(), [0, 1])
+
+
+def test_equal_domains_share_their_greens_functions():
+    ell = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
+    one, other = (colony(domain=sd.Polygon(ell), centers=[(x, 0.5)]) for x in (0.4, 1.5))
+    assert one.greens is other.greens
+    assert one.greens is not colony().greens
+
+
+def test_methods_show_the_signatures_of_their_functions():
+    cells = colony()
+    assert {"hopf_curve", "full", "reduce", "greens", "animate", "values"} <= set(dir(cells))
+    names = list(inspect.signature(cells.hopf_curve).parameters)
+    assert names == ["vary", "parameters", "bounds", "start", "scans", "samples"]
+    assert "pseudo-arclength" in inspect.getdoc(cells.hopf_curve)

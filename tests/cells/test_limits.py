@@ -7,8 +7,8 @@ from scipy.optimize import brentq, fsolve
 
 import symdyn as sd
 from symdyn.analysis.field import Field, parameter_row
-from symdyn.cells.limits import large_diffusion, well_mixed
-from symdyn.cells.modal import modal_system, neumann_modes
+from symdyn.cells.limits import well_mixed
+from symdyn.cells.modal import large_diffusion, neumann_modes
 from symdyn.cells.phases import extremes, period
 from symdyn.errors import DeclarationError
 from symdyn.models import zoo
@@ -60,23 +60,15 @@ def test_leading_eigenvalues(influx, efflux, D, tau, fast, mixed):
 
 def test_modes_lead_from_the_limit_to_the_asymptotic_theory():
     cells = colony()
-    assert leading(modal_system(cells, 0), D=1, tau=0.55)[0] == pytest.approx(0.01448 + 0.76332j, abs=1e-5)
-    assert leading(modal_system(cells, 10), D=1, tau=0.55)[0] == pytest.approx(0.0143 + 0.76199j, abs=1e-5)
-    assert leading(modal_system(cells, 80), D=1, tau=0.55)[0] == pytest.approx(0.01426 + 0.76175j, abs=1e-5)
+    assert leading(large_diffusion(cells), D=1, tau=0.55)[0] == pytest.approx(0.01448 + 0.76332j, abs=1e-5)
+    assert leading(large_diffusion(cells, 10), D=1, tau=0.55)[0] == pytest.approx(0.0143 + 0.76199j, abs=1e-5)
+    assert leading(large_diffusion(cells, 80), D=1, tau=0.55)[0] == pytest.approx(0.01426 + 0.76175j, abs=1e-5)
 
 
 def test_modes_at_slow_diffusion():
     cells = colony(influx=[0.8, 0.8, 0.4])
-    assert leading(modal_system(cells, 0), D=0.05, tau=0.2)[0] == pytest.approx(0.037 + 0.80746j, abs=1.1e-5)
-    assert leading(modal_system(cells, 80), D=0.05, tau=0.2)[0] == pytest.approx(0.03584 + 0.78002j, abs=1.1e-5)
-
-
-def test_no_modes_are_the_limit_of_fast_diffusion():
-    cells = colony(influx=[0.8, 0.0, 0.4])
-    one, other = large_diffusion(cells), modal_system(cells, 0)
-    x, row = np.linspace(0.3, 2, len(one.states)), parameter_row(one, {"D": 0.7, "tau": 0.4})
-    assert one.names == other.names
-    assert Field(one)(x, row) == pytest.approx(Field(other)(x, row), rel=1e-14)
+    assert leading(large_diffusion(cells), D=0.05, tau=0.2)[0] == pytest.approx(0.037 + 0.80746j, abs=1.1e-5)
+    assert leading(large_diffusion(cells, 80), D=0.05, tau=0.2)[0] == pytest.approx(0.03584 + 0.78002j, abs=1.1e-5)
 
 
 @pytest.mark.parametrize("influx", [[0.8, 0.3, 0.5], [0.8, 0.0, 0.5], [0.0, 0.0, 0.0]])
@@ -217,7 +209,7 @@ def test_balance_of_several_species():
         influx={"x": 0.5, "y": [0.2, 0.7]}, efflux={"x": [0.3, 0.1], "y": 0.4},
     )  # fmt: skip
     parameters = {"D_x": 1.5, "D_y": 0.3, "tau_x": 0.7, "tau_y": 0.2}
-    for system in (large_diffusion(cells), well_mixed(cells), modal_system(cells, 4)):
+    for system in (large_diffusion(cells), well_mixed(cells), large_diffusion(cells, 4)):
         state = np.random.default_rng(1).uniform(0.1, 1, len(system.states))
         at = dict(zip(system.names, state, strict=True))
         rate = dict(
@@ -269,11 +261,11 @@ def test_modes_sum_to_the_neumann_function(domain):
 
 def test_errors():
     plane = colony(domain=sd.Plane())
-    for route in (well_mixed, large_diffusion, lambda c: modal_system(c, 2)):
+    for route in (well_mixed, large_diffusion, lambda c: large_diffusion(c, 2)):
         with pytest.raises(DeclarationError, match="Plane, whose bulk has no mean"):
             route(plane)
     with pytest.raises(DeclarationError, match="modes is -1"):
-        modal_system(colony(), -1)
+        large_diffusion(colony(), -1)
     polygon = colony([(0.4, 0.3)], domain=sd.Polygon([(0, 0), (1, 0), (0.5, 1)]))
     with pytest.raises(DeclarationError, match="modes are known of a Disk and a Rectangle"):
-        modal_system(polygon, 3)
+        large_diffusion(polygon, 3)

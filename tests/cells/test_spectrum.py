@@ -8,6 +8,7 @@ import sympy as sp
 from scipy.optimize import root
 
 import symdyn as sd
+from symdyn.cells.asymptotic import rest
 from symdyn.models import zoo
 
 
@@ -69,8 +70,8 @@ def test_newton_from_many_starts_finds_nothing_else():
         {"D": 0.1, "tau": 0.3},
     )
     found = cells.eigenvalues(at)
-    exchange, rest = cells.exchange(at), cells._steady(at)
-    jacobian = exchange.values.kinetics.jacobian(rest.u)
+    exchange, steady = rest(cells, at)
+    jacobian = exchange.values.kinetics.jacobian(steady.u)
 
     def determinant(z):
         return exchange.characteristic(np.array([complex(*z)]), jacobian).view(float)
@@ -101,8 +102,8 @@ def test_eigenvalues_come_growing_first_and_in_pairs():
 
 def test_modes_solve_the_linear_problem():
     cells, at = colony([(0.5, 0), (-0.4, 0.3)], influx=[0.8, 0.4]), {"D": 0.3, "tau": 0.4}
-    modes, exchange = cells.modes(at), cells.exchange(at)
-    jacobian = exchange.values.kinetics.jacobian(cells._steady(at).u)
+    modes, (exchange, steady) = cells.modes(at), rest(cells, at)
+    jacobian = exchange.values.kinetics.jacobian(steady.u)
     for k, value in enumerate(modes.eigenvalues):
         x = modes.states[:, k]
         inflow = exchange.transfer(np.array([value]))[0] @ x[[0, 2]]

@@ -29,12 +29,18 @@ def module_tree(module: str) -> ast.Module:
     return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
 
 
-def function_of(verb: Attached) -> ast.FunctionDef:
-    """The definition of the function, in the module that the table names."""
-    for node in module_tree(verb.module).body:
-        if isinstance(node, ast.FunctionDef) and node.name == verb.name:
-            return node
-    raise LookupError(f"{verb.module} does not define {verb.name}; the table of symdyn.verbs names the module that does")
+def function_of(verb: Attached) -> tuple[ast.FunctionDef, str]:
+    """The definition of the function and the module that holds it; the table may name one that imports it from there."""
+    module = verb.module
+    while True:
+        tree = module_tree(module)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name == verb.name:
+                return node, module
+        found = [n.module for n in tree.body if isinstance(n, ast.ImportFrom) and verb.name in {a.name for a in n.names}]
+        if not found or found[0] is None:
+            raise LookupError(f"{verb.module} does not define {verb.name}")
+        module = found[0]
 
 
 def origin_of(name: str, module: str) -> str | None:
@@ -72,7 +78,7 @@ def annotation_imports(node: ast.FunctionDef, module: str) -> set[str]:
 
 def method_text(name: str, verb: Attached) -> str:
     """The method as a stub: the function without its first argument, with the first line of its docstring."""
-    node = function_of(verb)
+    node, _ = function_of(verb)
     given = ast.parse(ast.unparse(node)).body[0]
     assert isinstance(given, ast.FunctionDef)
     first = [*given.args.posonlyargs, *given.args.args][0]
@@ -94,7 +100,7 @@ def stub_text() -> str:
     imports: set[str] = set()
     classes = []
     for base, verbs in VERBS.items():
-        imports |= {line for verb in verbs.values() for line in annotation_imports(function_of(verb), verb.module)}
+        imports |= {line for verb in verbs.values() for line in annotation_imports(*function_of(verb))}
         body = "\n".join(method_text(name, verb) for name, verb in verbs.items())
         classes.append(f"class {base.__name__}:\n" + "\n".join(f"    {line}" for line in body.splitlines()))
     text = HEAD + "\n".join(sorted(imports)) + "\n\n" + "\n\n".join(classes) + "\n"

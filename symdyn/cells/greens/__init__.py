@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from symdyn.cells.greens._base import Greens
 from symdyn.cells.greens.disk import DiskGreens
 from symdyn.cells.greens.images import RectangleGreens
 from symdyn.cells.greens.plane import PlaneGreens
 from symdyn.cells.greens.smooth_correction import SmoothCorrection
 from symdyn.errors import DeclarationError
+from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
 
-__all__ = ["DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens_function"]
+__all__ = ["DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
+
+#: Domains whose Green's functions are kept, with the meshes of those that have some.
+KEPT = 8
 
 
 def greens_function(domain: Domain) -> Greens:
@@ -34,3 +40,35 @@ def greens_function(domain: Domain) -> Greens:
     raise DeclarationError(
         f"no Green's function of {domain!r} with cells in it; take a Disk, a Rectangle, a Polygon or the Plane"
     )
+
+
+def greens(colony: BulkCellSystem) -> Greens:
+    r"""Green's functions of the domain of a colony; colonies in equal domains share them.
+
+    Parameters
+    ----------
+    colony : BulkCellSystem
+
+    Returns
+    -------
+    Greens
+        With the matrices and fields of :math:`\Delta G - \varphi^2 G = -\delta` and of the Neumann function.
+
+    Raises
+    ------
+    DeclarationError
+        For domains whose Green's functions are not known.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2)
+    >>> cell.greens.neumann(cell.centers).round(6).tolist()  # -3/8 pi
+    [[-0.119366]]
+    """
+    return _shared(colony.domain)
+
+
+_shared = lru_cache(maxsize=KEPT)(greens_function)

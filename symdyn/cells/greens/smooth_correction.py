@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import kve
@@ -156,9 +155,12 @@ def _towards(elements: Elements, points: np.ndarray) -> tuple[np.ndarray, np.nda
     return r, along / r
 
 
-def _loaded():
+def _loaded() -> Any:
+    """The part that needs scikit-fem, imported when it is used."""
     try:
-        importlib.import_module("skfem")
+        import skfem  # noqa: F401
     except ImportError:
         raise DeclarationError("finite elements need the package scikit-fem; install it with: pip install scikit-fem") from None
-    return importlib.import_module("symdyn.cells.greens._elements")
+    from symdyn.cells.greens import _elements
+
+    return _elements

@@ -4,28 +4,70 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 import xarray as xr
 
 from symdyn.cells._krylov import Point, ReducedPencil
+from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.ode import ODESystem
 
-if TYPE_CHECKING:
-    from symdyn.cells.reduction import ReducedCells
-
-__all__ = ["diagonal_form"]
+__all__ = ["diagonal"]
 
 
-def diagonal_form(reduced: ReducedCells, vary: Mapping[Any, Any] | None, tolerance: float) -> tuple[ODESystem, dict[str, Any]]:
-    """See `ReducedCells.diagonal`."""
+def diagonal(
+    reduced: ReducedCells, vary: Mapping[Any, Any] | None = None, *, tolerance: float | None = None
+) -> tuple[ODESystem, dict[str, Any]]:
+    r"""The system at given diffusivities in its fastest form, in which no state of the bulk feels another.
+
+    .. math::
+        \tau \dot z_k = -\lambda_k z_k + \sum_j \frac{d_{2j}}{\epsilon} g_{kj} u_{1j}, \qquad
+        \dot u_j = F_j(u_j) + \frac{e_1}{\epsilon\tau} \Bigl(d_{1j} \sum_k g_{kj} z_k - d_{2j} L_j u_{1j}\Bigr)
+
+    Rates and gains are parameters, ``rate_k`` and ``gain_k_j``, so that one kernel serves a sweep over D.  At each of the
+    diffusivities the bulk is projected once more, on the principal directions of what it does there within the
+    frequencies of the reduction, so fewer states remain.
+
+    Parameters
+    ----------
+    reduced : ReducedCells
+    vary : mapping, optional
+        Values or arrays of diffusivities and symbols of influxes over their defaults; arrays are sweeps named after them.
+    tolerance : float, optional
+        Of the transfer matrices, relative; the estimate of the reduction by default.
+
+    Returns
+    -------
+    system : ODESystem
+        Without D, with the parameters ``rate_...`` and ``gain_...``.
+    values : dict
+        Their values: numbers, or DataArrays with the dims of the sweeps, to be handed to `simulate`.
+
+    Raises
+    ------
+    DeclarationError
+        For names that are neither diffusivities nor symbols of influxes, values that are not positive, and a sweep of a
+        colony whose bulk does not begin empty.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2, parameters={"tau": 0.55})
+    >>> small = cell.reduce(mesh=0)
+    >>> system, values = small.diagonal({"D": [0.5, 1.0]}, tolerance=1e-3)
+    >>> len(system.states) < len(small.states), values["rate_1"].dims
+    (True, ('D',))
+    """
+    tolerance = reduced.estimate if tolerance is None else tolerance
     colony = reduced.colony
     inside = {s for row in colony.influx for e in row for s in e.free_symbols}
-    known = (*colony.diffusion, *sorted(inside, key=lambda s: s.name))
+    known = (*colony.diffusivities, *sorted(inside, key=lambda s: s.name))
     given = {lookup(k, known, "diffusivity or symbol of an influx"): v for k, v in (vary or {}).items()}
     sweeps = {s: _values(v, s) for s, v in given.items() if np.ndim(v)}
     fixed = {s: float(_values(v, s)[0]) for s, v in given.items() if not np.ndim(v)}
@@ -53,7 +95,7 @@ def diagonal_form(reduced: ReducedCells, vary: Mapping[Any, Any] | None, toleran
         band = reduced.ranges.frequency * reduced.ranges.delay[colony.delay[s]] * np.r_[0.0, np.geomspace(5e-3, 1, 19)]
         forms = []
         for p in points:
-            d, walls = p[colony.diffusion[s]], group.coefficients(p)
+            d, walls = p[colony.diffusivities[s]], group.coefficients(p)
             forms.append(_ordered(pencil, [Point(d, complex(0, w), walls) for w in band], start))
         count = max(int(np.count_nonzero(lost > tolerance)) for _, lost, _ in forms)
         count = min(max(count, 1), *(f[0].shape[1] for f in forms))

@@ -1,4 +1,4 @@
-"""What a colony is declared with: names, equations, and its numbers."""
+"""BulkCellSystem: cells with kinetics of their own in a bulk through which what they secrete diffuses and decays."""
 
 from __future__ import annotations
 
@@ -6,32 +6,92 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 import sympy as sp
 
 from symdyn import dag
-from symdyn.analysis.field import Field
-from symdyn.cells import _declaration as declaration
-from symdyn.cells._printing import colony_equations
-from symdyn.cells.values import CellValues, Kinetics
-from symdyn.declaration import lookup, numeric_values
+from symdyn.attached import ColonyVerbs
+from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.models import _colony_reading as reading
+from symdyn.models._colony_printing import Species, colony_equations
 from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["DeclaredColony"]
+__all__ = ["BulkCellSystem"]
 
 
-class DeclaredColony(SpatialSystem):
-    """What a colony was declared with, checked; `BulkCellSystem` adds what follows from it."""
+class BulkCellSystem(ColonyVerbs, SpatialSystem):
+    r"""Small cells that secrete into, and sense, a diffusing and decaying bulk.
+
+    Of m cells, discs :math:`\Omega_j` of radius :math:`\epsilon` with kinetics :math:`F_j`, each exchanges one of its states,
+    the secreted one, with the bulk through a permeable wall:
+
+    .. math::
+        \tau\, \partial_t U &= D \Delta U - U \quad \text{outside the cells}, \qquad
+        \partial_n U = 0 \text{ on } \partial\Omega \\
+        \epsilon D\, \partial_n U &= d_{1j} U - d_{2j} u_{1j} \quad \text{on } \partial\Omega_j \\
+        \dot u_j &= F_j(u_j) + \frac{e_1}{\epsilon\tau} \oint_{\partial\Omega_j} (d_{1j} U - d_{2j} u_{1j})\, \mathrm dl
+
+    Lengths, times and concentrations are dimensionless; n points out of the cell.  Several secreted states make several bulk
+    species, each with such an equation.  From this one declaration come four routes: the asymptotic theory of small cells
+    (`steady_state`, `eigenvalues`, `hopf_curve`), limits of fast diffusion (`large_diffusion`, `well_mixed`), the full system
+    by finite elements (`full`), and a reduced system of ODEs that reproduces the latter to a tolerance (`reduce`).
+
+    Parameters
+    ----------
+    domain : Disk, Rectangle, Polygon or Plane
+    radius : float
+        :math:`\epsilon`, of every cell.
+    centers : sequence of (x, y)
+    kinetics : ODESystem or sequence of them
+        Inside the cells; one for all, or one for each.
+    secreted : str, Symbol or sequence of them
+        The state (of every kinetics) that passes the wall; several for several bulk species.
+    influx, efflux : number, Symbol or sequence of them; with several species a mapping from each secreted state
+        Permeabilities :math:`d_1` and :math:`d_2`, one for all cells or one for each; symbols become parameters.
+    parameters : mapping, optional
+        Default values.  The parameters are ``D`` and ``tau`` (``D_v``, ``tau_v`` ... of several species), symbols in
+        permeabilities, and those of the kinetics: one for all cells, except those whose default differs from cell to cell,
+        which are numbered, ``alpha_1`` ..., as are those named in `individual`.
+    individual : sequence of str
+        Kinetic parameters of which every cell has its own.
+
+    Attributes
+    ----------
+    states : tuple of Symbol
+        States of the cells, ``v_1, w_1, v_2, ...``, then the bulk concentrations, ``U`` (``U_v`` ... of several species).
+    bulk : tuple of Symbol
+        The bulk concentrations alone.
+    kinetics : tuple of ODESystem
+        Of each cell.
+
+    Raises
+    ------
+    DeclarationError
+        If cells overlap or leave the domain, or something is missing or does not fit.
+
+    References
+    ----------
+    Gou & Ward, Journal of Nonlinear Science 26 (2016) 979-1029; Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems
+    20 (2021) 438-499.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> colony = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0), (0, 0)],
+    ...     kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
+    >>> [p.name for p in colony.parameters]
+    ['D', 'alpha', 'mu', 'tau', 'zeta']
+    >>> complex(colony.eigenvalues({"D": 1, "tau": 0.55})[0].round(4))
+    (0.0143+0.7617j)
+    """
 
     domain: Domain
     radius: float
@@ -39,7 +99,7 @@ class DeclaredColony(SpatialSystem):
     kinetics: tuple[ODESystem, ...]
     secreted: tuple[str, ...]
     bulk: tuple[sp.Symbol, ...]
-    diffusion: tuple[sp.Expr, ...]
+    diffusivities: tuple[sp.Expr, ...]
     delay: tuple[sp.Expr, ...]
     influx: tuple[tuple[sp.Expr, ...], ...]
     efflux: tuple[tuple[sp.Expr, ...], ...]
@@ -62,22 +122,22 @@ class DeclaredColony(SpatialSystem):
         individual: Sequence[str] = (),
         provenance: Sequence[str] = (),
     ) -> None:
-        points, radius = declaration.geometry(domain, radius, centers)
-        inside = declaration.kinetics(kinetics, len(points))
-        species = declaration.secreted_names(secreted, inside)
+        points, radius = reading.geometry(domain, radius, centers)
+        inside = reading.kinetics(kinetics, len(points))
+        species = reading.secreted_names(secreted, inside)
         several = len(species) > 1
         bulk = tuple(sp.Symbol(f"U_{s}" if several else "U") for s in species)
         diffusion = tuple(sp.Symbol(f"D_{s}" if several else "D") for s in species)
         delay = tuple(sp.Symbol(f"tau_{s}" if several else "tau") for s in species)
         further = {sp.Symbol(f"{u}_{what}") for u in bulk for what in ("mean", "field")}
-        own = declaration.individual(inside, individual, {*bulk, *diffusion, *delay, *further})
+        own = reading.individual(inside, individual, {*bulk, *diffusion, *delay, *further})
         self.__dict__.update(
-            domain=domain, radius=radius, centers=points, kinetics=inside, secreted=species, bulk=bulk, diffusion=diffusion,
+            domain=domain, radius=radius, centers=points, kinetics=inside, secreted=species, bulk=bulk, diffusivities=diffusion,
             delay=delay, individual=own,
-            influx=declaration.permeabilities(influx, "influx", species, len(points)),
-            efflux=declaration.permeabilities(efflux, "efflux", species, len(points)),
+            influx=reading.permeabilities(influx, "influx", species, len(points)),
+            efflux=reading.permeabilities(efflux, "efflux", species, len(points)),
         )  # fmt: skip
-        declaration.check_permeabilities(self.influx, self.efflux, {*bulk, sp.Symbol("t")}, inside)
+        reading.check_permeabilities(self.influx, self.efflux, {*bulk, sp.Symbol("t")}, inside)
         known = {s: v for j in range(self.cells) for s, v in self._kinetic_values(j)}
         beginnings = {s: v for j in range(self.cells) for s, v in self._cell_initial(j)}
         states = (*(s for j in range(self.cells) for s in self.cell_states(j)), *bulk)
@@ -95,6 +155,11 @@ class DeclaredColony(SpatialSystem):
         raise DeclarationError("a BulkCellSystem is no text; its kinetics may be: ODESystem.from_text")
 
     # ---- what is in it -------------------------------------------------------------------------
+
+    @property
+    def fields(self) -> tuple[sp.Symbol, ...]:  # type: ignore[override]
+        """The bulk concentrations, which are functions of position."""
+        return self.bulk
 
     @property
     def cells(self) -> int:
@@ -127,7 +192,7 @@ class DeclaredColony(SpatialSystem):
     def cell_rates(self, cell: int) -> tuple[sp.Expr, ...]:
         """Kinetic rates of one cell in the symbols of the colony, without exchange."""
         system = self.kinetics[cell]
-        swap = dict(zip(system.states, self.cell_states(cell), strict=True)) | self._parameter_names(cell)
+        swap = dict(zip(system.states, self.cell_states(cell), strict=True)) | self.parameter_names(cell)
         return tuple(e.xreplace(swap) for e in system.drift)
 
     def secreted_state(self, species: int, cell: int) -> sp.Symbol:
@@ -135,18 +200,20 @@ class DeclaredColony(SpatialSystem):
         return sp.Symbol(f"{self.secreted[species]}_{cell + 1}")
 
     def equations(self) -> list[Equation]:
-        return colony_equations(self)
+        species = zip(self.secreted, self.bulk, self.diffusivities, self.delay, self.influx, self.efflux, strict=True)
+        names = [self.parameter_names(j) for j in range(self.cells)]
+        return colony_equations(self.radius, [Species(*s) for s in species], self.kinetics, names)
 
-    def _constants(self) -> tuple[sp.Expr, ...]:
-        return (*self.diffusion, *self.delay, *(e for rows in (self.influx, self.efflux) for row in rows for e in row))
-
-    def _parameter_names(self, cell: int) -> dict[sp.Symbol, sp.Symbol]:
-        """Names that the parameters of a cell's kinetics have in the colony."""
+    def parameter_names(self, cell: int) -> dict[sp.Symbol, sp.Symbol]:
+        """From the parameters of a cell's kinetics (cells are counted from 0) to what they are called in the colony."""
         found = self.kinetics[cell].parameters
         return {p: sp.Symbol(f"{p}_{cell + 1}") if p.name in self.individual else p for p in found}
 
+    def _constants(self) -> tuple[sp.Expr, ...]:
+        return (*self.diffusivities, *self.delay, *(e for rows in (self.influx, self.efflux) for row in rows for e in row))
+
     def _kinetic_values(self, cell: int) -> list[tuple[sp.Symbol, float]]:
-        names, defaults = self._parameter_names(cell), self.kinetics[cell].defaults
+        names, defaults = self.parameter_names(cell), self.kinetics[cell].defaults
         return [(names[p], v) for p, v in defaults.items()]
 
     def _cell_initial(self, cell: int) -> list[tuple[sp.Symbol, float]]:
@@ -175,10 +242,21 @@ class DeclaredColony(SpatialSystem):
             chosen = {k: v for k, v in terms.items() if _term_name(k) in own}
             filled.append(system.with_terms(chosen, defaults) if chosen else system)
         line = "with " + ", ".join(f"{k} = {v}" for k, v in terms.items())
-        return self._again(kinetics=filled, provenance=(*self.provenance, line))
+        return self.redeclared(kinetics=filled, provenance=(*self.provenance, line))
 
-    def _again(self, **changes: Any) -> Self:
-        """Declared again with some arguments changed."""
+    def redeclared(self, **changes: Any) -> Self:
+        """The colony declared again with some arguments changed; default values of parameters that it still has are kept.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of the class, such as ``radius=0.02``.
+
+        Raises
+        ------
+        DeclarationError
+            As the class.
+        """
         by_species = len(self.secreted) > 1
         rows = {
             name: dict(zip(self.secreted, getattr(self, name), strict=True)) if by_species else getattr(self, name)[0]
@@ -192,21 +270,45 @@ class DeclaredColony(SpatialSystem):
         kept = {p: v for p, v in self.defaults.items() if p in new.parameters}
         return new.replace(defaults=MappingProxyType({**new.defaults, **kept}))
 
-    # ---- numbers -------------------------------------------------------------------------------
+    def individually(self, *names: str) -> Self:
+        """The same colony with kinetic parameters of which every cell has its own, ``alpha_1``, ``alpha_2`` ...
 
-    @cached_property
-    def _fields(self) -> tuple[tuple[Field, ...], tuple[int, ...]]:
-        """Distinct right-hand sides, and which of them each cell has."""
-        fields: dict[str, Field] = {}
-        kinds = []
-        for system in self.kinetics:
-            if system.digest not in fields:
-                fields[system.digest] = Field(system)
-            kinds.append(list(fields).index(system.digest))
-        return tuple(fields.values()), tuple(kinds)
+        Parameters
+        ----------
+        *names : str
+            Parameters of the kinetics; each cell begins with the default value that all had.
+
+        Raises
+        ------
+        DeclarationError
+            For names that are no parameters of the kinetics.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.models import zoo
+        >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], kinetics=zoo.selkov(),
+        ...     secreted="v", influx=0.8, efflux=0.2).individually("alpha")
+        >>> [p.name for p in pair.parameters]
+        ['D', 'alpha_1', 'alpha_2', 'mu', 'tau', 'zeta']
+        """
+        shared = {p.name: v for p, v in self.defaults.items()}
+        new = self.redeclared(individual=(*self.individual, *names))
+        own = {f"{n}_{j + 1}": shared[n] for n in names if n in shared for j in range(self.cells)}
+        return new.with_parameters({k: v for k, v in own.items() if k in {p.name for p in new.parameters}})
+
+    # ---- numbers -------------------------------------------------------------------------------
 
     def resolve(self, parameters: Mapping[Any, Any] | None = None) -> dict[sp.Symbol, float]:
         """Values of all parameters: those given over the defaults.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+
+        Returns
+        -------
+        dict of Symbol to float
 
         Raises
         ------
@@ -217,46 +319,16 @@ class DeclaredColony(SpatialSystem):
         missing = [p.name for p in self.parameters if p not in values]
         if missing:
             raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")
-        for p in (*self.diffusion, *self.delay):
+        for p in (*self.diffusivities, *self.delay):
             if not values[p] > 0:
                 raise DeclarationError(f"{p} is {values[p]:g}; expected a positive number")
         return values
 
-    def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
-        """The colony with numbers in place of its parameters.
-
-        Raises
-        ------
-        DeclarationError
-            As `resolve`, and for permeabilities that are negative.
-        """
-        numbers = self.resolve(parameters)
-        fields, kinds = self._fields
-        rows = []
-        for cell, kind in enumerate(kinds):
-            names = self._parameter_names(cell)
-            rows.append(np.array([numbers[names[lookup(p, names, "parameter")]] for p in fields[kind].system.parameters]))
-        kinetics = Kinetics(fields, kinds, tuple(rows))
-        places = [
-            [int(kinetics.starts[j]) + self.kinetics[j].names.index(s) for j in range(self.cells)] for s in self.secreted
-        ]  # fmt: skip
-        permeability = {}
-        for name in ("influx", "efflux"):
-            table = np.array([[float(e.xreplace(numbers)) for e in row] for row in getattr(self, name)])
-            if (table < 0).any():
-                species, cell = np.argwhere(table < 0)[0]
-                raise DeclarationError(f"the {name} of cell {cell + 1} is {table[species, cell]:g}; expected 0 or more")
-            permeability[name] = table
-        return CellValues(
-            domain=self.domain, centers=self.centers, radius=self.radius, kinetics=kinetics, secreted=np.array(places),
-            diffusion=np.array([numbers[p] for p in self.diffusion]), delay=np.array([numbers[p] for p in self.delay]),
-            **permeability,
-        )  # fmt: skip
-
     def run(
         self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
         **options: Any,
-    ) -> xr.Dataset:  # fmt: skip
+    ) -> NoReturn:  # fmt: skip
+        """Refuse to simulate the colony itself: its routes give systems for that."""
         raise DeclarationError(
             "a BulkCellSystem is simulated by one of its routes: reduce(tolerance=...), full(mesh=...), large_diffusion() "
             "or well_mixed() give systems to simulate"

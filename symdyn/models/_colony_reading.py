@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy.spatial import cKDTree
 
 from symdyn.declaration import expression, name_of
 from symdyn.errors import DeclarationError
@@ -20,7 +19,7 @@ from symdyn.registry import suggest
 #: Names of dimensions and variables of results, which no state of the kinetics may have.
 RESULTS = frozenset({"bulk_time", "cell", "node", "node_x", "node_y", "species", "step_error", "triangles"})
 
-__all__ = ["check_permeabilities", "geometry", "guess", "individual", "kinetics", "permeabilities", "secreted_names"]
+__all__ = ["check_permeabilities", "geometry", "individual", "kinetics", "permeabilities", "secreted_names"]
 
 
 def geometry(domain: Any, radius: Any, centers: Any) -> tuple[np.ndarray, float]:
@@ -41,6 +40,8 @@ def geometry(domain: Any, radius: Any, centers: Any) -> tuple[np.ndarray, float]
         j = int(wrong[0])
         place = f"cell {j + 1} at ({points[j, 0]:g}, {points[j, 1]:g})"
         raise DeclarationError(f"{place} is not inside the {type(domain).__name__} with its radius of {radius:g}")
+    from scipy.spatial import cKDTree  # not at the top: `import symdyn` stays cheap
+
     pairs = cKDTree(points).query_pairs(2 * radius)
     if pairs:
         i, j = min(pairs)
@@ -103,32 +104,6 @@ def individual(systems: tuple[ODESystem, ...], asked: Sequence[str], taken: set[
                 f"{suggest(str(name), seen)}"
             )
     return frozenset(asked) | {name for name, values in seen.items() if len(values) > 1}
-
-
-def guess(given: Any, names: Sequence[str]) -> np.ndarray:
-    """A guess of a steady state as numbers, (n,), one for each of the states of the cells."""
-    found = given
-    if isinstance(given, Mapping):
-        table = {str(name_of(k)): v for k, v in given.items()}
-        wrong = [k for k in table if k not in names]
-        if wrong:
-            raise DeclarationError(
-                f"the guess has a value for {wrong[0]}, which is no state of the cells: {', '.join(names)}."
-                f"{suggest(wrong[0], names)}"
-            )
-        missing = [n for n in names if n not in table]
-        if missing:
-            raise DeclarationError(f"the guess has no value for {missing[0]}; give every state of the cells")
-        found = [table[n] for n in names]
-    try:
-        array = np.asarray(found, float).reshape(-1)
-    except (TypeError, ValueError):
-        raise DeclarationError(
-            f"the guess is {given!r}; expected {len(names)} numbers, or a mapping from {names[0]} ... to numbers"
-        ) from None
-    if array.size != len(names):
-        raise DeclarationError(f"the guess has {array.size} values, the cells have {len(names)} states: {', '.join(names)}")
-    return array
 
 
 def permeabilities(given: Any, what: str, species: tuple[str, ...], cells: int) -> tuple[tuple[sp.Expr, ...], ...]:

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import sympy as sp
 
+from symdyn.models.ode import ODESystem
 from symdyn.system import Equation
 
-if TYPE_CHECKING:
-    from symdyn.cells._colony import DeclaredColony
-
-__all__ = ["colony_equations"]
+__all__ = ["Species", "colony_equations"]
 
 
-def colony_equations(colony: DeclaredColony) -> list[Equation]:
-    """Bulk, walls and cells; what is the same for several cells is written once, with the subscript j."""
-    rows = []
-    for s, name in enumerate(colony.secreted):
-        u, d, tau = colony.bulk[s], colony.diffusion[s], colony.delay[s]
+class Species(NamedTuple):
+    """A secreted state, its concentration in the bulk with diffusivity and delay, and the permeabilities of the walls."""
+
+    secreted: str
+    bulk: sp.Symbol
+    diffusion: sp.Expr
+    delay: sp.Expr
+    influx: tuple[sp.Expr, ...]
+    efflux: tuple[sp.Expr, ...]
+
+
+def colony_equations(
+    radius: float, species: Sequence[Species], kinetics: Sequence[ODESystem], names: Sequence[Mapping[sp.Symbol, sp.Symbol]]
+) -> list[Equation]:
+    """Bulk, walls and cells; what is the same for several cells is written once, with the subscript j.
+
+    Parameters
+    ----------
+    radius : float
+        Of the cells.
+    species : sequence of Species
+    kinetics : sequence of m ODESystem
+    names : sequence of m mappings
+        What the parameters of each cell's kinetics are called.
+    """
+    rows, count = [], len(kinetics)
+    for name, u, d, tau, influx, efflux in species:
         latex = {k: sp.latex(k) for k in (u, d, tau)}
         rows.append(
             Equation(
@@ -26,36 +47,28 @@ def colony_equations(colony: DeclaredColony) -> list[Equation]:
                 rf"{latex[tau]}\,\partial_t {latex[u]}", rf"{latex[d]} \Delta {latex[u]} - {latex[u]}",
             )
         )  # fmt: skip
-        for cells, (d1, d2) in _alike([(colony.influx[s][j], colony.efflux[s][j]) for j in range(colony.cells)]):
-            state, where = _subscript(name, cells, colony.cells)
+        for cells, (d1, d2) in _alike(list(zip(influx, efflux, strict=True))):
+            state, where = _subscript(name, cells, count)
             rows.append(
                 Equation(
-                    f"{colony.radius:g}*{d}*dn({u})", f"{_factor(d1)}{u} - {_factor(d2)}{state}{where}",
-                    rf"{colony.radius:g}\,{latex[d]}\,\partial_n {latex[u]}",
+                    f"{radius:g}*{d}*dn({u})", f"{_factor(d1)}{u} - {_factor(d2)}{state}{where}",
+                    rf"{radius:g}\,{latex[d]}\,\partial_n {latex[u]}",
                     rf"{_latex_factor(d1)}{latex[u]} - {_latex_factor(d2)}{sp.latex(sp.Symbol(state))}{_latex_where(where)}",
                 )
             )  # fmt: skip
-    rates = [
-        tuple(colony.kinetics[j].drift) + tuple(sorted(map(str, colony._parameter_names(j).values())))
-        for j in range(colony.cells)
-    ]
+    rates = [(*k.drift, *sorted(map(str, own.values()))) for k, own in zip(kinetics, names, strict=True)]
     for cells, _ in _alike(rates):
         first = cells[0]
-        system = colony.kinetics[first]
-        swap = colony._parameter_names(first)
+        system, swap = kinetics[first], names[first]
         for state, side in zip(system.states, system.drift, strict=True):
-            local = {q: sp.Symbol(_subscript(q.name, cells, colony.cells)[0]) for q in system.states}
-            left, where = _subscript(state.name, cells, colony.cells)
+            local = {q: sp.Symbol(_subscript(q.name, cells, count)[0]) for q in system.states}
+            left, where = _subscript(state.name, cells, count)
             right = side.xreplace(swap).xreplace(local)
             text, latex_text = str(right), sp.latex(right)
-            for s, name in enumerate(colony.secreted):
-                if name == state.name:
-                    flux, area = f"d1*{colony.bulk[s]} - d2*{left}", f"{colony.radius:g}*{colony.delay[s]}"
-                    text += f" + contour({flux})/({area})"
-                    wall = rf"d_1 {sp.latex(colony.bulk[s])} - d_2 {sp.latex(sp.Symbol(left))}"
-                    latex_text += (
-                        rf" + \frac{{1}}{{{colony.radius:g}\,{sp.latex(colony.delay[s])}}} \oint ({wall})\,\mathrm{{d}}l"
-                    )
+            for s in (s for s in species if s.secreted == state.name):
+                text += f" + contour(d1*{s.bulk} - d2*{left})/({radius:g}*{s.delay})"
+                wall = rf"d_1 {sp.latex(s.bulk)} - d_2 {sp.latex(sp.Symbol(left))}"
+                latex_text += rf" + \frac{{1}}{{{radius:g}\,{sp.latex(s.delay)}}} \oint ({wall})\,\mathrm{{d}}l"
             shown = rf"\dot{{{sp.latex(sp.Symbol(left))}}}"
             rows.append(Equation(f"{left}'", text + where, shown, latex_text + _latex_where(where)))
     return rows

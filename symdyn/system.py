@@ -18,7 +18,21 @@ from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
 from symdyn.registry import suggest
 
-__all__ = ["Equation", "System"]
+__all__ = ["PARTS", "Equation", "System"]
+
+#: What a system may consist of, by the attribute that holds it, and what messages call it.
+PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "drift": "rates of change",
+        "diffusion": "Wiener noise",
+        "map": "next values",
+        "noise": "random numbers drawn in every step",
+        "propensities": "reactions",
+        "offspring": "individuals with offspring",
+        "fields": "fields",
+        "events": "events",
+    }
+)
 
 
 class Equation(NamedTuple):
@@ -37,7 +51,8 @@ class Equation(NamedTuple):
 class System(ABC):
     """A dynamical system as mathematics: frozen, checked once, knowing where it came from.
 
-    Subclasses add the equations; they are `ODESystem`, `SDESystem` and `DiscreteSystem`.
+    Methods, derivations, analysis and recovery ask what a system consists of, its `parts`, and not for its class: a new kind
+    of system with a drift can be integrated, studied, closed and recovered wherever a drift is enough.
 
     Attributes
     ----------
@@ -53,6 +68,26 @@ class System(ABC):
         The independent variable.
     provenance : tuple of str
         One line for each step from the declaration to this system.
+    drift : tuple of Expr or None
+        Rates of change, :math:`\\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.
+    diffusion : ImmutableDenseMatrix or None
+        States x noises, the factors of the increments of independent Wiener processes.
+    map : tuple of Expr or None
+        Next values, :math:`x_{t+1} = F(x_t, p, t)`.
+    noise : tuple of Symbol
+        Standard normal numbers in the right-hand sides that are drawn anew in every step.
+    propensities : tuple of Expr or None
+        Rates at which the reactions of a network fire.
+    offspring : str or None
+        How individuals of a branching process reproduce.
+    fields : tuple of Symbol
+        States that are functions of position.
+    events : tuple
+        Sudden changes of states.
+    binary : tuple of Symbol
+        States that are 0 or 1.
+    interpretation : str or None
+        Of stochastic integrals, 'ito' or 'stratonovich'.
     """
 
     states: tuple[sp.Symbol, ...]
@@ -62,13 +97,23 @@ class System(ABC):
     observables: Mapping[sp.Symbol, sp.Expr]
     time: sp.Symbol
     provenance: tuple[str, ...]
+    drift: tuple[sp.Expr, ...] | None = None
+    diffusion: sp.ImmutableDenseMatrix | None = None
+    map: tuple[sp.Expr, ...] | None = None
+    noise: tuple[sp.Symbol, ...] = ()
+    propensities: tuple[sp.Expr, ...] | None = None
+    offspring: str | None = None
+    fields: tuple[sp.Symbol, ...] = ()
+    events: tuple[Any, ...] = ()
+    binary: tuple[sp.Symbol, ...] = ()
+    interpretation: str | None = None
 
     #: Short name of the kind of system, as messages and digests call it.
     kind: ClassVar[str]
     #: Whether initial values may be distributions.
     distributions: ClassVar[bool] = False
-    #: Whether time goes in whole steps, as that of a map.
-    whole_steps: ClassVar[bool] = False
+    #: The method that simulates it where none is named; one that applies is chosen unless a kind names its own.
+    default_method: ClassVar[str | None] = None
     #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -161,6 +206,91 @@ class System(ABC):
     def expressions(self) -> tuple[sp.Expr, ...]:
         """Every right-hand side, in a fixed order."""
         return tuple(e for side in self.sides for e in getattr(self, side))
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Which of `PARTS` it consists of.
+
+        >>> import sympy as sp, symdyn as sd
+        >>> x = sp.Symbol("x")
+        >>> sorted(sd.SDESystem({x: -x}, {x: 1}).parts)
+        ['diffusion', 'drift']
+        """
+        found = {name: getattr(self, name) for name in PARTS}
+        return frozenset(name for name, part in found.items() if not (part is None or part == ()))
+
+    def unmet(self, needs: Iterable[str], also: Iterable[str] = ()) -> str | None:
+        """Why something cannot work with this system, or None if it can.
+
+        Parameters
+        ----------
+        needs : iterable of str
+            Names in `PARTS` of what it works with; all must be there.
+        also : iterable of str
+            What may be there besides.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x = sp.Symbol("x")
+        >>> sd.SDESystem({x: -x}, {x: 1}).unmet(["drift"])
+        'it takes systems of rates of change; this SDESystem has rates of change and Wiener noise'
+        """
+        needs = tuple(needs)
+        if self.parts.issuperset(needs) and self.parts.issubset({*needs, *also}):
+            return None
+        own = _listed([p for p in PARTS if p in self.parts]) or "none"
+        return f"it takes systems of {_listed(needs)}; this {type(self).__name__} has {own}"
+
+    def part(self, name: str) -> Any:
+        """One of its parts, by its name in `PARTS`.
+
+        Raises
+        ------
+        DeclarationError
+            If it has none such.
+        """
+        if name not in self.parts:
+            own = _listed([p for p in PARTS if p in self.parts]) or "none"
+            raise DeclarationError(f"expected a system of {PARTS[name]}; this {type(self).__name__} has {own}")
+        return getattr(self, name)
+
+    def deterministic(self, what: str) -> tuple[sp.Expr, ...]:
+        """Right-hand sides of a flow or a map without noise: `drift` or `map`.
+
+        Raises
+        ------
+        DeclarationError
+            For other systems; `what` is what needs them, as the message calls it.
+        """
+        sides = self.map if self.drift is None else self.drift
+        if sides is not None and self.parts <= {"drift", "map"}:
+            return sides
+        hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
+        if self.parts == {"map", "noise"}:
+            hint = f"; this one draws {self.noise[0]} in every step"
+        raise DeclarationError(
+            f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
+        )
+
+    @property
+    def noises(self) -> int:
+        """Number of independent normal numbers that drive it in a step."""
+        return len(self.noise) if self.diffusion is None else self.diffusion.shape[1]
+
+    @property
+    def time_dependent(self) -> bool:
+        """Whether a right-hand side depends on time."""
+        return any(self.time in e.free_symbols for e in self.expressions)
+
+    @property
+    def whole_steps(self) -> bool:
+        """Whether time goes in whole steps, as that of a map."""
+        return self.map is not None or self.offspring is not None
+
+    def ito(self) -> Self:
+        """The same process with stochastic integrals in the sense of Itô."""
+        return self
 
     @cached_property
     def unknowns(self) -> tuple[AppliedUndef, ...]:
@@ -317,3 +447,8 @@ class System(ABC):
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """What messages call parts, joined."""
+    return " and ".join(PARTS[p] for p in parts)

@@ -25,7 +25,7 @@ def read_rows(system: System, initial: Mapping[Any, Any] | None, parameters: Map
     DeclarationError
         If `system` is no ODESystem, or values are missing.
     """
-    if not isinstance(system, System) or system.kind != "ode":
+    if not isinstance(system, System) or system.unmet(["drift"]):
         raise DeclarationError(f"expected an ODESystem, got {type(system).__name__}")
     design = make_design(system, initial, parameters, None)
     return design, *design.rows(0, design.size)
@@ -33,7 +33,7 @@ def read_rows(system: System, initial: Mapping[Any, Any] | None, parameters: Map
 
 def plain(system: System) -> ODESystem:
     """The equations alone: a system that starts from values of its states, whatever `system` starts from."""
-    rows = dict(zip(system.states, system.drift, strict=True))  # type: ignore[attr-defined]
+    rows = dict(zip(system.states, system.deterministic("a run of many rows"), strict=True))
     return ODESystem(rows, dict(system.defaults), time=system.time, provenance=system.provenance)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -45,14 +45,9 @@ class Field:
     """
 
     def __init__(self, system: System) -> None:
-        if system.kind not in ("ode", "map"):
-            hint = "; take its rate_equations() or moments(order)" if system.kind == "jump" else ""
-            raise DeclarationError(f"expected an ODESystem or a DiscreteSystem, got {type(system).__name__}{hint}")
-        self.system, self.states, self.is_map = system, system.states, system.kind == "map"
-        sides: Sequence[sp.Expr] = system.map if self.is_map else system.drift  # type: ignore[attr-defined]
-        if getattr(system, "noises", 0) and self.is_map:
-            raise DeclarationError(f"the map draws random numbers ({system.noise[0]}); steady states need one that does not")  # type: ignore[attr-defined]
-        if any(system.time in e.free_symbols for e in sides):
+        sides = system.deterministic("the analysis of steady states")
+        self.system, self.states, self.is_map = system, system.states, system.whole_steps
+        if system.time_dependent:
             raise DeclarationError(f"the right-hand side depends on {system.time}; steady states need an autonomous system")
         self.expressions = tuple(e - s for e, s in zip(sides, self.states, strict=True)) if self.is_map else tuple(sides)
         self._blocks = [("lane", ()), ("y", self.states), ("p", system.parameters)]

@@ -101,8 +101,7 @@ def lyapunov_exponents(
         "status": ((), status, STATUS_CODES),
     }
     coords = {"exponent": np.arange(1, extended.count + 1)}
-    random = bool(getattr(system, "noise", ()))
-    facts = dict(steps=length * batches, burn_in=burn_in, batches=batches, seed=seed if random else None, target=target)
+    facts = dict(steps=length * batches, burn_in=burn_in, batches=batches, seed=seed if system.noise else None, target=target)
     return sweep_dataset(system, design, columns, coords, facts)
 
 

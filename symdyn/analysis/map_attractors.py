@@ -138,7 +138,7 @@ def bifurcation_diagram(
         max_period=max_period,
         tolerance=tolerance,
         neutral=neutral,
-        seed=seed if getattr(system, "noise", ()) else None,
+        seed=seed if system.noise else None,
         target=target,
     )
     return sweep_dataset(system, design, columns, {"sample": np.arange(samples)}, facts)

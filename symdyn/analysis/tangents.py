@@ -104,7 +104,7 @@ def tangent_map(system: System, count: int | None = None, *, keep: bool = False)
     >>> extended.names
     ('x', 'q1_x', 'whole1', 'part1', 'zeros1')
     """
-    if not isinstance(system, DiscreteSystem):
+    if not isinstance(system, System) or system.map is None:
         raise DeclarationError(f"Lyapunov exponents need a map, a DiscreteSystem; got {type(system).__name__}")
     states = system.states
     n = len(states)
@@ -150,9 +150,9 @@ def tangent_map(system: System, count: int | None = None, *, keep: bool = False)
     return extended
 
 
-def _needed(system: DiscreteSystem, entries: list[sp.Expr]) -> set[sp.Symbol]:
+def _needed(system: System, entries: list[sp.Expr]) -> set[sp.Symbol]:
     """States on which the Jacobian depends, now or in later steps."""
-    following = dict(zip(system.states, system.map, strict=True))
+    following = dict(zip(system.states, system.part("map"), strict=True))
     found: set[sp.Symbol] = set()
     fresh = dag.free_symbols(entries) & following.keys()
     while fresh:

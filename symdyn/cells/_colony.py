@@ -254,8 +254,9 @@ class DeclaredColony(SpatialSystem):
         )  # fmt: skip
 
     def run(
-        self, times: np.ndarray, *, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, **options: Any
-    ) -> xr.Dataset:
+        self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:  # fmt: skip
         raise DeclarationError(
             "a BulkCellSystem is simulated by one of its routes: reduce(tolerance=...), full(mesh=...), large_diffusion() "
             "or well_mixed() give systems to simulate"

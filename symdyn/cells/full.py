@@ -232,8 +232,9 @@ class FullBulkCells(SpatialSystem):
     # ---- time ------------------------------------------------------------------------------------
 
     def run(
-        self, times: np.ndarray, *, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, **options: Any
-    ) -> xr.Dataset:
+        self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:  # fmt: skip
         """Simulate, see `symdyn.simulate`, which calls this.
 
         Parameters

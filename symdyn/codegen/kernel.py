@@ -24,7 +24,8 @@ from symdyn.system import System
 
 __all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method"]
 
-DEFAULT_METHODS = {"ode": "dop853", "sde": "euler-maruyama", "map": "iterate", "jump": "ssa", "chain": "branching"}
+#: The first of these that applies simulates a system where no method is named.
+DEFAULT_METHODS = ("dop853", "euler-maruyama", "iterate", "ssa", "branching")
 TARGETS = ("cpu", "cuda")
 
 
@@ -124,9 +125,18 @@ class CpuKernel(Kernel):
 
 def default_method(system: System) -> str:
     """The method used when none is named; a stiff ODE system is then passed on to a Rosenbrock method."""
-    if system.kind not in DEFAULT_METHODS:
+    if system.default_method is not None:
+        return system.default_method
+    for name in DEFAULT_METHODS:
+        if METHODS[name].applies(system) is None:
+            return name
+    if system.fields:
         raise CompileError(f"a {type(system).__name__} has no kernel of its own; symdyn.simulate runs it")
-    return DEFAULT_METHODS[system.kind]
+    known = ", ".join(name for name in METHODS if METHODS[name].applies(system) is None)
+    raise CompileError(
+        f"no method is the default for a {type(system).__name__}; name one"
+        + (f": {known}" if known else " that you register: none of those that are known applies")
+    )
 
 
 def compile(

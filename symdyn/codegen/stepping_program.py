@@ -24,7 +24,7 @@ def step_program(system: System, scheme: StochasticScheme | MapScheme) -> Progra
     reason = scheme.applies(system)
     if reason is not None:
         raise CompileError(f"the method {scheme.name!r} cannot be used here: {reason}")
-    symbols = StepSymbols.fresh(system, getattr(system, "noises", 0), scheme.needs_dz)
+    symbols = StepSymbols.fresh(system, system.noises, scheme.needs_dz)
     lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ)
     blocks = [("lane", lane), ("y", system.states), ("p", system.parameters)]
     return lower("step", blocks, scheme.step(system, symbols), [f"next {s}" for s in system.names])

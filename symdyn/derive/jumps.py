@@ -9,12 +9,12 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 from symdyn.models.reaction import Reaction
-from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
 
 __all__ = ["burst_variances", "jump_moment", "mean_jumps", "refuse_events"]
 
 
-def refuse_events(network: ReactionNetwork, what: str) -> None:
+def refuse_events(network: System, what: str) -> None:
     """Raise where a derived system could not hold the events of a network."""
     if network.events:
         raise DeclarationError(

@@ -17,14 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from math import comb
+from typing import Any
 
 import sympy as sp
 
 from symdyn.derive._polynomials import Combination, Polynomial, accumulate, combination, polynomial
 from symdyn.models.moment_index import Index, add
 from symdyn.models.reaction import Burst
-from symdyn.models.reactions import ReactionNetwork
-from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 __all__ = ["Channel", "JumpMoments", "channels_of", "jump_moments"]
@@ -56,7 +55,7 @@ class Channel:
         return total
 
 
-def channels_of(network: ReactionNetwork) -> list[Channel]:
+def channels_of(network: Any) -> list[Channel]:
     """The reactions of a network that change something."""
     place = {s: k for k, s in enumerate(network.states)}
     channels = [
@@ -98,7 +97,7 @@ class JumpMoments:
 def jump_moments(system: System, order: int, channels: Sequence[Channel] | None = None) -> JumpMoments:
     """Jump moments up to an order; of a network, those of the channels given."""
     size = len(system.states)
-    if isinstance(system, SDESystem):
+    if system.propensities is None:
         return _of_diffusion(system, size)
     weights: dict[Index, list[tuple[Combination, int]]] = {}
     channels = channels_of(system) if channels is None else channels  # type: ignore[arg-type]
@@ -113,15 +112,15 @@ def jump_moments(system: System, order: int, channels: Sequence[Channel] | None 
     return _with_polynomials(system, [c.rate for c in channels], weights)
 
 
-def _of_diffusion(system: SDESystem, size: int) -> JumpMoments:
+def _of_diffusion(system: System, size: int) -> JumpMoments:
     unit = [tuple(int(j == k) for j in range(size)) for k in range(size)]
-    rates = list(system.drift)
+    rates = list(system.part("drift"))
     weights: dict[Index, list[tuple[Combination, int]]] = {unit[k]: [({sp.S.One: 1}, k)] for k in range(size)}
-    g = system.diffusion
+    g = sp.zeros(size, 0) if system.diffusion is None else system.diffusion
     for j in range(size):
         for k in range(j, size):
             # square roots meet themselves here: sqrt(a)*sqrt(a) is a, so that the Langevin equation is polynomial again
-            product = sp.Add(*(g[j, w] * g[k, w] for w in range(system.noises)))
+            product = sp.Add(*(g[j, w] * g[k, w] for w in range(g.shape[1])))
             if product != 0:
                 weights[add(unit[j], unit[k])] = [({sp.S.One: 1}, len(rates))]
                 rates.append(product)

@@ -15,14 +15,13 @@ from symdyn.errors import DeclarationError
 from symdyn.models.moment_algebra import Moments
 from symdyn.models.moment_index import indices, moment_symbol
 from symdyn.models.moments import MomentSystem
-from symdyn.models.reactions import ReactionNetwork
-from symdyn.models.sde import SDESystem
+from symdyn.system import System
 
 __all__ = ["cumulants", "moments"]
 
 
 def moments(
-    system: ReactionNetwork | SDESystem,
+    system: System,
     order: int,
     closure: Any = "normal",
     *,
@@ -42,7 +41,8 @@ def moments(
 
     Parameters
     ----------
-    system : ReactionNetwork or SDESystem
+    system : ReactionNetwork, SDESystem or another system with a drift
+        Without noise the initial values alone are random.
     order : int
         Highest order of the moments that are kept.
     closure : str, callable, Closure or None
@@ -81,9 +81,7 @@ def moments(
     return _derived(system, order, closure, "central" if central else "raw", taylor_order)
 
 
-def cumulants(
-    system: ReactionNetwork | SDESystem, order: int, closure: Any = "normal", *, taylor_order: int | None = None
-) -> MomentSystem:
+def cumulants(system: System, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
     """Equations of means and cumulants up to an order, closed as `moments` are.
 
     Examples
@@ -96,11 +94,9 @@ def cumulants(
     return _derived(system, order, closure, "cumulant", taylor_order)
 
 
-def _derived(
-    system: ReactionNetwork | SDESystem, order: int, closure: Any, kind: str, taylor_order: int | None
-) -> MomentSystem:
+def _derived(system: System, order: int, closure: Any, kind: str, taylor_order: int | None) -> MomentSystem:
     system = _checked(system, order, taylor_order)
-    species, binary = system.states, _binary(system)
+    species, binary = system.states, tuple(system.states.index(g) for g in system.binary)
     rule = None if closure is None else find_closure(closure)
     if rule is not None and rule.needs_binary and not binary:
         raise DeclarationError(
@@ -143,9 +139,11 @@ def _derived(
     )
 
 
-def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SDESystem:
-    if not isinstance(system, (ReactionNetwork, SDESystem)):
-        raise DeclarationError(f"moments are derived from a ReactionNetwork or an SDESystem, got {type(system).__name__}")
+def _checked(system: Any, order: Any, taylor_order: Any) -> System:
+    if not isinstance(system, System) or not {"propensities", "drift"} & system.parts:
+        raise DeclarationError(
+            f"moments are derived from reactions, or from rates of change with noise or without; got {type(system).__name__}"
+        )
     if not isinstance(order, Integral) or isinstance(order, bool) or order < 1:
         raise DeclarationError(f"order is {order!r}; expected the highest order of the moments, a whole number >= 1")
     if taylor_order is not None and (not isinstance(taylor_order, Integral) or taylor_order <= order):
@@ -155,21 +153,13 @@ def _checked(system: Any, order: Any, taylor_order: Any) -> ReactionNetwork | SD
         raise DeclarationError(
             f"{unknown[0]} is an unknown term of the states; fill it in with with_terms before taking moments"
         )
-    if isinstance(system, SDESystem):
-        return system.ito()
     refuse_events(system, "moment equations")
-    return system
+    return system.ito()
 
 
-def _binary(system: ReactionNetwork | SDESystem) -> tuple[int, ...]:
-    genes = system.binary if isinstance(system, ReactionNetwork) else ()
-    return tuple(system.states.index(g) for g in genes)
-
-
-def _jumps(system: ReactionNetwork | SDESystem, order: int, rule: Closure | None, known: Moments) -> JumpMoments:
+def _jumps(system: System, order: int, rule: Closure | None, known: Moments) -> JumpMoments:
     channels: list[Channel] | None = None
     if rule is not None and rule.linearise is not None:
-        assert isinstance(system, ReactionNetwork)  # equations of diffusion have no binary species
         channels = list(rule.linearise(channels_of(system), known, system.states))
     return jump_moments(system, order, channels)
 

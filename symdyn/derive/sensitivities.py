@@ -93,10 +93,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_da' = -a*dx_da - x
     dx_dx' = -a*dx_dx
     """
-    if system.kind not in ("ode", "map"):
-        raise DeclarationError(f"sensitivities are derived from an ODESystem or a DiscreteSystem, got {type(system).__name__}")
-    if getattr(system, "noises", 0):
-        raise DeclarationError(f"the map draws random numbers ({system.noise[0]}); sensitivities need one that does not")  # type: ignore[attr-defined]
+    sides = system.deterministic("the derivation of sensitivities")
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
@@ -110,7 +107,6 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
             slope = f"d{state}_d{column}"  # of a state W it would be read as a random number
             names[state, column] = fresh_symbol(f"d_{slope[1:]}" if slope.startswith("dW") else slope, taken)
 
-    sides = system.drift if system.kind == "ode" else system.map  # type: ignore[attr-defined]
     jacobian = [[(j, derivative(f, s)) for j, s in enumerate(system.states) if f.has(s)] for f in sides]
     rows = []
     for column in columns:
@@ -131,7 +127,7 @@ def _extended(
     provenance: tuple[str, ...],
 ) -> System:  # fmt: skip
     """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""
-    if system.kind == "ode":
+    if system.drift is not None:
         return system.replace(states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance)
     return DiscreteSystem(
         dict(zip(states, sides, strict=True)), dict(system.defaults), initial=initial,

@@ -92,7 +92,7 @@ def system_size(network: ReactionNetwork, order: int) -> MomentSystem:
     >>> corrected.mean("X"), corrected.variance("X")
     (D1[X] + E[X], M[X^2])
     """
-    if not isinstance(network, ReactionNetwork):
+    if network.propensities is None:
         raise DeclarationError(f"the system-size expansion is of a ReactionNetwork, got {type(network).__name__}")
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise DeclarationError(f"order is {order!r}; expected 0 (linear noise), 1, 2, or a higher whole number")

@@ -34,15 +34,20 @@ __all__ = ["run_field", "run_grid"]
 
 def run_field(
     pde: PDESystem,
-    times: np.ndarray,
+    times: Any,
     *,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
     grid: Any = None,
+    order: int = 2,
+    scheme: str = "finite differences",
+    dealias: bool = True,
+    implicit: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> xr.Dataset:
-    """Simulate on the grid `grid`, or on one with the shape of the initial arrays; see `run_grid` for the options."""
-    made = discretize(pde, shape_of(pde, initial) if grid is None else grid)
+    """Simulate on a grid of `discretize`, by default one with the shape of the initial arrays; see `run_grid`."""
+    points = shape_of(pde, initial) if grid is None else grid
+    made = discretize(pde, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
     return run_grid(made, times, initial=initial, parameters=parameters, **options)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from symdyn.errors import DeclarationError
-from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["read_sbml", "to_sbml"]
@@ -77,7 +76,7 @@ def _named(what: str, read: Any, text: str, laws: str) -> ReactionNetwork:
         raise DeclarationError(f"{what}: {error}") from None
 
 
-def to_sbml(network: ReactionNetwork | ODESystem, path: str | Path | None = None) -> str:
+def to_sbml(network: Any, path: str | Path | None = None) -> str:
     """Write a network or an ODE system as SBML level 3 version 1; return the text.
 
     Species are amounts of items in one compartment, whose size is the volume; kinetic laws are the propensities, so that
@@ -100,7 +99,7 @@ def to_sbml(network: ReactionNetwork | ODESystem, path: str | Path | None = None
     from symdyn.io._sbml_odes import write_rates
     from symdyn.io._sbml_writer import write
 
-    text = write_rates(network) if isinstance(network, ODESystem) else write(network)
+    text = write(network) if network.drift is None else write_rates(network)
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text

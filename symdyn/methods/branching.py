@@ -13,17 +13,14 @@ from __future__ import annotations
 
 from symdyn.methods.chain import ChainScheme
 from symdyn.methods.registry import METHODS
-from symdyn.models.branching import BranchingSystem
 from symdyn.system import System
 
 __all__ = ["BRANCHING"]
 
 
 def applies(system: System) -> str | None:
-    """None for a `BranchingSystem`, else the reason."""
-    if isinstance(system, BranchingSystem):
-        return None
-    return f"it draws fates and offspring of a BranchingSystem; got {type(system).__name__}"
+    """None for a branching process, else the reason."""
+    return system.unmet(["offspring"], also=["noise"])
 
 
 BRANCHING = METHODS.register(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 
 __all__ = ["EULER_MARUYAMA"]
@@ -29,6 +29,6 @@ EULER_MARUYAMA = METHODS.register(
         needs_dz=False,
         reference="G. Maruyama, Rend. Circ. Mat. Palermo 4 (1955) 48; Kloeden & Platen (1992), eq. 10.2.4",
         step=step,
-        applies=refuse_all_but_sde,
+        applies=refuse_all_but_diffusions,
     ),
 )

@@ -19,10 +19,11 @@ def step(system: DiscreteSystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
 
 
 def applies(system: System) -> str | None:
-    """None for a `DiscreteSystem`, else the reason."""
-    if isinstance(system, DiscreteSystem):
-        return None
-    return f"it iterates a DiscreteSystem; got {type(system).__name__}"
+    """None for a map, which may draw random numbers, else the reason."""
+    return system.unmet(["map"], also=["noise"])
 
 
-ITERATE = METHODS.register("iterate", MapScheme("iterate", "definition of a discrete dynamical system", step, applies))
+ITERATE = METHODS.register(
+    "iterate",
+    MapScheme(name="iterate", reference="definition of a discrete dynamical system", step=step, applies=applies),
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
 __all__ = ["JumpScheme", "NetworkScheme", "refuse_all_but_networks"]
@@ -33,7 +32,5 @@ class JumpScheme(NetworkScheme):
 
 
 def refuse_all_but_networks(system: System) -> str | None:
-    """None for a `ReactionNetwork`, else the reason that every method for networks gives."""
-    if isinstance(system, ReactionNetwork):
-        return None
-    return f"it simulates the jumps of a ReactionNetwork; got {type(system).__name__}"
+    """None for a system of reactions, with events or without, else the reason that every method for networks gives."""
+    return system.unmet(["propensities"], also=["events"])

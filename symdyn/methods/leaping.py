@@ -17,7 +17,7 @@ __all__ = ["DiffusionScheme", "HybridScheme", "LeapScheme", "refuse_events"]
 
 def refuse_events(system: System) -> str | None:
     """None for a `ReactionNetwork` without events that set its states, else the reason why approximate methods refuse it."""
-    if isinstance(system, ReactionNetwork) and system.events:
+    if system.propensities is not None and system.events:
         return f"the network has events ({system.events[0]}), which only 'ssa' follows; leave them out: net.replace(events=())"
     return refuse_all_but_networks(system)
 

@@ -16,7 +16,7 @@ import sympy as sp
 
 from symdyn.declaration import derivative
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
@@ -26,8 +26,8 @@ __all__ = ["MILSTEIN"]
 class _Operators:
     """The expressions :math:`L^j g_{ik}` of a system, from derivatives that are taken once."""
 
-    def __init__(self, system: SDESystem) -> None:
-        g, states = system.diffusion, system.states
+    def __init__(self, system: System) -> None:
+        g, states = system.part("diffusion"), system.states
         self.noises = range(system.noises)
         self.entries = {(i, k): g[i, k] for i in range(len(states)) for k in self.noises if g[i, k] != 0}
         self.gradients = {
@@ -62,8 +62,8 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
 
 def applies(system: System) -> str | None:
     """None, or the pair of noises that do not commute."""
-    if not isinstance(system, SDESystem):
-        return refuse_all_but_sde(system)
+    if refuse_all_but_diffusions(system):
+        return refuse_all_but_diffusions(system)
     operators = _Operators(system)
     for i, x in enumerate(system.states):
         for j, k in combinations(operators.noises_of(i), 2):

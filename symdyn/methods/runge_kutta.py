@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symdyn.system import System
+
 __all__ = ["ExplicitRungeKutta", "Rosenbrock"]
 
 Row = tuple[float, ...]
@@ -57,9 +59,9 @@ class ExplicitRungeKutta:
         """Evaluations of the right-hand side a step; the first is known from the step before."""
         return len(self.a)
 
-    def applies(self, system) -> str | None:
+    def applies(self, system: System) -> str | None:
         """None if the method can be used, else the reason why not."""
-        return None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
+        return system.unmet(["drift"])
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,6 @@ class Rosenbrock:
         """Evaluations of the right-hand side a step."""
         return len(self.alpha)
 
-    def applies(self, system) -> str | None:
+    def applies(self, system: System) -> str | None:
         """None if the method can be used, else the reason why not."""
-        return None if system.kind == "ode" else f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
+        return system.unmet(["drift"])

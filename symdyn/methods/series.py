@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdyn.dag import nodes
+from symdyn.system import System
 
 __all__ = ["WITHOUT_SERIES", "TaylorSeries"]
 
@@ -49,10 +50,10 @@ class TaylorSeries:
         """The order for a relative tolerance."""
         return min(self.most, max(self.least, math.ceil(self.slope * math.log(1 / rtol) + self.extra)))
 
-    def applies(self, system) -> str | None:
+    def applies(self, system: System) -> str | None:
         """None if the method can be used, else the reason why not."""
-        if system.kind != "ode":
-            return f"{self.name} integrates an ODESystem, not a system of kind {system.kind}"
+        if system.drift is None or system.unmet(["drift"]):
+            return system.unmet(["drift"])
         varying: set[sp.Basic] = {*system.states, system.time}
         for node in nodes(system.drift):
             if node in varying or any(a in varying for a in node.args):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.registry import METHODS
-from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_sde
+from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
@@ -42,8 +42,8 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
 
 def applies(system: System) -> str | None:
     """None, or the states on which the noise depends."""
-    if not isinstance(system, SDESystem):
-        return refuse_all_but_sde(system)
+    if system.diffusion is None or refuse_all_but_diffusions(system):
+        return refuse_all_but_diffusions(system)
     found = sorted(system.diffusion.free_symbols & set(system.states), key=lambda s: s.name)
     if found:
         return f"its noise must be additive, but depends on {', '.join(map(str, found))}; use 'milstein' or 'heun'"

@@ -8,10 +8,9 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["MapScheme", "StepSymbols", "StochasticScheme", "dot", "refuse_all_but_sde"]
+__all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "refuse_all_but_diffusions"]
 
 
 @dataclass(frozen=True)
@@ -49,49 +48,53 @@ class StepSymbols:
         return cls(new("h"), new("sqrt_h"), dW, dZ)
 
 
-@dataclass(frozen=True)
-class StochasticScheme:
+@dataclass(frozen=True, kw_only=True)
+class FixedStepScheme:
+    """A scheme with steps of equal length.
+
+    Attributes
+    ----------
+    name, reference : str
+    step : callable
+        ``step(system, symbols)`` gives the new states as a tuple of expressions, with `StepSymbols`.
+    applies : callable
+        ``applies(system)`` gives None, or the reason why the scheme cannot integrate the system.
+    order : float, optional
+        Order of convergence without noise, where it is one.
+    needs_dz : bool
+        Whether a step uses the integrals dZ besides the increments dW.
+    """
+
+    name: str
+    reference: str
+    step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
+    applies: Callable[[System], str | None]
+    order: float | None = None
+    needs_dz: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StochasticScheme(FixedStepScheme):
     """A scheme for stochastic differential equations.
 
     Attributes
     ----------
-    name : str
     strong_order, weak_order : float
         Orders of convergence for the systems to which the scheme applies (the lowest, where it depends on the noise).
-    needs_dz : bool
-        Whether a step uses the integrals dZ besides the increments dW.
-    reference : str
-    step : callable
-        ``step(system, symbols)`` gives the new states as a tuple of expressions.
-    applies : callable
-        ``applies(system)`` gives None, or the reason why the scheme cannot integrate the system.
     """
 
-    name: str
     strong_order: float
     weak_order: float
-    needs_dz: bool
-    reference: str
-    step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
-    applies: Callable[[System], str | None]
 
 
-@dataclass(frozen=True)
-class MapScheme:
-    """The iteration of a map, with the attributes of a scheme that code generation uses."""
-
-    name: str
-    reference: str
-    step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
-    applies: Callable[[System], str | None]
-    needs_dz: bool = False
+@dataclass(frozen=True, kw_only=True)
+class MapScheme(FixedStepScheme):
+    """The iteration of a map: the step is one of the map, whatever step is asked for."""
 
 
-def refuse_all_but_sde(system: System) -> str | None:
-    """None for an `SDESystem`, else the reason that every scheme here gives."""
-    if isinstance(system, SDESystem):
-        return None
-    return f"it integrates an SDESystem; got {type(system).__name__}"
+def refuse_all_but_diffusions(system: System) -> str | None:
+    """None for a system of a drift and Wiener noise, else the reason that every scheme here gives."""
+    return system.unmet(["drift", "diffusion"])
 
 
 def dot(row: Iterable[sp.Expr], increments: Sequence[sp.Expr]) -> sp.Expr:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import ClassVar
 
 import sympy as sp
 
@@ -29,22 +28,15 @@ def noise_of(expressions: Iterable[sp.Expr]) -> tuple[sp.Symbol, ...]:
 class SteppedSystem(System):
     """What maps and branching processes share: symbols called ``dW...`` are standard normal numbers of a step."""
 
-    whole_steps: ClassVar[bool] = True
-
     @classmethod
     def drawn(cls, symbol: sp.Symbol) -> bool:
         """Whether a symbol stands for a standard normal number, by its name."""
         return NOISE.fullmatch(symbol.name) is not None
 
     @cached_property
-    def noise(self) -> tuple[sp.Symbol, ...]:
+    def noise(self) -> tuple[sp.Symbol, ...]:  # type: ignore[override]
         """The standard normal numbers that a step draws."""
         return noise_of(self.expressions)
-
-    @property
-    def noises(self) -> int:
-        """How many those are."""
-        return len(self.noise)
 
     def _check_noise(self) -> None:
         """Refuse random numbers where none can be drawn."""

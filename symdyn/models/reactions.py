@@ -191,7 +191,7 @@ class ReactionNetwork(NetworkVerbs, System):
         return new.with_parameters({p: v for p, v in defaults.items() if p in new.parameters})
 
     @cached_property
-    def propensities(self) -> tuple[sp.Expr, ...]:
+    def propensities(self) -> tuple[sp.Expr, ...]:  # type: ignore[override]
         """Propensities in molecule numbers."""
         return tuple(r.propensity(self.volume, combinatoric=self.combinatoric) for r in self.reactions)
 
@@ -219,16 +219,6 @@ class ReactionNetwork(NetworkVerbs, System):
     def species(self) -> tuple[sp.Symbol, ...]:
         """The states."""
         return self.states
-
-    @property
-    def noises(self) -> int:
-        """Number of reactions: each is a noise of its own in the chemical Langevin equation."""
-        return len(self.reactions)
-
-    @property
-    def time_dependent(self) -> bool:
-        """Whether a rate depends on time."""
-        return any(self.time in rate.free_symbols for rate in self.rates)
 
     @cached_property
     def digest(self) -> str:

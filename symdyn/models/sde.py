@@ -98,12 +98,7 @@ class SDESystem(DiffusionVerbs, System):
     def digest(self) -> str:
         return super().digest + self.interpretation
 
-    @property
-    def noises(self) -> int:
-        """Number of Wiener processes."""
-        return self.diffusion.shape[1]
-
-    def ito(self) -> SDESystem:
+    def ito(self) -> Self:
         r"""The same process as an Itô equation.
 
         The drift gains :math:`\tfrac12 \sum_{jk} g_{jk}\, \partial g_{ik} / \partial x_j`.

@@ -1,6 +1,9 @@
-"""Systems with fields: they bring their own way through time, since a field is no short list of numbers."""
+"""Systems with fields: they integrate themselves, since a field is no short list of numbers."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from symdyn.system import System
 
@@ -8,4 +11,21 @@ __all__ = ["SpatialSystem"]
 
 
 class SpatialSystem(System):
-    """A system some of whose states are fields over a domain; `symdyn.simulate` hands the work to its method ``run``."""
+    """A system some of whose states are fields over a domain; `symdyn.simulate` hands it the work."""
+
+    def run(
+        self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> Any:  # fmt: skip
+        """Simulate; `options` are those of `symdyn.simulate` that were given another value than their default.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        DeclarationError
+            For options that mean nothing here, naming those that do.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define run(times, ...)")

@@ -182,7 +182,7 @@ def _reduced(
             raise DeclarationError(f"the values of {name} are {given!r}; expected a sequence of numbers")
         sweeps[name] = values
     others = {name_of(k): v for k, v in (parameters or {}).items() if name_of(k) not in sweeps}
-    if hasattr(colony, "pencils"):
+    if colony.drift is not None:
         return colony.with_parameters(others), sweeps
     empty = colony.with_initial(dict.fromkeys(colony.bulk, 0.0))
     ends = {n: (float(v.min()), float(v.max())) for n, v in sweeps.items()}

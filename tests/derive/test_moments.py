@@ -398,8 +398,8 @@ def test_what_is_refused(brusselator, arguments, options, message):
 def test_what_is_refused_of_rates(p53, brusselator):
     with pytest.raises(DeclarationError, match=r"not a polynomial in the states; pass taylor_order=q .* taylor_order=3"):
         p53.moments(2)
-    with pytest.raises(DeclarationError, match="got ODESystem"):
-        moments(brusselator.rate_equations(), 2)
+    with pytest.raises(DeclarationError, match="reactions, or from rates of change with noise or without; got DiscreteSystem"):
+        moments(sd.DiscreteSystem({"x": sp.Symbol("x") / 2}), 2)
     with pytest.raises(DeclarationError, match="unknown term of the states"):
         sd.ReactionNetwork.from_text("X => 0, f(X)").moments(2)
     with pytest.raises(sd.SymdynError, match="Did you mean 'normal'"):
@@ -410,3 +410,10 @@ def test_what_is_refused_of_rates(p53, brusselator):
             derived()
     with pytest.raises(DeclarationError, match="derived, not written"):
         MomentSystem.from_text("x' = -x")
+
+
+def test_a_drift_alone_moves_the_moments_of_random_initial_values():
+    # x' = -a x from a random start: <x^k> = <x0^k> exp(-k a t), so its equation is d<x^k>/dt = -k a <x^k>
+    x, a = sp.symbols("x a")
+    closed = moments(sd.ODESystem({x: -a * x}, {a: 0.7}), 3, None)
+    assert [sp.expand(f / s) for s, f in zip(closed.states, closed.drift, strict=True)] == [-a, -2 * a, -3 * a]

@@ -143,8 +143,11 @@ def test_sensitivities_of_a_state_called_w_are_no_random_numbers():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: sensitivities(sd.SDESystem({x: a * x}, {x: 1})), "from an ODESystem or a DiscreteSystem, got SDESystem"),
-        (lambda: sensitivities(sd.DiscreteSystem({x: a * x + sp.Symbol("dW")})), r"draws random numbers \(dW\)"),
+        (
+            lambda: sensitivities(sd.SDESystem({x: a * x}, {x: 1})),
+            "needs an ODESystem or a DiscreteSystem without random numbers, got SDESystem",
+        ),
+        (lambda: sensitivities(sd.DiscreteSystem({x: a * x + sp.Symbol("dW")})), "this one draws dW in every step"),
         (lambda: sensitivities(sd.ODESystem({x: sp.Function("f")(x)})), r"unknown terms \(f\(x\)\)"),
         (lambda: sensitivities(sd.ODESystem({x: a * x}), ["c"]), "'c' is not a parameter of this system"),
     ],

@@ -239,8 +239,12 @@ def test_a_trajectory_that_runs_away_is_nan_from_there_on_and_the_others_are_kep
             "noises 1 and 2 do not commute in the equation of y",
         ),
         ("sra1", sd.SDESystem({x: 0}, {x: x}), "noise must be additive, but depends on x"),
-        ("heun", sd.ODESystem({x: x}), "integrates an SDESystem; got ODESystem"),
-        ("iterate", sd.SDESystem({x: 0}, {x: 1}), "iterates a DiscreteSystem; got SDESystem"),
+        ("heun", sd.ODESystem({x: x}), "takes systems of rates of change and Wiener noise; this ODESystem has rates of change"),
+        (
+            "iterate",
+            sd.SDESystem({x: 0}, {x: 1}),
+            "takes systems of next values; this SDESystem has rates of change and Wiener noise",
+        ),
     ],
 )
 def test_schemes_refuse_what_they_cannot_integrate(method, system, message):

@@ -342,12 +342,14 @@ def test_growth_beyond_all_numbers_fails():
         ({"t": [0, 0.5]}, "the times of a branching process must be whole steps apart"),
         ({"step": 0.1}, "step has no meaning for a branching process"),
         ({"max_steps": 10}, "max_steps has no meaning for a branching process"),
-        ({"method": "ssa"}, "got BranchingSystem"),
+        ({"method": "ssa"}, "this BranchingSystem has individuals"),
     ],
 )
 def test_bad_input(change, message):
     given = {"t": [0, 1], "initial": {"x": 1}, **change}
     with pytest.raises((sd.DeclarationError, sd.CompileError), match=message):
         sd.simulate(sd.BranchingSystem([x], [[0.5]], [[0.5]]), given.pop("t"), **given)
-    with pytest.raises(sd.CompileError, match="it draws fates and offspring of a BranchingSystem; got ODESystem"):
+    with pytest.raises(
+        sd.CompileError, match="it takes systems of individuals with offspring; this ODESystem has rates of change"
+    ):
         sd.compile(sd.ODESystem({x: -x}), method="branching")

@@ -31,7 +31,7 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
     n, parameters = len(system.states), len(system.parameters)
     printer: _Printer
     if isinstance(method, Rosenbrock):
-        made = without_tables(made, system, system.drift)  # type: ignore[attr-defined]
+        made = without_tables(made, system, system.part("drift"))
         printer = _Implicit(n, method, made.facts["factors"], made.facts["rates"])
     else:
         printer = _Explicit(n, method)

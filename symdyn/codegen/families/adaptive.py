@@ -43,7 +43,7 @@ class Adaptive(Family):
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         build = lowering(system)
-        drift = [build.value(e) for e in system.drift]  # type: ignore[attr-defined]
+        drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
         if not scheme.implicit:

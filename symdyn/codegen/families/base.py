@@ -173,12 +173,12 @@ class Family(ABC):
     }  # fmt: skip
     #: What to try where trajectories fail, besides other values.
     remedies: ClassVar[tuple[str, ...]] = ("another method",)
-    #: Kinds of system for which the methods draw random numbers.
-    random_kinds: ClassVar[tuple[str, ...]] = ()
+    #: Whether the methods draw random numbers for every system; those of other families draw the numbers of the system.
+    always_random: ClassVar[bool] = False
 
     def random(self, system: System) -> bool:
         """Whether the methods draw random numbers for a system."""
-        return system.kind in self.random_kinds
+        return self.always_random or system.noises > 0
 
     def key(self, scheme: Any) -> str:
         """What the functions of a model depend on besides the model: methods of one key share them."""

@@ -16,7 +16,6 @@ from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
 from symdyn.codegen.jump_parts import start_program
 from symdyn.methods.chain import ChainScheme
-from symdyn.models.branching import BranchingSystem
 from symdyn.system import System
 
 __all__ = ["BRANCHING"]
@@ -33,7 +32,7 @@ class Branching(Family):
     stops = "in the beginning and after every step"
     integer = True
     start = "whole"
-    random_kinds = ("chain",)
+    always_random = True
     remedies: ClassVar[tuple[str, ...]] = ()
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, until nobody is left or the condition of until holds",
@@ -44,8 +43,7 @@ class Branching(Family):
     def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
         return {"accuracy": "exact"}
 
-    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        assert isinstance(system, BranchingSystem)
+    def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         ends = () if until is None else (start_program(system, until),)
         return Made((rates_program(system), *ends), structure_facts(system))
 

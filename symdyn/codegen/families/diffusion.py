@@ -18,7 +18,6 @@ from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.methods.leaping import DiffusionScheme
 from symdyn.methods.stochastic import StepSymbols
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
 __all__ = ["DIFFUSION"]
@@ -34,7 +33,7 @@ class Diffusion(Family):
     noted = ("step",)
     stops = "in the beginning and after every step: first_passage is late, as crossings back and forth within steps are missed"
     start = "nonnegative"
-    random_kinds = ("jump",)
+    always_random = True
     remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, those after the condition of until included",
@@ -49,8 +48,7 @@ class Diffusion(Family):
             "positivity": "negative propensities count as 0, and numbers that a step makes negative are set to 0",
         }
 
-    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        assert isinstance(system, ReactionNetwork)
+    def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         count = scheme.noises(system)
         symbols = StepSymbols.fresh(system, count, False)
         ended, moment = sp.Symbol("ended'"), sp.Symbol("moment'")

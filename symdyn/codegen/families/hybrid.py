@@ -14,7 +14,6 @@ from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, R
 from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.leap_program import orders_program, propensity_program, stoichiometry_arrays, stoichiometry_facts
 from symdyn.methods.leaping import HybridScheme
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
 __all__ = ["HYBRID"]
@@ -31,7 +30,7 @@ class Hybrid(Family):
     max_steps = 1_000_000_000
     stops = "in the beginning, after every jump, and after steps of the flow, within which first_passage is found then"
     start = "whole"
-    random_kinds = ("jump",)
+    always_random = True
     remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps of the flow, and jumps",
@@ -49,8 +48,7 @@ class Hybrid(Family):
             "threshold_meaning": "expected firings, and molecules of a species changed one by one, from which reactions flow",
         }
 
-    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        assert isinstance(system, ReactionNetwork)
+    def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         timed = system.time_dependent or (until is not None and until.has(system.time))
         facts = {"structure": stoichiometry_facts(system), "timed": int(timed)}
         condition = () if until is None else (start_program(system, until),)

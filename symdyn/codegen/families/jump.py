@@ -23,7 +23,6 @@ from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.jump import JumpScheme
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
 __all__ = ["JUMP"]
@@ -39,9 +38,7 @@ _NO_STEP = "the direct method has no step: every reaction fires at its own time;
 
 def large(system: System) -> bool:
     """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches."""
-    if not isinstance(system, ReactionNetwork):
-        return False
-    return len(system.reactions) > (LARGER if system.events or system.time_dependent else LARGE)
+    return len(system.propensities or ()) > (LARGER if system.events or system.time_dependent else LARGE)
 
 
 class Jump(Family):
@@ -53,7 +50,7 @@ class Jump(Family):
     stops = "after every event, and where time alone changes it"
     integer = True
     start = "whole"
-    random_kinds = ("jump",)
+    always_random = True
     remedies = ()
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "events",
@@ -64,8 +61,7 @@ class Jump(Family):
     def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
         return {"accuracy": "exact"}
 
-    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        assert isinstance(system, ReactionNetwork)
+    def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         return fire_module(system, until) if large(system) else event_program(system, until)
 
     def rows(self, system: System, scheme: Any) -> int:

@@ -42,7 +42,7 @@ class Leaping(Family):
     )
     integer = True
     start = "whole"
-    random_kinds = ("jump",)
+    always_random = True
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "leaps and exact events",
         "rejected": "leaps that would have made a number of molecules negative",
@@ -61,8 +61,7 @@ class Leaping(Family):
     def key(self, scheme: Any) -> str:
         return f"leaping implicit={scheme.implicit}"
 
-    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        assert isinstance(system, ReactionNetwork)
+    def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         species, timed = (set(), False) if until is None else (until.free_symbols, until.has(system.time))
         facts: dict[str, Any] = {
             "structure": stoichiometry_facts(system),

@@ -15,7 +15,7 @@ from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.codegen.stepping_program import step_program
-from symdyn.methods.stochastic import MapScheme, StochasticScheme
+from symdyn.methods.stochastic import FixedStepScheme, MapScheme
 from symdyn.system import System
 
 __all__ = ["STEPPING"]
@@ -24,13 +24,10 @@ __all__ = ["STEPPING"]
 class Stepping(Family):
     """The whole step of the model is one function."""
 
-    schemes = (StochasticScheme, MapScheme)
+    schemes = (FixedStepScheme,)
     noted = ("step",)
     remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "none", "evaluations": "steps of the scheme"}
-
-    def random(self, system: System) -> bool:
-        return noises(system) > 0
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         return Made((step_program(system, scheme),))
@@ -42,7 +39,7 @@ class Stepping(Family):
         return plain_driver("stepping")
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        constants = {"n": len(system.states), "npar": len(system.parameters), "m": noises(system)}
+        constants = {"n": len(system.states), "npar": len(system.parameters), "m": system.noises}
         constants |= {"with_dz": int(scheme.needs_dz), "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
@@ -50,7 +47,7 @@ class Stepping(Family):
         (count, n), options = batch.initial.shape, task.options
         step = 1.0 if isinstance(task.scheme, MapScheme) else options.step  # a map has no steps but its own
         (task.driver or self.driver(task.method)).chunk(
-            task.addresses[0], n, batch.parameters.shape[1], noises(task.system), int(task.scheme.needs_dz), task.lanes,
+            task.addresses[0], n, batch.parameters.shape[1], task.system.noises, int(task.scheme.needs_dz), task.lanes,
             options.seed, batch.streams, 0, count, batch.initial, batch.parameters, batch.times, step, options.fine, run.values,
             run.status, run.steps, task.signals.stop, task.signals.done,
         )  # fmt: skip
@@ -60,12 +57,7 @@ class Stepping(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        return stepping_device(system, made.programs[0], noises=noises(system), with_dz=scheme.needs_dz)
-
-
-def noises(system: System) -> int:
-    """How many random numbers a step draws."""
-    return getattr(system, "noises", 0)
+        return stepping_device(system, made.programs[0], noises=system.noises, with_dz=scheme.needs_dz)
 
 
 STEPPING = Stepping()

@@ -62,11 +62,11 @@ class Taylor(Family):
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-        drift = system.drift  # type: ignore[attr-defined]
+        drift = system.part("drift")
         return taylor_programs(lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names]))
 
     def rows(self, system: System, scheme: Any) -> int:
-        drift = system.drift  # type: ignore[attr-defined]
+        drift = system.part("drift")
         return (TYPICAL_ORDER + 1) * _rows(drift, frozenset({*system.states, system.time}))
 
     def driver(self, method: str) -> ModuleType:

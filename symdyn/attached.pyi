@@ -1,0 +1,211 @@
+"""Generated from the table of `symdyn.verbs` by ``python -m tests.house.attached_stub``; changes are lost."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+
+from symdyn.grids.system import GridSystem
+from symdyn.leslie.coupled import GrowthFactor
+from symdyn.leslie.standing import LastStanding
+from symdyn.leslie.transients import Transient
+from symdyn.models.branching import BranchingSystem
+from symdyn.models.moments import MomentSystem
+from symdyn.models.ode import ODESystem
+from symdyn.models.reaction import Reaction
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.sde import SDESystem
+from symdyn.networks.conservation import ConservationLaw
+from symdyn.networks.deficiency import Structure
+from symdyn.projection.equation import MasterEquation
+
+class FlowVerbs:
+    def to_sbml(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as SBML level 3 version 1; return the text."""
+
+class DiffusionVerbs:
+    def moments(
+        self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
+    ) -> MomentSystem:
+        """Equations of the moments up to an order, closed."""
+    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
+        """Equations of means and cumulants up to an order, closed as `moments` are."""
+
+class NetworkVerbs:
+    def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
+        """The rate equations of a network, which hold for large volumes."""
+    def langevin(self) -> SDESystem:
+        """The chemical Langevin equation (Itô) of a network, in molecule numbers."""
+    def linear_noise(self) -> MomentSystem:
+        """Means by the rate equations and covariances by the linear noise approximation."""
+    def system_size(self, order: int) -> MomentSystem:
+        """Means and covariances of a network by the system-size expansion to any order."""
+    def moments(
+        self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
+    ) -> MomentSystem:
+        """Equations of the moments up to an order, closed."""
+    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
+        """Equations of means and cumulants up to an order, closed as `moments` are."""
+    def master_equation(
+        self,
+        upper: Mapping[Any, int | None] | int | None = None,
+        lower: Mapping[Any, int] | int | None = None,
+        *,
+        max_states: int = ...,
+    ) -> MasterEquation:
+        """The chemical master equation of a network, on a box of states or on a set that grows with the distribution."""
+    def renamed(self, names: Mapping[Any, Any]) -> ReactionNetwork:
+        """The network with other names of species, parameters or observables."""
+    def with_reactions(
+        self, reactions: str | Iterable[Reaction | tuple[Any, ...]], parameters: Mapping[Any, float] | None = None
+    ) -> ReactionNetwork:
+        """The network with further reactions, as text or as a sequence; `parameters` gives values to what they bring in."""
+    def __add__(self, second: ReactionNetwork) -> ReactionNetwork:
+        """The network of all reactions of both; species and parameters of the same name are the same."""
+    def conservation_laws(self) -> tuple[ConservationLaw, ...]:
+        """Independent conservation laws, :math:`y^T S = 0` with integers y; as many as there are."""
+    def eliminate(self, species: Any, total: Any = None) -> ReactionNetwork:
+        """The network without a conserved species, whose number follows from the others."""
+    def structure(self) -> Structure:
+        """The complexes of a network and how reactions join them."""
+    @property
+    def deficiency(self) -> int:
+        """Number of complexes minus number of linkage classes minus the rank of the stoichiometry; see `structure`."""
+    def draw(self, ax: Axes | None = None, *, kind: str = "species") -> Axes:
+        """Draw a network."""
+    def _repr_html_(self) -> str:
+        """The page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
+    def to_sbml(self, path: str | Path | None = None) -> str:
+        """Write a network or an ODE system as SBML level 3 version 1; return the text."""
+
+class MatrixVerbs:
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """All eigenvalues, (n,) complex, largest modulus first; of equal ones the real positive one."""
+    @property
+    def growth_factor(self) -> Any:
+        """The dominant eigenvalue :math:`\\lambda` of A, the factor by which the population grows in a step in the long run."""
+    @property
+    def stable_structure(self) -> np.ndarray:
+        """Right eigenvector w of the growth factor, (n,), with entries that add up to 1: shares of the stages in the long run."""
+    @property
+    def reproductive_values(self) -> np.ndarray:
+        """Left eigenvector v of the growth factor, (n,), relative to the first entry that is not 0."""
+    @property
+    def damping_ratio(self) -> float:
+        """:math:`\\lambda_1 / |\\lambda_2|`, with multiple eigenvalues counted as often as they occur; infinite if the rest is 0."""
+    @property
+    def sensitivities(self) -> np.ndarray:
+        """:math:`\\partial \\lambda / \\partial a_{ij} = v_i w_j / \\langle v, w \\rangle`, (n, n), of entries that are 0 too."""
+    @property
+    def elasticities(self) -> np.ndarray:
+        """:math:`(a_{ij} / \\lambda)\\, \\partial \\lambda / \\partial a_{ij}`, (n, n), adding up to 1."""
+    def second_derivatives(self, i: Any, j: Any) -> np.ndarray:
+        """Second derivatives of the growth factor by the entry (i, j) and every other."""
+    def vital_rates(self, *, symbolic: bool = False) -> pd.DataFrame:
+        """Derivatives of the growth factor by the parameters of the matrix."""
+    @property
+    def net_reproductive_rate(self) -> Any:
+        """:math:`R_0 = \\rho(F (I - T)^{-1})`: offspring of an individual in its life, in newborns of the same kind."""
+    @property
+    def generation_time(self) -> float:
+        """:math:`\\ln R_0 / \\ln \\lambda`: steps in which the population grows by the factor R0."""
+    def life_table(self, stage: Any = None, *, ages: int | None = None) -> pd.DataFrame:
+        """Survivorship, mortality, fecundity and life expectancy by age."""
+    def life_history(self, stage: Any = None) -> pd.Series:
+        """Traits of the life of individuals that begin in a stage."""
+    @property
+    def reactivity(self) -> Any:
+        """Largest growth in the first step relative to :math:`\\lambda` of any beginning: the largest column sum of A / lambda."""
+    @property
+    def first_step_attenuation(self) -> Any:
+        """Least growth in the first step relative to :math:`\\lambda` of any beginning: the smallest column sum of A / lambda."""
+    @property
+    def maximal_amplification(self, initial: Any = None) -> Transient:
+        """The largest size that is ever reached, :math:`\\max_{t \\ge 0} \\|\\hat A^t\\|_1`."""
+    @property
+    def maximal_attenuation(self, initial: Any = None) -> Transient:
+        """The least size that is ever reached, :math:`\\min_{t \\ge 0} \\min_j \\sum_i (\\hat A^t)_{ij}`; see `maximal_amplification`."""
+    @property
+    def inertia_bounds(self) -> tuple[Any, Any]:
+        """Largest and least inertia of any beginning, those in which all are in one stage."""
+    @property
+    def kreiss_bounds(self) -> tuple[float, float]:
+        """Bounds of amplification and attenuation from the resolvent."""
+    def inertia(self, initial: Any) -> Any:
+        """Size in the long run relative to a population that began with the stable structure."""
+    @property
+    def irreducible(self) -> bool:
+        """Whether every stage contributes to every other in time: its graph is strongly connected.  Signs do not matter."""
+    @property
+    def primitive(self) -> bool:
+        """Whether the matrix is irreducible and its loops have no common divisor: some power of it is then positive."""
+    @property
+    def ergodic(self) -> bool:
+        """Whether growth in the long run is the same from every beginning."""
+    @property
+    def period(self) -> int:
+        """The greatest common divisor of the lengths of all loops: the index of imprimitivity; 0 if there is no loop."""
+    def growth_factor_approximation(self) -> GrowthFactor:
+        """The growth factor of two coupled populations to second order in their coupling."""
+    def last_standing(self, initial: Any = None) -> LastStanding:
+        """Which of two species that compete linearly is left in the end, and where the separatrix is."""
+    def demographic(self, *, offspring: str = "poisson") -> BranchingSystem:
+        """The population as whole individuals: each survives, grows and reproduces by chance, independently of the others."""
+    def summary(self) -> pd.Series:
+        """Growth, life history, transients and structure of a matrix model; NaN where something is not defined."""
+    def draw(self, ax: Axes | None = None) -> Axes:
+        """Draw the life-cycle graph: an arrow from stage to stage wherever one contributes to the other."""
+
+class FieldVerbs:
+    def discretize(
+        self,
+        points: int | Sequence[int],
+        *,
+        order: int = 2,
+        scheme: str = "finite differences",
+        dealias: bool = True,
+        implicit: Mapping[Any, Any] | None = None,
+    ) -> GridSystem:
+        """The system on a grid of cells, to be simulated."""
+    def run(
+        self,
+        times: Any,
+        *,
+        initial: Mapping[Any, Any] | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        grid: Any = None,
+        order: int = 2,
+        scheme: str = "finite differences",
+        dealias: bool = True,
+        implicit: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Simulate on a grid of `discretize`, by default one with the shape of the initial arrays; see `run_grid`."""
+
+class GridVerbs:
+    def run(
+        self,
+        times: Any,
+        *,
+        initial: Mapping[Any, Any] | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        trajectories: int | None = None,
+        method: str | None = None,
+        rtol: float = 1e-06,
+        atol: float = 1e-09,
+        step: float | None = None,
+        max_step: float | None = None,
+        max_steps: int | None = None,
+        threads: int | None = None,
+        chunk: int | None = None,
+        seed: int | None = None,
+        progress: bool = True,
+        on_failure: str = "raise",
+        **others: Any,
+    ) -> xr.Dataset:
+        """Simulate fields on a grid."""

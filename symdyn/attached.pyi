@@ -209,3 +209,62 @@ class GridVerbs:
         **others: Any,
     ) -> xr.Dataset:
         """Simulate fields on a grid."""
+
+class MasterVerbs:
+    def transient(
+        self,
+        t: float | Sequence[float],
+        initial: Any = None,
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        tolerance: float = 1e-08,
+        method: str = "krylov",
+        start: float = 0.0,
+        layout: str | None = None,
+    ) -> xr.DataArray:
+        """Distributions at one or several times."""
+    def stationary(
+        self,
+        parameters: Mapping[Any, float] | None = None,
+        initial: Any = None,
+        *,
+        tolerance: float = 1e-10,
+        layout: str | None = None,
+    ) -> xr.DataArray:
+        """The stationary distribution, :math:`A\\pi = 0`."""
+    def moments(self, p: xr.DataArray | None = None, order: int = 2, *, central: bool = False) -> xr.Dataset:
+        """Moments up to an order of a distribution, the stationary one unless given."""
+    def transient_sensitivity(
+        self,
+        t: float | Sequence[float],
+        wrt: Any,
+        initial: Any = None,
+        parameters: Mapping[Any, float] | None = None,
+        *,
+        tolerance: float = 1e-08,
+    ) -> xr.DataArray:
+        """Derivatives of the transient distribution with respect to a parameter."""
+    def stationary_sensitivity(
+        self, parameters: Mapping[Any, float] | None = None, wrt: Any = None, initial: Any = None, *, tolerance: float = 1e-10
+    ) -> xr.DataArray:
+        """Derivative of the stationary distribution with respect to a parameter."""
+
+class RecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band."""
+    def plot_front(self, ax: Any = None) -> Any:
+        """Error of every candidate over its complexity, the front of those that nothing simpler beats, and the one chosen."""
+    def save(self, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
+        """Write a `Recovery` to a folder, which is created; files of the same names are replaced."""
+
+class DiffusionRecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Drift and squared noise with 90 % bands against averages of increments in bins: a panel for each unknown function."""
+
+class FieldRecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Snapshots of every field with the run of the first system, and how sure each term is."""
+
+class PropensityRecoveryVerbs:
+    def plot(self, *, axes: Any = None) -> Any:
+        """Every propensity with its 90 % band, then snapshots against the first system."""

@@ -12,11 +12,11 @@ Everything else is found from here: ``help(symdyn.simulate)``, ``help(symdyn.ODE
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from symdyn import _started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
+from symdyn._lazy import lazy
 from symdyn._version import __version__
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
@@ -50,95 +50,36 @@ if TYPE_CHECKING:
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
 
-#: Names whose modules bring in numba, jax or scikit-learn: they are imported when they are first used.
-_LAZY = {
-    "CLOSURES": "symdyn.derive.closures",
-    "Kernel": "symdyn.codegen.kernel_base",
-    "MasterEquation": "symdyn.projection",
-    "METHODS": "symdyn.methods.registry",
-    "OperonRegression": "symdyn.discover.regressors.operon",
-    "PySRRegression": "symdyn.discover.regressors.pysr",
-    "Recovery": "symdyn.discover.recovery",
-    "SparseRegression": "symdyn.discover.regressors.sparse",
-    "compile": "symdyn.codegen.kernel",
-    "read_antimony": "symdyn.io.antimony",
-    "read_sbml": "symdyn.io.sbml",
-    "recover": "symdyn.discover.recover",
-    "simulate": "symdyn.simulation.run",
-}
-
-#: Packages that are imported when they are first used.
-_PACKAGES = ("analysis", "cells", "discover", "grids", "leslie", "networks", "projection", "studies")
-
-__all__ = [
-    "CLOSURES",
-    "METHODS",
-    "BranchingSystem",
-    "BulkCellSystem",
-    "Burst",
-    "CompileError",
-    "DeclarationError",
-    "Dirichlet",
-    "DiscreteSystem",
-    "Disk",
-    "Event",
-    "Interval",
-    "Kernel",
-    "MasterEquation",
-    "MatrixModel",
-    "MomentSystem",
-    "Neumann",
-    "ODESystem",
-    "OperonRegression",
-    "PDESystem",
-    "ParseError",
-    "Plane",
-    "Polygon",
-    "PySRRegression",
-    "Reaction",
-    "ReactionNetwork",
-    "Recovery",
-    "RecoveryError",
-    "Rectangle",
-    "Robin",
-    "SDESystem",
-    "SimulationError",
-    "SparseRegression",
-    "SymdynError",
-    "System",
-    "analysis",
-    "cells",
-    "compile",
-    "discover",
-    "div",
-    "dot",
-    "dx",
-    "dy",
-    "grad",
-    "grids",
-    "integral",
-    "laplacian",
-    "leslie",
-    "mean",
-    "networks",
-    "projection",
-    "read_antimony",
-    "read_sbml",
-    "recover",
-    "simulate",
-    "studies",
-    "vector",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return value
-    if name in _PACKAGES:
-        return importlib.import_module(f"symdyn.{name}")
-    raise AttributeError(f"module 'symdyn' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "analysis": (),
+        "cells": (),
+        "codegen.kernel": ("compile",),
+        "codegen.kernel_base": ("Kernel",),
+        "derive.closures": ("CLOSURES",),
+        "discover": (),
+        "discover.recover": ("recover",),
+        "discover.recovery": ("Recovery",),
+        "discover.regressors.operon": ("OperonRegression",),
+        "discover.regressors.pysr": ("PySRRegression",),
+        "discover.regressors.sparse": ("SparseRegression",),
+        "grids": (),
+        "io.antimony": ("read_antimony",),
+        "io.sbml": ("read_sbml",),
+        "leslie": (),
+        "methods.registry": ("METHODS",),
+        "models": (),
+        "networks": (),
+        "projection": (),
+        "projection.equation": ("MasterEquation",),
+        "simulation.run": ("simulate",),
+        "studies": (),
+    },
+    eager=(
+        "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
+        "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Plane",
+        "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
+        "SymdynError", "System", "__version__", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+    ),
+)  # fmt: skip

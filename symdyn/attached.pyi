@@ -26,11 +26,17 @@ from symdyn.models.ode import ODESystem
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.networks.complexes import Structure
 from symdyn.networks.conservation import ConservationLaw
-from symdyn.networks.deficiency import Structure
 from symdyn.projection.equation import MasterEquation
 
 class FlowVerbs:
+    def moments(
+        self, order: int, closure: Any = "normal", *, central: bool = False, taylor_order: int | None = None
+    ) -> MomentSystem:
+        """Equations of the moments up to an order, closed."""
+    def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
+        """Equations of means and cumulants up to an order, closed as `moments` are."""
     def to_sbml(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as SBML level 3 version 1; return the text."""
 

@@ -68,7 +68,10 @@ def _properties(module: str, *names: str) -> dict[str, Attached]:
 
 #: For each base the methods that it is given.
 VERBS: Mapping[type, Mapping[str, Attached]] = {
-    attached.FlowVerbs: _methods("symdyn.io.sbml", "to_sbml"),
+    attached.FlowVerbs: {
+        **_methods("symdyn.derive.moments", "moments", "cumulants"),
+        **_methods("symdyn.io.sbml", "to_sbml"),
+    },
     attached.DiffusionVerbs: _methods("symdyn.derive.moments", "moments", "cumulants"),
     attached.NetworkVerbs: {
         **_methods("symdyn.derive.rate_equations", "rate_equations"),
@@ -78,8 +81,8 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.projection.equation", "master_equation"),
         **_methods("symdyn.networks.composition", "renamed", "with_reactions", __add__="compose"),
         **_methods("symdyn.networks.conservation", "conservation_laws", "eliminate"),
-        **_methods("symdyn.networks.deficiency", "structure"),
-        **_properties("symdyn.networks.deficiency", "deficiency"),
+        **_methods("symdyn.networks.complexes", "structure"),
+        **_properties("symdyn.networks.complexes", "deficiency"),
         **_methods("symdyn.networks.graph", "draw"),
         **_methods("symdyn.networks.display", _repr_html_="network_html"),
         **_methods("symdyn.io.sbml", "to_sbml"),

@@ -5,8 +5,9 @@ Names are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.analysis.attractors import late_time
@@ -20,41 +21,18 @@ if TYPE_CHECKING:
     from symdyn.analysis.map_attractors import bifurcation_diagram
     from symdyn.analysis.tangents import tangent_map
 
-_LAZY = {
-    "bifurcation_diagram": "symdyn.analysis.map_attractors",
-    "blow_up": "symdyn.analysis.existence",
-    "continuation": "symdyn.analysis.following",
-    "folds": "symdyn.analysis.bifurcations",
-    "hopf_points": "symdyn.analysis.bifurcations",
-    "late_time": "symdyn.analysis.attractors",
-    "lyapunov_exponents": "symdyn.analysis.lyapunov",
-    "plot_bifurcations": "symdyn.analysis.figures",
-    "stability": "symdyn.analysis.linearisation",
-    "steady_states": "symdyn.analysis.equilibria",
-    "tangent_map": "symdyn.analysis.tangents",
-}
-
-__all__ = [
-    "bifurcation_diagram",
-    "blow_up",
-    "continuation",
-    "folds",
-    "hopf_points",
-    "late_time",
-    "lyapunov_exponents",
-    "plot_bifurcations",
-    "stability",
-    "steady_states",
-    "tangent_map",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return value
-    raise AttributeError(f"module 'symdyn.analysis' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "attractors": ("late_time",),
+        "bifurcations": ("folds", "hopf_points"),
+        "equilibria": ("steady_states",),
+        "existence": ("blow_up",),
+        "figures": ("plot_bifurcations",),
+        "following": ("continuation",),
+        "linearisation": ("stability",),
+        "lyapunov": ("lyapunov_exponents",),
+        "map_attractors": ("bifurcation_diagram",),
+        "tangents": ("tangent_map",),
+    },
+)

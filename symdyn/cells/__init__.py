@@ -12,8 +12,9 @@ Names are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.cells.exchange import AsymptoticExchange
@@ -27,68 +28,18 @@ if TYPE_CHECKING:
     from symdyn.cells.reduction import ReducedCells
     from symdyn.cells.spectrum import Spectrum
 
-_MODULES = {
-    "symdyn.cells.exchange": ("AsymptoticExchange",),
-    "symdyn.cells.figures": (
-        "animate_colony",
-        "draw",
-        "plot_bulk",
-        "plot_hopf",
-        "plot_mode",
-        "plot_traces",
-    ),
-    "symdyn.cells.full": ("FullBulkCells",),
-    "symdyn.cells.greens": ("greens_function",),
-    "symdyn.cells.meshing": ("mesh_domain",),
-    "symdyn.cells.modal": ("neumann_modes",),
-    "symdyn.cells.one_cell": ("OneCellExchange",),
-    "symdyn.cells.phases": (
-        "cell_traces",
-        "cycle_lengths",
-        "extremes",
-        "order_parameter",
-        "period",
-        "phase",
-        "phase_lag",
-        "synchrony",
-    ),
-    "symdyn.cells.reduction": ("ReducedCells",),
-    "symdyn.cells.spectrum": ("Spectrum",),
-}
-_LAZY = {name: module for module, names in _MODULES.items() for name in names}
-
-__all__ = [
-    "AsymptoticExchange",
-    "FullBulkCells",
-    "OneCellExchange",
-    "ReducedCells",
-    "Spectrum",
-    "animate_colony",
-    "cell_traces",
-    "cycle_lengths",
-    "draw",
-    "extremes",
-    "greens_function",
-    "mesh_domain",
-    "neumann_modes",
-    "order_parameter",
-    "period",
-    "phase",
-    "phase_lag",
-    "plot_bulk",
-    "plot_hopf",
-    "plot_mode",
-    "plot_traces",
-    "synchrony",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return value
-    raise AttributeError(f"module '{__name__}' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "exchange": ("AsymptoticExchange",),
+        "figures": ("animate_colony", "draw", "plot_bulk", "plot_hopf", "plot_mode", "plot_traces"),
+        "full": ("FullBulkCells",),
+        "greens": ("greens_function",),
+        "meshing": ("mesh_domain",),
+        "modal": ("neumann_modes",),
+        "one_cell": ("OneCellExchange",),
+        "phases": ("cell_traces", "cycle_lengths", "extremes", "order_parameter", "period", "phase", "phase_lag", "synchrony"),
+        "reduction": ("ReducedCells",),
+        "spectrum": ("Spectrum",),
+    },
+)

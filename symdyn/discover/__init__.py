@@ -6,8 +6,9 @@ used, for that brings in scikit-learn and, for networks, jax.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.discover.evidence import errors
@@ -16,23 +17,13 @@ if TYPE_CHECKING:
     from symdyn.discover.profiles import profile
     from symdyn.discover.resampling import bootstrap
 
-_LAZY = {
-    "RecoverOptions": "symdyn.discover.options",
-    "bootstrap": "symdyn.discover.resampling",
-    "errors": "symdyn.discover.evidence",
-    "fit_parameters": "symdyn.discover.fitting",
-    "profile": "symdyn.discover.profiles",
-}
-
-__all__ = ["RecoverOptions", "bootstrap", "errors", "fit_parameters", "profile"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return value
-    raise AttributeError(f"module 'symdyn.discover' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "evidence": ("errors",),
+        "fitting": ("fit_parameters",),
+        "options": ("RecoverOptions",),
+        "profiles": ("profile",),
+        "resampling": ("bootstrap",),
+    },
+)

@@ -5,44 +5,20 @@ Names are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.grids.figures import animate, snapshots, space_time
     from symdyn.grids.manufactured_solutions import convergence, manufactured
     from symdyn.grids.system import GridSystem
 
-_MODULES = {
-    "symdyn.grids.figures": (
-        "animate",
-        "snapshots",
-        "space_time",
-    ),
-    "symdyn.grids.manufactured_solutions": (
-        "convergence",
-        "manufactured",
-    ),
-    "symdyn.grids.system": ("GridSystem",),
-}
-_LAZY = {name: module for module, names in _MODULES.items() for name in names}
-
-__all__ = [
-    "GridSystem",
-    "animate",
-    "convergence",
-    "manufactured",
-    "snapshots",
-    "space_time",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return value
-    raise AttributeError(f"module '{__name__}' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "figures": ("animate", "snapshots", "space_time"),
+        "manufactured_solutions": ("convergence", "manufactured"),
+        "system": ("GridSystem",),
+    },
+)

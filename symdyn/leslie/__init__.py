@@ -10,20 +10,15 @@ Names are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.leslie import gallery
     from symdyn.leslie.cohorts import fundamental_matrix, life_expectancy
     from symdyn.leslie.convergence import cohen_distance, convergence_time, keyfitz_delta
-    from symdyn.leslie.coupled import (
-        complex_matrix,
-        evolution,
-        growth_factor_approximation,
-        modes,
-        prey_gone_after,
-    )
+    from symdyn.leslie.coupled import complex_matrix, evolution, growth_factor_approximation, modes, prey_gone_after
     from symdyn.leslie.coupling import community, competition, complex_predator_prey, patches, predator_prey
     from symdyn.leslie.declare import age_by_stage, from_life_table, from_matrix, lefkovitch
     from symdyn.leslie.density import (
@@ -53,48 +48,40 @@ if TYPE_CHECKING:
     from symdyn.leslie.traits import age_at_maturity, cohort_generation_time, life_history, longevity, mean_age_of_mothers
     from symdyn.leslie.transients import Transient, case_reactivity, maximal_amplification, maximal_attenuation
 
-#: Public names by the module that holds them; no module is called like one of them, for it would take its place.
-_MODULES = {
-    "cohorts": ("fundamental_matrix", "life_expectancy"),
-    "convergence": ("cohen_distance", "convergence_time", "keyfitz_delta"),
-    "coupled": (
-        "complex_matrix", "evolution", "growth_factor_approximation", "modes", "prey_gone_after",
-    ),
-    "coupling": ("community", "competition", "complex_predator_prey", "patches", "predator_prey"),
-    "declare": ("age_by_stage", "from_life_table", "from_matrix", "lefkovitch"),
-    "density": (
-        "beverton_holt", "density_dependent", "density_library", "hassell", "leslie_gower", "logistic", "ricker", "usher",
-    ),
-    "drawing": ("draw",),
-    "environment": ("correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"),
-    "extinction": ("demographic", "diffusion_extinction", "quasi_extinction"),
-    "fermions": ("FermionicModel", "fermionic"),
-    "inverse": ("from_series",),
-    "many_particles": ("DoiPeliti", "SecondQuantised", "doi_peliti", "second_quantised"),
-    "operators": ("Hamiltonian", "generator"),
-    "overview": ("summary",),
-    "perturbation": ("vital_rates",),
-    "responses": ("ltre",),
-    "standing": ("LastStanding", "last_standing"),
-    "stochastic": ("stochastic_growth_rate", "tuljapurkar"),
-    "structure": ("blocks",),
-    "tables": ("life_table",),
-    "traits": ("age_at_maturity", "cohort_generation_time", "life_history", "longevity", "mean_age_of_mothers"),
-    "transients": ("Transient", "case_reactivity", "maximal_amplification", "maximal_attenuation"),
-}  # fmt: skip
-_LAZY = {name: module for module, names in _MODULES.items() for name in names}
-
-__all__ = sorted({*_LAZY, "gallery"})
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(f"symdyn.leslie.{_LAZY[name]}"), name)
-        return value
-    if name == "gallery":
-        return importlib.import_module("symdyn.leslie.gallery")
-    raise AttributeError(f"module 'symdyn.leslie' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "cohorts": ("fundamental_matrix", "life_expectancy"),
+        "convergence": ("cohen_distance", "convergence_time", "keyfitz_delta"),
+        "coupled": ("complex_matrix", "evolution", "growth_factor_approximation", "modes", "prey_gone_after"),
+        "coupling": ("community", "competition", "complex_predator_prey", "patches", "predator_prey"),
+        "declare": ("age_by_stage", "from_life_table", "from_matrix", "lefkovitch"),
+        "density": (
+            "beverton_holt",
+            "density_dependent",
+            "density_library",
+            "hassell",
+            "leslie_gower",
+            "logistic",
+            "ricker",
+            "usher",
+        ),
+        "drawing": ("draw",),
+        "environment": ("correlated_noise", "log_normal", "logit_normal", "markov_environment", "random_environment"),
+        "extinction": ("demographic", "diffusion_extinction", "quasi_extinction"),
+        "fermions": ("FermionicModel", "fermionic"),
+        "gallery": (),
+        "inverse": ("from_series",),
+        "many_particles": ("DoiPeliti", "SecondQuantised", "doi_peliti", "second_quantised"),
+        "operators": ("Hamiltonian", "generator"),
+        "overview": ("summary",),
+        "perturbation": ("vital_rates",),
+        "responses": ("ltre",),
+        "standing": ("LastStanding", "last_standing"),
+        "stochastic": ("stochastic_growth_rate", "tuljapurkar"),
+        "structure": ("blocks",),
+        "tables": ("life_table",),
+        "traits": ("age_at_maturity", "cohort_generation_time", "life_history", "longevity", "mean_age_of_mothers"),
+        "transients": ("Transient", "case_reactivity", "maximal_amplification", "maximal_attenuation"),
+    },
+)

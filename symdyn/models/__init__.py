@@ -1,1 +1,46 @@
-"""Ways to write a system down, one file per kind."""
+"""Ways to write a system down, one file per kind, and named models of the literature in `symdyn.models.zoo`.
+
+Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
+
+if TYPE_CHECKING:
+    from symdyn.models import zoo
+    from symdyn.models.boundary import Dirichlet, Neumann, Robin
+    from symdyn.models.branching import BranchingSystem
+    from symdyn.models.colony import BulkCellSystem
+    from symdyn.models.discrete import DiscreteSystem
+    from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+    from symdyn.models.matrix import MatrixModel
+    from symdyn.models.moments import MomentSystem
+    from symdyn.models.ode import ODESystem
+    from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
+    from symdyn.models.pde import PDESystem
+    from symdyn.models.reaction import Burst, Event, Reaction
+    from symdyn.models.reactions import ReactionNetwork
+    from symdyn.models.sde import SDESystem
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "boundary": ("Dirichlet", "Neumann", "Robin"),
+        "branching": ("BranchingSystem",),
+        "colony": ("BulkCellSystem",),
+        "discrete": ("DiscreteSystem",),
+        "domains": ("Disk", "Interval", "Plane", "Polygon", "Rectangle"),
+        "matrix": ("MatrixModel",),
+        "moments": ("MomentSystem",),
+        "ode": ("ODESystem",),
+        "operators": ("div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
+        "pde": ("PDESystem",),
+        "reaction": ("Burst", "Event", "Reaction"),
+        "reactions": ("ReactionNetwork",),
+        "sde": ("SDESystem",),
+        "zoo": (),
+    },
+)

@@ -163,7 +163,7 @@ class MomentSystem(ODESystem):
     # ---- moments as expressions --------------------------------------------------------------------
 
     @cached_property
-    def moments(self) -> Moments:
+    def moments(self) -> Moments:  # type: ignore[override]
         """All moments as functions of an index: ``.raw(i)``, ``.central(i)``, ``.cumulant(i)``."""
         return Moments(
             len(self.species), self.moment_kind, self.known, close=self.close, close_kind=self.close_kind, binary=self.binary,

@@ -7,8 +7,8 @@ from html import escape
 import sympy as sp
 
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.networks.complexes import structure
 from symdyn.networks.conservation import conservation_laws
-from symdyn.networks.deficiency import structure
 
 __all__ = ["network_html", "reactions_html", "stoichiometry_html", "stoichiometry_latex"]
 

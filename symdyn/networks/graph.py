@@ -10,7 +10,7 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.networks._layout import place
-from symdyn.networks.deficiency import structure
+from symdyn.networks.complexes import structure
 from symdyn.registry import suggest
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
-from symdyn.networks.deficiency import structure
+from symdyn.networks.complexes import structure
 
 #: text, complexes, linkage classes, rank, deficiency, weakly reversible
 PUBLISHED = {

@@ -30,6 +30,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "propensities": "reactions",
         "offspring": "individuals with offspring",
         "fields": "fields",
+        "kinetics": "cells with kinetics of their own",
         "events": "events",
     }
 )
@@ -82,6 +83,8 @@ class System(ABC):
         How individuals of a branching process reproduce.
     fields : tuple of Symbol
         States that are functions of position.
+    kinetics : tuple
+        Of each cell, where cells share a field.
     events : tuple
         Sudden changes of states.
     binary : tuple of Symbol
@@ -104,6 +107,7 @@ class System(ABC):
     propensities: tuple[sp.Expr, ...] | None = None
     offspring: str | None = None
     fields: tuple[sp.Symbol, ...] = ()
+    kinetics: tuple[Any, ...] = ()
     events: tuple[Any, ...] = ()
     binary: tuple[sp.Symbol, ...] = ()
     interpretation: str | None = None

@@ -83,7 +83,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         self.__dict__.update(
             colony=colony, elements=elements, keep_bulk=keep_bulk, states=colony.states, parameters=colony.parameters,
             defaults=colony.defaults, initial=colony.initial, observables=colony.observables, time=colony.time,
-            fields=colony.bulk,
+            fields=colony.bulk, kinetics=colony.kinetics,
             provenance=(*colony.provenance, f"FullBulkCells: {elements.size} finite elements unknowns of each bulk species"),
         )  # fmt: skip
 

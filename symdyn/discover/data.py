@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import chi2
 
-from symdyn.discover.kinds import KINDS, whole_steps
+from symdyn.discover.kinds import whole_steps
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -138,9 +138,9 @@ def observations(system: System, data: Any) -> Observations:
         seen = seen[np.isfinite(seen)]
         if seen.size and np.any(seen):
             scale[i] = np.sqrt(np.mean(seen**2))
-    if system.kind in KINDS and KINDS[system.kind].stepwise:
+    if system.map is not None:
         noise = FIRST_NOISE * scale
-    elif system.kind in ("sde", "jump"):  # their paths are rough by themselves
+    elif {"diffusion", "propensities"} & system.parts:  # their paths are rough by themselves
         noise = np.zeros(len(scale))
     else:
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])

@@ -57,8 +57,9 @@ class Kind:
     natural: bool
 
 
+#: By the part of a system that holds the right-hand sides.
 KINDS = {
-    "ode": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogates=("smoothing", "pinn"), natural=False),
+    "drift": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogates=("smoothing", "pinn"), natural=False),
     "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogates=("inversion",), natural=True),
 }
 
@@ -71,15 +72,16 @@ def kind_of(system: Any, what: str = "discovery") -> Kind:
     RecoveryError
         If it is neither an ODE system nor a map without random numbers; `what` needs one.
     """
-    kind = getattr(system, "kind", None)
-    if kind not in KINDS:
-        raise RecoveryError(f"{what} needs an ODESystem or a DiscreteSystem, got {type(system).__name__}")
-    if kind == "map" and getattr(system, "noises", 0):
+    parts = system.parts if isinstance(system, System) else frozenset()
+    if parts == {"map", "noise"}:
         raise RecoveryError(
             f"{what} needs a map without random numbers, this one draws {system.noise[0]} in each step; "
             "leave the random numbers out: differences from the data count as noise"
         )
-    return KINDS[kind]
+    found = [kind for part, kind in KINDS.items() if parts == {part}]
+    if not found:
+        raise RecoveryError(f"{what} needs an ODESystem or a DiscreteSystem, got {type(system).__name__}")
+    return found[0]
 
 
 def right_sides(system: System) -> tuple[sp.Expr, ...]:
@@ -113,8 +115,7 @@ def whole_steps(system: System, times: np.ndarray) -> np.ndarray:
     RecoveryError
         If the data of a map are not whole steps apart, or two of them in the same step.
     """
-    kind = getattr(system, "kind", None)
-    if kind not in KINDS or not KINDS[kind].stepwise:
+    if system.map is None:
         return times
     gap = times - times[0]
     steps = np.round(gap)

@@ -112,7 +112,7 @@ def recover(
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
     options = options or RecoverOptions()
-    if options.units is not None and (options.repair or getattr(system, "kind", None) not in ("ode", "map")):
+    if options.units is not None and (options.repair or system is None or not system.parts <= {"drift", "map"}):
         raise RecoveryError("units are for the unknown functions of an ODESystem or DiscreteSystem; leave them out here")
     deadline = None if budget is None else time.monotonic() + budget
     journal = Journal(checkpoint)

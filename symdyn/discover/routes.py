@@ -48,10 +48,16 @@ def _whole() -> Route:
     return recovered
 
 
-#: Routes by kind of system, each imported by a call.
-ROUTES: dict[str, Callable[[], Route]] = {
-    "ode": _terms, "map": _terms, "field": _fields, "sde": _diffusions, "jump": _propensities,
-}  # fmt: skip
+#: Routes by the parts that a system must consist of, each imported by a call.
+ROUTES: dict[frozenset[str], Callable[[], Route]] = {
+    frozenset({"drift"}): _terms,
+    frozenset({"map"}): _terms,
+    frozenset({"map", "noise"}): _terms,
+    frozenset({"fields"}): _fields,
+    frozenset({"drift", "diffusion"}): _diffusions,
+    frozenset({"propensities"}): _propensities,
+    frozenset({"propensities", "events"}): _propensities,
+}
 
 
 def route_of(system: System | None, data: Any) -> Route:
@@ -64,13 +70,13 @@ def route_of(system: System | None, data: Any) -> Route:
     """
     if system is None:
         return _fields() if _has_fields(data) else _whole()
-    kind = getattr(system, "kind", None)
-    if kind not in ROUTES:
+    parts = system.parts if isinstance(system, System) else frozenset()
+    if parts not in ROUTES:
         raise RecoveryError(
             f"recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or None "
             f"for equations of which nothing is known; got {type(system).__name__}"
         )
-    return ROUTES[kind]()
+    return ROUTES[parts]()
 
 
 def _has_fields(data: Any) -> bool:

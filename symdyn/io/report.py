@@ -70,7 +70,7 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
         "recovery.json": json.dumps(as_json(recovery, options), indent=1, allow_nan=False) + "\n",
         "report.md": report(recovery, options),
     }
-    if hasattr(recovery.system, "to_sbml") and importlib.util.find_spec("libsbml"):
+    if {"drift", "propensities"} & recovery.system.parts and importlib.util.find_spec("libsbml"):
         try:
             texts["system.xml"] = recovery.system.to_sbml()
         except DeclarationError as error:

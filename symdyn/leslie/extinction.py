@@ -73,12 +73,11 @@ def quasi_extinction(
         raise DeclarationError(f"the threshold is {threshold!r}; expected one number")
     ends = [times[0], times[-1]]
     run = {"parameters": parameters, "trajectories": trajectories, "seed": seed, "progress": False, **options}
-    if isinstance(model, BranchingSystem):
+    if model.offspring is not None:
         data = simulate(model, ends, initial=given, until=total < threshold, **run)
         passage = data.first_passage
         last = np.minimum(passage, ends[1])
     else:
-        assert isinstance(model, DiscreteSystem)
         data = simulate(_watched(model, numbers, threshold), ends, initial=given, **run)
         noted = data[PASSAGE].isel(time=-1, drop=True)
         final = sum(data[s.name].isel(time=-1, drop=True) for s in numbers)
@@ -167,12 +166,12 @@ def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingS
     )  # fmt: skip
 
 
-def _watched(model: DiscreteSystem, numbers: Sequence[sp.Symbol], threshold: float) -> DiscreteSystem:
+def _watched(model: System, numbers: Sequence[sp.Symbol], threshold: float) -> DiscreteSystem:
     """The map with a further state: the time at which the total was first below a threshold, until then a very late one.
 
     A step looks at the numbers from which it starts, so that those at the last time are still to be looked at.
     """
-    rows = dict(zip(model.states, model.map, strict=True))
+    rows = dict(zip(model.states, model.part("map"), strict=True))
     seen = sp.Symbol(PASSAGE)
     rows[seen] = sp.Piecewise((seen, seen <= model.time), (model.time, sp.Add(*numbers) < float(threshold)), (seen, True))
     return DiscreteSystem(

@@ -16,7 +16,6 @@ from symdyn.errors import DeclarationError
 from symdyn.leslie._values import matrix_of, numeric
 from symdyn.leslie.environment import probabilities_of
 from symdyn.leslie.spectrum import spectrum
-from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix import MatrixModel
 from symdyn.simulation.run import simulate
@@ -93,7 +92,7 @@ def stochastic_growth_rate(
     >>> abs(found.log_growth_rate - 0.038480) < 3 * found.standard_error  # (ln 1.2 + ln 0.9)/2
     True
     """
-    if not isinstance(model, DiscreteSystem):
+    if model.map is None:
         raise DeclarationError(f"expected a matrix model or a map, got {type(model).__name__}")
     numbers = counted_states(model, stages)
     _check_homogeneous(model, numbers)
@@ -161,7 +160,7 @@ def tuljapurkar(models: Sequence[Any], probabilities: Sequence[float] | None = N
 
 def counted_states(model: System, stages: Sequence[Any] | None) -> tuple[sp.Symbol, ...]:
     """The states that are numbers of individuals."""
-    if not isinstance(model, (DiscreteSystem, BranchingSystem)):
+    if not model.whole_steps:
         raise DeclarationError(f"expected a matrix model, a map or a branching process, got {type(model).__name__}")
     clash = [n for n in model.names if n in RESERVED]
     if clash:

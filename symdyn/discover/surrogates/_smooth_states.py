@@ -38,7 +38,7 @@ class SmoothStates:
 
 def unsuitable(system: System, data: Observations, name: str) -> str | None:
     """Why states cannot be smoothed one by one and unknown terms solved for, or None."""
-    if system.kind != "ode":
+    if system.unmet(["drift"]):
         return (
             f"the surrogate {name!r} needs an ODESystem, got {type(system).__name__}; "
             "for a map leave surrogate='auto', which is 'inversion', or give None"

@@ -109,7 +109,7 @@ class FieldPINN:
     @staticmethod
     def applies(system: Any, observations: Any) -> str | None:
         """None for fields on an interval with local equations and an unknown term, else the reason."""
-        if system.kind != "field":
+        if not system.fields:
             return f"the networks of fields need a PDESystem, got {type(system).__name__}; use those of an ODESystem"
         if system.dimension != 1:
             return f"the surrogate 'pinn' learns fields in one dimension, not in {system.dimension}; use surrogate=None"

@@ -69,7 +69,7 @@ class Inversion:
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
         """None for a map whose unknown functions can be solved for, else the reason."""
-        if system.kind != "map":
+        if system.unmet(["map"]):
             return f"the surrogate 'inversion' needs a DiscreteSystem, got {type(system).__name__}; for ODEs there is 'pinn'"
         reason = not_linear(system)
         if reason is None and not len(consecutive(observations).now):

@@ -103,7 +103,7 @@ class NeuralODE:
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
         """None for an ODESystem whose unknown terms are no arguments of each other, else the reason."""
-        if system.kind != "ode":
+        if system.unmet(["drift"]):
             return (
                 f"the surrogate 'neural_ode' needs an ODESystem, got {type(system).__name__}; "
                 "for a map leave surrogate='auto', which is 'inversion', or give None"

@@ -140,7 +140,7 @@ class PINN:
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
         """None for an ODESystem, else the reason why nothing can be learned."""
-        if system.kind == "ode":
+        if system.unmet(["drift"]) is None:
             return None
         return (
             f"the surrogate 'pinn' needs an ODESystem, got {type(system).__name__}; "

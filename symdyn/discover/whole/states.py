@@ -11,6 +11,7 @@ import xarray as xr
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.data import TRAJECTORY
+from symdyn.discover.kinds import plain
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
@@ -36,16 +37,16 @@ def declared(system: System | None, data: Any) -> ODESystem:
     y' = f_y(x, y)
     """
     if system is not None:
-        if not isinstance(system, ODESystem):
+        if system.unmet(["drift"]):
             raise RecoveryError(f"whole right-hand sides are those of an ODESystem, got {type(system).__name__}")
-        drift = system.drift
+        drift = system.part("drift")
         for state, side in zip(system.states, drift, strict=True):
             if not isinstance(side, AppliedUndef) or set(side.args) != set(system.states) or drift.count(side) > 1:
                 raise RecoveryError(
                     f"the right-hand side of {state} is {side}; where nothing is known it is an unknown function of all states "
                     "and of no other equation"
                 )
-        return system
+        return plain(system)
     names: list[str] = []
     for part in data if isinstance(data, (list, tuple)) else [data]:
         names += [n for n in _columns(part) if n not in names]

@@ -191,6 +191,17 @@ class System(ABC):
         """The equations as a person would write them, in text and in LaTeX."""
 
     @classmethod
+    def example(cls) -> Self:
+        """A small system of this kind with values for everything, which the conformance tests simulate.
+
+        >>> import symdyn as sd
+        >>> print(sd.ODESystem.example())
+        x' = a*x*(1 - x) - x*y
+        y' = -b*y + x*y
+        """
+        raise NotImplementedError(f"{cls.__name__} has no example; a kind that is registered needs one")
+
+    @classmethod
     def drawn(cls, symbol: sp.Symbol) -> bool:
         """Whether a symbol stands for a random number, drawn anew in each step, rather than for a parameter."""
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from symdyn._lazy import lazy
+from symdyn.models.registry import KINDS
 
 if TYPE_CHECKING:
     from symdyn.models import zoo
@@ -44,3 +45,5 @@ __getattr__, __dir__, __all__ = lazy(
         "zoo": (),
     },
 )
+
+KINDS.filled_by(__name__)

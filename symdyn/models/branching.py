@@ -13,6 +13,7 @@ from symdyn.models.matrix import MatrixModel
 from symdyn.models.matrix_reading import read_matrix, read_vector
 from symdyn.models.random_steps import SteppedSystem
 from symdyn.models.reaction import rate_text
+from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.registry import suggest
 from symdyn.system import Equation
@@ -153,6 +154,11 @@ class BranchingSystem(SteppedSystem):
         return super().digest + self.offspring
 
     @classmethod
+    def example(cls) -> Self:
+        x, y, a, b = sp.symbols("x y a b")
+        return cls([x, y], [[0, 0], [0.5, 0.3]], [[0, a], [b, 0]], {a: 1, b: 2}, initial={x: 9, y: 4})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError(
             "a text does not tell fates from offspring; declare a branching process as BranchingSystem(states, transitions, "
@@ -193,6 +199,9 @@ class BranchingSystem(SteppedSystem):
             text, latex = (" + ".join(part) or "0" for part in (zip(*terms, strict=True) if terms else ((), ())))
             written.append(Equation(f"{s}[{t}+1]", text, rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", latex, " ~ "))
         return written
+
+
+KINDS.register("chain", BranchingSystem)
 
 
 def _law(name: str, *arguments: sp.Expr) -> tuple[str, str]:

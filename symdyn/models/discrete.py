@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdyn.errors import DeclarationError
 from symdyn.models.random_steps import SteppedSystem
+from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
 
@@ -71,6 +72,11 @@ class DiscreteSystem(SteppedSystem):
         self._check_noise()
 
     @classmethod
+    def example(cls) -> Self:
+        x, y, a, b = sp.symbols("x y a b")
+        return cls({x: a * x * (1 - x), y: x + b * y}, {a: 3.1, b: 0.5}, initial={x: 0.3, y: 0})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style == "differential" or model.noise:
             raise DeclarationError("a DiscreteSystem is written x[t+1] = ..., or x' = ... without dW, and has no dt")
@@ -80,3 +86,6 @@ class DiscreteSystem(SteppedSystem):
         t = self.time
         sides = zip(self.states, self.map, strict=True)
         return [Equation(f"{s}[{t}+1]", str(f), rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", sp.latex(f)) for s, f in sides]
+
+
+KINDS.register("map", DiscreteSystem)

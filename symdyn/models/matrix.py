@@ -14,6 +14,7 @@ from symdyn.declaration import expression, lookup, name_of, numeric_values, read
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector
+from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 
 __all__ = ["MatrixModel"]
@@ -143,6 +144,11 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         return bool(self.matrix.free_symbols & set(self.states))
 
     @classmethod
+    def example(cls) -> Self:
+        x, y, a, b = sp.symbols("x y a b")
+        return cls([[0, a], [b, 0.5]], [x, y], {a: 1.5, b: 0.4}, initial={x: 9, y: 4})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a text makes a DiscreteSystem; declare a matrix model with symdyn.leslie, from_matrix(A) ...")
 
@@ -225,6 +231,9 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         if self.clamped:
             right = rf"\max\left(0,\; {right}\right)"
         return rf"$\displaystyle {vector}_{{{sp.latex(self.time)}+1}} = {right}$"
+
+
+KINDS.register("matrix", MatrixModel)
 
 
 def _species(given: Mapping[str, Sequence[Any]] | None, stages: tuple[sp.Symbol, ...]) -> dict[str, tuple[sp.Symbol, ...]]:

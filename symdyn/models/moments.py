@@ -139,6 +139,10 @@ class MomentSystem(ODESystem):
         )
 
     @classmethod
+    def example(cls) -> Self:
+        raise NotImplementedError("moment equations are derived, not declared")
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("moment equations are derived, not written: ReactionNetwork.from_text(...).moments(order)")
 

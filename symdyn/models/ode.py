@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdyn.attached import FlowVerbs
 from symdyn.errors import DeclarationError
+from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
 
@@ -77,6 +78,11 @@ class ODESystem(FlowVerbs, System):
         self.__dict__["drift"] = tuple(rows.values())
 
     @classmethod
+    def example(cls) -> Self:
+        x, y, a, b = sp.symbols("x y a b")
+        return cls({x: a * x * (1 - x) - x * y, y: x * y - b * y}, {a: 2, b: 0.5}, initial={x: 0.5, y: 0.3})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
@@ -89,6 +95,9 @@ class ODESystem(FlowVerbs, System):
     def equations(self) -> list[Equation]:
         sides = zip(self.states, self.drift, strict=True)
         return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
+
+
+KINDS.register("ode", ODESystem)
 
 
 def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:

@@ -17,8 +17,9 @@ from symdyn.errors import DeclarationError
 from symdyn.models._pde_reading import mapped, read_domain, read_starts, read_states, wall_expressions
 from symdyn.models.boundary import SIDES, Conditions, has_operators, read_conditions
 from symdyn.models.domains import Domain
-from symdyn.models.operators import NUMBERS, Operator, components, varies
+from symdyn.models.operators import NUMBERS, Operator, components, laplacian, varies
 from symdyn.models.reaction import rate_text
+from symdyn.models.registry import KINDS
 from symdyn.models.spatial import SpatialSystem
 from symdyn.parsing import ModelText
 from symdyn.system import Equation
@@ -153,6 +154,12 @@ class PDESystem(FieldVerbs, SpatialSystem):
         return super().from_text(text, parameters, **options)
 
     @classmethod
+    def example(cls) -> Self:
+        u, a, b = sp.symbols("u a b")
+        rate = a * laplacian(u) + b * u * (1 - u)
+        return cls({u: rate}, (0, 1), parameters={a: 0.1, b: 2}, initial={u: "0.1 + 0.05*cos(pi*x)"})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("a PDESystem is written u' = ..., without noise")
@@ -221,6 +228,9 @@ class PDESystem(FieldVerbs, SpatialSystem):
         changed = filled.replace(parameters=parameters, defaults=known)
         _check(changed)
         return changed
+
+
+KINDS.register("field", PDESystem)
 
 
 def _check(system: PDESystem) -> None:

@@ -16,6 +16,7 @@ from symdyn.declaration import expression, lookup, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._network_text import read_network
 from symdyn.models.reaction import Burst, Event, Reaction, complex_text, rate_text
+from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
 
@@ -164,6 +165,12 @@ class ReactionNetwork(NetworkVerbs, System):
         return cls(reactions, **values)
 
     @classmethod
+    def example(cls) -> Self:
+        x, y, a, b = sp.symbols("x y a b")
+        listed = [({}, {x: 1}, 5 * a), ({x: 1}, {y: 1}, b), ({x: 1, y: 1}, {x: 1}, 0.1)]
+        return cls(listed, {a: 1, b: 2}, initial={x: 9, y: 4})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a network is written as reactions, A + B -> C, k; use ReactionNetwork.from_text")
 
@@ -263,6 +270,9 @@ class ReactionNetwork(NetworkVerbs, System):
         rows = [rf"{e.left_latex} &\qquad {e.right_latex}" for e in self.equations()]
         rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
+
+KINDS.register("jump", ReactionNetwork)
 
 
 def _reaction(value: Any) -> Reaction:

@@ -10,6 +10,7 @@ import sympy as sp
 from symdyn.attached import DiffusionVerbs
 from symdyn.declaration import derivative, expression, lookup, name_of
 from symdyn.errors import DeclarationError
+from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
 
@@ -87,6 +88,11 @@ class SDESystem(DiffusionVerbs, System):
         )
 
     @classmethod
+    def example(cls) -> Self:
+        x, y, a, b = sp.symbols("x y a b")
+        return cls({x: -a * x, y: x - b * y}, {x: 0.3, y: 0.2}, {a: 1, b: 2}, initial={x: 1, y: 0})
+
+    @classmethod
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         noises = sorted({w for row in model.noise.values() for w in row})
         if model.style == "next" or not noises:
@@ -140,6 +146,9 @@ class SDESystem(DiffusionVerbs, System):
             )
             written.append(Equation(f"d{s}", text or "0*dt", rf"\mathrm{{d}}{sp.latex(s)}", latex or "0"))
         return written
+
+
+KINDS.register("sde", SDESystem)
 
 
 def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:

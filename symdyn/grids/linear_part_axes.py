@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import eig, eigh_tridiagonal
 
 from symdyn.errors import DeclarationError
-from symdyn.grids.stencils import centred
+from symdyn.grids.stencils import differences
 from symdyn.grids.walls import MIRROR, PERIODIC, axis_matrix
 
 __all__ = ["Axis", "axis_modes"]
@@ -62,7 +62,7 @@ class Axis(NamedTuple):
             if derivative % 2:
                 found[np.abs(angle) == np.pi] = 0  # the highest wave has no derivative on these cells
         else:
-            stencil = centred(derivative, self.order)
+            stencil = differences(self.order).cell(derivative)
             terms = (c * np.exp(1j * angle * k) for k, c in zip(*stencil, strict=True))
             found = np.asarray(sum(terms), dtype=complex)
         found = found / self.h**derivative
@@ -71,7 +71,7 @@ class Axis(NamedTuple):
 
 @lru_cache(maxsize=32)
 def axis_modes(n: int, h: float, order: int | None, left: Any, right: Any, name: str = "x") -> Axis:
-    """Modes of an axis from its conditions, 'periodic', 'mirror' or pairs (alpha, beta).
+    """Modes of an axis from its conditions, 'periodic', 'mirror' or coefficients of u, its normal derivative, ...
 
     Raises
     ------

@@ -80,7 +80,7 @@ def _alike(pde: PDESystem, field: sp.Symbol, operand: sp.Expr) -> bool:
     """Whether an operand has conditions of the same form as the field, and so the same modes."""
 
     def forms(target: sp.Expr) -> list[Any]:
-        return [pair if pair == "periodic" else [(c.alpha, c.beta) for c in pair] for pair in pde.conditions[target]]
+        return [pair if pair == "periodic" else [c.coefficients for c in pair] for pair in pde.conditions[target]]
 
     return forms(field) == forms(operand)
 

@@ -19,7 +19,7 @@ from symdyn.codegen.lower import lower
 from symdyn.errors import DeclarationError
 from symdyn.grids.passes import CELL, Array, Read, Sweep
 from symdyn.grids.reflection import mirrored
-from symdyn.grids.stencils import Stencil, centred, staggered
+from symdyn.grids.stencils import Stencil, differences
 from symdyn.models.operators import AXES, NUMBERS, components, integral, laplacian, linear_form, varies
 from symdyn.models.pde import PDESystem
 
@@ -130,7 +130,7 @@ class Passes:
             if at == CELL and sum(m) == 1 and w not in known:
                 axis = m.index(1)
                 array = self._array(w, axis)
-                stencil = staggered(1, self.order)
+                stencil = differences(self.order).face(1)
                 parts = {_along(self.dimension, axis, k + 1): x / self.spacing[axis] for k, x in zip(*stencil, strict=True)}
             else:
                 self._check(w, m)
@@ -144,7 +144,8 @@ class Passes:
 
     def _derivative(self, m: Index, at: int) -> dict[Index, float]:
         """Offsets and coefficients of a derivative at `at`."""
-        stencils = [(staggered if axis == at else centred)(k, self.order) for axis, k in enumerate(m)]
+        known = differences(self.order)
+        stencils = [known.face(k) if axis == at else known.cell(k) for axis, k in enumerate(m)]
         scale = 1.0
         for k, h in zip(m, self.spacing, strict=True):
             scale /= h**k

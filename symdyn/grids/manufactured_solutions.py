@@ -92,11 +92,8 @@ def manufactured(pde: PDESystem, exact: Mapping[Any, Any], *, parameters: Mappin
             if pair == "periodic":
                 sides[x.name] = "periodic"
                 continue
-            outward = sp.diff(value, x)
             sides[x.name] = tuple(
-                Condition(
-                    c.alpha, c.beta, (c.alpha * value + sign * c.beta * outward).subs(x, _number(pde.domain.box[k, axis]))
-                )
+                Condition(c.coefficients, _at_wall(c, value, x, sign).subs(x, _number(pde.domain.box[k, axis])))
                 for k, (c, sign) in enumerate(zip(pair, (-1, 1), strict=True))
             )
         boundary[target] = sides
@@ -115,6 +112,11 @@ def manufactured(pde: PDESystem, exact: Mapping[Any, Any], *, parameters: Mappin
     given = numeric_values(parameters, made.parameters, "parameter")
     kept = {p: v for p, v in pde.defaults.items() if p in made.parameters}
     return made.replace(defaults=MappingProxyType({**kept, **given}))
+
+
+def _at_wall(condition: Condition, value: sp.Expr, x: sp.Symbol, sign: int) -> sp.Expr:
+    """The left-hand side of a condition for an expression; `sign` is that of the outward normal along x."""
+    return sp.Add(*(a * sign**k * sp.diff(value, x, k) for k, a in enumerate(condition.coefficients)))
 
 
 class _Solved:

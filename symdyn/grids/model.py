@@ -162,9 +162,9 @@ class GridModel:
         return known[1]
 
 
-def _weights(c: Condition, values: Mapping[sp.Symbol, float]) -> tuple[float, float]:
-    """Alpha and beta as numbers."""
-    return float(c.alpha.xreplace(values)), float(c.beta.xreplace(values))
+def _weights(c: Condition, values: Mapping[sp.Symbol, float]) -> tuple[float, ...]:
+    """The coefficients of a condition as numbers."""
+    return tuple(float(a.xreplace(values)) for a in c.coefficients)
 
 
 def _compiled(text: str, *, quick: bool) -> CompiledModule:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ORDERS", "Stencil", "centred", "staggered", "weights"]
+from symdyn.registry import Registry
 
-#: Orders of accuracy that are offered.
-ORDERS = (2, 4, 6)
+__all__ = ["STENCILS", "Differences", "Stencil", "centred", "differences", "staggered", "weights"]
 
 
 class Stencil(NamedTuple):
@@ -84,3 +84,44 @@ def _kept(offsets: Sequence[int], w: np.ndarray, derivative: int) -> Stencil:
     w = (w + (-1) ** derivative * w[::-1]) / 2
     kept = [(k, float(c)) for k, c in zip(offsets, w, strict=True) if abs(c) > 1e-13]
     return Stencil(tuple(k for k, _ in kept), tuple(c for _, c in kept))
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Finite differences of one order of accuracy.
+
+    Attributes
+    ----------
+    order : int
+    cell : callable
+        ``cell(derivative)`` is the `Stencil` of a derivative at a cell, from cells; symmetric or antisymmetric.
+    face : callable
+        ``face(derivative)`` is that half a cell to the left of cell 0, from cells; 0 interpolates.
+    reference : str
+    """
+
+    order: int
+    cell: Callable[[int], Stencil]
+    face: Callable[[int], Stencil]
+    reference: str
+
+
+#: By the order of accuracy as text, which is what `PDESystem.discretize` is asked for.
+STENCILS: Registry[Differences] = Registry("order of differences")
+for _order in (2, 4, 6):
+    STENCILS.register(
+        str(_order),
+        Differences(
+            _order, partial(centred, order=_order), partial(staggered, order=_order),
+            "B. Fornberg, Mathematics of Computation 51 (1988) 699-706",
+        ),
+    )  # fmt: skip
+
+
+def differences(order: int) -> Differences:
+    """The finite differences of an order of accuracy.
+
+    >>> differences(4).cell(1).offsets
+    (-2, -1, 1, 2)
+    """
+    return STENCILS[str(order)]

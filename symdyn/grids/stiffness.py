@@ -16,7 +16,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.grids.explicit import EXPLICIT
 from symdyn.grids.linear_part_terms import field_terms
-from symdyn.grids.stencils import centred
+from symdyn.grids.stencils import differences
 from symdyn.grids.system import GridSystem
 
 __all__ = ["decay", "warn_of_diffusion"]
@@ -42,7 +42,7 @@ def decay(grid: GridSystem, p: np.ndarray) -> float:
             shortest = 1.0
             for orders in chain:
                 for m, h in zip(orders, grid.spacing, strict=True):
-                    shortest *= sum(c * (-1) ** k for k, c in zip(*centred(m, grid.order), strict=True)) / h**m
+                    shortest *= sum(c * (-1) ** k for k, c in zip(*differences(grid.order).cell(m), strict=True)) / h**m
             total -= shortest * coefficient
         rates.append(total)
     program = lower("decay", [("lane", ()), ("y", ()), ("p", grid.parameters)], rates, [str(f) for f in grid.fields])

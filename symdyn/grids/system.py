@@ -14,7 +14,7 @@ from symdyn.attached import GridVerbs
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.grids.model import GridModel
 from symdyn.grids.starts import sizes_text
-from symdyn.grids.stencils import ORDERS
+from symdyn.grids.stencils import STENCILS
 from symdyn.models.pde import PDESystem
 from symdyn.registry import suggest
 
@@ -69,8 +69,8 @@ class GridSystem(GridVerbs, PDESystem):
             raise DeclarationError(
                 f"the grid is {points!r}; expected a number of cells for each axis, {sizes_text(pde)}, each from 1"
             )
-        if order not in ORDERS:
-            raise DeclarationError(f"order is {order!r}; finite differences have order 2, 4 or 6")
+        if str(order) not in STENCILS:
+            raise DeclarationError(f"order is {order!r}; finite differences have order {_choices(list(STENCILS))}")
         if scheme not in SCHEMES:
             raise DeclarationError(
                 f"scheme is {scheme!r}; expected 'finite differences' or 'spectral'.{suggest(str(scheme), SCHEMES)}"
@@ -183,6 +183,10 @@ def discretize(
     (0.02,)
     """
     return GridSystem(pde, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
+
+
+def _choices(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 _GRID = ("shape", "order", "scheme", "dealias", "implicit")

@@ -209,8 +209,7 @@ class Tables:
                 w = mirror(g)
             else:
                 assert target is not None
-                alpha, beta = walls[self.passes.conditioned(target)][axis][side]
-                w, c = ghost_weights(self.order, g, alpha, beta, self.spacing[axis])
+                w, c = ghost_weights(self.order, g, walls[self.passes.conditioned(target)][axis][side], self.spacing[axis])
             part = np.concatenate([w.ravel(), c])
             found[self._weights_at + start : self._weights_at + start + part.size] = part
         return found

@@ -1,17 +1,19 @@
 r"""Values beyond the walls: the polynomial through the first inner points that meets the condition, at the ghost points.
 
 With cell centers at distances :math:`(k + 1/2) h` from a wall, the polynomial q of degree p through the first p of them with
-:math:`\alpha q(0) + \beta \partial_n q(0) = \gamma` has at the ghost points the values :math:`W u + c \gamma`.
+:math:`\sum_k a_k \partial_n^k q(0) = \gamma` has at the ghost points the values :math:`W u + c \gamma`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import factorial
 from typing import Any
 
 import numpy as np
 
 from symdyn.errors import DeclarationError
-from symdyn.grids.stencils import centred
+from symdyn.grids.stencils import differences
 
 __all__ = ["MIRROR", "PERIODIC", "axis_matrix", "extrapolation", "ghost_weights", "mirror"]
 
@@ -19,10 +21,10 @@ __all__ = ["MIRROR", "PERIODIC", "axis_matrix", "extrapolation", "ghost_weights"
 PERIODIC, MIRROR = "periodic", "mirror"
 
 
-def ghost_weights(order: int, ghosts: int, alpha: float, beta: float, h: float) -> tuple[np.ndarray, np.ndarray]:
+def ghost_weights(order: int, ghosts: int, coefficients: Sequence[float], h: float) -> tuple[np.ndarray, np.ndarray]:
     r"""Weights of the first `order` inner points, (ghosts, order), and of the value of the condition, (ghosts,).
 
-    Rows count ghosts from the wall outwards.
+    `coefficients` are those of :math:`u, \partial_n u, \ldots` at the wall.  Rows count ghosts from the wall outwards.
 
     Raises
     ------
@@ -31,18 +33,20 @@ def ghost_weights(order: int, ghosts: int, alpha: float, beta: float, h: float) 
 
     Examples
     --------
-    >>> W, c = ghost_weights(2, 1, 1.0, 0.0, 0.1)       # u(0) = gamma
+    >>> W, c = ghost_weights(2, 1, (1.0,), 0.1)       # u(0) = gamma
     >>> W.round(12).tolist(), c.round(12).tolist()
     ([[-2.0, 0.333333333333]], [2.666666666667])
     """
     s = np.arange(order) + 0.5
     wall = np.zeros(order + 1)
-    wall[0], wall[1] = alpha, -beta / h
+    for k, a in enumerate(coefficients[: order + 1]):
+        wall[k] = a * factorial(k) / (-h) ** k
     scale = np.abs(wall).max() or 1.0
     matrix = np.vstack([np.vander(s, order + 1, increasing=True), wall / scale])
-    if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e12:
+    if len(coefficients) > order + 1 or not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e12:
+        terms = " + ".join(f"{a:g}*{('u', 'du/dn')[k] if k < 2 else f'd{k}u/dn{k}'}" for k, a in enumerate(coefficients))
         raise DeclarationError(
-            f"the condition {alpha:g}*u + {beta:g}*du/dn at a wall cannot be met on cells of width {h:g}; change a, b "
+            f"the condition {terms} at a wall cannot be met on cells of width {h:g} at order {order}; change its coefficients "
             "or the grid"
         )
     outside = np.vander(-(np.arange(ghosts) + 0.5), order + 1, increasing=True)
@@ -77,7 +81,7 @@ def axis_matrix(
     ----------
     n, h, derivative, order :
         Cells, their width, order of the derivative and of accuracy.
-    left, right : 'periodic', 'mirror' or (alpha, beta)
+    left, right : 'periodic', 'mirror' or the coefficients of u, its normal derivative, ...
 
     Returns
     -------
@@ -91,7 +95,7 @@ def axis_matrix(
            [ 1., -2.,  1.],
            [ 0.,  1., -1.]])
     """
-    stencil = centred(derivative, order)
+    stencil = differences(order).cell(derivative)
     g = max(map(abs, stencil.offsets))
     extended = np.zeros((n + 2 * g, n))
     extended[g : g + n] = np.eye(n)
@@ -105,7 +109,7 @@ def axis_matrix(
             if condition == MIRROR:
                 w, c = mirror(g), np.zeros(g)
             else:
-                w, c = ghost_weights(order, g, condition[0], condition[1], h)
+                w, c = ghost_weights(order, g, condition, h)
             columns = np.arange(w.shape[1])
             extended[np.ix_(rows, columns if side == 0 else n - 1 - columns)] = w
             values[side, rows] = c

@@ -79,7 +79,7 @@ def _read_start(state: Any, value: Any) -> sp.Expr:
 def wall_expressions(conditions: Mapping[sp.Expr, Conditions]) -> list[sp.Expr]:
     """Every expression in the conditions."""
     found = [c for row in conditions.values() for pair in row if pair != "periodic" for c in pair]
-    return [e for c in found for e in (c.alpha, c.beta, c.value)]
+    return [e for c in found for e in (*c.coefficients, c.value)]
 
 
 def mapped(pair: Any, function: Any) -> Any:

@@ -13,52 +13,69 @@ from symdyn.errors import DeclarationError
 from symdyn.models.operators import Operator, read_operators
 from symdyn.models.reaction import rate_text
 from symdyn.parsing import parse_expression
-from symdyn.registry import suggest
+from symdyn.registry import Registry, suggest
 
-__all__ = ["NO_FLUX", "SIDES", "Condition", "Conditions", "Dirichlet", "Neumann", "Robin", "read_conditions"]
+__all__ = ["CONDITIONS", "NO_FLUX", "SIDES", "Condition", "Conditions", "Dirichlet", "Neumann", "Robin", "read_conditions"]
 
 #: Names of the two sides along each axis.
 SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
-HELP = (
-    '"periodic", "no-flux", Dirichlet(value), Neumann(value) or Robin(a, b, value), or for sides that differ a mapping such as '
-    '{"left": ..., "right": ...}'
-)
 
 
 @dataclass(frozen=True)
 class Condition:
-    r"""At a wall :math:`\alpha u + \beta\, \partial_n u = \gamma`, with the outward normal n.
+    r"""A linear condition at a wall, :math:`\sum_k a_k\, \partial_n^k u = \gamma`, with the outward normal n.
 
     Attributes
     ----------
-    alpha, beta : Expr
-        Of parameters.
+    coefficients : tuple of Expr
+        :math:`a_0, a_1, \ldots` of parameters, up to the highest derivative.
     value : Expr
-        Of parameters, time, position along the wall and scalars of the system.
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system.
+
+    Examples
+    --------
+    >>> outflow = Condition((0, 0, 1), 0)  # the second derivative along the normal vanishes
+    >>> print(outflow)
+    Condition((0, 0, 1), 0)
     """
 
-    alpha: sp.Expr
-    beta: sp.Expr
+    coefficients: tuple[sp.Expr, ...]
     value: sp.Expr
+
+    def __post_init__(self) -> None:
+        given = [_read(a) for a in self.coefficients]
+        while given and given[-1] == 0:
+            given.pop()
+        if not given:
+            raise DeclarationError(f"the coefficients of a condition are {self.coefficients!r}; one of them must not vanish")
+        object.__setattr__(self, "coefficients", tuple(given))
+        object.__setattr__(self, "value", _read(self.value))
 
     @property
     def reflecting(self) -> bool:
-        """Whether the normal derivative vanishes."""
-        return self.alpha == 0 and self.value == 0
+        """Whether the condition is that the normal derivative vanishes."""
+        return self.coefficients[0] == 0 and len(self.coefficients) == 2 and self.value == 0
 
     def map(self, function: Any) -> Condition:
         """The condition with `function` applied to its expressions."""
-        return Condition(function(self.alpha), function(self.beta), function(self.value))
+        return Condition(tuple(map(function, self.coefficients)), function(self.value))
 
     def __repr__(self) -> str:
         return str(self)
 
     def __str__(self) -> str:
-        if self.beta == 0:
-            return f"Dirichlet({rate_text(self.value / self.alpha)})"
-        if self.alpha == 0:
-            return "no-flux" if self.value == 0 else f"Neumann({rate_text(self.value / self.beta)})"
-        return f"Robin({', '.join(map(rate_text, (self.alpha, self.beta, self.value)))})"
+        a = self.coefficients
+        if len(a) == 1:
+            return f"Dirichlet({rate_text(self.value / a[0])})"
+        if self.reflecting:
+            return "no-flux"
+        if len(a) == 2:
+            return (
+                f"Neumann({rate_text(self.value / a[1])})"
+                if a[0] == 0
+                else f"Robin({', '.join(map(rate_text, (*a, self.value)))})"
+            )
+        return f"Condition(({', '.join(map(rate_text, a))}), {rate_text(self.value)})"
 
 
 def _read(value: Any) -> sp.Expr:
@@ -71,7 +88,7 @@ def Dirichlet(value: Any = 0) -> Condition:
     >>> print(Dirichlet(2))
     Dirichlet(2)
     """
-    return Condition(sp.S.One, sp.S.Zero, _read(value))
+    return Condition((sp.S.One,), value)
 
 
 def Neumann(value: Any = 0) -> Condition:
@@ -80,7 +97,7 @@ def Neumann(value: Any = 0) -> Condition:
     >>> print(Neumann(), Neumann("a*sin(t)"))
     no-flux Neumann(a*sin(t))
     """
-    return Condition(sp.S.Zero, sp.S.One, _read(value))
+    return Condition((sp.S.Zero, sp.S.One), value)
 
 
 def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
@@ -89,13 +106,15 @@ def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
     >>> print(Robin("h", "D", "h*c"))
     Robin(h, D, c*h)
     """
-    condition = Condition(_read(a), _read(b), _read(value))
-    if condition.alpha == 0 and condition.beta == 0:
+    if _read(a) == 0 and _read(b) == 0:
         raise DeclarationError("Robin(a, b, value) has a = b = 0, which says nothing about the field; give one of them a value")
-    return condition
+    return Condition((a, b), value)
 
 
 NO_FLUX = Neumann(0)
+#: Conditions that are given by name, as in ``boundary="no-flux"``.
+CONDITIONS: Registry[Condition] = Registry("boundary condition")
+CONDITIONS.register("no-flux", NO_FLUX)
 
 #: Of a field: for each axis the conditions on both sides, or "periodic".
 Conditions = tuple[Any, ...]
@@ -190,11 +209,15 @@ def _fill(row: list[Any], spec: Any, places: Mapping[str, tuple[int, ...]], what
 def _condition(value: Any, what: str) -> Any:
     if isinstance(value, Condition) or value == "periodic":
         return value
-    if value == "no-flux":
-        return NO_FLUX
-    raise DeclarationError(f"{what} is {value!r}; expected {HELP}")
+    if isinstance(value, str) and value in CONDITIONS:
+        return CONDITIONS[value]
+    named = ", ".join(f'"{name}"' for name in ("periodic", *CONDITIONS))
+    raise DeclarationError(
+        f"{what} is {value!r}; expected {named}, Dirichlet(value), Neumann(value) or Robin(a, b, value), or for sides that "
+        'differ a mapping such as {"left": ..., "right": ...}'
+    )
 
 
 def has_operators(condition: Condition) -> bool:
     """Whether an expression of a condition differentiates or integrates."""
-    return any(e.has(Operator) for e in (condition.alpha, condition.beta, condition.value))
+    return any(e.has(Operator) for e in (*condition.coefficients, condition.value))

@@ -252,15 +252,15 @@ def _check(system: PDESystem) -> None:
     for target, row in system.conditions.items():
         for pair in row:
             for condition in pair if pair != "periodic" else ():
-                if has_operators(condition) or any(
-                    e.has(*system.fields) for e in (condition.alpha, condition.beta, condition.value)
-                ):
+                if has_operators(condition) or any(e.has(*system.fields) for e in (*condition.coefficients, condition.value)):
                     raise DeclarationError(f"the condition {condition} of {target} holds a field or an operator; it may depend "
                                            "on parameters, time, position and scalars")  # fmt: skip
-                wrong = (condition.alpha.free_symbols | condition.beta.free_symbols) - set(system.parameters)
+                wrong = set().union(*(a.free_symbols for a in condition.coefficients)) - set(system.parameters)
                 if wrong:
-                    raise DeclarationError(f"a and b of the condition {condition} of {target} may depend on parameters only, "
-                                           f"not on {min(map(str, wrong))}")  # fmt: skip
+                    raise DeclarationError(
+                        f"the coefficients of the condition {condition} of {target} may depend on parameters only, "
+                        f"not on {min(map(str, wrong))}"
+                    )
     for state, start in system.initial.items():
         if start.has(Operator):
             raise DeclarationError(f"the initial value {start} of {state} holds an operator; write down what it is")

@@ -35,7 +35,7 @@ def test_ghosts_lie_on_the_polynomial_that_meets_the_condition(order, condition)
     alpha, beta = condition
     poly, h = np.polynomial.Polynomial(np.arange(1.0, order + 2)), 0.1
     gamma = alpha * poly(0.0) - beta * poly.deriv()(0.0)  # the outward normal points to negative distances
-    w, c = ghost_weights(order, 3, alpha, beta, h)
+    w, c = ghost_weights(order, 3, (alpha, beta), h)
     inner, outer = h * (np.arange(order) + 0.5), -h * (np.arange(3) + 0.5)
     np.testing.assert_allclose(w @ poly(inner) + c * gamma, poly(outer), rtol=1e-9)
 
@@ -78,4 +78,4 @@ def test_a_condition_that_cannot_be_met():
     null = np.linalg.svd(m)[2][-1]  # the polynomial that vanishes at both points
     alpha, beta = null[1], null[0]  # alpha*q(0) - beta*q'(0) = 0
     with pytest.raises(DeclarationError, match="cannot be met on cells of width"):
-        ghost_weights(2, 1, alpha, beta, 1.0)
+        ghost_weights(2, 1, (alpha, beta), 1.0)

@@ -99,7 +99,7 @@ def field_candidates(
     free = free_parameters(system, fit)
     used = {s for e in (*system.rates, *system.initial.values()) for s in e.free_symbols} | {
         s for row in system.conditions.values() for pair in row if pair != "periodic" for c in pair
-        for e in (c.alpha, c.beta, c.value) for s in e.free_symbols
+        for e in (*c.coefficients, c.value) for s in e.free_symbols
     }  # fmt: skip
     idle = [p for p in free if p not in used]
     if idle:

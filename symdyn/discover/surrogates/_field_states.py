@@ -90,7 +90,7 @@ def field_network(system: PDESystem, *, width: int, waves: int) -> FieldNetwork:
 
 def _level(condition: Condition) -> sp.Expr | None:
     """The value at a wall, None where another condition holds."""
-    return condition.value / condition.alpha if condition.beta == 0 else None
+    return condition.value / condition.coefficients[0] if len(condition.coefficients) == 1 else None
 
 
 def _function(system: PDESystem, expressions: list[sp.Expr]) -> Callable[..., jax.Array]:

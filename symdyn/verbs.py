@@ -123,12 +123,10 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.modal", "large_diffusion"),
         **_methods("symdyn.cells.reduction", "reduce"),
         **_methods("symdyn.cells.full", "full"),
-        **_methods("symdyn.cells.figure_map", "draw", "plot_bulk"),
-        **_methods("symdyn.cells.figure_mode", "plot_mode"),
-        **_methods("symdyn.cells.figure_film", animate="animate_colony"),
+        **_methods("symdyn.cells.figures", "draw", "plot_bulk", "plot_mode", animate="animate_colony"),
     },
-    attached.FullVerbs: _methods("symdyn.cells.runs", "run"),
-    attached.ReducedVerbs: _methods("symdyn.cells.diagonal", "diagonal"),
+    attached.FullVerbs: _methods("symdyn.cells._full_run", "run"),
+    attached.ReducedVerbs: _methods("symdyn.cells._diagonal", "diagonal"),
 }  # fmt: skip
 
 for _base, _verbs in VERBS.items():

@@ -23,7 +23,7 @@ from symdyn.simulation.ensemble import Progress, default_threads
 from symdyn.simulation.sweeps import Design, make_design
 from symdyn.simulation.verdict import Ending, Outcome, verdict
 
-__all__ = ["integrate"]
+__all__ = ["run"]
 
 TOGETHER = 4
 """Runs with the same parameters that go side by side; fixed, so that no result depends on the number of threads."""
@@ -84,6 +84,40 @@ class _Plan:
                 values = system.values(dict(zip(system.parameters, self.parameters[g], strict=True)))
                 self.shared[g] = values, Exchange(system.elements.matrices(values), values.secreted)
             return self.shared[g]
+
+
+def run(
+    system: FullBulkCells,
+    times: np.ndarray,
+    *,
+    initial: Mapping[Any, Any] | None,
+    parameters: Mapping[Any, Any] | None,
+    **options: Any,
+) -> xr.Dataset:
+    """Simulate, see `symdyn.simulate`, which calls this.
+
+    Parameters
+    ----------
+    system : FullBulkCells
+    times : (T,) array
+    initial : mapping, optional
+        Values of the cells' states by name, numbers or sweeps; of the bulk a number, a sympy expression of x and y, a
+        function of arrays x and y, or 'steady' (at rest with the cells).
+    parameters : mapping, optional
+        Numbers or sweeps.
+    **options
+        method ('ark4', 'ark3' or 'sbdf2'), step (by default 0.15, 0.08 or 0.02 of the shortest time of the kinetics near
+        the initial values), trajectories, threads, progress, on_failure.
+
+    Returns
+    -------
+    xarray.Dataset
+        Each state of the cells and the mean of the bulk with dims (sweeps..., ``trajectory``, ``time``); with `keep_bulk`
+        also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
+        places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
+        other runs; ``step_error`` is small where the step is short enough.
+    """
+    return integrate(system, np.asarray(times, float), initial, parameters, options)
 
 
 def integrate(

@@ -16,8 +16,6 @@ import xarray as xr
 from symdyn.cells import spectrum, steady
 from symdyn.cells._guess import cell_names, read_guess
 from symdyn.cells.exchange import AsymptoticExchange, exchange
-from symdyn.cells.spectrum import Spectrum
-from symdyn.cells.steady import SteadyState
 from symdyn.errors import DeclarationError
 from symdyn.models.colony import BulkCellSystem
 
@@ -26,7 +24,7 @@ __all__ = ["bulk_field", "eigenvalues", "modes", "rest", "steady_state", "unstab
 
 def rest(
     colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None, guess: Any = None
-) -> tuple[AsymptoticExchange, SteadyState]:
+) -> tuple[AsymptoticExchange, steady.SteadyState]:
     """The linear bulk and the steady state as numbers; arguments as of `steady_state`."""
     bulk = exchange(colony, parameters)
     start = None if guess is None else read_guess(guess, cell_names(colony))
@@ -141,7 +139,7 @@ def bulk_field(colony: BulkCellSystem, at: Any, parameters: Mapping[Any, Any] | 
     return rows[0] if len(rows) == 1 else np.stack(rows)
 
 
-def modes(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None, region: Any = None) -> Spectrum:
+def modes(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None, region: Any = None) -> spectrum.Spectrum:
     r"""Eigenvalues of the steady state with their modes, by the theory of small cells.
 
     They are the roots of :math:`\det M(\lambda)`, the globally coupled eigenvalue problem, see `symdyn.cells.spectrum`.

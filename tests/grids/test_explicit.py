@@ -90,7 +90,7 @@ def test_time_dependent_conditions_and_advection(order):
     exact = sp.exp(-d * k**2 * t) * sp.sin(k * (x - speed * t))
     walls = {"left": Neumann(-exact.diff(x)), "right": Robin(1, 2, exact + 2 * exact.diff(x))}
     walls = {
-        side: type(w)(w.alpha, w.beta, w.value.subs(x, place)) for (side, w), place in zip(walls.items(), (0, 1), strict=True)
+        side: type(w)(w.coefficients, w.value.subs(x, place)) for (side, w), place in zip(walls.items(), (0, 1), strict=True)
     }
     system = PDESystem({u: D * dx(dx(u)) - c * dx(u)}, (0, 1), boundary=walls, parameters={D: d, c: speed},
                        initial={u: exact.subs(t, 0)})  # fmt: skip

@@ -5,7 +5,7 @@
 >>> lv = sd.ODESystem({x: a*x - b*x*y, y: c*x*y - d*y}, parameters={a: 0.5, b: 0.03, c: 0.03, d: 0.8})
 >>> data = sd.simulate(lv, np.linspace(0, 20, 101), initial={x: 30, y: 4}, parameters={a: [0.4, 0.5]})
 >>> dict(data.x.sizes)
-{'a': 2, 'trajectory': 1, 'time': 101}
+{'a': 2, 'time': 101}
 
 Everything else is found from here: ``help(symdyn.simulate)``, ``help(symdyn.ODESystem)``, ``list(symdyn.METHODS)``.
 """
@@ -32,7 +32,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, discover, grids, leslie, networks, projection, studies
+    from symdyn import analysis, cells, discover, grids, leslie, methods, networks, projection, studies
     from symdyn.cells.colony import BulkCellSystem
     from symdyn.codegen.kernel import Kernel, compile
     from symdyn.derive.closures import CLOSURES
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from symdyn.methods.registry import METHODS
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
+    from symdyn.simulation.settings import Layout, Store
 
 __version__ = "0.1.0"
 
@@ -54,12 +55,14 @@ _LAZY = {
     "BulkCellSystem": "symdyn.cells.colony",
     "CLOSURES": "symdyn.derive.closures",
     "Kernel": "symdyn.codegen.kernel",
+    "Layout": "symdyn.simulation.settings",
     "MasterEquation": "symdyn.projection",
     "METHODS": "symdyn.methods.registry",
     "OperonRegression": "symdyn.discover.regressors.operon",
     "PySRRegression": "symdyn.discover.regressors.pysr",
     "Recovery": "symdyn.discover.recovery",
     "SparseRegression": "symdyn.discover.regressors.sparse",
+    "Store": "symdyn.simulation.settings",
     "compile": "symdyn.codegen.kernel",
     "read_antimony": "symdyn.io.antimony",
     "read_sbml": "symdyn.io.sbml",
@@ -68,7 +71,7 @@ _LAZY = {
 }
 
 #: Packages that are imported when they are first used.
-_PACKAGES = ("analysis", "cells", "discover", "grids", "leslie", "networks", "projection", "studies")
+_PACKAGES = ("analysis", "cells", "discover", "grids", "leslie", "methods", "networks", "projection", "studies")
 
 __all__ = [
     "CLOSURES",
@@ -84,6 +87,7 @@ __all__ = [
     "Event",
     "Interval",
     "Kernel",
+    "Layout",
     "MasterEquation",
     "MatrixModel",
     "MomentSystem",
@@ -104,6 +108,7 @@ __all__ = [
     "SDESystem",
     "SimulationError",
     "SparseRegression",
+    "Store",
     "SymdynError",
     "System",
     "analysis",
@@ -120,6 +125,7 @@ __all__ = [
     "laplacian",
     "leslie",
     "mean",
+    "methods",
     "networks",
     "projection",
     "read_antimony",

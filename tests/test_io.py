@@ -16,7 +16,8 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.arguments import parse_assignments, parse_range, parse_values
 from symdyn.io.datasets import dataset_table, read_dataset, write_dataset
-from symdyn.io.models import model_text, read_model
+from symdyn.io.models import read_model
+from symdyn.models.text import model_text
 from symdyn.io.report import report
 from symdyn.io.tables import read_table, read_times, read_trajectories
 from symdyn.models.discrete import DiscreteSystem

@@ -68,7 +68,7 @@ class FullBulkCells(SpatialSystem):
     (1.3127, (0.012+0.742j))
     >>> data = sd.simulate(full, [0, 1], initial={"v_1": 1, "U": "steady"})
     >>> data.v_1.dims
-    ('trajectory', 'time')
+    ('time',)
     """
 
     colony: BulkCellSystem
@@ -246,13 +246,13 @@ class FullBulkCells(SpatialSystem):
             Numbers or sweeps.
         **options
             method ('ark4', 'ark3' or 'sbdf2'), step (by default 0.15, 0.08 or 0.02 of the shortest time of the kinetics near
-            the initial values), trajectories, threads, progress, on_failure.
+            the initial values), trajectories, seed (which is recorded), threads, progress, on_failure.
 
         Returns
         -------
         xarray.Dataset
-            Each state of the cells and the mean of the bulk with dims (sweeps..., ``trajectory``, ``time``); with `keep_bulk`
-            also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
+            Each state of the cells and the mean of the bulk with dims (sweeps..., ``trajectory`` if asked for, ``time``); with
+            `keep_bulk` also the bulk itself, ``U_field`` with ``time`` or ``bulk_time`` and ``node`` in place of ``time``, the
             places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
             other runs; ``step_error`` is small where the step is short enough.
         """

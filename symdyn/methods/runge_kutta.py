@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symdyn.methods.options import AdaptiveOptions, MethodOptions
+
 __all__ = ["ExplicitRungeKutta", "Rosenbrock"]
 
 Row = tuple[float, ...]
@@ -37,6 +39,8 @@ class ExplicitRungeKutta:
         Another stage at ``c = 1`` (from 0), and the bound of the stability region along the negative axis; with them the
         driver tells a step size that stability limits from one that accuracy limits (Hairer & Wanner, IV.2).
     reference : str
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -50,6 +54,7 @@ class ExplicitRungeKutta:
     stiffness_limit: float
     reference: str
     extra: tuple[Row, ...] = ()
+    options: type[MethodOptions] = AdaptiveOptions
     implicit = False
 
     @property
@@ -87,6 +92,8 @@ class Rosenbrock:
     dense : tuple of rows
         The ``h`` above.
     reference : str
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -100,6 +107,7 @@ class Rosenbrock:
     dense: tuple[Row, ...]
     dense_order: int
     reference: str
+    options: type[MethodOptions] = AdaptiveOptions
     implicit = True
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn.methods.options import FixedStepOptions, MethodOptions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
@@ -65,6 +66,8 @@ class StochasticScheme:
         ``step(system, symbols)`` gives the new states as a tuple of expressions.
     applies : callable
         ``applies(system)`` gives None, or the reason why the scheme cannot integrate the system.
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -74,6 +77,7 @@ class StochasticScheme:
     reference: str
     step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
     applies: Callable[[System], str | None]
+    options: type[MethodOptions] = FixedStepOptions
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class MapScheme:
     step: Callable[[Any, StepSymbols], tuple[sp.Expr, ...]]
     applies: Callable[[System], str | None]
     needs_dz: bool = False
+    options: type[MethodOptions] = MethodOptions
 
 
 def refuse_all_but_sde(system: System) -> str | None:

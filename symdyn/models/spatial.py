@@ -1,4 +1,4 @@
-"""Systems with fields: they bring their own way through time, since a field is no short list of numbers."""
+"""Systems with fields: they bring their own integrators, since a field is no short list of numbers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class SpatialSystem(System):
     def run(
         self, times: np.ndarray, *, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, **options: Any
     ) -> xr.Dataset:
-        """Simulate; `options` are those of `symdyn.simulate` that were given another value than their default.
+        """Simulate; `options` are those of `symdyn.simulate` that were given, those of its layout by their own names.
 
         Raises
         ------
         DeclarationError
-            For options that mean nothing here, naming those that do.
+            For options without effect, naming who reads them.
         """

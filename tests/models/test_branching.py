@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.io.models import model_text
+from symdyn.models.text import model_text
 from symdyn.models.matrix import MatrixModel
 
 x, y, a, b, s, t, dW = sp.symbols("x y a b s t dW")

@@ -19,7 +19,7 @@ from symdyn.cli import app
 from symdyn.models import zoo
 from symdyn.simulation.cluster import Cluster, connect
 from symdyn.simulation.executors import Executor
-from symdyn.simulation.store import Store
+from symdyn.simulation.chunk_store import ChunkStore
 
 distributed = pytest.importorskip("distributed")
 pytest.importorskip("zarr")
@@ -54,7 +54,7 @@ def test_the_bits_are_those_of_this_process(client, reduce, layout):
 
 def test_workers_write_to_the_store_that_they_see(client, tmp_path, monkeypatch):
     expected, reduced = toggle(), toggle(reduce=REDUCE)
-    monkeypatch.setattr(Store, "write", lambda *_: pytest.fail("written by this process"))
+    monkeypatch.setattr(ChunkStore, "write", lambda *_: pytest.fail("written by this process"))
     xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "a", chunk=700).load(), expected)
     xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "b", reduce=REDUCE).load(), reduced)
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.models import zoo
-from symdyn.simulation.store import Store
+from symdyn.simulation.chunk_store import ChunkStore
 
 pytest.importorskip("zarr")
 pytest.importorskip("dask")
@@ -125,7 +125,7 @@ def test_missing_and_damaged_chunks_are_done_again(tmp_path, reduce, caplog):
     redone = [p for p, before in times.items() if p.stat().st_mtime_ns != before]
     assert len(redone) == (2 if reduce is None else 0)
     assert "is damaged" in caplog.text
-    assert str(Store.find(path)).startswith(f"{path}: 0 of ")  # nobody has looked yet
+    assert str(ChunkStore.find(path)).startswith(f"{path}: 0 of ")  # nobody has looked yet
 
 
 def test_a_store_that_is_not_complete_says_so_to_strangers(tmp_path):
@@ -135,14 +135,14 @@ def test_a_store_that_is_not_complete_says_so_to_strangers(tmp_path):
         assert data.status.values.ravel().tolist() == [0] * 1500 + [5] * 3500  # five chunks of 500 at each of two points
         assert int(np.isfinite(data.X).sum()) == 1500 * 3
         assert data.X.attrs == births().X.attrs
-    found = Store.find(path)
+    found = ChunkStore.find(path)
     found.look()
     assert str(found) == f"{path}: 3 of 10 chunks complete, 1500 of 5000 trajectories, seed 3"
 
 
 def stop_after(count, path, **options):
     """Interrupt a run after so many chunks."""
-    write, done = Store.write, []
+    write, done = ChunkStore.write, []
 
     def interrupted(self, *args):
         if len(done) == count:
@@ -151,7 +151,7 @@ def stop_after(count, path, **options):
         done.append(args[0])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "write", interrupted)
+        patch.setattr(ChunkStore, "write", interrupted)
         with pytest.warns(UserWarning, match=r"interrupted: \d+ of \d+ trajectories .* the same call goes on with"):
             return births(path, chunk=500, **options).load()
 
@@ -184,14 +184,14 @@ def test_two_processes_may_finish_a_file_at_once(tmp_path, monkeypatch):
 
 
 def test_who_is_interrupted_does_not_undo_the_statistics_of_others(tmp_path, monkeypatch):
-    path, write = tmp_path / "run", Store.write
+    path, write = tmp_path / "run", ChunkStore.write
 
     def interrupted(*args):
-        monkeypatch.setattr(Store, "write", write)
+        monkeypatch.setattr(ChunkStore, "write", write)
         births(path, reduce=REDUCE)  # another process does everything
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Store, "write", interrupted)
+    monkeypatch.setattr(ChunkStore, "write", interrupted)
     with pytest.warns(UserWarning, match="interrupted"):
         births(path, reduce=REDUCE)
     with xr.open_zarr(path) as stranger:
@@ -207,7 +207,7 @@ def test_a_cluster_that_nobody_named_is_not_asked_to_read(tmp_path, monkeypatch)
 def test_a_seed_that_was_drawn_is_kept(tmp_path):
     path = tmp_path / "run"
     stop_after(3, path, seed=None)
-    seed = Store.find(path).seed
+    seed = ChunkStore.find(path).seed
     data = births(path, seed=None).load()
     assert data.attrs["seed"] == seed
     xr.testing.assert_identical(data, births(seed=seed))
@@ -350,7 +350,7 @@ def test_a_store_may_lie_in_the_home_folder_and_behind_a_link(tmp_path, monkeypa
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "link").symlink_to(tmp_path / "scratch")
     births("~/link")
-    assert Store.find(tmp_path / "scratch") is not None
+    assert ChunkStore.find(tmp_path / "scratch") is not None
 
 
 def test_nothing_is_begun_that_no_card_can_do(tmp_path, monkeypatch):

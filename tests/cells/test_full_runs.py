@@ -192,9 +192,13 @@ def test_the_bulk_may_begin_as_a_number_an_expression_a_function_or_at_rest(thre
 def test_sweeps_are_runs_of_their_own(three):
     times = [0, 0.5, 1.0]
     initial = {"U": 0.2, "v_1": [1.0, 1.5, 2.0]}
-    swept = sd.simulate(three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, threads=1)
+    swept = sd.simulate(
+        three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, layout=sd.Layout(threads=1)
+    )
     assert swept.v_1.dims == ("D", "v_10", "trajectory", "time")
-    again = sd.simulate(three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, threads=2)
+    again = sd.simulate(
+        three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, layout=sd.Layout(threads=2)
+    )
     xr.testing.assert_identical(swept, again)
     step = 0.05
     one = sd.simulate(three, times, initial={"U": 0.2, "v_1": 1.5}, parameters={"D": 1.0, "tau": 0.55}, step=step)
@@ -248,11 +252,16 @@ def test_an_interrupt_keeps_what_is_done(three, monkeypatch, threads):
     monkeypatch.setattr(Stepper, "advance", stopping)
     with pytest.warns(UserWarning, match="interrupted: 2 of 2 trajectories are incomplete"):
         data = sd.simulate(
-            three, [0, 0.5, 10], parameters={"D": [1, 2], "tau": 0.55}, step=0.1, threads=threads, progress=False
+            three,
+            [0, 0.5, 10],
+            parameters={"D": [1, 2], "tau": 0.55},
+            step=0.1,
+            layout=sd.Layout(threads=threads),
+            progress=False,
         )
     assert (data.status == INTERRUPTED).all()
-    assert np.isfinite(data.v_1[0, 0, 0])
-    assert np.isnan(data.v_1[:, 0, -1]).all()
+    assert np.isfinite(data.v_1[0, 0])
+    assert np.isnan(data.v_1[:, -1]).all()
 
 
 def test_two_species_pass_without_each_other():
@@ -283,11 +292,14 @@ def test_two_species_pass_without_each_other():
     ("options", "message"),
     [
         ({"method": "dop853"}, "the method is 'dop853'; for cells in a bulk of finite elements expected ark4, ark3, sbdf2"),
-        ({"target": "cuda"}, "target means nothing for cells in a bulk of finite elements; expected method, step"),
-        ({"seed": 3}, "seed means nothing"),
+        (
+            {"target": "cuda"},
+            "target has no effect on cells in a bulk of finite elements with 'ark4'; it belongs to systems without",
+        ),
+        ({"rtol": 1e-3}, "rtol has no effect on cells in a bulk of finite elements"),
         ({"step": -1}, "step is -1; expected a positive number"),
         ({"step": "x"}, "step is 'x'"),
-        ({"threads": 0}, "threads is 0; expected a whole number from 1"),
+        ({"layout": sd.Layout(lanes=8)}, "lanes has no effect on cells in a bulk of finite elements"),
         ({"on_failure": "ignore"}, "on_failure is 'ignore'"),
         ({"initial": {"q": 1}}, "'q' is not a state"),
         ({"initial": [1]}, "state values must be a mapping"),

@@ -324,7 +324,7 @@ def test_several_species():
 
 def test_threads_do_not_matter(wide):
     options = dict(method="rodas5p", progress=False, parameters={"D": 1, "tau": np.linspace(0.3, 0.6, 20)})
-    one, two = (sd.simulate(wide, np.linspace(0, 5, 6), threads=n, **options) for n in (1, 2))
+    one, two = (sd.simulate(wide, np.linspace(0, 5, 6), layout=sd.Layout(threads=n), **options) for n in (1, 2))
     xr.testing.assert_identical(one.v_1, two.v_1)
 
 

@@ -24,7 +24,8 @@ def check_method(chosen: str, given: dict[str, Any]) -> None:
     if chosen not in names:
         raise DeclarationError(f"{chosen!r} is no method for fields; there are {', '.join(names)}.{suggest(chosen, names)}")
     equal = "step" in given
-    refuse_idle(given, _reads(chosen, equal), f"fields with {chosen!r}", {m: _reads(m, equal=False) for m in names})
+    what = f"fields with {chosen!r}" + (" in steps of one length" if equal and chosen in IMPLICIT else "")
+    refuse_idle(given, _reads(chosen, equal), what, {m: _reads(m, equal=False) for m in names})
     if chosen in FIXED and not equal:
         raise DeclarationError(f"{chosen} takes steps of one length: pass step=, such as step=0.01")
 

@@ -94,6 +94,7 @@ def run_grid(
     to very many steps.
     """
     by_default = "bs32" if grid.scheme != "spectral" and grid.implicit is None else "imex"
+    given = {name: value for name, value in given.items() if value is not None}
     name, choice = read_method(method)
     method = by_default if name is None else name
     own = choice.given if choice else {}

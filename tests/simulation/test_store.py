@@ -237,7 +237,8 @@ def put(path, data):
 store.put = parts.put = put
 net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d", parameters={"k": 10, "d": 1})
 sd.simulate(net, [0.0, 0.5, 2.0], initial={"X": 0}, parameters={"k": [5, 10]}, trajectories=2500, seed=3,
-            layout=sd.Layout(chunk=500), store=sys.argv[1], reduce=["mean", "var", "quantile"] if kind == "reduced" else None, progress=False)
+            layout=sd.Layout(chunk=500), store=sys.argv[1], progress=False,
+            reduce=["mean", "var", "quantile"] if kind == "reduced" else None)
 """
 
 

@@ -43,7 +43,7 @@ def _reads(method: str, equal: bool) -> set[str]:
 def check_times(times: Any) -> np.ndarray:
     """Output times as an array; they are numbers that increase."""
     try:
-        found = np.ascontiguousarray(times, dtype=float)
+        found = np.array(times, dtype=float)
     except (TypeError, ValueError):
         found = np.empty(0)
     if found.ndim != 1 or not found.size or not np.isfinite(found).all() or (np.diff(found) <= 0).any():

@@ -36,6 +36,7 @@ __all__ = ["run_grid"]
 def run_grid(
     grid: GridSystem,
     times: Any,
+    /,
     *,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,

@@ -121,7 +121,7 @@ def _coordinate(v: xr.DataArray) -> Any:
 
 def _finite(values: np.ndarray) -> list:
     """Nested lists with None where a value is not finite."""
-    if np.isfinite(values).all():
+    if values.dtype.kind != "f" or np.isfinite(values).all():
         return values.tolist()
     return np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
 

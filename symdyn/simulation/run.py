@@ -250,7 +250,7 @@ def _times(t: Any, system: System) -> np.ndarray:
     try:
         if np.asarray(t).dtype.kind not in "iuf":
             raise TypeError
-        times = np.asarray(t, dtype=float)
+        times = np.array(t, dtype=float)  # a copy: drivers take no array that may not be written to, as an index is
     except (TypeError, ValueError):
         raise DeclarationError(f"output times are {t!r}; expected an increasing sequence of numbers") from None
     if times.ndim != 1 or times.size == 0:
@@ -260,4 +260,4 @@ def _times(t: Any, system: System) -> np.ndarray:
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
         what = "a map" if system.kind == "map" else "a branching process"
         raise DeclarationError(f"the times of {what} must be whole steps apart, such as range(101)")
-    return np.ascontiguousarray(times)
+    return times

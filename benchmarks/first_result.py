@@ -29,7 +29,7 @@ marks.append(time.process_time())
 {declare}
 marks.append(time.process_time())
 for _ in range(2):
-    sd.simulate(system, [0.0, 0.5, 1.0], {options}, progress=False, threads=1)
+    sd.simulate(system, [0.0, 0.5, 1.0], {options}, progress=False, layout=sd.Layout(threads=1))
     marks.append(time.process_time())
 print(*(b - a for a, b in zip(marks, marks[1:])))
 """

@@ -42,7 +42,7 @@ def make_environment() -> Solver:
     model = sd.leslie.random_environment(list(ENVIRONMENTS), initial=list(START))
 
     def solve(count: int) -> tuple[float, float]:
-        risk = sd.leslie.quasi_extinction(model, THRESHOLD, range(YEARS + 1), trajectories=count, threads=1)
+        risk = sd.leslie.quasi_extinction(model, THRESHOLD, range(YEARS + 1), trajectories=count, layout=sd.Layout(threads=1))
         return float(risk.log_growth_rate), float(risk.probability[-1])
 
     return solve
@@ -87,7 +87,7 @@ def make_individuals() -> Solver:
     chain = sd.leslie.from_matrix(TURTLE, initial=list(START)).demographic()
 
     def solve(count: int) -> tuple[float, float]:
-        risk = sd.leslie.quasi_extinction(chain, THRESHOLD, range(YEARS + 1), trajectories=count, threads=1)
+        risk = sd.leslie.quasi_extinction(chain, THRESHOLD, range(YEARS + 1), trajectories=count, layout=sd.Layout(threads=1))
         return float(risk.log_growth_rate), float(risk.probability[-1])
 
     return solve

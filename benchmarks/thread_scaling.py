@@ -45,7 +45,9 @@ class Case:
         if self.sweep:
             number = float(next(v for p, v in self.system.defaults.items() if p.name == self.sweep))
             values = {"parameters": {self.sweep: np.linspace(0.9 * number, 1.1 * number, count)}}
-        return partial(sd.simulate, self.system, self.times, threads=threads, progress=False, **values, **self.options)
+        return partial(
+            sd.simulate, self.system, self.times, layout=sd.Layout(threads=threads), progress=False, **values, **self.options
+        )
 
 
 def _cases() -> tuple[Case, ...]:

@@ -73,7 +73,7 @@ def _rest(net: sd.ReactionNetwork, closure: str, order: int) -> dict[str, float]
     closed = net.moments(order, closure)
     start = {s.name: max(v, 1e-6 if closed.positive_means else 0.0) for s, v in net.initial.items()}
     runs = sd.simulate(closed, [0, 200], initial=start, rtol=1e-10, atol=1e-12, on_failure="nan", progress=False)
-    last = runs.isel(time=-1, trajectory=0)
+    last = runs.isel(time=-1)
     if "A" in net.names:
         return {"mean": float(last.A_mean), "variance": float(last.A_var)}
     return {"mean": 20 - 2 * float(last.B_mean), "variance": 4 * float(last.B_var)}

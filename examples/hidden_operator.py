@@ -63,7 +63,7 @@ def hidden() -> sd.PDESystem:
 
 def elsewhere(system: sd.PDESystem) -> xr.Dataset:
     """A run from another start on another grid."""
-    return sd.simulate(system, LATER, initial=ELSEWHERE, grid=CELLS, progress=False).squeeze("trajectory")
+    return sd.simulate(system, LATER, initial=ELSEWHERE, grid=CELLS, progress=False)
 
 
 def truth() -> sd.PDESystem:

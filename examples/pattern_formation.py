@@ -165,7 +165,7 @@ def tail_speed(steepness: tuple[float, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)) ->
     start = {"u": "1/(1 + exp(a*(x - 10)))"}
     system = sd.PDESystem.from_text("u' = D*laplacian(u) + r*u*(1 - u); D = 1; r = 1", domain=(0, 160), initial=start)
     run = system.run(np.array([0.0, 20, 30]), grid=640, order=4, parameters={"a": list(steepness)}, progress=False)
-    speed = [np.diff(positions(run.u.sel(a=a).squeeze()))[1] / 10 for a in steepness]
+    speed = [np.diff(positions(run.u.sel(a=a)))[1] / 10 for a in steepness]
     return pd.DataFrame({"a": steepness, "speed": speed, "told": [a + 1 / a for a in steepness]})
 
 
@@ -200,7 +200,7 @@ def spots(end: float = 4000.0, feed: float = 0.025, kill: float = 0.06, **option
     run = system.run(
         np.linspace(0, end, int(end / 20) + 1), parameters={"F": feed, "k": kill}, progress=False,
         **{"grid": 128, "order": 4, "rtol": 1e-4, "atol": 1e-6, **options},
-    ).squeeze("trajectory")  # fmt: skip
+    )  # fmt: skip
     # u v^2 turns one into the other, diffusion only moves them: the mean of both is fed with F and loses F or F + k
     both, v = run.u.mean(["x", "y"]) + run.v.mean(["x", "y"]), run.v.mean(["x", "y"])
     both, v = both[5:], v[5:]  # from t = 100 on: the first moments are faster than the output
@@ -224,7 +224,7 @@ def draw(fields: xr.Dataset, divided: Spots, speed: pd.DataFrame, tails: pd.Data
         figure, axes = plt.subplots(2, 3, figsize=(11.4, 6.8), layout="constrained")
         figure.get_layout_engine().set(wspace=0.05, hspace=0.06)
         _draw_growth(axes[0, 0])
-        _draw_pattern(axes[0, 1], fields.u[0, -1])
+        _draw_pattern(axes[0, 1], fields.u[-1])
         _draw_spectrum(axes[0, 2], fields)
         _draw_fronts(axes[1, 0], axes[1, 1], speed, tails)
         _draw_spots(axes[1, 2], divided)
@@ -260,7 +260,7 @@ def _draw_spectrum(ax: Axes, fields: xr.Dataset) -> None:
     ax.axvspan(band[0], band[-1], color=COLORS[10.0], alpha=0.12, lw=0, label="waves that grow")
     ax.axvline(fastest(10.0), color=COLORS[10.0], lw=1.4, ls="--", label="the fastest of them")
     for index, color in ((1, "#c98b2b"), (2, "0.15")):
-        power = spectrum(fields.u[0, index], width=0.04)
+        power = spectrum(fields.u[index], width=0.04)
         ax.stairs(
             power,
             np.append(power.index - 0.02, power.index[-1] + 0.02),

@@ -127,8 +127,8 @@ def study(record: Record, surrogate: str | None = "pinn", samples: int = 500, pr
               for s, x0 in compared.values()]  # fmt: skip
     run = ensemble.drop_vars(["status", "steps", "rejected", "evaluations"])
     for state in ("N", "P"):
-        run[f"{state}_recovered"] = single[0][state].isel(trajectory=0)
-        run[f"{state}_lotka_volterra"] = single[1][state].isel(trajectory=0)
+        run[f"{state}_recovered"] = single[0][state]
+        run[f"{state}_lotka_volterra"] = single[1][state]
     run.attrs["terms"] = str({str(k): str(v) for k, v in found.terms.items()})
     return Result(record, found, baseline.system, pd.concat(tables, ignore_index=True), run, time.perf_counter() - begin)
 

@@ -94,10 +94,10 @@ def swing(totals: Sequence[float], tau: float = DELAY, end: float = 20000.0) -> 
     run = sd.simulate(
         colony(1, "d1").well_mixed(), np.append(0, np.linspace(end - 100, end, 1001)), progress=False, rtol=1e-8, atol=1e-10,
         parameters={"d1": list(totals), "tau": tau},
-    ).isel(trajectory=0, time=slice(1, None))  # fmt: skip
+    ).isel(time=slice(1, None))  # fmt: skip
     found = sd.cells.extremes(run, after=end - 100).isel(cell=0)
     found["period"] = sd.cells.period(run, after=end - 100).isel(cell=0)
-    return found.drop_vars(["cell", "trajectory"], errors="ignore")
+    return found.drop_vars("cell")
 
 
 def resting(tau: float = DELAY, span: tuple[float, float] = (0.05, 11.0)) -> xr.Dataset:
@@ -144,7 +144,7 @@ def followed(cells: int, parameters: Mapping[str, float] = HERE, end: float = 80
         colony(cells).reduce(parameters, tolerance=1e-6), np.linspace(0, end, int(end * 5) + 1), parameters=parameters,
         initial=start, progress=False,
     )  # fmt: skip
-    return sd.cells.cell_traces(run, "v").squeeze("trajectory", drop=True)
+    return sd.cells.cell_traces(run, "v")
 
 
 # ---- figure and report ---------------------------------------------------------------------------

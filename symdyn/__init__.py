@@ -5,7 +5,7 @@
 >>> lv = sd.ODESystem({x: a*x - b*x*y, y: c*x*y - d*y}, parameters={a: 0.5, b: 0.03, c: 0.03, d: 0.8})
 >>> data = sd.simulate(lv, np.linspace(0, 20, 101), initial={x: 30, y: 4}, parameters={a: [0.4, 0.5]})
 >>> dict(data.x.sizes)
-{'a': 2, 'trajectory': 1, 'time': 101}
+{'a': 2, 'time': 101}
 
 Everything else is found from here: ``help(symdyn.simulate)``, ``help(symdyn.ODESystem)``, ``list(symdyn.METHODS)``.
 """
@@ -35,7 +35,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, discover, grids, leslie, networks, projection, studies
+    from symdyn import analysis, cells, discover, grids, leslie, methods, networks, projection, studies
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from symdyn.methods.registry import METHODS
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
+    from symdyn.simulation.settings import Layout, Store
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -68,12 +69,14 @@ __getattr__, __dir__, __all__ = lazy(
         "io.antimony": ("read_antimony",),
         "io.sbml": ("read_sbml",),
         "leslie": (),
+        "methods": (),
         "methods.registry": ("METHODS",),
         "models": (),
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
         "simulation.run": ("simulate",),
+        "simulation.settings": ("Layout", "Store"),
         "studies": (),
     },
     eager=(

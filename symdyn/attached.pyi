@@ -20,6 +20,7 @@ from symdyn.grids.system import GridSystem
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
 from symdyn.leslie.transients import Transient
+from symdyn.methods.options import MethodOptions
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
@@ -204,22 +205,14 @@ class GridVerbs:
     def run(
         self,
         times: Any,
+        /,
         *,
         initial: Mapping[Any, Any] | None = None,
         parameters: Mapping[Any, Any] | None = None,
-        trajectories: int | None = None,
-        method: str | None = None,
-        rtol: float = 1e-06,
-        atol: float = 1e-09,
-        step: float | None = None,
-        max_step: float | None = None,
-        max_steps: int | None = None,
-        threads: int | None = None,
-        chunk: int | None = None,
-        seed: int | None = None,
+        method: str | MethodOptions | None = None,
         progress: bool = True,
         on_failure: str = "raise",
-        **others: Any,
+        **given: Any,
     ) -> xr.Dataset:
         """Simulate fields on a grid."""
 

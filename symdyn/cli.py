@@ -120,10 +120,12 @@ def simulate(
     trajectories: Annotated[int | None, typer.Option(min=1, help="Trajectories at each point of the sweep.")] = None,
     seed: Seed = None,
     method: Annotated[str | None, typer.Option(help="Numerical method; chosen for the system unless given.")] = None,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-6,
-    atol: Annotated[float, typer.Option(help="Absolute tolerance.")] = 1e-9,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance; 1e-6 unless given.")] = None,
+    atol: Annotated[float | None, typer.Option(help="Absolute tolerance; 1e-9 unless given.")] = None,
     step: Annotated[float | None, typer.Option(help="Longest step of a fixed-step method.")] = None,
-    epsilon: Annotated[float, typer.Option(help="Accuracy of tau-leaping and hybrid methods.")] = 0.03,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Accuracy of tau-leaping and hybrid methods; 0.03 unless given.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Condition at which trajectories of a network stop, 'X <= 0'.")] = None,
     kind: KindOption = None,
     interpretation: Annotated[
@@ -155,12 +157,14 @@ def simulate(
     """Simulate a model, or a sweep of it, and write the trajectories."""
     from symdyn_kernels.status import INTERRUPTED
 
+    from symdyn.codegen.kernel import with_options
     from symdyn.io.arguments import parse_assignments, parse_range
     from symdyn.io.datasets import check_format, write_csv, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times
     from symdyn.simulation.cluster import connect
     from symdyn.simulation.run import simulate as run
+    from symdyn.simulation.settings import Layout, Store
 
     if (times is None) == (times_file is None):
         raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")
@@ -181,19 +185,16 @@ def simulate(
         parameters=parameters,
         trajectories=trajectories,
         seed=seed,
-        method=method,
+        method=method if epsilon is None else with_options(system, method, epsilon=epsilon),
         target=str(target),
-        precision=str(precision),
         rtol=rtol,
         atol=atol,
         step=step,
-        epsilon=epsilon,
         until=until,
         reduce=reduce or None,
-        threads=threads,
+        layout=Layout(threads=threads, precision=str(precision)),
         executor=None if scheduler is None else connect(scheduler),
-        store=store,
-        resume=resume,
+        store=None if store is None else Store(store, resume=resume),
         progress=not quiet,
         on_failure=str(on_failure),
     )
@@ -214,9 +215,9 @@ def simulate(
 
 
 def _state(path: Path) -> str:
-    from symdyn.simulation.store import Store
+    from symdyn.simulation.chunk_store import ChunkStore
 
-    found = Store.find(path)
+    found = ChunkStore.find(path)
     if found is None:
         raise DeclarationError(f"there is no store at {path}; 'symdyn simulate --store' makes one")
     found.look()
@@ -270,9 +271,10 @@ def recover(
     from symdyn.discover.recover import RecoverOptions
     from symdyn.discover.recover import recover as run
     from symdyn.io.arguments import parse_duration
-    from symdyn.io.models import model_text, read_model
+    from symdyn.io.models import read_model
     from symdyn.io.report import write_recovery
     from symdyn.io.tables import TABLES, read_trajectories
+    from symdyn.models.text import model_text
 
     quieten(quiet)
     model, data = (None, files) if files[0].suffix.lower() in TABLES else (files[0], files[1:])

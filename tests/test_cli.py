@@ -62,7 +62,7 @@ def test_results_go_to_standard_output_and_nothing_else_anywhere(here):
     assert (done.returncode, done.stderr) == (0, "")
     (here / "out.csv").write_text(done.stdout)
     table = read_table("out.csv")
-    assert list(table.columns) == ["a", "trajectory", "time", "x", "half", "status"]
+    assert list(table.columns) == ["a", "time", "x", "half", "status"]
     expected = 3 * np.exp(-table["a"] * table["time"])
     np.testing.assert_allclose(table["x"], expected, rtol=1e-7)
     np.testing.assert_allclose(table["half"], expected / 2, rtol=1e-7)
@@ -90,7 +90,7 @@ def test_formats_agree_with_the_library(here, name):
     if name.endswith(".csv"):
         table = read_table(name)
         np.testing.assert_array_equal(table["x"].to_numpy(), expected["x"].values.ravel())
-        assert list(table.columns[:4]) == ["a", "x0", "trajectory", "time"]
+        assert list(table.columns[:3]) == ["a", "x0", "time"]
     else:
         assert read_dataset(name).equals(expected)
 
@@ -98,9 +98,10 @@ def test_formats_agree_with_the_library(here, name):
 @pytest.mark.parametrize(
     ("text", "options", "method"),
     [
-        ("dx = -x*dt + dW\nx(0) = 0", ("--step", "0.5", "--seed", "1"), "euler-maruyama"),
-        ("x[t+1] = 3*x*(1-x)\nx(0) = 0.5", (), "iterate"),
-        ("x' = -x\nx(0) = 1", ("--method", "tsit5"), "tsit5"),
+        ("dx = -x*dt + dW\nx(0) = 0", ("--step", "0.5", "--seed", "1"), "EulerMaruyama()"),
+        ("x[t+1] = 3*x*(1-x)\nx(0) = 0.5", (), "Iterate()"),
+        ("x' = -x\nx(0) = 1", ("--method", "tsit5"), "Tsit5()"),
+        ("X -> 0, 1; X(0) = 9", ("--method", "tau", "--epsilon", "0.1"), "Tau(epsilon=0.1)"),
     ],
 )
 def test_kind_and_method(here, text, options, method):
@@ -194,8 +195,8 @@ def test_failed_trajectories_are_4_and_write_nothing_unless_asked(here):
     found = read_dataset("m.nc")
     assert (found["status"].values.ravel() != 0).tolist() == [False, True]
     times = found["time"].values
-    np.testing.assert_allclose(found["x"].values[0, 0], 1 / (1 - 0.1 * times), rtol=1e-4)
-    assert np.isnan(found["x"].values[1, 0, times > 1]).all()
+    np.testing.assert_allclose(found["x"].values[0], 1 / (1 - 0.1 * times), rtol=1e-4)
+    assert np.isnan(found["x"].values[1, times > 1]).all()
 
 
 def test_codes_reach_the_shell(here):

@@ -24,7 +24,7 @@ def test_a_sweep_goes_to_a_store(run):
     done = run(*SWEEP)
     assert (done.exit_code, done.output) == (ExitCode.SUCCESS, "")
     with xr.open_zarr("run.zarr") as data:
-        assert data.sizes == {"a": 40, "trajectory": 1, "time": 3}
+        assert data.sizes == {"a": 40, "time": 3}
     assert run("store", "run.zarr").output == "run.zarr: 2 of 2 chunks complete, 40 of 40 trajectories\n"
     assert run(*SWEEP, "--out", "run.csv").exit_code == ExitCode.SUCCESS  # what is there is also written
 

@@ -16,13 +16,14 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.arguments import parse_assignments, parse_range, parse_values
 from symdyn.io.datasets import dataset_table, read_dataset, write_dataset
-from symdyn.io.models import model_text, read_model
+from symdyn.io.models import read_model
 from symdyn.io.report import report
 from symdyn.io.tables import read_table, read_times, read_trajectories
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.models.text import model_text
 
 x, y, a = sp.symbols("x y a")
 
@@ -269,7 +270,7 @@ def test_csv_of_statistics_counts_failures(dataset):
     reduced = dataset[["status"]].assign(
         x_mean=(("a", "time"), np.ones((2, 3))), x_quantile=(("a", "time", "quantile"), np.ones((2, 3, 2)) * [2, 3])
     )
-    table = dataset_table(reduced.assign_coords(quantile=[0.05, 0.5]))
+    table = dataset_table(reduced.assign_coords(quantile=[0.05, 0.5]).assign_attrs(reduce="mean, quantile"))
     assert list(table.columns) == ["a", "time", "x_mean", "x_quantile_0.05", "x_quantile_0.5", "failed"]
     assert len(table) == 6
     assert table["failed"].tolist() == [0, 0, 0, 1, 1, 1]

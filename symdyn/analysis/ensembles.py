@@ -42,15 +42,14 @@ def run_rows(system: System, times: np.ndarray, initial: np.ndarray, parameters:
     rows = {s.name: xr.DataArray(initial[:, i], dims="row") for i, s in enumerate(system.states)}
     values = {s.name: xr.DataArray(parameters[:, i], dims="row") for i, s in enumerate(system.parameters)}
     data = simulate(system, times, initial=rows, parameters=values, progress=False, on_failure="nan", **options)
-    found = np.stack([data[n].transpose("row", "trajectory", "time").values[:, 0] for n in system.names], axis=-1)
+    found = np.stack([data[n].transpose("row", "time").values for n in system.names], axis=-1)
     return found, data.status.values.reshape(-1)
 
 
 def labelled(design: Design, columns: Mapping[str, np.ndarray], attrs: dict[str, Any]) -> xr.Dataset:
     """Columns (N,) as variables with the dims of the sweep."""
-    dims, shape = design.dims[:-1], design.shape[:-1]
-    data = xr.Dataset(coords={d: (d, c) for d, c in design.coords.items() if d in dims})
+    data = xr.Dataset(coords={d: (d, c) for d, c in design.coords.items()})
     for name, values in columns.items():
-        data[name] = (dims, np.asarray(values).reshape(shape))
+        data[name] = (design.dims, np.asarray(values).reshape(design.shape))
     data.attrs = attrs
     return data

@@ -209,7 +209,7 @@ def _dataset(system: System, field: Field, design: Any, found: list[_Point], row
             stable[k, b] = field.stable(eigenvalues)
             rightmost[k, b] = eigenvalues[0] if eigenvalues.size else -np.inf
             residual[k, b] = np.abs(field(x.real, point.p)).max()
-    dims, shape = design.dims[:-1], design.shape[:-1]
+    dims, shape = design.dims, design.shape
     data = xr.Dataset(coords={"branch": np.arange(count), **{d: (d, c) for d, c in design.coords.items() if d in dims}})
     seen = values.real
     if system.observables and real:

@@ -145,7 +145,7 @@ def sweep_dataset(
     DeclarationError
         If a dim of the sweep has the name of one of them.
     """
-    dims, shape = design.dims[:-1], design.shape[:-1]
+    dims, shape = design.dims, design.shape
     clash = sorted(set(dims) & {*columns, *coords})
     if clash:
         raise DeclarationError(f"the sweep dimension {clash[0]!r} has the name of a variable of the result; rename it")

@@ -67,7 +67,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
     (1.3127, (0.012+0.742j))
     >>> data = sd.simulate(full, [0, 1], initial={"v_1": 1, "U": "steady"})
     >>> data.v_1.dims
-    ('trajectory', 'time')
+    ('time',)
     """
 
     colony: BulkCellSystem

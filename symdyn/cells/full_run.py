@@ -17,8 +17,11 @@ from symdyn.cells._full_start import kept_times, read_beginnings
 from symdyn.cells.full import FullBulkCells
 from symdyn.cells.stepping import METHODS, Exchange, Stepper
 from symdyn.cells.values import CellValues
+from symdyn.codegen.effects import refuse_idle
+from symdyn.codegen.kernel import read_method
 from symdyn.errors import DeclarationError
-from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_parameters, trajectory_dataset
+from symdyn.methods.options import check_positive, check_whole
+from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_values, trajectory_dataset
 from symdyn.simulation.ensemble import Progress, default_threads
 from symdyn.simulation.sweeps import Design, make_design
 from symdyn.simulation.verdict import Ending, Outcome, verdict
@@ -34,7 +37,8 @@ RESOLUTION = {"ark4": 0.15, "ark3": 0.08, "sbdf2": 0.02}
 LARGEST = 1e9
 """Most numbers of a bulk that is kept."""
 
-OPTIONS = ("method", "step", "trajectories", "threads", "progress", "on_failure")
+READS = frozenset({"step", "seed", "threads", "trajectories"})
+"""Options that the integrators read."""
 
 
 @dataclass
@@ -168,7 +172,7 @@ def integrate(
         plan.stop.set()  # what is there is kept
     finally:
         bar.close()
-    return _gathered(plan, design, results, options.get("on_failure", "raise"))
+    return _gathered(plan, design, results, options)
 
 
 def _march(plan: _Plan, rows: np.ndarray) -> _Part:
@@ -241,28 +245,23 @@ def _default_step(kinetics, u: np.ndarray, method: str) -> float:
 
 
 def _checked(options: Mapping[str, Any]) -> tuple[str, float | None, int]:
-    wrong = sorted(set(options) - set(OPTIONS))
-    if wrong:
-        raise DeclarationError(
-            f"{wrong[0]} means nothing for cells in a bulk of finite elements; expected {', '.join(OPTIONS)}"
-        )
-    method = options.get("method") or "ark4"
+    name, choice = read_method(options.get("method"))
+    method = "ark4" if name is None else name
     if method not in METHODS:
         raise DeclarationError(
             f"the method is {method!r}; for cells in a bulk of finite elements expected {', '.join(METHODS)}"
         )
+    given = {k for k in options if k not in ("method", "progress", "on_failure")} | set(choice.given if choice else ())
+    refuse_idle(sorted(given), READS, f"cells in a bulk of finite elements with {method!r}")
     step, threads = options.get("step"), options.get("threads")
-    real = isinstance(step, (int, float, np.integer, np.floating)) and not isinstance(step, bool)
-    if step is not None and not (real and 0 < step < np.inf):
-        raise DeclarationError(f"step is {step!r}; expected a positive number")
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1):
-        raise DeclarationError(f"threads is {threads!r}; expected a whole number from 1")
+    check_positive(step=step)
+    check_whole(threads=threads)
     if options.get("on_failure", "raise") not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
     return method, None if step is None else float(step), int(threads or default_threads())
 
 
-def _gathered(plan: _Plan, design: Design, parts: list[_Part], on_failure: str) -> xr.Dataset:
+def _gathered(plan: _Plan, design: Design, parts: list[_Part], options: Mapping[str, Any]) -> xr.Dataset:
     system, times, kept = plan.system, plan.times, plan.kept
     values = np.full((design.size, times.size, len(system.states)), np.nan)
     status = np.full(design.size, INTERRUPTED, np.int64)
@@ -273,21 +272,22 @@ def _gathered(plan: _Plan, design: Design, parts: list[_Part], on_failure: str) 
         steps[part.rows], error[part.rows] = part.steps, part.error
         if fields is not None:
             fields[part.rows] = part.fields
+    skip = [s for s, start in zip(system.bulk, plan.fields, strict=True) if start is not None]
     attrs = attributes(
-        system, parameters=fixed_parameters(system, design), method=plan.method, step=plan.step, unknowns=system.elements.size,
-        route="finite elements",
+        system, **fixed_values(system, design, skip), method=plan.method, step=plan.step, seed=options.get("seed"),
+        unknowns=system.elements.size, route="finite elements",
     )  # fmt: skip
     counts = {"status": (status, STATUS_CODES), "steps": (steps, "steps of the fixed length")}
     if plan.method != "sbdf2":
         counts["step_error"] = (error, "largest difference in a step from the embedded method of an order less, in the cells")
-    data = trajectory_dataset(system, design, times, values, counts, attrs)
+    data = trajectory_dataset(system, design, times, values, counts, attrs, skip)
     for symbol in system.bulk:
         data[symbol.name].attrs["long_name"] = f"mean of {symbol} over the bulk"
     if fields is not None and kept is not None:
         data = _with_fields(data, plan, design, fields, kept)
     kernel: Any = SimpleNamespace(system=system, method=plan.method, family=SimpleNamespace(remedies=("a shorter step",)))
     run: Any = SimpleNamespace(status=status, values=values)
-    return verdict(data, Ending(kernel, design, Outcome.of(run, times, 0, passed_on=0)), on_failure)
+    return verdict(data, Ending(kernel, design, Outcome.of(run, times, 0, passed_on=0)), options.get("on_failure", "raise"))
 
 
 def _with_fields(data: xr.Dataset, plan: _Plan, design: Design, fields: np.ndarray, kept: np.ndarray) -> xr.Dataset:

@@ -10,19 +10,21 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.cuda.join import PRECISIONS
+from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.emit_llvm import ir_source
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.families import family_of
-from symdyn.codegen.families.base import LANES, Batch, Family, Launch, Options, Run, Signals
+from symdyn.codegen.families.base import LANES, Batch, Launch, Options, Run, Signals
 from symdyn.codegen.functions import BACKENDS, ModelFunctions, model_functions, programs
 from symdyn.codegen.inlining import inlined_driver
-from symdyn.codegen.kernel_base import Kernel
-from symdyn.errors import CompileError
+from symdyn.codegen.kernel_base import Kernel, options_read
+from symdyn.errors import CompileError, DeclarationError
+from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method"]
+__all__ = ["LANES", "Batch", "Kernel", "Options", "Run", "Signals", "compile", "default_method", "read_method", "with_options"]
 
 #: The first of these that applies simulates a system where no method is named.
 DEFAULT_METHODS = ("dop853", "euler-maruyama", "iterate", "ssa", "branching")
@@ -43,10 +45,10 @@ class CpuKernel(Kernel):
     target, parallel = "cpu", True
 
     def __init__(
-        self, system: System, method: str, *, lanes: int | str, backend: str, trajectories: int, inline: bool = False,
-        until: sp.Basic | None = None,
+        self, system: System, method: str, options: MethodOptions, *, lanes: int | str, backend: str, trajectories: int,
+        inline: bool = False, until: sp.Basic | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(system, method, until=until)
+        super().__init__(system, method, options, until=until)
         self.backend, self.inline, self._lanes = backend, inline, lanes
         self._functions: dict[int, ModelFunctions] = {}
         self._drivers: dict[int, ModuleType | None] = {}
@@ -54,7 +56,7 @@ class CpuKernel(Kernel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(
-            compile, self.system, method=self.method, lanes=self._lanes, backend=self.backend, inline=self.inline,
+            compile, self.system, method=self.chosen, lanes=self._lanes, backend=self.backend, inline=self.inline,
             until=self.until,
         ), ()  # fmt: skip
 
@@ -78,9 +80,7 @@ class CpuKernel(Kernel):
             return None
         made = programs(self.system, self._scheme, self.until)[1]
         inlining = self.family.inlining(self.system, self._scheme, made, lanes)
-        if inlining is None:
-            known = ", ".join(m for m in METHODS if type(family_of(METHODS[m])).inlining is not Family.inlining)
-            raise CompileError(f"no model can be inlined into the driver of {self.method!r}; inline=True belongs to {known}")
+        assert inlining is not None  # a family that reads `inline` has one
         return inlined_driver(self.method, inlining, made, lanes)
 
     def prepare(self, lanes: int) -> None:
@@ -139,10 +139,55 @@ def default_method(system: System) -> str:
     )
 
 
+def read_method(method: Any) -> tuple[str | None, MethodOptions | None]:
+    """Name and options of what ``method=`` was given, each None where it is left to the system.
+
+    Raises
+    ------
+    DeclarationError
+        If it is neither a name nor an object of a class of `symdyn.methods`.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> read_method("tau"), read_method(sd.methods.Tau(epsilon=0.1))
+    (('tau', None), ('tau', Tau(epsilon=0.1)))
+    """
+    if method is None or isinstance(method, str):
+        return method, None
+    if isinstance(method, MethodOptions):
+        return method.method or None, method
+    hint = ""
+    if isinstance(method, type) and issubclass(method, MethodOptions):
+        hint = f"; {method.__name__} is a class, {method.__name__}() an object of it"
+    raise DeclarationError(
+        f"method is {method!r}; expected a name such as 'tau', or an object such as symdyn.methods.Tau(epsilon=0.03){hint}"
+    )
+
+
+def with_options(system: System, name: str | None, **values: Any) -> MethodOptions:
+    """The method called `name`, or the default one, with options of these values.
+
+    Raises
+    ------
+    DeclarationError
+        For options that the method does not read.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> with_options(sd.ReactionNetwork.from_text("X -> 0, k"), "tau", epsilon=0.1)
+    Tau(epsilon=0.1)
+    """
+    name = default_method(system) if name is None else name
+    refuse_idle(values, options_read(name, "cpu"), repr(name))
+    return METHODS[name].options(**values)
+
+
 def compile(
     system: System,
     *,
-    method: str | None = None,
+    method: str | MethodOptions | None = None,
     target: str = "cpu",
     lanes: int | str = "auto",
     backend: str = "llvm",
@@ -156,9 +201,10 @@ def compile(
     Parameters
     ----------
     system : System
-    method : str, optional
-        A name in ``symdyn.METHODS``; by default 'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa'
-        for reaction networks.
+    method : str or MethodOptions, optional
+        A name in ``symdyn.METHODS``, or with options an object such as ``symdyn.methods.Tau(epsilon=0.03)``; by default
+        'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa' for reaction networks, of which an object of a
+        class without a method, such as ``symdyn.methods.AdaptiveOptions(max_steps=1000)``, has the options.
     target : {'cpu', 'cuda'}
         Where it runs.  A kernel for CUDA is made without a card too: its whole source, ``.ptx`` and ``.resources``.
     lanes : 'auto', 1, 8, 16 or 32
@@ -186,13 +232,13 @@ def compile(
     ------
     CompileError
         For unknown terms, methods that do not apply, targets and options that do not exist.
+    DeclarationError
+        For options without effect.
     """
     if target not in TARGETS:
         raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")
     if precision not in tuple(PRECISIONS):
         raise CompileError(f"precision is {precision!r}; known: {', '.join(PRECISIONS)}.{suggest(precision, PRECISIONS)}")
-    if precision != "float64" and target != "cuda":
-        raise CompileError(f"precision={precision!r} belongs to target='cuda'; kernels for the CPU work in double precision")
     if backend not in BACKENDS:
         raise CompileError(f"backend is {backend!r}; known: {', '.join(BACKENDS)}.{suggest(backend, BACKENDS)}")
     if lanes != "auto" and lanes not in LANES:
@@ -200,24 +246,25 @@ def compile(
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise CompileError(f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data")
-    name = default_method(system) if method is None else method
+    if not isinstance(inline, bool | np.bool_):
+        raise CompileError(f"inline is {inline!r}; expected True or False")
+    name, options = read_method(method)
+    name = default_method(system) if name is None else name
     reason = METHODS[name].applies(system)
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
-    if until is not None and not family_of(METHODS[name]).stops:
-        raise CompileError(
-            f"the method {name!r} cannot stop at a condition; until belongs to methods for reaction networks and branching "
-            "processes, such as 'ssa'"
-        )
-    if not isinstance(inline, bool | np.bool_):
-        raise CompileError(f"inline is {inline!r}; expected True or False")
-    if inline and (target != "cpu" or backend != "llvm"):
-        raise CompileError("inline=True belongs to target='cpu' with backend='llvm'; kernels for a card are one piece anyway")
+    changed = {"lanes": lanes != "auto", "precision": precision != "float64", "inline": inline, "until": until is not None}
+    given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
+    refuse_idle(given, options_read(name, target), repr(name) if target == "cpu" else f"{name!r} with target={target!r}")
+    if inline and backend != "llvm":
+        raise CompileError("inline=True belongs to backend='llvm'")
+    if options is None or not options.method:
+        options = METHODS[name].options(**(options.given if options else {}))
     if target == "cuda":
         if not family_of(METHODS[name]).on_device(METHODS[name]):
             known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))
             raise CompileError(f"the method {name!r} has no form for target='cuda'; those that have one: {known}")
         from symdyn.codegen.cuda.kernel import CudaKernel  # brings in CUDA's compilers, which nobody else needs
 
-        return CudaKernel(system, name, precision=precision, until=until)
-    return CpuKernel(system, name, lanes=lanes, backend=backend, trajectories=trajectories, inline=inline, until=until)
+        return CudaKernel(system, name, options, precision=precision, until=until)
+    return CpuKernel(system, name, options, lanes=lanes, backend=backend, trajectories=trajectories, inline=inline, until=until)

@@ -11,10 +11,24 @@ import sympy as sp
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
 from symdyn.system import System
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "options_read"]
+
+#: What only one of the targets reads.
+CPU, CUDA = frozenset({"inline", "lanes", "threads"}), frozenset({"precision"})
+#: What simulations on a kernel read, whatever the method.
+ALWAYS = frozenset({"chunk", "executor", "reduce", "seed", "store", "target", "trajectories"})
+#: Options that datasets record besides those of the method itself.
+RECORDED = ("step", "rtol", "atol")
+
+
+def options_read(name: str, target: str) -> frozenset[str]:
+    """Names of the options that a method reads on a target."""
+    found = family_of(METHODS[name]).reads(METHODS[name])
+    return ALWAYS | (found - CPU | CUDA if target == "cuda" else found | CPU - {"inline"})
 
 
 class Kernel(ABC):
@@ -24,6 +38,8 @@ class Kernel(ABC):
     ----------
     system : System
     method : str
+    options : MethodOptions
+        The options of the method.
     target : str
         'cpu' or 'cuda'.
     until : Boolean or None
@@ -46,10 +62,22 @@ class Kernel(ABC):
     #: Whether the driver was compiled for this model alone.
     inline: bool = False
 
-    def __init__(self, system: System, method: str, *, until: sp.Basic | None, precision: str = "float64") -> None:
-        self.system, self.method, self.until, self.precision = system, method, until, precision
+    def __init__(
+        self, system: System, method: str, options: MethodOptions, *, until: sp.Basic | None, precision: str = "float64"
+    ) -> None:
+        self.system, self.method, self.options, self.until, self.precision = system, method, options, until, precision
         self._scheme = METHODS[method]
         self.family = family_of(self._scheme)
+
+    @property
+    def chosen(self) -> str | MethodOptions:
+        """What ``method=`` takes to choose this method with its options."""
+        return self.options if self.options.method else self.method
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names of the options of simulations that have an effect."""
+        return options_read(self.method, self.target)
 
     @property
     def adaptive(self) -> bool:
@@ -73,8 +101,8 @@ class Kernel(ABC):
 
     def facts(self, options: Options) -> dict[str, Any]:
         """What a dataset says about the method: the options that matter, and its approximations."""
-        noted = {name: getattr(options, name) for name in self.family.noted}
-        return {**noted, **self.family.facts(self._scheme, options)}
+        recorded = {name: getattr(options, name) for name in RECORDED if name in self.reads}
+        return {"method": str(self.chosen), **recorded, **self.family.facts(self._scheme, options)}
 
     @abstractmethod
     def lanes(self, trajectories: int) -> int:
@@ -132,8 +160,9 @@ class Kernel(ABC):
         streams : (N,) int, optional
             The random stream of each trajectory; its index by default.
         **options :
-            Fields of `symdyn.codegen.families.base.Options`: ``rtol``, ``atol``, ``max_step`` and ``detect_stiffness``
-            of adaptive methods, ``step`` and ``fine`` of fixed-step methods, ``epsilon``, ``seed``, ``max_steps``.
+            Fields of `symdyn.codegen.families.base.Options`, over the options of the method: ``rtol``, ``atol``,
+            ``max_step`` and ``detect_stiffness`` of adaptive methods, ``step`` and ``fine`` of fixed-step methods,
+            ``epsilon``, ``seed``, ``max_steps``.
 
         Raises
         ------
@@ -152,7 +181,8 @@ class Kernel(ABC):
             raise DeclarationError("times must be a sequence that increases strictly")
         parameters = parameters.reshape(count, k)
         run = self.empty(len(initial), times.size)
-        return self.launch(run, Batch(initial, parameters, times, streams), Options(**options), signals=Signals.new())
+        numbers = Options(**{**self.options.numbers(options.get("step", Options.step)), **options})
+        return self.launch(run, Batch(initial, parameters, times, streams), numbers, signals=Signals.new())
 
     def empty(self, trajectories: int, times: int) -> Run:
         """Arrays for the results of so many trajectories."""

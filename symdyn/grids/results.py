@@ -16,16 +16,24 @@ from symdyn.grids.model import GridModel
 from symdyn.grids.options import FIXED
 from symdyn.grids.spectral_observe import SpectralObserver
 from symdyn.grids.system import GridSystem
+from symdyn.methods.field_options import FIELD_METHODS
 from symdyn.models.operators import components, varies
-from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_parameters
+from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_values
 from symdyn.simulation.sweeps import Design
 
 __all__ = ["run_dataset", "run_verdict"]
 
 
 def run_dataset(
-    grid: GridSystem, design: Design, times: np.ndarray, frames: np.ndarray, status: np.ndarray, counts: np.ndarray, method: str
+    grid: GridSystem,
+    design: Design,
+    times: np.ndarray,
+    frames: np.ndarray,
+    status: np.ndarray,
+    counts: np.ndarray,
+    facts: dict[str, Any],
 ) -> xr.Dataset:
+    """A variable for each field, scalar and observable; `facts` are attributes."""
     positions = [s.name for s in grid.space]
     lead, cells = (*design.dims, "time"), math.prod(grid.shape)
     shape = (*design.shape, times.size)
@@ -47,16 +55,15 @@ def run_dataset(
         variables[name] = (design.dims, values.reshape(design.shape), {"long_name": meaning})
     coords: dict[str, Any] = {
         "time": ("time", times, {"long_name": str(grid.time)}),
-        **{d: (d, c) for d, c in design.coords.items()},
+        **design.coordinates(grid, skip=grid.fields),
     }
     coords |= dict(zip(positions, grid.centers, strict=True))
     walls = "; ".join(f"{k} along {grid.space[a]}: {pair if pair == 'periodic' else ', '.join(map(str, pair))}"
                       for k, row in grid.conditions.items() for a, pair in enumerate(row))  # fmt: skip
-    facts: dict[str, Any] = dict(
-        parameters=fixed_parameters(grid, design), method=method, scheme=grid.scheme, domain=str(grid.domain), boundary=walls
-    )
-    facts["order"] = grid.order if grid.scheme != "spectral" else None
-    return xr.Dataset(variables, coords, attributes(grid, **facts) | {"system": "PDESystem"})
+    known: dict[str, Any] = {**fixed_values(grid, design, skip=grid.states), **facts}
+    known |= {"scheme": grid.scheme, "domain": str(grid.domain), "boundary": walls}
+    known["order"] = grid.order if grid.scheme != "spectral" else None
+    return xr.Dataset(variables, coords, attributes(grid, **known) | {"system": "PDESystem"})
 
 
 def _observed(grid: GridSystem, design: Design, times: np.ndarray, frames: np.ndarray) -> dict[str, Any]:
@@ -106,22 +113,19 @@ def run_verdict(
     if not wrong.size or on_failure == "nan":
         return data
     row = int(wrong[0])
-    index = np.unravel_index(row, design.shape)
-    place = ", ".join(f"{d}[{int(i)}]" for d, i in zip(design.dims, index, strict=True))
     values = ", ".join(f"{k} = {v:g}" for k, v in zip(grid.parameters, design.rows(row, row + 1)[1][0], strict=True))
     last = float(times[max(int(np.isfinite(frames[row]).all(axis=-1).sum()) - 1, 0)])
     code = int(status[row])
     remedies = []
     if code == TOO_MANY_STEPS:
-        remedies.append("a larger max_steps")
+        remedies.append(f"a larger max_steps (method={FIELD_METHODS[method].__name__}(max_steps=...))")
     elif code == NOT_FINITE:
         remedies.append("a smaller step" if method in FIXED else "another grid or smaller tolerances")
     if method in EXPLICIT and (code == TOO_MANY_STEPS or method in FIXED):
         remedies.append("method='imex', which no diffusion forces to small steps")
     remedies += ["other values", "on_failure='nan' to get NaN from the failure on"]
     raise SimulationError(
-        f"{wrong.size} of {design.size} trajectories failed. The first is {place} ({values}): {MESSAGES[code]}; its last "
-        f"output is at {grid.time} = {last:g}. Try {', '.join(remedies)}; everything computed is in the 'dataset' of this "
-        "error.",
+        f"{design.failure(wrong.size, row, values)}: {MESSAGES[code]}; its last output is at {grid.time} = {last:g}. "
+        f"Try {', '.join(remedies)}; everything computed is in the 'dataset' of this error.",
         data,
     )

@@ -14,18 +14,20 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.bar import bar
 from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.kernel import read_method
 from symdyn.errors import DeclarationError
 from symdyn.grids.explicit import EXPLICIT, march_explicit
 from symdyn.grids.imex_methods import IMPLICIT, march
 from symdyn.grids.model import GridModel
-from symdyn.grids.options import FIXED, check_method, check_numbers, check_times
+from symdyn.grids.options import FIXED, check_method, check_times
 from symdyn.grids.results import run_dataset, run_verdict
 from symdyn.grids.spectral_explicit import march_spectral
 from symdyn.grids.starts import Starts, shape_of
 from symdyn.grids.stiffness import warn_of_diffusion
 from symdyn.grids.system import GridSystem, discretize
+from symdyn.methods.field_options import FIELD_METHODS
+from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.models.pde import PDESystem
-from symdyn.registry import suggest
 from symdyn.simulation.ensemble import default_threads
 from symdyn.simulation.sweeps import make_design
 
@@ -54,22 +56,14 @@ def run_field(
 def run_grid(
     grid: GridSystem,
     times: Any,
+    /,
     *,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
-    trajectories: int | None = None,
-    method: str | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
-    step: float | None = None,
-    max_step: float | None = None,
-    max_steps: int | None = None,
-    threads: int | None = None,
-    chunk: int | None = None,
-    seed: int | None = None,
+    method: str | MethodOptions | None = None,
     progress: bool = True,
     on_failure: str = "raise",
-    **others: Any,
+    **given: Any,
 ) -> xr.Dataset:
     r"""Simulate fields on a grid.
 
@@ -82,18 +76,29 @@ def run_grid(
         DataArrays, expressions of position and parameters, or functions of the positions; of scalars numbers or sweeps.
     parameters : mapping
         Numbers or sweeps.
-    method : str, optional
+    method : str or MethodOptions, optional
         'bs32' and 'tsit5' choose their steps and are explicit, 'euler' and 'rk4' take steps of length `step`; 'imex', 'imex3',
         'etdrk4' and, with `step`, 'sbdf2' treat what is linear implicitly or exactly.  By default 'bs32', and 'imex' for
-        spectral schemes and where the grid has `implicit`.
-    rtol, atol, step, max_step, max_steps, trajectories, threads, progress, on_failure :
+        spectral schemes and where the grid has `implicit`.  Their options are ``symdyn.methods.Bs32(max_step=0.1)``,
+        ``symdyn.methods.Tsit5``, ``symdyn.methods.Imex(max_steps=10_000)`` and so on.
+    progress, on_failure :
         As for `symdyn.simulate`.
+    **given :
+        Options that have a value: ``rtol``, ``atol``, ``step``, ``trajectories``, ``seed`` (which is recorded) as for
+        `symdyn.simulate`, and ``threads``.
+
+    Raises
+    ------
+    DeclarationError
+        For input that does not fit, and options without effect.
+    SimulationError
+        If trajectories fail; its ``dataset`` holds everything that was computed.
 
     Returns
     -------
     xarray.Dataset
-        A variable for each field with dims (sweeps..., ``trajectory``, ``time``, ``x``, ``y``), for each scalar without
-        positions, and for each observable; and ``status``, ``steps``, ``rejected``, ``evaluations``.
+        A variable for each field with dims (sweeps..., ``trajectory`` if asked for, ``time``, ``x``, ``y``), for each scalar
+        without positions, and for each observable; and ``status``, ``steps``, ``rejected``, ``evaluations``.
 
     Notes
     -----
@@ -109,19 +114,22 @@ def run_grid(
     the front itself after a time of :math:`38/r`.  For such fronts take 'bs32' or 'tsit5', which warn if diffusion forces them
     to very many steps.
     """
-    known = "trajectories, method, rtol, atol, step, max_step, max_steps, threads, progress, on_failure, grid"
-    for name in (*others, *(["seed"] if seed is not None else [])):
-        raise DeclarationError(
-            f"the option {name} means nothing for fields; options are {known}.{suggest(name, known.split(', '))}"
-        )
-    method = method or ("bs32" if grid.scheme != "spectral" and grid.implicit is None else "imex")
-    check_method(method, step, max_step)
-    check_numbers(rtol=rtol, atol=atol, step=step, max_step=max_step, max_steps=max_steps, threads=threads, chunk=chunk)
+    by_default = "bs32" if grid.scheme != "spectral" and grid.implicit is None else "imex"
+    given = {name: value for name, value in given.items() if value is not None}
+    name, choice = read_method(method)
+    method = by_default if name is None else name
+    own = choice.given if choice else {}
+    check_method(method, {**given, **own})
+    steps: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9} if method not in FIXED and "step" not in given else {}
+    steps |= {name: given[name] for name in ("rtol", "atol", "step") if name in given} | own
+    check_positive(**{name: given.get(name) for name in ("rtol", "atol", "step")})
+    check_whole(threads=given.get("threads"))
+    threads = given.get("threads") or default_threads()
     if on_failure not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {on_failure!r}; expected 'raise' or 'nan'")
     times = check_times(times)
     starts = Starts(grid, grid.centers, initial)
-    design = make_design(grid, starts.given, parameters, trajectories)
+    design = make_design(grid, starts.given, parameters, given.get("trajectories"))
     positions = [s.name for s in grid.space]
     clash = sorted(set(design.dims) & set(positions))
     if clash:
@@ -135,21 +143,17 @@ def run_grid(
     status = np.full(count, INTERRUPTED)
     counts = np.zeros((count, 3), np.int64)
     stop, reached = np.zeros(1, np.int64), [np.full(1, times[0]) for _ in range(count)]
-    workers = min(threads or default_threads(), count)
+    workers = min(threads, count)
     # what threads trajectories leave over, transforms have
-    inner, left = max(1, (threads or default_threads()) // workers), iter(range(count))
+    inner, left = max(1, threads // workers), iter(range(count))
 
     def one(row: int) -> None:
         start, p = (x[0] for x in design.rows(row, row + 1))
         y = _pack(grid, starts.state(start, p))
-        options: dict[str, Any] = dict(stop=stop, done=reached[row])
-        options |= {"max_steps": max_steps} if max_steps is not None else {}
-        options |= {"step": step} if step is not None else {}
-        options |= {"rtol": rtol, "atol": atol} if method not in FIXED else {}
+        options: dict[str, Any] = dict(stop=stop, done=reached[row], **steps)
         if method in IMPLICIT:
             found = march(method, model, y, times, p, implicit=grid.implicit, threads=inner, **options)
         else:
-            options |= {"max_step": max_step} if max_step is not None else {}
             found = (march_explicit if isinstance(model, GridModel) else march_spectral)(method, model, y, times, p, **options)
         frames[row], status[row], counts[row] = found.frames, found.status, found[2:]
         reached[row][0] = times[-1]
@@ -162,7 +166,9 @@ def run_grid(
 
     if method in EXPLICIT and isinstance(model, GridModel):
         p = design.rows(0, design.size)[1]
-        warn_of_diffusion(grid, method, float(times[-1] - times[0]), p, step=step, max_steps=max_steps)
+        warn_of_diffusion(
+            grid, method, float(times[-1] - times[0]), p, step=steps.get("step"), max_steps=steps.get("max_steps")
+        )
         plain_driver("stencil_steps")  # compiled before threads ask for it
     span = float(times[-1] - times[0]) or 1.0
     shown = bar(progress, total=count, desc=method, unit="traj", delay=0.5)
@@ -183,7 +189,9 @@ def run_grid(
                 raise
         finally:
             shown.close()
-    data = run_dataset(grid, design, times, frames, status, counts, method)
+    facts = {"method": str(FIELD_METHODS[method](**own)), **{k: v for k, v in steps.items() if k in ("rtol", "atol", "step")}}
+    facts |= {"seed": given.get("seed"), "initial": starts.text}
+    data = run_dataset(grid, design, times, frames, status, counts, facts)
     return run_verdict(grid, design, data, times, frames, status, method, on_failure)
 
 

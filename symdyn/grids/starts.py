@@ -135,6 +135,13 @@ class Starts:
         index = np.arange(len(self._arrays[state]), dtype=float).reshape(count)
         self.given[state] = xr.DataArray(index, dims=others, coords=coords) if others else 0.0
 
+    @property
+    def text(self) -> str | None:
+        """The initial values that are expressions or one number, as ``u = 1 + cos(x), S = 0.5``; frames hold the others."""
+        found: dict[sp.Symbol, Any] = {s: self._sources.get(s, self.given[s]) for s in self.pde.states}
+        known = [(s, v) for s, v in found.items() if s not in self._arrays and (isinstance(v, sp.Basic) or np.ndim(v) == 0)]
+        return ", ".join(f"{s} = {v if isinstance(v, sp.Basic) and not v.is_Float else float(v)!r}" for s, v in known) or None
+
     def _called(self, state: sp.Symbol, function: Any) -> np.ndarray:
         """What a function of the positions returns."""
         axes = ", ".join(s.name for s in self.pde.space)

@@ -2,12 +2,13 @@
 
 The JSON form is one object::
 
-    {"format": "symdyn-dataset", "version": 1,
+    {"format": "symdyn-dataset", "version": 2,
      "attrs": {"method": "dop853", ...},
-     "coords": {"time": [0.0, ...], "a": [0.4, 0.5]},
-     "variables": {"x": {"dims": ["a", "trajectory", "time"], "values": [[[30.0, ...]]]}, ...}}
+     "coords": {"time": {"dims": ["time"], "values": [0.0, ...], "attrs": {...}}, "case": [0, 1]},
+     "variables": {"x": {"dims": ["case", "time"], "values": [[30.0, ...]]}, ...}}
 
-with ``null`` where a value is not finite.  The CSV form is described at `dataset_table`.
+with ``null`` where a value is not finite, and a list in place of a coordinate that labels its dimension and has no attributes.
+The CSV form is described at `dataset_table`.
 """
 
 from __future__ import annotations
@@ -95,25 +96,32 @@ def read_dataset(path: str | Path) -> xr.Dataset:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise DeclarationError(f"{path}: this is not JSON ({error})") from None
-    if not isinstance(found, dict) or found.get("format") != "symdyn-dataset" or found.get("version") != 1:
-        raise DeclarationError(f"{path}: this is not a symdyn-dataset of version 1")
+    if not isinstance(found, dict) or found.get("format") != "symdyn-dataset" or found.get("version") not in (1, 2):
+        raise DeclarationError(f"{path}: this is not a symdyn-dataset of version 1 or 2")
     variables = {name: (v["dims"], _from_json(v["values"])) for name, v in found["variables"].items()}
-    return xr.Dataset(variables, coords=found["coords"], attrs=found["attrs"])
+    coords = {k: (v["dims"], v["values"], v["attrs"]) if isinstance(v, dict) else v for k, v in found["coords"].items()}
+    return xr.Dataset(variables, coords=coords, attrs=found["attrs"])
 
 
 def _as_json(dataset: xr.Dataset) -> dict[str, Any]:
     return {
         "format": "symdyn-dataset",
-        "version": 1,
+        "version": 2,
         "attrs": {k: v.item() if isinstance(v, np.generic) else v for k, v in dataset.attrs.items()},
-        "coords": {str(k): _finite(v.values) for k, v in dataset.coords.items()},
+        "coords": {str(k): _coordinate(v) for k, v in dataset.coords.items()},
         "variables": {str(k): {"dims": list(v.dims), "values": _finite(v.values)} for k, v in dataset.data_vars.items()},
     }
 
 
+def _coordinate(v: xr.DataArray) -> Any:
+    """A list for the labels of a dimension, else dims and values; with attributes these too."""
+    values = _finite(v.values)
+    return values if v.dims == (v.name,) and not v.attrs else {"dims": list(v.dims), "values": values, "attrs": v.attrs}
+
+
 def _finite(values: np.ndarray) -> list:
     """Nested lists with None where a value is not finite."""
-    if np.isfinite(values).all():
+    if values.dtype.kind != "f" or np.isfinite(values).all():
         return values.tolist()
     return np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
 
@@ -144,14 +152,13 @@ def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
                 flat[f"{variable.name}_{level:g}"] = variable.sel(quantile=level, drop=True)
         else:
             flat[str(variable.name)] = variable
-    whole = any("trajectory" in v.dims for v in sampled)
-    if whole and "first_passage" in dataset:
-        flat["first_passage"] = dataset["first_passage"]
-    flat["status" if whole else "failed"] = dataset["status"] if whole else (dataset["status"] != 0).sum("trajectory")
-    dims = next(iter(flat.values())).dims
-    if not whole and "trajectory" in dataset.coords:
-        flat = {k: v.drop_vars("trajectory", errors="ignore") for k, v in flat.items()}
-    return xr.Dataset(flat).to_dataframe(dim_order=list(dims)).reset_index()
+    dims = list(next(iter(flat.values())).dims)
+    if "reduce" in dataset.attrs:
+        wrong = dataset["status"] != 0
+        flat["failed"] = wrong.sum([d for d in wrong.dims if d not in dims])
+    else:
+        flat |= {name: dataset[name] for name in ("first_passage", "status") if name in dataset}
+    return xr.Dataset(flat).reset_coords(drop=True).to_dataframe(dim_order=dims).reset_index()
 
 
 def write_csv(dataset: xr.Dataset, stream: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""Model files: a text to a system, and a system to a text that reads back as the same system."""
+"""Model files: a text to a system; `symdyn.models.text` writes it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sympy as sp
-
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.antimony import read_antimony
 from symdyn.io.sbml import read_sbml
-from symdyn.models.discrete import DiscreteSystem
-from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
-from symdyn.models.sde import SDESystem
+from symdyn.models.text import KINDS
 from symdyn.parsing import ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
 
-__all__ = ["KINDS", "NETWORK_FILES", "model_text", "read_model", "read_text"]
+__all__ = ["NETWORK_FILES", "read_model", "read_text"]
 
-#: Classes of systems by the short name of their kind.
-KINDS: dict[str, type[System]] = {cls.kind: cls for cls in (ODESystem, SDESystem, DiscreteSystem, ReactionNetwork)}
 #: Readers of network formats by the ending of a file.
 NETWORK_FILES: dict[str, Callable[..., ReactionNetwork]] = {".xml": read_sbml, ".sbml": read_sbml, ".ant": read_antimony}
 
@@ -83,34 +77,3 @@ def _kind(model: ModelText) -> str:
     if model.style == "next":
         return "map"
     return "sde" if model.noise or model.style == "differential" else "ode"
-
-
-def model_text(system: System) -> str:
-    """A text that ``from_text`` reads back: equations, observables, parameters and initial values.
-
-    Examples
-    --------
-    >>> x, a = sp.symbols("x a")
-    >>> print(model_text(ODESystem({x: a - x / 3}, {a: 0.1}, initial={x: 1})), end="")
-    x' = a - x/3
-    a = 0.1
-    x(0) = 1.0
-
-    Raises
-    ------
-    DeclarationError
-        For a kind of system that no text makes.
-    """
-    if system.kind not in KINDS:
-        raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
-    exact = system.map_expressions(_written_exactly)
-    lines = [str(e) for e in exact.equations()]
-    lines += [f"{name} := {value}" for name, value in exact.observables.items()]
-    lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
-    lines += [f"{name}(0) = {value!r}" for name, value in system.initial.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _written_exactly(e: sp.Expr) -> sp.Expr:
-    """`e` with every float as a symbol that is called like its shortest exact decimal; sympy prints 15 digits only."""
-    return e.xreplace({f: sp.sign(f) * sp.Symbol(repr(abs(float(f)))) for f in e.atoms(sp.Float)})

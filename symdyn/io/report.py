@@ -17,7 +17,7 @@ import sympy as sp
 from symdyn.discover.recovery import APART
 from symdyn.errors import DeclarationError
 from symdyn.io.datasets import write_file
-from symdyn.io.models import KINDS, model_text
+from symdyn.models.text import KINDS, model_text
 
 __all__ = ["as_json", "report", "write_recovery"]
 

@@ -1,5 +1,75 @@
-"""Numerical methods as data, one file each."""
+"""Numerical methods, one file each: the scheme as data, and the class of its options.
 
+>>> import symdyn as sd
+>>> sd.methods.Tau(epsilon=0.01)
+Tau(epsilon=0.01)
+
+Names are imported when they are first used; ``symdyn.METHODS`` lists the methods by the names that ``method=`` takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symdyn._lazy import lazy
 from symdyn.methods.registry import METHODS
 
+if TYPE_CHECKING:
+    from symdyn.methods.branching import Branching
+    from symdyn.methods.dop853 import Dop853
+    from symdyn.methods.euler_maruyama import EulerMaruyama
+    from symdyn.methods.field_options import Bs32, Etdrk4, Euler, FieldOptions, Imex, Imex3, Rk4, Sbdf2
+    from symdyn.methods.heun import Heun
+    from symdyn.methods.hybrid import Hybrid
+    from symdyn.methods.iterate import Iterate
+    from symdyn.methods.langevin import Langevin
+    from symdyn.methods.milstein import Milstein
+    from symdyn.methods.options import AdaptiveOptions, FixedStepOptions, JumpOptions, LeapingOptions, MethodOptions
+    from symdyn.methods.rodas4 import Rodas4
+    from symdyn.methods.rodas5p import Rodas5p
+    from symdyn.methods.sra1 import Sra1
+    from symdyn.methods.ssa import Ssa
+    from symdyn.methods.tau import Tau
+    from symdyn.methods.tau_implicit import TauImplicit
+    from symdyn.methods.taylor import Taylor
+    from symdyn.methods.tsit5 import Tsit5
+
 METHODS.filled_by(__name__)
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "branching": ("Branching",),
+        "dop853": ("Dop853",),
+        "euler_maruyama": ("EulerMaruyama",),
+        "field_options": (
+            "Bs32",
+            "Etdrk4",
+            "Euler",
+            "FieldOptions",
+            "Imex",
+            "Imex3",
+            "Rk4",
+            "Sbdf2",
+        ),
+        "heun": ("Heun",),
+        "hybrid": ("Hybrid",),
+        "iterate": ("Iterate",),
+        "langevin": ("Langevin",),
+        "milstein": ("Milstein",),
+        "options": (
+            "AdaptiveOptions",
+            "FixedStepOptions",
+            "JumpOptions",
+            "LeapingOptions",
+            "MethodOptions",
+        ),
+        "rodas4": ("Rodas4",),
+        "rodas5p": ("Rodas5p",),
+        "sra1": ("Sra1",),
+        "ssa": ("Ssa",),
+        "tau": ("Tau",),
+        "tau_implicit": ("TauImplicit",),
+        "taylor": ("Taylor",),
+        "tsit5": ("Tsit5",),
+    },
+)

@@ -12,15 +12,30 @@ where no immigrants can come, is not followed further: ``steps`` counts until th
 from __future__ import annotations
 
 from symdyn.methods.chain import ChainScheme
+from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
 from symdyn.system import System
 
-__all__ = ["BRANCHING"]
+__all__ = ["BRANCHING", "Branching"]
 
 
 def applies(system: System) -> str | None:
     """None for a branching process, else the reason."""
     return system.unmet(["offspring"], also=["noise"])
+
+
+class Branching(MethodOptions):
+    """Exact simulation of branching processes; it has no options.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> lasting = sd.BranchingSystem(["adult"], [[1]], [[0]], initial={"adult": 3})
+    >>> sd.simulate(lasting, range(3), method=sd.methods.Branching(), seed=1, progress=False).adult.values.tolist()
+    [3.0, 3.0, 3.0]
+    """
+
+    method = "branching"
 
 
 BRANCHING = METHODS.register(
@@ -30,5 +45,6 @@ BRANCHING = METHODS.register(
         reference="conditional binomials: Devroye, Non-Uniform Random Variate Generation (1986), XI.1.4; binomial and Poisson "
         "numbers: Hormann, J. Stat. Comput. Simul. 46 (1993) 101, Insur. Math. Econ. 12 (1993) 39",
         applies=applies,
+        options=Branching,
     ),
 )

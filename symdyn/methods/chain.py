@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from symdyn.methods.options import MethodOptions
 from symdyn.system import System
 
 __all__ = ["ChainScheme"]
@@ -19,8 +20,11 @@ class ChainScheme:
     name, reference : str
     applies : callable
         ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
     reference: str
     applies: Callable[[System], str | None]
+    options: type[MethodOptions] = MethodOptions

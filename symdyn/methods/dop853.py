@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
+
+__all__ = ["Dop853"]
 
 A = (
     (0.05260015195876773,),
@@ -279,6 +282,29 @@ DENSE = (
     ),
 )
 
+
+class Dop853(AdaptiveOptions):
+    """The explicit Runge-Kutta method of order 8, the default of ODEs.
+
+    Parameters
+    ----------
+    max_step : float, optional
+        Longest step, in the unit of time.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
+    >>> data = sd.simulate(decay, [0, 1], method=sd.methods.Dop853(max_step=0.1), progress=False)
+    >>> bool(data.steps >= 10)
+    True
+    """
+
+    method = "dop853"
+
+
 METHODS.register(
     "dop853",
     ExplicitRungeKutta(
@@ -293,5 +319,6 @@ METHODS.register(
         stiffness_limit=6.1,
         reference="Hairer, Norsett & Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), II.5",
         extra=EXTRA,
+        options=Dop853,
     ),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 
-__all__ = ["EULER_MARUYAMA"]
+__all__ = ["EULER_MARUYAMA", "EulerMaruyama"]
 
 
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
@@ -18,6 +19,27 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
         x + f * symbols.h + dot(ito.diffusion.row(i), symbols.dW)
         for i, (x, f) in enumerate(zip(ito.states, ito.drift, strict=True))
     )
+
+
+class EulerMaruyama(FixedStepOptions):
+    """The Euler-Maruyama scheme, the default of SDEs.
+
+    Parameters
+    ----------
+    brownian_step : float, optional
+        Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> noise = sd.SDESystem.from_text("dX = -X*dt + 0.1*dW; X(0) = 1")
+    >>> method = sd.methods.EulerMaruyama(brownian_step=0.01)
+    >>> runs = [sd.simulate(noise, [0, 1], method=method, step=h, seed=1, progress=False) for h in (0.01, 0.02)]
+    >>> abs(float(runs[0].X[-1] - runs[1].X[-1])) < 0.02  # two step sizes on one path
+    True
+    """
+
+    method = "euler-maruyama"
 
 
 EULER_MARUYAMA = METHODS.register(
@@ -30,5 +52,6 @@ EULER_MARUYAMA = METHODS.register(
         reference="G. Maruyama, Rend. Circ. Mat. Palermo 4 (1955) 48; Kloeden & Platen (1992), eq. 10.2.4",
         step=step,
         applies=refuse_all_but_diffusions,
+        options=EulerMaruyama,
     ),
 )

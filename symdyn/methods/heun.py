@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 
-__all__ = ["HEUN"]
+__all__ = ["HEUN", "Heun"]
 
 
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
@@ -23,6 +24,27 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     increments = [f * h + dot(s.diffusion.row(i), dW) for i, f in enumerate(s.drift)]
     predicted = {x: x + d for x, d in zip(s.states, increments, strict=True)} | {s.time: s.time + h}
     return tuple(x + (d + d.xreplace(predicted)) / 2 for x, d in zip(s.states, increments, strict=True))
+
+
+class Heun(FixedStepOptions):
+    """The stochastic Heun scheme.
+
+    Parameters
+    ----------
+    brownian_step : float, optional
+        Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> noise = sd.SDESystem.from_text("dX = -X*dt + 0.1*dW; X(0) = 1")
+    >>> method = sd.methods.Heun(brownian_step=0.01)
+    >>> runs = [sd.simulate(noise, [0, 1], method=method, step=h, seed=1, progress=False) for h in (0.01, 0.02)]
+    >>> abs(float(runs[0].X[-1] - runs[1].X[-1])) < 0.02  # two step sizes on one path
+    True
+    """
+
+    method = "heun"
 
 
 HEUN = METHODS.register(
@@ -35,5 +57,6 @@ HEUN = METHODS.register(
         reference="W. Rümelin, SIAM J. Numer. Anal. 19 (1982) 604",
         step=step,
         applies=refuse_all_but_diffusions,
+        options=Heun,
     ),
 )

@@ -36,9 +36,33 @@ all propensities.
 from __future__ import annotations
 
 from symdyn.methods.leaping import HybridScheme, refuse_events
+from symdyn.methods.options import LeapingOptions
 from symdyn.methods.registry import METHODS
 
-__all__ = ["HYBRID"]
+__all__ = ["HYBRID", "Hybrid"]
+
+
+class Hybrid(LeapingOptions):
+    """Hybrid simulation: frequent reactions flow, the others jump.
+
+    Parameters
+    ----------
+    epsilon : float
+        Relative fluctuations below which reactions flow, dimensionless.
+    max_steps : int, optional
+        Steps of the flow and jumps allowed to each trajectory; a thousand million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 1000")
+    >>> data = sd.simulate(decay, [0, 20], method=sd.methods.Hybrid(epsilon=0.01), seed=1, progress=False)
+    >>> float(data.X.sel(time=20))
+    0.0
+    """
+
+    method = "hybrid"
+
 
 HYBRID = METHODS.register(
     "hybrid",
@@ -47,5 +71,6 @@ HYBRID = METHODS.register(
         reference="Alfonsi, Cances, Turinici, Di Ventura & Huisinga, ESAIM: Proc. 14 (2005) 1; "
         "M. H. A. Davis, J. R. Stat. Soc. B 46 (1984) 353",
         applies=refuse_events,
+        options=Hybrid,
     ),
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import MapScheme, StepSymbols
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.system import System
 
-__all__ = ["ITERATE"]
+__all__ = ["ITERATE", "Iterate"]
 
 
 def step(system: DiscreteSystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
@@ -23,7 +24,23 @@ def applies(system: System) -> str | None:
     return system.unmet(["map"], also=["noise"])
 
 
+class Iterate(MethodOptions):
+    """The iteration of a map; it has no options.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> doubling = sd.DiscreteSystem.from_text("x[t+1] = 2*x; x(0) = 1")
+    >>> sd.simulate(doubling, range(4), method=sd.methods.Iterate(), progress=False).x.values.tolist()
+    [1.0, 2.0, 4.0, 8.0]
+    """
+
+    method = "iterate"
+
+
 ITERATE = METHODS.register(
     "iterate",
-    MapScheme(name="iterate", reference="definition of a discrete dynamical system", step=step, applies=applies),
+    MapScheme(
+        name="iterate", reference="definition of a discrete dynamical system", step=step, applies=applies, options=Iterate
+    ),
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from symdyn.methods.options import JumpOptions, MethodOptions
 from symdyn.system import System
 
 __all__ = ["JumpScheme", "NetworkScheme", "refuse_all_but_networks"]
@@ -19,16 +20,21 @@ class NetworkScheme:
     name, reference : str
     applies : callable
         ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
     reference: str
     applies: Callable[[System], str | None]
+    options: type[MethodOptions] = field(default=MethodOptions, kw_only=True)
 
 
 @dataclass(frozen=True)
 class JumpScheme(NetworkScheme):
     """A method that fires every reaction of a network at its own time."""
+
+    options: type[MethodOptions] = field(default=JumpOptions, kw_only=True)
 
 
 def refuse_all_but_networks(system: System) -> str | None:

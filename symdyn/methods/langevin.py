@@ -21,11 +21,12 @@ from __future__ import annotations
 import sympy as sp
 
 from symdyn.methods.leaping import DiffusionScheme, refuse_events
+from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["LANGEVIN"]
+__all__ = ["LANGEVIN", "Langevin"]
 
 
 def noises(network: ReactionNetwork) -> int:
@@ -50,6 +51,26 @@ def step(network: ReactionNetwork, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     return tuple(s + sp.Add(*change[s]) for s in network.states)
 
 
+class Langevin(FixedStepOptions):
+    """The chemical Langevin equation, kept at zero or above.
+
+    Parameters
+    ----------
+    brownian_step : float, optional
+        Each step's Brownian increments are composed of pieces of this length, in the unit of time; by default of one piece.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 1000")
+    >>> data = sd.simulate(decay, [0, 20], method=sd.methods.Langevin(brownian_step=0.01), step=0.02, seed=1, progress=False)
+    >>> float(data.X.sel(time=20)) < 1
+    True
+    """
+
+    method = "langevin"
+
+
 LANGEVIN = METHODS.register(
     "langevin",
     DiffusionScheme(
@@ -58,5 +79,6 @@ LANGEVIN = METHODS.register(
         noises=noises,
         step=step,
         applies=refuse_events,
+        options=Langevin,
     ),
 )

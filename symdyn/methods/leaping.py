@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy as sp
 
 from symdyn.methods.jump import NetworkScheme, refuse_all_but_networks
+from symdyn.methods.options import FixedStepOptions, LeapingOptions, MethodOptions
 from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -33,11 +34,14 @@ class LeapScheme(NetworkScheme):
     """
 
     implicit: bool
+    options: type[MethodOptions] = field(default=LeapingOptions, kw_only=True)
 
 
 @dataclass(frozen=True)
 class HybridScheme(NetworkScheme):
     """A method in which some reactions flow and the others jump."""
+
+    options: type[MethodOptions] = field(default=LeapingOptions, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,4 @@ class DiffusionScheme(NetworkScheme):
 
     noises: Callable[[ReactionNetwork], int]
     step: Callable[[ReactionNetwork, StepSymbols], tuple[sp.Expr, ...]]
+    options: type[MethodOptions] = field(default=FixedStepOptions, kw_only=True)

@@ -15,12 +15,13 @@ from itertools import combinations
 import sympy as sp
 
 from symdyn.declaration import derivative
+from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["MILSTEIN"]
+__all__ = ["MILSTEIN", "Milstein"]
 
 
 class _Operators:
@@ -76,6 +77,27 @@ def applies(system: System) -> str | None:
     return None
 
 
+class Milstein(FixedStepOptions):
+    """The Milstein scheme.
+
+    Parameters
+    ----------
+    brownian_step : float, optional
+        Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> noise = sd.SDESystem.from_text("dX = -X*dt + 0.1*dW; X(0) = 1")
+    >>> method = sd.methods.Milstein(brownian_step=0.01)
+    >>> runs = [sd.simulate(noise, [0, 1], method=method, step=h, seed=1, progress=False) for h in (0.01, 0.02)]
+    >>> abs(float(runs[0].X[-1] - runs[1].X[-1])) < 0.02  # two step sizes on one path
+    True
+    """
+
+    method = "milstein"
+
+
 MILSTEIN = METHODS.register(
     "milstein",
     StochasticScheme(
@@ -86,5 +108,6 @@ MILSTEIN = METHODS.register(
         reference="G. N. Milstein, Theory Probab. Appl. 19 (1975) 557; Kloeden & Platen (1992), sec. 10.3",
         step=step,
         applies=applies,
+        options=Milstein,
     ),
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import Rosenbrock
+
+__all__ = ["Rodas4"]
 
 A = (
     (1.544,),
@@ -24,6 +27,29 @@ DENSE = (
     (-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386, -6.594389125716872),
 )
 
+
+class Rodas4(AdaptiveOptions):
+    """The Rosenbrock method of order 4 of Hairer & Wanner, for stiff ODEs.
+
+    Parameters
+    ----------
+    max_step : float, optional
+        Longest step, in the unit of time.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
+    >>> data = sd.simulate(decay, [0, 1], method=sd.methods.Rodas4(max_step=0.1), progress=False)
+    >>> bool(data.steps >= 10)
+    True
+    """
+
+    method = "rodas4"
+
+
 METHODS.register(
     "rodas4",
     Rosenbrock(
@@ -38,5 +64,6 @@ METHODS.register(
         dense=DENSE,
         dense_order=3,
         reference="Hairer & Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), IV.7",
+        options=Rodas4,
     ),
 )

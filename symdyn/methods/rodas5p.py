@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import Rosenbrock
+
+__all__ = ["Rodas5p"]
 
 A = (
     (3.0,),
@@ -79,6 +82,29 @@ DENSE = (
     ),
 )
 
+
+class Rodas5p(AdaptiveOptions):
+    """The Rosenbrock method of order 5 of Steinebach, for stiff ODEs.
+
+    Parameters
+    ----------
+    max_step : float, optional
+        Longest step, in the unit of time.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
+    >>> data = sd.simulate(decay, [0, 1], method=sd.methods.Rodas5p(max_step=0.1), progress=False)
+    >>> bool(data.steps >= 10)
+    True
+    """
+
+    method = "rodas5p"
+
+
 METHODS.register(
     "rodas5p",
     Rosenbrock(
@@ -102,5 +128,6 @@ METHODS.register(
         dense=DENSE,
         dense_order=4,
         reference="Steinebach, BIT Numerical Mathematics 63 (2023) 27",
+        options=Rodas5p,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symdyn.methods.options import AdaptiveOptions, MethodOptions
 from symdyn.system import System
 
 __all__ = ["ExplicitRungeKutta", "Rosenbrock"]
@@ -39,6 +40,8 @@ class ExplicitRungeKutta:
         Another stage at ``c = 1`` (from 0), and the bound of the stability region along the negative axis; with them the
         driver tells a step size that stability limits from one that accuracy limits (Hairer & Wanner, IV.2).
     reference : str
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ExplicitRungeKutta:
     stiffness_limit: float
     reference: str
     extra: tuple[Row, ...] = ()
+    options: type[MethodOptions] = AdaptiveOptions
     implicit = False
 
     @property
@@ -89,6 +93,8 @@ class Rosenbrock:
     dense : tuple of rows
         The ``h`` above.
     reference : str
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -102,6 +108,7 @@ class Rosenbrock:
     dense: tuple[Row, ...]
     dense_order: int
     reference: str
+    options: type[MethodOptions] = AdaptiveOptions
     implicit = True
 
     @property

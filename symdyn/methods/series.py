@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdyn.dag import nodes
+from symdyn.methods.options import AdaptiveOptions, MethodOptions
 from symdyn.system import System
 
 __all__ = ["WITHOUT_SERIES", "TaylorSeries"]
@@ -37,6 +38,8 @@ class TaylorSeries:
     least, most : int
         Bounds of the order.
     reference : str
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -45,6 +48,7 @@ class TaylorSeries:
     least: int
     most: int
     reference: str
+    options: type[MethodOptions] = AdaptiveOptions
 
     def order(self, rtol: float) -> int:
         """The order for a relative tolerance."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdyn.methods.options import FixedStepOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.stochastic import StepSymbols, StochasticScheme, dot, refuse_all_but_diffusions
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
-__all__ = ["SRA1"]
+__all__ = ["SRA1", "Sra1"]
 
 
 def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
@@ -50,6 +51,27 @@ def applies(system: System) -> str | None:
     return None
 
 
+class Sra1(FixedStepOptions):
+    """The scheme SRA1 of Rößler, for additive noise.
+
+    Parameters
+    ----------
+    brownian_step : float, optional
+        Each step's Brownian increment is composed of pieces of this length, in the unit of time; by default of one piece.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> noise = sd.SDESystem.from_text("dX = -X*dt + 0.1*dW; X(0) = 1")
+    >>> method = sd.methods.Sra1(brownian_step=0.01)
+    >>> runs = [sd.simulate(noise, [0, 1], method=method, step=h, seed=1, progress=False) for h in (0.01, 0.02)]
+    >>> abs(float(runs[0].X[-1] - runs[1].X[-1])) < 0.02  # two step sizes on one path
+    True
+    """
+
+    method = "sra1"
+
+
 SRA1 = METHODS.register(
     "sra1",
     StochasticScheme(
@@ -60,5 +82,6 @@ SRA1 = METHODS.register(
         reference="A. Rößler, SIAM J. Numer. Anal. 48 (2010) 922, scheme SRA1",
         step=step,
         applies=applies,
+        options=Sra1,
     ),
 )

@@ -17,9 +17,31 @@ time alone changes a condition), and ``evaluations`` both together.
 from __future__ import annotations
 
 from symdyn.methods.jump import JumpScheme, refuse_all_but_networks
+from symdyn.methods.options import JumpOptions
 from symdyn.methods.registry import METHODS
 
-__all__ = ["SSA"]
+__all__ = ["SSA", "Ssa"]
+
+
+class Ssa(JumpOptions):
+    """The direct method, exact; the default of reaction networks.
+
+    Parameters
+    ----------
+    max_steps : int, optional
+        Events allowed to each trajectory; a thousand million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 1000")
+    >>> data = sd.simulate(decay, [0, 20], method=sd.methods.Ssa(max_steps=10_000), seed=1, progress=False)
+    >>> float(data.X.sel(time=20))
+    0.0
+    """
+
+    method = "ssa"
+
 
 SSA = METHODS.register(
     "ssa",
@@ -27,5 +49,6 @@ SSA = METHODS.register(
         name="ssa",
         reference="Gillespie, J. Phys. Chem. 81 (1977) 2340; thinning: Lewis & Shedler, Nav. Res. Logist. Q. 26 (1979) 403",
         applies=refuse_all_but_networks,
+        options=Ssa,
     ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn.methods.options import FixedStepOptions, MethodOptions
 from symdyn.system import System
 
 __all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "dot", "refuse_all_but_diffusions"]
@@ -63,6 +64,8 @@ class FixedStepScheme:
         Order of convergence without noise, where it is one.
     needs_dz : bool
         Whether a step uses the integrals dZ besides the increments dW.
+    options : type
+        Of the method, a subclass of `MethodOptions`.
     """
 
     name: str
@@ -71,6 +74,7 @@ class FixedStepScheme:
     applies: Callable[[System], str | None]
     order: float | None = None
     needs_dz: bool = False
+    options: type[MethodOptions] = FixedStepOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +93,9 @@ class StochasticScheme(FixedStepScheme):
 
 @dataclass(frozen=True, kw_only=True)
 class MapScheme(FixedStepScheme):
-    """The iteration of a map: the step is one of the map, whatever step is asked for."""
+    """The iteration of a map, whose step has length 1."""
+
+    options: type[MethodOptions] = MethodOptions
 
 
 def refuse_all_but_diffusions(system: System) -> str | None:

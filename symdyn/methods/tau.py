@@ -47,9 +47,33 @@ and ``evaluations`` those of all propensities.
 from __future__ import annotations
 
 from symdyn.methods.leaping import LeapScheme, refuse_events
+from symdyn.methods.options import LeapingOptions
 from symdyn.methods.registry import METHODS
 
-__all__ = ["TAU"]
+__all__ = ["TAU", "Tau"]
+
+
+class Tau(LeapingOptions):
+    """Adaptive explicit tau-leaping.
+
+    Parameters
+    ----------
+    epsilon : float
+        The largest relative change of a propensity that is expected in a leap, dimensionless.
+    max_steps : int, optional
+        Leaps and exact events allowed to each trajectory; a thousand million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 1000")
+    >>> data = sd.simulate(decay, [0, 20], method=sd.methods.Tau(epsilon=0.01), seed=1, progress=False)
+    >>> float(data.X.sel(time=20))
+    0.0
+    """
+
+    method = "tau"
+
 
 TAU = METHODS.register(
     "tau",
@@ -59,5 +83,6 @@ TAU = METHODS.register(
         "weak trapezoidal rule: Anderson & Koyama, Multiscale Model. Simul. 10 (2012) 1493",
         implicit=False,
         applies=refuse_events,
+        options=Tau,
     ),
 )

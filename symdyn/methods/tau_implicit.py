@@ -26,9 +26,33 @@ numbers never become negative.
 from __future__ import annotations
 
 from symdyn.methods.leaping import LeapScheme, refuse_events
+from symdyn.methods.options import LeapingOptions
 from symdyn.methods.registry import METHODS
 
-__all__ = ["TAU_IMPLICIT"]
+__all__ = ["TAU_IMPLICIT", "TauImplicit"]
+
+
+class TauImplicit(LeapingOptions):
+    """Adaptive tau-leaping that is implicit across fast equilibria.
+
+    Parameters
+    ----------
+    epsilon : float
+        The largest relative change of a propensity that is expected in a leap, dimensionless.
+    max_steps : int, optional
+        Leaps and exact events allowed to each trajectory; a thousand million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ReactionNetwork.from_text("X -> 0, k; k = 1; X(0) = 1000")
+    >>> data = sd.simulate(decay, [0, 20], method=sd.methods.TauImplicit(epsilon=0.01), seed=1, progress=False)
+    >>> float(data.X.sel(time=20))
+    0.0
+    """
+
+    method = "tau-implicit"
+
 
 TAU_IMPLICIT = METHODS.register(
     "tau-implicit",
@@ -38,5 +62,6 @@ TAU_IMPLICIT = METHODS.register(
         "trapezoidal leaps: Cao & Petzold, Proc. Found. Syst. Biol. Eng. (2005) 149",
         implicit=True,
         applies=refuse_events,
+        options=TauImplicit,
     ),
 )

@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.series import TaylorSeries
+
+__all__ = ["Taylor"]
+
+
+class Taylor(AdaptiveOptions):
+    """The Taylor series of the solution, for high accuracy.
+
+    Parameters
+    ----------
+    max_step : float, optional
+        Longest step, in the unit of time.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
+    >>> data = sd.simulate(decay, [0, 1], method=sd.methods.Taylor(max_step=0.1), progress=False)
+    >>> bool(data.steps >= 10)
+    True
+    """
+
+    method = "taylor"
+
 
 METHODS.register(
     "taylor",
@@ -14,5 +40,6 @@ METHODS.register(
         least=4,
         most=40,
         reference="Jorba & Zou, Experimental Mathematics 14 (2005) 99-117",
+        options=Taylor,
     ),
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
+
+__all__ = ["Tsit5"]
 
 A = (
     (0.161,),
@@ -34,6 +37,29 @@ DENSE = (
     (0.0, 1.5, -4.0, 2.5),
 )
 
+
+class Tsit5(AdaptiveOptions):
+    """The explicit Runge-Kutta method of order 5 of Tsitouras.
+
+    Parameters
+    ----------
+    max_step : float, optional
+        Longest step, in the unit of time.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
+    >>> data = sd.simulate(decay, [0, 1], method=sd.methods.Tsit5(max_step=0.1), progress=False)
+    >>> bool(data.steps >= 10)
+    True
+    """
+
+    method = "tsit5"
+
+
 METHODS.register(
     "tsit5",
     ExplicitRungeKutta(
@@ -47,5 +73,6 @@ METHODS.register(
         stiff_stage=5,
         stiffness_limit=3.25,
         reference="Tsitouras, Computers & Mathematics with Applications 62 (2011) 770-775",
+        options=Tsit5,
     ),
 )

@@ -17,7 +17,7 @@ class SpatialSystem(System):
         self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
         **options: Any,
     ) -> Any:  # fmt: skip
-        """Simulate; `options` are those of `symdyn.simulate` that were given another value than their default.
+        """Simulate; `options` are those of `symdyn.simulate` that were given, those of its layout by their own names.
 
         Returns
         -------
@@ -26,6 +26,6 @@ class SpatialSystem(System):
         Raises
         ------
         DeclarationError
-            For options that mean nothing here, naming those that do.
+            For options without effect, naming who reads them.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define run(times, ...)")

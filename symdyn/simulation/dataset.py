@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
@@ -16,6 +17,7 @@ from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.text import text_of
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
@@ -25,7 +27,7 @@ __all__ = [
     "Counts",
     "attributes",
     "counts",
-    "fixed_parameters",
+    "fixed_values",
     "observe",
     "observer",
     "reduced_dataset",
@@ -63,6 +65,7 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
     attrs = {
         "system": type(system).__name__,
         "equations": str(system),
+        "model": text_of(system),
         **(_network(system) if isinstance(system, ReactionNetwork) else {}),
         "provenance": "\n".join(system.provenance),
         "versions": ", ".join(versions),
@@ -89,10 +92,20 @@ def counts(kernel: Kernel, run: Run) -> Counts:
     return found
 
 
-def fixed_parameters(system: System, design: Design) -> str | None:
-    """The parameters that have one value in all of a design, as ``k = 1, V = 100``, or None; coordinates hold the others."""
-    pairs = zip(system.parameters, design.parameters, strict=True)
-    return ", ".join(f"{p} = {repr(float(v)).removesuffix('.0')}" for p, (v, axes) in pairs if not axes) or None
+def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = ()) -> dict[str, str]:
+    """Attributes ``parameters`` and ``initial``: what has one value in all of a design, as ``k = 1, V = 100``.
+
+    Coordinates hold the other values, see `Design.coordinates`; initial values of the states in `skip` are left out.
+    """
+    found: dict[str, str] = {}
+    for name, symbols, columns in (
+        ("parameters", system.parameters, design.parameters),
+        ("initial", system.states, design.initial),
+    ):
+        pairs = [(s, v) for s, (v, axes) in zip(symbols, columns, strict=True) if not axes and s not in skip]
+        text = ", ".join(f"{s} = {repr(float(v)).removesuffix('.0')}" for s, v in pairs)
+        found |= {name: text} if text else {}
+    return found
 
 
 @cache
@@ -108,11 +121,12 @@ def _names(system: System) -> list[str]:
 
 
 def _dataset(
-    system: System, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any]
-) -> xr.Dataset:
+    system: System, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any],
+    skip: Collection[sp.Symbol] = (),
+) -> xr.Dataset:  # fmt: skip
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    coords = {"time": ("time", times, {"long_name": str(system.time)}), **{d: (d, c) for d, c in design.coords.items()}}
+    coords = {"time": ("time", times, {"long_name": str(system.time)}), **design.coordinates(system, skip)}
     return xr.Dataset({**variables, **found}, coords, attrs)
 
 
@@ -123,11 +137,15 @@ def trajectory_dataset(
     values: np.ndarray,
     counts: Counts,
     attrs: dict[str, Any],
+    skip: Collection[sp.Symbol] = (),
 ) -> xr.Dataset:
-    """A variable with dims (sweeps, trajectory, time) for each state and observable."""
+    """A variable with dims (sweeps, trajectory if asked for, time) for each state and observable.
+
+    States in `skip` start from other things than numbers, which are not recorded.
+    """
     shaped = values.reshape(*design.shape, times.size, values.shape[-1])
     variables = {name: ((*design.dims, "time"), shaped[..., i]) for i, name in enumerate(_names(system))}
-    return _dataset(system, design, times, variables, counts, attrs)
+    return _dataset(system, design, times, variables, counts, attrs, skip)
 
 
 def reduced_dataset(
@@ -143,9 +161,9 @@ def reduced_dataset(
     last = {"quantile": ("quantile",), "histogram": ("bin",), "edges": ("edge",)}
     variables = {}
     for kind, first in results[0].items():
-        stacked = np.stack([r[kind] for r in results]).reshape(*design.shape[:-1], *first.shape)
-        dims = (*design.dims[:-1], "time", *last.get(kind, ()))
-        axis = len(design.shape)  # of the variables, after the sweeps and time
+        stacked = np.stack([r[kind] for r in results]).reshape(*design.sweep_shape, *first.shape)
+        dims = (*design.sweep_dims, "time", *last.get(kind, ()))
+        axis = len(design.sweep_shape) + 1  # of the variables, after the sweeps and time
         for i, name in enumerate(_names(system)):
             variables[f"{name}_{kind}"] = (dims, np.take(stacked, i, axis=axis))
     data = _dataset(system, design, times, variables, counts, attrs)

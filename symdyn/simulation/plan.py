@@ -63,7 +63,7 @@ class Plan:
     @classmethod
     def of(cls, kernel: Kernel, lanes: int | str, *parts: Any) -> Self:
         """The plan of a kernel that is there already; `parts` are the design and what follows it."""
-        recipe = {"method": kernel.method, "target": kernel.target, "precision": kernel.precision, "lanes": lanes,
+        recipe = {"method": kernel.chosen, "target": kernel.target, "precision": kernel.precision, "lanes": lanes,
                   "inline": kernel.inline, "until": kernel.until}  # fmt: skip
         plan = cls(kernel.system, recipe, *parts)
         plan.__dict__["kernel"] = kernel
@@ -121,13 +121,13 @@ class Plan:
 
     def grid(self, chunk: int | None, *, slots: int | None = None, stored: bool = False) -> Grid:
         """Chunks of about `chunk` trajectories, else as suits an executor with so many `slots`, a store and the memory."""
-        size, block = self.design.size, 1 if self.reductions is None else BLOCK
+        size, block = self.design.size, 1 if self.reductions is None or self.design.trajectories == 1 else BLOCK
         if chunk is not None:
             most = BOX_BYTES // (8 * self.times.size) if stored else size
             return Grid.of(self.design.shape, min(int(chunk), max(1, most)), block)
         alone = slots is None and not stored
         if alone and self.reductions is None:
-            return Grid(self.design.shape, 0, self.design.shape[0])
+            return Grid.of(self.design.shape, size)
         fit = max(1, CHUNK_BYTES * (CARD if self.kernel.target == "cuda" else 1) // self.row_bytes)
         share = -(-size // max(FEWEST, PIECES * (slots or 0)))
         return Grid.of(self.design.shape, fit if alone else min(fit, max(LEAST, share)), block)
@@ -145,7 +145,7 @@ class Grid:
     """Chunks of rows, numbered; each is `length` steps along `axis` of the design at one place of the axes before it.
 
     The rows of a chunk follow one another, since the last axis runs fastest, and chunks are boxes, as those of an array in a
-    store have to be.
+    store have to be.  A shape without axes has one row.
     """
 
     shape: tuple[int, ...]
@@ -161,13 +161,18 @@ class Grid:
         >>> Grid.of((3, 7, 100), 1000).bounds(1)
         (700, 1400)
         """
-        axis = len(shape) - 1
-        while axis > 0 and math.prod(shape[axis:]) <= wanted:
+        axes = shape or (1,)
+        axis = len(axes) - 1
+        while axis > 0 and math.prod(axes[axis:]) <= wanted:
             axis -= 1
-        length = max(1, wanted // math.prod(shape[axis + 1 :]))
-        if axis == len(shape) - 1:
+        length = max(1, wanted // math.prod(axes[axis + 1 :]))
+        if axis == len(axes) - 1:
             length = max(block, length // block * block)
-        return cls(shape, axis, min(length, shape[axis]))
+        return cls(shape, axis, min(length, axes[axis]))
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return self.shape or (1,)
 
     def __len__(self) -> int:
         """Number of chunks."""
@@ -175,22 +180,22 @@ class Grid:
 
     @property
     def _along(self) -> int:
-        return -(-self.shape[self.axis] // self.length)
+        return -(-self._axes[self.axis] // self.length)
 
     def bounds(self, index: int) -> tuple[int, int]:
         """First row of chunk `index`, and that after its last."""
         before, k = divmod(index, self._along)
         stride = math.prod(self.shape[self.axis + 1 :])
-        low, high = k * self.length, min((k + 1) * self.length, self.shape[self.axis])
-        return (before * self.shape[self.axis] + low) * stride, (before * self.shape[self.axis] + high) * stride
+        low, high = k * self.length, min((k + 1) * self.length, self._axes[self.axis])
+        return (before * self._axes[self.axis] + low) * stride, (before * self._axes[self.axis] + high) * stride
 
     def place(self, index: int) -> tuple[int, ...]:
         """Where chunk `index` is among the chunks along each axis."""
         before, k = divmod(index, self._along)
         head = np.unravel_index(before, self.shape[: self.axis]) if self.axis else ()
-        return (*map(int, head), k, *(0 for _ in self.shape[self.axis + 1 :]))
+        return (*map(int, head), k, *(0 for _ in self.shape[self.axis + 1 :]))[: len(self.shape)]
 
     @property
     def box(self) -> tuple[int, ...]:
         """Shape of a chunk that is not cut off at the end."""
-        return (*(1 for _ in self.shape[: self.axis]), self.length, *self.shape[self.axis + 1 :])
+        return (*(1 for _ in self.shape[: self.axis]), self.length, *self.shape[self.axis + 1 :])[: len(self.shape)]

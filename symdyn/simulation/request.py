@@ -38,7 +38,7 @@ def describe(plan: Plan) -> dict[str, str]:
     """All that decides about the numbers of a simulation, by name, as text."""
     system, design, options = plan.system, plan.design, plan.options
     found = {"system": system.digest[:20], "observables": ", ".join(o.name for o in system.observables)}
-    found |= {name: plan.recipe[name] for name in ("method", "target", "precision")}
+    found |= {"method": plan.kernel.method, "target": plan.recipe["target"], "precision": plan.recipe["precision"]}
     found["stiff trajectories"] = "passed on" if options.detect_stiffness else "stay"
     found["until"] = "" if plan.recipe["until"] is None else condition_text(plan.recipe["until"])
     found["times"] = _array(plan.times)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,9 @@ class Design:
     Attributes
     ----------
     dims, shape : tuples
-        Sweep dimensions and 'trajectory', with their lengths.
+        Sweep dimensions with their lengths, and as the last one 'trajectory' where trajectories were asked for.
     coords : dict
-        Labels of the sweep dimensions.
+        Labels of the dimensions.
     initial, parameters : tuples of (values, axes)
         For each state and parameter its values, and which dimensions of the design their axes are.
     """
@@ -44,16 +45,57 @@ class Design:
     @property
     def size(self) -> int:
         """Number of trajectories in all."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
+
+    @property
+    def _own(self) -> int:
+        """Dimensions that are no sweep: 1 if trajectories were asked for, else 0."""
+        return int(TRAJECTORY in self.dims)
 
     @property
     def trajectories(self) -> int:
         """Trajectories at each point of the sweep."""
-        return self.shape[-1]
+        return self.shape[-1] if self._own else 1
+
+    @property
+    def sweep_dims(self) -> tuple[str, ...]:
+        """Dimensions of the sweep."""
+        return self.dims[: len(self.dims) - self._own]
+
+    @property
+    def sweep_shape(self) -> tuple[int, ...]:
+        """Their lengths."""
+        return self.shape[: len(self.shape) - self._own]
+
+    def coordinates(self, system: System, skip: Collection[sp.Symbol] = ()) -> dict[str, tuple[Any, ...]]:
+        """Labels of the dimensions, and all values that vary, as coordinates of a dataset.
+
+        A coordinate that holds the values of a parameter has the attribute ``parameter``, its name; one that holds initial
+        values ``initial``, the name of the state.  Initial values of the states in `skip` are left out.
+        """
+        found: dict[str, tuple[Any, ...]] = {d: (d, labels, {}) for d, labels in self.coords.items()}
+        taken = {*self.dims, *(s.name for s in (*system.states, *system.observables))}
+        for what, symbols, columns in (
+            ("parameter", system.parameters, self.parameters),
+            ("initial", system.states, self.initial),
+        ):
+            for s, (values, axes) in zip(symbols, columns, strict=True):
+                if not axes or (what == "initial" and s in skip):
+                    continue
+                dims = tuple(self.dims[a] for a in axes)
+                labels = found.get(dims[0])
+                if len(dims) == 1 and labels is not None and not labels[2] and np.array_equal(labels[1], values):
+                    labels[2][what] = s.name
+                    continue
+                name = s.name if what == "parameter" else f"{s.name}0"
+                while name in found or (name in taken and dims != (name,)):
+                    name += "_"
+                found[name] = (dims, values, {what: s.name})
+        return found
 
     def rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Initial values (N, n) and parameters (N, k) of rows `start` to `stop`."""
-        index = np.unravel_index(np.arange(start, stop), self.shape)
+        index = np.unravel_index(np.arange(start, stop), self.shape or (1,))
 
         def gather(columns) -> np.ndarray:
             block = np.empty((stop - start, len(columns)))
@@ -68,20 +110,27 @@ class Design:
         row = np.arange(start, stop)
         return (row // self.trajectories << 32) | (row % self.trajectories)
 
-    def label(self, row: int, system: System) -> str:
-        """Where row `row` is and what it started from, for messages."""
-        index = np.unravel_index(row, self.shape)
-        place = ", ".join(f"{d}[{int(i)}]" for d, i in zip(self.dims, index, strict=True))
+    def values(self, row: int, system: System) -> str:
+        """What row `row` starts from, for messages."""
         initial, parameters = self.rows(row, row + 1)
         names = [*(f"{s}(0)" for s in system.names), *map(str, system.parameters)]
-        values = ", ".join(f"{k} = {v:g}" for k, v in zip(names, (*initial[0], *parameters[0]), strict=True))
-        return f"{place} ({values})"
+        return ", ".join(f"{k} = {v:g}" for k, v in zip(names, (*initial[0], *parameters[0]), strict=True))
+
+    def failure(self, failed: int, row: int, values: str) -> str:
+        """How many trajectories failed, and where the first of them is, row `row` with these values."""
+        if not self.dims:
+            return f"the trajectory with {values} failed"
+        index = np.unravel_index(row, self.shape)
+        place = ", ".join(f"{d}[{int(i)}]" for d, i in zip(self.dims, index, strict=True))
+        return f"{failed} of {self.size} trajectories failed. The first is {place} ({values})"
 
 
 def make_design(
     system: System, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, trajectories: int | None
 ) -> Design:
     """Read initial values and parameters: numbers, lists (a sweep named after them) or DataArrays (their own dims).
+
+    The design has the dimension 'trajectory' if `trajectories` is given, or values along it are.
 
     Raises
     ------
@@ -127,7 +176,8 @@ def make_design(
     clash = sorted(set(lengths) & (variables | RESERVED_NAMES))
     if clash:
         raise DeclarationError(f"the sweep dimension {clash[0]!r} has the name of a variable of the result; rename it")
-    dims = (*lengths, TRAJECTORY)
+    own = count if own is None and trajectories is not None else own
+    dims = (*lengths, *([TRAJECTORY] if own is not None else []))
     place = {d: i for i, d in enumerate(dims)}
 
     def columns(values: list[Any]) -> tuple:
@@ -135,7 +185,8 @@ def make_design(
         return tuple((np.asarray(v.values, dtype=float), tuple(place[str(d)] for d in v.dims)) for v in arrays)
 
     states = columns([beginnings[s] for s in system.states])
-    return Design(dims, (*lengths.values(), int(count)), coords, states, columns([numbers[p] for p in system.parameters]))
+    shape = (*lengths.values(), *([int(count)] if own is not None else []))
+    return Design(dims, shape, coords, states, columns([numbers[p] for p in system.parameters]))
 
 
 def check_counts(design: Design, system: System, *, whole: bool = True) -> None:

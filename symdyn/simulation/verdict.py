@@ -100,7 +100,7 @@ class Ending:
         """What to try."""
         system, found = self.kernel.system, ["other values"]
         if self.outcome.code == TOO_MANY_STEPS:
-            found.append("a larger max_steps")
+            found.append(f"a larger max_steps (method={type(self.kernel.options).__name__}(max_steps=...))")
             if isinstance(system, ReactionNetwork) and self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
         if system.kind != "map":
@@ -123,7 +123,7 @@ def verdict(data: xr.Dataset, ending: Ending, on_failure: str, advice: str = "")
     if outcome.failed and on_failure == "raise":
         system = ending.kernel.system
         raise SimulationError(
-            f"{outcome.failed} of {size} trajectories failed. The first is {ending.design.label(outcome.row, system)}: "
+            f"{ending.design.failure(outcome.failed, outcome.row, ending.design.values(outcome.row, system))}: "
             f"{MESSAGES[outcome.code]}; its last output is at {system.time} = {outcome.time:g}. "
             f"{ending.cause()}Try {ending.remedies()}, or on_failure='nan' to get NaN from the failure on; "
             "everything computed is in the 'dataset' of this error.",

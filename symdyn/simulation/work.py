@@ -6,6 +6,7 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
+from symdyn.simulation.chunk_store import ChunkStore
 from symdyn.simulation.chunks import Chunk, compute
 from symdyn.simulation.cluster import connected
 from symdyn.simulation.ensemble import Progress, default_threads
@@ -13,7 +14,6 @@ from symdyn.simulation.executors import Executor
 from symdyn.simulation.gather import Sink
 from symdyn.simulation.plan import Grid, Plan
 from symdyn.simulation.request import checked, software
-from symdyn.simulation.store import Store
 from symdyn.simulation.verdict import Outcome
 
 __all__ = ["work"]
@@ -64,7 +64,7 @@ def _part(plan: Plan, grid: Grid, threads: int, address: tuple[str, str] | None,
 
 
 @lru_cache(maxsize=4)
-def _store(path: str, token: str) -> Store | None:
+def _store(path: str, token: str) -> ChunkStore | None:
     """The store with this token, if this machine sees it."""
-    store = Store.find(Path(path))
+    store = ChunkStore.find(Path(path))
     return store if store is not None and store.manifest["token"] == token else None

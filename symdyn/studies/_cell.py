@@ -16,9 +16,11 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.derive.closures import Closure
 from symdyn.errors import SymdynError
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.models.moments import MomentSystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.simulation.run import simulate
+from symdyn.simulation.settings import Layout
 
 __all__ = [
     "Cell",
@@ -225,12 +227,12 @@ def _courses(closed: MomentSystem, starts: np.ndarray, parameters: Mapping[str, 
     initial = {s.name: xr.DataArray(starts[:, i], dims="start") for i, s in enumerate(closed.species)}
     runs = simulate(
         closed, times, initial=initial, parameters=parameters, on_failure="nan", rtol=1e-8, atol=1e-9,
-        max_steps=200_000, threads=1, progress=False,
+        method=AdaptiveOptions(max_steps=200_000), layout=Layout(threads=1), progress=False,
     )  # fmt: skip
-    values = np.stack([runs[s].values[:, 0] for s in closed.names], axis=-1)
+    values = np.stack([runs[s].values for s in closed.names], axis=-1)
     means, covariances = first_two_moments(closed, values, parameters)
     escape = np.full(len(starts), np.inf)
-    failed = np.flatnonzero(runs["status"].values[:, 0] != 0)
+    failed = np.flatnonzero(runs["status"].values != 0)
     if failed.size:
         found = blow_up(closed, {k: v[failed] for k, v in initial.items()}, parameters, t_end=t_end)
         ended = found["outcome"].values.ravel() != "exists"

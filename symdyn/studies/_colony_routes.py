@@ -118,7 +118,7 @@ def _period(system: ODESystem, colony: BulkCellSystem, state: np.ndarray, values
     times = np.concatenate([[0.0], np.linspace(t_end / 2, t_end, 1501)])
     data = simulate(
         plain(system), times, initial=start, parameters=dict(values), method="rodas5p", rtol=1e-8, atol=1e-11, progress=False
-    ).isel(trajectory=0, time=slice(1, None))  # fmt: skip
+    ).isel(time=slice(1, None))  # fmt: skip
     names = [n for n in data.data_vars if str(n).startswith(f"{colony.secreted[0]}_")]
     traces = cell_traces(data[names], colony.secreted[0])
     after = float(traces.time[0])

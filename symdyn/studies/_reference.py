@@ -13,6 +13,7 @@ from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection import covariance as covariance_of
 from symdyn.projection import mean as mean_of
 from symdyn.simulation.run import simulate
+from symdyn.simulation.settings import Layout
 
 __all__ = ["Inquiry", "Reference", "exact"]
 
@@ -105,7 +106,7 @@ def _simulated(
 ) -> Reference:
     """Time averages of independent trajectories: their scatter gives the standard errors, whatever their correlation."""
     initial = dict(zip(network.names, np.rint(start), strict=True))
-    options: dict[str, Any] = dict(initial=initial, parameters=parameters, threads=1, progress=False)
+    options: dict[str, Any] = dict(initial=initial, parameters=parameters, layout=Layout(threads=1), progress=False)
     pilot = simulate(network, [0.0, t_end / 20], trajectories=16, seed=seed, **options)
     events = max(float(pilot["steps"].mean()) * 20, 1.0)
     count = int(np.clip(EVENTS / events, 32, TRAJECTORIES))

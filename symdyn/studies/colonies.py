@@ -19,6 +19,7 @@ from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes
 from symdyn.simulation.run import simulate
+from symdyn.simulation.settings import Layout
 from symdyn.studies._colony_rest import leading, resting_rows, starts
 
 __all__ = ["phase_diagram"]
@@ -227,8 +228,8 @@ def _late(
     values = {p.name: xr.DataArray(rows[:, i], dims="point") for i, p in enumerate(system.parameters)}
     data = simulate(
         plain(system), times, initial=initial, parameters=values, method="rodas5p", rtol=rtol, atol=rtol * 1e-3,
-        threads=threads, on_failure="nan", progress=False,
-    ).isel(trajectory=0)  # fmt: skip
+        layout=Layout(threads=threads), on_failure="nan", progress=False,
+    )  # fmt: skip
     names = [n for n in data.data_vars if n in {s.name for s in system.states} and str(n).startswith(f"{state}_")]
     traces = cell_traces(data[names], state).transpose("point", "cell", "time")
     traces = traces.isel(time=slice(1, None))

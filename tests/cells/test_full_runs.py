@@ -56,7 +56,7 @@ def test_cycles_of_three_cells(influx, D, tau, start, period, ring, centre, lag)
     data = sd.simulate(
         full, np.arange(0, 60.01, 0.2), initial=initial, parameters={"D": D, "tau": tau}, step=0.2, progress=False
     )
-    data = data.isel(trajectory=0).sel(time=slice(60 - 4 * period, None))
+    data = data.sel(time=slice(60 - 4 * period, None))
     t = data.time.values
     first, third = upward(t, data.v_1.values), upward(t, data.v_3.values)
     assert np.diff(first).mean() == pytest.approx(period, rel=5e-3)
@@ -108,7 +108,7 @@ def test_linear_cells_follow_the_matrix_exponential(linear, method):
     L[N : N + 2, :N], L[N : N + 2, N : N + 2], L[N : N + 2, -1] = e.C.toarray(), -np.diag(e.loss) - 2 * np.eye(2), 1
     exact = expm(1.5 * L) @ np.concatenate([np.full(N, 0.1), [0.3, 0.3, 1]])
     data = sd.simulate(linear, [0, 1.5], initial={"U": 0.1}, parameters={"D": 0.5, "tau": 0.8}, method=method, step=0.01)
-    found = [float(data[k][0, -1]) for k in ("x_1", "x_2", "U")]
+    found = [float(data[k][-1]) for k in ("x_1", "x_2", "U")]
     mean = linear.elements.integral @ exact[:N] / linear.elements.area
     assert found == pytest.approx([*exact[N : N + 2], mean], rel=1e-4 if method == "sbdf2" else 3e-6)
 
@@ -121,13 +121,13 @@ def test_what_cells_and_bulk_hold_is_lost_by_decay_alone():
     data = sd.simulate(
         full, times, initial={f"x_{j}": 1.0 + j for j in (1, 2, 3)}, parameters={"D": 0.3, "tau": 5.0}, step=0.02
     )
-    bulk = data.U[0].values * full.elements.area
-    total = bulk + sum(data[f"x_{j}"][0].values for j in (1, 2, 3))
+    bulk = data.U.values * full.elements.area
+    total = bulk + sum(data[f"x_{j}"].values for j in (1, 2, 3))
     lost = np.array([simpson(bulk[: k + 1], x=times[: k + 1]) for k in range(0, 101, 10)]) / 5.0
     assert total[::10] + lost == pytest.approx(np.full(11, 9.0), abs=2e-4)
     # while nothing decays noticeably, the total stays to rounding
     slow = sd.simulate(full, [0, 0.1], initial={f"x_{j}": 2.0 for j in (1, 2, 3)}, parameters={"D": 0.3, "tau": 1e12})
-    held = slow.U[0].values * full.elements.area + sum(slow[f"x_{j}"][0].values for j in (1, 2, 3))
+    held = slow.U.values * full.elements.area + sum(slow[f"x_{j}"].values for j in (1, 2, 3))
     assert held == pytest.approx([6.0, 6.0], rel=1e-12)
 
 
@@ -144,7 +144,7 @@ def test_fast_diffusion_is_well_mixed(three):
     exact = solve_ivp(rates, (0, 5), [1.2, 0.7, 0.3], rtol=1e-10, atol=1e-12).y[:, -1]
     initial = {**{f"v_{j}": 1.2 for j in (1, 2, 3)}, **{f"w_{j}": 0.7 for j in (1, 2, 3)}, "U": 0.3}
     data = sd.simulate(three, [0, 5], initial=initial, parameters={"D": 1e5, "tau": tau}, step=0.05)
-    assert [float(data[k][0, -1]) for k in ("v_2", "w_2", "U")] == pytest.approx(exact, rel=1e-4)
+    assert [float(data[k][-1]) for k in ("v_2", "w_2", "U")] == pytest.approx(exact, rel=1e-4)
 
 
 def test_a_field_without_cells_at_work_decays_as_bessel_functions_say():
@@ -160,7 +160,7 @@ def test_a_field_without_cells_at_work_decays_as_bessel_functions_say():
         return x / r * j1(k * r)
 
     data = sd.simulate(full, [0, 0.25, 0.5], initial={"s_1": 0, "U": start}, parameters={"D": 0.4, "tau": 0.7}, step=0.0125)
-    field = data.U_field.isel(trajectory=0, bulk_time=0)
+    field = data.U_field.isel(bulk_time=0)
     shape = start(data.node_x.values, data.node_y.values)
     rate = (shape @ full.elements.mass @ field.values) / (shape @ full.elements.mass @ shape)
     assert np.log(rate) == pytest.approx(-0.5 * (1 + 0.4 * k**2) / 0.7, rel=1e-4)
@@ -172,7 +172,7 @@ def test_the_bulk_may_begin_as_a_number_an_expression_a_function_or_at_rest(thre
     points = kept.elements.points
 
     def begin(value):
-        return sd.simulate(kept, [0, 0.1], initial={"U": value}, parameters=BASE, progress=False).U_field[0, 0].values
+        return sd.simulate(kept, [0, 0.1], initial={"U": value}, parameters=BASE, progress=False).U_field[0].values
 
     assert (begin(0.25) == 0.25).all()
     expected = np.exp(-(points[:, 0] ** 2)) + points[:, 1]
@@ -183,18 +183,22 @@ def test_the_bulk_may_begin_as_a_number_an_expression_a_function_or_at_rest(thre
         kept, [0, 3], parameters=BASE, progress=False,
         initial={"U": "steady", **{f"{n}_{j}": float(rest[n][j - 1]) for n in "vw" for j in (1, 2, 3)}},
     )  # fmt: skip
-    assert data.U_field[0, 0].values == pytest.approx(rest.U.values, rel=1e-10)
-    assert data.U_field[0, 1].values == pytest.approx(rest.U.values, rel=1e-9)
-    assert float(data.U[0, 1]) == pytest.approx(float(rest.U_mean), rel=1e-9)
+    assert data.U_field[0].values == pytest.approx(rest.U.values, rel=1e-10)
+    assert data.U_field[1].values == pytest.approx(rest.U.values, rel=1e-9)
+    assert float(data.U[1]) == pytest.approx(float(rest.U_mean), rel=1e-9)
     assert data.triangles.shape == (4 * kept.elements.mesh.nelements, 3)
 
 
 def test_sweeps_are_runs_of_their_own(three):
     times = [0, 0.5, 1.0]
     initial = {"U": 0.2, "v_1": [1.0, 1.5, 2.0]}
-    swept = sd.simulate(three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, threads=1)
-    assert swept.v_1.dims == ("D", "v_10", "trajectory", "time")
-    again = sd.simulate(three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, threads=2)
+    swept = sd.simulate(
+        three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, layout=sd.Layout(threads=1)
+    )
+    assert swept.v_1.dims == ("D", "v_10", "time")
+    again = sd.simulate(
+        three, times, initial=initial, parameters={"D": [0.5, 1.0], "tau": 0.55}, progress=False, layout=sd.Layout(threads=2)
+    )
     xr.testing.assert_identical(swept, again)
     step = 0.05
     one = sd.simulate(three, times, initial={"U": 0.2, "v_1": 1.5}, parameters={"D": 1.0, "tau": 0.55}, step=step)
@@ -208,8 +212,7 @@ def test_sweeps_are_runs_of_their_own(three):
 
 def test_the_error_of_a_step_falls_with_the_step(three):
     error = [
-        float(sd.simulate(three, [0, 4], initial={"U": "steady"}, parameters=BASE, step=h).step_error[0])
-        for h in (0.2, 0.1, 0.05)
+        float(sd.simulate(three, [0, 4], initial={"U": "steady"}, parameters=BASE, step=h).step_error) for h in (0.2, 0.1, 0.05)
     ]
     assert (np.log2(np.divide(error[:-1], error[1:])) > 1.5).all()  # the layer of the beginning has the largest
     assert "step_error" not in sd.simulate(three, [0, 1], parameters=BASE, step=0.1, method="sbdf2")
@@ -228,8 +231,8 @@ def test_failures_give_nan_and_an_error_with_everything():
     options = dict(initial={"x_1": [0.1, 4.0], "x_2": 0.1, "x_3": 0.1}, parameters=BASE, step=0.02, progress=False)
     data = sd.simulate(full, [0, 0.1, 2], on_failure="nan", **options)
     assert data.status.values.ravel().tolist() == [SUCCESS, NOT_FINITE]
-    assert np.isnan(data.x_1.isel(x_10=1, trajectory=0).values).tolist() == [False, False, True]
-    assert float(data.x_1[0, 0, -1]) == pytest.approx(0.1 / (1 - 0.2), rel=1e-7)
+    assert np.isnan(data.x_1.isel(x_10=1).values).tolist() == [False, False, True]
+    assert float(data.x_1[0, -1]) == pytest.approx(0.1 / (1 - 0.2), rel=1e-7)
     with pytest.raises(SimulationError, match=r"1 of 2 trajectories failed.*x_1\(0\) = 4.*a shorter step") as caught:
         sd.simulate(full, [0, 0.1, 2], **options)
     xr.testing.assert_identical(caught.value.dataset, data)
@@ -248,11 +251,16 @@ def test_an_interrupt_keeps_what_is_done(three, monkeypatch, threads):
     monkeypatch.setattr(Stepper, "advance", stopping)
     with pytest.warns(UserWarning, match="interrupted: 2 of 2 trajectories are incomplete"):
         data = sd.simulate(
-            three, [0, 0.5, 10], parameters={"D": [1, 2], "tau": 0.55}, step=0.1, threads=threads, progress=False
+            three,
+            [0, 0.5, 10],
+            parameters={"D": [1, 2], "tau": 0.55},
+            step=0.1,
+            layout=sd.Layout(threads=threads),
+            progress=False,
         )
     assert (data.status == INTERRUPTED).all()
-    assert np.isfinite(data.v_1[0, 0, 0])
-    assert np.isnan(data.v_1[:, 0, -1]).all()
+    assert np.isfinite(data.v_1[0, 0])
+    assert np.isnan(data.v_1[:, -1]).all()
 
 
 def test_two_species_pass_without_each_other():
@@ -283,11 +291,14 @@ def test_two_species_pass_without_each_other():
     ("options", "message"),
     [
         ({"method": "dop853"}, "the method is 'dop853'; for cells in a bulk of finite elements expected ark4, ark3, sbdf2"),
-        ({"target": "cuda"}, "target means nothing for cells in a bulk of finite elements; expected method, step"),
-        ({"seed": 3}, "seed means nothing"),
+        (
+            {"target": "cuda"},
+            "target has no effect on cells in a bulk of finite elements with 'ark4'; it belongs to systems without",
+        ),
+        ({"rtol": 1e-3}, "rtol has no effect on cells in a bulk of finite elements"),
         ({"step": -1}, "step is -1; expected a positive number"),
         ({"step": "x"}, "step is 'x'"),
-        ({"threads": 0}, "threads is 0; expected a whole number from 1"),
+        ({"layout": sd.Layout(lanes=8)}, "lanes has no effect on cells in a bulk of finite elements"),
         ({"on_failure": "ignore"}, "on_failure is 'ignore'"),
         ({"initial": {"q": 1}}, "'q' is not a state"),
         ({"initial": [1]}, "state values must be a mapping"),

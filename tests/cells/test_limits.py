@@ -192,7 +192,7 @@ def test_rhythms(point, length, ranges):
     data = sd.simulate(
         system, times, initial={"v_1": 1.9, "v_2": 1.9, "v_3": 1.6}, parameters={"D": D, "tau": tau}, progress=False
     )
-    late = data.isel(trajectory=0)
+    late = data
     assert period(late, "v", after=700).values == pytest.approx(length, abs=1.5e-3)
     found = extremes(late, "v", after=700)
     for cell, (low, high) in zip((1, 3), ranges, strict=True):

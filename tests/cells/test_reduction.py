@@ -248,8 +248,8 @@ def test_a_bulk_that_begins_with_something(cells, full, kind):
     for name in ("v_1", "v_2", "v_3"):
         assert np.abs(data[name].values - exact[name].values).max() < 3e-6
     if kind == "range":
-        assert float(data.U[0, 0]) == pytest.approx(0.7, abs=1e-12)
-        walls = [float(data[f"U_{j}"][0, 0]) for j in (1, 2, 3)]
+        assert float(data.U[0]) == pytest.approx(0.7, abs=1e-12)
+        walls = [float(data[f"U_{j}"][0]) for j in (1, 2, 3)]
         assert walls == pytest.approx([0.7] * 3, abs=1e-10)
 
 
@@ -280,8 +280,8 @@ def test_bulk_is_reconstructed(cells, full):
     small = reduce(cells, mesh=own, parameters=HERE, tolerance=1e-9)
     data = sd.simulate(small, times, method="rodas5p", rtol=1e-9, progress=False)
     field = small.reconstruct(data)
-    assert field.dims == ("trajectory", "time", "node")
-    assert np.abs(field.values[0, 1:] - exact.U_field.values[0, 1:]).max() < 1e-3
+    assert field.dims == ("time", "node")
+    assert np.abs(field.values[1:] - exact.U_field.values[1:]).max() < 1e-3
     mean = (field * full.elements.integral).sum("node") / full.elements.area
     assert mean.values == pytest.approx(data.U.values, abs=1e-10)
 
@@ -293,7 +293,7 @@ def test_sweep_over_diffusivities_with_one_kernel(cells, full, wide):
     times = np.linspace(0, 20, 11)
     options = dict(method="rodas5p", rtol=1e-9, atol=1e-11, progress=False)
     data = sd.simulate(system, times, parameters={**values, "tau": [0.2, 0.6]}, **options)
-    assert dict(data.v_1.sizes) == {"D": 3, "tau": 2, "trajectory": 1, "time": 11}
+    assert dict(data.v_1.sizes) == {"D": 3, "tau": 2, "time": 11}
     for D in (0.1, 10.0):
         one = sd.simulate(wide, times, parameters={"D": D, "tau": 0.6}, **options)
         assert np.abs(data.v_3.sel(D=D, tau=0.6).values - one.v_3.values).max() < 2e-6
@@ -324,7 +324,7 @@ def test_several_species():
 
 def test_threads_do_not_matter(wide):
     options = dict(method="rodas5p", progress=False, parameters={"D": 1, "tau": np.linspace(0.3, 0.6, 20)})
-    one, two = (sd.simulate(wide, np.linspace(0, 5, 6), threads=n, **options) for n in (1, 2))
+    one, two = (sd.simulate(wide, np.linspace(0, 5, 6), layout=sd.Layout(threads=n), **options) for n in (1, 2))
     xr.testing.assert_identical(one.v_1, two.v_1)
 
 

@@ -48,9 +48,9 @@ def test_lanes_that_stay_empty_write_nothing(method, count):
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_threads_and_chunks_change_no_bit(method):
     options = dict(initial={x: 1, y: 0.5, z: 0.3}, parameters={a: np.linspace(1, 3, 37)}, method=method, progress=False)
-    whole = sd.simulate(SYSTEM, np.linspace(0, 4, 50), threads=1, **options)
+    whole = sd.simulate(SYSTEM, np.linspace(0, 4, 50), layout=sd.Layout(threads=1), **options)
     for layout in (dict(threads=2), dict(threads=2, chunk=5), dict(threads=1, chunk=1)):
-        assert whole.identical(sd.simulate(SYSTEM, np.linspace(0, 4, 50), **layout, **options))
+        assert whole.identical(sd.simulate(SYSTEM, np.linspace(0, 4, 50), layout=sd.Layout(**layout), **options))
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)

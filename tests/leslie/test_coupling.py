@@ -57,7 +57,7 @@ def test_prey_of_a_commuting_complex_model_come_to_zero_when_the_angle_says():
     model = sd.leslie.complex_predator_prey(1.1, 0.02)
     after = sd.leslie.prey_gone_after(model, [1.0, 0.0])
     assert after == pytest.approx((np.pi / 2) / np.arctan2(0.02, 1.1), rel=1e-12)
-    x = sd.simulate(model, range(100), initial={"x": 1, "y": 0}, progress=False).x.values[0]
+    x = sd.simulate(model, range(100), initial={"x": 1, "y": 0}, progress=False).x.values
     assert np.flatnonzero(x < 0)[0] == int(np.ceil(after))
 
 
@@ -89,7 +89,7 @@ def test_effects_have_the_shape_of_their_species():
 def test_the_simulation_is_the_power_of_the_matrix():
     model = sd.leslie.predator_prey(A, B, C, D)
     data = sd.simulate(model, range(31), initial=dict(x1=1, x2=2, y1=0.5, y2=0.1), progress=False)
-    found = np.array([data[n].values[0, 30] for n in model.names])
+    found = np.array([data[n].values[30] for n in model.names])
     exact = sd.leslie.evolution(model, [[1, 2], [0.5, 0.1]], 30)
     assert found == pytest.approx(exact, rel=1e-12)
     parts = sd.leslie.modes(model, [1, 2, 0.5, 0.1])
@@ -194,7 +194,7 @@ def test_the_loser_is_gone_at_the_step_that_is_said():
     model = sd.leslie.competition(A, B, C, D)
     found = model.last_standing([1, 1, 1.5, 1.5])
     data = sd.simulate(model, range(400), initial=dict(x1=1, x2=1, y1=1.5, y2=1.5), progress=False)
-    negative = np.flatnonzero((data.y1.values[0] < 0) | (data.y2.values[0] < 0))
+    negative = np.flatnonzero((data.y1.values < 0) | (data.y2.values < 0))
     assert negative[0] == found.extinct_after
 
 
@@ -213,10 +213,10 @@ def test_three_species_have_no_such_theorem():
         model.last_standing([5, 4, 3])
     # their clamped map leaves one: alive 3 -> 2 at the 6th step, 1 at the 12th
     data = sd.simulate(model.clamp(), range(20), initial=dict(x=5, y=4, z=3), progress=False)
-    alive = sum((data[n].values[0] > 0).astype(int) for n in model.names)
+    alive = sum((data[n].values > 0).astype(int) for n in model.names)
     assert np.flatnonzero(alive == 2)[0] == 6
     assert np.flatnonzero(alive == 1)[0] == 12
-    assert data.x.values[0, -1] > 0
+    assert data.x.values[-1] > 0
 
 
 def test_the_theorem_refuses_what_it_is_not_about():
@@ -257,7 +257,7 @@ def test_migration_alone_conserves_numbers():
     data = sd.simulate(model, range(200), initial={"p1_n1": 8, "p2_n1": 0}, progress=False)
     total = data.p1_n1 + data.p2_n1
     assert np.asarray(total) == pytest.approx(8)
-    assert data.p1_n1.values[0, -1] == pytest.approx(6)  # balance: 0.1 p1 = 0.3 p2
+    assert data.p1_n1.values[-1] == pytest.approx(6)  # balance: 0.1 p1 = 0.3 p2
     with pytest.raises(sd.DeclarationError, match=r"dispersal of stage 1 from patch 1 adds up to 1\.2"):
         sd.leslie.patches([1, 1], [[0.9, 0], [0.3, 1]])
     with pytest.raises(sd.DeclarationError, match="models of the same stages"):
@@ -269,7 +269,7 @@ def test_immigration_comes_to_its_balance():
     model = sd.leslie.from_matrix(L, immigration=[3, 1], initial=[0, 0])
     rest = np.linalg.solve(np.eye(2) - L, [3, 1])
     data = sd.simulate(model, range(200), progress=False)
-    assert [data.n1.values[0, -1], data.n2.values[0, -1]] == pytest.approx(rest)
+    assert [data.n1.values[-1], data.n2.values[-1]] == pytest.approx(rest)
     found = sd.analysis.steady_states(model)
     assert [found.n1.item(), found.n2.item()] == pytest.approx(rest)
 

@@ -24,7 +24,7 @@ def test_beverton_holt_is_the_logistic_equation_over_one_step():
     step = sd.leslie.leslie_gower([np.exp(r)], [[(np.exp(r) - 1) / k]], initial=[2])
     t = np.arange(26)
     exact = k / (1 + (k / 2 - 1) * np.exp(-r * t))
-    assert sd.simulate(step, t, progress=False).N1.values[0] == pytest.approx(exact, rel=1e-12)
+    assert sd.simulate(step, t, progress=False).N1.values == pytest.approx(exact, rel=1e-12)
 
 
 def test_competitors_come_to_the_equilibrium_of_their_nullclines():
@@ -32,7 +32,7 @@ def test_competitors_come_to_the_equilibrium_of_their_nullclines():
     model = sd.leslie.leslie_gower(growth, effects, initial=[1, 1])
     rest = np.linalg.solve(effects, growth - 1)
     data = sd.simulate(model, range(300), progress=False)
-    assert [data.N1.values[0, -1], data.N2.values[0, -1]] == pytest.approx(rest, rel=1e-9)
+    assert [data.N1.values[-1], data.N2.values[-1]] == pytest.approx(rest, rel=1e-9)
     found = sd.analysis.steady_states(model, positive=True)
     k = int(np.argmin(abs(found.N1.values - rest[0])))
     assert found.N2.values[k] == pytest.approx(rest[1])
@@ -62,7 +62,7 @@ def test_the_net_reproductive_rate_decides_about_the_crowded_equilibrium():
     base = sd.leslie.from_life_table([1, 4], [0.5, 0.2])
     model = sd.leslie.density_dependent(base, sd.leslie.beverton_holt(n2, b), parameters={b: 0.01})
     data = sd.simulate(model, [0, 400], initial={"n1": 1, "n2": 1}, progress=False)
-    assert data.n2.values[0, -1] == pytest.approx((float(base.net_reproductive_rate) - 1) / 0.01, rel=1e-9)
+    assert data.n2.values[-1] == pytest.approx((float(base.net_reproductive_rate) - 1) / 0.01, rel=1e-9)
 
 
 def test_mistakes_are_named():

@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.io.models import model_text
 from symdyn.models.matrix import MatrixModel
+from symdyn.models.text import model_text
 
 x, y, a, b, s, t, dW = sp.symbols("x y a b s t dW")
 HALF = sp.Rational(1, 2)

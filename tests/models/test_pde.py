@@ -30,7 +30,6 @@ from symdyn.models.operators import (
     vector,
 )
 from symdyn.models.pde import PDESystem
-from symdyn.simulation.run import simulate
 
 u, v, S, D, a, x, y, t = sp.symbols("u v S D a x y t")
 f = sp.Function("f")
@@ -181,12 +180,6 @@ def test_what_is_linear():
         (lambda: PDESystem({u: u}, (0, 1)).with_initial(u=np.ones(4)), "of u is an array; a system keeps numbers"),
         (lambda: PDESystem({u: u}, (0, 1)).discretize(True), "the grid is True; expected .*, grid=nx, each from 1"),
         (lambda: PDESystem({u: u}, Rectangle(1, 1)).discretize(0), r"the grid is 0; expected .*, grid=\(nx, ny\), each from 1"),
-        (
-            lambda: simulate(PDESystem({u: u}, (0, 1)), [0, 1], order=4),
-            r"order belongs to the grid of a PDESystem: "
-            r"simulate\(system.discretize\(grid, order=...\), ...\)",
-        ),
-        (lambda: simulate(PDESystem({u: u}, (0, 1)), [0, 1], setp=1), "simulate has no option 'setp'.* Did you mean 'step'"),
         (lambda: PDESystem({u: u}, (0, 1), initial={u: 1}).run([1, 0], grid=4), r"output times are \[1, 0\]; expected finite"),
         (lambda: PDESystem({u: u}, ((0, 1), (0, 1))), "Rectangle"),
         (lambda: PDESystem({u: u}, (0, 1), boundary="open"), "the boundary is 'open'; expected"),

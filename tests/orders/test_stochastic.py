@@ -32,7 +32,12 @@ def strong_errors(system, method: str, exact, pieces, trajectories=3000) -> np.n
     errors = []
     for n in pieces:
         data = sd.simulate(
-            system, [0, 1], trajectories=trajectories, seed=3, method=method, step=n / FINEST, brownian_step=1 / FINEST
+            system,
+            [0, 1],
+            trajectories=trajectories,
+            seed=3,
+            step=n / FINEST,
+            method=sd.METHODS[method].options(brownian_step=1 / FINEST),
         )
         errors.append(np.mean(np.abs(final(data, "x") - exact(data))))
     return np.array(errors)
@@ -97,12 +102,12 @@ def test_sra1_has_strong_order_three_halves_with_noise_that_depends_on_time():
 
 def test_sra1_has_strong_order_three_halves_for_a_nonlinear_drift_and_two_noises():
     system = sd.SDESystem({x: x - x**3 + sp.sin(y), y: x**2 - y}, [[0.4, 0.3], [0, 0.5]], initial={x: 1, y: 0})
-    path = {"trajectories": 1000, "seed": 5, "method": "sra1"}
+    path = {"trajectories": 1000, "seed": 5, "method": sd.methods.Sra1(brownian_step=1 / 2048)}
     fine = sd.simulate(system, [0, 1], step=1 / 2048, **path)
     pieces = np.array([16, 32, 64, 128])
     errors = []
     for n in pieces:
-        data = sd.simulate(system, [0, 1], step=n / 2048, brownian_step=1 / 2048, **path)
+        data = sd.simulate(system, [0, 1], step=n / 2048, **path)
         errors.append(np.mean([np.abs(final(data, name) - final(fine, name)) for name in "xy"]))
     assert 1.4 < slope(errors, pieces) < 2.1
 
@@ -110,7 +115,7 @@ def test_sra1_has_strong_order_three_halves_for_a_nonlinear_drift_and_two_noises
 def test_increments_and_their_integrals_have_their_joint_law_and_compose():
     # SRA1 is exact for z' = w, dw = dW: after one step z = dZ
     system = sd.SDESystem({z: w, w: 0}, [[0], [1]], initial={z: 0, w: 0})
-    options = {"trajectories": 40000, "seed": 11, "method": "sra1", "brownian_step": 0.5}
+    options = {"trajectories": 40000, "seed": 11, "method": sd.methods.Sra1(brownian_step=0.5)}
     once = sd.simulate(system, [0, 4], step=4, **options)
     often = sd.simulate(system, [0, 4], step=0.5, **options)
     for name in "zw":
@@ -204,9 +209,8 @@ def test_bits_depend_on_seed_and_trajectory_alone(method):
     times = np.linspace(0, 1, 4)
 
     def values(trajectories=45, seed=6, **options):
-        data = sd.simulate(
-            system, times, trajectories=trajectories, seed=seed, method=method, step=0.03, brownian_step=0.01, **options
-        )
+        chosen, layout = sd.METHODS[method].options(brownian_step=0.01), sd.Layout(**options)
+        data = sd.simulate(system, times, trajectories=trajectories, seed=seed, method=chosen, step=0.03, layout=layout)
         return np.stack([data[name].values.reshape(trajectories, 4) for name in "xy"])
 
     reference = values(lanes=8, threads=1)

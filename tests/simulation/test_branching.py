@@ -258,7 +258,7 @@ def test_the_same_bits_for_lanes_threads_and_chunks():
     for system, initial, sweep in ((TURTLES, [300, 400, 60, 9, 3, 2, 4], {}), (vary, [9, 9], {"a": [0.3, 0.5, 0.7]})):
         first = run(system, range(30), initial, trajectories=50, parameters=sweep)
         for options in ({"lanes": 8}, {"lanes": 32, "threads": 1}, {"threads": 2, "chunk": 7}, {"chunk": 1}):
-            other = run(system, range(30), initial, trajectories=50, parameters=sweep, **options)
+            other = run(system, range(30), initial, trajectories=50, parameters=sweep, layout=sd.Layout(**options))
             for name in (*system.names, "steps"):
                 assert other[name].values.tobytes() == first[name].values.tobytes()
     alone, nine = (run(vary, range(30), [9, 9], trajectories=count, parameters={"a": 0.3}).x.values for count in (1, 9))
@@ -267,7 +267,7 @@ def test_the_same_bits_for_lanes_threads_and_chunks():
 
 def test_what_a_dataset_says_and_reductions():
     data = run(TURTLES, [0, 5, 10], [100, 300, 50, 5, 1, 1, 2], trajectories=3000)
-    assert data.attrs["method"] == "branching"
+    assert data.attrs["method"] == "Branching()"
     assert data.attrs["accuracy"] == "exact"
     assert data.attrs["seed"] == 7
     assert (data.steps == 10).all()
@@ -340,8 +340,8 @@ def test_growth_beyond_all_numbers_fails():
         ({"initial": {"x": 1.5}}, "initial value of x is 1.5; a number of individuals is a whole number from 0 to 2"),
         ({"initial": {"x": -1}}, "initial value of x is -1"),
         ({"t": [0, 0.5]}, "the times of a branching process must be whole steps apart"),
-        ({"step": 0.1}, "step has no meaning for a branching process"),
-        ({"max_steps": 10}, "max_steps has no meaning for a branching process"),
+        ({"step": 0.1}, "step has no effect on 'branching'; it belongs to euler-maruyama"),
+        ({"method": sd.methods.JumpOptions(max_steps=10)}, "max_steps has no effect on 'branching'; it belongs to dop853"),
         ({"method": "ssa"}, "this BranchingSystem has individuals"),
     ],
 )

@@ -71,10 +71,10 @@ def test_counts_are_variables_that_say_what_they_count(method):
 @pytest.mark.parametrize("method", ["tau-implicit", "hybrid"])
 def test_counts_do_not_depend_on_the_layout_nor_on_reductions(method):
     settings = dict(initial={"A": [40, 9000], "B": 5000, "C": 0}, trajectories=7, method=method, seed=4, progress=False)
-    first = sd.simulate(ISOMERS, [0, 0.01, 0.02], threads=1, **settings)
+    first = sd.simulate(ISOMERS, [0, 0.01, 0.02], layout=sd.Layout(threads=1), **settings)
     names = family_of(sd.METHODS[method]).details(sd.METHODS[method])
-    for layout in ({"threads": 2}, {"chunk": 3}, {"reduce": ["mean"]}, {"reduce": ["mean"], "chunk": 2}):
-        other = sd.simulate(ISOMERS, [0, 0.01, 0.02], **layout, **settings)
+    for layout, reduce in (({"threads": 2}, None), ({"chunk": 3}, None), ({}, ["mean"]), ({"chunk": 2}, ["mean"])):
+        other = sd.simulate(ISOMERS, [0, 0.01, 0.02], layout=sd.Layout(**layout), reduce=reduce, **settings)
         for name in (*names, "steps", "rejected", "evaluations", "status"):
             assert other[name].identical(first[name]), name
 
@@ -112,7 +112,9 @@ def test_ctrl_c_keeps_what_is_done(method, monkeypatch):
     monkeypatch.setattr(ensemble, "wait", interrupted)
     net = ISOMERS.with_parameters(f=0.1) if method == "langevin" else ISOMERS  # its steps would be too long for fast rates
     with pytest.warns(UserWarning, match="interrupted"):
-        data = run(net, [0, 1e3], {"A": 1000, "B": 1000, "C": 0}, method, trajectories=64, chunk=32, threads=1)
+        data = run(
+            net, [0, 1e3], {"A": 1000, "B": 1000, "C": 0}, method, trajectories=64, layout=sd.Layout(chunk=32, threads=1)
+        )
     assert (data.status == INTERRUPTED).sum() >= 32
     assert np.isnan(data.A.values[data.status.values == INTERRUPTED, -1]).all()
     assert set(np.unique(data.status)) <= {0, INTERRUPTED}
@@ -124,7 +126,7 @@ def test_ctrl_c_keeps_what_is_done(method, monkeypatch):
 def test_attributes_say_what_was_approximated():
     attrs = {m: run(DECAY, [0, 0.1], {"A": 50}, m).attrs for m in NETWORK_METHODS}
     assert attrs["ssa"]["accuracy"] == "exact"
-    assert (attrs["tau"]["epsilon"], attrs["tau"]["order"]) == (0.03, 2)
+    assert (attrs["tau"]["method"], attrs["tau"]["order"]) == ("Tau(epsilon=0.03)", 2)
     assert attrs["hybrid"]["threshold"] == pytest.approx(1 / 0.03**2)
     assert "noise of flowing reactions is neglected" in attrs["hybrid"]["accuracy"]
     assert "negative are set to 0" in attrs["langevin"]["positivity"]
@@ -207,7 +209,7 @@ def test_conditions_on_time_and_in_the_beginning(method):
 
 @pytest.mark.parametrize("method", ["ssa", "tau", "hybrid"])
 def test_a_passage_is_not_known_where_a_trajectory_failed(method):
-    data = run(DECAY, [0, 100], {"A": [0, 30]}, method, until="A <= 0", max_steps=7, on_failure="nan")
+    data = run(DECAY, [0, 100], {"A": [0, 30]}, sd.METHODS[method].options(max_steps=7), until="A <= 0", on_failure="nan")
     assert data.first_passage.sel(A0=0) == 0
     assert np.isnan(data.first_passage.sel(A0=30))
 
@@ -215,10 +217,10 @@ def test_a_passage_is_not_known_where_a_trajectory_failed(method):
 @pytest.mark.parametrize("method", APPROXIMATE)
 def test_stopping_does_not_depend_on_the_layout(method):
     settings = dict(initial={"A": [300, 900]}, trajectories=9, until="A < 200", method=method, seed=8, progress=False)
-    first = sd.simulate(DECAY, [0, 1, 2], threads=1, **settings)
+    first = sd.simulate(DECAY, [0, 1, 2], layout=sd.Layout(threads=1), **settings)
     assert np.isfinite(first.first_passage).mean() > 0.5
     for layout in ({"threads": 2}, {"chunk": 4}, {"lanes": 1}, {"lanes": 8}):
-        assert sd.simulate(DECAY, [0, 1, 2], **layout, **settings).identical(first)
+        assert sd.simulate(DECAY, [0, 1, 2], layout=sd.Layout(**layout), **settings).identical(first)
 
 
 # ---- the edges -----------------------------------------------------------------------------------
@@ -268,12 +270,13 @@ def test_sweeps_over_volume_and_counts(method):
 
 @pytest.mark.parametrize("method", ["ssa", "tau", "tau-implicit", "hybrid"])
 def test_the_limit_of_steps_is_kept_to_the_step(method):
-    data = run(DECAY, [0, 1e-9, 100], {"A": 30}, method, max_steps=7, on_failure="nan", trajectories=3)
+    options = sd.METHODS[method].options
+    data = run(DECAY, [0, 1e-9, 100], {"A": 30}, options(max_steps=7), on_failure="nan", trajectories=3)
     assert (data.steps == 7).all()
     assert (data.status == 2).all()
     assert (data.A.sel(time=1e-9) == 30).all()
     assert np.isnan(data.A.sel(time=100)).all()
-    assert (run(DECAY, [0, 100], {"A": 30}, method, max_steps=200).status == 0).all()
+    assert (run(DECAY, [0, 100], {"A": 30}, options(max_steps=200)).status == 0).all()
 
 
 @pytest.mark.parametrize("method", APPROXIMATE)

@@ -104,7 +104,7 @@ def test_an_interrupt_at_the_end_of_a_chunk_is_heard(monkeypatch):
     monkeypatch.setattr(ensemble, "wait", late)
     x = sp.Symbol("x")
     with pytest.warns(UserWarning, match="4 of 8 trajectories"):
-        data = sd.simulate(sd.ODESystem({x: -x}), TIMES, initial={x: 1}, trajectories=8, chunk=4, threads=1)
+        data = sd.simulate(sd.ODESystem({x: -x}), TIMES, initial={x: 1}, trajectories=8, layout=sd.Layout(chunk=4, threads=1))
     assert data.status.values.tolist() == [SUCCESS] * 4 + [INTERRUPTED] * 4
 
 

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 import symdyn as sd
 from symdyn.cli import app
 from symdyn.models import zoo
+from symdyn.simulation.chunk_store import ChunkStore
 from symdyn.simulation.cluster import Cluster, connect
 from symdyn.simulation.executors import Executor
-from symdyn.simulation.store import Store
 
 distributed = pytest.importorskip("distributed")
 pytest.importorskip("zarr")
@@ -49,26 +49,26 @@ def toggle(**options):
 @pytest.mark.parametrize("reduce", [None, REDUCE])
 @pytest.mark.parametrize("layout", [{}, {"chunk": 70}, {"chunk": 2000, "threads": 2, "lanes": 8}])
 def test_the_bits_are_those_of_this_process(client, reduce, layout):
-    xr.testing.assert_identical(toggle(executor=client, reduce=reduce, **layout), toggle(reduce=reduce))
+    xr.testing.assert_identical(toggle(executor=client, reduce=reduce, layout=sd.Layout(**layout)), toggle(reduce=reduce))
 
 
 def test_workers_write_to_the_store_that_they_see(client, tmp_path, monkeypatch):
     expected, reduced = toggle(), toggle(reduce=REDUCE)
-    monkeypatch.setattr(Store, "write", lambda *_: pytest.fail("written by this process"))
-    xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "a", chunk=700).load(), expected)
+    monkeypatch.setattr(ChunkStore, "write", lambda *_: pytest.fail("written by this process"))
+    xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "a", layout=sd.Layout(chunk=700)).load(), expected)
     xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "b", reduce=REDUCE).load(), reduced)
 
 
 def test_this_process_writes_where_workers_do_not_see_the_store(client, tmp_path, monkeypatch):
     monkeypatch.setattr("symdyn.simulation.stored.Stored.address", property(lambda self: ("/nowhere", "?"), lambda *_: None))
-    data = toggle(executor=client, store=tmp_path / "run", chunk=700)
+    data = toggle(executor=client, store=tmp_path / "run", layout=sd.Layout(chunk=700))
     assert data.chunks == {}  # nor may they read it: missing files would be NaN to them
     xr.testing.assert_identical(data.load(), toggle())
 
 
 def test_a_run_begun_here_is_gone_on_with_elsewhere(client, tmp_path):
     path = tmp_path / "run"
-    toggle(store=path, chunk=400)
+    toggle(store=path, layout=sd.Layout(chunk=400))
     for part in sorted((path / ".symdyn" / "parts").iterdir())[1::2]:
         part.unlink()
     xr.testing.assert_identical(toggle(store=path, executor=client).load(), toggle())
@@ -97,7 +97,7 @@ def test_failures_are_reported_as_in_this_process(client):
     errors = []
     for executor in (None, client):
         with pytest.raises(sd.SimulationError, match="32 of 60") as error:
-            sd.simulate(system, [0, 1], initial={"x": start}, executor=executor, chunk=16, progress=False)
+            sd.simulate(system, [0, 1], initial={"x": start}, executor=executor, layout=sd.Layout(chunk=16), progress=False)
         errors.append(error.value)
     assert str(errors[0]) == str(errors[1])
     xr.testing.assert_identical(errors[0].dataset, errors[1].dataset)
@@ -109,7 +109,7 @@ def test_failures_are_reported_as_in_this_process(client):
 def long(**options):
     """Some tenths of a second of births and deaths."""
     net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, 1", parameters={"k": 10})
-    options = {"initial": {"X": 0}, "trajectories": 2048, "seed": 7, "chunk": 64, "progress": False} | options
+    options = {"initial": {"X": 0}, "trajectories": 2048, "seed": 7, "layout": sd.Layout(chunk=64), "progress": False} | options
     return sd.simulate(net, np.linspace(0, 1000, 3), **options)
 
 

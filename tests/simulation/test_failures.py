@@ -59,7 +59,7 @@ def test_an_event_leaves_whole_numbers(lanes, rates, trigger, value, code, messa
     """X comes to 8 long before the end, so that every trajectory meets the event, once, and stops there."""
     net = network(f"0 -> X, {rates}; k = 20; X(0) = 7; when {trigger}, X = {value}")
     with pytest.raises(sd.SimulationError, match=message) as caught:
-        run(net, [0, 0.001, 5, 6], trajectories=20, lanes=lanes)
+        run(net, [0, 0.001, 5, 6], trajectories=20, layout=sd.Layout(lanes=lanes))
     data = caught.value.dataset
     assert (data.status == code).all()
     assert np.isfinite(data.X.isel(time=0)).all()
@@ -139,10 +139,10 @@ def test_remedies_are_those_of_the_method():
         "dop853": (sd.ODESystem({x: x**2}, initial={x: 1}), {}, "looser tolerances, another method"),
         "taylor": (sd.ODESystem({x: x**2.5}, initial={x: 0}), {}, "looser tolerances, 'dop853', which needs only values"),
         "euler-maruyama": (sd.SDESystem({x: x**3}, {x: 1}, initial={x: 9}), {}, "a shorter step, another method"),
-        "ssa": (births, {"max_steps": 50}, "a larger max_steps, an approximate method such as 'tau'"),
-        "tau": (births, {"max_steps": 5}, "a larger max_steps, another method"),
+        "ssa": (births, {"max_steps": 50}, r"a larger max_steps \(method=Ssa.*\), an approximate method such as 'tau'"),
+        "tau": (births, {"max_steps": 5}, r"a larger max_steps \(method=Tau.*\), another method"),
         "iterate": (sd.DiscreteSystem({x: x**2}, initial={x: 9}), {}, "other values"),
     }
     for method, (system, options, remedies) in blows_up.items():
         with pytest.raises(sd.SimulationError, match=rf"Try (other values, )?{remedies}.*, or on_failure='nan'"):
-            run(system, range(100), method=method, **options)
+            run(system, range(100), method=sd.METHODS[method].options(**options))

@@ -71,7 +71,7 @@ def test_a_blow_up_shows():
 def test_same_bits_whatever_the_layout():
     net = sd.ReactionNetwork.from_text("2 X -> 0, 1; 0 -> X, 100")
     runs = [
-        run(net, [0, 1], {"X": 10}, trajectories=20, **layout).X.values.tobytes()
+        run(net, [0, 1], {"X": 10}, trajectories=20, layout=sd.Layout(**layout)).X.values.tobytes()
         for layout in ({}, {"threads": 2}, {"chunk": 7}, {"lanes": 8}, {"lanes": 1})
     ]
     assert len(set(runs)) == 1

@@ -72,7 +72,7 @@ def test_a_sweep_gives_the_bits_of_this_process(pair, tmp_path):
     system = sd.ODESystem.from_text("x' = -a*x; x(0) = 1")
     options = dict(parameters={"a": np.linspace(0, 3, 40)}, progress=False)
     expected = sd.simulate(system, [0, 1, 2], **options)
-    xr.testing.assert_identical(sd.simulate(system, [0, 1, 2], executor=pair, chunk=16, **options), expected)
+    xr.testing.assert_identical(sd.simulate(system, [0, 1, 2], executor=pair, layout=sd.Layout(chunk=16), **options), expected)
     stored = sd.simulate(system, [0, 1, 2], executor=pair, store=tmp_path / "run", **options)
     xr.testing.assert_identical(stored.load(), expected)
 

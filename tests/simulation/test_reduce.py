@@ -46,7 +46,7 @@ def test_histograms_count_everything_once():
 def test_chunks_and_threads_do_not_change_a_bit():
     start = xr.DataArray(np.random.default_rng(2).lognormal(size=5000), dims="trajectory")
     runs = [
-        sd.simulate(DECAY, TIMES, initial={x: start}, reduce=ALL, **layout)
+        sd.simulate(DECAY, TIMES, initial={x: start}, reduce=ALL, layout=sd.Layout(**layout))
         for layout in ({"threads": 1}, {"threads": 2, "chunk": 1}, {"chunk": 3000})
     ]
     for other in runs[1:]:

@@ -15,7 +15,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.models import zoo
-from symdyn.simulation.store import Store
+from symdyn.simulation.chunk_store import ChunkStore
 
 pytest.importorskip("zarr")
 pytest.importorskip("dask")
@@ -41,7 +41,7 @@ def test_a_store_holds_what_is_returned_without_it(tmp_path, name, reduce):
     expected = births(reduce=reduce)
     for chunk in (None, 300):
         path = tmp_path / str(chunk) / name
-        xr.testing.assert_identical(births(path, reduce=reduce, chunk=chunk).load(), expected)
+        xr.testing.assert_identical(births(path, reduce=reduce, layout=sd.Layout(chunk=chunk)).load(), expected)
         read = xr.open_zarr if name.endswith("zarr") else xr.open_dataset
         with read(path) as stranger:
             xr.testing.assert_identical(stranger.load().drop_attrs(), expected.drop_attrs())
@@ -52,7 +52,7 @@ def test_a_store_holds_what_is_returned_without_it(tmp_path, name, reduce):
 
 
 def test_the_result_is_read_when_it_is_needed(tmp_path):
-    data = births(tmp_path / "run", chunk=500)
+    data = births(tmp_path / "run", layout=sd.Layout(chunk=500))
     assert data.X.chunks == ((1, 1), (500,) * 5, (3,))
     assert float(data.X.sel(k=10, time=2).mean()) == pytest.approx(10 * (1 - np.exp(-2)), abs=4 * np.sqrt(10 / 2500))
 
@@ -68,7 +68,7 @@ def test_statuses_observables_and_passage_are_stored(tmp_path):
     options = dict(initial={"X": 5}, trajectories=40, seed=1, until="X <= 0", progress=False)
     net = sd.ReactionNetwork.from_text("X -> 0, 1", observables={"twice": 2 * sp.Symbol("X")})
     expected = sd.simulate(net, TIMES, **options)
-    data = sd.simulate(net, TIMES, store=tmp_path / "run", chunk=16, **options)
+    data = sd.simulate(net, TIMES, store=tmp_path / "run", layout=sd.Layout(chunk=16), **options)
     xr.testing.assert_identical(data.load(), expected)
     assert {"twice", "status", "first_passage"} <= set(data.data_vars)
 
@@ -78,7 +78,7 @@ def test_labels_of_text_and_sweeps_of_several_dimensions(tmp_path):
     options = dict(parameters={"k": k, "d": [0.5, 1.0]}, trajectories=7)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        data = births(tmp_path / "run", chunk=20, **options)
+        data = births(tmp_path / "run", layout=sd.Layout(chunk=20), **options)
     assert data.sizes == {"cell": 3, "kind": 2, "d": 2, "trajectory": 7, "time": 3}
     assert data.X.chunks[:3] == ((1, 1, 1), (1, 1), (2,))
     xr.testing.assert_identical(data.load(), births(**options))
@@ -91,7 +91,7 @@ def test_failures_are_in_the_store_and_reported_as_without_it(tmp_path):
         sd.simulate(system, [0, 1], **options)
     for _ in range(2):
         with pytest.raises(sd.SimulationError) as stored:
-            sd.simulate(system, [0, 1], store=tmp_path / "run", chunk=16, **options)
+            sd.simulate(system, [0, 1], store=tmp_path / "run", layout=sd.Layout(chunk=16), **options)
         assert str(stored.value) == str(plain.value)
         xr.testing.assert_identical(stored.value.dataset.load(), plain.value.dataset)
 
@@ -100,8 +100,10 @@ def test_stiff_trajectories_are_counted_over_all_chunks(tmp_path):
     stiff = sd.ODESystem.from_text("x' = -k*(x - cos(t)); k = 1")
     options = dict(initial={"x": 0.0}, parameters={"k": [1.0, 1e6, 1e7]}, progress=False)
     expected = sd.simulate(stiff, [0, 1, 20], **options)
-    assert expected.attrs["method"] == "dop853; rodas5p for 2 stiff trajectories"
-    xr.testing.assert_identical(sd.simulate(stiff, [0, 1, 20], store=tmp_path / "run", chunk=1, **options).load(), expected)
+    assert expected.attrs["stiff_trajectories"] == "2 passed on to rodas5p"
+    xr.testing.assert_identical(
+        sd.simulate(stiff, [0, 1, 20], store=tmp_path / "run", layout=sd.Layout(chunk=1), **options).load(), expected
+    )
 
 
 # ---- going on ------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def test_stiff_trajectories_are_counted_over_all_chunks(tmp_path):
 def test_missing_and_damaged_chunks_are_done_again(tmp_path, reduce, caplog):
     expected = births(reduce=reduce)
     path = tmp_path / "run"
-    births(path, reduce=reduce, chunk=500)
+    births(path, reduce=reduce, layout=sd.Layout(chunk=500))
     lost, torn, *rest = parts(path)
     lost.unlink()
     torn.write_bytes(torn.read_bytes()[:-20])
@@ -125,7 +127,7 @@ def test_missing_and_damaged_chunks_are_done_again(tmp_path, reduce, caplog):
     redone = [p for p, before in times.items() if p.stat().st_mtime_ns != before]
     assert len(redone) == (2 if reduce is None else 0)
     assert "is damaged" in caplog.text
-    assert str(Store.find(path)).startswith(f"{path}: 0 of ")  # nobody has looked yet
+    assert str(ChunkStore.find(path)).startswith(f"{path}: 0 of ")  # nobody has looked yet
 
 
 def test_a_store_that_is_not_complete_says_so_to_strangers(tmp_path):
@@ -135,14 +137,14 @@ def test_a_store_that_is_not_complete_says_so_to_strangers(tmp_path):
         assert data.status.values.ravel().tolist() == [0] * 1500 + [5] * 3500  # five chunks of 500 at each of two points
         assert int(np.isfinite(data.X).sum()) == 1500 * 3
         assert data.X.attrs == births().X.attrs
-    found = Store.find(path)
+    found = ChunkStore.find(path)
     found.look()
     assert str(found) == f"{path}: 3 of 10 chunks complete, 1500 of 5000 trajectories, seed 3"
 
 
 def stop_after(count, path, **options):
     """Interrupt a run after so many chunks."""
-    write, done = Store.write, []
+    write, done = ChunkStore.write, []
 
     def interrupted(self, *args):
         if len(done) == count:
@@ -151,9 +153,9 @@ def stop_after(count, path, **options):
         done.append(args[0])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "write", interrupted)
+        patch.setattr(ChunkStore, "write", interrupted)
         with pytest.warns(UserWarning, match=r"interrupted: \d+ of \d+ trajectories .* the same call goes on with"):
-            return births(path, chunk=500, **options).load()
+            return births(path, layout=sd.Layout(chunk=500), **options).load()
 
 
 @pytest.mark.parametrize(("name", "reduce"), [("run", None), ("run", REDUCE), ("run.nc", None)])
@@ -184,14 +186,14 @@ def test_two_processes_may_finish_a_file_at_once(tmp_path, monkeypatch):
 
 
 def test_who_is_interrupted_does_not_undo_the_statistics_of_others(tmp_path, monkeypatch):
-    path, write = tmp_path / "run", Store.write
+    path, write = tmp_path / "run", ChunkStore.write
 
     def interrupted(*args):
-        monkeypatch.setattr(Store, "write", write)
+        monkeypatch.setattr(ChunkStore, "write", write)
         births(path, reduce=REDUCE)  # another process does everything
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Store, "write", interrupted)
+    monkeypatch.setattr(ChunkStore, "write", interrupted)
     with pytest.warns(UserWarning, match="interrupted"):
         births(path, reduce=REDUCE)
     with xr.open_zarr(path) as stranger:
@@ -207,7 +209,7 @@ def test_a_cluster_that_nobody_named_is_not_asked_to_read(tmp_path, monkeypatch)
 def test_a_seed_that_was_drawn_is_kept(tmp_path):
     path = tmp_path / "run"
     stop_after(3, path, seed=None)
-    seed = Store.find(path).seed
+    seed = ChunkStore.find(path).seed
     data = births(path, seed=None).load()
     assert data.attrs["seed"] == seed
     xr.testing.assert_identical(data, births(seed=seed))
@@ -234,8 +236,9 @@ def put(path, data):
 
 store.put = parts.put = put
 net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d", parameters={"k": 10, "d": 1})
-sd.simulate(net, [0.0, 0.5, 2.0], initial={"X": 0}, parameters={"k": [5, 10]}, trajectories=2500, seed=3, chunk=500,
-            store=sys.argv[1], reduce=["mean", "var", "quantile"] if kind == "reduced" else None, progress=False)
+sd.simulate(net, [0.0, 0.5, 2.0], initial={"X": 0}, parameters={"k": [5, 10]}, trajectories=2500, seed=3,
+            layout=sd.Layout(chunk=500), store=sys.argv[1], progress=False,
+            reduce=["mean", "var", "quantile"] if kind == "reduced" else None)
 """
 
 
@@ -280,7 +283,7 @@ def test_a_process_that_is_killed_before_the_first_chunk_leaves_nothing_in_the_w
         ({"until": "X >= 9"}, "until is X >= 9 and was "),
         ({"reduce": ["mean"]}, "reduce is .'mean': None. and was "),
         ({"trajectories": 2501}, "dims is k: 2, trajectory: 2501 and was"),
-        ({"max_steps": 10**6}, "max_steps is 1000000 and was None"),
+        ({"method": sd.methods.Ssa(max_steps=10**6)}, "max_steps is 1000000 and was None"),
     ],
 )
 def test_another_request_is_refused_and_what_differs_is_named(begun, change, message):
@@ -291,7 +294,7 @@ def test_another_request_is_refused_and_what_differs_is_named(begun, change, mes
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     path = tmp_path_factory.mktemp("stores") / "run"
-    births(path, chunk=1000)
+    births(path, layout=sd.Layout(chunk=1000))
     return path
 
 
@@ -304,7 +307,7 @@ def test_other_software_is_refused(begun, monkeypatch):
 def test_a_store_that_exists_is_refused_if_nothing_is_to_be_resumed(begun):
     before = {p: p.stat().st_mtime_ns for p in begun.rglob("*")}
     with pytest.raises(sd.SymdynError, match="exists; resume=True goes on with it, and to begin again remove it"):
-        births(begun, resume=False)
+        births(sd.Store(begun, resume=False))
     assert {p: p.stat().st_mtime_ns for p in begun.rglob("*")} == before
 
 
@@ -350,14 +353,17 @@ def test_a_store_may_lie_in_the_home_folder_and_behind_a_link(tmp_path, monkeypa
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "link").symlink_to(tmp_path / "scratch")
     births("~/link")
-    assert Store.find(tmp_path / "scratch") is not None
+    assert ChunkStore.find(tmp_path / "scratch") is not None
 
 
 def test_nothing_is_begun_that_no_card_can_do(tmp_path, monkeypatch):
     pytest.importorskip("numba_cuda")
     monkeypatch.setattr("symdyn.codegen.cuda.toolchain.card", lambda: None)
     decay = sd.ODESystem.from_text("x' = -x; x(0) = 1")
-    for options, message in (({}, "no CUDA card is found"), ({"precision": "float32", "rtol": 1e-9}, "seven digits")):
+    for options, message in (
+        ({}, "no CUDA card is found"),
+        ({"layout": sd.Layout(precision="float32"), "rtol": 1e-9}, "seven digits"),
+    ):
         with pytest.raises(sd.SymdynError, match=message):
             sd.simulate(decay, TIMES, target="cuda", store=tmp_path / "run", **options)
     assert not list(tmp_path.iterdir())

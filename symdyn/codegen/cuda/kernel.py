@@ -21,6 +21,7 @@ from symdyn.codegen.functions import programs
 from symdyn.codegen.load import cache_directory, digest, host, import_text, write_atomic
 from symdyn.codegen.program import Program
 from symdyn.errors import CompileError
+from symdyn.methods.options import MethodOptions
 from symdyn.system import System
 
 __all__ = ["CudaKernel"]
@@ -53,8 +54,10 @@ class CudaKernel(CardKernel):
 
     target, parallel = "cuda", False
 
-    def __init__(self, system: System, method: str, *, precision: str, until: sp.Basic | None = None) -> None:
-        super().__init__(system, method, until=until, precision=precision)
+    def __init__(
+        self, system: System, method: str, options: MethodOptions, *, precision: str, until: sp.Basic | None = None
+    ) -> None:
+        super().__init__(system, method, options, until=until, precision=precision)
         begin = time.perf_counter()
         made = programs(system, self._scheme, until)[1]
         self.noted, self.card_seconds = made.facts, 0.0
@@ -67,7 +70,7 @@ class CudaKernel(CardKernel):
         self._seconds = time.perf_counter() - begin
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(CudaKernel, self.system, self.method, precision=self.precision, until=self.until), ()
+        return partial(CudaKernel, self.system, self.method, self.options, precision=self.precision, until=self.until), ()
 
     # ---- what it shows -------------------------------------------------------------------------
 

@@ -22,15 +22,12 @@ from symdyn.system import System
 
 __all__ = ["ADAPTIVE"]
 
-_NO_STEP = "step and brownian_step belong to methods of fixed step; an adaptive one is steered by rtol and atol"
-
 
 class Adaptive(Family):
     """Right-hand side and, for Rosenbrock methods, elimination and solution; the tableau is in the driver."""
 
     schemes = (ExplicitRungeKutta, Rosenbrock)
-    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
-    noted = ("rtol", "atol")
+    options = ("rtol", "atol", "max_step", "max_steps", "inline")
     adaptive = True
     remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {

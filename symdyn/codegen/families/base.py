@@ -153,10 +153,8 @@ class Family(ABC):
     """Methods that share a driver; `schemes` are the types of their entries in the registry of methods."""
 
     schemes: ClassVar[tuple[type, ...]]
-    #: Options of `simulate` that have no meaning here, each with a message that says why.
-    refused: ClassVar[Mapping[str, str]] = {}
-    #: Names of the options that a dataset notes.
-    noted: ClassVar[tuple[str, ...]] = ()
+    #: Names of the options that the methods read: those of `simulate` and `compile`, and those of the methods' own.
+    options: ClassVar[tuple[str, ...]] = ()
     #: Steps allowed a trajectory unless the caller says otherwise.
     max_steps: ClassVar[int] = 1_000_000
     #: Whether the methods choose their steps by tolerances.
@@ -175,6 +173,10 @@ class Family(ABC):
     remedies: ClassVar[tuple[str, ...]] = ("another method",)
     #: Whether the methods draw random numbers for every system; those of other families draw the numbers of the system.
     always_random: ClassVar[bool] = False
+
+    def reads(self, scheme: Any) -> frozenset[str]:
+        """Names of the options that a method reads."""
+        return frozenset({*self.options, *(("until",) if self.stops else ())})
 
     def random(self, system: System) -> bool:
         """Whether the methods draw random numbers for a system."""

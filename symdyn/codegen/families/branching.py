@@ -20,15 +20,11 @@ from symdyn.system import System
 
 __all__ = ["BRANCHING"]
 
-_NO_STEP = "step has no meaning for a branching process, whose steps have length 1"
-_NO_LIMIT = "max_steps has no meaning for a branching process: the times say how many steps there are"
-
 
 class Branching(Family):
     """Vital rates are one function, and who becomes or has whom is data."""
 
     schemes = (ChainScheme,)
-    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP, "max_steps": _NO_LIMIT}
     stops = "in the beginning and after every step"
     integer = True
     start = "whole"

@@ -30,7 +30,7 @@ class Diffusion(Family):
     """
 
     schemes = (DiffusionScheme,)
-    noted = ("step",)
+    options = ("step", "brownian_step")
     stops = "in the beginning and after every step: first_passage is late, as crossings back and forth within steps are missed"
     start = "nonnegative"
     always_random = True

@@ -18,15 +18,12 @@ from symdyn.system import System
 
 __all__ = ["HYBRID"]
 
-_NO_STEP = "step has no meaning in hybrid simulation, whose flow is steered by rtol and atol"
-
 
 class Hybrid(Family):
     """Propensities are a function; stoichiometry is data, and the driver decides what flows and what jumps."""
 
     schemes = (HybridScheme,)
-    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
-    noted = ("epsilon", "rtol", "atol")
+    options = ("epsilon", "rtol", "atol", "max_steps")
     max_steps = 1_000_000_000
     stops = "in the beginning, after every jump, and after steps of the flow, within which first_passage is found then"
     start = "whole"

@@ -33,7 +33,6 @@ __all__ = ["JUMP"]
 LARGE, LARGER = 128, 192
 #: The largest mean of a Poisson burst: exp(-mean) must not underflow.
 MOST = 700
-_NO_STEP = "the direct method has no step: every reaction fires at its own time; leave {} out"
 
 
 def large(system: System) -> bool:
@@ -45,7 +44,7 @@ class Jump(Family):
     """Exact simulation of jumps."""
 
     schemes = (JumpScheme,)
-    refused: ClassVar[Mapping[str, str]] = {name: _NO_STEP.format(name) for name in ("step", "brownian_step")}
+    options = ("max_steps", "inline")
     max_steps = 1_000_000_000
     stops = "after every event, and where time alone changes it"
     integer = True

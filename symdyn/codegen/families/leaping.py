@@ -26,15 +26,13 @@ __all__ = ["LEAPING"]
 
 #: So many times less than epsilon species in the condition that ends trajectories change in a leap.
 WATCHED = 10.0
-_NO_STEP = "step has no meaning in tau-leaping, which chooses its leaps; epsilon is the accuracy that steers it"
 
 
 class Leaping(Family):
     """Propensities and their orders are functions, and for implicit leaps elimination and solution; stoichiometry is data."""
 
     schemes = (LeapScheme,)
-    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
-    noted = ("epsilon",)
+    options = ("epsilon", "max_steps")
     max_steps = 1_000_000_000
     stops = (
         "in the beginning, after every leap, and after exact events: first_passage is late by up to a leap, in which species "

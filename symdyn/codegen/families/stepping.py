@@ -25,9 +25,13 @@ class Stepping(Family):
     """The whole step of the model is one function."""
 
     schemes = (FixedStepScheme,)
-    noted = ("step",)
+    options = ("step", "brownian_step", "inline")
     remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "none", "evaluations": "steps of the scheme"}
+
+    def reads(self, scheme: Any) -> frozenset[str]:
+        found = super().reads(scheme)
+        return found - {"step", "brownian_step"} if isinstance(scheme, MapScheme) else found  # a map has no steps but its own
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         return Made((step_program(system, scheme),))

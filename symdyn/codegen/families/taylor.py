@@ -21,7 +21,6 @@ from symdyn.system import System
 
 __all__ = ["TAYLOR"]
 
-_NO_STEP = "step and brownian_step belong to methods of fixed step; an adaptive one is steered by rtol and atol"
 #: The order that is assumed where lanes are chosen before tolerances are known.
 TYPICAL_ORDER = 16
 
@@ -47,8 +46,7 @@ class Taylor(Family):
     """Two functions of the model, for order 0 and for each higher order, and the pairs of rows whose products are summed."""
 
     schemes = (TaylorSeries,)
-    refused: ClassVar[Mapping[str, str]] = {"step": _NO_STEP, "brownian_step": _NO_STEP}
-    noted = ("rtol", "atol")
+    options = ("rtol", "atol", "max_step", "max_steps")
     adaptive = True
     remedies = ("looser tolerances", "'dop853', which needs only values of the right-hand side")
     counted: ClassVar[Mapping[str, str]] = {

@@ -13,6 +13,7 @@ from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.smoothing import between_points
 from symdyn.errors import DeclarationError, RecoveryError
+from symdyn.methods.field_options import Bs32
 
 __all__ = ["Lanes"]
 
@@ -98,7 +99,7 @@ class Lanes:
             warnings.simplefilter("ignore")  # of stiffness: runs that take too many steps count as failed
             found = self.grid.run(
                 times, initial=starts, parameters=self.parameters(theta), trajectories=len(theta),
-                method="bs32", rtol=RTOL, atol=ATOL * float(np.max(self.data.scale)), max_steps=most, progress=False,
+                method=Bs32(max_steps=most), rtol=RTOL, atol=ATOL * float(np.max(self.data.scale)), progress=False,
                 on_failure="nan",
             )  # fmt: skip
         if (found["status"] == INTERRUPTED).any():  # a run ends early and says so, a search ends

@@ -41,7 +41,7 @@ from symdyn.simulation.parts import UNFINISHED, Parts, put
 from symdyn.simulation.plan import Grid, Plan
 from symdyn.simulation.verdict import Outcome
 
-__all__ = ["Store"]
+__all__ = ["ChunkStore"]
 
 LOG = logging.getLogger("symdyn")
 FORMAT = {"format": "symdyn-store", "version": 1}
@@ -55,7 +55,7 @@ SEPARATOR = "."
 COMPRESSION: dict[str, Any] = {"cname": "lz4", "clevel": 1, "shuffle": 1}
 
 
-class Store:
+class ChunkStore:
     """A store that is there; `begin` makes one, `find` looks for one.
 
     Attributes
@@ -110,13 +110,17 @@ class Store:
         raise SymdynError(f"{path} {other}; name a path where there is nothing, or remove what is there")
 
     @classmethod
-    def begin(cls, path: Path, blank: xr.Dataset, grid: Grid, request: Mapping[str, str], seed: int | None) -> Self:
+    def begin(
+        cls, path: Path, blank: xr.Dataset, grid: Grid, gathered: bool, request: Mapping[str, str], seed: int | None
+    ) -> Self:
         """Make an empty store, complete with coordinates and attributes, and move it into place.
 
         Parameters
         ----------
         blank : Dataset
             What the result will look like; its values are not used.
+        gathered : bool
+            Whether variables over time are statistics, written at the end, and not trajectories, written chunk by chunk.
         """
         zarr = require("zarr")
         path, file = _split(path)
@@ -132,7 +136,7 @@ class Store:
                 blank.drop_vars(names).to_zarr(temporary, zarr_format=3, consolidated=False)
                 group = zarr.open_group(temporary, mode="r+")
                 for name, variable in blank.data_vars.items():
-                    _create(zarr, group, str(name), variable, grid)
+                    _create(zarr, group, str(name), variable, None if gathered and "time" in variable.dims else grid)
                 zarr.consolidate_metadata(temporary)
             put(temporary / INSIDE / "zarr.json", _json({"zarr_format": 3, "node_type": "group", "attributes": manifest}))
             try:
@@ -279,10 +283,9 @@ class Store:
         return xr.open_zarr(self.path, consolidated=True, chunks=chunks)[self.manifest["variables"]]
 
 
-def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: Grid) -> None:
+def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: Grid | None) -> None:
     """An array whose chunks are those of the grid, along the dimensions of the design, and whole along others."""
-    sweeps = len(grid.shape) if "trajectory" in variable.dims else 0
-    chunks = (*grid.box[:sweeps], *variable.shape[sweeps:]) if sweeps else "auto"
+    chunks = "auto" if grid is None else (*grid.box, *variable.shape[len(grid.shape) :])
     group.create_array(
         name, shape=variable.shape, dtype=variable.dtype, chunks=chunks, fill_value=_fill(name, variable.dtype),
         dimension_names=[str(d) for d in variable.dims], attributes=dict(variable.attrs),

@@ -1,0 +1,217 @@
+"""Options that belong to a method: one small frozen class for each family, from which the class of each method derives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+
+__all__ = [
+    "AdaptiveOptions",
+    "FixedStepOptions",
+    "JumpOptions",
+    "LeapingOptions",
+    "MethodOptions",
+    "check_positive",
+    "check_whole",
+]
+
+
+def check_positive(**values: Any) -> None:
+    """Refuse values that are given (not None) and are no positive finite numbers.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the value.
+
+    Examples
+    --------
+    >>> check_positive(step=0.1, max_step=None)
+    """
+    for name, value in values.items():
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if value is not None and not (number and 0 < value < math.inf):
+            raise DeclarationError(f"{name} is {value!r}; expected a positive number")
+
+
+def check_whole(least: int = 1, **values: Any) -> None:
+    """Refuse values that are given (not None) and are no whole numbers from `least` below 2^63.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the value.
+
+    Examples
+    --------
+    >>> check_whole(0, seed=0)
+    """
+    for name, value in values.items():
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if value is not None and not (whole and least <= value < 2**63):
+            raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least} below 2^63")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MethodOptions:
+    """A method with its options, for ``simulate(..., method=...)``; None leaves an option to the method.
+
+    An object of a class that names no method has options of the default method of a system.  The class of a method derives
+    from this one, or from that of its family, and names the method; a method that is registered with it (``options=``) has
+    these options.  Whoever adds a field checks it in ``__post_init__``, and the family of the method declares that it reads
+    it: a field that nobody reads is refused.
+
+    Attributes
+    ----------
+    method : str
+        The name in ``symdyn.METHODS``.
+
+    Examples
+    --------
+    >>> class Kutta(AdaptiveOptions):
+    ...     method = "kutta"
+    >>> Kutta(max_step=0.1)
+    Kutta(max_step=0.1)
+    """
+
+    method: ClassVar[str] = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that have a value, by name."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def numbers(self, step: float) -> dict[str, Any]:
+        """What the driver of the method is given, where steps of a fixed length are `step` long."""
+        return self.given
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AdaptiveOptions(MethodOptions):
+    """Options of methods that choose their steps by ``rtol`` and ``atol``.
+
+    Parameters
+    ----------
+    max_step : float, optional
+        Longest step, in the unit of time, so that a short pulse of a time-dependent right-hand side is not stepped over.
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default.
+
+    Raises
+    ------
+    DeclarationError
+        For a `max_step` that is not positive, and a `max_steps` that is no whole number from 1.
+
+    Examples
+    --------
+    >>> AdaptiveOptions(max_step=0.5).given
+    {'max_step': 0.5}
+    """
+
+    max_step: float | None = None
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(max_step=self.max_step)
+        check_whole(max_steps=self.max_steps)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FixedStepOptions(MethodOptions):
+    """Options of methods that take steps of a fixed length, ``step``, with Brownian increments.
+
+    Parameters
+    ----------
+    brownian_step : float, optional
+        Each step's Brownian increment is composed of pieces of this length, in the unit of time, so that one path can be
+        followed at several step sizes; by default of one piece.
+
+    Raises
+    ------
+    DeclarationError
+        For a `brownian_step` that is not positive, or of which ``step`` is no whole multiple.
+
+    Examples
+    --------
+    >>> FixedStepOptions(brownian_step=0.01).numbers(step=0.04)
+    {'fine': 4}
+    """
+
+    brownian_step: float | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(brownian_step=self.brownian_step)
+
+    def numbers(self, step: float) -> dict[str, Any]:
+        if self.brownian_step is None:
+            return {}
+        pieces = round(step / self.brownian_step)
+        if pieces < 1 or abs(pieces * self.brownian_step - step) > 1e-9 * step:
+            raise DeclarationError(f"step {step:g} must be a whole multiple of brownian_step {self.brownian_step:g}")
+        return {"fine": pieces}
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class JumpOptions(MethodOptions):
+    """Options of methods that simulate every event.
+
+    Parameters
+    ----------
+    max_steps : int, optional
+        Events allowed to each trajectory; a thousand million by default.
+
+    Raises
+    ------
+    DeclarationError
+        For a `max_steps` that is no whole number from 1.
+
+    Examples
+    --------
+    >>> JumpOptions(max_steps=1000).given
+    {'max_steps': 1000}
+    """
+
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        check_whole(max_steps=self.max_steps)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LeapingOptions(JumpOptions):
+    """Options of methods that simulate many events at once.
+
+    Parameters
+    ----------
+    epsilon : float
+        The largest relative change of a propensity that is expected in a leap, dimensionless.
+    max_steps : int, optional
+        Leaps and events allowed to each trajectory; a thousand million by default.
+
+    Raises
+    ------
+    DeclarationError
+        For an `epsilon` that is not positive, and a `max_steps` that is no whole number from 1.
+
+    Examples
+    --------
+    >>> LeapingOptions().given
+    {'epsilon': 0.03}
+    """
+
+    epsilon: float = 0.03
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epsilon is None:
+            raise DeclarationError("epsilon is None; expected a positive number")
+        check_positive(epsilon=self.epsilon)

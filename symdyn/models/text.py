@@ -1,0 +1,88 @@
+"""A system as a text that reads back as the same system."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import sympy as sp
+
+from symdyn.errors import DeclarationError, SymdynError
+from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.ode import ODESystem
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.models.sde import SDESystem
+from symdyn.system import System
+
+__all__ = ["KINDS", "model_text", "text_of"]
+
+#: Classes of systems that a text can hold, by the short name of their kind.
+KINDS: dict[str, type[System]] = {cls.kind: cls for cls in (ODESystem, SDESystem, DiscreteSystem, ReactionNetwork)}
+#: What ``from_text`` of a kind needs to know besides the text: attributes of the system.
+BESIDES = {"sde": ("interpretation",), "jump": ("volume", "combinatoric")}
+
+
+def model_text(system: System) -> str:
+    """A text that ``from_text`` reads back: equations, observables, parameters and initial values.
+
+    Parameters
+    ----------
+    system : System
+        Of a kind in `KINDS`.
+
+    Returns
+    -------
+    str
+        With every number to its last digit.
+
+    Raises
+    ------
+    DeclarationError
+        For a kind of system that no text makes.
+
+    Examples
+    --------
+    >>> x, a = sp.symbols("x a")
+    >>> print(model_text(ODESystem({x: a - x / 3}, {a: 0.1}, initial={x: 1})), end="")
+    x' = a - x/3
+    a = 0.1
+    x(0) = 1.0
+    """
+    if system.kind not in KINDS:
+        raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
+    sides = (*system.expressions, *system.observables.values())
+    exact = system.map_expressions(_written_exactly) if any(e.has(sp.Float) for e in sides) else system
+    lines = [str(exact)]
+    lines += [f"{name} := {value}" for name, value in exact.observables.items()]
+    lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
+    lines += [f"{name}(0) = {value!r}" for name, value in system.initial.items()]
+    return "\n".join(lines) + "\n"
+
+
+@lru_cache(maxsize=32)  # printing takes longer than many a simulation
+def text_of(system: System) -> str | None:
+    """The text of a system if it reads back as the same system, else None.
+
+    No text holds states such as the moment ``E[X]``, and functions that are defined by pieces.
+
+    Examples
+    --------
+    >>> network = ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
+    >>> text_of(network)
+    '0 -> X, k\\nX -> 0, g\\n'
+    >>> text_of(network.moments(order=2)) is None
+    True
+    """
+    if system.kind not in KINDS:
+        return None
+    text = model_text(system)
+    options: dict[str, Any] = {name: getattr(system, name) for name in BESIDES.get(system.kind, ())}
+    try:
+        return text if model_text(KINDS[system.kind].from_text(text, time=system.time, **options)) == text else None
+    except SymdynError:
+        return None
+
+
+def _written_exactly(e: sp.Expr) -> sp.Expr:
+    """`e` with every float as a symbol that is called like its shortest exact decimal; sympy prints 15 digits only."""
+    return e.xreplace({f: sp.sign(f) * sp.Symbol(repr(abs(float(f)))) for f in e.atoms(sp.Float)})

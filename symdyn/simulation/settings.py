@@ -1,0 +1,128 @@
+"""How the work of a simulation is laid out, and where its results go: two arguments of `symdyn.simulate`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symdyn.codegen.cuda.join import PRECISIONS
+from symdyn.codegen.kernel import LANES
+from symdyn.errors import DeclarationError
+from symdyn.methods.options import check_whole
+
+__all__ = ["Layout", "Store", "read_layout", "read_store"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the work of a simulation is laid out; of these only `precision` changes the results, nothing else a bit of them.
+
+    Parameters
+    ----------
+    lanes : 'auto', 1, 8, 16 or 32
+        Trajectories that go through a processor together.
+    threads : int, optional
+        Threads of this process, by default as many as it may use; of each task on a cluster 1 by default.
+    chunk : int, optional
+        Trajectories that are computed, sent and stored together; by default as suits memory, store and cluster.
+    inline : bool
+        Compile the driver for this model alone, see `symdyn.compile`: for long runs of few equations.
+    precision : {'float64', 'float32'}
+        Of the numbers on a card; `symdyn.compile` says what single precision costs.
+
+    Raises
+    ------
+    DeclarationError
+        For values of other kinds.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -a*x; x(0) = 1")
+    >>> data = sd.simulate(decay, [0, 1], parameters={"a": [0, 1]}, layout=sd.Layout(lanes=8, threads=1), progress=False)
+    >>> data.x.sel(time=1).values.round(4).tolist()
+    [1.0, 0.3679]
+    """
+
+    lanes: int | str = "auto"
+    threads: int | None = None
+    chunk: int | None = None
+    inline: bool = False
+    precision: str = "float64"
+
+    def __post_init__(self) -> None:
+        if self.lanes != "auto" and self.lanes not in LANES:
+            raise DeclarationError(f"lanes is {self.lanes!r}; expected 'auto' or one of {LANES}")
+        check_whole(threads=self.threads, chunk=self.chunk)
+        if not isinstance(self.inline, bool | np.bool_):
+            raise DeclarationError(f"inline is {self.inline!r}; expected True or False")
+        if self.precision not in tuple(PRECISIONS):
+            raise DeclarationError(f"precision is {self.precision!r}; expected one of {tuple(PRECISIONS)}")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values that differ from the defaults, by name."""
+        return {name: value for name, value in vars(self).items() if value != getattr(type(self), name)}
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the results of a simulation are written while it runs.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that becomes a zarr store, or a file with the ending ``.nc``.
+    resume : bool
+        If the store exists: go on with the chunks that it lacks, with the seed and the chunks that it was begun with; the
+        result is bitwise that of a run that was not interrupted.  If false, a store that exists is refused.
+
+    Raises
+    ------
+    DeclarationError
+        If `resume` is neither true nor false.
+
+    Examples
+    --------
+    >>> Store("run.zarr", resume=False)
+    Store(path='run.zarr', resume=False)
+    """
+
+    path: str | Path
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.resume, bool | np.bool_):
+            raise DeclarationError(f"resume is {self.resume!r}; expected True or False")
+
+
+def read_layout(layout: Any) -> Layout:
+    """A layout as it was given, or the default one.
+
+    Raises
+    ------
+    DeclarationError
+        For anything else.
+
+    Examples
+    --------
+    >>> read_layout(None) == Layout()
+    True
+    """
+    if layout is None or isinstance(layout, Layout):
+        return layout or Layout()
+    raise DeclarationError(f"layout is {layout!r}; expected a Layout, such as symdyn.Layout(threads=2)")
+
+
+def read_store(store: Any) -> Store:
+    """A store as it was given, a path as the store there, which is gone on with.
+
+    Examples
+    --------
+    >>> read_store("run.zarr")
+    Store(path='run.zarr', resume=True)
+    """
+    return store if isinstance(store, Store) else Store(store)

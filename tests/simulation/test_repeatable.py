@@ -1,0 +1,173 @@
+"""A dataset records what repeats it: the run is rebuilt from attributes and coordinates alone, and gives the same bits."""
+
+import ast
+import re
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+
+import symdyn as sd
+from symdyn.models.text import KINDS
+
+TIMES = [0, 1, 2, 4]
+
+
+def pairs(text, read=float):
+    """``k = 1, V = 100`` as a dict."""
+    return {name: read(value) for name, _, value in (p.partition(" = ") for p in text.split(", ")) if name}
+
+
+def method_of(attrs):
+    """The object of which the attribute is the repr; that of the default method where stiffness was looked for."""
+    name, inside = re.fullmatch(r"(\w+)\((.*)\)", attrs["method"]).groups()
+    options = {k: ast.literal_eval(v) for k, v in (p.split("=") for p in inside.split(", ") if p)}
+    return getattr(sd.methods, "AdaptiveOptions" if "stiff_trajectories" in attrs else name)(**options)
+
+
+def system_of(attrs, time):
+    """The system, from its text."""
+    cls = next(c for c in KINDS.values() if c.__name__ == attrs["system"])
+    options = {"interpretation": attrs["interpretation"]} if "interpretation" in attrs else {}
+    if "volume" in attrs:
+        options = {"volume": attrs["volume"] if attrs["volume"] != "1" else 1, "combinatoric": bool(attrs["combinatoric"])}
+    return cls.from_text(attrs["model"], time=time, **options)
+
+
+def repeated(data):
+    """The run, once more."""
+    attrs = data.attrs
+    system = system_of(attrs, data.time.attrs["long_name"])
+    values = {"initial": pairs(attrs.get("initial", "")), "parameters": pairs(attrs.get("parameters", ""))}
+    for coordinate in data.coords.values():
+        for what, kind in (("initial", "initial"), ("parameter", "parameters")):
+            if what in coordinate.attrs:
+                values[kind][coordinate.attrs[what]] = coordinate.reset_coords(drop=True)
+    given = {name: attrs[name] for name in ("rtol", "atol", "step", "seed", "until") if name in attrs}
+    count = data.sizes.get("trajectory")
+    return sd.simulate(
+        system, data.time.values, **values, method=method_of(attrs), trajectories=count, target=attrs["target"], progress=False,
+        on_failure="nan", reduce=attrs["reduce"].split(", ") if "reduce" in attrs else None, **given,
+    )  # fmt: skip
+
+
+x, y, a, s = sp.symbols("x y a s")
+SYSTEMS = {
+    "ode": sd.ODESystem({x: a * x - 0.1 * x * y, y: x * y / 7 - y * 0.3}, {a: 1 / 3}, initial={x: 2 / 3, y: 1.1}),
+    "sde": sd.SDESystem({x: -a * x}, {x: 0.1 * x}, {a: 0.7}, initial={x: 1.1}, interpretation="stratonovich"),
+    "map": sd.DiscreteSystem.from_text("x[t+1] = a*x*(1 - x)*exp(0.01*dW); a = 3.1; x(0) = 0.3"),
+    "jump": sd.ReactionNetwork.from_text("0 -> X, a; 2 X -> 0, g; a = 3; g = 0.1; X(0) = 5; V = 10", volume="V"),
+}
+
+
+def runs():
+    for kind, system in SYSTEMS.items():
+        state = system.names[0]
+        draws = np.array([2.0, 3.0, 5.0]) if kind == "jump" else np.array([0.2, 0.35, 0.6])
+        yield kind, {}
+        yield kind, {"parameters": {"a": draws[:2]}, "seed": 3}
+        yield kind, {"initial": {state: list(draws)}, "parameters": {"a": draws[1:]}, "trajectories": 2}
+        yield kind, {"parameters": {"a": xr.DataArray(draws, dims="trajectory")}}
+        labelled = xr.DataArray(draws[:2], dims="case", coords={"case": ["low", "high"]})
+        yield kind, {"parameters": {"a": labelled}, "initial": {state: xr.DataArray(draws, dims="trajectory")}}
+
+
+def same(first, again):
+    assert set(first.variables) == set(again.variables)
+    for name in first.data_vars:
+        assert first[name].dims == again[name].dims, name
+        assert first[name].values.tobytes() == again[name].values.tobytes(), name
+
+
+@pytest.mark.parametrize(("kind", "options"), list(runs()))
+def test_the_run_is_repeated_from_what_the_dataset_records(kind, options):
+    data = sd.simulate(SYSTEMS[kind], TIMES, progress=False, **options)
+    again = repeated(data)
+    same(data, again)
+    assert again.attrs["model"] == data.attrs["model"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("ode", {"method": sd.methods.Rodas5p(max_step=0.125), "rtol": 1e-9, "atol": 1e-11}),
+        ("ode", {"method": "tsit5", "parameters": {"a": [0.1, 0.3]}, "reduce": ["mean", "max"], "trajectories": 2}),
+        ("sde", {"method": sd.methods.Heun(brownian_step=0.01), "step": 0.02}),
+        ("jump", {"method": sd.methods.Tau(epsilon=0.07), "until": "X >= 9", "trajectories": 4}),
+        ("jump", {"method": "langevin", "step": 0.125}),
+        ("jump", {"method": "hybrid", "rtol": 1e-4, "trajectories": 3}),
+    ],
+)
+def test_methods_tolerances_steps_and_conditions_are_recorded(kind, options):
+    data = sd.simulate(SYSTEMS[kind], TIMES, progress=False, **options)
+    same(data, repeated(data))
+
+
+@pytest.mark.parametrize("store", ["zarr", "nc", "json"])
+@pytest.mark.parametrize(("kind", "options"), list(runs())[:10])
+def test_what_repeats_a_run_survives_a_file(tmp_path, kind, options, store):
+    from symdyn.io.datasets import read_dataset, write_dataset
+
+    data = sd.simulate(SYSTEMS[kind], TIMES, progress=False, **options)
+    path = tmp_path / f"run.{store}"
+    if store == "zarr":
+        pytest.importorskip("zarr")
+        data.to_zarr(path)
+        read = xr.load_dataset(path, engine="zarr")
+    else:
+        write_dataset(data, path)
+        read = read_dataset(path)
+    same(data, repeated(read))
+    assert read.attrs == data.attrs
+
+
+def test_values_that_vary_are_coordinates_that_name_what_they_are():
+    system = SYSTEMS["ode"]
+    by_case = xr.DataArray([0.1, 0.2], dims="case", coords={"case": ["low", "high"]})
+    data = sd.simulate(
+        system, TIMES, parameters={a: by_case}, initial={x: [1.0, 2.0], y: xr.DataArray([3.0, 4.0, 5.0], dims="trajectory")},
+        progress=False,
+    )  # fmt: skip
+    assert (data.a.dims, data.a.attrs, data.a.values.tolist()) == (("case",), {"parameter": "a"}, [0.1, 0.2])
+    assert (data.x0.dims, data.x0.attrs) == (("x0",), {"initial": "x"})
+    assert (data.y0.dims, data.y0.attrs, data.y0.values.tolist()) == (("trajectory",), {"initial": "y"}, [3, 4, 5])
+    assert "parameters" not in data.attrs
+    assert "initial" not in data.attrs
+    labels = xr.DataArray([0.1, 0.2], dims="a", coords={"a": [10, 20]})  # labels that are not the values
+    odd = sd.simulate(system, TIMES, parameters={a: labels}, progress=False)
+    assert odd.a.values.tolist() == [10, 20]
+    assert (odd.a_.attrs, odd.a_.values.tolist()) == ({"parameter": "a"}, [0.1, 0.2])
+    same(odd, repeated(odd))
+
+
+def test_fixed_values_are_recorded_to_the_last_digit():
+    attrs = sd.simulate(SYSTEMS["ode"], TIMES, parameters={a: 0.1 + 0.2}, progress=False).attrs
+    assert attrs["parameters"] == "a = 0.30000000000000004"
+    assert attrs["initial"] == "x = 0.6666666666666666, y = 1.1"
+    assert attrs["method"] == "Dop853()"
+    assert (attrs["rtol"], attrs["atol"], attrs["target"]) == (1e-6, 1e-9, "cpu")
+    assert "step" not in attrs
+
+
+def test_systems_without_a_text_have_none():
+    closed = SYSTEMS["jump"].moments(order=2)
+    data = sd.simulate(closed, [0, 1], progress=False)
+    assert "model" not in data.attrs
+    pieces = sd.ODESystem({x: sp.Piecewise((1, x > 1), (x, True))}, initial={x: 0.5})
+    assert "model" not in sd.simulate(pieces, [0, 1], progress=False).attrs
+
+
+def test_fields_record_what_they_start_from():
+    u, S, D = sp.symbols("u S D")
+    pde = sd.PDESystem(
+        {u: D * sd.laplacian(u), S: sd.mean(u) - S}, (0, 1), odes=["S"], parameters={D: 0.1}, initial={u: "x**2", S: 0.5}
+    )
+    attrs = sd.simulate(pde, [0, 1], grid=8, method=sd.methods.Imex(max_steps=1000), rtol=1e-4, progress=False).attrs
+    assert attrs["initial"] == "u = x**2, S = 0.5"
+    assert (attrs["method"], attrs["rtol"], attrs["atol"], attrs["parameters"]) == (
+        "Imex(max_steps=1000)",
+        1e-4,
+        1e-9,
+        "D = 0.1",
+    )

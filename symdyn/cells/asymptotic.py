@@ -66,7 +66,7 @@ def steady_state(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = 
 
     References
     ----------
-    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, section 2.1.
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def bulk_field(colony: BulkCellSystem, at: Any, parameters: Mapping[Any, Any] | 
 
     References
     ----------
-    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, equation (2.4).
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499.
 
     Examples
     --------

@@ -120,6 +120,23 @@ def run(
         also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
         places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
         other runs; ``step_error`` is small where the step is short enough.
+
+    Raises
+    ------
+    DeclarationError
+        For options that mean nothing here, naming those that do, and for values that do not fit.
+    SimulationError
+        If a trajectory fails, unless ``on_failure='nan'``.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
+    ...     influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
+    >>> data = sd.simulate(cell.full(mesh=0, keep_bulk=True), [0, 1], initial={"v_1": 1, "U": "steady"})
+    >>> data.U_field.sizes["time"], "node_x" in data.coords
+    (2, True)
     """
     return integrate(system, np.asarray(times, float), initial, parameters, options)
 

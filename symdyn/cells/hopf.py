@@ -70,7 +70,8 @@ def hopf_curves(
 
     References
     ----------
-    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, section 4.
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499; Govaerts, Numerical Methods for
+    Bifurcations of Dynamical Equilibria (SIAM, 2000), chapter 3.
 
     Examples
     --------
@@ -139,7 +140,8 @@ def hopf_curve(
 
     References
     ----------
-    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499, section 4.
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438-499; Govaerts, Numerical Methods for
+    Bifurcations of Dynamical Equilibria (SIAM, 2000), chapter 3.
 
     Examples
     --------

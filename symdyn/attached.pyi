@@ -205,7 +205,6 @@ class GridVerbs:
     def run(
         self,
         times: Any,
-        /,
         *,
         initial: Mapping[Any, Any] | None = None,
         parameters: Mapping[Any, Any] | None = None,

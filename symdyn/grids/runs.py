@@ -54,9 +54,8 @@ def run_field(
 
 
 def run_grid(
-    grid: GridSystem,
+    system: GridSystem,
     times: Any,
-    /,
     *,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
@@ -69,7 +68,7 @@ def run_grid(
 
     Parameters
     ----------
-    grid : GridSystem
+    system : GridSystem
     times : (T,) float
     initial : mapping
         Of fields numbers, arrays of the shape of the grid (with another dimension in front: one for each trajectory),
@@ -114,7 +113,7 @@ def run_grid(
     the front itself after a time of :math:`38/r`.  For such fronts take 'bs32' or 'tsit5', which warn if diffusion forces them
     to very many steps.
     """
-    by_default = "bs32" if grid.scheme != "spectral" and grid.implicit is None else "imex"
+    by_default = "bs32" if system.scheme != "spectral" and system.implicit is None else "imex"
     given = {name: value for name, value in given.items() if value is not None}
     name, choice = read_method(method)
     method = by_default if name is None else name
@@ -128,18 +127,18 @@ def run_grid(
     if on_failure not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {on_failure!r}; expected 'raise' or 'nan'")
     times = check_times(times)
-    starts = Starts(grid, grid.centers, initial)
-    design = make_design(grid, starts.given, parameters, given.get("trajectories"))
-    positions = [s.name for s in grid.space]
+    starts = Starts(system, system.centers, initial)
+    design = make_design(system, starts.given, parameters, given.get("trajectories"))
+    positions = [s.name for s in system.space]
     clash = sorted(set(design.dims) & set(positions))
     if clash:
         raise DeclarationError(f"the sweep dimension {clash[0]!r} is a position of the fields; rename it")
-    model = grid.model()
-    if grid.implicit is not None and method not in IMPLICIT:
+    model = system.model()
+    if system.implicit is not None and method not in IMPLICIT:
         raise DeclarationError(f"implicit= belongs to implicit methods ({', '.join(IMPLICIT)}), not to {method}")
 
     count = design.size
-    frames = np.full((count, times.size, len(grid.fields) * math.prod(grid.shape) + len(grid.scalars)), np.nan)
+    frames = np.full((count, times.size, len(system.fields) * math.prod(system.shape) + len(system.scalars)), np.nan)
     status = np.full(count, INTERRUPTED)
     counts = np.zeros((count, 3), np.int64)
     stop, reached = np.zeros(1, np.int64), [np.full(1, times[0]) for _ in range(count)]
@@ -149,10 +148,10 @@ def run_grid(
 
     def one(row: int) -> None:
         start, p = (x[0] for x in design.rows(row, row + 1))
-        y = _pack(grid, starts.state(start, p))
+        y = _pack(system, starts.state(start, p))
         options: dict[str, Any] = dict(stop=stop, done=reached[row], **steps)
         if method in IMPLICIT:
-            found = march(method, model, y, times, p, implicit=grid.implicit, threads=inner, **options)
+            found = march(method, model, y, times, p, implicit=system.implicit, threads=inner, **options)
         else:
             found = (march_explicit if isinstance(model, GridModel) else march_spectral)(method, model, y, times, p, **options)
         frames[row], status[row], counts[row] = found.frames, found.status, found[2:]
@@ -167,7 +166,7 @@ def run_grid(
     if method in EXPLICIT and isinstance(model, GridModel):
         p = design.rows(0, design.size)[1]
         warn_of_diffusion(
-            grid, method, float(times[-1] - times[0]), p, step=steps.get("step"), max_steps=steps.get("max_steps")
+            system, method, float(times[-1] - times[0]), p, step=steps.get("step"), max_steps=steps.get("max_steps")
         )
         plain_driver("stencil_steps")  # compiled before threads ask for it
     span = float(times[-1] - times[0]) or 1.0
@@ -191,8 +190,8 @@ def run_grid(
             shown.close()
     facts = {"method": str(FIELD_METHODS[method](**own)), **{k: v for k, v in steps.items() if k in ("rtol", "atol", "step")}}
     facts |= {"seed": given.get("seed"), "initial": starts.text}
-    data = run_dataset(grid, design, times, frames, status, counts, facts)
-    return run_verdict(grid, design, data, times, frames, status, method, on_failure)
+    data = run_dataset(system, design, times, frames, status, counts, facts)
+    return run_verdict(system, design, data, times, frames, status, method, on_failure)
 
 
 def _pack(grid: GridSystem, values: Mapping[sp.Symbol, Any]) -> np.ndarray:

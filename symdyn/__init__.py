@@ -35,7 +35,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.system import System
 
 if TYPE_CHECKING:
-    from symdyn import analysis, cells, discover, grids, leslie, methods, networks, projection, studies
+    from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, studies
     from symdyn.codegen.kernel import compile
     from symdyn.codegen.kernel_base import Kernel
     from symdyn.derive.closures import CLOSURES
@@ -65,6 +65,7 @@ __getattr__, __dir__, __all__ = lazy(
         "discover.regressors.operon": ("OperonRegression",),
         "discover.regressors.pysr": ("PySRRegression",),
         "discover.regressors.sparse": ("SparseRegression",),
+        "extend": (),
         "grids": (),
         "io.antimony": ("read_antimony",),
         "io.sbml": ("read_sbml",),

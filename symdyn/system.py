@@ -121,7 +121,7 @@ class System(ABC):
     #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
-    def _declare(
+    def declare(
         self,
         equations: Mapping[Any, Any],
         *,
@@ -134,10 +134,10 @@ class System(ABC):
         """Set everything that all kinds share; return the right-hand sides by state."""
         rows, seen, time = read_equations(equations, time, observables)
         sides = [e for row in rows.values() for e in (row if isinstance(row, tuple) else (row,))]
-        self._settle(tuple(rows), sides, seen, time, parameters=parameters, initial=initial, provenance=provenance)
+        self.settle(tuple(rows), sides, seen, time, parameters=parameters, initial=initial, provenance=provenance)
         return rows
 
-    def _settle(
+    def settle(
         self,
         states: tuple[sp.Symbol, ...],
         sides: Iterable[sp.Expr],
@@ -179,11 +179,11 @@ class System(ABC):
             "initial": {**model.initial, **{name_of(k): v for k, v in (options.get("initial") or {}).items()}},
             "observables": {**model.observables, **(options.get("observables") or {})},
         }
-        return cls._from_model(model, values)
+        return cls.from_model(model, values)
 
     @classmethod
     @abstractmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         """Build the system from a parsed text."""
 
     @abstractmethod

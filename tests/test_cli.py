@@ -400,7 +400,7 @@ def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):
 def test_cache_warm_asks_for_every_driver(monkeypatch):
     asked = []
     monkeypatch.setattr("symdyn.codegen.drivers.plain_driver", asked.append)
-    for family in FAMILIES:
+    for family in FAMILIES.values():
         monkeypatch.setattr(type(family), "driver", lambda self, name: asked.append(name))
     monkeypatch.setattr("symdyn.projection.evolve.driver", lambda: asked.append("projection"))
     monkeypatch.setattr("symdyn.discover.whole.kernel.driver", lambda: asked.append("candidates"))

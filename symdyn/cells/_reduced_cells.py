@@ -98,7 +98,7 @@ class ReducedCells(ReducedVerbs, ODESystem):
         self.__dict__.update(colony=colony, elements=elements, pencils=tuple(pencils), groups=groups, ranges=ranges)
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("ReducedCells is no text; it is made by BulkCellSystem.reduce()")
 
     def equations(self) -> list[Equation]:

@@ -88,7 +88,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         )  # fmt: skip
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("FullBulkCells is no text; it is made by BulkCellSystem.full()")
 
     @property

@@ -179,7 +179,7 @@ class _Network:
             names.append(self._shared("bounds", part, values, places, STATES))
         return self.functions.add("window", [], [], STATES, [*names, *self._update(self.timed)])
 
-    def _settle(self) -> str:
+    def settle(self) -> str:
         """The function that sees how all conditions are now."""
         build, events = self.build, self.network.events
         now = [self.build.value(s) for s in self.network.states]
@@ -202,7 +202,7 @@ class _Network:
         together = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(graph) + sum(map(len, self.readers.values())))
         numbered = [self._reaction(j, together) for j in range(len(self.reactions))]
         numbered += [self._event(k) for k in range(events)]
-        numbered += [self._window(), self._settle()]
+        numbered += [self._window(), self.settle()]
         graph += [*(self._dependents(e.assignments) for e in self.network.events), self.timed]
         starts = [0]
         for found in graph:

@@ -115,7 +115,7 @@ class BranchingSystem(SteppedSystem):
         sides = {s: (*fates.row(i), *births.row(i), arrivals[i]) for i, s in enumerate(stages)}
         if len(sides) != size:
             raise DeclarationError(f"the states are {', '.join(map(str, stages))}; each stage needs a name of its own")
-        rows = self._declare(
+        rows = self.declare(
             sides, parameters=parameters, initial=initial, observables=observables, time=time, provenance=provenance
         )
         self.__dict__.update(
@@ -159,7 +159,7 @@ class BranchingSystem(SteppedSystem):
         return cls([x, y], [[0, 0], [0.5, 0.3]], [[0, a], [b, 0]], {a: 1, b: 2}, initial={x: 9, y: 4})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError(
             "a text does not tell fates from offspring; declare a branching process as BranchingSystem(states, transitions, "
             "fecundity), or make one of a matrix model: model.demographic()"

@@ -142,7 +142,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         beginnings = {s: v for j in range(self.cells) for s, v in self._cell_initial(j)}
         states = (*(s for j in range(self.cells) for s in self.cell_states(j)), *bulk)
         sides = (*self._constants(), *self.expressions)
-        self._settle(states, sides, {}, sp.Symbol("t"), parameters=None, initial=None, provenance=provenance)
+        self.settle(states, sides, {}, sp.Symbol("t"), parameters=None, initial=None, provenance=provenance)
         given = numeric_values(parameters, self.parameters, "parameter")
         started = numeric_values(initial, states, "state")
         self.__dict__.update(
@@ -151,7 +151,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         )
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a BulkCellSystem is no text; its kinetics may be: ODESystem.from_text")
 
     # ---- what is in it -------------------------------------------------------------------------

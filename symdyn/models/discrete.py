@@ -60,7 +60,7 @@ class DiscreteSystem(SteppedSystem):
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        rows = self._declare(
+        rows = self.declare(
             equations,
             parameters=parameters,
             initial=initial,
@@ -77,7 +77,7 @@ class DiscreteSystem(SteppedSystem):
         return cls({x: a * x * (1 - x), y: x + b * y}, {a: 3.1, b: 0.5}, initial={x: 0.3, y: 0})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style == "differential" or model.noise:
             raise DeclarationError("a DiscreteSystem is written x[t+1] = ..., or x' = ... without dW, and has no dt")
         return cls(model.equations, **options)

@@ -105,7 +105,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         stages = tuple(rows)
         births = guessed_fecundity(whole) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
-        self._settle(
+        self.settle(
             stages, [*whole, *births, *arrivals], seen, time,
             parameters=parameters, initial=None, provenance=provenance,
         )  # fmt: skip
@@ -149,7 +149,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         return cls([[0, a], [b, 0.5]], [x, y], {a: 1.5, b: 0.4}, initial={x: 9, y: 4})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a text makes a DiscreteSystem; declare a matrix model with symdyn.leslie, from_matrix(A) ...")
 
     def read_initial(self, values: Any) -> dict[Any, Any]:

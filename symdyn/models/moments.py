@@ -143,7 +143,7 @@ class MomentSystem(ODESystem):
         raise NotImplementedError("moment equations are derived, not declared")
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("moment equations are derived, not written: ReactionNetwork.from_text(...).moments(order)")
 
     def __getstate__(self) -> dict[str, Any]:

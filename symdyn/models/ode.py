@@ -67,7 +67,7 @@ class ODESystem(FlowVerbs, System):
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        rows = self._declare(
+        rows = self.declare(
             equations if isinstance(equations, Mapping) else _from_derivatives(equations),
             parameters=parameters,
             initial=initial,
@@ -83,7 +83,7 @@ class ODESystem(FlowVerbs, System):
         return cls({x: a * x * (1 - x) - x * y, y: x * y - b * y}, {a: 2, b: 0.5}, initial={x: 0.5, y: 0.3})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
         return cls(model.equations, **options)

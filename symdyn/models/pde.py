@@ -160,7 +160,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         return cls({u: rate}, (0, 1), parameters={a: 0.1, b: 2}, initial={u: "0.1 + 0.05*cos(pi*x)"})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("a PDESystem is written u' = ..., without noise")
         return cls(model.equations, **options)

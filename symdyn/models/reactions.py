@@ -124,7 +124,7 @@ class ReactionNetwork(NetworkVerbs, System):
             for s in e.assignments:
                 lookup(s, order, "species")
         sides = [v for e in moments for v in (*e.assignments.values(), *e.trigger.atoms(sp.Rel), e.trigger)]
-        self._settle(
+        self.settle(
             order, [*(r.rate for r in listed), size, *means, *sides], seen, time,
             parameters=parameters, initial=initial, provenance=provenance,
         )  # fmt: skip
@@ -171,7 +171,7 @@ class ReactionNetwork(NetworkVerbs, System):
         return cls(listed, {a: 1, b: 2}, initial={x: 9, y: 4})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a network is written as reactions, A + B -> C, k; use ReactionNetwork.from_text")
 
     # ---- what follows from the reactions -----------------------------------------------------------

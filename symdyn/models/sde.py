@@ -73,7 +73,7 @@ class SDESystem(DiffusionVerbs, System):
         if not isinstance(drift, Mapping) or not drift:
             raise DeclarationError("expected the drift as a non-empty mapping, {x: -k*x, ...}")
         matrix = _diffusion_rows(list(drift), diffusion)
-        rows = self._declare(
+        rows = self.declare(
             {key: (value, *row) for (key, value), row in zip(drift.items(), matrix, strict=True)},
             parameters=parameters,
             initial=initial,
@@ -93,7 +93,7 @@ class SDESystem(DiffusionVerbs, System):
         return cls({x: -a * x, y: x - b * y}, {x: 0.3, y: 0.2}, {a: 1, b: 2}, initial={x: 1, y: 0})
 
     @classmethod
-    def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
+    def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         noises = sorted({w for row in model.noise.values() for w in row})
         if model.style == "next" or not noises:
             raise DeclarationError("an SDESystem is written dx = f*dt + g*dW, with at least one noise dW, dW1, ...")

@@ -131,7 +131,7 @@ def test_attributes_say_what_was_approximated():
     assert "noise of flowing reactions is neglected" in attrs["hybrid"]["accuracy"]
     assert "negative are set to 0" in attrs["langevin"]["positivity"]
     assert attrs["langevin"]["order"] == 1
-    for family in FAMILIES:
+    for family in FAMILIES.values():
         assert set(family.counted) == {"steps", "rejected", "evaluations"}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from symdyn.cells.greens._base import Greens
 from symdyn.cells.greens.disk import DiskGreens
@@ -13,10 +15,14 @@ from symdyn.errors import DeclarationError
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
 
-__all__ = ["DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
+__all__ = ["GREENS", "DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
 
 #: Domains whose Green's functions are kept, with the meshes of those that have some.
 KEPT = 8
+#: The Green's functions by class of domain, which hold for classes derived from it too.
+GREENS: dict[type, Callable[[Any], Greens]] = {
+    Disk: DiskGreens, Plane: PlaneGreens, Rectangle: RectangleGreens, Polygon: SmoothCorrection
+}  # fmt: skip
 
 
 def greens_function(domain: Domain) -> Greens:
@@ -34,9 +40,9 @@ def greens_function(domain: Domain) -> Greens:
     >>> greens_function(Plane()).matrix([[0, 0]], [4.0]).shape
     (1, 1, 1)
     """
-    for kind, greens in ((Disk, DiskGreens), (Plane, PlaneGreens), (Rectangle, RectangleGreens), (Polygon, SmoothCorrection)):
-        if isinstance(domain, kind):
-            return greens(domain)
+    for kind in type(domain).__mro__:
+        if kind in GREENS:
+            return GREENS[kind](domain)
     raise DeclarationError(
         f"no Green's function of {domain!r} with cells in it; take a Disk, a Rectangle, a Polygon or the Plane"
     )

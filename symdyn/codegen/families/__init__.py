@@ -14,15 +14,19 @@ from symdyn.codegen.families.leaping import LEAPING
 from symdyn.codegen.families.stepping import STEPPING
 from symdyn.codegen.families.taylor import TAYLOR
 from symdyn.errors import CompileError
+from symdyn.registry import Registry
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: tuple[Family, ...] = (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING)
+#: What runs the methods of a type; the first whose `Family.schemes` hold the type of an entry runs it.
+FAMILIES: Registry[Family] = Registry("family of methods")
+for _family in (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING):
+    FAMILIES.register(type(_family).__name__.lower(), _family)
 
 
 def family_of(scheme: Any) -> Family:
     """The family that runs a method, by the type of its entry in the registry of methods."""
-    for family in FAMILIES:
+    for family in FAMILIES.values():
         if isinstance(scheme, family.schemes):
             return family
-    raise CompileError(f"no family of methods runs a {type(scheme).__name__}; add one to symdyn.codegen.families.FAMILIES")
+    raise CompileError(f"no family of methods runs a {type(scheme).__name__}; register one in symdyn.extend.FAMILIES")

@@ -17,6 +17,7 @@ import xarray as xr
 from symdyn.analysis.ensembles import labelled, read_rows, run_rows
 from symdyn.declaration import numeric_values
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import AdaptiveOptions
 from symdyn.models.ode import ODESystem
 from symdyn.simulation.dataset import attributes
 from symdyn.system import System
@@ -31,6 +32,8 @@ SMALLEST = 1e-9
 LEFT = 1e-8
 #: Growth of a state over the last two outputs that tells blow-up from other singularities.
 GROWTH = 1.2
+#: Steps that a piece may take.
+LIMITED = AdaptiveOptions(max_steps=100_000)
 
 
 def rescaled(system: System) -> tuple[ODESystem, sp.Symbol]:
@@ -111,7 +114,7 @@ def blow_up(
             break
         size = piece[waiting].max()
         todo = np.flatnonzero(waiting & (piece == size))
-        options: dict[str, Any] = dict(rtol=rtol, atol=1e-12 * sizes.min(), max_steps=100_000)
+        options: dict[str, Any] = dict(rtol=rtol, atol=1e-12 * sizes.min(), method=LIMITED)
         values, status = run_rows(extended, np.linspace(0, size, OUTPUTS), state[todo], order[todo], **options)
         for k, row in enumerate(todo):
             path = values[k][np.isfinite(values[k]).all(axis=1)]

@@ -99,7 +99,7 @@ def test_linear_mapping_of_a_feedback_loop():
     assert closed.states == (m10, m01, m11, m02)
     assert all(sp.expand(f - e) == 0 for f, e in zip(closed.drift, expected, strict=True))
     data = sd.simulate(closed, [0, 1, 2, 4, 8, 15], initial={"g": 1, "p": 0.001}, **TIGHT)
-    assert np.allclose(data.p_mean[0, 1:], [37.13647, 48.28292, 48.77858, 44.49166, 43.66836], rtol=1e-6)
+    assert np.allclose(data.p_mean[1:], [37.13647, 48.28292, 48.77858, 44.49166, 43.66836], rtol=1e-6)
 
 
 def test_linear_mapping_of_cooperative_binding():
@@ -173,7 +173,7 @@ def test_stratonovich_equations_are_read_in_their_ito_form():
 )
 def test_normal_closure_of_the_brusselator(brusselator, order, at_10, at_100, central):
     data = sd.simulate(brusselator.moments(order, central=central), [0, 10, 100], **TIGHT)
-    found = np.stack([data[n].values[0] for n in ("X_mean", "Y_mean", "X_var", "Y_var")])
+    found = np.stack([data[n].values for n in ("X_mean", "Y_mean", "X_var", "Y_var")])
     assert np.allclose(found[:, 1], at_10, rtol=1e-4)
     assert np.allclose(found[:, 2], at_100, rtol=1e-4)
 
@@ -189,7 +189,7 @@ def test_rates_that_depend_on_time():
     text = "2 X + Y -> 3 X, 0.9; X -> Y, 2*(1 + 0.5*sin(t)*Heaviside(40 - t)); 0 -> X, 1; X -> 0, 1"
     net = sd.ReactionNetwork.from_text(text, {"V": 5}, volume="V", initial={"X": 1, "Y": 1})
     data = sd.simulate(net.moments(2), [0, 1, 5, 10, 20, 30, 40, 100], **TIGHT)
-    found = np.stack([data[n].values[0, 1:] for n in ("X_mean", "Y_mean", "X_var", "Y_var")], axis=-1)
+    found = np.stack([data[n].values[1:] for n in ("X_mean", "Y_mean", "X_var", "Y_var")], axis=-1)
     expected = [
         (1.4168, 4.2178, 1.5110, 2.7781), (7.3841, 7.0484, 20.371, 13.801), (8.2530, 11.6633, 35.065, 28.564),
         (2.0462, 11.8821, 3.1514, 7.4120), (9.6858, 4.3317, 15.941, 6.1995), (1.8600, 15.7143, 2.8404, 10.360),
@@ -201,7 +201,7 @@ def test_rates_that_depend_on_time():
 @pytest.mark.parametrize("central", [False, True])
 def test_rates_that_are_no_polynomials(p53, central):
     data = sd.simulate(p53.moments(2, central=central, taylor_order=3), [0, 10, 20, 30, 40, 50], **TIGHT)
-    assert np.allclose(data.x_mean[0, 1:], [35.15625, 60.25518, 29.23722, 65.59590, 24.90010], atol=1e-4)
+    assert np.allclose(data.x_mean[1:], [35.15625, 60.25518, 29.23722, 65.59590, 24.90010], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_rates_that_are_no_polynomials(p53, central):
 )
 def test_higher_order_of_the_expansion(p53, closure, taylor_order, means, variance):
     data = sd.simulate(p53.moments(2, closure, central=True, taylor_order=taylor_order), [0, 10, 50, 200], **TIGHT)
-    for found, expected in zip(data.x_mean.values[0, 1:], means, strict=True):
+    for found, expected in zip(data.x_mean.values[1:], means, strict=True):
         assert expected is None or found == pytest.approx(expected, abs=2e-4)
-    assert data.x_var.values[0, -1] == pytest.approx(variance, rel=5e-5)
+    assert data.x_var.values[-1] == pytest.approx(variance, rel=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_third_cumulant_by_derivative_matching(order, expected):
     closed = net.moments(order, "derivative-matching")
     data = sd.simulate(closed, [0, 0.1, 0.2, 0.3, 0.5], **TIGHT)
     third = sp.lambdify(closed.states, closed.cumulant(x2=3))
-    found = [third(*(float(data[n][0, k]) for n in closed.names)) for k in range(1, 5)]
+    found = [third(*(float(data[n][k]) for n in closed.names)) for k in range(1, 5)]
     assert np.allclose(found, expected, atol=1e-5)
 
 
@@ -249,8 +249,8 @@ def test_closures_of_a_gene_with_bursts(closure, means, deviations):
     values = {"kon": 0.05, "koff": 0.001, "b": 70, "kp": 200 * (0.001 * 200**2 + 0.05) / (0.05 * 70)}
     net = sd.ReactionNetwork.from_text(text, values, initial={"G": 1, "P": 1}, binary=["G"])
     data = sd.simulate(net.moments(3, closure), [0, 1, 2, 4, 6], **TIGHT)
-    assert np.allclose(data.P_mean[0, 1:], means, atol=6e-3)
-    assert np.allclose(np.sqrt(data.P_var[0, 1:]), deviations, atol=6e-3)
+    assert np.allclose(data.P_mean[1:], means, atol=6e-3)
+    assert np.allclose(np.sqrt(data.P_var[1:]), deviations, atol=6e-3)
 
 
 CONSERVED = {
@@ -291,7 +291,7 @@ def test_linear_networks_need_no_closure_and_are_exact():
     for k in range(1, 5):
         exact = sum(sp.binomial(k, j) * binomial.moment(j) * poisson.moment(k - j) for j in range(1, k)) + binomial.moment(k)
         exact += poisson.moment(k)
-        assert float(data[closed.names[k - 1]][0, 1]) == pytest.approx(float(exact), rel=1e-7)
+        assert float(data[closed.names[k - 1]][1]) == pytest.approx(float(exact), rel=1e-7)
 
 
 def test_cumulants_of_a_poisson_distribution():
@@ -299,7 +299,7 @@ def test_cumulants_of_a_poisson_distribution():
     closed = cumulants(net, 5, None)
     data = sd.simulate(closed, [0, 2.0], initial={"X": scipy.stats.poisson(7)}, **TIGHT)
     expected = 7 * np.exp(-1.0) + 6 * (1 - np.exp(-1.0))
-    assert np.allclose([data[n][0, -1] for n in closed.names], expected, rtol=1e-6)
+    assert np.allclose([data[n][-1] for n in closed.names], expected, rtol=1e-6)
 
 
 def test_cumulants_give_the_trajectories_of_raw_moments(brusselator):
@@ -312,7 +312,7 @@ def test_initial_values(brusselator):
     a, b = net.states
     for kind, closed in (("raw", net.moments(2)), ("central", net.moments(2, central=True)), ("cumulant", net.cumulants(2))):
         data = sd.simulate(closed, [0, 1], initial={"A": scipy.stats.poisson(10), "B": [1, 2, 3]}, **TIGHT)
-        assert data.A_mean.dims == ("B0", "trajectory", "time"), kind
+        assert data.A_mean.dims == ("B0", "time"), kind
         assert np.allclose(data.A_var[:, 0, 0], 10)
         assert np.allclose(data.B_mean[:, 0, 0], [1, 2, 3])
         assert np.allclose(data.B_var[:, 0, 0], 0)

@@ -66,7 +66,7 @@ def test_dimerisation_follows_its_closed_form():
     net = sd.ReactionNetwork.from_text("2 X -> 0, k1", volume="V", parameters={"k1": 0.3, "V": 50}, initial={"X": 100})
     t = np.linspace(0, 5, 11)
     data = sd.simulate(net.rate_equations(), t, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(data.X.values.squeeze(), 100 / (1 + 2 * 0.3 * 100 * t / 50), rtol=1e-7)
+    np.testing.assert_allclose(data.X, 100 / (1 + 2 * 0.3 * 100 * t / 50), rtol=1e-7)
 
 
 def test_events_are_refused():

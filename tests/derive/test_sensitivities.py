@@ -78,7 +78,7 @@ def test_the_extended_system_is_an_ordinary_one():
     assert extended.names[x, a].name == "dx_da_"  # dx_da is a parameter already
     assert extended.system.initial[extended.names[x, x]] == 1.0
     data = sd.simulate(extended.system, [0.0, 0.5], progress=False)
-    assert float(data["dx_dx"][..., -1].squeeze()) == pytest.approx(np.exp(-1.0), rel=1e-5)
+    assert float(data["dx_dx"][..., -1]) == pytest.approx(np.exp(-1.0), rel=1e-5)
     assert "sensitivities to a, x" in extended.system.provenance[-1]
 
 

@@ -142,9 +142,9 @@ def test_binding_with_conserved_totals():
             closed, np.array([0.0, 12.0]), initial={"A": n, "B": n, "C": 0}, parameters=parameters, rtol=1e-10, atol=1e-12
         ).isel(time=-1)
         mean, variance = exact(n, size)
-        at = dict(zip(closed.states, (float(data[s.name].values.squeeze()) for s in closed.states), strict=True))
+        at = dict(zip(closed.states, (float(data[s.name].values) for s in closed.states), strict=True))
         assert float(closed.covariance("A", "C").subs(at)) == pytest.approx(-float(closed.variance("C").subs(at)), rel=1e-8)
-        errors.append((abs(float(data.A_mean.squeeze()) - mean), abs(float(data.A_var.squeeze()) - variance)))
+        errors.append((abs(float(data.A_mean) - mean), abs(float(data.A_var) - variance)))
     slopes = np.log2(np.array(errors[1]) / errors[0])
     np.testing.assert_allclose(slopes, [-2, -1], atol=0.2)
 
@@ -163,8 +163,8 @@ def test_linear_networks_are_exact():
             atol=1e-12,
         ).isel(time=-1)
         mean = values["k"] * 0.3 / values["g"]
-        assert float(data.P_mean.squeeze()) == pytest.approx(mean, rel=1e-7)
-        assert float(data.P_var.squeeze()) == pytest.approx(mean + mean**2 * (0.7 / 0.3) * 1.1 / (1.0 + 1.1), rel=1e-7)
+        assert float(data.P_mean) == pytest.approx(mean, rel=1e-7)
+        assert float(data.P_var) == pytest.approx(mean + mean**2 * (0.7 / 0.3) * 1.1 / (1.0 + 1.1), rel=1e-7)
 
 
 def test_bursts():

@@ -38,7 +38,7 @@ def burgers(level, seed=0, cells=100, times=(0.15, 0.3, 0.45, 0.6)):
 
 def noisy(run, level, seed=0, names=("u",)):
     rng = np.random.default_rng(seed)
-    run = run.squeeze("trajectory")[list(names)]
+    run = run[list(names)]
     return run.assign({n: run[n] + level * float(run[n].std()) * rng.normal(size=run[n].shape) for n in names})
 
 

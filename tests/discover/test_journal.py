@@ -22,7 +22,7 @@ def data():
     true = HIDDEN.with_terms({f(x, y): 0.9 * x * y, g(x, y): 0.8 * x * y})
     run = sd.simulate(true, t, initial={x: 0.44, y: 4.6}, progress=False)
     noise = np.random.default_rng(1).normal(size=(2, 16)) * 0.01
-    return pd.DataFrame({"t": t, "x": run.x.values[0] + noise[0], "y": run.y.values[0] + noise[1]})
+    return pd.DataFrame({"t": t, "x": run.x.values + noise[0], "y": run.y.values + noise[1]})
 
 
 def search(data, checkpoint=None):

@@ -122,7 +122,7 @@ def test_chaos_is_fitted_from_values_far_away(noise, error):
     times, truth = np.linspace(0, 3, 25), {s: 10, r_: 15, b: 8 / 3}
     run = sd.simulate(lorenz, times, initial={x: -8, y: 7, z: 27}, parameters=truth, rtol=1e-10, progress=False)
     random = np.random.RandomState(0)
-    data = {"t": times} | {q: v + noise * v.std() * random.randn(25) for q in "xyz" for v in [run[q].values[0]]}
+    data = {"t": times} | {q: v + noise * v.std() * random.randn(25) for q in "xyz" for v in [run[q].values]}
     fit = fit_parameters(lorenz, data, guesses=dict.fromkeys(truth, 1.0), bounds={x: (-8, -8), y: (7, 7), z: (27, 27)})
     for p, value in truth.items():
         assert fit.system.defaults[p] == pytest.approx(value, rel=error)

@@ -383,7 +383,7 @@ def test_failures_are_told():
         (dict(initial={u: lambda s: np.ones(3)}), r"returns the shape \(3,\)"),
         (dict(initial={u: sp.log(-x)}), r"the initial value log\(-x\) of u is not a finite number everywhere"),
         (dict(grid=(8, 8)), r"the grid is \(8, 8\); expected a number of cells for each axis, grid=nx, each from 1"),
-        (dict(step=0.1), "step has no effect on fields with 'bs32'; it belongs to euler, rk4, imex, imex3, etdrk4, sbdf2"),
+        (dict(step=0.1), "step has no effect on fields with 'bs32'; it belongs to euler, rk4, imex"),
         (dict(grid=2, order=4), "too few for order 4"),
         (dict(order=3), "order 2, 4 or 6"),
         (dict(scheme="fem"), "expected 'finite differences' or 'spectral'"),

@@ -241,8 +241,8 @@ def test_moments_of_linear_models_are_exact(name):
     assert compared
     for variable in compared:
         mean, spread = MODELS[name][2][variable]
-        np.testing.assert_allclose(data[f"{variable}_mean"].values.squeeze(), mean, rtol=1e-5, atol=1e-7)
-        np.testing.assert_allclose(data[f"{variable}_var"].values.squeeze(), spread**2, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(data[f"{variable}_mean"], mean, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(data[f"{variable}_var"], spread**2, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["001-01", "001-05", "001-07", "002-02", "003-01", "003-02", "004-01"])

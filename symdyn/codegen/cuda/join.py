@@ -25,6 +25,8 @@ __all__ = ["PRECISIONS", "SIGNATURE", "Device", "arguments", "join_kernel", "joi
 #: Bits of the floating types, and what counts as nothing in them.
 PRECISIONS = {"float64": ("64", "1e-300"), "float32": ("32", "real(1e-37)")}
 DEVICES = "symdyn_kernels.devices."
+#: Modules whose text is joined: templates, and constants, whose precision is that of the kernel.
+JOINED = (DEVICES, "symdyn_kernels.constants.")
 
 HEADER = '''"""{title}
 
@@ -50,6 +52,7 @@ SIGNATURE = (
     ("times", "float64[::1]"),
     ("streams", "int64[::1]"),
     ("begin", "int64[::1]"),
+    ("stops", "float64[:, :, ::1]"),
     ("rtol", "float64"),
     ("atol", "float64"),
     ("step", "float64"),
@@ -109,7 +112,7 @@ def join_kernel(title: str, device: Device, precision: str) -> str:
 def join_module(title: str, device: Device, precision: str, entry: str = "") -> str:
     """The source of a module of kernels: functions whose names begin with ``run``."""
     imports: dict[str, None] = {}
-    templates = _templates(device.template, device.constants, imports, set())
+    templates = _templates(f"{DEVICES}{device.template}", device.constants, imports, set())
     body = "\n\n\n".join(text for text in (_decorated(device.functions), *templates, entry.strip()) if text)
     if precision == "float32":
         body = single_precision(body)
@@ -118,21 +121,21 @@ def join_module(title: str, device: Device, precision: str, entry: str = "") -> 
     return f"{header}\n\n{body}\n"
 
 
-def _templates(name: str, constants: Mapping[str, Any], imports: dict[str, None], seen: set[str]) -> list[str]:
+def _templates(module: str, constants: Mapping[str, Any], imports: dict[str, None], seen: set[str]) -> list[str]:
     """Texts of a template and of those that it imports, each once and after what it needs."""
-    if name in seen:
+    if module in seen:
         return []
-    seen.add(name)
-    text = Path(symdyn_kernels.__file__).parent.joinpath("devices", f"{name}.py").read_text(encoding="utf-8")
+    seen.add(module)
+    _, *path = module.split(".")
+    text = Path(symdyn_kernels.__file__).parent.joinpath(*path).with_suffix(".py").read_text(encoding="utf-8")
     lines, found, begin = text.splitlines(), [], 0
     for statement in ast.parse(text).body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            module = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
+            other = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
             begin = statement.end_lineno or 0
-            if module.startswith(DEVICES):
-                other = module.removeprefix(DEVICES)
-                found += [] if other.startswith("_") else _templates(other, constants, imports, seen)
-            elif module != "__future__":
+            if other.startswith(JOINED):
+                found += [] if other.rpartition(".")[2].startswith("_") else _templates(other, constants, imports, seen)
+            elif other != "__future__":
                 imports[ast.unparse(statement)] = None
         elif isinstance(statement, ast.Expr):
             begin = max(begin, statement.end_lineno or 0)  # the docstring

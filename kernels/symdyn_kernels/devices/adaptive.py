@@ -80,8 +80,8 @@ def border(i, passed, end, stops):
 
 
 def trajectory(
-    i, initial, parameters, times, streams, begin, stops, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values, counts,
-    passage,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values,
+    counts, passage,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ROWS, N), real), cuda.local.array(FACTORS, real)

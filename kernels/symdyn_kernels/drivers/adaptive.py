@@ -1,9 +1,9 @@
 """The loop of every adaptive one-step method: W trajectories at a time, each with its own time and step size.
 
 A lane whose trajectory is done takes the next one.  Where a right-hand side may jump in time a trajectory stops: its step ends
-just before, and the next one begins just after with a derivative of its own.  Nothing that happens to one lane depends on another, so results
-are bitwise the same for any number of lanes, threads and chunks.  What differs between methods is `step`, `error`,
-`stiffness` and `dense`; loading a driver replaces the import of `_steps` by the text of the method.
+just before, and the next one begins just after with a derivative of its own.  Nothing that happens to one lane depends on
+another, so results are bitwise the same for any number of lanes, threads and chunks.  What differs between methods is `step`,
+`error`, `stiffness` and `dense`; loading a driver replaces the import of `_steps` by the text of the method.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.jump import Event, LargeJump, Places
+from symdyn_kernels.arguments.jump import Jump as Arguments
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
 from symdyn.codegen.cuda.join import Device
@@ -113,22 +115,16 @@ class Jump(Family):
             run.values[:, 0] = batch.initial
             task.signals.done[0] += len(batch.initial)
             return
-        bursts, count = np.array(facts["bursts"], np.int64), len(batch.initial)
+        bursts = np.array(facts["bursts"], np.int64)
+        common = (bursts, options.seed, self.limit(options), batch._replace(parameters=rows), run, task.signals)
         if facts["large"]:
-            places, starts, dependents = (np.array(facts[name], np.int64) for name in ("places", "starts", "dependents"))
-            plain_driver("jump_large").chunk(
-                task.addresses[0], bursts, places, starts, dependents, facts["reactions"], facts["memory"], options.seed,
-                batch.streams, 0, count, batch.initial, rows, batch.times, self.limit(options), run.values, run.status,
-                run.steps, run.rejected, run.passage, task.signals.stop, task.signals.done,
-            )  # fmt: skip
+            starts, dependents = (np.array(facts[name], np.int64) for name in ("starts", "dependents"))
+            sizes = (facts["reactions"], facts["memory"])
+            arguments = LargeJump(task.addresses[0], Places(*facts["places"]), *sizes, starts, dependents, *common)
+            plain_driver("jump_large").chunk(arguments)
         else:
-            f, run_of_events = (*task.addresses, 0)[:2]
-            (task.driver or plain_driver("jump")).chunk(
-                f, run_of_events, bursts, int(facts["thinning"]), facts["results"], facts["watch"], facts["low"],
-                facts["fired"], task.lanes, options.seed, batch.streams, 0, count, batch.initial, rows, batch.times,
-                self.limit(options), run.values, run.status, run.steps, run.rejected, run.passage, task.signals.stop,
-                task.signals.done,
-            )  # fmt: skip
+            event = Event(int(facts["thinning"]), *(facts[name] for name in ("results", "watch", "low", "fired")), task.lanes)
+            (task.driver or plain_driver("jump")).chunk(Arguments(*(*task.addresses, 0)[:2], event, *common))
         run.evaluations[:] = run.steps + run.rejected
 
     def on_device(self, scheme: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.leaping import DEVIATIONS, EQUILIBRIUM, NEWTON, NEWTON_ERROR, RELAXATION, STIFF_RATIO
 from symdyn_kernels.leaps import longest
 from symdyn_kernels.networks import copy, evaluate
 from symdyn_kernels.options import INLINE
@@ -18,14 +19,6 @@ from symdyn_kernels.simd import call
 from symdyn_kernels.variates import round_randomly
 
 __all__ = ["Solver", "Space", "implicit_leap", "length_across"]
-
-#: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
-EQUILIBRIUM, DEVIATIONS = 0.05, 3.0
-#: An implicit leap is so many times longer than an explicit one at least, and so many relaxation times of the equilibria
-#: that it leaps across are simulated before each output, so that their fluctuations are there again.
-STIFF_RATIO, RELAXATION = 100.0, 3.0
-#: Iterations of Newton, and the molecules to which they converge before firings are rounded.
-NEWTON, NEWTON_ERROR = 20, 1e-3
 
 
 class Space(NamedTuple):

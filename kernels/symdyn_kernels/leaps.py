@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.leaping import ACCURATE, CRITICAL, LEAST_FIRINGS, STABLE
 from symdyn_kernels.networks import evaluate, fire, holds, least, pick
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.rng import next_uniform
@@ -15,13 +16,6 @@ from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 from symdyn_kernels.variates import exponential, poisson
 
 __all__ = ["classify", "draw", "events", "explicit_leap", "longest", "quiet"]
-
-#: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
-CRITICAL = 10.0
-#: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
-STABLE, ACCURATE = 0.5, 10.0
-#: Rates that depend on time are not looked at in pieces with fewer expected firings.
-LEAST_FIRINGS = 0.01
 
 
 @njit(**INLINE)

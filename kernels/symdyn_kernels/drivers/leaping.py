@@ -19,6 +19,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.networks import Leaping
 from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
 from symdyn_kernels.equilibria import Solver, Space, implicit_leap, length_across
 from symdyn_kernels.leaps import classify, draw, events, explicit_leap, longest, quiet
 from symdyn_kernels.networks import Network, burst_moments, copy, evaluate, fire, holds, least, pick, record
@@ -29,10 +30,6 @@ from symdyn_kernels.variates import exponential, open_stream
 
 __all__ = ["chunk"]
 
-#: Leaps shorter than this many mean waiting times are not worth their price; so many exact events follow instead.
-WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
-#: Rates that depend on time are looked at this many times at least.
-PIECES = 1000.0
 #: Places in the counts of a trajectory.
 LEAPS, EVENTS, REJECTED, IMPLICIT, CALLS = range(5)
 

@@ -81,11 +81,11 @@ class Adaptive(Family):
             Sizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
-            int(options.detect_stiffness),
-            stops_within(batch, task.facts["stops"]),
-            run,
-            counts,
-            task.signals,
+            detect=int(options.detect_stiffness),
+            stops=stops_within(batch, task.facts["stops"]),
+            run=run,
+            counts=counts,
+            signals=task.signals,
         )
         (task.driver or self.driver(task.method)).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]

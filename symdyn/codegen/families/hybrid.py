@@ -79,12 +79,12 @@ class Hybrid(Family):
             HybridSizes(task.lanes, n, reactions, bursts, task.facts["timed"]),
             structure,
             Tolerances(options.rtol, options.atol, np.inf, self.limit(options)),
-            options.epsilon,
-            options.seed,
-            batch,
-            run,
-            counts,
-            task.signals,
+            epsilon=options.epsilon,
+            seed=options.seed,
+            batch=batch,
+            run=run,
+            counts=counts,
+            signals=task.signals,
         )
         self.driver(task.method).chunk(arguments)
         steps, jumps, rejected, switches, evaluations = counts.T

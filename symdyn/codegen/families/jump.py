@@ -115,16 +115,36 @@ class Jump(Family):
             run.values[:, 0] = batch.initial
             task.signals.done[0] += len(batch.initial)
             return
-        bursts = np.array(facts["bursts"], np.int64)
-        common = (bursts, options.seed, self.limit(options), batch._replace(parameters=rows), run, task.signals)
+        common: dict[str, Any] = {
+            "bursts": np.array(facts["bursts"], np.int64),
+            "seed": options.seed,
+            "max_steps": self.limit(options),
+            "batch": batch._replace(parameters=rows),
+            "run": run,
+            "signals": task.signals,
+        }
         if facts["large"]:
-            starts, dependents = (np.array(facts[name], np.int64) for name in ("starts", "dependents"))
-            sizes = (facts["reactions"], facts["memory"])
-            arguments = LargeJump(task.addresses[0], Places(*facts["places"]), *sizes, starts, dependents, *common)
+            arguments = LargeJump(
+                fire=task.addresses[0],
+                places=Places(*facts["places"]),
+                reactions=facts["reactions"],
+                memory=facts["memory"],
+                starts=np.array(facts["starts"], np.int64),
+                dependents=np.array(facts["dependents"], np.int64),
+                **common,
+            )
             plain_driver("jump_large").chunk(arguments)
         else:
-            event = Event(int(facts["thinning"]), *(facts[name] for name in ("results", "watch", "low", "fired")), task.lanes)
-            (task.driver or plain_driver("jump")).chunk(Arguments(*(*task.addresses, 0)[:2], event, *common))
+            f, run_of_events = (*task.addresses, 0)[:2]
+            event = Event(
+                thinning=int(facts["thinning"]),
+                results=facts["results"],
+                watch=facts["watch"],
+                low=facts["low"],
+                fired=facts["fired"],
+                lanes=task.lanes,
+            )
+            (task.driver or plain_driver("jump")).chunk(Arguments(f, run_of_events, event, **common))
         run.evaluations[:] = run.steps + run.rejected
 
     def on_device(self, scheme: Any) -> bool:

@@ -95,20 +95,21 @@ class Leaping(Family):
         structure = stoichiometry_arrays(task.facts["structure"])
         reactions, bursts = structure.ptr.size - 1, structure.kind.size
         counts = np.zeros((count, 5), np.int64)
-        functions, condition = (task.addresses[:-1], task.addresses[-1]) if task.facts["stops"] else (task.addresses, 0)
+        *functions, condition = task.addresses if task.facts["stops"] else (*task.addresses, 0)
+        propensities, orders, factor, solve = (*functions, 0, 0)[:4]
         run.passage[:] = np.inf
         arguments = Arguments(
-            Functions(*(*functions, 0, 0)[:4], condition),
+            Functions(propensities, orders, factor, solve, condition),
             Sizes(task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
             structure,
-            np.array(task.facts["watched"]),
-            task.options.seed,
-            task.options.epsilon,
-            self.limit(task.options),
-            batch,
-            run,
-            counts,
-            task.signals,
+            watched=np.array(task.facts["watched"]),
+            seed=task.options.seed,
+            epsilon=task.options.epsilon,
+            max_steps=self.limit(task.options),
+            batch=batch,
+            run=run,
+            counts=counts,
+            signals=task.signals,
         )
         self.driver(task.method).chunk(arguments)
         leaps, events, rejected, implicit, evaluations = counts.T

@@ -71,7 +71,7 @@ def _stops(expressions: Iterable[sp.Basic], time: sp.Symbol, states: set[sp.Symb
 def _compared(expressions: Iterable[sp.Basic]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     """All pairs of expressions by whose order a value is chosen."""
     for node in nodes(expressions):
-        if isinstance(node, sp.core.relational.Relational):
+        if isinstance(node, sp.Rel):
             yield node.lhs, node.rhs
         elif isinstance(node, (sp.Heaviside, sp.sign, sp.Abs)):
             yield node.args[0], sp.Integer(0)

@@ -19,7 +19,7 @@ from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
-from symdyn.codegen.program import Made
+from symdyn.codegen.program import Made, Operation
 from symdyn.codegen.stops import stop_program, stops_within
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
@@ -50,7 +50,8 @@ class Adaptive(Family):
         drift = [build.value(e) for e in system.drift]  # type: ignore[attr-defined]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
-        stops = stop_program(system)
+        timed = Operation("input", (0, 0)) in rhs.operations
+        stops = stop_program(system) if timed else None
         found = {"stops": None if stops is None else stops.as_json()}
         if not scheme.implicit:
             return Made((rhs,), {"factors": 0, "rates": 0, **found})

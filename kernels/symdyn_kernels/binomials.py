@@ -15,24 +15,22 @@ import math
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.binomials import DISTINCT, MARGIN, NEAR, SMALL
+from symdyn_kernels.constants.variates import SWITCH
 from symdyn_kernels.options import INLINE, PLAIN
 from symdyn_kernels.rng import next_uniform
-from symdyn_kernels.variates import SWITCH, log_binomial
+from symdyn_kernels.variates import log_binomial
 
 __all__ = ["SMALL", "empty_tables", "fates", "tabulated", "untabulated"]
 
-#: Trials up to which distributions are kept (a guide has bytes), and how many times one is asked for before it is.
-SMALL, OFTEN = 255, 3
+#: How many times a distribution of up to `SMALL` trials is asked for before it is kept; a guide has bytes.
+OFTEN = 3
 #: Numbers from a distribution begin their search where the uniform number is rounded down to a part of this many.
 GUIDE = 64
-#: Numbers so near the mode are compared with it by the ratios of neighbours, as long as these differ as doubles.
-NEAR, DISTINCT = 20.0, 1e15
 #: Probabilities of which distributions are kept: those of each take about 300 kB.
 KEPT = 128
 _ROW = SMALL + 1
 _SUMS = _ROW * (_ROW + 1) // 2
-#: Far below what the bounds decide wrongly by rounding.
-_MARGIN = 1e-9
 
 
 @njit(**PLAIN)
@@ -113,7 +111,7 @@ def _reject(s, n, p):
         needed = math.log(needed)
         if far < 0.5 * variance - 1.0:
             gauss = -0.5 * far * far / variance
-            error = far / variance * ((far * (far / 3.0 + 0.625) + 1.0 / 6.0) / variance + 0.5) + _MARGIN
+            error = far / variance * ((far * (far / 3.0 + 0.625) + 1.0 / 6.0) / variance + 0.5) + MARGIN
             if needed < gauss - error:
                 return k
             if needed > gauss + error:

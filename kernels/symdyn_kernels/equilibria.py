@@ -1,49 +1,87 @@
 """Leaps across fast equilibria: reversible pairs of reactions in equilibrium, and the implicit leap that leaves them so.
 
-`symdyn_kernels.networks` says what `structure` is; arguments have the same names there.
+`symdyn_kernels.networks` says what a `network` is; arguments have the same names there.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.leaping import DEVIATIONS, EQUILIBRIUM, NEWTON, NEWTON_ERROR, RELAXATION, STIFF_RATIO
 from symdyn_kernels.leaps import longest
 from symdyn_kernels.networks import copy, evaluate
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import call
 from symdyn_kernels.variates import round_randomly
 
-__all__ = ["implicit_leap", "length_across"]
+__all__ = ["Solver", "Space", "implicit_leap", "length_across"]
 
-#: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
-EQUILIBRIUM, DEVIATIONS = 0.05, 3.0
-#: An implicit leap is so many times longer than an explicit one at least, and so many relaxation times of the equilibria
-#: that it leaps across are simulated before each output, so that their fluctuations are there again.
-STIFF_RATIO, RELAXATION = 100.0, 3.0
-#: Iterations of Newton, and the molecules to which they converge before firings are rounded.
-NEWTON, NEWTON_ERROR = 20, 1e-3
+
+class Space(NamedTuple):
+    """What is known of the state of a trajectory, and memory.
+
+    Attributes
+    ----------
+    x, y : float64 arrays
+        Numbers of molecules, W lanes each; the latter for candidates.
+    a, b, orders : float64 arrays
+        Propensities at the one and at the other; orders of the reactions.
+    critical, equal, skip : (R,) int64
+        Marks of reactions: critical; in equilibrium and leapt across; either.
+    rate : (R,) float64
+        At which the net flux of an equilibrium relaxes, by one firing more.
+    work : tuple of 4 (n,) float64
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    orders: np.ndarray
+    critical: np.ndarray
+    equal: np.ndarray
+    skip: np.ndarray
+    rate: np.ndarray
+    work: tuple
+
+
+class Solver(NamedTuple):
+    """The linear algebra of implicit leaps.
+
+    Attributes
+    ----------
+    factor, solve : int
+        Addresses of lane functions.
+    factors, residual, step : float64 arrays
+        Factors, right-hand side and solution, W lanes each.
+    """
+
+    factor: int
+    solve: int
+    factors: np.ndarray
+    residual: np.ndarray
+    step: np.ndarray
 
 
 @njit(**INLINE)
-def length_across(
-    tau, left, f, sizes, t, structure, watched, critical, lane, x, y, p, a, b, orders, mean, second, equal, skip, rate,
-    epsilon, work,
-):  # fmt: skip
+def length_across(tau, left, network, t, watched, epsilon, space):
     """The length of a leap across equilibria, or that of an explicit leap, `tau`, if it is not much longer.
 
-    `left` is the time to the next output; `equal` marks the pairs that are leapt across.  Pairs that change species that are
-    `watched` are not.
+    `left` is the time to the next output; ``space.equal`` marks the pairs that are leapt across.  Pairs that change species
+    that are `watched` are not.
     """
-    W, n, R = sizes[0], sizes[1], sizes[2]
     if left <= STIFF_RATIO * tau:
         return tau
-    _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, equal, rate)
+    x, _, a, _, orders, critical, equal, skip, rate, work = space
+    R = network.R
+    _equilibria(network, t, watched, space)
     for j in range(R):
         skip[j] = max(critical[j], equal[j])
-    slow, relaxation = min(longest(W, n, R, structure, watched, x, a, orders, mean, second, skip, epsilon, work), left), np.inf
+    slow, relaxation = min(longest(network, watched, x, a, orders, skip, epsilon, work), left), np.inf
     for j in range(R):
         if equal[j] and rate[j] * slow > 0.5:
             relaxation = min(relaxation, rate[j])
@@ -52,12 +90,14 @@ def length_across(
 
 
 @njit(**INLINE)
-def _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, equal, rate):
+def _equilibria(network, t, watched, space):
     """Mark reversible pairs in equilibrium that change nothing that is watched.
 
     `rate` is that at which their net flux relaxes, by one firing more.
     """
-    ptr, species, fixed, pair = structure[0], structure[1], structure[2], structure[6]
+    W, R = network.W, network.R
+    ptr, species, fixed, _, _, _, pair, _ = network.structure
+    x, y, a, b, _, critical, equal, _, rate, _ = space
     for j in range(R):
         equal[j] = 0
     for j in range(R):
@@ -68,7 +108,7 @@ def _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, e
             for e in range(ptr[j], ptr[j + 1]):
                 y[species[e] * W] += fixed[e]
                 seen += watched[species[e]]
-            evaluate(f, W, R, t, lane, y, p, b)
+            evaluate(network, t, y, b)
             net = a[j * W] - a[k * W]
             relaxation = net - (b[j * W] - b[k * W])
             low = min(a[j * W], a[k * W])
@@ -81,19 +121,19 @@ def _equilibria(f, W, R, t, structure, watched, critical, lane, x, y, p, a, b, e
 
 
 @njit(**INLINE)
-def implicit_leap(
-    s, functions, sizes, t, tau, structure, skip, equal, mean, lane, factors, y, z, p, a, b, residual, step
-):  # fmt: skip
-    """Correct a leap in `z`, which holds x and its firings, to the trapezoidal rule; returns the number of evaluations or -1.
+def implicit_leap(s, network, solver, t, tau, space):
+    """Correct a leap in z to the trapezoidal rule; returns the number of evaluations or -1.
 
-    Solves ``y = z + tau/2 sum_j S_j (a_j(y) - a_j(x))`` by Newton, from x in `y`, and adds the correction of each reaction as
-    a whole number of firings, so that conservation laws hold.
+    Solves ``y = z + tau/2 sum_j S_j (a_j(y) - a_j(x))`` by Newton, from x in ``space.y``; z is x and its firings, in
+    ``space.x``.  Adds the correction of each reaction as a whole number of firings, so that conservation laws hold.
     """
-    W, n, R = sizes[0], sizes[1], sizes[2]
-    ptr, species, fixed, burst = structure[0], structure[1], structure[2], structure[3]
+    W, n, R, mean, lane, p = network.W, network.n, network.R, network.mean, network.lane, network.p
+    ptr, species, fixed, burst, _, _, _, _ = network.structure
+    z, y, a, b, _, skip, equal, _, _, _ = space
+    factor, solve, factors, residual, step = solver
     calls, converged = 1, False
     while calls <= NEWTON and not converged:
-        evaluate(functions[0], W, R, t, lane, y, p, b)
+        evaluate(network, t, y, b)
         for i in range(n):
             residual[i * W] = z[i * W] - y[i * W]
         for j in range(R):
@@ -105,8 +145,8 @@ def implicit_leap(
             residual[i * W] *= 2.0 / tau
         for l in range(W):
             lane[W + l] = 2.0 / tau
-        call(functions[2], lane.ctypes.data, y.ctypes.data, p.ctypes.data, factors.ctypes.data)
-        call(functions[3], factors.ctypes.data, residual.ctypes.data, p.ctypes.data, step.ctypes.data)
+        call(factor, lane.ctypes.data, y.ctypes.data, p.ctypes.data, factors.ctypes.data)
+        call(solve, factors.ctypes.data, residual.ctypes.data, p.ctypes.data, step.ctypes.data)
         size = 0.0
         for i in range(n):
             y[i * W] += step[i * W]
@@ -117,7 +157,7 @@ def implicit_leap(
         converged = size < NEWTON_ERROR
     if not converged:
         return -1
-    evaluate(functions[0], W, R, t, lane, y, p, b)
+    evaluate(network, t, y, b)
     for j in range(R):
         if skip[j] == 0:
             c = 0.5 * tau * (b[j * W] - a[j * W])

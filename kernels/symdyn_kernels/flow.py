@@ -1,12 +1,14 @@
 """Flow and jumps of a reaction network: the state from extents, their rates, what flows, errors of steps, and jumps.
 
 The state is whole numbers plus the mean changes times the extents of the flowing reactions, ``x = base + sum_j S_j xi_j``;
-`symdyn_kernels.networks` says what `structure` is, and arguments have the same names there.
+`symdyn_kernels.networks` says what a `network` is, and arguments have the same names there; its second moments are over the
+magnitudes of the first here.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,7 +20,7 @@ from symdyn_kernels.simd import call
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 from symdyn_kernels.variates import round_randomly
 
-__all__ = ["assemble", "between", "crossing", "divide", "error", "first_step", "hermite", "jump", "passed", "slope"]
+__all__ = ["Step", "assemble", "between", "crossing", "divide", "error", "first_step", "hermite", "jump", "passed", "slope"]
 
 #: A flowing reaction jumps again when numbers are below this part of what made it flow.
 HYSTERESIS = 0.5
@@ -28,11 +30,33 @@ RESOLUTION = 1e-12
 LARGEST_LOSS = 0.5
 
 
+class Step(NamedTuple):
+    """A step of the flow.
+
+    Attributes
+    ----------
+    h : float
+    xi, new : (R,) float64
+        Extents before and after it.
+    k1, k2, k3, k4 : (R + 1,) float64
+        Slopes of its stages.
+    """
+
+    h: float
+    xi: np.ndarray
+    new: np.ndarray
+    k1: np.ndarray
+    k2: np.ndarray
+    k3: np.ndarray
+    k4: np.ndarray
+
+
 @njit(**INLINE)
-def assemble(W, n, R, structure, mean, flows, base, xi, x):
+def assemble(network, flows, base, xi, x):
     """Numbers of molecules from whole numbers and extents."""
-    ptr, species = structure[0], structure[1]
-    for i in range(n):
+    W, R, mean = network.W, network.R, network.mean
+    ptr, species = network.structure.ptr, network.structure.species
+    for i in range(network.n):
         x[i * W] = base[i]
     for j in range(R):
         if flows[j]:
@@ -41,8 +65,9 @@ def assemble(W, n, R, structure, mean, flows, base, xi, x):
 
 
 @njit(**INLINE)
-def slope(f, W, R, t, flows, lane, x, p, a, k):
+def slope(network, t, flows, x, a, k):
     """Rates of the extents and, last, the hazard of all jumps, into `k`; returns a status."""
+    f, W, R, lane, p = network.f, network.W, network.R, network.lane, network.p
     for l in range(W):
         lane[l] = t
     call(f, lane.ctypes.data, x.ctypes.data, p.ctypes.data, a.ctypes.data)
@@ -63,9 +88,10 @@ def slope(f, W, R, t, flows, lane, x, p, a, k):
 
 
 @njit(**INLINE)
-def divide(s, W, R, structure, mean, noise, epsilon, span, flows, base, xi, x, a):
+def divide(s, network, epsilon, span, flows, base, xi, x, a):
     """Decide which reactions flow; extents of those that jump again become whole firings.  Returns how many changed."""
-    ptr, species = structure[0], structure[1]
+    W, R, noise = network.W, network.R, network.second
+    ptr, species = network.structure.ptr, network.structure.species
     needed = 1.0 / (epsilon * epsilon)
     changed = 0
     for j in range(R):
@@ -80,14 +106,15 @@ def divide(s, W, R, structure, mean, noise, epsilon, span, flows, base, xi, x, a
                 flows[j], xi[j] = 1, 0.0
             else:
                 flows[j] = 0
-                _settle(s, j, round_randomly(s, xi[j]), structure, mean, base, xi)
+                _settle(s, j, round_randomly(s, xi[j]), network, base, xi)
     return changed
 
 
 @njit(**INLINE)
-def _settle(s, j, firings, structure, mean, base, xi):
+def _settle(s, j, firings, network, base, xi):
     """Move so many firings of a reaction from its extent to the whole numbers, and what its bursts made on average."""
-    ptr, species, fixed = structure[0], structure[1], structure[2]
+    ptr, species, fixed = network.structure.ptr, network.structure.species, network.structure.fixed
+    mean = network.mean
     for e in range(ptr[j], ptr[j + 1]):
         base[species[e]] += fixed[e] * firings
         if mean[e] != fixed[e]:
@@ -96,9 +123,10 @@ def _settle(s, j, firings, structure, mean, base, xi):
 
 
 @njit(**INLINE)
-def first_step(W, n, R, structure, mean, k, x, drift):
+def first_step(network, k, x, drift):
     """A hundredth of the shortest time in which a flowing species changes by itself."""
-    ptr, species = structure[0], structure[1]
+    W, n, R, mean = network.W, network.n, network.R, network.mean
+    ptr, species = network.structure.ptr, network.structure.species
     for i in range(n):
         drift[i] = 0.0
     for j in range(R):
@@ -119,24 +147,23 @@ def hermite(theta, h, y0, y1, f0, f1):
 
 
 @njit(**INLINE)
-def between(theta, h, R, flows, xi, new, k1, k4, found):
+def between(theta, step, flows, found):
     """The extents within a step, at a part theta of it."""
-    for j in range(R):
+    h, xi, new, k1, _, _, k4 = step
+    for j in range(flows.size):
         found[j] = hermite(theta, h, xi[j], new[j], k1[j], k4[j]) if flows[j] else xi[j]
 
 
 @njit(**INLINE)
-def passed(
-    condition, W, n, R, structure, mean, flows, base, t, h, theta, xi, new, k1, k4, lane, y, p, middle, found
-):  # fmt: skip
+def passed(condition, network, flows, base, t, theta, step, y, middle, found):
     """The part of a step at which a condition begins to hold, by bisection; infinite if it does not hold at `theta`."""
     if condition == 0:
         return np.inf
     low, high, here = 0.0, np.inf, theta
     while high - low > RESOLUTION:
-        between(here, h, R, flows, xi, new, k1, k4, middle)
-        assemble(W, n, R, structure, mean, flows, base, middle, y)
-        if holds(condition, W, t + here * h, lane, y, p, found):
+        between(here, step, flows, middle)
+        assemble(network, flows, base, middle, y)
+        if holds(condition, network.W, t + here * step.h, network.lane, y, network.p, found):
             high = here
         elif high == np.inf:
             return high
@@ -171,10 +198,12 @@ def crossing(level, h, y0, y1, f0, f1):
 
 
 @njit(**INLINE)
-def error(W, n, R, structure, mean, h, tolerances, k1, k2, k3, k4, x, new, drift):
+def error(network, step, tolerances, x, new, drift):
     """Largest error of a species or of the hazard relative to the tolerance; infinite for steps that lose too much."""
-    ptr, species = structure[0], structure[1]
-    rtol, atol = tolerances[0], tolerances[1]
+    W, n, R, mean = network.W, network.n, network.R, network.mean
+    ptr, species = network.structure.ptr, network.structure.species
+    rtol, atol = tolerances.rtol, tolerances.atol
+    h, _, _, k1, k2, k3, k4 = step
     for i in range(n):
         drift[i] = 0.0
     for j in range(R):
@@ -193,14 +222,15 @@ def error(W, n, R, structure, mean, h, tolerances, k1, k2, k3, k4, x, new, drift
 
 
 @njit(**INLINE)
-def jump(s, W, n, R, structure, bmean, mean, flows, hazard, a, base, xi, x):
+def jump(s, network, flows, hazard, a, base, xi, x):
     """One firing of a jumping reaction; returns whether the numbers that it changes stay at 0 or more."""
+    W, R, structure = network.W, network.R, network.structure
     j = pick(W, R, a, flows, 0, next_uniform(s) * hazard)
     if j < 0:
         return True
-    fire(s, j, 1.0, 1, structure, bmean, base)
-    assemble(W, n, R, structure, mean, flows, base, xi, x)
-    ptr, species, low = structure[0], structure[1], 0.0
+    fire(s, j, 1.0, 1, structure, network.bmean, base)
+    assemble(network, flows, base, xi, x)
+    ptr, species, low = structure.ptr, structure.species, 0.0
     for e in range(ptr[j], ptr[j + 1]):
         low = min(low, x[species[e] * W])
     return low >= 0.0

@@ -7,10 +7,12 @@ the flat loops over states may use the same vectors.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.adaptive import GROW
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED
 
@@ -18,6 +20,73 @@ from symdyn_kernels.status import INTERRUPTED
 T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, TB = range(13)
 #: Rows of W doubles that all lane arrays take: the last has two, for the time and the shift of a Jacobian.
 ROWS = 14
+
+
+class Memory(NamedTuple):
+    """Where the vectors of a step lie: numbers of doubles from an address, and addresses.
+
+    Attributes
+    ----------
+    WL, wm : int
+        Lanes, 8 at least, and the mask that gives the lane of an entry of a vector.
+    m, ms : int
+        Length of a vector of all states of all lanes, and from one to the next.
+    fb, ks, work : int
+        Address of the vectors; offsets of the first slot and of scratch memory.
+    lanes : tuple of int
+        Addresses of the lane arrays.
+    pb, lu : int
+        Addresses of the parameters and of the factors.
+    """
+
+    WL: int
+    wm: int
+    m: int
+    ms: int
+    fb: int
+    ks: int
+    work: int
+    lanes: tuple
+    pb: int
+    lu: int
+
+
+class Places(NamedTuple):
+    """Offsets of what changes places after every step.
+
+    Attributes
+    ----------
+    yb, yt : int
+        Of the states before and after the step.
+    k0, kl : int
+        Of their slopes.
+    """
+
+    yb: int
+    yt: int
+    k0: int
+    kl: int
+
+
+class Output(NamedTuple):
+    """Where trajectories are in their output, and where it goes.
+
+    Attributes
+    ----------
+    times : (T + 16,) float64
+        From `symdyn_kernels.output.padded`.
+    values : (N, T, n) float64
+    counts : (N, m) int64
+        In column 2 steps with output are counted.
+    due, who : (W,) int64
+        The next output of each lane; its trajectory, or -1.
+    """
+
+    times: np.ndarray
+    values: np.ndarray
+    counts: np.ndarray
+    due: np.ndarray
+    who: np.ndarray
 
 
 @njit(error_model="numpy")
@@ -56,22 +125,23 @@ def sum_states(terms, total, n, W):
 
 
 @njit(error_model="numpy")
-def load(k, l, n, npar, W, Y0, P, times, out, yb, pb, lanes, due, who):
-    """Put trajectory `k` into lane `l`."""
-    for i in range(n):
-        st(yb, i * W + l, Y0[k, i])
-        out[k, 0, i] = Y0[k, i]
-    for i in range(npar):
-        st(pb, i * W + l, P[k, i])
+def load(k, l, W, batch, output, yb, pb, lanes):
+    """Put trajectory `k` of a batch into lane `l`; `yb` and `pb` are addresses of states and parameters."""
+    initial, parameters, times, _ = batch
+    for i in range(initial.shape[1]):
+        st(yb, i * W + l, initial[k, i])
+        output.values[k, 0, i] = initial[k, i]
+    for i in range(parameters.shape[1]):
+        st(pb, i * W + l, parameters[k, i])
     put(lanes[T], l, times[0], W)
     put(lanes[TEND], l, times[-1], W)
     put(lanes[TNEXT], l, times[1], W)
     put(lanes[ACTIVE], l, 1.0, W)
-    put(lanes[GROWTH], l, 5.0, W)
+    put(lanes[GROWTH], l, GROW, W)
     put(lanes[STEPS], l, 0.0, W)
     put(lanes[REJECTED], l, 0.0, W)
-    due[l] = 1
-    who[l] = k
+    output.due[l] = 1
+    output.who[l] = k
 
 
 @njit(error_model="numpy")
@@ -85,8 +155,9 @@ def park(l, lanes, who, W):
 
 
 @njit(error_model="numpy")
-def start(f, n, W, rtol, atol, yb, pb, k0, work, lanes, fresh):
-    """First derivative and first step size of the lanes just loaded (Hairer, Norsett & Wanner, II.4)."""
+def start(f, n, W, tolerances, yb, pb, k0, work, lanes, fresh):
+    """First derivative and first step size of the lanes that begin, or go on after a stop (Hairer, Norsett & Wanner, II.4)."""
+    rtol, atol = tolerances.rtol, tolerances.atol
     call(f, lanes[T], yb, pb, work)
     for l in range(W):
         if fresh[l]:
@@ -111,12 +182,13 @@ def void(k, q, n, out):
 
 
 @njit(error_model="numpy")
-def abandon(who, due, waiting, last, n, status, out):
+def abandon(output, waiting, status):
     """After an interrupt: mark what is under way, then what has not begun, from trajectory `waiting` on."""
+    who, n = output.who, output.values.shape[2]
     for l in range(who.size):
         if who[l] >= 0:
             status[who[l]] = INTERRUPTED
-            void(who[l], due[l], n, out)
-    for k in range(waiting, last):
+            void(who[l], output.due[l], n, output.values)
+    for k in range(waiting, status.size):
         status[k] = INTERRUPTED
-        void(k, 0, n, out)
+        void(k, 0, n, output.values)

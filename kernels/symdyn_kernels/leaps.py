@@ -1,6 +1,6 @@
 """Leaps of a reaction network: how long one may be, which firings it makes, and exact events where leaps do not pay.
 
-`symdyn_kernels.networks` says what `structure` is; arguments have the same names there.
+`symdyn_kernels.networks` says what a `network` is; arguments have the same names there.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.leaping import ACCURATE, CRITICAL, LEAST_FIRINGS, STABLE
 from symdyn_kernels.networks import evaluate, fire, holds, least, pick
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.rng import next_uniform
@@ -16,25 +17,19 @@ from symdyn_kernels.variates import exponential, poisson
 
 __all__ = ["classify", "draw", "events", "explicit_leap", "longest", "quiet"]
 
-#: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
-CRITICAL = 10.0
-#: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
-STABLE, ACCURATE = 0.5, 10.0
-#: Rates that depend on time are not looked at in pieces with fewer expected firings.
-LEAST_FIRINGS = 0.01
-
 
 @njit(**INLINE)
-def quiet(f, W, R, t, h, epsilon, lane, x, p, a, b):
+def quiet(network, t, h, epsilon, x, a, b):
     """A time up to h over which no propensity changes by more than a part epsilon.
 
     Returns it, the total propensity at its middle, where `a` holds the propensities, and a bound of the total in it.
     """
-    start = evaluate(f, W, R, t, lane, x, p, b)
+    W, R = network.W, network.R
+    start = evaluate(network, t, x, b)
     while True:
-        end = evaluate(f, W, R, t + h, lane, x, p, a)
+        end = evaluate(network, t + h, x, a)
         excess = _excess(W, R, epsilon, a, b)
-        middle = evaluate(f, W, R, t + 0.5 * h, lane, x, p, a)
+        middle = evaluate(network, t + 0.5 * h, x, a)
         excess = max(excess, _excess(W, R, epsilon, a, b))
         worst = min(start, end, middle)
         if not worst >= 0.0:
@@ -55,9 +50,10 @@ def _excess(W, R, epsilon, a, b):
 
 
 @njit(**INLINE)
-def classify(W, R, structure, x, a, mean, critical):
+def classify(network, x, a, critical):
     """Mark critical reactions; returns the sum of their propensities."""
-    ptr, species = structure[0], structure[1]
+    W, R, mean = network.W, network.R, network.mean
+    ptr, species = network.structure.ptr, network.structure.species
     total = 0.0
     for j in range(R):
         critical[j] = 0
@@ -70,14 +66,15 @@ def classify(W, R, structure, x, a, mean, critical):
 
 
 @njit(**INLINE)
-def longest(W, n, R, structure, watched, x, a, orders, mean, second, skip, epsilon, work):
+def longest(network, watched, x, a, orders, skip, epsilon, work):
     """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33).
 
     And that is well below a relaxation time: in equilibrium changes are small on average however long the leap is, but
     longer leaps would be unstable, and fluctuations too large.  Species that are `watched` change as little as if a
     propensity of order `watched` held them.
     """
-    ptr, species, dptr, dspecies = structure[0], structure[1], structure[4], structure[5]
+    W, n, R, mean, second = network.W, network.n, network.R, network.mean, network.second
+    ptr, species, _, _, dptr, dspecies, _, _ = network.structure
     g, drift, spread, speed = work
     for i in range(n):
         drift[i], spread[i], g[i], speed[i] = 0.0, 0.0, watched[i], 0.0
@@ -107,10 +104,11 @@ def longest(W, n, R, structure, watched, x, a, orders, mean, second, skip, epsil
 
 
 @njit(**INLINE)
-def events(s, f, condition, W, R, t, end, limit, structure, bmean, every, lane, x, p, a, found):
+def events(s, network, condition, t, end, limit, every, x, a, found):
     """Exact events up to a time, a number of them or a condition; returns the time, the number, and a status."""
+    W, R, lane, p = network.W, network.R, network.lane, network.p
     for done in range(limit):
-        total = evaluate(f, W, R, t, lane, x, p, a)
+        total = evaluate(network, t, x, a)
         if not total > 0.0 or total == np.inf:
             if total == 0.0:
                 return end, done, SUCCESS
@@ -120,7 +118,7 @@ def events(s, f, condition, W, R, t, end, limit, structure, bmean, every, lane, 
             return end, done, SUCCESS
         t = later
         j = pick(W, R, a, every, 0, next_uniform(s) * total)
-        if fire(s, j, 1.0, W, structure, bmean, x) < 0.0:
+        if fire(s, j, 1.0, W, network.structure, network.bmean, x) < 0.0:
             return t, done + 1, NEGATIVE
         if holds(condition, W, t, lane, x, p, found):
             return t, done + 1, SUCCESS
@@ -128,21 +126,22 @@ def events(s, f, condition, W, R, t, end, limit, structure, bmean, every, lane, 
 
 
 @njit(**INLINE)
-def draw(s, W, R, h, structure, bmean, critical, a, b, extrapolate, x):
+def draw(s, network, h, critical, a, b, extrapolate, x):
     """Firings of all reactions that are not critical, at propensities a or, extrapolated from a, ``max(0, 2 b - a)``."""
+    W, R = network.W, network.R
     for j in range(R):
         if critical[j] == 0:
             rate = 2.0 * b[j * W] - a[j * W] if extrapolate else a[j * W]
             k = poisson(s, rate * h)
             if k > 0.0:
-                fire(s, j, k, W, structure, bmean, x)
+                fire(s, j, k, W, network.structure, network.bmean, x)
 
 
 @njit(**INLINE)
-def explicit_leap(s, f, W, n, R, t, h, structure, bmean, critical, lane, x, p, a, b):
+def explicit_leap(s, network, t, h, critical, x, a, b):
     """A leap by the weak trapezoidal rule with two half leaps; returns whether all numbers stay at 0 or more."""
-    draw(s, W, R, 0.5 * h, structure, bmean, critical, a, b, False, x)
-    if not least(W, n, x) >= 0.0 or not evaluate(f, W, R, t, lane, x, p, b) >= 0.0:
+    draw(s, network, 0.5 * h, critical, a, b, False, x)
+    if not least(network.W, network.n, x) >= 0.0 or not evaluate(network, t, x, b) >= 0.0:
         return False
-    draw(s, W, R, 0.5 * h, structure, bmean, critical, a, b, True, x)
+    draw(s, network, 0.5 * h, critical, a, b, True, x)
     return True

@@ -1,25 +1,51 @@
 """Reaction networks in approximate drivers: propensities through lane functions, stoichiometry as data.
 
-The functions are called with lane 0 of W lanes; `lane` holds the time, `x` numbers of molecules, `p` parameters.  The
-`structure` of a network is the tuple of int64 arrays
-
-    ptr, species, fixed, burst     entries ptr[j] to ptr[j+1] of reaction j: species, change without bursts, burst or -1
-    dptr, dspecies                 the species in the propensity of reaction j: entries dptr[j] to dptr[j+1]
-    pair                           the reaction that undoes reaction j, or -1
-    kind                           of each burst
+The functions are called with lane 0 of W lanes; `lane` holds the time, `x` numbers of molecules, `p` parameters.
+`symdyn_kernels.arguments.networks` says what the `structure` of a network is.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.networks import Structure
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 from symdyn_kernels.variates import burst_sum
 
-__all__ = ["burst_moments", "copy", "evaluate", "fire", "holds", "least", "pick", "record"]
+__all__ = ["Network", "burst_moments", "copy", "evaluate", "fire", "holds", "least", "pick", "record"]
+
+
+class Network(NamedTuple):
+    """A network with the parameters of a trajectory.
+
+    Attributes
+    ----------
+    f : int
+        Address of the propensities.
+    W, n, R : int
+        Lanes of the functions, species, reactions.
+    structure : Structure
+    bmean, mean, second : float64 arrays
+        Means of the bursts; first and second moments of every change of a species in a reaction, which `burst_moments` finds.
+    lane, p : float64 arrays
+        What functions are given besides numbers of molecules: the time, and the parameters.
+    """
+
+    f: int
+    W: int
+    n: int
+    R: int
+    structure: Structure
+    bmean: np.ndarray
+    mean: np.ndarray
+    second: np.ndarray
+    lane: np.ndarray
+    p: np.ndarray
 
 
 @njit(**INLINE)
@@ -39,8 +65,9 @@ def least(W, n, x):
 
 
 @njit(**INLINE)
-def evaluate(f, W, R, t, lane, x, p, a):
+def evaluate(network, t, x, a):
     """Propensities at a time; returns their sum, or NaN or -1 if one is not a number or negative."""
+    f, W, R, lane, p = network.f, network.W, network.R, network.lane, network.p
     for l in range(W):
         lane[l] = t
     call(f, lane.ctypes.data, x.ctypes.data, p.ctypes.data, a.ctypes.data)
@@ -74,9 +101,10 @@ def record(out, row, q, W, n, x):
 
 
 @njit(**INLINE)
-def burst_moments(W, R, structure, orders, bmean, mean, second):
+def burst_moments(network, orders):
     """Means of bursts, which follow the orders, and first and second moments of all changes; returns a status."""
-    fixed, burst, kind = structure[2], structure[3], structure[7]
+    W, R, bmean, mean, second = network.W, network.R, network.bmean, network.mean, network.second
+    fixed, burst, kind = network.structure.fixed, network.structure.burst, network.structure.kind
     code = SUCCESS
     for k in range(kind.size):
         bmean[k] = orders[(R + k) * W]
@@ -108,7 +136,7 @@ def pick(W, R, a, marks, mark, threshold):
 @njit(**INLINE)
 def fire(s, j, count, W, structure, bmean, x):
     """Add so many firings of a reaction to the numbers of molecules; returns the least number among those changed."""
-    ptr, species, fixed, burst, kind = structure[0], structure[1], structure[2], structure[3], structure[7]
+    ptr, species, fixed, burst, _, _, _, kind = structure
     low = np.inf
     for e in range(ptr[j], ptr[j + 1]):
         d = fixed[e] * count

@@ -8,6 +8,8 @@ is made by the same operations either way, so its bits do not depend on the numb
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -17,10 +19,29 @@ from symdyn_kernels.masks import below
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import WIDTH, ld, le, sel, splat, vld, vst
 
-__all__ = ["AHEAD", "emit", "padded", "work_size"]
+__all__ = ["AHEAD", "Polynomial", "emit", "padded", "work_size"]
 
 #: Output times that a lane evaluates together: each coefficient is loaded once for all of them.
 AHEAD = 4
+
+
+class Polynomial(NamedTuple):
+    """The polynomials of a step.
+
+    Attributes
+    ----------
+    before, after, coefficients : int
+        Addresses of the states before and after the step (the value at its end is the latter itself), and of ``c_1``.
+    stride, degree, nested : int
+        Doubles from one coefficient to the next; how many there are; whether they are those of the nested form.
+    """
+
+    before: int
+    after: int
+    coefficients: int
+    stride: int
+    degree: int
+    nested: int
 
 
 @njit(error_model="numpy")
@@ -38,37 +59,28 @@ def work_size(n):
 
 
 @njit(**INLINE)
-def emit(y0, y1, coefficients, stride, degree, nested, n, W, times, out, counts, lanes, due, who, work):
-    """Write the states at every output time in the step just made and advance `due`.
+def emit(polynomial, n, W, output, lanes, work):
+    """Write the n states at every output time in the step just made and advance `due`.
 
-    Parameters
-    ----------
-    y0, y1, coefficients : int64
-        Addresses of the states before and after the step (the value at its end is y1 itself), and of ``c_1``.
-    stride, degree, nested : int64
-        Doubles from one coefficient to the next; how many there are; whether they are those of the nested form.
-    times : (T + 16,) float64
-        From `padded`.
-    work : int64
-        Address of as many doubles as `work_size` says.
+    `polynomial` is a `Polynomial`, `output` an `Output`, and `work` the address of as many doubles as `work_size` says.
     """
     if W == 1:
         if ld(lanes[TNEXT], 0) <= ld(lanes[TNEW], 0):
-            counts[who[0], 2] += 1
-            _single(y0, y1, coefficients, stride, degree, nested, n, times, out, lanes, due, who, work)
+            output.counts[output.who[0], 2] += 1
+            _single(polynomial, n, output, lanes, work)
     else:
         for l in range(0, W, WIDTH):
             fresh = 1
             while below(vld(lanes[TNEXT], l), vld(lanes[TNEW], l)) != 0:
-                _several(
-                    l, y0, y1, coefficients, stride, degree, nested, n, W, times, out, counts, lanes, due, who, work, fresh
-                )
+                _several(l, polynomial, n, W, output, lanes, work, fresh)
                 fresh = 0
 
 
 @njit(**INLINE)
-def _several(l, y0, y1, coefficients, stride, degree, nested, n, W, times, out, counts, lanes, due, who, work, fresh):
+def _several(l, polynomial, n, W, output, lanes, work, fresh):
     """The next few times of lanes `l` to `l + 7`."""
+    y0, y1, coefficients, stride, degree, nested = polynomial
+    times, out, counts, due, who = output
     t, scale, end = vld(lanes[T], l), splat(1.0) / vld(lanes[H], l), vld(lanes[TNEW], l)
     at, where = times.ctypes.data, due.ctypes.data
     t0, t1, t2, t3 = gather(at, where, l), gather(at + 8, where, l), gather(at + 16, where, l), gather(at + 24, where, l)
@@ -120,8 +132,10 @@ def _several(l, y0, y1, coefficients, stride, degree, nested, n, W, times, out, 
 
 
 @njit(**INLINE)
-def _single(y0, y1, coefficients, stride, degree, nested, n, times, out, lanes, due, who, work):
+def _single(polynomial, n, output, lanes, work):
     """All times of the only lane, eight at once."""
+    y0, y1, coefficients, stride, degree, nested = polynomial
+    times, out, _, due, who = output
     t, scale, end = vld(lanes[T], 0), splat(1.0) / vld(lanes[H], 0), vld(lanes[TNEW], 0)
     tnew = ld(lanes[TNEW], 0)
     k, q = who[0], due[0]

@@ -1,6 +1,6 @@
 """Products with the generator of a jump process, and what the exponentials of it need.
 
-A generator of n states is a tuple ``(rates, offsets, sources, starts, previous, decay, work)``.  ``rates``, shape
+A generator of n states is a tuple of the arrays that `symdyn_kernels.arguments.projection.Generator` names.  ``rates``, shape
 (1 + D, n), has the diagonal in row 0, and in row ``1 + d``, at state i, the rate of the jump of kind d that ends in i.
 Where that jump begins is
 

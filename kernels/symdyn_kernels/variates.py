@@ -14,26 +14,13 @@ import math
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.constants.variates import POISSON, STIRLING, SWITCH
 from symdyn_kernels.options import PLAIN
 from symdyn_kernels.rng import next_normal_pair, next_uniform, stream_word
 
 __all__ = [
     "binomial", "burst_sum", "exponential", "gamma", "geometric", "log_binomial", "open_stream", "poisson", "round_randomly",
 ]  # fmt: skip
-
-#: Means from which on rejection takes the place of inversion.
-SWITCH = 10.0
-#: Kinds of bursts.
-GEOMETRIC, POISSON = 0, 1
-
-# log(n!) - log(sqrt(2 pi n) (n/e)^n) for n = 0 (unused) to 15
-_STIRLING = np.array(
-    [
-        0.0, 0.08106146679532726, 0.0413406959554093, 0.02767792568499834, 0.020790672103765093, 0.016644691189821193,
-        0.013876128823070748, 0.01189670994589177, 0.010411265261972096, 0.009255462182712733, 0.00833056343336287,
-        0.007573675487951841, 0.00694284010720953, 0.006408994188004207, 0.0059513701127588475, 0.005554733551962801,
-    ]
-)  # fmt: skip
 
 
 @njit(**PLAIN)
@@ -55,7 +42,7 @@ def exponential(s):
 @njit(**PLAIN)
 def _stirling_error(n):
     if n < 16.0:
-        return _STIRLING[int(n)]
+        return STIRLING[int(n)]
     m = 1.0 / (n * n)
     return (1 / 12 - m * (1 / 360 - m * (1 / 1260 - m * (1 / 1680 - m / 1188)))) / n
 

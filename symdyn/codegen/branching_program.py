@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.branching import Structure
 
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.models.branching import BranchingSystem
 
-__all__ = ["STRUCTURE", "rates_program", "structure_arrays", "structure_facts"]
-
-#: Names of the arrays of `symdyn_kernels.drivers.branching`, in order.
-STRUCTURE = ("source", "ptr", "target", "fixed", "born", "bptr", "parent")
+__all__ = ["rates_program", "structure_arrays", "structure_facts"]
 
 
 def _groups(system: BranchingSystem) -> list[tuple[int, dict[int, sp.Expr]]]:
@@ -76,6 +74,6 @@ def _starts(lengths: list[int]) -> list[int]:
     return [0, *(int(k) for k in np.cumsum(lengths, dtype=int))]
 
 
-def structure_arrays(facts: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
-    """The arrays in the order in which the driver takes them."""
-    return tuple(np.array(facts[name], dtype=np.int64) for name in STRUCTURE)
+def structure_arrays(facts: Mapping[str, Any]) -> Structure:
+    """The arrays that the driver takes."""
+    return Structure(*(np.array(facts[name], dtype=np.int64) for name in Structure._fields))

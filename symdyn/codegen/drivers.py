@@ -34,7 +34,7 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock) -> str:
 
 @cache
 def adaptive_driver(name: str) -> ModuleType:
-    """The compiled driver of an adaptive method: a module with ``integrate``."""
+    """The compiled driver of an adaptive method: a module with ``chunk``."""
     with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
         return import_driver(f"adaptive_{name}", driver_text(METHODS[name]))
 

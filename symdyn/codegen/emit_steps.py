@@ -6,6 +6,7 @@ of all lanes are one flat array of `m` doubles; slot `s` starts at offset ``s*ms
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -13,7 +14,15 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["emit_steps"]
 
-SIGNATURE = "(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)"
+SIGNATURE = "(functions, sizes, memory, places, tolerances)"
+#: What the arguments hold; a function has the lines of what it uses.
+UNPACKED = [
+    "    f, factor, solve = functions",
+    "    n, _, nlu, nft, W = sizes",
+    "    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory",
+    "    yb, yt, k0, kl = places",
+    "    rtol, atol = tolerances.rtol, tolerances.atol",
+]
 FLAT = "    for e in range(0, m, 8):"
 NJIT = '@njit(error_model="numpy")'
 
@@ -62,8 +71,16 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
         degree=degree,
         stiffness=stiffness,
     )
-    functions = [f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join(lines) for name, lines in body.items()]
+    functions = [
+        f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join([*_unpacked(lines), *lines]) for name, lines in body.items()
+    ]
     return "".join([header, *functions, "\n"])
+
+
+def _unpacked(lines: Sequence[str]) -> list[str]:
+    """The lines of `UNPACKED` that give names which some lines use."""
+    used = set(re.findall(r"\w+", "\n".join(lines)))
+    return [line for line in UNPACKED if used & set(re.findall(r"\w+", line.partition("=")[0]))]
 
 
 # ---- explicit Runge-Kutta ----------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -35,7 +35,7 @@ class Inlining:
     entry : str
         Its function that runs trajectories.
     constants : mapping of str to int
-        Arguments of that function that a model decides.
+        Names that this function gives to sizes which a model decides: where it unpacks them they become constants.
     functions : mapping of str to str
         From the names of addresses in the driver to those of the model's programs.
     """
@@ -76,8 +76,17 @@ def _text(inlining: Inlining, made: Made, lanes: int) -> str:
     first = next(s for s in statements if isinstance(s, ast.FunctionDef))
     entry = next(s for s in statements if isinstance(s, ast.FunctionDef) and s.name == inlining.entry)
     lines = text.splitlines(keepends=True)
-    after = entry.body[0].end_lineno  # the docstring
-    lines.insert(after or 0, "".join(f"    {k} = {v}\n" for k, v in inlining.constants.items()))
+    lines.insert(_bound(entry, inlining.constants), "".join(f"    {k} = {v}\n" for k, v in inlining.constants.items()))
     begin = first.decorator_list[0].lineno - 1
     lines.insert(begin, "\n".join(["from symdyn_kernels.inlined import lane_function  # noqa: E402\n", *parts, "\n"]))
     return "".join(lines)
+
+
+def _bound(entry: ast.FunctionDef, names: Iterable[str]) -> int:
+    """The line after which a function has all of some names: they are unpacked by one assignment."""
+    for statement in entry.body:
+        if isinstance(statement, ast.Assign):
+            stored = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            if stored >= set(names):
+                return statement.end_lineno or 0
+    raise CompileError(f"{entry.name} does not unpack {', '.join(names)} in one assignment, so no model can be inlined")

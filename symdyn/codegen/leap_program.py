@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.networks import Structure
 
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
@@ -70,7 +71,7 @@ def _order(reaction: Reaction, propensity: sp.Expr, network: ReactionNetwork) ->
 
 
 def stoichiometry_facts(network: ReactionNetwork) -> dict[str, list[int]]:
-    """The arrays of `symdyn_kernels.drivers.leaping` by name, as lists."""
+    """The arrays of `symdyn_kernels.arguments.networks.Structure` by name, as lists."""
     place = {s: i for i, s in enumerate(network.states)}
     ptr, species, fixed, burst = [0], [], [], []
     dptr, dspecies = [0], []
@@ -108,7 +109,6 @@ def _pairs(network: ReactionNetwork) -> list[int]:
     return pair
 
 
-def stoichiometry_arrays(facts: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
-    """The arrays in the order in which drivers take them."""
-    names = ("ptr", "species", "fixed", "burst", "dptr", "dspecies", "pair", "kind")
-    return tuple(np.array(facts[name], dtype=np.int64) for name in names)
+def stoichiometry_arrays(facts: Mapping[str, Any]) -> Structure:
+    """The arrays that drivers take."""
+    return Structure(*(np.array(facts[name], dtype=np.int64) for name in Structure._fields))

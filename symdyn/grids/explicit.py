@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from symdyn_kernels.arguments.fields import AdaptiveSteps, FixedSteps, Grid, Tableau
+from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.grids.imex_common import March
@@ -87,22 +89,15 @@ def march_explicit(
     p, start = np.ascontiguousarray(p, float), np.ascontiguousarray(y, float)
     times = np.ascontiguousarray(times, float)
     space = Workspace(model, 4 + scheme.stages)
-    head = (model.table, model.numbers(p), p, start.ctypes.data, space.states, space.work, scheme.stages, scheme.numbers, times)
+    grid = Grid(model.table, model.numbers(p), p, start.ctypes.data, space.states, space.work)
+    tableau = Tableau(scheme.stages, scheme.order, scheme.numbers)
+    results = (frames.ctypes.data, stop, done, counts)
+    driver = plain_driver("stencil_steps")
     if scheme.adaptive:
         longest = np.inf if max_step is None else float(max_step)
-        status = plain_driver("stencil_steps").adaptive(
-            *head,
-            float(rtol),
-            float(atol),
-            longest,
-            int(max_steps or 1_000_000),
-            scheme.order,
-            frames.ctypes.data,
-            stop,
-            done,
-            counts,
-        )
+        tolerances = Tolerances(float(rtol), float(atol), longest, int(max_steps or 1_000_000))
+        status = driver.adaptive(AdaptiveSteps(grid, tableau, times, tolerances, *results))
     else:
         assert step is not None
-        status = plain_driver("stencil_steps").fixed(*head, float(step), frames.ctypes.data, stop, done, counts)
+        status = driver.fixed(FixedSteps(grid, tableau, times, float(step), *results))
     return March(frames, int(status), *map(int, counts))

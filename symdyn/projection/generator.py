@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as ss
+from symdyn_kernels.arguments.projection import Generator as Arrays
 
 from symdyn.projection.kernel import driver
 from symdyn.projection.states import Box, StateSpace
@@ -86,13 +87,13 @@ class Generator:
         """Number of rates that are not zero, diagonal included; of jumps of geometric size the shortest alone."""
         return int(np.count_nonzero(self.rates))
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> Arrays:
         """What the kernels take."""
         n = self.size
         previous = np.array([r.previous for r in self.runs], dtype=np.uint32).reshape(-1, n)
         decay = np.array([r.decay for r in self.runs], dtype=float).reshape(-1, n)
         work = np.empty(n if self.runs else 0)
-        return np.ascontiguousarray(self.rates), self.offsets, self.sources, self.starts, previous, decay, work
+        return Arrays(np.ascontiguousarray(self.rates), self.offsets, self.sources, self.starts, previous, decay, work)
 
     def shortest(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rates, ends and beginnings of the kinds of jumps from `first` to `last`, whatever their tails."""

@@ -15,9 +15,11 @@ from symdyn.methods.registry import METHODS
 
 ODE = sd.ODESystem.from_text("x' = a*x - x*y + exp(-t)\ny' = x*y - sin(y)", parameters={"a": 1.0})
 SDE = sd.SDESystem.from_text("dx = -a*x*dt + b*dW1", parameters={"a": 1.0, "b": 0.5})
+PULSE = sd.ODESystem.from_text("x' = heaviside(t - a) - heaviside(t - a - 0.5) - x", parameters={"a": 1.2})
 NET = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d; 2 X -> 0, c", parameters={"k": 20, "d": 1, "c": 0.05})
 CASES = [
     pytest.param(ODE, "rodas4", {"x": 1, "y": 0.5}, {}, id="rodas4"),
+    pytest.param(PULSE, "tsit5", {"x": 0}, {}, id="stops"),
     pytest.param(SDE, "euler-maruyama", {"x": 1}, {"step": 0.01}, id="euler-maruyama"),
     pytest.param(NET, "ssa", {"X": 5}, {}, id="ssa"),
 ]

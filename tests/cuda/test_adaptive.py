@@ -9,7 +9,8 @@ from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TO
 from symdyn.codegen.kernel import Run
 
 METHODS = ["tsit5", "dop853", "rodas4", "rodas5p"]
-SPECIAL = ["forced tsit5", "forced rodas5p", "many", "few", "short", "blow-up", "no number", "one time"]
+PULSES = [f"pulse {m}" for m in METHODS]
+SPECIAL = [*PULSES, "forced tsit5", "forced rodas5p", "many", "few", "short", "blow-up", "no number", "one time"]
 SCRIPT = """
 def both(name, system, method, *arguments, **options):
     for target in ("cpu", "cuda"):
@@ -38,6 +39,15 @@ both("blow-up", sd.ODESystem.from_text("x' = x^2"), "dop853", [[1.0]], [[]], [0.
 both("no number", sd.ODESystem.from_text("x' = sqrt(x)"), "tsit5", [[-1.0]], [[]], [0.0, 1.0])
 vdp = sd.ODESystem.from_text("x' = y\\ny' = mu*(1 - x^2)*y - x")
 both("stiff", vdp, "tsit5", [[2.0, 0.0]], [[100.0]], [0.0, 10.0, 100.0], detect_stiffness=True)
+
+t, k, start = sp.symbols("t k start")
+pulse = sd.ODESystem({x: sp.Piecewise((1, (t > start) & (t <= start + 1)), (0, True)) - k*x})
+places = [[p for p in (k, start)].index(s) for s in pulse.parameters]
+begins = np.array([[0.5, 5.0], [0.2, 0.0], [2.0, 12.0], [0.5, 9.5]])[:, places]
+for method in ("tsit5", "dop853", "rodas4", "rodas5p"):
+    both(f"pulse {method}", pulse, method, np.zeros((4, 1)), begins, np.linspace(0, 10, 11))
+card = sd.compile(pulse, method="tsit5", target="cuda", precision="float32")
+results["single pulse"] = card(np.zeros((4, 1)), begins, np.linspace(0, 10, 11), rtol=1e-5, atol=1e-7).values
 
 decay = sd.ODESystem.from_text("x' = -x\\ny' = x - y")
 single = sd.compile(decay, method="tsit5", target="cuda", precision="float32")
@@ -101,3 +111,14 @@ def test_single_precision_is_as_exact_as_its_roundings(simulated):
     bound = 1.62 * (steps + 1) * (np.sqrt(2) * (1e-6 * 2 + 1e-7) + 20 * 2.0**-24 * 2)
     error = np.abs(arrays["single"][0] - exact).max()
     assert 2.0**-28 < error < bound  # it is not double precision, and it is what the analysis says
+
+
+def test_pulses_on_a_card(runs, simulated):
+    """In both precisions, against x' = 1 - k x in a pulse of length 1 and x' = -k x after it."""
+    times = np.linspace(0, 10, 11)[:, None]
+    k, start = np.array([0.5, 0.2, 2.0, 0.5]), np.array([5.0, 0.0, 12.0, 9.5])
+    inside, after = np.clip(times - start, 0, 1), np.maximum(times - start - 1, 0)
+    exact = -np.expm1(-k * inside) / k * np.exp(-k * after)
+    for name in PULSES:
+        np.testing.assert_allclose(next(runs(name)).values[:, :, 0].T, exact, atol=3e-6)
+    np.testing.assert_allclose(simulated(SCRIPT)["single pulse"][:, :, 0].T, exact, atol=3e-5)

@@ -94,9 +94,11 @@ def test_the_template_is_python_that_runs():
     parameters = np.tile([0.3, 0.8, 0.7], (count, 1))
     initial, numbers, begin = np.tile([20.0, 30.0], (count, 1)), np.arange(count), np.zeros(count, np.int64)
     values, counts, passage = np.empty((3, 2, count)), np.zeros((6, count), np.int64), np.full(count, np.inf)
+    stops = np.empty((0, 2, 1))
     for i in range(count):
         branching.trajectory(
-            i, initial.T, parameters.T, times, numbers, begin, 1e-6, 1e-9, 1.0, 0.03, 10**6, 5, 0, 1, values, counts, passage
+            i, initial.T, parameters.T, times, numbers, begin, stops, 1e-6, 1e-9, 1.0, 0.03, 10**6, 5, 0, 1, values, counts,
+            passage,
         )  # fmt: skip
     run = sd.compile(system)(initial, parameters, times, seed=5)
     assert (values.transpose(2, 0, 1) == run.values).all()

@@ -89,10 +89,12 @@ def test_templates_are_python_that_runs(template, system, method, order):
     times, count = np.array([0.0, 0.2, 0.5]), 3
     parameters = np.array([[float(system.defaults[sp.Symbol(name)]) for name in order]] * count)
     values, counts, passage = np.empty((3, 1, count)), np.zeros((6, count), np.int64), np.full(count, np.inf)
+    stops = np.empty((0, 2, 1))
     initial, numbers, begin = np.full((1, count), 190.0), np.arange(count), np.zeros(count, np.int64)
     for i in range(count):
         template.trajectory(
-            i, initial, parameters.T, times, numbers, begin, 1e-6, 1e-9, 0.05, 0.03, 10**6, 5, 0, 1, values, counts, passage
+            i, initial, parameters.T, times, numbers, begin, stops, 1e-6, 1e-9, 0.05, 0.03, 10**6, 5, 0, 1, values, counts,
+            passage,
         )  # fmt: skip
     given = np.array([[float(system.defaults[p]) for p in system.parameters]] * count)
     run = sd.compile(system, method=method)(initial.T, given, times, seed=5, step=0.05)

@@ -7,6 +7,8 @@ import pytest
 import sympy as sp
 from numba import carray, cfunc, types
 from scipy.integrate import quad
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
+from symdyn_kernels.arguments.stepping import Sizes, Stepping
 from symdyn_kernels.drivers.stepping import chunk
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
@@ -298,13 +300,14 @@ def probe(lane, y, p, out):
 def drive(parameters, times, *, step, stop=0):
     """Run the driver on `probe`; every result starts from a value that it must overwrite."""
     n = len(parameters)
-    out, status, steps, done = np.full((n, len(times), 2), 77.0), np.full(n, 99), np.full(n, 99), np.zeros(1, np.int64)
-    finished = chunk(
-        probe.address, 2, 1, 1, 0, 8, 1, np.arange(n), 0, n, np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times),
-        step, 1, out, status, steps, np.array([stop]), done,
-    )  # fmt: skip
-    assert finished == done[0]
-    return out, status, steps, finished
+    run = Run.empty(n, len(times), 2)
+    for array in (run.values, run.status, run.steps):
+        array.fill(77)
+    batch = Batch(np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times), np.arange(n))
+    signals = Signals(np.array([stop]), np.zeros(1, np.int64))
+    finished = chunk(Stepping(probe.address, Sizes(2, 1, 1, 0, 8), batch, 1, step, 1, run, signals))
+    assert finished == signals.done[0]
+    return run.values, run.status, run.steps, finished
 
 
 def test_each_gap_is_divided_into_the_fewest_equal_steps():

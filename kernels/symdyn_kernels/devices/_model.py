@@ -11,6 +11,8 @@ STAGES, EXTRA = 2, 0
 #: Minus half of one over the order of the error estimate plus 1, since errors are squares; the square of the stability bound.
 ERROR_EXPONENT, STIFFNESS = -0.25, 4.0
 Y, W, K, S1, S2, ROWS = range(6)
+#: Whether the right-hand side may jump in time.
+STOPS = False
 
 
 def load_parameters(parameters, i):

@@ -1,4 +1,4 @@
-"""The loop of every adaptive one-step method on a card: error control, output, failures, stiffness.
+"""The loop of every adaptive one-step method on a card: error control, stops, output, failures, stiffness.
 
 Formulas, order of operations and status codes are those of `symdyn_kernels.drivers.adaptive`.  Rows of the array
 `memory` are the vectors of a step: ``Y`` the state, ``W`` the next one, ``K`` the slope of the first.
@@ -6,6 +6,7 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.adaptive import GROW, HITS, PERIOD, SAFETY, SHRINK, WINDOW_END, WINDOW_START
 from symdyn_kernels.devices._model import (
     ERROR_EXPONENT,
     EXTRA,
@@ -13,6 +14,7 @@ from symdyn_kernels.devices._model import (
     ROWS,
     STAGES,
     STIFFNESS,
+    STOPS,
     K,
     N,
     W,
@@ -31,10 +33,6 @@ from symdyn_kernels.devices._prelude import cuda, floor, i64, math, real, real64
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
-
-SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
-# stiffness is looked for in steps 300 to 340 of every thousand: long enough for 15 hits, too short to cost anything
-PERIOD, WINDOW_START, WINDOW_END, HITS = 1000, 300, 340, 15
 
 
 def power(x, exponent):
@@ -68,9 +66,22 @@ def write_step(t, h, later, due, i, times, values, memory):
     return due
 
 
+def past(i, t, passed, stops):
+    """The time from which to go on after the stops at `t`, and how many are passed."""
+    while passed < stops.shape[0] and stops[passed, 0, i] <= t:
+        t = max(t, stops[passed, 1, i])
+        passed += 1
+    return t, passed
+
+
+def border(i, passed, end, stops):
+    """The next stop, or the end."""
+    return min(end, stops[passed, 0, i]) if passed < stops.shape[0] else end
+
+
 def trajectory(
-    i, initial, parameters, times, streams, begin, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values, counts,
-    passage,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values,
+    counts, passage,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ROWS, N), real), cuda.local.array(FACTORS, real)
@@ -80,19 +91,25 @@ def trajectory(
     for e in range(N):
         memory[Y, e] = initial[e, i]
         values[0, e, i] = initial[e, i]
+    passed, until, begun = 0, end, 1
+    if STOPS:
+        t, passed = past(i, t, passed, stops)
+        until = border(i, passed, end, stops)
     rhs((real(t),), Y, p, memory, K)
     following, growth = first_step(memory, relative, absolute), GROW
     status, due, steps, rejected, outputs, hits = SUCCESS, 1, 0, 0, 0, 0
     while due < times.size and status == SUCCESS:
         wanted = following if following < longest else longest
-        final = not (wanted < end - t)
-        h = real(end - t) if final else wanted
+        final = not (wanted < until - t)
+        h = real(until - t) if final else wanted
         attempt(t, h, p, memory, factors)
         x = error(h, memory, relative, absolute)
         following = h * change(x, growth)
         if x <= 1.0:
             steps, growth = steps + 1, GROW
-            later = end if final else t + h
+            later = until if final else t + h
+            if STOPS and later == until and until < end:
+                later, begun = stops[passed, 1, i], begun + 1
             if steps + rejected >= max_steps and later < end:
                 status = TOO_MANY_STEPS
             phase = steps % PERIOD
@@ -105,6 +122,11 @@ def trajectory(
                 due, outputs = write_step(t, h, later, due, i, times, values, memory), outputs + 1
             accept(memory)
             t = later
+            if STOPS and later > until:
+                t, passed = past(i, t, passed, stops)
+                until = border(i, passed, end, stops)
+                rhs((real(t),), Y, p, memory, K)
+                following, growth = first_step(memory, relative, absolute), GROW
         else:
             rejected, growth = rejected + 1, 1.0
             if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
@@ -114,4 +136,4 @@ def trajectory(
     void(i, due, N, values)
     counts[STATUS, i], counts[STEPS, i], counts[REJECTED, i] = status, steps, rejected
     if times.size > 1:
-        counts[EVALUATIONS, i] = 1 + STAGES * (steps + rejected) + EXTRA * outputs
+        counts[EVALUATIONS, i] = begun + STAGES * (steps + rejected) + EXTRA * outputs

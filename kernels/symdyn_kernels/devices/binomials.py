@@ -5,16 +5,11 @@ Every function returns the state of the stream after its number.
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.binomials import DISTINCT, MARGIN, NEAR, SMALL
+from symdyn_kernels.constants.variates import SWITCH
 from symdyn_kernels.devices._prelude import floor, math
 from symdyn_kernels.devices.streams import next_uniform
-from symdyn_kernels.devices.variates import SWITCH, deviance, stirling_error
-
-#: Trials up to which numbers of a fixed probability come from inversion.
-SMALL = 255.0
-#: Numbers so near the mode are compared with it by the ratios of neighbours, as long as these differ as doubles.
-NEAR, DISTINCT = 20.0, 1e15
-#: Far below what the bounds decide wrongly by rounding.
-MARGIN = 1e-9
+from symdyn_kernels.devices.variates import deviance, stirling_error
 
 
 def log_binomial(k, n, p):

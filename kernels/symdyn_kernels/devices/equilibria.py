@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.leaping import DEVIATIONS, EQUILIBRIUM, NEWTON, NEWTON_ERROR, RELAXATION, STIFF_RATIO
 from symdyn_kernels.devices._leap import (
     BURST,
     BURSTS,
@@ -20,14 +21,6 @@ from symdyn_kernels.devices._prelude import floor, i64, math
 from symdyn_kernels.devices.leaps import longest
 from symdyn_kernels.devices.reactions import moved, only
 from symdyn_kernels.devices.variates import round_randomly
-
-#: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
-EQUILIBRIUM, DEVIATIONS = 0.05, 3.0
-#: An implicit leap is so many times longer than an explicit one at least, and so many relaxation times of the equilibria
-#: that it leaps across are simulated before each output, so that their fluctuations are there again.
-STIFF_RATIO, RELAXATION = 100.0, 3.0
-#: Iterations of Newton, and the molecules to which they converge before firings are rounded.
-NEWTON, NEWTON_ERROR = 20, 1e-3
 
 
 def equilibria(t, marks, x, p, a):

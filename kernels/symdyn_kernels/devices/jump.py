@@ -44,7 +44,7 @@ def judged(x, code):
 
 
 def trajectory(
-    i, initial, parameters, times, streams, begin, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""

@@ -6,6 +6,7 @@ changes are unrolled.  Propensities, numbers of molecules and marks of reactions
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
 from symdyn_kernels.devices._leap import (
     BURSTS,
     FROM_TABLE,
@@ -29,11 +30,6 @@ from symdyn_kernels.devices.streams import next_uniform, open_stream
 from symdyn_kernels.devices.variates import exponential
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
-#: Leaps shorter than this many mean waiting times are not worth their price; so many exact events follow instead.
-WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
-#: Rates that depend on time are looked at this many times at least.
-PIECES = 1000.0
-
 
 def record(x, i, q, values):
     """Write the numbers of molecules at an output time; returns whether all of them are finite."""
@@ -43,7 +39,7 @@ def record(x, i, q, values):
 
 
 def trajectory(
-    i, initial, parameters, times, streams, begin, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""

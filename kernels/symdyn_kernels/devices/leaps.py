@@ -5,6 +5,7 @@ Functions of the same names in `symdyn_kernels.leaps` do the same, with stoichio
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.leaping import ACCURATE, CRITICAL, LEAST_FIRINGS, STABLE
 from symdyn_kernels.devices._leap import (
     BURST,
     BURSTS,
@@ -26,12 +27,6 @@ from symdyn_kernels.devices.streams import next_uniform
 from symdyn_kernels.devices.variates import burst_sum, exponential, poisson
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
-#: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
-CRITICAL = 10.0
-#: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
-STABLE, ACCURATE = 0.5, 10.0
-#: Rates that depend on time are not looked at in pieces with fewer expected firings.
-LEAST_FIRINGS = 0.01
 #: Reactions beyond which firings are drawn in a loop: so many copies of it would take long to compile.
 MANY = 8
 

@@ -6,6 +6,7 @@ its stream in the order of time and noises.
 
 from __future__ import annotations
 
+from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.devices._prelude import cuda, math, real
 from symdyn_kernels.devices._step import DRAWS, FROM_TABLE, NOISES, PARAMETERS, SPECIES, STATES, STOPS, WITH_DZ, step
 from symdyn_kernels.devices.outputs import void
@@ -13,8 +14,6 @@ from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.devices.streams import next_normals, open_stream
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
-#: Of a step: a gap that is a whole number of steps up to rounding takes that many.
-_SLACK = 1e-9
 _INV_SQRT_3 = 0.5773502691896258
 #: Normals of a step beyond which they are drawn in a loop: so many copies of it would take long to compile.
 MANY = 8
@@ -78,7 +77,7 @@ def record(y, i, q, values):
 
 
 def trajectory(
-    i, initial, parameters, times, streams, begin, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
+    i, initial, parameters, times, streams, begin, stops, rtol, atol, step_size, epsilon, max_steps, seed, detect, fine, values,
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""
@@ -89,7 +88,7 @@ def trajectory(
     good = record(y, i, 0, values)
     while good and q < times.size:
         gap = times[q] - times[q - 1]
-        whole = 0 if gap <= 0.0 else max(1, int(math.ceil(gap / step_size - _SLACK)))
+        whole = 0 if gap <= 0.0 else max(1, int(math.ceil(gap / step_size - SLACK)))
         length = gap / max(1, whole)
         h, root = real(length), real(math.sqrt(length))
         for j in range(whole):

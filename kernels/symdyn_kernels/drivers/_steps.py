@@ -18,7 +18,10 @@ STIFFNESS = 10.5625
 
 
 @njit(error_model="numpy")
-def step(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+def step(functions, sizes, memory, places, tolerances):
+    f, factor, solve = functions
+    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
+    yb, yt, k0, kl = places
     # stage 2
     for e in range(0, m, 8):
         vst(fb, yt + e, vld(fb, yb + e) + vld(lanes[H], e & wm) * (vld(fb, k0 + e) * 0.161))
@@ -57,7 +60,11 @@ def step(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, 
     call(f, lanes[TB], fb + 8 * (yt), pb, fb + 8 * (kl))
 
 @njit(error_model="numpy")
-def error(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+def error(functions, sizes, memory, places, tolerances):
+    n, _, nlu, nft, W = sizes
+    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
+    yb, yt, k0, kl = places
+    rtol, atol = tolerances.rtol, tolerances.atol
     for e in range(0, m, 8):
         x = vld(lanes[H], e & wm) * (vld(fb, k0 + e) * -0.001780011052225777 + vld(fb, ks + 1 * ms + e) * -0.0008164344596567469 + vld(fb, ks + 2 * ms + e) * 0.007880878010261995 + vld(fb, ks + 3 * ms + e) * -0.1447110071732629 + vld(fb, ks + 4 * ms + e) * 0.5823571654525552 + vld(fb, ks + 5 * ms + e) * -0.45808210592918697 + vld(fb, kl + e) * 0.015151515151515152) / (vmax(vabs(vld(fb, yb + e)), vabs(vld(fb, yt + e))) * rtol + atol)
         vst(fb, work + e, x * x)
@@ -66,7 +73,11 @@ def error(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work,
         vst(lanes[ERR], l, vld(lanes[ERR], l) * (1.0 / n))
 
 @njit(error_model="numpy")
-def stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+def stiffness(functions, sizes, memory, places, tolerances):
+    f, factor, solve = functions
+    n, _, nlu, nft, W = sizes
+    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
+    yb, yt, k0, kl = places
     # h^2 |f(y1) - f(g)|^2 / |y1 - g|^2: the square of h times the dominant eigenvalue, nearly
     for e in range(0, m, 8):
         x = vld(fb, kl + e) - vld(fb, ks + 5 * ms + e)
@@ -80,7 +91,9 @@ def stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, w
         vst(lanes[ERR], l, vld(lanes[ERR], l) / (vld(lanes[TB], l) + 1e-300))
 
 @njit(error_model="numpy")
-def dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol):
+def dense(functions, sizes, memory, places, tolerances):
+    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
+    yb, yt, k0, kl = places
     # y(t + theta h) = y + theta (d1 + (1 - theta) (d2 + theta (d3 + (1 - theta) (d4 + ...))))
     for e in range(0, m, 8):
         h = vld(lanes[H], e & wm)

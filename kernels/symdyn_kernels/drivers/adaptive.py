@@ -1,8 +1,9 @@
 """The loop of every adaptive one-step method: W trajectories at a time, each with its own time and step size.
 
-A lane whose trajectory is done takes the next one.  Nothing that happens to one lane depends on another, so results
-are bitwise the same for any number of lanes, threads and chunks.  What differs between methods is `step`, `error`,
-`stiffness` and `dense`; loading a driver replaces the import of `_steps` by the text of the method.
+A lane whose trajectory is done takes the next one.  Where a right-hand side may jump in time a trajectory stops: its step ends
+just before, and the next one begins just after with a derivative of its own.  Nothing that happens to one lane depends on
+another, so results are bitwise the same for any number of lanes, threads and chunks.  What differs between methods is `step`,
+`error`, `stiffness` and `dense`; loading a driver replaces the import of `_steps` by the text of the method.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import math
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.adaptive import Adaptive, Sizes
+from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.constants.adaptive import GROW, HITS, PERIOD, SAFETY, SHRINK, WINDOW_END, WINDOW_START
 from symdyn_kernels.drivers._steps import (
     DEGREE,
     ERROR_EXPONENT,
@@ -37,33 +41,31 @@ from symdyn_kernels.lanes import (
     TNEW,
     TNEXT,
     H,
+    Memory,
+    Output,
+    Places,
     T,
     abandon,
     arrays,
     load,
     park,
+    put,
     start,
     void,
-)  # fmt: skip
-from symdyn_kernels.output import emit, padded, work_size
+)
+from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
-SAFETY, SHRINK = 0.9, 0.2
-# stiffness is looked for in steps 300 to 340 of every thousand: long enough for 15 hits, too short to cost anything
-PERIOD, WINDOW_START, WINDOW_END, HITS = 1000.0, 300.0, 340.0, 15
-
-INTEGRATE = (
-    "int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1],"
-    " float64[::1], float64, float64, float64, int64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], int64[::1],"
-    " int64[::1])"
-)
-
 
 @njit(error_model="numpy")
-def control(lanes, WL, max_steps, look):
-    """Accept or reject, and choose the next step, for all lanes; returns whether outputs are due, alarms, lanes to look at."""
-    due, alarm, looking = 0.0, 0.0, 0.0
+def control(lanes, WL, max_steps, look, halts):
+    """Accept or reject, and choose the next step, for all lanes.
+
+    Returns whether outputs are due, whether there are alarms, and how many lanes are to be looked at for stiffness, if `look`
+    says so, and have come to an end of their intervals, if `halts` says so.
+    """
+    due, alarm, looking, arrived = 0.0, 0.0, 0.0, 0.0
     one, zero = splat(1.0), splat(0.0)
     for l in range(0, WL, 8):
         t, h, end, x, on = (
@@ -81,7 +83,7 @@ def control(lanes, WL, max_steps, look):
         vst(lanes[ACCEPT], l, good)
         vst(lanes[TNEW], l, new)
         vst(lanes[HNEXT], l, following)
-        vst(lanes[GROWTH], l, sel(good, splat(5.0), one))  # no growth right after a rejection
+        vst(lanes[GROWTH], l, sel(good, splat(GROW), one))  # no growth right after a rejection
         steps = vld(lanes[STEPS], l) + good * on
         rejected = vld(lanes[REJECTED], l) + (one - good) * on
         vst(lanes[STEPS], l, steps)
@@ -90,9 +92,11 @@ def control(lanes, WL, max_steps, look):
         stuck = sel(good, zero, one - le(vabs(t) * 4e-16 + 1e-200, following))
         alarm += hsum((stuck + le(splat(max_steps), steps + rejected)) * on)
         if look:
-            phase = steps - vfloor(steps * (1.0 / PERIOD)) * PERIOD
-            looking += hsum(le(splat(WINDOW_START), phase) * le(phase, splat(WINDOW_END)) * on)
-    return due, alarm, looking
+            phase = steps - vfloor(steps * (1.0 / PERIOD)) * float(PERIOD)
+            looking += hsum(le(splat(float(WINDOW_START)), phase) * le(phase, splat(float(WINDOW_END))) * on)
+        if halts:
+            arrived += hsum(le(end, new) * on)
+    return due, alarm, looking, arrived
 
 
 @njit(error_model="numpy")
@@ -102,72 +106,79 @@ def limit(lanes, WL, longest):
         vst(lanes[H], l, vmin(vmin(vld(lanes[HNEXT], l), splat(longest)), vld(lanes[TEND], l) - vld(lanes[T], l)))
 
 
-@njit(INTEGRATE, error_model="numpy", nogil=True, cache=True)
-def integrate(
-    f, factor, solve, n, npar, nlu, nft, W, first, last, Y0, P, times, rtol, atol, longest, max_steps, detect, out, status,
-    counts, stop, done,
-):  # fmt: skip
-    """Integrate trajectories `first` to `last` (exclusive).
+@njit(error_model="numpy")
+def arrive(W, stops, passed, who, fresh, counts, lanes):
+    """Move lanes that came to a stop past it, with what is due there; returns how many have outputs."""
+    due = 0.0
+    for l in range(W):
+        k = who[l]
+        if k >= 0 and passed[l] < stops.shape[1] and ld(lanes[TNEW], l) == stops[k, passed[l], 0]:
+            put(lanes[TNEW], l, stops[k, passed[l], 1], W)
+            fresh[l] = 1
+            counts[k, 3] += 1
+            if ld(lanes[TNEXT], l) <= ld(lanes[TNEW], l):
+                due += 1.0
+    return due
 
-    Parameters
-    ----------
-    f, factor, solve : int64
-        Addresses of lane functions; the last two are zero for explicit methods.
-    n, npar, nlu, nft : int64
-        Numbers of states, parameters, factors, and n if the factors are followed by time derivatives, else 0.
-    W : int64
-        Lanes: 1, 8, 16 or 32.
-    Y0, P : (N, n), (N, npar) float64
-    times : (T,) float64
-        Increasing; the first is the time of the initial values.
-    longest : float64
-        The longest step allowed; infinite if any is.
-    max_steps, detect : int64
-        Attempts allowed a trajectory; whether to stop with STIFF.
-    out : (N, T, n) float64
-        Filled; NaN after a failure.
-    status, counts : (N,), (N, 3) int64
-        Status codes; accepted steps, rejected steps, steps with output.
-    stop, done : (1,) int64
-        Polled: nonzero interrupts.  Counts the trajectories that ended.
 
-    Returns
-    -------
-    int64
-        Iterations of the loop.
-    """
+@njit(error_model="numpy")
+def enter(l, k, W, stops, passed, lanes):
+    """The interval of lane `l`: from its time, or past the stops at it, to the next stop or the end."""
+    t, count = ld(lanes[T], l), stops.shape[1]
+    while passed[l] < count and stops[k, passed[l], 0] <= t:
+        t = max(t, stops[k, passed[l], 1])
+        passed[l] += 1
+    put(lanes[T], l, t, W)
+    if passed[l] < count:
+        put(lanes[TEND], l, min(stops[k, passed[l], 0], ld(lanes[TEND], l)), W)
+
+
+@njit(signature(Adaptive), error_model="numpy", nogil=True, cache=True)
+def chunk(arguments):
+    """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
+    functions, model, batch, tolerances, detect, stops, run, counts, signals = arguments
+    n, npar, nlu, nft, W = model
+    sizes = Sizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
+    f, times, status = functions.rhs, batch.times, run.status
+    longest, max_steps = tolerances.longest, tolerances.max_steps
+    last = batch.initial.shape[0]
     WL = max(W, 8)
-    wm = WL - 1
     m = (n * W + 7) // 8 * 8
     ms = m + 8 - m % 16  # an odd number of cache lines apart, so that slots do not share cache sets
     buffer = np.zeros((4 + SLOTS + DEGREE) * ms + ROWS * WL + (npar + nlu + nft) * W + work_size(n) + 80)
     fb = (buffer.ctypes.data + 63) // 64 * 64
-    yb, yt, work, ks = 0, ms, 2 * ms, 4 * ms
-    k0, kl = ks + FIRST * ms, ks + LAST * ms
     a = fb + 8 * (4 + SLOTS + DEGREE) * ms
     lanes = arrays(a, WL)
     pb = a + 8 * ROWS * WL
     lu = pb + 8 * npar * W
     spare = (lu + 8 * (nlu + nft) * W + 127) // 64 * 64
-    grid = padded(times)
+    ks, work = 4 * ms, 2 * ms
+    memory = Memory(WL, WL - 1, m, ms, fb, ks, work, lanes, pb, lu)
+    yb, yt, k0, kl = 0, ms, ks + FIRST * ms, ks + LAST * ms
 
     who, due, hits = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
-    fresh = np.zeros(W, np.int64)
-    waiting, live, iterations = first, 0, 0
+    fresh, passed = np.zeros(W, np.int64), np.zeros(W, np.int64)
+    output = Output(padded(times), run.values, counts, due, who)
+    halts = stops.shape[1] > 0
+    waiting, live, iterations = 0, 0, 0
     for l in range(W):
-        load(min(waiting, last - 1), l, n, npar, W, Y0, P, times, out, fb + 8 * yb, pb, lanes, due, who)
+        load(min(waiting, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
         if waiting < last:
+            enter(l, waiting, W, stops, passed, lanes)
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
         else:
             park(l, lanes, who, W)
-    start(f, n, W, rtol, atol, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
+    start(f, n, W, tolerances, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
     limit(lanes, WL, longest)
 
-    while live > 0 and stop[0] == 0:
+    while live > 0 and signals.stop[0] == 0:
         iterations += 1
-        step(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
-        error(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
-        outputs, alarm, looking = control(lanes, WL, float(max_steps), detect)
+        places = Places(yb, yt, k0, kl)
+        step(functions, sizes, memory, places, tolerances)
+        error(functions, sizes, memory, places, tolerances)
+        outputs, alarm, looking, arrived = control(lanes, WL, float(max_steps), detect, halts)
+        if arrived > 0.0:
+            outputs += arrive(W, stops, passed, who, fresh, counts, lanes)
         if alarm > 0.0:
             for l in range(W):
                 if who[l] >= 0 and ld(lanes[ACTIVE], l) > 0.5:
@@ -180,7 +191,7 @@ def integrate(
                     if code != SUCCESS:
                         status[who[l]] = code
         if looking > 0.0:
-            stiffness(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
+            stiffness(functions, sizes, memory, places, tolerances)
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
@@ -193,9 +204,9 @@ def integrate(
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            dense(f, factor, solve, n, nlu, nft, W, WL, wm, m, ms, fb, ks, yb, yt, work, k0, kl, lanes, pb, lu, rtol, atol)
+            dense(functions, sizes, memory, places, tolerances)
             inner = fb + 8 * (ks + SLOTS * ms)
-            emit(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1, n, W, grid, out, counts, lanes, due, who, spare)
+            emit(Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1), n, W, output, lanes, spare)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:
@@ -208,25 +219,30 @@ def integrate(
             k0, kl = kl, k0
         for l in range(0, WL, 8):
             vst(lanes[T], l, vld(lanes[TNEW], l))
+        loaded = False
         if outputs > 0.0 or alarm > 0.0:
-            loaded = False
             for l in range(W):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
                     counts[k, 0] = np.int64(ld(lanes[STEPS], l))
                     counts[k, 1] = np.int64(ld(lanes[REJECTED], l))
-                    void(k, due[l], n, out)
-                    done[0] += 1
-                    hits[l] = 0
+                    void(k, due[l], n, run.values)
+                    signals.done[0] += 1
+                    hits[l], passed[l] = 0, 0
                     if waiting < last:
-                        load(waiting, l, n, npar, W, Y0, P, times, out, fb + 8 * yb, pb, lanes, due, who)
+                        load(waiting, l, W, batch, output, fb + 8 * yb, pb, lanes)
                         waiting, fresh[l], loaded = waiting + 1, 1, True
                     else:
                         live -= 1
                         park(l, lanes, who, W)
-            if loaded:
-                start(f, n, W, rtol, atol, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
+                        fresh[l] = 0
+        if loaded or arrived > 0.0:
+            for l in range(W):
+                if fresh[l]:
+                    put(lanes[TEND], l, times[-1], W)
+                    enter(l, who[l], W, stops, passed, lanes)
+            start(f, n, W, tolerances, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
         limit(lanes, WL, longest)
 
-    abandon(who, due, waiting, last, n, status, out)
+    abandon(output, waiting, status)
     return iterations + 0 * buffer.size

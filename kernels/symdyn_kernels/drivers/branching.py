@@ -6,12 +6,7 @@ environment, `y` numbers of individuals:
     rates       probabilities of all fates, mean numbers of offspring, mean numbers of immigrants
     condition   1.0 where the trajectory ends
 
-The structure is data, a tuple of int64 arrays:
-
-    source, ptr, target, fixed   fates ptr[g] to ptr[g+1] of group g exclude each other: individuals of the stage source[g]
-                                 become or have one of target; fixed where the parameters alone decide about probabilities
-    born, bptr, parent           the stage born[b] gets a Poisson number with the sum over bptr[b] to bptr[b+1] of the mean
-                                 offspring of an individual of the stage parent, times their number, and of immigrants
+The structure is data (`symdyn_kernels.arguments.branching`).
 
 Each trajectory draws from its own stream: at each step normal numbers of the environment, then fates group by group, then
 births.
@@ -22,6 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.branching import Branching
+from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.binomials import empty_tables, fates, tabulated, untabulated
 from symdyn_kernels.networks import holds, record
 from symdyn_kernels.options import INLINE
@@ -31,11 +28,6 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, PROBABILITY, SUCCESS
 from symdyn_kernels.variates import open_stream, poisson
 
 __all__ = ["chunk"]
-
-SIGNATURE = (
-    "int64(UniTuple(int64, 2), UniTuple(int64, 5), UniTuple(int64[::1], 7), int64, int64[::1], float64[:, ::1],"
-    " float64[:, ::1], float64[::1], float64[:, :, ::1], int64[::1], int64[::1], float64[::1], int64[::1], int64[::1])"
-)
 
 
 @njit(**INLINE)
@@ -51,7 +43,7 @@ def _environment(s, m, W, lane):
 @njit(**INLINE)
 def _live(s, W, structure, x, new, rates, sound, chances, tables):
     """Fates of all individuals; returns a status."""
-    source, ptr, target, fixed = structure[:4]
+    source, ptr, target, fixed, _, _, _ = structure
     half, other, ratio, log_other = chances
     for g in range(source.size):
         left = x[source[g] * W]
@@ -77,8 +69,8 @@ def _live(s, W, structure, x, new, rates, sound, chances, tables):
 @njit(**INLINE)
 def _breed(s, W, structure, x, new, rates):
     """Poisson numbers of offspring and immigrants; returns a status."""
-    born, bptr, parent = structure[4:]
-    first = structure[2].size
+    born, bptr, parent = structure.born, structure.bptr, structure.parent
+    first = structure.target.size
     for b in range(born.size):
         mean = rates[(first + parent.size + b) * W]
         if mean < 0.0:
@@ -95,41 +87,18 @@ def _breed(s, W, structure, x, new, rates):
     return SUCCESS
 
 
-@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
-def chunk(
-    functions, sizes, structure, seed, streams, initial, parameters, times, out, status, steps, passage, stop, done
-):  # fmt: skip
-    """Simulate trajectories.
-
-    Parameters
-    ----------
-    functions : tuple of 2 int
-        Addresses of rates and condition; the latter is 0 if there is none.
-    sizes : tuple of 5 int
-        Lanes W of the functions, stages n, random numbers of the environment m, whether rates change from step to step, and
-        whether nobody can come where nobody is.
-    structure : tuple of 7 int64 arrays
-    seed : int
-    streams : (N,) int64
-    initial, parameters : (N, n) and (N, k) float64
-    times : (T,) float64, whole steps of 1 apart
-    out : (N, T, n) float64
-    status, steps : (N,) int64
-    passage : (N,) float64
-        Set where a trajectory ended by its condition, which is looked at in the beginning and after every step.
-    stop, done : (1,) int64
-
-    Returns
-    -------
-    int
-        Number of trajectories that came to their end.
-    """
+@njit(signature(Branching), nogil=True, error_model="numpy", cache=True)
+def chunk(arguments):
+    """Simulate all trajectories of `arguments`, a `Branching`; returns how many came to their end."""
+    functions, sizes, structure, seed, batch, run, signals = arguments
+    initial, parameters, times, streams = batch
+    out, status, steps, passage = run.values, run.status, run.steps, run.passage
     W, n, m, varying, absorbing = sizes
     rate, condition = functions
-    source, ptr, target, fixed = structure[:4]
+    source, ptr, target, fixed, _, _, _ = structure
     entries = target.size
     x, new, found = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros(W + 8)
-    rates = np.zeros((entries + structure[6].size + structure[4].size + 1) * W + 8)
+    rates = np.zeros((entries + structure.parent.size + structure.born.size + 1) * W + 8)
     p, lane = np.full(parameters.shape[1] * W + 8, np.nan), np.zeros((1 + m) * W + 8)
     chances = np.zeros(entries), np.zeros(entries, np.uint8), np.zeros(entries), np.zeros(entries)
     half, other, ratio, log_other = chances
@@ -159,7 +128,7 @@ def chunk(
         while q < times.size and code == SUCCESS and not ended:
             whole = round(times[q] - times[q - 1])
             for j in range(whole):
-                if stop[0] != 0:
+                if signals.stop[0] != 0:
                     code = INTERRUPTED
                     break
                 _environment(s, m, W, lane)
@@ -202,6 +171,6 @@ def chunk(
         status[row], steps[row] = code, taken
         if code != INTERRUPTED:
             finished += 1
-            done[0] += 1
+            signals.done[0] += 1
     # used through their addresses alone: keep them alive until here
     return finished + 0 * (p.size + lane.size + rates.size + found.size)

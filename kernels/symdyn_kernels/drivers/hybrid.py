@@ -16,19 +16,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.flow import assemble, between, crossing, divide, error, first_step, jump, passed, slope
-from symdyn_kernels.networks import burst_moments, holds, record
+from symdyn_kernels.arguments.networks import Hybrid
+from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
+from symdyn_kernels.networks import Network, burst_moments, holds, record
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 from symdyn_kernels.variates import exponential, open_stream
 
 __all__ = ["chunk"]
-
-SIGNATURE = (
-    "int64(UniTuple(int64, 3), UniTuple(int64, 5), UniTuple(int64[::1], 8), int64, int64[::1], float64[:, ::1],"
-    " float64[:, ::1], float64[::1], UniTuple(float64, 3), int64, float64[:, :, ::1], int64[::1], int64[:, ::1],"
-    " float64[::1], int64[::1], int64[::1])"
-)
 
 #: Steps from the first to the last time at least, if rates or the condition depend on time.
 PIECES = 1000.0
@@ -41,55 +37,23 @@ SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 STEPS, JUMPS, REJECTED, SWITCHES, CALLS = range(5)
 
 
-@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
-def chunk(
-    functions, sizes, structure, seed, streams, initial, parameters, times, tolerances, max_steps,
-    out, status, counts, passage, stop, done,
-):  # fmt: skip
-    """Simulate trajectories.
-
-    Parameters
-    ----------
-    functions : tuple of 3 int
-        Addresses of propensities, orders and condition (0 if there is none).
-    sizes : tuple of 5 int
-        Lanes W of the functions (lane 0 is used), species n, reactions R, bursts, and whether rates or the condition depend
-        on time.
-    structure : tuple of 8 int64 arrays
-        The stoichiometry, as `symdyn_kernels.networks` describes it.
-    seed : int
-    streams : (N,) int64
-    initial, parameters : (N, n) and (N, k) float64
-    times : (T,) float64, not decreasing
-    tolerances : tuple of 3 float
-        rtol and atol of the flow, and epsilon: reaction j flows if ``x_i >= <S_ij^2> / (|<S_ij>| epsilon^2)`` for the
-        species that it changes, and if it fires ``1/epsilon^2`` times in the whole time at its present propensity.
-    max_steps : int
-        Steps, jumps and rejected steps allowed a trajectory.
-    out : (N, T, n) float64
-    status : (N,) int64
-    counts : (N, 5) int64
-        Steps of the flow, jumps, rejected steps, changes between flow and jumps, evaluations of all propensities.
-    passage : (N,) float64
-        Set where a trajectory ended by its condition, which is looked at in the beginning, and after steps and jumps; where it
-        holds after a step, the moment at which it began to is found in it.
-    stop, done : (1,) int64
-
-    Returns
-    -------
-    int
-        Number of trajectories that came to their end.
-    """
+@njit(signature(Hybrid), nogil=True, error_model="numpy", cache=True)
+def chunk(arguments):
+    """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many came to their end."""
+    functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals = arguments
+    initial, parameters, times, streams = batch
+    out, status, passage, max_steps = run.values, run.status, run.passage, tolerances.max_steps
     W, n, R, nb, timed = sizes
-    f, condition = functions[0], functions[2]
+    condition = functions.condition
     x, y, orders = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros((R + nb) * W + 8)
     a, p, lane = np.zeros(R * W + 8), np.zeros(parameters.shape[1] * W + 8), np.zeros(W + 8)
     found, within = np.zeros(W + 8), np.zeros(n * W + 8)
     base, drift, xi, new, part = np.zeros(n), np.zeros(n), np.zeros(R), np.zeros(R), np.zeros(R)
     k1, k2, k3, k4 = np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1)
-    mean, noise, bmean = np.zeros(structure[2].size), np.zeros(structure[2].size), np.zeros(nb)
+    mean, noise, bmean = np.zeros(structure.fixed.size), np.zeros(structure.fixed.size), np.zeros(nb)
     flows = np.zeros(R, np.int64)
     s = np.zeros(4, np.uint64)
+    network = Network(functions.propensities, W, n, R, structure, bmean, mean, noise, lane, p)
     span = times[-1] - times[0]
 
     finished = 0
@@ -103,9 +67,9 @@ def chunk(
         counts[row] = 0
         flows[:], xi[:] = 0, 0.0
         lane[:] = times[0]
-        assemble(W, n, R, structure, mean, flows, base, xi, x)
-        call(functions[1], lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
-        code = burst_moments(W, R, structure, orders, bmean, mean, noise)
+        assemble(network, flows, base, xi, x)
+        call(functions.orders, lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
+        code = burst_moments(network, orders)
         for e in range(mean.size):
             noise[e] = noise[e] / abs(mean[e]) if mean[e] != 0.0 else np.inf
         t, h, q = times[0], np.inf, 1
@@ -124,22 +88,22 @@ def chunk(
                 break
             if q == times.size:
                 break
-            if stop[0] != 0:
+            if signals.stop[0] != 0:
                 code = INTERRUPTED
                 break
             if counts[row, STEPS] + counts[row, JUMPS] + counts[row, REJECTED] >= max_steps:
                 code = TOO_MANY_STEPS
                 break
             if not fresh:
-                code = slope(f, W, R, t, flows, lane, x, p, a, k1)
+                code = slope(network, t, flows, x, a, k1)
                 counts[row, CALLS] += 1
                 if code != SUCCESS:
                     break
-            changed = divide(s, W, R, structure, mean, noise, tolerances[2], span, flows, base, xi, x, a)
+            changed = divide(s, network, epsilon, span, flows, base, xi, x, a)
             if changed > 0:
                 counts[row, SWITCHES] += changed
-                assemble(W, n, R, structure, mean, flows, base, xi, x)
-                code = slope(f, W, R, t, flows, lane, x, p, a, k1)
+                assemble(network, flows, base, xi, x)
+                code = slope(network, t, flows, x, a, k1)
                 h = np.inf
                 if code != SUCCESS:
                     break
@@ -155,12 +119,12 @@ def chunk(
                 else:
                     t += wait
                     counts[row, JUMPS] += 1
-                    if not jump(s, W, n, R, structure, bmean, mean, flows, k1[R], a, base, xi, x):
+                    if not jump(s, network, flows, k1[R], a, base, xi, x):
                         code = NEGATIVE
                     level, risk, fresh = exponential(s), 0.0, False
             else:
                 if h == np.inf:
-                    h = max(first_step(W, n, R, structure, mean, k1, x, drift), LEAST_FIRST * max(abs(t), span))
+                    h = max(first_step(network, k1, x, drift), LEAST_FIRST * max(abs(t), span))
                 if timed:
                     h = min(h, span / PIECES)
                 if h < SHORTEST * max(abs(t), span):
@@ -170,18 +134,19 @@ def chunk(
                 bad = SUCCESS
                 for j in range(R):
                     new[j] = xi[j] + 0.5 * d * k1[j]
-                assemble(W, n, R, structure, mean, flows, base, new, y)
-                bad = max(bad, slope(f, W, R, t + 0.5 * d, flows, lane, y, p, a, k2))
+                assemble(network, flows, base, new, y)
+                bad = max(bad, slope(network, t + 0.5 * d, flows, y, a, k2))
                 for j in range(R):
                     new[j] = xi[j] + 0.75 * d * k2[j]
-                assemble(W, n, R, structure, mean, flows, base, new, y)
-                bad = max(bad, slope(f, W, R, t + 0.75 * d, flows, lane, y, p, a, k3))
+                assemble(network, flows, base, new, y)
+                bad = max(bad, slope(network, t + 0.75 * d, flows, y, a, k3))
                 for j in range(R):
                     new[j] = xi[j] + d * (2 / 9 * k1[j] + k2[j] / 3 + 4 / 9 * k3[j])
-                assemble(W, n, R, structure, mean, flows, base, new, y)
-                bad = max(bad, slope(f, W, R, t + d, flows, lane, y, p, a, k4))
+                assemble(network, flows, base, new, y)
+                bad = max(bad, slope(network, t + d, flows, y, a, k4))
                 counts[row, CALLS] += 3
-                size = error(W, n, R, structure, mean, d, tolerances, k1, k2, k3, k4, x, y, drift)
+                step = Step(d, xi, new, k1, k2, k3, k4)
+                size = error(network, step, tolerances, x, y, drift)
                 if bad != SUCCESS or not size <= 1.0:
                     counts[row, REJECTED] += 1
                     h = d * max(SHRINK, SAFETY * size ** (-1 / 3)) if bad == SUCCESS else SHRINK * d
@@ -193,25 +158,22 @@ def chunk(
                     following = d * min(GROW, SAFETY * max(size, 1e-12) ** (-1 / 3))
                     h = following if d == h else max(h, following)
                     theta = crossing(level, d, risk, after, k1[R], k4[R]) if after >= level else 1.0
-                    held = passed(
-                        condition, W, n, R, structure, mean, flows, base, t, d, theta, xi, new, k1, k4, lane, within, p, part,
-                        found,
-                    )  # fmt: skip
+                    held = passed(condition, network, flows, base, t, theta, step, within, part, found)
                     if held <= theta:
-                        between(held, d, R, flows, xi, new, k1, k4, part)
+                        between(held, step, flows, part)
                         xi[:] = part
                         t += held * d
-                        assemble(W, n, R, structure, mean, flows, base, xi, x)
+                        assemble(network, flows, base, xi, x)
                         fresh = False
                     elif after >= level:
-                        between(theta, d, R, flows, xi, new, k1, k4, part)
+                        between(theta, step, flows, part)
                         xi[:] = part
                         t += theta * d
-                        assemble(W, n, R, structure, mean, flows, base, xi, x)
-                        code = slope(f, W, R, t, flows, lane, x, p, a, k1)
+                        assemble(network, flows, base, xi, x)
+                        code = slope(network, t, flows, x, a, k1)
                         counts[row, CALLS] += 1
                         counts[row, JUMPS] += 1
-                        if code == SUCCESS and not jump(s, W, n, R, structure, bmean, mean, flows, k1[R], a, base, xi, x):
+                        if code == SUCCESS and not jump(s, network, flows, k1[R], a, base, xi, x):
                             code = NEGATIVE
                         level, risk, fresh = exponential(s), 0.0, False
                     else:
@@ -225,6 +187,6 @@ def chunk(
         status[row] = code
         if code != INTERRUPTED:
             finished += 1
-            done[0] += 1
+            signals.done[0] += 1
     # used through their addresses alone: keep them alive until here
     return finished + 0 * (p.size + lane.size + orders.size + a.size + found.size + within.size)

@@ -18,6 +18,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.jump import Event, Jump
+from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight, draw_lanes
 from symdyn_kernels.masks import ALL, below
 from symdyn_kernels.molecules import impossible
@@ -27,18 +29,14 @@ from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TO
 
 __all__ = ["chunk"]
 
-SIGNATURE = (
-    "int64(int64, int64, int64[::1], int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64,"
-    " float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1],"
-    " float64[::1], int64[::1], int64[::1])"
-)
 #: Numbers before the records of a run: its limit and how many events it may have.
 HEADER = 2
 
 
 @njit(error_model="numpy")
-def _load(k, l, W, Y0, P, times, y, p, window, out):
+def _load(k, l, W, batch, y, p, window, out):
     """Put trajectory `k` into lane `l` of the rows y and p, and its first output."""
+    Y0, P, times, _ = batch
     n = Y0.shape[1]
     for i in range(n):
         st(y, i * W + l, Y0[k, i])
@@ -61,11 +59,13 @@ def _hold(k, j, last, y, l, W, n, times, out):
 
 
 @njit(error_model="numpy")
-def _look(k, j, l, W, n, watch, low, times, y, new, out, status, passage):
+def _look(k, j, l, event, times, y, new, run):
     """Deal with a lane that passed an output time, stopped or failed; returns its next output, beyond all if it ended.
 
     The second result is whether the event just made counts, the third the output from which on nothing was written.
     """
+    W, n, watch, low = event.lanes, run.values.shape[2], event.watch, event.low
+    out, status = run.values, run.status
     t = ld(new, n * W + l)
     if t != t:
         status[k] = NEGATIVE if low >= 0 and ld(new, low * W + l) < 0.0 else NOT_FINITE
@@ -75,7 +75,7 @@ def _look(k, j, l, W, n, watch, low, times, y, new, out, status, passage):
         status[k] = impossible(l, W, n, new)
         if status[k] != SUCCESS:
             return times.size, 1, j
-        passage[k] = t
+        run.passage[k] = t
         _hold(k, j, np.inf, new, l, W, n, times, out)
         return times.size, 1, times.size
     return j, 0, j
@@ -88,21 +88,23 @@ def _void(k, j, out):
 
 
 @njit(error_model="numpy")
-def _single(
-    f, run, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps,
-    rejected, passage, stop, done, y, new, p, records, size, work,
-):  # fmt: skip
+def _single(f, run_function, event, arguments, y, new, p, records, size, work):
     """One trajectory after another."""
-    n, ended = Y0.shape[1], 0
+    bursts, seed, max_steps = arguments.bursts, arguments.seed, arguments.max_steps
+    batch, run, signals = arguments.batch, arguments.run, arguments.signals
+    thinning, _, watch, _, fired, _ = event
+    times, streams, stop = batch.times, batch.streams, signals.stop
+    out, status, steps, rejected = run.values, run.status, run.steps, run.rejected
+    ended = 0
     s = np.empty(4, np.uint64)
-    for k in range(first, last):
+    for k in range(status.size):
         if stop[0] != 0:
             status[k] = INTERRUPTED
             _void(k, 0, out)
             continue
         for i in range(4):
             s[i] = stream_word(seed, streams[k], i)
-        _load(k, 0, 1, Y0, P, times, y, p, thinning, out)
+        _load(k, 0, 1, batch, y, p, thinning, out)
         j, place, tries, events, count, written = 1, WIDTH, 0, 0, 0, 0
         due = times[1]
         while j < times.size:
@@ -115,10 +117,10 @@ def _single(
                 draw_eight(s, records, size, work, p, bursts)
                 place = 0
             record = records + 8 * size * place
-            if run != 0:  # the two numbers before a record are those of an event that is over
+            if run_function != 0:  # the two numbers before a record are those of an event that is over
                 st(record, -HEADER, due)
                 st(record, 1 - HEADER, float(min(WIDTH - place, max_steps - tries)))
-                call(run, record - 8 * HEADER, y, p, new)
+                call(run_function, record - 8 * HEADER, y, p, new)
                 made = int(ld(record, -HEADER))
             else:
                 call(f, record, y, p, new)
@@ -129,7 +131,7 @@ def _single(
                 count = int(ld(new, fired) > 0.5)
                 events += count
             if not ld(new, watch) <= due:
-                j, counts, written = _look(k, j, 0, 1, n, watch, low, times, y, new, out, status, passage)
+                j, counts, written = _look(k, j, 0, event, times, y, new, run)
                 if j >= times.size:
                     # the event beyond the last time does not count
                     if fired >= 0:
@@ -150,22 +152,24 @@ def _single(
             _void(k, written, out)
         if status[k] != INTERRUPTED:
             ended += 1
-            done[0] += 1
+            signals.done[0] += 1
     return ended
 
 
 @njit(error_model="numpy")
-def _lanes(
-    f, bursts, thinning, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status, steps,
-    rejected, passage, stop, done, y, new, p, rows, state, due, total,
-):  # fmt: skip
+def _lanes(f, event, arguments, y, new, p, rows, state, due, total):
     """W trajectories at a time."""
-    n = Y0.shape[1]
+    bursts, seed, max_steps = arguments.bursts, arguments.seed, arguments.max_steps
+    batch, run, signals = arguments.batch, arguments.run, arguments.signals
+    thinning, _, watch, _, fired, W = event
+    times, streams, stop = batch.times, batch.streams, signals.stop
+    out, status, steps, rejected = run.values, run.status, run.steps, run.rejected
+    last = status.size
     who, output, born = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
-    waiting, live, made, ended = first, 0, 0, 0
+    waiting, live, made, ended = 0, 0, 0, 0
     for l in range(W):
         k = min(waiting, last - 1)
-        _load(k, l, W, Y0, P, times, y, p, thinning, out)
+        _load(k, l, W, batch, y, p, thinning, out)
         start_stream(state, l, W, seed, streams[k])
         st(due, l, np.inf)
         st(total, l, 0.0)
@@ -197,9 +201,7 @@ def _lanes(
                     continue
                 counts, written = 0, 0
                 if not (quiet >> (l - base)) & 1:
-                    output[l], counts, written = _look(
-                        k, output[l], l, W, n, watch, low, times, y, new, out, status, passage
-                    )  # fmt: skip
+                    output[l], counts, written = _look(k, output[l], l, event, times, y, new, run)
                     if output[l] < times.size:
                         st(due, l, times[output[l]])
                 tries = made - born[l]
@@ -221,17 +223,17 @@ def _lanes(
                 if status[k] != SUCCESS:
                     _void(k, written, out)
                 ended += 1
-                done[0] += 1
+                signals.done[0] += 1
                 k = min(waiting, last - 1)
                 who[l], output[l], born[l] = -1, 1, made
                 if waiting < last:
                     who[l], waiting = k, waiting + 1
                     start_stream(state, l, W, seed, streams[k])
-                    _load(k, l, W, Y0, P, times, new, p, thinning, out)
+                    _load(k, l, W, batch, new, p, thinning, out)
                     st(due, l, times[1])
                 else:
                     live -= 1
-                    _rest(l, W, Y0, times, new, thinning)
+                    _rest(l, W, batch, new, thinning)
                     st(due, l, np.inf)
                 st(total, l, 0.0)
         if late:
@@ -256,8 +258,9 @@ def _lanes(
 
 
 @njit(error_model="numpy")
-def _rest(l, W, Y0, times, y, window):
+def _rest(l, W, batch, y, window):
     """Leave a lane idle in a state in which the model is known to have worked."""
+    Y0, times = batch.initial, batch.times
     n = Y0.shape[1]
     for i in range(n):
         st(y, i * W + l, Y0[0, i])
@@ -266,58 +269,20 @@ def _rest(l, W, Y0, times, y, window):
         st(y, (n + 1) * W + l, times[-1] - times[0])
 
 
-@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
-def chunk(
-    f, run, bursts, thinning, results, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status,
-    steps, rejected, passage, stop, done,
-):  # fmt: skip
-    """Trajectories `first` to `last` - 1 of a run.
-
-    Parameters
-    ----------
-    f : int
-        Address of the lane function of an event, compiled for W lanes.
-    run : int
-        For one lane: the address of a function of several events in a row (`symdyn.codegen.emit_llvm`), or 0.
-    bursts : (b,) int64
-        For each random number after e and u: -1 for a standard exponential, else the row of p with a Poisson mean.
-    thinning : int
-        Whether events are candidates of thinning, which have a window.
-    results, watch, low, fired : int
-        Number of rows that f writes, and which they are; -1 if there is none.  `fired` says whether an event was one: if
-        there is no such row, each is.
-    W : int
-        Lanes: 1, 8, 16 or 32.
-    seed, streams : int and (N,) int64
-        Trajectory `k` draws from the stream ``(seed, streams[k])``.
-    Y0, P : (N, n) and (N, rows of p) float64
-    times : (T,) float64
-        Increasing, at least two; the first is where Y0 holds.
-    max_steps : int
-        Events, accepted or not, allowed a trajectory.
-    out : (N, T, n) float64
-        NaN from a failure on.
-    status, steps, rejected : (N,) int64
-        How each trajectory ended (`symdyn_kernels.status`); events up to the last time; candidates that were none.
-    passage : (N,) float64
-        Set where a trajectory stopped at its condition.
-    stop, done : (1,) int64
-        A nonzero ``stop[0]`` ends the work; ``done[0]`` counts trajectories that came to their end.
-
-    Returns
-    -------
-    int
-        Number of trajectories that came to their end.
-    """
+@njit(signature(Jump), nogil=True, error_model="numpy", cache=True)
+def chunk(arguments):
+    """Run all trajectories of `arguments`, a `Jump`; returns how many came to their end."""
+    f, run_function = arguments.event_function, arguments.run_function
+    thinning, results, watch, low, fired, W = arguments.event
+    event = Event(thinning, results, watch, low, fired, W)  # of these names, which are constants where a model is inlined
+    bursts, times, width = arguments.bursts, arguments.batch.times, arguments.batch.parameters.shape[1]
     stride = max(W, WIDTH)
     inputs = DRAWS + bursts.size + thinning
-    buffer = np.zeros(
-        (2 * results + P.shape[1] + 6) * W + inputs * stride + (5 + bursts.size) * stride + 2 * stride + 9 * WIDTH
-    )
+    buffer = np.zeros((2 * results + width + 6) * W + inputs * stride + (5 + bursts.size) * stride + 2 * stride + 9 * WIDTH)
     y = (buffer.ctypes.data + 63) // 64 * 64
     new = y + 8 * results * W
     p = new + 8 * results * W
-    rows = p + 8 * (P.shape[1] * W + WIDTH)
+    rows = p + 8 * (width * W + WIDTH)
     state = rows + 8 * inputs * stride
     work = state + 8 * 4 * stride
     due = work + 8 * (1 + bursts.size) * stride
@@ -327,13 +292,7 @@ def chunk(
         for i in range(stride):
             st(rows, (inputs - 1) * W + i if W > 1 else i * inputs + inputs - 1, end)
     if W == 1:
-        ended = _single(
-            f, run, bursts, thinning, watch, low, fired, seed, streams, first, last, Y0, P, times, max_steps, out, status,
-            steps, rejected, passage, stop, done, y, new, p, rows, inputs, work,
-        )  # fmt: skip
+        ended = _single(f, run_function, event, arguments, y, new, p, rows, inputs, work)
     else:
-        ended = _lanes(
-            f, bursts, thinning, watch, low, fired, W, seed, streams, first, last, Y0, P, times, max_steps, out, status,
-            steps, rejected, passage, stop, done, y, new, p, rows, state, due, total,
-        )  # fmt: skip
+        ended = _lanes(f, event, arguments, y, new, p, rows, state, due, total)
     return ended + 0 * buffer.size  # the buffer is used through its address alone: keep it alive until here

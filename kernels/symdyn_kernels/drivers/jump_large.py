@@ -17,9 +17,13 @@ which time alone does.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.jump import LargeJump, Places
+from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.rng import stream_word
@@ -28,17 +32,54 @@ from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TO
 
 __all__ = ["chunk"]
 
-SIGNATURE = (
-    "int64(int64, int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64, int64[::1], int64, int64,"
-    " float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1],"
-    " float64[::1], int64[::1], int64[::1])"
-)
 #: Numbers of `lane` before those of bursts.
 LANE = 2
 #: Candidates that may be refused in a window: so many, and one for each so many leaves that have to be computed anew.
 REFUSED, LEAVES = 4, 4
 #: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
 SHORTEST = 1e-13
+
+
+class Network(NamedTuple):
+    """A model and what it works on.
+
+    Attributes
+    ----------
+    fire, lane, y, p, a : int
+        Addresses of its function, and of what this one is given.
+    reactions, events : int
+    places : Places
+    """
+
+    fire: int
+    lane: int
+    y: int
+    p: int
+    a: int
+    reactions: int
+    events: int
+    places: Places
+
+
+class Sums(NamedTuple):
+    """The tree of sums, and which propensities depend on what.
+
+    Attributes
+    ----------
+    starts, dependents : int64 arrays
+        As of `LargeJump`.
+    tree : (2 leaves,) float64
+        Node i is the sum of nodes 2 i and 2 i + 1; propensities come from `leaves` on.
+    leaves : int
+    nodes : int64 array
+        Scratch memory.
+    """
+
+    starts: np.ndarray
+    dependents: np.ndarray
+    tree: np.ndarray
+    leaves: int
+    nodes: np.ndarray
 
 
 @njit(error_model="numpy")
@@ -50,8 +91,9 @@ def _judge(x):
 
 
 @njit(error_model="numpy")
-def _build(a, R, tree, leaves):
+def _build(network, sums):
     """All sums; returns a status."""
+    a, R, tree, leaves = network.a, network.reactions, sums.tree, sums.leaves
     code = SUCCESS
     for k in range(R):
         x = ld(a, k)
@@ -63,8 +105,10 @@ def _build(a, R, tree, leaves):
 
 
 @njit(error_model="numpy")
-def _mend(a, begin, end, dependents, tree, leaves, nodes):
-    """The leaves of the dependents, then level by level the sums above them, each once; returns a status."""
+def _mend(a, number, sums):
+    """The leaves of the dependents of a number, then level by level the sums above them, each once; returns a status."""
+    starts, dependents, tree, leaves, nodes = sums
+    begin, end = starts[number], starts[number + 1]
     code, count, last = SUCCESS, 0, -1
     for q in range(begin, end):
         k = dependents[q]
@@ -111,88 +155,68 @@ def _hold(k, j, last, y, n, times, out):
 
 
 @njit(error_model="numpy")
-def _note(E, y, held, holds):
+def _note(network):
     """Note which triggers hold."""
-    for k in range(E):
+    y, held, holds = network.y, network.places.held, network.places.holds
+    for k in range(network.events):
         st(y, held + k, ld(y, holds + k))
 
 
 @njit(error_model="numpy")
-def _act(code, fire, lane, y, p, a, R, E, n, wrong, held, holds, starts, dependents, tree, leaves, nodes):
+def _tell(network, number):
+    """Call the model's function with a number."""
+    st(network.lane, 0, float(number))
+    call(network.fire, network.lane, network.y, network.p, network.a)
+
+
+@njit(error_model="numpy")
+def _act(code, network, sums, n):
     """The events whose triggers turned true, in as many passes as there are events; returns a status.
 
     Propensities are judged by what they are in the end, `code` is what they were before.
     """
-    st(lane, 0, float(R + E + 1))
-    call(fire, lane, y, p, a)
+    y, R, E, held, holds = network.y, network.reactions, network.events, network.places.held, network.places.holds
+    _tell(network, R + E + 1)
     for _ in range(E):
         acted = False
         for k in range(E):
             turned = ld(y, holds + k) > ld(y, held + k)
             st(y, held + k, ld(y, holds + k))
             if turned:
-                st(lane, 0, float(R + k))
-                call(fire, lane, y, p, a)
-                code = max(code, _mend(a, starts[R + k], starts[R + k + 1], dependents, tree, leaves, nodes))
-                st(lane, 0, float(R + E + 1))
-                call(fire, lane, y, p, a)
+                _tell(network, R + k)
+                code = max(code, _mend(network.a, R + k, sums))
+                _tell(network, R + E + 1)
                 acted = True
         if not acted:
             break
-    _note(E, y, held, holds)
-    if ld(y, wrong) > 0.5:
+    _note(network)
+    if ld(y, network.places.wrong) > 0.5:
         return impossible(0, 1, n, y)
-    return code if code == SUCCESS else _build(a, R, tree, leaves)
+    return code if code == SUCCESS else _build(network, sums)
 
 
 @njit(error_model="numpy")
-def _renew(t, window, fire, lane, y, p, a, number, ends, starts, dependents, tree, leaves, nodes):
+def _renew(t, window, network, sums):
     """Bounds over a window that begins now; returns its length, which is less where they were infinite, and a status."""
+    number = network.reactions + network.events
     while True:
-        st(y, ends, t + window)
-        st(lane, 0, float(number))
-        call(fire, lane, y, p, a)
-        code = _mend(a, starts[number], starts[number + 1], dependents, tree, leaves, nodes)
+        st(network.y, network.places.ends, t + window)
+        _tell(network, number)
+        code = _mend(network.a, number, sums)
         if code != NOT_FINITE or window <= SHORTEST * max(abs(t), 1.0):
             return window, code
         window *= 0.125
 
 
-@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
-def chunk(
-    fire, bursts, places, starts, dependents, R, memory, seed, streams, first, last, Y0, P, times, max_steps, out, status,
-    steps, rejected, passage, stop, done,
-):  # fmt: skip
-    """Trajectories `first` to `last` - 1 of a run.
-
-    Parameters
-    ----------
-    fire : int
-        Address of the model's function.
-    bursts : (b,) int64
-        For each random number of bursts: -1 for a standard exponential, else the row of p with the mean of a Poisson number.
-    places : (10,) int64
-        Rows of y: the time; the end of the window, or -1 without thinning; the next moment at which time alone changes a
-        condition; 1.0 where the trajectory stops; where a trigger turned true; where events left what is no number of
-        molecules; where a candidate of thinning fired; its propensity; and for the first of the E events whether its trigger
-        held when events were last looked at, and whether it holds.
-    starts, dependents : (R + E + 2,) and (m,) int64
-        What number r changes are the propensities ``dependents[starts[r]:starts[r + 1]]``, increasing: R reactions, E events
-        of the network, and the window.  The number after them settles all conditions.
-    R, memory : int
-        Reactions; rows of y.
-    seed, streams, first, last, Y0, P, times, max_steps, out, status, steps, rejected, passage, stop, done :
-        As in `symdyn_kernels.drivers.jump`.
-
-    Returns
-    -------
-    int
-        Number of trajectories that came to their end.
-    """
+@njit(signature(LargeJump), nogil=True, error_model="numpy", cache=True)
+def chunk(arguments):
+    """Run all trajectories of `arguments`, a `LargeJump`; returns how many came to their end."""
+    fire, places, R, memory, starts, dependents, bursts, seed, max_steps, batch, run, signals = arguments
+    Y0, P, times, streams = batch
+    out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
     E = starts.size - 2 - R
-    now, ends, soonest, stops = places[0], places[1], places[2], places[3]
-    turned, wrong, fired, rate, held, holds = places[4], places[5], places[6], places[7], places[8], places[9]
+    now, ends, soonest, stops, turned, wrong, fired, rate, _, _ = places
     thinning = ends >= 0
     leaves = 2
     while leaves < R:
@@ -211,9 +235,11 @@ def chunk(
     records = a + 8 * R
     work = records + 8 * size * WIDTH
     lane = work + 8 * (1 + bursts.size) * WIDTH
+    network = Network(fire, lane, y, p, a, R, E, places)
+    sums = Sums(starts, dependents, tree, leaves, nodes)
     ended = 0
-    for k in range(first, last):
-        if stop[0] != 0:
+    for k in range(status.size):
+        if signals.stop[0] != 0:
             status[k] = INTERRUPTED
             out[k, :] = np.nan
             continue
@@ -230,20 +256,17 @@ def chunk(
         if thinning:
             border = t + window
             st(y, ends, border)
-        st(lane, 0, -1.0)
-        call(fire, lane, y, p, a)
-        _note(E, y, held, holds)
-        code = _build(a, R, tree, leaves)
+        _tell(network, -1)
+        _note(network)
+        code = _build(network, sums)
         while j < times.size:
             if thinning and code == NOT_FINITE:
-                window, code = _renew(
-                    t, 0.125 * window, fire, lane, y, p, a, R + E, ends, starts, dependents, tree, leaves, nodes
-                )  # fmt: skip
+                window, code = _renew(t, 0.125 * window, network, sums)
                 border, misses = t + window, 0
             if code != SUCCESS:
                 break
             if place == WIDTH:
-                if stop[0] != 0:
+                if signals.stop[0] != 0:
                     code = INTERRUPTED
                     break
                 draw_eight(s, records, size, work, p, bursts)
@@ -267,40 +290,31 @@ def chunk(
                 if border == limit:
                     if 4 * misses < refused:
                         window *= 2.0
-                    window, code = _renew(
-                        t, min(window, end - t), fire, lane, y, p, a, R + E, ends, starts, dependents, tree, leaves, nodes
-                    )  # fmt: skip
+                    window, code = _renew(t, min(window, end - t), network, sums)
                     border, misses = t + window, 0
                 if crossing == limit:
-                    code = _act(
-                        code, fire, lane, y, p, a, R, E, n, wrong, held, holds, starts, dependents, tree, leaves, nodes
-                    )  # fmt: skip
+                    code = _act(code, network, sums, n)
             else:
                 reaction, rest = _find(ld(records, record + 1) * total, tree, leaves)
-                st(lane, 0, float(reaction))
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))
                 if thinning:
                     st(y, fired, 1.0)
-                call(fire, lane, y, p, a)
+                _tell(network, reaction)
                 if thinning and ld(y, fired) < 0.5:
                     code = _judge(ld(y, rate))
                     if code != SUCCESS:
                         break
                     misses += 1
                     if misses >= refused and window > SHORTEST * max(abs(t), 1.0):
-                        window, code = _renew(
-                            t, 0.5 * window, fire, lane, y, p, a, R + E, ends, starts, dependents, tree, leaves, nodes
-                        )  # fmt: skip
+                        window, code = _renew(t, 0.5 * window, network, sums)
                         border, misses = t + window, 0
                     continue
                 events += 1
-                code = _mend(a, starts[reaction], starts[reaction + 1], dependents, tree, leaves, nodes)
+                code = _mend(a, reaction, sums)
                 if E > 0 and ld(y, turned) > 0.5:
-                    code = _act(
-                        code, fire, lane, y, p, a, R, E, n, wrong, held, holds, starts, dependents, tree, leaves, nodes
-                    )  # fmt: skip
+                    code = _act(code, network, sums, n)
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
                 code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)
@@ -309,5 +323,5 @@ def chunk(
             out[k, j:] = np.nan
         if code != INTERRUPTED:
             ended += 1
-            done[0] += 1
+            signals.done[0] += 1
     return ended + 0 * buffer.size  # the buffer is used through its address alone: keep it alive until here

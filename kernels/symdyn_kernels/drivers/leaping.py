@@ -17,9 +17,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.equilibria import implicit_leap, length_across
+from symdyn_kernels.arguments.networks import Leaping
+from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
+from symdyn_kernels.equilibria import Solver, Space, implicit_leap, length_across
 from symdyn_kernels.leaps import classify, draw, events, explicit_leap, longest, quiet
-from symdyn_kernels.networks import burst_moments, copy, evaluate, fire, holds, least, pick, record
+from symdyn_kernels.networks import Network, burst_moments, copy, evaluate, fire, holds, least, pick, record
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
@@ -27,67 +30,29 @@ from symdyn_kernels.variates import exponential, open_stream
 
 __all__ = ["chunk"]
 
-SIGNATURE = (
-    "int64(UniTuple(int64, 5), UniTuple(int64, 6), UniTuple(int64[::1], 8), float64[::1], int64, int64[::1], float64[:, ::1],"
-    " float64[:, ::1], float64[::1], float64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], float64[::1],"
-    " int64[::1], int64[::1])"
-)
-
-#: Leaps shorter than this many mean waiting times are not worth their price; so many exact events follow instead.
-WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
-#: Rates that depend on time are looked at this many times at least.
-PIECES = 1000.0
 #: Places in the counts of a trajectory.
 LEAPS, EVENTS, REJECTED, IMPLICIT, CALLS = range(5)
 
 
-@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
-def chunk(
-    functions, sizes, structure, watched, seed, streams, initial, parameters, times, epsilon, max_steps, out, status, counts,
-    passage, stop, done,
-):  # fmt: skip
-    """Simulate trajectories.
-
-    Parameters
-    ----------
-    functions : tuple of 5 int
-        Addresses of propensities, orders, factor, solve, condition; of the last three those are 0 that are not needed.
-    sizes : tuple of 6 int
-        Lanes W of the functions (lane 0 is used), species n, reactions R, bursts, factors, and whether rates depend on time.
-    structure : tuple of 8 int64 arrays
-        The stoichiometry, as `symdyn_kernels.networks` describes it.
-    watched : (n,) float64
-        For a species in the condition how many times less than `epsilon` it changes in a leap, else 0.
-    seed : int
-    streams : (N,) int64
-    initial, parameters : (N, n) and (N, k) float64
-    times : (T,) float64, not decreasing
-    epsilon : float
-    max_steps : int
-        Leaps, events and rejected leaps allowed a trajectory.
-    out : (N, T, n) float64
-    status : (N,) int64
-    counts : (N, 5) int64
-        Leaps (implicit ones included), exact events, rejected leaps, implicit leaps, evaluations of all propensities.
-    passage : (N,) float64
-        Set where a trajectory ended by its condition, which is looked at in the beginning, and after leaps and exact events.
-    stop, done : (1,) int64
-
-    Returns
-    -------
-    int
-        Number of trajectories that came to their end.
-    """
+@njit(signature(Leaping), nogil=True, error_model="numpy", cache=True)
+def chunk(arguments):
+    """Simulate all trajectories of `arguments`, a `Leaping`; returns how many came to their end."""
+    functions, sizes, structure, watched, seed, epsilon, max_steps, batch, run, counts, signals = arguments
+    initial, parameters, times, streams = batch
+    out, status, passage = run.values, run.status, run.passage
     W, n, R, nb, nfactors, timed = sizes
-    f, implicit, condition = functions[0], functions[2] != 0, functions[4]
+    orders_function, condition, implicit = functions.orders, functions.condition, functions.factor != 0
     x, y, x_saved = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros(n * W + 8)
     a, b, orders = np.zeros(R * W + 8), np.zeros(R * W + 8), np.zeros((R + nb) * W + 8)
     p, lane, factors = np.zeros(parameters.shape[1] * W + 8), np.zeros(2 * W + 8), np.zeros((nfactors + n) * W + 8)
     residual, step, found = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros(W + 8)
-    mean, second, bmean = np.zeros(structure[2].size), np.zeros(structure[2].size), np.zeros(nb)
+    mean, second, bmean = np.zeros(structure.fixed.size), np.zeros(structure.fixed.size), np.zeros(nb)
     work = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     critical, equal, skip, every = np.zeros(R, np.int64), np.zeros(R, np.int64), np.zeros(R, np.int64), np.zeros(R, np.int64)
     rate, s = np.zeros(R), np.zeros(4, np.uint64)
+    network = Network(functions.propensities, W, n, R, structure, bmean, mean, second, lane, p)
+    space = Space(x, y, a, b, orders, critical, equal, skip, rate, work)
+    solver = Solver(functions.factor, functions.solve, factors, residual, step)
     longest_piece = (times[-1] - times[0]) / PIECES
 
     finished = 0
@@ -100,8 +65,8 @@ def chunk(
             p[i * W] = parameters[row, i]
         counts[row] = 0
         lane[:] = times[0]
-        call(functions[1], lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
-        code = burst_moments(W, R, structure, orders, bmean, mean, second)
+        call(orders_function, lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
+        code = burst_moments(network, orders)
         t, piece, exact = times[0], longest_piece, 0
         was_implicit = False
         q = 1
@@ -118,7 +83,7 @@ def chunk(
                 break
             if q == times.size:
                 break
-            if stop[0] != 0:
+            if signals.stop[0] != 0:
                 code = INTERRUPTED
                 break
             room = max_steps - counts[row, LEAPS] - counts[row, EVENTS] - counts[row, REJECTED]
@@ -128,10 +93,10 @@ def chunk(
             left = times[q] - t
             if timed:
                 piece = min(2.0 * piece, longest_piece, left)
-                piece, total, bound = quiet(f, W, R, t, piece, epsilon, lane, x, p, a, b)
+                piece, total, bound = quiet(network, t, piece, epsilon, x, a, b)
                 horizon = piece
             else:
-                total = evaluate(f, W, R, t, lane, x, p, a)
+                total = evaluate(network, t, x, a)
                 horizon, bound = left, total
             counts[row, CALLS] += 1 + 2 * timed
             if not bound >= 0.0 or bound == np.inf:
@@ -149,22 +114,19 @@ def chunk(
                     t += wait
                     threshold = next_uniform(s) * bound
                     counts[row, CALLS] += 1
-                    if threshold < evaluate(f, W, R, t, lane, x, p, a):
+                    if threshold < evaluate(network, t, x, a):
                         counts[row, EVENTS] += 1
                         j = pick(W, R, a, every, 0, threshold)
                         if fire(s, j, 1.0, W, structure, bmean, x) < 0.0:
                             code = NEGATIVE
             else:
                 # how far: the leap that the propensities allow, and the time of the next critical firing
-                rare = classify(W, R, structure, x, a, mean, critical)
-                call(functions[1], lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
-                tau = longest(W, n, R, structure, watched, x, a, orders, mean, second, critical, epsilon, work)
+                rare = classify(network, x, a, critical)
+                call(orders_function, lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
+                tau = longest(network, watched, x, a, orders, critical, epsilon, work)
                 explicit = tau
                 if implicit:
-                    tau = length_across(
-                        tau, left, f, sizes, t, structure, watched, critical, lane, x, y, p, a, b, orders, mean, second, equal,
-                        skip, rate, epsilon, work,
-                    )  # fmt: skip
+                    tau = length_across(tau, left, network, t, watched, epsilon, space)
                 wait = exponential(s) / rare if rare > 0.0 else np.inf
                 copy(x_saved, x)
                 while True:
@@ -172,10 +134,7 @@ def chunk(
                         exact = EXACT_AFTER_IMPLICIT if was_implicit else EXACT
                         was_implicit = False
                         if not timed:
-                            t, made, code = events(
-                                s, f, condition, W, R, t, times[q], min(exact, room), structure, bmean, every, lane, x, p,
-                                a, found,
-                            )  # fmt: skip
+                            t, made, code = events(s, network, condition, t, times[q], min(exact, room), every, x, a, found)
                             counts[row, EVENTS] += made
                             counts[row, CALLS] += made
                             exact = 0
@@ -183,20 +142,17 @@ def chunk(
                     h = min(tau, wait, horizon)
                     now = t + 0.5 * h
                     if timed and h < piece:
-                        evaluate(f, W, R, now, lane, x, p, a)
+                        evaluate(network, now, x, a)
                         counts[row, CALLS] += 1
                     was_implicit = implicit and h > explicit
                     if was_implicit:
-                        draw(s, W, R, h, structure, bmean, critical, a, b, False, x)
+                        draw(s, network, h, critical, a, b, False, x)
                         copy(y, x_saved)
-                        calls = implicit_leap(
-                            s, functions, sizes, now, h, structure, critical, equal, mean, lane, factors, y, x, p, a, b,
-                            residual, step,
-                        )  # fmt: skip
+                        calls = implicit_leap(s, network, solver, now, h, space)
                         good = calls > 0
                         counts[row, CALLS] += max(calls, 0)
                     else:
-                        good = explicit_leap(s, f, W, n, R, now, h, structure, bmean, critical, lane, x, p, a, b)
+                        good = explicit_leap(s, network, now, h, critical, x, a, b)
                         counts[row, CALLS] += 1
                     if good and wait <= min(tau, horizon):
                         j = pick(W, R, a, critical, 1, next_uniform(s) * rare)
@@ -214,6 +170,6 @@ def chunk(
         status[row] = code
         if code != INTERRUPTED:
             finished += 1
-            done[0] += 1
+            signals.done[0] += 1
     # used through their addresses alone: keep them alive until here
     return finished + 0 * (p.size + lane.size + orders.size + factors.size + step.size + found.size)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
+from symdyn_kernels.arguments.parts import numba_type, signature
+from symdyn_kernels.arguments.projection import Generator, Krylov, Uniformisation
 from symdyn_kernels.sparse import ahead, apply, arnoldi, combine, norm1, poisson_window, small_exponential
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS
 
@@ -18,11 +20,15 @@ __all__ = ["LEAKED", "backward", "krylov", "product", "uniformisation"]
 
 #: More probability left the set than was allowed: the last step was not taken.
 LEAKED = 100
-GENERATOR = "Tuple((float64[:, ::1], int64[::1], uint32[:, ::1], int64[::1], uint32[:, ::1], float64[:, ::1], float64[::1]))"
+#: Places in the clock of `krylov`; that of `uniformisation` has time and error.
+TIME, STEP, ERROR, LOSS, FLOOR, CONTRACTING = range(6)
+#: Places in the counts.
+FILLED, PRODUCTS, STEPS, REJECTED = range(4)
+VECTOR = types.float64[::1]
 _CHECK = 64  # products between two looks whether anything still moves
 
 
-@njit(f"void({GENERATOR}, float64[::1], float64[::1])", cache=True, nogil=True, error_model="numpy")
+@njit(types.void(numba_type(Generator), VECTOR, VECTOR), cache=True, nogil=True, error_model="numpy")
 def product(generator, x, y):
     """``y = A x``."""
     apply(generator, x, y)
@@ -34,49 +40,40 @@ def backward(previous, decay, z):
     ahead(previous, decay, z)
 
 
-@njit(
-    f"int64({GENERATOR}, float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], int64[::1], float64[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-)
-def krylov(generator, p, clock, times, done, out, counts, basis):
-    """Steps of adaptive length in Krylov spaces with incomplete orthogonalisation.
-
-    clock : time, length of the next step (0: to be found), error allowed a unit of time, loss allowed a unit of time,
-        the least sum of p that is allowed now, and whether A is a generator (positive) or not.
-    done : number of output times that are behind; ``counts[0]`` is what it becomes, then products, steps, rejections.
-    """
+@njit(signature(Krylov), cache=True, nogil=True, error_model="numpy")
+def krylov(arguments):
+    """Steps of adaptive length in Krylov spaces with incomplete orthogonalisation, of a `Krylov`; returns a status."""
+    generator, p, clock, times, out, counts, basis = arguments
     n, m = p.size, basis.shape[0] - 1
     band, f, term, work = np.zeros((3, m + 2)), np.empty(m + 2), np.empty(m + 2), np.empty(m + 2)
     new, y = np.empty(n), np.empty(n)
     end = times[-1]
-    rate = clock[2]
-    counts[0] = done
-    while counts[0] < times.size and times[counts[0]] <= clock[0]:
-        out[counts[0]] = p
-        counts[0] += 1
-    while counts[0] < times.size:
-        t = clock[0]
+    rate = clock[ERROR]
+    counts[FILLED] = 0
+    while counts[FILLED] < times.size and times[counts[FILLED]] <= clock[TIME]:
+        out[counts[FILLED]] = p
+        counts[FILLED] += 1
+    while counts[FILLED] < times.size:
+        t = clock[TIME]
         apply(generator, p, y)
-        counts[1] += 1
+        counts[PRODUCTS] += 1
         speed = norm1(y)
         if not math.isfinite(speed):
             return NOT_FINITE
-        if clock[5] > 0.0 and speed <= 0.1 * rate:
+        if clock[CONTRACTING] > 0.0 and speed <= 0.1 * rate:
             # |Ap| in the sum of magnitudes does not grow, so nothing will move by more than this times what is left
-            while counts[0] < times.size:
-                out[counts[0]] = p
-                counts[0] += 1
-            clock[0] = end
+            while counts[FILLED] < times.size:
+                out[counts[FILLED]] = p
+                counts[FILLED] += 1
+            clock[TIME] = end
             break
-        if clock[1] <= 0.0:
+        if clock[STEP] <= 0.0:
             largest = 0.0
             for i in range(n):
-                largest = max(largest, -generator[0][0, i])
-            clock[1] = min(end - t, 10.0 / largest)
+                largest = max(largest, -generator.rates[0, i])
+            clock[STEP] = min(end - t, 10.0 / largest)
         norm, size = arnoldi(generator, p, basis, band)
-        counts[1] += size
+        counts[PRODUCTS] += size
         invariant = size < m
         rows = size
         first, second = 0.0, 0.0
@@ -89,9 +86,9 @@ def krylov(generator, p, clock, times, done, out, counts, basis):
             band[1, m + 1] = 0.0
             band[2, m + 1] = 0.0
             apply(generator, basis[m], y)
-            counts[1] += 1
+            counts[PRODUCTS] += 1
             first, second = norm * norm1(basis[m]), norm * norm1(y)
-        tau = min(end - t, math.inf if invariant else clock[1])
+        tau = min(end - t, math.inf if invariant else clock[STEP])
         while True:
             small_exponential(band, rows, tau, f, term, work)
             if invariant:
@@ -105,7 +102,7 @@ def krylov(generator, p, clock, times, done, out, counts, basis):
                 error, order = one * two / (one - two), m
             if error <= rate * tau:
                 break
-            counts[3] += 1
+            counts[REJECTED] += 1
             if not math.isfinite(error):
                 tau *= 0.1
             else:
@@ -117,51 +114,48 @@ def krylov(generator, p, clock, times, done, out, counts, basis):
         total = 0.0
         for i in range(n):
             total += new[i]
-        if total < clock[4] - clock[3] * tau:
-            clock[1] = tau
+        if total < clock[FLOOR] - clock[LOSS] * tau:
+            clock[STEP] = tau
             return LEAKED
         last = end - t <= tau
         reached = end if last else t + tau
-        while counts[0] < times.size and times[counts[0]] <= reached:
-            if times[counts[0]] == reached:
-                out[counts[0]] = new
+        while counts[FILLED] < times.size and times[counts[FILLED]] <= reached:
+            if times[counts[FILLED]] == reached:
+                out[counts[FILLED]] = new
             else:
-                small_exponential(band, rows, times[counts[0]] - t, f, term, work)
-                combine(basis, f, used, norm, out[counts[0]])
-            counts[0] += 1
+                small_exponential(band, rows, times[counts[FILLED]] - t, f, term, work)
+                combine(basis, f, used, norm, out[counts[FILLED]])
+            counts[FILLED] += 1
         p[:] = new
-        clock[4] -= clock[3] * tau
-        clock[0] = reached
-        counts[2] += 1
-        if not (last and tau < clock[1]):
+        clock[FLOOR] -= clock[LOSS] * tau
+        clock[TIME] = reached
+        counts[STEPS] += 1
+        if not (last and tau < clock[STEP]):
             grow = 3.0 if error == 0.0 else min(3.0, 0.9 * (rate * tau / error) ** (1.0 / order))
-            clock[1] = tau * grow
+            clock[STEP] = tau * grow
     return SUCCESS
 
 
 @njit(
-    f"int64({GENERATOR}, float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-    fastmath={"contract", "reassoc", "nsz"},
-)
-def uniformisation(generator, p, clock, times, out, counts):
+    signature(Uniformisation), cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"}
+)  # fmt: skip
+def uniformisation(arguments):
     """``exp(tA) p = sum_k Poisson(k; qt) (1 + A/q)^k p``: positive terms only, and a truncation error that is known.
 
-    clock : time, and the error allowed a unit of time.
+    `arguments` is a `Uniformisation`; returns a status.
     """
-    n = p.size
+    generator, p, clock, times, out, counts = arguments
+    n, error = p.size, clock[1]
     v, y, total = p.copy(), np.empty(n), np.empty(n)
     q = 0.0
     for i in range(n):
-        q = max(q, -generator[0][0, i])
+        q = max(q, -generator.rates[0, i])
     still = q == 0.0
     for k in range(times.size):
-        span = times[k] - clock[0]
+        span = times[k] - clock[TIME]
         if span > 0.0 and not still:
             mean = q * span
-            first, weights = poisson_window(mean, clock[1] * span)
+            first, weights = poisson_window(mean, error * span)
             last = first + weights.size - 1
             total[:] = 0.0
             left = 1.0
@@ -174,7 +168,7 @@ def uniformisation(generator, p, clock, times, out, counts):
                 if j == last:
                     break
                 apply(generator, v, y)
-                counts[1] += 1
+                counts[PRODUCTS] += 1
                 for i in range(n):
                     v[i] += y[i] / q
                 if j % _CHECK == 0:
@@ -182,14 +176,15 @@ def uniformisation(generator, p, clock, times, out, counts):
                     if not math.isfinite(speed):
                         return NOT_FINITE
                     # |Av| does not grow from one product to the next, so v moves by less than this until the end
-                    if speed * (times[-1] - clock[0]) <= 0.1 * clock[1] * span:
+                    if speed * (times[-1] - clock[TIME]) <= 0.1 * error * span:
                         still = True
                         for i in range(n):
                             total[i] += left * v[i]
                         break
             v[:] = total
-            clock[0] = times[k]
+            clock[TIME] = times[k]
         out[k] = v
-        counts[2] += 1
+        counts[STEPS] += 1
+    counts[FILLED] = times.size
     p[:] = v
     return SUCCESS

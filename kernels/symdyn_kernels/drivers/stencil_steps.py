@@ -7,6 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.fields import AdaptiveSteps, FixedSteps
+from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.constants.adaptive import GROW, SAFETY, SHRINK
 from symdyn_kernels.simd import vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 from symdyn_kernels.stencils.layout import N0, N1, NF, NS, SIZE
@@ -14,13 +17,10 @@ from symdyn_kernels.stencils.rates import rates
 from symdyn_kernels.stencils.states import combine, load, scaled, sound, unload
 
 
-@njit("int64(int64[::1], float64[::1], float64[::1], int64, int64, int64, int64, float64[::1], float64[::1], float64, int64,"
-      " int64[::1], float64[::1], int64[::1])", error_model="numpy", nogil=True, cache=True)  # fmt: skip
-def fixed(T, F, P, source, states, work, stages, tableau, times, step, out, stop, done, counts):
-    """Steps of one length, of a method without error estimate: rows of `a`, then weights, then nodes; one stage is Euler's.
-
-    Returns the status; `out` has room for the states at all times.
-    """
+@njit(signature(FixedSteps), error_model="numpy", nogil=True, cache=True)
+def fixed(arguments):
+    """Steps of one length, of a method without error estimate, as `arguments` say, a `FixedSteps`; returns the status."""
+    (T, F, P, source, states, work), (stages, _, tableau), times, step, out, stop, done, counts = arguments
     M = (T[NF] * T[SIZE] + T[NS] + 15) // 16 * 16
     y, z, k = states, states + 8 * M, states + 16 * M
     size = T[NF] * T[N0] * T[N1] + T[NS]
@@ -58,17 +58,11 @@ def fixed(T, F, P, source, states, work, stages, tableau, times, step, out, stop
     return SUCCESS
 
 
-@njit("int64(int64[::1], float64[::1], float64[::1], int64, int64, int64, int64, float64[::1], float64[::1], float64, float64,"
-      " float64, int64, int64, int64, int64[::1], float64[::1], int64[::1])", error_model="numpy", nogil=True,
-      cache=True)  # fmt: skip
-def adaptive(
-    T, F, P, source, states, work, stages, tableau, times, rtol, atol, longest, max_steps, order, out, stop, done, counts
-):
-    """Steps by an embedded pair whose last stage is the first of the next step.
-
-    The tableau has the rows of ``a``, the last of which is the solution; the error weights; the nodes; and for each stage
-    four coefficients of the interpolant.
-    """
+@njit(signature(AdaptiveSteps), error_model="numpy", nogil=True, cache=True)
+def adaptive(arguments):
+    """Steps by an embedded pair whose last stage is the first of the next step, as `arguments` say, an `AdaptiveSteps`."""
+    (T, F, P, source, states, work), (stages, order, tableau), times, tolerances, out, stop, done, counts = arguments
+    rtol, atol, longest, max_steps = tolerances
     M = (T[NF] * T[SIZE] + T[NS] + 15) // 16 * 16
     y, z, e, k = states, states + 8 * M, states + 16 * M, states + 24 * M
     zero = k + 8 * stages * M  # a block of zeros, from which the error is counted
@@ -99,7 +93,7 @@ def adaptive(
     h = min(100 * h, (0.01 / big) ** (1.0 / (order + 1)) if big > 1e-15 else max(1e-6, h * 1e-3), longest, end - t)
     if not h > 0:
         return NOT_FINITE
-    m, growth, before = 1, 5.0, 1e-4
+    m, growth, before = 1, GROW, 1e-4
     power = 1.0 / (order + 1)
     while m < times.size:
         if stop[0]:
@@ -120,7 +114,7 @@ def adaptive(
         error = scaled(T, e, y, z, rtol, atol)
         if not error <= 1.0:
             counts[1] += 1
-            h *= max(0.2, 0.9 * error**-power) if error == error and error < 1e300 else 0.2
+            h *= max(SHRINK, SAFETY * error**-power) if error == error and error < 1e300 else SHRINK
             growth = 1.0
             if not h > abs(t) * 4e-16 + 1e-200:
                 return STEP_TOO_SMALL if error == error else NOT_FINITE
@@ -145,6 +139,6 @@ def adaptive(
         t = new
         done[0] = t
         error = max(error, 1e-10)
-        h *= min(growth, max(0.2, 0.9 * error ** (-0.75 * power) * before ** (0.4 * power)))
-        before, growth = max(error, 1e-4), 5.0
+        h *= min(growth, max(SHRINK, SAFETY * error ** (-0.75 * power) * before ** (0.4 * power)))
+        before, growth = max(error, 1e-4), GROW
     return SUCCESS

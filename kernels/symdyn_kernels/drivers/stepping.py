@@ -17,18 +17,16 @@ import math
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.arguments.stepping import Stepping
+from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.rng import normal_pair, start_stream
 from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
 
-SIGNATURE = (
-    "int64(int64, int64, int64, int64, int64, int64, int64, int64[::1], int64, int64, float64[:, ::1], float64[:, ::1],"
-    " float64[::1], float64, int64, float64[:, :, ::1], int64[::1], int64[::1], int64[::1], int64[::1])"
-)
 _FIXED_ROWS = 3  # t, h, sqrt(h)
-_SLACK = 1e-9  # of a step: a gap that is a whole number of steps up to rounding takes that many
 _INV_SQRT_3 = 1.0 / math.sqrt(3.0)
 
 
@@ -106,41 +104,14 @@ def _interrupt(first, last, g, out, status, steps, taken):
             out[k, g:] = np.nan
 
 
-@njit(SIGNATURE, nogil=True, error_model="numpy", cache=True)
-def chunk(
-    f, n, npar, m, with_dz, lanes, seed, streams, first, last, initial, parameters, times, step, fine,
-    out, status, steps, stop, done,
-):  # fmt: skip
-    """Trajectories `first` to `last` - 1 of a run.
-
-    Parameters
-    ----------
-    f : int
-        Address of the lane function of a step, compiled for as many lanes as `lanes` says (1 or a multiple of 8).
-    n, npar, m, with_dz : int
-        Numbers of states, parameters and noises; whether the scheme reads dZ.
-    seed : int
-    streams : (N,) int64
-        Trajectory `k` draws from the stream ``(seed, streams[k])``.
-    initial, parameters : (N, n) and (N, npar) float64
-    times : (T,) float64, not decreasing
-        The first is where `initial` holds.  The gap to each next one is divided into the fewest equal steps not
-        longer than `step`.
-    fine : int
-        Each step's increments are composed from this many equal pieces, so that one Brownian path can be followed
-        with several step sizes.
-    out : (N, T, n) float64
-        States; NaN from the first output time on at which one of them is not finite.
-    status, steps : (N,) int64
-        How each trajectory ended (`symdyn_kernels.status`), and its number of steps.
-    stop, done : (1,) int64
-        A nonzero ``stop[0]`` ends the work; ``done[0]`` counts trajectories that came to their end.
-
-    Returns
-    -------
-    int
-        Number of trajectories that came to their end.
-    """
+@njit(signature(Stepping), nogil=True, error_model="numpy", cache=True)
+def chunk(arguments):
+    """Run all trajectories of `arguments`, a `Stepping`; returns how many came to their end."""
+    f, sizes, batch, seed, longest, fine, run, signals = arguments
+    n, npar, m, with_dz, lanes = sizes
+    initial, parameters, times, streams = batch
+    out, status, steps, stop, done = run.values, run.status, run.steps, signals.stop, signals.done
+    last = initial.shape[0]
     stride = max(lanes, WIDTH)  # a single lane draws for eight and uses the first: same bits
     draws = m * (1 + with_dz)
     pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
@@ -156,9 +127,9 @@ def chunk(
     lane_rows = rows if lanes == stride else p + 8 * npar * lanes
 
     finished = 0
-    status[first:last] = SUCCESS
-    steps[first:last] = 0
-    for k0 in range(first, last, lanes):
+    status[:] = SUCCESS
+    steps[:] = 0
+    for k0 in range(0, last, lanes):
         if stop[0] != 0:
             _interrupt(k0, last, 0, out, status, steps, 0)
             break
@@ -171,7 +142,7 @@ def chunk(
         alive = _record(y, lanes, k0, count, 0, out, status, steps, taken)
         for g in range(1, times.size):
             gap = times[g] - times[g - 1]
-            whole = 0 if gap <= 0.0 else max(1, math.ceil(gap / step - _SLACK))
+            whole = 0 if gap <= 0.0 else max(1, math.ceil(gap / longest - SLACK))
             h = gap / max(1, whole)
             _fill(rows, 1, stride, h)
             _fill(rows, 2, stride, math.sqrt(h))

@@ -9,10 +9,13 @@ A step is as long as its last two terms allow, and ends at a number of the machi
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.adaptive import Series, SeriesFunctions, SeriesSizes
+from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import (
     ACCEPT,
@@ -27,6 +30,7 @@ from symdyn_kernels.lanes import (
     TNEW,
     TNEXT,
     H,
+    Output,
     T,
     abandon,
     arrays,
@@ -38,7 +42,7 @@ from symdyn_kernels.lanes import (
 )
 from symdyn_kernels.masks import below
 from symdyn_kernels.options import INLINE
-from symdyn_kernels.output import emit, padded, work_size
+from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.simd import call, ld, le, sel, splat, st, vabs, vld, vmax, vmin, vpow, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
@@ -50,10 +54,27 @@ GROWTH, FALL, SHRINK = 1e6, 0.25, 1.0 / 1024.0
 #: Of the first step: the part of the time in which the solution changes by its own size, and what it is from zero.
 CAUTION, LEAST = 0.01, 1e-6
 
-SIGNATURE = (
-    "int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1],"
-    " float64[::1], float64, float64, float64, int64, float64[:, :, ::1], int64[::1], int64[:, ::1], int64[::1], int64[::1])"
-)
+
+class Model(NamedTuple):
+    """What the functions of a model work on.
+
+    Attributes
+    ----------
+    functions : SeriesFunctions
+    sizes : SeriesSizes
+    pb, c, yb, scalars : int
+        Addresses of parameters, coefficients, states, and of the rows that are read besides.
+    stride : int
+        Doubles from one order to the next.
+    """
+
+    functions: SeriesFunctions
+    sizes: SeriesSizes
+    pb: int
+    c: int
+    yb: int
+    scalars: int
+    stride: int
 
 
 @njit(**INLINE)
@@ -67,8 +88,10 @@ def narrow(source, target, W):
 
 
 @njit(**INLINE)
-def first_step(zeroth, n, npar, W, rtol, atol, yb, pb, c, stride, scalars, lanes, fresh):
+def first_step(model, tolerances, lanes, fresh):
     """The first step size of the lanes just loaded, from the size of the solution and its derivative."""
+    (zeroth, _), (n, npar, _, _, _, W), pb, c, yb, scalars, stride = model
+    rtol, atol = tolerances.rtol, tolerances.atol
     narrow(lanes[T], scalars, W)
     for l in range(W):
         st(scalars, W + l, 1.0)
@@ -87,8 +110,9 @@ def first_step(zeroth, n, npar, W, rtol, atol, yb, pb, c, stride, scalars, lanes
 
 
 @njit(**INLINE)
-def expand(zeroth, higher, n, npar, rows, order, W, yb, pb, c, scalars, lanes):
+def expand(model, lanes):
     """Coefficients of all orders, in every lane."""
+    (zeroth, higher), (n, npar, rows, _, order, W), pb, c, yb, scalars, _ = model
     narrow(lanes[T], scalars, W)
     narrow(lanes[H], scalars + 8 * W, W)
     call(zeroth, scalars, yb, pb, pb + 8 * npar * W)
@@ -112,12 +136,14 @@ def expand(zeroth, higher, n, npar, rows, order, W, yb, pb, c, scalars, lanes):
 
 
 @njit(**INLINE)
-def control(n, c, stride, order, m, W, WL, wm, work, lanes, rtol, atol, longest, max_steps):
+def control(model, tolerances, m, WL, work, lanes):
     """Choose the step of all lanes; returns whether outputs are due, and alarms, both as bits.
 
     The step is the longest at which the terms of the last two orders are, in root mean square over the states, at most
     ``atol + rtol*max(|y|, |h y'|)``: the last two, because every other coefficient of an even function is zero.
     """
+    (n, _, _, _, order, W), c, stride = model.sizes, model.c, model.stride
+    rtol, atol, longest, max_steps = tolerances
     last = c + 8 * order * stride
     for e in range(0, m, 8):
         scale = vmax(vabs(vld(c, e)), vabs(vld(c, stride + e))) * rtol + atol
@@ -145,7 +171,7 @@ def control(n, c, stride, order, m, W, WL, wm, work, lanes, rtol, atol, longest,
         vst(lanes[REJECTED], l, rejected)
         stuck = le(following, vabs(t) * 4e-16 + 1e-200)
         due |= below(vld(lanes[TNEXT], l), new)
-        alarm |= below(splat(0.5), (stuck + le(splat(max_steps), steps + rejected)) * on)
+        alarm |= below(splat(0.5), (stuck + le(splat(float(max_steps)), steps + rejected)) * on)
     return due, alarm
 
 
@@ -173,40 +199,12 @@ def advance(c, stride, order, m, wm, yb, lanes):
         vst(yb, e, sel(vld(lanes[ACCEPT], e & wm), total, vld(yb, e)))
 
 
-@njit(SIGNATURE, error_model="numpy", nogil=True, cache=True)
-def chunk(
-    zeroth, higher, n, npar, rows, kept, order, W, first, last, Y0, P, times, rtol, atol, longest, max_steps,
-    out, status, counts, stop, done,
-):  # fmt: skip
-    """Integrate trajectories `first` to `last` (exclusive).
-
-    Parameters
-    ----------
-    zeroth, higher : int64
-        Addresses of the functions of the model, which `symdyn.codegen.taylor_series` describes.
-    n, npar, rows, kept : int64
-        Numbers of states and parameters, of rows in an order, and of those that ``zeroth`` keeps besides.
-    order : int64
-        At which the series end.
-    W : int64
-        Lanes: 1, 8, 16 or 32.
-    Y0, P : (N, n), (N, npar) float64
-    times : (T,) float64
-        Increasing; the first is the time of the initial values.
-    longest, max_steps : float64, int64
-        The longest step, and how many are allowed a trajectory.
-    out : (N, T, n) float64
-        Filled; NaN after a failure.
-    status, counts : (N,), (N, 3) int64
-        Status codes; accepted steps, rejected steps, steps with output.
-    stop, done : (1,) int64
-        Polled: nonzero interrupts.  Counts the trajectories that ended.
-
-    Returns
-    -------
-    int64
-        Iterations of the loop.
-    """
+@njit(signature(Series), error_model="numpy", nogil=True, cache=True)
+def chunk(arguments):
+    """Integrate all trajectories of `arguments`, a `Series`; returns the iterations of the loop."""
+    functions, sizes, batch, tolerances, run, counts, signals = arguments
+    n, npar, rows, kept, order, W = sizes
+    times, status, max_steps, last = batch.times, run.status, tolerances.max_steps, batch.initial.shape[0]
     WL = max(W, 8)
     wm = WL - 1
     m = (n * W + 7) // 8 * 8
@@ -221,12 +219,13 @@ def chunk(
     lanes = arrays(a, WL)
     spare = a + 8 * ROWS * WL
     scalars = spare + 8 * work_size(n)
-    grid = padded(times)
 
     who, due, fresh = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
-    waiting, live, iterations, loaded = first, 0, 0, True
+    output = Output(padded(times), run.values, counts, due, who)
+    model = Model(functions, sizes, pb, c, yb, scalars, stride)
+    waiting, live, iterations, loaded = 0, 0, 0, True
     for l in range(W):
-        load(min(waiting, last - 1), l, n, npar, W, Y0, P, times, out, yb, pb, lanes, due, who)
+        load(min(waiting, last - 1), l, W, batch, output, yb, pb, lanes)
         put(lanes[H], l, LEAST, W)
         if waiting < last:
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
@@ -234,20 +233,20 @@ def chunk(
             park(l, lanes, who, W)
             put(lanes[TEND], l, times[0], W)
 
-    while live > 0 and stop[0] == 0:
+    while live > 0 and signals.stop[0] == 0:
         iterations += 1
         if loaded:
             loaded = False
-            first_step(zeroth, n, npar, W, rtol, atol, yb, pb, c, stride, scalars, lanes, fresh)
-        expand(zeroth, higher, n, npar, rows, order, W, yb, pb, c, scalars, lanes)
-        outputs, alarm = control(n, c, stride, order, m, W, WL, wm, work, lanes, rtol, atol, longest, float(max_steps))
+            first_step(model, tolerances, lanes, fresh)
+        expand(model, lanes)
+        outputs, alarm = control(model, tolerances, m, WL, work, lanes)
         advance(c, stride, order, m, wm, yb, lanes)
         if alarm != 0:
             for l in range(W):
                 if who[l] >= 0:
                     status[who[l]] = judge(l, lanes, max_steps, times[-1])
         if outputs != 0:
-            emit(c, yb, c + 8 * stride, stride, order, 0, n, W, grid, out, counts, lanes, due, who, spare)
+            emit(Polynomial(c, yb, c + 8 * stride, stride, order, 0), n, W, output, lanes, spare)
         for l in range(0, WL, 8):
             vst(lanes[T], l, vld(lanes[TNEW], l))
             vst(lanes[H], l, vld(lanes[HNEXT], l))
@@ -257,15 +256,15 @@ def chunk(
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
                     counts[k, 0] = np.int64(ld(lanes[STEPS], l))
                     counts[k, 1] = np.int64(ld(lanes[REJECTED], l))
-                    void(k, due[l], n, out)
-                    done[0] += 1
+                    void(k, due[l], n, run.values)
+                    signals.done[0] += 1
                     if waiting < last:
-                        load(waiting, l, n, npar, W, Y0, P, times, out, yb, pb, lanes, due, who)
+                        load(waiting, l, W, batch, output, yb, pb, lanes)
                         waiting, fresh[l], loaded = waiting + 1, 1, True
                     else:
                         live -= 1
                         park(l, lanes, who, W)
                         put(lanes[TEND], l, ld(lanes[T], l), W)  # its step is zero from now on
 
-    abandon(who, due, waiting, last, n, status, out)
+    abandon(output, waiting, status)
     return iterations + 0 * buffer.size

@@ -44,7 +44,8 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
         **printer.functions(),
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
-    return Device("\n\n\n".join(["\n".join(printer.constants()), *functions, *texts]), "adaptive")
+    constants = [*printer.constants(), f"STOPS = {made.facts['stops'] is not None}"]
+    return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
 
 
 class _Printer(ABC):

@@ -24,6 +24,8 @@ __all__ = ["PRECISIONS", "SIGNATURE", "Device", "arguments", "join_kernel", "joi
 
 #: Bits of the floating types, and what counts as nothing in them.
 PRECISIONS = {"float64": ("64", "1e-300"), "float32": ("32", "real(1e-37)")}
+#: Folders whose texts are joined: templates, and constants, whose precision is that of the kernel.
+JOINED = ("devices", "constants")
 
 HEADER = '''"""{title}
 
@@ -108,7 +110,7 @@ def join_kernel(title: str, device: Device, precision: str) -> str:
 def join_module(title: str, device: Device, precision: str, entry: str = "") -> str:
     """The source of a module of kernels: functions whose names begin with ``run``."""
     imports: dict[str, None] = {}
-    templates = _templates(device.template, device.constants, imports, set())
+    templates = _templates("devices", device.template, device.constants, imports, set())
     body = "\n\n\n".join(text for text in (_decorated(device.functions), *templates, entry.strip()) if text)
     if precision == "float32":
         body = single_precision(body)
@@ -117,20 +119,22 @@ def join_module(title: str, device: Device, precision: str, entry: str = "") -> 
     return f"{header}\n\n{body}\n"
 
 
-def _templates(name: str, constants: Mapping[str, Any], imports: dict[str, None], seen: set[str]) -> list[str]:
+def _templates(
+    folder: str, name: str, constants: Mapping[str, Any], imports: dict[str, None], seen: set[tuple[str, str]]
+) -> list[str]:
     """Texts of a template and of those that it imports, each once and after what it needs."""
-    if name in seen:
+    if (folder, name) in seen:
         return []
-    seen.add(name)
-    text = Path(symdyn_kernels.__file__).parent.joinpath("devices", f"{name}.py").read_text(encoding="utf-8")
+    seen.add((folder, name))
+    text = Path(symdyn_kernels.__file__).parent.joinpath(folder, f"{name}.py").read_text(encoding="utf-8")
     lines, found, begin = text.splitlines(), [], 0
     for statement in ast.parse(text).body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             module = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
             begin = statement.end_lineno or 0
-            folder, _, other = module.rpartition(".")
-            if folder.endswith(".devices"):
-                found += [] if other.startswith("_") else _templates(other, constants, imports, seen)
+            *_, inside, other = f".{module}".split(".")
+            if inside in JOINED:
+                found += [] if other.startswith("_") else _templates(inside, other, constants, imports, seen)
             elif module != "__future__":
                 imports[ast.unparse(statement)] = None
         elif isinstance(statement, ast.Expr):

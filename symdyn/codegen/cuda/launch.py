@@ -130,9 +130,12 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     """Run a chunk, and leave the results on the card with room for so many observables."""
     count, n = batch.initial.shape
     given, begin = kernel.family.device_batch(batch, kernel.noted)
+    stops = kernel.family.device_stops(batch, kernel.noted, kernel.precision)
     real = np.dtype(kernel.precision)
     if given.shape[1] == 0:  # no array on a card is empty
         given = np.zeros((count, 1))
+    if stops.shape[1] == 0:
+        stops = np.full((1, 1, 2), np.inf)
     initial, parameters = (toolchain.to_card(np.ascontiguousarray(a.T, dtype=real)) for a in (batch.initial, given))
     values = toolchain.empty_on_card((batch.times.size, n + extra, count), real)
     counts = toolchain.to_card(np.zeros((DETAILS + len(kernel.details), count), np.int64))
@@ -140,11 +143,9 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     longest = options.max_step if kernel.adaptive else options.step
     numbers = (options.rtol, options.atol, longest, options.epsilon)
     limits = (kernel.family.limit(options), options.seed, int(options.detect_stiffness), options.fine)
+    moved = np.ascontiguousarray(stops.transpose(1, 2, 0))
+    arrays = (initial, parameters, *map(toolchain.to_card, (batch.times, batch.streams, begin, moved)))
     kernel.card_seconds += toolchain.launch(
-        kernel.module.run,
-        arguments(kernel.precision),
-        count,
-        (initial, parameters, *map(toolchain.to_card, (batch.times, batch.streams, begin)), *numbers, *limits, values, counts,
-         passage),
-    )  # fmt: skip
+        kernel.module.run, arguments(kernel.precision), count, (*arrays, *numbers, *limits, values, counts, passage)
+    )
     return OnCard(count, parameters, values, counts, passage)

@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.adaptive import Adaptive as Arguments
+from symdyn_kernels.arguments.adaptive import Functions, Sizes
+from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
@@ -16,7 +19,8 @@ from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
-from symdyn.codegen.program import Made
+from symdyn.codegen.program import Made, Operation
+from symdyn.codegen.stops import stop_program, stops_within
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
@@ -43,10 +47,13 @@ class Adaptive(Family):
         drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
+        timed = Operation("input", (0, 0)) in rhs.operations
+        stops = stop_program(system) if timed else None
+        found = {"stops": None if stops is None else stops.as_json()}
         if not scheme.implicit:
-            return Made((rhs,), {"factors": 0, "rates": 0})
+            return Made((rhs,), {"factors": 0, "rates": 0, **found})
         made = eliminated(system, build, drift)
-        return replace(made, programs=(rhs, *made.programs))
+        return replace(made, programs=(rhs, *made.programs), facts={**made.facts, **found})
 
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
@@ -58,30 +65,40 @@ class Adaptive(Family):
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
-        return Inlining(driver_text(scheme), "integrate", constants, functions)
+        return Inlining(driver_text(scheme), "chunk", constants, functions)
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
-        f, factor, solve = (*task.addresses, 0, 0)[:3]
         if batch.times.size == 1:
             run.values[:, 0] = batch.initial
             task.signals.done[0] += count
             return
-        counts = np.zeros((count, 3), np.int64)
-        (task.driver or self.driver(task.method)).integrate(
-            f, factor, solve, n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes, 0, count,
-            batch.initial, batch.parameters, batch.times, options.rtol, options.atol, options.max_step, self.limit(options),
-            int(options.detect_stiffness), run.values, run.status, counts, task.signals.stop, task.signals.done,
-        )  # fmt: skip
+        counts = np.zeros((count, 4), np.int64)
+        arguments = Arguments(
+            Functions(*(*task.addresses, 0, 0)[:3]),
+            Sizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
+            batch,
+            Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
+            detect=int(options.detect_stiffness),
+            stops=stops_within(batch, task.facts["stops"]),
+            run=run,
+            counts=counts,
+            signals=task.signals,
+        )
+        (task.driver or self.driver(task.method)).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
-        run.evaluations[:] = 1 + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
+        begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
+        run.evaluations[:] = begun + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
 
     def on_device(self, scheme: Any) -> bool:
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         return adaptive_device(system, scheme, made)
+
+    def device_stops(self, batch: Batch, facts: Mapping[str, Any], precision: str) -> np.ndarray:
+        return stops_within(batch, facts["stops"], precision)
 
 
 ADAPTIVE = Adaptive()

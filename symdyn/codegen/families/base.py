@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.inlining import Inlining
@@ -23,66 +24,6 @@ __all__ = ["LANES", "Batch", "Family", "Launch", "Made", "Options", "Run", "Sign
 LANES = (1, 8, 16, 32)
 #: Bytes of state that should stay in the first-level cache.
 WORKING_SET = 20_000
-
-
-class Run(NamedTuple):
-    """What a kernel returns for N trajectories, T times and n states.
-
-    Attributes
-    ----------
-    values : (N, T, n) float64
-        NaN from a failure on.
-    status, steps, rejected, evaluations : (N,) int64
-        Status codes of `symdyn_kernels.status`; counts of what was accepted, rejected and evaluated, which
-        `Family.counted` explains.
-    passage : (N,) float64
-        First time at which the condition `until` was seen to hold; infinity if it was not before the last time.
-    details : (N, m) int64
-        Further counts, those of `Family.details`.
-    """
-
-    values: np.ndarray
-    status: np.ndarray
-    steps: np.ndarray
-    rejected: np.ndarray
-    evaluations: np.ndarray
-    passage: np.ndarray
-    details: np.ndarray
-
-    @classmethod
-    def empty(cls, trajectories: int, times: int, states: int, details: int = 0) -> Run:
-        """Arrays for the results of so many trajectories."""
-        status, steps, rejected, evaluations = (np.zeros(trajectories, np.int64) for _ in range(4))
-        values, further = np.empty((trajectories, times, states)), np.zeros((trajectories, details), np.int64)
-        return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf), further)
-
-    def part(self, rows: Any) -> Run:
-        """The same for some of the trajectories; a slice gives views."""
-        return Run(*(array[rows] for array in self))
-
-
-class Signals(NamedTuple):
-    """Shared with running kernels: set ``stop[0]`` to interrupt, read ``done[0]`` for progress."""
-
-    stop: np.ndarray
-    done: np.ndarray
-
-    @classmethod
-    def new(cls) -> Signals:
-        return cls(np.zeros(1, np.int64), np.zeros(1, np.int64))
-
-
-class Batch(NamedTuple):
-    """Trajectories to run: initial values (N, n), parameters (N, k), times (T,), and the random stream of each (N,)."""
-
-    initial: np.ndarray
-    parameters: np.ndarray
-    times: np.ndarray
-    streams: np.ndarray
-
-    def part(self, rows: Any) -> Batch:
-        """Some of the trajectories."""
-        return Batch(self.initial[rows], self.parameters[rows], self.times, self.streams[rows])
 
 
 @dataclass(frozen=True)
@@ -241,6 +182,10 @@ class Family(ABC):
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """What the card is given in place of the parameters, (N, k), and the code with which each trajectory begins, (N,)."""
         return batch.parameters, np.zeros(len(batch.initial), np.int64)
+
+    def device_stops(self, batch: Batch, facts: Mapping[str, Any], precision: str) -> np.ndarray:
+        """Times at which steps stop on the card, (N, s, 2), in numbers of a precision, as `symdyn.codegen.stops` gives them."""
+        return np.empty((len(batch.initial), 0, 2))
 
     def limit(self, options: Options) -> int:
         """The number of steps allowed a trajectory."""

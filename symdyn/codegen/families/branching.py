@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.branching import Branching as Arguments
+from symdyn_kernels.arguments.branching import Functions, Sizes
 
 from symdyn.codegen.branching_program import rates_program, structure_arrays, structure_facts
 from symdyn.codegen.cuda.branching import branching_device
@@ -54,13 +56,11 @@ class Branching(Family):
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         facts = task.facts
-        sizes = (task.lanes, batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
+        sizes = Sizes(task.lanes, batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
+        functions, structure = Functions(*(*task.addresses, 0)[:2]), structure_arrays(facts["structure"])
         run.passage[:] = np.inf
-        self.driver(task.method).chunk(
-            (*task.addresses, 0)[:2], sizes, structure_arrays(facts["structure"]), task.options.seed, batch.streams,
-            batch.initial, batch.parameters, batch.times, run.values, run.status, run.steps, run.passage,
-            task.signals.stop, task.signals.done,
-        )  # fmt: skip
+        arguments = Arguments(functions, sizes, structure, task.options.seed, batch, run, task.signals)
+        self.driver(task.method).chunk(arguments)
         run.evaluations[:] = run.steps
 
     def on_device(self, scheme: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.stepping import Sizes, Stepping
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
@@ -93,18 +94,18 @@ class Diffusion(Family):
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, stops = batch.initial.shape, task.options, task.facts["start"] is not None
-        initial, values = batch.initial, run.values
+        wider, filled = batch, run
         if stops:
-            initial, values = np.concatenate([initial, np.zeros((count, 2))], axis=1), np.empty((*values.shape[:2], n + 2))
-        self.driver(task.method).chunk(
-            task.addresses[0], initial.shape[1], batch.parameters.shape[1], task.facts["noises"], 0, task.lanes, options.seed,
-            batch.streams, 0, count, initial, batch.parameters, batch.times, options.step, options.fine, values,
-            run.status, run.steps, task.signals.stop, task.signals.done,
-        )  # fmt: skip
+            wider = batch._replace(initial=np.concatenate([batch.initial, np.zeros((count, 2))], axis=1))
+            filled = run._replace(values=np.empty((*run.values.shape[:2], n + 2)))
+        sizes = Sizes(wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], 0, task.lanes)
+        arguments = Stepping(task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals)
+        self.driver(task.method).chunk(arguments)
         run.evaluations[:] = run.steps
         if stops:
-            run.values[:] = values[:, :, :n]
-            run.passage[:] = np.where(values[:, -1, n] == 1.0, values[:, -1, n + 1], np.inf)
+            run.values[:] = filled.values[:, :, :n]
+            ended, moment = filled.values[:, -1, n:].T
+            run.passage[:] = np.where(ended == 1.0, moment, np.inf)
             run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
 
     def on_device(self, scheme: Any) -> bool:

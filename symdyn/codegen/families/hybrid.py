@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.networks import Hybrid as Arguments
+from symdyn_kernels.arguments.networks import HybridFunctions, HybridSizes
+from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Batch, Family, Launch, Made, Options, Run
@@ -63,14 +66,22 @@ class Hybrid(Family):
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options = batch.initial.shape, task.options
         structure = stoichiometry_arrays(task.facts["structure"])
-        reactions, bursts = structure[0].size - 1, structure[-1].size
+        reactions, bursts = structure.ptr.size - 1, structure.kind.size
         counts = np.zeros((count, 5), np.int64)
         run.passage[:] = np.inf
-        self.driver(task.method).chunk(
-            (*task.addresses, 0)[:3], (task.lanes, n, reactions, bursts, task.facts["timed"]), structure, options.seed,
-            batch.streams, batch.initial, batch.parameters, batch.times, (options.rtol, options.atol, options.epsilon),
-            self.limit(options), run.values, run.status, counts, run.passage, task.signals.stop, task.signals.done,
-        )  # fmt: skip
+        arguments = Arguments(
+            HybridFunctions(*(*task.addresses, 0)[:3]),
+            HybridSizes(task.lanes, n, reactions, bursts, task.facts["timed"]),
+            structure,
+            Tolerances(options.rtol, options.atol, np.inf, self.limit(options)),
+            epsilon=options.epsilon,
+            seed=options.seed,
+            batch=batch,
+            run=run,
+            counts=counts,
+            signals=task.signals,
+        )
+        self.driver(task.method).chunk(arguments)
         steps, jumps, rejected, switches, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = steps + jumps, rejected, evaluations
         run.details[:] = np.stack([jumps, switches], axis=1)

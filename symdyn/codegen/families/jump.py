@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.jump import Event, LargeJump, Places
+from symdyn_kernels.arguments.jump import Jump as Arguments
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
 from symdyn.codegen.cuda.join import Device
@@ -108,22 +110,36 @@ class Jump(Family):
             run.values[:, 0] = batch.initial
             task.signals.done[0] += len(batch.initial)
             return
-        bursts, count = np.array(facts["bursts"], np.int64), len(batch.initial)
+        common: dict[str, Any] = {
+            "bursts": np.array(facts["bursts"], np.int64),
+            "seed": options.seed,
+            "max_steps": self.limit(options),
+            "batch": batch._replace(parameters=rows),
+            "run": run,
+            "signals": task.signals,
+        }
         if facts["large"]:
-            places, starts, dependents = (np.array(facts[name], np.int64) for name in ("places", "starts", "dependents"))
-            plain_driver("jump_large").chunk(
-                task.addresses[0], bursts, places, starts, dependents, facts["reactions"], facts["memory"], options.seed,
-                batch.streams, 0, count, batch.initial, rows, batch.times, self.limit(options), run.values, run.status,
-                run.steps, run.rejected, run.passage, task.signals.stop, task.signals.done,
-            )  # fmt: skip
+            arguments = LargeJump(
+                fire=task.addresses[0],
+                places=Places(*facts["places"]),
+                reactions=facts["reactions"],
+                memory=facts["memory"],
+                starts=np.array(facts["starts"], np.int64),
+                dependents=np.array(facts["dependents"], np.int64),
+                **common,
+            )
+            plain_driver("jump_large").chunk(arguments)
         else:
             f, run_of_events = (*task.addresses, 0)[:2]
-            (task.driver or plain_driver("jump")).chunk(
-                f, run_of_events, bursts, int(facts["thinning"]), facts["results"], facts["watch"], facts["low"],
-                facts["fired"], task.lanes, options.seed, batch.streams, 0, count, batch.initial, rows, batch.times,
-                self.limit(options), run.values, run.status, run.steps, run.rejected, run.passage, task.signals.stop,
-                task.signals.done,
-            )  # fmt: skip
+            event = Event(
+                thinning=int(facts["thinning"]),
+                results=facts["results"],
+                watch=facts["watch"],
+                low=facts["low"],
+                fired=facts["fired"],
+                lanes=task.lanes,
+            )
+            (task.driver or plain_driver("jump")).chunk(Arguments(f, run_of_events, event, **common))
         run.evaluations[:] = run.steps + run.rejected
 
     def on_device(self, scheme: Any) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.networks import Functions, Sizes
+from symdyn_kernels.arguments.networks import Leaping as Arguments
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.leaping import leaping_device
@@ -88,16 +90,25 @@ class Leaping(Family):
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         count, n = batch.initial.shape
         structure = stoichiometry_arrays(task.facts["structure"])
-        reactions, bursts = structure[0].size - 1, structure[-1].size
+        reactions, bursts = structure.ptr.size - 1, structure.kind.size
         counts = np.zeros((count, 5), np.int64)
-        functions, condition = (task.addresses[:-1], task.addresses[-1]) if task.facts["stops"] else (task.addresses, 0)
+        *functions, condition = task.addresses if task.facts["stops"] else (*task.addresses, 0)
+        propensities, orders, factor, solve = (*functions, 0, 0)[:4]
         run.passage[:] = np.inf
-        sizes = (task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"])
-        self.driver(task.method).chunk(
-            (*(*functions, 0, 0)[:4], condition), sizes, structure, np.array(task.facts["watched"]), task.options.seed,
-            batch.streams, batch.initial, batch.parameters, batch.times, task.options.epsilon, self.limit(task.options),
-            run.values, run.status, counts, run.passage, task.signals.stop, task.signals.done,
-        )  # fmt: skip
+        arguments = Arguments(
+            Functions(propensities, orders, factor, solve, condition),
+            Sizes(task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
+            structure,
+            watched=np.array(task.facts["watched"]),
+            seed=task.options.seed,
+            epsilon=task.options.epsilon,
+            max_steps=self.limit(task.options),
+            batch=batch,
+            run=run,
+            counts=counts,
+            signals=task.signals,
+        )
+        self.driver(task.method).chunk(arguments)
         leaps, events, rejected, implicit, evaluations = counts.T
         run.steps[:], run.rejected[:], run.evaluations[:] = leaps + events, rejected, evaluations
         run.details[:] = np.stack([leaps, events, implicit], axis=1)[:, : run.details.shape[1]]

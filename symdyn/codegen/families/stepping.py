@@ -7,6 +7,8 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import sympy as sp
+from symdyn_kernels.arguments.stepping import Sizes
+from symdyn_kernels.arguments.stepping import Stepping as Arguments
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
@@ -48,13 +50,12 @@ class Stepping(Family):
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        (count, n), options = batch.initial.shape, task.options
-        step = 1.0 if isinstance(task.scheme, MapScheme) else options.step  # a map has no steps but its own
-        (task.driver or self.driver(task.method)).chunk(
-            task.addresses[0], n, batch.parameters.shape[1], task.system.noises, int(task.scheme.needs_dz), task.lanes,
-            options.seed, batch.streams, 0, count, batch.initial, batch.parameters, batch.times, step, options.fine, run.values,
-            run.status, run.steps, task.signals.stop, task.signals.done,
-        )  # fmt: skip
+        options, scheme = task.options, task.scheme
+        step = 1.0 if isinstance(scheme, MapScheme) else options.step  # a map has no steps but its own
+        n, k = batch.initial.shape[1], batch.parameters.shape[1]
+        sizes = Sizes(n, k, task.system.noises, int(scheme.needs_dz), task.lanes)
+        arguments = Arguments(task.addresses[0], sizes, batch, options.seed, step, options.fine, run, task.signals)
+        (task.driver or self.driver(task.method)).chunk(arguments)
         run.evaluations[:] = run.steps
 
     def on_device(self, scheme: Any) -> bool:

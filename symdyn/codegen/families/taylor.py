@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.adaptive import Series, SeriesFunctions, SeriesSizes
+from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
@@ -77,11 +79,17 @@ class Taylor(Family):
             task.signals.done[0] += count
             return
         counts = np.zeros((count, 3), np.int64)
-        self.driver(task.method).chunk(
-            *task.addresses, n, batch.parameters.shape[1], facts["rows"], facts["kept"], task.scheme.order(options.rtol),
-            task.lanes, 0, count, batch.initial, batch.parameters, batch.times, options.rtol, options.atol, options.max_step,
-            self.limit(options), run.values, run.status, counts, task.signals.stop, task.signals.done,
-        )  # fmt: skip
+        order = task.scheme.order(options.rtol)
+        arguments = Series(
+            SeriesFunctions(*task.addresses),
+            SeriesSizes(n, batch.parameters.shape[1], facts["rows"], facts["kept"], order, task.lanes),
+            batch,
+            Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
+            run,
+            counts,
+            task.signals,
+        )
+        self.driver(task.method).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         run.evaluations[:] = counts[:, 0] + counts[:, 1]
 

@@ -1,0 +1,1 @@
+"""Arguments of the drivers: one named tuple for each, made of parts that many have in common (`parts`)."""

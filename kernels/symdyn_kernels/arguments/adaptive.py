@@ -1,0 +1,124 @@
+"""Arguments of the drivers of adaptive methods for ordinary differential equations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from symdyn_kernels.arguments.parts import Batch, Frames, IntegerRows, Run, Signals, Tolerances
+
+__all__ = ["Adaptive", "Functions", "Series", "SeriesFunctions", "SeriesSizes", "Sizes"]
+
+
+class Functions(NamedTuple):
+    """Addresses of lane functions; the last two are 0 for explicit methods.
+
+    Attributes
+    ----------
+    rhs, factor, solve : int
+        The right-hand side; the factors of ``shift*I - J``; the solution of a linear system from them.
+    """
+
+    rhs: int
+    factor: int
+    solve: int
+
+
+class Sizes(NamedTuple):
+    """Sizes of a model, and lanes.
+
+    Attributes
+    ----------
+    states, parameters, factors : int
+        How many there are.
+    rates : int
+        The number of states if the factors are followed by time derivatives, else 0.
+    lanes : int
+        1, 8, 16 or 32.
+    """
+
+    states: int
+    parameters: int
+    factors: int
+    rates: int
+    lanes: int
+
+
+class Adaptive(NamedTuple):
+    """Arguments of ``drivers/adaptive.py``.
+
+    Attributes
+    ----------
+    functions, sizes, batch, tolerances, run, signals :
+        As their classes say; ``values`` and ``status`` of the run are filled.
+    detect : int
+        Whether to stop trajectories that turn out to be stiff, with STIFF.
+    stops : (N, s, 2) float64
+        Times at which the right-hand side of a trajectory may jump, in order: the last before each that a step may reach, and
+        the first after it, from which the next step goes on.  Infinite where a trajectory has fewer than s.
+    counts : (N, 4) int64
+        Filled: accepted steps, rejected steps, steps with output, stops.
+    """
+
+    functions: Functions
+    sizes: Sizes
+    batch: Batch
+    tolerances: Tolerances
+    detect: int
+    stops: Frames
+    run: Run
+    counts: IntegerRows
+    signals: Signals
+
+
+class SeriesFunctions(NamedTuple):
+    """Addresses of lane functions, which `symdyn.codegen.taylor_series` describes.
+
+    Attributes
+    ----------
+    zeroth, higher : int
+        Coefficients of order 1 from those of order 0; those of order k + 1 from those below.
+    """
+
+    zeroth: int
+    higher: int
+
+
+class SeriesSizes(NamedTuple):
+    """Sizes of a model and its series, and lanes.
+
+    Attributes
+    ----------
+    states, parameters, rows, kept : int
+        How many there are; rows in an order, and those that ``zeroth`` keeps besides.
+    order : int
+        At which the series end.
+    lanes : int
+        1, 8, 16 or 32.
+    """
+
+    states: int
+    parameters: int
+    rows: int
+    kept: int
+    order: int
+    lanes: int
+
+
+class Series(NamedTuple):
+    """Arguments of ``drivers/taylor.py``.
+
+    Attributes
+    ----------
+    functions, sizes, batch, tolerances, run, signals :
+        As their classes say; ``values`` and ``status`` of the run are filled.
+    counts : (N, 3) int64
+        Filled: accepted steps, rejected steps, steps with output.
+    """
+
+    functions: SeriesFunctions
+    sizes: SeriesSizes
+    batch: Batch
+    tolerances: Tolerances
+    run: Run
+    counts: IntegerRows
+    signals: Signals

@@ -1,0 +1,122 @@
+"""Arguments of the drivers of the direct method."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from symdyn_kernels.arguments.parts import Batch, Integers, Run, Signals
+
+__all__ = ["Event", "Jump", "LargeJump", "Places"]
+
+
+class Event(NamedTuple):
+    """What the function of an event reads and writes.
+
+    Attributes
+    ----------
+    thinning : int
+        Whether events are candidates of thinning, which have a window.
+    results, watch, low, fired : int
+        Number of rows that it writes, and which they are; -1 if there is none.  `fired` says whether an event was one: if
+        there is no such row, each is.
+    lanes : int
+        1, 8, 16 or 32.
+    """
+
+    thinning: int
+    results: int
+    watch: int
+    low: int
+    fired: int
+    lanes: int
+
+
+class Jump(NamedTuple):
+    """Arguments of ``drivers/jump.py``.
+
+    Attributes
+    ----------
+    event_function : int
+        Address of the lane function of an event.
+    run_function : int
+        For one lane: the address of a function of several events in a row (`symdyn.codegen.emit_llvm`), or 0.
+    event, batch, run, signals :
+        As their classes say.  ``parameters`` of the batch are the rows of p, and there are two times at least; ``values``,
+        ``status``, ``steps`` (events up to the last time) and ``rejected`` (candidates that were none) of the run are filled,
+        and ``passage`` where a trajectory stopped at its condition.
+    bursts : (b,) int64
+        For each random number after e and u: -1 for a standard exponential, else the row of p with a Poisson mean.
+    seed : int
+        Trajectory k draws from the stream ``(seed, streams[k])``.
+    max_steps : int
+        Events, accepted or not, allowed a trajectory.
+    """
+
+    event_function: int
+    run_function: int
+    event: Event
+    bursts: Integers
+    seed: int
+    max_steps: int
+    batch: Batch
+    run: Run
+    signals: Signals
+
+
+class Places(NamedTuple):
+    """Rows of y in which a large network notes what it knows about itself.
+
+    Attributes
+    ----------
+    now, ends, soonest : int
+        The time; the end of the window, or -1 without thinning; the next moment at which time alone changes a condition.
+    stops, turned, wrong : int
+        1.0 where the trajectory stops; where a trigger turned true; where events left what is no number of molecules.
+    fired, rate : int
+        Where a candidate of thinning fired; its propensity.
+    held, holds : int
+        For the first of the E events whether its trigger held when events were last looked at, and whether it holds.
+    """
+
+    now: int
+    ends: int
+    soonest: int
+    stops: int
+    turned: int
+    wrong: int
+    fired: int
+    rate: int
+    held: int
+    holds: int
+
+
+class LargeJump(NamedTuple):
+    """Arguments of ``drivers/jump_large.py``.
+
+    Attributes
+    ----------
+    fire : int
+        Address of the model's function.
+    places, batch, run, signals :
+        As their classes say, and as of `Jump`.
+    reactions, memory : int
+        Reactions R; rows of y.
+    starts, dependents : (R + E + 2,) and (m,) int64
+        What number r changes are the propensities ``dependents[starts[r]:starts[r + 1]]``, increasing: R reactions, E events
+        of the network, and the window.  The number after them settles all conditions.
+    bursts, seed, max_steps :
+        As of `Jump`.
+    """
+
+    fire: int
+    places: Places
+    reactions: int
+    memory: int
+    starts: Integers
+    dependents: Integers
+    bursts: Integers
+    seed: int
+    max_steps: int
+    batch: Batch
+    run: Run
+    signals: Signals

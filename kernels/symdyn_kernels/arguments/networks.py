@@ -1,0 +1,165 @@
+"""Arguments of the approximate drivers of reaction networks, whose stoichiometry is data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from symdyn_kernels.arguments.parts import Batch, IntegerRows, Integers, Numbers, Run, Signals, Tolerances
+
+__all__ = ["Functions", "Hybrid", "HybridFunctions", "HybridSizes", "Leaping", "Sizes", "Structure"]
+
+
+class Structure(NamedTuple):
+    """The stoichiometry of R reactions.
+
+    Attributes
+    ----------
+    ptr, species, fixed, burst : (R + 1,) and (m,) int64
+        Entries ``ptr[j]`` to ``ptr[j+1]`` of reaction j: species, change without bursts, number of the burst or -1.
+    dptr, dspecies : (R + 1,) and (d,) int64
+        The species in the propensity of reaction j: entries ``dptr[j]`` to ``dptr[j+1]``.
+    pair : (R,) int64
+        The reaction that undoes reaction j, or -1.
+    kind : (b,) int64
+        Of each burst.
+    """
+
+    ptr: Integers
+    species: Integers
+    fixed: Integers
+    burst: Integers
+    dptr: Integers
+    dspecies: Integers
+    pair: Integers
+    kind: Integers
+
+
+class Functions(NamedTuple):
+    """Addresses of lane functions of tau-leaping.
+
+    Attributes
+    ----------
+    propensities, orders : int
+        Values of all reactions; sums of ``|x da/dx| / a`` of each, then the means of the bursts.
+    factor, solve : int
+        Of ``shift - d(S a)/dx``; 0 without implicit leaps.
+    condition : int
+        1.0 where the trajectory ends; 0 if there is none.
+    """
+
+    propensities: int
+    orders: int
+    factor: int
+    solve: int
+    condition: int
+
+
+class Sizes(NamedTuple):
+    """Lanes W of the functions (lane 0 is used), and what a network has.
+
+    Attributes
+    ----------
+    lanes, species, reactions, bursts, factors : int
+    timed : int
+        Whether rates or the condition depend on time.
+    """
+
+    lanes: int
+    species: int
+    reactions: int
+    bursts: int
+    factors: int
+    timed: int
+
+
+class Leaping(NamedTuple):
+    """Arguments of ``drivers/leaping.py``.
+
+    Attributes
+    ----------
+    functions, sizes, structure, batch, run, signals :
+        As their classes say.  ``values`` and ``status`` of the run are filled, and ``passage`` where a trajectory ended by its
+        condition, which is looked at in the beginning, and after leaps and exact events.
+    watched : (n,) float64
+        For a species in the condition how many times less than `epsilon` it changes in a leap, else 0.
+    seed : int
+    epsilon : float
+        Bound on the relative change of propensities in a leap.
+    max_steps : int
+        Leaps, events and rejected leaps allowed a trajectory.
+    counts : (N, 5) int64
+        Filled: leaps (implicit ones included), exact events, rejected leaps, implicit leaps, evaluations of all propensities.
+    """
+
+    functions: Functions
+    sizes: Sizes
+    structure: Structure
+    watched: Numbers
+    seed: int
+    epsilon: float
+    max_steps: int
+    batch: Batch
+    run: Run
+    counts: IntegerRows
+    signals: Signals
+
+
+class HybridFunctions(NamedTuple):
+    """Addresses of lane functions, as of `Functions`.
+
+    Attributes
+    ----------
+    propensities, orders, condition : int
+    """
+
+    propensities: int
+    orders: int
+    condition: int
+
+
+class HybridSizes(NamedTuple):
+    """Lanes W of the functions (lane 0 is used), and what a network has.
+
+    Attributes
+    ----------
+    lanes, species, reactions, bursts : int
+    timed : int
+        Whether rates or the condition depend on time.
+    """
+
+    lanes: int
+    species: int
+    reactions: int
+    bursts: int
+    timed: int
+
+
+class Hybrid(NamedTuple):
+    """Arguments of ``drivers/hybrid.py``.
+
+    Attributes
+    ----------
+    functions, sizes, structure, batch, run, signals :
+        As their classes say.  ``values`` and ``status`` of the run are filled, and ``passage`` where a trajectory ended by its
+        condition, which is looked at in the beginning, and after steps and jumps; where it holds after a step, the moment at
+        which it began to is found in it.
+    tolerances : Tolerances
+        Of the flow, whose steps have no longest; steps, jumps and rejected steps allowed a trajectory.
+    epsilon : float
+        Reaction j flows if ``x_i >= <S_ij^2> / (|<S_ij>| epsilon^2)`` for the species that it changes, and if it fires
+        ``1/epsilon^2`` times in the whole time at its present propensity.
+    seed : int
+    counts : (N, 5) int64
+        Filled: steps of the flow, jumps, rejected steps, changes between flow and jumps, evaluations of all propensities.
+    """
+
+    functions: HybridFunctions
+    sizes: HybridSizes
+    structure: Structure
+    tolerances: Tolerances
+    epsilon: float
+    seed: int
+    batch: Batch
+    run: Run
+    counts: IntegerRows
+    signals: Signals

@@ -1,0 +1,146 @@
+"""What many drivers are given, and how a named tuple becomes a numba type.
+
+Annotations of fields say their types once, for readers, mypy and numba: `signature` reads them.  Every array is in C order.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+
+import numpy as np
+from numba import types
+
+__all__ = [
+    "Batch",
+    "Frames",
+    "IntegerRows",
+    "Integers",
+    "Numbers",
+    "Rows",
+    "Run",
+    "Signals",
+    "Tolerances",
+    "numba_type",
+    "signature",
+]
+
+Integers = Annotated[np.ndarray, types.int64[::1]]
+IntegerRows = Annotated[np.ndarray, types.int64[:, ::1]]
+Numbers = Annotated[np.ndarray, types.float64[::1]]
+Rows = Annotated[np.ndarray, types.float64[:, ::1]]
+Frames = Annotated[np.ndarray, types.float64[:, :, ::1]]
+
+
+class Batch(NamedTuple):
+    """Trajectories to run.
+
+    Attributes
+    ----------
+    initial : (N, n) float64
+        Values at the first time.
+    parameters : (N, k) float64
+    times : (T,) float64
+        Increasing; the first is the time of the initial values.
+    streams : (N,) int64
+        The stream of random numbers from which each trajectory draws.
+    """
+
+    initial: Rows
+    parameters: Rows
+    times: Numbers
+    streams: Integers
+
+    def part(self, rows: Any) -> Batch:
+        """Some of the trajectories."""
+        return Batch(self.initial[rows], self.parameters[rows], self.times, self.streams[rows])
+
+
+class Run(NamedTuple):
+    """What a kernel returns for N trajectories, T times and n states.
+
+    Attributes
+    ----------
+    values : (N, T, n) float64
+        NaN from a failure on.
+    status, steps, rejected, evaluations : (N,) int64
+        Status codes of `symdyn_kernels.status`; counts of what was accepted, rejected and evaluated, which
+        `Family.counted` explains.
+    passage : (N,) float64
+        First time at which the condition `until` was seen to hold; infinity if it was not before the last time.
+    details : (N, m) int64
+        Further counts, those of `Family.details`.
+    """
+
+    values: Frames
+    status: Integers
+    steps: Integers
+    rejected: Integers
+    evaluations: Integers
+    passage: Numbers
+    details: IntegerRows
+
+    @classmethod
+    def empty(cls, trajectories: int, times: int, states: int, details: int = 0) -> Run:
+        """Arrays for the results of so many trajectories."""
+        status, steps, rejected, evaluations = (np.zeros(trajectories, np.int64) for _ in range(4))
+        values, further = np.empty((trajectories, times, states)), np.zeros((trajectories, details), np.int64)
+        return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf), further)
+
+    def part(self, rows: Any) -> Run:
+        """The same for some of the trajectories; a slice gives views."""
+        return Run(*(array[rows] for array in self))
+
+
+class Signals(NamedTuple):
+    """Shared with running kernels: set ``stop[0]`` to interrupt, read ``done[0]`` for the trajectories that ended.
+
+    Attributes
+    ----------
+    stop, done : (1,) int64
+    """
+
+    stop: Integers
+    done: Integers
+
+    @classmethod
+    def new(cls) -> Signals:
+        return cls(np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+class Tolerances(NamedTuple):
+    """What steers and limits adaptive steps.
+
+    Attributes
+    ----------
+    rtol, atol : float
+    longest : float
+        The longest step allowed; infinite if any is.
+    max_steps : int
+        Attempts allowed a trajectory.
+    """
+
+    rtol: float
+    atol: float
+    longest: float
+    max_steps: int
+
+
+def numba_type(annotation: Any) -> types.Type:
+    """The numba type of values of a field, or of a class of named tuples with all its fields.
+
+    >>> numba_type(Signals)
+    Signals(array(int64, 1d, C) x 2)
+    >>> numba_type(float)
+    float64
+    """
+    if isinstance(annotation, type) and issubclass(annotation, tuple):
+        fields = get_type_hints(annotation, include_extras=True).values()
+        return types.BaseTuple.from_types([numba_type(f) for f in fields], annotation)
+    if annotation in (int, float):
+        return types.int64 if annotation is int else types.float64
+    return get_args(annotation)[1]
+
+
+def signature(arguments: type) -> Any:
+    """The signature of a driver: a count from a named tuple of this class."""
+    return types.int64(numba_type(arguments))

@@ -1,0 +1,57 @@
+"""Arguments of the driver of fixed-step methods."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from symdyn_kernels.arguments.parts import Batch, Run, Signals
+
+__all__ = ["Sizes", "Stepping"]
+
+
+class Sizes(NamedTuple):
+    """Sizes of a model, and lanes.
+
+    Attributes
+    ----------
+    states, parameters, noises : int
+        How many there are.
+    with_dz : int
+        Whether the scheme reads dZ.
+    lanes : int
+        1, 8, 16 or 32.
+    """
+
+    states: int
+    parameters: int
+    noises: int
+    with_dz: int
+    lanes: int
+
+
+class Stepping(NamedTuple):
+    """Arguments of ``drivers/stepping.py``.
+
+    Attributes
+    ----------
+    step_function : int
+        Address of the lane function of a step.
+    sizes, batch, run, signals :
+        As their classes say; ``values``, ``status`` and ``steps`` of the run are filled.  Times need not increase strictly.
+    seed : int
+        Trajectory k draws from the stream ``(seed, streams[k])``.
+    step : float
+        The longest step: the gap to each output time is divided into the fewest equal steps not longer than it.
+    fine : int
+        Each step's increments are composed from this many equal pieces, so that one Brownian path can be followed with several
+        step sizes.
+    """
+
+    step_function: int
+    sizes: Sizes
+    batch: Batch
+    seed: int
+    step: float
+    fine: int
+    run: Run
+    signals: Signals

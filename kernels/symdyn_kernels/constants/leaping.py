@@ -1,0 +1,21 @@
+"""Tau-leaping: which leaps, and when exact events or implicit leaps take their place."""
+
+from __future__ import annotations
+
+#: Leaps shorter than this many mean waiting times do not pay; so many exact events follow instead.
+WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
+#: Rates that depend on time are looked at this many times at least.
+PIECES = 1000.0
+#: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
+CRITICAL = 10.0
+#: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
+STABLE, ACCURATE = 0.5, 10.0
+#: Rates that depend on time are not looked at in pieces with fewer expected firings.
+LEAST_FIRINGS = 0.01
+#: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
+EQUILIBRIUM, DEVIATIONS = 0.05, 3.0
+#: An implicit leap is so many times longer than an explicit one at least, and so many relaxation times of the equilibria
+#: that it leaps across are simulated before each output, so that their fluctuations are there again.
+STIFF_RATIO, RELAXATION = 100.0, 3.0
+#: Iterations of Newton, and the molecules to which they converge before firings are rounded.
+NEWTON, NEWTON_ERROR = 20, 1e-3

@@ -1,0 +1,124 @@
+"""Times at which a right-hand side may jump: adaptive steps end before them and go on after them.
+
+An error estimate knows a right-hand side at a few times only: a step may pass over a pulse without an evaluation in it.  The
+times are found where two sides that are compared differ by an expression linear in time and free of states, so that they are
+equal at ``-b/a`` of ``a*t + b``: relations in conditions, and the arguments of Heaviside, sign, Abs, Min and Max (of which the
+last three have corners there).  Not found are periodic jumps, as of ``floor(t)`` and ``Mod(t, 1)``, comparisons of nonlinear
+functions of time, as ``sin(t) > 0``, and of course comparisons of states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from symdyn_kernels.arguments.parts import Batch
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.dag import nodes
+from symdyn.system import System
+
+__all__ = ["stop_program", "stops_within"]
+
+#: Roundings, relative to the terms of a stop, by which a comparison in the right-hand side may turn earlier or later.
+ROUNDINGS = 4.0
+
+
+def stop_program(system: System) -> Program | None:
+    """Stops of a system as a program of its parameters, or None if it has none.
+
+    Outputs come in pairs: a time, and the size of the terms that it is made of, by which it is uncertain; 0 where the time is
+    itself compared with a number or a parameter, which is exact.
+
+    Examples
+    --------
+    >>> x, t, start = sp.symbols("x t start")
+    >>> import symdyn as sd
+    >>> program = stop_program(sd.ODESystem({x: sp.Piecewise((1, t > start), (0, True)) - x}))
+    >>> program.labels
+    ('start', '0')
+    """
+    drift = system.drift  # type: ignore[attr-defined]
+    pairs = list(dict.fromkeys(_stops(drift, system.time, set(system.states))))
+    if not pairs:
+        return None
+    expressions = [e for pair in pairs for e in pair]
+    return lower("stops", [("lane", ()), ("y", ()), ("p", system.parameters)], expressions, list(map(str, expressions)))
+
+
+def _stops(expressions: Iterable[sp.Basic], time: sp.Symbol, states: set[sp.Symbol]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """Times at which two sides are equal, and the sizes of their terms."""
+    for left, right in _compared(expressions):
+        if time not in left.free_symbols | right.free_symbols:
+            continue
+        difference = sp.expand(left - right)
+        slope = sp.diff(difference, time)
+        rest = difference.xreplace({time: sp.Integer(0)})
+        if slope == 0 or slope.has(time) or (slope.free_symbols | rest.free_symbols) & states:
+            continue
+        simple = {left, right} - {time}
+        if time in (left, right) and all(e.is_Symbol or e.is_number for e in simple):
+            yield simple.pop(), sp.Integer(0)
+        else:
+            yield -rest / slope, sp.Add(*(sp.Abs(term) for term in sp.Add.make_args(rest))) / sp.Abs(slope)
+
+
+def _compared(expressions: Iterable[sp.Basic]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """All pairs of expressions by whose order a value is chosen."""
+    for node in nodes(expressions):
+        if isinstance(node, sp.Rel):
+            yield node.lhs, node.rhs
+        elif isinstance(node, (sp.Heaviside, sp.sign, sp.Abs)):
+            yield node.args[0], sp.Integer(0)
+        elif isinstance(node, (sp.Min, sp.Max)):
+            yield from combinations(node.args, 2)
+
+
+def stops_within(batch: Batch, program: Sequence[Any] | None, precision: str = "float64") -> np.ndarray:
+    """Stops of each trajectory in the span of its times, (N, s, 2) float64 in order, padded with infinity.
+
+    Parameters
+    ----------
+    batch : Batch
+    program : list or None
+        What `stop_program` found, as JSON.
+    precision : {'float64', 'float32'}
+        Of the numbers in which the right-hand side compares times.
+
+    Returns
+    -------
+    (N, s, 2) float64
+        The last time before each stop that a step may reach, and the first float after it.  The former is two roundings of the
+        largest time before the stop, as the end of a step is rounded.  Stops that are nearer to each other are one.
+    """
+    count, first, last = len(batch.initial), batch.times[0], batch.times[-1]
+    if program is None:
+        return np.empty((count, 0, 2))
+    real = np.dtype(precision).type
+    values = evaluate(Program.from_json(program), (), (), list(batch.parameters.T.astype(real).astype(float)))
+    at, sizes = (np.stack([np.broadcast_to(v, count) for v in part], axis=1) for part in (values[::2], values[1::2]))
+    with np.errstate(all="ignore"):
+        at = at.astype(real).astype(float)
+        doubt = ROUNDINGS * np.finfo(real).eps * sizes
+        before = at - doubt - 2 * np.spacing(np.maximum(np.abs(at), abs(first)).astype(real))
+        after = np.nextafter((at + doubt).astype(real), real(np.inf)).astype(float)
+        inside = (after > first) & (before < last)  # not where a stop is not a number
+    spans = np.stack([np.where(inside, before, np.inf), np.where(inside, after, np.inf)], axis=2)
+    spans = _in_order(spans)
+    for k in range(1, spans.shape[1]):
+        joined = (spans[:, k, 0] <= spans[:, k - 1, 1]) & (spans[:, k, 0] < np.inf)
+        spans[joined, k, 0] = spans[joined, k - 1, 0]
+        spans[joined, k, 1] = np.maximum(spans[joined, k, 1], spans[joined, k - 1, 1])
+        spans[joined, k - 1] = np.inf
+    kept = int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
+    return np.ascontiguousarray(_in_order(spans)[:, :kept])
+
+
+def _in_order(spans: np.ndarray) -> np.ndarray:
+    """Stops by the times before them."""
+    return np.take_along_axis(spans, np.argsort(spans[:, :, :1], axis=1, kind="stable"), axis=1)

@@ -43,7 +43,7 @@ def stop_program(system: System) -> Program | None:
     >>> program.labels
     ('start', '0')
     """
-    drift = system.drift  # type: ignore[attr-defined]
+    drift = system.part("drift")
     pairs = list(dict.fromkeys(_stops(drift, system.time, set(system.states))))
     if not pairs:
         return None

@@ -76,22 +76,22 @@ class NetworkVerbs:
     def with_reactions(
         self, reactions: str | Iterable[Reaction | tuple[Any, ...]], parameters: Mapping[Any, float] | None = None
     ) -> ReactionNetwork:
-        """The network with further reactions, as text or as a sequence; `parameters` gives values to what they bring in."""
+        """The network with further reactions."""
     def __add__(self, second: ReactionNetwork) -> ReactionNetwork:
-        """The network of all reactions of both; species and parameters of the same name are the same."""
+        """The union of two networks; species and parameters of the same name are identified."""
     def conservation_laws(self) -> tuple[ConservationLaw, ...]:
-        """Independent conservation laws, :math:`y^T S = 0` with integers y; as many as there are."""
+        """A basis of the conservation laws, :math:`y^T S = 0` with integers y."""
     def eliminate(self, species: Any, total: Any = None) -> ReactionNetwork:
         """The network without a conserved species, whose number follows from the others."""
     def structure(self) -> Structure:
-        """The complexes of a network and how reactions join them."""
+        """The complexes of a network and the reactions between them."""
     @property
     def deficiency(self) -> int:
-        """Number of complexes minus number of linkage classes minus the rank of the stoichiometry; see `structure`."""
+        """The deficiency of a network, :math:`\\delta = n - \\ell - \\operatorname{rank} S`."""
     def draw(self, ax: Axes | None = None, *, kind: str = "species") -> Axes:
         """Draw a network."""
     def _repr_html_(self) -> str:
-        """The page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
+        """The notebook page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
     def to_sbml(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as SBML level 3 version 1; return the text."""
 

@@ -207,6 +207,6 @@ def _check_mortal(model: MatrixModel, transitions: sp.Matrix) -> None:
         if radius >= SINGULAR:
             names = ", ".join(model.names[i] for i in members)
             raise DeclarationError(
-                f"the stages {names} have no mortality (T has the eigenvalue {radius:.6g} there), so lifetimes have no mean; "
+                f"there is no mortality in {names} (T has the eigenvalue {radius:.6g} there), so lifetimes have no mean; "
                 "if part of these entries is reproduction, declare it: fecundity=..."
             )

@@ -110,10 +110,10 @@ def _paint(labels: list[str], boxes: list[dict[str, Any]], arrows: list[_Arrow],
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     ax.set_axis_off()
     pairs = [frozenset(a[:2]) for a in arrows]
-    seen: dict[frozenset[int], int] = {}
+    drawn: dict[frozenset[int], int] = {}
     for (i, j, label, style), pair in zip(arrows, pairs, strict=True):
-        count, turn = pairs.count(pair), seen.get(pair, 0)
-        seen[pair] = turn + 1
+        count, turn = pairs.count(pair), drawn.get(pair, 0)
+        drawn[pair] = turn + 1
         # arrows i -> j and j -> i bend to different sides by themselves; equal ones are fanned out
         same = sum(a[:2] == (i, j) for a in arrows)
         bend = 0.0 if count == 1 else 0.2 + 0.15 * (turn if same > 1 else 0)

@@ -57,7 +57,7 @@ def late_time(
     system : ODESystem
         Autonomous.
     initial, parameters : mapping, optional
-        As in `symdyn.simulate`; arrays make a sweep, whose rows run together.
+        As in `symdyn.simulate`; arrays make a sweep, whose rows run in parallel.
     t_end : float
         How long to look.
     tolerance : float

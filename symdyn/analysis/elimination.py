@@ -46,7 +46,7 @@ class Leaf:
     unknowns : tuple of int
         Generators that are neither solved for nor free of constraint.
     solved : tuple of `Solved`, `Shift` and `Twist`
-        In the order of elimination: later entries and unknowns occur in earlier ones.
+        In the order of elimination: subsequent entries and unknowns occur in preceding ones.
     nonzero : tuple of polynomial
         None of these may vanish.
     """

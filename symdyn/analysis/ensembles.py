@@ -1,4 +1,4 @@
-"""Rows of initial values and parameters, run together in lanes."""
+"""Rows of initial values and parameters, simulated in parallel lanes."""
 
 from __future__ import annotations
 

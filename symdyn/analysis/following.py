@@ -164,7 +164,7 @@ def follow(
 def _march(
     curve: Curve, place: Place, span: tuple[float, float], longest: float, points: int
 ) -> tuple[list[Place], list[Special | None], str]:
-    """Points in one direction, special ones among them, and why the march ended."""
+    """Points in one direction, special ones among them, and why the continuation ended."""
     places: list[Place] = [place]
     specials: list[Special | None] = [None]
     bounds = sorted(curve.q(v) for v in span)

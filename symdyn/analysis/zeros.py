@@ -76,7 +76,7 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
     Raises
     ------
     OverflowError
-        If elimination would take too long.  Parts that take too long later are left out, and named by `unfinished`.
+        If elimination would take too long.  Subsequent parts that take too long are left out, and named by `unfinished`.
     """
     context = mpmath.MPContext()
     context.dps = DIGITS

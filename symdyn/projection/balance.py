@@ -1,4 +1,4 @@
-r"""Whether a stationary distribution is in balance across cuts, which tells how exact the weights of separate wells are.
+r"""Balance of a stationary distribution across cuts, an error estimate of the weights of separate wells.
 
 Between the states with :math:`n_s \le k` and the others as much probability goes up, :math:`U_k`, as comes down,
 :math:`D_k`.  Residuals of :math:`A\pi = 0` are blind to wells that exchange next to nothing: any mixture of them leaves

@@ -58,7 +58,7 @@ class Question:
 
     @property
     def key(self) -> str:
-        """What tells this question from others, as text."""
+        """Identifying text, from which the name in the store follows."""
         values = sorted(self.parameters.items())
         parts = (self.network.digest, name_of_closure(self.closure, code=True), self.order, self.taylor_order)
         return repr((*parts, values, self.starts.tolist(), self.t_end))

@@ -66,7 +66,7 @@ class Inquiry:
 
     @property
     def key(self) -> str:
-        """What tells this inquiry from others, as text."""
+        """Identifying text, from which the name in the store follows."""
         values = sorted(self.parameters.items())
         return repr((self.network.digest, values, self.start.tolist(), self.guess.tolist(), self.t_end, self.method, self.seed))
 

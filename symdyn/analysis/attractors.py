@@ -1,4 +1,4 @@
-"""What a solution does in the end: rest, oscillate, blow up, or not yet known."""
+"""Long-term behaviour of solutions: rest, oscillation, blow-up, or undecided."""
 
 from __future__ import annotations
 

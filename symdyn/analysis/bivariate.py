@@ -41,7 +41,7 @@ def resultant(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: in
 
     Examples
     --------
-    ``x**2 + y**2 - 5`` and ``x*y - 2`` meet where ``y**4 - 5*y**2 + 4`` vanishes.
+    ``x**2 + y**2 - 5`` and ``x*y - 2`` intersect where ``y**4 - 5*y**2 + 4`` vanishes.
 
     >>> resultant([[-5, 0, 1], [], [1]], [[-2], [0, 1]], 4)
     [1, 0, -5, 0, 4]

@@ -82,7 +82,7 @@ class _Homogeneous:
 
 
 def _log(c: Any) -> float:
-    """Logarithm of the absolute value of a rational number, however long."""
+    """Logarithm of the absolute value of a rational number of any length."""
     return math.log(abs(int(c.numerator))) - math.log(int(c.denominator))
 
 

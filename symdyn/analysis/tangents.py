@@ -123,7 +123,7 @@ def tangent_map(system: System, count: int | None = None, *, keep: bool = False)
         return sp.Symbol(name)
 
     before = [[new(f"q{j}_{s}") for s in states] for j in range(1, count + 1)]
-    sums = [(new(f"integer{j}"), new(f"part{j}"), new(f"zeros{j}")) for j in range(1, count + 1)]
+    sums = [(new(f"whole{j}"), new(f"part{j}"), new(f"zeros{j}")) for j in range(1, count + 1)]
     after, squares, lost = _orthonormal(jacobian, before)
     rows: dict[sp.Symbol, sp.Expr] = {states[i]: system.map[i] for i in kept}
     rows |= {q: e for old, fresh in zip(before, after, strict=True) for q, e in zip(old, fresh, strict=True)}

@@ -46,7 +46,7 @@ def predator_prey(A: Any, B: Any, C: Any, D: Any, *, names: Sequence[str] = ("x"
     Raises
     ------
     DeclarationError
-        If the blocks do not fit together, or names are not one for each species.
+        If the shapes of the blocks do not fit, or names are not one for each species.
 
     References
     ----------
@@ -99,7 +99,7 @@ def competition(
     Raises
     ------
     DeclarationError
-        If the blocks do not fit together, or names are not one for each species.
+        If the shapes of the blocks do not fit, or names are not one for each species.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Which of two species that compete is left in the end."""
+"""The outcome of linear competition between two species."""
 
 from __future__ import annotations
 

@@ -37,12 +37,24 @@ def draw(network: ReactionNetwork, ax: Axes | None = None, *, kind: str = "speci
         A new figure of a fitting size unless given.
     kind : {'species', 'complexes'}
         Species (round) and reactions (square), arrows from reactants and to products with numbers of molecules other
-        than 1, a line with two heads where a species comes out as it went in, dotted arrows from species that only
-        the rate depends on; or the graph of complexes, arrows with their rates.
+        than 1, a line with two heads for catalysts, dotted arrows from species that affect the rate only; or the graph of
+        complexes, arrows with their rates.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    DeclarationError
+        For other kinds.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> ax = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").draw()
+    >>> sorted(text.get_text() for text in ax.texts if text.get_text())
+    ['$X$', '2', 'R1', 'R2']
     """
     if kind not in _KINDS:
         raise DeclarationError(f"the drawing is of kind {kind!r}; known: {', '.join(_KINDS)}.{suggest(kind, _KINDS)}")

@@ -20,9 +20,9 @@ LEAK, TRIM, INTEGRATOR = 0.5, 0.2, 0.05
 LAYERS, GROWTH = 8, 0.15
 #: Smallest fraction of dropped states for which the set is renumbered.
 RENUMBERED = 0.2
-#: How often it is looked whether states can be dropped, at least, and the flow through them in parts of the loss allowed.
+#: Least number of searches for states to drop, and the flow through those as a fraction of the allowed loss.
 LOOKS, PASSING = 24, 0.3
-#: Times that the set may grow, each time twice as far, without any progress in time.
+#: Largest number of extensions, each twice as far, without progress in time.
 TRIES = 10
 
 
@@ -94,7 +94,7 @@ class Growing:
             tries = tries + 1 if clock.time <= before else 0
             if tries > TRIES:
                 raise SimulationError(
-                    f"probability leaks out of the set at time {clock.time:g} however large it is; raise tolerance, or give "
+                    f"probability leaks out of the set at time {clock.time:g} for any size of it; raise tolerance, or give "
                     "upper bounds"
                 )
             layers, before = more * 2**tries, clock.time

@@ -34,7 +34,7 @@ WORTH_A_WARNING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A stationary distribution and the set it lives on.
+    """A stationary distribution and its set of states.
 
     Attributes
     ----------

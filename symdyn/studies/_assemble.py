@@ -16,7 +16,7 @@ __all__ = ["assemble"]
 
 CELL = ("closure", "order", "volume")
 GRID = ("closure", "order")
-#: What a closure must be to be used, and the verdicts that say so: right in kind, or within the tolerance too.
+#: Criteria of validity and the verdicts that meet them: qualitatively right, or within the tolerance, too.
 CRITERIA = (("consistent", ("valid", "unchecked", "inaccurate")), ("accurate", ("valid",)))
 
 

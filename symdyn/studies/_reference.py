@@ -103,7 +103,7 @@ def _projected(network: ReactionNetwork, parameters: Mapping[str, float], start:
 def _simulated(
     network: ReactionNetwork, parameters: Mapping[str, float], start: np.ndarray, t_end: float, seed: int
 ) -> Reference:
-    """Time averages of independent trajectories: their scatter gives the standard errors, whatever their correlation."""
+    """Time averages of independent trajectories: their scatter gives the standard errors for any correlation in time."""
     initial = dict(zip(network.names, np.rint(start), strict=True))
     options: dict[str, Any] = dict(initial=initial, parameters=parameters, threads=1, progress=False)
     pilot = simulate(network, [0.0, t_end / 20], trajectories=16, seed=seed, **options)

@@ -93,13 +93,13 @@ def closure_validity(
     taylor_order : int, optional
         For propensities that are not polynomial.
     seed : int
-        Of simulations.
+        Of the random numbers of simulations.
     executor : distributed.Client, optional
-        Where parts are worked on: by default in processes of this machine, else by the workers of a dask cluster, as in
+        Where parts are computed: by default in processes of this machine, else by the workers of a dask cluster, as in
         `symdyn.simulate`.
     store : path, optional
-        Folder that keeps every finished part: the same call goes on from there after an interrupt or a crash, and other
-        studies with the same versions of the software use what they share with it.
+        Folder of finished parts: after an interrupt or a crash the same call resumes from them, and other studies with the
+        same versions of the software reuse common ones.
     workers : int, optional
         Processes of this machine; as many as processors by default.
     progress : bool
@@ -116,7 +116,7 @@ def closure_validity(
         - ``verdict`` with its meanings in attrs, ``order_gap`` (the difference to the next order), ``given_away``;
         - ``transition_volume``, ``transition_kind``; ``lower``, ``upper`` and ``lower_mean``, ``upper_mean``: the range of
           volumes and of exact mean molecule numbers in which the closure may be used, by ``criterion``: 'consistent'
-          (right in kind) or 'accurate' (within the tolerance too).
+          (qualitatively right) or 'accurate' (within the tolerance too).
 
         An interrupt returns what was done until then.
 

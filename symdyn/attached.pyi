@@ -77,99 +77,99 @@ class NetworkVerbs:
     def with_reactions(
         self, reactions: str | Iterable[Reaction | tuple[Any, ...]], parameters: Mapping[Any, float] | None = None
     ) -> ReactionNetwork:
-        """The network with further reactions, as text or as a sequence; `parameters` gives values to what they bring in."""
+        """The network with further reactions."""
     def __add__(self, second: ReactionNetwork) -> ReactionNetwork:
-        """The network of all reactions of both; species and parameters of the same name are the same."""
+        """The union of two networks; species and parameters of the same name are identified."""
     def conservation_laws(self) -> tuple[ConservationLaw, ...]:
-        """Independent conservation laws, :math:`y^T S = 0` with integers y; as many as there are."""
+        """A basis of the conservation laws, :math:`y^T S = 0` with integers y."""
     def eliminate(self, species: Any, total: Any = None) -> ReactionNetwork:
         """The network without a conserved species, whose number follows from the others."""
     def structure(self) -> Structure:
-        """The complexes of a network and how reactions join them."""
+        """The complexes of a network and the reactions between them."""
     @property
     def deficiency(self) -> int:
-        """Number of complexes minus number of linkage classes minus the rank of the stoichiometry; see `structure`."""
+        """The deficiency of a network, :math:`\\delta = n - \\ell - \\operatorname{rank} S`."""
     def draw(self, ax: Axes | None = None, *, kind: str = "species") -> Axes:
         """Draw a network."""
     def _repr_html_(self) -> str:
-        """The page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
+        """The notebook page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
     def to_sbml(self, path: str | Path | None = None) -> str:
         """Write a network or an ODE system as SBML level 3 version 1; return the text."""
 
 class MatrixVerbs:
     @property
     def eigenvalues(self) -> np.ndarray:
-        """All eigenvalues, (n,) complex, largest modulus first; of equal ones the real positive one."""
+        """All eigenvalues of A, largest modulus first; of equal moduli the largest real part first."""
     @property
     def growth_factor(self) -> Any:
-        """The dominant eigenvalue :math:`\\lambda` of A, the factor by which the population grows in a step in the long run."""
+        """The dominant eigenvalue :math:`\\lambda` of A, the asymptotic growth per step."""
     @property
     def stable_structure(self) -> np.ndarray:
-        """Right eigenvector w of the growth factor, (n,), with entries that add up to 1: shares of the stages in the long run."""
+        """Right eigenvector w of the growth factor, scaled to a sum of 1: the asymptotic shares of the stages."""
     @property
     def reproductive_values(self) -> np.ndarray:
-        """Left eigenvector v of the growth factor, (n,), relative to the first entry that is not 0."""
+        """Left eigenvector v of the growth factor, relative to its first entry that is not 0."""
     @property
     def damping_ratio(self) -> float:
-        """:math:`\\lambda_1 / |\\lambda_2|`, with multiple eigenvalues counted as often as they occur; infinite if the rest is 0."""
+        """Damping ratio :math:`\\lambda_1 / |\\lambda_2|`, with eigenvalues counted by multiplicity."""
     @property
     def sensitivities(self) -> np.ndarray:
-        """:math:`\\partial \\lambda / \\partial a_{ij} = v_i w_j / \\langle v, w \\rangle`, (n, n), of entries that are 0 too."""
+        """Sensitivities of the growth factor to all entries of the matrix, also to those that are 0."""
     @property
     def elasticities(self) -> np.ndarray:
-        """:math:`(a_{ij} / \\lambda)\\, \\partial \\lambda / \\partial a_{ij}`, (n, n), adding up to 1."""
+        """Elasticities of the growth factor, its proportional sensitivities, which add up to 1."""
     def second_derivatives(self, i: Any, j: Any) -> np.ndarray:
         """Second derivatives of the growth factor by the entry (i, j) and every other."""
     def vital_rates(self, *, symbolic: bool = False) -> pd.DataFrame:
         """Derivatives of the growth factor by the parameters of the matrix."""
     @property
     def net_reproductive_rate(self) -> Any:
-        """:math:`R_0 = \\rho(F (I - T)^{-1})`: offspring of an individual in its life, in newborns of the same kind."""
+        """Net reproductive rate :math:`R_0 = \\rho(F (I - T)^{-1})`: the growth factor from one generation to the next."""
     @property
     def generation_time(self) -> float:
-        """:math:`\\ln R_0 / \\ln \\lambda`: steps in which the population grows by the factor R0."""
+        """Generation time :math:`\\ln R_0 / \\ln \\lambda`: the time in which the population grows by the factor R0."""
     def life_table(self, stage: Any = None, *, ages: int | None = None) -> pd.DataFrame:
         """Survivorship, mortality, fecundity and life expectancy by age."""
     def life_history(self, stage: Any = None) -> pd.Series:
-        """Traits of the life of individuals that begin in a stage."""
+        """Life-history traits of a cohort that begins in a stage."""
     @property
     def reactivity(self) -> Any:
-        """Largest growth in the first step relative to :math:`\\lambda` of any beginning: the largest column sum of A / lambda."""
+        """Reactivity: the largest growth in the first step, relative to :math:`\\lambda`, over all initial structures."""
     @property
     def first_step_attenuation(self) -> Any:
-        """Least growth in the first step relative to :math:`\\lambda` of any beginning: the smallest column sum of A / lambda."""
+        """The smallest growth in the first step, relative to :math:`\\lambda`, over all initial structures."""
     @property
     def maximal_amplification(self, initial: Any = None) -> Transient:
         """The largest size that is ever reached, :math:`\\max_{t \\ge 0} \\|\\hat A^t\\|_1`."""
     @property
     def maximal_attenuation(self, initial: Any = None) -> Transient:
-        """The least size that is ever reached, :math:`\\min_{t \\ge 0} \\min_j \\sum_i (\\hat A^t)_{ij}`; see `maximal_amplification`."""
+        """The smallest size that is ever reached, :math:`\\min_{t \\ge 0} \\min_j \\sum_i (\\hat A^t)_{ij}`."""
     @property
     def inertia_bounds(self) -> tuple[Any, Any]:
-        """Largest and least inertia of any beginning, those in which all are in one stage."""
+        """Largest and smallest inertia over all initial structures, those with all individuals in one stage."""
     @property
     def kreiss_bounds(self) -> tuple[float, float]:
         """Bounds of amplification and attenuation from the resolvent."""
     def inertia(self, initial: Any) -> Any:
-        """Size in the long run relative to a population that began with the stable structure."""
+        """Population inertia: the asymptotic size relative to a population of the same total with the stable structure."""
     @property
     def irreducible(self) -> bool:
-        """Whether every stage contributes to every other in time: its graph is strongly connected.  Signs do not matter."""
+        """Whether every stage contributes, over time, to every other: the life-cycle graph is strongly connected."""
     @property
     def primitive(self) -> bool:
-        """Whether the matrix is irreducible and its loops have no common divisor: some power of it is then positive."""
+        """Whether the matrix is irreducible with loops of no common divisor, so that some power of it is positive."""
     @property
     def ergodic(self) -> bool:
-        """Whether growth in the long run is the same from every beginning."""
+        """Whether asymptotic growth is independent of the initial structure."""
     @property
     def period(self) -> int:
-        """The greatest common divisor of the lengths of all loops: the index of imprimitivity; 0 if there is no loop."""
+        """The greatest common divisor of the lengths of all loops, the index of imprimitivity."""
     def growth_factor_approximation(self) -> GrowthFactor:
         """The growth factor of two coupled populations to second order in their coupling."""
     def last_standing(self, initial: Any = None) -> LastStanding:
-        """Which of two species that compete linearly is left in the end, and where the separatrix is."""
+        """Which of two linearly competing species survives, and the separatrix between both outcomes."""
     def demographic(self, *, offspring: str = "poisson") -> BranchingSystem:
-        """The population as whole individuals: each survives, grows and reproduces by chance, independently of the others."""
+        """The branching process of discrete individuals, which survive, grow and reproduce at random and independently."""
     def summary(self) -> pd.Series:
         """Growth, life history, transients and structure of a matrix model; NaN where something is not defined."""
     def draw(self, ax: Axes | None = None) -> Axes:

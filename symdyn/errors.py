@@ -66,4 +66,14 @@ class SimulationError(SymdynError, RuntimeError):
 
 
 class RecoveryError(SymdynError, RuntimeError):
-    """Equations could not be recovered from the data."""
+    """Equations could not be recovered from the data.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> try:
+    ...     sd.leslie.from_series([[1, 2]], [[1, 1], [1, 1]])
+    ... except sd.RecoveryError as error:
+    ...     print(error)
+    the series has the shape (1, 2); expected times x stages, with two times or more
+    """

@@ -28,7 +28,7 @@ class CompiledProgram:
         self._function = signature(self._owner.address(program.name))
         sizes = [max(1, len(symbols)) for _, symbols in program.blocks]
         self._count = len(program.outputs)
-        # a single lane stores its outputs in whole vectors
+        # a single lane stores its outputs in full vectors
         self._blocks = [np.zeros(n) for n in (*sizes, -(-self._count // VECTOR) * VECTOR)]
         self._addresses = [block.ctypes.data for block in self._blocks]
 

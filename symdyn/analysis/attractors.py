@@ -1,4 +1,4 @@
-"""What a solution does in the end: rest, oscillate, blow up, or not yet known."""
+"""Long-term behaviour of solutions: rest, oscillation, blow-up, or undecided."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def late_time(
     system : ODESystem
         Autonomous.
     initial, parameters : mapping, optional
-        As in `symdyn.simulate`; arrays make a sweep, whose rows run together.
+        As in `symdyn.simulate`; arrays make a sweep, whose rows run in parallel.
     t_end : float
         How long to look.
     tolerance : float

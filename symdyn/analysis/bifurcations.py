@@ -28,7 +28,7 @@ SAME = 1e-6
 def folds(
     system: System, parameter: Any, span: Sequence[float], *, parameters: Mapping[Any, float] | None = None, **options: Any
 ) -> xr.Dataset:
-    """All folds: where two steady states meet and vanish.
+    """All fold bifurcations: where two steady states coalesce and vanish.
 
     Parameters
     ----------
@@ -58,15 +58,39 @@ def folds(
 def hopf_points(
     system: System, parameter: Any, span: Sequence[float], *, parameters: Mapping[Any, float] | None = None, **options: Any
 ) -> xr.Dataset:
-    """All Hopf points: where an oscillation is born from a steady state.
+    """All Hopf bifurcations: where a pair of eigenvalues crosses the imaginary axis and a limit cycle emerges.
 
-    Parameters and result are those of `folds`; ``frequency`` is that of the oscillation, in radians per unit of time, and
-    ``eigenvalue_real`` tells whether the other eigenvalues are stable.
+    Parameters
+    ----------
+    system : ODESystem
+    parameter : Symbol or str
+        The bifurcation parameter.
+    span : (float, float)
+        Its range, in its unit.
+    parameters : mapping, optional
+        Values of the other parameters over the defaults.
+    **options :
+        As in `branches`: ``values``, ``initial``, ``log``, ``step``.
+
+    Returns
+    -------
+    xarray.Dataset
+        As that of `folds`; ``frequency`` is the imaginary part of the critical pair, in radians per unit of time, and
+        ``eigenvalue_real`` the largest real part of the other eigenvalues.
+
+    Raises
+    ------
+    DeclarationError
+        For maps, unknown parameters, and parameters without values.
+
+    References
+    ----------
+    Kuznetsov, Elements of Applied Bifurcation Theory, 3rd ed. (2004), secs. 3.4 and 10.2.
 
     Examples
     --------
     >>> from symdyn.models import zoo
-    >>> found = hopf_points(zoo.brusselator(), "B", (1, 3))
+    >>> found = hopf_points(zoo.brusselator(), "B", (1, 3))  # at B = 1 + A^2 with the frequency A = 1
     >>> found.B.values.round(9).tolist(), found.frequency.values.round(9).tolist()
     ([2.0], [1.0])
     """

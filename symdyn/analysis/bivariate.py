@@ -3,7 +3,7 @@ r"""Common zeros of polynomials in two unknowns, through an exact resultant.
 The resultant :math:`R(y)` vanishes wherever :math:`p(\cdot, y)` and :math:`q(\cdot, y)` have a common zero.  It is the
 determinant of the hybrid matrix of Bezout and Sylvester, as large as the higher of the two degrees in :math:`x` (Diaz-Toca &
 Gonzalez-Vega, Journal of Symbolic Computation 38 (2004) 1157).  It is computed modulo primes, at enough integers
-:math:`y` to interpolate it, and put together by the Chinese remainder theorem; Hadamard's bound for Sylvester's matrix says
+:math:`y` to interpolate it, and combined by the Chinese remainder theorem; Hadamard's bound for Sylvester's matrix says
 how many primes are needed, and the largest and least sums of degrees over permutations which powers of :math:`y` occur, so the
 result is exact.  Von zur Gathen & Gerhard, Modern Computer Algebra, 3rd ed. (2013), section 6.8.
 """
@@ -23,7 +23,7 @@ __all__ = ["resultant", "whole_coefficients", "work"]
 
 #: Differences of two products of residues, each up to twice as large as the prime, are exact in double precision.
 BOUND = 2**24
-#: Numbers that are held at once.
+#: Numbers in memory at once.
 BLOCK = 4_000_000
 #: Stands for the degree of zero.
 NONE = 10**7
@@ -41,7 +41,7 @@ def resultant(p: Sequence[Sequence[Any]], q: Sequence[Sequence[Any]], degree: in
 
     Examples
     --------
-    ``x**2 + y**2 - 5`` and ``x*y - 2`` meet where ``y**4 - 5*y**2 + 4`` vanishes.
+    ``x**2 + y**2 - 5`` and ``x*y - 2`` intersect where ``y**4 - 5*y**2 + 4`` vanishes.
 
     >>> resultant([[-5, 0, 1], [], [1]], [[-2], [0, 1]], 4)
     [1, 0, -5, 0, 4]
@@ -161,18 +161,18 @@ def _power(base: np.ndarray, exponent: np.ndarray, m: np.ndarray) -> np.ndarray:
 
 
 def _reduced(x: np.ndarray, m: np.ndarray) -> np.ndarray:
-    """Residues of whole numbers in double precision, between -m and 2 m."""
+    """Residues of integers in double precision, between -m and 2 m."""
     return x - np.floor(x * (1 / m)) * m
 
 
 def _determinant(matrix: np.ndarray, m: np.ndarray) -> np.ndarray:
     """Determinants of ``matrix[:, :, prime, point]`` modulo the primes, int64; the matrix is overwritten."""
     size = len(matrix)
-    whole = m.astype(np.int64)
+    moduli = m.astype(np.int64)
     total = np.ones(np.broadcast_shapes(matrix.shape[2:], m.shape), np.int64)
     scale = np.ones_like(total)  # rows are multiplied rather than divided: there is one inverse at the end
     for k in range(size):
-        matrix[k:, k] %= m  # zeros must be told from multiples of the prime
+        matrix[k:, k] %= m  # zeros must be distinguished from multiples of the prime
         pivot = np.argmax(matrix[k:, k] != 0, axis=0) + k  # a row with a nonzero entry, for each prime and point
         if (pivot != k).any():
             row = np.take_along_axis(matrix, pivot[None, None], axis=0)[0]
@@ -180,24 +180,24 @@ def _determinant(matrix: np.ndarray, m: np.ndarray) -> np.ndarray:
             old = matrix[k].copy()
             np.put_along_axis(matrix, pivot[None, None], np.where(swapped, old, row)[None], axis=0)
             matrix[k] = row
-            total = np.where(pivot != k, whole - total, total)
+            total = np.where(pivot != k, moduli - total, total)
         head = matrix[k, k]
-        total = total * head.astype(np.int64) % whole
+        total = total * head.astype(np.int64) % moduli
         for i in range(k + 1, size):
             if matrix[i, k].any():
                 lines = head * matrix[i, k + 1 :] - matrix[i, k] * matrix[k, k + 1 :]
                 matrix[i, k + 1 :] = _reduced(lines, m)
-                scale = scale * head.astype(np.int64) % whole
-    return total * _power(scale, whole - 2, whole) % whole
+                scale = scale * head.astype(np.int64) % moduli
+    return total * _power(scale, moduli - 2, moduli) % moduli
 
 
 def _interpolate(values: np.ndarray, primes: np.ndarray) -> np.ndarray:
     """Coefficients, lowest first, of the polynomials with these values at 1, 2, 3, ..."""
-    whole = primes.astype(np.int64)[:, None]
-    m = whole.astype(float)
+    moduli = primes.astype(np.int64)[:, None]
+    m = moduli.astype(float)
     count = values.shape[1]
     steps = np.broadcast_to(np.arange(count), values.shape)
-    inverse = _power(steps, whole - 2, whole).astype(float)
+    inverse = _power(steps, moduli - 2, moduli).astype(float)
     newton = values.astype(float)
     for k in range(1, count):  # divided differences: the points k apart differ by k
         newton[:, k:] = _reduced((newton[:, k:] - newton[:, k - 1 : -1]) * inverse[:, k : k + 1], m)
@@ -207,7 +207,7 @@ def _interpolate(values: np.ndarray, primes: np.ndarray) -> np.ndarray:
         shifted[:, 1:] = result[:, :-1]
         shifted[:, 0] = newton[:, k - 1]
         result = _reduced(shifted - k * result, m)
-    return result.astype(np.int64) % whole
+    return result.astype(np.int64) % moduli
 
 
 def _lift(residues: np.ndarray, primes: list[int]) -> list[int]:

@@ -15,7 +15,7 @@ __all__ = ["Shift", "Twist", "best_twist", "find_shift", "twisted"]
 
 #: Largest exponent of a twist.
 LARGEST = 3
-#: Terms of all equations together above which a shift is not made.
+#: Total number of terms of all equations above which a shift is not made.
 LONGEST = 20_000
 
 

@@ -30,7 +30,7 @@ class Effort:
         Raises
         ------
         OverflowError
-            If more than the limit would have been spent; then nothing is counted.
+            If the limit would be exceeded; the operation is then not counted.
         """
         seconds = operations / RATES[kind]
         if seconds > self.left:

@@ -21,7 +21,7 @@ __all__ = ["Leaf", "Solved", "eliminate"]
 
 #: Terms above which a non-constant pivot is no longer used while three or more unknowns are left.
 LARGE = 400
-#: Products of numbers of terms above which no common factor is looked for; leaving it in is right, but slower.
+#: Products of numbers of terms above which common factors are not removed, at the cost of time only.
 COSTLY, CHEAP = 10_000, 2_000
 #: Branches above which the tree is given up.
 MANY = 2000
@@ -46,7 +46,7 @@ class Leaf:
     unknowns : tuple of int
         Generators that are neither solved for nor free of constraint.
     solved : tuple of `Solved`, `Shift` and `Twist`
-        In the order of elimination: later entries and unknowns occur in earlier ones.
+        In the order of elimination: subsequent entries and unknowns occur in preceding ones.
     nonzero : tuple of polynomial
         None of these may vanish.
     """

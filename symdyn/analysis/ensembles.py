@@ -1,4 +1,4 @@
-"""Rows of initial values and parameters, run together in lanes."""
+"""Rows of initial values and parameters, simulated in parallel lanes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_rows(system: System, initial: Mapping[Any, Any] | None, parameters: Map
 
 
 def plain(system: System) -> ODESystem:
-    """The equations alone: a system that starts from values of its states, whatever `system` starts from."""
+    """The equations alone: a system that starts from values of its states, also if `system` does not."""
     rows = dict(zip(system.states, system.deterministic("a run of many rows"), strict=True))
     return ODESystem(rows, dict(system.defaults), time=system.time, provenance=system.provenance)
 

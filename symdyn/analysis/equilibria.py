@@ -211,11 +211,11 @@ def _dataset(system: System, field: Field, design: Any, found: list[_Point], row
             residual[k, b] = np.abs(field(x.real, point.p)).max()
     dims, shape = design.dims, design.shape
     data = xr.Dataset(coords={"branch": np.arange(count), **{d: (d, c) for d, c in design.coords.items() if d in dims}})
-    seen = values.real
+    observed = values.real
     if system.observables and real:
-        seen = observe(observer(system), values, rows, np.zeros(count))
+        observed = observe(observer(system), values, rows, np.zeros(count))
     names = [*system.names, *(o.name for o in system.observables)] if real else list(system.names)
-    shaped = (seen if real else values).reshape(*shape, count, len(names))
+    shaped = (observed if real else values).reshape(*shape, count, len(names))
     for i, name in enumerate(names):
         data[name] = ((*dims, "branch"), shaped[..., i])
     for name, column in zip(COLUMNS, (stable, rightmost.real, rightmost.imag, residual), strict=True):

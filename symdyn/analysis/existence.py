@@ -30,7 +30,7 @@ PIECE, OUTPUTS = 10.0, 11
 SMALLEST = 1e-9
 #: Share of the time passed below which the time left counts as none.
 LEFT = 1e-8
-#: Growth of a state over the last two outputs that tells blow-up from other singularities.
+#: Growth of a state over the last two outputs that distinguishes blow-up from other singularities.
 GROWTH = 1.2
 #: Steps that a piece may take.
 LIMITED = AdaptiveOptions(max_steps=100_000)
@@ -66,7 +66,7 @@ def blow_up(
     ----------
     system : ODESystem
     initial, parameters : mapping, optional
-        As in `symdyn.simulate`; arrays make a sweep, whose rows run together.
+        As in `symdyn.simulate`; arrays make a sweep, whose rows run in parallel.
     t_end, t_start : float
         The last and first time.
     scale : float or mapping
@@ -141,7 +141,7 @@ def _judge(path: np.ndarray, t_end: float, t_start: float, sizes: np.ndarray) ->
     near = np.flatnonzero(steps[1:] <= LEFT * (clock[2:] - t_start))
     if not near.size:
         return None
-    k = int(near[0]) + 2  # the first output that is close enough: later ones may overflow
+    k = int(near[0]) + 2  # the first output that is close enough: subsequent ones may overflow
     first, second = steps[k - 2 : k]
     left = second**2 / (first - second) if first > second > 0 else second
     size = np.abs(path[k, :-1])

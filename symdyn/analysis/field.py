@@ -20,7 +20,7 @@ from symdyn.system import System
 
 __all__ = ["Field", "parameter_row"]
 
-#: Relative error of computed eigenvalues: those closer to the axis decide nothing.
+#: Relative error of computed eigenvalues: closer to the axis their sign is undetermined.
 ROUNDING = 2e-15
 #: Calls for single points after which a program is compiled.
 FEW = 40

@@ -23,7 +23,7 @@ __all__ = ["Branch", "continuation", "follow", "read_span"]
 SHORTEST = 1e-9
 #: Cosine of the largest angle between the tangents at both ends of a step.
 STRAIGHT = 0.98
-#: Growth of a state, against its size at the start, after which a branch counts as gone to infinity.
+#: Growth of a state, against its size at the start, beyond which a branch counts as divergent.
 GROWTH = 1e15
 
 
@@ -164,7 +164,7 @@ def follow(
 def _march(
     curve: Curve, place: Place, span: tuple[float, float], longest: float, points: int
 ) -> tuple[list[Place], list[Special | None], str]:
-    """Points in one direction, special ones among them, and why the march ended."""
+    """Points in one direction, special ones among them, and why the continuation ended."""
     places: list[Place] = [place]
     specials: list[Special | None] = [None]
     bounds = sorted(curve.q(v) for v in span)

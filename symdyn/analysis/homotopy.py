@@ -82,7 +82,7 @@ class _Homogeneous:
 
 
 def _log(c: Any) -> float:
-    """Logarithm of the absolute value of a rational number, however long."""
+    """Logarithm of the absolute value of a rational number of any length."""
     return math.log(abs(int(c.numerator))) - math.log(int(c.denominator))
 
 
@@ -233,7 +233,7 @@ def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tu
         step[longer], streak[longer] = np.minimum(2 * step[longer], LONGEST), 0
         bad = todo[~good]
         step[bad], streak[bad] = step[bad] / 2, 0
-        # a path that can no longer advance is singular where it ends: near enough, its last point tells where
+        # a path that cannot advance ends at a singular solution, close to its last point
         stuck = bad[step[bad] < SHORTEST * np.maximum(1 - s[bad], 1e-4)]
         near = stuck[1 - s[stuck] < 1e-2]
         s[near] = np.where(1 - s[near] < 1e-2, 2.0, s[near])
@@ -244,7 +244,7 @@ def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tu
 def _finish(
     square: list[Any], equations: Sequence[Any], unknowns: Sequence[int], ends: np.ndarray, scale: np.ndarray, real: bool
 ) -> tuple[HomotopyResult, int]:
-    """Refine the end points, drop those at infinity and those that fit no equation, and put together those that agree."""
+    """Refine the end points, drop those at infinity and those that solve no equation, and merge those that coincide."""
     context = mpmath.MPContext()
     context.dps = DIGITS
     ends = ends / np.abs(ends).max(axis=1, keepdims=True)

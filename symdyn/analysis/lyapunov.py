@@ -44,7 +44,7 @@ def lyapunov_exponents(
     steps : int
         Over which the mean is taken, rounded up to a multiple of `batches`.
     burn_in : int
-        Steps before, in which the state comes to its attractor and the vectors turn in their directions.
+        Preceding steps, in which the state converges to its attractor and the vectors to their directions.
     batches : int
         Equal parts of the steps, from whose means the standard error is estimated.
     seed : int
@@ -67,8 +67,8 @@ def lyapunov_exponents(
     Notes
     -----
     An exponent is -inf where a vector is mapped to exactly zero.  Where the Jacobian is singular but for rounding, the last
-    exponent is that of the rounding, about -36 below the largest.  The standard error knows nothing of transients longer than
-    `burn_in`, and means of periodic orbits vary less than it says.
+    exponent is that of the rounding, about -36 below the largest.  The standard error does not include transients longer than
+    `burn_in`, and overestimates the variation of means of periodic orbits.
 
     References
     ----------

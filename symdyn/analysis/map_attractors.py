@@ -56,7 +56,7 @@ def bifurcation_diagram(
     steps, burn_in : int
         Steps over which the exponent is taken, and those before.
     max_period : int
-        Longest period that is looked for; below `samples`.
+        Longest period to be detected; below `samples`.
     tolerance : float
         Largest distance of a return, relative to the size of each state, that makes a period.
     neutral : float
@@ -147,7 +147,7 @@ def bifurcation_diagram(
 def _periods(points: np.ndarray, start: np.ndarray, longest: int, tolerance: float) -> np.ndarray:
     """The smallest period (N,) of points (N, S, n), 0 where there is none."""
     size = np.abs(points).max(axis=1)
-    # what has decayed to nothing is measured by the other states, and by what it was
+    # a state that has decayed to 0 is compared with the other states and with its initial value
     size = np.maximum(size, np.maximum(1e-3 * size.max(axis=1, keepdims=True), 1e-4 * np.abs(start)))
     near = tolerance * np.where(size > 0, size, 1.0)[:, None]
     found = np.zeros(len(points), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Steady states by search, for right-hand sides that are not algebraic: many starts, nothing is promised."""
+"""Steady states by search, for right-hand sides that are not algebraic: many starts, without a guarantee of completeness."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from symdyn.analysis.branch import Curve, Place
 
 __all__ = ["Special", "special_points"]
 
-#: Singular values below this share of those a step away tell that branches cross.
+#: Ratio of singular values to those a step away below which branches cross.
 CROSSING = 1e-4
 #: Imaginary parts below this share of the largest eigenvalue belong to real eigenvalues.
 REAL = 1e-7
@@ -75,15 +75,15 @@ def _crossings(before: np.ndarray, after: np.ndarray) -> Iterator[int]:
 
 def _locate(curve: Curve, a: Place, length: float, test: Callable[[Place], float]) -> tuple[float, Place] | None:
     """Where on the step a test function vanishes."""
-    seen: dict[float, Place] = {0.0: a}
+    known: dict[float, Place] = {0.0: a}
 
     def value(s: float) -> float:
-        if s not in seen:
+        if s not in known:
             place = curve.step(a, s)
             if place is None:
                 raise ArithmeticError
-            seen[s] = place
-        return test(seen[s])
+            known[s] = place
+        return test(known[s])
 
     try:
         ends = value(0.0), value(length)
@@ -92,7 +92,7 @@ def _locate(curve: Curve, a: Place, length: float, test: Callable[[Place], float
         s = float(brentq(value, 0.0, length, xtol=1e-14 * max(abs(length), 1e-3), rtol=1e-14))
         value(s)
     except ArithmeticError:  # the corrector fails where branches cross: next to it is near enough
-        s = min(seen, key=lambda at: abs(test(seen[at])))
-        if s in (0.0, length) or abs(test(seen[s])) > NEXT * max(map(abs, ends)):
+        s = min(known, key=lambda at: abs(test(known[at])))
+        if s in (0.0, length) or abs(test(known[s])) > NEXT * max(map(abs, ends)):
             return None
-    return s, seen[s]
+    return s, known[s]

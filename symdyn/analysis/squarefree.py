@@ -1,6 +1,6 @@
 r"""The squarefree part of a polynomial with long integer coefficients, through its greatest common divisor with its derivative.
 
-The divisor is computed modulo primes, put together by the Chinese remainder theorem and rational reconstruction, and accepted
+The divisor is computed modulo primes, combined by the Chinese remainder theorem and rational reconstruction, and accepted
 only if it divides both exactly.  Von zur Gathen & Gerhard, Modern Computer Algebra, 3rd ed. (2013), sections 5.10 and 6.7.
 """
 

@@ -29,7 +29,7 @@ TINY = sp.Float(1e-300)
 
 
 class TangentMap(DiscreteSystem):
-    """A map together with tangent vectors; `tangent_map` makes one.
+    """A map with tangent vectors; `tangent_map` makes one.
 
     Attributes
     ----------
@@ -127,11 +127,11 @@ def tangent_map(system: System, count: int | None = None, *, keep: bool = False)
     after, squares, lost = _orthonormal(jacobian, before)
     rows: dict[sp.Symbol, sp.Expr] = {states[i]: system.map[i] for i in kept}
     rows |= {q: e for old, fresh in zip(before, after, strict=True) for q, e in zip(old, fresh, strict=True)}
-    for (whole, part, zeros), square, none in zip(sums, squares, lost, strict=True):
-        # what is added stays small however long the sum: whole numbers are exact, and the rest is below 1
+    for (integer, part, zeros), square, none in zip(sums, squares, lost, strict=True):
+        # no digits are lost in long sums: integers are exact, and the remainder is below 1
         total = part + sp.log(square, evaluate=False) / 2
         carried = sp.floor(total, evaluate=False)
-        rows[whole], rows[part] = whole + carried, total - carried
+        rows[integer], rows[part] = integer + carried, total - carried
         rows[zeros] = zeros + none
     # at random: unit vectors could lie in a subspace that the map leaves alone
     first, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((n, int(count))))
@@ -151,7 +151,7 @@ def tangent_map(system: System, count: int | None = None, *, keep: bool = False)
 
 
 def _needed(system: System, entries: list[sp.Expr]) -> set[sp.Symbol]:
-    """States on which the Jacobian depends, now or in later steps."""
+    """States on which the Jacobian depends, in this or in subsequent steps."""
     following = dict(zip(system.states, system.part("map"), strict=True))
     found: set[sp.Symbol] = set()
     fresh = dag.free_symbols(entries) & following.keys()

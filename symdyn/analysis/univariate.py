@@ -26,8 +26,8 @@ def number(value: Any, context: Any) -> Any:
 
 def _squarefree(coefficients: Sequence[Any]) -> list[Any]:
     """Integer coefficients, highest first, of the squarefree part."""
-    _, whole = dup_clear_denoms([QQ(c) for c in coefficients], QQ, ZZ, convert=True)
-    return [ZZ(c) for c in squarefree_part([int(c) for c in whole])]
+    _, polynomial = dup_clear_denoms([QQ(c) for c in coefficients], QQ, ZZ, convert=True)
+    return [ZZ(c) for c in squarefree_part([int(c) for c in polynomial])]
 
 
 def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
@@ -57,16 +57,16 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
     """
     if len(coefficients) < 2:
         return []
-    whole = _squarefree(coefficients)
-    if len(whole) < 2:
+    polynomial = _squarefree(coefficients)
+    if len(polynomial) < 2:
         return []
     found = []
-    for low, high in dup_isolate_real_roots_sqf(whole, ZZ, blackbox=False):
-        found.append(_refine(whole, low, high, digits))
+    for low, high in dup_isolate_real_roots_sqf(polynomial, ZZ, blackbox=False):
+        found.append(_refine(polynomial, low, high, digits))
     return found
 
 
-def _refine(whole: list[Any], low: Any, high: Any, digits: int) -> Any:
+def _refine(polynomial: list[Any], low: Any, high: Any, digits: int) -> Any:
     """The root between `low` and `high`, which have the same sign."""
     context = mpmath.MPContext()
     context.dps = digits + 10
@@ -74,9 +74,9 @@ def _refine(whole: list[Any], low: Any, high: Any, digits: int) -> Any:
     if low == high:
         return number(low, context)
     if high <= 0:
-        turned = [-c if (len(whole) - 1 - k) % 2 else c for k, c in enumerate(whole)]
+        turned = [-c if (len(polynomial) - 1 - k) % 2 else c for k, c in enumerate(polynomial)]
         return -_refine(turned, -high, -low, digits)
-    f = [int(c) for c in whole]
+    f = [int(c) for c in polynomial]
     # an end of the open interval may be another root: the sign next to it is that of the derivative
     slope = [c * (len(f) - 1 - k) for k, c in enumerate(f[:-1])]
     left = _sign(f, int(low.numerator), int(low.denominator)) or _sign(slope, int(low.numerator), int(low.denominator))

@@ -76,7 +76,7 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
     Raises
     ------
     OverflowError
-        If elimination would take too long.  Parts that take too long later are left out, and named by `unfinished`.
+        If elimination would take too long.  Subsequent parts that take too long are left out, and named by `unfinished`.
     """
     context = mpmath.MPContext()
     context.dps = DIGITS
@@ -188,7 +188,7 @@ def _extend(points: list[dict[int, Any]], equations: list[Any], context: Any, re
 
 
 def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: Zeros) -> list[dict[int, Any]]:
-    """Zeros of what is left once the known numbers are put in, as rational numbers of full precision."""
+    """Zeros after substitution of the known numbers, as rational numbers of full precision."""
     ring = rest[0].ring
     if not all(abs(context.im(x)) == 0 for x in point.values()):
         found.note("complex zeros of nested systems are left out")

@@ -153,6 +153,15 @@ def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, st
     RecoveryError
         If the system is neither an ODE system nor a map without random numbers, or a parameter or, for free runs, an
         initial value is missing.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> N = sp.Symbol("N")
+    >>> doubling = sd.DiscreteSystem({N: 2 * N}, initial={N: 1})
+    >>> table = sd.discover.errors(doubling, {"t": [0, 1, 2, 3], "N": [1, 2, 4, 9]})  # the model ends at 8
+    >>> table[["kind", "N"]].round(6).to_numpy().tolist()  # sqrt(1/3) and sqrt(1/4)
+    [['one-step', 0.57735], ['free-run', 0.5]]
     """
     kind_of(system, "errors")
     seen = data if isinstance(data, Observations) else observations(system, data)

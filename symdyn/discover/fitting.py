@@ -89,6 +89,11 @@ def fit_parameters(
     seed : int
         Of further random first values.
 
+    Returns
+    -------
+    ParameterFit
+        The fitted system, intervals of the fitted values in their units, initial values and errors.
+
     Raises
     ------
     RecoveryError

@@ -47,6 +47,12 @@ class RecoverOptions:
         add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.dimensions`.
     surrogate, regressor : mapping
         Options of those stages, by name.
+
+    Examples
+    --------
+    >>> options = RecoverOptions(degree=2, functions=("sin",))
+    >>> options.degree, options.functions, options.largest
+    (2, ('sin',), 12)
     """
 
     degree: int = 3

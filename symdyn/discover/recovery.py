@@ -95,6 +95,15 @@ class Recovery(RecoveryVerbs):
         False if a budget of time or an interrupt ended the search.
 
     Recoveries of kinds of systems whose data are not trajectories of states are subclasses with figures of their own.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy as sp, symdyn as sd
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> data = {"t": np.arange(10), "x": 3.0 ** np.arange(10)}
+    >>> found = sd.recover(sd.DiscreteSystem({x: f(x)}), data, library=[x], surrogate=None, progress=False)
+    >>> type(found).__name__, round(float(found.terms[f(x)].coeff(x)), 6)
+    ('Recovery', 3.0)
     """
 
     system: System
@@ -142,13 +151,29 @@ class Recovery(RecoveryVerbs):
         count : int
             Number of draws; each becomes a trajectory.
         seed : int
+            Of the random numbers.
 
         Returns
         -------
         dict
-            ``parameters`` and ``initial`` (of the first trajectory of the data), as `simulate` takes them:
-            ``simulate(found.system, t, **found.sample(500))``.  Draws in which a value changes its sign are drawn
-            again, for rates and numbers of animals have one.
+            ``parameters`` and ``initial`` (of the first trajectory of the data), each a mapping to DataArrays (trajectory), in
+            the units of the values, as `simulate` takes them: ``simulate(found.system, t, **found.sample(500))``.  Draws that
+            change the sign of a value are repeated.
+
+        Raises
+        ------
+        RecoveryError
+            If the constants are so uncertain that nearly all draws change a sign.
+
+        Examples
+        --------
+        >>> import numpy as np, sympy as sp, symdyn as sd
+        >>> x, f = sp.Symbol("x"), sp.Function("f")
+        >>> data = {"t": np.arange(10), "x": 3.0 ** np.arange(10)}
+        >>> found = sd.recover(sd.DiscreteSystem({x: f(x)}), data, library=[x], surrogate=None, progress=False)
+        >>> draws = found.sample(5)
+        >>> draws["initial"]["x"].sizes["trajectory"], bool(np.allclose(draws["initial"]["x"], 1.0))
+        (5, True)
         """
         values = self.intervals["value"].to_numpy()
         eigenvalues, vectors = np.linalg.eigh(self.covariance.to_numpy())
@@ -182,7 +207,24 @@ class Recovery(RecoveryVerbs):
         return latex + self.table.to_html(index=False, float_format=lambda v: f"{v:.3g}")
 
     def latex(self) -> str:
-        r"""The equations of the first system with numbers for its constants, as an ``aligned`` environment of LaTeX."""
+        r"""The equations of the first system with numbers for its constants, as LaTeX.
+
+        Returns
+        -------
+        str
+            An ``aligned`` environment.
+
+        Examples
+        --------
+        >>> import numpy as np, sympy as sp, symdyn as sd
+        >>> x, f = sp.Symbol("x"), sp.Function("f")
+        >>> data = {"t": np.arange(10), "x": 3.0 ** np.arange(10)}
+        >>> found = sd.recover(sd.DiscreteSystem({x: f(x)}), data, library=[x], surrogate=None, progress=False)
+        >>> print(found.latex())
+        \begin{aligned}
+        x_{t+1} &= 3.0 x
+        \end{aligned}
+        """
         known = {p: sp.Float(v) for p, v in self.system.defaults.items()}
         written = self.system.map_expressions(lambda e: _rounded(e.xreplace(known))).equations()
         rows = (f"{e.left_latex} &{e.join.strip()} {e.right_latex}" for e in written)

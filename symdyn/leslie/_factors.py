@@ -56,7 +56,7 @@ class Parameters:
         if not self.symbols:
             raise DeclarationError('the matrix holds no parameters; declare vital rates as symbols, or by="entries"')
         for m in models:
-            numeric(matrix_of(m))  # tells which have no value
+            numeric(matrix_of(m))  # raises, naming parameters without value
         self.labels = [p.name for p in self.symbols]
         self.points = np.array([[m.defaults[p] for p in self.symbols] for m in models])
         bare = matrix_of(self.model.replace(defaults={}))

@@ -1,4 +1,4 @@
-"""Models that become one: of the same stages, their parameters told apart where values differ."""
+"""Joint models of the same stages; parameters of different values become numbers."""
 
 from __future__ import annotations
 

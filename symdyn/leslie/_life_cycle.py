@@ -70,8 +70,8 @@ class Layout:
 def arrange(rows: Sequence[Sequence[int]], sizes: Sequence[tuple[float, float]], arrows: list[Arrow]) -> Layout:
     """Places for stages in rows, with the sizes of their names, and for arrows between them.
 
-    Reproduction bends above a row, all else below; the last of two rows is a mirror image, so that what passes between the
-    rows meets no reproduction.
+    Reproduction bends above a row, all else below; the last of two rows is a mirror image, so that arrows between the
+    rows cross no reproduction.
     """
     row_of = {s: r for r, members in enumerate(rows) for s in members}
     order = {s: k for members in rows for k, s in enumerate(members)}

@@ -1,4 +1,4 @@
-"""Determinants and inverses of matrices of formulas: entries become single symbols meanwhile, so that nothing is expanded."""
+"""Determinants and inverses of matrices of formulas, with a symbol in place of each entry, so that nothing is expanded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sympy as sp
 
 __all__ = ["determinant", "inverse", "short", "tidied"]
 
-#: Operations and symbols above which formulas stay as they come, since common factors would take too long to find.
+#: Operations and symbols above which formulas are not factorised, which would take too long.
 SHORT, FEW = 300, 8
 
 

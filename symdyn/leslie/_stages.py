@@ -1,4 +1,4 @@
-"""Stages that a user names, and cohorts: shares of the stages in which individuals begin."""
+"""Stages by name, and cohorts: initial shares of the stages."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ def newborns(model: MatrixModel) -> np.ndarray:
     Raises
     ------
     DeclarationError
-        If nobody reproduces.
+        Without reproduction, or with oscillating growth.
     """
     fecundity = fecundity_of(model)
     rows = [i for i in range(len(model.states)) if any(e != 0 for e in fecundity[i, :])]
     if not rows:
-        raise DeclarationError("nobody reproduces, so there are no newborns; name the stage in which lives begin, stage=...")
+        raise DeclarationError("the fecundity is 0, so there are no newborns; name the stage at birth, stage=...")
     if len(rows) == 1:
         return np.eye(len(model.states))[rows[0]]
     structure = spectrum(model).stable_structure
     if np.iscomplexobj(structure):
         raise DeclarationError(
-            "the population turns round and has no stable births; name the stage in which lives begin, stage=..."
+            "the stable structure is complex, so there are no stable births; name the stage at birth, stage=..."
         )
     born = numeric(fecundity) @ np.asarray(structure, dtype=float)
     return born / born.sum() if born.sum() > 0 else np.eye(len(model.states))[rows[0]]
 
 
 def cohort(model: MatrixModel, stage: Any) -> np.ndarray:
-    """Shares of the stages in which lives begin, (n,): all in one stage, as in numbers by stage, or as newborns (None)."""
+    """Shares of the stages at birth, (n,): one stage, those of numbers by stage, or those of newborns (None)."""
     if stage is None:
         return newborns(model)
     if isinstance(stage, (str, sp.Symbol, int, np.integer)):

@@ -1,4 +1,4 @@
-"""A matrix divided by its growth factor, and where its powers end up."""
+"""A matrix divided by its growth factor, and the limit of its powers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Standardised:
     matrix : (n, n) array
         :math:`\hat A` in floats.
     period : int
-        d, after which all that does not fade repeats itself.
+        d, the period of the part that does not decay.
     limit : (n, n) array or None
         :math:`J = \lim_m \hat A^{dm}`; None if there is no such limit, since sizes grow faster than :math:`\lambda^t`.
     """
@@ -42,7 +42,7 @@ class Standardised:
 
 
 def positive_growth(model: MatrixModel) -> Any:
-    """The growth factor, if transients can be told relative to it.
+    """The growth factor, if transients are defined relative to it.
 
     Raises
     ------
@@ -94,21 +94,21 @@ def bounded(form: Standardised) -> np.ndarray:
     """
     if form.limit is None:
         raise DeclarationError(
-            "a part of the life cycle feeds another that grows alike, so sizes grow faster than the growth factor tells and "
-            "have no bound relative to it; symdyn.leslie.blocks(model) shows the parts"
+            "a block of the life cycle feeds another of the same growth factor, so sizes grow faster than its powers and "
+            "are unbounded relative to them; symdyn.leslie.blocks(model) shows the blocks"
         )
     return form.limit
 
 
 def limit_of_mean(form: Standardised) -> np.ndarray:
-    """The projection on the eigenvalue 1 alone: the mean of the powers over a period in the long run."""
+    """The projection on the eigenvalue 1: the asymptotic mean of the powers over a period."""
     limit = bounded(form)
     powers = [np.linalg.matrix_power(form.matrix, k) @ limit for k in range(form.period)]
     return np.mean(powers, axis=0)
 
 
 def _limit(power: np.ndarray) -> np.ndarray | None:
-    """The projection onto what a matrix of spectral radius 1 leaves as it is; None if its powers do not converge."""
+    """The projection on the eigenspace of 1 of a matrix of spectral radius 1; None if its powers do not converge."""
     u, sizes, vt = scipy.linalg.svd(power - np.eye(len(power)))
     kept = sizes <= ZERO * max(sizes[0], 1.0)
     right, left = vt[kept].T, u[:, kept].T

@@ -1,4 +1,4 @@
-"""The numbers of a matrix model: exact where they are, symbols where there are no values, else floats."""
+"""Numerical values of a matrix model: exact where they are, symbols without values, else floats."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
     noise = noise_of(list(matrix))
     if noise:
         raise DeclarationError(
-            f"vital rates hold random numbers ({noise[0]}), so no single matrix tells the growth; "
+            f"vital rates hold random numbers ({noise[0]}), so no single matrix determines the growth; "
             "see symdyn.leslie.stochastic_growth_rate"
         )
     if model.time in free:
@@ -73,7 +73,7 @@ def numeric(matrix: sp.MatrixBase) -> np.ndarray:
 
 
 def require_linear(model: MatrixModel, what: str) -> None:
-    """Refuse what is not a product with one matrix.
+    """Refuse models that are not linear.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def plain(value: Any) -> Any:
 
 
 def simplest(values: np.ndarray) -> np.ndarray:
-    """Exact numbers of at most one root each, in lowest terms; floats as they are."""
+    """Exact numbers in lowest terms, with at most one root each; floats unchanged."""
     if values.dtype != object:
         return values
     out = np.empty_like(values)

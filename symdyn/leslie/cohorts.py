@@ -1,4 +1,4 @@
-"""What becomes of a cohort: time in each stage, length of life, offspring in a life."""
+"""Demography of a cohort: time in each stage, life expectancy, lifetime reproduction."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from symdyn.models.matrix import MatrixModel
 __all__ = ["fundamental_matrix", "life_expectancy", "net_reproductive_rate", "next_generation"]
 
 #: Spectral radius of T from which on I - T counts as singular.
-IMMORTAL = 1 - 1e-12
+SINGULAR = 1 - 1e-12
 
 
 def fundamental_matrix(model: MatrixModel) -> np.ndarray:
-    r"""Mean numbers of steps that individuals spend in each stage, :math:`N = (I - T)^{-1} = I + T + T^2 + \ldots`
+    r"""The fundamental matrix :math:`N = I + T + T^2 + \ldots = (I - T)^{-1}`: mean numbers of steps in each stage.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ def fundamental_matrix(model: MatrixModel) -> np.ndarray:
     Returns
     -------
     (n, n) array
-        Entry (i, j): steps in stage i, the present one among them, of an individual that is in stage j.  Exact where T is,
-        formulas where parameters have no values.
+        Entry (i, j): steps in stage i, the present one included, of an individual in stage j.  Exact where T is, formulas
+        where parameters have no values.
 
     Raises
     ------
     DeclarationError
-        If individuals can live for ever.
+        If T has an eigenvalue of 1 or more, so that lifetimes have no mean.
 
     References
     ----------
@@ -54,7 +54,7 @@ def fundamental_matrix(model: MatrixModel) -> np.ndarray:
     """
     transitions = matrix_of(model, "transitions")
     n = transitions.shape[0]
-    few = n <= FEW and sum(e != 0 for e in transitions) <= 3 * n  # of dense ones the formulas would fill pages
+    few = n <= FEW and sum(e != 0 for e in transitions) <= 3 * n  # formulas of dense matrices are too long to be of use
     if exact(transitions) or (transitions.free_symbols and few):
         _check_mortal(model, transitions)
         return as_array(inverse(sp.eye(n) - sp.Matrix(transitions)))
@@ -63,7 +63,7 @@ def fundamental_matrix(model: MatrixModel) -> np.ndarray:
 
 
 def life_expectancy(model: MatrixModel) -> pd.DataFrame:
-    r"""Mean and variance of the steps that individuals of each stage have yet to live, the present one counted.
+    r"""Mean and variance of the remaining lifetime of individuals of each stage, in steps, the present one included.
 
     .. math:: \bar\eta = \mathbf 1^\top N, \qquad
         \operatorname{var} \eta = \mathbf 1^\top (2 N^2 - N) - \bar\eta \circ \bar\eta
@@ -101,10 +101,33 @@ def life_expectancy(model: MatrixModel) -> pd.DataFrame:
 
 
 def net_reproductive_rate(model: MatrixModel) -> Any:
-    r""":math:`R_0 = \rho(F (I - T)^{-1})`: offspring of an individual in its life, in newborns of the same kind.
+    r"""Net reproductive rate :math:`R_0 = \rho(F (I - T)^{-1})`: the growth factor from one generation to the next.
 
-    The growth factor from one generation to the next: a population grows if and only if it is larger than 1 (Cushing & Yicang,
-    Natural Resource Modeling 8 (1994) 297).  A formula, if parameters have no values and there is one kind of newborns.
+    It is larger than 1 if and only if the population grows.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    number or Expr
+        Offspring per individual and lifetime; a formula if parameters have no values and there is one kind of newborns.
+
+    Raises
+    ------
+    DeclarationError
+        If T has an eigenvalue of 1 or more, so that lifetimes have no mean.
+
+    References
+    ----------
+    Cushing & Yicang, Natural Resource Modeling 8 (1994) 297.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_life_table([0, 4, 3], [0.5, 0.25]).net_reproductive_rate  # 0.5 * 4 + 0.5 * 0.25 * 3
+    2.375
     """
     generation, rows = next_generation(model)
     if not rows or not (generation != 0).any():
@@ -117,12 +140,12 @@ def net_reproductive_rate(model: MatrixModel) -> Any:
 
 
 def next_generation(model: MatrixModel) -> tuple[np.ndarray, list[int]]:
-    """Offspring of each kind in a life begun in each kind, (k, k), and the k stages into which individuals are born."""
+    """Lifetime offspring of each kind by kind of newborn, (k, k), and the k stages into which individuals are born."""
     fecundity = fecundity_of(model)
     rows = [i for i in range(fecundity.shape[0]) if any(e != 0 for e in fecundity[i, :])]
     N = fundamental_matrix(model)
     if fecundity.free_symbols and N.dtype != object and len(rows) != 1:
-        numeric(fecundity)  # tells which parameters have no value
+        numeric(fecundity)  # raises, naming the parameters that have no value
     if exact(fecundity) or fecundity.free_symbols:
         found = as_array(fecundity)[rows, :] @ N[:, rows]
         if all(expression(e).is_Float for e in found.flat):
@@ -157,20 +180,20 @@ def _floats(model: MatrixModel) -> np.ndarray:
 
 
 def check_survival(model: MatrixModel) -> None:
-    """Refuse transitions that are no probabilities: survival of a stage adds up to 1 at most.
+    """Refuse transitions that are no probabilities: those out of a stage add up to at most 1.
 
     Raises
     ------
     DeclarationError
-        Naming the stage; nearly always an entry counts as survival that is reproduction.
+        Naming the stage; usually an entry of reproduction is declared as survival.
     """
     matrix = numeric(matrix_of(model, "transitions"))
     totals = matrix.sum(axis=0)
     wrong = np.flatnonzero((totals > 1 + 1e-9) | (matrix < 0).any(axis=0))
     if wrong.size:
         raise DeclarationError(
-            f"the fates of an individual of {model.names[wrong[0]]} add up to {totals[wrong[0]]:.6g} or are negative; expected "
-            "probabilities, of 1 in all at most; if part of these entries is reproduction, say so: fecundity=..."
+            f"the transitions out of the stage {model.names[wrong[0]]} add up to {totals[wrong[0]]:.6g} or are negative; "
+            "expected probabilities, of at most 1 in total; if part of these entries is reproduction, declare it: fecundity=..."
         )
 
 
@@ -181,9 +204,9 @@ def _check_mortal(model: MatrixModel, transitions: sp.Matrix) -> None:
         if block.free_symbols:
             continue
         radius = np.abs(np.linalg.eigvals(numeric(block))).max()
-        if radius >= IMMORTAL:
+        if radius >= SINGULAR:
             names = ", ".join(model.names[i] for i in members)
             raise DeclarationError(
-                f"individuals do not die out of the stages {names} (T has the eigenvalue {radius:.6g} there), so lives have no "
-                "mean length; if part of these entries is reproduction, say so: fecundity=..."
+                f"there is no mortality in {names} (T has the eigenvalue {radius:.6g} there), so lifetimes have no mean; "
+                "if part of these entries is reproduction, declare it: fecundity=..."
             )

@@ -1,4 +1,4 @@
-"""How far a population is from its stable structure, and how long it takes to get there."""
+"""Distance of a population from its stable structure, and the time of convergence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def keyfitz_delta(model: MatrixModel, initial: Any) -> Any:
     ----------
     model : MatrixModel
     initial : mapping or sequence
-        Numbers by stage.
+        Individuals by stage.
 
     Returns
     -------
@@ -60,7 +60,12 @@ def cohen_distance(model: MatrixModel, initial: Any) -> float:
     ----------
     model : MatrixModel
     initial : mapping or sequence
-        Numbers by stage.
+        Individuals by stage.
+
+    Returns
+    -------
+    float
+        Dimensionless, from 0.
 
     Raises
     ------
@@ -74,8 +79,10 @@ def cohen_distance(model: MatrixModel, initial: Any) -> float:
     Examples
     --------
     >>> import symdyn as sd
-    >>> model = sd.leslie.from_matrix([[0, 4, 3], [0.5, 0, 0], [0, 0.25, 0]])
-    >>> round(sd.leslie.cohen_distance(model, model.stable_structure), 12)
+    >>> model = sd.leslie.from_matrix([[0, 2], [1, 1]])  # (1, 0) = (1, 1)/3 + (2, -1)/3, of 1 and -1/2
+    >>> round(sd.leslie.cohen_distance(model, [1, 0]), 9)  # (|2| + |-1|)/3 / (1 + 1/2)
+    0.666666667
+    >>> round(sd.leslie.cohen_distance(model, model.stable_structure), 9)
     0.0
     """
     growth = float(positive_growth(model))
@@ -83,8 +90,8 @@ def cohen_distance(model: MatrixModel, initial: Any) -> float:
     w, v = np.asarray(found.stable_structure, dtype=float), np.asarray(found.reproductive_values, dtype=float)
     if not simple(model):
         raise DeclarationError(
-            f"the growth factor {growth:.6g} is a multiple eigenvalue, so there is no one stable structure to be distant from; "
-            "symdyn.leslie.blocks(model) shows the parts that grow alike"
+            f"the growth factor {growth:.6g} is a multiple eigenvalue, so there is no unique stable structure; "
+            "symdyn.leslie.blocks(model) shows the blocks of equal growth"
         )
     n = np.asarray(shares(model, initial), dtype=float)
     w = w / w.sum()
@@ -105,21 +112,21 @@ def convergence_time(
     ----------
     model : MatrixModel
     initial : mapping or sequence, optional
-        Numbers by stage; each stage alone unless given.
+        Individuals by stage; each stage alone unless given.
     accuracy : float
-        :math:`\epsilon`, between 0 and 1.
+        :math:`\epsilon`, between 0 and 1, dimensionless.
     steps : int
-        How long to wait for it.
+        Largest number of steps.
 
     Returns
     -------
     int, or (n,) array of int
-        The latter, by the stage in which all begin, unless `initial` is given.
+        An array, by the stage in which all individuals begin, unless `initial` is given.
 
     Raises
     ------
     DeclarationError
-        If growth does not converge: the matrix is imprimitive, or a beginning leads to other growth, or takes longer.
+        If growth does not converge within `steps`: the matrix is imprimitive, or an initial structure leads to other growth.
 
     References
     ----------
@@ -137,24 +144,24 @@ def convergence_time(
     growth = float(positive_growth(model))
     if irreducible(model) and not primitive(model):
         raise DeclarationError(
-            "the matrix is imprimitive: growth repeats itself with the period of its loops and never settles"
+            "the matrix is imprimitive: growth oscillates with the period of its loops and does not converge"
         )
     matrix, n = numeric(matrix_of(model)), len(model.states)
     starts = np.eye(n) if initial is None else [np.asarray(shares(model, initial), dtype=float)]
     times = []
     for j, start in enumerate(starts):
-        whence = "this beginning" if initial is not None else f"individuals of the stage {model.names[j]}"
-        times.append(_settled(matrix / growth, start, accuracy, steps, whence))
+        whence = "this initial structure" if initial is not None else f"individuals of the stage {model.names[j]}"
+        times.append(_convergence_step(matrix / growth, start, accuracy, steps, whence))
     return times[0] if initial is not None else np.array(times)
 
 
-def _settled(matrix: np.ndarray, numbers: np.ndarray, accuracy: float, steps: int, whence: str) -> int:
+def _convergence_step(matrix: np.ndarray, numbers: np.ndarray, accuracy: float, steps: int, whence: str) -> int:
     run, needed = 0, 10 * len(matrix)
     for t in range(1, steps + needed):
         numbers = matrix @ numbers
         factor = numbers.sum()
         if not factor > 0:
-            raise DeclarationError(f"{whence} leave nobody after {t} steps, so their growth does not become that of the model")
+            raise DeclarationError(f"the total from {whence} is 0 after {t} steps: its growth does not converge")
         numbers = numbers / factor
         run = run + 1 if 1 - accuracy < factor < 1 + accuracy else 0
         if run == needed:

@@ -1,4 +1,4 @@
-"""What coupled linear populations do: exact evolution, modes, growth factor at weak coupling, complex populations."""
+"""Dynamics of coupled linear populations: evolution, modes, growth factor at weak coupling, complex populations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class GrowthFactor:
     value : float
         To second order in the coupling.
     error : float
-        The term of fourth order that was left out: halving the coupling divides it by 16.
+        The neglected term of fourth order: halving the coupling divides it by 16.
     exact : number
         The eigenvalue itself.
     """
@@ -54,7 +54,17 @@ def growth_factor_approximation(model: MatrixModel) -> GrowthFactor:
 
     for predators and prey :math:`\Sigma = -B (\lambda I - C)^{-1} D`.  The next term, of fourth order, is the attribute
     `error`.
-    The population with the larger growth factor of its own takes the part of A.
+    A is the block of the population with the larger growth factor.
+
+    Parameters
+    ----------
+    model : MatrixModel
+        Linear, of two species.
+
+    Returns
+    -------
+    GrowthFactor
+        ``value``, ``error`` and ``exact``, dimensionless.
 
     Raises
     ------
@@ -79,7 +89,7 @@ def growth_factor_approximation(model: MatrixModel) -> GrowthFactor:
     if abs(own - other) <= 1e-9 * max(own, other):
         raise DeclarationError(
             f"both species grow by the factor {own:.6g} of their own; the approximation needs factors that differ, "
-            "for it divides by their difference"
+            "since it divides by their difference"
         )
     A, E, G, C = blocks if own > other else (blocks[3], blocks[2], blocks[1], blocks[0])
     base = spectrum(MatrixModel(A))
@@ -92,18 +102,37 @@ def growth_factor_approximation(model: MatrixModel) -> GrowthFactor:
     # (lambda - A) has an inverse on the complement of its null space
     reduced = np.linalg.pinv(value * np.eye(len(A)) - A + np.outer(u, p)) - np.outer(u, p)
     second = slope * first + float(p @ sigma @ reduced @ sigma @ u)
-    values = np.linalg.eigvals(matrix)  # coupling may have made another one the largest: that of A is meant
+    values = np.linalg.eigvals(matrix)  # the eigenvalue that continues that of A, which need not be the largest
     nearest = values[np.argmin(np.abs(values - value - first - second))]
     return GrowthFactor(value + first, second, float(nearest.real) if nearest.imag == 0 else complex(nearest))
 
 
 def evolution(model: MatrixModel, initial: Any, steps: int) -> np.ndarray:
-    """Numbers after so many steps of a linear model, M^n z_0, by repeated squaring: exact where matrix and numbers are.
+    """The numbers after a number of steps of a linear model, :math:`M^n z_0`, by repeated squaring.
+
+    Parameters
+    ----------
+    model : MatrixModel
+        Linear and not clamped.
+    initial : mapping or sequence
+        :math:`z_0`, individuals by stage.
+    steps : int
+        n, dimensionless.
+
+    Returns
+    -------
+    (m,) array
+        Individuals by stage; exact where the matrix and the numbers are.
+
+    Raises
+    ------
+    DeclarationError
+        If the model is not linear or is clamped, or `steps` is no integer from 0.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> sd.leslie.evolution(sd.leslie.from_matrix([[1, 1], [1, 0]]), [1, 0], 100)[0]
+    >>> sd.leslie.evolution(sd.leslie.from_matrix([[1, 1], [1, 0]]), [1, 0], 100)[0]  # a Fibonacci number
     573147844013817084101
     """
     if not isinstance(steps, (int, np.integer)) or steps < 0:
@@ -122,16 +151,30 @@ def evolution(model: MatrixModel, initial: Any, steps: int) -> np.ndarray:
 def modes(model: MatrixModel, initial: Any) -> pd.DataFrame:
     r"""The solution as a sum over modes, :math:`z_n = \sum_k \lambda_k^n\, c_k v_k`.
 
+    Parameters
+    ----------
+    model : MatrixModel
+        Linear.
+    initial : mapping or sequence
+        :math:`z_0`, individuals by stage.
+
     Returns
     -------
     DataFrame
-        A row for each eigenvalue, largest modulus first: ``eigenvalue``, ``modulus``, ``angle`` per step, and :math:`c_k v_k`
-        by stage.
+        A row for each eigenvalue, largest modulus first: ``eigenvalue`` and ``modulus`` (dimensionless), ``angle`` (radians per
+        step), and :math:`c_k v_k` by stage (individuals, complex).
 
     Raises
     ------
     DeclarationError
-        If the matrix has no full set of eigenvectors.
+        If the model is not linear, or the matrix has no complete set of eigenvectors.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> table = sd.leslie.modes(sd.leslie.from_matrix([[0, 2], [1, 1]]), [3, 0])  # z_n = 2^n (1, 1) + (-1)^n (2, -1)
+    >>> table.eigenvalue.round(9).tolist(), table[["n1", "n2"]].to_numpy().real.round(9).tolist()
+    ([2.0, -1.0], [[1.0, 1.0], [2.0, -1.0]])
     """
     require_linear(model, "a sum over modes")
     matrix = numeric(matrix_of(model))
@@ -146,12 +189,27 @@ def modes(model: MatrixModel, initial: Any) -> pd.DataFrame:
 
 
 def complex_matrix(model: MatrixModel) -> sp.ImmutableDenseMatrix:
-    """A + iB of a model that `complex_predator_prey` made.
+    """The matrix A + iB of a model that `complex_predator_prey` made.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    ImmutableDenseMatrix, (n, n)
+        Of a model of 2 n stages; dimensionless.
 
     Raises
     ------
     DeclarationError
-        If its blocks are not those of one complex population.
+        If the blocks of the matrix are not those of one complex population.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.complex_matrix(sd.leslie.complex_predator_prey(2, 1))
+    Matrix([[2 + I]])
     """
     n = len(model.states) // 2
     m = model.matrix
@@ -162,10 +220,34 @@ def complex_matrix(model: MatrixModel) -> sp.ImmutableDenseMatrix:
 
 
 def prey_gone_after(model: MatrixModel, initial: Any) -> float:
-    r"""Steps until the prey of a complex-valued model comes to zero, :math:`(\pi/2 \mp \arg \zeta_0) / |\theta|`.
+    r"""Time until the prey of a complex-valued model vanish, :math:`(\pi/2 \mp \arg \zeta_0) / |\theta|`.
 
-    with :math:`\theta` the angle of the dominant eigenvalue of A + iB and :math:`\zeta_0` the part of the beginning along its
-    eigenvector; infinite if it does not turn.
+    Here :math:`\theta` is the argument of the dominant eigenvalue of A + iB and :math:`\zeta_0` the component of the initial
+    state along its eigenvector.
+
+    Parameters
+    ----------
+    model : MatrixModel
+        From `complex_predator_prey`.
+    initial : mapping or sequence
+        Individuals by stage.
+
+    Returns
+    -------
+    float
+        Steps; infinite if the dominant eigenvalue is positive.
+
+    Raises
+    ------
+    DeclarationError
+        If the blocks of the matrix are not those of one complex population.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> model = sd.leslie.complex_predator_prey(1, 1)  # (1 + i)^2 = 2 i has the real part 0
+    >>> round(sd.leslie.prey_gone_after(model, {"x": 1, "y": 0}), 9)
+    2.0
     """
     matrix = np.array(complex_matrix(model).tolist(), dtype=complex)
     n = len(matrix)
@@ -178,4 +260,4 @@ def prey_gone_after(model: MatrixModel, initial: Any) -> float:
     angle, phase = float(np.angle(values[k])), float(np.angle(along))
     if abs(phase) >= np.pi / 2:
         return 0.0
-    return (np.pi / 2 - np.sign(angle) * phase) / abs(angle) if angle else float("inf")
+    return float((np.pi / 2 - np.sign(angle) * phase) / abs(angle)) if angle else float("inf")

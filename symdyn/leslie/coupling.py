@@ -1,4 +1,4 @@
-"""Several populations in one matrix: predation, competition, complex-valued models, patches joined by migration."""
+"""Coupled populations: predation, competition, complex-valued models, patches joined by migration."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def predator_prey(A: Any, B: Any, C: Any, D: Any, *, names: Sequence[str] = ("x"
 
     .. math:: x_{n+1} = A x_n - B y_n, \qquad y_{n+1} = D x_n + C y_n
 
-    It is linear: the population is :math:`M^n z_0` exactly, and where M has a complex dominant pair it oscillates until the
-    prey come to zero and the model to its end; ``model.clamp()`` sets to zero what would become negative.
+    It is linear, with the solution :math:`M^n z_0`.  Where M has a complex dominant pair it oscillates until the prey vanish,
+    beyond which the model does not apply; ``model.clamp()`` sets to zero what would become negative.
 
     Parameters
     ----------
@@ -38,6 +38,15 @@ def predator_prey(A: Any, B: Any, C: Any, D: Any, *, names: Sequence[str] = ("x"
         Of the species; stages are called ``x1, x2, ...``, a single one ``x``.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the shapes of the blocks do not fit, or names are not one for each species.
 
     References
     ----------
@@ -64,7 +73,7 @@ def predator_prey(A: Any, B: Any, C: Any, D: Any, *, names: Sequence[str] = ("x"
 def competition(
     A: Any, B: Any, C: Any = None, D: Any = None, *, names: Sequence[str] | None = None, **options: Any
 ) -> MatrixModel:  # fmt: skip
-    r"""Competing species, each by age or stage.
+    r"""Linear competition between species, each by age or stage.
 
     .. math:: x_{n+1} = A x_n - B y_n, \qquad y_{n+1} = C y_n - D x_n
 
@@ -75,12 +84,22 @@ def competition(
     A, C : matrices or numbers
         Vital rates of the two species.
     B, D : matrices
-        Individuals of the first species lost for each of the second, and the other way round.  For more species A is a sequence
-        of matrices and B a nested sequence of matrices :math:`B_{ij}` (its diagonal is not looked at), or one number that holds
-        for all pairs of species of one stage; C and D are left out.
+        Individuals of the first species lost for each of the second, and conversely.  For more species A is a sequence
+        of matrices and B a nested sequence of matrices :math:`B_{ij}` (its diagonal is not read), or one number for all pairs
+        of species of one stage; C and D are left out.
     names : sequence of str, optional
+        Of the species; ``x, y, z, ...`` by default.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the shapes of the blocks do not fit, or names are not one for each species.
 
     References
     ----------
@@ -125,9 +144,19 @@ def complex_predator_prey(A: Any, B: Any, *, names: Sequence[str] = ("x", "y"), 
 
     Parameters
     ----------
-    A, B : matrices or numbers of one size
+    A, B : matrices (n, n) or numbers
+        Real part, the vital rates of both species; imaginary part, the exchange between them.  Dimensionless.
     names, **options :
         As for `predator_prey`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the matrices differ in size.
 
     References
     ----------
@@ -148,7 +177,7 @@ def complex_predator_prey(A: Any, B: Any, *, names: Sequence[str] = ("x", "y"), 
 def community(
     matrices: Mapping[str, Any], effects: Mapping[tuple[str, str], Any], **options: Any
 ) -> MatrixModel:  # fmt: skip
-    r"""Any number of populations with any linear effects on one another.
+    r"""Any number of populations with arbitrary linear effects on one another.
 
     .. math:: x^i_{n+1} = A_i x^i_n + \sum_{j \ne i} E_{ij} x^j_n
 
@@ -157,9 +186,18 @@ def community(
     matrices : mapping of str to matrix
         Vital rates by name of the species.
     effects : mapping of (str, str) to matrix
-        ``effects["fox", "hare"]`` is what a hare adds to the foxes; negative where it takes away.
+        ``effects["fox", "hare"]``: foxes gained per hare; negative for losses.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If an effect is not between two of the species, or has another shape.
 
     Examples
     --------
@@ -198,7 +236,16 @@ def patches(
     dispersal : matrix or sequence of matrices, patches x patches
         Share of those in patch j (column) who move to patch i (row): for all stages, or one matrix for each.
     **options :
-        As for `MatrixModel`; parameters and their values come with the models.
+        As for `MatrixModel`; parameters and their values are those of the models.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the stages differ, vital rates depend on numbers, or dispersal is no matrix of shares.
 
     References
     ----------
@@ -219,19 +266,19 @@ def patches(
     crowded = [name for name, m in local.items() if m.density_dependent]
     if crowded:
         raise DeclarationError(
-            f"the vital rates of {crowded[0]} depend on numbers; join the patches first and make them density-dependent then"
+            f"the vital rates of {crowded[0]} depend on numbers; join the patches first and make the result density-dependent"
         )
     k, s = len(local), len(first.states)
     moves = _dispersal(dispersal, k, s)
     parts = {}
     for part in ("matrix", "fecundity"):
-        whole = sp.zeros(k * s, k * s)
+        joint = sp.zeros(k * s, k * s)
         for i in range(k):
             for j, m in enumerate(local.values()):
                 for a in range(s):
                     for b in range(s):
-                        whole[i * s + a, j * s + b] = moves[a][i, j] * getattr(m, part)[a, b]
-        parts[part] = whole
+                        joint[i * s + a, j * s + b] = moves[a][i, j] * getattr(m, part)[a, b]
+        parts[part] = joint
     states = [f"{name}_{stage}" for name in local for stage in first.names]
     species = {name: states[i * s : (i + 1) * s] for i, name in enumerate(local)}
     arrivals = [m for model in local.values() for m in model.immigration]
@@ -261,7 +308,7 @@ def _dispersal(value: Any, patches_: int, stages: int) -> list[sp.ImmutableDense
             total = sum(m[:, j])
             if total.is_number and (total > 1 + 1e-9 or any(e.is_number and e < 0 for e in m[:, j])):
                 raise DeclarationError(
-                    f"dispersal of stage {a + 1} from patch {j + 1} adds up to {total}; expected shares of at most 1 in all"
+                    f"dispersal of stage {a + 1} from patch {j + 1} adds up to {total}; expected shares of at most 1 in total"
                 )
     return found
 
@@ -285,14 +332,14 @@ def _joined(
     }
     births = [MatrixModel(m).fecundity for m in own]
     starts = [sum(m.shape[0] for m in own[:i]) for i in range(k + 1)]
-    whole, reproduction = sp.zeros(starts[-1], starts[-1]), sp.zeros(starts[-1], starts[-1])
+    joint, reproduction = sp.zeros(starts[-1], starts[-1]), sp.zeros(starts[-1], starts[-1])
     for i in range(k):
         at = slice(starts[i], starts[i + 1])
-        whole[at, at], reproduction[at, at] = own[i], births[i]
+        joint[at, at], reproduction[at, at] = own[i], births[i]
         for j in range(k):
             if (i, j) in effects:
-                whole[at, starts[j] : starts[j + 1]] = effects[i, j]
+                joint[at, starts[j] : starts[j + 1]] = effects[i, j]
     if "states" in options:
         raise DeclarationError("stages of coupled species are named after them; pass names, one for each species, not states")
     given = {"provenance": (line,), "fecundity": reproduction, "species": stages, **options}
-    return MatrixModel(whole, [s for group in stages.values() for s in group], **given)
+    return MatrixModel(joint, [s for group in stages.values() for s in group], **given)

@@ -1,4 +1,4 @@
-"""Ways to write a matrix model down: from a matrix, a life table, rates by stage, rates by age and stage."""
+"""Declarations of matrix models: from a matrix, a life table, rates by stage, rates by age and stage."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ def from_matrix(
     Parameters
     ----------
     A : Matrix, array or nested sequence, n x n
-        Numbers or expressions; entry (i, j) is what an individual of stage j contributes to stage i.
+        Numbers or expressions, dimensionless; entry (i, j) is the contribution of an individual of stage j to stage i per step.
     states, parameters, **options :
         As for `MatrixModel`: ``fecundity``, ``immigration``, ``initial`` ...
 
     Returns
     -------
     MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the matrix is not square, or states and parameters do not fit it.
 
     Examples
     --------
@@ -55,11 +60,24 @@ def from_life_table(
     Parameters
     ----------
     fecundity : sequence of n
-        Offspring, counted in the first age class at the next step, of an individual of each age class.
+        Mean offspring per step, counted in the first age class, of an individual of each age class.
     survival : sequence of n - 1 or n
-        Probabilities to live to the next age class; the n-th, if there is one, to stay in the last.
+        Probabilities to reach the next age class; the n-th, if there is one, to stay in the last.
     states, parameters, **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the lengths do not fit, or a survival is no probability.
+
+    References
+    ----------
+    Leslie, Biometrika 33 (1945) 183.
 
     Examples
     --------
@@ -101,19 +119,35 @@ def lefkovitch(
     Parameters
     ----------
     survival, fecundity : sequences of n
-        Probability to survive a step, and offspring in the first stage, of an individual of each stage.
+        Probability to survive a step, and mean offspring per step in the first stage, of an individual of each stage.
     growth : sequence of n - 1, optional
         Probabilities :math:`g_i` that a survivor grows.
     durations : sequence of n or n - 1, optional
-        Steps :math:`d_i` that a stage takes, from which the probabilities follow as above (Crouse, Crowder & Caswell, Ecology
-        68 (1987) 1412, eqs. 4 and 5); of the last stage it does not matter.
+        Durations :math:`d_i` of the stages in steps, from which the probabilities follow as above (Crouse, Crowder & Caswell,
+        Ecology 68 (1987) 1412, eqs. 4 and 5); that of the last stage has no effect.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If lengths do not fit, entries are no probabilities, or not exactly one of `growth` and `durations` is given.
+
+    References
+    ----------
+    Lefkovitch, Biometrics 21 (1965) 1.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> model = sd.leslie.lefkovitch([0.6747, 0.7857, 0.6758], [0, 0, 80], durations=[1, 7])
+    >>> print(sd.leslie.lefkovitch([0.5, 0.8], [0, 2], growth=[0.4]))
+    n1[t+1] = 0.3*n1 + 2*n2
+    n2[t+1] = 0.2*n1 + 0.8*n2
+    >>> model = sd.leslie.lefkovitch([0.6747, 0.7857, 0.6758], [0, 0, 80], durations=[1, 7])  # loggerhead turtles
     >>> print(model.matrix.evalf(3))
     Matrix([[0, 0, 80.0], [0.675, 0.737, 0], [0, 0.0486, 0.676]])
     """
@@ -153,13 +187,23 @@ def age_by_stage(
     Parameters
     ----------
     survival : sequence of k - 1 or k matrices, s x s
-        :math:`U_a`, survival and change of stage from each age to the next; a k-th holds within the last age class.
+        :math:`U_a`, survival and change of stage from each age to the next; a k-th within the last age class.
     fecundity : sequence of k matrices, s x s
-        :math:`F_a`, offspring by stage (row) of each stage (column).
+        :math:`F_a`, mean offspring by stage (row) of each stage (column).
     stages : sequence of str, optional
         Names of the stages; ``n1, n2, ...`` by default.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+        Of s stages at each of k ages.
+
+    Raises
+    ------
+    DeclarationError
+        If the matrices differ in size, or there are not as many as ages.
 
     References
     ----------
@@ -202,7 +246,7 @@ def age_by_stage(
 
 
 def _growing(survival: sp.Expr, duration: sp.Expr) -> sp.Expr:
-    """Probability of a survivor to leave a stage that takes `duration` steps; of one that lives for certain its limit."""
+    """Probability of a survivor to leave a stage that takes `duration` steps; its limit at certain survival."""
     if duration.is_number and not duration >= 1:
         raise DeclarationError(f"a stage has the duration {duration}; expected 1 step or more")
     if duration == int(duration) if duration.is_number else False:  # as a sum it has a value where survival is certain

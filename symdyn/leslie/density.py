@@ -1,4 +1,4 @@
-"""Density dependence: factors by which vital rates fall with numbers, and models in which they do."""
+"""Density dependence: factors by which vital rates decrease with density, and models that have them."""
 
 from __future__ import annotations
 
@@ -19,33 +19,161 @@ PARTS = ("fecundity", "survival", "all")
 
 
 def beverton_holt(N: Any, b: Any) -> sp.Expr:
-    r""":math:`1 / (1 + b N)`: compensation, competition by contest (Beverton & Holt 1957; Leslie & Gower 1958)."""
+    """Compensatory density dependence, :math:`1 / (1 + b N)`, of contest competition.
+
+    Parameters
+    ----------
+    N : Expr or number
+        Density, individuals.
+    b : Expr or number
+        Strength, per individual.
+
+    Returns
+    -------
+    Expr
+        Dimensionless factor, 1 at density 0.
+
+    References
+    ----------
+    Beverton & Holt, On the Dynamics of Exploited Fish Populations (1957); Leslie & Gower, Biometrika 45 (1958) 316.
+
+    Examples
+    --------
+    >>> beverton_holt(100, sp.Rational(1, 100))
+    1/2
+    """
     return 1 / (1 + expression(b) * expression(N))
 
 
 def ricker(N: Any, b: Any) -> sp.Expr:
-    r""":math:`e^{-b N}`: over-compensation, competition by scramble (Ricker 1954)."""
+    """Over-compensatory density dependence, :math:`e^{-b N}`, of scramble competition.
+
+    Parameters
+    ----------
+    N : Expr or number
+        Density, individuals.
+    b : Expr or number
+        Strength, per individual.
+
+    Returns
+    -------
+    Expr
+        Dimensionless factor, 1 at density 0.
+
+    References
+    ----------
+    Ricker, Journal of the Fisheries Research Board of Canada 11 (1954) 559.
+
+    Examples
+    --------
+    >>> ricker(100, sp.Rational(1, 100))
+    exp(-1)
+    """
     return sp.exp(-expression(b) * expression(N))
 
 
 def logistic(N: Any, K: Any) -> sp.Expr:
-    r""":math:`\max(0, 1 - N/K)`: rates fall in a straight line and end at the capacity K (Verhulst 1838)."""
+    r"""Linear density dependence, :math:`\max(0, 1 - N/K)`, which is 0 from the capacity on.
+
+    Parameters
+    ----------
+    N : Expr or number
+        Density, individuals.
+    K : Expr or number
+        Capacity, individuals.
+
+    Returns
+    -------
+    Expr
+        Dimensionless factor, 1 at density 0.
+
+    References
+    ----------
+    Verhulst, Correspondance mathématique et physique 10 (1838) 113.
+
+    Examples
+    --------
+    >>> logistic(25, 100), logistic(150, 100)
+    (3/4, 0)
+    """
     return sp.Max(0, 1 - expression(N) / expression(K))
 
 
 def hassell(N: Any, b: Any, c: Any) -> sp.Expr:
-    r""":math:`(1 + b N)^{-c}`: from contest, c = 1, to scramble (Hassell, Journal of Animal Ecology 44 (1975) 283)."""
+    """Density dependence :math:`(1 + b N)^{-c}`, from contest competition at c = 1 to scramble competition at large c.
+
+    Parameters
+    ----------
+    N : Expr or number
+        Density, individuals.
+    b : Expr or number
+        Strength, per individual.
+    c : Expr or number
+        Exponent, dimensionless.
+
+    Returns
+    -------
+    Expr
+        Dimensionless factor, 1 at density 0.
+
+    References
+    ----------
+    Hassell, Journal of Animal Ecology 44 (1975) 283.
+
+    Examples
+    --------
+    >>> hassell(100, sp.Rational(1, 100), 2)
+    1/4
+    """
     return (1 + expression(b) * expression(N)) ** (-expression(c))
 
 
 def usher(N: Any, a: Any, b: Any) -> sp.Expr:
-    r""":math:`1 / (1 + e^{a N - b})`: a sigmoid (Usher, in Mathematical Models in Ecology, Blackwell (1972) 29)."""
+    """Sigmoid density dependence, :math:`1 / (1 + e^{a N - b})`, which is 1/2 at :math:`N = b/a`.
+
+    Parameters
+    ----------
+    N : Expr or number
+        Density, individuals.
+    a : Expr or number
+        Slope, per individual.
+    b : Expr or number
+        Offset, dimensionless.
+
+    Returns
+    -------
+    Expr
+        Dimensionless factor.
+
+    References
+    ----------
+    Usher, in Mathematical Models in Ecology, Blackwell (1972) 29.
+
+    Examples
+    --------
+    >>> usher(300, sp.Rational(1, 100), 3)
+    1/2
+    """
     return 1 / (1 + sp.exp(expression(a) * expression(N) - expression(b)))
 
 
 def density_library(N: Any, constant: str = "b") -> list[sp.Expr]:
-    """Candidates for an unknown density dependence, for ``symdyn.recover(..., library=...)``; their constants are fitted.
+    """Candidate terms for an unknown density dependence, for ``symdyn.recover(..., library=...)``.
 
+    Parameters
+    ----------
+    N : Expr
+        Density, individuals.
+    constant : str
+        Prefix of the names of the constants, which are fitted.
+
+    Returns
+    -------
+    list of Expr
+        1, N, and the factors `beverton_holt`, `ricker` and `hassell` with exponent 2.
+
+    Examples
+    --------
     >>> density_library(sp.Symbol("N"))
     [1, N, 1/(N*b1 + 1), exp(-N*b2), (N*b3 + 1)**(-2)]
     """
@@ -58,17 +186,26 @@ def density_dependent(
     model: MatrixModel, factor: Any, *, on: str | Sequence[tuple[int, int]] = "fecundity",
     parameters: Mapping[Any, float] | None = None,
 ) -> MatrixModel:  # fmt: skip
-    """A model whose vital rates are multiplied by a factor that depends on numbers.
+    """A model whose vital rates are multiplied by a density-dependent factor.
 
     Parameters
     ----------
     model : MatrixModel
     factor : Expr
-        Of the states, such as ``beverton_holt(n1 + 2*n2, b)``.
+        Function of the states, such as ``beverton_holt(n1 + 2*n2, b)``; dimensionless.
     on : {'fecundity', 'survival', 'all'} or sequence of (row, column)
         Reproduction, all other entries, all of the matrix, or single entries counted from 0.
     parameters : mapping, optional
-        Values of the parameters that come in.
+        Values of the parameters of the factor.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the factor depends on no state, or `on` is neither a part of the matrix nor entries of it.
 
     Examples
     --------
@@ -107,22 +244,31 @@ def density_dependent(
 def leslie_gower(
     growth: Sequence[Any], effects: Any, *, names: Sequence[str] | None = None, **options: Any
 ) -> MatrixModel:  # fmt: skip
-    r"""Species that compete for what limits them, each counted without age.
+    r"""Competing species without age structure: the discrete analogue of the Lotka–Volterra competition equations.
 
     .. math:: N_i(t+1) = \frac{\lambda_i N_i}{1 + \sum_j a_{ij} N_j}
 
-    Without other species it is the solution of the logistic equation over one step.
+    A single species follows the solution of the logistic equation over one step.
 
     Parameters
     ----------
     growth : sequence of k
-        Growth factors :math:`\lambda_i` of the species when alone and few.
+        Growth factors :math:`\lambda_i` of the species alone at low density, dimensionless.
     effects : matrix, k x k
-        :math:`a_{ij}`, what each individual of species j takes from species i.
+        :math:`a_{ij}`, the effect of an individual of species j on species i, per individual.
     names : sequence of str, optional
         ``N1, N2, ...`` by default.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the effects are no k x k matrix.
 
     References
     ----------

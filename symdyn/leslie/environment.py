@@ -1,4 +1,4 @@
-"""Random environments: vital rates that differ from step to step, drawn from matrices or from distributions."""
+"""Random environments: vital rates that vary from step to step, drawn from matrices or from distributions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 def random_environment(
     models: Sequence[Any], probabilities: Sequence[float] | None = None, *, noise: str = "dW", **options: Any
 ) -> MatrixModel:  # fmt: skip
-    r"""A model whose matrix is drawn anew in each step, independently.
+    r"""A model whose matrix is drawn independently in each step, :math:`P(A(t) = A_k) = p_k`.
 
     Parameters
     ----------
@@ -38,9 +38,18 @@ def random_environment(
     probabilities : sequence of float, optional
         Of the environments; equal by default.
     noise : str
-        Name of the random number that chooses; it begins with ``dW``.
+        Name of the standard normal number that selects; it begins with ``dW``.
     **options :
         As for `MatrixModel`.
+
+    Returns
+    -------
+    MatrixModel
+
+    Raises
+    ------
+    DeclarationError
+        If the stages differ, or the probabilities do not add up to 1.
 
     Examples
     --------
@@ -68,16 +77,21 @@ def markov_environment(
     ----------
     models : sequence of k matrices or MatrixModel
     transition : matrix, k x k
-        :math:`p_{ij}`, from environment i (row) to j; rows add up to 1.
+        :math:`p_{ij}`, from environment i (row) to j, dimensionless; rows add up to 1.
     start : int
         The first environment, counted from 0.
     noise : str
-        Name of the random number that chooses; it begins with ``dW``.
+        Name of the standard normal number that selects; it begins with ``dW``.
 
     Returns
     -------
     DiscreteSystem
-        The stages and, as the last state, ``environment``, its number from 0.
+        The stages and, as the last state, ``environment``, its index from 0.
+
+    Raises
+    ------
+    DeclarationError
+        If the stages differ, or the transition matrix is not stochastic.
 
     Examples
     --------
@@ -110,10 +124,31 @@ def markov_environment(
 
 
 def log_normal(mean: Any, deviation: Any, noise: Any = "dW") -> sp.Expr:
-    r"""A vital rate above 0 with a log-normal distribution of that mean and standard deviation, such as a fecundity.
+    r"""A positive vital rate with a log-normal distribution of given mean and standard deviation, such as a fecundity.
 
     .. math:: f = m \exp(\sigma \xi - \sigma^2/2), \qquad \sigma^2 = \ln(1 + s^2/m^2)
 
+    Parameters
+    ----------
+    mean : Expr or number
+        m, in the unit of the rate.
+    deviation : Expr or number
+        s, the standard deviation, in the unit of the rate.
+    noise : Symbol, Expr or str
+        :math:`\xi`, a standard normal number; a name begins with ``dW``.
+
+    Returns
+    -------
+    Expr
+        In the unit of the rate.
+
+    Raises
+    ------
+    DeclarationError
+        If the name of the noise does not begin with ``dW``.
+
+    Examples
+    --------
     >>> log_normal(2, 1)
     4*sqrt(5)*exp(dW*sqrt(log(5/4)))/5
     """
@@ -123,18 +158,31 @@ def log_normal(mean: Any, deviation: Any, noise: Any = "dW") -> sp.Expr:
 
 
 def logit_normal(median: Any, deviation: Any, noise: Any = "dW") -> sp.Expr:
-    r"""A vital rate between 0 and 1 whose logit is normal, such as a survival.
+    r"""A vital rate between 0 and 1 whose logit is normally distributed, such as a survival.
 
     .. math:: s = \frac{1}{1 + \frac{1 - m}{m} e^{-\sigma\xi}}
 
     Parameters
     ----------
     median : Expr or number
+        m, between 0 and 1, dimensionless.
     deviation : Expr or number
-        Standard deviation of the logit; that of the rate is about ``median*(1 - median)`` times as large.
+        :math:`\sigma`, the standard deviation of the logit; that of the rate is about ``median*(1 - median)`` times as large.
     noise : Symbol, Expr or str
-        A standard normal number.
+        :math:`\xi`, a standard normal number; a name begins with ``dW``.
 
+    Returns
+    -------
+    Expr
+        Dimensionless.
+
+    Raises
+    ------
+    DeclarationError
+        If the name of the noise does not begin with ``dW``.
+
+    Examples
+    --------
     >>> logit_normal(sp.Rational(4, 5), sp.Rational(1, 2))
     1/(1 + exp(-dW/2)/4)
     """
@@ -145,6 +193,25 @@ def logit_normal(median: Any, deviation: Any, noise: Any = "dW") -> sp.Expr:
 def correlated_noise(correlation: Any, name: str = "dW") -> list[sp.Expr]:
     r"""Standard normal numbers with given correlations, :math:`L \xi` with the Cholesky factor L.
 
+    Parameters
+    ----------
+    correlation : (k, k) array of float
+        Symmetric and positive definite with ones on the diagonal, dimensionless.
+    name : str
+        Prefix of the names of the independent numbers :math:`\xi`; it begins with ``dW``.
+
+    Returns
+    -------
+    list of k Expr
+        Dimensionless.
+
+    Raises
+    ------
+    DeclarationError
+        If the matrix is no correlation, or the name does not begin with ``dW``.
+
+    Examples
+    --------
     >>> correlated_noise([[1, 0.6], [0.6, 1]])
     [dW1, 0.6*dW1 + 0.8*dW2]
     """
@@ -176,7 +243,7 @@ def _noise(value: Any) -> Any:
 
 
 def probabilities_of(values: Any, count: int, what: str) -> list[float]:
-    """Probabilities of so many choices, equal ones by default, checked."""
+    """Probabilities of the given number of choices, equal by default."""
     if values is None:
         return [1 / count] * count
     shares = [float(v) for v in values]
@@ -186,7 +253,7 @@ def probabilities_of(values: Any, count: int, what: str) -> list[float]:
 
 
 def _chooser(noise: sp.Expr, shares: Sequence[float]) -> Any:
-    """From values, one a choice, to the value that a standard normal number chooses: thresholds are its quantiles."""
+    """A selection among values by a standard normal number: thresholds are its quantiles."""
     limits = ndtri(np.minimum(np.cumsum(shares)[:-1], 1.0))
 
     def choose(values: Sequence[sp.Expr]) -> sp.Expr:
@@ -215,7 +282,7 @@ def _switched(local: Sequence[MatrixModel], choose: Any, line: str) -> dict[str,
 
 
 def _options(local: Sequence[MatrixModel], options: dict[str, Any]) -> dict[str, Any]:
-    """What the models say besides rates, where the caller says nothing else; other stages have no part in their species."""
+    """Options of the models besides rates, where the caller gives none; other stages have none of their species."""
     known = {} if "states" in options else {"states": local[0].states, "species": local[0].species}
     given = {**known, "initial": dict(local[0].initial), "clamped": any(m.clamped for m in local), **options}
     return {**given, "parameters": {**joined_defaults(local), **(options.get("parameters") or {})}}

@@ -1,4 +1,4 @@
-"""The risk of extinction, in random environments and of whole individuals who live and reproduce by chance."""
+"""Extinction risk: environmental stochasticity, and demographic stochasticity of discrete individuals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from symdyn.system import System
 
 __all__ = ["demographic", "diffusion_extinction", "quasi_extinction"]
 
-#: A state of the extended map; and a time that no simulation reaches.
+#: A state of the extended map, and a time beyond any simulation.
 PASSAGE, NEVER = "first_below", 1e300
 
 
@@ -34,31 +34,36 @@ def quasi_extinction(
     ----------
     model : MatrixModel, DiscreteSystem or BranchingSystem
     threshold : float
-        Quasi-extinct is a total below it; for a `BranchingSystem` and threshold 1 this is extinction.
+        Total below which the population is quasi-extinct, individuals; 1 for extinction of a `BranchingSystem`.
     t : sequence of whole numbers
-        Times at which the probability is reported; the first is that of the beginning.
+        Times at which the probability is reported, in steps; the first is the initial time.
     initial, parameters, trajectories, seed, **options :
         As `simulate` takes them; `initial` may be a sequence for a matrix model.
     stages : sequence, optional
         The states that are counted; by default all but one called ``environment``.
     level : float
-        Of the intervals.
+        Confidence level of the intervals, between 0 and 1.
 
     Returns
     -------
     Dataset
-        ``probability``, ``lower``, ``upper`` (time): part of the trajectories with the Wilson interval; ``first_below``
+        ``probability``, ``lower``, ``upper`` (time): fraction of the trajectories with its Wilson interval; ``first_below``
         (trajectory): the step at which each was first below, infinite if it was not; ``log_growth_rate``, mean of
-        :math:`\ln N(t+1)/N(t)`, its ``standard_error``, and ``variance``, that of :math:`\ln N` per step.  Trajectories in
-        which nobody is left do not count in these three; those of a `BranchingSystem` count until they are first below.  Sweeps
-        keep their dims.
+        :math:`\ln N(t+1)/N(t)`, its ``standard_error``, and ``variance``, that of :math:`\ln N` per step.  Extinct
+        trajectories are excluded from these three; those of a `BranchingSystem` count until they are first below.  Sweeps
+        retain their dims.
+
+    Raises
+    ------
+    DeclarationError
+        For times that are no increasing integers, and for other thresholds and levels than described.
 
     Examples
     --------
     >>> import symdyn as sd
     >>> model = sd.leslie.random_environment([1.2, 0.8])
     >>> risk = sd.leslie.quasi_extinction(model, 60, range(11), initial=[100], trajectories=1000)
-    >>> risk.probability.values[:3].tolist()  # three bad years in a row are the first that suffice, one course in eight
+    >>> risk.probability.values[:3].tolist()  # 100 * 0.8^3 = 51.2: three bad years, probability 1/8
     [0.0, 0.0, 0.0]
     >>> bool(risk.lower[3] < 1 / 8 < risk.upper[3])
     True
@@ -68,7 +73,7 @@ def quasi_extinction(
     given = _initial(model, initial)
     times = np.asarray(t, dtype=float)
     if times.ndim != 1 or times.size < 2 or not (np.diff(times) > 0).all() or (times % 1 != 0).any():
-        raise DeclarationError(f"times are {t!r}; expected two whole numbers or more that increase, such as range(101)")
+        raise DeclarationError(f"times are {t!r}; expected two or more increasing whole numbers, such as range(101)")
     if not isinstance(threshold, (int, float, np.number)):
         raise DeclarationError(f"the threshold is {threshold!r}; expected one number")
     ends = [times[0], times[-1]]
@@ -78,7 +83,7 @@ def quasi_extinction(
         passage = data.first_passage
         last = np.minimum(passage, ends[1])
     else:
-        data = simulate(_watched(model, numbers, threshold), ends, initial=given, **run)
+        data = simulate(_with_passage(model, numbers, threshold), ends, initial=given, **run)
         noted = data[PASSAGE].isel(time=-1, drop=True)
         final = sum(data[s.name].isel(time=-1, drop=True) for s in numbers)
         passage = noted.where(noted < ends[1], xr.where(final < threshold, ends[1], np.inf))
@@ -93,7 +98,7 @@ def quasi_extinction(
 
 
 def diffusion_extinction(log_growth_rate: float, variance: float, ratio: float, t: Any) -> np.ndarray:
-    r"""Probability of quasi-extinction by a time where :math:`\ln N` is a Brownian motion with drift.
+    r"""Probability of quasi-extinction by time t where :math:`\ln N` is a Brownian motion with drift.
 
     .. math:: G(t) = \Phi\left(\frac{-d - \mu t}{\sigma \sqrt t}\right)
         + e^{-2 \mu d / \sigma^2}\, \Phi\left(\frac{-d + \mu t}{\sigma \sqrt t}\right), \qquad d = \ln \frac{N_0}{N_q}
@@ -103,9 +108,20 @@ def diffusion_extinction(log_growth_rate: float, variance: float, ratio: float, 
     log_growth_rate, variance : float
         :math:`\mu` and :math:`\sigma^2` per step, as `stochastic_growth_rate` gives them.
     ratio : float
-        :math:`N_0 / N_q`, numbers at the beginning over the threshold; of a structured population weighted with
+        :math:`N_0 / N_q`, initial numbers over the threshold, dimensionless; of a structured population weighted with
         reproductive values.
-    t : array
+    t : (T,) array of float
+        Times in steps.
+
+    Returns
+    -------
+    (T,) float64
+        Probabilities.
+
+    Raises
+    ------
+    DeclarationError
+        If the variance is not positive, the ratio not above 1, or a time negative.
 
     References
     ----------
@@ -114,8 +130,10 @@ def diffusion_extinction(log_growth_rate: float, variance: float, ratio: float, 
 
     Examples
     --------
-    >>> diffusion_extinction(-0.02, 0.04, 10, [0, 50, 1e6]).round(4).tolist()
-    [0.0, 0.2762, 1.0]
+    >>> diffusion_extinction(0.0, 0.04, np.e, [0, 25]).round(6).tolist()  # 2 Phi(-1) where d = sigma sqrt(t) = 1
+    [0.0, 0.317311]
+    >>> diffusion_extinction(0.02, 0.04, np.e, [1e6]).round(6).tolist()  # exp(-2 mu d / sigma^2) = 1/e
+    [0.367879]
     """
     times = np.asarray(t, dtype=float)
     if not (variance > 0 and ratio > 1 and (times >= 0).all()):
@@ -129,19 +147,27 @@ def diffusion_extinction(log_growth_rate: float, variance: float, ratio: float, 
 
 
 def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingSystem:
-    """The population as whole individuals: each survives, grows and reproduces by chance, independently of the others.
+    """The branching process of discrete individuals, which survive, grow and reproduce at random and independently.
 
     Parameters
     ----------
     model : MatrixModel
-        Its transitions T are probabilities of the fates of an individual, its fecundity F the mean numbers of offspring.
+        Its transitions T are probabilities per individual and step, its fecundity F mean numbers of offspring per step.
     offspring : {'poisson', 'bernoulli'}
         Distribution of the number of offspring of an individual.
+
+    Returns
+    -------
+    BranchingSystem
 
     Raises
     ------
     DeclarationError
-        If entries are negative, as in models of predation, or survival of a stage adds up to more than 1.
+        If the model is clamped, entries are negative, as in models of predation, or survival of a stage adds up to more than 1.
+
+    References
+    ----------
+    Caswell, Matrix Population Models, 2nd ed. (2001), ch. 15.
 
     Examples
     --------
@@ -162,20 +188,21 @@ def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingS
         model.states, model.transitions, model.fecundity, dict(model.defaults), offspring=offspring,
         immigration=model.immigration if any(model.immigration) else None, initial=dict(model.initial),
         observables=dict(model.observables), time=model.time,
-        provenance=(*model.provenance, "individuals with independent fates"),
+        provenance=(*model.provenance, "independent individuals"),
     )  # fmt: skip
 
 
-def _watched(model: System, numbers: Sequence[sp.Symbol], threshold: float) -> DiscreteSystem:
-    """The map with a further state: the time at which the total was first below a threshold, until then a very late one.
+def _with_passage(model: System, numbers: Sequence[sp.Symbol], threshold: float) -> DiscreteSystem:
+    """The map with a further state: the time at which the total was first below a threshold, `NEVER` before that.
 
-    A step looks at the numbers from which it starts, so that those at the last time are still to be looked at.
+    A step reads the numbers from which it starts, so that those at the last time remain to be compared.
     """
     rows = dict(zip(model.states, model.part("map"), strict=True))
-    seen = sp.Symbol(PASSAGE)
-    rows[seen] = sp.Piecewise((seen, seen <= model.time), (model.time, sp.Add(*numbers) < float(threshold)), (seen, True))
+    passage = sp.Symbol(PASSAGE)
+    below = sp.Add(*numbers) < float(threshold)
+    rows[passage] = sp.Piecewise((passage, passage <= model.time), (model.time, below), (passage, True))
     return DiscreteSystem(
-        rows, dict(model.defaults), initial={**model.initial, seen: NEVER}, time=model.time,
+        rows, dict(model.defaults), initial={**model.initial, passage: NEVER}, time=model.time,
         provenance=(*model.provenance, f"first time below {threshold:g}"),
     )  # fmt: skip
 
@@ -207,10 +234,10 @@ def _risk(passage: xr.DataArray, times: np.ndarray, level: float) -> dict[str, A
 
 
 def _growth(gained: xr.DataArray, steps: xr.DataArray) -> dict[str, Any]:
-    r"""Growth rate and variance per step of trajectories of different lengths, by the identities of Wald.
+    r"""Growth rate and variance per step from trajectories of different lengths, by Wald's identities.
 
     With :math:`S_i` the logarithmic growth of trajectory i over :math:`\tau_i` steps, :math:`\mu = \sum S_i / \sum \tau_i` and
-    :math:`\sigma^2 = \sum (S_i - \mu \tau_i)^2 / \sum \tau_i`, however the ends were chosen (Wald, Annals of Mathematical
+    :math:`\sigma^2 = \sum (S_i - \mu \tau_i)^2 / \sum \tau_i`, for any stopping times (Wald, Annals of Mathematical
     Statistics 15 (1944) 283).
     """
     there = np.isfinite(gained) & (steps > 0)

@@ -25,9 +25,17 @@ class FermionicModel:
     Attributes
     ----------
     frequencies : (m,) float64
-        :math:`\omega`, the inertia of each density.
+        :math:`\omega`, the inertia of each density, per time.
     coupling : (m, m) float64
-        :math:`\lambda`, symmetric with zeros on the diagonal.
+        :math:`\lambda`, symmetric with zeros on the diagonal, per time.
+
+    Examples
+    --------
+    >>> model = fermionic([1, 2], 0.5)
+    >>> print(model)
+    H = 1*a1+*a1 + 2*a2+*a2 + 0.5*(a1+*a2 + h.c.)
+    >>> model.one_body.tolist()
+    [[1.0, 0.5], [0.5, 2.0]]
     """
 
     frequencies: np.ndarray
@@ -43,21 +51,87 @@ class FermionicModel:
         return np.diag(self.frequencies) + self.coupling
 
     def propagator(self, t: float) -> np.ndarray:
-        r""":math:`e^{-i\Omega t}`, (m, m) complex128."""
+        r"""One-body propagator :math:`e^{-i\Omega t}`.
+
+        Parameters
+        ----------
+        t : float
+            Time.
+
+        Returns
+        -------
+        (m, m) complex128
+            Unitary, dimensionless.
+
+        Examples
+        --------
+        >>> U = fermionic([0, 0], 1).propagator(np.pi / 6)  # cos t on the diagonal, -i sin t beside it
+        >>> round(float(U[0, 0].real), 6), round(float(U[0, 1].imag), 6)
+        (0.866025, -0.5)
+        """
         values, vectors = self._modes
         return (vectors * np.exp(-1j * values * t)) @ vectors.T
 
     def transition(self, t: float) -> np.ndarray:
-        r""":math:`|e^{-i\Omega t}|^2` entry by entry: doubly stochastic, the matrix that moves densities by t."""
+        r"""The doubly stochastic matrix :math:`|e^{-i\Omega t}|^2`, entry by entry, that maps densities over a time t.
+
+        Parameters
+        ----------
+        t : float
+            Time.
+
+        Returns
+        -------
+        (m, m) float64
+            Rows and columns add up to 1; dimensionless.
+
+        Examples
+        --------
+        >>> fermionic([0, 0], 1).transition(np.pi / 6).round(9).tolist()  # cos^2 t and sin^2 t
+        [[0.75, 0.25], [0.25, 0.75]]
+        """
         return np.abs(self.propagator(t)) ** 2
 
     def densities(self, initial: Any, times: Any) -> np.ndarray:
-        r""":math:`n_j(t) = \sum_k |[e^{-i\Omega t}]_{jk}|^2\, n_k(0)` at each time, (T, m), from modes without coherence."""
+        r"""Densities :math:`n_j(t) = \sum_k |[e^{-i\Omega t}]_{jk}|^2\, n_k(0)` at each time, from modes without coherence.
+
+        Parameters
+        ----------
+        initial : (m,) array of float
+            Densities at time 0, between 0 and 1, dimensionless.
+        times : float or (T,) array of float
+
+        Returns
+        -------
+        (T, m) float64
+            Dimensionless.
+
+        Raises
+        ------
+        DeclarationError
+            If the initial densities have another shape or are not between 0 and 1.
+
+        Examples
+        --------
+        >>> fermionic([0, 0], 1).densities([1, 0], [0, np.pi / 6]).round(9).tolist()  # cos^2 t and sin^2 t
+        [[1.0, 0.0], [0.75, 0.25]]
+        """
         start = self._densities(initial)
         return np.array([self.transition(float(t)) @ start for t in np.atleast_1d(times)])
 
     def many_body(self) -> ss.csr_array:
-        """H between all occupations, (2^m, 2^m), after Jordan and Wigner; index bits from the left are the modes in order."""
+        """The Hamiltonian on all occupations, by the Jordan–Wigner transformation.
+
+        Returns
+        -------
+        (2^m, 2^m) scipy.sparse.csr_array of float64
+            Per time; the bits of an index, from the left, are the occupations of the modes in order.
+
+        Examples
+        --------
+        >>> fermionic([1, 2], 0.5).many_body().toarray().tolist()  # occupations 00, 01, 10, 11
+        [[0.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.5, 0.0], [0.0, 0.5, 1.0, 0.0], [0.0, 0.0, 0.0, 3.0]]
+        """
         a = jordan_wigner(len(self.frequencies))
         omega = self.one_body
         total = ss.csr_array(a[0].shape)
@@ -72,7 +146,7 @@ class FermionicModel:
         steps: int,
         initial: Any,
     ) -> np.ndarray:
-        r"""Dynamics with resets: after every `period` the rule looks at the densities and says how to go on.
+        """Dynamics with resets: after every `period` a rule reads the densities and returns the model of the next period.
 
         Parameters
         ----------
@@ -80,25 +154,38 @@ class FermionicModel:
             From densities (m,) to the `FermionicModel` of the next period, or to it and new densities, which need not have the
             same sum: the only way in which the sum can change.
         period : float
+            Time between resets.
         steps : int
             Number of periods.
-        initial : (m,) of float
+        initial : (m,) array of float
+            Densities at time 0, between 0 and 1, dimensionless.
 
         Returns
         -------
         (steps + 1, m) float64
             Densities at the ends of the periods, before the rule; each period begins without coherence.
 
+        Raises
+        ------
+        DeclarationError
+            If the rule returns anything else, or densities are not between 0 and 1.
+
         References
         ----------
         Bagarello, Di Salvo, Gargano & Oliveri, Appl. Math. Model. 43 (2017) 15-32.
+
+        Examples
+        --------
+        >>> model = fermionic([0, 0], 1)  # exchanges its densities in pi/2
+        >>> model.induced(lambda n: (model, n / 2), np.pi / 2, 2, [1, 0]).round(9).tolist()
+        [[1.0, 0.0], [0.0, 1.0], [0.5, 0.0]]
         """
         model, current = self, self._densities(initial)
         found = [current]
         for step in range(steps):
             if step:
-                told = rule(current)
-                model, current = told if isinstance(told, tuple) else (told, current)
+                answer = rule(current)
+                model, current = answer if isinstance(answer, tuple) else (answer, current)
                 if not isinstance(model, FermionicModel):
                     raise DeclarationError(
                         f"the rule gave {type(model).__name__}; expected a FermionicModel, such as model.with_parameters(...)"
@@ -109,7 +196,29 @@ class FermionicModel:
         return np.array(found)
 
     def with_parameters(self, *, frequencies: Any = None, coupling: Any = None) -> FermionicModel:
-        """The model with other parameters."""
+        """The model with other parameters.
+
+        Parameters
+        ----------
+        frequencies : (m,) array of float, optional
+            Per time; the present ones unless given.
+        coupling : (m, m) array of float, or float, optional
+            As for `fermionic`, per time; the present one unless given.
+
+        Returns
+        -------
+        FermionicModel
+
+        Raises
+        ------
+        DeclarationError
+            As `fermionic`.
+
+        Examples
+        --------
+        >>> print(fermionic([1, 2], 0.5).with_parameters(coupling=0.25))
+        H = 1*a1+*a1 + 2*a2+*a2 + 0.25*(a1+*a2 + h.c.)
+        """
         return fermionic(
             self.frequencies if frequencies is None else frequencies, self.coupling if coupling is None else coupling
         )
@@ -141,14 +250,15 @@ def fermionic(frequencies: Any, coupling: Any) -> FermionicModel:
         H = \sum_j \omega_j a_j^\dagger a_j + \sum_{j<k} \lambda_{jk} (a_j^\dagger a_k + a_k^\dagger a_j), \qquad
         n_j(t) = \sum_k \left|[e^{-i\Omega t}]_{jk}\right|^2 n_k(0)
 
-    H is Hermitian, so the sum of the densities does not change; `FermionicModel.induced` adds rules that change parameters or
-    densities at times.
+    H is Hermitian, so the sum of the densities is constant; `FermionicModel.induced` adds rules that change parameters or
+    densities at given times.
 
     Parameters
     ----------
     frequencies : (m,) of float
+        Per time.
     coupling : (m, m) of float, or float
-        Symmetric with zeros on the diagonal; one number couples each mode to the next.
+        Per time; symmetric with zeros on the diagonal; one number couples each mode to the next.
 
     Returns
     -------

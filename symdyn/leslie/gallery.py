@@ -1,4 +1,4 @@
-"""Published projection matrices, to try things on and to compare with other programs.
+"""Published projection matrices, for examples and for comparison with other programs.
 
 >>> from symdyn.leslie import gallery
 >>> round(gallery.loggerhead_turtle().growth_factor, 6)

@@ -1,4 +1,4 @@
-"""A matrix from a time series of stages: the inverse problem, as a quadratic programme."""
+"""The inverse problem: a projection matrix from a time series of stages, as a quadratic programme."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def from_series(
     series: Any, pattern: Any, *, fecundity: Any = None, states: Sequence[Any] | None = None, weights: Any = None,
     **options: Any,
 ) -> MatrixModel:  # fmt: skip
-    r"""The projection matrix that fits a series of numbers by stage best, one step ahead.
+    r"""The projection matrix of least squares one step ahead for a time series of numbers by stage.
 
     .. math:: \min_A \sum_t \| n(t+1) - A\,n(t) \|_W^2, \qquad a_{ij} \ge 0, \quad \textstyle\sum_i t_{ij} \le 1
 
-    Only entries of the pattern differ from 0; those that are no reproduction are probabilities, and survival of a stage adds
-    up to 1 at most.  The problem is convex, so that the solution is the only one where the data determine it.
+    Only entries of the pattern differ from 0; those that are no reproduction are probabilities, which add up to at most 1 for
+    each stage.  The problem is convex, so that the solution is unique where the data determine it.
 
     Parameters
     ----------
@@ -38,7 +38,11 @@ def from_series(
     states, **options :
         As for `MatrixModel`.
     weights : sequence of float, optional
-        Of the stages in the sum of squares; 1 by default.
+        Of the stages in the sum of squares, dimensionless; 1 by default.
+
+    Returns
+    -------
+    MatrixModel
 
     Raises
     ------
@@ -67,8 +71,8 @@ def from_series(
     scale = np.ones(n) if weights is None else np.sqrt(np.asarray(weights, dtype=float))
     if scale.shape != (n,) or not (scale >= 0).all():
         raise DeclarationError(f"weights are {weights!r}; expected {n} numbers from 0, one for each stage")
-    whole = np.isfinite(values).all(axis=1)
-    steps = np.flatnonzero(whole[:-1] & whole[1:])
+    complete = np.isfinite(values).all(axis=1)
+    steps = np.flatnonzero(complete[:-1] & complete[1:])
     rows, columns = np.nonzero(allowed)
     if len(steps) * n < len(rows):
         raise RecoveryError(f"{len(steps)} complete steps of {n} stages cannot determine {len(rows)} entries")
@@ -88,13 +92,13 @@ def _solve(
 ) -> np.ndarray:  # fmt: skip
     """The quadratic programme in scaled unknowns."""
     size = np.maximum(np.sqrt((design**2).sum(axis=0)), 1e-300)
-    whole = np.sqrt((target**2).sum()) or 1.0
-    gram, slope = (design / size).T @ (design / size), (design / size).T @ target / whole
+    norm = np.sqrt((target**2).sum()) or 1.0
+    gram, slope = (design / size).T @ (design / size), (design / size).T @ target / norm
     survive = ~births[rows, columns]
     limits = np.array([[1.0 if survive[e] and columns[e] == j else 0.0 for e in range(len(rows))] for j in range(n)])
-    limits = limits[limits.any(axis=1)] * (whole / size)
-    # least squares without the limits, cut to them, is near
-    start = np.maximum(np.linalg.lstsq(design / size, target / whole, rcond=None)[0], 0.0)
+    limits = limits[limits.any(axis=1)] * (norm / size)
+    # unconstrained least squares, scaled to the limits
+    start = np.maximum(np.linalg.lstsq(design / size, target / norm, rcond=None)[0], 0.0)
     over = limits @ start
     for row, total in zip(limits, over, strict=True):
         if total > 1:
@@ -104,7 +108,7 @@ def _solve(
         bounds=[(0.0, None)] * len(rows), options={"maxiter": 1000, "ftol": 1e-16},
         constraints={"type": "ineq", "fun": lambda x: 1 - limits @ x, "jac": lambda x: -limits},
     )  # fmt: skip
-    return np.maximum(found.x, 0.0) * whole / size
+    return np.maximum(found.x, 0.0) * norm / size
 
 
 def _pattern(value: Any, n: int, what: str) -> np.ndarray:

@@ -17,7 +17,31 @@ def kreiss_bounds(model: MatrixModel) -> tuple[float, float]:
     .. math:: \sup_{r>1} \max_j g_j(r), \quad \inf_{r>1} \min_j g_j(r), \qquad
         g_j(r) = (r - 1) \sum_i \bigl[(r I - \hat A)^{-1}\bigr]_{ij}
 
-    where g tends to the inertia for r towards 1, and to 1 for large r.  The pole at 1 is taken out before the inverse is.
+    where g tends to the inertia for r towards 1, and to 1 for large r.  The pole at 1 is subtracted before the inversion.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    upper, lower : float
+        Dimensionless: amplification reaches at least the upper bound, attenuation at least the lower one.
+
+    Raises
+    ------
+    DeclarationError
+        If :math:`\lambda` is not positive, or sizes relative to it are unbounded.
+
+    References
+    ----------
+    Townley & Hodgson, Journal of Applied Ecology 45 (2008) 1836.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> [round(bound, 6) for bound in sd.leslie.from_matrix([[0, 2], [1, 1]]).kreiss_bounds]  # those of the inertia
+    [1.333333, 0.666667]
     """
     form = standardised(model)
     n = len(form.matrix)

@@ -24,43 +24,146 @@ __all__ = ["DoiPeliti", "SecondQuantised", "doi_peliti", "second_quantised"]
 
 @dataclass(frozen=True, eq=False)
 class SecondQuantised:
-    r""":math:`H = i \sum_{jk} (\ln L)_{jk} a_j^\dagger a_k` in sectors of n particles; `second_quantised` makes one.
+    r"""The Hamiltonian :math:`H = i \sum_{jk} (\ln L)_{jk} a_j^\dagger a_k` in sectors of n particles.
+
+    `second_quantised` makes one.
 
     Attributes
     ----------
     logarithm : (m, m) complex128
-        The principal logarithm of L.
+        The principal logarithm of L, per step.
     statistics : str
         'bosons' or 'fermions'.
+
+    Examples
+    --------
+    >>> print(second_quantised([[1, 1], [1, 0]]))
+    H = i*sum_jk (log L)_jk a+_j a_k of bosons in 2 modes
     """
 
     logarithm: np.ndarray
     statistics: str
 
     def basis(self, n: int) -> np.ndarray:
-        """Occupation numbers (D, m) of `n` particles, in the order of the matrices; of one they are the stages in order."""
+        """Occupation numbers of the basis states with `n` particles, in the order of the matrices.
+
+        Parameters
+        ----------
+        n : int
+            Number of particles.
+
+        Returns
+        -------
+        (D, m) int64
+            One row a state; for one particle these are the stages in order.
+
+        Examples
+        --------
+        >>> second_quantised([[1, 1], [1, 0]]).basis(2).tolist()
+        [[2, 0], [1, 1], [0, 2]]
+        >>> second_quantised([[1, 1], [1, 0]], "fermions").basis(2).tolist()
+        [[1, 1]]
+        """
         return occupations(len(self.logarithm), n, 1 if self.statistics == "fermions" else None)
 
     def sector(self, n: int) -> ss.csr_array:
-        """H on `n` particles, (D, D) complex128, exact: H conserves their number."""
+        """The Hamiltonian on `n` particles; it conserves their number, so that no truncation is involved.
+
+        Parameters
+        ----------
+        n : int
+            Number of particles.
+
+        Returns
+        -------
+        (D, D) scipy.sparse.csr_array of complex128
+            Per step.
+
+        Examples
+        --------
+        >>> H = second_quantised([[2, 0], [0, 3]])  # ln 2 and ln 3; ln 4, ln 6 and ln 9
+        >>> H.sector(1).toarray().imag.diagonal().round(6).tolist(), H.sector(2).toarray().imag.diagonal().round(6).tolist()
+        ([0.693147, 1.098612], [1.386294, 1.791759, 2.197225])
+        """
         return 1j * exchanged(self.logarithm, self.basis(n), fermions=self.statistics == "fermions")
 
     def evolution(self, n: int, steps: float = 1) -> np.ndarray:
-        r""":math:`e^{-iH}` on `n` particles: the n-th symmetric power of L for bosons, the exterior power for fermions."""
+        """The propagator :math:`e^{-iHt}` on `n` particles.
+
+        For one step it is the n-th symmetric power of L for bosons, the exterior power for fermions.
+
+        Parameters
+        ----------
+        n : int
+            Number of particles.
+        steps : float
+            t, dimensionless.
+
+        Returns
+        -------
+        (D, D) complex128
+            Dimensionless.
+
+        Examples
+        --------
+        >>> second_quantised([[2]]).evolution(3).real.round(9).tolist()  # 2^3
+        [[8.0]]
+        >>> second_quantised([[1, 1], [1, 0]], "fermions").evolution(2).real.round(9).tolist()  # det L
+        [[-1.0]]
+        """
         return scipy.linalg.expm(-1j * float(steps) * self.sector(n).toarray())
 
     def coherent(self, alpha: Any, steps: float = 1) -> np.ndarray:
-        r"""The amplitudes :math:`L^n \alpha` of the coherent state into which :math:`|\alpha\rangle` goes, up to its norm.
+        r"""The amplitudes :math:`L^n \alpha` of the coherent state into which :math:`|\alpha\rangle` evolves, up to its norm.
+
+        Parameters
+        ----------
+        alpha : (m,) array of complex
+            Amplitudes by stage.
+        steps : float
+            n, dimensionless.
+
+        Returns
+        -------
+        (m,) complex128
 
         Raises
         ------
         DeclarationError
-            For fermions, whose coherent states have no numbers for amplitudes.
+            For fermions, whose coherent states have anticommuting amplitudes, and for amplitudes of another shape.
+
+        Examples
+        --------
+        >>> second_quantised([[1, 1], [1, 0]]).coherent([1, 0], 10).real.round(9).tolist()
+        [89.0, 55.0]
         """
         return scipy.linalg.expm(float(steps) * self.logarithm) @ self._amplitudes(alpha)
 
     def projected(self, alpha: Any, n: int) -> np.ndarray:
-        r"""The part of :math:`e^{\sum_j \alpha_j a_j^\dagger} |0\rangle` with `n` particles, (D,) complex128."""
+        r"""The component of :math:`e^{\sum_j \alpha_j a_j^\dagger} |0\rangle` with `n` particles, :math:`\alpha^n / \sqrt{n!}`.
+
+        Parameters
+        ----------
+        alpha : (m,) array of complex
+            Amplitudes by stage.
+        n : int
+            Number of particles.
+
+        Returns
+        -------
+        (D,) complex128
+            Amplitudes in the order of `basis`.
+
+        Raises
+        ------
+        DeclarationError
+            As `coherent`.
+
+        Examples
+        --------
+        >>> second_quantised([[2]]).projected([2], 3).real.round(9).tolist()  # 2^3 / sqrt(6)
+        [3.265986324]
+        """
         return projected(self._amplitudes(alpha), self.basis(n))
 
     def _amplitudes(self, alpha: Any) -> np.ndarray:
@@ -82,10 +185,10 @@ class SecondQuantised:
 
 
 def second_quantised(model: Any, statistics: str = "bosons") -> SecondQuantised:
-    r"""A linear population lifted to any number of particles, :math:`H = i \sum_{jk} (\ln L)_{jk} a_j^\dagger a_k`.
+    r"""Second quantisation of a linear population, :math:`H = i \sum_{jk} (\ln L)_{jk} a_j^\dagger a_k`.
 
     :math:`e^{-iH}` acts as L on one particle, as products of it on many, and maps the coherent state :math:`|\alpha\rangle`
-    to :math:`|L\alpha\rangle` up to its norm; on all modes filled with fermions it is :math:`\det L`.  After arXiv 2412.19831,
+    to :math:`|L\alpha\rangle` up to its norm; on fermions that fill all modes it is :math:`\det L`.  After arXiv 2412.19831,
     our formulation.
 
     Parameters
@@ -125,6 +228,14 @@ class DoiPeliti:
     ageing : (m - 1,) float64
     births, deaths : (m,) float64
         Rates, per individual and time.
+
+    Examples
+    --------
+    >>> process = doi_peliti(ageing=[], births=[2], deaths=[1])
+    >>> print(process)
+    H = 2*(1 - a1+)*a1+*a1 + 1*(a1+ - 1)*a1
+    >>> process.generator.tolist()  # birth minus death
+    [[1.0]]
     """
 
     ageing: np.ndarray
@@ -154,7 +265,28 @@ class DoiPeliti:
         return ReactionNetwork.from_text("\n".join(lines), values, provenance=("doi_peliti: ageing, births and deaths",))
 
     def matrix(self, upper: Sequence[int] | int) -> ss.csr_array:
-        """H on numbers from 0 to `upper` in each class, the first class slowest; what would leave the box is lost from it."""
+        """The Hamiltonian on a truncated state space: numbers from 0 to `upper` in each class, the first class slowest.
+
+        Parameters
+        ----------
+        upper : int or sequence of m int
+            Largest number of individuals, of all classes or of each.
+
+        Returns
+        -------
+        (D, D) scipy.sparse.csr_array of float64
+            H, per time, with D the product of ``upper + 1``; probability that leaves the box is lost.
+
+        Raises
+        ------
+        DeclarationError
+            If `upper` is not a positive integer, or one for each class.
+
+        Examples
+        --------
+        >>> doi_peliti(ageing=[], births=[0], deaths=[2]).matrix(2).toarray().tolist()  # 2 n from n to n - 1
+        [[0.0, -2.0, 0.0], [0.0, 2.0, -4.0], [0.0, 0.0, 4.0]]
+        """
         m = len(self.deaths)
         tops = [upper] * m if isinstance(upper, (int, np.integer)) else list(upper)
         if len(tops) != m or any(not isinstance(u, (int, np.integer)) or u < 1 for u in tops):
@@ -183,7 +315,7 @@ class DoiPeliti:
 
 
 def doi_peliti(ageing: Any, births: Any, deaths: Any) -> DoiPeliti:
-    r"""Doi and Peliti's Hamiltonian of a population in which individuals age, breed and die at random times.
+    r"""Doi and Peliti's Hamiltonian of a population with ageing, births and deaths at random times.
 
     .. math::
 
@@ -196,10 +328,11 @@ def doi_peliti(ageing: Any, births: Any, deaths: Any) -> DoiPeliti:
     Parameters
     ----------
     ageing : (m - 1,) of float
-        Rates from each class to the next.
+        Rates from each class to the next, per individual and time.
     births : (m,) of float
-        Rates at which an individual of each class has young, in class 1.
+        Rates of births, into class 1, of an individual of each class, per time.
     deaths : (m,) of float
+        Per individual and time.
 
     Returns
     -------
@@ -208,7 +341,7 @@ def doi_peliti(ageing: Any, births: Any, deaths: Any) -> DoiPeliti:
     Raises
     ------
     DeclarationError
-        For rates that are negative or of other numbers.
+        For rates that are negative, or of other shapes.
 
     References
     ----------

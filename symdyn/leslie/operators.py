@@ -36,16 +36,22 @@ DEFECTIVE = 1e8
 
 @dataclass(frozen=True, eq=False)
 class Hamiltonian:
-    r"""A matrix H with :math:`e^{-iH} = L`; `generator` makes one.
+    """A matrix H with :math:`e^{-iH} = L`; `generator` makes one.
 
     Attributes
     ----------
     matrix : ImmutableDenseMatrix or (n, n) complex128
-        H, exact or in numbers.
+        H, exact or in numbers, per step.
     source : ImmutableDenseMatrix or (n, n) float64
-        L.
+        L, dimensionless.
     modes : tuple of (Expr, Matrix)
-        Eigenvalues of H and the projectors that belong to them, where H is exact and has as many as it has dimensions.
+        Eigenvalues of H and the spectral projectors that belong to them, where H is exact and diagonalisable.
+
+    Examples
+    --------
+    >>> H = generator([[2]])
+    >>> H.matrix, H.exact, H.eigenvalues
+    (Matrix([[I*log(2)]]), True, (I*log(2),))
     """
 
     matrix: Any
@@ -72,7 +78,7 @@ class Hamiltonian:
     def eigenvalues(self) -> Any:
         r"""Energies :math:`E = i \ln \lambda`, that of the fastest growth first.
 
-        The imaginary part is the growth rate, the real part minus the angle by which a step turns the phase.
+        The imaginary part is the growth rate per step; the real part is minus the phase angle per step.
         """
         if self.modes:
             return tuple(energy for energy, _ in self.modes)
@@ -80,7 +86,28 @@ class Hamiltonian:
         return values[np.lexsort((values.real, -values.imag))]
 
     def propagator(self, steps: Any) -> Any:
-        r""":math:`e^{-iHn}`, which for whole `steps` is :math:`L^n`; exact if H and `steps` are, also for a symbol n."""
+        """The propagator :math:`e^{-iHn}` over n steps, which for integer n is :math:`L^n`.
+
+        Parameters
+        ----------
+        steps : int, float or Expr
+            n, dimensionless; a symbol gives a formula where H is exact.
+
+        Returns
+        -------
+        ImmutableDenseMatrix or (n, n) complex128
+            Exact if H and `steps` are; dimensionless.
+
+        Raises
+        ------
+        DeclarationError
+            If `steps` is a float and symbols of H have no value.
+
+        Examples
+        --------
+        >>> generator([[1, 1], [1, 0]]).propagator(10).tolist()  # Fibonacci numbers
+        [[89, 55], [55, 34]]
+        """
         if self.exact and not isinstance(steps, float):
             n = expression(steps)
             if not self.modes:
@@ -91,7 +118,24 @@ class Hamiltonian:
         return scipy.linalg.expm(-1j * float(steps) * self.array)
 
     def evolve(self, state: Any, steps: float = 1) -> np.ndarray:
-        """The state (n,) after a number of steps, complex128: between whole steps numbers are not real.
+        """The state after a number of steps, :math:`e^{-iHn} x_0`; it is not real between integer steps.
+
+        Parameters
+        ----------
+        state : (n,) array of complex
+            :math:`x_0`, individuals by stage.
+        steps : float
+            n, dimensionless.
+
+        Returns
+        -------
+        (n,) complex128
+            Individuals by stage.
+
+        Raises
+        ------
+        DeclarationError
+            If the state has another shape, or symbols of H have no value.
 
         Examples
         --------
@@ -104,7 +148,23 @@ class Hamiltonian:
         return scipy.linalg.expm(-1j * float(steps) * self.array) @ start
 
     def error(self, steps: int = 1) -> float:
-        r"""Largest entry of :math:`e^{-iHn} - L^n`, relative to the largest of :math:`L^n`."""
+        """Numerical error: the largest entry of :math:`e^{-iHn} - L^n`, relative to the largest of :math:`L^n`.
+
+        Parameters
+        ----------
+        steps : int
+            n, dimensionless.
+
+        Returns
+        -------
+        float
+            Dimensionless.
+
+        Examples
+        --------
+        >>> generator([[1, 1], [1, 0]]).error(10) < 1e-13
+        True
+        """
         iterated = np.linalg.matrix_power(_numbers(self.source), steps)
         return float(np.abs(scipy.linalg.expm(-1j * steps * self.array) - iterated).max() / np.abs(iterated).max())
 

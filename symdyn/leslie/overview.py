@@ -1,4 +1,4 @@
-"""Everything that fits in a table about a matrix model."""
+"""Summary table of a matrix model."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ def summary(model: MatrixModel) -> pd.Series:
         ``generation_time`` and ``life_expectancy`` of newborns; transients; ``irreducible``, ``primitive``, ``ergodic``,
         ``period``.
 
+    Raises
+    ------
+    DeclarationError
+        If parameters have no values.
+
     Examples
     --------
     >>> import symdyn as sd
@@ -86,5 +91,5 @@ def _expectancy(model: MatrixModel) -> float:
 def _or_nan(value: Callable[[], Any], otherwise: Any = math.nan) -> Any:
     try:
         return value()
-    except DeclarationError:  # such as lives without end, or growth that is complex
+    except DeclarationError:  # such as a stage without mortality, or complex growth
         return otherwise

@@ -1,4 +1,4 @@
-"""How the growth factor answers to changes of entries and of vital rates."""
+"""Sensitivity of the growth factor to entries of the matrix and to vital rates."""
 
 from __future__ import annotations
 
@@ -20,19 +20,67 @@ __all__ = ["elasticities", "gradient", "second_derivatives", "sensitivities", "v
 
 
 def sensitivities(model: MatrixModel) -> np.ndarray:
-    r""":math:`\partial \lambda / \partial a_{ij} = v_i w_j / \langle v, w \rangle`, (n, n), of entries that are 0 too.
+    r"""Sensitivities of the growth factor to all entries of the matrix, also to those that are 0.
+
+    .. math:: \frac{\partial \lambda}{\partial a_{ij}} = \frac{v_i w_j}{\langle v, w \rangle}
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    (n, n) array
+        Dimensionless; exact where the model is.
 
     Raises
     ------
     DeclarationError
         If the growth factor is a multiple eigenvalue, which has no derivative.
+
+    References
+    ----------
+    Caswell, Theoretical Population Biology 14 (1978) 215.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).sensitivities.tolist()  # v = (1, 2), w = (1, 1)
+    [[1/3, 1/3], [2/3, 2/3]]
     """
     found = spectrum(model)
     return simplest(np.outer(found.reproductive_values, found.stable_structure) / _product(model, found))
 
 
 def elasticities(model: MatrixModel) -> np.ndarray:
-    r""":math:`(a_{ij} / \lambda)\, \partial \lambda / \partial a_{ij}`, (n, n), adding up to 1."""
+    r"""Elasticities of the growth factor, its proportional sensitivities, which add up to 1.
+
+    .. math:: e_{ij} = \frac{a_{ij}}{\lambda} \frac{\partial \lambda}{\partial a_{ij}}
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    (n, n) array
+        Dimensionless; exact where the model is.
+
+    Raises
+    ------
+    DeclarationError
+        If the growth factor is a multiple eigenvalue, which has no derivative.
+
+    References
+    ----------
+    de Kroon, Plaisier, van Groenendael & Caswell, Ecology 67 (1986) 1427.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).elasticities.tolist()
+    [[0, 1/3], [1/3, 1/3]]
+    """
     s = sensitivities(model)
     entries = as_array(matrix_of(model)) if s.dtype == object else numeric(matrix_of(model))
     return simplest(s * entries / spectrum(model).growth_factor)
@@ -44,8 +92,7 @@ def second_derivatives(model: MatrixModel, i: Any, j: Any) -> np.ndarray:
     .. math:: \frac{\partial^2 \lambda}{\partial a_{ij} \partial a_{kl}} = s_{il} \sum_{m>1} \frac{s^{(m)}_{kj}}{\lambda -
         \lambda_m} + s_{kj} \sum_{m>1} \frac{s^{(m)}_{il}}{\lambda - \lambda_m}
 
-    The sums are entries of the group inverse of :math:`\lambda I - A`, which is how they are found: other eigenvalues may be
-    multiple.
+    The sums are computed as entries of the group inverse of :math:`\lambda I - A`, so that other eigenvalues may be multiple.
 
     Parameters
     ----------
@@ -56,7 +103,12 @@ def second_derivatives(model: MatrixModel, i: Any, j: Any) -> np.ndarray:
     Returns
     -------
     (n, n) array
-        For all k, l.
+        For all k, l; dimensionless, exact where the model is.
+
+    Raises
+    ------
+    DeclarationError
+        If the growth factor is a multiple eigenvalue, or there is no such stage.
 
     References
     ----------
@@ -127,7 +179,7 @@ def vital_rates(model: MatrixModel, *, symbolic: bool = False) -> pd.DataFrame:
     parameters = [p for p in model.parameters if p in model.matrix.free_symbols]
     if not parameters:
         raise DeclarationError(
-            "the entries of the matrix hold no parameters; declare vital rates as symbols, or see model.sensitivities"
+            "the entries of the matrix depend on no parameter; declare vital rates as symbols, or see model.sensitivities"
         )
     rows = _formulas(model, parameters) if symbolic else _numbers(model, parameters)
     values = [model.defaults.get(p, np.nan) for p in parameters]
@@ -209,10 +261,10 @@ def _group_inverse(model: MatrixModel, found: Spectrum) -> np.ndarray:
 
 
 def _product(model: MatrixModel, found: Spectrum) -> Any:
-    """The product of both eigenvectors, after a look at whether the growth factor has derivatives at all."""
+    """The product of both eigenvectors; an error if the growth factor is not differentiable."""
     if not simple(model):
         raise DeclarationError(
             f"the growth factor {float(found.growth_factor):.6g} is a multiple eigenvalue, which has no derivative; "
-            "symdyn.leslie.blocks(model) shows the parts that grow alike"
+            "symdyn.leslie.blocks(model) shows the blocks of equal growth"
         )
     return (found.reproductive_values * found.stable_structure).sum()

@@ -1,4 +1,4 @@
-"""Life table response experiments: what differences of vital rates contribute to differences, or the variance, of growth."""
+"""Life table response experiments: contributions of vital rates to differences, or the variance, of growth factors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ltre(
 
     .. math:: \sum_S \epsilon_S, \qquad \epsilon_S = \sum_{U \subseteq S} (-1)^{|S| - |U|} \nu_U
 
-    where :math:`\nu_U` is the difference (or variance) when the factors U vary and the others are held.
+    where :math:`\nu_U` is the difference (or variance) when the factors U vary and the others are fixed.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def ltre(
     by : {'entries', 'parameters'}
         Factors x: entries of the matrices, or parameters of the one matrix that all models share.
     design : {'symmetric', 'directional', 'random'}, optional
-        Of kind 'exact': differences with other factors held at the mean of treatment and reference, which is the default; or
-        at the reference; the variance, with others held at the mean.
+        Of kind 'exact': differences with the other factors fixed at the mean of treatment and reference, which is the default;
+        or at the reference; the variance, with the others fixed at the mean.
     order : int, optional
         Of kind 'exact': the most factors in an interaction; all unless given.
 
@@ -65,14 +65,14 @@ def ltre(
     xarray.Dataset
         ``contribution``: over ``treatment`` and, of kind 'fixed', ``to`` and ``from`` (stages) or ``parameter``; of kind
         'random', over ``factor`` and ``other`` that vary, with covariances in equal halves on both sides of the diagonal; of
-        kind 'exact', over ``term``, with ``order``, the number of factors that act together.  ``growth_factor`` by treatment;
-        ``difference`` from the reference, or ``variance``, divided by the number of models; ``residual``, what contributions
-        leave unexplained.
+        kind 'exact', over ``term``, with ``order``, the number of factors in the interaction.  ``growth_factor`` by treatment;
+        ``difference`` from the reference, or ``variance``, divided by the number of models; ``residual``, the part
+        that the contributions do not explain.
 
     Raises
     ------
     DeclarationError
-        If models do not fit together, or too many factors differ for all their interactions.
+        If the stages of models differ, or too many factors vary for all their interactions.
 
     References
     ----------
@@ -140,8 +140,8 @@ def _exact(factors: Entries | Parameters, points: np.ndarray, base: np.ndarray, 
     sets = _sets(len(varying), order)
     parts = []
     for p in points:
-        held = (p + base) / 2 if design == "symmetric" else base
-        parts.append(_effects(sets, partial(_moved, factors, varying, held, p, base)))
+        fixed = (p + base) / 2 if design == "symmetric" else base
+        parts.append(_effects(sets, partial(_moved, factors, varying, fixed, p, base)))
     return _terms(factors, varying, sets, np.array(parts), ("treatment", "term"))
 
 
@@ -161,13 +161,13 @@ def _exact_variance(factors: Entries | Parameters, points: np.ndarray, order: in
 def _moved(
     factors: Entries | Parameters,
     varying: np.ndarray,
-    held: np.ndarray,
+    fixed: np.ndarray,
     point: np.ndarray,
     base: np.ndarray,
     s: tuple[int, ...],
 ) -> float:
-    """The difference of growth when the factors of a set differ and the others are held."""
-    mixed = np.array([held, held])
+    """The difference of growth when the factors of a set differ and the others are fixed."""
+    mixed = np.array([fixed, fixed])
     chosen = varying[list(s)]
     mixed[0, chosen], mixed[1, chosen] = point[chosen], base[chosen]
     there, here = growths(factors.matrices(mixed))
@@ -175,7 +175,7 @@ def _moved(
 
 
 def _effects(sets: list[tuple[int, ...]], response: Callable[[tuple[int, ...]], float]) -> np.ndarray:
-    """What each set adds to the responses of its subsets."""
+    """Effect of each set beyond the responses of its subsets."""
     effect: dict[tuple[int, ...], float] = {}
     for s in sets:
         below = (u for size in range(1, len(s)) for u in combinations(s, size))

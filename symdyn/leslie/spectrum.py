@@ -27,7 +27,7 @@ __all__ = [
 
 #: Relative difference of moduli below which eigenvalues count as equally large.
 EQUAL = 1e-10
-#: Stages up to which formulas with square roots are looked for.
+#: Largest number of stages for closed forms with square roots.
 FEW = 8
 
 
@@ -54,7 +54,7 @@ def spectrum(model: MatrixModel) -> Spectrum:
     Raises
     ------
     DeclarationError
-        If parameters have no values and there is no short formula; if A has no growth at all.
+        If parameters have no values and there is no short formula; if all eigenvalues of A are 0.
     """
     matrix = matrix_of(model)
     if matrix.free_symbols or exact(matrix):
@@ -65,47 +65,110 @@ def spectrum(model: MatrixModel) -> Spectrum:
 
 
 def growth_factor(model: MatrixModel) -> Any:
-    r"""The dominant eigenvalue :math:`\lambda` of A, the factor by which the population grows in a step in the long run.
+    r"""The dominant eigenvalue :math:`\lambda` of A, the asymptotic growth per step.
 
     Of a matrix with negative entries it is the eigenvalue of largest modulus, which may be complex.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    number or Expr
+        Dimensionless; exact where the matrix is and the eigenvalue has a short closed form.
+
+    Raises
+    ------
+    DeclarationError
+        If all eigenvalues are 0, or parameters have no values and there is no short formula.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> growth_factor(sd.leslie.from_matrix([[0, 2], [1, 1]]))
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).growth_factor  # (x - 2) (x + 1)
     2
     """
     return spectrum(model).growth_factor
 
 
 def stable_structure(model: MatrixModel) -> np.ndarray:
-    r"""Right eigenvector w of the growth factor, (n,), with entries that add up to 1: shares of the stages in the long run.
+    r"""Right eigenvector w of the growth factor, scaled to a sum of 1: the asymptotic shares of the stages.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    (n,) array
+        Dimensionless; exact where the model is.
+
+    Raises
+    ------
+    DeclarationError
+        As `growth_factor`.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> stable_structure(sd.leslie.from_matrix([[0, 2], [1, 1]])).tolist()
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).stable_structure.tolist()
     [1/2, 1/2]
     """
     return spectrum(model).stable_structure
 
 
 def reproductive_values(model: MatrixModel) -> np.ndarray:
-    r"""Left eigenvector v of the growth factor, (n,), relative to the first entry that is not 0.
+    r"""Left eigenvector v of the growth factor, relative to its first entry that is not 0.
 
-    An individual of stage j contributes :math:`v_j` times as much to the population of the far future as a newborn.
+    An individual of stage j contributes :math:`v_j` times as much to the asymptotic population as a newborn.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    (n,) array
+        Dimensionless; exact where the model is.
+
+    Raises
+    ------
+    DeclarationError
+        As `growth_factor`.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> reproductive_values(sd.leslie.from_matrix([[0, 2], [1, 1]])).tolist()
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).reproductive_values.tolist()
     [1, 2]
     """
     return spectrum(model).reproductive_values
 
 
 def eigenvalues(model: MatrixModel) -> np.ndarray:
-    """All eigenvalues, (n,) complex, largest modulus first; of equal ones the real positive one."""
+    """All eigenvalues of A, largest modulus first; of equal moduli the largest real part first.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    (n,) complex128
+        Dimensionless.
+
+    Raises
+    ------
+    DeclarationError
+        If parameters have no values.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).eigenvalues.real.round(9).tolist()
+    [2.0, -1.0]
+    """
     found = np.linalg.eigvals(numeric(matrix_of(model))).astype(complex)
     size = np.abs(found)
     rounded = np.where(size >= (1 - EQUAL) * size.max(initial=0), size.max(initial=0), size)
@@ -113,7 +176,28 @@ def eigenvalues(model: MatrixModel) -> np.ndarray:
 
 
 def damping_ratio(model: MatrixModel) -> float:
-    r""":math:`\lambda_1 / |\lambda_2|`, with multiple eigenvalues counted as often as they occur; infinite if the rest is 0."""
+    r"""Damping ratio :math:`\lambda_1 / |\lambda_2|`, with eigenvalues counted by multiplicity.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    float
+        Dimensionless; infinite if all other eigenvalues are 0.
+
+    Raises
+    ------
+    DeclarationError
+        If parameters have no values.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> round(sd.leslie.from_matrix([[0, 2], [1, 1]]).damping_ratio, 9)
+    2.0
+    """
     sizes = np.abs(eigenvalues(model))
     if len(sizes) == 1 or sizes[1] <= EQUAL * sizes[0]:
         return float("inf")
@@ -136,7 +220,7 @@ def _in_floats(matrix: np.ndarray) -> Spectrum:
     values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
     sizes = np.abs(values)
     if sizes.max() == 0:
-        raise DeclarationError("all eigenvalues are 0: everybody dies without offspring, and no structure is stable")
+        raise DeclarationError("all eigenvalues are 0: the population vanishes, and no structure is stable")
     largest = np.flatnonzero(sizes >= (1 - EQUAL) * sizes.max())
     k = max(largest, key=lambda i: (values[i].real, values[i].imag))
     value, w, v = values[k], right[:, k], left[:, k].conj()
@@ -188,7 +272,7 @@ def _dominant(matrix: sp.Matrix) -> sp.Expr | None:
             if size > best[0] * (1 + EQUAL) or (size > best[0] * (1 - EQUAL) and (root.real, root.imag) > best[1:]):
                 best, chosen = (size, root.real, root.imag), closed
     if best[0] == 0:
-        raise DeclarationError("all eigenvalues are 0: everybody dies without offspring, and no structure is stable")
+        raise DeclarationError("all eigenvalues are 0: the population vanishes, and no structure is stable")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""Which of two species that compete is left in the end."""
+"""The outcome of linear competition between two species."""
 
 from __future__ import annotations
 
@@ -16,30 +16,37 @@ from symdyn.models.matrix import MatrixModel
 
 __all__ = ["LastStanding", "last_standing"]
 
-#: Steps after which a loser that has not come to zero is no longer followed.
+#: Largest number of steps in the search for the exclusion.
 MOST_STEPS = 100_000
 
 
 @dataclass(frozen=True)
 class LastStanding:
-    """Which of two competing species is left in the end.
+    r"""The outcome of competition between two species.
 
     Attributes
     ----------
     species : str or None
-        Its name; None on the separatrix, where both go on.
+        The survivor; None on the separatrix, where both persist.
     index : int or None
         0 or 1.
     margin : number
-        :math:`p^T x_0 - q^T y_0`: positive where the first species is left, negative where the second.
+        :math:`p^T x_0 - q^T y_0`: positive where the first species survives, negative where the second does.
     critical_ratio : number
-        :math:`p^T x_0 / q^T y_0`: the second species, made so many times as numerous, would be on the separatrix.
+        :math:`p^T x_0 / q^T y_0`: the factor on the numbers of the second species that places the state on the separatrix.
     growth_factor : number
-        :math:`\\lambda` of the linear model; after the loser is gone the winner grows with its own, which is not larger.
+        :math:`\lambda` of the linear model; after the exclusion the survivor grows by its own factor, which is not larger.
     separatrix : (n,) array
-        :math:`(p, -q)`: both go on where the numbers are orthogonal to it.
+        :math:`(p, -q)`: both species persist where the numbers are orthogonal to it.
     extinct_after : int or None
-        The step at which a number of the loser first becomes negative in the linear model.
+        The step at which a number of the excluded species first becomes negative in the linear model.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> found = sd.leslie.competition(1.2, 0.1, 1.2, 0.1).last_standing({"x": 3, "y": 1})
+    >>> print(found)  # y after n steps is 2 * 1.1^n - 1.3^n, below 0 from n = 5
+    x is left (margin 2); the other comes to zero at step 5
     """
 
     species: str | None
@@ -58,28 +65,32 @@ class LastStanding:
 
 
 def last_standing(model: MatrixModel, initial: Any = None) -> LastStanding:
-    r"""Which of two species that compete linearly is left in the end, and where the separatrix is.
+    r"""Which of two linearly competing species survives, and the separatrix between both outcomes.
 
     With :math:`S = \mathrm{diag}(I, -I)` the matrix :math:`S M S` is not negative.  Where it is primitive, with the Perron root
     :math:`\lambda`, right vector (u, v) and left vector (p, q),
 
     .. math:: \lambda^{-n} (x_n, y_n) \to c\,(u, -v), \qquad c = \frac{p^T x_0 - q^T y_0}{p^T u + q^T v}
 
-    so that the sign of :math:`p^T x_0 - q^T y_0` decides.  The linear theorem is about unclamped numbers: the loser becomes
-    negative in finite time.
+    so that the sign of :math:`p^T x_0 - q^T y_0` decides.  The theorem is about unclamped numbers: those of the excluded
+    species become negative in finite time.
 
     Parameters
     ----------
     model : MatrixModel
         Of two species whose effects on each other are negative, as `competition` makes it.
     initial : mapping or sequence, optional
-        Numbers at the beginning; those of the model by default.
+        Individuals by stage at step 0; those of the model by default.
+
+    Returns
+    -------
+    LastStanding
 
     Raises
     ------
     DeclarationError
-        For three species or more, where there is no such theorem, since their signs cannot be turned at once; for effects that
-        are not negative, and where the flipped matrix is not primitive.
+        For three species or more, whose signs cannot be reversed simultaneously, so that the theorem does not hold; for
+        effects that are not negative, and where :math:`S M S` is not primitive.
 
     Examples
     --------
@@ -101,7 +112,7 @@ def last_standing(model: MatrixModel, initial: Any = None) -> LastStanding:
             "simulate model.clamp() instead"
         )
     matrix = matrix_of(model)
-    numeric(matrix)  # who is left is not told by symbols
+    numeric(matrix)  # the outcome needs values
     a = len(model.species[names[0]])
     sign = sp.diag(*([1] * a + [-1] * (matrix.shape[0] - a)))
     flipped = MatrixModel(sign * matrix * sign)

@@ -38,9 +38,9 @@ class StochasticGrowth:
     log_growth_rate : float
         :math:`\\ln \\lambda_s`, the long-run mean of :math:`\\ln N(t+1)/N(t)`.
     standard_error : float
-        Of it, from the differences between trajectories.
+        Of that rate, from the spread between trajectories.
     variance : float
-        Growth per step of the variance of :math:`\\ln N`: what diffusion approximations of extinction need besides the rate.
+        Growth per step of the variance of :math:`\\ln N`, as in diffusion approximations of extinction.
     trajectories, steps : int
     """
 
@@ -60,12 +60,12 @@ def stochastic_growth_rate(
     model: DiscreteSystem, *, steps: int = 2000, trajectories: int = 1000, burn_in: int = 200, seed: int = 0,
     stages: Sequence[Any] | None = None, parameters: Any = None, **options: Any,
 ) -> StochasticGrowth:  # fmt: skip
-    r"""The growth rate of a population in a random environment, by simulation of many trajectories.
+    r"""Stochastic growth rate of a population in a random environment, by simulation.
 
     .. math:: \ln \lambda_s = \lim_{t \to \infty} \frac{1}{t}\, \mathrm{E} \ln \frac{N(t)}{N(0)}
 
-    The population is scaled to a total of 1 in every step and the logarithm of its growth is added up, so that nothing
-    overflows however long it goes on.
+    The population is scaled to a total of 1 in every step and the logarithms of its growth are summed, so that no number
+    overflows.
 
     Parameters
     ----------
@@ -73,12 +73,23 @@ def stochastic_growth_rate(
         Linear in the numbers, with random vital rates: from `random_environment`, `markov_environment`, or with ``dW`` in its
         entries.
     steps, trajectories, burn_in : int
-        Steps that count in each trajectory, how many trajectories, and steps before that, in which the structure settles.
+        Steps that count in each trajectory, number of trajectories, and preceding steps in which the structure converges.
     seed : int
+        Of the random numbers.
     stages : sequence, optional
-        The states that are numbers, if not all are: by default all but one called ``environment``.
+        The states that are numbers of individuals; by default all but one called ``environment``.
     parameters, **options :
         As `simulate` takes them.
+
+    Returns
+    -------
+    StochasticGrowth
+        ``log_growth_rate`` with its ``standard_error``, and ``variance``, per step.
+
+    Raises
+    ------
+    DeclarationError
+        If the map is not homogeneous in the numbers (density dependence, immigration), or parameters are swept.
 
     References
     ----------
@@ -109,7 +120,7 @@ def stochastic_growth_rate(
     swept = [str(d) for d in data[LOG].dims if d not in ("trajectory", "time")]
     if swept:
         raise DeclarationError(
-            f"the growth rate is that of one set of values, and {swept[0]} has several; give one after the other"
+            f"the growth rate is that of one set of values, and {swept[0]} has several; give one set at a time"
         )
     gained = np.ravel(data[LOG].isel(time=2) - data[LOG].isel(time=1))
     rates = gained / steps
@@ -120,7 +131,7 @@ def stochastic_growth_rate(
 
 
 def tuljapurkar(models: Sequence[Any], probabilities: Sequence[float] | None = None, *, ddof: int = 0) -> float:
-    r"""The growth rate in a random environment without memory, to second order in its variation.
+    r"""Tuljapurkar's approximation of the growth rate in a random environment without memory, to second order in its variation.
 
     .. math:: \ln \lambda_s \approx \ln \bar\lambda - \frac{\tau^2}{2 \bar\lambda^2}, \qquad
         \tau^2 = \sum_{ij,kl} \mathrm{cov}(a_{ij}, a_{kl})\, \bar s_{ij} \bar s_{kl}
@@ -129,11 +140,22 @@ def tuljapurkar(models: Sequence[Any], probabilities: Sequence[float] | None = N
 
     Parameters
     ----------
-    models : sequence of matrices or MatrixModel
+    models : sequence of (n, n) matrices or MatrixModel
+        Environments, dimensionless.
     probabilities : sequence of float, optional
-        Equal by default.
+        Of the environments; equal by default.
     ddof : {0, 1}
-        Whether covariances are those of the environments themselves, or (1) estimates from them as a sample of others.
+        0 for covariances of the environments as a population, 1 as a sample.
+
+    Returns
+    -------
+    float
+        :math:`\ln \lambda_s`, per step.
+
+    Raises
+    ------
+    DeclarationError
+        If the probabilities do not add up to 1, or `ddof` is neither 0 nor 1.
 
     References
     ----------
@@ -171,7 +193,7 @@ def counted_states(model: System, stages: Sequence[Any] | None) -> tuple[sp.Symb
 
 
 def _check_homogeneous(model: DiscreteSystem, numbers: Sequence[sp.Symbol]) -> None:
-    """Refuse maps that do not grow with the numbers: doubled, these would have to double the next ones."""
+    """Refuse maps that are not homogeneous of degree 1 in the numbers."""
     rows = [e for s, e in zip(model.states, model.map, strict=True) if s in numbers]
     rng = np.random.default_rng(0)
     blocks = [("lane", (model.time, *model.noise)), ("y", model.states), ("p", model.parameters)]

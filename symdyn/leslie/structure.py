@@ -1,4 +1,4 @@
-"""Who contributes to whom: irreducible, primitive and ergodic matrices, their loops and blocks."""
+"""Structure of the life-cycle graph: irreducible, primitive and ergodic matrices, loops and blocks."""
 
 from __future__ import annotations
 
@@ -19,26 +19,92 @@ __all__ = ["blocks", "classes_of", "ergodic", "irreducible", "loops", "period", 
 
 
 def irreducible(model: MatrixModel) -> bool:
-    """Whether every stage contributes to every other in time: its graph is strongly connected.  Signs do not matter."""
+    """Whether every stage contributes, over time, to every other: the life-cycle graph is strongly connected.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    bool
+        Signs of entries have no effect.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).irreducible, sd.leslie.from_matrix([[1, 2], [0, 1]]).irreducible
+    (True, False)
+    """
     return len(classes_of(_arrows(matrix_of(model)))) == 1
 
 
 def primitive(model: MatrixModel) -> bool:
-    """Whether the matrix is irreducible and its loops have no common divisor: some power of it is then positive."""
+    """Whether the matrix is irreducible with loops of no common divisor, so that some power of it is positive.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    bool
+        Signs of entries have no effect.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).primitive, sd.leslie.from_matrix([[0, 2], [1, 0]]).primitive
+    (True, False)
+    """
     return irreducible(model) and period(model) == 1
 
 
 def period(model: MatrixModel) -> int:
-    """The greatest common divisor of the lengths of all loops: the index of imprimitivity; 0 if there is no loop."""
+    """The greatest common divisor of the lengths of all loops, the index of imprimitivity.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    int
+        Steps; 0 without loops.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 0]]).period
+    2
+    """
     return loops(_arrows(matrix_of(model)))
 
 
 def ergodic(model: MatrixModel) -> bool:
-    r"""Whether growth in the long run is the same from every beginning.
+    r"""Whether asymptotic growth is independent of the initial structure.
 
-    Of a matrix without negative entries: every stage contributes, in time, to a block that grows by :math:`\lambda`; then the
-    left eigenvector is positive, as Stott, Townley, Carslake & Hodgson, Methods in Ecology and Evolution 1 (2010) 242, ask of
-    it.  Of others: the reproductive values are positive.
+    Without negative entries: every stage contributes, over time, to a block that grows by :math:`\lambda`; the left
+    eigenvector is then positive.  With negative entries: the reproductive values are positive.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    bool
+        True if the growth factor does not depend on the initial structure.
+
+    References
+    ----------
+    Stott, Townley, Carslake & Hodgson, Methods in Ecology and Evolution 1 (2010) 242.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.leslie.from_matrix([[0, 2], [1, 1]]).ergodic, sd.leslie.from_matrix([[2, 0], [0, 1]]).ergodic
+    (True, False)
     """
     matrix = numeric(matrix_of(model))
     if (matrix < 0).any():
@@ -47,7 +113,7 @@ def ergodic(model: MatrixModel) -> bool:
     arrows = matrix != 0
     classes = classes_of(arrows)
     radii = [_radius(matrix, c) for c in classes]
-    graph = csr_array(arrows)  # against the arrows, from the growing blocks to those who feed them
+    graph = csr_array(arrows)  # against the arrows, from the dominant blocks to all stages that contribute to them
     fed: set[int] = set()
     for c, radius in zip(classes, radii, strict=True):
         if radius >= (1 - EQUAL) * max(radii) and radius > 0:
@@ -65,7 +131,7 @@ def blocks(model: MatrixModel) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a block, those who contribute before those whom they contribute to: ``stages``; ``growth_factor``, the spectral
+        One row a block, in topological order of the contributions: ``stages``; ``growth_factor``, the spectral
         radius of the block alone; ``period``, the common divisor of its loops, 0 without any; ``dominant``, whether the
         population grows as this block does.
 

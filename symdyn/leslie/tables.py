@@ -15,7 +15,7 @@ from symdyn.models.matrix import MatrixModel
 
 __all__ = ["followed", "life_table"]
 
-#: Share of a cohort down to which its life table goes, unless ages are given, and the age to which it goes at most.
+#: Surviving share at which a life table ends, unless ages are given, and its largest age.
 LEFT, OLDEST = 1e-4, 1000
 
 
@@ -25,24 +25,29 @@ def life_table(model: MatrixModel, stage: Any = None, *, ages: int | None = None
     .. math:: l_x = \mathbf 1^\top T^x b, \qquad m_x = \frac{\mathbf 1^\top F\, T^x b}{l_x}, \qquad
         \sum_x l_x m_x = R_0, \qquad \sum_x \lambda^{-(x+1)} l_x m_x = 1
 
-    for a cohort that begins in the stages b; the sums hold for newborns, the first if all are born into one stage.  Offspring
-    at age x are counted at the next step, when the parent is a step older.
+    for a cohort with the distribution b over stages at birth; the sums hold for newborns, the first if all are born into one
+    stage.  Offspring at age x are counted at the next step, when the parent is a step older.
 
     Parameters
     ----------
     model : MatrixModel
     stage : Symbol, str, int, mapping or sequence, optional
-        In which stage lives begin, or numbers by stage; as newborns of the stable population, F w, unless given.
+        Stage at birth, or numbers by stage; newborns of the stable population, F w, unless given.
     ages : int, optional
         The last age; until a share of 0.0001 or less is alive, or age 1000, unless given.
 
     Returns
     -------
     pandas.DataFrame
-        By ``age`` x in steps: ``lx``, share alive; ``dx``, share that dies before the next age; ``px``, ``qx``, probabilities
-        to live to the next age and not to; ``mx``, offspring in the next step of an individual alive; ``lxmx``; ``ex``, steps
-        yet to be lived, the present one counted: half a step more than from trapezoids.  Ages at which nobody is alive are
-        left out.
+        By ``age`` x in steps: ``lx``, surviving share; ``dx``, share that dies before the next age; ``px``, ``qx``,
+        probabilities of survival to the next age and of death; ``mx``, offspring in the next step of a survivor; ``lxmx``;
+        ``ex``, remaining lifetime in steps, the present one included: half a step more than by the trapezoidal rule.  Ages
+        without survivors are left out.
+
+    Raises
+    ------
+    DeclarationError
+        If transitions are no probabilities, parameters have no values, or the last age is no integer from 0.
 
     References
     ----------
@@ -68,14 +73,14 @@ def life_table(model: MatrixModel, stage: Any = None, *, ages: int | None = None
     px = following / lx
     try:
         yet = alive @ np.asarray(fundamental_matrix(model), dtype=float).sum(axis=0) / lx
-    except DeclarationError:  # somebody lives for ever
+    except DeclarationError:  # a stage without mortality
         yet = np.full(len(lx), np.inf)
     columns = {"lx": lx, "dx": lx - following, "px": px, "qx": 1 - px, "mx": births / lx, "lxmx": births, "ex": yet}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(lx), name="age"))
 
 
 def followed(model: MatrixModel, stage: Any, *, last: int, left: float) -> np.ndarray:
-    """Shares of a cohort that are alive in each stage, (ages, n), to the age `last` or the first with `left` or less alive."""
+    """Surviving shares of a cohort by stage, (ages, n), to the age `last` or the first with `left` or less."""
     transitions = numeric(matrix_of(model, "transitions"))
     alive = cohort(model, stage)
     rows = [alive]

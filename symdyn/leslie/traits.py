@@ -30,16 +30,38 @@ __all__ = [
     "net_reproductive_rate",
 ]
 
-#: Below such a logarithm of the growth factor the generation time is its limit, which the quotient no longer tells.
+#: Logarithm of the growth factor below which the quotient loses its digits and the generation time is its limit.
 STILL = 1e-8
-#: Share of a cohort beyond which its entropies are not followed, and the age likewise.
-NOBODY, OLDEST = 1e-15, 100_000
+#: Surviving share at which sums over a cohort are truncated, and largest age.
+TRUNCATED, OLDEST = 1e-15, 100_000
 
 
 def generation_time(model: MatrixModel) -> float:
-    r""":math:`\ln R_0 / \ln \lambda`: steps in which the population grows by the factor R0.
+    r"""Generation time :math:`\ln R_0 / \ln \lambda`: the time in which the population grows by the factor R0.
 
-    Of a population that neither grows nor shrinks the limit, the mean age of mothers; NaN if nobody reproduces.
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    float
+        Steps; at :math:`\lambda = 1` the limit, the mean age of mothers; NaN without reproduction.
+
+    Raises
+    ------
+    DeclarationError
+        If R0 or :math:`\lambda` is negative or complex, or parameters have no values.
+
+    References
+    ----------
+    Caswell, Matrix Population Models, 2nd ed. (2001), sec. 5.3.5.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> round(sd.leslie.from_life_table([0, 8], [0.5]).generation_time, 9)  # R0 = 4, growth factor 2
+    2.0
     """
     rate = _number(net_reproductive_rate(model), "the net reproductive rate")
     growth = _number(spectrum(model).growth_factor, "the growth factor")
@@ -55,8 +77,21 @@ def mean_age_of_mothers(model: MatrixModel) -> float:
 
     .. math:: T_a = \lambda \frac{\langle v, w \rangle}{\langle v, F w \rangle}
 
-    which is 1 over the sum of the elasticities of fecundities, and :math:`\sum_x (x + 1) \lambda^{-(x+1)} l_x m_x` in a Leslie
-    model; infinite if nobody reproduces.
+    It is 1 over the sum of the elasticities of fecundities; in a Leslie model :math:`\sum_x (x + 1) \lambda^{-(x+1)} l_x m_x`.
+
+    Parameters
+    ----------
+    model : MatrixModel
+
+    Returns
+    -------
+    float
+        Steps; infinite without reproduction.
+
+    Raises
+    ------
+    DeclarationError
+        If :math:`\lambda` is negative or complex, or parameters have no values.
 
     References
     ----------
@@ -65,7 +100,7 @@ def mean_age_of_mothers(model: MatrixModel) -> float:
     Examples
     --------
     >>> import symdyn as sd
-    >>> round(sd.leslie.mean_age_of_mothers(sd.leslie.from_life_table([0, 4, 3], [0.5, 0.25])), 6)
+    >>> round(sd.leslie.mean_age_of_mothers(sd.leslie.from_life_table([0, 4, 3], [0.5, 0.25])), 6)  # 2 * 8/9 + 3 * 1/9
     2.111111
     """
     found = spectrum(model)
@@ -78,8 +113,24 @@ def mean_age_of_mothers(model: MatrixModel) -> float:
 def cohort_generation_time(model: MatrixModel, stage: Any = None) -> float:
     r"""Mean age of the mothers at the births of all offspring of a cohort, :math:`\sum_x (x + 1)\, l_x m_x / \sum_x l_x m_x`.
 
-    With the stages b in which the cohort begins it is :math:`\mathbf 1^\top F N^2 b / \mathbf 1^\top F N b`; NaN if it has no
-    offspring.
+    With the distribution b of the cohort over stages at birth it is
+    :math:`\mathbf 1^\top F N^2 b / \mathbf 1^\top F N b`.
+
+    Parameters
+    ----------
+    model : MatrixModel
+    stage : optional
+        Stage at birth, as in `life_table`.
+
+    Returns
+    -------
+    float
+        Steps; NaN if the cohort has no offspring.
+
+    Raises
+    ------
+    DeclarationError
+        If parameters have no values, or a stage has no mortality.
 
     References
     ----------
@@ -88,7 +139,8 @@ def cohort_generation_time(model: MatrixModel, stage: Any = None) -> float:
     Examples
     --------
     >>> import symdyn as sd
-    >>> round(sd.leslie.cohort_generation_time(sd.leslie.from_life_table([0, 4, 3], [0.5, 0.25])), 6)
+    >>> model = sd.leslie.from_life_table([0, 4, 3], [0.5, 0.25])
+    >>> round(sd.leslie.cohort_generation_time(model), 6)  # (2 * 2 + 3 * 0.375) / 2.375
     2.157895
     """
     births = numeric(fecundity_of(model)).sum(axis=0)
@@ -99,23 +151,23 @@ def cohort_generation_time(model: MatrixModel, stage: Any = None) -> float:
 
 
 def age_at_maturity(model: MatrixModel, stage: Any = None) -> tuple[float, float]:
-    r"""Mean age at first reproduction of those who live to it, and the probability to do so.
+    r"""Mean age at first reproduction, given survival to it, and the probability of that survival.
 
     .. math:: p = r^\top N' b, \qquad \bar a = r^\top N'^2 b / p, \qquad N' = (I - T')^{-1}
 
-    where r marks the stages that reproduce, and :math:`T'` is T without what leaves them.  The age is that at which the first
-    offspring are counted.
+    where r is the indicator of the stages that reproduce, and :math:`T'` is T without the transitions out of them.  The age is
+    that at which the first offspring are counted.
 
     Parameters
     ----------
     model : MatrixModel
     stage : optional
-        Where lives begin, as in `life_table`.
+        Stage at birth, as in `life_table`.
 
     Returns
     -------
     age, probability : float
-        The age is NaN if nobody lives to it.
+        In steps, NaN if the probability is 0; dimensionless.
 
     References
     ----------
@@ -129,7 +181,7 @@ def age_at_maturity(model: MatrixModel, stage: Any = None) -> tuple[float, float
     """
     mature = (numeric(fecundity_of(model)) > 0).any(axis=0)
     before = np.where(mature, 0.0, numeric(matrix_of(model, "transitions")))
-    fundamental_matrix(model)  # tells who would live for ever
+    fundamental_matrix(model)  # raises for stages without mortality
     steps = np.linalg.inv(np.eye(len(before)) - before)
     begun = steps @ cohort(model, stage)
     probability = float(mature @ begun)
@@ -137,20 +189,30 @@ def age_at_maturity(model: MatrixModel, stage: Any = None) -> tuple[float, float
 
 
 def longevity(model: MatrixModel, stage: Any = None, *, share: float = 0.01) -> float:
-    """The age at which a share of a cohort, or less, is alive; infinite if that takes more than 100000 steps.
+    """The age at which the surviving share of a cohort has fallen to a given share.
 
     Parameters
     ----------
     model : MatrixModel
     stage : optional
-        Where lives begin, as in `life_table`.
+        Stage at birth, as in `life_table`.
     share : float
-        Between 0 and 1.
+        Between 0 and 1, dimensionless.
+
+    Returns
+    -------
+    float
+        Steps; infinite beyond 100000.
+
+    Raises
+    ------
+    DeclarationError
+        If the share is not between 0 and 1, or parameters have no values.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> sd.leslie.longevity(sd.leslie.from_matrix([[0, 4], [0.5, 0.75]]))
+    >>> sd.leslie.longevity(sd.leslie.from_matrix([[0, 4], [0.5, 0.75]]))  # 0.5 * 0.75^14 = 0.0089
     15.0
     """
     if not 0 < share < 1:
@@ -158,17 +220,17 @@ def longevity(model: MatrixModel, stage: Any = None, *, share: float = 0.01) -> 
     lx = followed(model, stage, last=OLDEST, left=share).sum(axis=1)
     if lx[-1] <= share:
         return float(len(lx) - 1)
-    return float(len(lx)) if len(lx) <= OLDEST else math.inf  # the last of them die together
+    return float(len(lx)) if len(lx) <= OLDEST else math.inf  # the last age class has no survivors
 
 
 def life_history(model: MatrixModel, stage: Any = None) -> pd.Series:
-    r"""Traits of the life of individuals that begin in a stage.
+    r"""Life-history traits of a cohort that begins in a stage.
 
     Parameters
     ----------
     model : MatrixModel
     stage : optional
-        Where lives begin, as in `life_table`.
+        Stage at birth, as in `life_table`.
 
     Returns
     -------
@@ -218,30 +280,30 @@ def life_history(model: MatrixModel, stage: Any = None) -> pd.Series:
 
 
 def _entropies(model: MatrixModel, begin: np.ndarray) -> tuple[float, float]:
-    alive = followed(model, begin, last=OLDEST, left=NOBODY)
+    alive = followed(model, begin, last=OLDEST, left=TRUNCATED)
     lx = alive.sum(axis=1)
     births = (alive @ numeric(fecundity_of(model)).T).sum(axis=1)
     ages = np.arange(1, len(lx) + 1)
-    seen = births > 0
-    if not seen.any():
-        return _disorder(lx) / lx.sum(), math.nan
+    fertile = births > 0
+    if not fertile.any():
+        return _entropy(lx) / lx.sum(), math.nan
     growth = _number(spectrum(model).growth_factor, "the growth factor")
-    weights = np.exp(np.log(births[seen]) - ages[seen] * math.log(growth))
-    return _disorder(lx) / lx.sum(), _disorder(weights / weights.sum())
+    weights = np.exp(np.log(births[fertile]) - ages[fertile] * math.log(growth))
+    return _entropy(lx) / lx.sum(), _entropy(weights / weights.sum())
 
 
-def _disorder(p: np.ndarray) -> float:
+def _entropy(p: np.ndarray) -> float:
     return float(-(p * np.log(p)).sum()) + 0.0  # never -0.0
 
 
 def _number(value: Any, what: str) -> float:
     if isinstance(value, complex) or (isinstance(value, sp.Expr) and not value.is_real and not value.free_symbols):
-        raise DeclarationError(f"{what} is {value}, which is complex: traits of a life need a matrix without negative entries")
+        raise DeclarationError(f"{what} is complex, {value}: life-history traits need a matrix without negative entries")
     if isinstance(value, sp.Expr) and value.free_symbols:
         free = ", ".join(sorted(s.name for s in value.free_symbols))
         raise DeclarationError(f"no value for {free}; give values, model.with_parameters(...)")
     if float(value) < 0:
         raise DeclarationError(
-            f"{what} is {float(value):.6g}, below 0: traits of a life need a matrix without negative entries"
+            f"{what} is {float(value):.6g}, below 0: life-history traits need a matrix without negative entries"
         )
     return float(value)

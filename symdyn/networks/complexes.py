@@ -1,4 +1,4 @@
-"""Complexes, linkage classes and the deficiency of a network, and what theorems say about it."""
+"""Complexes, linkage classes and the deficiency of a network, and the deficiency zero theorem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Complex = tuple[tuple[sp.Symbol, int], ...]
 
 @dataclass(frozen=True, repr=False)
 class Structure:
-    r"""The graph of complexes of a network.
+    """The graph of complexes of a network; `structure` makes it.
 
     Attributes
     ----------
@@ -38,6 +38,19 @@ class Structure:
         Strongly connected components.
     terminal_classes : tuple of tuple of int
         Those strong classes that no arrow leaves.
+
+    References
+    ----------
+    Feinberg, Chem. Eng. Sci. 42, 2229 (1987).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.ReactionNetwork.from_text("A -> 2 B, 1; 2 B -> C, 1; C -> A, 1").structure()
+    Structure: 3 complexes, 1 linkage class, rank 2, deficiency 0, weakly reversible
+        A -> 2 B
+        2 B -> C
+        C -> A
     """
 
     complexes: tuple[Complex, ...]
@@ -59,23 +72,39 @@ class Structure:
 
     @property
     def weakly_reversible(self) -> bool:
-        """Whether from every complex that is left a way leads back to it."""
+        """Whether every linkage class is strongly connected."""
         return len(self.strong_classes) == len(self.linkage_classes)
 
     @property
     def conclusion(self) -> str:
-        """What the theorem of deficiency zero says, in a sentence; for mass action only."""
+        """The conclusion of the deficiency zero theorem, in a sentence; for mass action only."""
         if self.deficiency:
-            return f"deficiency {self.deficiency}: the theorem of deficiency zero says nothing"
+            return f"deficiency {self.deficiency}: the deficiency zero theorem does not apply"
         if self.weakly_reversible:
             return (
                 "deficiency 0 and weakly reversible: with mass action one stable positive equilibrium in each compatibility "
-                "class, and a stationary distribution that is a product of Poisson distributions, whatever the rates"
+                "class, and a stationary distribution that is a product of Poisson distributions, for all rates"
             )
         return "deficiency 0, not weakly reversible: with mass action no positive equilibrium and no sustained oscillation"
 
     def text(self, number: int) -> str:
-        """A complex as text, ``2 X + Y``."""
+        """A complex as text, such as ``2 X + Y``.
+
+        Parameters
+        ----------
+        number : int
+            Index in `complexes`.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("2 X + Y -> 3 X, 1").structure().text(0)
+        '2 X + Y'
+        """
         return complex_text(dict(self.complexes[number]))
 
     def __str__(self) -> str:
@@ -92,9 +121,17 @@ class Structure:
 
 
 def structure(network: ReactionNetwork) -> Structure:
-    r"""The complexes of a network and how reactions join them.
+    r"""The complexes of a network and the reactions between them.
 
     The deficiency is :math:`\delta = n - \ell - \operatorname{rank} S` with n complexes and :math:`\ell` linkage classes.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    Structure
 
     Raises
     ------
@@ -110,7 +147,7 @@ def structure(network: ReactionNetwork) -> Structure:
     --------
     >>> import symdyn as sd
     >>> net = sd.ReactionNetwork.from_text("A <-> 2 A, k1, k2; A + B <-> C, k3, k4; C <-> B, k5, k6")
-    >>> found = structure(net)
+    >>> found = net.structure()
     >>> len(found.complexes), len(found.linkage_classes), found.rank, found.deficiency, found.weakly_reversible
     (5, 2, 2, 1, True)
     """
@@ -145,12 +182,32 @@ def structure(network: ReactionNetwork) -> Structure:
 
 
 def deficiency(network: ReactionNetwork) -> int:
-    """Number of complexes minus number of linkage classes minus the rank of the stoichiometry; see `structure`.
+    r"""The deficiency of a network, :math:`\delta = n - \ell - \operatorname{rank} S`.
+
+    Here n is the number of complexes, :math:`\ell` that of linkage classes and S the stoichiometry matrix; see `structure`.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    int
+        Dimensionless, from 0.
+
+    Raises
+    ------
+    DeclarationError
+        If a reaction has a burst: it stands for infinitely many complexes.
+
+    References
+    ----------
+    Feinberg, Chem. Eng. Sci. 42, 2229 (1987).
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> deficiency(sd.ReactionNetwork.from_text("A -> 2 A, 1; A + B -> 2 B, 1; B -> 0, 1"))
+    >>> sd.networks.deficiency(sd.ReactionNetwork.from_text("A -> 2 A, 1; A + B -> 2 B, 1; B -> 0, 1"))  # 6 - 3 - 2
     1
     """
     return structure(network).deficiency
@@ -164,31 +221,31 @@ def _strong(size: int, edges: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...
         ahead[i].append(j)
         back[j].append(i)
     finished: list[int] = []
-    seen: set[int] = set()
+    visited: set[int] = set()
     for root in range(size):
-        _walk(root, ahead, seen, finished)
-    seen.clear()
+        _walk(root, ahead, visited, finished)
+    visited.clear()
     classes = []
     for root in reversed(finished):
         members: list[int] = []
-        _walk(root, back, seen, members)
+        _walk(root, back, visited, members)
         if members:
             classes.append(tuple(sorted(members)))
     return tuple(sorted(classes))
 
 
-def _walk(root: int, neighbours: list[list[int]], seen: set[int], finished: list[int]) -> None:
-    """Depth first from `root`; nodes are added to `finished` when all that follows them is."""
-    if root in seen:
+def _walk(root: int, neighbours: list[list[int]], visited: set[int], finished: list[int]) -> None:
+    """Depth-first search from `root`; `finished` lists nodes in post-order."""
+    if root in visited:
         return
-    seen.add(root)
+    visited.add(root)
     stack = [(root, iter(neighbours[root]))]
     while stack:
         node, rest = stack[-1]
-        following = next((n for n in rest if n not in seen), None)
+        following = next((n for n in rest if n not in visited), None)
         if following is None:
             finished.append(node)
             stack.pop()
         else:
-            seen.add(following)
+            visited.add(following)
             stack.append((following, iter(neighbours[following])))

@@ -1,4 +1,4 @@
-"""Networks from networks: joined, renamed, extended."""
+"""Operations on networks: union, renaming, extension."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ __all__ = ["compose", "renamed", "with_reactions"]
 
 
 def compose(first: ReactionNetwork, second: ReactionNetwork) -> ReactionNetwork:
-    """The network of all reactions of both; species and parameters of the same name are the same.
+    """The union of two networks; species and parameters of the same name are identified.
 
-    A name without a value in the rates of one network may be a species of the other: it is that species from then on.
+    A name without a value in the rates of one network that is a species of the other denotes that species.
+
+    Parameters
+    ----------
+    first, second : ReactionNetwork
+
+    Returns
+    -------
+    ReactionNetwork
+        Reactions of the first network, then those of the second.
 
     Raises
     ------
@@ -30,7 +39,7 @@ def compose(first: ReactionNetwork, second: ReactionNetwork) -> ReactionNetwork:
     --------
     >>> import symdyn as sd
     >>> birth, death = (sd.ReactionNetwork.from_text(t) for t in ("0 -> X, k", "X -> 0, g"))
-    >>> print(compose(birth, death))
+    >>> print(sd.networks.compose(birth, death))
     0 -> X, k
     X -> 0, g
     """
@@ -78,15 +87,19 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
     names : mapping
         From present to new names (symbols or text).
 
+    Returns
+    -------
+    ReactionNetwork
+
     Raises
     ------
     DeclarationError
-        If there is no such name, or two would become one.
+        If there is no such name, or two names would become equal.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> print(renamed(sd.ReactionNetwork.from_text("X -> 2 X, k"), {"X": "Y", "k": "b"}))
+    >>> print(sd.ReactionNetwork.from_text("X -> 2 X, k").renamed({"X": "Y", "k": "b"}))
     Y -> 2 Y, b
     """
     known = dict.fromkeys((*network.states, *network.parameters, *network.observables))
@@ -132,12 +145,29 @@ def with_reactions(
     reactions: str | Iterable[Reaction | tuple[Any, ...]],
     parameters: Mapping[Any, float] | None = None,
 ) -> ReactionNetwork:
-    """The network with further reactions, as text or as a sequence; `parameters` gives values to what they bring in.
+    """The network with further reactions.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+    reactions : str, or sequence of Reaction or tuple
+        As text, or as for `ReactionNetwork`.
+    parameters : mapping, optional
+        Values of the parameters of the further reactions.
+
+    Returns
+    -------
+    ReactionNetwork
+
+    Raises
+    ------
+    DeclarationError
+        As `compose`.
 
     Examples
     --------
     >>> import symdyn as sd
-    >>> print(with_reactions(sd.ReactionNetwork.from_text("0 -> X, k"), "X -> 0, g"))
+    >>> print(sd.ReactionNetwork.from_text("0 -> X, k").with_reactions("X -> 0, g"))
     0 -> X, k
     X -> 0, g
     """

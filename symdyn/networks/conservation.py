@@ -1,4 +1,4 @@
-"""Conservation laws: combinations of molecule numbers that no reaction changes; and species that follow from others."""
+"""Conservation laws: combinations of molecule numbers that no reaction changes; and elimination of species by them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,21 @@ __all__ = ["ConservationLaw", "conservation_laws", "eliminate"]
 
 @dataclass(frozen=True, repr=False)
 class ConservationLaw:
-    """A combination of molecule numbers that stays what it is.
+    """A linear combination of molecule numbers that every reaction conserves.
 
     Attributes
     ----------
     coefficients : mapping of Symbol to int
-        Of the species that take part.
+        Of the species in its support.
     total : float or None
-        Its value by the initial values of the network, if all of them are known.
+        Its value in molecules at the initial values of the network, if all of them are known.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> law, = sd.ReactionNetwork.from_text("A -> 2 B, 1; 2 B -> A, 1; A(0)=3; B(0)=4").conservation_laws()
+    >>> law, law.nonnegative  # 2 * 3 + 4
+    (ConservationLaw(2*A + B = 10), True)
     """
 
     coefficients: Mapping[sp.Symbol, int]
@@ -52,16 +59,25 @@ class ConservationLaw:
 
 
 def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
-    r"""Independent conservation laws, :math:`y^T S = 0` with integers y; as many as there are.
+    r"""A basis of the conservation laws, :math:`y^T S = 0` with integers y.
 
     They are nonnegative where that is possible: extreme semiflows, the laws of smallest support, whose sums give all
     nonnegative laws.  A species that is produced in bursts or set by an event is never conserved.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    tuple of ConservationLaw
+        Linearly independent, of the smallest support first.
 
     Examples
     --------
     >>> import symdyn as sd
     >>> net = sd.ReactionNetwork.from_text("S + E <-> ES, k1, k2; ES -> E + P, k3; S(0)=10; E(0)=2; ES(0)=0; P(0)=0")
-    >>> print(*conservation_laws(net), sep="; ")
+    >>> print(*net.conservation_laws(), sep="; ")
     E + ES = 2; ES + P + S = 10
     """
     matrix = _effects(network)
@@ -76,7 +92,7 @@ def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
 
 
 def _effects(network: ReactionNetwork) -> list[list[int]]:
-    """Fixed changes by each reaction, and one further column for each species that may change by any number."""
+    """Changes by each reaction, and one further column for each species whose changes are not fixed."""
     free = {s for r in network.reactions for s in (r.bursts or {})} | {s for e in network.events for s in e.assignments}
     rows = network.changes.tolist()
     return [[*row, *(int(s == f) for f in network.states if f in free)] for s, row in zip(network.states, rows, strict=True)]
@@ -89,9 +105,9 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
     ----------
     network : ReactionNetwork
     species : Symbol or str
-        Of the laws it takes part in, that with the fewest species is used.
+        Of the laws that contain it, that with the fewest species is used.
     total : number, Symbol or str, optional
-        Value of the law, which may be a parameter; by default that of the initial values.
+        Value of the law in molecules, which may be a parameter; by default that of the initial values.
 
     Returns
     -------
@@ -105,8 +121,8 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
 
     Notes
     -----
-    Propensities stay the same number for number.  Where a reaction takes two or more molecules of the eliminated species,
-    their falling factorial is part of the rate constant from then on, also in rate equations.
+    Propensities have the same values as before.  Where a reaction consumes two or more molecules of the eliminated species,
+    their falling factorial becomes part of the rate constant, also in rate equations.
 
     Examples
     --------
@@ -123,7 +139,7 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
         raise DeclarationError(f"{gone} is in no conservation law of this network and cannot be eliminated")
     law = min(laws, key=lambda law: len(law.coefficients))
     if len(law.coefficients) == len(network.states) == 1:
-        raise DeclarationError(f"{gone} is the only species; without it nothing is left")
+        raise DeclarationError(f"{gone} is the only species, so the network without it is empty")
     value = law.total if total is None else total
     if value is None:
         missing = ", ".join(str(s) for s in law.coefficients if s not in network.initial)
@@ -154,7 +170,7 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
 
 
 def _without(reaction: Reaction, gone: sp.Symbol, number: sp.Expr, network: ReactionNetwork) -> Reaction:
-    """The reaction with the number of `gone` in its rate; what remains of mass action remains."""
+    """The reaction with the number of `gone` substituted in its rate; mass action in the others is retained."""
     taken = reaction.reactants.get(gone, 0)
     rate = reaction.rate.xreplace({gone: number})
     if reaction.mass_action and taken:

@@ -12,14 +12,31 @@ from symdyn.networks.conservation import conservation_laws
 
 __all__ = ["network_html", "reactions_html", "stoichiometry_html", "stoichiometry_latex"]
 
-#: Above so many species or reactions the matrix is left out of the page and laws are not looked for.
+#: Number of species or reactions above which the page has no matrix and no conservation laws.
 MAX_SHOWN = 40
 _HEAD = "text-align: left; padding: 2px 10px; border-bottom: 1px solid #999"
 _CELL = "text-align: left; padding: 2px 10px"
 
 
 def reactions_html(network: ReactionNetwork) -> str:
-    """A table of the reactions: number, reaction, rate constant or propensity as declared, propensity in numbers."""
+    """A table of the reactions: number, reaction, rate constant or propensity as declared, propensity in molecule numbers.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    str
+        HTML with formulas in LaTeX.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
+    >>> sd.networks.reactions_html(net).count("<tr>"), "$X g$" in sd.networks.reactions_html(net)
+    (3, True)
+    """
     rows = []
     for i, (e, a) in enumerate(zip(network.equations(), network.propensities, strict=True), start=1):
         rows.append([f"R{i}", _math(e.left_latex), _math(e.right_latex), _math(sp.latex(a))])
@@ -27,7 +44,25 @@ def reactions_html(network: ReactionNetwork) -> str:
 
 
 def stoichiometry_html(network: ReactionNetwork) -> str:
-    """A table of the mean change of each species (row) by each reaction (column)."""
+    """A table of the mean change of each species (row) by each reaction (column).
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    str
+        HTML with formulas in LaTeX.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
+    >>> html = sd.networks.stoichiometry_html(net)
+    >>> "R2" in html, "$1$" in html, "$-1$" in html
+    (True, True, True)
+    """
     matrix = network.stoichiometry
     heads = ["", *(f"R{i}" for i in range(1, len(network.reactions) + 1))]
     entries = [[_math(sp.latex(v)) if v else "" for v in matrix.row(i)] for i in range(len(network.states))]
@@ -38,8 +73,20 @@ def stoichiometry_html(network: ReactionNetwork) -> str:
 def stoichiometry_latex(network: ReactionNetwork) -> str:
     r"""The stoichiometry matrix with the names of its rows and columns, as a LaTeX array.
 
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    str
+        LaTeX, for mathematics mode.
+
+    Examples
+    --------
     >>> import symdyn as sd
-    >>> print(stoichiometry_latex(sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")))
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
+    >>> print(sd.networks.stoichiometry_latex(net))
     \begin{array}{r|rr} & R_{1} & R_{2} \\ \hline X & 1 & -1 \end{array}
     """
     matrix = network.stoichiometry
@@ -51,7 +98,27 @@ def stoichiometry_latex(network: ReactionNetwork) -> str:
 
 
 def network_html(network: ReactionNetwork) -> str:
-    """The page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
+    """The notebook page of a network: reactions, stoichiometry, values, conservation laws and deficiency.
+
+    Networks of more than 40 species or reactions are shown without stoichiometry, conservation laws and deficiency.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+
+    Returns
+    -------
+    str
+        HTML with formulas in LaTeX.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
+    >>> html = sd.networks.network_html(net)
+    >>> "1 species, 2 reactions" in html, "deficiency 0" in html
+    (True, True)
+    """
     count = f"{len(network.states)} species, {len(network.reactions)} reactions"
     parts = [f"<b>ReactionNetwork</b>: {count}", reactions_html(network)]
     parts += [f"<div>{escape(str(event))}</div>" for event in network.events]

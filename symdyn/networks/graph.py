@@ -37,12 +37,24 @@ def draw(network: ReactionNetwork, ax: Axes | None = None, *, kind: str = "speci
         A new figure of a fitting size unless given.
     kind : {'species', 'complexes'}
         Species (round) and reactions (square), arrows from reactants and to products with numbers of molecules other
-        than 1, a line with two heads where a species comes out as it went in, dotted arrows from species that only
-        the rate depends on; or the graph of complexes, arrows with their rates.
+        than 1, a line with two heads for catalysts, dotted arrows from species that affect the rate only; or the graph of
+        complexes, arrows with their rates.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    DeclarationError
+        For other kinds.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> ax = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").draw()
+    >>> sorted(text.get_text() for text in ax.texts if text.get_text())
+    ['$X$', '2', 'R1', 'R2']
     """
     if kind not in _KINDS:
         raise DeclarationError(f"the drawing is of kind {kind!r}; known: {', '.join(_KINDS)}.{suggest(kind, _KINDS)}")
@@ -110,10 +122,10 @@ def _paint(labels: list[str], boxes: list[dict[str, Any]], arrows: list[_Arrow],
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     ax.set_axis_off()
     pairs = [frozenset(a[:2]) for a in arrows]
-    seen: dict[frozenset[int], int] = {}
+    drawn: dict[frozenset[int], int] = {}
     for (i, j, label, style), pair in zip(arrows, pairs, strict=True):
-        count, turn = pairs.count(pair), seen.get(pair, 0)
-        seen[pair] = turn + 1
+        count, turn = pairs.count(pair), drawn.get(pair, 0)
+        drawn[pair] = turn + 1
         # arrows i -> j and j -> i bend to different sides by themselves; equal ones are fanned out
         same = sum(a[:2] == (i, j) for a in arrows)
         bend = 0.0 if count == 1 else 0.2 + 0.15 * (turn if same > 1 else 0)

@@ -18,11 +18,11 @@ __all__ = ["INTEGRATOR", "Growing"]
 LEAK, TRIM, INTEGRATOR = 0.5, 0.2, 0.05
 #: The set grows by at least this many jumps, and by this part of its own width.
 LAYERS, GROWTH = 8, 0.15
-#: Fewer dropped states than this part are not worth the renumbering.
-WORTH = 0.2
-#: How often it is looked whether states can be dropped, at least, and the flow through them in parts of the loss allowed.
+#: Smallest fraction of dropped states for which the set is renumbered.
+RENUMBERED = 0.2
+#: Least number of searches for states to drop, and the flow through those as a fraction of the allowed loss.
 LOOKS, PASSING = 24, 0.3
-#: Times that the set may grow, each time twice as far, without any progress in time.
+#: Largest number of extensions, each twice as far, without progress in time.
 TRIES = 10
 
 
@@ -82,9 +82,9 @@ class Growing:
             results += [(space, row) for row in out[: min(done, due.size)]]
             if len(results) == times.size:
                 return self._inside(results)
-            spent = TRIM * tolerance * (clock.time - trimmed) / horizon if self.trimming else 0.0
+            allowed = TRIM * tolerance * (clock.time - trimmed) / horizon if self.trimming else 0.0
             if done == stops.size:
-                smaller, p, dropped = self._trim(space, p, clock, np.array([], dtype=np.int64), spent)
+                smaller, p, dropped = self._trim(space, p, clock, np.array([], dtype=np.int64), allowed)
                 if dropped:
                     clock.floor, trimmed, space = clock.floor - dropped, clock.time, smaller
                     flow = self.flow(space, clock.time)
@@ -94,12 +94,12 @@ class Growing:
             tries = tries + 1 if clock.time <= before else 0
             if tries > TRIES:
                 raise SimulationError(
-                    f"probability leaks out of the set at time {clock.time:g} however large it is; raise tolerance, or give "
+                    f"probability leaks out of the set at time {clock.time:g} for any size of it; raise tolerance, or give "
                     "upper bounds"
                 )
             layers, before = more * 2**tries, clock.time
             leaking = self._leaks(space, p, clock, everywhere=tries > 1)
-            smaller, p, dropped = self._trim(space, p, clock, leaking, spent)
+            smaller, p, dropped = self._trim(space, p, clock, leaking, allowed)
             if dropped:
                 clock.floor -= dropped
                 trimmed = clock.time
@@ -149,8 +149,8 @@ class Growing:
     ) -> tuple[Listing, np.ndarray, float]:
         """Drop the least probable states, except those `needed`.
 
-        All of them together hold no more than `budget`, and no more passes through them than is lost anyway: what is left
-        quickly is improbable, and yet the way to other states.
+        Their total probability is at most `budget`, and the flow through them at most the loss at the edge, so that
+        short-lived intermediate states are retained.
         """
         if budget <= 0.0:
             return space, p, 0.0
@@ -160,7 +160,7 @@ class Growing:
         gone = np.zeros(space.size, dtype=bool)
         gone[order[np.cumsum(part[order]) <= 1.0]] = True
         gone[needed] = False
-        if gone.sum() < WORTH * space.size or gone.all():
+        if gone.sum() < RENUMBERED * space.size or gone.all():
             return space, p, 0.0
         return Listing(space.states[~gone], space.span), p[~gone], float(p[gone].sum())
 

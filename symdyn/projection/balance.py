@@ -1,4 +1,4 @@
-r"""Whether a stationary distribution is in balance across cuts, which tells how exact the weights of separate wells are.
+r"""Balance of a stationary distribution across cuts, an error estimate of the weights of separate wells.
 
 Between the states with :math:`n_s \le k` and the others as much probability goes up, :math:`U_k`, as comes down,
 :math:`D_k`.  Residuals of :math:`A\pi = 0` are blind to wells that exchange next to nothing: any mixture of them leaves
@@ -20,9 +20,9 @@ import scipy.sparse as ss
 
 __all__ = ["balanced"]
 
-#: Error of weights below which nothing is mended if all steps are of one slab, and otherwise, when slabs do not form a chain.
+#: Error of weights below which they are not corrected if all steps are of one slab, and if slabs do not form a chain.
 GOOD, GOOD_OF_LONG = 1e-13, 1e-10
-#: How often weights are mended at most.
+#: Largest number of corrections of the weights.
 ROUNDS = 3
 #: Crossings of cuts beyond which they are not examined.
 MOST = 50_000_000
@@ -54,7 +54,7 @@ class Cuts:
         return cls(slab, first + inner, up, np.repeat(entries.data, width), np.repeat(begin, width), int(width.max()))
 
     def ratios(self, p: np.ndarray) -> tuple[np.ndarray, float]:
-        """Logarithm of U/D at each cut, 0 where nothing passes, and the error of the weights."""
+        """Logarithm of U/D at each cut, 0 without flow, and the error of the weights."""
         flow, last = self.rate * p[self.begin], int(self.slab.max())
         rising = np.bincount(self.cut[self.up], weights=flow[self.up], minlength=last)
         falling = np.bincount(self.cut[~self.up], weights=flow[~self.up], minlength=last)

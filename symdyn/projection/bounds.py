@@ -48,7 +48,7 @@ class Bounds:
     ----------
     lower, upper : (species,) int64
     limit : int
-        Number of states beyond which it is an error to go on.
+        Largest number of states; more are an error.
     """
 
     lower: np.ndarray

@@ -9,7 +9,7 @@ __all__ = ["probabilities", "slopes"]
 
 
 def probabilities(distribution: str, mean: float, widest: int, tail: float) -> np.ndarray:
-    """Probabilities of 0, 1, 2, ... molecules, up to `widest` or until longer ones together are below `tail`.
+    """Probabilities of 0, 1, 2, ... molecules, up to `widest` or until the total of longer ones is below `tail`.
 
     >>> probabilities("geometric", 1.0, 3, 0.0).round(12).tolist()
     [0.5, 0.25, 0.125, 0.0625]

@@ -26,23 +26,23 @@ class MasterEquation(MasterVerbs):
 
     .. math:: \dot P(n) = \sum_r a_r(n - S_r)\,P(n - S_r) - a_r(n)\,P(n)
 
-    On a set J of states the projection keeps what stays inside and lets go what leaves.  Its solution is nowhere above the
-    exact one, and the probability that is missing is the sum of the magnitudes of all errors, over all states, inside and
-    outside (Munsky and Khammash, J. Chem. Phys. 124 (2006) 044104).
+    On a set J of states the projection discards the probability that leaves the set.  Its solution is a lower bound of the
+    exact one, and the missing probability equals the sum of the magnitudes of the errors over all states (Munsky and Khammash,
+    J. Chem. Phys. 124 (2006) 044104).
 
     A propensity counts as zero where its reaction would make a number negative, as in exact simulation.  Random bursts are
-    cut off where they leave the set or where their tail is negligible; what they would carry is lost or, in stationary
-    problems, does not happen.
+    truncated where they leave the set or where their tail is negligible; their flow is lost or, in stationary problems,
+    omitted.
 
     Parameters
     ----------
     network : ReactionNetwork
     upper, lower : mapping from species to int, or int, optional
-        Inclusive bounds, or one of all species; 0 is the lower one by default.  If every species has an upper bound the
-        states fill a box.  Otherwise states are added, and dropped, as probability moves: those that can be reached, and no
-        others, so that conservation laws are respected.
+        Inclusive bounds in molecules, or one of all species; 0 is the lower one by default.  If every species has an upper
+        bound the states fill a box.  Otherwise states are added, and dropped, as probability moves: only those that can be
+        reached, so that conservation laws are respected.
     max_states : int
-        Size beyond which the set must not grow.
+        Largest number of states.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class MasterEquation(MasterVerbs):
         if self.box is not None and self.box.size > max_states:
             raise DeclarationError(
                 f"the box has {self.box.size} states, more than max_states={max_states}; lower the bounds, leave upper out so "
-                "that only states that matter are kept, or raise max_states"
+                "that only states of relevant probability are kept, or raise max_states"
             )
 
     @property
@@ -109,7 +109,35 @@ class MasterEquation(MasterVerbs):
     # ---- pieces ------------------------------------------------------------------------------------
 
     def jumps(self, transitions: Transitions, *, wrt: Any = None, explicit: bool = False) -> list[Jump]:
-        """What happens within the bounds; see `Transitions.jumps`."""
+        """Jumps between states within the bounds, reactions of equal change combined; see `Transitions.jumps`.
+
+        Parameters
+        ----------
+        transitions : Transitions
+            Propensities and changes of the network for one choice of parameters.
+        wrt : Symbol, optional
+            Parameter by which the probabilities of burst sizes are differentiated.
+        explicit : bool
+            Whether bursts of geometric size are a jump for each size instead of one jump with a tail.
+
+        Returns
+        -------
+        list of Jump
+            Changes in molecules, with the reactions and the probabilities of each.
+
+        Raises
+        ------
+        SimulationError
+            If the mean of a burst is negative or not finite.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+        >>> equation = net.master_equation(upper={"X": 3})
+        >>> [jump.change for jump in equation.jumps(equation.constant(None, "jumps"))]
+        [(1,), (-1,)]
+        """
 
         def widest(i: int) -> int:
             top = self.upper[i]
@@ -120,20 +148,95 @@ class MasterEquation(MasterVerbs):
     def generator(
         self, parameters: Mapping[Any, float] | None = None, *, time: float = 0.0, reflecting: bool = False
     ) -> Generator:
-        """The generator on the box, `Generator`; ``.matrix()`` is it as a sparse matrix."""
+        """The generator of the master equation on the box, with columns that sum to minus the loss out of the box.
+
+        Parameters
+        ----------
+        parameters : mapping, optional
+            Values over the defaults of the network.
+        time : float
+            At which rates that depend on it are evaluated.
+        reflecting : bool
+            Whether jumps out of the box are omitted, so that probability is conserved.
+
+        Returns
+        -------
+        Generator
+            ``.matrix()`` is it as a sparse matrix (D, D), per time, acting on columns of probabilities.
+
+        Raises
+        ------
+        DeclarationError
+            If a species has no upper bound, or a parameter has no value.
+        SimulationError
+            If a propensity is negative or not finite in the box.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+        >>> net.master_equation(upper={"X": 2}).generator().matrix().toarray().tolist()
+        [[-5.0, 1.0, 0.0], [5.0, -6.0, 2.0], [0.0, 5.0, -7.0]]
+        """
         space = self.need_box("generator")
         transitions = Transitions(self.network, parameters)
         return assemble(space, transitions.propensities(space, time), self.jumps(transitions), reflecting=reflecting)
 
     def need_box(self, what: str) -> Box:
-        """The box, or an error that asks for bounds."""
+        """The box of states, or an error that asks for the missing bounds.
+
+        Parameters
+        ----------
+        what : str
+            The operation that needs the box, for the message.
+
+        Returns
+        -------
+        Box
+
+        Raises
+        ------
+        DeclarationError
+            If a species has no upper bound.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+        >>> net.master_equation(upper={"X": 9}).need_box("a figure").size
+        10
+        """
         if self.box is None:
             free = ", ".join(s for s, b in zip(self.network.names, self.upper, strict=True) if b is None)
             raise DeclarationError(f"{what} needs a fixed box of states: give upper bounds of {free}")
         return self.box
 
     def constant(self, parameters: Mapping[Any, float] | None, what: str) -> Transitions:
-        """Rates that must not depend on time."""
+        """The transitions at given parameters, with rates that must not depend on time.
+
+        Parameters
+        ----------
+        parameters : mapping or None
+            Values over the defaults of the network.
+        what : str
+            The operation that needs constant rates, for the message.
+
+        Returns
+        -------
+        Transitions
+
+        Raises
+        ------
+        DeclarationError
+            If a rate depends on time, or a parameter has no value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 5, "g": 1})
+        >>> {str(k): v for k, v in net.master_equation().constant({"k": 7}, "an example").values.items()}
+        {'k': 7.0, 'g': 1.0}
+        """
         transitions = Transitions(self.network, parameters)
         if any(transitions.moving):
             raise DeclarationError(f"{what} needs rates that do not depend on time; fix {self.network.time} in them")
@@ -153,9 +256,9 @@ def master_equation(
     ----------
     network : ReactionNetwork
     upper, lower : mapping from species to int, or int, optional
-        Inclusive bounds, or one of all species.  Without upper bounds states are added where probability flows.
+        Inclusive bounds in molecules, or one of all species.  Without upper bounds states are added as probability moves.
     max_states : int
-        Size beyond which a growing set must not go.
+        Largest number of states.
 
     Returns
     -------

@@ -50,8 +50,8 @@ def stationary(
         ``attrs['edge_mass']`` is the probability that the next jump would leave the set, in the stationary state; if it
         is not negligible, there is a warning.  ``attrs['weight_error']`` is about the error of the weights of wells that
         exchange little, from the balance of what goes up and down; detailed balance has none.  ``attrs['searched']``
-        names the box in which the distribution was found if there were no upper bounds: more probability beyond it,
-        behind a valley too deep to be seen from inside, would be found with upper bounds alone.
+        names the box in which the distribution was found if there were no upper bounds: probability outside,
+        behind a barrier of very low probability, is found with upper bounds only.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class Runs:
         return cls(previous.astype(np.uint32), np.where(step > 0, tail.ratio**step, 0.0))
 
     def ahead(self, values: np.ndarray) -> np.ndarray:
-        """At each state the sum of `values` from there on, each times what of a flow gets there."""
+        """At each state the sum of `values` from it on, each times the fraction of a flow that reaches it."""
         total = np.array(values, dtype=float)
         driver().backward(self.previous, self.decay, total)
         return total
@@ -66,7 +66,7 @@ class Generator:
     offsets : (D,) int64
     sources : (D, n) or (0, 0) uint32
     starts : (G + 1,) int64
-        Kinds from ``starts[g]`` to ``starts[g + 1]`` are the shortest of jumps of geometric size, which go on along
+        Kinds from ``starts[g]`` to ``starts[g + 1]`` are the shortest of jumps of geometric size, which continue along
         ``runs[g]``; those before ``starts[0]`` are single jumps.
     runs : tuple of Runs
     """
@@ -96,7 +96,7 @@ class Generator:
         return Arrays(np.ascontiguousarray(self.rates), self.offsets, self.sources, self.starts, previous, decay, work)
 
     def shortest(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rates, ends and beginnings of the kinds of jumps from `first` to `last`, whatever their tails."""
+        """Rates, ends and beginnings of the kinds of jumps from `first` to `last`, with any tails."""
         kind, end = np.nonzero(self.rates[1 + first : 1 + last])
         kind += first
         begin = self.sources[kind, end].astype(np.int64) if self.sources.size else end - self.offsets[kind]

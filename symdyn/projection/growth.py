@@ -67,7 +67,7 @@ def reachable(
     layers: int | None = None,
     time: float = 0.0,
 ) -> Listing:
-    """`known` and all states that some jumps reach from `seed`; without a number of jumps, however many and long."""
+    """`known` and all states that at most `layers` jumps reach from `seed`; any number unless given."""
     frontier, count = seed, 0
     while len(frontier) and (layers is None or count < layers):
         new = neighbours(frontier, transitions, jumps, bounds, far=layers is None, time=time)

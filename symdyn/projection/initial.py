@@ -32,7 +32,7 @@ def read_initial(network: ReactionNetwork, initial: Any) -> tuple[np.ndarray, np
     Raises
     ------
     DeclarationError
-        If a species has no number, or one that is not whole or is negative; or probabilities do not add up.
+        If a species has no number, or one that is negative or no integer; or probabilities do not add up to 1.
     """
     if isinstance(initial, xr.DataArray):
         return _joint(network, initial)

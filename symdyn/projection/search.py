@@ -28,13 +28,13 @@ FIRST_OF_MANY = 11
 FIRST_WITH_BURSTS = 511
 #: Probability in the tails that are cut off from the result where there was no upper bound.
 TAIL = 1e-20
-#: Probability at the edge that is worth a warning.
+#: Probability at the edge above which a warning is given.
 WORTH_A_WARNING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A stationary distribution and the set it lives on.
+    """A stationary distribution and its set of states.
 
     Attributes
     ----------

@@ -73,7 +73,7 @@ def transient_sensitivity(
     check_tolerance(tolerance)
     transitions = equation.constant(parameters, "a sensitivity")
     theta = transitions.parameter(wrt)
-    # theta ds/dtheta is of the size of p times numbers of events, whatever the units of theta
+    # theta ds/dtheta is of the size of p times numbers of events, in any units of theta
     scale = abs(transitions.values[theta]) or 1.0
     jumps = equation.jumps(transitions, explicit=True)
     generator = assemble(space, transitions.propensities(space), jumps, reflecting=False)

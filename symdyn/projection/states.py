@@ -149,8 +149,8 @@ class Listing:
         line = self.keys - numbers * self._strides[axis]
         order = np.argsort(line, kind="stable")  # along each line the numbers still increase
         previous, step = index.copy(), np.zeros(self.size, dtype=np.int64)
-        together = np.flatnonzero(np.diff(line[order]) == 0)
-        here, before = order[together + 1], order[together]
+        adjacent = np.flatnonzero(np.diff(line[order]) == 0)
+        here, before = order[adjacent + 1], order[adjacent]
         previous[here], step[here] = before, numbers[here] - numbers[before]
         return previous, step
 

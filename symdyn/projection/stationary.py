@@ -158,9 +158,9 @@ def phased(generator: Generator) -> ss.csc_array:
         rate, end, begin = generator.shortest(*generator.starts[g : g + 2])
         parts.append((rate * chance[end], end + first, begin))
         parts.append((quick / chance, own, own + first))
-        later = np.flatnonzero(run.decay > 0.0)
-        before = run.previous[later].astype(np.int64)
-        parts.append((quick * run.decay[later] * chance[later] / chance[before], later + first, before + first))
+        inner = np.flatnonzero(run.decay > 0.0)
+        before = run.previous[inner].astype(np.int64)
+        parts.append((quick * run.decay[inner] * chance[inner] / chance[before], inner + first, before + first))
     size = (1 + len(generator.runs)) * n
     diagonal = np.append(generator.rates[0], np.full(size - n, -quick))
     parts.append((diagonal, np.arange(size), np.arange(size)))
@@ -175,8 +175,8 @@ def _absorption(matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, sta
     passing = transient.size > 0 and bool((start[transient] > 0).any())
     if passing:
         inner = matrix[transient, :][:, transient].tocsc()
-        spent = _factors(inner).solve(-start[transient])  # expected time in each transient state
-        final += matrix[:, transient] @ spent
+        occupation = _factors(inner).solve(-start[transient])  # expected time in each transient state
+        final += matrix[:, transient] @ occupation
         final[transient] = 0.0
     weights = np.bincount(label, weights=np.maximum(final, 0.0), minlength=closed.size)[closed]
     return weights / weights.sum(), not passing

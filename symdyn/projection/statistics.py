@@ -1,8 +1,8 @@
-r"""What a distribution over molecule numbers says: moments, marginals, modes, entropy.
+r"""Statistics of distributions over molecule numbers: moments, marginals, modes, entropy.
 
 Distributions are DataArrays with a dimension for each species, as `MasterEquation` returns them, or with the one dimension
-``state`` and a coordinate for each species; any further dimensions, such as ``time``, are kept.  Sums run over the states
-that are there; nothing is normalised, so that what is missing from a projection is missing from its moments.
+``state`` and a coordinate for each species; any further dimensions, such as ``time``, are retained.  Sums run over the states
+of the array without normalisation: probability that a projection lacks is absent from its moments.
 """
 
 from __future__ import annotations
@@ -27,7 +27,23 @@ STATE = "state"
 
 
 def species(p: xr.DataArray) -> tuple[str, ...]:
-    """Names of the species of a distribution, in the order of its dimensions."""
+    """Names of the species of a distribution, in the order of its dimensions.
+
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> p = xr.DataArray([[0.1, 0.2], [0.3, 0.4]], dims=("X", "Y"), coords={"X": [0, 1], "Y": [0, 1]})
+    >>> species(p)
+    ('X', 'Y')
+    """
     if STATE in p.dims:
         return tuple(str(c) for c in p.coords if p.coords[c].dims == (STATE,) and c != STATE)
     named = p.attrs.get("species")
@@ -46,7 +62,24 @@ def _number(p: xr.DataArray, name: str) -> xr.DataArray:
 
 
 def total(p: xr.DataArray) -> xr.DataArray:
-    """Sum over all states: 1 up to what is missing."""
+    """Sum over all states, 1 for a complete distribution; less by the probability that a projection lacks.
+
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+
+    Returns
+    -------
+    DataArray
+        Over the dimensions that are no states, such as ``time``; dimensionless.
+
+    Examples
+    --------
+    >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
+    >>> float(total(p))
+    1.0
+    """
     return p.sum(_dims(p))
 
 
@@ -55,12 +88,33 @@ def _dims(p: xr.DataArray) -> list[str]:
 
 
 def moment(p: xr.DataArray, powers: Mapping[str, int] | None = None, /, *, central: bool = False, **named: int) -> xr.DataArray:
-    r"""A raw moment :math:`\langle \prod_i n_i^{k_i} \rangle`, or one about the means.
+    r"""A raw moment :math:`\langle \prod_i n_i^{k_i} \rangle`, or a central one, about the means.
+
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    powers : mapping from str to int, optional
+        :math:`k_i` by species, dimensionless.
+    central : bool
+        Whether numbers are taken about their means.
+    **named : int
+        The same as keywords, ``X=2``.
+
+    Returns
+    -------
+    DataArray
+        Over the dimensions that are no states; molecules to the power :math:`\sum_i k_i`.
+
+    Raises
+    ------
+    DeclarationError
+        If a power is no integer from 0, or its species is none of the distribution.
 
     Examples
     --------
     >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
-    >>> float(moment(p, X=2)), float(moment(p, X=2, central=True))
+    >>> float(moment(p, X=2)), float(moment(p, X=2, central=True))  # (0 + 1*2 + 4*1)/4 and (1 + 0 + 1)/4
     (1.5, 0.5)
     """
     weighted = p
@@ -73,8 +127,27 @@ def moment(p: xr.DataArray, powers: Mapping[str, int] | None = None, /, *, centr
 
 
 def mean(p: xr.DataArray, name: str) -> xr.DataArray:
-    """Mean number of a species.
+    """Mean number of molecules of a species.
 
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    name : str
+        Of the species.
+
+    Returns
+    -------
+    DataArray
+        Over the dimensions that are no states; molecules.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no species of the distribution.
+
+    Examples
+    --------
     >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
     >>> float(mean(p, "X"))
     1.0
@@ -83,8 +156,27 @@ def mean(p: xr.DataArray, name: str) -> xr.DataArray:
 
 
 def variance(p: xr.DataArray, name: str) -> xr.DataArray:
-    """Variance of the number of a species.
+    """Variance of the number of molecules of a species.
 
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    name : str
+        Of the species.
+
+    Returns
+    -------
+    DataArray
+        Over the dimensions that are no states; molecules squared.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no species of the distribution.
+
+    Examples
+    --------
     >>> p = xr.DataArray([0.25, 0.5, 0.25], dims="X", coords={"X": [0, 1, 2]})
     >>> float(variance(p, "X"))
     0.5
@@ -93,15 +185,58 @@ def variance(p: xr.DataArray, name: str) -> xr.DataArray:
 
 
 def covariance(p: xr.DataArray, first: str, second: str) -> xr.DataArray:
-    """Covariance of the numbers of two species."""
+    """Covariance of the numbers of molecules of two species.
+
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    first, second : str
+        Species.
+
+    Returns
+    -------
+    DataArray
+        Over the dimensions that are no states; molecules squared.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no species of the distribution.
+
+    Examples
+    --------
+    >>> p = xr.DataArray([[0.1, 0.2], [0.3, 0.4]], dims=("X", "Y"), coords={"X": [0, 1], "Y": [0, 1]})
+    >>> round(float(covariance(p, "X", "Y")), 12)  # 0.4 - 0.7 * 0.6
+    -0.02
+    """
     a, b = _number(p, first) - mean(p, first), _number(p, second) - mean(p, second)
     return (p * a * b).sum(_dims(p)).rename(None)
 
 
 def moments(p: xr.DataArray, order: int = 2, *, central: bool = False) -> xr.Dataset:
-    """All moments up to an order, named as moment equations name them.
+    """All moments up to an order, named as in moment equations: ``E[X]``, ``E[X^2]``, ``E[X*Y]``, ...
 
-    ``E[X]``, ``E[X^2]``, ``E[X*Y]``, ...; with ``central=True`` the means, and ``M[X^2]``, ``M[X*Y]``, ... about them.
+    Central ones are ``M[X^2]``, ``M[X*Y]``, ..., beside the means.
+
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    order : int
+        Highest order, from 1.
+    central : bool
+        Whether moments of order 2 and higher are taken about the means.
+
+    Returns
+    -------
+    Dataset
+        Molecules to the power of the order of each moment.
+
+    Raises
+    ------
+    DeclarationError
+        If the order is no integer from 1.
 
     Examples
     --------
@@ -123,8 +258,27 @@ def moments(p: xr.DataArray, order: int = 2, *, central: bool = False) -> xr.Dat
 
 
 def marginal(p: xr.DataArray, *names: str) -> xr.DataArray:
-    """The distribution of some species, summed over the others.
+    """The marginal distribution of some species, summed over the others.
 
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    *names : str
+        Species that remain.
+
+    Returns
+    -------
+    DataArray
+        With a dimension for each of these species; probabilities.
+
+    Raises
+    ------
+    DeclarationError
+        If it is no species of the distribution.
+
+    Examples
+    --------
     >>> p = xr.DataArray([[0.1, 0.2], [0.3, 0.4]], dims=("X", "Y"), coords={"X": [0, 1], "Y": [0, 1]})
     >>> marginal(p, "Y").values.round(12).tolist()
     [0.4, 0.6]
@@ -148,10 +302,27 @@ def marginal(p: xr.DataArray, *names: str) -> xr.DataArray:
 
 
 def modes(p: xr.DataArray, *names: str) -> list[dict[str, int]]:
-    """Local maxima, the most probable first, of the joint distribution or of the marginal of some species.
+    """Local maxima of the joint distribution, or of the marginal of some species, the most probable first.
 
-    A state counts if none of its neighbours, diagonal ones included, is more probable; of equal neighbours the first.
-    Maxima below 1e-12 of the highest are rounding and left out.
+    A state is a maximum if none of its neighbours, diagonal ones included, is more probable; of equal neighbours the first.
+    Maxima below 1e-12 of the highest are rounding errors and left out.
+
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+    *names : str
+        Species of the marginal; the joint distribution unless given.
+
+    Returns
+    -------
+    list of dict from str to int
+        Molecules by species.
+
+    Raises
+    ------
+    DeclarationError
+        If there is more than one distribution, such as several times; if a name is no species.
 
     Examples
     --------
@@ -178,10 +349,22 @@ def modes(p: xr.DataArray, *names: str) -> list[dict[str, int]]:
 
 
 def entropy(p: xr.DataArray) -> xr.DataArray:
-    r"""Shannon entropy :math:`-\sum p \ln p`, in nats.
+    r"""Shannon entropy :math:`-\sum p \ln p` of a distribution.
 
+    Parameters
+    ----------
+    p : DataArray
+        A distribution with a dimension for each species, or with the dimension ``state``; probabilities.
+
+    Returns
+    -------
+    DataArray
+        Over the dimensions that are no states; nats.
+
+    Examples
+    --------
     >>> p = xr.DataArray([0.5, 0.5], dims="X", coords={"X": [0, 1]})
-    >>> round(float(entropy(p)), 6)
+    >>> round(float(entropy(p)), 6)  # ln 2
     0.693147
     """
     positive = p.where(p > 0)

@@ -150,7 +150,7 @@ class Transitions:
     def jumps(
         self, widest: Callable[[int], int], tail: float = 1e-16, wrt: sp.Symbol | None = None, *, explicit: bool = False
     ) -> list[Jump]:
-        """Jumps of all reactions, equal changes together.
+        """Jumps of all reactions, with equal changes combined.
 
         Bursts of geometric size are one jump with a tail, at most one of them in a reaction: if there are more, that of the
         largest mean.  All other bursts are a jump for each size.

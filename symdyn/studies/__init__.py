@@ -1,4 +1,4 @@
-"""Whole investigations, built from derivations, simulations and analysis."""
+"""Studies that combine derivations, simulations and analysis."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ __all__ = ["assemble"]
 
 CELL = ("closure", "order", "volume")
 GRID = ("closure", "order")
-#: What a closure must be to be used, and the verdicts that say so: right in kind, or within the tolerance too.
+#: Criteria of validity and the verdicts that meet them: qualitatively right, or within the tolerance, too.
 CRITERIA = (("consistent", ("valid", "unchecked", "inaccurate")), ("accurate", ("valid",)))
 
 
@@ -28,7 +28,7 @@ def assemble(
     *,
     tolerance: float,
 ) -> xr.Dataset:
-    """One dataset of all answers; what was not done is NaN, with the verdict ''.
+    """One dataset of all answers; missing ones are NaN, with the verdict ''.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ def assemble(
     failures = []
     for place, cell in cells.items():
         b = len(cell.mean)
-        for whole, part in ((mean, cell.mean), (covariance, cell.covariance), (stable, cell.stable), (physical, cell.physical)):
-            whole[place][:b] = part
-        for whole, part in (
+        for table, part in ((mean, cell.mean), (covariance, cell.covariance), (stable, cell.stable), (physical, cell.physical)):
+            table[place][:b] = part
+        for table, part in (
             (reached, cell.reached),
             (swing, cell.swing),
             (blow_up, cell.blow_up),
             (unphysical, cell.unphysical),
         ):
-            whole[place] = part
+            table[place] = part
         complete[place] = cell.complete
         if place[2] in exact:
             word[place] = verdict(cell, exact[place[2]], tolerance)

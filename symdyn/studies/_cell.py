@@ -1,4 +1,4 @@
-"""One closure at one order and volume: its steady states, and where it goes from several initial conditions."""
+"""One closure at one order and volume: its steady states, and time courses from several initial conditions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 TIMES = 801
 #: A course has arrived at a steady state, or stands still, within this relative distance.
 CLOSE = 1e-4
-#: Least relative swing of the means that counts as an oscillation, and the least ratio to the swing a quarter before.
+#: Least relative amplitude of the means that counts as an oscillation, and its least ratio to that a quarter before.
 SWING, PERSISTENT = 1e-2, 0.98
 #: Courses that end in none of these ways are followed for longer.
 LONGER = (1, 5, 25)
@@ -60,7 +60,7 @@ class Question:
 
     @property
     def key(self) -> str:
-        """What tells this question from others, as text."""
+        """Identifying text, from which the name in the store follows."""
         values = sorted(self.parameters.items())
         parts = (self.network.digest, name_of_closure(self.closure, code=True), self.order, self.taylor_order)
         return repr((*parts, values, self.starts.tolist(), self.t_end))

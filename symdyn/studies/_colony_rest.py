@@ -1,4 +1,4 @@
-"""Steady states and eigenvalues of many points of a sweep together."""
+"""Steady states and eigenvalues of many points of a sweep, vectorised."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from symdyn.models.ode import ODESystem
 __all__ = ["leading", "resting_rows", "starts"]
 
 ITERATIONS = 60
-#: Relative change of a state at which Newton's method has arrived.
-ARRIVED = 1e-10
+#: Relative change of a state at which Newton's method has converged.
+CONVERGED = 1e-10
 
 
 def starts(system: ODESystem, rows: np.ndarray) -> np.ndarray:
-    """Where to look for a steady state: the initial values of the cells."""
+    """Initial guesses of the steady state: the initial values of the cells."""
     start = [system.initial.get(s, 1.0) for s in system.states]
     return np.tile(np.array(start), (len(rows), 1))
 
@@ -68,7 +68,7 @@ def _newton(field: Field, x: np.ndarray, p: np.ndarray) -> np.ndarray:
                     break
                 length[worse] /= 2
             x[moving] = here - length[:, None] * step
-            done = np.abs(step).max(axis=1) <= ARRIVED * (1 + np.abs(here).max(axis=1))
+            done = np.abs(step).max(axis=1) <= CONVERGED * (1 + np.abs(here).max(axis=1))
             arrived[moving[done]] = True
             moving = moving[~done]
             if not moving.size:

@@ -1,4 +1,4 @@
-"""The routes to the leading eigenvalue and the period of a colony, held against each other."""
+"""Comparison of the routes to the leading eigenvalue and the period of a colony."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def compare_routes(
     t_end: float = 600.0,
     mesh: Any = None,
 ) -> xr.Dataset:
-    r"""The leading eigenvalue, and the period of what grows from it, by every route, with errors against the finite elements.
+    r"""Leading eigenvalue, and period of the oscillation, by every route, with errors against the finite elements.
 
     The routes are the finite elements themselves, their reduction, the asymptotic theory of small cells, the limit of fast
     diffusion (fails at small D), and the well-mixed bulk (fails at any but very large D).  The error of the asymptotic theory
-    falls as :math:`\epsilon^2|\log\epsilon|/D` while D is small, and levels off at order :math:`\epsilon^2` where D is
+    decreases as :math:`\epsilon^2|\log\epsilon|/D` while D is small, and levels off at order :math:`\epsilon^2` where D is
     large: the theory and both limits count the area of the cells, :math:`\pi\epsilon^2` each, to the bulk.
 
     Parameters
@@ -46,11 +46,11 @@ def compare_routes(
     points : sequence of mappings
         Parameter values over the defaults, ``[{"D": 1, "tau": 0.55}, ...]``; the key ``radius`` changes that of the cells.
     tolerance : float
-        Of the reduction.
+        Relative tolerance of the reduction, dimensionless.
     periods : bool
         Whether to simulate the ODEs where their steady state is unstable.
     t_end : float
-        How long; the period is that of the second half.
+        Length of the simulation, in time; the period is that of the second half.
     mesh : optional
         As in `BulkCellSystem.full`.
 
@@ -58,13 +58,23 @@ def compare_routes(
     -------
     xarray.Dataset
         With dims ``point`` and ``route``: ``eigenvalue`` (complex, upper half plane), ``error`` (its distance from that of the
-        finite elements), ``period`` (NaN at rest, and of routes that have no time: finite elements and asymptotics), and
-        ``agrees``, whether the route tells stable from unstable; the values at the points by their names.
+        finite elements), ``period`` (NaN at rest, and of routes without a simulation: finite elements and asymptotics),
+        and ``agrees``, whether the stability is that of the finite elements; the values at the points by their names.
 
     Raises
     ------
     DeclarationError
         For points that are no mappings, or without values.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.models import zoo
+    >>> colony = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)],
+    ...     kinetics=zoo.selkov(), secreted="v", influx=0.8, efflux=0.2)
+    >>> error = sd.studies.compare_routes(colony, [{"D": 1, "tau": 0.5}], mesh=0, periods=False).error[0]
+    >>> bool(error.sel(route="reduced") < 1e-8), bool(error.sel(route="asymptotic") < 0.05**2)
+    (True, True)
     """
     places = list(points) if isinstance(points, Sequence) else []
     if not places or not all(isinstance(q, Mapping) for q in places):

@@ -67,7 +67,7 @@ class Inquiry:
 
     @property
     def key(self) -> str:
-        """What tells this inquiry from others, as text."""
+        """Identifying text, from which the name in the store follows."""
         values = sorted(self.parameters.items())
         return repr((self.network.digest, values, self.start.tolist(), self.guess.tolist(), self.t_end, self.method, self.seed))
 
@@ -104,7 +104,7 @@ def _projected(network: ReactionNetwork, parameters: Mapping[str, float], start:
 def _simulated(
     network: ReactionNetwork, parameters: Mapping[str, float], start: np.ndarray, t_end: float, seed: int
 ) -> Reference:
-    """Time averages of independent trajectories: their scatter gives the standard errors, whatever their correlation."""
+    """Time averages of independent trajectories: their scatter gives the standard errors for any correlation in time."""
     initial = dict(zip(network.names, np.rint(start), strict=True))
     options: dict[str, Any] = dict(initial=initial, parameters=parameters, layout=Layout(threads=1), progress=False)
     pilot = simulate(network, [0.0, t_end / 20], trajectories=16, seed=seed, **options)

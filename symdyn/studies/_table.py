@@ -1,4 +1,4 @@
-"""The answer of a validity study as a table to cite."""
+"""The result of a validity study as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["validity_table"]
 
 
 def validity_table(data: xr.Dataset) -> pd.DataFrame:
-    """One row for each closure and order: where it may be used, how accurate it is there, and what goes wrong elsewhere.
+    """Summary table of a validity study: a row for each closure and order.
 
     Parameters
     ----------
@@ -20,10 +20,25 @@ def validity_table(data: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns: closure, order; ``consistent`` and ``accurate``, the ranges of volumes in which the closure is right in
-        kind and within the tolerance (a '<' or '>' where the range goes on beyond the study); ``molecules``, the exact
-        means at both ends of the first; ``error``, the largest relative error of a mean or standard deviation in it;
-        ``below`` and ``above``, the verdicts outside; ``given away by``, the comparisons of orders that show it.
+        Columns: closure, order; ``consistent`` and ``accurate``, the ranges of volumes in which the closure is qualitatively
+        right and within the tolerance (a '<' or '>' where the range extends beyond the study); ``molecules``, the exact means
+        at both ends of the first; ``error``, the largest relative error of a mean or standard deviation in it; ``below`` and
+        ``above``, the verdicts outside; ``given away by``, the comparisons of orders that reveal it.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> cell, ends = ("closure", "order", "volume"), ("closure", "order", "criterion")
+    >>> data = xr.Dataset(  # a study of one closure of order 2 at two volumes
+    ...     {"verdict": (cell, [[["diverges", "valid"]]]), "given_away": (cell, [[["by itself", ""]]]),
+    ...      "mean_error": ((*cell, "species"), [[[[np.nan], [0.02]]]]),
+    ...      "std_error": ((*cell, "species"), [[[[np.nan], [0.03]]]]),
+    ...      "lower": (ends, [[[4.0, 10.0]]]), "upper": (ends, [[[10.0, 10.0]]]),
+    ...      "lower_mean": ((*ends, "species"), [[[[3.0], [7.0]]]]), "upper_mean": ((*ends, "species"), [[[[7.0], [7.0]]]])},
+    ...     {"closure": ["normal"], "order": [2], "volume": [1.0, 10.0], "species": ["X"],
+    ...      "criterion": ["consistent", "accurate"]})
+    >>> validity_table(data)[["consistent", "molecules", "accurate", "below"]].iloc[0].tolist()
+    ['4 to >10', 'X 3 to 7', '10 to >10', 'diverges']
     """
     rows = []
     for closure in data["closure"].values:

@@ -59,14 +59,14 @@ class Gap:
 
     @property
     def key(self) -> str:
-        """What tells this gap from others, as text."""
+        """Identifying text, from which the name in the store follows."""
         return repr((self.question.key, self.parameter, self.low, self.high))
 
 
 def transitions(gap: Gap) -> Transitions:
     """All transitions in a gap whose ends have different numbers of usable states, by bisection in the logarithm.
 
-    Two transitions of opposite effect within one gap cancel and go unseen: give a finer grid of volumes.
+    Two transitions of opposite effect within one gap cancel and are not detected: give a finer grid of volumes.
     """
 
     def at(volume: float) -> Portrait:

@@ -1,4 +1,4 @@
-"""From answers to verdicts: may this closure be used here, what is wrong if not, and which order gives it away."""
+"""Verdicts: whether a closure is valid, its kind of error if not, and the comparison of orders that reveals it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from symdyn.studies._reference import Reference
 
 __all__ = ["MEANINGS", "VERDICTS", "errors", "gap", "usable", "verdict"]
 
-#: What a verdict says, from best to worst.
+#: Meanings of the verdicts, from best to worst.
 MEANINGS = {
     "valid": "one usable steady state, reached from every start, with means and standard deviations within the tolerance",
-    "unchecked": "one usable steady state, reached from every start; no exact moments to hold it against",
+    "unchecked": "one usable steady state, reached from every start; no exact moments to compare with",
     "inaccurate": "one usable steady state, reached from every start, but not within the tolerance",
     "several": "several stable steady states: the moments depend on the initial condition, those of the master equation do not",
     "oscillates": "a sustained oscillation of the means, which the master equation cannot have",
@@ -25,12 +25,12 @@ VERDICTS = tuple(MEANINGS)
 
 
 def usable(cell: Cell) -> np.ndarray:
-    """Indices of the stable steady states whose moments may be."""
+    """Indices of the stable steady states with physical moments."""
     return np.flatnonzero(cell.stable & cell.physical)
 
 
 def errors(cell: Cell, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-    """Relative errors (s,) of means and standard deviations of the one usable state; NaN if there is not one."""
+    """Relative errors (s,) of means and standard deviations of the usable state; NaN unless there is exactly one."""
     found = usable(cell)
     if found.size != 1:
         return (np.full(reference.mean.shape, np.nan),) * 2
@@ -41,7 +41,7 @@ def errors(cell: Cell, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
 
 
 def verdict(cell: Cell, reference: Reference, tolerance: float) -> str:
-    """The one word for a closure at one order and volume: the worst that applies."""
+    """The verdict on a closure at one order and volume: the worst that applies."""
     if cell.error:
         return "failed"
     if np.isfinite(cell.blow_up).any():
@@ -64,7 +64,7 @@ def verdict(cell: Cell, reference: Reference, tolerance: float) -> str:
 
 
 def gap(cell: Cell, following: Cell) -> float:
-    """What can be seen without exact moments: the difference of two orders.
+    """Indicator of error without exact moments: the difference of two orders.
 
     The largest relative difference of means and standard deviations of their usable states, or infinity if one has
     another number of usable states, oscillates or diverges where the other does not.

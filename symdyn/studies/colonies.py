@@ -24,11 +24,11 @@ from symdyn.studies._colony_rest import leading, resting_rows, starts
 
 __all__ = ["phase_diagram"]
 
-#: Numbers of a simulation that are held at once.
-TOGETHER = 1.2e7
-#: Samples of the window that is looked at, as a rule.
+#: Numbers of a simulation in memory at once.
+CHUNK = 1.2e7
+#: Default number of samples in the window.
 SAMPLES = 401
-#: Traces that range over less than this part of their size rest.
+#: Relative range below which a trace is at rest.
 STILL = 1e-3
 
 
@@ -47,16 +47,16 @@ def phase_diagram(
     threads: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""What the cells do in the end at every point of a sweep, by simulation of the reduced system.
+    r"""Asymptotic behaviour of the cells at every point of a sweep, by simulation of the reduced system.
 
-    The bulk is reduced once for all diffusivities that occur (and symbols of influxes), and brought to its diagonal form at
-    each of them.  Every point begins near its steady state, the cells kicked differently, and is followed to `t_end`; of what
-    happens in the last `window` only statistics are kept.  Beside them stands the linear theory of the same system.
+    The bulk is reduced once for all diffusivities (and symbols of influxes), and diagonalised at each of them.  Every point
+    starts near its steady state, with a different displacement of each cell, and is integrated to `t_end`; only statistics of
+    the last `window` are retained.  The result has the linear theory of the same system, too.
 
     Parameters
     ----------
     colony : BulkCellSystem or ReducedCells
-        The latter if it has been reduced already, which must cover the diffusivities.
+        A reduced system must cover the diffusivities.
     vary : mapping
         Parameters and their values, such as ``{"D": np.geomspace(0.1, 10, 100), "tau": np.linspace(0.1, 1, 160)}``.
     parameters : mapping, optional
@@ -64,11 +64,11 @@ def phase_diagram(
     tolerance : float
         Of the reduction.
     t_end, window : float
-        How long to follow, and how much of the end to look at; by default the last quarter.
+        Length of the simulation and of the window at its end, in time; by default the last quarter.
     samples : int
         Output times in the window: 12 or more to a period.
     kick : float
-        By which part of itself the secreted state of a cell is displaced, at most.
+        Largest relative displacement of the secreted state of a cell, dimensionless.
     rtol : float
         Of the integration, by 'rodas5p'.
     mesh : optional
@@ -79,16 +79,16 @@ def phase_diagram(
     Returns
     -------
     xarray.Dataset
-        With the dims of the sweep: ``amplitude`` and ``mean`` of the secreted state (dim ``cell``); ``period`` of the cell that
-        swings most; ``order``, Kuramoto's order parameter averaged over the window; ``lag`` in degrees behind that cell (dim
-        ``cell``); ``drift``, the rate at which the amplitude still grows (NaN at
-        rest, where errors of the integration are all that moves); ``growth`` and ``frequency``, real and imaginary part
-        of the leading eigenvalue of the steady state, and ``unstable``, how many grow; ``status`` of the simulation.
+        With the dims of the sweep: ``amplitude`` and ``mean`` of the secreted state (dim ``cell``); ``period`` of the cell
+        of largest amplitude; ``order``, Kuramoto's order parameter averaged over the window; ``lag`` in degrees behind that
+        cell (dim ``cell``); ``drift``, the growth rate of the amplitude at the end (NaN at rest, where it is an integration
+        error); ``growth`` and ``frequency``, real and imaginary part of the leading eigenvalue of the steady state, and
+        ``unstable``, the number of growing ones; ``status`` of the simulation.
 
     Raises
     ------
     DeclarationError
-        For parameters that are none, and values that make no sense.
+        For unknown parameters and invalid values.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def phase_diagram(
         else np.linspace(0, t_end, samples)
     )
     parts = []
-    size = max(8, int(TOGETHER / (len(times) * len(system.states))))
+    size = max(8, int(CHUNK / (len(times) * len(system.states))))
     with bar(progress, total=len(points), desc="points") as shown:
         for low in range(0, len(points), size):
             part = slice(low, low + size)
@@ -154,7 +154,7 @@ def phase_diagram(
 
 _MEANINGS = {
     "amplitude": "half of the range of the secreted state in the window",
-    "mean": "mean of the secreted state over whole cycles in the window",
+    "mean": "mean of the secreted state over complete cycles in the window",
     "period": "of the cell that swings most",
     "order": "Kuramoto's order parameter, mean over the window",
     "lag": "degrees behind the cell that swings most",

@@ -15,7 +15,7 @@ from symdyn.studies._verdict import VERDICTS
 
 __all__ = ["plot_branches", "plot_validity"]
 
-#: One colour for each verdict: green is good, yellow is off, the others are wrong in kind.
+#: One colour for each verdict: green for valid, yellow for inaccurate, others for qualitative errors.
 COLOURS = {
     "valid": "#2a9d5c",
     "unchecked": "#9bd3b0",
@@ -27,12 +27,12 @@ COLOURS = {
     "undecided": "#b8b8b8",
     "failed": "#303030",
 }
-#: Those on which dark letters are read more easily.
+#: Those with dark letters.
 PALE = ("inaccurate", "unchecked", "undecided")
 
 
 def plot_validity(data: xr.Dataset) -> Figure:
-    """At a glance: for each closure a panel of orders against volumes, coloured by verdict.
+    """Overview of a validity study: for each closure a panel of orders against volumes, coloured by verdict.
 
     White numbers are the relative errors in per cent; black lines the located transitions; the upper axis shows the exact
     mean molecule numbers of the first species.
@@ -41,6 +41,23 @@ def plot_validity(data: xr.Dataset) -> Figure:
     ----------
     data : xarray.Dataset
         From `closure_validity`.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> cell = ("closure", "order", "volume")
+    >>> data = xr.Dataset(  # a study of one closure of order 2 at two volumes
+    ...     {"verdict": (cell, [[["diverges", "valid"]]]), "exact_mean": (("volume", "species"), [[1.0], [7.0]]),
+    ...      "mean_error": ((*cell, "species"), [[[[np.nan], [0.02]]]]),
+    ...      "std_error": ((*cell, "species"), [[[[np.nan], [0.03]]]]),
+    ...      "transition_volume": (("closure", "order", "transition"), [[[4.0]]])},
+    ...     {"closure": ["normal"], "order": [2], "volume": [1.0, 10.0], "species": ["X"]})
+    >>> figure = plot_validity(data)
+    >>> [text.get_text() for text in figure.axes[0].texts], figure.axes[1].get_xlabel()  # the largest error in per cent
+    (['3.0'], 'exact mean of X (molecules)')
     """
     closures, orders, volumes = (data[d].values for d in ("closure", "order", "volume"))
     size = (2.5 + 0.62 * len(volumes), 1.6 + 0.42 * len(closures) * len(orders))
@@ -106,10 +123,36 @@ def _molecules(ax: Any, data: xr.Dataset) -> None:
 
 
 def plot_branches(data: xr.Dataset, *, closure: str, species: str | None = None) -> Figure:
-    """Every steady state of a closure against the volume, order by order, beside the exact mean.
+    """Every steady state of a closure against the volume, a panel for each order, with the exact mean.
 
     Means and standard deviations are divided by the volume.  Filled circles are stable and physical, open ones unstable,
     crosses have negative variances.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `closure_validity`.
+    closure : str
+        Name of the closure.
+    species : str, optional
+        Name of the species; the first unless given.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> branch = ("closure", "order", "volume", "branch")
+    >>> data = xr.Dataset(  # a study of one closure of order 2 at two volumes
+    ...     {"mean": ((*branch, "species"), [[[[[4.0]], [[9.0]]]]]), "stable": (branch, [[[[True], [True]]]]),
+    ...      "physical": (branch, [[[[True], [True]]]]), "exact_mean": (("volume", "species"), [[4.0], [9.0]]),
+    ...      "exact_covariance": (("volume", "species", "with"), [[[4.0]], [[9.0]]]),
+    ...      "transition_volume": (("closure", "order", "transition"), np.zeros((1, 1, 0)))},
+    ...     {"closure": ["normal"], "order": [2], "volume": [4.0, 9.0], "species": ["X"], "with": ["X"]})
+    >>> ax, = plot_branches(data, closure="normal").axes
+    >>> ax.get_title(), ax.get_ylabel(), ax.lines[1].get_ydata().tolist()  # mean over volume
+    ('normal, order 2', 'mean of X / volume', [1.0, 1.0])
     """
     name = str(data["species"].values[0]) if species is None else species
     one = data.sel(closure=closure, species=name)

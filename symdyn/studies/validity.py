@@ -1,4 +1,4 @@
-"""When can a moment closure be trusted?  Every closure, order and volume, held against the exact moments."""
+"""Validity of moment closures: every closure, order and volume, compared with the exact moments."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from symdyn.studies._verdict import usable
 
 __all__ = ["closure_validity"]
 
-#: Relaxation times of the rate equations that a time course lasts.
+#: Length of a time course in relaxation times of the rate equations.
 LENGTH = 30
 #: Time that takes the place of the relaxation time where no steady state is known.
 UNKNOWN_RELAXATION = 10.0
-#: Packages whose sources decide about the answers, besides those that run simulations.
+#: Packages whose sources determine the results, besides those that run simulations.
 PACKAGES = ("derive", "networks", "analysis", "projection", "studies")
 REFERENCES = ("auto", "projection", "simulation", "none")
 
@@ -62,20 +62,20 @@ def closure_validity(
     workers: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Where moment closures give the moments of the master equation, and where they mislead.
+    r"""Ranges of volume in which moment closures give the moments of the master equation.
 
     The stationary distribution of the master equation is unique.  A closure that has several stable steady states, none,
-    a sustained oscillation, a negative variance or an infinite solution is therefore wrong there, whatever the exact
-    moments are; where it is none of these, its means and standard deviations are held against the exact ones.
+    a sustained oscillation, a negative variance or an infinite solution is therefore wrong there for any exact
+    moments; otherwise its means and standard deviations are compared with the exact ones.
 
     Parameters
     ----------
     network : ReactionNetwork
         Declared with a volume that is a parameter, ``volume="V"``.
     volumes : sequence of float
-        Increasing; a factor of two or so between neighbours lets few transitions go unseen.
+        Increasing; a factor of about two between neighbours detects most transitions.
     orders, closures :
-        Orders of the moments that are kept; names in ``symdyn.CLOSURES``, or functions ``closure(index, moments)``.
+        Orders of the retained moments; names in ``symdyn.CLOSURES``, or functions ``closure(index, moments)``.
     parameters : mapping, optional
         Values of the other parameters, over the defaults of the network.
     starts : sequence of mapping, optional
@@ -93,13 +93,13 @@ def closure_validity(
     taylor_order : int, optional
         For propensities that are not polynomial.
     seed : int
-        Of simulations.
+        Of the random numbers of simulations.
     executor : distributed.Client, optional
-        Where parts are worked on: by default in processes of this machine, else by the workers of a dask cluster, as in
+        Where parts are computed: by default in processes of this machine, else by the workers of a dask cluster, as in
         `symdyn.simulate`.
     store : path, optional
-        Folder that keeps every finished part: the same call goes on from there after an interrupt or a crash, and other
-        studies with the same versions of the software use what they share with it.
+        Folder of finished parts: after an interrupt or a crash the same call resumes from them, and other studies with the
+        same versions of the software reuse common ones.
     workers : int, optional
         Processes of this machine; as many as processors by default.
     progress : bool
@@ -116,7 +116,7 @@ def closure_validity(
         - ``verdict`` with its meanings in attrs, ``order_gap`` (the difference to the next order), ``given_away``;
         - ``transition_volume``, ``transition_kind``; ``lower``, ``upper`` and ``lower_mean``, ``upper_mean``: the range of
           volumes and of exact mean molecule numbers in which the closure may be used, by ``criterion``: 'consistent'
-          (right in kind) or 'accurate' (within the tolerance too).
+          (qualitatively right) or 'accurate' (within the tolerance too).
 
         An interrupt returns what was done until then.
 
@@ -151,7 +151,7 @@ def closure_validity(
         if transitions:
             runner.answer(_transitions.transitions, Transitions, study.gaps(cells), gaps)
     except KeyboardInterrupt:
-        kept = "the same call goes on from there" if store else "store= would have kept them"
+        kept = "the same call goes on from there" if store else "store= would have saved them"
         warnings.warn(f"interrupted: {len(cells)} of {study.size} parts are done; {kept}", stacklevel=2)
     finally:
         runner.bar.close()
@@ -231,7 +231,7 @@ class _Study:
 
 
 class _Runner:
-    """Answers questions by an executor, keeps what is done, and shows how far it is."""
+    """Runs the parts by an executor, saves finished ones, and shows the progress."""
 
     def __init__(self, parts: Parts, executor: Executor, progress: bool, size: int) -> None:
         self.parts, self.executor = parts, executor

@@ -46,7 +46,7 @@ def test_methods_complete_and_show_the_docstring_of_their_function():
     assert list(inspect.signature(net.moments).parameters) == ["order", "closure", "central", "taylor_order"]
     assert "Highest order of the moments that are kept." in pydoc.render_doc(net.moments, renderer=pydoc.plaintext)
     page = pydoc.render_doc(sd.ReactionNetwork, renderer=pydoc.plaintext)
-    assert "Number of complexes minus number of linkage classes" in page
+    assert "The deficiency of a network" in page
     assert "Equations of the moments up to an order, closed." in page
 
 

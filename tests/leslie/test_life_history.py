@@ -152,7 +152,7 @@ def test_nobody_reproduces():
     assert sd.leslie.mean_age_of_mothers(model) == math.inf
     assert sd.leslie.age_at_maturity(model, "n1")[1] == 0
     assert math.isnan(sd.leslie.cohort_generation_time(model, "n1"))
-    with pytest.raises(DeclarationError, match="nobody reproduces, so there are no newborns; name the stage"):
+    with pytest.raises(DeclarationError, match="the fecundity is 0, so there are no newborns; name the stage"):
         model.life_table()
     assert model.life_table("n1", ages=2).lx.tolist() == [1, 0.5, 0.25]
 
@@ -160,10 +160,10 @@ def test_nobody_reproduces():
 def test_lives_without_end():
     model = sd.leslie.from_matrix([[0, 1], [0.5, 1.0]], ["young", "old"])
     for attribute in ("net_reproductive_rate", "generation_time"):
-        with pytest.raises(DeclarationError, match=r"do not die out of the stages old \(T has the eigenvalue 1 there\)"):
+        with pytest.raises(DeclarationError, match=r"no mortality in old \(T has the eigenvalue 1 there\)"):
             getattr(model, attribute)
     exact = sd.leslie.from_matrix([[0, 1], [sp.Rational(1, 2), 1]])
-    with pytest.raises(DeclarationError, match="if part of these entries is reproduction, say so: fecundity="):
+    with pytest.raises(DeclarationError, match="if part of these entries is reproduction, declare it: fecundity="):
         sd.leslie.fundamental_matrix(exact)
     assert model.life_table(ages=2).ex.tolist() == [math.inf] * 3
     assert sd.leslie.longevity(model) == math.inf
@@ -196,9 +196,9 @@ def test_errors_of_life_tables():
     with pytest.raises(DeclarationError, match="add up to 0; expected a population"):
         model.life_table([0, 0, 0, 0])
     turning = sd.leslie.predator_prey(1.0, 0.5, 0.9, 0.5)
-    with pytest.raises(DeclarationError, match=r"growth factor is .*, which is complex"):
+    with pytest.raises(DeclarationError, match=r"growth factor is complex"):
         sd.leslie.mean_age_of_mothers(turning)
-    with pytest.raises(DeclarationError, match=r"fates of an individual of y add up to -0\.5 or are negative"):
+    with pytest.raises(DeclarationError, match=r"transitions out of the stage y add up to -0\.5 or are negative"):
         turning.life_table()
 
 
@@ -218,7 +218,7 @@ def test_summary():
 def test_survival_of_more_than_one_is_reproduction_in_the_wrong_place():
     model = sd.leslie.from_matrix([[0, 0.3], [2, 0.5]])
     for ask in (sd.leslie.life_expectancy, sd.leslie.life_table):
-        with pytest.raises(DeclarationError, match=r"fates of an individual of n1 add up to 2 .* say so: fecundity=..."):
+        with pytest.raises(DeclarationError, match=r"transitions out of the stage n1 add up to 2 .* declare it: fecundity=..."):
             ask(model)
     told = sd.leslie.from_matrix([[0, 0.3], [2, 0.5]], fecundity=[[0, 0.3], [2, 0]])
     assert sd.leslie.life_expectancy(told)["mean"].tolist() == [1.0, 2.0]

@@ -122,7 +122,7 @@ def test_a_density_dependent_model_is_taken_at_density_zero():
 
 
 def test_errors_of_vital_rates():
-    with pytest.raises(DeclarationError, match="hold no parameters; declare vital rates as symbols"):
+    with pytest.raises(DeclarationError, match="depend on no parameter; declare vital rates as symbols"):
         gallery.killer_whale().vital_rates()
     f, s = sp.symbols("f s")
     with pytest.raises(DeclarationError, match="no value for f, s"):

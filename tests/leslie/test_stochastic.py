@@ -252,7 +252,7 @@ def test_what_is_not_linear_has_no_growth_rate():
 def test_times_and_thresholds_of_extinction_are_checked():
     model = sd.leslie.random_environment([1.2, 0.7], initial=[100])
     for times in ([0, 20, 5], [0, 1.5], [0]):
-        with pytest.raises(sd.DeclarationError, match="two whole numbers or more that increase"):
+        with pytest.raises(sd.DeclarationError, match="two or more increasing whole numbers"):
             sd.leslie.quasi_extinction(model, 60, times)
     with pytest.raises(sd.DeclarationError, match=r"the threshold is \[50, 60\]; expected one number"):
         sd.leslie.quasi_extinction(model, [50, 60], range(5))

@@ -186,7 +186,7 @@ def test_a_file_is_no_store(tmp_path):
 
 def test_an_interrupted_study_returns_what_is_done_and_goes_on(tmp_path):
     options = dict(orders=[2], t_end=20, progress=False)
-    with pytest.warns(UserWarning, match="interrupted: 1 of 2 parts are done; store= would have kept them"):
+    with pytest.warns(UserWarning, match="interrupted: 1 of 2 parts are done; store= would have saved them"):
         found = closure_validity(zoo.dimerisation(), [5, 10], executor=Watched(last=3), **options)
     assert sorted(found.verdict.values.ravel()) == ["", "valid"]
     with pytest.warns(UserWarning, match="interrupted: 1 of 2 parts are done; the same call goes on from there"):

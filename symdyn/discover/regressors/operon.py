@@ -58,6 +58,13 @@ class OperonRegression(RegressorMixin, BaseEstimator):
     References
     ----------
     Burlacu, Kronberger, Kommenda, Operon C++, GECCO 2020 Companion.
+
+    Examples
+    --------
+    >>> X = np.linspace(0, 1, 20)[:, None]
+    >>> search = OperonRegression(population_size=50, generations=3, names=["x"]).fit(X, 2 * X[:, 0] + 1)
+    >>> search.predict([[3.0]]).round(6).tolist()
+    [7.0]
     """
 
     def __init__(
@@ -86,10 +93,29 @@ class OperonRegression(RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> OperonRegression:
         """Search formulas of the columns of `X` for `y`.
 
+        Parameters
+        ----------
+        X : (m, n) array of float
+            Arguments of the term.
+        y : (m,) array of float
+            Its values.
+        sample_weight : (m,) array of float, optional
+            Weights of the samples, dimensionless; 1 unless given.
+
+        Returns
+        -------
+        OperonRegression
+            The regressor itself, with the attributes of a fitted one.
+
         Raises
         ------
         RecoveryError
             If pyoperon is missing, or no formula is finite on the samples.
+
+        Examples
+        --------
+        >>> OperonRegression().fit([[0.0], [1.0], [2.0]], [4.0, 4.0, 4.0]).expression_  # constant values need no search
+        4.00000000000000
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -137,7 +163,27 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         return [spread * parse_expression(text).xreplace(swap) for text in finite]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Values of the best formula, (m,)."""
+        """Values of the best formula.
+
+        Parameters
+        ----------
+        X : (m, n) array of float
+            Arguments, in the units of the samples.
+
+        Returns
+        -------
+        (m,) float64
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> OperonRegression().fit([[0.0], [1.0], [2.0]], [4.0, 4.0, 4.0]).predict([[7.0], [8.0]]).tolist()
+        [4.0, 4.0]
+        """
         check_is_fitted(self, "expression_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return evaluate(self.expression_, self.symbols_, X)

@@ -85,6 +85,12 @@ class PySRRegression(RegressorMixin, BaseEstimator):
     References
     ----------
     Cranmer, Interpretable machine learning for science with PySR, arXiv:2305.01582.
+
+    Examples
+    --------
+    >>> search = PySRRegression({2: ["+", "*"], 1: ["exp"]}, iterations=10)
+    >>> search.get_params()["iterations"], search.get_params()["operators"]
+    (10, {2: ['+', '*'], 1: ['exp']})
     """
 
     def __init__(
@@ -123,7 +129,18 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     def keywords(self) -> dict[str, Any]:
-        """Keyword arguments for ``PySRRegressor`` (version 2), but for the template, which has a class of its own."""
+        """Keyword arguments for ``PySRRegressor`` (version 2), but for the template, which has a class of its own.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> keywords = PySRRegression(iterations=10, timeout=60, options={"populations": 8}).keywords()
+        >>> keywords["niterations"], keywords["timeout_in_seconds"], keywords["populations"]
+        (10, 60, 8)
+        """
         operators = self.operators or {2: ("+", "-", "*", "/")}
         chosen: dict[str, Any] = {
             "operators": {int(arity): list(names) for arity, names in operators.items() if names},
@@ -144,7 +161,30 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         return {**chosen, **(self.options or {})}
 
     def task(self, symbols: Sequence[sp.Symbol]) -> dict[str, Any]:
-        """What the worker is told: keywords of the search, of its fit, and of the template."""
+        """The task of the worker: keywords of the search, of its fit, and of the template.
+
+        Parameters
+        ----------
+        symbols : sequence of Symbol
+            Names of the columns; the search calls them ``x0, x1, ...`` unless there is a template.
+
+        Returns
+        -------
+        dict
+            Keys ``search``, ``fit`` and ``template``; it can be written as JSON.
+
+        Raises
+        ------
+        RecoveryError
+            If the template lacks a key, or units are not one for each column.
+
+        Examples
+        --------
+        >>> x, v = sp.symbols("x v")
+        >>> task = PySRRegression(units=["m", "m/s"], guesses=[x * v]).task((x, v))
+        >>> task["fit"], task["search"]["guesses"]
+        ({'variable_names': ['x0', 'x1'], 'X_units': ['m', 'm/s']}, ['x0*x1'])
+        """
         places = {s: sp.Symbol(f"x{i}") for i, s in enumerate(symbols)}
         search, template = self.keywords(), None
         if self.guesses:
@@ -169,12 +209,30 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         return {"search": search, "fit": fit, "template": template}
 
     def check_keywords(self, source: Path, symbols: Sequence[sp.Symbol]) -> None:
-        """Compare keywords, for columns of those names, with those of a PySR whose ``sr.py`` is `source`.
+        r"""Compare the keywords of the search, for columns of those names, with those of an installed PySR.
+
+        Parameters
+        ----------
+        source : Path
+            The module ``sr.py`` of that PySR.
+        symbols : sequence of Symbol
+            Names of the columns.
 
         Raises
         ------
         RecoveryError
             For the first keyword that it does not have.
+
+        Examples
+        --------
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     source = Path(folder) / "sr.py"
+        ...     _ = source.write_text("class PySRRegressor:\n    def __init__(self): ...\n    def fit(self): ...\n")
+        ...     try:
+        ...         PySRRegression().check_keywords(source, [sp.Symbol("x")])
+        ...     except RecoveryError as error:
+        ...         print(str(error).partition(";")[0])
+        the installed PySR has no keyword 'operators'
         """
         accepted, fitting = accepted_keywords(source)
         task = self.task(symbols)
@@ -189,10 +247,33 @@ class PySRRegression(RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> PySRRegression:
         """Search formulas of the columns of `X` for `y`.
 
+        Parameters
+        ----------
+        X : (m, n) array of float
+            Arguments of the term.
+        y : (m,) array of float
+            Its values.
+        sample_weight : (m,) array of float, optional
+            Weights of the samples, dimensionless; 1 unless given.
+
+        Returns
+        -------
+        PySRRegression
+            The regressor itself, with the attributes of a fitted one.
+
         Raises
         ------
         RecoveryError
             If PySR or Julia is missing or fails, it has no such keyword, or nothing was found in time.
+
+        Examples
+        --------
+        >>> search = PySRRegression(command=["no-such-program"])  # the program that runs the search, see `command`
+        >>> try:
+        ...     search.fit([[0.0], [1.0]], [0.0, 1.0])
+        ... except RecoveryError as error:
+        ...     print(error)
+        PySR could not be started by 'no-such-program': No such file or directory
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -241,7 +322,30 @@ class PySRRegression(RegressorMixin, BaseEstimator):
             raise RecoveryError(f"PySR failed with {failure or 'no hall of fame'!r}; if Julia is missing: {INSTALL}")
 
     def predict(self, X: Any) -> np.ndarray:
-        """Values of the best formula, (m,)."""
+        """Values of the best formula.
+
+        Parameters
+        ----------
+        X : (m, n) array of float
+            Arguments, in the units of the samples.
+
+        Returns
+        -------
+        (m,) float64
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> search = PySRRegression()
+        >>> search.expression_, search.symbols_ = 2 * sp.Symbol("x0") + 1, (sp.Symbol("x0"),)  # as `fit` leaves them
+        >>> search.n_features_in_ = 1
+        >>> search.predict([[3.0]]).tolist()
+        [7.0]
+        """
         check_is_fitted(self, "expression_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return evaluate(self.expression_, self.symbols_, X)

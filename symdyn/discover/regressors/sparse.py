@@ -141,15 +141,27 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         y : (m,) array, optional
             Values of the term.
         sample_weight : (m,) array, optional
-            Weights of the samples.
+            Weights of the samples, dimensionless; 1 unless given.
         t : (m,) array, or a list of them, optional
-            Times; then the whole right-hand side is fitted.
+            Times; the right-hand side of a system is then fitted.
+
+        Returns
+        -------
+        SparseRegression
+            The regressor itself, with the attributes of a fitted one.
 
         Raises
         ------
         RecoveryError
             If both `y` and `t` are given, an option is unknown, the library does not fit the columns, or constraints
             contradict each other.
+
+        Examples
+        --------
+        >>> X = np.linspace(0, 1, 20)[:, None]
+        >>> found = SparseRegression(library=2).fit(X, 2 * X[:, 0] + 1)
+        >>> found.terms_, found.coef_.round(9).tolist()
+        ((1, x0, x0**2), [1.0, 2.0, 0.0])
         """
         if self.method not in METHODS:
             raise RecoveryError(f"unknown method {self.method!r}; known: {', '.join(METHODS)}.{suggest(self.method, METHODS)}")
@@ -274,7 +286,29 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         return inclusion(self.ensemble, design.shape[0], design.shape[1], self.left_out, rng, select)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Values of the term, (m,), or of the right-hand side, (m, n)."""
+        """Values of the fitted term or right-hand side.
+
+        Parameters
+        ----------
+        X : (m, n) array of float
+            Arguments, in the units of the samples.
+
+        Returns
+        -------
+        (m,) float64, or (m, n) float64
+            Of a term, or of a right-hand side (fit with times).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> X = np.linspace(0, 1, 20)[:, None]
+        >>> SparseRegression(library=2).fit(X, 2 * X[:, 0] + 1).predict([[3.0]]).round(9).tolist()
+        [7.0]
+        """
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         used = np.any(np.atleast_2d(self.coef_) != 0, axis=0)

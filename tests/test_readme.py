@@ -23,7 +23,7 @@ def test_the_lines_of_the_front_page_run(monkeypatch):
     term = names["found"].terms[names["f"](x, y)]
     assert sp.Poly(term, x, y).monoms() == [(1, 1)]
     assert float(term.coeff(x * y)) == pytest.approx(0.03, rel=1e-5)
-    assert dict(names["data"].x.sizes) == {"a": 3, "trajectory": 1, "time": 101}
+    assert dict(names["data"].x.sizes) == {"a": 3, "time": 101}
     assert abs(names["colony"].eigenvalues(names["here"])[0] - (0.0142582 + 0.7617123j)) < 1e-6  # Iyaniwura & Ward (2021)
     np.testing.assert_allclose(sd.cells.period(names["rhythm"]), 8.239, rtol=1e-3)
     swing, u = [sp.expand(e) for e in names["whole"].terms.values()], names["u"]

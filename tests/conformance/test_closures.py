@@ -218,4 +218,4 @@ def test_normal_closure_of_an_ornstein_uhlenbeck_process():
     decay = np.exp(-0.8)
     mean, variance = 1.5 - 2.5 * decay, 0.8**2 / 4 * (1 - decay**2)
     expected = [mean, mean**2 + variance, mean**3 + 3 * mean * variance, mean**4 + 6 * mean**2 * variance + 3 * variance**2]
-    assert np.allclose([data[n][0, -1] for n in system.names], expected, rtol=1e-7)
+    assert np.allclose([data[n][-1] for n in system.names], expected, rtol=1e-7)

@@ -97,9 +97,10 @@ def test_fields_and_colonies_have_no_axis_either():
     field = sd.simulate(heat, TIMES, grid=4, progress=False)
     assert (field.u.dims, field.status.dims) == (("time", "x"), ())
     assert sd.simulate(heat, TIMES, grid=4, trajectories=1, progress=False).u.dims == ("trajectory", "time", "x")
+    relaxing = sd.ODESystem({x: 1 - x}, initial={x: 0})
     colony = sd.BulkCellSystem(
-        domain=sd.Disk(1), radius=0.1, centers=[(0, 0)], kinetics=sd.ODESystem({x: 1 - x}, initial={x: 0}), secreted="x",
-        influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.5},
+        domain=sd.Disk(1), radius=0.1, centers=[(0, 0)], kinetics=relaxing, secreted="x", influx=0.8, efflux=0.2,
+        parameters={"D": 1, "tau": 0.5},
     ).full(mesh=0, keep_bulk=True)  # fmt: skip
     cells = sd.simulate(colony, [0, 0.1], initial={"U": 0}, step=0.05, progress=False)
     assert (cells.x_1.dims, cells.U_field.dims, cells.status.dims) == (("time",), ("time", "node"), ())

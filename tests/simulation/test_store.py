@@ -218,7 +218,7 @@ def test_a_seed_that_was_drawn_is_kept(tmp_path):
 SCRIPT = """
 import os, signal, sys
 import symdyn as sd
-from symdyn.simulation import parts, store
+from symdyn.simulation import chunk_store, parts
 
 count, kind = int(sys.argv[2]), sys.argv[3]
 whole = store.put
@@ -234,7 +234,7 @@ def put(path, data):
         os.kill(os.getpid(), signal.SIGKILL)
     whole(path, data)
 
-store.put = parts.put = put
+chunk_store.put = parts.put = put
 net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d", parameters={"k": 10, "d": 1})
 sd.simulate(net, [0.0, 0.5, 2.0], initial={"X": 0}, parameters={"k": [5, 10]}, trajectories=2500, seed=3,
             layout=sd.Layout(chunk=500), store=sys.argv[1], progress=False,

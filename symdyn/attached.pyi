@@ -36,9 +36,9 @@ class FlowVerbs:
     ) -> MomentSystem:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of means and cumulants up to an order, closed as `moments` are."""
+        """Equations of means and cumulants up to an order, closed as those of `moments`."""
     def to_sbml(self, path: str | Path | None = None) -> str:
-        """Write a network or an ODE system as SBML level 3 version 1; return the text."""
+        """Write a network or an ODE system as SBML level 3 version 1."""
 
 class DiffusionVerbs:
     def moments(
@@ -46,7 +46,7 @@ class DiffusionVerbs:
     ) -> MomentSystem:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of means and cumulants up to an order, closed as `moments` are."""
+        """Equations of means and cumulants up to an order, closed as those of `moments`."""
 
 class NetworkVerbs:
     def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
@@ -62,7 +62,7 @@ class NetworkVerbs:
     ) -> MomentSystem:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of means and cumulants up to an order, closed as `moments` are."""
+        """Equations of means and cumulants up to an order, closed as those of `moments`."""
     def master_equation(
         self,
         upper: Mapping[Any, int | None] | int | None = None,
@@ -93,7 +93,7 @@ class NetworkVerbs:
     def _repr_html_(self) -> str:
         """The page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
     def to_sbml(self, path: str | Path | None = None) -> str:
-        """Write a network or an ODE system as SBML level 3 version 1; return the text."""
+        """Write a network or an ODE system as SBML level 3 version 1."""
 
 class MatrixVerbs:
     @property
@@ -198,7 +198,7 @@ class FieldVerbs:
         implicit: Mapping[Any, Any] | None = None,
         **options: Any,
     ) -> xr.Dataset:
-        """Simulate on a grid of `discretize`, by default one with the shape of the initial arrays; see `run_grid`."""
+        """Simulate on a grid of `discretize`; `symdyn.simulate` calls this for a `PDESystem`."""
 
 class GridVerbs:
     def run(

@@ -71,6 +71,14 @@ def plot_hopf(
     ------
     DeclarationError
         If there is nothing to show, or curves and diagram are of other parameters.
+
+    Examples
+    --------
+    >>> in_phase = xr.Dataset({"D": ("point", [1.0, 2.0]), "tau": ("point", [0.2, 0.3]),
+    ...     "mode": (("point", "cell"), [[1 + 0j, 1], [1, 1]])})
+    >>> ax = plot_hopf(in_phase, vary=("D", "tau"))
+    >>> ax.get_xlabel()
+    '$D$'
     """
     named = _named(curves)
     shading = None if diagram is None else _shading(diagram, show)

@@ -66,11 +66,34 @@ class Exchange(ABC):
         return found
 
     def transfer(self, lambdas: np.ndarray) -> np.ndarray:
-        """The matrices T of inflow = T u, (k, S m, S m) complex."""
+        """The matrices T of inflow = T u, from the secreted states to the inflow into them.
+
+        Parameters
+        ----------
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
+
+        Returns
+        -------
+        (k, S m, S m) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.exchange().transfer([0.0]).real.round(4).ravel()  # without influx: -2 pi d2/tau
+        array([-2.5133])
+        """
         return -self.gain[:, None] * np.linalg.solve(self.bulk(lambdas), np.diag(self.uptake).astype(complex))
 
     def characteristic(self, lambdas: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-        r"""A holomorphic function that vanishes at the eigenvalues of cells and bulk together, (k,) complex.
+        r"""A holomorphic function that vanishes at the eigenvalues of the coupled cells and bulk.
 
         .. math:: \det\begin{pmatrix} \lambda - J & -E g \\ q E^T & W(\lambda) \end{pmatrix}
 
@@ -78,9 +101,32 @@ class Exchange(ABC):
 
         Parameters
         ----------
-        lambdas : (k,) array
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
         jacobian : (n, n) array
-            J, of the kinetics at rest.
+            J, of the kinetics at the steady state.
+
+        Returns
+        -------
+        (k,) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        References
+        ----------
+        Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, section 2.2.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> found = cell.exchange().characteristic([-1 - 0.8 * np.pi], np.array([[-1.0]]))  # without influx: J - 2 pi d2/tau
+        >>> bool(abs(found[0]) < 1e-12)
+        True
         """
         lambdas = np.asarray(lambdas, complex)
         n, places = len(jacobian), self.values.secreted.ravel()
@@ -113,6 +159,14 @@ class AsymptoticExchange(Exchange):
     References
     ----------
     Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, equations (2.6) and (2.20).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+    >>> type(cell.exchange()).__name__, cell.exchange().uptake.round(4).tolist()  # d2/log(20)
+    ('AsymptoticExchange', [0.0668])
     """
 
     def __init__(self, values: CellValues, greens: Greens | None = None) -> None:
@@ -124,6 +178,30 @@ class AsymptoticExchange(Exchange):
         return self.values.nu * self.values.efflux.ravel()
 
     def bulk(self, lambdas: np.ndarray) -> np.ndarray:
+        """The matrices W of the bulk with its walls.
+
+        Parameters
+        ----------
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
+
+        Returns
+        -------
+        (k, S m, S m) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.exchange().bulk([0.0]).real.round(4).ravel()  # without influx: D/log(20)
+        array([0.3338])
+        """
         v, lambdas = self.values, np.asarray(lambdas, complex)
         m, known = v.cells, {}
         out = np.zeros((len(lambdas), v.species * m, v.species * m), complex)

@@ -94,7 +94,7 @@ def run(
     parameters: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> xr.Dataset:
-    """Simulate, see `symdyn.simulate`, which calls this.
+    r"""Simulate, see `symdyn.simulate`, which calls this.
 
     Parameters
     ----------
@@ -116,6 +116,24 @@ def run(
         also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
         places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
         other runs; ``step_error`` is small where the step is short enough.
+
+    Raises
+    ------
+    DeclarationError
+        For options that do not apply, missing values, and more output than fits into memory.
+    SimulationError
+        If a trajectory fails.
+
+    Examples
+    --------
+    Without influx the cell approaches its steady state, :math:`v' = 1 - (1 + 2\pi d_2/\tau) v`, whatever the bulk does:
+
+    >>> import symdyn as sd
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+    >>> data = cell.full(mesh=0).run([0.0, 5.0], initial={"v_1": 0, "U": 0}, progress=False)
+    >>> float(data.v_1.isel(time=-1).squeeze().round(3)), round(1 / (1 + 0.8 * np.pi), 3)
+    (0.285, 0.285)
     """
     return integrate(system, np.asarray(times, float), initial, parameters, options)
 

@@ -65,6 +65,16 @@ class OneCellExchange(Exchange):
     References
     ----------
     Gou & Ward, Journal of Nonlinear Science 26 (2016) 979.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+    >>> from symdyn.cells.values import values
+    >>> exact, asymptotic = OneCellExchange(values(cell)).transfer([0.0]), cell.exchange().transfer([0.0])
+    >>> exact.real.round(2).ravel(), asymptotic.real.round(2).ravel()
+    (array([-0.58]), array([-0.58]))
     """
 
     def __init__(self, values: CellValues) -> None:
@@ -91,6 +101,31 @@ class OneCellExchange(Exchange):
         return self.values.efflux[:, 0]
 
     def bulk(self, lambdas: np.ndarray) -> np.ndarray:
+        """The matrices W of the bulk with its wall, one diagonal entry for each bulk species.
+
+        Parameters
+        ----------
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
+
+        Returns
+        -------
+        (k, S, S) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> from symdyn.cells.values import values
+        >>> OneCellExchange(values(cell)).bulk([0.0]).real.ravel()  # without influx: D
+        array([1.])
+        """
         v, lambdas = self.values, np.asarray(lambdas, complex)
         out = np.zeros((len(lambdas), v.species, v.species), complex)
         for s, d in enumerate(v.diffusion):

@@ -39,7 +39,7 @@ REAL = 1e-9
 
 @dataclass(frozen=True)
 class Spectrum:
-    r"""Eigenvalues of a steady colony with their modes.
+    """Eigenvalues of a steady colony with their modes.
 
     Attributes
     ----------
@@ -51,6 +51,17 @@ class Spectrum:
         Perturbations of the secreted states, of norm 1: their moduli and arguments compare amplitude and phase of the cells.
     states : (n, r) complex array
         Perturbations of all states of the cells, in the scale of `secreted`.
+
+    Examples
+    --------
+    Of two equal cells that are mirror images one mode is in phase, the other in antiphase:
+
+    >>> import symdyn as sd
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], parameters={"D": 1, "tau": 0.1},
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v/2"), secreted="v", influx=0.8, efflux=0.2)
+    >>> found = pair.modes()
+    >>> found.unstable, np.abs(found.phases[1]).round().tolist(), found.amplitudes.round(6).tolist()
+    (0, [0.0, 180.0], [[1.0, 1.0], [1.0, 1.0]])
     """
 
     eigenvalues: np.ndarray

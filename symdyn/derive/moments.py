@@ -82,7 +82,32 @@ def moments(
 
 
 def cumulants(system: System, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-    """Equations of means and cumulants up to an order, closed as `moments` are.
+    """Equations of means and cumulants up to an order, closed as those of `moments`.
+
+    Parameters
+    ----------
+    system : ReactionNetwork, SDESystem or another system with a drift
+        Without noise, only the initial values are random.
+    order : int
+        Highest order of the cumulants, from 1.
+    closure : str, callable, Closure or None
+        As in `moments`.
+    taylor_order : int, optional
+        Highest order of central moments in the expansion of rates about the mean; polynomial rates are exact without it.
+
+    Returns
+    -------
+    MomentSystem
+        With states ``E[X]``, ``K[X^2]``, ``K[X*Y]`` ...
+
+    Raises
+    ------
+    DeclarationError
+        As for `moments`.
+
+    References
+    ----------
+    Schnoerr, Sanguinetti, Grima, J. Phys. A 50, 093001 (2017), section 4.
 
     Examples
     --------

@@ -27,6 +27,20 @@ def linear_noise(network: ReactionNetwork) -> MomentSystem:
     with :math:`\langle S_r S_r^T \rangle` in place of :math:`S_r S_r^T` for bursts.  It is exact for networks whose
     propensities are linear.  States are ``E[X]`` and ``M[X^2]``, ``M[X*Y]``, all in molecule numbers.
 
+    Parameters
+    ----------
+    network : ReactionNetwork
+        With propensities that are differentiable in the numbers, and without events.
+
+    Returns
+    -------
+    MomentSystem
+
+    Raises
+    ------
+    DeclarationError
+        If the network has events, or a propensity is not differentiable.
+
     References
     ----------
     van Kampen, Stochastic Processes in Physics and Chemistry, chapter 10; Elf, Ehrenberg, Genome Res. 13, 2475 (2003).

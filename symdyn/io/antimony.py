@@ -31,22 +31,26 @@ _FORM = "J1: A + 2 B -> C; k*A*B, A = 3, species A, B in cell, or total := A + B
 
 
 def read_antimony(source: str | Path) -> ReactionNetwork:
-    """Read a reaction network from Antimony.
+    """Read a reaction network from Antimony, the text form of SBML.
 
-    What is read: reactions with their rate laws (``->`` and ``=>``), declarations of species and compartments, values,
-    assignment rules (``:=``), boundary species (``$A``) and comments.  Events, functions, submodels and rates of change are
-    refused by name.  A species stands for its concentration, in a compartment of size 1 unless said otherwise, or for its
-    amount after ``substanceOnly species``; laws are propensities, and those of mass action are recognised, as `read_sbml` does.
+    Supported are reactions with their rate laws (``->`` and ``=>``), declarations of species and compartments, values,
+    assignment rules (``:=``), boundary species (``$A``) and comments.  Events, functions, submodels and rate rules raise an
+    error that names them.  A species stands for its concentration, in a compartment of size 1 by default, or for its amount
+    after ``substanceOnly species``; laws are propensities, and those of mass action are recognised, as by `read_sbml`.
 
     Parameters
     ----------
     source : str or Path
         A file, or the text of a model (with a line break or a semicolon in it).
 
+    Returns
+    -------
+    ReactionNetwork
+
     Raises
     ------
     ParseError, DeclarationError
-        If the text is not understood.
+        If the text cannot be read.
     OSError
         If the file cannot be read.
 

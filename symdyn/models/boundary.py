@@ -66,8 +66,19 @@ def _read(value: Any) -> sp.Expr:
 
 
 def Dirichlet(value: Any = 0) -> Condition:
-    """The field has this value at the wall: a number, or an expression of parameters, time and position.
+    r"""The field has a given value at the wall, :math:`u = \gamma`.
 
+    Parameters
+    ----------
+    value : number, Expr or str
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system, in the units of the field.
+
+    Returns
+    -------
+    Condition
+
+    Examples
+    --------
     >>> print(Dirichlet(2))
     Dirichlet(2)
     """
@@ -75,8 +86,20 @@ def Dirichlet(value: Any = 0) -> Condition:
 
 
 def Neumann(value: Any = 0) -> Condition:
-    """The derivative of the field along the outward normal has this value.
+    r"""The derivative of the field along the outward normal has a given value, :math:`\partial_n u = \gamma`.
 
+    Parameters
+    ----------
+    value : number, Expr or str
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system, in units of the field by length;
+        0, no flux, by default.
+
+    Returns
+    -------
+    Condition
+
+    Examples
+    --------
     >>> print(Neumann(), Neumann("a*sin(t)"))
     no-flux Neumann(a*sin(t))
     """
@@ -84,8 +107,26 @@ def Neumann(value: Any = 0) -> Condition:
 
 
 def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
-    """``a`` times the field plus ``b`` times its derivative along the outward normal has this value.
+    r"""A combination of the field and its outward normal derivative has a given value, :math:`a u + b\,\partial_n u = \gamma`.
 
+    Parameters
+    ----------
+    a, b : number, Expr or str
+        Of parameters alone; not both zero.
+    value : number, Expr or str
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system.
+
+    Returns
+    -------
+    Condition
+
+    Raises
+    ------
+    DeclarationError
+        If a and b are both zero.
+
+    Examples
+    --------
     >>> print(Robin("h", "D", "h*c"))
     Robin(h, D, c*h)
     """

@@ -150,6 +150,7 @@ class BranchingSystem(SteppedSystem):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the mathematics (not of default values or provenance), and the law of the offspring."""
         return super().digest + self.offspring
 
     @classmethod
@@ -162,7 +163,20 @@ class BranchingSystem(SteppedSystem):
     def mean(self) -> MatrixModel:
         r"""The matrix model that the means follow, :math:`x(t+1) = (T + F)\,x(t) + m`.
 
-        They do so exactly if T and F depend neither on numbers nor on random ones; else it is what a large population does.
+        It is exact if T and F depend neither on the numbers nor on random numbers; otherwise it is the limit of large
+        populations.
+
+        Returns
+        -------
+        MatrixModel
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> birds = sd.BranchingSystem(["chick", "adult"], [[0, 0], [0.25, 0.5]], [[0, 2], [0, 0]])
+        >>> print(birds.mean())
+        chick[t+1] = 2*adult
+        adult[t+1] = 0.5*adult + 0.25*chick
         """
         return MatrixModel(
             self.transitions + self.fecundity, self.states, self.defaults, fecundity=self.fecundity,
@@ -173,7 +187,19 @@ class BranchingSystem(SteppedSystem):
     # ---- display -------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
-        """What is drawn: several multinomial numbers of one stage are drawn together."""
+        """The laws from which the next numbers are drawn; multinomial numbers of one stage are drawn jointly.
+
+        Returns
+        -------
+        list of Equation
+            One for each stage.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.BranchingSystem(["n"], [[0]], [[1.5]]).equations()]
+        ['n[t+1] ~ poisson(1.5*n)']
+        """
         t, x, written = self.time, self.states, []
         for i, s in enumerate(x):
             terms: list[tuple[str, str]] = []

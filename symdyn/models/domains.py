@@ -22,7 +22,7 @@ class Domain(ABC):
     ----------
     dimension : int
     measure : float
-        Length or area; infinite for the plane.
+        Length or area, in the units of length of the domain; infinite for the plane.
     """
 
     dimension: ClassVar[int] = 2
@@ -39,10 +39,36 @@ class Domain(ABC):
 
     @abstractmethod
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """Signed distance (...,) of points (..., dimension) to the boundary, negative inside."""
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., dimension) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+        """
 
     def contains(self, points: np.ndarray) -> np.ndarray:
-        """Whether points (..., dimension) lie inside, (...,) bool."""
+        """Whether points lie inside the domain; its boundary does not belong to it.
+
+        Parameters
+        ----------
+        points : (..., dimension) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) bool array
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.Disk(1).contains([[0, 0], [1, 0], [2, 0]])
+        array([ True, False, False])
+        """
         return self.distance(np.asarray(points, float)) < 0
 
 
@@ -73,6 +99,22 @@ class Interval(Domain):
         return np.array([[self.start], [self.end]])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the nearer end, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 1) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Interval(0, 2).distance([[0.5], [3.0]])
+        array([-0.5,  1. ])
+        """
         x = np.asarray(points, float)[..., 0]
         return np.maximum(self.start - x, x - self.end)
 
@@ -109,6 +151,22 @@ class Rectangle(Domain):
         return np.array([[a, b], [c, b], [c, d], [a, d]])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Rectangle(2, 1).distance([[1, 0.5], [5, 5]])  # the second is (3, 4) from a corner
+        array([-0.5,  5. ])
+        """
         low, high = self.box
         q = np.abs(np.asarray(points, float) - (low + high) / 2) - (high - low) / 2
         return np.hypot(*np.moveaxis(np.maximum(q, 0), -1, 0)) + np.minimum(q.max(axis=-1), 0)
@@ -139,6 +197,22 @@ class Disk(Domain):
         return np.stack([center - self.radius, center + self.radius])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the circle, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Disk(1).distance([[0, 0], [3, 4]])
+        array([-1.,  4.])
+        """
         return np.hypot(*np.moveaxis(np.asarray(points, float) - self.center, -1, 0)) - self.radius
 
 
@@ -186,6 +260,22 @@ class Polygon(Domain):
         return np.stack([self.points.min(axis=0), self.points.max(axis=0)])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Polygon([(0, 0), (2, 0), (0, 2)]).distance([[0.5, 0.5], [3, 0]])
+        array([-0.5,  1. ])
+        """
         p = np.asarray(points, float)[..., None, :]
         a, b = self.points, np.roll(self.points, -1, axis=0)
         along = np.clip(((p - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1), 0, 1)
@@ -214,6 +304,22 @@ class Plane(Domain):
         return np.array([[-math.inf, -math.inf], [math.inf, math.inf]])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance to the boundary: minus infinity, since the plane has none.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Plane().distance([[0, 0], [3, 4]])
+        array([-inf, -inf])
+        """
         return np.full(np.shape(points)[:-1], -math.inf)
 
 

@@ -135,6 +135,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
 
     @property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         return super().digest + ("clamped" if self.clamped else "")
 
     @property
@@ -147,7 +148,30 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         raise DeclarationError("a text makes a DiscreteSystem; declare a matrix model with symdyn.leslie, from_matrix(A) ...")
 
     def read_initial(self, values: Any) -> dict[Any, Any]:
-        """Numbers by state from a mapping, a sequence of all of them, or a mapping or sequence of one sequence a species."""
+        """Numbers by state, from the forms in which initial numbers may be given.
+
+        Parameters
+        ----------
+        values : mapping, sequence or None
+            Numbers of individuals: by state; by species, one sequence each; a sequence in the order of the states; or a
+            sequence of one sequence for each species.
+
+        Returns
+        -------
+        dict of Symbol to number
+            Empty for None.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and sequences of the wrong length.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.leslie.from_matrix([[0, 4], [0.5, 0]]).read_initial([10, 20])
+        {n1: 10, n2: 20}
+        """
         if values is None:
             return {}
         groups = list(self.species.values())
@@ -170,16 +194,66 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     # ---- systems from it -----------------------------------------------------------------------
 
     def with_initial(self, values: Any = None, **named: float) -> Self:
-        """The same model with other initial numbers: by state, or in a sequence; see `read_initial`."""
+        """The same model with other default initial numbers.
+
+        Parameters
+        ----------
+        values : mapping or sequence, optional
+            Numbers of individuals in one of the forms of `read_initial`.
+        **named : float
+            Numbers by name of the state.
+
+        Returns
+        -------
+        MatrixModel
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names, sequences of the wrong length, and values that are not finite numbers.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.leslie.from_matrix([[0, 4], [0.5, 0]]).with_initial([10, 20], n2=5).initial
+        mappingproxy({n1: 10.0, n2: 5.0})
+        """
         return super().with_initial({**self.read_initial(values), **named})
 
     def clamp(self) -> Self:
-        """The same model in which numbers that would become negative are 0 instead."""
+        r"""The same model in which numbers that would become negative are set to 0, :math:`n(t+1) = \max(0, A n(t) + m)`.
+
+        Returns
+        -------
+        MatrixModel
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> print(sd.MatrixModel([[2]], ["n"], immigration=[-3]).clamp())  # a harvest of 3 in each step
+        n[t+1] = Max(0, 2*n - 3)
+        """
         return self.replace(clamped=True, provenance=(*self.provenance, "numbers clamped at 0"))
 
     def at(self, numbers: Any) -> Self:
         """The linear model whose vital rates are those at given numbers.
 
+        Parameters
+        ----------
+        numbers : mapping or sequence
+            Numbers of individuals in one of the forms of `read_initial`, one for each stage.
+
+        Returns
+        -------
+        MatrixModel
+
+        Raises
+        ------
+        DeclarationError
+            If a number is missing.
+
+        Examples
+        --------
         >>> import sympy as sp, symdyn as sd
         >>> N = sp.Symbol("N")
         >>> sd.MatrixModel([[3 / (1 + N)]], [N]).at([2]).growth_factor
@@ -192,7 +266,31 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         return self._frozen(values, f"vital rates at {', '.join(f'{s} = {v}' for s, v in values.items())}")
 
     def with_numbers(self, parameters: Sequence[Any]) -> Self:
-        """The same model with the values of some parameters in their place."""
+        """The same model with the default values of some parameters substituted for them.
+
+        Parameters
+        ----------
+        parameters : sequence of Symbol or str
+
+        Returns
+        -------
+        MatrixModel
+            Without those parameters.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> f, s = sp.symbols("f s")
+        >>> model = sd.leslie.from_matrix([[0, f], [s, 0]], parameters={f: 4, s: 0.5})
+        >>> print(model.with_numbers(["f"]))
+        n1[t+1] = 4.0*n2
+        n2[t+1] = n1*s
+        """
         chosen = [lookup(p, self.parameters, "parameter") for p in parameters]
         missing = [p.name for p in chosen if p not in self.defaults]
         if missing:

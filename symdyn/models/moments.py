@@ -158,6 +158,24 @@ class MomentSystem(ODESystem):
         super().__setstate__({**state, **sides})
 
     def map_expressions(self, function) -> Self:
+        """The same system with a function applied to all right-hand sides and observables.
+
+        Parameters
+        ----------
+        function : callable, Expr -> Expr
+            It may bring in no new symbols: the parameters remain those of the system.
+
+        Returns
+        -------
+        MomentSystem
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> means = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(1)
+        >>> print(means.map_expressions(lambda e: e.subs("k", 0)))
+        E[X]' = -E[X]*g
+        """
         return super().map_expressions(function).replace(open_sides=tuple(map(function, self.open_sides)))
 
     # ---- moments as expressions --------------------------------------------------------------------
@@ -171,33 +189,162 @@ class MomentSystem(ODESystem):
         )  # fmt: skip
 
     def mean(self, species: Any) -> sp.Expr:
-        """Mean of a species."""
-        return self.moments.mean(self._place(species))
+        """Mean of a species as an expression in the states.
 
-    def variance(self, species: Any) -> sp.Expr:
-        """Variance of a species."""
-        return self.covariance(species, species)
+        Parameters
+        ----------
+        species : Symbol or str
 
-    def covariance(self, first: Any, second: Any) -> sp.Expr:
-        """Covariance of two species."""
-        return self.moments.covariance(self._place(first), self._place(second))
-
-    def moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
-        """Raw moment: ``moment(X=2, Y=1)`` is the mean of X^2*Y.
+        Returns
+        -------
+        Expr
+            In molecules.
 
         Raises
         ------
         DeclarationError
-            For species that are not there, and moments above the order that no closure gives.
+            If there is no such species.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(2).mean("X")
+        E[X]
+        """
+        return self.moments.mean(self._place(species))
+
+    def variance(self, species: Any) -> sp.Expr:
+        r"""Variance of a species as an expression in the states, :math:`\langle n^2 \rangle - \langle n \rangle^2`.
+
+        Parameters
+        ----------
+        species : Symbol or str
+
+        Returns
+        -------
+        Expr
+            In molecules squared.
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such species, or the system has no second moments of it.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(2).variance("X")
+        -E[X]**2 + E[X^2]
+        """
+        return self.covariance(species, species)
+
+    def covariance(self, first: Any, second: Any) -> sp.Expr:
+        """Covariance of two species as an expression in the states.
+
+        Parameters
+        ----------
+        first, second : Symbol or str
+
+        Returns
+        -------
+        Expr
+            In molecules squared.
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such species, or the system has no such moments.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("X -> Y, k").moments(2).covariance("X", "Y")
+        E[X*Y] - E[X]*E[Y]
+        """
+        return self.moments.covariance(self._place(first), self._place(second))
+
+    def moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
+        r"""Raw moment as an expression in the states: ``moment(X=2, Y=1)`` is :math:`\langle X^2 Y \rangle`.
+
+        Parameters
+        ----------
+        powers : mapping of Symbol or str to int, optional
+            Powers of the species, 0 or more.
+        **named : int
+            Powers by name.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            For unknown species, and for moments above the order that no closure gives.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+        >>> sp.expand(closed.moment(X=3))  # of a normal distribution
+        -2*E[X]**3 + 3*E[X]*E[X^2]
         """
         return self.moments.raw(self._index(powers, named))
 
     def central_moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
-        """Central moment, with arguments as `moment` has."""
+        r"""Central moment as an expression in the states: :math:`\langle (X - \langle X \rangle)^2 \rangle` for ``X=2``.
+
+        Parameters
+        ----------
+        powers : mapping of Symbol or str to int, optional
+            Powers of the deviations of the species, 0 or more.
+        **named : int
+            Powers by name.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            For unknown species, and for moments above the order that no closure gives.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+        >>> closed.central_moment(X=1), closed.central_moment(X=2)
+        (0, -E[X]**2 + E[X^2])
+        """
         return self.moments.central(self._index(powers, named))
 
     def cumulant(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
-        """Joint cumulant, with arguments as `moment` has."""
+        """Joint cumulant as an expression in the states.
+
+        Parameters
+        ----------
+        powers : mapping of Symbol or str to int, optional
+            How often each species occurs in the cumulant, 0 or more.
+        **named : int
+            Powers by name.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            For unknown species, and for moments above the order that no closure gives.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+        >>> closed.cumulant(X=2), sp.expand(closed.cumulant(X=3))  # the third cumulant of a normal distribution is 0
+        (-E[X]**2 + E[X^2], 0)
+        """
         return self.moments.cumulant(self._index(powers, named))
 
     def _place(self, species: Any) -> int:
@@ -219,7 +366,22 @@ class MomentSystem(ODESystem):
         return self.species + self.states
 
     def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
-        """Moments from values or distributions of independent species; moments that are given themselves win.
+        """Initial moments from values or distributions of independent species; moments that are given take precedence.
+
+        Parameters
+        ----------
+        values : mapping of Symbol to float, array or distribution
+            Of species, in molecules, or of states; a distribution has a method ``moment(k)``, as those of ``scipy.stats`` do.
+
+        Returns
+        -------
+        dict of Symbol to float or array
+            A value for each state.
+
+        Raises
+        ------
+        DeclarationError
+            If a value is missing.
 
         Examples
         --------
@@ -231,13 +393,49 @@ class MomentSystem(ODESystem):
         return initial_moments(values, self.states, self.species, self.indices, self.moment_kind)
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
-        """The same system with other default initial values: of species (numbers or distributions) or of states."""
+        """The same system with other default initial values, of species or of states.
+
+        Parameters
+        ----------
+        values : mapping of Symbol or str to float or distribution, optional
+            Of species, numbers (in molecules) or distributions; of states, numbers.
+        **named : float or distribution
+            Values by name.
+
+        Returns
+        -------
+        MomentSystem
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and values that are neither finite numbers nor distributions.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("X -> 0, k").moments(2).with_initial(X=3)
+        >>> closed.initial_values(closed.initial)
+        {E[X]: 3.0, E[X^2]: 9.0}
+        """
         given = checked({**(values or {}), **named}, self.initial_symbols)
         return self.replace(initial=MappingProxyType({**self.initial, **given}))
 
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
+        """The equations of the moments, followed by the relations of the closure, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ReactionNetwork.from_text("2 X -> 0, c").moments(1).equations()]
+        ["E[X]' = 2*E[X]*c - 2*E[X^2]*c", 'K[X^2] = 0']
+        """
         return list(self._rows())
 
     def _rows(self, most: int | None = None) -> Iterator[Equation]:

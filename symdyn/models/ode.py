@@ -87,6 +87,19 @@ class ODESystem(FlowVerbs, System):
         return "\n".join(f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
 
     def equations(self) -> list[Equation]:
+        """The equations as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ODESystem.from_text("x' = y; y' = -x").equations()]
+        ["x' = y", "y' = -x"]
+        """
         sides = zip(self.states, self.drift, strict=True)
         return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
 

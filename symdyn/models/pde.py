@@ -143,8 +143,32 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
-        """Read a model from text; domain, boundary and which states are scalars (``odes=["S"]``) are arguments.
+        """Read a system from text, one equation a line; domain, boundary and the names of scalars are arguments.
 
+        Parameters
+        ----------
+        text : str
+            Equations ``u' = ...`` with the operators ``dx``, ``laplacian``, ``mean`` ...; parameters and observables as in
+            `ODESystem.from_text`.
+        parameters : mapping of Symbol or str to float, optional
+            Default values; they override those in the text.
+        **options
+            Further arguments of the class: ``domain`` (required), ``boundary``, ``odes`` (names of scalars, ``["S"]``),
+            ``initial`` ...
+
+        Returns
+        -------
+        PDESystem
+
+        Raises
+        ------
+        ParseError
+            With the line and column that could not be read.
+        DeclarationError
+            If the domain is missing, or the declaration is inconsistent.
+
+        Examples
+        --------
         >>> print(PDESystem.from_text("u' = D*laplacian(u) + u*(1-u); D = 0.1", domain=(0, 1)))
         u' = D*laplacian(u) + u*(1 - u)
         """
@@ -167,6 +191,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of equations, domain and conditions (not of default values or provenance)."""
         walls = [str(k) + str([[str(c) for c in pair] for pair in row]) for k, row in self.conditions.items()]
         return hashlib.sha256(
             "\0".join([super().digest, repr(self.domain), *walls, str(self.space), str(self.fields)]).encode()
@@ -177,6 +202,18 @@ class PDESystem(FieldVerbs, SpatialSystem):
         return "\n".join(f"{s}' = {rate_text(f)}" for s, f in zip(self.states, self.rates, strict=True))
 
     def equations(self) -> list[Equation]:
+        """The equations as text and as LaTeX, fields first.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> [str(e) for e in PDESystem.from_text("u' = laplacian(u) - u", domain=(0, 1)).equations()]
+        ["u' = -u + laplacian(u)"]
+        """
         sides = zip(self.states, self.rates, strict=True)
         return [
             Equation(f"{s}'", rate_text(f), rf"\partial_{{{sp.latex(self.time)}}} {sp.latex(s)}" if s in self.fields
@@ -203,7 +240,30 @@ class PDESystem(FieldVerbs, SpatialSystem):
     # ---- systems from it -----------------------------------------------------------------------
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
-        """The same system with other default initial values: numbers, or expressions of position and parameters."""
+        """The same system with other default initial values.
+
+        Parameters
+        ----------
+        values : mapping of Symbol or str to number, Expr or str, optional
+            In the units of the states; expressions may hold parameters and, for fields, the position.
+        **named : number, Expr or str
+            Values by name.
+
+        Returns
+        -------
+        PDESystem
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names, and expressions that hold anything else.
+
+        Examples
+        --------
+        >>> x = sp.Symbol("x")
+        >>> PDESystem.from_text("u' = laplacian(u)", domain=(0, 1)).with_initial(u=sp.cos(sp.pi * x)).initial
+        mappingproxy({u: cos(pi*x)})
+        """
         given = {**read_starts(values, self.states), **read_starts(named, self.states)}
         known = {s.name: s for s in (*self.space, *self.parameters)}
         given = {k: e.xreplace({s: known.get(s.name, s) for s in e.free_symbols}) for k, e in given.items()}
@@ -212,6 +272,30 @@ class PDESystem(FieldVerbs, SpatialSystem):
         return changed
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        """The same system with unknown terms replaced by expressions.
+
+        Parameters
+        ----------
+        terms : mapping
+            From an unknown term, its function or its name to an expression, see `System.with_terms`.
+        defaults : mapping of Symbol to float, optional
+            Values of parameters that the expressions bring in.
+
+        Returns
+        -------
+        PDESystem
+
+        Raises
+        ------
+        DeclarationError
+            If the system has no such unknown term, or the expression does not fit the domain.
+
+        Examples
+        --------
+        >>> u = sp.Symbol("u")
+        >>> print(PDESystem.from_text("u' = laplacian(u) + f(u)", domain=(0, 1)).with_terms({"f": u - u**3}))
+        u' = -u**3 + u + laplacian(u)
+        """
         filled = super().with_terms(terms, defaults)
         outer = [*wall_expressions(self.conditions), *self.initial.values()]
         free = dag.free_symbols([*filled.expressions, *filled.observables.values(), *outer])

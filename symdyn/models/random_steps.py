@@ -30,7 +30,22 @@ class SteppedSystem(System):
 
     @classmethod
     def drawn(cls, symbol: sp.Symbol) -> bool:
-        """Whether a symbol stands for a standard normal number, by its name."""
+        """Whether a symbol stands for a standard normal number that is drawn in each step: its name begins with ``dW``.
+
+        Parameters
+        ----------
+        symbol : Symbol
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [sd.DiscreteSystem.drawn(s) for s in sp.symbols("dW_rain r")]
+        [True, False]
+        """
         return NOISE.fullmatch(symbol.name) is not None
 
     @cached_property

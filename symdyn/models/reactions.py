@@ -141,16 +141,36 @@ class ReactionNetwork(NetworkVerbs, System):
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
-        """Read a network, one reaction a line (see `symdyn.reaction_text`); nothing is evaluated as code.
+        """Read a network, one reaction a line (see `symdyn.reaction_text`); the text is never evaluated as code.
 
-        ``->`` is followed by a rate constant of mass action, ``=>`` by a whole propensity; ``<->`` and ``<=>`` stand
-        for both directions and take two rates.  Values, initial numbers and observables may be set as in other models;
-        ``volume V`` names the volume.
+        ``->`` is followed by a rate constant of mass action, ``=>`` by a complete propensity; ``<->`` and ``<=>`` stand for
+        both directions and take two rates.  Values of parameters, initial numbers and observables may be set as in other
+        models; ``volume V`` names the volume.
+
+        Parameters
+        ----------
+        text : str
+            The reactions, separated by line breaks or semicolons.
+        parameters : mapping of Symbol or str to float, optional
+            Default values; they override those in the text.
+        **options
+            Further arguments of the class, such as ``volume``, ``combinatoric``, ``initial`` and ``binary``.
+
+        Returns
+        -------
+        ReactionNetwork
 
         Raises
         ------
         ParseError
-            Pointing at the line and column that could not be read.
+            With the line and column that could not be read.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("A + B <-> C, k1, k2; C => 0, v*C/(1 + C); k1 = 0.1; A(0) = 5")
+        >>> net.propensities
+        (A*B*k1, C*k2, C*v/(C + 1))
         """
         reactions, values = read_network(text, parameters, options)
         for r in reactions:
@@ -175,6 +195,28 @@ class ReactionNetwork(NetworkVerbs, System):
         return [Reaction(r.reactants, r.products, rate, r.mass_action, r.bursts) for r, rate in pairs]
 
     def replace(self, **changes: Any) -> Self:
+        """A copy with some attributes changed; other reactions, volumes or events are checked as in a new declaration.
+
+        Parameters
+        ----------
+        **changes
+            New values by attribute, such as ``volume="V"`` or ``combinatoric=True``.
+
+        Returns
+        -------
+        ReactionNetwork
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such attribute, or the declaration is inconsistent.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("2 X -> 0, k").replace(combinatoric=True).propensities
+        (X*k*(X - 1)/2,)
+        """
         if changes.keys() & DECLARED:
             return self._declared_anew(changes)
         new = super().replace(**changes)
@@ -222,6 +264,7 @@ class ReactionNetwork(NetworkVerbs, System):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the reactions and conventions (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|", sp.srepr(self.volume)]
         for r, rate in zip(self.reactions, self.rates, strict=True):
             bursts = "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
@@ -234,6 +277,19 @@ class ReactionNetwork(NetworkVerbs, System):
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
+        """The reactions with their rates, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each reaction.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ReactionNetwork.from_text("0 <-> X, k, g").equations()]
+        ['0 -> X, k', 'X -> 0, g']
+        """
         written = []
         for r, rate in zip(self.reactions, self.rates, strict=True):
             sides = [_latex(r.reactants), _latex(r.products, r.bursts)]

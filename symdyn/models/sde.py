@@ -102,6 +102,21 @@ class SDESystem(DiffusionVerbs, System):
         r"""The same process as an Itô equation.
 
         The drift gains :math:`\tfrac12 \sum_{jk} g_{jk}\, \partial g_{ik} / \partial x_j`.
+
+        Returns
+        -------
+        SDESystem
+
+        References
+        ----------
+        Gardiner, Handbook of Stochastic Methods (3rd ed., 2004), section 4.3.6.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> x, s = sp.symbols("x s")
+        >>> print(sd.SDESystem({x: 0}, {x: s * x}, interpretation="stratonovich").ito())
+        dx = s**2*x/2*dt + s*x*dW
         """
         if self.interpretation == "ito":
             return self
@@ -112,7 +127,25 @@ class SDESystem(DiffusionVerbs, System):
         )
 
     def stratonovich(self) -> SDESystem:
-        """The same process as a Stratonovich equation."""
+        r"""The same process as a Stratonovich equation.
+
+        The drift loses :math:`\tfrac12 \sum_{jk} g_{jk}\, \partial g_{ik} / \partial x_j`.
+
+        Returns
+        -------
+        SDESystem
+
+        References
+        ----------
+        Gardiner, Handbook of Stochastic Methods (3rd ed., 2004), section 4.3.6.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> x, s = sp.symbols("x s")
+        >>> print(sd.SDESystem({x: s**2 * x / 2}, {x: s * x}).stratonovich())
+        dx = s*x*dW
+        """
         if self.interpretation == "stratonovich":
             return self
         return self.replace(
@@ -128,6 +161,19 @@ class SDESystem(DiffusionVerbs, System):
         return [sp.Add(*(gj * derivative(gi, xj) for gi, gj, xj in row)) / 2 for row in pairs]
 
     def equations(self) -> list[Equation]:
+        """The equations in differential form, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.SDESystem.from_text("dx = -k*x*dt + s*dW").equations()]
+        ['dx = -k*x*dt + s*dW']
+        """
         one = self.noises == 1
         noises = [("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)]
         differentials = [("dt", r"\mathrm{d}t"), *noises]

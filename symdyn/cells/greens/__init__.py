@@ -20,19 +20,32 @@ KEPT = 8
 
 
 def greens_function(domain: Domain) -> Greens:
-    """The Green's functions of a domain, by the route that suits it best.
+    r"""The Green's functions of a domain, by the representation that suits it best.
 
     Series for a Disk, sums over images and modes for a Rectangle, the closed form for the Plane, finite elements for a Polygon.
+
+    Parameters
+    ----------
+    domain : Disk, Rectangle, Plane or Polygon
+
+    Returns
+    -------
+    Greens
+        With the matrices and fields of :math:`\Delta G - \varphi^2 G = -\delta` and of the Neumann function.
 
     Raises
     ------
     DeclarationError
         For other domains.
 
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, equation (2.13).
+
     Examples
     --------
-    >>> greens_function(Plane()).matrix([[0, 0]], [4.0]).shape
-    (1, 1, 1)
+    >>> greens_function(Disk(1)).neumann([[0, 0]]).round(6).tolist()  # regular part at the centre: -3/8 pi
+    [[-0.119366]]
     """
     for kind, greens in ((Disk, DiskGreens), (Plane, PlaneGreens), (Rectangle, RectangleGreens), (Polygon, SmoothCorrection)):
         if isinstance(domain, kind):

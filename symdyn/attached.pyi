@@ -50,7 +50,7 @@ class DiffusionVerbs:
 
 class NetworkVerbs:
     def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
-        """The rate equations of a network, which hold for large volumes."""
+        """The rate equations of a network, which are the limit of large volumes."""
     def langevin(self) -> SDESystem:
         """The chemical Langevin equation (Itô) of a network, in molecule numbers."""
     def linear_noise(self) -> MomentSystem:

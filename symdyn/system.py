@@ -1,4 +1,4 @@
-"""System: the narrow waist.  Whatever can be declared becomes one; derivations map one to another; kernels come from one."""
+"""System, the common form of models: declared by users, mapped to other systems by derivations, compiled to kernels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from symdyn.registry import suggest
 
 __all__ = ["PARTS", "Equation", "System"]
 
-#: What a system may consist of, by the attribute that holds it, and what messages call it.
+#: Parts of systems, by attribute, with their names in messages.
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         "drift": "rates of change",
@@ -56,10 +56,10 @@ class Equation(NamedTuple):
 
 
 class System(ABC):
-    r"""A dynamical system as mathematics: frozen, checked once, knowing where it came from.
+    r"""A dynamical system in symbolic form: immutable, checked at construction, with a record of its derivation.
 
-    Methods, derivations, analysis and recovery ask what a system consists of, its `parts`, and not for its class: a new kind
-    of system with a drift can be integrated, studied, closed and recovered wherever a drift is enough.
+    Methods, derivations, analysis and recovery depend on the `parts` of a system and not on its class: a new kind
+    of system with a drift can be integrated, analysed, closed and recovered wherever a drift is sufficient.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class System(ABC):
     map : tuple of Expr or None
         Next values, :math:`x_{t+1} = F(x_t, p, t)`.
     noise : tuple of Symbol
-        Standard normal numbers in the right-hand sides that are drawn anew in every step.
+        Standard normal numbers in the right-hand sides that are drawn in every step.
     propensities : tuple of Expr or None
         Rates at which the reactions of a network fire.
     offspring : str or None
@@ -90,7 +90,7 @@ class System(ABC):
     fields : tuple of Symbol
         States that are functions of position.
     events : tuple
-        Sudden changes of states.
+        Instantaneous changes of states.
     binary : tuple of Symbol
         States that are 0 or 1.
     interpretation : str or None
@@ -128,7 +128,7 @@ class System(ABC):
     distributions: ClassVar[bool] = False
     #: The method that simulates it where none is named; one that applies is chosen unless a kind names its own.
     default_method: ClassVar[str | None] = None
-    #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
+    #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
     def _declare(
@@ -183,16 +183,16 @@ class System(ABC):
         >>> print(Gradient(a * x**2, x))
         x' = -2*a*x
         """
-        rows, seen, time = read_equations(equations, time, observables)
+        rows, observed, time = read_equations(equations, time, observables)
         sides = [e for row in rows.values() for e in (row if isinstance(row, tuple) else (row,))]
-        self._settle(tuple(rows), sides, seen, time, parameters=parameters, initial=initial, provenance=provenance)
+        self._settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         return rows
 
     def _settle(
         self,
         states: tuple[sp.Symbol, ...],
         sides: Iterable[sp.Expr],
-        seen: Mapping[sp.Symbol, sp.Expr],
+        observables: Mapping[sp.Symbol, sp.Expr],
         time: sp.Symbol,
         *,
         parameters: Mapping[Any, float] | None,
@@ -210,8 +210,8 @@ class System(ABC):
             In the order of the equations.
         sides : iterable of Expr
             All expressions of the system except observables; their free symbols become parameters.
-        seen : mapping of Symbol to Expr
-            The observables.
+        observables : mapping of Symbol to Expr
+            Named expressions that a simulation also reports.
         time : Symbol
             The independent variable.
         parameters, initial : mapping or None
@@ -237,13 +237,13 @@ class System(ABC):
         >>> Line(2).drift, Line(2).parameters
         ((-x0 + x1, c - x1), (c,))
         """
-        found = tuple(s for s in check_symbols(states, time, sides, seen) if not self.drawn(s))
+        found = tuple(s for s in check_symbols(states, time, sides, observables) if not self.drawn(s))
         self.__dict__.update(
             states=states,
             parameters=found,
             defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
             initial=MappingProxyType(numeric_values(initial, states, "state")),
-            observables=MappingProxyType(seen),
+            observables=MappingProxyType(observables),
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
@@ -376,7 +376,7 @@ class System(ABC):
 
     @cached_property
     def parts(self) -> frozenset[str]:
-        """Which of `PARTS` it consists of.
+        """Names of the parts that the system has, keys of `PARTS`.
 
         >>> import sympy as sp, symdyn as sd
         >>> x = sp.Symbol("x")
@@ -479,7 +479,7 @@ class System(ABC):
 
     @property
     def noises(self) -> int:
-        """Number of independent normal numbers that drive it in a step."""
+        """Number of independent normal random numbers of a step."""
         return len(self.noise) if self.diffusion is None else self.diffusion.shape[1]
 
     @property
@@ -489,7 +489,7 @@ class System(ABC):
 
     @property
     def whole_steps(self) -> bool:
-        """Whether time goes in whole steps, as that of a map."""
+        """Whether time advances in steps of length 1, as for a map."""
         return self.map is not None or self.offspring is not None
 
     def ito(self) -> Self:
@@ -526,7 +526,7 @@ class System(ABC):
 
     @property
     def initial_symbols(self) -> tuple[sp.Symbol, ...]:
-        """What a simulation takes initial values of: the states, unless they follow from something else."""
+        """Symbols for which a simulation takes initial values: the states, unless these follow from other symbols."""
         return self.states
 
     def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
@@ -605,7 +605,7 @@ class System(ABC):
             raise DeclarationError(
                 f"{type(self).__name__} has no attribute {wrong[0]!r} to be replaced.{suggest(wrong[0], self.__dict__)}"
             )
-        # what was derived is derived anew; a class may have put something else over a cached property of its parent
+        # cached properties are computed anew; a class may override a cached property of its parent by a plain attribute
         derived = {k for cls in type(self).__mro__ for k, v in vars(cls).items() if isinstance(v, cached_property)}
         new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in derived}, **changes)
         return new
@@ -632,8 +632,8 @@ class System(ABC):
         for name in self.sides:
             side = getattr(self, name)
             sides[name] = side.applyfunc(function) if isinstance(side, sp.MatrixBase) else tuple(map(function, side))
-        seen = MappingProxyType({k: function(v) for k, v in self.observables.items()})
-        return self.replace(**sides, observables=seen)
+        observed = MappingProxyType({k: function(v) for k, v in self.observables.items()})
+        return self.replace(**sides, observables=observed)
 
     def with_parameters(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
         """The same system with other default values of parameters.

@@ -10,7 +10,7 @@ from symdyn.models.sde import SDESystem
 
 __all__ = ["DESCRIPTION", "langevin"]
 
-#: What the provenance of such a system says.
+#: Line of the provenance of such a system.
 DESCRIPTION = "chemical Langevin equation"
 
 

@@ -73,7 +73,7 @@ def system_size(network: ReactionNetwork, order: int) -> MomentSystem:
 
     States are the macroscopic means ``E[X]`` and covariances ``M[X*Y]`` of the linear noise approximation, and
     ``Dk[X*Y]``, the part of :math:`\langle \eta_X \eta_Y \rangle` that is smaller than the first by :math:`V^{-k/2}`; the
-    methods ``mean``, ``variance`` and ``covariance`` put them together.  Everything is in molecule numbers.  The series is
+    methods ``mean``, ``variance`` and ``covariance`` add the terms.  Everything is in molecule numbers.  The series is
     asymptotic: at small volumes a higher order may be worse, and near a bifurcation of the rate equations none is good.
 
     Parameters

@@ -95,7 +95,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         masked = _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
-        # labels and the marks of boundary species make way for blanks, so that places in the text stay what they are
+        # labels and the marks of boundary species are replaced by blanks, so that positions in the text are unchanged
         masked = _LABEL.sub(lambda m: " " * len(m[0]), masked)
         if event := _EVENT.search(masked):
             raise ParseError("an event, 'at ...', is not read", text, event.end() - 2)
@@ -261,7 +261,7 @@ class _Reader:
         raise DeclarationError(f"the assignment rules of {', '.join(map(str, rules))} go round in a circle")
 
     def value(self, name: str, opened: tuple[str, ...]) -> float:
-        """Initial number of a species, or value of anything else."""
+        """Initial number of a species, or value of another symbol."""
         if name in opened or name not in self.values:
             what = f"go round in a circle: {' -> '.join((*opened, name))}" if name in opened else f"need {name}, which has none"
             raise DeclarationError(f"the values {what}")

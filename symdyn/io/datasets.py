@@ -1,4 +1,4 @@
-"""Simulated datasets to files: netCDF, CSV and JSON, told by the suffix.
+"""Simulated datasets to files: netCDF, CSV and JSON, selected by the suffix.
 
 The JSON form is one object::
 
@@ -43,7 +43,7 @@ def check_format(path: str | Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise DeclarationError(
-            f"{path}: the format is told by the suffix; expected {', '.join(FORMATS)}, got {suffix or 'none'!r}"
+            f"{path}: the suffix determines the format; expected {', '.join(FORMATS)}, got {suffix or 'none'!r}"
         )
     if not path.parent.is_dir():
         raise DeclarationError(f"{path}: the folder {path.parent} does not exist; create it first")
@@ -51,7 +51,7 @@ def check_format(path: str | Path) -> str:
 
 
 def write_file(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Call `write` with a temporary path and move the file into place, so that nobody sees half of it."""
+    """Call `write` with a temporary path and move the file into place, so that no incomplete file is visible."""
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         temporary = Path(folder) / path.name
@@ -65,7 +65,7 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
     Raises
     ------
     DeclarationError
-        For other suffixes, and for what a format cannot hold.
+        For other suffixes, and for data that a format cannot represent.
     OSError
         If the file cannot be written.
     """
@@ -144,12 +144,12 @@ def dataset_table(dataset: xr.Dataset) -> pd.DataFrame:
                 flat[f"{variable.name}_{level:g}"] = variable.sel(quantile=level, drop=True)
         else:
             flat[str(variable.name)] = variable
-    whole = any("trajectory" in v.dims for v in sampled)
-    if whole and "first_passage" in dataset:
+    separate = any("trajectory" in v.dims for v in sampled)
+    if separate and "first_passage" in dataset:
         flat["first_passage"] = dataset["first_passage"]
-    flat["status" if whole else "failed"] = dataset["status"] if whole else (dataset["status"] != 0).sum("trajectory")
+    flat["status" if separate else "failed"] = dataset["status"] if separate else (dataset["status"] != 0).sum("trajectory")
     dims = next(iter(flat.values())).dims
-    if not whole and "trajectory" in dataset.coords:
+    if not separate and "trajectory" in dataset.coords:
         flat = {k: v.drop_vars("trajectory", errors="ignore") for k, v in flat.items()}
     return xr.Dataset(flat).to_dataframe(dim_order=list(dims)).reset_index()
 

@@ -12,7 +12,7 @@ from symdyn.errors import DeclarationError
 
 
 class Operator(sp.Function):
-    """What acts on fields; subclasses carry the name under which they are printed and read."""
+    """Operator on fields; the name of a subclass is that under which it is printed and read."""
 
     nargs: Any = 1
     sign: ClassVar[str] = ""
@@ -266,7 +266,7 @@ def components(e: sp.Expr, dimension: int) -> sp.Expr:
     Raises
     ------
     DeclarationError
-        For vectors where a number belongs and the other way round, and for derivatives along an axis that is not there.
+        For vectors in place of scalars and scalars in place of vectors, and for derivatives along an axis that does not exist.
 
     Examples
     --------

@@ -67,7 +67,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
     states : tuple of Symbol
         States of the cells, ``v_1, w_1, v_2, ...``, then the bulk concentrations, ``U`` (``U_v`` ... of several species).
     bulk : tuple of Symbol
-        The bulk concentrations alone.
+        The bulk concentrations.
     kinetics : tuple of ODESystem
         Of each cell.
 
@@ -180,7 +180,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
 
     @property
     def source_name(self) -> str:
-        """What datasets call the strength of cells as sources: ``A``, unless a state of the kinetics is called so."""
+        """Name in datasets of the strength of cells as sources: ``A``, unless a state of the kinetics has that name."""
         name, taken = "A", {n for system in self.kinetics for n in system.names}
         while name in taken:
             name += "_source"

@@ -1,4 +1,4 @@
-"""Where fields live: intervals, rectangles, discs, polygons, and the whole plane."""
+"""Domains of fields: intervals, rectangles, discs, polygons, and the plane."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ class Polygon(Domain):
 
 @dataclass(frozen=True)
 class Plane(Domain):
-    """The whole plane.
+    """The plane, unbounded.
 
     >>> Plane().measure
     inf
@@ -329,7 +329,7 @@ def _area(points: np.ndarray) -> float:
 
 
 def _crossing(points: np.ndarray) -> bool:
-    """Whether two sides of a closed polygon that are no neighbours meet."""
+    """Whether two sides of a closed polygon that are not adjacent intersect."""
     n = len(points)
 
     def turn(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> float:

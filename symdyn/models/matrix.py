@@ -23,14 +23,14 @@ SHOWN = 10
 
 
 class MatrixModel(MatrixVerbs, DiscreteSystem):
-    r"""A structured population: numbers by stage, moved one step by a matrix of vital rates.
+    r"""A structured population: numbers by stage, advanced one step by a matrix of vital rates.
 
     .. math:: n(t+1) = A(n, p, t)\,n(t) + m, \qquad A = T + F
 
-    T moves individuals between stages (survival and growth), F makes new ones; :math:`a_{ij}` is what an individual of stage j
+    T moves individuals between stages (survival and growth), F is reproduction; :math:`a_{ij}` is what an individual of stage j
     contributes to stage i.  Entries may be numbers, exact or floating, or expressions of parameters (vital rates), of the
     states (density dependence), of time, and of random numbers ``dW`` (a random environment, see `DiscreteSystem`).
-    The functions of `symdyn.leslie` make such models; everything that they can tell is there as attributes too.
+    The functions of `symdyn.leslie` make such models; their results are available as attributes and methods.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     parameters, initial, observables, time :
         As for `ODESystem`.
     fecundity : Matrix, array or nested sequence, optional
-        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction where nobody
-        else can stay in a stage, as in a Leslie matrix (the last stage aside), else as survival.
+        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction where no
+        individual can stay in another stage, as in a Leslie matrix (apart from the last stage), otherwise as survival.
     immigration : sequence, optional
-        m, what comes in each step.
+        m, the immigrants of each step.
     species : mapping of str to sequence of states, optional
         Stages of each species or patch; one called ``n`` by default.
     clamped : bool
@@ -92,24 +92,24 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        whole = read_matrix(matrix, "the matrix")
-        size = whole.shape[0]
+        full = read_matrix(matrix, "the matrix")
+        size = full.shape[0]
         labels = list(map(str, matrix.columns)) if hasattr(matrix, "columns") else [f"n{i}" for i in range(1, size + 1)]
         names = labels if states is None else list(states)
         if len(names) != size:
             raise DeclarationError(f"the matrix has {size} stages, but {len(names)} states are named: {names}")
-        rows, seen, time = read_equations(dict.fromkeys(names, 0), time, observables)
+        rows, observed, time = read_equations(dict.fromkeys(names, 0), time, observables)
         if len(rows) != size:
             raise DeclarationError(f"the matrix has {size} stages, but only {len(rows)} different states are named")
         stages = tuple(rows)
-        births = guessed_fecundity(whole) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
+        births = guessed_fecundity(full) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
         self._settle(
-            stages, [*whole, *births, *arrivals], seen, time,
+            stages, [*full, *births, *arrivals], observed, time,
             parameters=parameters, initial=None, provenance=provenance,
         )  # fmt: skip
         self.__dict__.update(
-            matrix=whole,
+            matrix=full,
             fecundity=births,
             immigration=arrivals,
             clamped=bool(clamped),

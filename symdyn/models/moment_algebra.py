@@ -69,7 +69,7 @@ class Moments:
         self._under_way: set[Index] = set()
 
     def __getitem__(self, index: Index) -> sp.Expr:
-        """A moment of the kind in which the closure speaks."""
+        """A moment of the kind that the closure gives."""
         return self.get(self.close_kind, tuple(index))
 
     def get(self, kind: str, index: Index) -> sp.Expr:

@@ -25,7 +25,7 @@ __all__ = ["MomentSystem"]
 
 #: Equations that `repr` shows.
 SHOWN = 14
-#: Attributes that hold expressions.
+#: Attributes that contain expressions.
 EXPRESSIONS = ("drift", "open_sides", "known", "relations", "observables")
 
 
@@ -35,7 +35,7 @@ class MomentSystem(ODESystem):
     States are ``E[X]``, and of higher order raw moments ``E[X^2*Y]``, central moments ``M[X^2*Y]`` or cumulants ``K[X^2*Y]``.
     Every species has observables ``X_mean`` and ``X_var``.
 
-    A simulation starts from species, ``initial={"X": 10}``: numbers are certain, lists are sweeps (named ``X0``), and a
+    A simulation starts from species, ``initial={"X": 10}``: numbers are deterministic, lists are sweeps (named ``X0``), and a
     distribution with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent
     species.  Joint moments may be given in addition by the name of the state.
 
@@ -58,10 +58,10 @@ class MomentSystem(ODESystem):
     open_sides : sequence of Expr, optional
         Right-hand sides before closing, and
     relations : mapping of Symbol to Expr, optional
-        what the closure put for moments, in moments of its own kind: both for display.
+        the expressions of the closure for moments, in moments of its own kind: both for display.
     close : callable, optional
         The closure itself, ``close(index, moments)``, for moments above the order that no equation needs; a function that
-        cannot be imported again does not survive pickling.
+        cannot be imported is lost in pickling.
     close_kind : {'raw', 'central', 'cumulant'}
         Kind of the moments that it gives.
     positive_means : bool
@@ -128,8 +128,8 @@ class MomentSystem(ODESystem):
             positive_means=positive_means,
             binary=tuple(binary),
         )
-        seen = {**_moments_seen(self, equations), **(observables or {})}
-        super().__init__(equations, None, observables=seen, time=time, provenance=provenance)
+        observed = {**_moments_observed(self, equations), **(observables or {})}
+        super().__init__(equations, None, observables=observed, time=time, provenance=provenance)
         names = {p.name for p in self.parameters}
         defaults = {lookup(k, self.parameters, "parameter"): v for k, v in (parameters or {}).items() if name_of(k) in names}
         self.__dict__.update(
@@ -439,7 +439,7 @@ class MomentSystem(ODESystem):
         return list(self._rows())
 
     def _rows(self, most: int | None = None) -> Iterator[Equation]:
-        """The equations and what closes them, or the first of them alone: LaTeX takes its time."""
+        """The equations and the relations of the closure, or only the first of them, since LaTeX is slow."""
         names = self._latex_names()
         change = r"\tfrac{\mathrm{d}}{\mathrm{d}t} "
         sides = [(f"{s}'", change + names[s], f) for s, f in zip(self.states, self.open_sides, strict=True)]
@@ -487,11 +487,11 @@ class MomentSystem(ODESystem):
         return [i for i, e in self.known.items() if i not in kept and sum(i) > self.order]
 
 
-def _moments_seen(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
-    """Mean and variance of every species under names that nothing else has."""
+def _moments_observed(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
+    """Mean and variance of every species under names that are not in use."""
     taken = {name_of(s) for s in equations}
     taken |= {s.name for s in dag.free_symbols(e for e in equations.values() if isinstance(e, sp.Expr))}
-    seen = {}
+    observed = {}
     for k, s in enumerate(system.species):
         for word in ("mean", "var"):
             if word == "var" and system.order < 2 and not _has_variance(system, k):
@@ -500,8 +500,8 @@ def _moments_seen(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp
             while name in taken:
                 name += "_"
             taken.add(name)
-            seen[sp.Symbol(name)] = system.moments.mean(k) if word == "mean" else system.moments.covariance(k, k)
-    return seen
+            observed[sp.Symbol(name)] = system.moments.mean(k) if word == "mean" else system.moments.covariance(k, k)
+    return observed
 
 
 def _has_variance(system: MomentSystem, k: int) -> bool:

@@ -29,9 +29,9 @@ class ODESystem(FlowVerbs, System):
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
-        Default initial values; named expressions that a simulation reports beside the states.
+        Default initial values; named expressions that a simulation reports in addition to the states.
     time : Symbol or str, optional
-        The independent variable, ``t`` unless said otherwise (``time`` if a state is called ``t``).
+        The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 
     Attributes
     ----------

@@ -58,7 +58,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
     Attributes
     ----------
     fields, scalars : tuples of Symbol
-        Together, in this order, they are the `states`.
+        Concatenated in this order they are the `states`.
     rates : tuple of Expr
         One for each state.
     conditions : mapping
@@ -103,26 +103,26 @@ class PDESystem(FieldVerbs, SpatialSystem):
         provenance: Sequence[str] = (),
     ) -> None:
         domain = read_domain(domain)
-        fields, rows, seen, time = read_states(equations, odes, observables, time)
+        fields, rows, observed, time = read_states(equations, odes, observables, time)
         named = SPACE[: domain.dimension] if space is None else space
         names = [name_of(s) for s in (named if isinstance(named, Sequence) else ())]
         if len({*names}) != domain.dimension or len(names) != domain.dimension:
             raise DeclarationError(f"space is {named!r}; expected a name for each of {domain.dimension} axes")
-        free = {s.name: s for s in dag.free_symbols([*rows.values(), *seen.values()])}
+        free = {s.name: s for s in dag.free_symbols([*rows.values(), *observed.values()])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
         for s in (*rows, time):
             if s.name in names:
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
         start = read_starts(initial, rows)
-        # whatever is called like an axis is that axis, and like a state that state
+        # symbols with the name of an axis or a state are replaced by that axis or state
         known = {s.name: s for s in (*positions, *rows, time)}
         swap = {s: known[s.name] for e in wall_expressions(conditions) for s in e.free_symbols if s.name in known}
         swap |= {s: known[s.name] for e in start.values() for s in e.free_symbols if s.name in known}
         conditions = {k: tuple(mapped(pair, lambda e: e.xreplace(swap)) for pair in c) for k, c in conditions.items()}
         start = {k: e.xreplace(swap) for k, e in start.items()}
         sides = [*rows.values(), *wall_expressions(conditions), *start.values(), *(k for k in conditions if k not in rows)]
-        found = check_symbols((*rows, *positions), time, sides, seen)
+        found = check_symbols((*rows, *positions), time, sides, observed)
         self.__dict__.update(
             states=tuple(rows),
             fields=fields,
@@ -135,7 +135,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             parameters=found,
             defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
             initial=MappingProxyType(start),
-            observables=MappingProxyType(seen),
+            observables=MappingProxyType(observed),
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
@@ -308,7 +308,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
 
 def _check(system: PDESystem) -> None:
-    """Refuse scalars that vary in space, conditions that ask for the solution, and vectors in the wrong place."""
+    """Refuse scalars that vary in space, conditions that depend on fields, and misplaced vectors."""
     symbols = {*system.fields, *system.space}
     for state, rate in zip(system.states, system.rates, strict=True):
         plain = components(rate, system.dimension)
@@ -321,7 +321,7 @@ def _check(system: PDESystem) -> None:
     for node in dag.nodes([*system.expressions, *system.observables.values()]):
         if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
             raise DeclarationError(
-                f"{node} holds one mean or integral in another; an inner one is a number and can stand outside"
+                f"{node} nests one mean or integral in another; an inner one is a number and can be factored out"
             )
     for target, row in system.conditions.items():
         for pair in row:
@@ -337,7 +337,7 @@ def _check(system: PDESystem) -> None:
                                            f"not on {min(map(str, wrong))}")  # fmt: skip
     for state, start in system.initial.items():
         if start.has(Operator):
-            raise DeclarationError(f"the initial value {start} of {state} holds an operator; write down what it is")
+            raise DeclarationError(f"the initial value {start} of {state} contains an operator; write its value explicitly")
         wrong = start.free_symbols - set(system.parameters) - (set(system.space) if state in system.fields else set())
         if wrong:
             raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "

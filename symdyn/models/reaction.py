@@ -1,4 +1,4 @@
-"""One reaction: what goes in, what comes out, at which rate; and bursts, random numbers of molecules."""
+"""One reaction: reactants, products and rate; bursts (random numbers of molecules) and events."""
 
 from __future__ import annotations
 
@@ -138,9 +138,9 @@ class Reaction:
     reactants, products : mapping
         From species (symbols or names) to numbers of molecules; a product may be a `Burst`.
     rate : Expr or number
-        The rate constant of mass action, which may depend on anything; or the whole propensity.
+        The rate constant of mass action, which may depend on anything; or the complete propensity.
     mass_action : bool
-        Whether `rate` is multiplied by the number of ways in which the reactants meet.
+        Whether `rate` is multiplied by the number of distinct ways of choosing the reactants.
     bursts : mapping, optional
         From species to a `Burst`, produced in addition to `products`.
 
@@ -271,8 +271,8 @@ class Event:
     Parameters
     ----------
     trigger : Boolean
-        A comparison of species, parameters and time, or several joined by and, or, not.  One that holds at the start
-        triggers nothing then.
+        A comparison of species, parameters and time, or several joined by and, or, not.  One that is true at the start
+        does not trigger then.
     assignments : mapping
         From species to new values, all from the state before the event.
 
@@ -304,7 +304,7 @@ class Event:
 
 
 def rate_text(rate: sp.Expr) -> str:
-    """A rate as text; a decimal alone with the digits that it needs."""
+    """A rate as text; a single decimal number with the digits that determine it."""
     return repr(float(rate)) if rate.is_Float else str(rate)
 
 

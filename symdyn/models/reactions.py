@@ -34,12 +34,12 @@ class ReactionNetwork(NetworkVerbs, System):
 
     A mass-action reaction of order s with the rate constant k has the propensity
     :math:`a = k\,V^{1-s} \prod_i n_i (n_i - 1) \cdots (n_i - s_i + 1)`; with ``combinatoric=True`` it is divided by
-    :math:`\prod_i s_i!`.  The choice changes results: ``2 A -> 0, k`` fires at rate k n (n-1)/V or at half of it.
+    :math:`\prod_i s_i!`.  The results depend on the choice: ``2 A -> 0, k`` fires at rate k n (n-1)/V or at half of it.
 
     Parameters
     ----------
     reactions : sequence of Reaction
-        Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and hold unknown functions.
+        Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and contain unknown functions.
     parameters, initial, observables, time :
         As for `ODESystem`; initial values are molecule numbers.
     volume : Symbol, str or number, optional
@@ -47,11 +47,11 @@ class ReactionNetwork(NetworkVerbs, System):
     combinatoric : bool
         Whether the rate constant counts each set of equal reactants once, as in Catalyst.jl, or each ordered choice.
     binary : sequence of species, optional
-        Species that are 0 or 1, such as genes: moment equations make use of it.
+        Species that are 0 or 1, such as genes: moment equations use it.
     events : sequence of Event, optional
-        Sudden changes at given times or states; exact stochastic simulation follows them, derivations refuse them.
+        Instantaneous changes at given times or states; exact stochastic simulation includes them, derivations raise an error.
     species : sequence, optional
-        Their order, and species that occur in rates alone; by default the order of appearance.
+        Their order, and species that occur only in rates; by default the order of appearance.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class ReactionNetwork(NetworkVerbs, System):
         if not order:
             raise DeclarationError("no reaction of the network has a species; write one such as 0 -> X, k")
         size = _volume(volume)
-        _, seen, time = read_equations(dict.fromkeys(order, 0), time, observables)
+        _, observed, time = read_equations(dict.fromkeys(order, 0), time, observables)
         if size in (*order, time):
             raise DeclarationError(
                 f"the volume is {size}, which is {'time' if size == time else 'a species'}; expected a parameter"
@@ -124,7 +124,7 @@ class ReactionNetwork(NetworkVerbs, System):
                 lookup(s, order, "species")
         sides = [v for e in moments for v in (*e.assignments.values(), *e.trigger.atoms(sp.Rel), e.trigger)]
         self._settle(
-            order, [*(r.rate for r in listed), size, *means, *sides], seen, time,
+            order, [*(r.rate for r in listed), size, *means, *sides], observed, time,
             parameters=parameters, initial=initial, provenance=provenance,
         )  # fmt: skip
         for mean in means:
@@ -178,7 +178,7 @@ class ReactionNetwork(NetworkVerbs, System):
             if twice:
                 warnings.warn(
                     f"the rate constant of '{r}' holds its reactant {twice[0]}, and mass action multiplies by it once more; "
-                    "a whole propensity is written with => instead of ->",
+                    "a complete propensity is written with => instead of ->",
                     stacklevel=2,
                 )
         return cls(reactions, **values)
@@ -225,7 +225,7 @@ class ReactionNetwork(NetworkVerbs, System):
         return new
 
     def _declared_anew(self, changes: dict[str, Any]) -> Self:
-        """The network with another declaration, checked; values of parameters that no longer occur are left out."""
+        """The network with another declaration, checked; values of parameters that no longer occur are dropped."""
         kept = {name: getattr(self, name) for name in (*DECLARED, "initial", "observables", "time", "provenance")}
         values = {**kept, "reactions": self._reactions(), "species": self.states, **changes}
         defaults = values.pop("defaults", self.defaults)

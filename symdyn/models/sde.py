@@ -29,7 +29,7 @@ class SDESystem(DiffusionVerbs, System):
         From each state to its drift.
     diffusion : mapping or matrix
         From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
-        matrix), or the whole matrix (states x noises).  States left out of a mapping have no noise.
+        matrix), or the complete matrix (states x noises).  States left out of a mapping have no noise.
     parameters, initial, observables, time :
         As for `ODESystem`.
     interpretation : {'ito', 'stratonovich'}
@@ -200,8 +200,8 @@ def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:
             noisy = [s for s in names if s in given and expression(given[s]) != 0]
             rows = [[given[s] if s == w else 0 for w in noisy] for s in names]
     else:
-        whole = diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion
-        rows = [_row(r, f"row {i} of the diffusion") for i, r in enumerate(_row(whole, "the diffusion"))]
+        entries = diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion
+        rows = [_row(r, f"row {i} of the diffusion") for i, r in enumerate(_row(entries, "the diffusion"))]
     if len(rows) != len(states) or len({len(r) for r in rows}) != 1 or not rows[0]:
         shape = f"{len(rows)} rows of lengths {sorted({len(r) for r in rows})}"
         raise DeclarationError(f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1")

@@ -289,7 +289,7 @@ class ColonyVerbs:
     def greens(self) -> Greens:
         """Green's functions of the domain of a colony; colonies in equal domains share them."""
     def exchange(self, parameters: Mapping[Any, Any] | None = None) -> AsymptoticExchange:
-        """The linear bulk as the cells see it, to all orders in :math:`\\nu = -1/\\log\\epsilon`."""
+        """The linear exchange of cells and bulk, to all orders in :math:`\\nu = -1/\\log\\epsilon`."""
     def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
         """Steady state of small cells, to all orders in :math:`\\nu`."""
     def bulk_field(self, at: Any, parameters: Mapping[Any, Any] | None = None) -> np.ndarray:
@@ -299,7 +299,7 @@ class ColonyVerbs:
     def modes(self, parameters: Mapping[Any, Any] | None = None, region: Any = None) -> spectrum.Spectrum:
         """Eigenvalues of the steady state with their modes, by the theory of small cells."""
     def unstable_count(self, parameters: Mapping[Any, Any] | None = None) -> int:
-        """Number of growing eigenvalues by the winding number alone, conjugates counted."""
+        """Number of growing eigenvalues by the winding number, conjugates counted."""
     def hopf_curve(
         self,
         vary: tuple[Any, Any] = ...,
@@ -320,7 +320,7 @@ class ColonyVerbs:
         scans: int = 5,
         samples: int = 24,
     ) -> list[xr.Dataset]:
-        """Every Hopf curve that crosses one of the lines on which it is looked for, by the asymptotic theory."""
+        """All Hopf curves that cross one of the scanned lines, by the asymptotic theory."""
     def well_mixed(self) -> ODESystem:
         """Infinitely fast diffusion: all cells feel the mean of the bulk."""
     def large_diffusion(self, modes: int = 0) -> ODESystem:

@@ -33,7 +33,7 @@ def plot_traces(
     after: float | None = None,
     least: float = phases.STILL,
 ) -> Figure:
-    """Traces of all cells and what follows from them, one panel below the other.
+    """Traces of all cells with phases, cycles and order parameter, one panel below the other.
 
     Parameters
     ----------

@@ -220,7 +220,7 @@ def eigenvalues(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = N
 
 
 def unstable_count(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> int:
-    r"""Number of growing eigenvalues by the winding number alone, conjugates counted.
+    r"""Number of growing eigenvalues by the winding number, conjugates counted.
 
     .. math:: N = \frac{1}{2\pi} [\arg\det M] + P
 

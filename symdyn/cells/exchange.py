@@ -1,4 +1,4 @@
-"""The bulk as its cells see it: linear, so that what flows into the cells is a matrix times what they secrete."""
+"""The linear bulk: the inflow into the cells as a matrix times their secreted states."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Exchange(ABC):
     r"""The Laplace transform of the bulk with its permeable walls.
 
     At a growth rate :math:`\lambda` the strengths B of the cells as sources, by :math:`U \sim B_j\log(|x - x_j|/\epsilon)` at
-    the wall, and what flows into the secreted states are, row by row as species s and cell j (s m + j),
+    the wall, and the inflow into the secreted states are, row by row as species s and cell j (s m + j),
 
     .. math:: W(\lambda) B = -q \odot u, \qquad \text{inflow} = g \odot B, \qquad g_{sj} = 2\pi D_s/\tau_s
 
-    with W holomorphic where the bulk alone does not resonate.
+    with W holomorphic away from the poles of the bulk without cells.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ class Exchange(ABC):
         found = (1 + tau * lambdas) / self.values.diffusion[species]
         if not found.all():
             raise DeclarationError(
-                f"the growth rate {-1 / tau:g} is -1/tau, at which the bulk decays by itself and answers nothing; "
-                "ask for another growth rate"
+                f"the growth rate {-1 / tau:g} is -1/tau, at which the bulk decays on its own and its response has a pole; "
+                "choose another growth rate"
             )
         return found
 
@@ -215,7 +215,7 @@ class AsymptoticExchange(Exchange):
 
 
 def exchange(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> AsymptoticExchange:
-    r"""The linear bulk as the cells see it, to all orders in :math:`\nu = -1/\log\epsilon`.
+    r"""The linear exchange of cells and bulk, to all orders in :math:`\nu = -1/\log\epsilon`.
 
     Parameters
     ----------

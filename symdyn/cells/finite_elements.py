@@ -20,7 +20,7 @@ __all__ = ["BulkMatrices", "FiniteElements"]
 
 @dataclass(frozen=True)
 class BulkMatrices:
-    r"""One species in the bulk, its m cells, and what passes between them.
+    r"""One species in the bulk, its m cells, and their exchange.
 
     .. math::
         \tau M \dot U &= -A U + B s \\

@@ -28,14 +28,14 @@ __all__ = ["FullBulkCells", "full"]
 
 
 class FullBulkCells(FullVerbs, SpatialSystem):
-    r"""The full system of a colony: the bulk by quadratic finite elements on curved triangles, the cells as they are.
+    r"""The full system of a colony: the bulk by quadratic finite elements on curved triangles, the cells by their ODEs.
 
     .. math::
         \tau M \dot U &= -(D K + M)\, U - \frac1\epsilon \sum_j (d_{1j} M_j U - d_{2j} s_j b_j) \\
         \dot u_j &= F_j(u_j) + \frac{e_1}{\epsilon\tau} (d_{1j}\, b_j \cdot U - d_{2j} s_j L_j)
 
-    with stiffness K, mass M, and :math:`M_j, b_j, L_j = \sum b_j` of the wall of cell j.  The balance of what cells and bulk
-    hold is exact. Parameters enter by sums of constant matrices, so the elements are assembled once.
+    with stiffness K, mass M, and :math:`M_j, b_j, L_j = \sum b_j` of the wall of cell j.  The balance between cells and bulk
+    is exact. Parameters enter by sums of constant matrices, so the elements are assembled once.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         None, a level (int: how often a coarse mesh is refined), a size (float: longest edge), 'gmsh', a mapping of options of
         `mesh_domain`, or a triangular mesh of scikit-fem.
     keep_bulk : bool or sequence of float
-        Whether runs keep the bulk at all nodes: at all output times, or at those given.
+        Whether runs record the bulk at all nodes: at all output times, or at those given.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
 
     def __init__(self, colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) -> None:
         if isinstance(colony.domain, Plane):
-            raise DeclarationError("finite elements need a bounded domain, this colony lies in the whole plane; give it a Disk")
+            raise DeclarationError("finite elements need a bounded domain, this colony lies in the unbounded plane; use a Disk")
         elements = FiniteElements(colony.domain, colony.centers, colony.radius, mesh)
         self.__dict__.update(
             colony=colony, elements=elements, keep_bulk=keep_bulk, states=colony.states, parameters=colony.parameters,
@@ -211,7 +211,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         """
         return values(self.colony, self._over_defaults(parameters))
 
-    # ---- what the linear theory asks -------------------------------------------------------------
+    # ---- steady states and eigenvalues -------------------------------------------------------------
 
     def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
         r"""Steady state of cells and bulk, by Newton's method.
@@ -395,7 +395,7 @@ def full(colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) ->
         None, a level (int: how often a coarse mesh is refined), a size (float: longest edge, in the units of length of the
         domain), 'gmsh', a mapping of options of `symdyn.cells.mesh_domain`, or a triangular mesh of scikit-fem.
     keep_bulk : bool or sequence of float
-        Whether runs keep the bulk at all nodes: at all output times, or at those given.
+        Whether runs record the bulk at all nodes: at all output times, or at those given.
 
     Returns
     -------

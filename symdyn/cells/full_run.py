@@ -32,14 +32,14 @@ RESOLUTION = {"ark4": 0.15, "ark3": 0.08, "sbdf2": 0.02}
 """Default step, relative to the shortest time of the kinetics near the initial values."""
 
 LARGEST = 1e9
-"""Most numbers of a bulk that is kept."""
+"""Largest number of recorded values of the bulk."""
 
 OPTIONS = ("method", "step", "trajectories", "threads", "progress", "on_failure")
 
 
 @dataclass
 class _Part:
-    """Rows of the design that go together, and what they gave."""
+    """Rows of the design that are integrated jointly, and their results."""
 
     rows: np.ndarray
     values: np.ndarray
@@ -51,7 +51,7 @@ class _Part:
 
 @dataclass
 class _Plan:
-    """What is to be done, and the exchange matrices of the parameters that are at work."""
+    """The task, and the exchange matrices of the parameters in use."""
 
     system: FullBulkCells
     times: np.ndarray
@@ -223,7 +223,7 @@ def _march(plan: _Plan, rows: np.ndarray) -> _Part:
 
 
 def _begin(plan: _Plan, rows: np.ndarray, exchange: Exchange, n: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Cells (R, n) and bulk, each (N, R), in the beginning."""
+    """Initial cells (R, n) and bulk, each (N, R)."""
     numbers = plan.beginnings[rows]
     u, U = numbers[:, :n].copy(), []
     for s, start in enumerate(plan.fields):

@@ -145,7 +145,7 @@ def _common(influx: Sequence[sp.Expr], permeable: Sequence[int]) -> tuple[sp.Exp
 def cells_and_bulk(
     colony: BulkCellSystem, exchange: Sequence[Sequence[sp.Expr]], bulk: Mapping[sp.Symbol, sp.Expr], line: str
 ) -> ODESystem:
-    """The ODEs of all cells, with what they exchange by species and cell, and those of the bulk."""
+    """The ODEs of all cells, with their exchange by species and cell, and those of the bulk."""
     rows: dict[sp.Symbol, sp.Expr] = {}
     for j in range(colony.cells):
         states = colony.cell_states(j)

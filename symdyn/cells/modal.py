@@ -155,7 +155,7 @@ def _disk(domain: Disk, count: int, points: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _rectangle(domain: Rectangle, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # along each side as many waves as all modes together could need
+    # along each side as many waves as all modes could need
     p, q = np.divmod(np.arange((count + 1) ** 2), count + 1)
     squares = (np.pi * p / domain.width) ** 2 + (np.pi * q / domain.height) ** 2
     chosen = np.argsort(squares, kind="stable")[1 : count + 1]

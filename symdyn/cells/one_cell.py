@@ -40,18 +40,18 @@ def wall_ratio(phi: np.ndarray, radius: float, outer: float) -> np.ndarray:
     even, odd = kve(0, z), kve(1, z)
     if math.isfinite(outer):
         far = np.asarray(phi, complex) * outer
-        # exp(z) K_n(z) and exp(-Re z) I_n(z) neither overflow nor underflow; what is left of the exponentials decays
+        # exp(z) K_n(z) and exp(-Re z) I_n(z) neither overflow nor underflow; the remaining exponentials decay
         share = kve(1, far) / ive(1, far) * np.exp(-(far - z) - (far - z).real)
         even, odd = even + share * ive(0, z), odd - share * ive(1, z)
     return -even / (z * odd)
 
 
 class OneCellExchange(Exchange):
-    r"""The bulk around one cell in the middle of a disc, or alone in the plane, without any approximation.
+    r"""The bulk around one cell in the middle of a disc, or alone in the plane, without approximation.
 
     .. math:: W = D - d^1 Q(\varphi_\lambda), \qquad q = d^2
 
-    Only modes that do not depend on the angle are seen; the others decay without touching the cell.
+    Only modes that do not depend on the angle are included; the others decay without exchange with the cell.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def parse_range(text: str) -> np.ndarray:
         raise DeclarationError(f"got {text!r}; expected start:stop:count, such as 0:20:101")
     count = parts[2].strip()
     if not (count.isascii() and count.isdigit() and 2 <= int(count[:10]) <= _MOST_POINTS):
-        raise DeclarationError(f"the count in {text!r} is {count!r}; expected a argument number from 2 to {_MOST_POINTS}")
+        raise DeclarationError(f"the count in {text!r} is {count!r}; expected a whole number from 2 to {_MOST_POINTS}")
     return np.linspace(_number(parts[0], text), _number(parts[1], text), int(count))
 
 

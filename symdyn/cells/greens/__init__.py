@@ -1,4 +1,4 @@
-"""Green's functions of domains: what one source of a diffusing and decaying signal gives elsewhere."""
+"""Green's functions of domains: the concentration of a diffusing and decaying signal around a source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
 
 __all__ = ["DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
 
-#: Domains whose Green's functions are kept, with the meshes of those that have some.
+#: Number of domains whose Green's functions are cached, with their meshes.
 KEPT = 8
 
 

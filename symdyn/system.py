@@ -367,7 +367,7 @@ class System(ABC):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------
 
     @cached_property
     def expressions(self) -> tuple[sp.Expr, ...]:

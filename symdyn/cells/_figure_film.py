@@ -47,7 +47,7 @@ def animate_colony(
     ----------
     colony : BulkCellSystem
     data : xarray.Dataset
-        One run with ``v_1, v_2, ...``; if it holds the bulk at nodes, ``U_field``, that is shown too
+        One run with ``v_1, v_2, ...``; the bulk at nodes, ``U_field``, is shown if it is recorded
         (``colony.full(keep_bulk=True)``).
     path : str or path
         A .gif file, or .mp4 (needs ffmpeg).

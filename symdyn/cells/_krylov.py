@@ -1,7 +1,7 @@
 r"""A small basis for the bulk that serves a range of diffusivities, frequencies and permeabilities.
 
-With :math:`\sigma = \tau s` what the walls see of each other is :math:`B^T A(p)^{-1} B`,
-:math:`A = D K + (1 + \sigma) M + \sum_g c_g W_g`, where all matrices are symmetric.  The basis V holds solutions
+With :math:`\sigma = \tau s` the transfer matrix between walls is :math:`B^T A(p)^{-1} B`,
+:math:`A = D K + (1 + \sigma) M + \sum_g c_g W_g`, where all matrices are symmetric.  The basis V consists of solutions
 :math:`A(p_k)^{-1} B` at a few parameters :math:`p_k` with imaginary :math:`\sigma`, their real and imaginary parts, and the
 constant.  Projected on it, the symmetric matrices stay positive: the reduced system is stable and passive for every D, and its
 error is quadratic in that of the solutions.  Where to solve next is decided by a bound on the error: with the residual R and

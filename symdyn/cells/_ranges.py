@@ -108,7 +108,7 @@ def read_ranges(
     Raises
     ------
     DeclarationError
-        For what is no range of positive numbers.
+        For values that are not ranges of positive numbers.
     """
     given = numeric_values(parameters, colony.parameters, "parameter")
     size = float(colony.domain.measure) / math.pi

@@ -48,6 +48,11 @@ class ReducedCells(ReducedVerbs, ODESystem):
     several species), the bulk in coordinates in which mass and stiffness are diagonal; the first is the mean, times the root of
     the area.  Observables are the mean of the bulk, ``U``, and the mean at each wall, ``U_1``, ``U_2``, ...
 
+    Parameters
+    ----------
+    colony, elements, pencils, ranges
+        Computed by `BulkCellSystem.reduce`.
+
     Attributes
     ----------
     colony : BulkCellSystem

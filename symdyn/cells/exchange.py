@@ -221,7 +221,7 @@ def exchange(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
 
     Returns
     -------

@@ -183,7 +183,7 @@ def integrate(
                     plan.stop.set()
                 results = [f.result() for f in futures]
     except KeyboardInterrupt:
-        plan.stop.set()  # what is there is kept
+        plan.stop.set()  # results so far are retained
     finally:
         bar.close()
     return _gathered(plan, design, results, options.get("on_failure", "raise"))

@@ -82,14 +82,14 @@ class OneCellExchange(Exchange):
         domain = values.domain
         if not isinstance(domain, (Disk, Plane)) or values.cells != 1:
             raise DeclarationError(
-                "the exact solution holds for one cell in the middle of a Disk or in the Plane, "
+                "the exact solution exists for one cell in the middle of a Disk or in the Plane, "
                 f"got {values.cells} in {domain!r}; use the asymptotic theory or finite elements"
             )
         self._outer = domain.radius if isinstance(domain, Disk) else math.inf
         if isinstance(domain, Disk) and math.dist(values.centers[0], domain.center) > 1e-12 * domain.radius:
             raise DeclarationError(
                 f"the cell lies at {tuple(map(float, values.centers[0]))}, not in the middle {domain.center} of the disc, "
-                "where alone the exact solution holds; use the asymptotic theory or finite elements"
+                "the only place with an exact solution; use the asymptotic theory or finite elements"
             )
         if values.radius >= self._outer:
             raise DeclarationError(

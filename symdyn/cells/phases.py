@@ -1,11 +1,11 @@
-r"""Rhythms of cells from their traces: period, extremes, phase, lag, order parameter and synchrony.
+r"""Oscillations of cells from their traces: period, extremes, phase, lag, order parameter and synchrony.
 
 The phase is that of Poincaré sections: :math:`2\pi k` where a trace rises through its mean for the k-th time, and linear in
-time between.  It grows evenly on any cycle, however sharp its relaxations, so equal cycles in step differ by a constant; the
-phase of the analytic signal (Hilbert transform) does not, and is wrong near both ends of the record.
+time between.  It grows linearly on any cycle, also of relaxation oscillations, so that equal cycles of one period differ by a
+constant; the phase of the analytic signal (Hilbert transform) does not, and is inaccurate near both ends of the record.
 
 Every function takes a dataset of ``v_1, v_2, ...`` as `symdyn.simulate` gives it and the name of a state (the first one of the
-cells by default), or the array that `cell_traces` makes of them, with any further dims.  A trace that holds NaN gives NaN.
+cells by default), or the array that `cell_traces` makes of them, with any further dims.  A trace with NaN gives NaN.
 
 References
 ----------
@@ -39,10 +39,10 @@ from symdyn.errors import DeclarationError
 __all__ = ["cell_traces", "cycle_lengths", "extremes", "order_parameter", "period", "phase", "phase_lag", "synchrony"]
 
 STILL = 1e-3
-"""A trace rests if it ranges over less than this part of its largest magnitude."""
+"""A trace does not oscillate if its range is less than this fraction of its largest magnitude."""
 
 UNLOCKED = 0.5
-r"""There is no lag between cells of which :math:`|\langle e^{i(\theta_i - \theta_j)} \rangle|` is less than this."""
+r"""No lag is defined between cells for which :math:`|\langle e^{i(\theta_i - \theta_j)} \rangle|` is less than this."""
 
 
 def period(data: Any, state: Any = None, *, after: float | None = None, least: float = STILL) -> xr.DataArray:

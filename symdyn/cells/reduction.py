@@ -43,8 +43,8 @@ def reduce(
                        + \sum_j \frac{d_{2j}}{\epsilon} \beta_j u_{1j} \\
         \dot u_j &= F_j(u_j) + \frac{e_1}{\epsilon\tau} (d_{1j}\, \beta_j \cdot z - d_{2j} L_j u_{1j})
 
-    The matrices are symmetric and positive, so that the bulk is stable for every D and tau, and the balance of what is
-    secreted is exact.
+    The matrices are symmetric and positive, so that the bulk is stable for every D and tau, and the balance of the
+    secreted amount is exact.
 
     Parameters
     ----------

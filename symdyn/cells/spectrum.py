@@ -44,7 +44,7 @@ class Spectrum:
     Attributes
     ----------
     eigenvalues : (r,) complex array
-        Growing first; of conjugates the one with positive imaginary part first.
+        Largest real part first; of conjugates the one with positive imaginary part first.
     sources : (S m, r) complex array
         c: perturbations of the sources, species by species; of norm 1, the largest entry real and positive.
     secreted : (S m, r) complex array

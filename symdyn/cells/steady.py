@@ -54,7 +54,7 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
     ----------
     values : CellValues
     exchange : Exchange
-        Of these values: its matrix at growth rate zero relates A to what the cells secrete.
+        Of these values: its matrix at growth rate zero relates A to the secreted states.
     guess : (n,) array, optional
         States of all cells, cell after cell; matters where there are several steady states.
 

@@ -144,7 +144,7 @@ def values(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) 
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults; all are dimensionless, as the equations are.
+        Values in place of the defaults; all are dimensionless, as the equations are.
 
     Returns
     -------

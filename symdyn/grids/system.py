@@ -26,6 +26,11 @@ SCHEMES = ("finite differences", "spectral")
 class GridSystem(GridVerbs, PDESystem):
     """A `PDESystem` with a grid; `PDESystem.discretize` makes one.
 
+    Parameters
+    ----------
+    pde, points, order, scheme, dealias, implicit
+        As for `PDESystem.discretize`.
+
     Attributes
     ----------
     shape : tuple of int

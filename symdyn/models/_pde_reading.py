@@ -1,4 +1,4 @@
-"""Reading what a system of fields is declared with, as it is written."""
+"""Reading the arguments of declarations of systems of fields."""
 
 from __future__ import annotations
 

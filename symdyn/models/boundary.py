@@ -1,4 +1,4 @@
-"""Conditions at the walls of a box: what a user writes, read into one condition a field, axis and side."""
+"""Conditions at the walls of a box: arguments of users read into one condition for each field, axis and side."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ def Dirichlet(value: Any = 0) -> Condition:
     -------
     Condition
 
+    Raises
+    ------
+    DeclarationError, ParseError
+        For values that are not scalar expressions, and texts that cannot be read.
+
     Examples
     --------
     >>> print(Dirichlet(2))
@@ -97,6 +102,11 @@ def Neumann(value: Any = 0) -> Condition:
     Returns
     -------
     Condition
+
+    Raises
+    ------
+    DeclarationError, ParseError
+        For values that are not scalar expressions, and texts that cannot be read.
 
     Examples
     --------
@@ -123,7 +133,9 @@ def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
     Raises
     ------
     DeclarationError
-        If a and b are both zero.
+        If a and b are both zero, or an argument is not a scalar expression.
+    ParseError
+        For texts that cannot be read.
 
     Examples
     --------
@@ -132,7 +144,7 @@ def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
     """
     condition = Condition(_read(a), _read(b), _read(value))
     if condition.alpha == 0 and condition.beta == 0:
-        raise DeclarationError("Robin(a, b, value) has a = b = 0, which says nothing about the field; give one of them a value")
+        raise DeclarationError("Robin(a, b, value) has a = b = 0, which does not constrain the field; give one of them a value")
     return condition
 
 
@@ -150,7 +162,8 @@ def read_conditions(
     Raises
     ------
     DeclarationError
-        For what is no condition, keys that name no field, axis or side, and axes that are periodic for some fields only.
+        For values that are not conditions, keys that name no field, axis or side, and axes that are periodic for some fields
+        only.
     """
     dimension = len(space)
     found: dict[sp.Expr, list[Any]] = {f: [None] * (2 * dimension) for f in fields}

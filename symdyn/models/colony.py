@@ -1,4 +1,4 @@
-"""BulkCellSystem: cells with kinetics of their own in a bulk through which what they secrete diffuses and decays."""
+"""BulkCellSystem: cells with their own kinetics in a bulk in which secreted species diffuse and decay."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a BulkCellSystem is no text; its kinetics may be: ODESystem.from_text")
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------
 
     @property
     def fields(self) -> tuple[sp.Symbol, ...]:  # type: ignore[override]

@@ -76,6 +76,18 @@ class Domain(ABC):
 class Interval(Domain):
     """The interval from `start` to `end`.
 
+    Parameters
+    ----------
+    start, end : float
+        In one unit of length, that of the spatial variable.
+
+    Raises
+    ------
+    DeclarationError
+        If the end does not lie after the start, or one of them is not finite.
+
+    Examples
+    --------
     >>> Interval(0, 2).measure
     2.0
     """
@@ -123,6 +135,20 @@ class Interval(Domain):
 class Rectangle(Domain):
     """The rectangle of sides `width` and `height` whose lower left corner is `corner`.
 
+    Parameters
+    ----------
+    width, height : float
+        Positive, in one unit of length.
+    corner : (x, y)
+        In the same unit.
+
+    Raises
+    ------
+    DeclarationError
+        For sides that are not positive, and numbers that are not finite.
+
+    Examples
+    --------
     >>> Rectangle(2, 1).measure
     2.0
     """
@@ -176,7 +202,21 @@ class Rectangle(Domain):
 class Disk(Domain):
     """The disc of a radius around a center.
 
-    >>> round(Disk(1).measure, 6)
+    Parameters
+    ----------
+    radius : float
+        Positive, in one unit of length.
+    center : (x, y)
+        In the same unit.
+
+    Raises
+    ------
+    DeclarationError
+        For a radius that is not positive, and numbers that are not finite.
+
+    Examples
+    --------
+    >>> round(Disk(1).measure, 6)  # pi
     3.141593
     """
 
@@ -218,8 +258,20 @@ class Disk(Domain):
 
 @dataclass(frozen=True, eq=False)
 class Polygon(Domain):
-    """The inside of a simple polygon; its corners in either sense of rotation.
+    """The interior of a simple polygon.
 
+    Parameters
+    ----------
+    points : (n, 2) array
+        The corners in order along the boundary, in either sense of rotation, in one unit of length.
+
+    Raises
+    ------
+    DeclarationError
+        For fewer than three corners, numbers that are not finite, and sides that cross or touch.
+
+    Examples
+    --------
     >>> Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]).measure
     3.0
     """
@@ -291,6 +343,8 @@ class Polygon(Domain):
 class Plane(Domain):
     """The plane, unbounded.
 
+    Examples
+    --------
     >>> Plane().measure
     inf
     """

@@ -27,9 +27,9 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
 
     .. math:: n(t+1) = A(n, p, t)\,n(t) + m, \qquad A = T + F
 
-    T moves individuals between stages (survival and growth), F is reproduction; :math:`a_{ij}` is what an individual of stage j
-    contributes to stage i.  Entries may be numbers, exact or floating, or expressions of parameters (vital rates), of the
-    states (density dependence), of time, and of random numbers ``dW`` (a random environment, see `DiscreteSystem`).
+    T moves individuals between stages (survival and growth), F is reproduction; :math:`a_{ij}` is the contribution of an
+    individual of stage j to stage i.  Entries may be numbers, exact or floating, or expressions of parameters (vital rates),
+    of the states (density dependence), of time, and of random numbers ``dW`` (a random environment, see `DiscreteSystem`).
     The functions of `symdyn.leslie` make such models; their results are available as attributes and methods.
 
     Parameters

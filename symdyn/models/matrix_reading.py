@@ -21,7 +21,7 @@ def entry(value: Any) -> sp.Expr:
 
 
 def _placed(value: Any, what: str, i: int, j: int) -> sp.Expr:
-    """An entry, with its place in what is said of mistakes; rows and columns are counted from 0."""
+    """An entry, with its position for messages; rows and columns are counted from 0."""
     if isinstance(value, str):
         raise DeclarationError(f"{what} has the text {value!r} in row {i}, column {j}; expected a number or a sympy expression")
     e = entry(value)

@@ -51,7 +51,7 @@ class MomentSystem(ODESystem):
     known : mapping of index to Expr
         Moments as expressions in the states: the states themselves, and those above the order that were closed.
     kind : {'raw', 'central', 'cumulant'}
-        What `known` holds; order 1 is the mean in all of them.
+        Kind of the moments in `known`; order 1 is the mean in all of them.
     order : int
     closure : str, optional
         Name of the closure, None where nothing was closed.

@@ -46,7 +46,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         `equations` that are scalars.
     boundary : optional
         "periodic", "no-flux" (the default), `Dirichlet`, `Neumann` or `Robin` for all, or a mapping from fields, axes
-        ("x") or sides ("left", "right", "bottom", "top") to one; what a field maps to may again be such a mapping of axes
+        ("x") or sides ("left", "right", "bottom", "top") to one; the value of a field may again be such a mapping of axes
         or sides, and at an axis a pair is (left, right).  Keys may also be expressions: the second condition of equations
         of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
     parameters, initial, observables : mapping, optional
@@ -182,7 +182,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             raise DeclarationError("a PDESystem is written u' = ..., without noise")
         return cls(model.equations, **options)
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------
 
     @property
     def dimension(self) -> int:

@@ -187,7 +187,7 @@ class ReactionNetwork(NetworkVerbs, System):
     def _from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a network is written as reactions, A + B -> C, k; use ReactionNetwork.from_text")
 
-    # ---- what follows from the reactions -----------------------------------------------------------
+    # ---- quantities derived from the reactions -----------------------------------------------------------
 
     def _reactions(self) -> list[Reaction]:
         """The reactions with the present rates, which `with_terms` and `map_expressions` may have changed."""

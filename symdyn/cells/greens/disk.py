@@ -33,7 +33,7 @@ class DiskGreens(Greens):
 
     whose terms approach :math:`\cos n(\psi - \psi_0) (r\rho)^n/n`: the sum of the latter is
     :math:`-\frac12\log(1 - 2r\rho\cos(\psi - \psi_0) + r^2\rho^2)`, and only the differences are added up.  Bessel functions
-    enter by ratios of neighbouring orders, which holds for fast and slow diffusion alike, and the sums over the orders are
+    enter by ratios of neighbouring orders, which is accurate for fast and slow diffusion, and the sums over the orders are
     matrix products.
 
     References

@@ -51,7 +51,7 @@ def reduce(
     colony : BulkCellSystem
         In a bounded domain.
     parameters : mapping, optional
-        New default values.  The equations are valid only for a diffusivity or an influx given here.
+        New default values.  If a diffusivity or an influx is given here, the equations are valid for this value only.
     tolerance : float
         Of the transfer matrix between walls, relative, in its norm; from 1e-10.
     diffusion : number, (low, high) or mapping by species, optional

@@ -41,6 +41,11 @@ REAL = 1e-9
 class Spectrum:
     """Eigenvalues of a steady colony with their modes.
 
+    Parameters
+    ----------
+    eigenvalues, sources, secreted, states
+        Computed by `BulkCellSystem.modes`.
+
     Attributes
     ----------
     eigenvalues : (r,) complex array

@@ -41,8 +41,8 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     parameters, initial, observables, time :
         As for `ODESystem`.
     fecundity : Matrix, array or nested sequence, optional
-        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction where no
-        individual can stay in another stage, as in a Leslie matrix (apart from the last stage), otherwise as survival.
+        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction if
+        individuals cannot remain in any other stage but the last, as in a Leslie matrix, otherwise as survival.
     immigration : sequence, optional
         m, the immigrants of each step.
     species : mapping of str to sequence of states, optional

@@ -37,9 +37,9 @@ class FlowVerbs:
     ) -> MomentSystem:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of means and cumulants up to an order, closed as `moments` are."""
+        """Equations of means and cumulants up to an order, closed as those of `moments`."""
     def to_sbml(self, path: str | Path | None = None) -> str:
-        """Write a network or an ODE system as SBML level 3 version 1; return the text."""
+        """Write a network or an ODE system as SBML level 3 version 1."""
 
 class DiffusionVerbs:
     def moments(
@@ -47,11 +47,11 @@ class DiffusionVerbs:
     ) -> MomentSystem:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of means and cumulants up to an order, closed as `moments` are."""
+        """Equations of means and cumulants up to an order, closed as those of `moments`."""
 
 class NetworkVerbs:
     def rate_equations(self, *, concentrations: bool = False) -> ODESystem:
-        """The rate equations of a network, which hold for large volumes."""
+        """The rate equations of a network, which are the limit of large volumes."""
     def langevin(self) -> SDESystem:
         """The chemical Langevin equation (Itô) of a network, in molecule numbers."""
     def linear_noise(self) -> MomentSystem:
@@ -63,7 +63,7 @@ class NetworkVerbs:
     ) -> MomentSystem:
         """Equations of the moments up to an order, closed."""
     def cumulants(self, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-        """Equations of means and cumulants up to an order, closed as `moments` are."""
+        """Equations of means and cumulants up to an order, closed as those of `moments`."""
     def master_equation(
         self,
         upper: Mapping[Any, int | None] | int | None = None,
@@ -94,7 +94,7 @@ class NetworkVerbs:
     def _repr_html_(self) -> str:
         """The notebook page of a network: reactions, stoichiometry, values, conservation laws and deficiency."""
     def to_sbml(self, path: str | Path | None = None) -> str:
-        """Write a network or an ODE system as SBML level 3 version 1; return the text."""
+        """Write a network or an ODE system as SBML level 3 version 1."""
 
 class MatrixVerbs:
     @property
@@ -199,7 +199,7 @@ class FieldVerbs:
         implicit: Mapping[Any, Any] | None = None,
         **options: Any,
     ) -> xr.Dataset:
-        """Simulate on a grid of `discretize`, by default one with the shape of the initial arrays; see `run_grid`."""
+        """Simulate on a grid of `discretize`; `symdyn.simulate` calls this for a `PDESystem`."""
 
 class GridVerbs:
     def run(
@@ -281,7 +281,7 @@ class ColonyVerbs:
     def greens(self) -> Greens:
         """Green's functions of the domain of a colony; colonies in equal domains share them."""
     def exchange(self, parameters: Mapping[Any, Any] | None = None) -> AsymptoticExchange:
-        """The linear bulk as the cells see it, to all orders in :math:`\\nu = -1/\\log\\epsilon`."""
+        """The linear exchange of cells and bulk, to all orders in :math:`\\nu = -1/\\log\\epsilon`."""
     def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
         """Steady state of small cells, to all orders in :math:`\\nu`."""
     def bulk_field(self, at: Any, parameters: Mapping[Any, Any] | None = None) -> np.ndarray:
@@ -291,7 +291,7 @@ class ColonyVerbs:
     def modes(self, parameters: Mapping[Any, Any] | None = None, region: Any = None) -> spectrum.Spectrum:
         """Eigenvalues of the steady state with their modes, by the theory of small cells."""
     def unstable_count(self, parameters: Mapping[Any, Any] | None = None) -> int:
-        """Number of growing eigenvalues by the winding number alone, conjugates counted."""
+        """Number of growing eigenvalues by the winding number, conjugates counted."""
     def hopf_curve(
         self,
         vary: tuple[Any, Any] = ...,
@@ -312,7 +312,7 @@ class ColonyVerbs:
         scans: int = 5,
         samples: int = 24,
     ) -> list[xr.Dataset]:
-        """Every Hopf curve that crosses one of the lines on which it is looked for, by the asymptotic theory."""
+        """All Hopf curves that cross one of the scanned lines, by the asymptotic theory."""
     def well_mixed(self) -> ODESystem:
         """Infinitely fast diffusion: all cells feel the mean of the bulk."""
     def large_diffusion(self, modes: int = 0) -> ODESystem:

@@ -1,6 +1,6 @@
 """Expressions as graphs: equal subexpressions are visited once, however often they occur.
 
-Nested moment closures have trees that are thousands of times larger than their graphs; what walks the tree never ends.
+Nested moment closures have trees that are thousands of times larger than their graphs: traversing the tree is not feasible.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ def nodes(expressions: Iterable[sp.Basic]) -> Iterator[sp.Basic]:
     >>> [str(e) for e in nodes([x + x**2, x**2])]
     ['x', '2', 'x**2', 'x**2 + x']
     """
-    seen: set[sp.Basic] = set()
+    visited: set[sp.Basic] = set()
     for root in expressions:
         stack = [(root, False)]
         while stack:
             node, ready = stack.pop()
             if ready:
                 yield node
-            elif node not in seen:
-                seen.add(node)
+            elif node not in visited:
+                visited.add(node)
                 stack.append((node, True))
-                stack.extend([(child, False) for child in reversed(node.args) if child not in seen])
+                stack.extend([(child, False) for child in reversed(node.args) if child not in visited])
 
 
 def free_symbols(expressions: Iterable[sp.Basic]) -> set[sp.Symbol]:
-    """Free symbols of all the expressions together.
+    """Free symbols of all the expressions.
 
     >>> x, y = sp.symbols("x y")
     >>> sorted(map(str, free_symbols([x, x + y**2])))
@@ -50,13 +50,13 @@ def free_symbols(expressions: Iterable[sp.Basic]) -> set[sp.Symbol]:
     for node in nodes(expressions):
         if isinstance(node, sp.Symbol):
             found.add(node)
-        elif isinstance(node, BINDING):  # the tree alone knows which symbols are free
+        elif isinstance(node, BINDING):  # only the tree determines which symbols are free
             return set().union(*(e.free_symbols for e in expressions))
     return found
 
 
 def replace(expressions: Iterable[sp.Expr], swap: Mapping[sp.Basic, sp.Basic]) -> list[sp.Expr]:
-    """The expressions with some subexpressions replaced; sums and what is shared stay as they are.
+    """The expressions with some subexpressions replaced; sums and shared subexpressions remain unchanged.
 
     >>> x, y, z = sp.symbols("x y z")
     >>> replace([x * (y + z), x], {x: sp.Integer(2)})

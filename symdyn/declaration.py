@@ -1,4 +1,4 @@
-"""Reading what a user declares: symbols, expressions and values, each checked once with a message that says how to mend it."""
+"""Reading what a user declares: symbols, expressions and values, checked, with messages that state how to correct them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
     "read_equations",
 ]
 
-#: What no real and finite expression holds.
+#: Atoms that no real and finite expression contains.
 NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
 
 #: Names of dimensions and variables that simulated datasets have; no state, parameter or observable may take them.
@@ -145,8 +145,8 @@ def read_equations(
             return tuple(read(v) for v in value)
         return expression(value).xreplace(swap)
 
-    seen = {_as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
-    return {s: read(v) for s, v in rows.items()}, seen, time
+    observed = {_as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
+    return {s: read(v) for s, v in rows.items()}, observed, time
 
 
 def check_symbols(
@@ -169,7 +169,7 @@ def check_symbols(
             raise DeclarationError(f"the expression {faulty} is not real and finite")
         if isinstance(node, (sp.Derivative, sp.Integral)):
             faulty = next(e for e in expressions if e.has(node))
-            raise DeclarationError(f"the expression {faulty} holds a derivative or an integral; write it as a further state")
+            raise DeclarationError(f"the expression {faulty} contains a derivative or an integral; write it as a further state")
     free = dag.free_symbols(expressions).union(states, {time})
     by_name: dict[str, sp.Symbol] = {}
     for symbol in sorted(free, key=lambda s: (s.name, str(s._assumptions))):

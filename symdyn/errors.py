@@ -6,29 +6,58 @@ __all__ = ["CompileError", "DeclarationError", "ParseError", "RecoveryError", "S
 
 
 class SymdynError(Exception):
-    """Base class of every error symdyn raises on purpose."""
+    """Base class of all errors that symdyn raises on purpose.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> issubclass(sd.ParseError, sd.SymdynError), issubclass(sd.SimulationError, sd.SymdynError)
+    (True, True)
+    """
 
 
 class DeclarationError(SymdynError, ValueError):
-    """A system was declared that does not hold together (a missing equation, a clashing name ...)."""
+    """The declaration of a system, or an argument of a function, is inconsistent or out of range.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.ODESystem.from_text("x' = -k*x").with_parameters(q=1)
+    Traceback (most recent call last):
+        ...
+    symdyn.errors.DeclarationError: 'q' is not a parameter of this system; its parameters: k.
+    """
 
 
 class ParseError(SymdynError, ValueError):
-    """A model text could not be read; the message shows the line and points at the place.
+    r"""The text of a model could not be read; the message shows the line and points at the offending character.
 
     Parameters
     ----------
     message : str
         What was wrong and how to mend it.
     text : str
-        The whole text that was being read.
+        The complete text that was read.
     position : int
-        Offset of the offending character in `text`.
+        Offset of the offending character in `text`, in characters from 0.
 
     Attributes
     ----------
     line, column : int
-        One-based place of the error.
+        Place of the error, counted from 1.
+    position : int
+        As given, limited to the length of the text.
+    reason : str
+        The message without the place.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> try:
+    ...     sd.ODESystem.from_text("x' = -x\ny' = x +* y")
+    ... except sd.ParseError as error:
+    ...     error.line, error.column
+    (2, 9)
     """
 
     def __init__(self, message: str, text: str = "", position: int = 0) -> None:
@@ -48,16 +77,36 @@ class ParseError(SymdynError, ValueError):
 
 
 class CompileError(SymdynError):
-    """A kernel could not be generated for this system, method or target."""
+    """A kernel could not be generated for this system, method or target.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.PDESystem.from_text("u' = f(u)", domain=(0, 1)).discretize(4).model()
+    Traceback (most recent call last):
+        ...
+    symdyn.errors.CompileError: f(u) is an unknown term; give it an expression with with_terms, or recover it from data
+    """
 
 
 class SimulationError(SymdynError, RuntimeError):
     """One or more trajectories failed.
 
-    Attributes
+    Parameters
     ----------
+    message : str
+        Which trajectories failed, and why.
     dataset : xarray.Dataset or None
-        Everything that was computed, NaN after each failure; nothing is lost.
+        All results up to each failure, NaN after it.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> blow_up = sd.ODESystem.from_text("x' = x**2; x(0) = 1")  # x = 1/(1 - t)
+    >>> sd.simulate(blow_up, [0.0, 0.5, 2.0])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    symdyn.errors.SimulationError: 1 of 1 trajectories failed. ... its last output is at t = 0.5. ...
     """
 
     def __init__(self, message: str, dataset=None) -> None:

@@ -1,4 +1,4 @@
-"""Model text to sympy by a grammar of its own: whitelisted functions, checked names, and nothing is ever evaluated.
+"""Model text to sympy by a grammar of its own: whitelisted functions and checked names, without evaluation.
 
 One statement a line or between semicolons; ``#`` begins a comment::
 
@@ -31,7 +31,7 @@ _STYLES = {"prime": "x' = ...", "next": "x[t+1] = ...", "differential": "dx = f*
 
 @dataclass(frozen=True)
 class ModelText:
-    """What a model text says.
+    """Content of a model text.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class ModelText:
 
 @dataclass(frozen=True)
 class Statement:
-    """A left side that was understood and its right side; `kind` is a style or 'parameter', 'initial', 'observable'."""
+    """A left side that has been parsed and its right side; `kind` is a style or 'parameter', 'initial', 'observable'."""
 
     kind: str
     name: str
@@ -90,7 +90,7 @@ def parse_condition(text: str) -> sp.Basic:
     Raises
     ------
     ParseError
-        Pointing at the first place that does not fit the grammar, also if the text stands for a number.
+        With the first position that does not fit the grammar, also for text in place of a number.
 
     Examples
     --------
@@ -233,7 +233,7 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
 
 
 def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
-    """The style and the declared names; a contradiction between statements is an error at the later one."""
+    """The style and the declared names; a contradiction between statements is an error at the second one."""
     declared: dict[str, str] = {}
     initial: set[str] = set()
     style = index = None

@@ -1,11 +1,11 @@
-"""Text of reaction networks: one reaction a line, read by the grammar of models; nothing is ever evaluated.
+"""Text of reaction networks: one reaction a line, read by the grammar of models, without evaluation.
 
 ::
 
     0 -> X, k0                    # mass action: the rate constant follows
     2 X + Y -> 3 X, k1
     X <-> Y, k2, k3               # both directions
-    X => 0, Vm*X/(K + X)          # the whole propensity, in molecule numbers
+    X => 0, Vm*X/(K + X)          # the complete propensity, in molecule numbers
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
     volume V                      # the volume of mass action
     k0 = 1.5; X(0) = 10; V = 100  # values, as in other models
@@ -57,7 +57,7 @@ class EventText:
 
 @dataclass(frozen=True)
 class NetworkText:
-    """What the text of a network says; `species` in the order of their appearance, observables put in where they are used."""
+    """Content of the text of a network; `species` in order of appearance, observables substituted where they are used."""
 
     reactions: list[ReactionText]
     species: list[str]
@@ -88,7 +88,7 @@ class _Arrow:
 
 
 def has_reactions(text: str) -> bool:
-    """Whether an arrow stands in the text."""
+    """Whether the text contains an arrow."""
     return any(t.text in _ARROWS for t in tokenize(text))
 
 
@@ -127,7 +127,7 @@ def parse_network(text: str) -> NetworkText:
     order: dict[str, None] = {}
     for a in arrows:
         order |= dict.fromkeys((*a.left.order, *a.right.order))
-    order |= {s.name: None for s in others if s.kind == "initial"}  # a catalyst may stand in rates alone
+    order |= {s.name: None for s in others if s.kind == "initial"}  # a catalyst may occur only in rates
     species = list(order)
     network = NetworkText([], species, {}, {}, {}, [], volume)
     declared = [s.name for s in others if s.kind in ("parameter", "observable")]
@@ -153,23 +153,24 @@ def parse_network(text: str) -> NetworkText:
 
 def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, int]) -> NetworkText:
     """The network with observables written out in rates, events and other observables."""
-    seen: dict[sp.Symbol, sp.Expr] = {}
+    assigned: dict[sp.Symbol, sp.Expr] = {}
     for name in network.observables:
         e, symbols = network.observables[name], {sp.Symbol(o): v for o, v in network.observables.items()}
         for _ in symbols:
             e = e.xreplace(symbols)
         if e.free_symbols & set(symbols):
             raise ParseError(f"the observable {name} is defined by itself", text, places[name])
-        seen[sp.Symbol(name)] = e
-    if not seen:
+        assigned[sp.Symbol(name)] = e
+    if not assigned:
         return network
     return replace(
         network,
-        reactions=[replace(r, rate=r.rate.xreplace(seen)) for r in network.reactions],
+        reactions=[replace(r, rate=r.rate.xreplace(assigned)) for r in network.reactions],
         events=[
-            EventText(e.trigger.xreplace(seen), {k: v.xreplace(seen) for k, v in e.assignments.items()}) for e in network.events
+            EventText(e.trigger.xreplace(assigned), {k: v.xreplace(assigned) for k, v in e.assignments.items()})
+            for e in network.events
         ],
-        observables={k.name: v for k, v in seen.items()},
+        observables={k.name: v for k, v in assigned.items()},
     )
 
 
@@ -209,7 +210,7 @@ def _arrow(text: str, tokens: list[Token], place: int) -> _Arrow:
 
 
 def _split_at_commas(tokens: list[Token]) -> list[list[Token]]:
-    """The parts between commas that stand in no bracket."""
+    """The parts between commas outside brackets."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for t in tokens:
@@ -245,7 +246,7 @@ def _event(text: str, parts: list[list[Token]], terms: Terms, scope: Scope) -> E
 
 
 def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:
-    """Read ``0`` or a sum of species with whole coefficients, and bursts such as ``geometric(b) P``."""
+    """Read ``0`` or a sum of species with integer coefficients, and bursts such as ``geometric(b) P``."""
     found = _Complex()
     if not tokens:
         raise ParseError(f"a side of {arrow.text} is empty; write 0 for nothing", text, arrow.start)

@@ -1,4 +1,4 @@
-"""System: the narrow waist.  Whatever can be declared becomes one; derivations map one to another; kernels come from one."""
+"""System, the common form of models: declared by users, mapped to other systems by derivations, compiled to kernels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from symdyn.registry import suggest
 
 __all__ = ["PARTS", "Equation", "System"]
 
-#: What a system may consist of, by the attribute that holds it, and what messages call it.
+#: Parts of systems, by attribute, with their names in messages.
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         "drift": "rates of change",
@@ -37,7 +37,14 @@ PARTS: Mapping[str, str] = MappingProxyType(
 
 
 class Equation(NamedTuple):
-    """Both sides of an equation, as text (which `from_text` reads back, to the digits printed) and as LaTeX."""
+    """Both sides of an equation, as text (which `System.from_text` reads back, to the digits printed) and as LaTeX.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.ODESystem.from_text("x' = -k*x").equations()[0].right_latex
+    '- k x'
+    """
 
     left: str
     right: str
@@ -50,10 +57,10 @@ class Equation(NamedTuple):
 
 
 class System(ABC):
-    """A dynamical system as mathematics: frozen, checked once, knowing where it came from.
+    r"""A dynamical system in symbolic form: immutable, checked at construction, with a record of its derivation.
 
-    Methods, derivations, analysis and recovery ask what a system consists of, its `parts`, and not for its class: a new kind
-    of system with a drift can be integrated, studied, closed and recovered wherever a drift is enough.
+    Methods, derivations, analysis and recovery depend on the `parts` of a system and not on its class: a new kind
+    of system with a drift can be integrated, analysed, closed and recovered wherever a drift is sufficient.
 
     Attributes
     ----------
@@ -70,13 +77,13 @@ class System(ABC):
     provenance : tuple of str
         One line for each step from the declaration to this system.
     drift : tuple of Expr or None
-        Rates of change, :math:`\\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.
+        Rates of change, :math:`\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.
     diffusion : ImmutableDenseMatrix or None
         States x noises, the factors of the increments of independent Wiener processes.
     map : tuple of Expr or None
         Next values, :math:`x_{t+1} = F(x_t, p, t)`.
     noise : tuple of Symbol
-        Standard normal numbers in the right-hand sides that are drawn anew in every step.
+        Standard normal numbers in the right-hand sides that are drawn in every step.
     propensities : tuple of Expr or None
         Rates at which the reactions of a network fire.
     offspring : str or None
@@ -86,11 +93,18 @@ class System(ABC):
     kinetics : tuple
         Of each cell, where cells share a field.
     events : tuple
-        Sudden changes of states.
+        Instantaneous changes of states.
     binary : tuple of Symbol
         States that are 0 or 1.
     interpretation : str or None
         Of stochastic integrals, 'ito' or 'stratonovich'.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -k*x; k = 2; x(0) = 1")
+    >>> isinstance(decay, sd.System), decay.states, decay.parameters, decay.drift
+    (True, (x,), (k,), (-k*x,))
     """
 
     states: tuple[sp.Symbol, ...]
@@ -118,7 +132,7 @@ class System(ABC):
     distributions: ClassVar[bool] = False
     #: The method that simulates it where none is named; one that applies is chosen unless a kind names its own.
     default_method: ClassVar[str | None] = None
-    #: Names of the attributes that hold right-hand sides, each a tuple or matrix of expressions.
+    #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
     def declare(
@@ -131,46 +145,147 @@ class System(ABC):
         time: Any,
         provenance: Sequence[str],
     ) -> dict[sp.Symbol, Any]:
-        """Set everything that all kinds share; return the right-hand sides by state."""
-        rows, seen, time = read_equations(equations, time, observables)
+        """Read a mapping of equations and set the attributes that all kinds of systems have; for constructors of subclasses.
+
+        Parameters
+        ----------
+        equations : mapping
+            From each state (Symbol, name or ``x(t)``) to its right-hand side, an expression or a sequence of expressions
+            (such as the drift of an `SDESystem` followed by its row of the diffusion matrix).
+        parameters, initial : mapping or None
+            Default values by symbol or name, in the units of the parameters and states.
+        observables : mapping or None
+            From names to expressions in states, parameters and time.
+        time : Symbol or str
+            The independent variable.
+        provenance : sequence of str
+            Origin of the system, a line for each step; empty for a system that is declared directly.
+
+        Returns
+        -------
+        dict of Symbol to Expr or tuple of Expr
+            The right-hand sides by state, with ``x(t)`` replaced by the symbol ``x``; the subclass stores them in the
+            attributes that `sides` names.
+
+        Raises
+        ------
+        DeclarationError
+            For names that clash or are reserved, expressions that are not real scalars, and values of unknown parameters or
+            states.
+
+        Examples
+        --------
+        A constructor consists of this call and of the assignment of the right-hand sides:
+
+        >>> import symdyn as sd
+        >>> class Gradient(sd.ODESystem):
+        ...     def __init__(self, potential, state):
+        ...         rows = self.declare({state: -potential.diff(state)}, parameters=None, initial=None, observables=None,
+        ...                              time="t", provenance=())
+        ...         self.__dict__["drift"] = tuple(rows.values())
+        >>> x, a = sp.symbols("x a")
+        >>> print(Gradient(a * x**2, x))
+        x' = -2*a*x
+        """
+        rows, observed, time = read_equations(equations, time, observables)
         sides = [e for row in rows.values() for e in (row if isinstance(row, tuple) else (row,))]
-        self.settle(tuple(rows), sides, seen, time, parameters=parameters, initial=initial, provenance=provenance)
+        self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         return rows
 
     def settle(
         self,
         states: tuple[sp.Symbol, ...],
         sides: Iterable[sp.Expr],
-        seen: Mapping[sp.Symbol, sp.Expr],
+        observables: Mapping[sp.Symbol, sp.Expr],
         time: sp.Symbol,
         *,
         parameters: Mapping[Any, float] | None,
         initial: Mapping[Any, float] | None,
         provenance: Sequence[str],
     ) -> None:
-        """Check names and expressions, and set the attributes that all kinds have."""
-        found = tuple(s for s in check_symbols(states, time, sides, seen) if not self.drawn(s))
+        """Check names and expressions that have been read, and set the attributes that all kinds of systems have.
+
+        For constructors of subclasses whose declaration is no mapping of equations, such as reactions or matrices; the others
+        call `declare`.
+
+        Parameters
+        ----------
+        states : tuple of Symbol
+            In the order of the equations.
+        sides : iterable of Expr
+            All expressions of the system except observables; their free symbols become parameters.
+        observables : mapping of Symbol to Expr
+            Named expressions that a simulation also reports.
+        time : Symbol
+            The independent variable.
+        parameters, initial : mapping or None
+            Default values by symbol or name.
+        provenance : sequence of str
+            Origin of the system, a line for each step.
+
+        Raises
+        ------
+        DeclarationError
+            For names that clash or are reserved, expressions that are not real scalars, and values of unknown parameters or
+            states.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> class Line(sd.ODESystem):
+        ...     def __init__(self, n):
+        ...         x = sp.symbols(f"x:{n}")
+        ...         drift = tuple(b - a for a, b in zip(x, (*x[1:], sp.Symbol("c"))))
+        ...         self.settle(x, drift, {}, sp.Symbol("t"), parameters={"c": 1}, initial=None, provenance=())
+        ...         self.__dict__["drift"] = drift
+        >>> Line(2).drift, Line(2).parameters
+        ((-x0 + x1, c - x1), (c,))
+        """
+        found = tuple(s for s in check_symbols(states, time, sides, observables) if not self.drawn(s))
         self.__dict__.update(
             states=states,
             parameters=found,
             defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
             initial=MappingProxyType(numeric_values(initial, states, "state")),
-            observables=MappingProxyType(seen),
+            observables=MappingProxyType(observables),
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
-        """Read a model from text, one equation a line; the text is parsed by a grammar of its own, never evaluated.
+        """Read a system from text, one equation a line or separated by semicolons.
 
-        The text may also set parameters (``a = 0.5``), initial values (``x(0) = 30``) and observables
-        (``total := x + y``); values given as arguments win.  Calls of other functions, ``f(x, y)``, are unknown terms.
+        The text is parsed by a grammar of its own and never evaluated.  It may also set parameters (``a = 0.5``), initial
+        values (``x(0) = 30``) and observables (``total := x + y``).  Calls of other functions, ``f(x, y)``, are unknown
+        terms.
+
+        Parameters
+        ----------
+        text : str
+            The equations in the notation of the kind: ``x' = ...``, ``x[t+1] = ...`` or ``dx = ...*dt + ...*dW``.
+        parameters : mapping of Symbol or str to float, optional
+            Default values; they override those in the text.
+        **options
+            Further arguments of the class, such as ``initial``, ``observables`` and ``time``; they override the text.
+
+        Returns
+        -------
+        System
+            Of the class on which it is called.
 
         Raises
         ------
         ParseError
-            Pointing at the line and column that could not be read.
+            With the line and column that could not be read.
+        DeclarationError
+            If the equations are of another kind, or inconsistent.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> print(sd.ODESystem.from_text("x' = a*x - x*y; y' = x*y - b*y; a = 1; b = 0.5", {"a": 2}).defaults)
+        {a: 2.0, b: 0.5}
         """
         model = parse_model(text)
         values: dict[str, Any] = {
@@ -184,11 +299,48 @@ class System(ABC):
     @classmethod
     @abstractmethod
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
-        """Build the system from a parsed text."""
+        """Build the system from a parsed text; `from_text` calls it.
+
+        Parameters
+        ----------
+        model : ModelText
+            What the grammar has read: ``equations`` by state, ``noise`` (coefficients of the Wiener increments by state), and
+            the ``style`` of the equations, 'prime', 'next' or 'differential'.
+        options : dict
+            Arguments of the class: ``parameters``, ``initial`` and ``observables``, those of the text included, and the rest of
+            the options of `from_text`.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            If the text is written in the style of another kind, or the kind cannot be written as equations.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.parsing import parse_model
+        >>> print(sd.ODESystem.from_model(parse_model("x' = -k*x"), {"parameters": {"k": 2}}))
+        x' = -k*x
+        """
 
     @abstractmethod
     def equations(self) -> list[Equation]:
-        """The equations as a person would write them, in text and in LaTeX."""
+        """The equations as text and as LaTeX, in the order of the states (of the reactions for a network).
+
+        Returns
+        -------
+        list of Equation
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ODESystem.from_text("x' = y; y' = -x").equations()]
+        ["x' = y", "y' = -x"]
+        """
 
     @classmethod
     def example(cls) -> Self:
@@ -203,7 +355,22 @@ class System(ABC):
 
     @classmethod
     def drawn(cls, symbol: sp.Symbol) -> bool:
-        """Whether a symbol stands for a random number, drawn anew in each step, rather than for a parameter."""
+        """Whether a symbol stands for a random number that is drawn in each step, and not for a parameter.
+
+        Parameters
+        ----------
+        symbol : Symbol
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> sd.ODESystem.drawn(sp.Symbol("dW")), sd.DiscreteSystem.drawn(sp.Symbol("dW"))
+        (False, True)
+        """
         return False
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -215,7 +382,7 @@ class System(ABC):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------
 
     @cached_property
     def expressions(self) -> tuple[sp.Expr, ...]:
@@ -224,7 +391,7 @@ class System(ABC):
 
     @cached_property
     def parts(self) -> frozenset[str]:
-        """Which of `PARTS` it consists of.
+        """Names of the parts that the system has, keys of `PARTS`.
 
         >>> import sympy as sp, symdyn as sd
         >>> x = sp.Symbol("x")
@@ -235,14 +402,19 @@ class System(ABC):
         return frozenset(name for name, part in found.items() if not (part is None or part == ()))
 
     def unmet(self, needs: Iterable[str], also: Iterable[str] = ()) -> str | None:
-        """Why something cannot work with this system, or None if it can.
+        """Why a method or derivation does not apply to this system, or None if it does.
 
         Parameters
         ----------
         needs : iterable of str
-            Names in `PARTS` of what it works with; all must be there.
+            Names in `PARTS` that the system must have.
         also : iterable of str
-            What may be there besides.
+            Names in `PARTS` that the system may have in addition.
+
+        Returns
+        -------
+        str or None
+            What is needed and what the system has, for a message.
 
         Examples
         --------
@@ -258,12 +430,28 @@ class System(ABC):
         return f"it takes systems of {_listed(needs)}; this {type(self).__name__} has {own}"
 
     def part(self, name: str) -> Any:
-        """One of its parts, by its name in `PARTS`.
+        """One of the parts of the system, such as its drift.
+
+        Parameters
+        ----------
+        name : str
+            A key of `PARTS`, also the name of the attribute.
+
+        Returns
+        -------
+        tuple of Expr, Matrix or str
+            The value of that attribute.
 
         Raises
         ------
         DeclarationError
-            If it has none such.
+            If the system has no such part.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ODESystem.from_text("x' = -k*x").part("drift")
+        (-k*x,)
         """
         if name not in self.parts:
             own = _listed([p for p in PARTS if p in self.parts]) or "none"
@@ -273,10 +461,26 @@ class System(ABC):
     def deterministic(self, what: str) -> tuple[sp.Expr, ...]:
         """Right-hand sides of a flow or a map without noise: `drift` or `map`.
 
+        Parameters
+        ----------
+        what : str
+            What needs them, as the message names it.
+
+        Returns
+        -------
+        tuple of Expr
+            One for each state.
+
         Raises
         ------
         DeclarationError
-            For other systems; `what` is what needs them, as the message calls it.
+            For systems with noise, reactions, fields, offspring or events.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.DiscreteSystem.from_text("x[t+1] = r*x*(1 - x)").deterministic("a fixed point")
+        (r*x*(1 - x),)
         """
         sides = self.map if self.drift is None else self.drift
         if sides is not None and self.parts <= {"drift", "map"}:
@@ -290,7 +494,7 @@ class System(ABC):
 
     @property
     def noises(self) -> int:
-        """Number of independent normal numbers that drive it in a step."""
+        """Number of independent normal random numbers of a step."""
         return len(self.noise) if self.diffusion is None else self.diffusion.shape[1]
 
     @property
@@ -300,11 +504,23 @@ class System(ABC):
 
     @property
     def whole_steps(self) -> bool:
-        """Whether time goes in whole steps, as that of a map."""
+        """Whether time advances in steps of length 1, as for a map."""
         return self.map is not None or self.offspring is not None
 
     def ito(self) -> Self:
-        """The same process with stochastic integrals in the sense of Itô."""
+        """The same process with stochastic integrals in the sense of Itô; a system without such integrals is unchanged.
+
+        Returns
+        -------
+        System
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> system = sd.ODESystem.from_text("x' = -x")
+        >>> system.ito() is system
+        True
+        """
         return self
 
     @cached_property
@@ -325,16 +541,33 @@ class System(ABC):
 
     @property
     def initial_symbols(self) -> tuple[sp.Symbol, ...]:
-        """What a simulation takes initial values of: the states, unless they follow from something else."""
+        """Symbols for which a simulation takes initial values: the states, unless these follow from other symbols."""
         return self.states
 
     def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
-        """Initial values of the states from those of `initial_symbols`, as numbers, arrays or DataArrays.
+        """Initial values of the states from those of `initial_symbols`.
+
+        Parameters
+        ----------
+        values : mapping of Symbol to float, array or DataArray
+            A value for each of `initial_symbols`, in its units.
+
+        Returns
+        -------
+        dict of Symbol to float, array or DataArray
+            A value for each state, in the order of the states.
 
         Raises
         ------
         DeclarationError
-            If values are missing.
+            If a value is missing.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> x, y = (system := sd.ODESystem.from_text("x' = y; y' = -x")).states
+        >>> system.initial_values({y: 0.0, x: 1.0})
+        {x: 1.0, y: 0.0}
         """
         missing = [s.name for s in self.states if s not in values]
         if missing:
@@ -358,39 +591,123 @@ class System(ABC):
     # ---- systems from it -----------------------------------------------------------------------
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some attributes changed and nothing checked again; the constructors check."""
+        """A copy with some attributes changed; the values are not checked, which is the task of the constructors.
+
+        Parameters
+        ----------
+        **changes
+            New values by attribute, such as ``drift=(...)``; quantities that are derived from attributes are computed anew.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such attribute.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> system = sd.ODESystem.from_text("x' = -k*x")
+        >>> print(system.replace(drift=(-2 * system.states[0],)))
+        x' = -2*x
+        """
         new = object.__new__(type(self))
         wrong = sorted(changes.keys() - self.__dict__.keys())
         if wrong:
             raise DeclarationError(
                 f"{type(self).__name__} has no attribute {wrong[0]!r} to be replaced.{suggest(wrong[0], self.__dict__)}"
             )
-        # what was derived is derived anew; a class may have put something else over a cached property of its parent
+        # cached properties are computed anew; a class may override a cached property of its parent by a plain attribute
         derived = {k for cls in type(self).__mro__ for k, v in vars(cls).items() if isinstance(v, cached_property)}
         new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in derived}, **changes)
         return new
 
     def map_expressions(self, function: Callable[[sp.Expr], sp.Expr]) -> Self:
-        """The same system with `function` applied to every right-hand side and observable."""
+        """The same system with a function applied to all right-hand sides and observables.
+
+        Parameters
+        ----------
+        function : callable, Expr -> Expr
+            It may bring in no new symbols: the parameters remain those of the system.
+
+        Returns
+        -------
+        System
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> print(sd.ODESystem.from_text("x' = (1 - x)*(1 + x)").map_expressions(sp.expand))
+        x' = 1 - x**2
+        """
         sides = {}
         for name in self.sides:
             side = getattr(self, name)
             sides[name] = side.applyfunc(function) if isinstance(side, sp.MatrixBase) else tuple(map(function, side))
-        seen = MappingProxyType({k: function(v) for k, v in self.observables.items()})
-        return self.replace(**sides, observables=seen)
+        observed = MappingProxyType({k: function(v) for k, v in self.observables.items()})
+        return self.replace(**sides, observables=observed)
 
     def with_parameters(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
-        """The same system with other default parameter values; keys are symbols or their names."""
+        """The same system with other default values of parameters.
+
+        Parameters
+        ----------
+        values : mapping of Symbol or str to float, optional
+            In the units of the parameters; others keep their values.
+        **named : float
+            Values by name.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and values that are not finite numbers.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ODESystem.from_text("x' = a - k*x; a = 1; k = 2").with_parameters(k=3).defaults[sp.Symbol("k")]
+        3.0
+        """
         given = numeric_values({**(values or {}), **named}, self.parameters, "parameter")
         return self.replace(defaults=MappingProxyType({**self.defaults, **given}))
 
     def with_initial(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
-        """The same system with other default initial values; keys are symbols or their names."""
+        """The same system with other default initial values.
+
+        Parameters
+        ----------
+        values : mapping of Symbol or str to float, optional
+            In the units of the states; others keep their values.
+        **named : float
+            Values by name.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and values that are not finite numbers.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ODESystem.from_text("x' = -x").with_initial(x=3).initial[sp.Symbol("x")]
+        3.0
+        """
         given = numeric_values({**(values or {}), **named}, self.states, "state")
         return self.replace(initial=MappingProxyType({**self.initial, **given}))
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
-        """The same system with unknown terms filled in.
+        """The same system with unknown terms replaced by expressions.
 
         Parameters
         ----------
@@ -399,6 +716,15 @@ class System(ABC):
             each application) or its name to the expression that takes its place.
         defaults : mapping of Symbol to float, optional
             Values of parameters that the expressions bring in.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            If the system has no such unknown term.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Cycles of traces: where they rise through their means, and how far they swing, between the samples by cubic splines."""
+"""Cycles of traces: rises through their means and ranges, between the samples by cubic splines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scipy.interpolate import CubicSpline
 __all__ = ["Cycles", "Swing", "find_cycles", "find_swing"]
 
 HYSTERESIS = 0.1
-"""How far a trace must go to either side of its mean, relative to its farthest, for a crossing to count: noise does not."""
+"""Excursion to either side of the mean, relative to the largest, that a crossing requires, which excludes noise."""
 
-TOGETHER = 2_000_000
-"""Samples whose splines are held at once."""
+CHUNK = 2_000_000
+"""Number of samples whose splines are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Cycles:
 
 
 def find_swing(t: np.ndarray, x: np.ndarray) -> Swing:
-    """Of traces (R, n) at times t (n,), n at least 4; NaN of those that hold NaN.
+    """Of traces (R, n) at times t (n,), n at least 4; NaN for traces with NaN.
 
-    The mean is over whole cycles where there are any.
+    The mean is over complete cycles where there are any.
     """
     out = np.full((3, len(x)), np.nan)
     for rows in _chunks(x):
@@ -56,12 +56,12 @@ def find_swing(t: np.ndarray, x: np.ndarray) -> Swing:
             [np.zeros((len(rows), 1)), np.cumsum(_integral(spline.c, np.diff(t)[:, None]), axis=0).T], axis=1
         )
         mean = integral[:, -1] / (t[-1] - t[0])
-        for _ in range(2):  # the mean over all samples finds the cycles over which it is taken anew
+        for _ in range(2):  # the mean over all samples finds the cycles over which it is recomputed
             cycles = _crossings(spline, x[rows], Swing(lowest, highest, mean))
-            whole = np.flatnonzero(cycles.count > 1)
-            first, last = cycles.times[whole, 0], cycles.times[whole, cycles.count[whole] - 1]
-            parts = [_integral_to(spline, integral[whole], whole, at) for at in (first, last)]
-            mean[whole] = (parts[1] - parts[0]) / (last - first)
+            complete = np.flatnonzero(cycles.count > 1)
+            first, last = cycles.times[complete, 0], cycles.times[complete, cycles.count[complete] - 1]
+            parts = [_integral_to(spline, integral[complete], complete, at) for at in (first, last)]
+            mean[complete] = (parts[1] - parts[0]) / (last - first)
         out[:, rows] = lowest, highest, mean
     return Swing(*out)
 
@@ -84,7 +84,7 @@ def find_cycles(t: np.ndarray, x: np.ndarray, swing: Swing) -> Cycles:
 def _chunks(x: np.ndarray) -> Iterator[np.ndarray]:
     """Rows without NaN, some at a time."""
     rows = np.flatnonzero(np.isfinite(x).all(axis=1))
-    step = max(1, TOGETHER // max(1, x.shape[1]))
+    step = max(1, CHUNK // max(1, x.shape[1]))
     for start in range(0, len(rows), step):
         yield rows[start : start + step]
 

@@ -16,16 +16,16 @@ Matrices = Callable[[np.ndarray], np.ndarray]
 MOMENTS = 4
 #: Points on a contour: to begin with, and at most before the rectangle is halved.
 NODES, MOST_NODES = 32, 128
-#: Columns beyond the number of eigenvalues inside, as many may lie just outside; and what singular values of the moments are,
-#: relative to the largest, if they tell of an eigenvalue.
+#: Columns beyond the number of eigenvalues inside, as many may lie just outside; and the smallest singular values of
+#: the moments, relative to the largest, that indicate an eigenvalue.
 SPARE, RANK = 16, 1e-12
 #: How far integrals may be off an eigenvalue, relative to the rectangle.
 NEAR = 1e-2
-#: Eigenvalues closer than this, relative to the rectangle, are corrected together.
+#: Eigenvalues closer than this, relative to the rectangle, are corrected jointly.
 CLUSTER = 1e-6
 #: Largest |T x| against the row sums of T near an eigenvalue.
 RESIDUAL = 1e-11
-#: Entries of stacks of matrices that are held at once.
+#: Largest stack of matrices in memory, in entries.
 CHUNK = 2_000_000
 #: Rounds of inverse iteration at most, and the relative change after which none follows.
 ROUNDS, SETTLED = 4, 1e-9
@@ -34,7 +34,7 @@ ROUNDS, SETTLED = 4, 1e-9
 def on_ellipse(matrices: Matrices, part: Rectangle, count: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The `count` eigenvalues of a rectangle and their vectors, or None if integrals around it do not resolve them.
 
-    The ellipse goes through the corners.  Points are doubled, and those known are used again.
+    The ellipse goes through the corners.  Points are doubled, and known ones are used again.
     """
     across, up = part.width / np.sqrt(2), part.height / np.sqrt(2)
     scale = max(part.width, part.height)
@@ -52,7 +52,7 @@ def on_ellipse(matrices: Matrices, part: Rectangle, count: int) -> tuple[np.ndar
             continue
         guess = part.center + scale * found[0]
         values, vectors = corrected(matrices, guess, found[1], scale)
-        # what the integrals told well is near its place, inside or just outside
+        # eigenvalues that the integrals determine well are near their corrected values, inside or just outside
         mine = part.contains(values) & (np.abs(values - guess) <= NEAR * scale)
         if mine.sum() == count and (residuals(matrices, values[mine], vectors[:, mine], scale) <= RESIDUAL).all():
             return values[mine], vectors[:, mine]
@@ -87,7 +87,7 @@ def _beyn(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray] | No
     """Eigenvalues inside a closed curve and their vectors from a block Hankel matrix of moments (2 K, N, l)."""
     half, n = len(moments) // 2, moments.shape[1]
     first, second = (np.block([[moments[i + j + s] for j in range(half)] for i in range(half)]) for s in (0, 1))
-    # what the columns span is enough: tall matrices are made small before their singular values are sought
+    # only the column space matters: tall matrices are reduced before their singular values are computed
     basis, small = np.linalg.qr(first)
     u, sizes, vh = np.linalg.svd(small)
     rank = int((sizes > RANK * sizes[0]).sum())
@@ -104,7 +104,7 @@ def _beyn(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray] | No
 def corrected(matrices: Matrices, values: np.ndarray, vectors: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     r"""Eigenvalues and vectors by inverse iteration, :math:`y = T(\sigma)^{-1}T'(\sigma)x \approx x/(\sigma - \lambda)`.
 
-    Its error falls with the square of :math:`\sigma - \lambda`.  Eigenvalues that lie together are corrected together, and
+    Its error falls with the square of :math:`\sigma - \lambda`.  Clustered eigenvalues are corrected jointly, and
     may be the same.
     """
     values, vectors = values.copy(), vectors.copy()

@@ -47,7 +47,7 @@ def animate_colony(
     ----------
     colony : BulkCellSystem
     data : xarray.Dataset
-        One run with ``v_1, v_2, ...``; if it holds the bulk at nodes, ``U_field``, that is shown too
+        One run with ``v_1, v_2, ...``; the bulk at nodes, ``U_field``, is shown if it is recorded
         (``colony.full(keep_bulk=True)``).
     path : str or path
         A .gif file, or .mp4 (needs ffmpeg).
@@ -141,7 +141,7 @@ def _bulk(data: xr.Dataset, name: str) -> xr.DataArray | None:
 
 
 def _paint_bulk(ax: Axes, colony: BulkCellSystem, data: xr.Dataset, bulk: xr.DataArray, mesh: Any, species: int) -> Any:
-    """Draw the bulk as an image, and give what changes it to another time."""
+    """Draw the bulk as an image; return the function that changes it to another time."""
     triangles = data["triangles"].values if "triangles" in data else None
     _, grid = node_values(colony, bulk[0], mesh, triangles)
     low, high = parts.shown_box(colony)

@@ -1,4 +1,4 @@
-"""Phase diagrams: Hopf curves over regions of what was counted or simulated."""
+"""Phase diagrams: Hopf curves over regions of counted or simulated quantities."""
 
 from __future__ import annotations
 
@@ -71,6 +71,14 @@ def plot_hopf(
     ------
     DeclarationError
         If there is nothing to show, or curves and diagram are of other parameters.
+
+    Examples
+    --------
+    >>> in_phase = xr.Dataset({"D": ("point", [1.0, 2.0]), "tau": ("point", [0.2, 0.3]),
+    ...     "mode": (("point", "cell"), [[1 + 0j, 1], [1, 1]])})
+    >>> ax = plot_hopf(in_phase, vary=("D", "tau"))
+    >>> ax.get_xlabel()
+    '$D$'
     """
     named = _named(curves)
     shading = None if diagram is None else _shading(diagram, show)
@@ -113,7 +121,7 @@ def plot_hopf(
 
 
 def _looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and style of each name: curves of one name look alike, and no two names do before all colours are used."""
+    """Colour and style of each name: equal for curves of one name, different for different names until all colours are used."""
     distinct = list(dict.fromkeys(names))
     left = [c for c in COLOURS if c not in {KINDS[n][0] for n in distinct if n in KINDS}]
     others = [n for n in distinct if n not in KINDS]
@@ -152,14 +160,14 @@ def _named(curves: Any) -> list[tuple[str, xr.Dataset]]:
 
 
 def _kind(curve: xr.Dataset) -> str:
-    """What the mode in the middle of a curve looks like."""
+    """Kind of the mode in the middle of a curve."""
     name = curve.attrs.get("name")
     if name or "mode" not in curve:
         return str(name or "Hopf")
     mode = curve["mode"].transpose("point", ...).values.reshape(curve.sizes["point"], -1)[curve.sizes["point"] // 2]
     total = np.abs(mode).sum()
-    together = abs(mode.sum()) / total if total > 0 else 1.0
-    return "in phase" if together > 0.9 else "out of phase" if together < 0.1 else "mixed"
+    coherence = abs(mode.sum()) / total if total > 0 else 1.0
+    return "in phase" if coherence > 0.9 else "out of phase" if coherence < 0.1 else "mixed"
 
 
 def _vary(named: list[tuple[str, xr.Dataset]], shading: xr.DataArray | None) -> tuple[str, str]:

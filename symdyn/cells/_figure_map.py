@@ -119,9 +119,9 @@ def plot_bulk(
         For the steady state by the asymptotic theory, `colony.bulk_field`.
     ax : Axes, optional
     field : array (N,) or DataArray with dim ``node``, optional
-        Values to show instead, such as ``full.steady_state(...).U``.  The latter knows where its nodes lie.
+        Values to show instead, such as ``full.steady_state(...).U``.  The latter includes the positions of its nodes.
     mesh : optional
-        Where the values of `field` lie: what `colony.full()` gives, its elements, or a mesh of scikit-fem.
+        Positions of the values of `field`: the result of `colony.full()`, its elements, or a mesh of scikit-fem.
     species : int
         Which bulk species, counted from 0.
     levels : int or sequence of float

@@ -39,7 +39,7 @@ def cell_colours(cells: int) -> list[Any]:
 
 
 def shown_box(colony: Any) -> np.ndarray:
-    """Lower and upper corner of what a map shows, (2, 2); of the plane a part around the cells."""
+    """Lower and upper corner of a map, (2, 2); of the plane a part around the cells."""
     box = np.asarray(colony.domain.box, float)
     if np.isfinite(box).all():
         return box
@@ -87,7 +87,7 @@ def map_axes(colony: Any, width: float) -> Axes:
 
 
 def number_cells(ax: Axes, colony: Any, numbers: bool | None, radii: Any = 0.0) -> None:
-    """Numbers above the cells (above discs of larger radii around them), unless they are many and nobody asked."""
+    """Numbers above the cells (above discs of larger radii around them), if they are requested or the cells few."""
     m = len(colony.centers)
     if numbers is False or (numbers is None and m > 60):
         return
@@ -113,7 +113,7 @@ def written(symbol: Any) -> str:
 
 
 def only(data: Any, what: str, kept: tuple[str, ...]) -> Any:
-    """Data without dims of length 1 other than those kept; an error if there are longer ones."""
+    """Data without dims of length 1 other than those named; an error if there are longer ones."""
     found = data.squeeze([d for d in data.dims if d not in kept and data.sizes[d] == 1], drop=True)
     left = [d for d in found.dims if d not in kept]
     if left:

@@ -33,7 +33,7 @@ def plot_traces(
     after: float | None = None,
     least: float = phases.STILL,
 ) -> Figure:
-    """Traces of all cells and what follows from them, one panel below the other.
+    """Traces of all cells with phases, cycles and order parameter, one panel below the other.
 
     Parameters
     ----------
@@ -57,6 +57,14 @@ def plot_traces(
     ------
     DeclarationError
         If the data hold several runs, or there is no such state, panel or cell.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> t = np.linspace(0, 100, 1001)
+    >>> data = xr.Dataset({"v_1": ("time", np.sin(t)), "v_2": ("time", np.cos(t))}, {"time": t})
+    >>> len(plot_traces(data, panels=("traces", "order")).axes)
+    2
     """
     chosen = (panels,) if isinstance(panels, str) else tuple(panels)
     wrong = [p for p in chosen if p not in PANELS]

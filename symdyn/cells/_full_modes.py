@@ -21,7 +21,7 @@ TOLERANCE = 1e-9
 
 BLOCKS = 40
 LARGEST = 1e8
-"""Most blocks of the space in which growing modes are looked for, and most numbers of its basis."""
+"""Largest numbers of blocks and of basis entries of the space in which growing modes are sought."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,18 @@ def leading_modes(values: CellValues, matrices: list[BulkMatrices], u: np.ndarra
     r"""All growing modes, and of the others the slowest, k in all if the growing ones are fewer.
 
     The bulk is projected on block Krylov spaces of :math:`(A + \sigma\tau M)^{-1}` with a positive :math:`\sigma`, one
-    factorisation and m solutions for each block; the projected bulk is symmetric and decays, so none of its modes is made up.
-    Growing modes lie where what the cells see is analytic, and there the projection converges geometrically, whether or not
-    several coincide.  The space grows until the residuals of the modes in the full system are small and the number of growing
-    ones stays, or until it is too large: then the list ends before the first decaying mode that has not converged.  Modes of
-    the bulk in which no cell takes part are not seen; they decay.
+    factorisation and m solutions for each block; the projected bulk is symmetric and decays, so it has no spurious growing
+    modes. Growing modes lie where the transfer function is analytic, and there the projection converges geometrically,
+    whether or not several coincide.  The space grows until the residuals of the modes in the full system are small and the
+    number of growing ones stays, or until it is too large: then the list ends before the first decaying mode that has not
+    converged.  Modes of the bulk in which no cell participates are not found; they decay.
     """
     jacobian = values.kinetics.jacobian(u)
     n = len(u)
     wanted = n if k is None else k
     sigma = max(1e-3, float(np.abs(np.linalg.eigvals(jacobian)).max()))
     spaces = [_Krylov(e, sigma) for e in matrices]
-    # a few blocks at a time: what is left to check is an eigenvalue problem of moderate size
+    # a few blocks at a time: the projected eigenvalue problem is of moderate size
     growing = -1
     for block in range(1, BLOCKS + 1):
         widened = [s.widen() for s in spaces]
@@ -125,7 +125,7 @@ def leading_modes(values: CellValues, matrices: list[BulkMatrices], u: np.ndarra
 
 
 def modes_near(values: CellValues, matrices: list[BulkMatrices], u: np.ndarray, k: int, near: complex) -> FullModes:
-    """The k modes nearest to a place in the complex plane, by Arnoldi's method on the inverse of the whole there."""
+    """The k modes nearest to a point of the complex plane, by Arnoldi's method with shift and inversion."""
     jacobian = values.kinetics.jacobian(u)
     n = len(u)
     cells = jacobian.copy()
@@ -137,16 +137,16 @@ def modes_near(values: CellValues, matrices: list[BulkMatrices], u: np.ndarray, 
         rows[s][0], rows[0][s], rows[s][s] = e.B @ pick, pick.T @ e.C, -e.A
         masses.append(e.tau * e.M)
     rows[0][0] = sps.csr_matrix(cells)
-    whole = sps.bmat(rows).tocsc().astype(complex)
+    jacobians = sps.bmat(rows).tocsc().astype(complex)
     mass = sps.block_diag(masses).tocsc().astype(complex)
-    size = whole.shape[0]
+    size = jacobians.shape[0]
     if k >= size - 1:
         raise DeclarationError(f"k is {k}; the system has {size} unknowns, ask for fewer modes")
     start = np.random.default_rng(0).standard_normal(size).astype(complex)
-    factors = Factors(whole - complex(near) * mass, definite=False)
-    inverse = LinearOperator(whole.shape, factors.solve, dtype=complex)
+    factors = Factors(jacobians - complex(near) * mass, definite=False)
+    inverse = LinearOperator(jacobians.shape, factors.solve, dtype=complex)
     ncv = min(size, max(2 * k + 10, 30))
-    found, vectors = eigs(whole, k, mass, sigma=complex(near), v0=start, ncv=ncv, OPinv=inverse)
+    found, vectors = eigs(jacobians, k, mass, sigma=complex(near), v0=start, ncv=ncv, OPinv=inverse)
     bulk = vectors[n:].T.reshape(k, len(matrices), -1)
     norm = np.linalg.norm(vectors[:n], axis=0)
     norm[norm == 0] = 1
@@ -166,7 +166,7 @@ class _Krylov:
     def widen(self) -> bool:
         """Add a block; false if it adds nothing."""
         e = self.e
-        # what cells secrete and what they sense have the same shape, so one of them is enough; no cell may lack both
+        # secretion and sensing have the same spatial profile, so one of them suffices; no cell may lack both
         new = self.solve((e.B + e.tau * e.C.T).toarray() if self._last is None else e.tau * (e.M @ self._last))
         size = self._norms(new)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""How a run of the full system begins, and when it keeps the bulk."""
+"""Initial values of runs of the full system, and the times at which they record the bulk."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _evaluated(value: sp.Expr, symbol: sp.Symbol, points: np.ndarray) -> np.ndar
 
 
 def kept_times(keep: Any, times: np.ndarray) -> np.ndarray | None:
-    """Which output times keep the bulk."""
+    """Output times at which the bulk is recorded."""
     if keep is False or keep is None:
         return None
     if keep is True:

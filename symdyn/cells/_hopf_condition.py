@@ -1,6 +1,6 @@
 r"""The condition of a Hopf bifurcation as two real equations in parameters and frequency.
 
-With fixed vectors b and c near the null vectors of the whole matrix T,
+With fixed vectors b and c near the null vectors of the coupled matrix T,
 
 .. math::
     \begin{pmatrix} T(i\omega; p) & b \\ c^* & 0 \end{pmatrix}
@@ -78,7 +78,7 @@ class HopfCondition:
         self._last: np.ndarray | None = None  # the steady state of before, from which the next is found at once
 
     def matrix(self, parameters: Mapping[Any, float], omega: float) -> np.ndarray:
-        r"""The whole matrix at :math:`i\omega`, (N, N)."""
+        r"""The coupled matrix at :math:`i\omega`, (N, N)."""
         bulk = exchange(self.colony, parameters)
         rest = steady_state(bulk.values, bulk, self._last)
         self._last = rest.u
@@ -89,12 +89,12 @@ class HopfCondition:
         """g."""
         matrix = self.matrix(parameters, omega)
         n = len(matrix)
-        whole = np.zeros((n + 1, n + 1), complex)
-        whole[:n, :n], whole[:n, n], whole[n, :n] = matrix, b, c.conj()
-        return complex(np.linalg.solve(whole, np.append(np.zeros(n), 1.0))[n])
+        bordered = np.zeros((n + 1, n + 1), complex)
+        bordered[:n, :n], bordered[:n, n], bordered[n, :n] = matrix, b, c.conj()
+        return complex(np.linalg.solve(bordered, np.append(np.zeros(n), 1.0))[n])
 
     def null_vectors(self, parameters: Mapping[Any, float], omega: float, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Left and right singular vectors of the smallest singular values, as near to a vector as they come."""
+        """Left and right singular vectors of the smallest singular values, combined to be as close to a vector as possible."""
         u, sizes, vh = np.linalg.svd(self.matrix(parameters, omega))
         small = sizes <= max(3 * sizes[-1], 1e-7 * sizes[0])  # several modes of one frequency: take the part like the old one
         share = vh[small] @ near
@@ -118,7 +118,7 @@ class HopfCondition:
         return np.stack([(value - here) / SLIGHT for value in there], axis=1)
 
     def solve(self, parameters: Mapping[Any, float], omega: float, vector: np.ndarray, free: Sequence[str]) -> Point | None:
-        """The Hopf point near a start, one parameter being free; None if Newton's method does not converge."""
+        """The Hopf point near a start with one free parameter; None if Newton's method does not converge."""
         base = {str(getattr(k, "name", k)): float(v) for k, v in parameters.items()}
         at = np.log([*(base[n] for n in free), omega])
         b, c = self.null_vectors(base, omega, vector)

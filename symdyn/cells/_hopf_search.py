@@ -14,7 +14,7 @@ from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["crossings", "near_vector"]
 
-#: Real parts at which eigenvalues beside a change of their number are looked for.
+#: Real parts at which eigenvalues are sought next to a change of their number.
 BESIDE = 0.2
 
 
@@ -56,7 +56,7 @@ def crossings(
 
 
 def near_vector(spectrum: Spectrum, k: int) -> np.ndarray:
-    """Sources and states of a mode, which tell it from others of about its frequency."""
+    """Sources and states of a mode, which distinguish it from others of similar frequency."""
     return np.concatenate([spectrum.sources[:, k], spectrum.states[:, k]])
 
 

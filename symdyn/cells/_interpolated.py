@@ -1,4 +1,4 @@
-"""The bulk of many cells, interpolated: where thousands of growth rates are looked at, its matrices come from some dozens."""
+"""Interpolation of the bulk of many cells: matrices at thousands of growth rates from those at some dozens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["InterpolatedExchange", "interpolated"]
 #: Relative error of the interpolation on the boundary of a region, which bounds that inside; and the largest that is accepted
 #: where values come with the rounding errors of finite elements, to which more points would only add spurious poles.
 TOLERANCE, ROUGH = 1e-11, 1e-9
-#: Random combinations of the entries that stand for all of them, interpolation points at most, and points on each side.
+#: Random combinations of the entries that represent all of them, interpolation points at most, and points on each side.
 COMBINATIONS, MOST, SIDE = 8, 70, 48
 #: Contours around parts of a region leave it by this part of its sides.
 BEYOND = 0.22
@@ -50,7 +50,7 @@ def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchang
     """The exchange, interpolated in a region and around it; itself where that is not accurate.
 
     Interpolation points are chosen one by one where the error on the boundary is largest (the AAA algorithm); as W is
-    holomorphic inside, the error is smaller there, unless the interpolant has a pole, which is looked for.
+    holomorphic inside, the error is smaller there, unless the interpolant has a pole, which is checked.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchang
     )
     if left <= limit:
         return exchange
-    # closer together where the branch point or the first pole is near
+    # denser where the branch point or the first pole is near
     near = left - limit
     up = near * np.sinh(np.linspace(0, np.arcsinh(top / near), SIDE))
     along = limit + near * np.exp(np.linspace(0, np.log((right - limit) / near), SIDE))
@@ -101,7 +101,7 @@ def _greedy(samples: np.ndarray, values: np.ndarray) -> list[tuple[np.ndarray, n
         places.append(int((np.abs(values - fit).max(axis=1) / size).argmax()))
         left[places[-1]] = False
         cauchy = 1 / (samples[left][:, None] - samples[places])
-        # errors of all functions together, (N q, n), whose smallest singular vector has the weights
+        # errors of all functions stacked, (N q, n), whose smallest singular vector has the weights
         loewner = (values[left][:, :, None] - values[places].T[None]) * cauchy[:, None, :]
         weights = np.linalg.svd(np.linalg.qr(loewner.reshape(-1, len(places)), mode="r"))[2][-1].conj()
         fit = values.copy()

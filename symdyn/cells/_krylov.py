@@ -1,7 +1,7 @@
 r"""A small basis for the bulk that serves a range of diffusivities, frequencies and permeabilities.
 
-With :math:`\sigma = \tau s` what the walls see of each other is :math:`B^T A(p)^{-1} B`,
-:math:`A = D K + (1 + \sigma) M + \sum_g c_g W_g`, where all matrices are symmetric.  The basis V holds solutions
+With :math:`\sigma = \tau s` the transfer matrix between walls is :math:`B^T A(p)^{-1} B`,
+:math:`A = D K + (1 + \sigma) M + \sum_g c_g W_g`, where all matrices are symmetric.  The basis V consists of solutions
 :math:`A(p_k)^{-1} B` at a few parameters :math:`p_k` with imaginary :math:`\sigma`, their real and imaginary parts, and the
 constant.  Projected on it, the symmetric matrices stay positive: the reduced system is stable and passive for every D, and its
 error is quadratic in that of the solutions.  Where to solve next is decided by a bound on the error: with the residual R and
@@ -33,15 +33,15 @@ __all__ = ["Pencil", "Point", "ReducedPencil", "greedy_basis"]
 
 #: Ratio of neighbouring diffusivities whose factors bound the error.
 SPACING = 8.0
-#: Part of the tolerance below which a direction is not worth a state.
-WORTH = 1e-2
+#: Fraction of the tolerance below which a direction is dropped.
+DROP = 1e-2
 #: Parameters at which the full equations are solved, at most.
 MOST = 60
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where the bulk is looked at: diffusivity, :math:`\\sigma = \\tau s`, and the coefficients (G,) of the walls."""
+    """Parameters of the bulk: diffusivity, :math:`\\sigma = \\tau s`, and the coefficients (G,) of the walls."""
 
     diffusion: float
     sigma: complex
@@ -127,7 +127,7 @@ class ReducedPencil:
         return self.loads.T @ np.linalg.solve(self.matrix(point), self.loads)
 
 
-def greedy_basis(pencil: Pencil, candidates: Sequence[Point], tolerance: float, worth: float = WORTH) -> ReducedPencil:
+def greedy_basis(pencil: Pencil, candidates: Sequence[Point], tolerance: float, drop: float = DROP) -> ReducedPencil:
     """Solve at the worst of the candidates until the bound on the relative error is below the tolerance at all of them.
 
     Parameters
@@ -137,8 +137,8 @@ def greedy_basis(pencil: Pencil, candidates: Sequence[Point], tolerance: float, 
         With real part of sigma zero or more.
     tolerance : float
         Relative, in the Frobenius norm of the transfer matrix.
-    worth : float
-        Directions that change the transfer matrix by less than this part of the tolerance are left out; 0 keeps all.
+    drop : float
+        Directions that change the transfer matrix by less than this fraction of the tolerance are dropped; 0 retains all.
     """
     basis = _Basis(pencil, candidates)
     basis.extend(np.ones((len(pencil.loads), 1)))
@@ -160,20 +160,20 @@ def greedy_basis(pencil: Pencil, candidates: Sequence[Point], tolerance: float, 
         history.append((float(bounds[k]), wrong))
         shifts.append(point)
         parts = np.hstack([error.real, error.imag]) if point.sigma.imag else error.real
-        if basis.extend(_worthy(pencil, point, parts, worth * tolerance * size)):
+        if basis.extend(_significant(pencil, point, parts, drop * tolerance * size)):
             bounds = basis.bounds(candidates)
     return basis.finish(tuple(shifts), float(bounds.max()), tuple(history))
 
 
-def _worthy(pencil: Pencil, point: Point, parts: np.ndarray, cut: float) -> np.ndarray:
-    """The directions among the columns whose energy, which is what they change in the transfer matrix, is above a bound."""
+def _significant(pencil: Pencil, point: Point, parts: np.ndarray, cut: float) -> np.ndarray:
+    """The directions among the columns whose energy, the change of the transfer matrix that they cause, is above a bound."""
     real = pencil.matrix(Point(point.diffusion, point.sigma.real, point.walls))
     energy, vectors = np.linalg.eigh(parts.T @ (real @ parts))
     return parts @ vectors[:, energy > cut][:, ::-1]
 
 
 class _Basis:
-    """Vectors orthonormal in the mass matrix, what the matrices make of them, and the Gram matrices of residuals."""
+    """Vectors orthonormal in the mass matrix, the products with the matrices, and the Gram matrices of residuals."""
 
     def __init__(self, pencil: Pencil, candidates: Sequence[Point]) -> None:
         self.pencil = pencil
@@ -185,7 +185,7 @@ class _Basis:
         self.factors = [pencil.factors(Point(d, 0.0, low)) for d in self.references]
         n = len(pencil.loads)
         self.vectors = np.empty((n, 0))
-        #: what residuals are made of: loads, then stiffness, mass and walls times each vector, a row of blocks a vector
+        #: columns of the residuals: loads, then stiffness, mass and walls times each vector, a row of blocks a vector
         self.columns = np.ascontiguousarray(pencil.loads)
         self.grams = [self.columns.T @ f.solve(self.columns) for f in self.factors]
         self.stiffness = np.empty((0, 0))
@@ -201,7 +201,7 @@ class _Basis:
         if not new.shape[1]:
             return 0
         parts = [self.pencil.stiffness @ new, self.pencil.mass @ new, *(w @ new for w in self.pencil.walls)]
-        # of each vector its stiffness, mass and walls follow each other, so that later vectors only append
+        # of each vector its stiffness, mass and walls follow each other, so that further vectors only append
         columns = np.stack(parts, axis=2).reshape(len(new), -1)
         both = np.hstack([self.vectors, new])
         self.stiffness = _bordered(self.stiffness, both.T @ parts[0])
@@ -264,7 +264,7 @@ class _Basis:
     def finish(self, shifts: tuple[Point, ...], estimate: float, history: tuple[tuple[float, float], ...]) -> ReducedPencil:
         """Rotated so that the stiffness is diagonal."""
         kappa, q = np.linalg.eigh(self.stiffness)
-        # the constant alone has no stiffness
+        # only the constant has no stiffness
         kappa = np.maximum(kappa, 0.0)
         kappa[0] = 0.0
         basis = self.vectors @ q

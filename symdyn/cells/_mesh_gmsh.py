@@ -45,7 +45,7 @@ def triangles(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndar
         if extra:
             gmsh.model.mesh.embed(0, extra, 2, surface)
         for line in lines:
-            gmsh.model.mesh.setTransfiniteCurve(line, 2)  # the edges of the outline stay whole
+            gmsh.model.mesh.setTransfiniteCurve(line, 2)  # the edges of the outline are not split
         gmsh.model.mesh.setSizeCallback(lambda dim, tag, x, y, z, lc: float(sizes(np.array([[x, y]]))[0]))
         for option in ("ExtendFromBoundary", "FromPoints", "FromCurvature"):
             gmsh.option.setNumber(f"Mesh.MeshSize{option}", 0)

@@ -92,7 +92,7 @@ def _bulk(points: np.ndarray, ghosts: np.ndarray, cell: np.ndarray, distance: Di
     t = t[(t < len(points)).all(axis=1)]
     owner = np.where(t < len(cell), cell[np.minimum(t, len(cell) - 1)], -1)
     t = t[~((owner[:, 0] >= 0) & (owner[:, 0] == owner[:, 1]) & (owner[:, 0] == owner[:, 2]))]
-    # a triangle of corners on the outer boundary alone may lie outside, between the sides of a reentrant corner
+    # a triangle with all corners on the outer boundary may lie outside, between the sides of a reentrant corner
     outer = np.flatnonzero((t < len(cell)).all(axis=1))
     keep = np.ones(len(t), bool)
     keep[outer] = distance(points[t[outer]].mean(axis=1)) > 0
@@ -125,7 +125,7 @@ def _front(points: np.ndarray, t: np.ndarray, sizes: Sizes, distance: Distance) 
     height = np.sqrt(leg**2 - shortest**2 / 4)
     reach = ((center - middle) * normal).sum(1)
     near = middle + np.where(reach > 0, np.minimum(height, reach), height)[:, None] * normal
-    # edges far longer than wanted start no front; when no front is left their circumcenters fill what remains
+    # edges that are much too long start no front; when no front is left their circumcenters fill the remaining area
     for candidates in (near[shortest < 1.5 * h], center):
         chosen = _spaced(candidates, points, sizes, distance)
         if len(chosen):

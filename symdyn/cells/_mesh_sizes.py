@@ -12,7 +12,7 @@ from symdyn.models.domains import Disk, Domain, Polygon, Rectangle
 __all__ = ["Outline", "Sizes", "make_outline", "make_sizes"]
 
 GROWTH = 0.3
-"""By how much the edges lengthen per unit of distance from what they resolve."""
+"""Increase of the edge length per unit of distance from the resolved feature."""
 
 CLOSEST = 0.02
 """Gap, in radii, below which two cells count as touching."""
@@ -95,7 +95,7 @@ def make_sizes(domain: Domain, centers: np.ndarray, radius: float, nodes: np.nda
 
 
 def make_outline(domain: Domain, centers: np.ndarray, radius: float, sizes: Sizes, wall: int) -> Outline:
-    """Nodes along the outer boundary, as dense as `sizes` asks for, and evenly around each cell, `wall` or more."""
+    """Nodes along the outer boundary, as dense as `sizes` requires, and equidistant around each cell, `wall` or more."""
     loops = [(_around(domain, sizes), -1)]
     for j, center in enumerate(centers):
         count = max(wall, int(np.ceil(2 * np.pi * radius / sizes.lengths[j] - 1e-9)))
@@ -112,7 +112,7 @@ def make_outline(domain: Domain, centers: np.ndarray, radius: float, sizes: Size
 
 
 def _gaps(domain: Domain, centers: np.ndarray, radius: float) -> np.ndarray:
-    """Distance of each cell to what is nearest, (m,)."""
+    """Distance of each cell to the nearest cell or boundary, (m,)."""
     if not len(centers):
         return np.empty(0)
     outside = -domain.distance(centers) - radius
@@ -133,7 +133,7 @@ def _gaps(domain: Domain, centers: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _room(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndarray) -> np.ndarray:
-    """Distance of each wanted node to what is nearest, (k,)."""
+    """Distance of each desired node to the nearest cell or boundary, (k,)."""
     if not len(nodes):
         return np.empty(0)
     least = 1e-6 * np.sqrt(domain.measure)
@@ -159,7 +159,7 @@ def _room(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndarray)
 
 
 def _narrow(corners: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where a polygon asks for shorter edges: near short sides, narrow passages and reentrant corners."""
+    """Where a polygon requires shorter edges: near short sides, narrow passages and reentrant corners."""
     n = len(corners)
     ends = np.roll(corners, -1, axis=0)
     along = ends - corners

@@ -18,7 +18,7 @@ from symdyn.models.colony import BulkCellSystem
 
 __all__ = ["Ranges", "WallGroups", "read_ranges", "wall_groups"]
 
-#: Range of what was not given, relative to its default, or to the squared size of the domain.
+#: Default range, relative to the default value, or to the squared size of the domain.
 WIDE = (0.05, 20.0)
 #: The same of a permeability that is a symbol.
 WIDE_WALL = (0.25, 4.0)
@@ -90,7 +90,7 @@ class Ranges:
         values = {s: (self.bounds[s][0], math.sqrt(math.prod(self.bounds[s])), self.bounds[s][1]) for s in symbols}
         if len(symbols) <= 2:
             choices = list(itertools.product(*values.values()))
-        else:  # all together, and one at a time
+        else:  # all at once, and one at a time
             choices = [tuple(v[k] for v in values.values()) for k in range(3)]
             for i, s in enumerate(symbols):
                 choices += [(*choices[1][:i], values[s][k], *choices[1][i + 1 :]) for k in (0, 2)]
@@ -103,12 +103,12 @@ class Ranges:
 def read_ranges(
     colony: BulkCellSystem, parameters: Mapping[Any, Any] | None, diffusion: Any, delay: Any, frequencies: Any, influx: Any
 ) -> Ranges:
-    """Ranges from what was given, else values, else defaults.
+    """Ranges from those given, otherwise from values or defaults.
 
     Raises
     ------
     DeclarationError
-        For what is no range of positive numbers.
+        For values that are not ranges of positive numbers.
     """
     given = numeric_values(parameters, colony.parameters, "parameter")
     size = float(colony.domain.measure) / math.pi

@@ -42,11 +42,16 @@ def full_pencil(elements: FiniteElements, groups: WallGroups) -> Pencil:
 
 
 class ReducedCells(ReducedVerbs, ODESystem):
-    r"""Cells with their bulk reduced to a few states; made by `BulkCellSystem.reduce`.
+    """Cells with their bulk reduced to a few states; made by `BulkCellSystem.reduce`.
 
-    Everything that takes an `ODESystem` takes it.  Beside the states of the cells it has ``z_1``, ``z_2``, ... (``z_1_v`` of
+    All methods for an `ODESystem` apply.  In addition to the states of the cells it has ``z_1``, ``z_2``, ... (``z_1_v`` of
     several species), the bulk in coordinates in which mass and stiffness are diagonal; the first is the mean, times the root of
     the area.  Observables are the mean of the bulk, ``U``, and the mean at each wall, ``U_1``, ``U_2``, ...
+
+    Parameters
+    ----------
+    colony, elements, pencils, ranges
+        Computed by `BulkCellSystem.reduce`.
 
     Attributes
     ----------
@@ -55,7 +60,16 @@ class ReducedCells(ReducedVerbs, ODESystem):
     pencils : tuple of ReducedPencil
         The reduced matrices of each species.
     ranges : Ranges
-        What the reduction was made for; `error` tells how good it is there and elsewhere.
+        The ranges of parameters and frequencies of the reduction; `error` returns the error there and elsewhere.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+    >>> reduced = cell.reduce(mesh=0, tolerance=1e-4)
+    >>> isinstance(reduced, sd.ODESystem), reduced.estimate <= 1e-4
+    (True, True)
     """
 
     colony: BulkCellSystem
@@ -102,7 +116,20 @@ class ReducedCells(ReducedVerbs, ODESystem):
         raise DeclarationError("ReducedCells is no text; it is made by BulkCellSystem.reduce()")
 
     def equations(self) -> list[Equation]:
-        """Those of the cells, and one for all states of the reduced bulk."""
+        r"""One equation for all states of the reduced bulk, followed by those of the cells, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> [e.left for e in cell.reduce(mesh=0, tolerance=1e-4).equations()]
+        ["tau*z'", "v_1'"]
+        """
         return [*matrix_equations(self.colony, self.pencils), *(e for e in self.colony.equations() if e.left.endswith("'"))]
 
     @cached_property
@@ -122,7 +149,35 @@ class ReducedCells(ReducedVerbs, ODESystem):
     # ---- the linear bulk -----------------------------------------------------------------------
 
     def transfer(self, parameters: Mapping[Any, Any] | None = None, frequencies: Any = 0.0) -> np.ndarray:
-        r"""What each wall sees of the load of each, :math:`\beta_i^T \hat A^{-1} \beta_j`, (S, w, m, m) complex."""
+        r"""The transfer matrices :math:`\beta_i^T \hat A^{-1} \beta_j`: response at wall i to the load of wall j.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+        frequencies : float or (w,) array
+            Radians per unit of time.
+
+        Returns
+        -------
+        (S, w, m, m) complex array
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+
+        Examples
+        --------
+        The matrices are symmetric:
+
+        >>> import symdyn as sd
+        >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.2, 0)], secreted="v", influx=0.8,
+        ...     efflux=0.2, kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> found = pair.reduce(mesh=0, tolerance=1e-4).transfer(frequencies=[0.0, 1.0])
+        >>> found.shape, bool(np.allclose(found, found.swapaxes(-1, -2)))
+        ((1, 2, 2, 2), True)
+        """
         rows = [
             [p.transfer(q) for q in points]
             for p, points in zip(self.pencils, self._points(parameters, frequencies), strict=True)
@@ -130,19 +185,32 @@ class ReducedCells(ReducedVerbs, ODESystem):
         return np.array(rows)
 
     def error(self, parameters: Mapping[Any, Any] | None = None, frequencies: Any = None) -> xr.DataArray:
-        """True relative error of the transfer matrix against the finite elements, in the Frobenius norm.
+        """Relative error of the transfer matrix against the finite elements, in the Frobenius norm.
 
         Parameters
         ----------
-        parameters : mapping, optional
-            Values over the defaults, within the ranges or not.
-        frequencies : array, optional
-            Radians per unit of time; by default nine up to the highest that the reduction was made for.
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, inside the ranges of the reduction or not; dimensionless.
+        frequencies : (w,) array, optional
+            Radians per unit of time; by default nine, up to the highest of the reduction.
 
         Returns
         -------
-        DataArray
+        xarray.DataArray
             Dim ``frequency``, and ``species`` if there are several.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> bool((cell.reduce(mesh=0, tolerance=1e-4).error() < 1e-4).all())
+        True
         """
         if frequencies is None:
             frequencies = np.r_[0.0, np.geomspace(0.02, 1, 8) * self.ranges.frequency]
@@ -173,11 +241,61 @@ class ReducedCells(ReducedVerbs, ODESystem):
         )
 
     def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
-        """The colony with numbers in place of its parameters."""
+        """The colony with numbers in place of its parameters.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+
+        Returns
+        -------
+        CellValues
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.reduce(mesh=0, tolerance=1e-4).values({"D": 3}).diffusion
+        array([3.])
+        """
         return values(self.colony, {p.name: v for p, v in self._numbers(parameters).items()})
 
     def matrices(self, parameters: Mapping[Any, Any] | None = None) -> list[BulkMatrices]:
-        """The reduced bulk of each species in the form of the full one."""
+        """The reduced bulk of each species in the form of the full one.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+
+        Returns
+        -------
+        list of BulkMatrices
+            With sparse matrices ``A`` (r, r), ``B`` (r, m) and ``C`` (m, r), and ``loss`` (m,).
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+
+        Examples
+        --------
+        A uniform bulk that its walls let pass decays with the rate 1:
+
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> (bulk,) = cell.reduce(mesh=0, tolerance=1e-4).matrices()
+        >>> round(float(bulk.A[0, 0]), 6), bulk.tau
+        (1.0, 0.5)
+        """
         values, found = self.values(parameters), []
         for s, (pencil, points) in enumerate(zip(self.pencils, self._points(parameters, 0.0), strict=True)):
             d1, d2, tau = values.influx[s] / values.radius, values.efflux[s] / values.radius, float(values.delay[s])
@@ -193,13 +311,65 @@ class ReducedCells(ReducedVerbs, ODESystem):
     # ---- rest and small motions ----------------------------------------------------------------
 
     def steady_state(self, parameters: Mapping[Any, Any] | None = None) -> xr.Dataset:
-        """A steady state, each state a number, as `symdyn.analysis.stability` takes it and, as a dict, `simulate`."""
+        """A steady state, as `symdyn.analysis.stability` takes it and, as a dict, `symdyn.simulate`.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+
+        Returns
+        -------
+        xarray.Dataset
+            One number for each state.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+        SymdynError
+            If Newton's method does not converge.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> float(cell.reduce(mesh=0, tolerance=1e-4).steady_state().v_1.round(3)), round(1 / (1 + 0.8 * np.pi), 3)
+        (0.285, 0.285)
+        """
         u, bulk = self._rest(parameters)
         numbers = np.concatenate([u, *bulk])
         return xr.Dataset({s.name: float(v) for s, v in zip(self.states, numbers, strict=True)})
 
     def eigenvalues(self, parameters: Mapping[Any, Any] | None = None) -> np.ndarray:
-        """Eigenvalues of the steady state, growing first, conjugates next to each other."""
+        r"""Eigenvalues of the steady state, those of largest real part first, conjugates next to each other.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+
+        Returns
+        -------
+        (n + r,) array, complex if one of them is
+            One for each state of the cells and of the reduced bulk.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+
+        Examples
+        --------
+        Without influx the bulk decays with the rate :math:`1/\tau` and the cell with :math:`1 + 2 \pi d_2/\tau`:
+
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.reduce(mesh=0, tolerance=1e-4).eigenvalues()[:2].round(3)
+        array([-2.   , -3.513])
+        """
         values, matrices = self.values(parameters), self.matrices(parameters)
         found = np.linalg.eigvals(linearised(values, matrices, self._rest(parameters)[0]))
         return found[np.lexsort((-found.imag, np.abs(found.imag), -found.real.round(13)))]
@@ -214,19 +384,37 @@ class ReducedCells(ReducedVerbs, ODESystem):
     # ---- other forms ---------------------------------------------------------------------------
 
     def reconstruct(self, states: Any, species: int | str = 0) -> xr.DataArray:
-        """The bulk at all nodes of the mesh.
+        """The bulk at all nodes of the mesh, from states of the reduced system.
 
         Parameters
         ----------
         states : Dataset or (..., r) array
             A simulation, or numbers in the order of the states ``z_1`` ...
         species : int or str
-            Which, counted from 0 or by the name of the secreted state.
+            Number, counted from 0, or name of the secreted state.
 
         Returns
         -------
-        DataArray
+        xarray.DataArray
             Dims of the states and ``node``, with coordinates ``x`` and ``y``.
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such species, or the states are not those of this system.
+
+        Examples
+        --------
+        The first state is the mean times the root of the area, and the others vanish for a uniform bulk:
+
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> reduced = cell.reduce(mesh=0, tolerance=1e-4)
+        >>> z = np.zeros(reduced.pencils[0].size)
+        >>> z[0] = np.sqrt(reduced.elements.area)
+        >>> bool(np.allclose(reduced.reconstruct(z), 1))
+        True
         """
         if isinstance(species, str):
             if species not in self.colony.secreted:

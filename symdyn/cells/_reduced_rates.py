@@ -60,11 +60,11 @@ def reduced_rates(
     rates = {q: _total([-_total([sp.Float(n), *o]) * q, *t]) / tau for q, n, o, t in zip(z, number, own, terms, strict=True)}
     exchange, walls = [], []
     for j, u in enumerate(secreted):
-        seen = _combined(pencil.loads[:, j] / perimeters[j], z)
-        walls.append(seen)
+        at_wall = _combined(pencil.loads[:, j] / perimeters[j], z)
+        walls.append(at_wall)
         factor = float(perimeters[j]) / colony.radius
         exchange.append(
-            sp.Mul(factor, 1 / tau, colony.influx[species][j], seen) - factor / tau * colony.efflux[species][j] * u
+            sp.Mul(factor, 1 / tau, colony.influx[species][j], at_wall) - factor / tau * colony.efflux[species][j] * u
         )  # fmt: skip
     return rates, exchange, walls
 
@@ -79,7 +79,7 @@ def _add_entries(terms: list[list[sp.Expr]], wall: np.ndarray, z: Sequence[sp.Sy
 def _add_wall(
     terms: list[list[sp.Expr]], own: list[list[sp.Expr]], unit: sp.Expr, wall: np.ndarray, z: Sequence[sp.Symbol]
 ) -> None:
-    """What walls with a symbol take out, entry by entry or through their traces, whichever is less work."""
+    """Uptake by walls with a symbol, entry by entry or through their traces, whichever is cheaper."""
     values, vectors = np.linalg.eigh(wall)
     kept = values > TRACE * values[-1]
     if 2 * np.count_nonzero(kept) < len(z):
@@ -101,7 +101,7 @@ def _combined(weights: np.ndarray, z: Sequence[sp.Symbol]) -> sp.Expr:
 
 
 def _times(number: float, *factors: sp.Expr) -> sp.Expr:
-    """A number times factors in the order that sympy gives them, whose own simplification takes longer than all else."""
+    """A number times factors in the order that sympy gives them, whose own simplification would dominate the run time."""
     parts = [a for e in factors for a in (e.args if e.is_Mul else (e,))]
     return sp.Mul(sp.Float(float(number)), *sorted(parts, key=ORDER), evaluate=False)  # of a numpy number it takes longer
 

@@ -1,4 +1,4 @@
-"""Rectangles of the complex plane: read, split, walked around."""
+"""Rectangles of the complex plane: reading, splitting, boundaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces of cells as arrays, and what of them counts as late."""
+"""Traces of cells as arrays, and their late parts."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def late(traces: xr.DataArray, after: float | None) -> tuple[np.ndarray, np.ndar
 
 
 def oscillating(t: np.ndarray, x: np.ndarray, least: float) -> Swing:
-    """The swing of traces; NaN where they rest."""
+    """The range of traces; NaN where they do not oscillate."""
     swing = find_swing(t, x)
     scale = np.maximum(np.abs(swing.lowest), np.abs(swing.highest))
     moving = swing.highest - swing.lowest > np.maximum(least, 1e-12) * scale  # else rounding errors would count

@@ -46,7 +46,7 @@ def steady_state(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = 
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
     guess : array (n,) or mapping of states to values, optional
         States of all cells to begin from, if there are several steady states.
 
@@ -99,7 +99,7 @@ def bulk_field(colony: BulkCellSystem, at: Any, parameters: Mapping[Any, Any] | 
     at : (p, 2) array-like
         Points in the units of length of the domain.
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def bulk_field(colony: BulkCellSystem, at: Any, parameters: Mapping[Any, Any] | 
     Raises
     ------
     DeclarationError
-        For what is no list of points, unknown names and missing values.
+        For points of another shape, unknown names and missing values.
     SymdynError
         If no steady state is found.
 
@@ -148,7 +148,7 @@ def modes(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None, r
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
     region : pair of complex corners, ((re, re), (im, im)) or (re, re, im, im), optional
         Where to look; all that lie in it are found.  By default all growing ones and the slowly decaying.
 
@@ -189,7 +189,7 @@ def eigenvalues(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = N
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
     region : pair of complex corners, ((re, re), (im, im)) or (re, re, im, im), optional
         Where to look; all that lie in it are found.  By default all growing ones and the slowly decaying.
 
@@ -220,7 +220,7 @@ def eigenvalues(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = N
 
 
 def unstable_count(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> int:
-    r"""Number of growing eigenvalues by the winding number alone, conjugates counted.
+    r"""Number of growing eigenvalues by the winding number, conjugates counted.
 
     .. math:: N = \frac{1}{2\pi} [\arg\det M] + P
 
@@ -230,7 +230,7 @@ def unstable_count(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None 
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 r"""All eigenvalues of a nonlinear eigenvalue problem :math:`T(\lambda) x = 0` in a region.
 
-Rectangles are halved until each holds few eigenvalues, as winding numbers tell; from contour integrals of
+Rectangles are halved until each contains few eigenvalues, counted by winding numbers; from contour integrals of
 :math:`T^{-1}` around each follow its eigenvalues, as many as were counted.
 
 References

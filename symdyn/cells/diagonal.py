@@ -113,10 +113,10 @@ def diagonal(
             rows[z[k]] = (-rates[k] * z[k] + inward) / tau
         initial |= {q: float(v) for q, v in zip(z, parts[0][2], strict=True)}
         for j, u in enumerate(states):
-            seen = sp.Add(*(gains[k][j] * z[k] for k in range(count)))
+            at_wall = sp.Add(*(gains[k][j] * z[k] for k in range(count)))
             length = float(reduced.elements.perimeters[j])
-            observables[f"U_{j + 1}{ending}"] = seen / length
-            rows[u] += sp.Mul(1 / eps, 1 / tau, colony.influx[s][j], seen) - length / eps / tau * released[j]
+            observables[f"U_{j + 1}{ending}"] = at_wall / length
+            rows[u] += sp.Mul(1 / eps, 1 / tau, colony.influx[s][j], at_wall) - length / eps / tau * released[j]
     values = _labelled(tables, sweeps, shape)
     values |= {s: xr.DataArray(v, {s.name: v}, s.name) for s, v in sweeps.items() if s in inside}
     values |= {s: v for s, v in fixed.items() if s in inside}
@@ -140,7 +140,7 @@ def _values(given: Any, symbol: sp.Symbol) -> np.ndarray:
 
 
 def _ordered(pencil: ReducedPencil, points: Sequence[Point], start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""Directions, the most important first, with what is lost without them and the projected matrix at rest.
+    r"""Directions, the most important first, with the loss without them and the projected matrix at the steady state.
 
     They are the principal ones of the solutions at all points in the energy of the real part of A, which is what an error
     there costs in the transfer matrix; each solution counts relative to the transfer matrix of its point.
@@ -162,7 +162,7 @@ def _ordered(pencil: ReducedPencil, points: Sequence[Point], start: np.ndarray) 
 def _diagonal(
     directions: np.ndarray, rest: np.ndarray, pencil: ReducedPencil, start: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rates, gains, and where the bulk begins, projected on the first directions."""
+    """Rates, gains and initial bulk, projected on the first directions."""
     basis, _ = np.linalg.qr(directions[:, :count])
     rates, q = np.linalg.eigh(basis.T @ rest @ basis)
     basis = basis @ q

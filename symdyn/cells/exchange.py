@@ -1,4 +1,4 @@
-"""The bulk as its cells see it: linear, so that what flows into the cells is a matrix times what they secrete."""
+"""The linear bulk: the inflow into the cells as a matrix times their secreted states."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Exchange(ABC):
     r"""The Laplace transform of the bulk with its permeable walls.
 
     At a growth rate :math:`\lambda` the strengths B of the cells as sources, by :math:`U \sim B_j\log(|x - x_j|/\epsilon)` at
-    the wall, and what flows into the secreted states are, row by row as species s and cell j (s m + j),
+    the wall, and the inflow into the secreted states are, row by row as species s and cell j (s m + j),
 
     .. math:: W(\lambda) B = -q \odot u, \qquad \text{inflow} = g \odot B, \qquad g_{sj} = 2\pi D_s/\tau_s
 
-    with W holomorphic where the bulk alone does not resonate.
+    with W holomorphic away from the poles of the bulk without cells.
 
     Parameters
     ----------
@@ -60,17 +60,40 @@ class Exchange(ABC):
         found = (1 + tau * lambdas) / self.values.diffusion[species]
         if not found.all():
             raise DeclarationError(
-                f"the growth rate {-1 / tau:g} is -1/tau, at which the bulk decays by itself and answers nothing; "
-                "ask for another growth rate"
+                f"the growth rate {-1 / tau:g} is -1/tau, at which the bulk decays on its own and its response has a pole; "
+                "choose another growth rate"
             )
         return found
 
     def transfer(self, lambdas: np.ndarray) -> np.ndarray:
-        """The matrices T of inflow = T u, (k, S m, S m) complex."""
+        """The matrices T of inflow = T u, from the secreted states to the inflow into them.
+
+        Parameters
+        ----------
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
+
+        Returns
+        -------
+        (k, S m, S m) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.exchange().transfer([0.0]).real.round(4).ravel()  # without influx: -2 pi d2/tau
+        array([-2.5133])
+        """
         return -self.gain[:, None] * np.linalg.solve(self.bulk(lambdas), np.diag(self.uptake).astype(complex))
 
     def characteristic(self, lambdas: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-        r"""A holomorphic function that vanishes at the eigenvalues of cells and bulk together, (k,) complex.
+        r"""A holomorphic function that vanishes at the eigenvalues of the coupled cells and bulk.
 
         .. math:: \det\begin{pmatrix} \lambda - J & -E g \\ q E^T & W(\lambda) \end{pmatrix}
 
@@ -78,9 +101,32 @@ class Exchange(ABC):
 
         Parameters
         ----------
-        lambdas : (k,) array
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
         jacobian : (n, n) array
-            J, of the kinetics at rest.
+            J, of the kinetics at the steady state.
+
+        Returns
+        -------
+        (k,) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        References
+        ----------
+        Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, section 2.2.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> found = cell.exchange().characteristic([-1 - 0.8 * np.pi], np.array([[-1.0]]))  # without influx: J - 2 pi d2/tau
+        >>> bool(abs(found[0]) < 1e-12)
+        True
         """
         lambdas = np.asarray(lambdas, complex)
         n, places = len(jacobian), self.values.secreted.ravel()
@@ -113,6 +159,14 @@ class AsymptoticExchange(Exchange):
     References
     ----------
     Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, equations (2.6) and (2.20).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+    >>> type(cell.exchange()).__name__, cell.exchange().uptake.round(4).tolist()  # d2/log(20)
+    ('AsymptoticExchange', [0.0668])
     """
 
     def __init__(self, values: CellValues, greens: Greens | None = None) -> None:
@@ -124,6 +178,30 @@ class AsymptoticExchange(Exchange):
         return self.values.nu * self.values.efflux.ravel()
 
     def bulk(self, lambdas: np.ndarray) -> np.ndarray:
+        """The matrices W of the bulk with its walls.
+
+        Parameters
+        ----------
+        lambdas : (k,) array, real or complex
+            Growth rates, dimensionless.
+
+        Returns
+        -------
+        (k, S m, S m) complex array
+
+        Raises
+        ------
+        DeclarationError
+            At the growth rate -1/tau, where the bulk has a pole.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.exchange().bulk([0.0]).real.round(4).ravel()  # without influx: D/log(20)
+        array([0.3338])
+        """
         v, lambdas = self.values, np.asarray(lambdas, complex)
         m, known = v.cells, {}
         out = np.zeros((len(lambdas), v.species * m, v.species * m), complex)
@@ -137,13 +215,13 @@ class AsymptoticExchange(Exchange):
 
 
 def exchange(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> AsymptoticExchange:
-    r"""The linear bulk as the cells see it, to all orders in :math:`\nu = -1/\log\epsilon`.
+    r"""The linear exchange of cells and bulk, to all orders in :math:`\nu = -1/\log\epsilon`.
 
     Parameters
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults.
+        Values in place of the defaults.
 
     Returns
     -------

@@ -20,14 +20,14 @@ __all__ = ["BulkMatrices", "FiniteElements"]
 
 @dataclass(frozen=True)
 class BulkMatrices:
-    r"""One species in the bulk, its m cells, and what passes between them.
+    r"""One species in the bulk, its m cells, and their exchange.
 
     .. math::
         \tau M \dot U &= -A U + B s \\
         \dot s_j &= F_j + (C U)_j - \ell_j s_j
 
     where s (m,) are the secreted states.  A and M are symmetric and positive definite, and
-    :math:`\tau\, 1^T B = \ell`, :math:`\tau C 1 = 1^T (A - M)`: what leaves the cells enters the bulk, and the other way round.
+    :math:`\tau\, 1^T B = \ell`, :math:`\tau C 1 = 1^T (A - M)`: the flux out of the cells enters the bulk, and conversely.
 
     Attributes
     ----------

@@ -28,14 +28,14 @@ __all__ = ["FullBulkCells", "full"]
 
 
 class FullBulkCells(FullVerbs, SpatialSystem):
-    r"""The full system of a colony: the bulk by quadratic finite elements on curved triangles, the cells as they are.
+    r"""The full system of a colony: the bulk by quadratic finite elements on curved triangles, the cells by their ODEs.
 
     .. math::
         \tau M \dot U &= -(D K + M)\, U - \frac1\epsilon \sum_j (d_{1j} M_j U - d_{2j} s_j b_j) \\
         \dot u_j &= F_j(u_j) + \frac{e_1}{\epsilon\tau} (d_{1j}\, b_j \cdot U - d_{2j} s_j L_j)
 
-    with stiffness K, mass M, and :math:`M_j, b_j, L_j = \sum b_j` of the wall of cell j.  The balance of what cells and bulk
-    hold is exact. Parameters enter by sums of constant matrices, so the elements are assembled once.
+    with stiffness K, mass M, and :math:`M_j, b_j, L_j = \sum b_j` of the wall of cell j.  The balance between cells and bulk
+    is exact. Parameters enter by sums of constant matrices, so the elements are assembled once.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         None, a level (int: how often a coarse mesh is refined), a size (float: longest edge), 'gmsh', a mapping of options of
         `mesh_domain`, or a triangular mesh of scikit-fem.
     keep_bulk : bool or sequence of float
-        Whether runs keep the bulk at all nodes: at all output times, or at those given.
+        Whether runs record the bulk at all nodes: at all output times, or at those given.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
 
     def __init__(self, colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) -> None:
         if isinstance(colony.domain, Plane):
-            raise DeclarationError("finite elements need a bounded domain, this colony lies in the whole plane; give it a Disk")
+            raise DeclarationError("finite elements need a bounded domain, this colony lies in the unbounded plane; use a Disk")
         elements = FiniteElements(colony.domain, colony.centers, colony.radius, mesh)
         self.__dict__.update(
             colony=colony, elements=elements, keep_bulk=keep_bulk, states=colony.states, parameters=colony.parameters,
@@ -98,39 +98,130 @@ class FullBulkCells(FullVerbs, SpatialSystem):
 
     @cached_property
     def expressions(self) -> tuple[sp.Expr, ...]:
+        """Kinetic rates of all cells, without exchange, in the order of the states."""
         return self.colony.expressions
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the colony and the mesh (not of default values or provenance)."""
         mesh = self.elements.mesh
         places = mesh.doflocs.tobytes() + mesh.t.tobytes()
         return hashlib.sha256(b"full" + self.colony.digest.encode() + places).hexdigest()
 
     def equations(self) -> list[Equation]:
+        """The equations of the colony, see `BulkCellSystem.equations`.
+
+        Returns
+        -------
+        list of Equation
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> str(cell.full(mesh=0).equations()[0])
+        'tau*dt(U) = D*laplacian(U) - U'
+        """
         return self.colony.equations()
 
     def map_expressions(self, function: Any) -> Self:
-        raise DeclarationError("expressions of FullBulkCells lie in the kinetics of its colony; map those and declare it anew")
-
-    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
-        """The same with unknown terms of the kinetics filled in, see `System.with_terms`."""
-        return type(self)(self.colony.with_terms(terms, defaults), self.elements.mesh, keep_bulk=self.keep_bulk)
-
-    def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
-        """The colony with numbers in place of its parameters."""
-        return values(self.colony, self._over_defaults(parameters))
-
-    # ---- what the linear theory asks -------------------------------------------------------------
-
-    def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
-        r"""Steady state of cells and bulk.
+        """Not defined: the expressions belong to the kinetics of the colony, which can be mapped and declared anew.
 
         Parameters
         ----------
-        parameters : mapping, optional
-            Values over the defaults.
-        guess : array (n,) or mapping of states to values, optional
-            Cells near the one that is looked for, if there are several.
+        function : callable, Expr -> Expr
+
+        Returns
+        -------
+        FullBulkCells
+            Never, since the call always raises.
+
+        Raises
+        ------
+        DeclarationError
+            Always.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.full(mesh=0).map_expressions(abs)
+        Traceback (most recent call last):
+            ...
+        symdyn.errors.DeclarationError: expressions of FullBulkCells lie in the kinetics of its colony; map those and declare
+        it anew
+        """
+        raise DeclarationError("expressions of FullBulkCells lie in the kinetics of its colony; map those and declare it anew")
+
+    def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        """The same system with unknown terms of the kinetics replaced by expressions.
+
+        Parameters
+        ----------
+        terms : mapping
+            From an unknown term, its function or its name to an expression, see `System.with_terms`.
+        defaults : mapping of Symbol to float, optional
+            Values of parameters that the expressions bring in.
+
+        Returns
+        -------
+        FullBulkCells
+
+        Raises
+        ------
+        DeclarationError
+            If no kinetics has such an unknown term.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - f(v)"))
+        >>> cell.full(mesh=0).with_terms({"f": sp.Symbol("v")}).expressions
+        (1 - v_1,)
+        """
+        return type(self)(self.colony.with_terms(terms, defaults), self.elements.mesh, keep_bulk=self.keep_bulk)
+
+    def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
+        """The colony with numbers in place of its parameters.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+
+        Returns
+        -------
+        CellValues
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.full(mesh=0).values({"D": 3}).diffusion
+        array([3.])
+        """
+        return values(self.colony, self._over_defaults(parameters))
+
+    # ---- steady states and eigenvalues -------------------------------------------------------------
+
+    def steady_state(self, parameters: Mapping[Any, Any] | None = None, *, guess: Any = None) -> xr.Dataset:
+        r"""Steady state of cells and bulk, by Newton's method.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+        guess : (n,) array or mapping of states to values, optional
+            States of the cells near the steady state that is sought, if there are several.
 
         Returns
         -------
@@ -138,6 +229,24 @@ class FullBulkCells(FullVerbs, SpatialSystem):
             Each state of the kinetics with dim ``cell``; the strength ``A`` of each cell as a source,
             :math:`2\pi D A_j = \oint_j (d_{1j} U - d_{2j} s_j)/\epsilon`; the bulk ``U`` with dim ``node``, and its mean
             ``U_mean``.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and missing values.
+        SymdynError
+            If Newton's method does not converge.
+
+        Examples
+        --------
+        At rest the secreted amount, :math:`\tau (1 - v)`, equals the amount that decays, the integral of U:
+
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> rest = cell.full(mesh=1).steady_state()
+        >>> float((0.5 * (1 - rest.v[0])).round(4)), float((rest.U_mean * np.pi * (1 - 0.05**2)).round(4))
+        (0.1827, 0.1827)
         """
         values = self.values(parameters)
         u, U = self._rest(values, parameters, guess)
@@ -167,7 +276,38 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         near: complex | None = None,
         guess: Any = None,
     ) -> FullModes:
-        """Eigenvalues and vectors of the linearised whole, see `eigenvalues`."""
+        """Eigenvalues and eigenvectors of the linearised cells and bulk.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
+        k : int, optional
+            Number of eigenvalues, as for `eigenvalues`.
+        near : complex, optional
+            Find those nearest to this number instead of the leading ones.
+        guess : (n,) array or mapping of states to values, optional
+            Of the steady state, as for `steady_state`.
+
+        Returns
+        -------
+        FullModes
+            ``eigenvalues`` (k,), ``vectors`` (k, n) of the cells and ``bulk`` (k, S, N), all complex.
+
+        Raises
+        ------
+        DeclarationError
+            For values of `k` and `near` that are not admissible, unknown names and missing values.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> found = cell.full(mesh=1).modes(k=1)
+        >>> found.vectors.shape, bool(np.allclose(np.linalg.norm(found.vectors, axis=1), 1))
+        ((1, 1), True)
+        """
         if k is not None and (isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1):
             raise DeclarationError(f"k is {k!r}; expected how many eigenvalues, a whole number from 1")
         if near is not None and not np.isfinite(complex(near)):
@@ -187,18 +327,37 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         near: complex | None = None,
         guess: Any = None,
     ) -> np.ndarray:
-        """Eigenvalues of the steady state, complex, growing first, conjugates next to each other.
+        r"""Eigenvalues of the steady state, those of largest real part first, conjugates next to each other.
 
         Parameters
         ----------
-        parameters : mapping, optional
-            Values over the defaults.
+        parameters : mapping of Symbol or str to float, optional
+            Values in place of the defaults, dimensionless.
         k : int, optional
-            How many; all growing ones are among them, even if they are more. By default as many as states in the cells.
+            Number of eigenvalues, by default the number of states of the cells; all that grow are found, even if they are more.
         near : complex, optional
-            Find those nearest to this instead, 6 by default.
-        guess : optional
-            Of the steady state, see there.
+            Find those nearest to this number instead, 6 by default.
+        guess : (n,) array or mapping of states to values, optional
+            Of the steady state, as for `steady_state`.
+
+        Returns
+        -------
+        (k,) complex array
+
+        Raises
+        ------
+        DeclarationError
+            For values of `k` and `near` that are not admissible, unknown names and missing values.
+
+        Examples
+        --------
+        Without influx the cell decays with the rate :math:`1 + 2 \pi d_2/\tau` and the bulk, on its own, with :math:`1/\tau`:
+
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.full(mesh=1).eigenvalues(k=2).real.round(3)
+        array([-2.   , -3.513])
         """
         return self.modes(parameters, k=k, near=near, guess=guess).eigenvalues
 
@@ -236,7 +395,7 @@ def full(colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) ->
         None, a level (int: how often a coarse mesh is refined), a size (float: longest edge, in the units of length of the
         domain), 'gmsh', a mapping of options of `symdyn.cells.mesh_domain`, or a triangular mesh of scikit-fem.
     keep_bulk : bool or sequence of float
-        Whether runs keep the bulk at all nodes: at all output times, or at those given.
+        Whether runs record the bulk at all nodes: at all output times, or at those given.
 
     Returns
     -------

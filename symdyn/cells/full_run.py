@@ -35,7 +35,7 @@ RESOLUTION = {"ark4": 0.15, "ark3": 0.08, "sbdf2": 0.02}
 """Default step, relative to the shortest time of the kinetics near the initial values."""
 
 LARGEST = 1e9
-"""Most numbers of a bulk that is kept."""
+"""Largest number of recorded values of the bulk."""
 
 READS = frozenset({"step", "seed", "threads", "trajectories"})
 """Options that the integrators read."""
@@ -43,7 +43,7 @@ READS = frozenset({"step", "seed", "threads", "trajectories"})
 
 @dataclass
 class _Part:
-    """Rows of the design that go together, and what they gave."""
+    """Rows of the design that are integrated jointly, and their results."""
 
     rows: np.ndarray
     values: np.ndarray
@@ -55,7 +55,7 @@ class _Part:
 
 @dataclass
 class _Plan:
-    """What is to be done, and the exchange matrices of the parameters that are at work."""
+    """The task, and the exchange matrices of the parameters in use."""
 
     system: FullBulkCells
     times: np.ndarray
@@ -98,7 +98,7 @@ def run(
     parameters: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> xr.Dataset:
-    """Simulate, see `symdyn.simulate`, which calls this.
+    r"""Simulate, see `symdyn.simulate`, which calls this.
 
     Parameters
     ----------
@@ -124,19 +124,20 @@ def run(
     Raises
     ------
     DeclarationError
-        For options that mean nothing here, naming those that do, and for values that do not fit.
+        For options without effect, missing values, and more output than fits into memory.
     SimulationError
         If a trajectory fails, unless ``on_failure='nan'``.
 
     Examples
     --------
+    Without influx the cell approaches its steady state, :math:`v' = 1 - (1 + 2\pi d_2/\tau) v`, whatever the bulk does:
+
     >>> import symdyn as sd
-    >>> from symdyn.models import zoo
-    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], kinetics=zoo.selkov(), secreted="v",
-    ...     influx=0.8, efflux=0.2, parameters={"D": 1, "tau": 0.55})
-    >>> data = sd.simulate(cell.full(mesh=0, keep_bulk=True), [0, 1], initial={"v_1": 1, "U": "steady"})
-    >>> data.U_field.sizes["time"], "node_x" in data.coords
-    (2, True)
+    >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+    >>> data = cell.full(mesh=0).run([0.0, 5.0], initial={"v_1": 0, "U": 0}, progress=False)
+    >>> float(data.v_1.isel(time=-1).round(3)), round(1 / (1 + 0.8 * np.pi), 3)
+    (0.285, 0.285)
     """
     return integrate(system, np.asarray(times, float), initial, parameters, options)
 
@@ -186,7 +187,7 @@ def integrate(
                     plan.stop.set()
                 results = [f.result() for f in futures]
     except KeyboardInterrupt:
-        plan.stop.set()  # what is there is kept
+        plan.stop.set()  # results so far are retained
     finally:
         bar.close()
     return _gathered(plan, design, results, options)
@@ -226,7 +227,7 @@ def _march(plan: _Plan, rows: np.ndarray) -> _Part:
 
 
 def _begin(plan: _Plan, rows: np.ndarray, exchange: Exchange, n: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Cells (R, n) and bulk, each (N, R), in the beginning."""
+    """Initial cells (R, n) and bulk, each (N, R)."""
     numbers = plan.beginnings[rows]
     u, U = numbers[:, :n].copy(), []
     for s, start in enumerate(plan.fields):

@@ -24,7 +24,7 @@ BOUNDS = {"D": (0.05, 20.0), "tau": (0.02, 5.0)}
 FIRST, LEAST, MOST, SHORTER, LONGER = 0.03, 1e-5, 0.12, 0.4, 1.3
 #: Newton steps of the corrector, its tolerance, and how far the tangent may turn in a step (its cosine).
 STEPS, DONE, TURN = 12, 1e-10, 0.97
-#: Slopes are taken anew if a step shrinks by less than this.
+#: Slopes are recomputed if a step shrinks by less than this.
 QUICK = 0.2
 #: Points of a curve at most, in each direction.
 POINTS = 1000
@@ -39,7 +39,7 @@ def hopf_curves(
     scans: int = 5,
     samples: int = 24,
 ) -> list[xr.Dataset]:
-    r"""Every Hopf curve that crosses one of the lines on which it is looked for, by the asymptotic theory.
+    r"""All Hopf curves that cross one of the scanned lines, by the asymptotic theory.
 
     Along lines of the second parameter the number of growing eigenvalues is counted by winding numbers; where it changes, each
     crossing pair is located, and its curve followed by pseudo-arclength continuation in the logarithms of both parameters and
@@ -55,7 +55,7 @@ def hopf_curves(
         Lowest and highest value of each of the two; by default 0.05 to 20 for ``D``, 0.02 to 5 for ``tau``.
     scans, samples : int
         Lines from bound to bound, evenly in logarithms, and values along each; a curve between lines, or a pair of
-        crossings between values, is not seen.
+        crossings between values, is not found.
 
     Returns
     -------
@@ -86,12 +86,12 @@ def hopf_curves(
     names, base, box = _request(colony, vary, parameters, bounds)
     condition = HopfCondition(colony)
     curves: list[xr.Dataset] = []
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    traced: list[tuple[np.ndarray, np.ndarray]] = []
     for point, _ in _starts(colony, condition, names, base, box, scans, samples):
-        if any(_on(track, vectors, point, names) for track, vectors in seen):
+        if any(_on(track, vectors, point, names) for track, vectors in traced):
             continue
         track, vectors, closed = _follow(condition, names, base, box, point)
-        seen.append((track, vectors))
+        traced.append((track, vectors))
         curves.append(_dataset(colony, condition, names, base, track, vectors, closed))
     return curves
 
@@ -249,7 +249,7 @@ def _starts(
 
 
 def _on(track: np.ndarray, vectors: np.ndarray, point: Point, names: Sequence[str]) -> bool:
-    """Whether a point lies on a curve that is known, to the distance of its points."""
+    """Whether a point lies on a known curve, to the distance of its points."""
     at = _place(point, names)
     a, b = track[:-1], track[1:]
     way = b - a
@@ -326,7 +326,7 @@ def _borders(
 
 
 def _tangent(jacobian: np.ndarray) -> np.ndarray:
-    """The direction (3,) in which two equations stay."""
+    """The direction (3,) along which two equations remain satisfied."""
     direction = np.cross(jacobian[0], jacobian[1])
     return direction / np.linalg.norm(direction)
 

@@ -109,7 +109,7 @@ def _sources(
     r"""Solve :math:`D_0 b + \mathrm{diag}(d_1) \mathcal M b = d_1 f - r` for :math:`D_0 b`."""
     permeable = [j for j, d in enumerate(influx) if not d.is_zero]
     sealed = [j for j, d in enumerate(influx) if d.is_zero]
-    found: list[sp.Expr] = [-r for r in released]  # a wall that lets nothing in: the flux is what is released
+    found: list[sp.Expr] = [-r for r in released]  # a wall without influx: the flux is the release
     if not permeable:
         return found
     unit, weights = _common(influx, permeable)
@@ -145,7 +145,7 @@ def _common(influx: Sequence[sp.Expr], permeable: Sequence[int]) -> tuple[sp.Exp
 def cells_and_bulk(
     colony: BulkCellSystem, exchange: Sequence[Sequence[sp.Expr]], bulk: Mapping[sp.Symbol, sp.Expr], line: str
 ) -> ODESystem:
-    """The ODEs of all cells, with what they exchange by species and cell, and those of the bulk."""
+    """The ODEs of all cells, with their exchange by species and cell, and those of the bulk."""
     rows: dict[sp.Symbol, sp.Expr] = {}
     for j in range(colony.cells):
         states = colony.cell_states(j)

@@ -90,19 +90,19 @@ def mesh_domain(
     if len(cells) and radius is None:
         raise DeclarationError("the cells need a radius; pass radius=...")
     r = 0.0 if not len(cells) else _positive(radius, "radius")
-    whole = float(np.sqrt(domain.measure / np.pi))
+    extent = float(np.sqrt(domain.measure / np.pi))
     times = 0
     if level is not None:
         if size is not None:
             raise DeclarationError("pass either level or size to a mesh, not both")
         if isinstance(level, bool) or not isinstance(level, (int, np.integer)) or not 0 <= level <= 8:
             raise DeclarationError(f"the level of the mesh is {level!r}; expected a whole number from 0 to 8")
-        size, wall, times = BASE_SIZE * whole, BASE_WALL, int(level)
-    far = BASE_SIZE / 2 * whole if size is None else _positive(size, "size")
+        size, wall, times = BASE_SIZE * extent, BASE_WALL, int(level)
+    far = BASE_SIZE / 2 * extent if size is None else _positive(size, "size")
     if isinstance(wall, bool) or not isinstance(wall, (int, np.integer)) or wall < 8:
         raise DeclarationError(f"the mesh has {wall!r} edges around each cell (wall); expected a whole number, 8 or more")
-    if far > whole:
-        raise DeclarationError(f"the size {far:g} of the mesh is larger than {domain!r} allows; expected {whole:g} or less")
+    if far > extent:
+        raise DeclarationError(f"the size {far:g} of the mesh is larger than {domain!r} allows; expected {extent:g} or less")
     count = domain.measure / far**2
     if count > 2e6:
         raise DeclarationError(f"edges of length {far:g} would need some {2 * count:.0e} triangles; pass a larger size")
@@ -182,7 +182,7 @@ def _positive(value: Any, what: str) -> float:
 
 
 def read_mesh(domain: Domain, centers: np.ndarray, radius: float, mesh: Any) -> MeshTri2:
-    """A mesh from what a user gave: nothing, a level, a size, 'gmsh', options of `mesh_domain`, or a mesh of scikit-fem.
+    """A mesh from the argument of a user: None, a level, a size, 'gmsh', options of `mesh_domain`, or a mesh of scikit-fem.
 
     Raises
     ------

@@ -95,10 +95,25 @@ def large_diffusion(colony: BulkCellSystem, modes: int = 0) -> ODESystem:
 
 
 def neumann_modes(domain: Domain, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""Squared wave numbers :math:`\kappa_k^2` (count,), increasing and above zero, and the modes at points (p, 2), (count, p).
+    r"""Eigenvalues and eigenfunctions of the Laplacian with Neumann conditions, :math:`\Delta \phi_k = -\kappa_k^2 \phi_k`.
 
-    The modes are normalised over the domain.  On a disc of radius R they are
+    The eigenfunctions are normalised over the domain; the constant one is left out.  On a disc of radius R they are
     :math:`J_n(j'_{ni} r/R) \cos n\theta` and :math:`\sin n\theta`, on a rectangle products of cosines.
+
+    Parameters
+    ----------
+    domain : Disk or Rectangle
+    count : int
+        Number of modes.
+    points : (p, 2) array
+        Positions at which the modes are evaluated, in the units of length of the domain.
+
+    Returns
+    -------
+    squares : (count,) array
+        Squared wave numbers :math:`\kappa_k^2`, increasing and above zero, in units of inverse length squared.
+    shapes : (count, p) array
+        The modes at the points, in units of inverse length.
 
     Raises
     ------
@@ -140,7 +155,7 @@ def _disk(domain: Disk, count: int, points: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _rectangle(domain: Rectangle, count: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # along each side as many waves as all modes together could need
+    # along each side as many waves as all modes could need
     p, q = np.divmod(np.arange((count + 1) ** 2), count + 1)
     squares = (np.pi * p / domain.width) ** 2 + (np.pi * q / domain.height) ** 2
     chosen = np.argsort(squares, kind="stable")[1 : count + 1]

@@ -1,4 +1,4 @@
-"""A colony as ordinary differential equations that stand for its finite elements to a tolerance."""
+"""A colony as ordinary differential equations that approximate its finite elements to a tolerance."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def reduce(
 ) -> ReducedCells:
     r"""Ordinary differential equations for a colony, some ten to a hundred, with D and tau as parameters.
 
-    The bulk with its permeable walls is linear, and cells see no more of it than the means at their walls.  Projected on
-    solutions at a few diffusivities and frequencies, chosen where a bound on the error is largest, it keeps what they see to a
+    The bulk with its permeable walls is linear, and acts on the cells only through the means at their walls.  Projected on
+    solutions at a few diffusivities and frequencies, chosen where a bound on the error is largest, it reproduces these to a
     relative tolerance over a range of both:
 
     .. math::
@@ -43,15 +43,15 @@ def reduce(
                        + \sum_j \frac{d_{2j}}{\epsilon} \beta_j u_{1j} \\
         \dot u_j &= F_j(u_j) + \frac{e_1}{\epsilon\tau} (d_{1j}\, \beta_j \cdot z - d_{2j} L_j u_{1j})
 
-    The matrices are symmetric and positive, so that the bulk is stable for every D and tau, and the balance of what is
-    secreted is exact.
+    The matrices are symmetric and positive, so that the bulk is stable for every D and tau, and the balance of the
+    secreted amount is exact.
 
     Parameters
     ----------
     colony : BulkCellSystem
         In a bounded domain.
     parameters : mapping, optional
-        New default values.  A diffusivity or an influx given here is the only one that the equations are made for.
+        New default values.  If a diffusivity or an influx is given here, the equations are valid for this value only.
     tolerance : float
         Of the transfer matrix between walls, relative, in its norm; from 1e-10.
     diffusion : number, (low, high) or mapping by species, optional
@@ -60,7 +60,7 @@ def reduce(
     delay : number or mapping by species, optional
         Longest tau; by default its value or 2.
     frequencies : float, optional
-        Highest frequency, radians per unit of time of the cells, that is kept (at the longest tau); 20 by default.
+        Highest frequency, radians per unit of time of the cells, that is resolved (at the longest tau); 20 by default.
     influx : mapping, optional
         Ranges (low, high) of symbols in influxes; by default from a quarter to four times their default.
     mesh : optional
@@ -73,7 +73,7 @@ def reduce(
     Raises
     ------
     DeclarationError
-        In the plane, and for tolerances and ranges that make no sense.
+        In the plane, and for tolerances and ranges that are not admissible.
 
     Examples
     --------

@@ -5,7 +5,7 @@ Sources c and cell states x of a perturbation :math:`e^{\lambda t}` satisfy
 .. math:: \begin{pmatrix} W(\lambda) & q E^T \\ -E g & \lambda - J \end{pmatrix} \begin{pmatrix} c \\ x \end{pmatrix} = 0,
 
 with W, q and g of the exchange, and E that puts secreted states in their places.  Unlike the matrix of the sources alone,
-:math:`M = W + q K g` with :math:`K = E^T(\lambda - J)^{-1}E`, it has no poles at the eigenvalues of the isolated cells, beside
+:math:`M = W + q K g` with :math:`K = E^T(\lambda - J)^{-1}E`, it has no poles at the eigenvalues of the isolated cells, near
 which roots are easily missed.
 
 References
@@ -31,7 +31,7 @@ from symdyn.errors import DeclarationError
 
 __all__ = ["CoupledProblem", "Spectrum", "spectrum", "unstable_count"]
 
-#: By default eigenvalues are sought from this multiple of 1/tau on; the bulk alone decays with 1/tau and faster.
+#: By default eigenvalues are sought from this multiple of 1/tau on; the bulk without cells decays with 1/tau and faster.
 SLOW = -0.8
 #: Imaginary parts below this, relative to the region, are rounding.
 REAL = 1e-9
@@ -39,18 +39,34 @@ REAL = 1e-9
 
 @dataclass(frozen=True)
 class Spectrum:
-    r"""Eigenvalues of a steady colony with their modes.
+    """Eigenvalues of a steady colony with their modes.
+
+    Parameters
+    ----------
+    eigenvalues, sources, secreted, states
+        Computed by `BulkCellSystem.modes`.
 
     Attributes
     ----------
     eigenvalues : (r,) complex array
-        Growing first; of conjugates the one with positive imaginary part first.
+        Largest real part first; of conjugates the one with positive imaginary part first.
     sources : (S m, r) complex array
         c: perturbations of the sources, species by species; of norm 1, the largest entry real and positive.
     secreted : (S m, r) complex array
         Perturbations of the secreted states, of norm 1: their moduli and arguments compare amplitude and phase of the cells.
     states : (n, r) complex array
         Perturbations of all states of the cells, in the scale of `secreted`.
+
+    Examples
+    --------
+    Of two equal cells that are mirror images one mode is in phase, the other in antiphase:
+
+    >>> import symdyn as sd
+    >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)], parameters={"D": 1, "tau": 0.1},
+    ...     kinetics=sd.ODESystem.from_text("v' = 1 - v/2"), secreted="v", influx=0.8, efflux=0.2)
+    >>> found = pair.modes()
+    >>> found.unstable, np.abs(found.phases[1]).round().tolist(), found.amplitudes.round(6).tolist()
+    (0, [0.0, 180.0], [[1.0, 1.0], [1.0, 1.0]])
     """
 
     eigenvalues: np.ndarray
@@ -89,7 +105,7 @@ class Spectrum:
 
 
 class CoupledProblem:
-    """The eigenvalue problem of a colony at rest.
+    """The eigenvalue problem of a colony in a steady state.
 
     Parameters
     ----------
@@ -103,7 +119,7 @@ class CoupledProblem:
         self.places = values.secreted.ravel()
         self.jacobian = values.kinetics.jacobian(steady.u)
         self.uptake, self.gain = exchange.uptake, exchange.gain
-        # cells of one size are solved together
+        # cells of one size are solved in one batch
         sizes, starts = values.kinetics.sizes, values.kinetics.starts
         self._groups = []
         for size in np.unique(sizes):
@@ -116,7 +132,7 @@ class CoupledProblem:
         self.species, self.cells = values.secreted.shape
 
     def matrices(self, lambdas: np.ndarray) -> np.ndarray:
-        """The whole matrix, (k, S m + n, S m + n), sources first."""
+        """The coupled matrix, (k, S m + n, S m + n), sources first."""
         k, s, n = len(lambdas), len(self.places), len(self.jacobian)
         out = np.zeros((k, s + n, s + n), complex)
         out[:, :s, :s] = self.exchange.bulk(lambdas)
@@ -126,7 +142,7 @@ class CoupledProblem:
         return out
 
     def responses(self, lambdas: np.ndarray) -> np.ndarray:
-        """K of each cell, (k, m, S, S): how its secreted states answer to inflow."""
+        """K of each cell, (k, m, S, S): the response of its secreted states to inflow."""
         out = np.zeros((len(lambdas), self.cells, self.species, self.species), complex)
         for cells, blocks, local in self._groups:
             size = blocks.shape[1]
@@ -137,7 +153,7 @@ class CoupledProblem:
         return out
 
     def coupled(self, lambdas: np.ndarray) -> np.ndarray:
-        """M, of the sources alone, (k, S m, S m); it has poles at those of the isolated cells."""
+        """M, of the sources only, (k, S m, S m); it has poles at those of the isolated cells."""
         out = self.exchange.bulk(lambdas)
         answer = self.responses(lambdas)
         m = self.cells

@@ -20,7 +20,7 @@ __all__ = ["SteadyState", "steady_state"]
 ITERATIONS, SHORTEST = 60, 1e-4
 #: Shortest advance of the coupling before continuation gives up.
 ADVANCE = 1e-4
-#: Points from which steady states of a cell alone are searched.
+#: Number of starts for steady states of an isolated cell.
 STARTS = 32
 #: Combinations of steady states of single cells from which that of all is tried.
 TRIALS = 8
@@ -54,7 +54,7 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
     ----------
     values : CellValues
     exchange : Exchange
-        Of these values: its matrix at growth rate zero relates A to what the cells secrete.
+        Of these values: its matrix at growth rate zero relates A to the secreted states.
     guess : (n,) array, optional
         States of all cells, cell after cell; matters where there are several steady states.
 
@@ -97,7 +97,7 @@ def steady_state(values: CellValues, exchange: Exchange, guess: np.ndarray | Non
 
 
 def _check_bulk(values: CellValues, exchange: Exchange) -> None:
-    """Refuse a bulk that answers nothing, or with the wrong sign: the matrix is a resistance, with positive eigenvalues."""
+    """Refuse a bulk without response, or with one of the wrong sign: the matrix is a resistance, with positive eigenvalues."""
     resistance = np.linalg.eigvals(exchange.bulk(np.zeros(1))[0]).real
     if not resistance.min() > 1e-13 * resistance.max():
         reach = float(np.sqrt(values.diffusion.min()))
@@ -177,7 +177,7 @@ def _factored(matrix: np.ndarray):
 
 
 def _continued(values: CellValues, alone: np.ndarray, coupled: np.ndarray, u: np.ndarray) -> np.ndarray | None:
-    """The zero that `u`, of the matrix `alone`, becomes while the matrix turns into `coupled`."""
+    """The zero to which `u` continues while the matrix changes from `alone` to `coupled`."""
     share, advance = 0.0, 0.25
     while share < 1:
         target = min(1.0, share + advance)

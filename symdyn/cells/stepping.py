@@ -1,4 +1,4 @@
-r"""Steps through time for cells in their bulk: what is linear implicitly, the kinetics explicitly.
+r"""Steps through time for cells in their bulk: linear terms implicitly, kinetics explicitly.
 
 With a fixed step and one diagonal coefficient all stages share one sparse factorisation for each bulk species.  The exchange
 through the walls is stiff: on smooth solutions the cells of 'ark4' converge with the order 3.5, those of 'ark3' with 2.9 and of
@@ -29,7 +29,7 @@ METHODS = {"ark4": 4, "ark3": 3, "sbdf2": 2}
 """Methods and their orders."""
 
 KEPT = 4
-"""Factorisations that are kept."""
+"""Number of cached factorisations."""
 
 
 class Exchange:
@@ -53,7 +53,7 @@ class Exchange:
         return factorise(self.matrices[0].M)
 
     def solver(self, c: float) -> list[tuple]:
-        """What `solve` needs for a coefficient; a few are kept, for all who step with this object."""
+        """Factorisations that `solve` needs for a coefficient; a few are cached and shared by all threads."""
         with self._lock:
             if c not in self._solvers:
                 found = []

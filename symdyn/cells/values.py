@@ -1,4 +1,4 @@
-"""Cells and bulk as numbers: what every route (asymptotics, finite elements, limits, reduction) works with."""
+"""Cells and bulk as numbers, the input of all routes (asymptotics, finite elements, limits, reduction)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from symdyn.models.ode import ODESystem
 
 __all__ = ["CellValues", "Kinetics", "values"]
 
-#: Kinetics whose right-hand sides are kept.
+#: Number of kinetics whose right-hand sides are cached.
 KEPT = 32
 
 
 @dataclass(frozen=True)
 class Kinetics:
-    r"""Rates :math:`F_j(u_j)` inside m cells, evaluated together.
+    r"""Rates :math:`F_j(u_j)` inside m cells, evaluated in one call.
 
     The states of all cells lie in one vector `u` of length n, cell after cell.
 
@@ -50,7 +50,7 @@ class Kinetics:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where the states of each cell begin in `u`, (m,)."""
+        """Offsets of the states of each cell in `u`, (m,)."""
         return np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
 
     @property
@@ -144,7 +144,7 @@ def values(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) 
     ----------
     colony : BulkCellSystem
     parameters : mapping of Symbol or str to float, optional
-        Values over the defaults; all are dimensionless, as the equations are.
+        Values in place of the defaults; all are dimensionless, as the equations are.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def values(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) 
 
 @lru_cache(maxsize=KEPT)
 def _fields(kinetics: tuple[ODESystem, ...]) -> tuple[tuple[Field, ...], tuple[int, ...]]:
-    """Distinct right-hand sides, and which of them each cell has."""
+    """Distinct right-hand sides, and the index of that of each cell."""
     fields: dict[str, Field] = {}
     for system in kinetics:
         if system.digest not in fields:

@@ -14,11 +14,11 @@ __all__ = ["Winding", "winding_number"]
 
 Phased = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-#: What log f may differ between neighbouring points from what its slopes predict, and how far it may go.
+#: Largest difference of log f between neighbouring points from the prediction of its slopes, and largest change.
 BEND, FAR = 0.35, 2.0
 #: Part of a step over which slopes are taken.
 SHORT = 1e-5
-#: Steps on each side at least, and of the distance from known poles at most.
+#: Fewest steps on each side, and longest step relative to the distance from known poles.
 START, NEAR = 8, 0.5
 #: How often the way between two points may be halved, and the shortest step of a side of length 1.
 DEPTH, SHORTEST = 44, 1e-9
@@ -27,7 +27,7 @@ DEPTH, SHORTEST = 44, 1e-9
 class Winding:
     r"""The winding number of f around rectangles, :math:`\frac1{2\pi}[\arg f]_{\partial} = N - P`.
 
-    Each side is halved until log f goes from each point to the next as its slopes at both predict, so that no whole turn is
+    Each side is halved until log f goes from each point to the next as its slopes at both predict, so that no full turn is
     overlooked between them.  As zeros and poles side by side hide each other from afar, steps are short from the start where
     known ones are near.  What was found along a side is kept.
 
@@ -56,7 +56,7 @@ class Winding:
         return round(sum(self._turns(list(pairwise([*corners, corners[0]])))) / (2 * np.pi))
 
     def around_symmetric(self, region: Rectangle) -> int:
-        """The same of a region that mirrors itself and of f that does, too, by a walk around its upper half."""
+        """The same of a region that mirrors itself and of f that does, too, by the boundary of its upper half."""
         a, b = region.low, region.high
         path = [complex(b.real, 0), b, complex(a.real, b.imag), complex(a.real, 0)]
         return round(sum(self._turns(list(pairwise(path)))) / np.pi)
@@ -73,8 +73,8 @@ class Winding:
         owner = np.repeat(np.arange(len(sides)), [len(p) - 1 for p in paths])
         first = np.arange(len(owner)) + owner  # each side has one point more than steps
         points = np.concatenate(paths)
-        seen = self._look(points, np.concatenate([np.diff(p, append=2 * p[-1] - p[-2]) for p in paths]))
-        a, b, fa, fb = points[first], points[first + 1], seen[:, first], seen[:, first + 1]
+        sampled = self._look(points, np.concatenate([np.diff(p, append=2 * p[-1] - p[-2]) for p in paths]))
+        a, b, fa, fb = points[first], points[first + 1], sampled[:, first], sampled[:, first + 1]
         turns = np.zeros(len(sides))
         for _ in range(DEPTH):
             with np.errstate(all="ignore"):
@@ -94,7 +94,7 @@ class Winding:
         raise SymdynError(f"an eigenvalue or a pole lies on the boundary, near {a[0]:.6g}; move the region a little")
 
     def _look(self, points: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """log f, up to whole turns, and its slope, (2, k)."""
+        """log f, up to multiples of 2 pi i, and its slope, (2, k)."""
         k = len(points)
         phase, size = self.function(np.concatenate([points, points + SHORT * steps]))
         with np.errstate(all="ignore"):
@@ -102,7 +102,7 @@ class Winding:
             return np.stack([size[:k] + 1j * np.angle(phase[:k]), change / (SHORT * steps)])
 
     def _points(self, start: complex, end: complex) -> np.ndarray:
-        """Points from start to end: evenly, and closer together where known zeros or poles are near."""
+        """Points from start to end: equidistant, and denser near known zeros or poles."""
         local = (self.poles - start) / (end - start)
         local = local[(np.abs(local.imag) < 1 / START / NEAR) & (local.real > -1) & (local.real < 2)]
         if not local.size:

@@ -2,7 +2,7 @@ r"""Propensities as series: in the inverse volume, and about the solution of the
 
 With a marker :math:`\varepsilon` that counts powers of the inverse volume, :math:`\varepsilon\, a(n/\varepsilon, V/\varepsilon)
 = a^{(0)} + \varepsilon\, a^{(1)} + \dots`: a falling factorial becomes :math:`n (n - \varepsilon)(n - 2 \varepsilon) \cdots`.
-Everything stays in molecule numbers, so that a network without a volume is expanded too.
+All quantities are in molecule numbers, so that networks without a volume can be expanded.
 """
 
 from __future__ import annotations

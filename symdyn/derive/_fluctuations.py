@@ -70,13 +70,13 @@ class Fluctuations:
         return self._symbols[key]
 
     def settle(self) -> None:
-        """Derive the equation of every moment that was asked for, and of those that they need."""
+        """Derive the equations of all requested moments and of those on which they depend."""
         while self._waiting:
             key = self._waiting.pop(0)
             self.equations[self._symbols[key]] = sp.Add(*self._rates_of_change(*key))
 
     def _gaussian(self, index: Index) -> sp.Expr:
-        """Isserlis: the first factor meets each of the others."""
+        """Isserlis' theorem: pairings of the first factor with each of the others."""
         numbers = [i for i, power in index for _ in range(power)]
         first, others = numbers[0], numbers[1:]
         terms = []

@@ -1,4 +1,4 @@
-"""Sparse polynomials in the states, whose coefficients are integer combinations of factors that are never looked into.
+"""Sparse polynomials in the states, whose coefficients are integer combinations of opaque factors.
 
 A `Polynomial` maps exponents to a `Combination`, which maps a factor (an expression without states: ``k/V**2``) to an
 integer.  Sums and products are dictionary work; sympy is called once for each factor and once for each finished term.
@@ -16,7 +16,7 @@ __all__ = ["Combination", "Polynomial", "accumulate", "combination", "degree", "
 
 Combination = dict[sp.Expr, int]
 Polynomial = dict[Index, Combination]
-#: Powers of sums above this are left alone; nobody writes them as propensities.
+#: Powers of sums above this are not expanded; they do not occur in propensities.
 LARGEST_POWER = 12
 
 

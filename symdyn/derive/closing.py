@@ -16,7 +16,7 @@ from symdyn.models.moment_index import Index, moment_symbol
 
 __all__ = ["MomentNames", "close_moments", "missing_moments"]
 
-#: Closed moments that an error lists before it says how many there are.
+#: Maximum number of closed moments that an error message lists.
 LISTED = 8
 
 
@@ -52,7 +52,7 @@ def missing_moments(sides: list[sp.Expr], made: Any, names: Mapping[sp.Symbol, I
 def close_moments(
     missing: dict[sp.Symbol, Index], rule: Closure | None, species: tuple[sp.Symbol, ...], known: Moments
 ) -> tuple[dict[sp.Symbol, sp.Expr], dict[sp.Symbol, sp.Expr]]:
-    """Expressions for what is missing, and what the closure says of it, in moments of its own kind."""
+    """Expressions for what is missing, and the relations of the closure, in moments of its own kind."""
     if not missing:
         return {}, {}
     if rule is None:

@@ -41,7 +41,7 @@ class Hierarchy:
     species : sequence of Symbol
     jumps : JumpMoments
     moments : Moments
-        Of the kind that is wanted, in which every moment is known as a symbol.
+        Of the kind that is derived, with a symbol for every moment.
     taylor_order : int or None
         Order q at which the expansion about the mean ends; None takes polynomials exactly.
     """
@@ -152,7 +152,7 @@ class Hierarchy:
         return self.taylor_order is None or sum(s) + sum(k) <= self.taylor_order
 
     def _expectation(self, s: Index, part: Index, *, beyond_mean: bool = False) -> sp.Expr:
-        r""":math:`E_{s,l}`, without the term at the mean if asked."""
+        r""":math:`E_{s,l}`, optionally without the term at the mean."""
         key = s, part
         if beyond_mean or key not in self._truncated:
             terms = [

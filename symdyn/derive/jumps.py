@@ -15,7 +15,7 @@ __all__ = ["burst_variances", "jump_moment", "mean_jumps", "refuse_events"]
 
 
 def refuse_events(network: System, what: str) -> None:
-    """Raise where a derived system could not hold the events of a network."""
+    """Raise an error for networks with events, which a derived system cannot represent."""
     if network.events:
         raise DeclarationError(
             f"the network has events ({network.events[0]}, ...), which {what} cannot hold; "

@@ -119,7 +119,7 @@ def _of_diffusion(system: System, size: int) -> JumpMoments:
     g = sp.zeros(size, 0) if system.diffusion is None else system.diffusion
     for j in range(size):
         for k in range(j, size):
-            # square roots meet themselves here: sqrt(a)*sqrt(a) is a, so that the Langevin equation is polynomial again
+            # products of equal square roots: sqrt(a)*sqrt(a) is a, so that the moments of Langevin equations are polynomial
             product = sp.Add(*(g[j, w] * g[k, w] for w in range(g.shape[1])))
             if product != 0:
                 weights[add(unit[j], unit[k])] = [({sp.S.One: 1}, len(rates))]

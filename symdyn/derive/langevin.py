@@ -10,7 +10,7 @@ from symdyn.models.sde import SDESystem
 
 __all__ = ["DESCRIPTION", "langevin"]
 
-#: What the provenance of such a system says.
+#: Line of the provenance of such a system.
 DESCRIPTION = "chemical Langevin equation"
 
 
@@ -19,19 +19,29 @@ def langevin(network: ReactionNetwork) -> SDESystem:
 
     .. math:: \mathrm{d}n_i = \sum_r S_{ir}\, a_r(n)\,\mathrm{d}t + \sum_r S_{ir} \sqrt{a_r(n)}\,\mathrm{d}W_r
 
-    Each reaction that changes something is a Wiener process of its own.  A burst with mean b and variance v adds b to
+    Each reaction that changes the numbers has a Wiener process of its own.  A burst with mean b and variance v adds b to
     :math:`S_{ir}` and a further independent process :math:`\sqrt{v\,a_r}\,\mathrm{d}W`, so that drift and second
     moments of the increments, :math:`\langle S S^T \rangle a`, are those of the jumps.
 
-    The equation holds while many firings happen before propensities change noticeably, that is for large numbers.  It
-    breaks where molecules run out: nothing keeps the numbers positive (the noise of ``0 -> X`` does not vanish at X = 0,
-    and :math:`n (n-1)` is negative between 0 and 1), and the square root of a negative propensity is not a number.
-    Rare events, extinction and bistable switching have other exponents than the jump process.
+    The equation is valid if many reactions fire before the propensities change appreciably, that is for large numbers.  It
+    fails near the boundary: numbers may become negative (the noise of ``0 -> X`` does not vanish at X = 0,
+    and :math:`n (n-1)` is negative between 0 and 1), where the square root of a propensity is not defined.
+    The exponents of rare events, extinction and bistable switching differ from those of the jump process.
+
+    Parameters
+    ----------
+    network : ReactionNetwork
+        Without events.
 
     Returns
     -------
     SDESystem
         With the parameter values, initial values and observables of the network.
+
+    Raises
+    ------
+    DeclarationError
+        If the network has events.
 
     References
     ----------

@@ -34,7 +34,7 @@ def moments(
 
     .. math:: \dot\mu_i = \sum_r \sum_{0 \le j < i} \binom{i}{j} \langle S_r^{i-j} \rangle \langle n^j a_r(n) \rangle,
 
-    or means and central moments.  For stochastic differential equations (Stratonovich ones are read as their Itô form)
+    or means and central moments.  For stochastic differential equations (Stratonovich equations are converted to Itô form)
     :math:`\frac{\mathrm d}{\mathrm dt} \langle h \rangle = \langle f \cdot \nabla h \rangle
     + \frac12 \langle \operatorname{tr} G G^T \nabla\nabla h \rangle`.
     Powers of binary species are reduced before anything is closed.
@@ -42,9 +42,9 @@ def moments(
     Parameters
     ----------
     system : ReactionNetwork, SDESystem or another system with a drift
-        Without noise the initial values alone are random.
+        Without noise, only the initial values are random.
     order : int
-        Highest order of the moments that are kept.
+        Highest order of the moments that are retained.
     closure : str, callable, Closure or None
         A name in ``symdyn.CLOSURES``; a function ``closure(index, moments)`` that expresses a raw moment (or the kind that
         its attribute ``kind`` names) by lower ones; or None, if no moment needs closing.
@@ -56,7 +56,7 @@ def moments(
     Returns
     -------
     MomentSystem
-        Only moments that are reached are closed; a linear network needs no closure and has none.
+        Only moments that occur in the equations are closed; linear networks need no closure.
 
     Raises
     ------
@@ -82,7 +82,32 @@ def moments(
 
 
 def cumulants(system: System, order: int, closure: Any = "normal", *, taylor_order: int | None = None) -> MomentSystem:
-    """Equations of means and cumulants up to an order, closed as `moments` are.
+    """Equations of means and cumulants up to an order, closed as those of `moments`.
+
+    Parameters
+    ----------
+    system : ReactionNetwork, SDESystem or another system with a drift
+        Without noise, only the initial values are random.
+    order : int
+        Highest order of the cumulants, from 1.
+    closure : str, callable, Closure or None
+        As in `moments`.
+    taylor_order : int, optional
+        Highest order of central moments in the expansion of rates about the mean; polynomial rates are exact without it.
+
+    Returns
+    -------
+    MomentSystem
+        With states ``E[X]``, ``K[X^2]``, ``K[X*Y]`` ...
+
+    Raises
+    ------
+    DeclarationError
+        As for `moments`.
+
+    References
+    ----------
+    Schnoerr, Sanguinetti, Grima, J. Phys. A 50, 093001 (2017), section 4.
 
     Examples
     --------

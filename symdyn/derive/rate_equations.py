@@ -12,7 +12,7 @@ __all__ = ["rate_equations"]
 
 
 def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) -> ODESystem:
-    r"""The rate equations of a network, which hold for large volumes.
+    r"""The rate equations of a network, which are the limit of large volumes.
 
     .. math:: \dot n_i = \sum_r S_{ir}\, a_r^{(0)}(n), \qquad a_r^{(0)} = k_r V^{1-s} \prod_j n_j^{s_{jr}}
 
@@ -27,6 +27,11 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     -------
     ODESystem
         With the parameter values, initial values and observables of the network.
+
+    Raises
+    ------
+    DeclarationError
+        If the network has events.
 
     References
     ----------
@@ -71,7 +76,7 @@ def _per(term: sp.Expr, volume: sp.Expr, scaled: dict[sp.Symbol, sp.Expr]) -> sp
 
 
 def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:
-    """`e` with the volume cancelled where it stands in quotients, as in ``V*X/(V*K + V*X)``."""
+    """`e` with the volume cancelled in quotients, as in ``V*X/(V*K + V*X)``."""
     if not volume.is_Symbol or volume not in e.free_symbols:
         return e
     terms = [sp.cancel(t) if volume in t.free_symbols and t.is_rational_function(volume) else t for t in sp.Add.make_args(e)]

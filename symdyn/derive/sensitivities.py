@@ -29,9 +29,9 @@ class Sensitivities:
     base : ODESystem or DiscreteSystem
         The system without them.
     columns : tuple of Symbol
-        Parameters, then (if asked for) the states in the role of their own initial values.
+        Parameters, then (optionally) the states, which denote their own initial values.
     names : mapping of (state, column) to Symbol
-        The state of `system` that holds each derivative.
+        The state of `system` that is equal to each derivative.
     """
 
     system: Any

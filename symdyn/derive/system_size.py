@@ -27,6 +27,20 @@ def linear_noise(network: ReactionNetwork) -> MomentSystem:
     with :math:`\langle S_r S_r^T \rangle` in place of :math:`S_r S_r^T` for bursts.  It is exact for networks whose
     propensities are linear.  States are ``E[X]`` and ``M[X^2]``, ``M[X*Y]``, all in molecule numbers.
 
+    Parameters
+    ----------
+    network : ReactionNetwork
+        With propensities that are differentiable in the numbers, and without events.
+
+    Returns
+    -------
+    MomentSystem
+
+    Raises
+    ------
+    DeclarationError
+        If the network has events, or a propensity is not differentiable.
+
     References
     ----------
     van Kampen, Stochastic Processes in Physics and Chemistry, chapter 10; Elf, Ehrenberg, Genome Res. 13, 2475 (2003).
@@ -59,7 +73,7 @@ def system_size(network: ReactionNetwork, order: int) -> MomentSystem:
 
     States are the macroscopic means ``E[X]`` and covariances ``M[X*Y]`` of the linear noise approximation, and
     ``Dk[X*Y]``, the part of :math:`\langle \eta_X \eta_Y \rangle` that is smaller than the first by :math:`V^{-k/2}`; the
-    methods ``mean``, ``variance`` and ``covariance`` put them together.  Everything is in molecule numbers.  The series is
+    methods ``mean``, ``variance`` and ``covariance`` add the terms.  Everything is in molecule numbers.  The series is
     asymptotic: at small volumes a higher order may be worse, and near a bifurcation of the rate equations none is good.
 
     Parameters

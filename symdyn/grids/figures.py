@@ -58,6 +58,13 @@ def snapshots(
     ------
     DeclarationError
         If the data hold several runs, there is no such field, a time lies outside, or there are fewer times than asked for.
+
+    Examples
+    --------
+    >>> x, t = np.linspace(0, 1, 5), np.array([0.0, 1.0, 2.0])
+    >>> data = xr.Dataset({"u": (("time", "x"), np.outer(np.exp(-t), np.sin(x)))}, {"time": t, "x": x})
+    >>> len(snapshots(data, times=[0, 2]).axes[0].lines)
+    2
     """
     shown = field_of(data, field, "snapshots")
     places = nearest_times(shown, times)
@@ -125,6 +132,14 @@ def space_time(
     ------
     DeclarationError
         If the data hold several runs, there is no such field or axis, or the cut lies outside.
+
+    Examples
+    --------
+    >>> x, t = np.linspace(0, 1, 5), np.array([0.0, 1.0, 2.0])
+    >>> data = xr.Dataset({"u": (("time", "x"), np.outer(np.exp(-t), np.sin(x)))}, {"time": t, "x": x})
+    >>> ax = space_time(data)
+    >>> [float(v) for v in ax.get_ylim()]
+    [0.0, 2.0]
     """
     shown = field_of(data, field, "space_time")
     title = ""
@@ -181,6 +196,15 @@ def animate(
     ------
     DeclarationError
         For another format, a missing ffmpeg or folder, and data of several runs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> x, t = np.linspace(0, 1, 5), np.array([0.0, 1.0, 2.0])
+    >>> data = xr.Dataset({"u": (("time", "x"), np.outer(np.exp(-t), np.sin(x)))}, {"time": t, "x": x})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     animate(data, path=f"{folder}/u.gif").name
+    'u.gif'
     """
     target = film_path(path)
     shown = field_of(data, field, "animate")

@@ -26,6 +26,11 @@ SCHEMES = ("finite differences", "spectral")
 class GridSystem(GridVerbs, PDESystem):
     """A `PDESystem` with a grid; `PDESystem.discretize` makes one.
 
+    Parameters
+    ----------
+    pde, points, order, scheme, dealias, implicit
+        As for `PDESystem.discretize`.
+
     Attributes
     ----------
     shape : tuple of int
@@ -98,6 +103,7 @@ class GridSystem(GridVerbs, PDESystem):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the system and its grid (not of default values or provenance)."""
         grid = [str(getattr(self, name)) for name in _GRID]
         return hashlib.sha256(" ".join([self.pde.digest, *grid]).encode()).hexdigest()
 
@@ -119,7 +125,22 @@ class GridSystem(GridVerbs, PDESystem):
         return f"{super().__repr__()}\n  grid: {cells} cells, {how}"
 
     def model(self) -> Any:
-        """The compiled rates: a `GridModel`, or a `SpectralModel`."""
+        """The compiled rates of the grid values; compiled once.
+
+        Returns
+        -------
+        GridModel or SpectralModel
+
+        Raises
+        ------
+        CompileError
+            If the system has unknown terms.
+
+        Examples
+        --------
+        >>> type(PDESystem.from_text("u' = D*laplacian(u); D = 1", domain=(0, 1)).discretize(4).model()).__name__
+        'GridModel'
+        """
         return self._model
 
     @cached_property

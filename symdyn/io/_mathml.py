@@ -15,7 +15,7 @@ from symdyn.registry import suggest
 
 __all__ = ["Formula", "Functions", "to_node"]
 
-#: Limits that keep hostile files harmless: depth of a formula, nodes visited in a file, exponent of a number.
+#: Limits against malicious files: depth of a formula, nodes visited in a file, exponent of a number.
 MAX_DEPTH = 150
 MAX_NODES = 200_000
 MAX_EXPONENT = 1_000
@@ -82,7 +82,7 @@ class Formula:
         self._visited = 0
 
     def read(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> sp.Expr:
-        """The expression of `node`; `names` says what each identifier stands for, `where` what is read, for messages.
+        """The expression of `node`; `names` maps identifiers to symbols, `where` names what is read, for messages.
 
         Raises
         ------

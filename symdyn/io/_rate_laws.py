@@ -43,7 +43,7 @@ def _exact(e: sp.Expr) -> sp.Expr:
 def split_reversible(
     law: sp.Expr, reactants: Mapping[sp.Symbol, int], products: Mapping[sp.Symbol, int], *, name: str
 ) -> list[sp.Expr]:
-    """Forward and backward rate of a reversible reaction from its net rate, or its law alone if nothing is taken away.
+    """Forward and backward rate of a reversible reaction from its net rate; a law that is no difference is the forward rate.
 
     Raises
     ------

@@ -63,7 +63,7 @@ class _Reader:
         self.rules = {r.getVariable(): r.getMath() for r in _items(model.getListOfRules())}
         self.starts = {a.getSymbol(): a.getMath() for a in _items(model.getListOfInitialAssignments())}
         self.mentioned = self.mentions()
-        # the amount of a species, the size of a compartment, the value of a parameter; and what stands for it in formulas
+        # the amount of a species, the size of a compartment, the value of a parameter; and its symbol in formulas
         self.amounts: dict[str, sp.Expr] = {}
         self.names: dict[str, sp.Expr] = {}
         self.opened: list[str] = []
@@ -73,7 +73,7 @@ class _Reader:
             self.resolve(name)
 
     def refuse(self) -> None:
-        """Name what a network cannot hold."""
+        """Raise an error for features that a network cannot represent."""
         for r in _items(self.model.getListOfRules()):
             if not r.isAssignment():
                 what = f"the rate rule of {r.getVariable()}" if r.isRate() else "an algebraic rule"
@@ -97,10 +97,10 @@ class _Reader:
             found |= set() if f is None else _names(f)
         return found
 
-    # ---- what names stand for ----------------------------------------------------------------------
+    # ---- meaning of names ----------------------------------------------------------------------
 
     def resolve(self, name: str) -> sp.Expr:
-        """What stands for `name` in formulas, by its assignment rule if it has one."""
+        """The expression for `name` in formulas, by its assignment rule if it has one."""
         if name in self.names:
             return self.names[name]
         if name in self.opened:
@@ -118,14 +118,14 @@ class _Reader:
             if name in self.rules:
                 symbol = self.read(self.rules[name], f"the rule of {name}")
             elif name in self.compartments and name not in self.mentioned and self.compartments[name].getSize() == 1:
-                # a size of one that no formula speaks of would only clutter every rate
+                # a size of 1 that occurs in no formula is dropped from the rates
                 symbol = sp.S.One if name not in self.starts else symbol
             self.names[name] = self.amounts[name] = symbol
         self.opened.pop()
         return self.names[name]
 
     def size_for(self, name: str) -> sp.Expr:
-        """By what the amount of a species is divided where it stands in formulas."""
+        """The divisor of the amount of a species in formulas."""
         s = self.species[name]
         home = self.compartments.get(s.getCompartment())
         if home is None:

@@ -31,22 +31,26 @@ _FORM = "J1: A + 2 B -> C; k*A*B, A = 3, species A, B in cell, or total := A + B
 
 
 def read_antimony(source: str | Path) -> ReactionNetwork:
-    """Read a reaction network from Antimony.
+    """Read a reaction network from Antimony, the text form of SBML.
 
-    What is read: reactions with their rate laws (``->`` and ``=>``), declarations of species and compartments, values,
-    assignment rules (``:=``), boundary species (``$A``) and comments.  Events, functions, submodels and rates of change are
-    refused by name.  A species stands for its concentration, in a compartment of size 1 unless said otherwise, or for its
-    amount after ``substanceOnly species``; laws are propensities, and those of mass action are recognised, as `read_sbml` does.
+    Supported are reactions with their rate laws (``->`` and ``=>``), declarations of species and compartments, values,
+    assignment rules (``:=``), boundary species (``$A``) and comments.  Events, functions, submodels and rate rules raise an
+    error that names them.  A species stands for its concentration, in a compartment of size 1 by default, or for its amount
+    after ``substanceOnly species``; laws are propensities, and those of mass action are recognised, as by `read_sbml`.
 
     Parameters
     ----------
     source : str or Path
         A file, or the text of a model (with a line break or a semicolon in it).
 
+    Returns
+    -------
+    ReactionNetwork
+
     Raises
     ------
     ParseError, DeclarationError
-        If the text is not understood.
+        If the text cannot be read.
     OSError
         If the file cannot be read.
 
@@ -91,7 +95,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         masked = _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
-        # labels and the marks of boundary species make way for blanks, so that places in the text stay what they are
+        # labels and the marks of boundary species are replaced by blanks, so that positions in the text are unchanged
         masked = _LABEL.sub(lambda m: " " * len(m[0]), masked)
         if event := _EVENT.search(masked):
             raise ParseError("an event, 'at ...', is not read", text, event.end() - 2)
@@ -257,7 +261,7 @@ class _Reader:
         raise DeclarationError(f"the assignment rules of {', '.join(map(str, rules))} go round in a circle")
 
     def value(self, name: str, opened: tuple[str, ...]) -> float:
-        """Initial number of a species, or value of anything else."""
+        """Initial number of a species, or value of another symbol."""
         if name in opened or name not in self.values:
             what = f"go round in a circle: {' -> '.join((*opened, name))}" if name in opened else f"need {name}, which has none"
             raise DeclarationError(f"the values {what}")

@@ -14,13 +14,13 @@ __all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_values"]
 _MOST_POINTS = 10_000_000
 
 
-def _number(text: str, whole: str) -> float:
+def _number(text: str, argument: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DeclarationError(f"{text.strip()!r} in {whole!r} is not a finite number")
+        raise DeclarationError(f"{text.strip()!r} in {argument!r} is not a finite number")
     return value
 
 
@@ -30,7 +30,7 @@ def parse_range(text: str) -> np.ndarray:
     Raises
     ------
     DeclarationError
-        For anything else, and for a count below 2.
+        For other texts, and for a count below 2.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def parse_assignments(items: Iterable[str]) -> dict[str, float | np.ndarray]:
     Raises
     ------
     DeclarationError
-        If one is no assignment, or a name comes twice.
+        If one is not an assignment, or a name occurs twice.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Simulated datasets to files: netCDF, CSV and JSON, told by the suffix.
+"""Simulated datasets to files: netCDF, CSV and JSON, selected by the suffix.
 
 The JSON form is one object::
 
@@ -44,7 +44,7 @@ def check_format(path: str | Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise DeclarationError(
-            f"{path}: the format is told by the suffix; expected {', '.join(FORMATS)}, got {suffix or 'none'!r}"
+            f"{path}: the suffix determines the format; expected {', '.join(FORMATS)}, got {suffix or 'none'!r}"
         )
     if not path.parent.is_dir():
         raise DeclarationError(f"{path}: the folder {path.parent} does not exist; create it first")
@@ -52,7 +52,7 @@ def check_format(path: str | Path) -> str:
 
 
 def write_file(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Call `write` with a temporary path and move the file into place, so that nobody sees half of it."""
+    """Call `write` with a temporary path and move the file into place, so that no incomplete file is visible."""
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         temporary = Path(folder) / path.name
@@ -66,7 +66,7 @@ def write_dataset(dataset: xr.Dataset, path: str | Path) -> None:
     Raises
     ------
     DeclarationError
-        For other suffixes, and for what a format cannot hold.
+        For other suffixes, and for data that a format cannot represent.
     OSError
         If the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""What is here: versions, optional packages and the extras that bring them, targets, and the cache of compiled code."""
+"""The environment: versions, optional packages and their extras, targets, and the cache of compiled code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REQUIRED = (
     "sympy", "numpy", "scipy", "numba", "llvmlite", "xarray", "pandas", "matplotlib", "netCDF4", "platformdirs", "tqdm",
     "typer", "rich", "scikit-fem",
 )  # fmt: skip
-#: Optional modules: the distribution that holds each, and the extra that brings it.
+#: Optional modules: the distribution of each, and the extra that installs it.
 OPTIONAL = {
     "jax": ("jax", "discover"),
     "optax": ("optax", "discover"),
@@ -49,9 +49,9 @@ OPTIONAL = {
     "pysr": ("pysr", "pysr"),
     "gmsh": ("gmsh", "gmsh"),
 }
-#: Features of processors that tell how wide their vectors are.
+#: Features of processors from which the width of their vectors follows.
 VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")
-#: Folders of the cache directory; nothing else in it is ever removed.
+#: Folders of the cache directory; other files are not removed.
 CACHE_FOLDERS = ("drivers", "models", "cuda")
 
 
@@ -77,7 +77,7 @@ def optional_packages() -> dict[str, dict[str, str | bool | None]]:
 
 
 def extra_of_module(module: str | None) -> tuple[str, str] | None:
-    """Distribution and extra that bring a module that could not be imported; None for one that symdyn does not know.
+    """Distribution and extra of a module that could not be imported; None for unknown modules.
 
     >>> extra_of_module("sklearn.base")
     ('scikit-learn', 'discover')
@@ -104,7 +104,7 @@ def environment() -> dict[str, Any]:
 def card_facts() -> dict[str, Any]:
     """Whether there is a CUDA card, and which, or why kernels for it cannot be run or not even be compiled."""
     try:
-        from symdyn.codegen.cuda import toolchain  # brings in CUDA's compilers, which nobody else needs
+        from symdyn.codegen.cuda import toolchain  # imports CUDA's compilers, which only this function needs
     except SymdynError as error:
         return {"available": False, "reason": str(error)}
     card = toolchain.card()
@@ -127,7 +127,7 @@ def summary(facts: dict[str, Any]) -> str:
 
 
 def cache_facts() -> dict[str, Any]:
-    """Directory of the cache, how many compiled drivers and models it holds, and their size in bytes."""
+    """Directory of the cache, numbers of compiled drivers and models in it, and their size in bytes."""
     root = cache_directory()
     files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
     drivers = sum(p.parent == root / "drivers" and p.suffix == ".py" for p in files)
@@ -141,7 +141,7 @@ def cache_summary(facts: dict[str, Any]) -> str:
 
 
 def clear_cache() -> None:
-    """Remove all compiled code; other files that lie in the cache directory stay."""
+    """Remove all compiled code; other files in the cache directory are not removed."""
     root: Path = cache_directory()
     for folder in CACHE_FOLDERS:
         if (root / folder).is_dir():

@@ -27,7 +27,7 @@ def read_text(path: str | Path) -> str:
     Raises
     ------
     DeclarationError
-        If the file holds no such text.
+        If the file contains no such text.
     OSError
         If it cannot be read.
     """

@@ -23,7 +23,7 @@ __all__ = ["as_json", "report", "write_recovery"]
 
 #: Weight from which one model stands out, and evidence for a term below which it is out, or above one less it is in.
 CLEAR, DOUBTFUL = 0.5, 0.1
-#: Fitted values for each measured one beyond which a fit says little.
+#: Ratio of fitted to measured values above which a fit is not informative.
 MANY = 0.5
 #: Evidence below which a term is not listed.
 SHOWN = 0.001
@@ -77,7 +77,7 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
             texts["report.md"] += f"\nNo SBML: {error}.\n"
     for name, text in texts.items():
         write_file(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
-    # figures come last: whatever happens to them, the result is on disk
+    # figures are drawn last, so that the result is on disk if one of them fails
     from matplotlib import pyplot
 
     for name, figure in (("fit.png", recovery.plot()), ("front.png", recovery.plot_front().figure)):
@@ -110,7 +110,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """`value` in terms of JSON; what it does not know, such as an expression, becomes its text."""
+    """`value` in terms of JSON; other objects, such as expressions, become text."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -122,7 +122,7 @@ def _plain(value: Any) -> Any:
 
 
 def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
-    """The recovery in Markdown: equations, what the data say, terms, intervals, candidates, and how it was made."""
+    """The recovery in Markdown: equations, findings, terms, intervals, candidates, and settings."""
     system, facts = recovery.system, recovery.identifiability
     lines = ["# Recovered system", "", "```", *map(str, system.equations()), "```", ""]
     lines += ["![Fit](fit.png)", "", "## What the data say", "", *(f"- {text}" for text in _findings(recovery)), ""]

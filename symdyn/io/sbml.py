@@ -27,8 +27,8 @@ def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetw
     source : str or Path
         A file, or the text of a model.
     laws : {'propensities', 'rate equations'}
-        Whether kinetic laws are meant exactly as written, or for large numbers: then :math:`k\,n^2` of ``2 X -> ...`` is
-        taken as mass action, :math:`k\,n (n - 1)`.
+        Whether kinetic laws are propensities, or rates in the limit of large numbers: then :math:`k\,n^2` of ``2 X -> ...`` is
+        read as mass action, :math:`k\,n (n - 1)`.
 
     Returns
     -------
@@ -38,19 +38,27 @@ def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetw
     Raises
     ------
     DeclarationError
-        If python-libsbml is missing, the text is not valid SBML, or the model holds what networks cannot: rate rules,
+        If python-libsbml is missing, the text is not valid SBML, or the model has features that networks lack: rate rules,
         algebraic rules, delays, changing stoichiometry, required packages.
     OSError
         If the file cannot be read.
 
     Notes
     -----
-    A reversible reaction must have a law that is a difference, forward minus back, in which each part vanishes where its
-    reactants are used up: it becomes two reactions, for a net rate says nothing about the noise.
+    The law of a reversible reaction has to be a difference, forward minus backward rate, in which each part vanishes where its
+    reactants are used up: it becomes two reactions, since a net rate does not determine the noise.
 
     References
     ----------
     Hucka et al., J. Integr. Bioinform. 16, 20190021 (2019); Evans, Gillespie, Wilkinson, Bioinformatics 24, 285 (2008).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> text = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c; k = 2; c = 0.1; X(0) = 5").to_sbml()
+    >>> print(sd.read_sbml(text))
+    0 -> X, k
+    2 X -> 0, c
     """
     _require()
     from symdyn.io._sbml_reader import LAWS, read
@@ -77,23 +85,39 @@ def _named(what: str, read: Any, text: str, laws: str) -> ReactionNetwork:
 
 
 def to_sbml(network: Any, path: str | Path | None = None) -> str:
-    """Write a network or an ODE system as SBML level 3 version 1; return the text.
+    """Write a network or an ODE system as SBML level 3 version 1.
 
     Species are amounts of items in one compartment, whose size is the volume; kinetic laws are the propensities, so that
-    `read_sbml` gives the same process back (mass action then without combinatoric factors, and nothing known as binary).
-    The states of an ODE system are parameters with rate rules, which other tools simulate; `read_sbml` does not read those.
+    `read_sbml` returns the same process (then with mass action without combinatoric factors, and without the property that
+    species are binary).  The states of an ODE system become parameters with rate rules; `read_sbml` does not read those.
 
     Parameters
     ----------
     network : ReactionNetwork or ODESystem
         Without bursts and unknown terms, which SBML does not have.
     path : str or Path, optional
-        Where to write it too.
+        A file to which the text is written as well.
+
+    Returns
+    -------
+    str
+        The text.
 
     Raises
     ------
     DeclarationError
-        If python-libsbml is missing, or SBML cannot hold the network.
+        If python-libsbml is missing, or SBML cannot represent the network.
+
+    References
+    ----------
+    Hucka et al., J. Integr. Bioinform. 16, 20190021 (2019).
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> text = sd.ODESystem.from_text("x' = -k*x; k = 2; x(0) = 1").to_sbml()
+    >>> "rateRule" in text
+    True
     """
     _require()
     from symdyn.io._sbml_odes import write_rates

@@ -23,14 +23,14 @@ from symdyn.io.models import read_text
 
 __all__ = ["TABLES", "TIME_NAMES", "read_table", "read_times", "read_trajectories"]
 
-#: Endings of files that hold tables.
+#: Suffixes of files with tables.
 TABLES = frozenset({".csv", ".tsv"})
 #: What the first column may be called, in any case, to be the column of times.
 TIME_NAMES = frozenset(
     {"time", "times", "t", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks"}
     | {"month", "months", "year", "years", "date", "generation", "generations", "step", "steps"}
 )
-#: The column that tells trajectories apart; it may hold labels.
+#: The column that identifies trajectories; it may contain labels.
 TRAJECTORY = "trajectory"
 _MISSING = frozenset({"", "na", "nan"})
 #: Dates that mean one thing only, and those that do not.
@@ -39,7 +39,7 @@ _DAY = 86400.0
 
 
 class _Reader:
-    """The cells of a file, and errors that say where in it they are."""
+    """The cells of a file, and errors with positions in it."""
 
     def __init__(self, path: str | Path) -> None:
         self.path, self.text = path, read_text(path)
@@ -50,7 +50,7 @@ class _Reader:
         self.points = any(re.search(r"\d\.\d", line) for line in kept[1:])
 
     def lines(self) -> list[tuple[int, list[str]]]:
-        """Offset in the text and cells of each line that holds some."""
+        """Offset in the text and cells of each line that is not empty."""
         found, offset = [], 0
         for line in self.text.splitlines(keepends=True):
             if line.strip() and not line.lstrip().startswith("#"):
@@ -65,7 +65,7 @@ class _Reader:
         return found
 
     def error(self, message: str, offset: int, column: int = 0) -> ParseError:
-        """An error at a cell; at the beginning of the line if quotes make the place of the cell uncertain."""
+        """An error at a cell; at the start of the line if quotes make the position of the cell uncertain."""
         line = self.text[offset:].split("\n", 1)[0]
         if '"' not in line:
             offset += sum(len(c) + 1 for c in line.split(self.separator)[:column])
@@ -82,13 +82,13 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
         Name of the column of times.  Otherwise it is the column called ``time``, else the first column (after ``trajectory``),
         which must then bear one of `TIME_NAMES`.
     columns : collection of str, optional
-        The columns to read, as far as they are there; all unless given.  Others may hold anything, and are named in a
+        The columns to read, if they exist; all by default.  Other columns may contain anything, and are named in a
         warning.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of float64 in the order of the file, NaN where a value is missing; one called ``trajectory`` may hold labels.
+        Columns of float64 in the order of the file, NaN where a value is missing; one called ``trajectory`` may contain labels.
         ``attrs["time"]`` is the name that the column of times has in the file.  Dates such as 2021-03-01 or
         2021-03-01 12:30 become days since the first of them, which ``attrs["origin"]`` keeps.
 
@@ -138,7 +138,7 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
 
 
 def _times(reader: _Reader, c: int, name: str, column: list[tuple[int, str]], table: pd.DataFrame) -> np.ndarray:
-    """The times of all lines; dates become days since the first, which is kept in the attributes of the table."""
+    """The times of all lines; dates become days since the first, which is recorded in the attributes of the table."""
     for offset, cell in column:
         if cell.lower() in _MISSING:
             raise reader.error(f"the time is missing in column {name!r}", offset, c)

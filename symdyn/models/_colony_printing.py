@@ -27,7 +27,7 @@ class Species(NamedTuple):
 def colony_equations(
     radius: float, species: Sequence[Species], kinetics: Sequence[ODESystem], names: Sequence[Mapping[sp.Symbol, sp.Symbol]]
 ) -> list[Equation]:
-    """Bulk, walls and cells; what is the same for several cells is written once, with the subscript j.
+    """Bulk, walls and cells; equations common to several cells are written once, with the subscript j.
 
     Parameters
     ----------

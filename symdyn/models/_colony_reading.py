@@ -81,29 +81,29 @@ def secreted_names(given: Any, systems: tuple[ODESystem, ...]) -> tuple[str, ...
 
 
 def individual(systems: tuple[ODESystem, ...], asked: Sequence[str], taken: set[sp.Symbol]) -> frozenset[str]:
-    """Kinetic parameters that every cell has for itself: those asked for, and those whose values differ."""
-    seen: dict[str, set[float | None]] = {}
+    """Kinetic parameters that differ from cell to cell: those named, and those with different values."""
+    defaults: dict[str, set[float | None]] = {}
     for system in systems:
         for p in system.parameters:
-            seen.setdefault(p.name, set()).add(system.defaults.get(p))
+            defaults.setdefault(p.name, set()).add(system.defaults.get(p))
     names = {s.name for s in taken} | RESULTS
-    clash = sorted(names & (seen.keys() | {n for system in systems for n in system.names}))
+    clash = sorted(names & (defaults.keys() | {n for system in systems for n in system.names}))
     if clash:
         raise DeclarationError(
             f"the kinetics use the name {clash[0]!r}, which belongs to the bulk or to results; rename it in the kinetics"
         )
     numbered = [f"{n}_{j + 1}" for j, system in enumerate(systems) for n in system.names]
-    twice = sorted(seen.keys() & set(numbered)) or sorted({n for n in numbered if numbered.count(n) > 1})
+    twice = sorted(defaults.keys() & set(numbered)) or sorted({n for n in numbered if numbered.count(n) > 1})
     if twice:
         raise DeclarationError(f"the kinetics use {twice[0]!r}, which a numbered state of a cell is called too; rename it")
     asked = (asked,) if isinstance(asked, str) else tuple(asked)
     for name in asked:
-        if name not in seen:
+        if name not in defaults:
             raise DeclarationError(
-                f"individual names {name!r}, which is no parameter of the kinetics; they have {', '.join(seen) or 'none'}."
-                f"{suggest(str(name), seen)}"
+                f"individual names {name!r}, which is no parameter of the kinetics; they have {', '.join(defaults) or 'none'}."
+                f"{suggest(str(name), defaults)}"
             )
-    return frozenset(asked) | {name for name, values in seen.items() if len(values) > 1}
+    return frozenset(asked) | {name for name, values in defaults.items() if len(values) > 1}
 
 
 def permeabilities(given: Any, what: str, species: tuple[str, ...], cells: int) -> tuple[tuple[sp.Expr, ...], ...]:

@@ -18,7 +18,7 @@ __all__ = ["read_network"]
 def read_network(
     text: str, parameters: Mapping[Any, float] | None, options: Mapping[str, Any]
 ) -> tuple[list[Reaction], dict[str, Any]]:
-    """The reactions of a text, and the other arguments: what is given besides the text wins over it.
+    """The reactions of a text, and the other arguments: arguments override the text.
 
     Raises
     ------

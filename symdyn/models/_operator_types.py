@@ -12,13 +12,31 @@ from symdyn.errors import DeclarationError
 
 
 class Operator(sp.Function):
-    """What acts on fields; subclasses carry the name under which they are printed and read."""
+    """Operator on fields; the name of a subclass is that under which it is printed and read."""
 
     nargs: Any = 1
     sign: ClassVar[str] = ""
 
     @classmethod
     def eval(cls, *args: sp.Expr) -> sp.Expr | None:
+        """Simplify an application: derivatives of numbers are zero; everything else is left as it is.
+
+        Parameters
+        ----------
+        *args : Expr
+            The operands.
+
+        Returns
+        -------
+        Expr or None
+            None if the application is not simplified.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.dx(3), sd.div(0)
+        (0, div(0))
+        """
         return sp.S.Zero if args[0].is_number and cls.sign.startswith(r"\partial") else None
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
@@ -30,8 +48,15 @@ class Operator(sp.Function):
 
 
 class dx(Operator):
-    """Derivative along the first axis.
+    r"""First derivative along the first axis, :math:`\partial_x u`.
 
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
     >>> u = sp.Symbol("u")
     >>> dx(u**2), dx(3)
     (dx(u**2), 0)
@@ -41,37 +66,99 @@ class dx(Operator):
 
 
 class dy(Operator):
-    """Derivative along the second axis."""
+    r"""First derivative along the second axis, :math:`\partial_y u`.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
+    >>> u = sp.Symbol("u")
+    >>> dy(u**2), dy(3)
+    (dy(u**2), 0)
+    """
 
     sign = r"\partial_y"
 
 
 class dz(Operator):
-    """Derivative along the third axis."""
+    r"""First derivative along the third axis, :math:`\partial_z u`."""
 
     sign = r"\partial_z"
 
 
 class laplacian(Operator):
-    """Sum of the second derivatives along all axes."""
+    r"""Sum of the second derivatives along all axes, :math:`\Delta u = \nabla \cdot \nabla u`.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> print(sd.PDESystem({"u": laplacian(sp.Symbol("u"))}, domain=sd.Rectangle(2, 1)))
+    u' = laplacian(u)
+    """
 
     sign = r"\Delta"
 
 
 class grad(Operator):
-    """Gradient: a vector, to be used inside `div` or `dot`, perhaps times a number or a scalar field."""
+    r"""Gradient, :math:`\nabla u`: a vector, an operand of `div` or `dot`, possibly times a number or a scalar field.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
+    >>> u, v = sp.symbols("u v")
+    >>> components(dot(grad(u), grad(v)), 2)  # in two dimensions
+    dx(u)*dx(v) + dy(u)*dy(v)
+    """
 
     sign = r"\nabla"
 
 
 class div(Operator):
-    """Divergence of a vector such as ``D*grad(u) - chi*u*grad(v)`` or ``vector(u, v)``."""
+    r"""Divergence, :math:`\nabla \cdot a`, of a vector such as ``D*grad(u) - chi*u*grad(v)`` or ``vector(u, v)``.
+
+    Parameters
+    ----------
+    a : Expr
+        A vector.
+
+    Examples
+    --------
+    >>> u, D = sp.symbols("u D")
+    >>> components(div(D * grad(u)), 2)  # in two dimensions
+    dx(D*dx(u)) + dy(D*dy(u))
+    """
 
     sign = r"\nabla\cdot"
 
 
 class mean(Operator):
-    """Mean over the domain: a number."""
+    r"""Mean over the domain, :math:`|\Omega|^{-1} \int_\Omega u`: a number at each time.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> pde = sd.PDESystem.from_text("u' = -u", domain=(0, 2), observables={"m": mean(sp.Symbol("u"))})
+    >>> data = pde.run([0.0, 1.0], initial={"u": "x"}, grid=10)
+    >>> float(data.m.isel(time=0).round(12))  # of x on (0, 2)
+    1.0
+    """
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         text = rf"\left\langle {printer._print(self.args[0])} \right\rangle"
@@ -79,13 +166,39 @@ class mean(Operator):
 
 
 class integral(Operator):
-    """Integral over the domain: a number."""
+    r"""Integral over the domain, :math:`\int_\Omega u`: a number at each time, in the units of u times length or area.
+
+    Parameters
+    ----------
+    u : Expr
+        A scalar expression of fields.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> pde = sd.PDESystem.from_text("u' = -u", domain=(0, 2), observables={"total": integral(sp.Symbol("u"))})
+    >>> data = pde.run([0.0, 1.0], initial={"u": "x"}, grid=10)
+    >>> float(data.total.isel(time=0).round(12))  # of x on (0, 2)
+    2.0
+    """
 
     sign = r"\int"
 
 
 class vector(Operator):
-    """A vector of its components, one an axis."""
+    """A vector given by its components, one for each axis of the domain.
+
+    Parameters
+    ----------
+    *components : Expr
+        Scalar expressions, one to three.
+
+    Examples
+    --------
+    >>> u, v = sp.symbols("u v")
+    >>> components(div(vector(u, v)), 2)
+    dx(u) + dy(v)
+    """
 
     nargs: Any = (1, 2, 3)
 
@@ -94,7 +207,19 @@ class vector(Operator):
 
 
 class dot(Operator):
-    """Scalar product of two vectors, ``dot(grad(u), grad(v))``."""
+    """Scalar product of two vectors, such as ``dot(grad(u), grad(v))``.
+
+    Parameters
+    ----------
+    a, b : Expr
+        Vectors.
+
+    Examples
+    --------
+    >>> u, v = sp.symbols("u v")
+    >>> components(dot(vector(1, 2), vector(u, v)), 2)
+    u + 2*v
+    """
 
     nargs: Any = 2
 
@@ -141,7 +266,7 @@ def components(e: sp.Expr, dimension: int) -> sp.Expr:
     Raises
     ------
     DeclarationError
-        For vectors where a number belongs and the other way round, and for derivatives along an axis that is not there.
+        For vectors in place of scalars and scalars in place of vectors, and for derivatives along an axis that does not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Reading what a system of fields is declared with, as it is written."""
+"""Reading the arguments of declarations of systems of fields."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_states(
     twice = [k for k in further if name_of(k) in {name_of(f) for f in equations}]
     if twice:
         raise DeclarationError(f"{twice[0]} has an equation as a field and one as a scalar; remove one")
-    rows, seen, time = read_equations({**equations, **further}, time, observables)
+    rows, observed, time = read_equations({**equations, **further}, time, observables)
     if any(isinstance(v, tuple) for v in rows.values()):
         raise DeclarationError("the rate of a field is one expression, not a sequence")
     named = {lookup(k, rows, "state") for k in ([odes] if isinstance(odes, str) else odes)}
@@ -51,7 +51,7 @@ def read_states(
         raise DeclarationError("no state is a field: leave one out of odes, or declare an ODESystem")
     order = (*fields, *(s for s in rows if s in named))
     rates = {s: read_operators(rows[s]) for s in order}
-    return fields, rates, {k: read_operators(v) for k, v in seen.items()}, time
+    return fields, rates, {k: read_operators(v) for k, v in observed.items()}, time
 
 
 def read_starts(values: Any, states: Iterable[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:

@@ -1,4 +1,4 @@
-"""Conditions at the walls of a box: what a user writes, read into one condition a field, axis and side."""
+"""Conditions at the walls of a box: arguments of users read into one condition for each field, axis and side."""
 
 from __future__ import annotations
 
@@ -83,8 +83,24 @@ def _read(value: Any) -> sp.Expr:
 
 
 def Dirichlet(value: Any = 0) -> Condition:
-    """The field has this value at the wall: a number, or an expression of parameters, time and position.
+    r"""The field has a given value at the wall, :math:`u = \gamma`.
 
+    Parameters
+    ----------
+    value : number, Expr or str
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system, in the units of the field.
+
+    Returns
+    -------
+    Condition
+
+    Raises
+    ------
+    DeclarationError, ParseError
+        For values that are not scalar expressions, and texts that cannot be read.
+
+    Examples
+    --------
     >>> print(Dirichlet(2))
     Dirichlet(2)
     """
@@ -92,8 +108,25 @@ def Dirichlet(value: Any = 0) -> Condition:
 
 
 def Neumann(value: Any = 0) -> Condition:
-    """The derivative of the field along the outward normal has this value.
+    r"""The derivative of the field along the outward normal has a given value, :math:`\partial_n u = \gamma`.
 
+    Parameters
+    ----------
+    value : number, Expr or str
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system, in units of the field by length;
+        0, no flux, by default.
+
+    Returns
+    -------
+    Condition
+
+    Raises
+    ------
+    DeclarationError, ParseError
+        For values that are not scalar expressions, and texts that cannot be read.
+
+    Examples
+    --------
     >>> print(Neumann(), Neumann("a*sin(t)"))
     no-flux Neumann(a*sin(t))
     """
@@ -101,13 +134,33 @@ def Neumann(value: Any = 0) -> Condition:
 
 
 def Robin(a: Any, b: Any, value: Any = 0) -> Condition:
-    """``a`` times the field plus ``b`` times its derivative along the outward normal has this value.
+    r"""A combination of the field and its outward normal derivative has a given value, :math:`a u + b\,\partial_n u = \gamma`.
 
+    Parameters
+    ----------
+    a, b : number, Expr or str
+        Of parameters alone; not both zero.
+    value : number, Expr or str
+        :math:`\gamma`, of parameters, time, position along the wall and scalars of the system.
+
+    Returns
+    -------
+    Condition
+
+    Raises
+    ------
+    DeclarationError
+        If a and b are both zero, or an argument is not a scalar expression.
+    ParseError
+        For texts that cannot be read.
+
+    Examples
+    --------
     >>> print(Robin("h", "D", "h*c"))
     Robin(h, D, c*h)
     """
     if _read(a) == 0 and _read(b) == 0:
-        raise DeclarationError("Robin(a, b, value) has a = b = 0, which says nothing about the field; give one of them a value")
+        raise DeclarationError("Robin(a, b, value) has a = b = 0, which does not constrain the field; give one of them a value")
     return Condition((a, b), value)
 
 
@@ -128,7 +181,8 @@ def read_conditions(
     Raises
     ------
     DeclarationError
-        For what is no condition, keys that name no field, axis or side, and axes that are periodic for some fields only.
+        For values that are not conditions, keys that name no field, axis or side, and axes that are periodic for some fields
+        only.
     """
     dimension = len(space)
     found: dict[sp.Expr, list[Any]] = {f: [None] * (2 * dimension) for f in fields}

@@ -1,4 +1,4 @@
-"""Populations of whole individuals who survive, grow and reproduce by chance: branching processes of several types."""
+"""Populations of individuals that survive, grow and reproduce at random: branching processes of several types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from symdyn.system import Equation
 __all__ = ["OFFSPRING", "BranchingSystem"]
 
 OFFSPRING = ("poisson", "bernoulli")
-#: By so much the probabilities of a stage may add up to more than 1, for they are rounded.
+#: Amount by which the probabilities of a stage may exceed a total of 1, since they are rounded.
 SLACK = 1e-12
 
 
@@ -31,12 +31,13 @@ class BranchingSystem(SteppedSystem):
     .. math:: n_i(t+1) = \sum_j \mathrm{Multinomial}\big(n_j(t);\, T_{\cdot j}\big)_i
               + \mathrm{Poisson}\Big(\sum_j F_{ij}\, n_j(t) + m_i\Big)
 
-    Every individual of stage j is in stage i at the next step with probability :math:`T_{ij}`, and dead with the rest; it has a
-    Poisson number of offspring in stage i with mean :math:`F_{ij}`, or, with ``offspring="bernoulli"``, one with probability
-    :math:`F_{ij}` and never more.  All are independent given the numbers, on which the probabilities may depend.  Without such
-    density dependence it is the Galton-Watson process of several types, and with F = 0 any Markov chain of individuals.
+    Every individual of stage j is in stage i at the next step with probability :math:`T_{ij}`, and dies with the remaining
+    probability; it has a Poisson number of offspring in stage i with mean :math:`F_{ij}`, or, with ``offspring="bernoulli"``,
+    one with probability :math:`F_{ij}` and none otherwise.  All are independent given the numbers, on which the probabilities
+    may depend.  Without density dependence it is the Galton-Watson process of several types, and with F = 0 a Markov chain of
+    individuals.
 
-    Symbols called ``dW``, ``dW1``, ``dW_rain`` ... are standard normal numbers, drawn anew in each step for the whole
+    Symbols called ``dW``, ``dW1``, ``dW_rain`` ... are standard normal numbers, drawn in each step for the entire
     population of a trajectory: environmental noise.
 
     Parameters
@@ -110,9 +111,9 @@ class BranchingSystem(SteppedSystem):
             raise DeclarationError(f"offspring is {offspring!r}; known: {', '.join(OFFSPRING)}.{suggest(offspring, OFFSPRING)}")
         stages = [states] if isinstance(states, (str, sp.Symbol)) else list(states)
         size = len(stages)
-        fates, births = read_matrix(transitions, "transitions", size), read_matrix(fecundity, "the fecundity", size)
+        survival, births = read_matrix(transitions, "transitions", size), read_matrix(fecundity, "the fecundity", size)
         arrivals = [sp.S.Zero] * size if immigration is None else read_vector(immigration, "immigration", size)
-        sides = {s: (*fates.row(i), *births.row(i), arrivals[i]) for i, s in enumerate(stages)}
+        sides = {s: (*survival.row(i), *births.row(i), arrivals[i]) for i, s in enumerate(stages)}
         if len(sides) != size:
             raise DeclarationError(f"the states are {', '.join(map(str, stages))}; each stage needs a name of its own")
         rows = self.declare(
@@ -151,6 +152,7 @@ class BranchingSystem(SteppedSystem):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the mathematics (not of default values or provenance), and the law of the offspring."""
         return super().digest + self.offspring
 
     @classmethod
@@ -161,14 +163,27 @@ class BranchingSystem(SteppedSystem):
     @classmethod
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError(
-            "a text does not tell fates from offspring; declare a branching process as BranchingSystem(states, transitions, "
-            "fecundity), or make one of a matrix model: model.demographic()"
+            "a text does not distinguish survival from offspring; declare a branching process as BranchingSystem(states, "
+            "transitions, fecundity), or make one of a matrix model: model.demographic()"
         )
 
     def mean(self) -> MatrixModel:
         r"""The matrix model that the means follow, :math:`x(t+1) = (T + F)\,x(t) + m`.
 
-        They do so exactly if T and F depend neither on numbers nor on random ones; else it is what a large population does.
+        It is exact if T and F depend neither on the numbers nor on random numbers; otherwise it is the limit of large
+        populations.
+
+        Returns
+        -------
+        MatrixModel
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> birds = sd.BranchingSystem(["chick", "adult"], [[0, 0], [0.25, 0.5]], [[0, 2], [0, 0]])
+        >>> print(birds.mean())
+        chick[t+1] = 2*adult
+        adult[t+1] = 0.5*adult + 0.25*chick
         """
         return MatrixModel(
             self.transitions + self.fecundity, self.states, self.defaults, fecundity=self.fecundity,
@@ -179,7 +194,19 @@ class BranchingSystem(SteppedSystem):
     # ---- display -------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
-        """What is drawn: several multinomial numbers of one stage are drawn together."""
+        """The laws from which the next numbers are drawn; multinomial numbers of one stage are drawn jointly.
+
+        Returns
+        -------
+        list of Equation
+            One for each stage.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.BranchingSystem(["n"], [[0]], [[1.5]]).equations()]
+        ['n[t+1] ~ poisson(1.5*n)']
+        """
         t, x, written = self.time, self.states, []
         for i, s in enumerate(x):
             terms: list[tuple[str, str]] = []

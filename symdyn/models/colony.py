@@ -1,4 +1,4 @@
-"""BulkCellSystem: cells with kinetics of their own in a bulk through which what they secrete diffuses and decays."""
+"""BulkCellSystem: cells with their own kinetics in a bulk in which secreted species diffuse and decay."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
     states : tuple of Symbol
         States of the cells, ``v_1, w_1, v_2, ...``, then the bulk concentrations, ``U`` (``U_v`` ... of several species).
     bulk : tuple of Symbol
-        The bulk concentrations alone.
+        The bulk concentrations.
     kinetics : tuple of ODESystem
         Of each cell.
 
@@ -154,7 +154,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a BulkCellSystem is no text; its kinetics may be: ODESystem.from_text")
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------
 
     @property
     def fields(self) -> tuple[sp.Symbol, ...]:  # type: ignore[override]
@@ -173,39 +173,129 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         places = self.centers.tobytes() + repr((self.domain, self.radius, self.secreted)).encode()
         sides = dag.fingerprint((*self._constants(), *self.expressions))
         return hashlib.sha256(b"cells" + places + sides.encode()).hexdigest()
 
     @property
     def source_name(self) -> str:
-        """What datasets call the strength of cells as sources: ``A``, unless a state of the kinetics is called so."""
+        """Name in datasets of the strength of cells as sources: ``A``, unless a state of the kinetics has that name."""
         name, taken = "A", {n for system in self.kinetics for n in system.names}
         while name in taken:
             name += "_source"
         return name
 
     def cell_states(self, cell: int) -> tuple[sp.Symbol, ...]:
-        """States of one cell (counted from 0) as symbols of the colony, such as ``v_1, w_1`` of cell 0."""
+        """States of one cell as symbols of the colony, such as ``v_1, w_1`` of the first cell.
+
+        Parameters
+        ----------
+        cell : int
+            Counted from 0.
+
+        Returns
+        -------
+        tuple of Symbol
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.cell_states(0)
+        (v_1,)
+        """
         return tuple(sp.Symbol(f"{s}_{cell + 1}") for s in self.kinetics[cell].names)
 
     def cell_rates(self, cell: int) -> tuple[sp.Expr, ...]:
-        """Kinetic rates of one cell in the symbols of the colony, without exchange."""
+        """Kinetic rates of one cell in the symbols of the colony, without exchange with the bulk.
+
+        Parameters
+        ----------
+        cell : int
+            Counted from 0.
+
+        Returns
+        -------
+        tuple of Expr
+            One for each state of the cell.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.cell_rates(0)
+        (1 - v_1,)
+        """
         system = self.kinetics[cell]
         swap = dict(zip(system.states, self.cell_states(cell), strict=True)) | self.parameter_names(cell)
         return tuple(e.xreplace(swap) for e in system.drift)
 
     def secreted_state(self, species: int, cell: int) -> sp.Symbol:
-        """The state of a cell that is secreted as a species (both counted from 0)."""
+        """The state of one cell that is secreted as one bulk species.
+
+        Parameters
+        ----------
+        species, cell : int
+            Counted from 0.
+
+        Returns
+        -------
+        Symbol
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.secreted_state(0, 0)
+        v_1
+        """
         return sp.Symbol(f"{self.secreted[species]}_{cell + 1}")
 
     def equations(self) -> list[Equation]:
+        """The equations of bulk, walls and cells, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            The bulk equations, the conditions at the walls, and the kinetics of the cells with their exchange.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> [str(e) for e in cell.equations()[:2]]
+        ['tau*dt(U) = D*laplacian(U) - U', '0.05*D*dn(U) = 0.8*U - 0.2*v_1']
+        """
         species = zip(self.secreted, self.bulk, self.diffusivities, self.delay, self.influx, self.efflux, strict=True)
         names = [self.parameter_names(j) for j in range(self.cells)]
         return colony_equations(self.radius, [Species(*s) for s in species], self.kinetics, names)
 
     def parameter_names(self, cell: int) -> dict[sp.Symbol, sp.Symbol]:
-        """From the parameters of a cell's kinetics (cells are counted from 0) to what they are called in the colony."""
+        """Names in the colony of the parameters of one cell's kinetics.
+
+        Parameters
+        ----------
+        cell : int
+            Counted from 0.
+
+        Returns
+        -------
+        dict of Symbol to Symbol
+            From each parameter of the kinetics to the parameter of the colony.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> pair = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0.5, 0), (-0.5, 0)],
+        ...     kinetics=sd.ODESystem.from_text("v' = a - b*v"), secreted="v", influx=0.8, efflux=0.2, individual=["a"])
+        >>> pair.parameter_names(1)
+        {a: a_2, b: b}
+        """
         found = self.kinetics[cell].parameters
         return {p: sp.Symbol(f"{p}_{cell + 1}") if p.name in self.individual else p for p in found}
 
@@ -225,10 +315,63 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
     # ---- systems from it -----------------------------------------------------------------------
 
     def map_expressions(self, function: Any) -> Self:
+        """Not defined for colonies: the expressions belong to the kinetics, which can be mapped and declared anew.
+
+        Parameters
+        ----------
+        function : callable, Expr -> Expr
+
+        Returns
+        -------
+        BulkCellSystem
+            Never, since the call always raises.
+
+        Raises
+        ------
+        DeclarationError
+            Always.
+
+        Examples
+        --------
+        The way that works:
+
+        >>> import sympy as sp
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> mapped = cell.redeclared(kinetics=[k.map_expressions(sp.factor) for k in cell.kinetics])
+        >>> mapped.cell_rates(0)
+        (1 - v_1,)
+        """
         raise DeclarationError("expressions of a BulkCellSystem lie in its kinetics; map those and declare it anew")
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
-        """The same colony with unknown terms of its kinetics filled in, see `System.with_terms`."""
+        """The same colony with unknown terms of its kinetics replaced by expressions.
+
+        Parameters
+        ----------
+        terms : mapping
+            From an unknown term, its function or its name to an expression, see `System.with_terms`.
+        defaults : mapping of Symbol to float, optional
+            Values of parameters that the expressions bring in.
+
+        Returns
+        -------
+        BulkCellSystem
+
+        Raises
+        ------
+        DeclarationError
+            If no kinetics has such an unknown term.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - f(v)"))
+        >>> cell.with_terms({"f": sp.Symbol("v") ** 2}).cell_rates(0)
+        (1 - v_1**2,)
+        """
         names = {_term_name(k) for k in terms}
         known = {u.func.__name__ for system in self.kinetics for u in system.unknowns}
         if names - known:
@@ -245,17 +388,29 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         return self.redeclared(kinetics=filled, provenance=(*self.provenance, line))
 
     def redeclared(self, **changes: Any) -> Self:
-        """The colony declared again with some arguments changed; default values of parameters that it still has are kept.
+        """The colony declared again with some arguments changed; default values of parameters that remain are retained.
 
         Parameters
         ----------
         **changes
             Arguments of the class, such as ``radius=0.02``.
 
+        Returns
+        -------
+        BulkCellSystem
+
         Raises
         ------
         DeclarationError
             As the class.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.redeclared(radius=0.02).radius
+        0.02
         """
         by_species = len(self.secreted) > 1
         rows = {
@@ -276,7 +431,11 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         Parameters
         ----------
         *names : str
-            Parameters of the kinetics; each cell begins with the default value that all had.
+            Parameters of the kinetics; their values in all cells are initially the common default value.
+
+        Returns
+        -------
+        BulkCellSystem
 
         Raises
         ------
@@ -300,11 +459,12 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
     # ---- numbers -------------------------------------------------------------------------------
 
     def resolve(self, parameters: Mapping[Any, Any] | None = None) -> dict[sp.Symbol, float]:
-        """Values of all parameters: those given over the defaults.
+        """Values of all parameters: those given, and default values for the rest.
 
         Parameters
         ----------
         parameters : mapping of Symbol or str to float, optional
+            Dimensionless.
 
         Returns
         -------
@@ -314,6 +474,14 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         ------
         DeclarationError
             For unknown names, missing values and values out of range.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.resolve({"tau": 2})
+        {D: 1.0, tau: 2.0}
         """
         values = {**self.defaults, **numeric_values(parameters, self.parameters, "parameter")}
         missing = [p.name for p in self.parameters if p not in values]
@@ -328,7 +496,34 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
         **options: Any,
     ) -> NoReturn:  # fmt: skip
-        """Refuse to simulate the colony itself: its routes give systems for that."""
+        """Not defined for colonies: `reduce`, `full`, `large_diffusion` and `well_mixed` return systems that can be simulated.
+
+        Parameters
+        ----------
+        times, initial, parameters, **options
+            As for `symdyn.simulate`.
+
+        Returns
+        -------
+        NoReturn
+            The call always raises.
+
+        Raises
+        ------
+        DeclarationError
+            Always.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
+        ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
+        >>> cell.run([0.0, 1.0])
+        Traceback (most recent call last):
+            ...
+        symdyn.errors.DeclarationError: a BulkCellSystem is simulated by one of its routes: reduce(tolerance=...),
+        full(mesh=...), large_diffusion() or well_mixed() give systems to simulate
+        """
         raise DeclarationError(
             "a BulkCellSystem is simulated by one of its routes: reduce(tolerance=...), full(mesh=...), large_diffusion() "
             "or well_mixed() give systems to simulate"

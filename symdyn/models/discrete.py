@@ -83,6 +83,19 @@ class DiscreteSystem(SteppedSystem):
         return cls(model.equations, **options)
 
     def equations(self) -> list[Equation]:
+        """The map as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.DiscreteSystem.from_text("x[t+1] = r*x").equations()]
+        ['x[t+1] = r*x']
+        """
         t = self.time
         sides = zip(self.states, self.map, strict=True)
         return [Equation(f"{s}[{t}+1]", str(f), rf"{sp.latex(s)}_{{{sp.latex(t)}+1}}", sp.latex(f)) for s, f in sides]

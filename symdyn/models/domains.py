@@ -1,4 +1,4 @@
-"""Where fields live: intervals, rectangles, discs, polygons, and the whole plane."""
+"""Domains of fields: intervals, rectangles, discs, polygons, and the plane."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Domain(ABC):
     ----------
     dimension : int
     measure : float
-        Length or area; infinite for the plane.
+        Length or area, in the units of length of the domain; infinite for the plane.
     """
 
     dimension: ClassVar[int] = 2
@@ -39,10 +39,36 @@ class Domain(ABC):
 
     @abstractmethod
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """Signed distance (...,) of points (..., dimension) to the boundary, negative inside."""
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., dimension) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+        """
 
     def contains(self, points: np.ndarray) -> np.ndarray:
-        """Whether points (..., dimension) lie inside, (...,) bool."""
+        """Whether points lie inside the domain; its boundary does not belong to it.
+
+        Parameters
+        ----------
+        points : (..., dimension) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) bool array
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.Disk(1).contains([[0, 0], [1, 0], [2, 0]])
+        array([ True, False, False])
+        """
         return self.distance(np.asarray(points, float)) < 0
 
 
@@ -50,6 +76,18 @@ class Domain(ABC):
 class Interval(Domain):
     """The interval from `start` to `end`.
 
+    Parameters
+    ----------
+    start, end : float
+        In one unit of length, that of the spatial variable.
+
+    Raises
+    ------
+    DeclarationError
+        If the end does not lie after the start, or one of them is not finite.
+
+    Examples
+    --------
     >>> Interval(0, 2).measure
     2.0
     """
@@ -73,6 +111,22 @@ class Interval(Domain):
         return np.array([[self.start], [self.end]])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the nearer end, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 1) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Interval(0, 2).distance([[0.5], [3.0]])
+        array([-0.5,  1. ])
+        """
         x = np.asarray(points, float)[..., 0]
         return np.maximum(self.start - x, x - self.end)
 
@@ -81,6 +135,20 @@ class Interval(Domain):
 class Rectangle(Domain):
     """The rectangle of sides `width` and `height` whose lower left corner is `corner`.
 
+    Parameters
+    ----------
+    width, height : float
+        Positive, in one unit of length.
+    corner : (x, y)
+        In the same unit.
+
+    Raises
+    ------
+    DeclarationError
+        For sides that are not positive, and numbers that are not finite.
+
+    Examples
+    --------
     >>> Rectangle(2, 1).measure
     2.0
     """
@@ -109,6 +177,22 @@ class Rectangle(Domain):
         return np.array([[a, b], [c, b], [c, d], [a, d]])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Rectangle(2, 1).distance([[1, 0.5], [5, 5]])  # the second is (3, 4) from a corner
+        array([-0.5,  5. ])
+        """
         low, high = self.box
         q = np.abs(np.asarray(points, float) - (low + high) / 2) - (high - low) / 2
         return np.hypot(*np.moveaxis(np.maximum(q, 0), -1, 0)) + np.minimum(q.max(axis=-1), 0)
@@ -118,7 +202,21 @@ class Rectangle(Domain):
 class Disk(Domain):
     """The disc of a radius around a center.
 
-    >>> round(Disk(1).measure, 6)
+    Parameters
+    ----------
+    radius : float
+        Positive, in one unit of length.
+    center : (x, y)
+        In the same unit.
+
+    Raises
+    ------
+    DeclarationError
+        For a radius that is not positive, and numbers that are not finite.
+
+    Examples
+    --------
+    >>> round(Disk(1).measure, 6)  # pi
     3.141593
     """
 
@@ -139,13 +237,41 @@ class Disk(Domain):
         return np.stack([center - self.radius, center + self.radius])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the circle, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Disk(1).distance([[0, 0], [3, 4]])
+        array([-1.,  4.])
+        """
         return np.hypot(*np.moveaxis(np.asarray(points, float) - self.center, -1, 0)) - self.radius
 
 
 @dataclass(frozen=True, eq=False)
 class Polygon(Domain):
-    """The inside of a simple polygon; its corners in either sense of rotation.
+    """The interior of a simple polygon.
 
+    Parameters
+    ----------
+    points : (n, 2) array
+        The corners in order along the boundary, in either sense of rotation, in one unit of length.
+
+    Raises
+    ------
+    DeclarationError
+        For fewer than three corners, numbers that are not finite, and sides that cross or touch.
+
+    Examples
+    --------
     >>> Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]).measure
     3.0
     """
@@ -186,6 +312,22 @@ class Polygon(Domain):
         return np.stack([self.points.min(axis=0), self.points.max(axis=0)])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance of points to the boundary, negative inside.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Polygon([(0, 0), (2, 0), (0, 2)]).distance([[0.5, 0.5], [3, 0]])
+        array([-0.5,  1. ])
+        """
         p = np.asarray(points, float)[..., None, :]
         a, b = self.points, np.roll(self.points, -1, axis=0)
         along = np.clip(((p - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1), 0, 1)
@@ -199,8 +341,10 @@ class Polygon(Domain):
 
 @dataclass(frozen=True)
 class Plane(Domain):
-    """The whole plane.
+    """The plane, unbounded.
 
+    Examples
+    --------
     >>> Plane().measure
     inf
     """
@@ -214,6 +358,22 @@ class Plane(Domain):
         return np.array([[-math.inf, -math.inf], [math.inf, math.inf]])
 
     def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance to the boundary: minus infinity, since the plane has none.
+
+        Parameters
+        ----------
+        points : (..., 2) array
+            Positions, in the units of length of the domain.
+
+        Returns
+        -------
+        (...,) float array
+
+        Examples
+        --------
+        >>> Plane().distance([[0, 0], [3, 4]])
+        array([-inf, -inf])
+        """
         return np.full(np.shape(points)[:-1], -math.inf)
 
 
@@ -223,7 +383,7 @@ def _area(points: np.ndarray) -> float:
 
 
 def _crossing(points: np.ndarray) -> bool:
-    """Whether two sides of a closed polygon that are no neighbours meet."""
+    """Whether two sides of a closed polygon that are not adjacent intersect."""
     n = len(points)
 
     def turn(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> float:

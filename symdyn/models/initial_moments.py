@@ -1,4 +1,4 @@
-"""Moments at the beginning: of certain numbers, of distributions of independent species, or as given."""
+"""Initial moments: of deterministic numbers, of distributions of independent species, or as given."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ SHOWN = 10
 
 
 class MatrixModel(MatrixVerbs, DiscreteSystem):
-    r"""A structured population: numbers by stage, moved one step by a matrix of vital rates.
+    r"""A structured population: numbers by stage, advanced one step by a matrix of vital rates.
 
     .. math:: n(t+1) = A(n, p, t)\,n(t) + m, \qquad A = T + F
 
-    T moves individuals between stages (survival and growth), F makes new ones; :math:`a_{ij}` is what an individual of stage j
-    contributes to stage i.  Entries may be numbers, exact or floating, or expressions of parameters (vital rates), of the
-    states (density dependence), of time, and of random numbers ``dW`` (a random environment, see `DiscreteSystem`).
-    The functions of `symdyn.leslie` make such models; everything that they can tell is there as attributes too.
+    T moves individuals between stages (survival and growth), F is reproduction; :math:`a_{ij}` is the contribution of an
+    individual of stage j to stage i.  Entries may be numbers, exact or floating, or expressions of parameters (vital rates),
+    of the states (density dependence), of time, and of random numbers ``dW`` (a random environment, see `DiscreteSystem`).
+    The functions of `symdyn.leslie` make such models; their results are available as attributes and methods.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     parameters, initial, observables, time :
         As for `ODESystem`.
     fecundity : Matrix, array or nested sequence, optional
-        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction where nobody
-        else can stay in a stage, as in a Leslie matrix (the last stage aside), else as survival.
+        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction if
+        individuals cannot remain in any other stage but the last, as in a Leslie matrix, otherwise as survival.
     immigration : sequence, optional
-        m, what comes in each step.
+        m, the immigrants of each step.
     species : mapping of str to sequence of states, optional
         Stages of each species or patch; one called ``n`` by default.
     clamped : bool
@@ -93,24 +93,24 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        whole = read_matrix(matrix, "the matrix")
-        size = whole.shape[0]
+        full = read_matrix(matrix, "the matrix")
+        size = full.shape[0]
         labels = list(map(str, matrix.columns)) if hasattr(matrix, "columns") else [f"n{i}" for i in range(1, size + 1)]
         names = labels if states is None else list(states)
         if len(names) != size:
             raise DeclarationError(f"the matrix has {size} stages, but {len(names)} states are named: {names}")
-        rows, seen, time = read_equations(dict.fromkeys(names, 0), time, observables)
+        rows, observed, time = read_equations(dict.fromkeys(names, 0), time, observables)
         if len(rows) != size:
             raise DeclarationError(f"the matrix has {size} stages, but only {len(rows)} different states are named")
         stages = tuple(rows)
-        births = guessed_fecundity(whole) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
+        births = guessed_fecundity(full) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
         self.settle(
-            stages, [*whole, *births, *arrivals], seen, time,
+            stages, [*full, *births, *arrivals], observed, time,
             parameters=parameters, initial=None, provenance=provenance,
         )  # fmt: skip
         self.__dict__.update(
-            matrix=whole,
+            matrix=full,
             fecundity=births,
             immigration=arrivals,
             clamped=bool(clamped),
@@ -136,6 +136,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
 
     @property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         return super().digest + ("clamped" if self.clamped else "")
 
     @property
@@ -153,7 +154,30 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         raise DeclarationError("a text makes a DiscreteSystem; declare a matrix model with symdyn.leslie, from_matrix(A) ...")
 
     def read_initial(self, values: Any) -> dict[Any, Any]:
-        """Numbers by state from a mapping, a sequence of all of them, or a mapping or sequence of one sequence a species."""
+        """Numbers by state, from the forms in which initial numbers may be given.
+
+        Parameters
+        ----------
+        values : mapping, sequence or None
+            Numbers of individuals: by state; by species, one sequence each; a sequence in the order of the states; or a
+            sequence of one sequence for each species.
+
+        Returns
+        -------
+        dict of Symbol to number
+            Empty for None.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and sequences of the wrong length.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.leslie.from_matrix([[0, 4], [0.5, 0]]).read_initial([10, 20])
+        {n1: 10, n2: 20}
+        """
         if values is None:
             return {}
         groups = list(self.species.values())
@@ -176,16 +200,66 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     # ---- systems from it -----------------------------------------------------------------------
 
     def with_initial(self, values: Any = None, **named: float) -> Self:
-        """The same model with other initial numbers: by state, or in a sequence; see `read_initial`."""
+        """The same model with other default initial numbers.
+
+        Parameters
+        ----------
+        values : mapping or sequence, optional
+            Numbers of individuals in one of the forms of `read_initial`.
+        **named : float
+            Numbers by name of the state.
+
+        Returns
+        -------
+        MatrixModel
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names, sequences of the wrong length, and values that are not finite numbers.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.leslie.from_matrix([[0, 4], [0.5, 0]]).with_initial([10, 20], n2=5).initial
+        mappingproxy({n1: 10.0, n2: 5.0})
+        """
         return super().with_initial({**self.read_initial(values), **named})
 
     def clamp(self) -> Self:
-        """The same model in which numbers that would become negative are 0 instead."""
+        r"""The same model in which numbers that would become negative are set to 0, :math:`n(t+1) = \max(0, A n(t) + m)`.
+
+        Returns
+        -------
+        MatrixModel
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> print(sd.MatrixModel([[2]], ["n"], immigration=[-3]).clamp())  # a harvest of 3 in each step
+        n[t+1] = Max(0, 2*n - 3)
+        """
         return self.replace(clamped=True, provenance=(*self.provenance, "numbers clamped at 0"))
 
     def at(self, numbers: Any) -> Self:
         """The linear model whose vital rates are those at given numbers.
 
+        Parameters
+        ----------
+        numbers : mapping or sequence
+            Numbers of individuals in one of the forms of `read_initial`, one for each stage.
+
+        Returns
+        -------
+        MatrixModel
+
+        Raises
+        ------
+        DeclarationError
+            If a number is missing.
+
+        Examples
+        --------
         >>> import sympy as sp, symdyn as sd
         >>> N = sp.Symbol("N")
         >>> sd.MatrixModel([[3 / (1 + N)]], [N]).at([2]).growth_factor
@@ -198,7 +272,31 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         return self._frozen(values, f"vital rates at {', '.join(f'{s} = {v}' for s, v in values.items())}")
 
     def with_numbers(self, parameters: Sequence[Any]) -> Self:
-        """The same model with the values of some parameters in their place."""
+        """The same model with the default values of some parameters substituted for them.
+
+        Parameters
+        ----------
+        parameters : sequence of Symbol or str
+
+        Returns
+        -------
+        MatrixModel
+            Without those parameters.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and parameters without a value.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> f, s = sp.symbols("f s")
+        >>> model = sd.leslie.from_matrix([[0, f], [s, 0]], parameters={f: 4, s: 0.5})
+        >>> print(model.with_numbers(["f"]))
+        n1[t+1] = 4.0*n2
+        n2[t+1] = n1*s
+        """
         chosen = [lookup(p, self.parameters, "parameter") for p in parameters]
         missing = [p.name for p in chosen if p not in self.defaults]
         if missing:

@@ -1,4 +1,4 @@
-"""Matrices and vectors of vital rates as a user gives them: numbers stay exact where they are, and floating zeros are zeros."""
+"""Matrices and vectors of vital rates as a user gives them: exact numbers remain exact, floating zeros become exact zeros."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["entry", "guessed_fecundity", "is_leslie", "read_block", "read_matrix
 
 
 def entry(value: Any) -> sp.Expr:
-    """A vital rate as an expression; a floating zero says that there is nothing, and becomes the exact one."""
+    """A vital rate as an expression; a floating zero becomes the exact zero, which drops the entry."""
     e = expression(value.item() if isinstance(value, np.generic) else value)
     return sp.S.Zero if e.is_Float and e.is_zero else e
 
 
 def _placed(value: Any, what: str, i: int, j: int) -> sp.Expr:
-    """An entry, with its place in what is said of mistakes; rows and columns are counted from 0."""
+    """An entry, with its position for messages; rows and columns are counted from 0."""
     if isinstance(value, str):
         raise DeclarationError(f"{what} has the text {value!r} in row {i}, column {j}; expected a number or a sympy expression")
     e = entry(value)
@@ -53,7 +53,7 @@ def read_matrix(value: Any, what: str, size: int | None = None) -> sp.ImmutableD
 
 
 def _ordered(frame: Any, what: str) -> Any:
-    """A data frame with its rows in the order of its columns; rows that are only numbered are taken as they come."""
+    """A data frame with its rows in the order of its columns; rows that are only numbered remain in their order."""
     rows, columns = list(frame.index), list(frame.columns)
     if rows == columns or rows == list(range(len(rows))):
         return frame

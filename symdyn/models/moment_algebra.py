@@ -7,7 +7,7 @@ whose intermediate results are kept and shared, so that expressions stay compact
 .. math:: \mu_i = \sum_{j \le i} \binom{i}{j} M_j\, \mu^{i-j}, \qquad
           \mu_i = \sum_{j \le i,\, j_p \ge 1} \binom{i - e_p}{j - e_p} K_j\, \mu_{i-j}
 
-with any p of :math:`i_p \ge 1`; the second holds for central moments when the cumulants of order 1 are put to zero
+with any p of :math:`i_p \ge 1`; the second is valid for central moments when the cumulants of order 1 are set to zero
 (Smith, Am. Stat. 49, 217 (1995)).
 """
 
@@ -40,7 +40,7 @@ class Moments:
     binary : sequence of int
         Positions of variables that are 0 or 1: their powers are reduced, :math:`g^2 = g`.
     order : int
-        Highest order of what is known, for closures to see.
+        Highest order of the known moments, for closures.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Moments:
         self._under_way: set[Index] = set()
 
     def __getitem__(self, index: Index) -> sp.Expr:
-        """A moment of the kind in which the closure speaks."""
+        """A moment of the kind that the closure gives."""
         return self.get(self.close_kind, tuple(index))
 
     def get(self, kind: str, index: Index) -> sp.Expr:

@@ -25,7 +25,7 @@ __all__ = ["MomentSystem"]
 
 #: Equations that `repr` shows.
 SHOWN = 14
-#: Attributes that hold expressions.
+#: Attributes that contain expressions.
 EXPRESSIONS = ("drift", "open_sides", "known", "relations", "observables")
 
 
@@ -35,7 +35,7 @@ class MomentSystem(ODESystem):
     States are ``E[X]``, and of higher order raw moments ``E[X^2*Y]``, central moments ``M[X^2*Y]`` or cumulants ``K[X^2*Y]``.
     Every species has observables ``X_mean`` and ``X_var``.
 
-    A simulation starts from species, ``initial={"X": 10}``: numbers are certain, lists are sweeps (named ``X0``), and a
+    A simulation starts from species, ``initial={"X": 10}``: numbers are deterministic, lists are sweeps (named ``X0``), and a
     distribution with a method ``moment(k)``, such as ``scipy.stats.poisson(10)``, is one of independent
     species.  Joint moments may be given in addition by the name of the state.
 
@@ -51,17 +51,17 @@ class MomentSystem(ODESystem):
     known : mapping of index to Expr
         Moments as expressions in the states: the states themselves, and those above the order that were closed.
     kind : {'raw', 'central', 'cumulant'}
-        What `known` holds; order 1 is the mean in all of them.
+        Kind of the moments in `known`; order 1 is the mean in all of them.
     order : int
     closure : str, optional
         Name of the closure, None where nothing was closed.
     open_sides : sequence of Expr, optional
         Right-hand sides before closing, and
     relations : mapping of Symbol to Expr, optional
-        what the closure put for moments, in moments of its own kind: both for display.
+        the expressions of the closure for moments, in moments of its own kind: both for display.
     close : callable, optional
         The closure itself, ``close(index, moments)``, for moments above the order that no equation needs; a function that
-        cannot be imported again does not survive pickling.
+        cannot be imported is lost in pickling.
     close_kind : {'raw', 'central', 'cumulant'}
         Kind of the moments that it gives.
     positive_means : bool
@@ -128,8 +128,8 @@ class MomentSystem(ODESystem):
             positive_means=positive_means,
             binary=tuple(binary),
         )
-        seen = {**_moments_seen(self, equations), **(observables or {})}
-        super().__init__(equations, None, observables=seen, time=time, provenance=provenance)
+        observed = {**_moments_observed(self, equations), **(observables or {})}
+        super().__init__(equations, None, observables=observed, time=time, provenance=provenance)
         names = {p.name for p in self.parameters}
         defaults = {lookup(k, self.parameters, "parameter"): v for k, v in (parameters or {}).items() if name_of(k) in names}
         self.__dict__.update(
@@ -162,6 +162,24 @@ class MomentSystem(ODESystem):
         super().__setstate__({**state, **sides})
 
     def map_expressions(self, function) -> Self:
+        """The same system with a function applied to all right-hand sides and observables.
+
+        Parameters
+        ----------
+        function : callable, Expr -> Expr
+            It may bring in no new symbols: the parameters remain those of the system.
+
+        Returns
+        -------
+        MomentSystem
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> means = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(1)
+        >>> print(means.map_expressions(lambda e: e.subs("k", 0)))
+        E[X]' = -E[X]*g
+        """
         return super().map_expressions(function).replace(open_sides=tuple(map(function, self.open_sides)))
 
     # ---- moments as expressions --------------------------------------------------------------------
@@ -175,33 +193,162 @@ class MomentSystem(ODESystem):
         )  # fmt: skip
 
     def mean(self, species: Any) -> sp.Expr:
-        """Mean of a species."""
-        return self.moments.mean(self._place(species))
+        """Mean of a species as an expression in the states.
 
-    def variance(self, species: Any) -> sp.Expr:
-        """Variance of a species."""
-        return self.covariance(species, species)
+        Parameters
+        ----------
+        species : Symbol or str
 
-    def covariance(self, first: Any, second: Any) -> sp.Expr:
-        """Covariance of two species."""
-        return self.moments.covariance(self._place(first), self._place(second))
-
-    def moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
-        """Raw moment: ``moment(X=2, Y=1)`` is the mean of X^2*Y.
+        Returns
+        -------
+        Expr
+            In molecules.
 
         Raises
         ------
         DeclarationError
-            For species that are not there, and moments above the order that no closure gives.
+            If there is no such species.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(2).mean("X")
+        E[X]
+        """
+        return self.moments.mean(self._place(species))
+
+    def variance(self, species: Any) -> sp.Expr:
+        r"""Variance of a species as an expression in the states, :math:`\langle n^2 \rangle - \langle n \rangle^2`.
+
+        Parameters
+        ----------
+        species : Symbol or str
+
+        Returns
+        -------
+        Expr
+            In molecules squared.
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such species, or the system has no second moments of it.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g").moments(2).variance("X")
+        -E[X]**2 + E[X^2]
+        """
+        return self.covariance(species, species)
+
+    def covariance(self, first: Any, second: Any) -> sp.Expr:
+        """Covariance of two species as an expression in the states.
+
+        Parameters
+        ----------
+        first, second : Symbol or str
+
+        Returns
+        -------
+        Expr
+            In molecules squared.
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such species, or the system has no such moments.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("X -> Y, k").moments(2).covariance("X", "Y")
+        E[X*Y] - E[X]*E[Y]
+        """
+        return self.moments.covariance(self._place(first), self._place(second))
+
+    def moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
+        r"""Raw moment as an expression in the states: ``moment(X=2, Y=1)`` is :math:`\langle X^2 Y \rangle`.
+
+        Parameters
+        ----------
+        powers : mapping of Symbol or str to int, optional
+            Powers of the species, 0 or more.
+        **named : int
+            Powers by name.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            For unknown species, and for moments above the order that no closure gives.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+        >>> sp.expand(closed.moment(X=3))  # of a normal distribution
+        -2*E[X]**3 + 3*E[X]*E[X^2]
         """
         return self.moments.raw(self._index(powers, named))
 
     def central_moment(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
-        """Central moment, with arguments as `moment` has."""
+        r"""Central moment as an expression in the states: :math:`\langle (X - \langle X \rangle)^2 \rangle` for ``X=2``.
+
+        Parameters
+        ----------
+        powers : mapping of Symbol or str to int, optional
+            Powers of the deviations of the species, 0 or more.
+        **named : int
+            Powers by name.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            For unknown species, and for moments above the order that no closure gives.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+        >>> closed.central_moment(X=1), closed.central_moment(X=2)
+        (0, -E[X]**2 + E[X^2])
+        """
         return self.moments.central(self._index(powers, named))
 
     def cumulant(self, powers: Mapping[Any, int] | None = None, **named: int) -> sp.Expr:
-        """Joint cumulant, with arguments as `moment` has."""
+        """Joint cumulant as an expression in the states.
+
+        Parameters
+        ----------
+        powers : mapping of Symbol or str to int, optional
+            How often each species occurs in the cumulant, 0 or more.
+        **named : int
+            Powers by name.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            For unknown species, and for moments above the order that no closure gives.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c").moments(2)
+        >>> closed.cumulant(X=2), sp.expand(closed.cumulant(X=3))  # the third cumulant of a normal distribution is 0
+        (-E[X]**2 + E[X^2], 0)
+        """
         return self.moments.cumulant(self._index(powers, named))
 
     def _place(self, species: Any) -> int:
@@ -223,7 +370,22 @@ class MomentSystem(ODESystem):
         return self.species + self.states
 
     def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
-        """Moments from values or distributions of independent species; moments that are given themselves win.
+        """Initial moments from values or distributions of independent species; moments that are given take precedence.
+
+        Parameters
+        ----------
+        values : mapping of Symbol to float, array or distribution
+            Of species, in molecules, or of states; a distribution has a method ``moment(k)``, as those of ``scipy.stats`` do.
+
+        Returns
+        -------
+        dict of Symbol to float or array
+            A value for each state.
+
+        Raises
+        ------
+        DeclarationError
+            If a value is missing.
 
         Examples
         --------
@@ -235,17 +397,53 @@ class MomentSystem(ODESystem):
         return initial_moments(values, self.states, self.species, self.indices, self.moment_kind)
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
-        """The same system with other default initial values: of species (numbers or distributions) or of states."""
+        """The same system with other default initial values, of species or of states.
+
+        Parameters
+        ----------
+        values : mapping of Symbol or str to float or distribution, optional
+            Of species, numbers (in molecules) or distributions; of states, numbers.
+        **named : float or distribution
+            Values by name.
+
+        Returns
+        -------
+        MomentSystem
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names and values that are neither finite numbers nor distributions.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> closed = sd.ReactionNetwork.from_text("X -> 0, k").moments(2).with_initial(X=3)
+        >>> closed.initial_values(closed.initial)
+        {E[X]: 3.0, E[X^2]: 9.0}
+        """
         given = checked({**(values or {}), **named}, self.initial_symbols)
         return self.replace(initial=MappingProxyType({**self.initial, **given}))
 
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
+        """The equations of the moments, followed by the relations of the closure, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ReactionNetwork.from_text("2 X -> 0, c").moments(1).equations()]
+        ["E[X]' = 2*E[X]*c - 2*E[X^2]*c", 'K[X^2] = 0']
+        """
         return list(self._rows())
 
     def _rows(self, most: int | None = None) -> Iterator[Equation]:
-        """The equations and what closes them, or the first of them alone: LaTeX takes its time."""
+        """The equations and the relations of the closure, or only the first of them, since LaTeX is slow."""
         names = self._latex_names()
         change = r"\tfrac{\mathrm{d}}{\mathrm{d}t} "
         sides = [(f"{s}'", change + names[s], f) for s, f in zip(self.states, self.open_sides, strict=True)]
@@ -293,11 +491,11 @@ class MomentSystem(ODESystem):
         return [i for i, e in self.known.items() if i not in kept and sum(i) > self.order]
 
 
-def _moments_seen(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
-    """Mean and variance of every species under names that nothing else has."""
+def _moments_observed(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
+    """Mean and variance of every species under names that are not in use."""
     taken = {name_of(s) for s in equations}
     taken |= {s.name for s in dag.free_symbols(e for e in equations.values() if isinstance(e, sp.Expr))}
-    seen = {}
+    observed = {}
     for k, s in enumerate(system.species):
         for word in ("mean", "var"):
             if word == "var" and system.order < 2 and not _has_variance(system, k):
@@ -306,8 +504,8 @@ def _moments_seen(system: MomentSystem, equations: Mapping[Any, Any]) -> dict[sp
             while name in taken:
                 name += "_"
             taken.add(name)
-            seen[sp.Symbol(name)] = system.moments.mean(k) if word == "mean" else system.moments.covariance(k, k)
-    return seen
+            observed[sp.Symbol(name)] = system.moments.mean(k) if word == "mean" else system.moments.covariance(k, k)
+    return observed
 
 
 def _has_variance(system: MomentSystem, k: int) -> bool:

@@ -30,9 +30,9 @@ class ODESystem(FlowVerbs, System):
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
-        Default initial values; named expressions that a simulation reports beside the states.
+        Default initial values; named expressions that a simulation reports in addition to the states.
     time : Symbol or str, optional
-        The independent variable, ``t`` unless said otherwise (``time`` if a state is called ``t``).
+        The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 
     Attributes
     ----------
@@ -93,6 +93,19 @@ class ODESystem(FlowVerbs, System):
         return "\n".join(f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
 
     def equations(self) -> list[Equation]:
+        """The equations as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ODESystem.from_text("x' = y; y' = -x").equations()]
+        ["x' = y", "y' = -x"]
+        """
         sides = zip(self.states, self.drift, strict=True)
         return [Equation(f"{s}'", str(f), rf"\dot{{{sp.latex(s)}}}", sp.latex(f)) for s, f in sides]
 

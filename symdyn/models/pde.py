@@ -47,7 +47,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
         `equations` that are scalars.
     boundary : optional
         "periodic", "no-flux" (the default), `Dirichlet`, `Neumann` or `Robin` for all, or a mapping from fields, axes
-        ("x") or sides ("left", "right", "bottom", "top") to one; what a field maps to may again be such a mapping of axes
+        ("x") or sides ("left", "right", "bottom", "top") to one; the value of a field may again be such a mapping of axes
         or sides, and at an axis a pair is (left, right).  Keys may also be expressions: the second condition of equations
         of higher order, such as that of ``u**3 - u - laplacian(u)`` where its laplacian is taken.
     parameters, initial, observables : mapping, optional
@@ -59,7 +59,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
     Attributes
     ----------
     fields, scalars : tuples of Symbol
-        Together, in this order, they are the `states`.
+        Concatenated in this order they are the `states`.
     rates : tuple of Expr
         One for each state.
     conditions : mapping
@@ -104,26 +104,26 @@ class PDESystem(FieldVerbs, SpatialSystem):
         provenance: Sequence[str] = (),
     ) -> None:
         domain = read_domain(domain)
-        fields, rows, seen, time = read_states(equations, odes, observables, time)
+        fields, rows, observed, time = read_states(equations, odes, observables, time)
         named = SPACE[: domain.dimension] if space is None else space
         names = [name_of(s) for s in (named if isinstance(named, Sequence) else ())]
         if len({*names}) != domain.dimension or len(names) != domain.dimension:
             raise DeclarationError(f"space is {named!r}; expected a name for each of {domain.dimension} axes")
-        free = {s.name: s for s in dag.free_symbols([*rows.values(), *seen.values()])}
+        free = {s.name: s for s in dag.free_symbols([*rows.values(), *observed.values()])}
         positions = tuple(free.get(n, sp.Symbol(n)) for n in names)
         for s in (*rows, time):
             if s.name in names:
                 raise DeclarationError(f"{s} is the name of an axis; rename it or pass space= with other names")
         conditions, periodic = read_conditions(boundary, fields, positions)
         start = read_starts(initial, rows)
-        # whatever is called like an axis is that axis, and like a state that state
+        # symbols with the name of an axis or a state are replaced by that axis or state
         known = {s.name: s for s in (*positions, *rows, time)}
         swap = {s: known[s.name] for e in wall_expressions(conditions) for s in e.free_symbols if s.name in known}
         swap |= {s: known[s.name] for e in start.values() for s in e.free_symbols if s.name in known}
         conditions = {k: tuple(mapped(pair, lambda e: e.xreplace(swap)) for pair in c) for k, c in conditions.items()}
         start = {k: e.xreplace(swap) for k, e in start.items()}
         sides = [*rows.values(), *wall_expressions(conditions), *start.values(), *(k for k in conditions if k not in rows)]
-        found = check_symbols((*rows, *positions), time, sides, seen)
+        found = check_symbols((*rows, *positions), time, sides, observed)
         self.__dict__.update(
             states=tuple(rows),
             fields=fields,
@@ -136,7 +136,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             parameters=found,
             defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
             initial=MappingProxyType(start),
-            observables=MappingProxyType(seen),
+            observables=MappingProxyType(observed),
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
         )
@@ -144,8 +144,32 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
-        """Read a model from text; domain, boundary and which states are scalars (``odes=["S"]``) are arguments.
+        """Read a system from text, one equation a line; domain, boundary and the names of scalars are arguments.
 
+        Parameters
+        ----------
+        text : str
+            Equations ``u' = ...`` with the operators ``dx``, ``laplacian``, ``mean`` ...; parameters and observables as in
+            `ODESystem.from_text`.
+        parameters : mapping of Symbol or str to float, optional
+            Default values; they override those in the text.
+        **options
+            Further arguments of the class: ``domain`` (required), ``boundary``, ``odes`` (names of scalars, ``["S"]``),
+            ``initial`` ...
+
+        Returns
+        -------
+        PDESystem
+
+        Raises
+        ------
+        ParseError
+            With the line and column that could not be read.
+        DeclarationError
+            If the domain is missing, or the declaration is inconsistent.
+
+        Examples
+        --------
         >>> print(PDESystem.from_text("u' = D*laplacian(u) + u*(1-u); D = 0.1", domain=(0, 1)))
         u' = D*laplacian(u) + u*(1 - u)
         """
@@ -165,7 +189,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
             raise DeclarationError("a PDESystem is written u' = ..., without noise")
         return cls(model.equations, **options)
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------
 
     @property
     def dimension(self) -> int:
@@ -174,6 +198,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of equations, domain and conditions (not of default values or provenance)."""
         walls = [str(k) + str([[str(c) for c in pair] for pair in row]) for k, row in self.conditions.items()]
         return hashlib.sha256(
             "\0".join([super().digest, repr(self.domain), *walls, str(self.space), str(self.fields)]).encode()
@@ -184,6 +209,18 @@ class PDESystem(FieldVerbs, SpatialSystem):
         return "\n".join(f"{s}' = {rate_text(f)}" for s, f in zip(self.states, self.rates, strict=True))
 
     def equations(self) -> list[Equation]:
+        """The equations as text and as LaTeX, fields first.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> [str(e) for e in PDESystem.from_text("u' = laplacian(u) - u", domain=(0, 1)).equations()]
+        ["u' = -u + laplacian(u)"]
+        """
         sides = zip(self.states, self.rates, strict=True)
         return [
             Equation(f"{s}'", rate_text(f), rf"\partial_{{{sp.latex(self.time)}}} {sp.latex(s)}" if s in self.fields
@@ -210,7 +247,30 @@ class PDESystem(FieldVerbs, SpatialSystem):
     # ---- systems from it -----------------------------------------------------------------------
 
     def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
-        """The same system with other default initial values: numbers, or expressions of position and parameters."""
+        """The same system with other default initial values.
+
+        Parameters
+        ----------
+        values : mapping of Symbol or str to number, Expr or str, optional
+            In the units of the states; expressions may hold parameters and, for fields, the position.
+        **named : number, Expr or str
+            Values by name.
+
+        Returns
+        -------
+        PDESystem
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names, and expressions that hold anything else.
+
+        Examples
+        --------
+        >>> x = sp.Symbol("x")
+        >>> PDESystem.from_text("u' = laplacian(u)", domain=(0, 1)).with_initial(u=sp.cos(sp.pi * x)).initial
+        mappingproxy({u: cos(pi*x)})
+        """
         given = {**read_starts(values, self.states), **read_starts(named, self.states)}
         known = {s.name: s for s in (*self.space, *self.parameters)}
         given = {k: e.xreplace({s: known.get(s.name, s) for s in e.free_symbols}) for k, e in given.items()}
@@ -219,6 +279,30 @@ class PDESystem(FieldVerbs, SpatialSystem):
         return changed
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
+        """The same system with unknown terms replaced by expressions.
+
+        Parameters
+        ----------
+        terms : mapping
+            From an unknown term, its function or its name to an expression, see `System.with_terms`.
+        defaults : mapping of Symbol to float, optional
+            Values of parameters that the expressions bring in.
+
+        Returns
+        -------
+        PDESystem
+
+        Raises
+        ------
+        DeclarationError
+            If the system has no such unknown term, or the expression does not fit the domain.
+
+        Examples
+        --------
+        >>> u = sp.Symbol("u")
+        >>> print(PDESystem.from_text("u' = laplacian(u) + f(u)", domain=(0, 1)).with_terms({"f": u - u**3}))
+        u' = -u**3 + u + laplacian(u)
+        """
         filled = super().with_terms(terms, defaults)
         outer = [*wall_expressions(self.conditions), *self.initial.values()]
         free = dag.free_symbols([*filled.expressions, *filled.observables.values(), *outer])
@@ -234,7 +318,7 @@ KINDS.register("field", PDESystem)
 
 
 def _check(system: PDESystem) -> None:
-    """Refuse scalars that vary in space, conditions that ask for the solution, and vectors in the wrong place."""
+    """Refuse scalars that vary in space, conditions that depend on fields, and misplaced vectors."""
     symbols = {*system.fields, *system.space}
     for state, rate in zip(system.states, system.rates, strict=True):
         plain = components(rate, system.dimension)
@@ -247,7 +331,7 @@ def _check(system: PDESystem) -> None:
     for node in dag.nodes([*system.expressions, *system.observables.values()]):
         if isinstance(node, NUMBERS) and node.args[0].has(*NUMBERS):
             raise DeclarationError(
-                f"{node} holds one mean or integral in another; an inner one is a number and can stand outside"
+                f"{node} nests one mean or integral in another; an inner one is a number and can be factored out"
             )
     for target, row in system.conditions.items():
         for pair in row:
@@ -263,7 +347,7 @@ def _check(system: PDESystem) -> None:
                     )
     for state, start in system.initial.items():
         if start.has(Operator):
-            raise DeclarationError(f"the initial value {start} of {state} holds an operator; write down what it is")
+            raise DeclarationError(f"the initial value {start} of {state} contains an operator; write its value explicitly")
         wrong = start.free_symbols - set(system.parameters) - (set(system.space) if state in system.fields else set())
         if wrong:
             raise DeclarationError(f"the initial value {start} of {state} holds {min(map(str, wrong))}; it may depend on "

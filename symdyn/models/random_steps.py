@@ -1,4 +1,4 @@
-"""Systems that go in steps of length 1 and may draw random numbers in each."""
+"""Systems that advance in steps of length 1 and may draw random numbers in each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from symdyn.system import System
 
 __all__ = ["NOISE", "SteppedSystem", "noise_of"]
 
-#: Names of standard normal numbers that are drawn anew in each step; text knows them as increments of Wiener processes, and
-#: over a step of length 1 they are.
+#: Names of standard normal numbers that are drawn in each step; in texts they denote increments of Wiener processes, and
+#: over a step of length 1 these are standard normal.
 NOISE = re.compile(r"dW\w*")
 
 
@@ -26,11 +26,26 @@ def noise_of(expressions: Iterable[sp.Expr]) -> tuple[sp.Symbol, ...]:
 
 
 class SteppedSystem(System):
-    """What maps and branching processes share: symbols called ``dW...`` are standard normal numbers of a step."""
+    """Base class of maps and branching processes: symbols called ``dW...`` are standard normal numbers of a step."""
 
     @classmethod
     def drawn(cls, symbol: sp.Symbol) -> bool:
-        """Whether a symbol stands for a standard normal number, by its name."""
+        """Whether a symbol stands for a standard normal number that is drawn in each step: its name begins with ``dW``.
+
+        Parameters
+        ----------
+        symbol : Symbol
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [sd.DiscreteSystem.drawn(s) for s in sp.symbols("dW_rain r")]
+        [True, False]
+        """
         return NOISE.fullmatch(symbol.name) is not None
 
     @cached_property

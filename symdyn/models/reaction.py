@@ -1,4 +1,4 @@
-"""One reaction: what goes in, what comes out, at which rate; and bursts, random numbers of molecules."""
+"""One reaction: reactants, products and rate; bursts (random numbers of molecules) and events."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ __all__ = ["Burst", "Event", "Reaction", "complex_text", "rate_text"]
 
 @dataclass(frozen=True)
 class Burst:
-    r"""A random number of molecules, independent of everything else.
+    """A random number of molecules, independent of the state and of all other reactions.
 
     Parameters
     ----------
     distribution : {'geometric', 'poisson'}
-        Geometric on 0, 1, 2, ...: :math:`P(m) = b^m / (1 + b)^{m+1}`; or Poisson.
+        Geometric on 0, 1, 2, ...: :math:`P(m) = b^m / (1 + b)^{m+1}`; or Poisson: :math:`P(m) = b^m e^{-b} / m!`.
     mean : Expr or number
-        The mean b, without species.
+        The mean b, in molecules; free of species and time.
+
+    Raises
+    ------
+    DeclarationError
+        For another distribution, and a mean that is no scalar expression.
 
     Examples
     --------
@@ -46,18 +51,67 @@ class Burst:
         object.__setattr__(self, "mean", expression(self.mean))
 
     def factorial_moment(self, k: int) -> sp.Expr:
-        r""":math:`\langle m (m-1) \cdots (m-k+1) \rangle`: :math:`k!\,b^k` for geometric, :math:`b^k` for Poisson bursts."""
+        r"""The factorial moment :math:`\langle m (m-1) \cdots (m-k+1) \rangle`.
+
+        It is :math:`k!\,b^k` for geometric and :math:`b^k` for Poisson bursts.
+
+        Parameters
+        ----------
+        k : int
+            Order, 0 or more.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> Burst("geometric", 3).factorial_moment(2), Burst("poisson", 3).factorial_moment(2)
+        (18, 9)
+        """
         return sp.factorial(k) * self.mean**k if self.distribution == "geometric" else self.mean**k
 
     def moment(self, k: int) -> sp.Expr:
-        r""":math:`\langle m^k \rangle = \sum_j S(k, j) \langle (m)_j \rangle` with Stirling numbers of the second kind."""
+        r"""The raw moment :math:`\langle m^k \rangle = \sum_j S(k, j) \langle (m)_j \rangle`.
+
+        S are the Stirling numbers of the second kind, :math:`(m)_j` falling factorials.
+
+        Parameters
+        ----------
+        k : int
+            Order, 0 or more.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> Burst("poisson", 3).moment(2)  # b + b^2
+        12
+        """
         if k == 0:
             return sp.S.One
         from_factorial = (_stirling(k, j) * self.factorial_moment(j) for j in range(1, k + 1))
         return sp.Add(*from_factorial)
 
     def probability(self, m: int) -> sp.Expr:
-        """P(m)."""
+        """The probability P(m) of m molecules.
+
+        Parameters
+        ----------
+        m : int
+            Number of molecules, 0 or more.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> Burst("geometric", 1).probability(2), Burst("poisson", 1).probability(2)
+        (1/8, exp(-1)/2)
+        """
         b = self.mean
         if self.distribution == "geometric":
             return b**m / (1 + b) ** (m + 1)
@@ -84,9 +138,9 @@ class Reaction:
     reactants, products : mapping
         From species (symbols or names) to numbers of molecules; a product may be a `Burst`.
     rate : Expr or number
-        The rate constant of mass action, which may depend on anything; or the whole propensity.
+        The rate constant of mass action, which may depend on anything; or the complete propensity.
     mass_action : bool
-        Whether `rate` is multiplied by the number of ways in which the reactants meet.
+        Whether `rate` is multiplied by the number of distinct ways of choosing the reactants.
     bursts : mapping, optional
         From species to a `Burst`, produced in addition to `products`.
 
@@ -136,17 +190,60 @@ class Reaction:
         return tuple(dict.fromkeys((*self.reactants, *self.products, *(self.bursts or {}))))
 
     def propensity(self, volume: sp.Expr, *, combinatoric: bool) -> sp.Expr:
-        r"""Propensity in molecule numbers, :math:`k V^{1-s} \prod_i n_i (n_i - 1) \cdots (n_i - s_i + 1)`, s the order."""
+        r"""The propensity in molecule numbers, :math:`k V^{1-s} \prod_i n_i (n_i - 1) \cdots (n_i - s_i + 1)`.
+
+        The order is :math:`s = \sum_i s_i`.
+
+        Parameters
+        ----------
+        volume : Expr
+            V, in the units of volume of the rate constant.
+        combinatoric : bool
+            Whether it is divided by :math:`\prod_i s_i!`.
+
+        Returns
+        -------
+        Expr
+            In events by time; `rate` itself if the reaction is not mass action.
+
+        Examples
+        --------
+        >>> X, k, V = sp.symbols("X k V")
+        >>> Reaction({X: 2}, {}, k).propensity(V, combinatoric=False)
+        X*k*(X - 1)/V
+        >>> Reaction({X: 2}, {}, k).propensity(V, combinatoric=True)
+        X*k*(X - 1)/(2*V)
+        """
         if not self.mass_action:
             return self.rate
         ways = [s - i for s, k in self.reactants.items() for i in range(k)]
         return self.rate * volume ** (1 - self.order) * sp.Mul(*ways) / self._repeats(combinatoric)
 
     def macroscopic(self, volume: sp.Expr, species: Iterable[sp.Symbol], *, combinatoric: bool) -> sp.Expr:
-        r"""Leading order in the volume of the propensity, still in molecule numbers: :math:`k V^{1-s} \prod_i n_i^{s_i}`.
+        r"""The leading order of the propensity in the volume, in molecule numbers: :math:`k V^{1-s} \prod_i n_i^{s_i}`.
 
-        Of a whole propensity in which V occurs: its leading power of V at fixed :math:`n/V`, if it is a quotient of
-        polynomials; of any other it is the propensity itself.
+        Of a general propensity in which V occurs it is the leading power of V at fixed :math:`n/V`, if the propensity is a
+        quotient of polynomials; every other propensity is returned unchanged.
+
+        Parameters
+        ----------
+        volume : Expr
+            V, in the units of volume of the rate constant.
+        species : iterable of Symbol
+            The species that scale with the volume.
+        combinatoric : bool
+            Whether it is divided by :math:`\prod_i s_i!`.
+
+        Returns
+        -------
+        Expr
+            In events by time.
+
+        Examples
+        --------
+        >>> X, k, V = sp.symbols("X k V")
+        >>> Reaction({X: 2}, {}, k).macroscopic(V, [X], combinatoric=False)
+        X**2*k/V
         """
         if self.mass_action:
             powers = [s**k for s, k in self.reactants.items()]
@@ -174,8 +271,8 @@ class Event:
     Parameters
     ----------
     trigger : Boolean
-        A comparison of species, parameters and time, or several joined by and, or, not.  One that holds at the start
-        triggers nothing then.
+        A comparison of species, parameters and time, or several joined by and, or, not.  One that is true at the start
+        does not trigger then.
     assignments : mapping
         From species to new values, all from the state before the event.
 
@@ -207,7 +304,7 @@ class Event:
 
 
 def rate_text(rate: sp.Expr) -> str:
-    """A rate as text; a decimal alone with the digits that it needs."""
+    """A rate as text; a single decimal number with the digits that determine it."""
     return repr(float(rate)) if rate.is_Float else str(rate)
 
 

@@ -35,12 +35,12 @@ class ReactionNetwork(NetworkVerbs, System):
 
     A mass-action reaction of order s with the rate constant k has the propensity
     :math:`a = k\,V^{1-s} \prod_i n_i (n_i - 1) \cdots (n_i - s_i + 1)`; with ``combinatoric=True`` it is divided by
-    :math:`\prod_i s_i!`.  The choice changes results: ``2 A -> 0, k`` fires at rate k n (n-1)/V or at half of it.
+    :math:`\prod_i s_i!`.  The results depend on the choice: ``2 A -> 0, k`` fires at rate k n (n-1)/V or at half of it.
 
     Parameters
     ----------
     reactions : sequence of Reaction
-        Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and hold unknown functions.
+        Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and contain unknown functions.
     parameters, initial, observables, time :
         As for `ODESystem`; initial values are molecule numbers.
     volume : Symbol, str or number, optional
@@ -48,11 +48,11 @@ class ReactionNetwork(NetworkVerbs, System):
     combinatoric : bool
         Whether the rate constant counts each set of equal reactants once, as in Catalyst.jl, or each ordered choice.
     binary : sequence of species, optional
-        Species that are 0 or 1, such as genes: moment equations make use of it.
+        Species that are 0 or 1, such as genes: moment equations use it.
     events : sequence of Event, optional
-        Sudden changes at given times or states; exact stochastic simulation follows them, derivations refuse them.
+        Instantaneous changes at given times or states; exact stochastic simulation includes them, derivations raise an error.
     species : sequence, optional
-        Their order, and species that occur in rates alone; by default the order of appearance.
+        Their order, and species that occur only in rates; by default the order of appearance.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class ReactionNetwork(NetworkVerbs, System):
         if not order:
             raise DeclarationError("no reaction of the network has a species; write one such as 0 -> X, k")
         size = _volume(volume)
-        _, seen, time = read_equations(dict.fromkeys(order, 0), time, observables)
+        _, observed, time = read_equations(dict.fromkeys(order, 0), time, observables)
         if size in (*order, time):
             raise DeclarationError(
                 f"the volume is {size}, which is {'time' if size == time else 'a species'}; expected a parameter"
@@ -125,7 +125,7 @@ class ReactionNetwork(NetworkVerbs, System):
                 lookup(s, order, "species")
         sides = [v for e in moments for v in (*e.assignments.values(), *e.trigger.atoms(sp.Rel), e.trigger)]
         self.settle(
-            order, [*(r.rate for r in listed), size, *means, *sides], seen, time,
+            order, [*(r.rate for r in listed), size, *means, *sides], observed, time,
             parameters=parameters, initial=initial, provenance=provenance,
         )  # fmt: skip
         for mean in means:
@@ -142,16 +142,36 @@ class ReactionNetwork(NetworkVerbs, System):
 
     @classmethod
     def from_text(cls, text: str, parameters: Mapping[Any, float] | None = None, **options: Any) -> Self:
-        """Read a network, one reaction a line (see `symdyn.reaction_text`); nothing is evaluated as code.
+        """Read a network, one reaction a line (see `symdyn.reaction_text`); the text is never evaluated as code.
 
-        ``->`` is followed by a rate constant of mass action, ``=>`` by a whole propensity; ``<->`` and ``<=>`` stand
-        for both directions and take two rates.  Values, initial numbers and observables may be set as in other models;
-        ``volume V`` names the volume.
+        ``->`` is followed by a rate constant of mass action, ``=>`` by a complete propensity; ``<->`` and ``<=>`` stand for
+        both directions and take two rates.  Values of parameters, initial numbers and observables may be set as in other
+        models; ``volume V`` names the volume.
+
+        Parameters
+        ----------
+        text : str
+            The reactions, separated by line breaks or semicolons.
+        parameters : mapping of Symbol or str to float, optional
+            Default values; they override those in the text.
+        **options
+            Further arguments of the class, such as ``volume``, ``combinatoric``, ``initial`` and ``binary``.
+
+        Returns
+        -------
+        ReactionNetwork
 
         Raises
         ------
         ParseError
-            Pointing at the line and column that could not be read.
+            With the line and column that could not be read.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> net = sd.ReactionNetwork.from_text("A + B <-> C, k1, k2; C => 0, v*C/(1 + C); k1 = 0.1; A(0) = 5")
+        >>> net.propensities
+        (A*B*k1, C*k2, C*v/(C + 1))
         """
         reactions, values = read_network(text, parameters, options)
         for r in reactions:
@@ -159,7 +179,7 @@ class ReactionNetwork(NetworkVerbs, System):
             if twice:
                 warnings.warn(
                     f"the rate constant of '{r}' holds its reactant {twice[0]}, and mass action multiplies by it once more; "
-                    "a whole propensity is written with => instead of ->",
+                    "a complete propensity is written with => instead of ->",
                     stacklevel=2,
                 )
         return cls(reactions, **values)
@@ -174,7 +194,7 @@ class ReactionNetwork(NetworkVerbs, System):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         raise DeclarationError("a network is written as reactions, A + B -> C, k; use ReactionNetwork.from_text")
 
-    # ---- what follows from the reactions -----------------------------------------------------------
+    # ---- quantities derived from the reactions -----------------------------------------------------------
 
     def _reactions(self) -> list[Reaction]:
         """The reactions with the present rates, which `with_terms` and `map_expressions` may have changed."""
@@ -182,6 +202,28 @@ class ReactionNetwork(NetworkVerbs, System):
         return [Reaction(r.reactants, r.products, rate, r.mass_action, r.bursts) for r, rate in pairs]
 
     def replace(self, **changes: Any) -> Self:
+        """A copy with some attributes changed; other reactions, volumes or events are checked as in a new declaration.
+
+        Parameters
+        ----------
+        **changes
+            New values by attribute, such as ``volume="V"`` or ``combinatoric=True``.
+
+        Returns
+        -------
+        ReactionNetwork
+
+        Raises
+        ------
+        DeclarationError
+            If there is no such attribute, or the declaration is inconsistent.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.ReactionNetwork.from_text("2 X -> 0, k").replace(combinatoric=True).propensities
+        (X*k*(X - 1)/2,)
+        """
         if changes.keys() & DECLARED:
             return self._declared_anew(changes)
         new = super().replace(**changes)
@@ -190,7 +232,7 @@ class ReactionNetwork(NetworkVerbs, System):
         return new
 
     def _declared_anew(self, changes: dict[str, Any]) -> Self:
-        """The network with another declaration, checked; values of parameters that no longer occur are left out."""
+        """The network with another declaration, checked; values of parameters that no longer occur are dropped."""
         kept = {name: getattr(self, name) for name in (*DECLARED, "initial", "observables", "time", "provenance")}
         values = {**kept, "reactions": self._reactions(), "species": self.states, **changes}
         defaults = values.pop("defaults", self.defaults)
@@ -229,6 +271,7 @@ class ReactionNetwork(NetworkVerbs, System):
 
     @cached_property
     def digest(self) -> str:
+        """Hexadecimal fingerprint of the reactions and conventions (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|", sp.srepr(self.volume)]
         for r, rate in zip(self.reactions, self.rates, strict=True):
             bursts = "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
@@ -241,6 +284,19 @@ class ReactionNetwork(NetworkVerbs, System):
     # ---- display -----------------------------------------------------------------------------------
 
     def equations(self) -> list[Equation]:
+        """The reactions with their rates, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each reaction.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.ReactionNetwork.from_text("0 <-> X, k, g").equations()]
+        ['0 -> X, k', 'X -> 0, g']
+        """
         written = []
         for r, rate in zip(self.reactions, self.rates, strict=True):
             sides = [_latex(r.reactants), _latex(r.products, r.bursts)]

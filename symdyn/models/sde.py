@@ -30,7 +30,7 @@ class SDESystem(DiffusionVerbs, System):
         From each state to its drift.
     diffusion : mapping or matrix
         From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
-        matrix), or the whole matrix (states x noises).  States left out of a mapping have no noise.
+        matrix), or the complete matrix (states x noises).  States left out of a mapping have no noise.
     parameters, initial, observables, time :
         As for `ODESystem`.
     interpretation : {'ito', 'stratonovich'}
@@ -108,6 +108,21 @@ class SDESystem(DiffusionVerbs, System):
         r"""The same process as an Itô equation.
 
         The drift gains :math:`\tfrac12 \sum_{jk} g_{jk}\, \partial g_{ik} / \partial x_j`.
+
+        Returns
+        -------
+        SDESystem
+
+        References
+        ----------
+        Gardiner, Handbook of Stochastic Methods (3rd ed., 2004), section 4.3.6.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> x, s = sp.symbols("x s")
+        >>> print(sd.SDESystem({x: 0}, {x: s * x}, interpretation="stratonovich").ito())
+        dx = s**2*x/2*dt + s*x*dW
         """
         if self.interpretation == "ito":
             return self
@@ -118,7 +133,25 @@ class SDESystem(DiffusionVerbs, System):
         )
 
     def stratonovich(self) -> SDESystem:
-        """The same process as a Stratonovich equation."""
+        r"""The same process as a Stratonovich equation.
+
+        The drift loses :math:`\tfrac12 \sum_{jk} g_{jk}\, \partial g_{ik} / \partial x_j`.
+
+        Returns
+        -------
+        SDESystem
+
+        References
+        ----------
+        Gardiner, Handbook of Stochastic Methods (3rd ed., 2004), section 4.3.6.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> x, s = sp.symbols("x s")
+        >>> print(sd.SDESystem({x: s**2 * x / 2}, {x: s * x}).stratonovich())
+        dx = s*x*dW
+        """
         if self.interpretation == "stratonovich":
             return self
         return self.replace(
@@ -134,6 +167,19 @@ class SDESystem(DiffusionVerbs, System):
         return [sp.Add(*(gj * derivative(gi, xj) for gi, gj, xj in row)) / 2 for row in pairs]
 
     def equations(self) -> list[Equation]:
+        """The equations in differential form, as text and as LaTeX.
+
+        Returns
+        -------
+        list of Equation
+            One for each state.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> [str(e) for e in sd.SDESystem.from_text("dx = -k*x*dt + s*dW").equations()]
+        ['dx = -k*x*dt + s*dW']
+        """
         one = self.noises == 1
         noises = [("dW", r"\mathrm{d}W") if one else (f"dW{k}", rf"\mathrm{{d}}W_{{{k}}}") for k in range(1, self.noises + 1)]
         differentials = [("dt", r"\mathrm{d}t"), *noises]
@@ -163,8 +209,8 @@ def _diffusion_rows(states: list[Any], diffusion: Any) -> list[list[Any]]:
             noisy = [s for s in names if s in given and expression(given[s]) != 0]
             rows = [[given[s] if s == w else 0 for w in noisy] for s in names]
     else:
-        whole = diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion
-        rows = [_row(r, f"row {i} of the diffusion") for i, r in enumerate(_row(whole, "the diffusion"))]
+        entries = diffusion.tolist() if hasattr(diffusion, "tolist") else diffusion
+        rows = [_row(r, f"row {i} of the diffusion") for i, r in enumerate(_row(entries, "the diffusion"))]
     if len(rows) != len(states) or len({len(r) for r in rows}) != 1 or not rows[0]:
         shape = f"{len(rows)} rows of lengths {sorted({len(r) for r in rows})}"
         raise DeclarationError(f"the diffusion has {shape}; expected {len(states)} rows (one a state), all of one length >= 1")

@@ -1,4 +1,4 @@
-"""Systems with fields: they integrate themselves, since a field is no short list of numbers."""
+"""Systems with fields, which have integrators of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SpatialSystem"]
 
 
 class SpatialSystem(System):
-    """A system some of whose states are fields over a domain; `symdyn.simulate` hands it the work."""
+    """A system some of whose states are fields over a domain; `symdyn.simulate` calls its method `run`."""
 
     def run(
         self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,

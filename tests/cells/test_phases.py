@@ -272,7 +272,7 @@ def test_batches_are_the_single_runs(monkeypatch):
     waves[2, 1, 700] = np.nan
     batch = xr.DataArray(waves, dims=("D", "cell", "time"), coords={"D": range(4), "time": t})
     whole = phases.period(batch)
-    monkeypatch.setattr("symdyn.cells._cycles.TOGETHER", 1500)  # one or two traces at a time
+    monkeypatch.setattr("symdyn.cells._cycles.CHUNK", 1500)  # one or two traces at a time
     xr.testing.assert_identical(phases.period(batch), whole)
     for d in range(4):
         np.testing.assert_array_equal(phases.period(batch[d]), whole[d])

@@ -72,7 +72,7 @@ def relative(found, exact):
 def test_interpolates_values_and_slopes(pencil, full):
     """At the shifts the transfer matrix and its derivatives by sigma and D are those of the full system."""
     points = [Point(d, complex(0, w), (1.0,)) for d in (0.3, 2.0) for w in (0.0, 1.0, 8.0)]
-    reduced = greedy_basis(pencil, points, 1e-13, worth=0.0)
+    reduced = greedy_basis(pencil, points, 1e-13, drop=0.0)
     assert reduced.shifts
     for p in reduced.shifts:
         assert relative(reduced.transfer(p), direct(full, p.diffusion, p.sigma)) < 1e-10

@@ -44,7 +44,7 @@ def test_methods_complete_and_show_the_docstring_of_their_function():
     assert {"moments", "langevin", "master_equation", "deficiency", "to_sbml"} <= set(dir(net))
     assert inspect.getdoc(net.moments) == inspect.getdoc(moments)
     assert list(inspect.signature(net.moments).parameters) == ["order", "closure", "central", "taylor_order"]
-    assert "Highest order of the moments that are kept." in pydoc.render_doc(net.moments, renderer=pydoc.plaintext)
+    assert "Highest order of the moments that are retained." in pydoc.render_doc(net.moments, renderer=pydoc.plaintext)
     page = pydoc.render_doc(sd.ReactionNetwork, renderer=pydoc.plaintext)
     assert "The deficiency of a network" in page
     assert "Equations of the moments up to an order, closed." in page

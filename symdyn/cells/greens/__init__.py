@@ -1,4 +1,4 @@
-"""Green's functions of domains: what one source of a diffusing and decaying signal gives elsewhere."""
+"""Green's functions of domains: the concentration of a diffusing and decaying signal around a source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from symdyn.models.domains import Disk, Domain, Plane, Polygon, Rectangle
 
 __all__ = ["GREENS", "DiskGreens", "Greens", "PlaneGreens", "RectangleGreens", "SmoothCorrection", "greens", "greens_function"]
 
-#: Domains whose Green's functions are kept, with the meshes of those that have some.
+#: Number of domains whose Green's functions are cached, with their meshes.
 KEPT = 8
 #: The Green's functions by class of domain, which hold for classes derived from it too.
 GREENS: dict[type, Callable[[Any], Greens]] = {
@@ -26,19 +26,32 @@ GREENS: dict[type, Callable[[Any], Greens]] = {
 
 
 def greens_function(domain: Domain) -> Greens:
-    """The Green's functions of a domain, by the route that suits it best.
+    r"""The Green's functions of a domain, by the representation that suits it best.
 
     Series for a Disk, sums over images and modes for a Rectangle, the closed form for the Plane, finite elements for a Polygon.
+
+    Parameters
+    ----------
+    domain : Disk, Rectangle, Plane or Polygon
+
+    Returns
+    -------
+    Greens
+        With the matrices and fields of :math:`\Delta G - \varphi^2 G = -\delta` and of the Neumann function.
 
     Raises
     ------
     DeclarationError
         For other domains.
 
+    References
+    ----------
+    Iyaniwura & Ward, SIAM Journal on Applied Dynamical Systems 20 (2021) 438, equation (2.13).
+
     Examples
     --------
-    >>> greens_function(Plane()).matrix([[0, 0]], [4.0]).shape
-    (1, 1, 1)
+    >>> greens_function(Disk(1)).neumann([[0, 0]]).round(6).tolist()  # regular part at the centre: -3/8 pi
+    [[-0.119366]]
     """
     for kind in type(domain).__mro__:
         if kind in GREENS:

@@ -101,7 +101,7 @@ def distances(at: np.ndarray, sources: np.ndarray) -> np.ndarray:
 
 
 def away(points: np.ndarray) -> np.ndarray:
-    """Distances between points, (m, m), with ones on the diagonal, where the regular part will stand."""
+    """Distances between points, (m, m), with ones on the diagonal, the places of the regular part."""
     found = distances(points, points)
     np.fill_diagonal(found, 1.0)
     return found

@@ -34,12 +34,12 @@ def _ratios(z: np.ndarray, count: int) -> np.ndarray:
 
 def inner(z: np.ndarray, r: np.ndarray, count: int) -> np.ndarray:
     """I_n(z r)/I_n(z) for n = 0..count, (count + 1, k, m), of z (k,) and r (m,) between 0 and 1."""
-    whole = _ratios(z, count)
+    ratios = _ratios(z, count)
     r = np.maximum(r, 1e-150)
     scaled = z[:, None] * r
     out = np.empty((count + 1, *scaled.shape), complex)
     out[0] = ive(0, scaled) / ive(0, z)[:, None] * np.exp(z.real[:, None] * (r - 1))
-    out[1:] = _ratios(scaled, count)[:count] / whole[:count, :, None]
+    out[1:] = _ratios(scaled, count)[:count] / ratios[:count, :, None]
     return np.cumprod(out, axis=0, out=out)
 
 

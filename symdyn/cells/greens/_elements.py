@@ -27,7 +27,7 @@ CORNER, TIP = 0.35, 1e-5
 DECAY, GROWTH = 0.7, 0.4
 #: Quadrature points of each boundary edge: the data there are smooth, though not polynomial.
 GAUSS = 8
-#: Right-hand sides solved together: a few more stay in the cache.
+#: Right-hand sides that are solved at once, few enough for the processor's cache.
 TOGETHER = 8
 #: Rounds of refinement at most.
 ROUNDS = 60

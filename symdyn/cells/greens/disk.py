@@ -18,7 +18,7 @@ __all__ = ["DiskGreens"]
 #: Largest number of terms, reached by pairs of points within 1/1000 of the radius from the wall: beyond, what is left out
 #: is of the order of |phi/TERMS|^2.
 TERMS = 20_000
-#: Numbers that the table of Bessel functions may hold at a time (complex: 64 MB).
+#: Largest size of the table of Bessel functions, in numbers (complex: 64 MB).
 CHUNK = 4_000_000
 
 
@@ -33,7 +33,7 @@ class DiskGreens(Greens):
 
     whose terms approach :math:`\cos n(\psi - \psi_0) (r\rho)^n/n`: the sum of the latter is
     :math:`-\frac12\log(1 - 2r\rho\cos(\psi - \psi_0) + r^2\rho^2)`, and only the differences are added up.  Bessel functions
-    enter by ratios of neighbouring orders, which holds for fast and slow diffusion alike, and the sums over the orders are
+    enter by ratios of neighbouring orders, which is accurate for fast and slow diffusion, and the sums over the orders are
     matrix products.
 
     References
@@ -94,14 +94,14 @@ class DiskGreens(Greens):
 
     @staticmethod
     def _add_reflections(out: np.ndarray, x: np.ndarray, y: np.ndarray, phi: np.ndarray) -> None:
-        """Add what the wall contributes, for phi (k,), points x (p, 2) and y (m, 2) in the unit disc, to `out` (k, p, m)."""
+        """Add the contribution of the wall, for phi (k,), points x (p, 2) and y (m, 2) in the unit disc, to `out` (k, p, m)."""
         if not phi.size or not len(x) or not len(y):
             return
         same = x is y
         (r, s), (rho, sigma) = ((np.hypot(*z.T), np.arctan2(z[:, 1], z[:, 0])) for z in (x, y))
         count = _orders(x, y, phi)
         n = np.arange(count + 1)[:, None]
-        # what the series, truncated, lacks of its closed form: the same for all phi
+        # remainder of the truncated series, from its closed form: the same for all phi
         angle, q = s[:, None] - sigma, r[:, None] * rho
         tail = -np.log((1 - q) ** 2 + 4 * q * np.sin(angle / 2) ** 2) / 2
         left, right = _harmonics(r, s, n), _harmonics(rho, sigma, n)
@@ -118,7 +118,7 @@ class DiskGreens(Greens):
 
 
 def _orders(x: np.ndarray, y: np.ndarray, phi: np.ndarray) -> int:
-    """The highest order that points x and y in the unit disc ask for."""
+    """The highest order required by points x and y in the unit disc."""
     return orders(phi, _terms(np.hypot(*x.T).max() * np.hypot(*y.T).max(), np.abs(phi).max()))
 
 

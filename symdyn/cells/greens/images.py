@@ -1,4 +1,4 @@
-"""Green's functions of a rectangle: images for what is close in time, modes for what is late."""
+"""Green's functions of a rectangle: images for short times, modes for long times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RectangleGreens"]
 
-#: Exponent of what may be left out: exp(-38) is 3e-17.
+#: Exponent of negligible terms: exp(-38) is 3e-17.
 EXPONENT = 38.0
 #: Largest |phi^2 T| of the power series of the early part.
 REACH = 2.0
@@ -27,14 +27,14 @@ class RectangleGreens(Greens):
     r"""Green's functions of a rectangle, to rounding, at any complex :math:`\varphi^2`.
 
     The signal of a source is the time integral of :math:`e^{-\varphi^2t}` times the heat kernel.  Up to a time T the kernel
-    is that of the plane summed over images, later it is a sum over the cosines of the rectangle with wave numbers
+    is that of the plane summed over images, beyond T it is a sum over the cosines of the rectangle with wave numbers
     :math:`\kappa`, as in Ewald's method:
 
     .. math::
         G = \frac1{4\pi}\sum_{\rm images}\sum_n \frac{(-\varphi^2T)^n}{n!} E_{n+1}\Bigl(\frac{r^2}{4T}\Bigr)
             + \sum_\kappa \psi_\kappa(x)\psi_\kappa(\xi) \frac{e^{-(\varphi^2 + \kappa^2)T}}{\varphi^2 + \kappa^2}
 
-    Both converge like Gaussians, and neither knows of slow decay at small :math:`\mathrm{Re}\,\varphi`.
+    Both converge like Gaussians, also at small :math:`\mathrm{Re}\,\varphi`.
 
     Examples
     --------

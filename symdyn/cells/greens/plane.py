@@ -1,4 +1,4 @@
-"""Green's function of the whole plane."""
+"""Green's function of the plane."""
 
 from __future__ import annotations
 

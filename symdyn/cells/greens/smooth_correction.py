@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SmoothCorrection"]
 
-#: Meshes kept, one for each set of points and range of phi.
+#: Number of cached meshes, one for each set of points and range of phi.
 KEPT = 4
 
 
@@ -58,12 +58,12 @@ class SmoothCorrection(Greens):
         super().__init__(domain)
         if isinstance(domain, Plane) or domain.dimension != 2:
             raise DeclarationError(f"finite elements do not fill {domain!r}; take a Disk, a Rectangle or a Polygon")
-        whole = math.sqrt(domain.measure / math.pi)
+        extent = math.sqrt(domain.measure / math.pi)
         if size is not None and not (isinstance(size, (int, float)) and 0 < size < math.inf):
             raise DeclarationError(
-                f"the size of the elements is {size!r}; expected a positive number, such as {0.1 * whole:.2g}"
+                f"the size of the elements is {size!r}; expected a positive number, such as {0.1 * extent:.2g}"
             )
-        self.size = min(0.1 * whole if size is None else float(size), whole)
+        self.size = min(0.1 * extent if size is None else float(size), extent)
         self._meshes: dict[tuple[bytes, int], Elements] = {}
 
     def matrix(self, points: np.ndarray, phi2: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ class SmoothCorrection(Greens):
         return value, (r / (2 * area) - 1 / (2 * np.pi * r)) * cosine * elements.weights[:, None]
 
     def _mean(self, elements: Elements, points: np.ndarray) -> np.ndarray:
-        """Averages over the domain of F of the Neumann function, (m,), as F is the Laplacian of what is known."""
+        """Averages over the domain of F of the Neumann function, (m,), since F is the Laplacian of a known function."""
         r, cosine = _towards(elements, points)
         area = self.domain.measure
         slope = -(2 * r * np.log(r) - r) / (8 * np.pi) + r**3 / (16 * area)

@@ -1,4 +1,4 @@
-"""Moment closures: expressions for the moments that a truncated hierarchy does not know; one file each."""
+"""Moment closures: expressions for the moments above the order of truncation; one file each."""
 
 from symdyn.derive.closures.registry import CLOSURES, Closure, find_closure
 

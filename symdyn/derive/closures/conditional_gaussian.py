@@ -29,7 +29,7 @@ def express(index: Index, moments: Moments) -> sp.Expr:
 
 
 class _Lower(dict):
-    """Moments of an order below that of `index`, made when they are asked for."""
+    """Moments of an order below that of `index`, computed on demand."""
 
     def __init__(self, index: Index, moment) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-r"""Derivative matching: a product of powers of lower moments whose time derivatives agree for a deterministic beginning.
+r"""Derivative matching: a product of powers of lower moments whose time derivatives agree for deterministic initial values.
 
 .. math:: \mu_i = \prod_{0 < j < i} \mu_j^{g_j}, \qquad
           \binom{i}{k} = \sum_j g_j \binom{j}{k} \;\text{ for } 0 < |k| < |i|

@@ -22,7 +22,7 @@ from symdyn.models.moment_index import Index, times
 
 
 def express(index: Index, moments: Moments) -> sp.Expr:
-    """Never asked: a linear network closes by itself."""
+    """Not used, since a linear network is closed."""
     raise DeclarationError(f"the linear mapping leaves the moment of index {index} open; its rates are not linear")
 
 

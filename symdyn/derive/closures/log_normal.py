@@ -2,7 +2,7 @@ r"""Log-normal closure: moments above the order are those of the log-normal dist
 
 .. math:: \mu_i = \prod_j \mu_j^{i_j (2 - |i|)} \prod_j \mu_{2 e_j}^{i_j (i_j - 1) / 2} \prod_{j < k} \mu_{e_j + e_k}^{i_j i_k}
 
-It divides by means, which must be positive, also at the beginning.  Not invariant under linear changes of variables.
+It divides by means, which must be positive, including the initial ones.  Not invariant under linear changes of variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where closures register, and what each of them says about itself."""
+"""Registry of closures, with their properties."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CLOSURES", "Closure", "find_closure"]
 
 @dataclass(frozen=True)
 class Closure:
-    """A rule for the moments above the order that is kept.
+    """A rule for the moments above the order of truncation.
 
     Parameters
     ----------
@@ -33,15 +33,15 @@ class Closure:
     kind : {'raw', 'central', 'cumulant'}
         Kind of the moment that `express` returns.
     definition, reference : str
-        What provenance and documentation say.
+        Definition for provenance and documentation.
     aliases : tuple of str
         Other names, in lower case with hyphens.
     positive_means : bool
-        Whether the expressions divide by means, which then must stay positive, also at the beginning.
+        Whether the expressions divide by means, which then must be positive at all times.
     least_order : int
         Lowest order of the hierarchy that the closure can close.
     needs_binary : bool
-        Whether it speaks of species that are 0 or 1.
+        Whether it applies to binary species (0 or 1).
     linearise : callable, optional
         ``linearise(channels, moments, species)`` replaces reactions before moments are derived (see the linear mapping).
     """
@@ -69,7 +69,7 @@ CLOSURES: Registry[Closure] = Registry("closure")
 def find_closure(given: Any) -> Closure:
     """A closure by name or alias; a `Closure` itself; or a function ``closure(index, moments)``.
 
-    A function returns raw moments unless it has an attribute ``kind`` that says otherwise.
+    A function returns raw moments unless it has an attribute ``kind`` with another kind.
 
     Raises
     ------

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 u, v, x = sp.symbols("u v x")
-#: The square of Pearson (1993), and one that holds about ten wave lengths.
+#: The square of Pearson (1993), and one of about ten wave lengths.
 PEARSON, SQUARE = Rectangle(2.5, 2.5), Rectangle(64, 64)
 
 
@@ -90,7 +90,7 @@ def fisher_kpp(domain: Any = (0, 100)) -> PDESystem:
 
 
 def burgers(domain: Any = (0, 2 * math.pi)) -> PDESystem:
-    r"""Burgers' equation, in which waves steepen until viscosity holds them.
+    r"""Burgers' equation, in which waves steepen until viscosity balances it.
 
     .. math:: \partial_t u = \nu \partial_x^2 u - \partial_x \tfrac{u^2}{2}
 

@@ -79,7 +79,7 @@ def brusselator_network() -> ReactionNetwork:
 
 
 def dimerisation() -> ReactionNetwork:
-    r"""Molecules that appear one by one and vanish in pairs; at rest at :math:`x = \sqrt{k_0 / 2 k_1}`.
+    r"""Molecules that are produced singly and annihilated in pairs; steady state at :math:`x = \sqrt{k_0 / 2 k_1}`.
 
     Returns
     -------

@@ -25,6 +25,12 @@ def suggest(name: str, known) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def _origin(entry: object) -> tuple[str, str, bool]:
+    """Module and name of a class or function, or of the class of any other object, which is not told from its like."""
+    named = entry if hasattr(entry, "__qualname__") else type(entry)
+    return named.__module__, named.__qualname__, named is entry  # type: ignore[attr-defined]
+
+
 class Registry(Mapping[str, T], Generic[T]):
     """Names to objects of one kind, filled by importing every module of a package on first use.
 
@@ -44,8 +50,8 @@ class Registry(Mapping[str, T], Generic[T]):
         self._packages.append(package)
 
     def register(self, name: str, entry: T) -> T:
-        """Add `entry` under `name`; a second entry of the same name is an error."""
-        if name in self._entries:
+        """Add `entry` under `name`; another entry of the same name is an error, the same one from a cell run again is not."""
+        if name in self._entries and _origin(entry) != _origin(self._entries[name]):
             raise SymdynError(f"{self.kind} {name!r} is registered twice; give the new one another name")
         self._entries[name] = entry
         return entry

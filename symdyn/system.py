@@ -132,6 +132,8 @@ class System(ABC):
     distributions: ClassVar[bool] = False
     #: The method that simulates it where none is named; one that applies is chosen unless a kind names its own.
     default_method: ClassVar[str | None] = None
+    #: Attributes that `from_text` needs besides the text that `symdyn.models.text` writes; None where no text is written.
+    text_options: ClassVar[tuple[str, ...] | None] = None
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 

@@ -154,7 +154,7 @@ def extremes(data: Any, state: Any = None, *, after: float | None = None) -> xr.
     >>> t = np.linspace(0, 100, 1001)
     >>> data = xr.Dataset({"v_1": ("time", 1 + np.sin(2 * np.pi * t / 8))}, {"time": t})
     >>> found = extremes(data)
-    >>> [round(abs(float(found[name])), 4) for name in ("lowest", "highest", "amplitude", "mean")]
+    >>> [round(abs(float(found[name].squeeze())), 4) for name in ("lowest", "highest", "amplitude", "mean")]
     [0.0, 2.0, 1.0, 1.0]
     """
     traces = read_traces(data, state)

@@ -10,7 +10,7 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.antimony import read_antimony
 from symdyn.io.sbml import read_sbml
 from symdyn.models.reactions import ReactionNetwork
-from symdyn.models.text import KINDS
+from symdyn.models.text import text_kinds
 from symdyn.parsing import ModelText, parse_model
 from symdyn.reaction_text import has_reactions
 from symdyn.system import System
@@ -64,9 +64,10 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     text = read_text(path)
     try:
         found = kind or ("jump" if has_reactions(text) else _kind(parse_model(text)))
-        if found not in KINDS:
-            raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
-        return KINDS[found].from_text(text, **options)
+        kinds = text_kinds()
+        if found not in kinds:
+            raise DeclarationError(f"kind is {kind!r}; expected one of {', '.join(kinds)}")
+        return kinds[found].from_text(text, **options)
     except ParseError as error:
         raise ParseError(f"{path}: {error.reason}", text, error.position) from None
     except DeclarationError as error:

@@ -17,7 +17,7 @@ import sympy as sp
 from symdyn.discover.recovery import APART
 from symdyn.errors import DeclarationError
 from symdyn.io.datasets import write_file
-from symdyn.models.text import KINDS, model_text
+from symdyn.models.text import model_text
 
 __all__ = ["as_json", "report", "write_recovery"]
 
@@ -64,7 +64,7 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "system.txt": model_text(recovery.system) if recovery.system.kind in KINDS else f"{recovery.system}\n",
+        "system.txt": model_text(recovery.system) if recovery.system.text_options is not None else f"{recovery.system}\n",
         "equations.tex": recovery.latex() + "\n",
         "table.csv": recovery.table.to_csv(index=False, lineterminator="\n"),
         "recovery.json": json.dumps(as_json(recovery, options), indent=1, allow_nan=False) + "\n",

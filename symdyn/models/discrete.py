@@ -49,6 +49,7 @@ class DiscreteSystem(SteppedSystem):
     map: tuple[sp.Expr, ...]
     kind: ClassVar[str] = "map"
     sides: ClassVar[tuple[str, ...]] = ("map",)
+    text_options: ClassVar[tuple[str, ...] | None] = ()
 
     def __init__(
         self,

@@ -90,6 +90,7 @@ class MomentSystem(ODESystem):
     positive_means: bool
     binary: tuple[int, ...]
     distributions: ClassVar[bool] = True
+    text_options: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(
         self,

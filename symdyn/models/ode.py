@@ -56,6 +56,7 @@ class ODESystem(FlowVerbs, System):
     drift: tuple[sp.Expr, ...]
     kind: ClassVar[str] = "ode"
     sides: ClassVar[tuple[str, ...]] = ("drift",)
+    text_options: ClassVar[tuple[str, ...] | None] = ()
 
     def __init__(
         self,

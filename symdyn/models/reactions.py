@@ -83,6 +83,7 @@ class ReactionNetwork(NetworkVerbs, System):
     events: tuple[Event, ...]
     kind: ClassVar[str] = "jump"
     sides: ClassVar[tuple[str, ...]] = ("rates",)
+    text_options: ClassVar[tuple[str, ...] | None] = ("volume", "combinatoric")
 
     def __init__(
         self,

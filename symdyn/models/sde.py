@@ -55,6 +55,7 @@ class SDESystem(DiffusionVerbs, System):
     interpretation: str
     kind: ClassVar[str] = "sde"
     sides: ClassVar[tuple[str, ...]] = ("drift", "diffusion")
+    text_options: ClassVar[tuple[str, ...] | None] = ("interpretation",)
 
     def __init__(
         self,

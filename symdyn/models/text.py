@@ -8,18 +8,19 @@ from typing import Any
 import sympy as sp
 
 from symdyn.errors import DeclarationError, SymdynError
-from symdyn.models.discrete import DiscreteSystem
-from symdyn.models.ode import ODESystem
-from symdyn.models.reactions import ReactionNetwork
-from symdyn.models.sde import SDESystem
+from symdyn.models.registry import KINDS
 from symdyn.system import System
 
-__all__ = ["KINDS", "model_text", "text_of"]
+__all__ = ["model_text", "text_kinds", "text_of"]
 
-#: Classes of systems that a text can hold, by the short name of their kind.
-KINDS: dict[str, type[System]] = {cls.kind: cls for cls in (ODESystem, SDESystem, DiscreteSystem, ReactionNetwork)}
-#: What ``from_text`` of a kind needs to know besides the text: attributes of the system.
-BESIDES = {"sde": ("interpretation",), "jump": ("volume", "combinatoric")}
+
+def text_kinds() -> dict[str, type[System]]:
+    """Registered classes of systems that have a text, by the short name of their kind.
+
+    >>> sorted(text_kinds())
+    ['jump', 'map', 'ode', 'sde']
+    """
+    return {name: cls for name, cls in KINDS.items() if vars(cls).get("text_options") is not None}
 
 
 def model_text(system: System) -> str:
@@ -28,7 +29,7 @@ def model_text(system: System) -> str:
     Parameters
     ----------
     system : System
-        Of a kind in `KINDS`.
+        Of a class with `System.text_options`.
 
     Returns
     -------
@@ -42,13 +43,14 @@ def model_text(system: System) -> str:
 
     Examples
     --------
+    >>> import symdyn as sd
     >>> x, a = sp.symbols("x a")
-    >>> print(model_text(ODESystem({x: a - x / 3}, {a: 0.1}, initial={x: 1})), end="")
+    >>> print(model_text(sd.ODESystem({x: a - x / 3}, {a: 0.1}, initial={x: 1})), end="")
     x' = a - x/3
     a = 0.1
     x(0) = 1.0
     """
-    if system.kind not in KINDS:
+    if system.text_options is None:
         raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
     sides = (*system.expressions, *system.observables.values())
     exact = system.map_expressions(_written_exactly) if any(e.has(sp.Float) for e in sides) else system
@@ -67,18 +69,19 @@ def text_of(system: System) -> str | None:
 
     Examples
     --------
-    >>> network = ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
+    >>> import symdyn as sd
+    >>> network = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
     >>> text_of(network)
     '0 -> X, k\\nX -> 0, g\\n'
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.kind not in KINDS:
+    if system.text_options is None:
         return None
     text = model_text(system)
-    options: dict[str, Any] = {name: getattr(system, name) for name in BESIDES.get(system.kind, ())}
+    options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options}
     try:
-        return text if model_text(KINDS[system.kind].from_text(text, time=system.time, **options)) == text else None
+        return text if model_text(text_kinds()[system.kind].from_text(text, time=system.time, **options)) == text else None
     except SymdynError:
         return None
 

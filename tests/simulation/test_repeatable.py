@@ -9,7 +9,7 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
-from symdyn.models.text import KINDS
+from symdyn.models.text import text_kinds
 
 TIMES = [0, 1, 2, 4]
 
@@ -28,7 +28,7 @@ def method_of(attrs):
 
 def system_of(attrs, time):
     """The system, from its text."""
-    cls = next(c for c in KINDS.values() if c.__name__ == attrs["system"])
+    cls = next(c for c in text_kinds().values() if c.__name__ == attrs["system"])
     options = {"interpretation": attrs["interpretation"]} if "interpretation" in attrs else {}
     if "volume" in attrs:
         options = {"volume": attrs["volume"] if attrs["volume"] != "1" else 1, "combinatoric": bool(attrs["combinatoric"])}

@@ -191,7 +191,7 @@ def test_signals_that_end_within_the_cells_are_refused(d):
 def test_growth_rates_at_which_the_bulk_decays_by_itself_are_refused():
     exchange = AsymptoticExchange(values(1, 0.5))
     for call in (exchange.bulk, exchange.transfer, lambda k: exchange.characteristic(k, np.eye(6))):
-        with pytest.raises(DeclarationError, match="the growth rate -2 is -1/tau, at which the bulk decays by itself"):
+        with pytest.raises(DeclarationError, match="the growth rate -2 is -1/tau, at which the bulk decays on its own"):
             call(np.array([-2.0, 0.0]))
 
 

@@ -98,10 +98,10 @@ def test_formats_agree_with_the_library(here, name):
 @pytest.mark.parametrize(
     ("text", "options", "method"),
     [
-        ("dx = -x*dt + dW\nx(0) = 0", ("--step", "0.5", "--seed", "1"), "EulerMaruyama()"),
-        ("x[t+1] = 3*x*(1-x)\nx(0) = 0.5", (), "Iterate()"),
-        ("x' = -x\nx(0) = 1", ("--method", "tsit5"), "Tsit5()"),
-        ("X -> 0, 1; X(0) = 9", ("--method", "tau", "--epsilon", "0.1"), "Tau(epsilon=0.1)"),
+        ("dx = -x*dt + dW\nx(0) = 0", ("--step", "0.5", "--seed", "1"), "euler-maruyama"),
+        ("x[t+1] = 3*x*(1-x)\nx(0) = 0.5", (), "iterate"),
+        ("x' = -x\nx(0) = 1", ("--method", "tsit5"), "tsit5"),
+        ("X -> 0, 1; X(0) = 9", ("--method", "tau", "--epsilon", "0.1"), "tau"),
     ],
 )
 def test_kind_and_method(here, text, options, method):

@@ -102,7 +102,7 @@ class Kernel(ABC):
     def facts(self, options: Options) -> dict[str, Any]:
         """What a dataset says about the method: the options that matter, and its approximations."""
         recorded = {name: getattr(options, name) for name in RECORDED if name in self.reads}
-        return {"method": str(self.chosen), **recorded, **self.family.facts(self._scheme, options)}
+        return {"method": self.method, **self.options.given, **recorded, **self.family.facts(self._scheme, options)}
 
     @abstractmethod
     def lanes(self, trajectories: int) -> int:

@@ -25,7 +25,6 @@ from symdyn.grids.spectral_explicit import march_spectral
 from symdyn.grids.starts import Starts, shape_of
 from symdyn.grids.stiffness import warn_of_diffusion
 from symdyn.grids.system import GridSystem, discretize
-from symdyn.methods.field_options import FIELD_METHODS
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.models.pde import PDESystem
 from symdyn.simulation.ensemble import default_threads
@@ -236,7 +235,7 @@ def run_grid(
                 raise
         finally:
             shown.close()
-    facts = {"method": str(FIELD_METHODS[method](**own)), **{k: v for k, v in steps.items() if k in ("rtol", "atol", "step")}}
+    facts = {"method": method, **own, **{k: v for k, v in steps.items() if k in ("rtol", "atol", "step")}}
     facts |= {"seed": given.get("seed"), "initial": starts.text}
     data = run_dataset(system, design, times, frames, status, counts, facts)
     return run_verdict(system, design, data, times, frames, status, method, on_failure)

@@ -267,7 +267,7 @@ def test_the_same_bits_for_lanes_threads_and_chunks():
 
 def test_what_a_dataset_says_and_reductions():
     data = run(TURTLES, [0, 5, 10], [100, 300, 50, 5, 1, 1, 2], trajectories=3000)
-    assert data.attrs["method"] == "Branching()"
+    assert data.attrs["method"] == "branching"
     assert data.attrs["accuracy"] == "exact"
     assert data.attrs["seed"] == 7
     assert (data.steps == 10).all()

@@ -49,7 +49,7 @@ def test_birth_and_death(method):
         assert_moments(x, 200 * e + 1000 * (1 - e), 200 * e * (1 - e) + 1000 * (1 - e), bias=1e-3, bias_variance=0.01)
         assert (x == np.round(x)).all()
     assert data.steps.mean() < 400  # some 10000 events
-    assert data.attrs["method"].endswith("(epsilon=0.03)")
+    assert data.attrs["epsilon"] == 0.03
 
 
 @pytest.mark.parametrize("method", ["tau", "hybrid"])

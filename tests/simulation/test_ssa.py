@@ -65,7 +65,7 @@ def test_birth_and_death_is_poisson_at_all_times():
     data = sd.simulate(net, [0, 0.5, 2, 20], trajectories=N, seed=1)
     for time in (0.5, 2, 20):
         assert fits(data.X.sel(time=time), poisson(10 / 0.8 * (1 - np.exp(-0.8 * time))))
-    assert data.attrs["method"] == "Ssa()"
+    assert data.attrs["method"] == "ssa"
     assert data.attrs["seed"] == 1
 
 

@@ -26,7 +26,7 @@ import sympy as sp
 
 from symdyn._functions import FUNCTIONS
 from symdyn._lexer import MAX_DEPTH, Token
-from symdyn._terms import Node, Terms
+from symdyn._terms import Node, TermBuilder
 
 __all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
 
@@ -72,7 +72,7 @@ class _Pending:
     call: str | None = None
 
 
-def read_expression(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
+def read_expression(terms: TermBuilder, tokens: list[Token], scope: Scope) -> Node:
     """The expression that `tokens`, closed by an ``end`` token, spell.
 
     Raises
@@ -84,7 +84,7 @@ def read_expression(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
     return _number(terms, node)
 
 
-def read_comparison(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
+def read_comparison(terms: TermBuilder, tokens: list[Token], scope: Scope) -> Node:
     """The condition that `tokens`, closed by an ``end`` token, spell.
 
     Raises
@@ -98,7 +98,7 @@ def read_comparison(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
     return node
 
 
-def _number(terms: Terms, node: Node) -> Node:
+def _number(terms: TermBuilder, node: Node) -> Node:
     if node.condition:
         message = "a comparison stands for no number; write piecewise(value, condition, ..., otherwise)"
         terms.fail(message, node.start)
@@ -108,7 +108,7 @@ def _number(terms: Terms, node: Node) -> Node:
 class _Reader:
     """One pass over the tokens of one expression."""
 
-    def __init__(self, terms: Terms, tokens: list[Token], scope: Scope) -> None:
+    def __init__(self, terms: TermBuilder, tokens: list[Token], scope: Scope) -> None:
         self.terms = terms
         self.tokens = tokens
         self.scope = scope

@@ -15,7 +15,7 @@ import sympy as sp
 from symdyn._functions import FUNCTIONS
 from symdyn.errors import ParseError
 
-__all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "Terms"]
+__all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "TermBuilder"]
 
 #: Limits on constants and exponents, on exact numbers (bits) and on the work of one text (about 5 us a unit).
 MAX_MAGNITUDE = 1e300
@@ -66,7 +66,7 @@ def _head(expr: sp.Basic) -> sp.Basic:
     return expr.args[0] if isinstance(expr, sp.Mul) else expr
 
 
-class Terms:
+class TermBuilder:
     """Builds the nodes of one text; errors point into it."""
 
     def __init__(self, text: str) -> None:

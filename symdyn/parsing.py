@@ -18,7 +18,7 @@ import sympy as sp
 
 from symdyn._grammar import RESERVED, Scope, read_comparison, read_expression
 from symdyn._lexer import Token, split_statements, tokenize
-from symdyn._terms import Node, Terms
+from symdyn._terms import Node, TermBuilder
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
 
@@ -79,7 +79,7 @@ def parse_expression(text: str) -> sp.Expr:
     """
     tokens = _only_statement(text, "a*x")
     scope = Scope()
-    node = read_side(Terms(text), tokens, scope)
+    node = read_side(TermBuilder(text), tokens, scope)
     check_calls(text, scope)
     return node.expr
 
@@ -99,7 +99,7 @@ def parse_condition(text: str) -> sp.Basic:
     """
     tokens = _only_statement(text, "X <= 0")
     scope = Scope()
-    node = _built(Terms(text), tokens, scope, read_comparison)
+    node = _built(TermBuilder(text), tokens, scope, read_comparison)
     if scope.called:
         name, place = next(iter(scope.called.items()))
         raise ParseError(f"a condition has no unknown terms; {name}(...) has no value here", text, place)
@@ -133,7 +133,7 @@ def parse_model(text: str) -> ModelText:
     """
     statements = [left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
     style, scope = _declarations(text, statements)
-    terms = Terms(text)
+    terms = TermBuilder(text)
     model = ModelText({}, style, {}, {}, {}, {})
     for statement in statements:
         node = read_side(terms, statement.right, scope)
@@ -154,12 +154,14 @@ def parse_model(text: str) -> ModelText:
     return model
 
 
-def read_side(terms: Terms, tokens: list[Token], scope: Scope) -> Node:
+def read_side(terms: TermBuilder, tokens: list[Token], scope: Scope) -> Node:
     """Read an expression; whatever sympy cannot bear is an error of the text."""
     return _built(terms, tokens, scope, read_expression)
 
 
-def _built(terms: Terms, tokens: list[Token], scope: Scope, read: Callable[[Terms, list[Token], Scope], Node]) -> Node:
+def _built(
+    terms: TermBuilder, tokens: list[Token], scope: Scope, read: Callable[[TermBuilder, list[Token], Scope], Node]
+) -> Node:
     try:
         node = read(terms, tokens, scope)
         complex_or_infinite = node.expr.has(sp.I, sp.zoo, sp.oo, sp.nan, -sp.oo)

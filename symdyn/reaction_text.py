@@ -21,7 +21,7 @@ import sympy as sp
 
 from symdyn._grammar import RESERVED, Scope, read_comparison
 from symdyn._lexer import Token, split_statements, tokenize
-from symdyn._terms import Terms
+from symdyn._terms import TermBuilder
 from symdyn.errors import ParseError
 from symdyn.parsing import check_calls, constant, left_side, read_side
 
@@ -131,7 +131,7 @@ def parse_network(text: str) -> NetworkText:
     species = list(order)
     network = NetworkText([], species, {}, {}, {}, [], volume)
     declared = [s.name for s in others if s.kind in ("parameter", "observable")]
-    scope, terms = Scope(species, declared), Terms(text)
+    scope, terms = Scope(species, declared), TermBuilder(text)
     for s in others:
         if s.kind not in ("parameter", "initial", "observable"):
             raise ParseError(f"an equation has no place in a network; a reaction is written {_FORM}", text, s.start)
@@ -174,7 +174,7 @@ def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, 
     )
 
 
-def _directions(text: str, a: _Arrow, terms: Terms, scope: Scope) -> list[ReactionText]:
+def _directions(text: str, a: _Arrow, terms: TermBuilder, scope: Scope) -> list[ReactionText]:
     """The one or two reactions of an arrow."""
     rates = [read_side(terms, tokens, scope).expr for tokens in a.rates]
     mass_action = a.arrow.text in ("->", "<->")
@@ -227,7 +227,7 @@ def _closed(tokens: list[Token]) -> list[Token]:
     return [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)]
 
 
-def _event(text: str, parts: list[list[Token]], terms: Terms, scope: Scope) -> EventText:
+def _event(text: str, parts: list[list[Token]], terms: TermBuilder, scope: Scope) -> EventText:
     """An event from its condition and its assignments."""
     if len(parts) < 2 or not all(parts):
         place = parts[0][0].start if parts[0] else len(text)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.analysis.branch import Curve
+from symdyn.analysis.branch import BranchCurve
 from symdyn.analysis.equilibria import steady_states
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import Branch, follow, read_span
@@ -122,7 +122,7 @@ def branches(
     if field.is_map:
         raise DeclarationError("bifurcations are those of steady states of an ODESystem; maps are not covered yet")
     row = parameter_row(system, {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}, without=parameter)
-    curve = Curve(field, parameter, row, log=log, length=high - low)
+    curve = BranchCurve(field, parameter, row, log=log, length=high - low)
     if isinstance(values, (int, np.integer)):
         grid = (np.geomspace if log else np.linspace)(low, high, int(values)).tolist()
     else:
@@ -137,7 +137,7 @@ def branches(
         for k in range(states.sizes["branch"]):
             x = np.array([float(states[n][k]) for n in system.names])
             if not any(_passes(branch, x, value) for branch in found):
-                own = Curve(field, parameter, row, log=log, length=high - low)
+                own = BranchCurve(field, parameter, row, log=log, length=high - low)
                 try:
                     found.append(follow(own, x, value, (low, high), step=step))
                 except DeclarationError:  # singular just here: other values of the parameter show the branch
@@ -164,7 +164,7 @@ def _passes(branch: Branch, x: np.ndarray, value: float) -> bool:
 def _points(kind: str, system: System, parameter: Any, span: Any, parameters: Any, options: dict[str, Any]) -> xr.Dataset:
     """Special points of one kind on all branches."""
     found, complete = branches(system, parameter, span, parameters=parameters, **options)
-    kept: list[tuple[Curve, Special]] = []
+    kept: list[tuple[BranchCurve, Special]] = []
     for branch in found:
         for special in branch.specials:
             if special is not None and special.kind == kind and not any(_same(special, other) for _, other in kept):
@@ -185,7 +185,7 @@ def _same(a: Special, b: Special) -> bool:
     return bool(near.all() and abs(a.place.q - b.place.q) <= SAME * (1 + abs(a.place.q)))
 
 
-def _others(curve: Curve, special: Special) -> float:
+def _others(curve: BranchCurve, special: Special) -> float:
     """The largest real part among the eigenvalues that are not on the axis here."""
     values = curve.eigenvalues(special.place)
     order = np.argsort(np.abs(values.real))

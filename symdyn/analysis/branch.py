@@ -15,7 +15,7 @@ from symdyn.analysis.field import Field
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 
-__all__ = ["Curve", "Place"]
+__all__ = ["BranchCurve", "Place"]
 
 #: Corrections below this, in scaled coordinates, end Newton's method.
 CONVERGED = 1e-11
@@ -33,7 +33,7 @@ class Place:
     scale: np.ndarray
 
 
-class Curve:
+class BranchCurve:
     """The equations of a curve of steady states, and how to move on it.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.analysis.branch import Curve, Place
+from symdyn.analysis.branch import BranchCurve, Place
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.special_points import Special, special_points
@@ -31,7 +31,7 @@ GROWTH = 1e15
 class Branch:
     """A followed curve: its points, what was found on the way, and why it ended at either end."""
 
-    curve: Curve
+    curve: BranchCurve
     places: list[Place]
     specials: list[Special | None]
     ends: tuple[str, str]
@@ -106,7 +106,7 @@ def continuation(
         raise DeclarationError("continuation follows steady states of an ODESystem; fixed points of maps are not covered yet")
     low, high, log = read_span(span, log)
     row = parameter_row(system, parameters, without=None if _given(system, parameters, parameter) else parameter)
-    curve = Curve(field, parameter, row, log=log, length=high - low)
+    curve = BranchCurve(field, parameter, row, log=log, length=high - low)
     own = float(row[curve.index])
     value = at if at is not None else (own if low <= own <= high else low)
     if not low <= value <= high:
@@ -143,7 +143,7 @@ def read_span(span: Sequence[float], log: bool | None) -> tuple[float, float, bo
 
 
 def follow(
-    curve: Curve, x: np.ndarray, value: float, span: tuple[float, float], *, step: float = 0.1, points: int = 5000
+    curve: BranchCurve, x: np.ndarray, value: float, span: tuple[float, float], *, step: float = 0.1, points: int = 5000
 ) -> Branch:
     """The branch through a steady state, within the span."""
     begin = curve.begin(x, curve.q(value))
@@ -162,7 +162,7 @@ def follow(
 
 
 def _march(
-    curve: Curve, place: Place, span: tuple[float, float], longest: float, points: int
+    curve: BranchCurve, place: Place, span: tuple[float, float], longest: float, points: int
 ) -> tuple[list[Place], list[Special | None], str]:
     """Points in one direction, special ones among them, and why the continuation ended."""
     places: list[Place] = [place]

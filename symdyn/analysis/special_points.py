@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from symdyn.analysis.branch import Curve, Place
+from symdyn.analysis.branch import BranchCurve, Place
 
 __all__ = ["Special", "special_points"]
 
@@ -30,7 +30,7 @@ class Special:
     frequency: float = float("nan")
 
 
-def special_points(curve: Curve, a: Place, b: Place, before: np.ndarray, after: np.ndarray) -> list[Special]:
+def special_points(curve: BranchCurve, a: Place, b: Place, before: np.ndarray, after: np.ndarray) -> list[Special]:
     """Special points between two neighbouring points of a curve, in their order.
 
     A fold is where the tangent has no component along the parameter; a Hopf point where a pair of eigenvalues crosses the
@@ -38,7 +38,7 @@ def special_points(curve: Curve, a: Place, b: Place, before: np.ndarray, after: 
 
     Parameters
     ----------
-    curve : Curve
+    curve : BranchCurve
     a, b : Place
         `b` is one step from `a`.
     before, after : (n,) complex
@@ -73,7 +73,7 @@ def _crossings(before: np.ndarray, after: np.ndarray) -> Iterator[int]:
             yield j
 
 
-def _locate(curve: Curve, a: Place, length: float, test: Callable[[Place], float]) -> tuple[float, Place] | None:
+def _locate(curve: BranchCurve, a: Place, length: float, test: Callable[[Place], float]) -> tuple[float, Place] | None:
     """Where on the step a test function vanishes."""
     known: dict[float, Place] = {0.0: a}
 

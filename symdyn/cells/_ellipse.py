@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from symdyn.cells._regions import Rectangle
+from symdyn.cells._regions import SearchRectangle
 
 __all__ = ["corrected", "on_ellipse", "residuals"]
 
@@ -31,7 +31,7 @@ CHUNK = 2_000_000
 ROUNDS, SETTLED = 4, 1e-9
 
 
-def on_ellipse(matrices: Matrices, part: Rectangle, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+def on_ellipse(matrices: Matrices, part: SearchRectangle, count: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The `count` eigenvalues of a rectangle and their vectors, or None if integrals around it do not resolve them.
 
     The ellipse goes through the corners.  Points are doubled, and known ones are used again.

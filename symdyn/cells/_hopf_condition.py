@@ -28,7 +28,7 @@ from symdyn.cells.steady import steady_state
 from symdyn.errors import SymdynError
 from symdyn.models.colony import BulkCellSystem
 
-__all__ = ["HopfCondition", "Point"]
+__all__ = ["HopfCondition", "HopfPoint"]
 
 #: Newton steps, the change after which it has converged, and the relative step of differences.
 STEPS, DONE, SLIGHT = 30, 1e-11, 1e-7
@@ -37,7 +37,7 @@ ALIKE = 0.9
 
 
 @dataclass(frozen=True)
-class Point:
+class HopfPoint:
     """A point where a pair of eigenvalues is imaginary.
 
     Attributes
@@ -54,13 +54,13 @@ class Point:
     omega: float
     vector: np.ndarray
 
-    def same(self, other: Point, tolerance: float = 1e-6) -> bool:
+    def same(self, other: HopfPoint, tolerance: float = 1e-6) -> bool:
         """Whether both are one point of one mode."""
         names = self.parameters.keys()
         near = all(abs(self.parameters[n] - other.parameters[n]) <= tolerance * abs(self.parameters[n]) for n in names)
         return near and abs(self.omega - other.omega) <= tolerance * self.omega and self.alike(other)
 
-    def alike(self, other: Point) -> bool:
+    def alike(self, other: HopfPoint) -> bool:
         """Whether both have one mode."""
         return bool(abs(np.vdot(self.vector, other.vector)) > ALIKE)
 
@@ -117,7 +117,7 @@ class HopfCondition:
         there = [self.equations(base, names, at + h, b, c) for h in SLIGHT * np.eye(len(at))]
         return np.stack([(value - here) / SLIGHT for value in there], axis=1)
 
-    def solve(self, parameters: Mapping[Any, float], omega: float, vector: np.ndarray, free: Sequence[str]) -> Point | None:
+    def solve(self, parameters: Mapping[Any, float], omega: float, vector: np.ndarray, free: Sequence[str]) -> HopfPoint | None:
         """The Hopf point near a start with one free parameter; None if Newton's method does not converge."""
         base = {str(getattr(k, "name", k)): float(v) for k, v in parameters.items()}
         at = np.log([*(base[n] for n in free), omega])
@@ -135,8 +135,8 @@ class HopfCondition:
                 return self.point(base, free, at, c)
         return None
 
-    def point(self, base: Mapping[str, float], names: Sequence[str], at: np.ndarray, near: np.ndarray) -> Point:
+    def point(self, base: Mapping[str, float], names: Sequence[str], at: np.ndarray, near: np.ndarray) -> HopfPoint:
         """A solution of the equations with its null vector."""
         values = {**base, **dict(zip(names, np.exp(at[:-1]).tolist(), strict=True))}
         omega = float(np.exp(at[-1]))
-        return Point(values, omega, self.null_vectors(values, omega, near)[1])
+        return HopfPoint(values, omega, self.null_vectors(values, omega, near)[1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.cells._hopf_condition import HopfCondition, Point
+from symdyn.cells._hopf_condition import HopfCondition, HopfPoint
 from symdyn.cells.asymptotic import modes, rest, unstable_count
 from symdyn.cells.spectrum import Spectrum
 from symdyn.models.colony import BulkCellSystem
@@ -20,7 +20,7 @@ BESIDE = 0.2
 
 def crossings(
     colony: BulkCellSystem, condition: HopfCondition, fixed: Mapping[Any, float], name: str, values: np.ndarray
-) -> list[tuple[Point, tuple[int, int]]]:
+) -> list[tuple[HopfPoint, tuple[int, int]]]:
     """Hopf points along a line, where the number of growing eigenvalues changes from one value to the next.
 
     Parameters
@@ -34,14 +34,14 @@ def crossings(
 
     Returns
     -------
-    list of (Point, (int, int))
+    list of (HopfPoint, (int, int))
         Each with the numbers of growing eigenvalues at the values before and after.
     """
     counts = [unstable_count(colony, {**fixed, name: v}) for v in values]
-    found: list[tuple[Point, tuple[int, int]]] = []
+    found: list[tuple[HopfPoint, tuple[int, int]]] = []
     for i in np.flatnonzero(np.diff(counts)):
         low, high = float(values[i]), float(values[i + 1])
-        there: list[Point] = []
+        there: list[HopfPoint] = []
         for at in (np.sqrt(low * high), low, high):
             here = {**fixed, name: at}
             near = modes(colony, here, _strip(colony, here))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from symdyn.cells._regions import Rectangle
+from symdyn.cells._regions import SearchRectangle
 from symdyn.cells.exchange import Exchange
 
 __all__ = ["InterpolatedExchange", "interpolated"]
@@ -46,7 +46,7 @@ class InterpolatedExchange(Exchange):
         return np.tensordot(shares, self.table, 1)
 
 
-def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchange:
+def interpolated(exchange: Exchange, region: SearchRectangle, limit: float) -> Exchange:
     """The exchange, interpolated in a region and around it; itself where that is not accurate.
 
     Interpolation points are chosen one by one where the error on the boundary is largest (the AAA algorithm); as W is
@@ -56,7 +56,7 @@ def interpolated(exchange: Exchange, region: Rectangle, limit: float) -> Exchang
     ----------
     exchange : Exchange
         Its W(conj(lambda)) is the conjugate of W(lambda).
-    region : Rectangle
+    region : SearchRectangle
     limit : float
         The real number up to which W is not holomorphic.
 

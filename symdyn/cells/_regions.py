@@ -9,14 +9,14 @@ import numpy as np
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["CUTS", "Rectangle", "read_region"]
+__all__ = ["CUTS", "SearchRectangle", "read_region"]
 
 #: Where a rectangle may be cut: off the middle, as roots like to lie on symmetric lines.
 CUTS = (0.4873, 0.5619, 0.4231, 0.5303)
 
 
 @dataclass(frozen=True)
-class Rectangle:
+class SearchRectangle:
     """The rectangle between two corners of the complex plane."""
 
     low: complex
@@ -50,20 +50,20 @@ class Rectangle:
         across = (self.low.real <= points.real) & (points.real < self.high.real)
         return across & (self.low.imag <= points.imag) & (points.imag < self.high.imag)
 
-    def halves(self, share: float) -> tuple[Rectangle, Rectangle]:
+    def halves(self, share: float) -> tuple[SearchRectangle, SearchRectangle]:
         """Two parts, cut across the longer side at this share of it."""
         a, b = self.low, self.high
         if self.width >= self.height:
             x = a.real + share * self.width
-            return Rectangle(a, complex(x, b.imag)), Rectangle(complex(x, a.imag), b)
+            return SearchRectangle(a, complex(x, b.imag)), SearchRectangle(complex(x, a.imag), b)
         y = a.imag + share * self.height
-        return Rectangle(a, complex(b.real, y)), Rectangle(complex(a.real, y), b)
+        return SearchRectangle(a, complex(b.real, y)), SearchRectangle(complex(a.real, y), b)
 
     def __str__(self) -> str:
         return f"the region from {self.low:.6g} to {self.high:.6g}"
 
 
-def read_region(region: Any) -> Rectangle:
+def read_region(region: Any) -> SearchRectangle:
     """A region given as two complex corners, as ((re, re), (im, im)), or as (re, re, im, im).
 
     Raises
@@ -71,7 +71,7 @@ def read_region(region: Any) -> Rectangle:
     DeclarationError
         If it is none of these, or empty.
     """
-    if isinstance(region, Rectangle):
+    if isinstance(region, SearchRectangle):
         return region
     try:
         numbers = np.asarray(region, complex)
@@ -87,7 +87,7 @@ def read_region(region: Any) -> Rectangle:
             f"the region is {region!r}; expected two complex corners (lower left, upper right), ((re, re), (im, im)), "
             "or (re, re, im, im)"
         )
-    found = Rectangle(complex(low), complex(high))
+    found = SearchRectangle(complex(low), complex(high))
     if not (np.isfinite(numbers).all() and found.width > 0 and found.height > 0):
         raise DeclarationError(f"{found} is empty or infinite; its second corner lies above and right of the first")
     return found

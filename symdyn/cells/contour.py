@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.cells._ellipse import on_ellipse
-from symdyn.cells._regions import CUTS, Rectangle, read_region
+from symdyn.cells._regions import CUTS, SearchRectangle, read_region
 from symdyn.cells.winding import Phased, Winding
 from symdyn.errors import SymdynError
 
@@ -66,7 +66,7 @@ def eigenpairs(
     matrices: Callable[[np.ndarray], np.ndarray],
     characteristic: Phased,
     poles: np.ndarray,
-    region: Rectangle,
+    region: SearchRectangle,
     limit: float = -np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Every eigenvalue in a region, where a cheaper function than det T has the same zeros.
@@ -79,7 +79,7 @@ def eigenpairs(
         A function f with :math:`\det T = f \prod_k(\lambda - p_k)`, as phase and logarithm of its modulus (see `Winding`).
     poles : (p,) complex array
         These :math:`p_k`.
-    region : Rectangle
+    region : SearchRectangle
     limit : float
         T need not be holomorphic where the real part is smaller.
 
@@ -117,11 +117,11 @@ def eigenpairs(
     return np.concatenate(values), np.concatenate(vectors, axis=1)
 
 
-def _count(winding: Winding, region: Rectangle) -> int:
+def _count(winding: Winding, region: SearchRectangle) -> int:
     return winding.around(region) + int(region.contains(winding.poles).sum())
 
 
-def _halved(winding: Winding, part: Rectangle, count: int) -> list[tuple[Rectangle, int]]:
+def _halved(winding: Winding, part: SearchRectangle, count: int) -> list[tuple[SearchRectangle, int]]:
     """Two parts with the numbers of their eigenvalues; none may lie on the cut."""
     problem: SymdynError | None = None
     for share in CUTS:

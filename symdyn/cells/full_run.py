@@ -15,7 +15,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 from symdyn.cells._full_start import kept_times, read_beginnings
 from symdyn.cells.full import FullBulkCells
-from symdyn.cells.stepping import METHODS, Exchange, Stepper
+from symdyn.cells.stepping import METHODS, AdditiveStepper, WallExchange
 from symdyn.cells.values import CellValues
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.kernel import read_method
@@ -68,7 +68,7 @@ class _Plan:
     step: float | None
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    shared: dict[int, tuple[CellValues, Exchange]] = field(default_factory=dict)
+    shared: dict[int, tuple[CellValues, WallExchange]] = field(default_factory=dict)
 
     def parts(self) -> list[np.ndarray]:
         """Rows with the same parameters, a few at a time."""
@@ -78,7 +78,7 @@ class _Plan:
             found += [rows[i : i + TOGETHER] for i in range(0, len(rows), TOGETHER)]
         return found
 
-    def exchange(self, g: int) -> tuple[CellValues, Exchange]:
+    def exchange(self, g: int) -> tuple[CellValues, WallExchange]:
         """Numbers and matrices of a set of parameters, shared by all rows that have it."""
         with self.lock:
             if g not in self.shared:
@@ -86,7 +86,7 @@ class _Plan:
                     del self.shared[old]
                 system = self.system
                 values = system.values(dict(zip(system.parameters, self.parameters[g], strict=True)))
-                self.shared[g] = values, Exchange(system.elements.matrices(values), values.secreted)
+                self.shared[g] = values, WallExchange(system.elements.matrices(values), values.secreted)
             return self.shared[g]
 
 
@@ -206,7 +206,7 @@ def _march(plan: _Plan, rows: np.ndarray) -> _Part:
     if plan.kept is not None:
         part.fields = np.full((len(rows), species, len(plan.kept), elements.size), np.nan)
     place = {} if plan.kept is None else {int(k): i for i, k in enumerate(plan.kept)}
-    stepper = Stepper(exchange, values.kinetics.rates, plan.method, u, U)
+    stepper = AdditiveStepper(exchange, values.kinetics.rates, plan.method, u, U)
     with np.errstate(all="ignore"):
         for k in range(times.size):
             if k and not _advance(stepper, times[k] - times[k - 1], longest, part, plan.stop):
@@ -226,7 +226,7 @@ def _march(plan: _Plan, rows: np.ndarray) -> _Part:
     return part
 
 
-def _begin(plan: _Plan, rows: np.ndarray, exchange: Exchange, n: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def _begin(plan: _Plan, rows: np.ndarray, exchange: WallExchange, n: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Initial cells (R, n) and bulk, each (N, R)."""
     numbers = plan.beginnings[rows]
     u, U = numbers[:, :n].copy(), []
@@ -240,7 +240,7 @@ def _begin(plan: _Plan, rows: np.ndarray, exchange: Exchange, n: int) -> tuple[n
     return u, U
 
 
-def _advance(stepper: Stepper, gap: float, longest: float, part: _Part, stop: threading.Event) -> bool:
+def _advance(stepper: AdditiveStepper, gap: float, longest: float, part: _Part, stop: threading.Event) -> bool:
     """From one output time to the next; false if somebody interrupts."""
     count = max(1, int(np.ceil(gap / longest * (1 - 1e-9))))
     h = float(f"{gap / count:.12e}")  # equal gaps that differ in their last bits share their factors

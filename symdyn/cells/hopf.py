@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import minimize_scalar
 
-from symdyn.cells._hopf_condition import HopfCondition, Point
+from symdyn.cells._hopf_condition import HopfCondition, HopfPoint
 from symdyn.cells._hopf_search import crossings, near_vector
 from symdyn.cells.asymptotic import modes
 from symdyn.declaration import lookup
@@ -169,7 +169,7 @@ def hopf_curve(
     return _dataset(colony, condition, names, base, *_follow(condition, names, base, box, point))
 
 
-def hopf_point(colony: BulkCellSystem, parameter: Any, parameters: Mapping[Any, float]) -> Point:
+def hopf_point(colony: BulkCellSystem, parameter: Any, parameters: Mapping[Any, float]) -> HopfPoint:
     """The Hopf point in one parameter nearest to a start.
 
     Parameters
@@ -183,7 +183,7 @@ def hopf_point(colony: BulkCellSystem, parameter: Any, parameters: Mapping[Any, 
 
     Returns
     -------
-    Point
+    HopfPoint
 
     Raises
     ------
@@ -241,14 +241,14 @@ def _request(
 def _starts(
     colony: BulkCellSystem, condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray,
     scans: int, samples: int,
-) -> list[tuple[Point, tuple[int, int]]]:  # fmt: skip
+) -> list[tuple[HopfPoint, tuple[int, int]]]:  # fmt: skip
     lines, values = (np.geomspace(low, high, n) for (low, high), n in zip(box.tolist(), (scans, samples), strict=True))
     return [
         found for line in lines for found in crossings(colony, condition, {**base, names[0]: float(line)}, names[1], values)
     ]
 
 
-def _on(track: np.ndarray, vectors: np.ndarray, point: Point, names: Sequence[str]) -> bool:
+def _on(track: np.ndarray, vectors: np.ndarray, point: HopfPoint, names: Sequence[str]) -> bool:
     """Whether a point lies on a known curve, to the distance of its points."""
     at = _place(point, names)
     a, b = track[:-1], track[1:]
@@ -262,12 +262,12 @@ def _on(track: np.ndarray, vectors: np.ndarray, point: Point, names: Sequence[st
 # ---- continuation ------------------------------------------------------------------------------
 
 
-def _place(point: Point, names: Sequence[str]) -> np.ndarray:
+def _place(point: HopfPoint, names: Sequence[str]) -> np.ndarray:
     return np.log([*(point.parameters[n] for n in names), point.omega])
 
 
 def _follow(
-    condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray, start: Point
+    condition: HopfCondition, names: Sequence[str], base: dict[str, float], box: np.ndarray, start: HopfPoint
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Points (k, 3) in logarithms along a curve, their vectors (k, N), and whether it closes."""
     first = _place(start, names)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.cells._interpolated import interpolated
-from symdyn.cells._regions import Rectangle, read_region
+from symdyn.cells._regions import SearchRectangle, read_region
 from symdyn.cells.contour import eigenpairs
 from symdyn.cells.exchange import Exchange
 from symdyn.cells.steady import SteadyState
@@ -209,7 +209,7 @@ def spectrum(values: CellValues, exchange: Exchange, steady: SteadyState, region
     limit = -1 / float(values.delay.max())
     if region is None:
         reach = problem.largest()
-        asked = Rectangle(complex(SLOW * -limit, -reach), complex(reach, reach))
+        asked = SearchRectangle(complex(SLOW * -limit, -reach), complex(reach, reach))
     else:
         asked = read_region(region)
     if asked.low.real <= limit and asked.low.imag <= 0 <= asked.high.imag:
@@ -220,7 +220,7 @@ def spectrum(values: CellValues, exchange: Exchange, steady: SteadyState, region
     symmetric = asked.symmetric
     # of a symmetric region the upper half is enough, with a strip below the axis on which real eigenvalues lie
     strip = 0.0213 * min(asked.height, asked.width)
-    part = Rectangle(complex(asked.low.real, -strip), asked.high) if symmetric else asked
+    part = SearchRectangle(complex(asked.low.real, -strip), asked.high) if symmetric else asked
     found, vectors = eigenpairs(
         problem.matrices, problem.characteristic, problem.poles, part, limit if _meets_axis(part) else -np.inf
     )
@@ -247,13 +247,13 @@ def unstable_count(values: CellValues, exchange: Exchange, steady: SteadyState) 
     """
     problem = CoupledProblem(values, exchange, steady)
     reach = problem.largest()
-    half = Rectangle(complex(0, -reach), complex(reach, reach))
+    half = SearchRectangle(complex(0, -reach), complex(reach, reach))
     problem.exchange = interpolated(exchange, half, -1 / float(values.delay.max()))
     winding = Winding(problem.characteristic, problem.poles)
     return winding.around_symmetric(half) + int((problem.poles.real > 0).sum())
 
 
-def _meets_axis(part: Rectangle) -> bool:
+def _meets_axis(part: SearchRectangle) -> bool:
     """Whether contours around parts may cross the real axis."""
     return part.low.imag - part.height < 0 < part.high.imag + part.height
 

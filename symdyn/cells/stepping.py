@@ -22,7 +22,7 @@ from symdyn.cells._factors import Factors, factorise
 from symdyn.cells.finite_elements import BulkMatrices
 from symdyn.methods.additive import ARK3, ARK4, AdditiveTableau
 
-__all__ = ["METHODS", "Exchange", "Stepper"]
+__all__ = ["METHODS", "AdditiveStepper", "WallExchange"]
 
 TABLEAUX = {t.name: t for t in (ARK3, ARK4)}
 METHODS = {"ark4": 4, "ark3": 3, "sbdf2": 2}
@@ -32,7 +32,7 @@ KEPT = 4
 """Number of cached factorisations."""
 
 
-class Exchange:
+class WallExchange:
     r"""The linear part, :math:`\dot y = L y` for y = (u, U), and the solution of :math:`(1 - cL)\, y = r`.
 
     Parameters
@@ -100,12 +100,12 @@ class Exchange:
         return [factorise(e.A).solve(np.asarray(e.B @ u[:, p].T)) for e, p in zip(self.matrices, self.secreted, strict=True)]
 
 
-class Stepper:
+class AdditiveStepper:
     """Runs side by side, with the same parameters, through time.
 
     Parameters
     ----------
-    exchange : Exchange
+    exchange : WallExchange
     rates : callable
         Kinetics F(u), from (R, n) to (R, n).
     method : {'ark4', 'ark3', 'sbdf2'}
@@ -121,7 +121,7 @@ class Stepper:
     """
 
     def __init__(
-        self, exchange: Exchange, rates: Callable[[np.ndarray], np.ndarray], method: str, u: np.ndarray, U: list[np.ndarray]
+        self, exchange: WallExchange, rates: Callable[[np.ndarray], np.ndarray], method: str, u: np.ndarray, U: list[np.ndarray]
     ) -> None:
         self.exchange, self.rates, self.method, self.u, self.U = exchange, rates, method, u, U
         self._linear: list[np.ndarray] | None = None

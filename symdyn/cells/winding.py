@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from symdyn.cells._regions import Rectangle
+from symdyn.cells._regions import SearchRectangle
 from symdyn.errors import SymdynError
 
 __all__ = ["Winding", "winding_number"]
@@ -44,7 +44,7 @@ class Winding:
         self.poles = np.empty(0, complex) if poles is None else poles
         self._known: dict[tuple[complex, complex], float] = {}
 
-    def around(self, region: Rectangle) -> int:
+    def around(self, region: SearchRectangle) -> int:
         """Zeros less poles in the region.
 
         Raises
@@ -55,7 +55,7 @@ class Winding:
         corners = region.corners.tolist()
         return round(sum(self._turns(list(pairwise([*corners, corners[0]])))) / (2 * np.pi))
 
-    def around_symmetric(self, region: Rectangle) -> int:
+    def around_symmetric(self, region: SearchRectangle) -> int:
         """The same of a region that mirrors itself and of f that does, too, by the boundary of its upper half."""
         a, b = region.low, region.high
         path = [complex(b.real, 0), b, complex(a.real, b.imag), complex(a.real, 0)]
@@ -115,7 +115,7 @@ class Winding:
         return start + np.array(share) * (end - start)
 
 
-def winding_number(function: Phased, region: Rectangle, poles: np.ndarray | None = None) -> int:
+def winding_number(function: Phased, region: SearchRectangle, poles: np.ndarray | None = None) -> int:
     """The winding number around one region, see `Winding`.
 
     Examples
@@ -123,7 +123,7 @@ def winding_number(function: Phased, region: Rectangle, poles: np.ndarray | None
     >>> def f(z):
     ...     w = (z - 0.5) * (z - 2) / (z - 0.3)**2
     ...     return w / abs(w), np.log(abs(w))
-    >>> winding_number(f, Rectangle(-1 - 1j, 1 + 1j))
+    >>> winding_number(f, SearchRectangle(-1 - 1j, 1 + 1j))
     -1
     """
     return Winding(function, poles).around(region)

@@ -20,7 +20,7 @@ import sympy as sp
 
 from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.ordering import Structure, markowitz
+from symdyn.codegen.ordering import SparsityStructure, markowitz
 from symdyn.codegen.program import Elimination, Made, Program
 from symdyn.system import System
 
@@ -138,7 +138,7 @@ def _straight(matrix: _Matrix) -> Made:
     return Made((factor_program, _substitution(structure, labels)), facts)
 
 
-def _substitution(structure: Structure, labels: Sequence[str]) -> Program:
+def _substitution(structure: SparsityStructure, labels: Sequence[str]) -> Program:
     """The program ``solve`` (lane: factors, y: right-hand side -> solution)."""
     n = len(structure.order)
     symbols, right = [sp.Symbol(label) for label in labels], sp.symbols(f"b0:{n}")

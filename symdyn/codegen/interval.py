@@ -1,6 +1,6 @@
 r"""Bounds of values while some of their inputs run over intervals, as further operations of the same program.
 
-Interval arithmetic: for every value that depends on a ranging input, a lower and an upper bound are built from those of
+ValueRange arithmetic: for every value that depends on a ranging input, a lower and an upper bound are built from those of
 its operands; the bounds hold for every point of the intervals, up to rounding.  A quotient whose divisor may vanish has
 the bounds -oo and oo.
 """
@@ -15,34 +15,34 @@ from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import CALLS, COMPARISONS
 from symdyn.errors import CompileError
 
-__all__ = ["Bounds", "Interval"]
+__all__ = ["IntervalBounds", "ValueRange"]
 
 INCREASING = ("sqrt", "floor", "ceil", "exp", "log", "asin", "atan", "sinh", "tanh", "asinh", "acosh", "atanh", "erf")
 DECREASING = ("acos", "erfc")
 
 
-class Interval(NamedTuple):
+class ValueRange(NamedTuple):
     """Numbers of the values that bound a value; of a comparison: whether it must hold, and whether it may."""
 
     low: int
     high: int
 
 
-class Bounds:
+class IntervalBounds:
     """Builds bounds of the values of a lowering.
 
     Parameters
     ----------
     lowering : Lowering
-    ranges : mapping of int to Interval
+    ranges : mapping of int to ValueRange
         For values (inputs, say) their bounds.
     """
 
-    def __init__(self, lowering: Lowering, ranges: Mapping[int, Interval]) -> None:
+    def __init__(self, lowering: Lowering, ranges: Mapping[int, ValueRange]) -> None:
         self.lowering = lowering
         self._known = dict(ranges)
 
-    def of(self, k: int) -> Interval:
+    def of(self, k: int) -> ValueRange:
         """Bounds of value `k`.
 
         Raises
@@ -54,8 +54,8 @@ class Bounds:
             operation = self.lowering.operations[k]
             parts = () if operation.op == "input" else operation.args
             bounds = [self.of(a) for a in parts]
-            if all(b == Interval(a, a) for a, b in zip(parts, bounds, strict=True)):
-                self._known[k] = Interval(k, k)
+            if all(b == ValueRange(a, a) for a, b in zip(parts, bounds, strict=True)):
+                self._known[k] = ValueRange(k, k)
             else:
                 self._known[k] = self._rule(operation.op, parts, bounds)
         return self._known[k]
@@ -68,34 +68,34 @@ class Bounds:
     def _number(self, value: float) -> int:
         return self.lowering.constant(value)
 
-    def _hull(self, *values: int) -> Interval:
+    def _hull(self, *values: int) -> ValueRange:
         low = high = values[0]
         for v in values[1:]:
             low, high = self._op("fmin", low, v), self._op("fmax", high, v)
-        return Interval(low, high)
+        return ValueRange(low, high)
 
-    def _choose(self, condition: int, yes: Interval, no: Interval) -> Interval:
-        return Interval(*(self._op("select", condition, a, b) for a, b in zip(yes, no, strict=True)))
+    def _choose(self, condition: int, yes: ValueRange, no: ValueRange) -> ValueRange:
+        return ValueRange(*(self._op("select", condition, a, b) for a, b in zip(yes, no, strict=True)))
 
     # ---- rules ---------------------------------------------------------------------------------
 
-    def _rule(self, op: str, args: tuple[int, ...], x: list[Interval]) -> Interval:
+    def _rule(self, op: str, args: tuple[int, ...], x: list[ValueRange]) -> ValueRange:
         if op in COMPARISONS:
             return self._truth(op, x)
         if op in ("add", "fmin", "fmax"):
-            return Interval(self._op(op, x[0].low, x[1].low), self._op(op, x[0].high, x[1].high))
+            return ValueRange(self._op(op, x[0].low, x[1].low), self._op(op, x[0].high, x[1].high))
         if op == "sub":
-            return Interval(self._op("sub", x[0].low, x[1].high), self._op("sub", x[0].high, x[1].low))
+            return ValueRange(self._op("sub", x[0].low, x[1].high), self._op("sub", x[0].high, x[1].low))
         if op == "neg":
-            return Interval(self._op("neg", x[0].high), self._op("neg", x[0].low))
+            return ValueRange(self._op("neg", x[0].high), self._op("neg", x[0].low))
         if op == "mul":
             return self._square(x[0]) if args[0] == args[1] else self._product(*x)
         if op == "div":
             return self._quotient(*x)
         if op in INCREASING:
-            return Interval(self._op(op, x[0].low), self._op(op, x[0].high))
+            return ValueRange(self._op(op, x[0].low), self._op(op, x[0].high))
         if op in DECREASING:
-            return Interval(self._op(op, x[0].high), self._op(op, x[0].low))
+            return ValueRange(self._op(op, x[0].high), self._op(op, x[0].low))
         if op == "fabs":
             return self._even("fabs", x[0])
         if op == "cosh":
@@ -115,64 +115,64 @@ class Bounds:
             "write it by other functions, or as a piecewise constant"
         )
 
-    def _anything(self) -> Interval:
-        return Interval(self._number(-math.inf), self._number(math.inf))
+    def _anything(self) -> ValueRange:
+        return ValueRange(self._number(-math.inf), self._number(math.inf))
 
-    def _product(self, a: Interval, b: Interval) -> Interval:
+    def _product(self, a: ValueRange, b: ValueRange) -> ValueRange:
         if a.low == a.high:  # one factor is a point: two products
             return self._hull(self._op("mul", a.low, b.low), self._op("mul", a.low, b.high))
         if b.low == b.high:
             return self._hull(self._op("mul", a.low, b.low), self._op("mul", a.high, b.low))
         return self._hull(*(self._op("mul", p, q) for p in a for q in b))
 
-    def _square(self, a: Interval) -> Interval:
+    def _square(self, a: ValueRange) -> ValueRange:
         return self._even_of(a, self._op("mul", a.low, a.low), self._op("mul", a.high, a.high), 0.0)
 
-    def _even(self, op: str, a: Interval) -> Interval:
+    def _even(self, op: str, a: ValueRange) -> ValueRange:
         return self._even_of(a, self._op(op, a.low), self._op(op, a.high), 1.0 if op == "cosh" else 0.0)
 
-    def _even_of(self, a: Interval, at_low: int, at_high: int, least: float) -> Interval:
+    def _even_of(self, a: ValueRange, at_low: int, at_high: int, least: float) -> ValueRange:
         zero = self._number(0)
         around = self._op("and", self._op("le", a.low, zero), self._op("ge", a.high, zero))
         ends = self._hull(at_low, at_high)
-        return Interval(self._op("select", around, self._number(least), ends.low), ends.high)
+        return ValueRange(self._op("select", around, self._number(least), ends.low), ends.high)
 
-    def _quotient(self, a: Interval, b: Interval) -> Interval:
+    def _quotient(self, a: ValueRange, b: ValueRange) -> ValueRange:
         zero = self._number(0)
         whole = self._product(a, self._hull(*(self._op("div", self._number(1), q) for q in dict.fromkeys(b))))
         apart = self._op("or", self._op("gt", b.low, zero), self._op("lt", b.high, zero))
         return whole if b.low == b.high else self._choose(apart, whole, self._anything())
 
-    def _turns(self, a: Interval, offset: float, period: float) -> int:
+    def _turns(self, a: ValueRange, offset: float, period: float) -> int:
         """Whether ``offset + k period`` lies inside the interval for some whole k; of its ends nobody asks."""
         places = [self._op("floor", self._op("div", self._op("sub", v, self._number(offset)), self._number(period))) for v in a]
         return self._op("gt", places[1], places[0])
 
-    def _wave(self, op: str, a: Interval) -> Interval:
+    def _wave(self, op: str, a: ValueRange) -> ValueRange:
         top = math.pi / 2 if op == "sin" else 0.0
         ends = self._hull(self._op(op, a.low), self._op(op, a.high))
         low = self._op("select", self._turns(a, top + math.pi, 2 * math.pi), self._number(-1), ends.low)
-        return Interval(low, self._op("select", self._turns(a, top, 2 * math.pi), self._number(1), ends.high))
+        return ValueRange(low, self._op("select", self._turns(a, top, 2 * math.pi), self._number(1), ends.high))
 
-    def _tangent(self, a: Interval) -> Interval:
-        ends = Interval(self._op("tan", a.low), self._op("tan", a.high))
+    def _tangent(self, a: ValueRange) -> ValueRange:
+        ends = ValueRange(self._op("tan", a.low), self._op("tan", a.high))
         return self._choose(self._turns(a, math.pi / 2, math.pi), self._anything(), ends)
 
-    def _truth(self, op: str, x: list[Interval]) -> Interval:
+    def _truth(self, op: str, x: list[ValueRange]) -> ValueRange:
         if op == "not":
-            return Interval(self._op("not", x[0].high), self._op("not", x[0].low))
+            return ValueRange(self._op("not", x[0].high), self._op("not", x[0].low))
         if op in ("and", "or"):
-            return Interval(self._op(op, x[0].low, x[1].low), self._op(op, x[0].high, x[1].high))
+            return ValueRange(self._op(op, x[0].low, x[1].low), self._op(op, x[0].high, x[1].high))
         a, b = x
         if op in ("lt", "le"):
-            return Interval(self._op(op, a.high, b.low), self._op(op, a.low, b.high))
+            return ValueRange(self._op(op, a.high, b.low), self._op(op, a.low, b.high))
         if op in ("gt", "ge"):
-            return Interval(self._op(op, a.low, b.high), self._op(op, a.high, b.low))
+            return ValueRange(self._op(op, a.low, b.high), self._op(op, a.high, b.low))
         meet = self._op("and", self._op("le", a.low, b.high), self._op("ge", a.high, b.low))
         points = [self._op("eq", a.low, a.high), self._op("eq", b.low, b.high), self._op("eq", a.low, b.low)]
         equal = self._op("and", self._op("and", points[0], points[1]), points[2])
-        return Interval(equal, meet) if op == "eq" else Interval(self._op("not", meet), self._op("not", equal))
+        return ValueRange(equal, meet) if op == "eq" else ValueRange(self._op("not", meet), self._op("not", equal))
 
-    def _selected(self, condition: Interval, yes: Interval, no: Interval) -> Interval:
-        both = Interval(self._op("fmin", yes.low, no.low), self._op("fmax", yes.high, no.high))
+    def _selected(self, condition: ValueRange, yes: ValueRange, no: ValueRange) -> ValueRange:
+        both = ValueRange(self._op("fmin", yes.low, no.low), self._op("fmax", yes.high, no.high))
         return self._choose(condition.low, yes, self._choose(condition.high, both, no))

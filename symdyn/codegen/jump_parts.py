@@ -9,7 +9,7 @@ import sympy as sp
 from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
-from symdyn.codegen.propensities import Propensity, hoisted_propensities
+from symdyn.codegen.propensities import LoweredPropensity, hoisted_propensities
 from symdyn.codegen.triggers import crossings
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
@@ -20,7 +20,7 @@ __all__ = ["MARGIN", "Bursts", "Ingredients", "guarded", "start_program"]
 MARGIN = 1e-9
 
 
-def guarded(build: Lowering, reaction: Propensity) -> int:
+def guarded(build: Lowering, reaction: LoweredPropensity) -> int:
     """The propensity of a reaction, 0 where it would make a number of molecules negative."""
     value = build.value(reaction.value)
     for species, needed in reaction.needs.items():
@@ -43,7 +43,7 @@ class Bursts:
         Everything that the parameters have to provide.
     """
 
-    def __init__(self, reactions: Sequence[Propensity], hoisting: Hoisting) -> None:
+    def __init__(self, reactions: Sequence[LoweredPropensity], hoisting: Hoisting) -> None:
         self._numbers: list[dict[sp.Symbol, sp.Expr]] = [{} for _ in reactions]
         geometric = [[(s, b) for s, b in r.bursts.items() if b.distribution == "geometric"] for r in reactions]
         exponentials = [sp.Symbol(f"g{k}'") for k in range(max(map(len, geometric)))]
@@ -84,7 +84,7 @@ class Ingredients:
 
     Attributes
     ----------
-    reactions : list of Propensity
+    reactions : list of LoweredPropensity
         In that order.
     bursts : Bursts
     crossings : list

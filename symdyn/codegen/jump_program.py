@@ -23,11 +23,11 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdyn.codegen.interval import Bounds, Interval
+from symdyn.codegen.interval import IntervalBounds, ValueRange
 from symdyn.codegen.jump_parts import MARGIN, Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
-from symdyn.codegen.propensities import Propensity, order_of_reactions
+from symdyn.codegen.propensities import LoweredPropensity, order_of_reactions
 from symdyn.codegen.triggers import Triggers
 from symdyn.models.reactions import ReactionNetwork
 
@@ -171,7 +171,7 @@ class _Event:
         border = op("add", t, window)
         if self.crossings:
             border = op("fmin", border, self.triggers.next_crossing(self.crossings))
-        bounds = Bounds(build, {t: Interval(t, border)})
+        bounds = IntervalBounds(build, {t: ValueRange(t, border)})
         highs = [bounds.of(guarded(build, r)).high for r in self.reactions]
         bound = op("mul", self._sums(highs)[-1], number(1 + MARGIN))
         finite = op("lt", bound, number(math.inf))
@@ -196,7 +196,7 @@ class _Event:
         extra = {"fired": op("select", fired, number(1), number(0))}
         return [*new, when, longer], extra if low is None else {"low": low, **extra}
 
-    def _at(self, reaction: Propensity, now: sp.Symbol) -> int:
+    def _at(self, reaction: LoweredPropensity, now: sp.Symbol) -> int:
         """The guarded propensity at the time of the candidate."""
         value = reaction.value.xreplace({self.network.time: now})
         return guarded(self.build, replace(reaction, value=value))

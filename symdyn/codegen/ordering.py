@@ -10,11 +10,11 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Structure", "markowitz"]
+__all__ = ["SparsityStructure", "markowitz"]
 
 
 @dataclass(frozen=True)
-class Structure:
+class SparsityStructure:
     """Where the factors of a matrix that is eliminated along its diagonal are not zero.
 
     Attributes
@@ -33,7 +33,7 @@ class Structure:
     updates: int
 
 
-def markowitz(n: int, pattern: Iterable[tuple[int, int]]) -> Structure:
+def markowitz(n: int, pattern: Iterable[tuple[int, int]]) -> SparsityStructure:
     """The next pivot is that whose row and column change the fewest entries.
 
     Among equals it is that which waits for the shortest chain of pivots, so that processors find independent operations.
@@ -90,7 +90,7 @@ def markowitz(n: int, pattern: Iterable[tuple[int, int]]) -> Structure:
     place = {p: k for k, p in enumerate(order)}
     for part in (*lower, *upper):
         part.sort(key=place.__getitem__)
-    return Structure(order, lower, upper, updates)
+    return SparsityStructure(order, lower, upper, updates)
 
 
 def _bits(number: int) -> Iterator[int]:

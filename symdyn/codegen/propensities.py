@@ -11,14 +11,14 @@ from symdyn.codegen.hoist import Hoisting
 from symdyn.models.reaction import Burst
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["Propensity", "hoisted_propensities", "order_of_reactions"]
+__all__ = ["LoweredPropensity", "hoisted_propensities", "order_of_reactions"]
 
 #: Reactions up to which they are sorted: it takes the square of their number.
 SORTED = 200
 
 
 @dataclass(frozen=True)
-class Propensity:
+class LoweredPropensity:
     """One reaction as a kernel sees it.
 
     Attributes
@@ -41,7 +41,7 @@ class Propensity:
     bursts: dict[sp.Symbol, Burst]
 
 
-def hoisted_propensities(network: ReactionNetwork, hoisting: Hoisting) -> list[Propensity]:
+def hoisted_propensities(network: ReactionNetwork, hoisting: Hoisting) -> list[LoweredPropensity]:
     """The reactions of a network in its order.
 
     The propensity of a mass-action reaction is 0 by itself where there are too few molecules: n (n-1) at n = 0 and 1.
@@ -54,7 +54,7 @@ def hoisted_propensities(network: ReactionNetwork, hoisting: Hoisting) -> list[P
         needs = {} if reaction.mass_action else {s: k for s, k in lost.items() if not _vanishes(value, s, k)}
         constant = reaction.mass_action and not reaction.rate.free_symbols & varying
         found.append(
-            Propensity(
+            LoweredPropensity(
                 hoisting.expression(value),
                 needs,
                 value.xreplace({s: sp.Integer(k) for s, k in reaction.reactants.items()}) if constant else None,

@@ -15,7 +15,7 @@ from typing import Any
 
 from symdyn.codegen.lower import Lowering
 
-__all__ = ["CONSTANT", "GENERAL", "LANE", "LINEAR", "PARAMETER", "STATE", "Expansion", "Value"]
+__all__ = ["CONSTANT", "GENERAL", "LANE", "LINEAR", "PARAMETER", "STATE", "Expansion", "SeriesValue"]
 
 #: The blocks of a right-hand side.
 LANE, STATE, PARAMETER = range(3)
@@ -24,7 +24,7 @@ CONSTANT, LINEAR, GENERAL = range(3)
 
 
 @dataclass(eq=False)
-class Value:
+class SeriesValue:
     """A value of the right-hand side as a series.
 
     Attributes
@@ -46,7 +46,7 @@ class Value:
     zero: int
     coefficient: int = -1
     slope: int = -1
-    base: Value | None = None
+    base: SeriesValue | None = None
     factors: tuple[int, ...] = ()
 
 
@@ -57,7 +57,7 @@ class Expansion:
     ----------
     zeroth, higher : Lowering
         The programs of order 0 and of higher orders.
-    states : list of Value
+    states : list of SeriesValue
     rows : dict
         The values whose coefficients of all orders are kept, and the row of each.
     pairs : dict
@@ -66,14 +66,14 @@ class Expansion:
 
     def __init__(self, states: int) -> None:
         self.zeroth, self.higher = Lowering([]), Lowering([])
-        self.rows: dict[Value, int] = {}
+        self.rows: dict[SeriesValue, int] = {}
         self.states = [self._state(i) for i in range(states)]
         self.pairs: dict[tuple[int, int], int] = {}
-        self._derivatives: dict[Value, Value] = {}
-        self._twins: dict[tuple[str, Value], Value] = {}
+        self._derivatives: dict[SeriesValue, SeriesValue] = {}
+        self._twins: dict[tuple[str, SeriesValue], SeriesValue] = {}
 
-    def _state(self, i: int) -> Value:
-        value = Value(GENERAL, self.zeroth.op("input", STATE, i), self.input("now", i))
+    def _state(self, i: int) -> SeriesValue:
+        value = SeriesValue(GENERAL, self.zeroth.op("input", STATE, i), self.input("now", i))
         self.rows[value] = i
         return value
 
@@ -88,19 +88,19 @@ class Expansion:
         operation = self.zeroth.operations[number]
         return self.higher.constant(operation.value) if operation.op == "const" else self.input("zero", number)
 
-    def _row(self, value: Value) -> int:
+    def _row(self, value: SeriesValue) -> int:
         """The row in which the coefficients of a value are kept."""
         return self.rows.setdefault(value, len(self.rows))
 
-    def _before(self, value: Value) -> int:
+    def _before(self, value: SeriesValue) -> int:
         """The coefficient of order k - 1."""
         return self.input("before", self._row(value))
 
-    def literal(self, number: float) -> Value:
+    def literal(self, number: float) -> SeriesValue:
         """A number."""
-        return Value(CONSTANT, self.zeroth.constant(number))
+        return SeriesValue(CONSTANT, self.zeroth.constant(number))
 
-    def fill(self, value: Value, coefficient: int) -> Value:
+    def fill(self, value: SeriesValue, coefficient: int) -> SeriesValue:
         """Give a value, which its own coefficient may refer to, that coefficient."""
         value.coefficient = coefficient
         return value
@@ -109,13 +109,13 @@ class Expansion:
         """A number divided by k."""
         return self.higher.op("mul", number, self.input("1/k"))
 
-    def inverse(self, value: Value) -> int:
+    def inverse(self, value: SeriesValue) -> int:
         """One over the value of order 0, for higher orders."""
         return self.at_zero(self.zeroth.op("div", self.zeroth.constant(1), value.zero))
 
     # ---- sums ------------------------------------------------------------------------------------
 
-    def inner(self, u: Value, v: Value) -> int:
+    def inner(self, u: SeriesValue, v: SeriesValue) -> int:
         """``sum_{j=1}^{k-1} u_j v_{k-j}``; where v is linear in time, u has no coefficient of order 0."""
         if v.degree == LINEAR:
             return self.higher.op("mul", self.at_zero(v.slope), self._before(u))
@@ -126,7 +126,7 @@ class Expansion:
             number = self.higher.op("neg", number) if factor < 0 else self.higher.op("mul", number, self.at_zero(factor))
         return number
 
-    def full(self, u: Value, v: Value) -> int:
+    def full(self, u: SeriesValue, v: SeriesValue) -> int:
         """``sum_{j=1}^{k} u_j v_{k-j}``."""
         end = self.higher.op("mul", u.coefficient, self.at_zero(v.zero))
         if v.degree == CONSTANT:
@@ -135,14 +135,14 @@ class Expansion:
             return self.higher.op("mul", self.at_zero(u.slope), self._before(v))
         return self.higher.op("add", self.inner(u, v), end)
 
-    def derivative(self, u: Value) -> Value:
+    def derivative(self, u: SeriesValue) -> SeriesValue:
         """The series of ``k u_k``; that of a linear value is itself without the constant term."""
         if u not in self._derivatives:
             zero = self.zeroth.constant(0)
             if u.degree == LINEAR:
-                made = Value(LINEAR, zero, u.coefficient, u.slope)
+                made = SeriesValue(LINEAR, zero, u.coefficient, u.slope)
             else:
-                made = Value(GENERAL, zero, self.higher.op("mul", u.coefficient, self.input("k")))
+                made = SeriesValue(GENERAL, zero, self.higher.op("mul", u.coefficient, self.input("k")))
                 if u.base is not None:
                     made.base, made.factors = self.derivative(u.base), u.factors
             self._derivatives[u] = made
@@ -150,9 +150,9 @@ class Expansion:
 
     # ---- arithmetic ------------------------------------------------------------------------------
 
-    def add(self, op: str, u: Value, v: Value) -> Value:
+    def add(self, op: str, u: SeriesValue, v: SeriesValue) -> SeriesValue:
         """Sum or difference."""
-        made = Value(max(u.degree, v.degree), self.zeroth.op(op, u.zero, v.zero))
+        made = SeriesValue(max(u.degree, v.degree), self.zeroth.op(op, u.zero, v.zero))
         if made.degree == CONSTANT:
             return made
         if v.degree == CONSTANT:
@@ -168,58 +168,58 @@ class Expansion:
                 made.slope = self.zeroth.op(op, u.slope, v.slope)
         return made
 
-    def negative(self, u: Value) -> Value:
+    def negative(self, u: SeriesValue) -> SeriesValue:
         """The value with the other sign."""
-        made = Value(u.degree, self.zeroth.op("neg", u.zero))
+        made = SeriesValue(u.degree, self.zeroth.op("neg", u.zero))
         if u.degree != CONSTANT:
             made.coefficient, made.base, made.factors = self.higher.op("neg", u.coefficient), u.base or u, (*u.factors, -1)
         if u.degree == LINEAR:
             made.slope = self.zeroth.op("neg", u.slope)
         return made
 
-    def _scaled(self, u: Value, zero: int, factor: int) -> Value:
+    def _scaled(self, u: SeriesValue, zero: int, factor: int) -> SeriesValue:
         """The product with a constant, given as a number in the program of order 0."""
-        made = Value(u.degree, zero, self.higher.op("mul", u.coefficient, self.at_zero(factor)))
+        made = SeriesValue(u.degree, zero, self.higher.op("mul", u.coefficient, self.at_zero(factor)))
         made.base, made.factors = u.base or u, (*u.factors, factor)
         if u.degree == LINEAR:
             made.slope = self.zeroth.op("mul", u.slope, factor)
         return made
 
-    def multiply(self, u: Value, v: Value) -> Value:
+    def multiply(self, u: SeriesValue, v: SeriesValue) -> SeriesValue:
         """``w_k = u_0 v_k + u_k v_0 + [u, v]``."""
         zero = self.zeroth.op("mul", u.zero, v.zero)
         if u.degree == CONSTANT or v.degree == CONSTANT:
             u, v = (v, u) if u.degree == CONSTANT else (u, v)
-            return Value(CONSTANT, zero) if u.degree == CONSTANT else self._scaled(u, zero, v.zero)
+            return SeriesValue(CONSTANT, zero) if u.degree == CONSTANT else self._scaled(u, zero, v.zero)
         u, v = (v, u) if v.degree == LINEAR else (u, v)
         end = self.higher.op("mul", self.at_zero(u.zero), v.coefficient)
-        return Value(GENERAL, zero, self.higher.op("add", self.full(u, v), end))
+        return SeriesValue(GENERAL, zero, self.higher.op("add", self.full(u, v), end))
 
-    def divide(self, u: Value, v: Value) -> Value:
+    def divide(self, u: SeriesValue, v: SeriesValue) -> SeriesValue:
         """``q_k = (u_k - v_k q_0 - [v, q]) / v_0``."""
         zero = self.zeroth.op("div", u.zero, v.zero)
         if v.degree == CONSTANT:
             inverse = self.zeroth.op("div", self.zeroth.constant(1), v.zero)
-            return Value(CONSTANT, zero) if u.degree == CONSTANT else self._scaled(u, zero, inverse)
-        made = Value(GENERAL, zero)
+            return SeriesValue(CONSTANT, zero) if u.degree == CONSTANT else self._scaled(u, zero, inverse)
+        made = SeriesValue(GENERAL, zero)
         rest = self.full(v, made)
         rest = self.higher.op("neg", rest) if u.degree == CONSTANT else self.higher.op("sub", u.coefficient, rest)
         return self.fill(made, self.higher.op("mul", rest, self.inverse(v)))
 
     # ---- functions -------------------------------------------------------------------------------
 
-    def twin(self, name: str, u: Value) -> Value:
+    def twin(self, name: str, u: SeriesValue) -> SeriesValue:
         """A function whose recurrence needs another's coefficients and the other way round: made once for both."""
-        return self._twins.setdefault((name, u), Value(GENERAL, self.zeroth.op(name, u.zero)))
+        return self._twins.setdefault((name, u), SeriesValue(GENERAL, self.zeroth.op(name, u.zero)))
 
-    def integral(self, made: Value, u: Value, g: Value, sign: int = 1) -> Value:
+    def integral(self, made: SeriesValue, u: SeriesValue, g: SeriesValue, sign: int = 1) -> SeriesValue:
         """``s' = g u'``, or minus that."""
         number = self.over_order(self.full(self.derivative(u), g))
         return self.fill(made, number if sign > 0 else self.higher.op("neg", number))
 
-    def quotient(self, made: Value, u: Value, v: Value, sign: int = 1) -> Value:
+    def quotient(self, made: SeriesValue, u: SeriesValue, v: SeriesValue, sign: int = 1) -> SeriesValue:
         """``s' = u'/v``, or minus that."""
-        slope = Value(GENERAL, self.zeroth.constant(0))
+        slope = SeriesValue(GENERAL, self.zeroth.constant(0))
         number = self.higher.op("sub", self.derivative(u).coefficient, self.inner(slope, v))
         self.fill(slope, self.higher.op("mul", number, self.inverse(v)))
         number = self.over_order(slope.coefficient)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from symdyn.codegen.convolved import ConvolvedProgram
 from symdyn.codegen.program import Made, Operation, Program
-from symdyn.codegen.taylor_expansion import CONSTANT, LANE, LINEAR, PARAMETER, STATE, Expansion, Value
+from symdyn.codegen.taylor_expansion import CONSTANT, LANE, LINEAR, PARAMETER, STATE, Expansion, SeriesValue
 from symdyn.codegen.taylor_functions import call
 
 __all__ = ["SCALARS", "taylor_programs"]
@@ -15,19 +15,19 @@ __all__ = ["SCALARS", "taylor_programs"]
 SCALARS = ("h/(k+1)", "1/k", "k", "slope")
 
 
-def _expand(rhs: Program) -> tuple[Expansion, list[Value]]:
+def _expand(rhs: Program) -> tuple[Expansion, list[SeriesValue]]:
     """Every value of the right-hand side as a series; returns those of the derivatives."""
     e = Expansion(len(rhs.blocks[STATE][1]))
-    values: list[Value] = []
+    values: list[SeriesValue] = []
     for op, args, constant in rhs.operations:
         if op == "const":
             made = e.literal(constant)
         elif op == "input" and args[0] == STATE:
             made = e.states[args[1]]
         elif op == "input" and args[0] == PARAMETER:
-            made = Value(CONSTANT, e.zeroth.op("input", *args))
+            made = SeriesValue(CONSTANT, e.zeroth.op("input", *args))
         elif op == "input":
-            made = Value(LINEAR, e.zeroth.op("input", LANE, 0), e.input("slope"), e.zeroth.op("input", LANE, 1))
+            made = SeriesValue(LINEAR, e.zeroth.op("input", LANE, 0), e.input("slope"), e.zeroth.op("input", LANE, 1))
         else:
             u = [values[a] for a in args]
             if op in ("add", "sub"):

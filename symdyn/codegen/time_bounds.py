@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdyn.codegen.interval import Bounds, Interval
+from symdyn.codegen.interval import IntervalBounds, ValueRange
 from symdyn.codegen.jump_parts import MARGIN, guarded
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.propensities import Propensity
+from symdyn.codegen.propensities import LoweredPropensity
 
 __all__ = ["TimeBounds"]
 
@@ -24,7 +24,7 @@ class TimeBounds:
 
     Parameters
     ----------
-    reactions : iterable of Propensity
+    reactions : iterable of LoweredPropensity
         Those that depend on time.
     states : sequence of Symbol
     time, border : Symbol
@@ -39,7 +39,7 @@ class TimeBounds:
     """
 
     def __init__(
-        self, reactions: Iterable[Propensity], states: Sequence[sp.Symbol], time: sp.Symbol, border: sp.Symbol
+        self, reactions: Iterable[LoweredPropensity], states: Sequence[sp.Symbol], time: sp.Symbol, border: sp.Symbol
     ) -> None:
         self.states, self.time, self.border = frozenset(states), time, border
         self._slots: dict[sp.Expr, sp.Symbol] = {}
@@ -65,15 +65,15 @@ class TimeBounds:
 
     def window(self, build: Lowering, part: int) -> tuple[int, int]:
         """The lower and the upper bound of a part, from the time to the end of the window."""
-        return Bounds(build, self._now(build)).of(build.value(self.parts[part]))
+        return IntervalBounds(build, self._now(build)).of(build.value(self.parts[part]))
 
-    def _now(self, build: Lowering) -> dict[int, Interval]:
-        return {build.value(self.time): Interval(build.value(self.time), build.value(self.border))}
+    def _now(self, build: Lowering) -> dict[int, ValueRange]:
+        return {build.value(self.time): ValueRange(build.value(self.time), build.value(self.border))}
 
-    def upper(self, build: Lowering, reaction: Propensity) -> int:
+    def upper(self, build: Lowering, reaction: LoweredPropensity) -> int:
         """An upper bound of a propensity from now to the end of the window, a little above what rounding may do to it."""
         split, ranges = self._values[reaction.value], self._now(build)
         for low in split.free_symbols & self._highs.keys():
-            ranges[build.value(low)] = Interval(build.value(low), build.value(self._highs[low]))
+            ranges[build.value(low)] = ValueRange(build.value(low), build.value(self._highs[low]))
         value = guarded(build, replace(reaction, value=split))
-        return build.op("mul", Bounds(build, ranges).of(value).high, build.constant(1 + MARGIN))
+        return build.op("mul", IntervalBounds(build, ranges).of(value).high, build.constant(1 + MARGIN))

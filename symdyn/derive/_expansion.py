@@ -17,7 +17,7 @@ from symdyn.declaration import derivative
 from symdyn.derive.jumps import jump_moment
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["Index", "Propensity", "bounded", "index_of"]
+__all__ = ["ExpandedPropensity", "Index", "bounded", "index_of"]
 
 #: Powers of species, (species number, power) pairs sorted by number, powers of 1 and more.
 Index = tuple[tuple[int, int], ...]
@@ -43,7 +43,7 @@ def _below(chosen: tuple[int, ...], pool: list[int]) -> bool:
     return all(chosen.count(i) <= pool.count(i) for i in set(chosen))
 
 
-class Propensity:
+class ExpandedPropensity:
     """The propensity of one reaction, with its Taylor coefficients about the macroscopic state.
 
     Parameters

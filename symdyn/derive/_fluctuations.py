@@ -7,7 +7,7 @@ from math import comb, prod
 
 import sympy as sp
 
-from symdyn.derive._expansion import Index, Propensity, bounded, index_of
+from symdyn.derive._expansion import ExpandedPropensity, Index, bounded, index_of
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Fluctuations"]
@@ -39,7 +39,7 @@ class Fluctuations:
         self.means = tuple(sp.Symbol(f"E[{s}]") for s in network.states)
         self.equations: dict[sp.Symbol, sp.Expr] = {}
         at_mean = dict(zip(network.states, self.means, strict=True))
-        propensities = [Propensity(network, r, at_mean) for r in range(len(network.reactions))]
+        propensities = [ExpandedPropensity(network, r, at_mean) for r in range(len(network.reactions))]
         numbers = range(len(self.means))
         self._movers = [[a for a in propensities if i in a.moved] for i in numbers]
         self._symbols: dict[tuple[Index, int], sp.Symbol] = {}

@@ -12,21 +12,21 @@ import sympy as sp
 from symdyn.codegen.kernel import compile
 from symdyn.discover.candidates import Candidates
 from symdyn.discover.evidence import information, intervals, prediction_errors, weights
-from symdyn.discover.problem import Problem
+from symdyn.discover.problem import SelectionProblem
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
-from symdyn.discover.selection import Model, Selection
+from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.system import System
 
 __all__ = ["assembled", "inclusion", "written"]
 
 
-def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: Any, notes: Sequence[str]) -> Recovery:
+def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, learned: Any, notes: Sequence[str]) -> Recovery:
     """The result of a pipeline whose search has ended.
 
     Parameters
     ----------
     pipeline : Pipeline
-    problem : Problem
+    problem : SelectionProblem
     selection : Selection
         The last stage of the search.
     learned : SurrogateFit or None
@@ -90,7 +90,7 @@ def assembled(pipeline: Any, problem: Problem, selection: Selection, learned: An
     )
 
 
-def _names(system: System, candidates: Candidates, model: Model) -> dict[sp.Symbol, sp.Symbol]:
+def _names(system: System, candidates: Candidates, model: SelectedModel) -> dict[sp.Symbol, sp.Symbol]:
     """Names for the fitted constants of a model: ``f_1, f_2, ...`` for those of f, in the order of its terms."""
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
     names: dict[sp.Symbol, sp.Symbol] = {}
@@ -114,7 +114,7 @@ def _names(system: System, candidates: Candidates, model: Model) -> dict[sp.Symb
 def _system(
     system: System,
     candidates: Candidates,
-    model: Model,
+    model: SelectedModel,
     values: Mapping[sp.Symbol, float],
     start: np.ndarray,
     size: int,

@@ -19,14 +19,14 @@ from symdyn.discover.kinds import kind_of, plain, right_sides
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["Candidates", "Term", "candidate_system", "constant_symbols", "open_constants"]
+__all__ = ["Candidates", "LibraryTerm", "candidate_system", "constant_symbols", "open_constants"]
 
 #: What no number stands for.
 ENDLESS = (sp.zoo, sp.nan, sp.oo, sp.S.NegativeInfinity)
 
 
 @dataclass(frozen=True)
-class Term:
+class LibraryTerm:
     """A candidate term of one unknown function.
 
     Attributes
@@ -54,7 +54,7 @@ class Candidates:
     Attributes
     ----------
     system : ODESystem or DiscreteSystem
-    terms : tuple of Term
+    terms : tuple of LibraryTerm
     columns : tuple of Symbol
     sizes : (P,) float64
         Typical sizes of them.
@@ -69,7 +69,7 @@ class Candidates:
     """
 
     system: System
-    terms: tuple[Term, ...]
+    terms: tuple[LibraryTerm, ...]
     columns: tuple[sp.Symbol, ...]
     sizes: np.ndarray
     inner: np.ndarray
@@ -99,7 +99,7 @@ class Candidates:
 
 def candidate_system(
     system: System,
-    terms: Sequence[Term],
+    terms: Sequence[LibraryTerm],
     observations: Observations,
     *,
     free: Iterable[sp.Symbol],
@@ -111,7 +111,7 @@ def candidate_system(
     Parameters
     ----------
     system : ODESystem or DiscreteSystem
-    terms : sequence of Term
+    terms : sequence of LibraryTerm
     observations : Observations
         They tell the typical size of each term.
     free : iterable of Symbol
@@ -175,7 +175,7 @@ def open_constants(expression: sp.Expr, prefix: str, taken: set[str]) -> tuple[s
 
 
 def _coefficient_sizes(
-    system: System, terms: Sequence[Term], observations: Observations, starts: Mapping[sp.Symbol, Sequence[float]]
+    system: System, terms: Sequence[LibraryTerm], observations: Observations, starts: Mapping[sp.Symbol, Sequence[float]]
 ) -> np.ndarray:
     """Coefficients with which each term changes a state by its own scale within the time of the data, of a map in a step.
 
@@ -214,7 +214,7 @@ def _coefficient_sizes(
     return sizes
 
 
-def _effects(system: System, terms: Sequence[Term]) -> dict[str, list[sp.Expr]]:
+def _effects(system: System, terms: Sequence[LibraryTerm]) -> dict[str, list[sp.Expr]]:
     """How the right-hand sides move with each unknown function, by its name: 1 where it stands alone, A in ``A*f(L)``."""
     stand_in = {u: sp.Dummy() for u in system.unknowns}
     zero = dict.fromkeys(stand_in.values(), sp.S.Zero)

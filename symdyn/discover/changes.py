@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import Candidates, Term, candidate_system
+from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system
 from symdyn.discover.data import Observations
 from symdyn.discover.kinds import plain, right_sides
 from symdyn.system import System
@@ -208,7 +208,7 @@ def _candidates(
     names = {s.name for s in (*system.states, *system.parameters)}
     holders = {s: sp.Function(fresh_symbol(f"change_of_{s}", names).name)(*system.states) for s in system.states}
     # the change of a parameter that enters in several places is no term: its symbol stands in for one
-    terms = [Term(holders[c.state if c.state is not None else system.states[0]], c.term) for c in changes]
+    terms = [LibraryTerm(holders[c.state if c.state is not None else system.states[0]], c.term) for c in changes]
     open_ = plain(system, [side + holders[s] for s, side in zip(system.states, right_sides(system), strict=True)])
     made = candidate_system(open_, terms, data, free=free, guesses=guesses, bounds=bounds)
     moved = {c.parameter: c.parameter * (1 + c.column) for c in changes if c.state is None}

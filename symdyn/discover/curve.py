@@ -11,7 +11,7 @@ from symdyn.discover.held import fitted_again, joined
 from symdyn.discover.levenberg import Fits
 from symdyn.discover.optimum import Optimum
 
-__all__ = ["Curve"]
+__all__ = ["FittedCurve"]
 
 #: How often the ends of the interval are looked at more closely.
 REFINEMENTS = 12
@@ -25,7 +25,7 @@ FURTHER, FARTHEST = 3.0, 1e6
 
 
 @dataclass(frozen=True)
-class Curve:
+class FittedCurve:
     """Fits with one parameter held at increasing values.
 
     Attributes
@@ -76,7 +76,7 @@ class Curve:
                 found[side] = (k, k + side)
         return found
 
-    def settled(self) -> Curve:
+    def settled(self) -> FittedCurve:
         """The curve with as many further values as it takes to tell the ends of the interval."""
         curve = self.extended()
         for _ in range(REFINEMENTS):
@@ -86,7 +86,7 @@ class Curve:
             curve = curve._between(wide).extended()
         return curve
 
-    def extended(self) -> Curve:
+    def extended(self) -> FittedCurve:
         """The curve with values farther and farther away on a side without an end or bound, each fitted from the last."""
         curve, middle = self, self.best.value(self.column)
         limit = FARTHEST * max(abs(middle), self.best.size(self.column))
@@ -127,7 +127,7 @@ class Curve:
             if root[b] - root[a] > STEEP * np.sqrt(self.excess) and abs(held[b] - held[a]) > CLOSE * abs(held[b])
         }
 
-    def _between(self, crossings: Mapping[int, tuple[int, int]]) -> Curve:
+    def _between(self, crossings: Mapping[int, tuple[int, int]]) -> FittedCurve:
         """The curve with further values in some crossings; the outer neighbour is fitted once more, from the inner one."""
         held = self.held
         values = np.concatenate([np.linspace(held[a], held[b], BETWEEN + 1)[1:] for a, b in crossings.values()])

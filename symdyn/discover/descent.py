@@ -10,7 +10,7 @@ import numpy as np
 
 from symdyn.discover.data import Observations
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.problem import REWEIGHINGS, Problem
+from symdyn.discover.problem import REWEIGHINGS, SelectionProblem
 from symdyn.discover.selection import Selection
 from symdyn.errors import RecoveryError
 
@@ -44,7 +44,7 @@ class Descent:
 
 
 def descend(
-    problem: Problem,
+    problem: SelectionProblem,
     chosen: np.ndarray,
     theta: np.ndarray,
     options: RecoverOptions,
@@ -57,7 +57,7 @@ def descend(
 
     Parameters
     ----------
-    problem : Problem
+    problem : SelectionProblem
     chosen, theta : (M, K) bool, (M, P) float64
         Models to begin with, and their scaled parameters.
     options : RecoverOptions
@@ -91,7 +91,7 @@ def descend(
             stopped = True
         report((k + 1) / (len(stages) + 1))
 
-    def stage(problem: Problem, pieces: int) -> Selection:
+    def stage(problem: SelectionProblem, pieces: int) -> Selection:
         selection = problem.selection(pieces)
         selection.going = lambda: not spent()
         return selection

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.discover.data import Observations, observations
 from symdyn.discover.kinds import kind_of
-from symdyn.discover.selection import Model, Selection
+from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.shooting import Shooting
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -57,7 +57,7 @@ class Information:
         return self.correlation * known[:, None] * known
 
 
-def information(shooting: Shooting, selection: Selection, model: Model) -> Information:
+def information(shooting: Shooting, selection: Selection, model: SelectedModel) -> Information:
     """Gauss-Newton information of a fitted model, its noise estimated from the residuals."""
     candidates, cut = selection.candidates, selection.cut
     local = shooting.expand(cut, model.theta[None], model.starts[None])

@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.candidates import Term, open_constants
+from symdyn.discover.candidates import LibraryTerm, open_constants
 
 __all__ = ["formula_terms", "start_theta"]
 
@@ -21,7 +21,7 @@ POINTS = 256
 def formula_terms(
     unknown: AppliedUndef,
     formulas: Sequence[sp.Expr],
-    terms: list[Term],
+    terms: list[LibraryTerm],
     taken: set[str],
     within: np.ndarray,
     allows: Callable[[sp.Expr], bool] | None = None,
@@ -53,7 +53,7 @@ def formula_terms(
                     break
                 opened, constants = open_constants(shape, unknown.func.__name__, taken)
                 known[unknown, shape] = len(terms)
-                terms.append(Term(unknown, opened, constants))
+                terms.append(LibraryTerm(unknown, opened, constants))
                 new += 1
             parts.append((known[unknown, shape], float(coefficient)))
         else:

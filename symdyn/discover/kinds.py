@@ -14,7 +14,7 @@ from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["Kind", "kind_of", "output_times", "plain", "right_sides", "whole_steps"]
+__all__ = ["RecoverableKind", "kind_of", "output_times", "plain", "right_sides", "whole_steps"]
 
 #: Gaps of a map's data may miss a whole number of steps by this much, relative to the steps since the first.
 ROUNDING = 1e-6
@@ -23,7 +23,7 @@ CURVE = 400
 
 
 @dataclass(frozen=True)
-class Kind:
+class RecoverableKind:
     """A kind of system whose terms can be recovered and whose parameters can be fitted.
 
     Attributes
@@ -59,12 +59,14 @@ class Kind:
 
 #: By the part of a system that holds the right-hand sides.
 KINDS = {
-    "drift": Kind(ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogates=("smoothing", "pinn"), natural=False),
-    "map": Kind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogates=("inversion",), natural=True),
+    "drift": RecoverableKind(
+        ODESystem, "drift", False, points=3, most=32, worse=np.inf, surrogates=("smoothing", "pinn"), natural=False
+    ),
+    "map": RecoverableKind(DiscreteSystem, "map", True, points=2, most=256, worse=2.0, surrogates=("inversion",), natural=True),
 }
 
 
-def kind_of(system: Any, what: str = "discovery") -> Kind:
+def kind_of(system: Any, what: str = "discovery") -> RecoverableKind:
     """What is known of the kind of a system.
 
     Raises

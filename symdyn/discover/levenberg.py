@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.discover.shooting import Quadratic, Shooting, Windows
+from symdyn.discover.shooting import Quadratic, Shooting, ShootingWindows
 
 __all__ = ["Fits", "levenberg_marquardt"]
 
@@ -39,7 +39,7 @@ class Fits:
 
 def levenberg_marquardt(
     shooting: Shooting,
-    cut: Windows,
+    cut: ShootingWindows,
     theta: np.ndarray,
     starts: np.ndarray,
     active: np.ndarray,

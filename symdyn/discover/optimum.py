@@ -15,8 +15,8 @@ from symdyn.discover.candidates import Candidates, candidate_system
 from symdyn.discover.data import Observations
 from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
-from symdyn.discover.problem import REWEIGHINGS, Problem, make_problem
-from symdyn.discover.selection import SPARE, Model, Selection
+from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem
+from symdyn.discover.selection import SPARE, SelectedModel, Selection
 from symdyn.discover.shooting import Quadratic
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -33,17 +33,17 @@ class Optimum:
 
     Attributes
     ----------
-    problem : Problem
+    problem : SelectionProblem
     selection : Selection
         The last stage: its windows, bounds and counts.
-    model : Model
+    model : SelectedModel
     free : tuple of Symbol
         Fitted parameters, in the order of ``model.theta``.
     """
 
-    problem: Problem
+    problem: SelectionProblem
     selection: Selection
-    model: Model
+    model: SelectedModel
     free: tuple[sp.Symbol, ...]
 
     @property
@@ -135,7 +135,7 @@ def find_optimum(
     return Optimum(problem, last, best[0], free)
 
 
-def _counts(problem: Problem, data: Observations, windows: int | None) -> list[int]:
+def _counts(problem: SelectionProblem, data: Observations, windows: int | None) -> list[int]:
     """Windows a trajectory at each stage: at first almost interval by interval, where the problem is nearly linear."""
     counts = problem.stages(points=1)
     if windows is None:

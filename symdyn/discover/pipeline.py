@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdyn.declaration import lookup
 from symdyn.discover.assembly import assembled
-from symdyn.discover.candidates import Candidates, Term, candidate_system, constant_symbols
+from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
 from symdyn.discover.descent import descend
@@ -140,7 +140,7 @@ class Pipeline:
 
     # ---- stage 2: propose terms ----------------------------------------------------------------
 
-    def propose(self, choice: Any, learned: Any, regressor: str | None) -> tuple[list[Term], Formulas]:
+    def propose(self, choice: Any, learned: Any, regressor: str | None) -> tuple[list[LibraryTerm], Formulas]:
         """Candidate terms of every unknown function, and the regressor's formulas made of them, as far as units allow them."""
         units = None if self.options.units is None else SystemUnits(self.system, self.options.units)
         allowed, inner = {}, set()
@@ -150,7 +150,7 @@ class Pipeline:
             allowed[unknown] = shapes if units is None else units.allowed(unknown, shapes)
         if units is not None:
             units.check_names(sorted(inner, key=str))
-        terms: list[Term] = []
+        terms: list[LibraryTerm] = []
         taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
         for unknown, shapes in allowed.items():
             swap: dict[sp.Symbol, sp.Symbol] = {}
@@ -160,7 +160,7 @@ class Pipeline:
                         swap[c] = c if c.name not in taken else sp.Symbol(f"{unknown.func.__name__}_{c.name}")
                         taken.add(swap[c].name)
                 inside = {swap[c]: self._constant_guesses(shape, c) for c in constant_symbols(shape, self.system)}
-                terms.append(Term(unknown, shape.xreplace(swap), inside))
+                terms.append(LibraryTerm(unknown, shape.xreplace(swap), inside))
         formulas: Formulas = [[] for _ in self.unknowns]
         regressor = "operon" if regressor == "auto" else regressor
         if learned is not None and regressor is not None:
@@ -192,7 +192,9 @@ class Pipeline:
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
-    def select(self, terms: list[Term], formulas: Formulas, learned: Any, *, search: bool, deadline: float | None) -> Recovery:
+    def select(
+        self, terms: list[LibraryTerm], formulas: Formulas, learned: Any, *, search: bool, deadline: float | None
+    ) -> Recovery:
         """Fit, add, drop and exchange terms; return the ranked systems.
 
         Raises

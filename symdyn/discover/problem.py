@@ -14,13 +14,13 @@ from symdyn.discover.data import Observations
 from symdyn.discover.evidence import weights
 from symdyn.discover.guesses import Bounds
 from symdyn.discover.journal import Journal
-from symdyn.discover.kinds import Kind, kind_of
+from symdyn.discover.kinds import RecoverableKind, kind_of
 from symdyn.discover.noise import freedom_of_data, growth_of_noise
-from symdyn.discover.selection import SPARE, Model, Selection
+from symdyn.discover.selection import SPARE, SelectedModel, Selection
 from symdyn.discover.shooting import Shooting, windows
 from symdyn.system import System
 
-__all__ = ["Problem", "data_counts", "make_problem", "rough_states"]
+__all__ = ["SelectionProblem", "data_counts", "make_problem", "rough_states"]
 
 #: Data of a state below which its noise cannot be told: residuals then weigh as this share of each state's scale.
 FEW, COMMON_NOISE = 12, 0.05
@@ -39,7 +39,7 @@ REWEIGH, REWEIGHINGS = 1.1, 6
 
 
 @dataclass(frozen=True)
-class Problem:
+class SelectionProblem:
     """Candidates against data: what every stage of a fit shares.
 
     Attributes
@@ -78,7 +78,7 @@ class Problem:
         )  # fmt: skip
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> RecoverableKind:
         """What is known of the kind of the system."""
         return kind_of(self.candidates.system)
 
@@ -168,7 +168,7 @@ class Problem:
         same = after.visited.get(best.chosen.tobytes())
         return same is None or after.variance(same) > self.kind.worse * before.variance(best)
 
-    def polish(self, selection: Selection, count: int) -> list[Model]:
+    def polish(self, selection: Selection, count: int) -> list[SelectedModel]:
         """Converge the best models."""
         models = selection.ranked()[:count]
         if models:
@@ -176,7 +176,7 @@ class Problem:
             selection.fit(*columns, iterations=60, tolerance=1e-9)
         return selection.ranked()[:count]
 
-    def reweighed(self, selection: Selection, models: Sequence[Model]) -> Problem | None:
+    def reweighed(self, selection: Selection, models: Sequence[SelectedModel]) -> SelectionProblem | None:
         """The problem with the noise that residuals show, averaged over models by evidence; None if it was right.
 
         How the noise grows with the values is told by the best model.
@@ -213,7 +213,7 @@ class Problem:
             return None
         return replace(self, shooting=again)
 
-    def _design(self, selection: Selection, model: Model, slopes: np.ndarray) -> np.ndarray:
+    def _design(self, selection: Selection, model: SelectedModel, slopes: np.ndarray) -> np.ndarray:
         """Derivatives of the states (V, T, n) by every value that was fitted: parameters, and initial values of windows."""
         p, candidates = len(self.shooting.free), self.candidates
         active = candidates.active(model.chosen[None])[0] & candidates.movable
@@ -273,7 +273,7 @@ def make_problem(
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
     largest: int = 12,
     journal: Journal | None = None,
-) -> Problem:
+) -> SelectionProblem:
     """Compile candidates and set up their comparison with data."""
     fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
     if noise is None:
@@ -283,4 +283,4 @@ def make_problem(
     shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
-    return Problem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest, journal)
+    return SelectionProblem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest, journal)

@@ -12,7 +12,7 @@ from scipy.stats import f as fisher
 from scipy.stats import t as student
 
 from symdyn.declaration import lookup
-from symdyn.discover.curve import Curve
+from symdyn.discover.curve import FittedCurve
 from symdyn.discover.data import Observations, observations
 from symdyn.discover.evidence import information
 from symdyn.discover.held import fitted_again
@@ -113,7 +113,7 @@ def profile(
     grid = np.union1d(grid, best.value(column))
     start = np.zeros(len(grid), dtype=int)
     fits = fitted_again(best, column, grid, Fits(best.model.theta[None], best.model.starts[None], best.expansion), start)
-    curve = Curve(best, column, fits, float(fisher.ppf(level, 1, best.freedom)))
+    curve = FittedCurve(best, column, fits, float(fisher.ppf(level, 1, best.freedom)))
     if values is None:
         curve = curve.settled()
     held, total, least = curve.held, curve.fits.total, curve.least

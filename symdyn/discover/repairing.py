@@ -20,10 +20,10 @@ from symdyn.discover.evidence import hold_out, information, intervals, predictio
 from symdyn.discover.guesses import free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of, right_sides
 from symdyn.discover.optimum import read_noise
-from symdyn.discover.problem import Problem, make_problem
+from symdyn.discover.problem import SelectionProblem, make_problem
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.request import Request
-from symdyn.discover.selection import Model, Selection
+from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -69,7 +69,7 @@ class Repair(Recovery):
 class _Repaired:
     """A model with the selection in which it was fitted, where the terms that it drops are held at zero."""
 
-    model: Model
+    model: SelectedModel
     selection: Selection
     dropped: np.ndarray
 
@@ -133,7 +133,7 @@ def _library(system: System, request: Request) -> dict[sp.Symbol, Sequence[sp.Ex
     return found
 
 
-def _ranked(problem: Problem, changes: Changes, found: Descent, keep: int) -> list[tuple[float, _Repaired]]:
+def _ranked(problem: SelectionProblem, changes: Changes, found: Descent, keep: int) -> list[tuple[float, _Repaired]]:
     """The best models, each also with the terms gone whose coefficients may be zero; criteria and models, best first."""
     selection = found.selection
     problem = replace(problem, shooting=selection.shooting)
@@ -152,7 +152,7 @@ def _ranked(problem: Problem, changes: Changes, found: Descent, keep: int) -> li
     return sorted(ranked, key=lambda pair: pair[0])
 
 
-def _droppable(selection: Selection, changes: Changes, model: Model) -> Iterator[np.ndarray]:
+def _droppable(selection: Selection, changes: Changes, model: SelectedModel) -> Iterator[np.ndarray]:
     """Sets of declared terms (K,) whose coefficients may be zero: each alone, and all of them."""
     facts = information(selection.shooting, selection, model)
     place = {name: i for i, name in enumerate(facts.names)}

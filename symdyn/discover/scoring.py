@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Fit", "Likelihood", "Score", "maximise", "sandwich"]
+__all__ = ["Likelihood", "Score", "ScoredFit", "maximise", "sandwich"]
 
 #: Gain of the log-likelihood below which a step is the last, and how often a step is shortened.
 SMALL_GAIN, SHORTENED = 1e-8, 12
@@ -47,7 +47,7 @@ class Likelihood(Protocol):
 
 
 @dataclass(frozen=True)
-class Fit:
+class ScoredFit:
     """Where the search for a maximum ended.
 
     Attributes
@@ -70,7 +70,7 @@ def maximise(
     high: np.ndarray | None = None,
     iterations: int = 40,
     worth: float = -np.inf,
-) -> Fit:
+) -> ScoredFit:
     """Climb from `start` by scoring, damped as in Levenberg's method where a step would lead downhill.
 
     Parameters
@@ -84,7 +84,7 @@ def maximise(
 
     Returns
     -------
-    Fit
+    ScoredFit
         With the value minus infinity if the data are impossible at `start`.
     """
     low = np.full(start.shape, -np.inf) if low is None else low
@@ -93,7 +93,7 @@ def maximise(
     score, damping = likelihood.score(theta), 0.0
     for _ in range(iterations):
         if not np.isfinite(score.value):
-            return Fit(theta, score, False)
+            return ScoredFit(theta, score, False)
         held = ((theta <= low) & (score.gradient < 0)) | ((theta >= high) & (score.gradient > 0))
         free = np.flatnonzero(~held)
         size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
@@ -106,17 +106,17 @@ def maximise(
             new = np.clip(theta + step, low, high)
             gain = 0.5 * float(score.gradient @ (new - theta))
             if gain < SMALL_GAIN:
-                return Fit(theta, score, True)
+                return ScoredFit(theta, score, True)
             if score.value + HOPE * gain < worth:
-                return Fit(theta, score, False)
+                return ScoredFit(theta, score, False)
             trial = likelihood.score(new)
             if trial.value > score.value:
                 break
             damping = max(4 * damping, 0.05)
         else:
-            return Fit(theta, score, gain < 1e3 * SMALL_GAIN)
+            return ScoredFit(theta, score, gain < 1e3 * SMALL_GAIN)
         theta, score, damping = new, trial, damping / 8 if damping > 0.01 else 0.0
-    return Fit(theta, score, False)
+    return ScoredFit(theta, score, False)
 
 
 def sandwich(score: Score, held: np.ndarray | None = None) -> tuple[np.ndarray, int, float, np.ndarray]:

@@ -11,9 +11,9 @@ import sympy as sp
 from symdyn.discover.candidates import Candidates
 from symdyn.discover.journal import Journal
 from symdyn.discover.levenberg import levenberg_marquardt
-from symdyn.discover.shooting import Shooting, Windows
+from symdyn.discover.shooting import Shooting, ShootingWindows
 
-__all__ = ["Model", "Selection", "criterion"]
+__all__ = ["SelectedModel", "Selection", "criterion"]
 
 #: Relative error of simulated states below which differences between models mean nothing.
 PRECISION = 1e-5
@@ -65,7 +65,7 @@ def criterion(
 
 
 @dataclass(frozen=True)
-class Model:
+class SelectedModel:
     """A choice of terms, fitted.
 
     Attributes
@@ -95,7 +95,7 @@ class Selection:
     candidates : Candidates
     shooting : Shooting
         Of ``candidates.system`` with ``candidates.columns`` free.
-    cut : Windows
+    cut : ShootingWindows
     start_bounds : pair of (V, n) float64
         Smallest and largest initial values of the windows, scaled; where they are equal the value is held.
     penalty : callable, optional
@@ -103,7 +103,7 @@ class Selection:
     largest : int
         Most terms in a model.
     pieces : int
-        Windows into which each trajectory was to be cut.
+        ShootingWindows into which each trajectory was to be cut.
     journal : Journal, optional
         Keeps fits, so that a search that was cut short goes on.
     """
@@ -114,7 +114,7 @@ class Selection:
         self,
         candidates: Candidates,
         shooting: Shooting,
-        cut: Windows,
+        cut: ShootingWindows,
         *,
         start_bounds: tuple[np.ndarray, np.ndarray],
         penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
@@ -129,7 +129,7 @@ class Selection:
         shapes = (cut.origins, cut.first, cut.values, *(times for _, times in cut.groups))
         self._context = (*shooting.facts, candidates.low, candidates.high, *start_bounds, *shapes)
         self.start_bounds, self.penalty, self.largest, self.pieces = start_bounds, penalty, largest, pieces
-        self.visited: dict[bytes, Model] = {}
+        self.visited: dict[bytes, SelectedModel] = {}
         numbers: dict[sp.Expr, int] = {}
         self._shapes = np.array([numbers.setdefault(t.shape, len(numbers)) for t in candidates.terms], dtype=np.int64)
         self._places = len({t.unknown.func for t in candidates.terms})
@@ -148,7 +148,7 @@ class Selection:
         *,
         iterations: int = 15,
         tolerance: float = 1e-3,
-    ) -> list[Model | None]:
+    ) -> list[SelectedModel | None]:
         """Fit the models `chosen` (M, K) from `theta` (M, P) and `starts` (M, V, n), and remember them."""
         active = self.candidates.active(chosen)
         coefficients = len(self.candidates.terms)
@@ -165,11 +165,11 @@ class Selection:
         fitted = self.journal((*self._context, theta, starts, active, iterations, tolerance), compute, keep=self.going)
         return [self._register(which, *rows) for which, *rows in zip(chosen, *fitted, strict=True)]
 
-    def _register(self, chosen: np.ndarray, theta: np.ndarray, starts: np.ndarray, rss: np.ndarray) -> Model | None:
+    def _register(self, chosen: np.ndarray, theta: np.ndarray, starts: np.ndarray, rss: np.ndarray) -> SelectedModel | None:
         value = self.value(float(rss.sum()), chosen, theta)
         if not np.isfinite(value):
             return None
-        model = Model(chosen.copy(), theta.copy(), starts.copy(), rss.copy(), value)
+        model = SelectedModel(chosen.copy(), theta.copy(), starts.copy(), rss.copy(), value)
         key = chosen.tobytes()
         if key not in self.visited or value < self.visited[key].criterion:
             self.visited[key] = model
@@ -185,18 +185,18 @@ class Selection:
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
-    def variance(self, model: Model) -> float:
+    def variance(self, model: SelectedModel) -> float:
         """Mean square residual of a model, in units of the noise and corrected for what was fitted."""
         count = int((self.candidates.active(model.chosen[None]) & self.candidates.movable).sum())
         return float(model.rss.sum()) / max(self.cut.size - self.nuisance - count, 1) + self.floor
 
-    def ranked(self) -> list[Model]:
+    def ranked(self) -> list[SelectedModel]:
         """Every model that was fitted, best first."""
         return sorted(self.visited.values(), key=lambda m: m.criterion)
 
     # ---- searching -----------------------------------------------------------------------------
 
-    def climb(self, *, beam: int = 3, rounds: int = 12, report: Callable[[], bool] | None = None) -> list[Model]:
+    def climb(self, *, beam: int = 3, rounds: int = 12, report: Callable[[], bool] | None = None) -> list[SelectedModel]:
         """Look at the neighbours of the best `beam` models until all of those have been looked at.
 
         `report` is called after each round; the search ends when it returns False.
@@ -214,7 +214,7 @@ class Selection:
                 break
         return self.ranked()
 
-    def _proposals(self, models: Sequence[Model]) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _proposals(self, models: Sequence[SelectedModel]) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Promising neighbours of models: choices, and where to fit them from."""
         new: set[bytes] = set()
         guesses = self.candidates.guesses
@@ -244,7 +244,7 @@ class Selection:
                     yield chosen, np.where(chosen @ self.candidates.inner | ~coefficients, lanes[0], 0.0), model.starts
 
     def _ranked_moves(
-        self, model: Model, theta: np.ndarray, information: np.ndarray, gradient: np.ndarray, back: np.ndarray
+        self, model: SelectedModel, theta: np.ndarray, information: np.ndarray, gradient: np.ndarray, back: np.ndarray
     ) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
         """Forecasts of the criterion after adding, dropping and exchanging terms, from one expansion."""
         unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
@@ -288,7 +288,7 @@ class Selection:
 
     @staticmethod
     def _moved(
-        model: Model,
+        model: SelectedModel,
         theta: np.ndarray,
         unit: np.ndarray,
         back: np.ndarray,

@@ -17,7 +17,7 @@ from symdyn.discover.data import Observations
 from symdyn.discover.kinds import kind_of, right_sides
 from symdyn.system import System
 
-__all__ = ["Quadratic", "Shooting", "Windows", "windows"]
+__all__ = ["Quadratic", "Shooting", "ShootingWindows", "windows"]
 
 RTOL, ATOL = 1e-6, 1e-8
 #: Attempted steps allowed to a window; a candidate that needs more is running away.
@@ -27,7 +27,7 @@ HUGE = 1e60
 
 
 @dataclass(frozen=True)
-class Windows:
+class ShootingWindows:
     """Stretches of the trajectories, each with initial values of its own.
 
     Attributes
@@ -37,7 +37,7 @@ class Windows:
     first : (V,) float64
         Time at which it begins.
     groups : tuple of (members, times)
-        Windows whose times, counted from their beginnings, agree: they are simulated together.
+        ShootingWindows whose times, counted from their beginnings, agree: they are simulated together.
     values : (V, T, n) float64
         Data, padded with NaN.  A window includes the first point of the next one.  Candidates that are fitted to data of
         their own have (M, V, T, n).
@@ -52,7 +52,7 @@ class Windows:
     def count(self) -> int:
         return len(self.origins)
 
-    def take(self, which: np.ndarray) -> Windows:
+    def take(self, which: np.ndarray) -> ShootingWindows:
         """The windows of the candidates `which`."""
         return self if self.values.ndim == 3 else replace(self, values=self.values[which])
 
@@ -63,7 +63,7 @@ class Windows:
         return int(np.isfinite(values).sum())
 
 
-def windows(observations: Observations, per_trajectory: int) -> Windows:
+def windows(observations: Observations, per_trajectory: int) -> ShootingWindows:
     """Cut every trajectory into so many windows, fewer where there are not enough points.
 
     The cuts for 8 windows include those for 4, and so on.
@@ -87,7 +87,7 @@ def windows(observations: Observations, per_trajectory: int) -> Windows:
                 break
         else:
             groups.append(([v], times))
-    return Windows(
+    return ShootingWindows(
         np.array([p[:2] for p in parts]),
         np.array([p[3] for p in parts]),
         tuple((np.array(members), times) for members, times in groups),
@@ -230,7 +230,7 @@ class Shooting:
         new.__dict__.update(self.__dict__, noise=np.asarray(noise, float), _growth=None if growth is None else tuple(growth))
         return new
 
-    def deviations(self, cut: Windows) -> np.ndarray:
+    def deviations(self, cut: ShootingWindows) -> np.ndarray:
         """Standard deviations of the noise of the data in every window, (V, T, n)."""
         found = np.tile(self.noise, (cut.count, cut.values.shape[-2], 1))
         if self._growth is not None:
@@ -239,7 +239,7 @@ class Shooting:
                 found[v, : len(part)] *= part
         return found
 
-    def simulate(self, cut: Windows, theta: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def simulate(self, cut: ShootingWindows, theta: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scaled states (M, V, T, n) and derivatives (M, V, T, n, P + n) of every candidate in every window.
 
         `theta` (M, P) and `starts` (M, V, n) are scaled.  NaN after a failure and after the end of a window's data.
@@ -259,7 +259,7 @@ class Shooting:
             self.simulations += len(rows)
         return states, slopes
 
-    def expand(self, cut: Windows, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
+    def expand(self, cut: ShootingWindows, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
         """Sums of squares and Gauss-Newton expansions of M candidates."""
         states, slopes = self.simulate(cut, theta, starts)
         count, pieces, length, n = states.shape

@@ -24,7 +24,7 @@ from symdyn.codegen.lower import lower
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
 from symdyn.grids.linear_part_terms import linear_part_of, numeric_terms
-from symdyn.grids.spectral_plan import Plan
+from symdyn.grids.spectral_plan import SpectralPlan
 from symdyn.grids.spectral_points import PointFunction
 from symdyn.models.pde import PDESystem
 
@@ -63,7 +63,7 @@ class SpectralModel:
         numbers: Sequence[sp.Expr] | None = None,
     ) -> None:
         self.pde, self.shape, self.dealias = pde, tuple(shape), bool(dealias)
-        self.plan = Plan(pde, ends, numbers)
+        self.plan = SpectralPlan(pde, ends, numbers)
         self.parameters = pde.parameters
         box = pde.domain.box
         self.spacing = tuple(((box[1] - box[0]) / np.array(self.shape)).tolist())

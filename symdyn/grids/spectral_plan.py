@@ -12,13 +12,13 @@ from symdyn.errors import DeclarationError
 from symdyn.models.operators import AXES, NUMBERS, Operator, components, integral, laplacian, linear_form, varies
 from symdyn.models.pde import PDESystem
 
-__all__ = ["Link", "Number", "Plan", "Pointwise", "Read"]
+__all__ = ["Link", "Number", "Pointwise", "SpectralPlan", "SpectralRead"]
 
 Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Read:
+class SpectralRead:
     """A sum of derivatives of an array, with numbers as coefficients."""
 
     array: int
@@ -52,12 +52,12 @@ class Pointwise:
     inputs: list[sp.Symbol] = field(default_factory=list)
 
 
-class Plan:
+class SpectralPlan:
     """What has to be done for the rates of a system on a periodic box, or for other expressions of its fields.
 
     Attributes
     ----------
-    reads, numbers : dict of Symbol to Read, Number
+    reads, numbers : dict of Symbol to SpectralRead, Number
         What stands for them in the expressions of passes.
     passes : list of Pointwise
         Those that make arrays, by levels, then that of the rates.
@@ -80,10 +80,10 @@ class Plan:
                 "boundary='periodic' or take scheme='finite differences'"
             )
         self.pde, self.dimension, self.fields = pde, pde.dimension, len(pde.fields)
-        self.reads: dict[sp.Symbol, Read] = {}
+        self.reads: dict[sp.Symbol, SpectralRead] = {}
         self.numbers: dict[sp.Symbol, Number] = {}
         self.links: list[Link] = []
-        self._symbols: dict[Read | Number, sp.Symbol] = {}
+        self._symbols: dict[SpectralRead | Number, sp.Symbol] = {}
         taken = [s.name for s in (*pde.states, *pde.parameters, *pde.space, pde.time)]
         self._prefix = "wave"  # of names that nothing else has
         while any(name.startswith(self._prefix) for name in taken):
@@ -179,7 +179,7 @@ class Plan:
         return self._arrays[w]
 
     def _read(self, array: int, derivatives: tuple[tuple[Index, float], ...]) -> sp.Symbol:
-        read = Read(array, derivatives)
+        read = SpectralRead(array, derivatives)
         if read not in self._symbols:
             symbol = self._symbols[read] = sp.Symbol(f"{self._prefix}_read_{len(self.reads)}")
             self.reads[symbol] = read

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.grids.model import GridModel
-from symdyn.grids.spectral_plan import Plan, Pointwise
+from symdyn.grids.spectral_plan import Pointwise, SpectralPlan
 from symdyn.models.pde import PDESystem
 
 __all__ = ["PointFunction"]
@@ -24,7 +24,7 @@ class PointFunction:
         To be filled before a call; each thread has its own.
     """
 
-    def __init__(self, pde: PDESystem, one: Pointwise, plan: Plan, shape: tuple[int, ...]) -> None:
+    def __init__(self, pde: PDESystem, one: Pointwise, plan: SpectralPlan, shape: tuple[int, ...]) -> None:
         self._outputs = (len(one.outputs), *shape)
         fields = one.inputs or [sp.Dummy("nothing", real=True)]
         names = plan.names(len(fields))

@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdyn._grammar import RESERVED, Scope
 from symdyn._lexer import Token, split_statements, tokenize
-from symdyn._terms import Terms
+from symdyn._terms import TermBuilder
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.models.reaction import Reaction
@@ -100,7 +100,7 @@ class _Reader:
         if event := _EVENT.search(masked):
             raise ParseError("an event, 'at ...', is not read", text, event.end() - 2)
         self.boundary = {m[1] for m in re.finditer(r"\$[ \t]*([A-Za-z_]\w*)", masked)}
-        self.terms = Terms(text)
+        self.terms = TermBuilder(text)
         self.arrows: list[_Arrow] = []
         self.species: dict[str, str | None] = {}
         self.compartments: set[str] = set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Arrow", "Box", "Layout", "arrange"]
+__all__ = ["Arrow", "LabelBox", "Layout", "arrange"]
 
 #: Height of a box, and of a line of its text.
 TALL, LINE = 0.44, 0.15
@@ -19,7 +19,7 @@ PLACES = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 
 
 @dataclass
-class Box:
+class LabelBox:
     """A stage: the middle and the size of its box, and its row."""
 
     x: float
@@ -61,7 +61,7 @@ class Arrow:
 class Layout:
     """Boxes and arrows, and the corners of all of them."""
 
-    boxes: list[Box]
+    boxes: list[LabelBox]
     arrows: list[Arrow]
     low: np.ndarray
     high: np.ndarray
@@ -92,7 +92,7 @@ def arrange(rows: Sequence[Sequence[int]], sizes: Sequence[tuple[float, float]],
             y -= BETWEEN if mixed else 0.3
         start = (longest - len(members)) / 2
         for k, s in enumerate(members):
-            boxes[s] = Box(pitch * (start + k), y, width, height, r)
+            boxes[s] = LabelBox(pitch * (start + k), y, width, height, r)
     placed = [boxes[s] for s in range(len(row_of))]
     _draw_curves(placed, arrows, levels, row_of)
     _place_labels(placed, arrows)
@@ -146,7 +146,7 @@ def _room(arrows: list[Arrow], levels: dict[int, int], row_of: dict[int, int], r
     return max(reach, default=0.0)
 
 
-def _draw_curves(boxes: list[Box], arrows: list[Arrow], levels: dict[int, int], row_of: dict[int, int]) -> None:
+def _draw_curves(boxes: list[LabelBox], arrows: list[Arrow], levels: dict[int, int], row_of: dict[int, int]) -> None:
     ports = _ports(boxes, arrows)
     for a in arrows:
         s, t = boxes[a.source], boxes[a.target]
@@ -171,7 +171,7 @@ def _draw_curves(boxes: list[Box], arrows: list[Arrow], levels: dict[int, int], 
             a.curve = np.array([start, start + a.sides[0] * drop + aside, end + a.sides[1] * drop + aside, end])
 
 
-def _ports(boxes: list[Box], arrows: list[Arrow]) -> dict[tuple[int, int], float]:
+def _ports(boxes: list[LabelBox], arrows: list[Arrow]) -> dict[tuple[int, int], float]:
     """Where arrows meet the upper and lower edges of boxes, in an order in which they do not cross."""
     ends: dict[tuple[int, int], list[tuple[tuple[float, ...], tuple[int, int]]]] = {}
     for a in arrows:
@@ -196,7 +196,7 @@ def _ports(boxes: list[Box], arrows: list[Arrow]) -> dict[tuple[int, int], float
     return ports
 
 
-def _place_labels(boxes: list[Box], arrows: list[Arrow]) -> None:
+def _place_labels(boxes: list[LabelBox], arrows: list[Arrow]) -> None:
     """Labels on arcs and along straight arrows, at the first place where they cover nothing, or least."""
     taken = [(np.array([b.x, b.y]), np.array([b.width, b.height]) / 2) for b in boxes]
     samples = {id(a): a.along(np.linspace(0.02, 0.98, 40)) for a in arrows}

@@ -13,7 +13,7 @@ from symdyn.errors import DeclarationError
 from symdyn.leslie._placeholders import determinant, short, tidied
 from symdyn.leslie._stages import stage_index
 from symdyn.leslie._values import as_array, matrix_of, numeric, simplest
-from symdyn.leslie.spectrum import Spectrum, simple, spectrum
+from symdyn.leslie.spectrum import DominantEigenpair, simple, spectrum
 from symdyn.models.matrix import MatrixModel
 
 __all__ = ["elasticities", "gradient", "second_derivatives", "sensitivities", "vital_rates"]
@@ -248,7 +248,7 @@ def _by_closed_form(matrix: sp.Matrix, i: int, j: int) -> np.ndarray:
     return as_array(general.applyfunc(lambda e: growth.diff(general[i, j]).diff(e)).xreplace(values))
 
 
-def _group_inverse(model: MatrixModel, found: Spectrum) -> np.ndarray:
+def _group_inverse(model: MatrixModel, found: DominantEigenpair) -> np.ndarray:
     r""":math:`(\lambda I - A + P)^{-1} - P` with the projection :math:`P = w v^\top / \langle v, w \rangle`."""
     projection = np.outer(found.stable_structure, found.reproductive_values) / _product(model, found)
     n = len(projection)
@@ -260,7 +260,7 @@ def _group_inverse(model: MatrixModel, found: Spectrum) -> np.ndarray:
     return as_array(shifted.to_DM(extension=True).inv().to_Matrix()) - projection
 
 
-def _product(model: MatrixModel, found: Spectrum) -> Any:
+def _product(model: MatrixModel, found: DominantEigenpair) -> Any:
     """The product of both eigenvectors; an error if the growth factor is not differentiable."""
     if not simple(model):
         raise DeclarationError(

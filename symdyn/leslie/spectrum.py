@@ -15,7 +15,7 @@ from symdyn.leslie._values import as_array, exact, matrix_of, numeric, simplest
 from symdyn.models.matrix import MatrixModel
 
 __all__ = [
-    "Spectrum",
+    "DominantEigenpair",
     "damping_ratio",
     "eigenvalues",
     "growth_factor",
@@ -32,7 +32,7 @@ FEW = 8
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class DominantEigenpair:
     """The dominant eigenvalue and its eigenvectors.
 
     Attributes
@@ -48,7 +48,7 @@ class Spectrum:
 
 
 @lru_cache(maxsize=64)
-def spectrum(model: MatrixModel) -> Spectrum:
+def spectrum(model: MatrixModel) -> DominantEigenpair:
     """The dominant eigenvalue of A with its eigenvectors.
 
     Raises
@@ -216,7 +216,7 @@ def simple(model: MatrixModel) -> bool:
     return bool(close.sum() <= 1 and abs((v * w).sum()) > EQUAL * np.linalg.norm(v) * np.linalg.norm(w))
 
 
-def _in_floats(matrix: np.ndarray) -> Spectrum:
+def _in_floats(matrix: np.ndarray) -> DominantEigenpair:
     values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
     sizes = np.abs(values)
     if sizes.max() == 0:
@@ -228,8 +228,8 @@ def _in_floats(matrix: np.ndarray) -> Spectrum:
     if np.iscomplexobj(value) and value.imag == 0:
         value = value.real
     if not np.iscomplexobj(value) or value.imag == 0:
-        return Spectrum(float(np.real(value)), np.real(w), np.real(v))
-    return Spectrum(complex(value), w, v)
+        return DominantEigenpair(float(np.real(value)), np.real(w), np.real(v))
+    return DominantEigenpair(complex(value), w, v)
 
 
 def _scaled(w: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -241,7 +241,7 @@ def _scaled(w: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return w, v / v[np.flatnonzero(v)[0]]
 
 
-def _closed_form(matrix: sp.Matrix) -> Spectrum | None:
+def _closed_form(matrix: sp.Matrix) -> DominantEigenpair | None:
     """Eigenvalue and vectors without floats, or None where they are roots of polynomials of degree three or more."""
     value = _dominant(matrix)
     if value is None:
@@ -251,7 +251,7 @@ def _closed_form(matrix: sp.Matrix) -> Spectrum | None:
         return None
     w, v = simplest(as_array(sp.Matrix(right)))[:, 0], simplest(as_array(sp.Matrix(left)))[:, 0]
     first = next(e for e in v if e != 0)
-    return Spectrum(value, simplest(w / sum(w)), simplest(v / first))
+    return DominantEigenpair(value, simplest(w / sum(w)), simplest(v / first))
 
 
 def _dominant(matrix: sp.Matrix) -> sp.Expr | None:

@@ -10,7 +10,7 @@ from symdyn.projection.evolve import Clock, Exponential, Modulated
 from symdyn.projection.generator import Runs, assemble
 from symdyn.projection.growth import COMMON, followed, length, reachable, usual
 from symdyn.projection.states import Listing
-from symdyn.projection.transitions import Jump, Transitions
+from symdyn.projection.transitions import StateJump, Transitions
 
 __all__ = ["INTEGRATOR", "Growing"]
 
@@ -33,7 +33,7 @@ class Growing:
     the error at every time (Munsky and Khammash, J. Chem. Phys. 124 (2006) 044104).
     """
 
-    def __init__(self, transitions: Transitions, jumps: list[Jump], bounds: Bounds, *, trimming: bool) -> None:
+    def __init__(self, transitions: Transitions, jumps: list[StateJump], bounds: Bounds, *, trimming: bool) -> None:
         self.transitions, self.jumps, self.trimming = transitions.stopped_outside(bounds.inside), jumps, trimming
         # states just outside are listed too, where the process stops: what is in them has left for good
         open_ = np.full_like(bounds.upper, np.iinfo(np.int64).max)

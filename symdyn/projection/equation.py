@@ -14,7 +14,7 @@ from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.bounds import read_bounds
 from symdyn.projection.generator import Generator, assemble
 from symdyn.projection.states import Box
-from symdyn.projection.transitions import LONGEST_BURST, Jump, Transitions
+from symdyn.projection.transitions import LONGEST_BURST, StateJump, Transitions
 
 __all__ = ["MasterEquation", "master_equation"]
 
@@ -108,7 +108,7 @@ class MasterEquation(MasterVerbs):
 
     # ---- pieces ------------------------------------------------------------------------------------
 
-    def jumps(self, transitions: Transitions, *, wrt: Any = None, explicit: bool = False) -> list[Jump]:
+    def jumps(self, transitions: Transitions, *, wrt: Any = None, explicit: bool = False) -> list[StateJump]:
         """Jumps between states within the bounds, reactions of equal change combined; see `Transitions.jumps`.
 
         Parameters
@@ -122,7 +122,7 @@ class MasterEquation(MasterVerbs):
 
         Returns
         -------
-        list of Jump
+        list of StateJump
             Changes in molecules, with the reactions and the probabilities of each.
 
         Raises

@@ -9,7 +9,7 @@ import xarray as xr
 
 from symdyn.projection.equation import MasterEquation
 from symdyn.projection.labelled import check_layout, labelled
-from symdyn.projection.search import Search, cropped, warn_of_edge
+from symdyn.projection.search import StationarySearch, cropped, warn_of_edge
 from symdyn.projection.statistics import moments
 from symdyn.projection.transient import check_tolerance
 
@@ -74,7 +74,7 @@ def stationary(
     check_tolerance(tolerance)
     check_layout(layout)
     transitions = equation.constant(parameters, "a stationary distribution")
-    found = Search(equation, transitions, initial).run(tolerance)
+    found = StationarySearch(equation, transitions, initial).run(tolerance)
     warn_of_edge(found)
     facts = {"method": found.method, "edge_mass": found.edge_mass}
     if found.solution is not None:

@@ -10,7 +10,7 @@ from symdyn.errors import DeclarationError, SimulationError
 from symdyn.projection.generator import Generator, assemble
 from symdyn.projection.kernel import driver
 from symdyn.projection.states import StateSpace
-from symdyn.projection.transitions import Jump, Transitions
+from symdyn.projection.transitions import StateJump, Transitions
 from symdyn.registry import suggest
 
 __all__ = ["METHODS", "Clock", "Exponential", "Modulated"]
@@ -85,7 +85,7 @@ class Modulated:
     Integration, 2nd ed., section V.3; Blanes, Casas, Oteo and Ros, Physics Reports 470 (2009) 151).
     """
 
-    def __init__(self, space: StateSpace, transitions: Transitions, jumps: list[Jump], method: str) -> None:
+    def __init__(self, space: StateSpace, transitions: Transitions, jumps: list[StateJump], method: str) -> None:
         self.space, self.transitions, self.jumps, self.method = space, transitions, jumps, method
         self.weights = extrapolation(SEQUENCE)
         self.lower_weights = np.append(0.0, extrapolation(SEQUENCE[1:]))

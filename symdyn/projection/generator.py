@@ -11,7 +11,7 @@ from symdyn_kernels.arguments.projection import Generator as Arrays
 
 from symdyn.projection.kernel import driver
 from symdyn.projection.states import Box, StateSpace
-from symdyn.projection.transitions import Jump, Tail
+from symdyn.projection.transitions import StateJump, Tail
 
 __all__ = ["Generator", "Runs", "assemble", "augmented"]
 
@@ -138,7 +138,9 @@ class Generator:
         return total
 
 
-def assemble(space: StateSpace, propensities: Sequence[np.ndarray], jumps: Sequence[Jump], *, reflecting: bool) -> Generator:
+def assemble(
+    space: StateSpace, propensities: Sequence[np.ndarray], jumps: Sequence[StateJump], *, reflecting: bool
+) -> Generator:
     """The generator on `space`.
 
     Jumps that leave the set carry probability away, or do not happen if it is `reflecting`.  Jumps of geometric size pass

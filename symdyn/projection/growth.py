@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.projection.bounds import Bounds
 from symdyn.projection.states import Listing
-from symdyn.projection.transitions import Jump, Tail, Transitions
+from symdyn.projection.transitions import StateJump, Tail, Transitions
 
 __all__ = ["COMMON", "followed", "length", "reachable", "usual"]
 
@@ -23,7 +23,7 @@ def length(tail: Tail) -> int:
 
 
 def neighbours(
-    frontier: np.ndarray, transitions: Transitions, jumps: Sequence[Jump], bounds: Bounds, *, far: bool, time: float
+    frontier: np.ndarray, transitions: Transitions, jumps: Sequence[StateJump], bounds: Bounds, *, far: bool, time: float
 ) -> np.ndarray:
     """States that one jump reaches from the states `frontier`, within bounds; some may be listed twice.
 
@@ -61,7 +61,7 @@ def reachable(
     seed: np.ndarray,
     known: Listing,
     transitions: Transitions,
-    jumps: Sequence[Jump],
+    jumps: Sequence[StateJump],
     bounds: Bounds,
     *,
     layers: int | None = None,
@@ -82,7 +82,7 @@ def reachable(
     return known
 
 
-def usual(jumps: Sequence[Jump], changes: np.ndarray) -> list[Jump]:
+def usual(jumps: Sequence[StateJump], changes: np.ndarray) -> list[StateJump]:
     """Jumps without long bursts, by which a set grows: a set that followed every burst to its tail would be far too large.
 
     `changes`, shape (species, reactions), are those without bursts.
@@ -97,7 +97,7 @@ def usual(jumps: Sequence[Jump], changes: np.ndarray) -> list[Jump]:
     return [j for j in jumps if j.tail is not None or (np.abs(j.change) <= longest).all()]
 
 
-def followed(jumps: Sequence[Jump], reactions: int) -> np.ndarray:
+def followed(jumps: Sequence[StateJump], reactions: int) -> np.ndarray:
     """The part of the events of each reaction that are some of these jumps."""
     part = np.zeros(reactions)
     for jump in jumps:

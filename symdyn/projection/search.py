@@ -17,9 +17,9 @@ from symdyn.projection.growth import reachable
 from symdyn.projection.initial import read_initial
 from symdyn.projection.states import Box, Listing, StateSpace
 from symdyn.projection.stationary import Stationary, detailed_balance, is_chain, solve
-from symdyn.projection.transitions import Jump, Transitions
+from symdyn.projection.transitions import StateJump, Transitions
 
-__all__ = ["Found", "Search", "cropped", "warn_of_edge"]
+__all__ = ["Found", "StationarySearch", "cropped", "warn_of_edge"]
 
 #: First upper bounds by the number of species without one, and the factor by which they grow.
 FIRST, GROWTH = {1: 4095, 2: 63, 3: 23}, 1.5
@@ -53,7 +53,7 @@ class Found:
     searched: str
 
 
-class Search:
+class StationarySearch:
     """Stationary distributions on larger and larger sets."""
 
     def __init__(self, equation: MasterEquation, transitions: Transitions, initial: Any) -> None:
@@ -92,7 +92,7 @@ class Search:
         mean = found.p @ n
         return np.concatenate([mean, found.p @ (n - mean) ** 2])
 
-    def _space(self, upper: np.ndarray, jumps: list[Jump]) -> StateSpace:
+    def _space(self, upper: np.ndarray, jumps: list[StateJump]) -> StateSpace:
         """All states of the box; or those that can be reached, where conservation laws leave few of them."""
         lower = np.array(self.equation.lower)
         changes = np.array([j.change for j in jumps])
@@ -147,7 +147,7 @@ def _listed(bursts: Iterable[Any]) -> bool:
 
 
 def _edges(
-    space: StateSpace, p: np.ndarray, rates: list[np.ndarray], jumps: list[Jump], lower: np.ndarray, upper: np.ndarray
+    space: StateSpace, p: np.ndarray, rates: list[np.ndarray], jumps: list[StateJump], lower: np.ndarray, upper: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Probability that the next jump would leave, and through which upper bounds."""
     total = np.sum(rates, axis=0).ravel()

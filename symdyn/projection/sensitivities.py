@@ -15,7 +15,7 @@ from symdyn.projection.evolve import Clock, Exponential
 from symdyn.projection.generator import Generator, assemble, augmented
 from symdyn.projection.initial import begin
 from symdyn.projection.labelled import labelled
-from symdyn.projection.search import Search
+from symdyn.projection.search import StationarySearch
 from symdyn.projection.states import StateSpace
 from symdyn.projection.transient import check_tolerance, read_times
 from symdyn.projection.transitions import Transitions
@@ -135,7 +135,7 @@ def stationary_sensitivity(
     check_tolerance(tolerance)
     transitions = equation.constant(parameters, "a sensitivity")
     theta = transitions.parameter(wrt)
-    found = Search(equation, transitions, initial).run(tolerance, factors=True)
+    found = StationarySearch(equation, transitions, initial).run(tolerance, factors=True)
     solution = found.solution
     assert solution is not None
     if not solution.fixed_weights:

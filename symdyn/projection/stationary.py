@@ -20,7 +20,7 @@ from symdyn.errors import SimulationError
 from symdyn.projection.balance import balanced
 from symdyn.projection.generator import Generator
 from symdyn.projection.states import Box, StateSpace
-from symdyn.projection.transitions import Jump
+from symdyn.projection.transitions import StateJump
 
 __all__ = ["Recurrent", "Stationary", "detailed_balance", "is_chain", "solve"]
 
@@ -30,7 +30,7 @@ POOR = 1e-6
 NEGATIVE = 1e-9
 
 
-def is_chain(space: StateSpace, jumps: Sequence[Jump]) -> bool:
+def is_chain(space: StateSpace, jumps: Sequence[StateJump]) -> bool:
     """Whether the states are the numbers of one species, which change by one at a time."""
     return (
         isinstance(space, Box)

@@ -17,7 +17,7 @@ from symdyn.projection.generator import assemble
 from symdyn.projection.initial import begin, outside, read_initial
 from symdyn.projection.labelled import check_layout, labelled
 from symdyn.projection.states import StateSpace
-from symdyn.projection.transitions import LONGEST_BURST, Jump, Transitions
+from symdyn.projection.transitions import LONGEST_BURST, StateJump, Transitions
 from symdyn.registry import suggest
 
 __all__ = ["check_tolerance", "read_times", "transient"]
@@ -144,7 +144,7 @@ def grown(
 def advance(
     space: StateSpace,
     transitions: Transitions,
-    jumps: list[Jump],
+    jumps: list[StateJump],
     p: np.ndarray,
     times: np.ndarray,
     *,

@@ -21,7 +21,7 @@ from symdyn.models.reactions import ReactionNetwork
 from symdyn.projection.bursts import probabilities, slopes
 from symdyn.projection.states import StateSpace
 
-__all__ = ["LONGEST_BURST", "Jump", "Tail", "Transitions"]
+__all__ = ["LONGEST_BURST", "StateJump", "Tail", "Transitions"]
 
 #: The longest burst that is followed where a species has no upper bound.
 LONGEST_BURST = 1_000_000
@@ -36,7 +36,7 @@ class Tail:
 
 
 @dataclass(frozen=True)
-class Jump:
+class StateJump:
     """All jumps with one change of the state; with a tail, the shortest of the jumps of geometric size.
 
     Attributes
@@ -149,7 +149,7 @@ class Transitions:
 
     def jumps(
         self, widest: Callable[[int], int], tail: float = 1e-16, wrt: sp.Symbol | None = None, *, explicit: bool = False
-    ) -> list[Jump]:
+    ) -> list[StateJump]:
         """Jumps of all reactions, with equal changes combined.
 
         Bursts of geometric size are one jump with a tail, at most one of them in a reaction: if there are more, that of the
@@ -189,7 +189,7 @@ class Transitions:
                 if long is not None:
                     change[long.axis] += 1
                     found.setdefault((tuple(map(int, change)), long), []).append((r, float(weight * long.ratio)))
-        return [Jump(change, tuple(parts), tail) for (change, tail), parts in found.items()]
+        return [StateJump(change, tuple(parts), tail) for (change, tail), parts in found.items()]
 
     def _tail(self, sizes: Sequence[tuple[int, Any]]) -> Tail | None:
         """Of the geometric burst of the largest mean b: b/(1 + b) is the ratio of probabilities of successive sizes."""

@@ -38,7 +38,7 @@ from symdyn.simulation.dataset import counts, reduced_dataset
 from symdyn.simulation.extras import require
 from symdyn.simulation.gather import Folded
 from symdyn.simulation.parts import UNFINISHED, Parts, put
-from symdyn.simulation.plan import Grid, Plan
+from symdyn.simulation.plan import ChunkGrid, Plan
 from symdyn.simulation.verdict import Outcome
 
 __all__ = ["ChunkStore"]
@@ -73,7 +73,7 @@ class ChunkStore:
     def __init__(self, path: Path, manifest: Mapping[str, Any], file: Path | None = None) -> None:
         self.path, self.manifest, self.file = path, manifest, file
         made = manifest["grid"]
-        self.grid = Grid(tuple(made["shape"]), made["axis"], made["length"])
+        self.grid = ChunkGrid(tuple(made["shape"]), made["axis"], made["length"])
         self.outcomes: dict[int, Outcome] = {}
         self._parts = Parts(path / INSIDE / "parts")
         self._codec = require("numcodecs").Blosc(**COMPRESSION)
@@ -111,7 +111,7 @@ class ChunkStore:
 
     @classmethod
     def begin(
-        cls, path: Path, blank: xr.Dataset, grid: Grid, gathered: bool, request: Mapping[str, str], seed: int | None
+        cls, path: Path, blank: xr.Dataset, grid: ChunkGrid, gathered: bool, request: Mapping[str, str], seed: int | None
     ) -> Self:
         """Make an empty store, complete with coordinates and attributes, and move it into place.
 
@@ -283,7 +283,7 @@ class ChunkStore:
         return xr.open_zarr(self.path, consolidated=True, chunks=chunks)[self.manifest["variables"]]
 
 
-def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: Grid | None) -> None:
+def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: ChunkGrid | None) -> None:
     """An array whose chunks are those of the grid, along the dimensions of the design, and whole along others."""
     chunks = "auto" if grid is None else (*grid.box, *variable.shape[len(grid.shape) :])
     group.create_array(

@@ -15,7 +15,7 @@ from symdyn.codegen.kernel import Run
 from symdyn.errors import DeclarationError
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.dataset import counts, reduced_dataset, trajectory_dataset
-from symdyn.simulation.plan import Grid, Plan
+from symdyn.simulation.plan import ChunkGrid, Plan
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.verdict import Outcome
 
@@ -56,12 +56,12 @@ class Sink(ABC):
     Attributes
     ----------
     plan : Plan
-    grid : Grid
+    grid : ChunkGrid
     outcomes : dict from int to Outcome
         How the trajectories of each chunk ended that is there.
     """
 
-    def __init__(self, plan: Plan, grid: Grid, outcomes: dict[int, Outcome]) -> None:
+    def __init__(self, plan: Plan, grid: ChunkGrid, outcomes: dict[int, Outcome]) -> None:
         self.plan, self.grid, self.outcomes = plan, grid, outcomes
 
     #: Where workers may leave chunks by themselves: a folder and the token of what is there.
@@ -109,7 +109,7 @@ class Memory(Sink):
         If the trajectories would not fit into memory.
     """
 
-    def __init__(self, plan: Plan, grid: Grid) -> None:
+    def __init__(self, plan: Plan, grid: ChunkGrid) -> None:
         super().__init__(plan, grid, {})
         self._folded = Folded(plan)
         self._run: Run | None = None

@@ -18,7 +18,7 @@ from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 
-__all__ = ["CHUNK_BYTES", "STIFF_METHOD", "Grid", "Plan"]
+__all__ = ["CHUNK_BYTES", "STIFF_METHOD", "ChunkGrid", "Plan"]
 
 #: The method that takes over trajectories on which the explicit default turned out to be stiff.
 STIFF_METHOD = "rodas5p"
@@ -119,18 +119,18 @@ class Plan:
         """Which states and observables stay whole numbers."""
         return np.arange(len(self.names)) < (len(self.system.states) if self.kernel.family.integer else 0)
 
-    def grid(self, chunk: int | None, *, slots: int | None = None, stored: bool = False) -> Grid:
+    def grid(self, chunk: int | None, *, slots: int | None = None, stored: bool = False) -> ChunkGrid:
         """Chunks of about `chunk` trajectories, else as suits an executor with so many `slots`, a store and the memory."""
         size, block = self.design.size, 1 if self.reductions is None or self.design.trajectories == 1 else BLOCK
         if chunk is not None:
             most = BOX_BYTES // (8 * self.times.size) if stored else size
-            return Grid.of(self.design.shape, min(int(chunk), max(1, most)), block)
+            return ChunkGrid.of(self.design.shape, min(int(chunk), max(1, most)), block)
         alone = slots is None and not stored
         if alone and self.reductions is None:
-            return Grid.of(self.design.shape, size)
+            return ChunkGrid.of(self.design.shape, size)
         fit = max(1, CHUNK_BYTES * (CARD if self.kernel.target == "cuda" else 1) // self.row_bytes)
         share = -(-size // max(FEWEST, PIECES * (slots or 0)))
-        return Grid.of(self.design.shape, fit if alone else min(fit, max(LEAST, share)), block)
+        return ChunkGrid.of(self.design.shape, fit if alone else min(fit, max(LEAST, share)), block)
 
     def __getstate__(self) -> dict[str, Any]:
         derived = ("kernel", "successor", "observer")
@@ -141,7 +141,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ChunkGrid:
     """Chunks of rows, numbered; each is `length` steps along `axis` of the design at one place of the axes before it.
 
     The rows of a chunk follow one another, since the last axis runs fastest, and chunks are boxes, as those of an array in a
@@ -156,9 +156,9 @@ class Grid:
     def of(cls, shape: tuple[int, ...], wanted: int, block: int = 1) -> Self:
         """Chunks of about `wanted` rows, within the trajectories of a point a multiple of `block`.
 
-        >>> Grid.of((3, 5000), 2000, 1024).bounds(1)
+        >>> ChunkGrid.of((3, 5000), 2000, 1024).bounds(1)
         (1024, 2048)
-        >>> Grid.of((3, 7, 100), 1000).bounds(1)
+        >>> ChunkGrid.of((3, 7, 100), 1000).bounds(1)
         (700, 1400)
         """
         axes = shape or (1,)

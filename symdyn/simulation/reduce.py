@@ -58,7 +58,7 @@ class Statistic(ABC):
         """Take in the `fields` of another that gathered the blocks that follow."""
 
 
-class Moments(Statistic):
+class MomentSums(Statistic):
     """Count, mean and central sum of squares, merged by the formula of Chan, Golub & LeVeque (1979).
 
     Sums of floating point numbers depend on their order: the moments of each block, (block, 3, ...), are kept apart until
@@ -212,7 +212,7 @@ class Statistics:
             self.exact = np.full((*shape, len(reductions["quantile"])), np.nan)
         self.parts: dict[str, Any] = {}
         if {"mean", "var", "std"} & set(reductions):
-            self.parts["moments"] = Moments(shape)
+            self.parts["moments"] = MomentSums(shape)
         if {"min", "max"} & set(reductions):
             self.parts["extremes"] = Extremes(shape)
         if "quantile" in reductions and self.exact is None:

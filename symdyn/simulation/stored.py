@@ -14,7 +14,7 @@ from symdyn.errors import SymdynError
 from symdyn.simulation.chunk_store import ChunkStore
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.gather import Sink, blank
-from symdyn.simulation.plan import Grid, Plan
+from symdyn.simulation.plan import ChunkGrid, Plan
 from symdyn.simulation.request import check_same, describe
 
 __all__ = ["Stored", "find_store", "open_store"]
@@ -57,7 +57,9 @@ def find_store(path: Path | None, resume: bool) -> ChunkStore | None:
     return there
 
 
-def open_store(path: Path, there: ChunkStore | None, plan: Plan, grid: Grid, attrs: Mapping[str, Any], *, tell: bool) -> Stored:
+def open_store(
+    path: Path, there: ChunkStore | None, plan: Plan, grid: ChunkGrid, attrs: Mapping[str, Any], *, tell: bool
+) -> Stored:
     """Go on with the store that is `there`, or begin one with chunks as in `grid`.
 
     Raises

@@ -12,7 +12,7 @@ from symdyn.simulation.cluster import connected
 from symdyn.simulation.ensemble import Progress, default_threads
 from symdyn.simulation.executors import Executor
 from symdyn.simulation.gather import Sink
-from symdyn.simulation.plan import Grid, Plan
+from symdyn.simulation.plan import ChunkGrid, Plan
 from symdyn.simulation.request import checked, software
 from symdyn.simulation.verdict import Outcome
 
@@ -53,7 +53,7 @@ def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress
         bar.close()
 
 
-def _part(plan: Plan, grid: Grid, threads: int, address: tuple[str, str] | None, index: int) -> Chunk | Outcome:
+def _part(plan: Plan, grid: ChunkGrid, threads: int, address: tuple[str, str] | None, index: int) -> Chunk | Outcome:
     """Compute a chunk on a worker; one that sees the store writes it there and tells how it ended."""
     chunk = compute(plan, *grid.bounds(index), threads=threads)
     store = None if address is None else _store(*address)

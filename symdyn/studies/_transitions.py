@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.studies._cell import Question, branches_of, closed_system, first_two_moments, is_physical
 
-__all__ = ["Gap", "Portrait", "Transitions", "portrait", "transitions"]
+__all__ = ["BranchTransitions", "Gap", "Portrait", "portrait", "transitions"]
 
 #: Relative accuracy of the volume of a transition.
 ACCURACY = 1e-6
@@ -24,7 +24,7 @@ class Portrait(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Transitions:
+class BranchTransitions:
     """Volumes at which the number of usable states changes, and how.
 
     Two states appear or vanish ('fold'), a state loses its stability to an oscillation ('hopf'), or a mean or variance
@@ -63,7 +63,7 @@ class Gap:
         return repr((self.question.key, self.parameter, self.low, self.high))
 
 
-def transitions(gap: Gap) -> Transitions:
+def transitions(gap: Gap) -> BranchTransitions:
     """All transitions in a gap whose ends have different numbers of usable states, by bisection in the logarithm.
 
     Two transitions of opposite effect within one gap cancel and are not detected: give a finer grid of volumes.
@@ -85,4 +85,4 @@ def transitions(gap: Gap) -> Transitions:
 
     found = between(gap.low, gap.high, at(gap.low), at(gap.high))
     volume, kind, before, after = zip(*found, strict=True) if found else ((),) * 4
-    return Transitions(np.array(volume, float), np.array(kind, "U8"), np.array(before, int), np.array(after, int))
+    return BranchTransitions(np.array(volume, float), np.array(kind, "U8"), np.array(before, int), np.array(after, int))

@@ -29,7 +29,7 @@ from symdyn.studies import _cell, _reference, _transitions
 from symdyn.studies._assemble import assemble
 from symdyn.studies._cell import Cell, Question, hash_text, name_of_closure
 from symdyn.studies._reference import Inquiry, Reference
-from symdyn.studies._transitions import Gap, Transitions
+from symdyn.studies._transitions import BranchTransitions, Gap
 from symdyn.studies._verdict import usable
 
 __all__ = ["closure_validity"]
@@ -144,12 +144,12 @@ def closure_validity(
     runner = _Runner(Parts(read_path(store, "a folder")), place, progress, study.size)
     cells: dict[tuple[int, int, int], Cell] = {}
     exact: dict[int, Reference] = {}
-    gaps: dict[tuple[int, int, int], Transitions] = {}
+    gaps: dict[tuple[int, int, int], BranchTransitions] = {}
     try:
         runner.answer(_reference.exact, Reference, study.inquiries(reference, seed), exact)
         runner.answer(_cell.answer, Cell, study.questions(), cells)
         if transitions:
-            runner.answer(_transitions.transitions, Transitions, study.gaps(cells), gaps)
+            runner.answer(_transitions.transitions, BranchTransitions, study.gaps(cells), gaps)
     except KeyboardInterrupt:
         kept = "the same call goes on from there" if store else "store= would have saved them"
         warnings.warn(f"interrupted: {len(cells)} of {study.size} parts are done; {kept}", stacklevel=2)

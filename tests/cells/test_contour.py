@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 import symdyn as sd
-from symdyn.cells._regions import Rectangle, read_region
+from symdyn.cells._regions import SearchRectangle, read_region
 from symdyn.cells.contour import eigenpairs, roots
 from symdyn.cells.winding import winding_number
 
@@ -76,7 +76,7 @@ def test_roots_beside_poles_of_the_reduced_problem():
         f = 1 + g / (z - p)
         return f / np.abs(f), np.log(np.abs(f))
 
-    found, _ = eigenpairs(matrices, reduced, np.array([p]), Rectangle(-1 - 1j, 1 + 1j))
+    found, _ = eigenpairs(matrices, reduced, np.array([p]), SearchRectangle(-1 - 1j, 1 + 1j))
     assert len(found) == 1
     assert abs(found[0] - (p - g)) < 1e-13
 
@@ -93,7 +93,11 @@ def test_winding_numbers_of_clustered_zeros_and_poles(seed):
         turn = np.angle(z[:, None] - zeros).sum(1) - np.angle(z[:, None] - poles).sum(1)
         return np.exp(1j * turn), size
 
-    for region in (Rectangle(-0.2 - 0.1j, 0.8 + 0.9j), Rectangle(0.1 + 0.1j, 0.55 + 0.6j), Rectangle(-3 - 3j, 3 + 3j)):
+    for region in (
+        SearchRectangle(-0.2 - 0.1j, 0.8 + 0.9j),
+        SearchRectangle(0.1 + 0.1j, 0.55 + 0.6j),
+        SearchRectangle(-3 - 3j, 3 + 3j),
+    ):
         expected = int(region.contains(zeros).sum()) - int(region.contains(poles).sum())
         assert winding_number(f, region, poles) == expected
 
@@ -103,12 +107,12 @@ def test_a_root_on_the_boundary_is_told():
         return z / np.abs(z), np.log(np.abs(z))
 
     with np.errstate(all="ignore"), pytest.raises(sd.SymdynError, match="lies on the boundary"):
-        winding_number(f, Rectangle(0 - 1j, 1 + 1.1j))
+        winding_number(f, SearchRectangle(0 - 1j, 1 + 1.1j))
 
 
 @pytest.mark.parametrize("region", [(-1 - 2j, 3 + 4j), ((-1, 3), (-2, 4)), (-1, 3, -2, 4), np.array([-1, 3, -2, 4.0])])
 def test_regions_are_read_in_three_ways(region):
-    assert read_region(region) == Rectangle(-1 - 2j, 3 + 4j)
+    assert read_region(region) == SearchRectangle(-1 - 2j, 3 + 4j)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 import symdyn as sd
 from symdyn.cells.finite_elements import FiniteElements
-from symdyn.cells.stepping import METHODS, Exchange, Stepper
+from symdyn.cells.stepping import METHODS, AdditiveStepper, WallExchange
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.models import zoo
 
@@ -71,13 +71,13 @@ def test_cycles_of_three_cells(influx, D, tau, start, period, ring, centre, lag)
 def test_orders_in_time(three, method, least):
     # on a smooth solution, after the layer of the beginning; what stiff exchange leaves of 4 is 3.5 in the cells
     values = three.values(BASE)
-    exchange = Exchange(three.elements.matrices(values), values.secreted)
+    exchange = WallExchange(three.elements.matrices(values), values.secreted)
     u = np.array([[1.6, 0.6, 1.5, 0.62, 1.4, 0.65]])
-    begun = Stepper(exchange, values.kinetics.rates, "ark4", u, exchange.quasi_steady(u))
+    begun = AdditiveStepper(exchange, values.kinetics.rates, "ark4", u, exchange.quasi_steady(u))
     begun.advance(0.02, 100)
 
     def after(name: str, h: float) -> np.ndarray:
-        stepper = Stepper(exchange, values.kinetics.rates, name, begun.u, begun.U)
+        stepper = AdditiveStepper(exchange, values.kinetics.rates, name, begun.u, begun.U)
         stepper.advance(h, round(4 / h))
         return stepper.u
 
@@ -240,7 +240,7 @@ def test_failures_give_nan_and_an_error_with_everything():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_interrupt_keeps_what_is_done(three, monkeypatch, threads):
-    advance, calls = Stepper.advance, []
+    advance, calls = AdditiveStepper.advance, []
 
     def stopping(self, h, steps):
         calls.append(h)
@@ -248,7 +248,7 @@ def test_an_interrupt_keeps_what_is_done(three, monkeypatch, threads):
             raise KeyboardInterrupt
         advance(self, h, steps)
 
-    monkeypatch.setattr(Stepper, "advance", stopping)
+    monkeypatch.setattr(AdditiveStepper, "advance", stopping)
     with pytest.warns(UserWarning, match="interrupted: 2 of 2 trajectories are incomplete"):
         data = sd.simulate(
             three,

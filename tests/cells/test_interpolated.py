@@ -7,7 +7,7 @@ import pytest
 
 import symdyn as sd
 from symdyn.cells._interpolated import InterpolatedExchange, interpolated
-from symdyn.cells._regions import Rectangle
+from symdyn.cells._regions import SearchRectangle
 from symdyn.models import zoo
 
 
@@ -23,7 +23,7 @@ def exchange(domain, at):
 @pytest.mark.parametrize(("diffusion", "tau"), [(1, 0.55), (0.02, 0.1), (30, 3)])
 def test_inside_a_region(domain, diffusion, tau):
     true = exchange(domain, {"D": diffusion, "tau": tau})
-    region = Rectangle(complex(-0.8 / tau, -5), 5 + 5j)
+    region = SearchRectangle(complex(-0.8 / tau, -5), 5 + 5j)
     found = interpolated(true, region, -1 / tau)
     assert isinstance(found, InterpolatedExchange)
     generator = np.random.default_rng(1)
@@ -37,7 +37,7 @@ def test_inside_a_region(domain, diffusion, tau):
 def test_rounding_errors_of_finite_elements_make_no_poles():
     """Beside a reentrant corner elements are tiny and solutions have errors of 1e-11: a closer fit makes poles of them."""
     true = exchange(sd.Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]), {"D": 2, "tau": 0.6})
-    found = interpolated(true, Rectangle(-4 / 3 - 4.7j, 4.7 + 4.7j), -1 / 0.6)
+    found = interpolated(true, SearchRectangle(-4 / 3 - 4.7j, 4.7 + 4.7j), -1 / 0.6)
     assert isinstance(found, InterpolatedExchange)
     at = np.array([-1.3 + 0.1j, -0.5 + 4j, 0.2 + 0.7j, 4 - 3j])
     exact = true.bulk(at)
@@ -46,7 +46,7 @@ def test_rounding_errors_of_finite_elements_make_no_poles():
 
 def test_where_the_bulk_is_not_holomorphic_it_is_not_interpolated():
     true = exchange(sd.Disk(1.2), {"D": 1, "tau": 1})
-    assert interpolated(true, Rectangle(-3 - 1j, 1 + 1j), -1) is true
+    assert interpolated(true, SearchRectangle(-3 - 1j, 1 + 1j), -1) is true
 
 
 def test_eigenvalues_are_those_without_interpolation(monkeypatch):

@@ -15,7 +15,7 @@ from symdyn.codegen.families.base import Batch, Options, Signals
 from symdyn.codegen.families.jump import LARGE, LARGER
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.hoist import Hoisting
-from symdyn.codegen.interval import Bounds, Interval
+from symdyn.codegen.interval import IntervalBounds, ValueRange
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
 from symdyn.codegen.propensities import hoisted_propensities
@@ -37,7 +37,7 @@ VARYING = [
 def test_bounds_hold_everywhere_in_the_interval_and_close_in_on_a_point(expression):
     build = Lowering([("lane", [t, h]), ("y", [x]), ("p", [])])
     value, begin = build.value(expression), build.value(t)
-    bounds = Bounds(build, {begin: Interval(begin, build.op("add", begin, build.value(h)))}).of(value)
+    bounds = IntervalBounds(build, {begin: ValueRange(begin, build.op("add", begin, build.value(h)))}).of(value)
     program = build.program("bounds", [value, *bounds], ["value", "low", "high"])
     rng = np.random.default_rng(0)
     starts, lengths, inputs = rng.uniform(-9, 9, 300), 10 ** rng.uniform(-6, 1, 300), rng.uniform(0, 5, 300)

@@ -12,7 +12,7 @@ from symdyn.discover.data import observations
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.problem import prepared
-from symdyn.discover.whole.search import Search
+from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
 
@@ -114,7 +114,7 @@ def test_intervals_of_a_chaotic_flow_cover_the_truth():
 
 def test_a_stretched_run_has_the_optimum_of_its_pieces():
     frame = data(LORENZ, (-8.0, 8.0, 27.0), noise=0.02, points=200, end=5.0)
-    search = Search(prepared(observations(declared(None, frame), frame)))
+    search = EquationSearch(prepared(observations(declared(None, frame), frame)))
     best = search.run()
     pieces = cut_up(search.fitter, best)
     assert len(pieces.joined) == len(pieces.cut) - 1 > 0

@@ -10,17 +10,17 @@ from scipy.interpolate import make_smoothing_spline
 import symdyn as sd
 from symdyn.discover.whole.fits import Fitter
 from symdyn.discover.whole.kernel import driver
-from symdyn.discover.whole.problem import Problem
-from symdyn.discover.whole.terms import FUNCTIONS, INV, SIG, SIN, Atom, Model, Term, packed
+from symdyn.discover.whole.problem import EquationProblem
+from symdyn.discover.whole.terms import FUNCTIONS, INV, SIG, SIN, Atom, CandidateTerm, EquationModel, packed
 
 x, y = sp.symbols("x y")
 #: Damped pendulum with a saturating and a switching term.
 TERMS = (
-    (0, Term((0, 1))),
-    (1, Term((0, 0), (Atom(SIN, (1.0, 0.0)),))),
-    (1, Term((0, 1))),
-    (1, Term((2, 1), (Atom(INV, (1.0, 0.0), 1.5, 2, (-1,)),))),
-    (0, Term((0, 0), (Atom(SIG, (0.0, 2.0), -0.5, 1, (-1, 1)),))),
+    (0, CandidateTerm((0, 1))),
+    (1, CandidateTerm((0, 0), (Atom(SIN, (1.0, 0.0)),))),
+    (1, CandidateTerm((0, 1))),
+    (1, CandidateTerm((2, 1), (Atom(INV, (1.0, 0.0), 1.5, 2, (-1,)),))),
+    (0, CandidateTerm((0, 0), (Atom(SIG, (0.0, 2.0), -0.5, 1, (-1, 1)),))),
 )
 COEFFICIENTS = (1.0, -0.9, -0.2, 0.3, 0.25)
 SIDES = {
@@ -31,7 +31,7 @@ START = np.array([1.2, 0.3])
 
 
 def model():
-    return Model(2, TERMS, COEFFICIENTS)
+    return EquationModel(2, TERMS, COEFFICIENTS)
 
 
 def problem(t, values):
@@ -39,7 +39,7 @@ def problem(t, values):
     n, d = values.shape
     begins = np.zeros(n, np.uint8)
     begins[0] = 1
-    return Problem(
+    return EquationProblem(
         t=t, x=values, w=np.ones((n, d)), smooth=values, first=np.array([0, n]), nodes=np.zeros((n, 1, d)),
         quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d), clean=False, floor=1e-3,
         given=np.zeros(d, bool),
@@ -76,8 +76,8 @@ def test_jacobian_matrices_agree_with_symbols():
 
 @pytest.mark.parametrize("number", FUNCTIONS)
 def test_every_function_has_its_value_and_slope(number):
-    term = Term((1,), (Atom(number, (0.7,), 0.4, 2),))
-    m, points = Model(1, [(0, term)], [1.0]), np.array([[0.5], [1.3]])
+    term = CandidateTerm((1,), (Atom(number, (0.7,), 0.4, 2),))
+    m, points = EquationModel(1, [(0, term)], [1.0]), np.array([[0.5], [1.3]])
     f, J = np.empty((2, 1)), np.empty((2, 1, 1))
     driver().rate(points, m.data, m.theta, f, J)
     r = sp.Symbol("r", positive=True)
@@ -118,7 +118,7 @@ def test_gradients_agree_with_finite_differences(windows):
 def test_a_fit_finds_the_parameters_that_made_the_data():
     t = np.linspace(0, 8, 80)
     data = run(model(), START, t)
-    begin = Model(2, TERMS, [0.9, -0.8, -0.1, 0.2, 0.2])
+    begin = EquationModel(2, TERMS, [0.9, -0.8, -0.1, 0.2, 0.2])
     fit = Fitter(problem(t, data)).fit(begin, START[None] + 0.05, 1, 60, fall=1e-16)
     np.testing.assert_allclose(fit.model.theta, model().theta, rtol=1e-4)
     assert fit.total < 1e-12
@@ -127,12 +127,12 @@ def test_a_fit_finds_the_parameters_that_made_the_data():
 def test_the_screen_tells_what_an_absent_term_would_gain():
     """The score test against fits with and without the term, near enough to a fit for residuals to be linear."""
     t = np.linspace(0, 4, 60)
-    terms = [(0, Term((0, 1))), (1, Term((1, 0)))]
-    full = Model(2, [*terms, (1, Term((0, 1)))], [1.0, -1.0, -0.002])
+    terms = [(0, CandidateTerm((0, 1))), (1, CandidateTerm((1, 0)))]
+    full = EquationModel(2, [*terms, (1, CandidateTerm((0, 1)))], [1.0, -1.0, -0.002])
     data = run(full, START, t)
     fitter = Fitter(problem(t, data))
-    base = fitter.fit(Model(2, terms, [1.0, -1.0]), START[None].copy(), 1, 40, fall=1e-16)
-    library = [Term((0, 1)), Term((2, 0))]
+    base = fitter.fit(EquationModel(2, terms, [1.0, -1.0]), START[None].copy(), 1, 40, fall=1e-16)
+    library = [CandidateTerm((0, 1)), CandidateTerm((2, 0))]
     A, g, diagonal, rss = fitter.screen(base, packed(library, 2), 2)
     p = len(base.model.theta)
     column = p + 2  # the first term of the library in the second equation
@@ -177,7 +177,7 @@ def test_integrals_and_their_slopes_by_inner_constants():
     nodes = (t[:, None] - gaps[:, None] * 0.5 * (1 - points))[:, :, None]  # the state is time itself
     begins = np.zeros(21, np.uint8)
     begins[0] = 1
-    terms = [Term((2,)), Term((1,), (Atom(INV, (1.0,), 0.5, 1, (-1,)),))]
+    terms = [CandidateTerm((2,)), CandidateTerm((1,), (Atom(INV, (1.0,), 0.5, 1, (-1,)),))]
     places = np.array([(1, 0, 0, 0)])
     out = np.empty((3, 21))
     driver().integrals(np.ascontiguousarray(nodes), 0.5 * gaps[:, None] * weights, begins, packed(terms, 1), places, out)

@@ -10,7 +10,7 @@ from symdyn.discover.data import observations
 from symdyn.discover.diffusions.declared import declared, with_unknown_drifts
 from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
-from symdyn.discover.diffusions.search import Search
+from symdyn.discover.diffusions.search import DiffusionSearch
 from symdyn.discover.diffusions.signs import sign_price
 from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
@@ -58,7 +58,7 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     typical |= {p: float(whole.defaults.get(p, 1.0)) for p in whole.parameters}
     ready = declared(whole, request, typical)
     broken = sign_price(ready, steps, request.signs)
-    search = Search(ready, steps, largest=request.options.largest, broken=broken, deadline=request.deadline)
+    search = DiffusionSearch(ready, steps, largest=request.options.largest, broken=broken, deadline=request.deadline)
     notes, complete = [], True
     try:
         search.run(lambda fraction: request.report("selection", fraction))

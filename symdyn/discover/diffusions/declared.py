@@ -12,7 +12,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import Term, constant_symbols
+from symdyn.discover.candidates import LibraryTerm, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.guesses import free_parameters, read_bounds, start_values
 from symdyn.discover.local_moments import LocalMoments
@@ -35,7 +35,7 @@ class Declared:
     ----------
     system : SDESystem
         As it was declared, with unknown functions.
-    terms : tuple of Term
+    terms : tuple of LibraryTerm
     columns : tuple of Symbol
         A coefficient for each term, then constants inside them, then parameters that are fitted along.
     squares : frozenset of AppliedUndef
@@ -50,7 +50,7 @@ class Declared:
     """
 
     system: SDESystem
-    terms: tuple[Term, ...]
+    terms: tuple[LibraryTerm, ...]
     columns: tuple[sp.Symbol, ...]
     squares: frozenset[AppliedUndef]
     guesses: tuple[np.ndarray, ...]
@@ -131,7 +131,7 @@ def declared(system: SDESystem, request: Request, typical: Mapping[sp.Symbol, fl
     """
     unknowns = one_of_each(system.unknowns)
     squares = frozenset(u for u in unknowns if _only_squared(system, u))
-    terms: list[Term] = []
+    terms: list[LibraryTerm] = []
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
     usual = float(np.median([typical[s] for s in system.states]))
     for unknown in unknowns:
@@ -143,7 +143,7 @@ def declared(system: SDESystem, request: Request, typical: Mapping[sp.Symbol, fl
         for shape in shapes:
             inside = constant_symbols(shape, system)
             values = {c: constant_guesses(shape, c, typical, usual) for c in inside}
-            terms.append(Term(unknown, shape, values))
+            terms.append(LibraryTerm(unknown, shape, values))
             taken |= {c.name for c in inside}
     coefficients = [fresh_symbol(f"{t.unknown.func.__name__}_{k}", taken) for k, t in enumerate(terms)]
     constants = tuple(dict.fromkeys(c for t in terms for c in t.constants))
@@ -181,7 +181,7 @@ def _choice(library: Any, unknown: AppliedUndef, squares: frozenset[AppliedUndef
 
 
 def _filled(
-    system: SDESystem, terms: Sequence[Term], coefficients: Sequence[sp.Symbol], squares: frozenset[AppliedUndef]
+    system: SDESystem, terms: Sequence[LibraryTerm], coefficients: Sequence[sp.Symbol], squares: frozenset[AppliedUndef]
 ) -> SDESystem:
     """The Ito system with all terms in place."""
     sums = {t.unknown: sp.S.Zero for t in terms}

@@ -12,7 +12,7 @@ import sympy as sp
 from symdyn.attached import DiffusionRecoveryVerbs
 from symdyn.discover.data import Observations
 from symdyn.discover.diffusions.increments import Increments, increments, lagged
-from symdyn.discover.diffusions.search import Model, Search
+from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedModel, named_constants, ranked_fields, squeezed, transformed
 from symdyn.discover.recovery import Recovery
@@ -61,7 +61,7 @@ class DiffusionRecovery(DiffusionRecoveryVerbs, Recovery):
 
 
 def result(
-    search: Search, seen: Observations, later: Observations | None, options: RecoverOptions, notes: Sequence[str], *,
+    search: DiffusionSearch, seen: Observations, later: Observations | None, options: RecoverOptions, notes: Sequence[str], *,
     complete: bool,
 ) -> DiffusionRecovery:  # fmt: skip
     """The result of a search that has ended."""
@@ -85,13 +85,13 @@ def result(
     )  # fmt: skip
 
 
-def _label(search: Search, k: int) -> str:
+def _label(search: DiffusionSearch, k: int) -> str:
     """A term as the table of evidence names it."""
     term = search.declared.terms[k]
     return f"{term.shape} in {term.unknown}**2" if term.unknown in search.declared.squares else str(term.shape)
 
 
-def _names(search: Search, model: Model) -> tuple[dict[sp.Symbol, sp.Symbol], list[sp.Expr]]:
+def _names(search: DiffusionSearch, model: DiffusionModel) -> tuple[dict[sp.Symbol, sp.Symbol], list[sp.Expr]]:
     """Names of the active columns, and what stands for each: the root of a lone square."""
     declared = search.declared
     chosen = np.flatnonzero(model.chosen)
@@ -106,7 +106,7 @@ def _names(search: Search, model: Model) -> tuple[dict[sp.Symbol, sp.Symbol], li
     return {c: names.get(c, c) for c in columns}, [lone.get(c, c) for c in columns]
 
 
-def _named(search: Search, model: Model, ahead: Increments | None) -> RankedModel:
+def _named(search: DiffusionSearch, model: DiffusionModel, ahead: Increments | None) -> RankedModel:
     declared, fit = search.declared, model.fit
     names, meanings = _names(search, model)
     old, values = list(names), model.theta[model.active]
@@ -140,7 +140,7 @@ def _relative(residual: np.ndarray, data: Increments) -> float:
     return float(np.sqrt(np.mean((residual / np.maximum(size, 1e-300)) ** 2)))
 
 
-def _residual_notes(search: Search, residual: np.ndarray, covariance: np.ndarray) -> list[str]:
+def _residual_notes(search: DiffusionSearch, residual: np.ndarray, covariance: np.ndarray) -> list[str]:
     """What successive residuals say of measurement noise and memory, and large ones of jumps."""
     white = np.linalg.solve(np.linalg.cholesky(covariance), residual[..., None])[..., 0]
     strength, product = lagged(white, residual, search.data.runs)
@@ -165,7 +165,9 @@ def _residual_notes(search: Search, residual: np.ndarray, covariance: np.ndarray
     return notes
 
 
-def _stretched(search: Search, model: Model, ranked: RankedModel, seen: Observations) -> tuple[pd.DataFrame, list[str]]:
+def _stretched(
+    search: DiffusionSearch, model: DiffusionModel, ranked: RankedModel, seen: Observations
+) -> tuple[pd.DataFrame, list[str]]:
     """The first system fitted to steps twice as long, and a note if that moves it."""
     names, meanings = _names(search, model)
     twice = increments(seen, 2)

@@ -15,9 +15,9 @@ from symdyn.codegen.lower import lower
 from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.likelihood import PathLikelihood
-from symdyn.discover.scoring import SINGULAR, Fit, Score, maximise
+from symdyn.discover.scoring import SINGULAR, Score, ScoredFit, maximise
 
-__all__ = ["Model", "Search"]
+__all__ = ["DiffusionModel", "DiffusionSearch"]
 
 #: Subsets of the terms of one function that are all looked at, up to so many terms; those kept; fits in a round; rounds.
 EXACT, KEPT, MOST_FITS, ROUNDS = 12, 3, 12, 20
@@ -26,17 +26,17 @@ WINDOW = 12.0
 
 
 @dataclass(frozen=True)
-class Model:
+class DiffusionModel:
     """Chosen terms (K,), fitted; `theta` (P,) holds all columns, zeros where they take no part."""
 
     chosen: np.ndarray
     active: np.ndarray
     theta: np.ndarray
-    fit: Fit
+    fit: ScoredFit
     criterion: float
 
 
-class Search:
+class DiffusionSearch:
     """The search for terms.
 
     Parameters
@@ -56,7 +56,7 @@ class Search:
         deadline: float | None,
     ) -> None:  # fmt: skip
         self.declared, self.data, self.largest, self.broken, self.deadline = declared, data, largest, broken, deadline
-        self.visited: dict[bytes, Model | None] = {}
+        self.visited: dict[bytes, DiffusionModel | None] = {}
         self.steps = 1
         self.evaluations = 0
         n = len(declared.system.states)
@@ -70,7 +70,7 @@ class Search:
         """Whether the time is over."""
         return self.deadline is not None and time.monotonic() >= self.deadline
 
-    def ranked(self) -> list[Model]:
+    def ranked(self) -> list[DiffusionModel]:
         """Models by criterion, the best first."""
         return sorted((m for m in self.visited.values() if m is not None), key=lambda m: m.criterion)
 
@@ -82,7 +82,7 @@ class Search:
         moments = declared.moments.without([c for c, on in zip(declared.columns, active, strict=True) if not on])
         return PathLikelihood(moments, data or self.data, self.steps)
 
-    def fit(self, chosen: np.ndarray, near: np.ndarray | None = None, *, whole: bool = False) -> Model | None:
+    def fit(self, chosen: np.ndarray, near: np.ndarray | None = None, *, whole: bool = False) -> DiffusionModel | None:
         """The model with the terms `chosen`, fitted once; None if it makes the data impossible.
 
         One that cannot come near the best is not fitted to the end, unless it is the `whole` to compare with.
@@ -105,7 +105,7 @@ class Search:
         if best is not None:
             theta = np.zeros(len(declared.columns))
             theta[active] = best.theta
-            model = Model(chosen, active, theta, best, self._criterion(chosen, active, theta, best.score))
+            model = DiffusionModel(chosen, active, theta, best, self._criterion(chosen, active, theta, best.score))
         self.visited[key] = model
         return model
 
@@ -166,7 +166,7 @@ class Search:
     # ---- many --------------------------------------------------------------------------------------
 
     def run(self, report: Callable[[float], None]) -> None:
-        """Fit everything together, then the best subsets, then what differs from the best by a term."""
+        """Fit everything at once, then the best subsets, then what differs from the best by a term."""
         reference = self._reference()
         if reference is None:
             return
@@ -190,7 +190,7 @@ class Search:
             if self.ranked()[0] is best:
                 return
 
-    def _reference(self) -> Model | None:
+    def _reference(self) -> DiffusionModel | None:
         """The model with all terms; where the noise cannot have them all at once, with one term of each noise."""
         declared, count = self.declared, len(self.declared.terms)
         every = np.ones(count, dtype=bool)
@@ -217,7 +217,7 @@ class Search:
         whole = self.fit(every, whole=True) if groups else found
         return whole if whole is not None and whole.fit.converged else found
 
-    def _own(self, reference: Model) -> None:
+    def _own(self, reference: DiffusionModel) -> None:
         """Keep the quadratic model of the likelihood about a fit with many terms."""
         score = reference.fit.score
         size = np.sqrt(np.maximum(np.diag(score.information), 1e-300))

@@ -18,7 +18,7 @@ from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.recovery import Identifiability, Terms
 from symdyn.models.pde import PDESystem
 
-__all__ = ["Outcome", "Ranked", "assembled_fields", "information_of"]
+__all__ = ["FieldOutcome", "Ranked", "assembled_fields", "information_of"]
 
 #: Eigenvalues of the scaled information matrix below this share of the largest count as zero.
 RANK_TOLERANCE = 1e-12
@@ -45,7 +45,7 @@ class Ranked:
 
 
 @dataclass
-class Outcome:
+class FieldOutcome:
     """What a search has found: models best first, all of them for their evidence, and facts of the first."""
 
     candidates: FieldCandidates
@@ -61,7 +61,7 @@ class Outcome:
 
 
 def assembled_fields(
-    system: PDESystem, outcome: Outcome, seen: FieldData, later: FieldData | None, level: float
+    system: PDESystem, outcome: FieldOutcome, seen: FieldData, later: FieldData | None, level: float
 ) -> FieldRecovery:
     """The result of a recovery of the unknown terms of `system`."""
     candidates = outcome.candidates

@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdyn.declaration import lookup, name_of
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import Candidates, Term
+from symdyn.discover.candidates import Candidates, LibraryTerm
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.guesses import between, free_parameters, read_bounds
@@ -93,7 +93,7 @@ def field_candidates(
                         shape, c, sizes, float(np.median(data.scale)), natural=True
                     )
             taken |= {c.name for c in inside}
-            terms.append(Term(unknown, shape, inside))
+            terms.append(LibraryTerm(unknown, shape, inside))
     coefficients = [fresh_symbol(f"c{k}", taken) for k in range(len(terms))]
     filled = {u: sp.Add(*(c * t.shape for c, t in zip(coefficients, terms, strict=True) if t.unknown == u)) for u in shapes}
     free = free_parameters(system, fit)

@@ -13,7 +13,7 @@ from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.starts import FieldStarts
 
-__all__ = ["FieldFits", "Fit", "dissipative_signs"]
+__all__ = ["FieldFit", "FieldFits", "dissipative_signs"]
 
 #: Steps of differences, in units of the size of a value.
 NUDGE = 1e-3
@@ -26,7 +26,7 @@ HORIZONS = 4
 
 
 @dataclass(frozen=True)
-class Fit:
+class FieldFit:
     """Values at which a sum of squares was minimised.
 
     Attributes
@@ -106,15 +106,15 @@ class FieldFits:
             parts.append(found[:, self._seen[r]] - self._values[r])
         return np.concatenate(parts, axis=1)
 
-    def at(self, theta: np.ndarray, starts: np.ndarray, until: int | None = None) -> Fit:
+    def at(self, theta: np.ndarray, starts: np.ndarray, until: int | None = None) -> FieldFit:
         """The fit at these values, nothing moved."""
-        return Fit(theta, starts, self.residuals(theta[None], starts[None], until)[0])
+        return FieldFit(theta, starts, self.residuals(theta[None], starts[None], until)[0])
 
     def rows(self, until: int | None) -> Any:
         """The residuals up to an output."""
         return slice(None) if until is None else self.output <= until
 
-    def slopes(self, fit: Fit, columns: np.ndarray, until: int | None = None) -> np.ndarray:
+    def slopes(self, fit: FieldFit, columns: np.ndarray, until: int | None = None) -> np.ndarray:
         """Sensitivities (D, k) of the residuals up to an output to columns; 0 where they could not be computed."""
         rows = self.rows(until)
         residual = fit.residual[rows]
@@ -134,7 +134,7 @@ class FieldFits:
             found[:, todo[fine]] = slope[fine].T
         return found
 
-    def start_slopes(self, fit: Fit, until: int | None = None) -> np.ndarray:
+    def start_slopes(self, fit: FieldFit, until: int | None = None) -> np.ndarray:
         """Sensitivities (D, M) to the coefficients of the initial fields."""
         rows = self.rows(until)
         count, residual = fit.starts.size, fit.residual[rows]
@@ -149,7 +149,7 @@ class FieldFits:
     def fit(
         self, theta: np.ndarray, starts: np.ndarray, active: np.ndarray, *, start_slopes: np.ndarray | None = None,
         iterations: int = 8, tolerance: float = 1e-4, until: int | None = None,
-    ) -> Fit:  # fmt: skip
+    ) -> FieldFit:  # fmt: skip
         """Minimise the sum of squares over the active columns and the initial fields.
 
         Parameters
@@ -195,17 +195,21 @@ class FieldFits:
                 k = int(np.argmin(sums))
                 improved = bool(sums[k] < least)
                 if improved:
-                    best, damping, least = Fit(thetas[k], begins[k], tried[k]), max(damping * FACTORS[k] * 0.3, 1e-9), sums[k]
+                    best, damping, least = (
+                        FieldFit(thetas[k], begins[k], tried[k]),
+                        max(damping * FACTORS[k] * 0.3, 1e-9),
+                        sums[k],
+                    )
                 else:
                     damping *= 1e3
             if not improved or before - least < tolerance * before:
                 break
         return best
 
-    def grown(self, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> Fit:
+    def grown(self, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> FieldFit:
         """A fit that begins with the first snapshots and takes in the later ones by and by."""
         last = int(self.output.max(initial=0))
-        best = Fit(theta, starts, np.full(self.size, np.nan))
+        best = FieldFit(theta, starts, np.full(self.size, np.nan))
         for until in np.unique(np.linspace(1, last, HORIZONS + 1).round().astype(int))[:-1]:
             best = self.fit(best.theta, best.starts, active, iterations=5, tolerance=1e-2, until=int(until))
         return best

@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.candidates import Term
+from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.simulated import Beginning
@@ -145,7 +145,7 @@ def learned_formulas(
         engine = REGRESSORS[name](names=names, random_state=request.seed, **options)
         engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
         back = dict(zip(names, unknown.args, strict=True))
-        terms = [Term(unknown, shape) for shape in library]
+        terms = [LibraryTerm(unknown, shape) for shape in library]
         formulas_of = [c.expression.xreplace(back) for c in engine.expressions_]
         found = formula_terms(unknown, formulas_of, terms, taken, samples.arguments)
         wider[unknown] = tuple(t.shape for t in terms)

@@ -17,7 +17,7 @@ from symdyn.discover.fields.smoothing import axis_basis, smooth_fields
 from symdyn.discover.fields.starts import FieldStarts
 from symdyn.discover.regressors.subsets import best_subsets
 
-__all__ = ["Matching", "match"]
+__all__ = ["FieldMatching", "match"]
 
 #: Test functions along an axis.
 TESTS = 12
@@ -26,7 +26,7 @@ LARGEST = 4
 
 
 @dataclass(frozen=True)
-class Matching:
+class FieldMatching:
     """Linear equations for the coefficients.
 
     Attributes
@@ -41,7 +41,7 @@ class Matching:
     subsets: list[tuple[tuple[int, ...], np.ndarray]]
 
 
-def match(lanes: Lanes, starts: FieldStarts) -> Matching:
+def match(lanes: Lanes, starts: FieldStarts) -> FieldMatching:
     """Typical sizes of the columns, and subsets with which integrals of the rates match the snapshots."""
     candidates, data, system = lanes.candidates, lanes.data, lanes.system
     count, fields = len(candidates.columns), range(len(system.fields))
@@ -76,7 +76,7 @@ def match(lanes: Lanes, starts: FieldStarts) -> Matching:
                 designs.append(_tested(tests, mean[:-1, i]).T * weight)
                 targets.append(left[0])
     if not designs:
-        return Matching(np.ones(count) / data.span, [])
+        return FieldMatching(np.ones(count) / data.span, [])
     rms = np.sqrt(squares / max(seen, 1))
     sizes = np.where(rms > 0, 1 / np.maximum(rms, 1e-300) / max(data.span, 1e-300), 1.0)
     sizes = np.where(coefficient, sizes, np.where(guess != 0, np.maximum(np.abs(guess), 1e-300), sizes))
@@ -96,7 +96,7 @@ def match(lanes: Lanes, starts: FieldStarts) -> Matching:
             size = np.where(size > 0, size, 1.0)
             values[columns] = np.linalg.lstsq(part / size, target, rcond=1e-10)[0] / size
             found.append((subset, values))
-    return Matching(sizes, found)
+    return FieldMatching(sizes, found)
 
 
 def _frames(lanes: Lanes, starts: FieldStarts, run: int) -> tuple[list[np.ndarray], np.ndarray]:

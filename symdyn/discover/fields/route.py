@@ -12,11 +12,11 @@ import sympy as sp
 import xarray as xr
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.fields.assemble import Outcome, Ranked, assembled_fields, information_of
+from symdyn.discover.fields.assemble import FieldOutcome, Ranked, assembled_fields, information_of
 from symdyn.discover.fields.candidates import FieldCandidates, field_candidates
 from symdyn.discover.fields.data import FieldData, read_fields
 from symdyn.discover.fields.declared import declared_for
-from symdyn.discover.fields.fits import FieldFits, Fit
+from symdyn.discover.fields.fits import FieldFit, FieldFits
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.learned import learn_fields, learned_formulas
 from symdyn.discover.fields.libraries import conservative_library, field_library, with_unknown_fields
@@ -159,7 +159,7 @@ def _fits_a_grid(system: PDESystem, cells: tuple[int, ...]) -> bool:
 def _by_simulation(
     candidates: FieldCandidates, everything: FieldCandidates, seen: FieldData, later: FieldData | None, weak: WeakChoice | None,
     learned: Sequence[Beginning], request: Request, stop: Any, notes: list[str],
-) -> Outcome | None:  # fmt: skip
+) -> FieldOutcome | None:  # fmt: skip
     """Models by simulation; None where runs do not follow the data and a weak form does better."""
     proposed = _proposed(candidates, everything, weak)
     if weak is not None and not proposed:
@@ -215,7 +215,7 @@ def _proposed(candidates: FieldCandidates, everything: FieldCandidates, weak: We
     return found
 
 
-def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: int, notes: list[str]) -> Outcome:
+def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: int, notes: list[str]) -> FieldOutcome:
     search, fits = found.search, found.search.fits
     candidates, ranked = search.candidates, search.ranked()
     best = ranked[0]
@@ -228,12 +228,12 @@ def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: i
     visited = [Ranked(m.chosen, m.theta, m.criterion) for m in ranked]
     starts = tuple(fits.lanes.initial(fits.starts.fields(r, best.fit.starts[None])) for r in range(len(seen.trajectories)))
     fitted = tuple(_dataset(fits, best.fit, r) for r in range(len(seen.trajectories)))
-    return Outcome(
+    return FieldOutcome(
         candidates, models, visited, facts, "simulation", starts, fitted, found.evaluations, notes, not found.interrupted
     )
 
 
-def _errors(fits: FieldFits, fit: Fit, seen: FieldData, later: FieldData | None) -> tuple[float, float]:
+def _errors(fits: FieldFits, fit: FieldFit, seen: FieldData, later: FieldData | None) -> tuple[float, float]:
     """Root mean square errors of a run relative to the size of the fields: along the data, and along those held out."""
     scale = seen.scale.reshape(1, -1, *[1] * len(seen.positions))
     found = []
@@ -251,7 +251,7 @@ def _errors(fits: FieldFits, fit: Fit, seen: FieldData, later: FieldData | None)
     return found[0], found[1]
 
 
-def _dataset(fits: FieldFits, fit: Fit, run: int) -> xr.Dataset:
+def _dataset(fits: FieldFits, fit: FieldFit, run: int) -> xr.Dataset:
     """The run of a fit at the times and places of the data."""
     system, data = fits.lanes.system, fits.lanes.data
     times = fits.starts.times[run]
@@ -266,14 +266,14 @@ def _dataset(fits: FieldFits, fit: Fit, run: int) -> xr.Dataset:
 
 def _by_weak_form(
     candidates: FieldCandidates, weak: WeakChoice, seen: FieldData, later: FieldData | None, notes: list[str]
-) -> Outcome:
+) -> FieldOutcome:
     """Models of the weak form; the first is run from the first snapshot, to see whether it follows the data."""
     ranked = [Ranked(c.chosen, c.theta, c.criterion) for c in weak.ranked]
     if weak.spread > 2 * FOLLOWED:
         notes.append(
             f"the equations hold to {weak.spread:.2g} times what noise explains: a term may be missing, or the data too coarse"
         )
-    outcome = Outcome(candidates, ranked[:10], ranked, weak.facts, "weak form", notes=notes)
+    outcome = FieldOutcome(candidates, ranked[:10], ranked, weak.facts, "weak form", notes=notes)
     chosen = candidates.active(ranked[0].chosen[None])[0]
     alone = candidates.system.map_expressions(
         lambda e: e.xreplace({c: sp.S.Zero for c, a in zip(candidates.columns, chosen, strict=True) if not a})
@@ -287,7 +287,7 @@ def _by_weak_form(
         return outcome
     ones = np.ones(len(candidates.columns))
     fits = FieldFits(lanes, starts, ones, ones, lambda: False)
-    fit = Fit(ranked[0].theta, starts.first, np.zeros(0))
+    fit = FieldFit(ranked[0].theta, starts.first, np.zeros(0))
     rms, later_rms = _errors(fits, fit, seen, later)
     outcome.models[0] = replace(ranked[0], rms=rms, later=later_rms)
     if rms <= FOLLOWS:

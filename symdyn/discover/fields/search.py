@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.fields.candidates import FieldCandidates
-from symdyn.discover.fields.fits import FieldFits, Fit
+from symdyn.discover.fields.fits import FieldFit, FieldFits
 from symdyn.discover.journal import Journal
 from symdyn.discover.selection import criterion
 
@@ -32,12 +32,12 @@ class FieldModel:
     Attributes
     ----------
     chosen : (K,) bool
-    fit : Fit
+    fit : FieldFit
     criterion : float
     """
 
     chosen: np.ndarray
-    fit: Fit
+    fit: FieldFit
     criterion: float
 
     @property
@@ -94,7 +94,7 @@ class FieldSearch:
         options: dict[str, Any] = {}
         if fine or self.rough:
             options = dict(iterations=20, tolerance=1e-7) if fine else dict(iterations=3, tolerance=1e-2)
-        cut: list[Fit] = []
+        cut: list[FieldFit] = []
 
         def compute() -> tuple[np.ndarray, ...]:
             begin = (theta, starts)
@@ -109,7 +109,7 @@ class FieldSearch:
 
         context = (*self.fits.facts, theta, starts, active, np.zeros(0) if shared is None else shared, fine, grow)
         try:
-            fit = Fit(*self.journal(context, compute))
+            fit = FieldFit(*self.journal(context, compute))
         except _CutShort:
             fit = cut[0]
         if shared is None and fit.starts.size and np.isfinite(fit.rss):
@@ -120,7 +120,7 @@ class FieldSearch:
             self.visited[key] = model
         return self.visited[key]
 
-    def nuisance(self, fit: Fit) -> np.ndarray:
+    def nuisance(self, fit: FieldFit) -> np.ndarray:
         """Sensitivities (D, M) to the coefficients of initial fields, as last computed."""
         if self._shared is None:
             self._shared = self.fits.start_slopes(fit)

@@ -11,7 +11,7 @@ from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.fits import FieldFits, dissipative_signs
 from symdyn.discover.fields.lanes import Lanes
-from symdyn.discover.fields.matching import Matching, match
+from symdyn.discover.fields.matching import FieldMatching, match
 from symdyn.discover.fields.search import FieldSearch
 from symdyn.discover.fields.smoothing import smooth_fields
 from symdyn.discover.fields.starts import FieldStarts, read_starts
@@ -162,7 +162,7 @@ def _are_centers(ends: np.ndarray, points: np.ndarray) -> bool:
     return bool(np.allclose(points, ends[0] + (np.arange(n) + 0.5) * h, rtol=0, atol=1e-6 * h))
 
 
-def _matched(candidates: FieldCandidates, matching: Matching) -> list[Beginning]:
+def _matched(candidates: FieldCandidates, matching: FieldMatching) -> list[Beginning]:
     """Models to begin with: no terms, and those that match changes between snapshots."""
     none = np.zeros(len(candidates.terms), dtype=bool)
     found: list[Beginning] = [(none, np.where(candidates.always, candidates.guesses[0], 0.0), None)]

@@ -29,7 +29,7 @@ from symdyn.discover.fields.candidates import LinearTerm
 from symdyn.discover.fields.conservative import conservative
 from symdyn.discover.fields.data import FieldData, FieldRun
 from symdyn.discover.fields.smoothing import smooth_fields
-from symdyn.discover.fields.windows import Windows, make_windows
+from symdyn.discover.fields.windows import WeakWindows, make_windows
 from symdyn.models.operators import Operator, linear_form
 from symdyn.models.pde import PDESystem
 
@@ -65,11 +65,13 @@ class WeakForm:
 
     def __init__(self, noise: np.ndarray) -> None:
         self.noise = noise
-        self._blocks: list[tuple[list[Windows], list[list[_Part]], list[_Part], tuple[int, ...], int]] = []
+        self._blocks: list[tuple[list[WeakWindows], list[list[_Part]], list[_Part], tuple[int, ...], int]] = []
         self.design = np.zeros((0, 0))
         self.target = np.zeros(0)
 
-    def add(self, windows: list[Windows], columns: list[list[_Part]], known: list[_Part], u: np.ndarray, field: int) -> None:
+    def add(
+        self, windows: list[WeakWindows], columns: list[list[_Part]], known: list[_Part], u: np.ndarray, field: int
+    ) -> None:
         """The equations of one experiment."""
         none = np.zeros(self._count(windows))
         rows = np.stack([sum((self._integral(windows, p) for p in parts), none) for parts in columns], 1)
@@ -123,11 +125,11 @@ class WeakForm:
         return np.concatenate(rows), np.concatenate(targets)
 
     @staticmethod
-    def _count(windows: Sequence[Windows]) -> int:
+    def _count(windows: Sequence[WeakWindows]) -> int:
         return int(np.prod([w.count for w in windows]))
 
     @staticmethod
-    def _integral(windows: Sequence[Windows], part: _Part) -> np.ndarray:
+    def _integral(windows: Sequence[WeakWindows], part: _Part) -> np.ndarray:
         found = part.values
         for axis, (w, m) in enumerate(zip(windows, part.orders, strict=True)):
             found = np.moveaxis(np.tensordot(w.matrices[m], found, axes=(1, axis)), 0, axis)

@@ -19,7 +19,7 @@ import scipy.fft
 from numpy.polynomial import Polynomial
 from scipy.optimize import brentq
 
-__all__ = ["Windows", "corner", "make_windows"]
+__all__ = ["WeakWindows", "corner", "make_windows"]
 
 #: Value of the bump, relative to its top, one step inside its end.
 TAU = 1e-10
@@ -30,7 +30,7 @@ WIDEST = 0.5
 
 
 @dataclass(frozen=True)
-class Windows:
+class WeakWindows:
     """Test functions along one axis at many places.
 
     Attributes
@@ -53,7 +53,7 @@ class Windows:
         return len(self.matrices[0])
 
 
-def make_windows(array: np.ndarray, axis: int, step: float, *, periodic: bool, most: int, highest: int) -> Windows:
+def make_windows(array: np.ndarray, axis: int, step: float, *, periodic: bool, most: int, highest: int) -> WeakWindows:
     """Test functions along an axis of data.
 
     Parameters
@@ -95,7 +95,7 @@ def make_windows(array: np.ndarray, axis: int, step: float, *, periodic: bool, m
         for i, middle in enumerate(middles):
             np.add.at(matrix[i], (middle + offsets) % n, values)
         matrices.append(matrix)
-    return Windows(half, power, tuple(matrices))
+    return WeakWindows(half, power, tuple(matrices))
 
 
 def corner(array: np.ndarray, axis: int, *, periodic: bool) -> float:

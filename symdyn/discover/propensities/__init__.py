@@ -14,7 +14,7 @@ from symdyn.discover.propensities.likelihoods import CompletePath, SampledPath, 
 from symdyn.discover.propensities.normal import NormalPath, NormalSnapshots
 from symdyn.discover.propensities.rates import Rates
 from symdyn.discover.propensities.result import PropensityRecovery, result
-from symdyn.discover.propensities.search import Search
+from symdyn.discover.propensities.search import PropensitySearch
 from symdyn.discover.propensities.shapes import shape_terms
 from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
 from symdyn.discover.request import Request
@@ -85,7 +85,7 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
         def likelihood(rates: Rates, pieces: int = pieces) -> Any:
             return factory(rates, pieces)
 
-        search = Search(
+        search = PropensitySearch(
             network, terms, likelihood, free=start_values(network, free, guessed, limits),
             size=seen.size, scale=float(max(typical.max() / seen.span, 1e-12)), typical=typical, bounds=limits,
             largest=request.options.largest, deadline=request.deadline,

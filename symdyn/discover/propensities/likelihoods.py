@@ -23,7 +23,7 @@ from symdyn.discover.scoring import Score
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["CompletePath", "Grid", "SampledPath", "Snapshots", "grid"]
+__all__ = ["CompletePath", "SampledPath", "Snapshots", "StateGrid", "grid"]
 
 #: Probabilities below which the rational approximation of the exponential has no digits left.
 FLOOR = 1e-10
@@ -75,7 +75,7 @@ class CompletePath:
 
 
 @dataclass(frozen=True)
-class Grid:
+class StateGrid:
     """A box of states.
 
     Attributes
@@ -94,7 +94,7 @@ class Grid:
         return np.ravel_multi_index(tuple(rows.T), self.shape)
 
 
-def grid(network: ReactionNetwork, upper: Mapping[sp.Symbol, int]) -> Grid:
+def grid(network: ReactionNetwork, upper: Mapping[sp.Symbol, int]) -> StateGrid:
     """The box up to `upper` with the jumps of every reaction at unit rate, which propensities multiply."""
     parts = []
     for r in range(len(network.reactions)):
@@ -107,7 +107,7 @@ def grid(network: ReactionNetwork, upper: Mapping[sp.Symbol, int]) -> Grid:
         parts.append(ss.csc_array(alone.master_equation(dict(upper)).generator().matrix()))
     shape = tuple(upper[s] + 1 for s in network.states)
     states = np.stack(np.unravel_index(np.arange(int(np.prod(shape))), shape), axis=1)
-    return Grid(states, Generators(parts), shape)
+    return StateGrid(states, Generators(parts), shape)
 
 
 def _bursts(network: ReactionNetwork) -> list[Any]:
@@ -117,7 +117,7 @@ def _bursts(network: ReactionNetwork) -> list[Any]:
 class _OnGrid(ABC):
     """What likelihoods by the master equation share."""
 
-    def __init__(self, rates: Rates, box: Grid, pieces: int) -> None:
+    def __init__(self, rates: Rates, box: StateGrid, pieces: int) -> None:
         self.rates, self.box, self.pieces = rates, box, pieces
 
     def value(self, u: np.ndarray) -> float:
@@ -160,13 +160,13 @@ class Snapshots(_OnGrid):
     Parameters
     ----------
     rates : Rates
-    box : Grid
+    box : StateGrid
     data : Counts
     first : (float, (n,) float64)
         When and how the cells were distributed at first.
     """
 
-    def __init__(self, rates: Rates, box: Grid, data: Counts, first: tuple[float, np.ndarray], pieces: int = 1) -> None:
+    def __init__(self, rates: Rates, box: StateGrid, data: Counts, first: tuple[float, np.ndarray], pieces: int = 1) -> None:
         super().__init__(rates, box, pieces)
         self.begin, self.start = first
         axes = [rates.network.names.index(s) for s in data.species]
@@ -207,7 +207,7 @@ class Snapshots(_OnGrid):
 class SampledPath(_OnGrid):
     """Paths of which the numbers at some times are known."""
 
-    def __init__(self, rates: Rates, box: Grid, data: Counts, pieces: int = 1) -> None:
+    def __init__(self, rates: Rates, box: StateGrid, data: Counts, pieces: int = 1) -> None:
         super().__init__(rates, box, pieces)
         rows: list[np.ndarray] = []
         for t in data.trajectories:

@@ -12,7 +12,7 @@ import xarray as xr
 from symdyn.attached import PropensityRecoveryVerbs
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import Counts
-from symdyn.discover.propensities.search import Model, Search
+from symdyn.discover.propensities.search import PropensityModel, PropensitySearch
 from symdyn.discover.ranked import RankedModel, ranked_fields, squeezed
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.scoring import sandwich
@@ -71,7 +71,7 @@ class PropensityRecovery(PropensityRecoveryVerbs, Recovery):
 
 
 def result(
-    search: Search, seen: Counts, options: RecoverOptions, notes: Sequence[str], *, complete: bool
+    search: PropensitySearch, seen: Counts, options: RecoverOptions, notes: Sequence[str], *, complete: bool
 ) -> PropensityRecovery:
     """The result of a search that has ended."""
     visited = search.ranked()
@@ -100,13 +100,13 @@ def result(
     )  # fmt: skip
 
 
-def _shown(search: Search, k: int) -> sp.Expr:
+def _shown(search: PropensitySearch, k: int) -> sp.Expr:
     """A term with the names of its own constants shortened, as if it were alone."""
     term = search.terms[k]
     return term.shape.xreplace(_short(search, [k]))
 
 
-def _short(search: Search, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
+def _short(search: PropensitySearch, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
     """Names ``f_1, f_2, ...`` of coefficients, and ``f_K`` of thresholds of the library of the package."""
     network = search.network
     taken = {s.name for s in (*network.states, *network.parameters, *network.observables, network.time)}
@@ -129,7 +129,7 @@ def _short(search: Search, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
     return names
 
 
-def _named(search: Search, model: Model) -> RankedModel:
+def _named(search: PropensitySearch, model: PropensityModel) -> RankedModel:
     own = list(map(int, np.flatnonzero(model.chosen)))
     names = {c: c for c in model.columns} | _short(search, own)
     formulas = {

@@ -12,12 +12,12 @@ import numpy as np
 import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import Term
+from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.propensities.rates import Rates
-from symdyn.discover.scoring import Fit, maximise
+from symdyn.discover.scoring import ScoredFit, maximise
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["Model", "Search"]
+__all__ = ["PropensityModel", "PropensitySearch"]
 
 #: Overall rates, in units of the typical numbers over the time of the data, with which the first model is tried.
 FIRST_RATES = (0.1, 1.0, 10.0, 100.0)
@@ -30,14 +30,14 @@ REACH = 14.0
 
 
 @dataclass(frozen=True)
-class Model:
+class PropensityModel:
     """Chosen terms (K,), the constants `columns` (P,) and their logarithms in `fit`."""
 
     chosen: np.ndarray
     columns: tuple[sp.Symbol, ...]
     rates: Rates
     likelihood: Any
-    fit: Fit
+    fit: ScoredFit
     criterion: float
 
     @property
@@ -46,14 +46,14 @@ class Model:
         return np.exp(self.fit.theta)
 
 
-class Search:
+class PropensitySearch:
     """The search for terms.
 
     Parameters
     ----------
     network : ReactionNetwork
         With unknown functions.
-    terms : sequence of Term
+    terms : sequence of LibraryTerm
     likelihood : callable
         From the rates of a model to its likelihood.
     free : mapping of Symbol to tuple of float
@@ -70,7 +70,7 @@ class Search:
     """
 
     def __init__(
-        self, network: ReactionNetwork, terms: Sequence[Term], likelihood: Callable[[Rates], Any], *,
+        self, network: ReactionNetwork, terms: Sequence[LibraryTerm], likelihood: Callable[[Rates], Any], *,
         free: Mapping[sp.Symbol, Sequence[float]], size: int, scale: float, typical: np.ndarray,
         bounds: Mapping[sp.Symbol, tuple[float, float]], largest: int, deadline: float | None,
     ) -> None:  # fmt: skip
@@ -81,7 +81,7 @@ class Search:
         taken |= {c.name for t in terms for c in t.constants}
         self.coefficients = tuple(fresh_symbol(f"{t.unknown.func.__name__}_{k}", taken) for k, t in enumerate(terms))
         self.unknowns = tuple(dict.fromkeys(t.unknown for t in terms))
-        self.visited: dict[bytes, Model | None] = {}
+        self.visited: dict[bytes, PropensityModel | None] = {}
         self.evaluations = 0
         self._levels: dict[Any, float] = dict.fromkeys(self.unknowns, scale)
 
@@ -90,7 +90,7 @@ class Search:
         """Whether the time is over."""
         return self.deadline is not None and time.monotonic() >= self.deadline
 
-    def ranked(self) -> list[Model]:
+    def ranked(self) -> list[PropensityModel]:
         """Models by criterion, the best first."""
         return sorted((m for m in self.visited.values() if m is not None), key=lambda m: m.criterion)
 
@@ -106,7 +106,7 @@ class Search:
         inside = dict.fromkeys(c for k in own for c in self.terms[k].constants)
         return self.network.with_terms(formulas), (*(self.coefficients[k] for k in own), *inside, *self.free)
 
-    def fit(self, chosen: np.ndarray, near: Model | None) -> Model | None:
+    def fit(self, chosen: np.ndarray, near: PropensityModel | None) -> PropensityModel | None:
         """The model with the terms `chosen`, fitted once; None if it makes the data impossible."""
         key = chosen.tobytes()
         if key in self.visited:
@@ -129,7 +129,7 @@ class Search:
                 best = found
         model = None
         if best is not None:
-            model = Model(chosen, columns, rates, likelihood, best, float(-2 * best.score.value + price))
+            model = PropensityModel(chosen, columns, rates, likelihood, best, float(-2 * best.score.value + price))
         self.visited[key] = model
         return model
 
@@ -147,7 +147,7 @@ class Search:
             pairs = np.log([np.maximum(self.bounds.get(c, (0.0, np.inf)), 0.0) for c in columns])
         return np.maximum(pairs[:, 0], u - REACH), np.minimum(pairs[:, 1], u + REACH)
 
-    def _starts(self, chosen: np.ndarray, columns: Sequence[sp.Symbol], near: Model | None) -> Iterator[np.ndarray]:
+    def _starts(self, chosen: np.ndarray, columns: Sequence[sp.Symbol], near: PropensityModel | None) -> Iterator[np.ndarray]:
         """Logarithms to begin with: every unknown function at the level of the model `near`, shared by its terms."""
         known = dict(zip(near.columns, near.values, strict=True)) if near is not None else {}
         levels = self._levels if near is None else self._means(near)
@@ -176,7 +176,7 @@ class Search:
         known = {**self.network.defaults, **at, **place}
         return float(sp.N(self.terms[k].shape.xreplace({s: sp.Float(v) for s, v in known.items()})))
 
-    def _means(self, model: Model) -> dict[Any, float]:
+    def _means(self, model: PropensityModel) -> dict[Any, float]:
         """Values of the unknown functions of a model at the typical numbers."""
         at = dict(zip(model.columns, model.values, strict=True))
         levels = dict.fromkeys(self.unknowns, 0.0)

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.candidates import Term, constant_symbols
+from symdyn.discover.candidates import LibraryTerm, constant_symbols
 from symdyn.discover.constants import natural_size
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.errors import RecoveryError
@@ -38,7 +38,7 @@ class _Names:
 
 def shape_terms(
     network: ReactionNetwork, library: Any, sizes: Mapping[sp.Symbol, float], guesses: Mapping[Any, float]
-) -> tuple[Term, ...]:
+) -> tuple[LibraryTerm, ...]:
     r"""Candidate terms of every unknown function, each to be multiplied by a coefficient that is not negative.
 
     By default 1, x, x y (products of two arguments), and for each argument
@@ -56,7 +56,7 @@ def shape_terms(
     """
     names = _Names({s.name for s in (*network.states, *network.parameters, network.time)})
     named = {getattr(k, "name", k): float(v) for k, v in guesses.items()}
-    found: list[Term] = []
+    found: list[LibraryTerm] = []
     for unknown in one_of_each(network.unknowns):
         choice = library
         if isinstance(library, Mapping):
@@ -67,7 +67,7 @@ def shape_terms(
         for shape in allowed_terms(network, unknown, choice, degree=2, functions=()):
             inside = constant_symbols(shape, network)
             values = {c: (named[c.name],) if c.name in named else _tried(shape, c, sizes) for c in inside}
-            found.append(Term(unknown, shape, values))
+            found.append(LibraryTerm(unknown, shape, values))
     return tuple(found)
 
 
@@ -78,21 +78,21 @@ def _tried(shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float]
     return tuple((natural or max(own, default=1.0)) * s for s in THRESHOLDS)
 
 
-def _standard(unknown: AppliedUndef, sizes: Mapping[sp.Symbol, float], names: _Names) -> list[Term]:
+def _standard(unknown: AppliedUndef, sizes: Mapping[sp.Symbol, float], names: _Names) -> list[LibraryTerm]:
     for a in unknown.args:
         if not (isinstance(a, sp.Symbol) and a in sizes):
             raise RecoveryError(
                 f"the unknown propensity {unknown} has the argument {a}, for which there is no library; give library={{...}}"
             )
-    found = [Term(unknown, sp.S.One)]
+    found = [LibraryTerm(unknown, sp.S.One)]
     arguments: Sequence[sp.Symbol] = unknown.args  # type: ignore[assignment]
-    found += [Term(unknown, a) for a in arguments]
-    found += [Term(unknown, a * b) for i, a in enumerate(arguments) for b in arguments[i:]]
+    found += [LibraryTerm(unknown, a) for a in arguments]
+    found += [LibraryTerm(unknown, a * b) for i, a in enumerate(arguments) for b in arguments[i:]]
     for a in arguments:
         for n in range(1, LARGEST_EXPONENT + 1):
             for rising in (True, False):
                 suffix = "" if len(arguments) == 1 else f"_{a}"
                 K = names.fresh(f"{unknown.func.__name__}_K{suffix}{'r' if rising else 'f'}{n}")
                 shape = (a**n if rising else K**n) / (K**n + a**n)
-                found.append(Term(unknown, shape, {K: tuple(sizes[a] * s for s in THRESHOLDS)}))
+                found.append(LibraryTerm(unknown, shape, {K: tuple(sizes[a] * s for s in THRESHOLDS)}))
     return found

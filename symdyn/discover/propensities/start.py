@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.propensities.counts import Counts
-from symdyn.discover.propensities.likelihoods import Grid
+from symdyn.discover.propensities.likelihoods import StateGrid
 from symdyn.errors import RecoveryError
 from symdyn.models.reactions import ReactionNetwork
 
@@ -46,7 +46,7 @@ def largest_numbers(
     return found
 
 
-def first_distribution(network: ReactionNetwork, seen: Counts, box: Grid) -> tuple[float, np.ndarray]:
+def first_distribution(network: ReactionNetwork, seen: Counts, box: StateGrid) -> tuple[float, np.ndarray]:
     """Time and distribution on the box from which snapshots follow."""
     begin, rows = _first(network, seen)
     places = box.places(rows)

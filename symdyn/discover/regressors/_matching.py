@@ -21,7 +21,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.methods.dop853 import A
 
-__all__ = ["Library", "Matching", "Quadratic", "Stretches", "stretches"]
+__all__ = ["Library", "QuadraticLoss", "Stretches", "TermMatching", "stretches"]
 
 STAGES, WEIGHTS = A[:-1], np.array(A[-1])
 #: States beyond this many times their typical size have run away.
@@ -92,7 +92,7 @@ def stretches(runs: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], length:
 
 
 @dataclass(frozen=True)
-class Quadratic:
+class QuadraticLoss:
     """The sum of squares near coefficients ``c``, with the initial values eliminated.
 
     Attributes
@@ -111,7 +111,7 @@ class Quadratic:
     back: np.ndarray
 
 
-class Matching:
+class TermMatching:
     """Windows of data, and a library.
 
     Parameters
@@ -165,14 +165,14 @@ class Matching:
         """Data minus states over the noise, (V, L, n)."""
         return (self.cut.values - path[:, ::2]) / self.noise
 
-    def expand(self, coefficients: np.ndarray, starts: np.ndarray, columns: np.ndarray | None = None) -> Quadratic:
+    def expand(self, coefficients: np.ndarray, starts: np.ndarray, columns: np.ndarray | None = None) -> QuadraticLoss:
         """The quadratic form; sensitivities to `columns` (of the flattened coefficients) only, if given."""
         n, p = coefficients.shape
         columns = np.arange(n * p) if columns is None else columns
         path = self.states(coefficients, starts)
         residual = self.residuals(path)
         if not np.isfinite(residual).all():
-            return Quadratic(np.full(n, np.inf), np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0)))
+            return QuadraticLoss(np.full(n, np.inf), np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0)))
         q = len(columns)
         count, length = self.cut.values.shape[:2]
         gram, right, back = np.zeros((q, q)), np.zeros(q), np.empty((count, n, q + 1))
@@ -182,7 +182,7 @@ class Matching:
             inner, r, back[which] = self._window_forms(coefficients, path[which], residual[which], which, columns)
             gram += inner.T @ inner
             right += inner.T @ r
-        return Quadratic((residual**2).sum(axis=(0, 1)), gram, right, back)
+        return QuadraticLoss((residual**2).sum(axis=(0, 1)), gram, right, back)
 
     def _window_forms(
         self, coefficients: np.ndarray, path: np.ndarray, residual: np.ndarray, which: slice, columns: np.ndarray

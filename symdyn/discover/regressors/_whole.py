@@ -22,7 +22,7 @@ from functools import partial
 import numpy as np
 
 from symdyn.discover.regressors._constrained import null_space
-from symdyn.discover.regressors._matching import Library, Matching, stretches
+from symdyn.discover.regressors._matching import Library, TermMatching, stretches
 from symdyn.discover.regressors._stepwise import solve_on, stepwise
 
 __all__ = ["WholeFit", "whole_fit"]
@@ -98,7 +98,7 @@ def whole_fit(
     longest = max(len(times) for times, _, _ in runs)
     for length in sorted({min(points, longest) for points in lengths}):
         cut = stretches(runs, length)
-        matching = Matching(library, cut, noise, substeps=1)
+        matching = TermMatching(library, cut, noise, substeps=1)
         left = cut.values.size - cut.rough.size
         now = _converged(matching, best.coefficients, cut.rough, equations)
         if not np.isfinite(now.total):
@@ -117,7 +117,9 @@ def _basis(columns: np.ndarray, equations: np.ndarray | None) -> np.ndarray:
     return np.eye(len(columns)) if equations is None else null_space(equations[:, columns])
 
 
-def _converged(matching: Matching, coefficients: np.ndarray, starts: np.ndarray, equations: np.ndarray | None = None) -> _Point:
+def _converged(
+    matching: TermMatching, coefficients: np.ndarray, starts: np.ndarray, equations: np.ndarray | None = None
+) -> _Point:
     """Gauss-Newton on the support, with steps that shrink until they help."""
     columns = np.flatnonzero(coefficients)
     basis = _basis(columns, equations)
@@ -145,7 +147,7 @@ def _converged(matching: Matching, coefficients: np.ndarray, starts: np.ndarray,
     return now
 
 
-def _searched(matching: Matching, now: _Point, penalty: float, left: int, free: np.ndarray | None) -> _Point:
+def _searched(matching: TermMatching, now: _Point, penalty: float, left: int, free: np.ndarray | None) -> _Point:
     """Change the support by what one linearisation tells, and fit again, until nothing changes."""
     for _ in range(ROUNDS):
         local = matching.expand(now.coefficients, now.starts)
@@ -178,12 +180,12 @@ def _priced(price: float, gain: np.ndarray, count: np.ndarray) -> np.ndarray:
     return price * count - gain
 
 
-def _total(matching: Matching, coefficients: np.ndarray, starts: np.ndarray) -> float:
+def _total(matching: TermMatching, coefficients: np.ndarray, starts: np.ndarray) -> float:
     residual = matching.residuals(matching.states(coefficients, starts))
     return float((residual**2).sum()) if np.isfinite(residual).all() else np.inf
 
 
-def _errors(matching: Matching, now: _Point, left: int, equations: np.ndarray | None) -> np.ndarray:
+def _errors(matching: TermMatching, now: _Point, left: int, equations: np.ndarray | None) -> np.ndarray:
     """Standard errors of the coefficients on the support."""
     columns = np.flatnonzero(now.coefficients)
     basis = _basis(columns, equations)
@@ -198,7 +200,7 @@ def _errors(matching: Matching, now: _Point, left: int, equations: np.ndarray | 
     return errors
 
 
-def _followed(runs: Runs, matching: Matching, now: _Point, length: int) -> Runs:
+def _followed(runs: Runs, matching: TermMatching, now: _Point, length: int) -> Runs:
     """The runs with fitted states in place of smoothed ones, where windows lay."""
     path = matching.states(now.coefficients, now.starts)[:, ::2]
     after, v = [], 0

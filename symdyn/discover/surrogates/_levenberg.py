@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from symdyn.discover.surrogates._problem import Constants, Problem
+from symdyn.discover.surrogates._problem import CollocationProblem, Constants
 
 __all__ = ["Trainer", "Training"]
 
@@ -44,7 +44,7 @@ class Trainer:
 
     Parameters
     ----------
-    problem : Problem
+    problem : CollocationProblem
     tolerance : float
         Size of an acceptable scaled residual of the equations.
     decay : float
@@ -54,7 +54,7 @@ class Trainer:
         point, with the mean square :math:`L_j` of those at the j-th; 0 for equal weights.
     """
 
-    def __init__(self, problem: Problem, *, tolerance: float, decay: float, causal: float = 0.0) -> None:
+    def __init__(self, problem: CollocationProblem, *, tolerance: float, decay: float, causal: float = 0.0) -> None:
         self.problem = problem
         self.decay, self.causal = decay, causal
         shape = problem.data_weights.shape

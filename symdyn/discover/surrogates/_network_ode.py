@@ -20,11 +20,11 @@ from symdyn.discover.surrogates._problem import argument_scales, scales, slots
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["NetworkODE", "Windows", "make_network_ode", "windows"]
+__all__ = ["NetworkODE", "TrainingWindows", "make_network_ode", "windows"]
 
 
 @dataclass(frozen=True)
-class Windows:
+class TrainingWindows:
     """Stretches of the trajectories, padded to the longest with times that stand still.
 
     Attributes
@@ -41,7 +41,7 @@ class Windows:
     weights: np.ndarray
 
 
-def windows(observed: Observations, noise: np.ndarray, points: int) -> Windows:
+def windows(observed: Observations, noise: np.ndarray, points: int) -> TrainingWindows:
     """Cut every trajectory into windows of at most so many points, which share their ends."""
     parts = []
     for k, t in enumerate(observed.trajectories):
@@ -55,7 +55,7 @@ def windows(observed: Observations, noise: np.ndarray, points: int) -> Windows:
         times[w] = at[-1]
         times[w, : len(at)], values[w, : len(at)] = at, seen
     have = np.isfinite(values)
-    return Windows(np.array([p[0] for p in parts]), times, np.where(have, values, 0.0), have / noise)
+    return TrainingWindows(np.array([p[0] for p in parts]), times, np.where(have, values, 0.0), have / noise)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class NetworkODE:
     scale: np.ndarray
 
 
-def make_network_ode(system: System, observed: Observations, cut: Windows, options: Any) -> NetworkODE:
+def make_network_ode(system: System, observed: Observations, cut: TrainingWindows, options: Any) -> NetworkODE:
     """Lower the equations and lay out the networks, two hidden layers of tanh each."""
     n, unknowns = len(system.states), system.unknowns
     free = [p for p in system.parameters if p not in system.defaults]

@@ -14,7 +14,7 @@ import numpy as np
 from symdyn.discover.data import Observations, Trajectory
 from symdyn.discover.problem import rough_states
 from symdyn.discover.surrogates._dual import descend
-from symdyn.discover.surrogates._network_ode import NetworkODE, Windows, make_network_ode, windows
+from symdyn.discover.surrogates._network_ode import NetworkODE, TrainingWindows, make_network_ode, windows
 from symdyn.discover.surrogates._training import average, holdouts, prepare
 from symdyn.discover.surrogates.registry import NothingLearnedError, SurrogateFit
 from symdyn.discover.surrogates.smoothing import Smoothing
@@ -120,7 +120,7 @@ def _without(observed: Observations, held: np.ndarray) -> Observations:
     return replace(observed, trajectories=tuple(parts))
 
 
-def _starts(system: System, observed: Observations, cut: Windows, begun: SurrogateFit | None) -> np.ndarray:
+def _starts(system: System, observed: Observations, cut: TrainingWindows, begun: SurrogateFit | None) -> np.ndarray:
     """First initial values of the windows, (W, n)."""
     fitted = None if begun is None else list(zip(begun.times, begun.states, strict=True))
     rough = rough_states(system, observed, fitted)[0]
@@ -134,7 +134,7 @@ def _starts(system: System, observed: Observations, cut: Windows, begun: Surroga
     return found
 
 
-def _of_window(held: np.ndarray, observed: Observations, cut: Windows, w: int) -> np.ndarray:
+def _of_window(held: np.ndarray, observed: Observations, cut: TrainingWindows, w: int) -> np.ndarray:
     """Which points of a window are held out, (T,)."""
     k = cut.trajectory[w]
     times = observed.trajectories[k].times
@@ -142,7 +142,7 @@ def _of_window(held: np.ndarray, observed: Observations, cut: Windows, w: int) -
     return held[k][np.minimum(place, len(times) - 1)]
 
 
-def _dense(observed: Observations, cut: Windows) -> tuple[np.ndarray, np.ndarray]:
+def _dense(observed: Observations, cut: TrainingWindows) -> tuple[np.ndarray, np.ndarray]:
     """Times in each window at which states and terms are reported (W, S), and which of them count: shared ends once."""
     lasts = np.bincount(cut.trajectory)
     each = max(2, -(-SAMPLES // int(lasts.min())) + 1)

@@ -19,7 +19,7 @@ from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["Constants", "Problem", "argument_scales", "make_problem", "scales", "slots"]
+__all__ = ["CollocationProblem", "Constants", "argument_scales", "make_problem", "scales", "slots"]
 
 MAX_RESIDUALS = 1600  # the dual system is dense: beyond this the collocation points are thinned out
 FREE = 10.0  # standard deviation of the prior of the initial value of a measured state, in its spreads
@@ -42,7 +42,7 @@ class Constants(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Problem:
+class CollocationProblem:
     """Everything that stays fixed while a network is trained.
 
     Local weights ``(K, P)`` belong to one trajectory each, shared weights ``(Q,)`` to the unknown terms and the free
@@ -60,7 +60,7 @@ class Problem:
     first: Any  # random generator -> first (local, shared)
 
 
-def make_problem(system: System, observed: Observations, options: Any) -> Problem:
+def make_problem(system: System, observed: Observations, options: Any) -> CollocationProblem:
     """Lower the system's equations and lay out data and networks."""
     n = len(system.states)
     groups: dict[str, list[AppliedUndef]] = {}
@@ -140,7 +140,7 @@ def make_problem(system: System, observed: Observations, options: Any) -> Proble
         return (slope / span[1] - rhs(time[None], y, p, u)) / c.rate
 
     constants = Constants(*map(jnp.asarray, (times, values, spans, centre, size, rate, middle, spread, reach, fixed)))
-    return Problem(
+    return CollocationProblem(
         constants, jnp.asarray(weights), jnp.asarray(np.linspace(-1.0, 1.0, points)), jnp.asarray(decay),
         state, residual, terms, lambda s: 1.0 + np.asarray(s)[ends[-1] :], first,
     )  # fmt: skip

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.library import DEGREE_COST
-from symdyn.discover.whole.terms import INV, Term
+from symdyn.discover.whole.terms import INV, CandidateTerm
 
 __all__ = ["chosen", "collapsed", "pruned", "ranked"]
 
@@ -25,23 +25,23 @@ APART = 20.0
 MARGIN, LOOKED = 6.0, 20
 
 
-def ranked(fitter: Fitter, windows: int) -> list[Fit]:
+def ranked(fitter: Fitter, windows: int) -> list[EquationFit]:
     """Models over so many windows, the best first."""
     return sorted((f for (_, count), f in fitter.visited.items() if count == windows), key=lambda f: f.score)
 
 
-def chosen(fitter: Fitter) -> Fit:
+def chosen(fitter: Fitter) -> EquationFit:
     """The best model over the number of windows that the data ask for: few, unless many explain far more.
 
     Of models that are nearly as good with noise, those whose runs explode from a start within the noise are passed over.
     """
     problem = fitter.problem
-    best: dict[int, Fit] = {}
+    best: dict[int, EquationFit] = {}
     for (_, windows), fit in fitter.visited.items():
         if windows not in best or fit.score < best[windows].score:
             best[windows] = fit
 
-    def left(fit: Fit) -> float:
+    def left(fit: EquationFit) -> float:
         return float(np.log(problem.mean_squares(fit.rss) + problem.floor).sum())
 
     few = min(best)
@@ -56,7 +56,7 @@ def chosen(fitter: Fitter) -> Fit:
     return min(near, key=lambda f: f.score + MARGIN * _lost(fitter, f))
 
 
-def _lost(fitter: Fitter, fit: Fit) -> float:
+def _lost(fitter: Fitter, fit: EquationFit) -> float:
     """Share of the runs that are lost when a state begins where its first measurement, with its noise, may have been."""
     problem = fitter.problem
     weights = problem.w[problem.cut(fit.windows)[:, 0]]
@@ -69,7 +69,7 @@ def _lost(fitter: Fitter, fit: Fit) -> float:
     return lost / (2 * problem.d)
 
 
-def pruned(fitter: Fitter, fit: Fit) -> Fit:
+def pruned(fitter: Fitter, fit: EquationFit) -> EquationFit:
     """Without terms that contribute next to nothing, as long as the fit stays as it is."""
     problem = fitter.problem
     for _ in range(12):
@@ -91,7 +91,7 @@ def pruned(fitter: Fitter, fit: Fit) -> Fit:
     return fit
 
 
-def collapsed(fitter: Fitter, fit: Fit) -> Fit:
+def collapsed(fitter: Fitter, fit: EquationFit) -> EquationFit:
     """With ``x^a/(K + x^n)`` replaced by the power that it has become, where K is far smaller or far larger than ``x^n``."""
     model = fit.model
     for k, power, coefficient in _limits(fitter, fit):
@@ -106,7 +106,7 @@ def collapsed(fitter: Fitter, fit: Fit) -> Fit:
     return fit
 
 
-def _limits(fitter: Fitter, fit: Fit) -> Iterator[tuple[int, Term, float]]:
+def _limits(fitter: Fitter, fit: EquationFit) -> Iterator[tuple[int, CandidateTerm, float]]:
     """Terms of a fit that have become monomials, these, and their coefficients."""
     model, size = fit.model, np.abs(fitter.problem.smooth)
     for k, ((_, term), inner) in enumerate(zip(model.terms, model.inner, strict=True)):
@@ -121,4 +121,4 @@ def _limits(fitter: Fitter, fit: Fit) -> Iterator[tuple[int, Term, float]]:
             exponents = tuple(e - atom.power if j == i else e for j, e in enumerate(term.exponents))
         else:
             continue
-        yield k, Term(exponents, cost=DEGREE_COST[min(sum(exponents), len(DEGREE_COST) - 1)]), c
+        yield k, CandidateTerm(exponents, cost=DEGREE_COST[min(sum(exponents), len(DEGREE_COST) - 1)]), c

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.discover.whole.fits import Fit, Fitter
-from symdyn.discover.whole.terms import Model
+from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.terms import EquationModel
 
 __all__ = ["Linear", "Pieces", "cut_up", "linear", "polished"]
 
@@ -86,7 +86,7 @@ class Linear:
         return move * self.unit, float(np.sqrt(max(move @ self.matrix @ move, 0.0)))
 
 
-def cut_up(fitter: Fitter, fit: Fit) -> Pieces:
+def cut_up(fitter: Fitter, fit: EquationFit) -> Pieces:
     """The windows of a fit, cut until errors of the initial values grow little in each piece."""
     problem, whole = fitter.problem, fitter.problem.cut(fit.windows)
     count, run, even = 1, fitter.run(fit), np.tile(1 / problem.spread, (problem.n, 1))
@@ -108,7 +108,7 @@ def cut_up(fitter: Fitter, fit: Fit) -> Pieces:
     return found
 
 
-def linear(fitter: Fitter, model: Model, pieces: Pieces, starts: np.ndarray) -> Linear | None:
+def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray) -> Linear | None:
     """A model over pieces that begin at `starts` (v, d); None if a run fails."""
     problem, p, d = fitter.problem, len(model.theta), fitter.problem.d
     _, rss, (own, slope, mixed, inner, slopes), _, ok = fitter.over(model, pieces.cut, starts, _tight(fitter))
@@ -149,7 +149,7 @@ def _tight(fitter: Fitter) -> np.ndarray:
     return limits
 
 
-def _ends(fitter: Fitter, model: Model, pieces: Pieces, starts: np.ndarray):
+def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray):
     """States (k, d) where the pieces before those that are joined end, and their slopes by constants and initial values.
 
     Slopes (k, d, p) and (k, d, d) are read off the normal equations of a single residual, which is set to one.
@@ -171,7 +171,7 @@ def _ends(fitter: Fitter, model: Model, pieces: Pieces, starts: np.ndarray):
     return (run[1::2], by_constant, by_start) if ok else None
 
 
-def polished(fitter: Fitter, model: Model, windows: int, pieces: Pieces, starts: np.ndarray) -> Fit | None:
+def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
     """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if the steps do not converge."""
     found, p = linear(fitter, model, pieces, starts), len(model.theta)
     for _ in range(STEPS):

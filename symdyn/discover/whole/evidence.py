@@ -9,13 +9,13 @@ import numpy as np
 from symdyn.discover.data import Observations
 from symdyn.discover.evidence import RANK_TOLERANCE, Information
 from symdyn.discover.whole.continuity import cut_up, linear
-from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.kernel import driver
 
 __all__ = ["information", "prediction_errors"]
 
 
-def information(fitter: Fitter, fit: Fit, constants: Sequence[str], states: Sequence[str]) -> Information:
+def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], states: Sequence[str]) -> Information:
     """Gauss-Newton information of a fit about its constants and initial values, the noise estimated from the residuals.
 
     Windows along which errors grow are cut up, see `symdyn.discover.whole.continuity`.
@@ -50,7 +50,7 @@ def information(fitter: Fitter, fit: Fit, constants: Sequence[str], states: Sequ
     return Information(tuple(names), values, spread, correlation, freedom, int(kept.sum()), condition)
 
 
-def prediction_errors(fitter: Fitter, fit: Fit, seen: Observations, later: Observations | None) -> dict[str, float]:
+def prediction_errors(fitter: Fitter, fit: EquationFit, seen: Observations, later: Observations | None) -> dict[str, float]:
     """Root mean square errors relative to the scale of each state: running free, one step ahead, and the same held out."""
     parts: dict[str, list[np.ndarray]] = {k: [] for k in ("rms", "one_step", "heldout_free_run", "heldout_one_step")}
     first = fitter.problem.cut(fit.windows)[:, 0]
@@ -81,7 +81,7 @@ def _root_mean_square(differences: np.ndarray) -> float:
         return float(np.sqrt(np.mean(differences[counted] ** 2))) if counted.any() else float("nan")
 
 
-def _run(fitter: Fitter, fit: Fit, times: np.ndarray, cut: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _run(fitter: Fitter, fit: EquationFit, times: np.ndarray, cut: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """A run over windows of any times; infinite where it failed."""
     problem, d = fitter.problem, fitter.problem.d
     values, run = np.zeros((len(times), d)), np.full((len(times), d), np.inf)

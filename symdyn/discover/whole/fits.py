@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.whole.kernel import driver
-from symdyn.discover.whole.problem import Problem
-from symdyn.discover.whole.terms import Model, packed
+from symdyn.discover.whole.problem import EquationProblem
+from symdyn.discover.whole.terms import EquationModel, packed
 
-__all__ = ["Fit", "Fitter"]
+__all__ = ["EquationFit", "Fitter"]
 
 #: Fall of the sum of squares, and relative to it, below both of which a fit ends.
 FALL, RELATIVE_FALL = 1e-3, 1e-4
@@ -23,12 +23,12 @@ EXPANSION = (0.0, 0.0, 0.0, np.inf)
 
 
 @dataclass(frozen=True)
-class Fit:
+class EquationFit:
     """A fitted model.
 
     Attributes
     ----------
-    model : Model
+    model : EquationModel
     starts : (windows, d) float64
         Initial values.
     rss : (d,) float64
@@ -38,7 +38,7 @@ class Fit:
     score : float
     """
 
-    model: Model
+    model: EquationModel
     starts: np.ndarray
     rss: np.ndarray
     windows: int
@@ -60,9 +60,9 @@ class Fitter:
         Simulations, and steps that they attempted.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: EquationProblem) -> None:
         self.problem = problem
-        self.visited: dict[tuple, Fit] = {}
+        self.visited: dict[tuple, EquationFit] = {}
         self.runs = self.steps = 0
         self.none = packed([], problem.d)
         self._empty = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
@@ -70,11 +70,11 @@ class Fitter:
     def _data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.problem.t, self.problem.x, self.problem.w
 
-    def call(self, model: Model, starts: np.ndarray, windows: int, settings: Sequence[float]):
+    def call(self, model: EquationModel, starts: np.ndarray, windows: int, settings: Sequence[float]):
         """One call of the compiled fit: starts, sums of squares, normal equations, the run, and whether it succeeded."""
         return self.over(model, self.problem.cut(windows), starts, self.problem.limits, settings=settings)
 
-    def over(self, model: Model, cut: np.ndarray, starts: np.ndarray, limits: np.ndarray, data: tuple | None = None,
+    def over(self, model: EquationModel, cut: np.ndarray, starts: np.ndarray, limits: np.ndarray, data: tuple | None = None,
              settings: Sequence[float] = EXPANSION):  # fmt: skip
         """The same over any windows, of other data if they are given; by default without a fit."""
         data = data or self._data()
@@ -90,8 +90,8 @@ class Fitter:
         self.steps += int(info[3])
         return starts, rss, arrow, run, bool(info[0])
 
-    def fit(self, model: Model, starts: np.ndarray, windows: int, iterations: int = 10, *, fall: float = FALL,
-            above: float = np.inf) -> Fit | None:  # fmt: skip
+    def fit(self, model: EquationModel, starts: np.ndarray, windows: int, iterations: int = 10, *, fall: float = FALL,
+            above: float = np.inf) -> EquationFit | None:  # fmt: skip
         """Levenberg-Marquardt from the values of a model; None if it cannot be simulated.
 
         `above` is a sum of squares above which a fit that falls slowly is given up.
@@ -101,19 +101,19 @@ class Fitter:
         if not ok or not np.isfinite(rss).all():
             return None
         score = self.problem.score(rss, moved.K + moved.Q, moved.cost, len(starts))
-        found = Fit(moved, starts, rss, windows, score)
+        found = EquationFit(moved, starts, rss, windows, score)
         key = moved.key, windows
         known = self.visited.get(key)
         if known is None or found.score < known.score:
             self.visited[key] = found
         return found
 
-    def run(self, fit: Fit) -> np.ndarray | None:
+    def run(self, fit: EquationFit) -> np.ndarray | None:
         """The states of a fitted model at the times of the data."""
         _, _, _, run, ok = self.call(fit.model, fit.starts, fit.windows, (0, 0, 0, np.inf))
         return run if ok else None
 
-    def nodes(self, fit: Fit) -> np.ndarray | None:
+    def nodes(self, fit: EquationFit) -> np.ndarray | None:
         """The run of a fit over whole trajectories at the nodes of the problem, (n, m, d); None if it fails."""
         problem = self.problem
         count = problem.nodes.shape[1]
@@ -125,15 +125,15 @@ class Fitter:
         _, _, _, run, ok = self.over(fit.model, cut, fit.starts, problem.limits, (np.ascontiguousarray(t.ravel()), none, none))
         return np.ascontiguousarray(run.reshape(problem.n, count + 1, problem.d)[:, :-1]) if ok else None
 
-    def joined(self, fit: Fit, windows: int) -> np.ndarray:
+    def joined(self, fit: EquationFit, windows: int) -> np.ndarray:
         """Initial values for another number of windows."""
         first = self.problem.cut(windows)[:, 0]
         run = self.run(fit)
         return (self.problem.smooth if run is None else run)[first]
 
-    def chain(self, model: Model, windows: Sequence[int], iterations: int) -> Fit | None:
+    def chain(self, model: EquationModel, windows: Sequence[int], iterations: int) -> EquationFit | None:
         """Fit over ever fewer windows, as long as the fit does not collapse."""
-        found: Fit | None = None
+        found: EquationFit | None = None
         for count in windows:
             starts = self.problem.smooth[self.problem.cut(count)[:, 0]] if found is None else self.joined(found, count)
             new = self.fit(found.model if found else model, starts, count, iterations)
@@ -142,7 +142,7 @@ class Fitter:
             found = new
         return found
 
-    def promoted(self, old: Fit, new: Fit) -> bool:
+    def promoted(self, old: EquationFit, new: EquationFit) -> bool:
         """Whether a fit over fewer windows is still as good."""
         problem = self.problem
         if not problem.clean:
@@ -150,7 +150,7 @@ class Fitter:
         share = CLEAN_SHARE * ((problem.spread * problem.w) ** 2).sum(axis=0)
         return bool(np.all(new.rss < np.maximum(CLEAN_GROWTH * old.rss + CLEAN_ADDED * problem.seen, share)))
 
-    def screen(self, fit: Fit, library: tuple, terms: int):
+    def screen(self, fit: EquationFit, library: tuple, terms: int):
         """Normal equations of a fit and of each library term in each equation; see `symdyn_kernels.candidates.sweeping`."""
         problem, p, d = self.problem, len(fit.model.theta), self.problem.d
         P = p + terms * d

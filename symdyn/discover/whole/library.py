@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from symdyn.discover.whole.terms import ABS, COS, COT, EXP, INV, LOG, SIG, SIN, SQRT, Atom, Term
+from symdyn.discover.whole.terms import ABS, COS, COT, EXP, INV, LOG, SIG, SIN, SQRT, Atom, CandidateTerm
 
 __all__ = ["DEGREE_COST", "library", "monomials"]
 
@@ -21,15 +21,15 @@ WIDE, FALLING, RISING = 40.0, 20.0, 8.0
 POSITIVE = 1e-3
 
 
-def monomials(d: int) -> list[Term]:
+def monomials(d: int) -> list[CandidateTerm]:
     """All of them up to the degree for that many states, the lowest first."""
     largest = DEGREES.get(d, 2)
     powers = [e for e in itertools.product(range(largest + 1), repeat=d) if sum(e) <= largest]
     powers.sort(key=lambda e: (sum(e), [-q for q in e]))
-    return [Term(e, cost=DEGREE_COST[sum(e)]) for e in powers]
+    return [CandidateTerm(e, cost=DEGREE_COST[sum(e)]) for e in powers]
 
 
-def library(x: np.ndarray, *, functions: bool) -> list[Term]:
+def library(x: np.ndarray, *, functions: bool) -> list[CandidateTerm]:
     """Terms for states that take the values `x` (n, d); monomials alone unless `functions`."""
     d = x.shape[1]
     found = monomials(d)
@@ -51,54 +51,54 @@ def _power(d: int, i: int, e: int = 1) -> tuple[int, ...]:
     return tuple(e if j == i else 0 for j in range(d))
 
 
-def _trigonometric(x: np.ndarray) -> Iterator[Term]:
+def _trigonometric(x: np.ndarray) -> Iterator[CandidateTerm]:
     d = x.shape[1]
     none = (0,) * d
     wide = np.abs(x).max(axis=0) < WIDE
     for i in range(d):
         if wide[i]:
             for f in (SIN, COS):
-                yield Term(none, (Atom(f, _unit(d, i)),), 2.5)
+                yield CandidateTerm(none, (Atom(f, _unit(d, i)),), 2.5)
                 for j in range(d):
-                    yield Term(_power(d, j), (Atom(f, _unit(d, i)),), 4.5)
+                    yield CandidateTerm(_power(d, j), (Atom(f, _unit(d, i)),), 4.5)
     for i, j in itertools.combinations(range(d), 2):
         if not (wide[i] and wide[j]):
             continue
         for sign, f in itertools.product((1.0, -1.0), (SIN, COS)):
             both = tuple(a + b for a, b in zip(_unit(d, i), _unit(d, j, sign), strict=True))
-            yield Term(none, (Atom(f, both),), 3.5)
+            yield CandidateTerm(none, (Atom(f, both),), 3.5)
         if d <= 2:
             for f, g in itertools.product((SIN, COS), repeat=2):
-                yield Term(none, (Atom(f, _unit(d, i)), Atom(g, _unit(d, j))), 4.5)
+                yield CandidateTerm(none, (Atom(f, _unit(d, i)), Atom(g, _unit(d, j))), 4.5)
                 # squares of sines and cosines are second harmonics; angles on a sphere bring in cotangents
-                yield Term(none, (Atom(f, _unit(d, i)), Atom(g, _unit(d, j, 2.0))), 5.0)
-                yield Term(none, (Atom(f, _unit(d, i, 2.0)), Atom(g, _unit(d, j))), 5.0)
+                yield CandidateTerm(none, (Atom(f, _unit(d, i)), Atom(g, _unit(d, j, 2.0))), 5.0)
+                yield CandidateTerm(none, (Atom(f, _unit(d, i, 2.0)), Atom(g, _unit(d, j))), 5.0)
             for f, (a, b) in itertools.product((SIN, COS), ((i, j), (j, i))):
-                yield Term(none, (Atom(f, _unit(d, a)), Atom(COT, _unit(d, b))), 5.0)
+                yield CandidateTerm(none, (Atom(f, _unit(d, a)), Atom(COT, _unit(d, b))), 5.0)
     if d <= 2:
         for i in range(d):
             if wide[i]:
-                yield Term(none, (Atom(SIN, _unit(d, i)), Atom(COS, _unit(d, i))), 4.0)
+                yield CandidateTerm(none, (Atom(SIN, _unit(d, i)), Atom(COS, _unit(d, i))), 4.0)
 
 
-def _elementary(x: np.ndarray) -> Iterator[Term]:
+def _elementary(x: np.ndarray) -> Iterator[CandidateTerm]:
     d = x.shape[1]
     none, size = (0,) * d, np.abs(x).max(axis=0)
     for i in range(d):
-        yield Term(_power(d, i), (Atom(ABS, _unit(d, i)),), 3.5)
-        yield Term(none, (Atom(ABS, _unit(d, i)),), 3.5)
+        yield CandidateTerm(_power(d, i), (Atom(ABS, _unit(d, i)),), 3.5)
+        yield CandidateTerm(none, (Atom(ABS, _unit(d, i)),), 3.5)
         if x[:, i].min() > POSITIVE * size[i]:
             for f in (LOG, SQRT, INV):
-                yield Term(none, (Atom(f, _unit(d, i)),), 3.5)
+                yield CandidateTerm(none, (Atom(f, _unit(d, i)),), 3.5)
             for j in range(d):
-                yield Term(_power(d, j), (Atom(LOG, _unit(d, i)),), 4.0)
+                yield CandidateTerm(_power(d, j), (Atom(LOG, _unit(d, i)),), 4.0)
         if size[i] < FALLING:
-            yield Term(none, (Atom(EXP, _unit(d, i, -1.0)),), 3.5)
+            yield CandidateTerm(none, (Atom(EXP, _unit(d, i, -1.0)),), 3.5)
         if size[i] < RISING:
-            yield Term(none, (Atom(EXP, _unit(d, i)),), 3.5)
+            yield CandidateTerm(none, (Atom(EXP, _unit(d, i)),), 3.5)
 
 
-def _rational(x: np.ndarray) -> Iterator[Term]:
+def _rational(x: np.ndarray) -> Iterator[CandidateTerm]:
     """``x^a/(K + x^n)``, and times another state, with K on a grid: odd n for positive states alone."""
     d = x.shape[1]
     size = np.abs(x)
@@ -115,14 +115,14 @@ def _rational(x: np.ndarray) -> Iterator[Term]:
                 if n > 2 and a != n:
                     continue
                 atom = Atom(INV, _unit(d, i), float(max(k, 1e-3) ** n), n, (-1,))
-                yield Term(_power(d, i, a), (atom,), 5.0)
+                yield CandidateTerm(_power(d, i, a), (atom,), 5.0)
                 for j in range(d):
                     if j != i:
                         e = tuple(p + q for p, q in zip(_power(d, i, a), _power(d, j), strict=True))
-                        yield Term(e, (atom,), 5.5)
+                        yield CandidateTerm(e, (atom,), 5.5)
 
 
-def _sigmoids(x: np.ndarray) -> Iterator[Term]:
+def _sigmoids(x: np.ndarray) -> Iterator[CandidateTerm]:
     """``1/(1 + exp(K + k x))`` with steepness and place on a grid."""
     d = x.shape[1]
     spread, middle = x.std(axis=0) + 1e-9, np.median(x, axis=0)
@@ -132,4 +132,4 @@ def _sigmoids(x: np.ndarray) -> Iterator[Term]:
         for k, c in itertools.product(steep, places):
             k = k / spread[i]
             offset = -k * (middle[i] + c * spread[i])
-            yield Term((0,) * d, (Atom(SIG, _unit(d, i, float(k)), float(offset), 1, (-1, i)),), 6.0)
+            yield CandidateTerm((0,) * d, (Atom(SIG, _unit(d, i, float(k)), float(offset), 1, (-1, i)),), 6.0)

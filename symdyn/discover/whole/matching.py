@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.whole.kernel import driver
-from symdyn.discover.whole.problem import Problem
-from symdyn.discover.whole.terms import Term, packed
+from symdyn.discover.whole.problem import EquationProblem
+from symdyn.discover.whole.terms import CandidateTerm, packed
 
-__all__ = ["Candidate", "Matching"]
+__all__ = ["MatchedSupport", "WeakMatching"]
 
 #: Most terms of an equation by the number of states.
 LARGEST = {1: 5, 2: 5, 3: 6}
@@ -38,13 +38,13 @@ REFINEMENTS, CHANGE = 8, 0.7
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MatchedSupport:
     """One right-hand side.
 
     Attributes
     ----------
     score : float
-    terms : tuple of Term
+    terms : tuple of CandidateTerm
     coefficients : tuple of float
     inner : tuple of tuple of float
         Inner constants of each term.
@@ -52,7 +52,7 @@ class Candidate:
     """
 
     score: float
-    terms: tuple[Term, ...]
+    terms: tuple[CandidateTerm, ...]
     coefficients: tuple[float, ...]
     inner: tuple[tuple[float, ...], ...]
     rss: float
@@ -62,18 +62,18 @@ class Candidate:
         return len(self.terms) + sum(map(len, self.inner))
 
 
-class Matching:
+class WeakMatching:
     """Integrals of a library along the smooth curves.
 
     Parameters
     ----------
-    problem : Problem
-    terms : sequence of Term
+    problem : EquationProblem
+    terms : sequence of CandidateTerm
     nodes : (n, m, d) float64, optional
         Other curves than those of the problem at its nodes.
     """
 
-    def __init__(self, problem: Problem, terms: Sequence[Term], nodes: np.ndarray | None = None) -> None:
+    def __init__(self, problem: EquationProblem, terms: Sequence[CandidateTerm], nodes: np.ndarray | None = None) -> None:
         self.problem, self.terms = problem, terms
         self.nodes = problem.nodes if nodes is None else nodes
         self.integrals = self._integrals(packed(terms, problem.d), np.zeros((0, 4), np.int64))
@@ -89,14 +89,14 @@ class Matching:
         driver().integrals(self.nodes, problem.quadrature, problem.begins, table, places, out)
         return out
 
-    def candidates(self, windows: int, *, elbow: bool) -> list[list[Candidate]]:
+    def candidates(self, windows: int, *, elbow: bool) -> list[list[MatchedSupport]]:
         """For each state right-hand sides, the best first; with `elbow` the one at the elbow of the residual before them."""
         edges = self.problem.cut(windows)
         return [self._of_state(j, edges, elbow) for j in range(self.problem.d)]
 
     # ---- one equation --------------------------------------------------------------------------
 
-    def _of_state(self, j: int, edges: np.ndarray, elbow: bool) -> list[Candidate]:
+    def _of_state(self, j: int, edges: np.ndarray, elbow: bool) -> list[MatchedSupport]:
         problem = self.problem
         project = _Projection(problem.w[:, j], edges)
         y = project(problem.x[:, j])
@@ -122,7 +122,7 @@ class Matching:
             if any(inner):
                 inner, c, refined = self._refined(terms, inner, c, rss, project, y)
             score += problem.seen[j] * (self._log(refined, j) - self._log(rss, j))
-            found.append(Candidate(score, terms, tuple(map(float, c)), inner, refined))
+            found.append(MatchedSupport(score, terms, tuple(map(float, c)), inner, refined))
         found.sort(key=lambda q: q.score)
         if elbow and found:
             least = min(q.rss for q in found)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.discover.whole.fits import Fit, Fitter
-from symdyn.discover.whole.terms import Term, packed
+from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.terms import CandidateTerm, packed
 
 __all__ = ["Move", "Screen"]
 
@@ -34,14 +34,14 @@ class Move:
     change : float
         Forecast of the change of the score.
     drop : int or None
-        Term to be left out.
-    add : (int, Term, float) or None
+        CandidateTerm to be left out.
+    add : (int, CandidateTerm, float) or None
         Equation, term and first coefficient.
     """
 
     change: float
     drop: int | None
-    add: tuple[int, Term, float] | None
+    add: tuple[int, CandidateTerm, float] | None
 
 
 class Screen:
@@ -50,10 +50,10 @@ class Screen:
     Parameters
     ----------
     fitter : Fitter
-    terms : sequence of Term
+    terms : sequence of CandidateTerm
     """
 
-    def __init__(self, fitter: Fitter, terms: Sequence[Term]) -> None:
+    def __init__(self, fitter: Fitter, terms: Sequence[CandidateTerm]) -> None:
         self.fitter, self.terms = fitter, list(terms)
         d, n = fitter.problem.d, fitter.problem.n
         self.table = packed(self.terms, d)
@@ -65,7 +65,7 @@ class Screen:
         self.label = np.concatenate([[e * len(keys) + keys[t.key] for t in self.terms] for e in range(d)])
         self.equation = np.repeat(np.arange(d), len(self.terms))
 
-    def moves(self, fit: Fit) -> list[Move]:
+    def moves(self, fit: EquationFit) -> list[Move]:
         """The most promising moves, the best first."""
         screened = self.fitter.screen(fit, self.table, len(self.terms))
         if screened is None:
@@ -124,7 +124,7 @@ class Screen:
         found += sorted(removals, key=_by_change)[:REMOVALS] + sorted(exchanges, key=_by_change)[:EXCHANGES]
         return sorted(found, key=_by_change)
 
-    def _added(self, column: int, coefficient: float) -> tuple[int, Term, float]:
+    def _added(self, column: int, coefficient: float) -> tuple[int, CandidateTerm, float]:
         e, l = divmod(int(column), len(self.terms))
         return e, self.terms[l], float(coefficient)
 

@@ -13,7 +13,7 @@ from symdyn.discover.whole.noise import Noise, estimate, likeliest
 from symdyn.discover.whole.smoothing import interpolated, smoothed
 from symdyn.errors import RecoveryError
 
-__all__ = ["Problem", "prepared"]
+__all__ = ["EquationProblem", "prepared"]
 
 #: Noise, relative to the spread of a state, below which data count as free of it; what they are then taken to have, for
 #: there are always errors of the interpolation; and the least noise of the others.
@@ -35,7 +35,7 @@ SHORTEST = 4
 
 
 @dataclass
-class Problem:
+class EquationProblem:
     """All trajectories behind each other.
 
     Attributes
@@ -137,7 +137,7 @@ def _step_errors(deviation: np.ndarray) -> np.ndarray:
     return STEP_NOISE * np.quantile(deviation, 0.2, axis=0)
 
 
-def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> Problem:
+def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> EquationProblem:
     """Estimate the noise, smooth, and put the trajectories behind each other.
 
     Parameters
@@ -201,7 +201,7 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> Pr
     begins = np.zeros(n, np.uint8)
     begins[first[:-1]] = 1
     limits = np.concatenate([_step_errors(deviation), [STEP_STATE, LOST * np.abs(x).max(), STEPS]])
-    return Problem(
+    return EquationProblem(
         t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes,
         quadrature=np.ascontiguousarray(0.5 * gaps[:, None] * part), begins=begins, seen=known.sum(axis=0).astype(float),
         spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR,

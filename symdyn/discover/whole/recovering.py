@@ -13,7 +13,7 @@ from symdyn.discover.request import Request
 from symdyn.discover.whole.choice import ranked
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.result import assembled
-from symdyn.discover.whole.search import Search
+from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -42,7 +42,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     given = request.options.noise or {}
     noise = read_noise(whole, seen, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
-    search = Search(prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part))
+    search = EquationSearch(prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part))
     notes: list[str] = []
     stopped = False
     try:

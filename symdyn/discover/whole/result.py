@@ -13,7 +13,7 @@ from symdyn.discover.data import Observations
 from symdyn.discover.evidence import intervals, weights
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.whole.evidence import information, prediction_errors
-from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.models.ode import ODESystem
 
 __all__ = ["assembled"]
@@ -25,7 +25,7 @@ ROUGH = 1e-3
 
 
 def assembled(
-    system: ODESystem, fitter: Fitter, ranked: Sequence[Fit], visited: Sequence[Fit], seen: Observations,
+    system: ODESystem, fitter: Fitter, ranked: Sequence[EquationFit], visited: Sequence[EquationFit], seen: Observations,
     later: Observations | None, *, level: float, notes: Sequence[str], complete: bool,
 ) -> Recovery:  # fmt: skip
     """The result of a search.
@@ -35,9 +35,9 @@ def assembled(
     system : ODESystem
         With an unknown function for each right-hand side.
     fitter : Fitter
-    ranked : sequence of Fit
+    ranked : sequence of EquationFit
         Models of different structures, the best first.
-    visited : sequence of Fit
+    visited : sequence of EquationFit
         All that share the evidence; `ranked` are their first ones.
     """
     shares = weights([f.score for f in visited])
@@ -93,7 +93,7 @@ def assembled(
     )
 
 
-def _symbols(system: ODESystem, fit: Fit) -> list[sp.Symbol]:
+def _symbols(system: ODESystem, fit: EquationFit) -> list[sp.Symbol]:
     """Names of the constants of a model in the order of its values: ``f_1, f_2, ...`` for those of f, term by term."""
     taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
     counts: dict[str, int] = {}
@@ -112,7 +112,7 @@ def _symbols(system: ODESystem, fit: Fit) -> list[sp.Symbol]:
     return coefficients + inner
 
 
-def _sides(system: ODESystem, fit: Fit, values: Sequence[sp.Expr]) -> dict[AppliedUndef, sp.Expr]:
+def _sides(system: ODESystem, fit: EquationFit, values: Sequence[sp.Expr]) -> dict[AppliedUndef, sp.Expr]:
     """Right-hand sides with expressions for the constants."""
     sides = dict.fromkeys(system.drift, sp.S.Zero)
     inner = iter(values[fit.model.K :])
@@ -121,7 +121,7 @@ def _sides(system: ODESystem, fit: Fit, values: Sequence[sp.Expr]) -> dict[Appli
     return sides
 
 
-def _numbers(system: ODESystem, fit: Fit, values: Sequence[float]) -> dict[AppliedUndef, sp.Expr]:
+def _numbers(system: ODESystem, fit: EquationFit, values: Sequence[float]) -> dict[AppliedUndef, sp.Expr]:
     return _sides(system, fit, [sp.Integer(int(v)) if v == int(v) else sp.Float(v) for v in values])
 
 
@@ -137,7 +137,7 @@ def _text(expression: sp.Expr) -> str:
     return str(expression.xreplace({n: sp.Float(n, 4) for n in expression.atoms(sp.Float)}))
 
 
-def _inclusion(system: ODESystem, visited: Sequence[Fit], shares: np.ndarray) -> pd.DataFrame:
+def _inclusion(system: ODESystem, visited: Sequence[EquationFit], shares: np.ndarray) -> pd.DataFrame:
     """The weight of all models that hold each term, constants inside it written K, or k where they multiply a state."""
     evidence: dict[tuple[str, str], float] = {}
     for fit, share in zip(visited, shares, strict=True):

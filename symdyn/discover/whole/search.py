@@ -10,14 +10,14 @@ import numpy as np
 
 from symdyn.discover.whole.choice import chosen, collapsed, pruned, ranked
 from symdyn.discover.whole.continuity import cut_up, polished
-from symdyn.discover.whole.fits import Fit, Fitter
+from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.library import library
-from symdyn.discover.whole.matching import Candidate, Matching
+from symdyn.discover.whole.matching import MatchedSupport, WeakMatching
 from symdyn.discover.whole.moves import Screen
-from symdyn.discover.whole.problem import Problem
-from symdyn.discover.whole.terms import Model
+from symdyn.discover.whole.problem import EquationProblem
+from symdyn.discover.whole.terms import EquationModel
 
-__all__ = ["Search"]
+__all__ = ["EquationSearch"]
 
 #: Windows of integral matching, and of fits, with and without noise.
 MATCHING, CLEAN_MATCHING = (2, 6, 25), (1, 5)
@@ -45,12 +45,12 @@ PASSES, CLIMBS, SAME = 3, 3, 0.02
 BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
 
 
-class Search:
+class EquationSearch:
     """One search.
 
     Parameters
     ----------
-    problem : Problem
+    problem : EquationProblem
     deadline : float or None
         Of `time.monotonic`.
     report : callable, optional
@@ -58,14 +58,14 @@ class Search:
     """
 
     def __init__(
-        self, problem: Problem, deadline: float | None = None, report: Callable[[float], None] = lambda part: None
+        self, problem: EquationProblem, deadline: float | None = None, report: Callable[[float], None] = lambda part: None
     ) -> None:
         self.problem, self.deadline, self.report = problem, deadline, report
         self.fitter = Fitter(problem)
         self.work = WORK.get(problem.d, MOST_WORK)
         self.late = False
         self.screen: Screen | None = None
-        self.finals: list[Fit] = []
+        self.finals: list[EquationFit] = []
 
     def spent(self, share: float = 1.0) -> bool:
         """Whether this share of the work is done, or time is up."""
@@ -74,7 +74,7 @@ class Search:
         self.report(min(self.fitter.steps / self.work, 1.0))
         return self.late or self.fitter.steps > share * self.work
 
-    def run(self) -> Fit | None:
+    def run(self) -> EquationFit | None:
         """The best model; None if none can be simulated."""
         for functions in (False, True):
             if functions and self._explained():
@@ -95,7 +95,7 @@ class Search:
             nodes = self.fitter.nodes(best) if best.windows == 1 else None
             if nodes is None or self.screen is None or self.spent(0.95):
                 return
-            candidates = Matching(self.problem, self.screen.terms, nodes).candidates(MATCHING[0], elbow=False)
+            candidates = WeakMatching(self.problem, self.screen.terms, nodes).candidates(MATCHING[0], elbow=False)
             new = best
             for choice in itertools.product(*(c[:TOGETHER] for c in candidates)) if self.problem.d == 2 else ():
                 if self.spent(0.95):
@@ -131,11 +131,11 @@ class Search:
             if np.abs(np.log(self.problem.w[known] / before[known])).mean() < SAME:
                 return
 
-    def best(self) -> Fit | None:
+    def best(self) -> EquationFit | None:
         """The choice among the models visited so far; None if there are none."""
         return chosen(self.fitter) if self.fitter.visited else None
 
-    def finish(self) -> Fit | None:
+    def finish(self) -> EquationFit | None:
         """That choice, fitted to the end."""
         best = self.best()
         if best is None:
@@ -145,7 +145,7 @@ class Search:
         best = pruned(self.fitter, best) if self.problem.clean else collapsed(self.fitter, best)
         return self._stretched(best)
 
-    def _stretched(self, best: Fit) -> Fit:
+    def _stretched(self, best: EquationFit) -> EquationFit:
         """The optimum of a run along which errors grow, and of a model chosen over pieces of it, whichever is better."""
         pieces = cut_up(self.fitter, best)
         if not len(pieces.joined) or self.late:
@@ -174,14 +174,14 @@ class Search:
             return self._perfect(best)
         return self.problem.d >= 3 and best.windows == 1 and bool(np.all(squares < EXPLAINED))
 
-    def _perfect(self, fit: Fit) -> bool:
+    def _perfect(self, fit: EquationFit) -> bool:
         few = 3 if self.problem.d == 1 else 4
         return bool(np.all(self.problem.mean_squares(fit.rss) < CLEAN_EXPLAINED)) and int(fit.model.counts().max()) <= few
 
     def _level(self, functions: bool) -> None:
         problem = self.problem
         terms = library(problem.smooth, functions=functions)
-        matching = Matching(problem, terms)
+        matching = WeakMatching(problem, terms)
         starts = self._starts(matching)
         if not starts:
             return
@@ -209,13 +209,13 @@ class Search:
                 fit = self._climbed(longer, screen)
             self.finals.append(fit)
 
-    def _fits(self, fit: Fit) -> bool:
+    def _fits(self, fit: EquationFit) -> bool:
         return self.problem.clean or bool(np.max(self.problem.mean_squares(fit.rss)) < 2.0)
 
-    def _starts(self, matching: Matching) -> list[tuple[Fit, list[list[Candidate]]]]:
+    def _starts(self, matching: WeakMatching) -> list[tuple[EquationFit, list[list[MatchedSupport]]]]:
         """Models put together from the best right-hand sides of each state, fitted."""
         problem = self.problem
-        found: list[tuple[Fit, list[list[Candidate]]]] = []
+        found: list[tuple[EquationFit, list[list[MatchedSupport]]]] = []
         seen: set[tuple] = set()
         for windows in CLEAN_MATCHING if problem.clean else MATCHING:
             candidates = matching.candidates(windows, elbow=problem.clean)
@@ -240,7 +240,7 @@ class Search:
 
     # ---- changes -------------------------------------------------------------------------------
 
-    def _exchanged(self, fit: Fit, candidates: Sequence[Sequence[Candidate]], share: float = 0.5) -> Fit:
+    def _exchanged(self, fit: EquationFit, candidates: Sequence[Sequence[MatchedSupport]], share: float = 0.5) -> EquationFit:
         """Whole right-hand sides exchanged for others of integral matching."""
         for j, others in enumerate(candidates):
             for other in others[:ALTERNATIVES]:
@@ -252,7 +252,7 @@ class Search:
                     fit = new
         return fit
 
-    def _climbed(self, fit: Fit, screen: Screen) -> Fit:
+    def _climbed(self, fit: EquationFit, screen: Screen) -> EquationFit:
         """Steepest descent of the score over structures."""
         tried: set[tuple] = set()
         for _ in range(ROUNDS):
@@ -275,7 +275,7 @@ class Search:
             fit = best
         return fit
 
-    def _promoted(self, fit: Fit) -> Fit:
+    def _promoted(self, fit: EquationFit) -> EquationFit:
         """The same model over fewer windows, as few as it bears."""
         for windows in (w for w in FEWER if w < fit.windows):
             new = self.fitter.fit(fit.model, self.fitter.joined(fit, windows), windows, 12)
@@ -284,7 +284,7 @@ class Search:
             fit = new
         return fit
 
-    def sharpen(self, fit: Fit) -> None:
+    def sharpen(self, fit: EquationFit) -> None:
         """Allow smaller errors of steps until runs have converged relative to the noise."""
         problem, fitter = self.problem, self.fitter
         coarse = fitter.run(fit)
@@ -299,20 +299,20 @@ class Search:
             coarse = fine
 
 
-def _elbow(candidates: Sequence[Candidate], seen: float) -> Candidate:
+def _elbow(candidates: Sequence[MatchedSupport], seen: float) -> MatchedSupport:
     least = min(c.rss for c in candidates)
     return min((c for c in candidates if c.rss < 1.8 * max(least, 0.7 * seen)), key=lambda c: (c.constants, c.score))
 
 
-def _assembled(sides: Sequence[Candidate]) -> Model:
+def _assembled(sides: Sequence[MatchedSupport]) -> EquationModel:
     terms = [(j, t) for j, side in enumerate(sides) for t in side.terms]
     coefficients = [c for side in sides for c in side.coefficients]
-    return Model(len(sides), terms, coefficients, [v for side in sides for v in side.inner])
+    return EquationModel(len(sides), terms, coefficients, [v for side in sides for v in side.inner])
 
 
-def _replaced(model: Model, j: int, side: Candidate) -> Model:
+def _replaced(model: EquationModel, j: int, side: MatchedSupport) -> EquationModel:
     kept = [k for k in range(model.K) if model.equations[k] != j]
     inner = model.inner
     terms = [model.terms[k] for k in kept] + [(j, t) for t in side.terms]
     coefficients = [float(model.theta[k]) for k in kept] + list(side.coefficients)
-    return Model(model.d, terms, coefficients, [inner[k] for k in kept] + list(side.inner))
+    return EquationModel(model.d, terms, coefficients, [inner[k] for k in kept] + list(side.inner))

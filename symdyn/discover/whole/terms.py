@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-__all__ = ["FUNCTIONS", "Atom", "Model", "Term", "packed"]
+__all__ = ["FUNCTIONS", "Atom", "CandidateTerm", "EquationModel", "packed"]
 
 #: Functions by their number in `symdyn_kernels.candidates.terms`: a name, and the function in symbols.
 FUNCTIONS: dict[int, tuple[str, Callable[[sp.Expr], sp.Expr]]] = {
@@ -54,7 +54,7 @@ class Atom:
 
 
 @dataclass(frozen=True)
-class Term:
+class CandidateTerm:
     """A monomial times up to two atoms.
 
     Attributes
@@ -113,7 +113,7 @@ def _number(v: float) -> sp.Expr:
     return sp.Integer(int(v)) if v == int(v) else sp.Float(v)
 
 
-def packed(terms: Sequence[Term], d: int) -> Table:
+def packed(terms: Sequence[CandidateTerm], d: int) -> Table:
     """Terms as a table; see `symdyn_kernels.candidates`."""
     T = len(terms)
     E, TY, M = np.zeros((T, d), np.int64), np.zeros((T, 2), np.int64), np.ones((T, 2), np.int64)
@@ -125,13 +125,13 @@ def packed(terms: Sequence[Term], d: int) -> Table:
     return E, TY, W, B, M
 
 
-class Model:
+class EquationModel:
     """Right-hand sides of all states.
 
     Parameters
     ----------
     d : int
-    terms : sequence of (int, Term)
+    terms : sequence of (int, CandidateTerm)
         Equation and term; kept in the order of equations and keys.
     coefficients : sequence of float, optional
     inner : sequence of sequence of float, optional
@@ -148,7 +148,7 @@ class Model:
     def __init__(
         self,
         d: int,
-        terms: Sequence[tuple[int, Term]],
+        terms: Sequence[tuple[int, CandidateTerm]],
         coefficients: Sequence[float] | np.ndarray | None = None,
         inner: Sequence[Sequence[float]] | None = None,
     ) -> None:
@@ -180,16 +180,16 @@ class Model:
     def cost(self) -> float:
         return sum(t.cost for _, t in self.terms)
 
-    def with_theta(self, theta: np.ndarray) -> Model:
+    def with_theta(self, theta: np.ndarray) -> EquationModel:
         """The same structure with other values."""
-        copy = object.__new__(Model)
+        copy = object.__new__(EquationModel)
         copy.__dict__.update(self.__dict__)
         E, TY, W, B, M = self.table
         copy.table = (E, TY, W.copy(), B.copy(), M)
         copy.theta = theta.copy()
         return copy
 
-    def changed(self, drop: int | None = None, add: tuple[int, Term, float] | None = None) -> Model:
+    def changed(self, drop: int | None = None, add: tuple[int, CandidateTerm, float] | None = None) -> EquationModel:
         """Without term `drop`, and with a further term of an equation with its first coefficient."""
         kept = [k for k in range(self.K) if k != drop]
         inner = self.inner
@@ -197,7 +197,7 @@ class Model:
         inside = [inner[k] for k in kept]
         if add is not None:
             terms, values, inside = [*terms, add[:2]], [*values, add[2]], [*inside, add[1].values]
-        return Model(self.d, terms, values, inside)
+        return EquationModel(self.d, terms, values, inside)
 
     def counts(self) -> np.ndarray:
         """Terms of each equation."""

@@ -22,7 +22,7 @@ T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, TB
 ROWS = 14
 
 
-class Memory(NamedTuple):
+class LaneMemory(NamedTuple):
     """Where the vectors of a step lie: numbers of doubles from an address, and addresses.
 
     Attributes
@@ -51,7 +51,7 @@ class Memory(NamedTuple):
     lu: int
 
 
-class Places(NamedTuple):
+class LanePlaces(NamedTuple):
     """Offsets of what changes places after every step.
 
     Attributes

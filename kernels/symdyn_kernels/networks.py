@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.networks import Structure
+from symdyn_kernels.arguments.networks import NetworkTables
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.simd import call
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
@@ -29,7 +29,7 @@ class Network(NamedTuple):
         Address of the propensities.
     W, n, R : int
         Lanes of the functions, species, reactions.
-    structure : Structure
+    structure : NetworkTables
     bmean, mean, second : float64 arrays
         Means of the bursts; first and second moments of every change of a species in a reaction, which `burst_moments` finds.
     lane, p : float64 arrays
@@ -40,7 +40,7 @@ class Network(NamedTuple):
     W: int
     n: int
     R: int
-    structure: Structure
+    structure: NetworkTables
     bmean: np.ndarray
     mean: np.ndarray
     second: np.ndarray

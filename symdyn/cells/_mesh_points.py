@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial import Delaunay, cKDTree
 
-from symdyn.cells._mesh_sizes import Outline, Sizes
+from symdyn.cells._mesh_sizes import MeshSizes, Outline
 
 __all__ = ["circumcenters", "smallest_angles", "triangulate"]
 
@@ -26,7 +26,7 @@ APART = 0.7
 Distance = Callable[[np.ndarray], np.ndarray]
 
 
-def triangulate(outline: Outline, nodes: np.ndarray, sizes: Sizes, distance: Distance, ghosts: np.ndarray, rounds: int):
+def triangulate(outline: Outline, nodes: np.ndarray, sizes: MeshSizes, distance: Distance, ghosts: np.ndarray, rounds: int):
     """Points (N, 2), the outline first, then the `nodes`, and triangles (T, 3) counterclockwise; None if an edge is missing.
 
     Parameters
@@ -103,7 +103,7 @@ def _bulk(points: np.ndarray, ghosts: np.ndarray, cell: np.ndarray, distance: Di
     return t
 
 
-def _front(points: np.ndarray, t: np.ndarray, sizes: Sizes, distance: Distance) -> np.ndarray:
+def _front(points: np.ndarray, t: np.ndarray, sizes: MeshSizes, distance: Distance) -> np.ndarray:
     """New points (k, 2): one on the shortest edge of each triangle that is too large, as far apart as wanted."""
     center, radius = circumcenters(points, t)
     large = radius > LARGE * sizes(points[t].mean(axis=1))
@@ -133,7 +133,7 @@ def _front(points: np.ndarray, t: np.ndarray, sizes: Sizes, distance: Distance) 
     return np.empty((0, 2))
 
 
-def _spaced(candidates: np.ndarray, points: np.ndarray, sizes: Sizes, distance: Distance) -> np.ndarray:
+def _spaced(candidates: np.ndarray, points: np.ndarray, sizes: MeshSizes, distance: Distance) -> np.ndarray:
     """Those candidates that keep their distance from the boundary, the points and the candidates chosen before them."""
     h = sizes(candidates)
     keep = distance(candidates) > 0.5 * h
@@ -156,7 +156,7 @@ def _spaced(candidates: np.ndarray, points: np.ndarray, sizes: Sizes, distance: 
     return candidates[chosen]
 
 
-def _smooth(points: np.ndarray, t: np.ndarray, sizes: Sizes) -> np.ndarray:
+def _smooth(points: np.ndarray, t: np.ndarray, sizes: MeshSizes) -> np.ndarray:
     """Each point at the weighted mean of the circumcenters around it, (N, 2)."""
     center, _ = circumcenters(points, t)
     middle = points[t].mean(axis=1)

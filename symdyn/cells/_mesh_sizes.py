@@ -9,7 +9,7 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.models.domains import Disk, Domain, Polygon, Rectangle
 
-__all__ = ["Outline", "Sizes", "make_outline", "make_sizes"]
+__all__ = ["MeshSizes", "Outline", "make_outline", "make_sizes"]
 
 GROWTH = 0.3
 """Increase of the edge length per unit of distance from the resolved feature."""
@@ -22,7 +22,7 @@ REENTRANT = 0.1
 
 
 @dataclass(frozen=True)
-class Sizes:
+class MeshSizes:
     r"""The wanted length of an edge, :math:`h(x) = \min(h_{far}, \min_k [h_k + g (|x - x_k| - r_k)^+])`.
 
     Attributes
@@ -64,7 +64,7 @@ class Outline:
     owners: np.ndarray = field(repr=False)
 
 
-def make_sizes(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndarray, size: float, wall: int) -> Sizes:
+def make_sizes(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndarray, size: float, wall: int) -> MeshSizes:
     """The sizes that resolve the cells, the gaps between them, the corners and the wanted nodes.
 
     Raises
@@ -91,10 +91,10 @@ def make_sizes(domain: Domain, centers: np.ndarray, radius: float, nodes: np.nda
         centers
     ):  # the edges around a cell are all as short as the shortest that is asked for at its wall
         edge[j] = min(edge[j], (edge + GROWTH * np.maximum(np.hypot(*(where - center).T) - reach - radius, 0)).min())
-    return Sizes(size, where, reach, edge)
+    return MeshSizes(size, where, reach, edge)
 
 
-def make_outline(domain: Domain, centers: np.ndarray, radius: float, sizes: Sizes, wall: int) -> Outline:
+def make_outline(domain: Domain, centers: np.ndarray, radius: float, sizes: MeshSizes, wall: int) -> Outline:
     """Nodes along the outer boundary, as dense as `sizes` requires, and equidistant around each cell, `wall` or more."""
     loops = [(_around(domain, sizes), -1)]
     for j, center in enumerate(centers):
@@ -188,7 +188,7 @@ def _to_side(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.hypot(*(points - a - t[:, None] * (b - a)).T)
 
 
-def _around(domain: Domain, sizes: Sizes) -> np.ndarray:
+def _around(domain: Domain, sizes: MeshSizes) -> np.ndarray:
     """Nodes of the outer boundary, counterclockwise, (b, 2)."""
     if isinstance(domain, Disk):
         angle = (
@@ -210,7 +210,7 @@ def _around(domain: Domain, sizes: Sizes) -> np.ndarray:
     return np.concatenate(sides)
 
 
-def _spread(curve, length: float, sizes: Sizes, least: int) -> np.ndarray:
+def _spread(curve, length: float, sizes: MeshSizes, least: int) -> np.ndarray:
     """Parameters in [0, 1), from 0 on, that cut a curve into pieces as long as `sizes` wants."""
     s = np.linspace(0, 1, 4001)
     density = length / sizes(curve(s))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.branching import Structure
+from symdyn_kernels.arguments.branching import LifeCycleTables
 
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
@@ -74,6 +74,6 @@ def _starts(lengths: list[int]) -> list[int]:
     return [0, *(int(k) for k in np.cumsum(lengths, dtype=int))]
 
 
-def structure_arrays(facts: Mapping[str, Any]) -> Structure:
+def structure_arrays(facts: Mapping[str, Any]) -> LifeCycleTables:
     """The arrays that the driver takes."""
-    return Structure(*(np.array(facts[name], dtype=np.int64) for name in Structure._fields))
+    return LifeCycleTables(*(np.array(facts[name], dtype=np.int64) for name in LifeCycleTables._fields))

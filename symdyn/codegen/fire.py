@@ -15,7 +15,7 @@ from functools import reduce
 
 import sympy as sp
 
-from symdyn.codegen.ir_functions import Functions
+from symdyn.codegen.ir_functions import IRFunctions
 from symdyn.codegen.jump_parts import Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
@@ -77,7 +77,7 @@ class _Network:
         self.triggers = Triggers(self.build, network.states, self.time)
         self.values = [self._propensity(j) for j in range(len(self.reactions))]
         self.readers = self._readers()
-        self.functions = Functions(self.build)
+        self.functions = IRFunctions(self.build)
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}
 
     def _propensity(self, j: int) -> int:

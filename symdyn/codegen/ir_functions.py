@@ -9,13 +9,13 @@ import llvmlite.binding as llvm
 from symdyn.codegen.ir_printer import ScalarPrinter
 from symdyn.codegen.lower import Lowering
 
-__all__ = ["Functions"]
+__all__ = ["IRFunctions"]
 
 ARGUMENTS = "ptr %p0, ptr %p1, ptr %p2, ptr %p3"
 BASES = [f"  %b{b} = getelementptr double, ptr %p{b}, i64 0" for b in range(4)]
 
 
-class Functions:
+class IRFunctions:
     """The text of a module under construction; all values are those of one lowering.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.networks import Structure
+from symdyn_kernels.arguments.networks import NetworkTables
 
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
@@ -109,6 +109,6 @@ def _pairs(network: ReactionNetwork) -> list[int]:
     return pair
 
 
-def stoichiometry_arrays(facts: Mapping[str, Any]) -> Structure:
+def stoichiometry_arrays(facts: Mapping[str, Any]) -> NetworkTables:
     """The arrays that drivers take."""
-    return Structure(*(np.array(facts[name], dtype=np.int64) for name in Structure._fields))
+    return NetworkTables(*(np.array(facts[name], dtype=np.int64) for name in NetworkTables._fields))

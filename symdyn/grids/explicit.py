@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from symdyn_kernels.arguments.fields import AdaptiveSteps, FixedSteps, Grid, Tableau
+from symdyn_kernels.arguments.fields import AdaptiveSteps, FixedSteps, GridTables, Tableau
 from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
@@ -89,7 +89,7 @@ def march_explicit(
     p, start = np.ascontiguousarray(p, float), np.ascontiguousarray(y, float)
     times = np.ascontiguousarray(times, float)
     space = Workspace(model, 4 + scheme.stages)
-    grid = Grid(model.table, model.numbers(p), p, start.ctypes.data, space.states, space.work)
+    grid = GridTables(model.table, model.numbers(p), p, start.ctypes.data, space.states, space.work)
     tableau = Tableau(scheme.stages, scheme.order, scheme.numbers)
     results = (frames.ctypes.data, stop, done, counts)
     driver = plain_driver("stencil_steps")

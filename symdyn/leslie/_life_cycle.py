@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Arrow", "LabelBox", "Layout", "arrange"]
+__all__ = ["Arrow", "LabelBox", "LifeCycleLayout", "arrange"]
 
 #: Height of a box, and of a line of its text.
 TALL, LINE = 0.44, 0.15
@@ -58,7 +58,7 @@ class Arrow:
 
 
 @dataclass
-class Layout:
+class LifeCycleLayout:
     """Boxes and arrows, and the corners of all of them."""
 
     boxes: list[LabelBox]
@@ -67,7 +67,7 @@ class Layout:
     high: np.ndarray
 
 
-def arrange(rows: Sequence[Sequence[int]], sizes: Sequence[tuple[float, float]], arrows: list[Arrow]) -> Layout:
+def arrange(rows: Sequence[Sequence[int]], sizes: Sequence[tuple[float, float]], arrows: list[Arrow]) -> LifeCycleLayout:
     """Places for stages in rows, with the sizes of their names, and for arrows between them.
 
     Reproduction bends above a row, all else below; the last of two rows is a mirror image, so that arrows between the
@@ -101,7 +101,7 @@ def arrange(rows: Sequence[Sequence[int]], sizes: Sequence[tuple[float, float]],
     rectangles += [(a.place, np.array(a.size)) for a in arrows]
     corners = [middle + sign * size / 2 for middle, size in rectangles for sign in (-1, 1)]
     everything = np.vstack([*points, *corners])
-    return Layout(placed, arrows, everything.min(axis=0) - 0.12, everything.max(axis=0) + 0.12)
+    return LifeCycleLayout(placed, arrows, everything.min(axis=0) - 0.12, everything.max(axis=0) + 0.12)
 
 
 def _sides(a: Arrow, row_of: dict[int, int], order: dict[int, int], up: list[int]) -> tuple[int, int]:

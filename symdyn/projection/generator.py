@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as ss
-from symdyn_kernels.arguments.projection import Generator as Arrays
+from symdyn_kernels.arguments.projection import GeneratorArrays as Arrays
 
 from symdyn.projection.kernel import driver
 from symdyn.projection.states import Box, StateSpace

@@ -8,7 +8,7 @@ import sympy as sp
 from numba import carray, cfunc, types
 from scipy.integrate import quad
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
-from symdyn_kernels.arguments.stepping import Sizes, Stepping
+from symdyn_kernels.arguments.stepping import SteppingArguments, SteppingSizes
 from symdyn_kernels.drivers.stepping import chunk
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
@@ -305,7 +305,7 @@ def drive(parameters, times, *, step, stop=0):
         array.fill(77)
     batch = Batch(np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times), np.arange(n))
     signals = Signals(np.array([stop]), np.zeros(1, np.int64))
-    finished = chunk(Stepping(probe.address, Sizes(2, 1, 1, 0, 8), batch, 1, step, 1, run, signals))
+    finished = chunk(SteppingArguments(probe.address, SteppingSizes(2, 1, 1, 0, 8), batch, 1, step, 1, run, signals))
     assert finished == signals.done[0]
     return run.values, run.status, run.steps, finished
 

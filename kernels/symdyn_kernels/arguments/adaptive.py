@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Batch, Frames, IntegerRows, Run, Signals, Tolerances
 
-__all__ = ["Adaptive", "Functions", "Series", "SeriesFunctions", "SeriesSizes", "Sizes"]
+__all__ = ["AdaptiveArguments", "AdaptiveFunctions", "AdaptiveSizes", "SeriesArguments", "SeriesFunctions", "SeriesSizes"]
 
 
-class Functions(NamedTuple):
+class AdaptiveFunctions(NamedTuple):
     """Addresses of lane functions; the last two are 0 for explicit methods.
 
     Attributes
@@ -23,7 +23,7 @@ class Functions(NamedTuple):
     solve: int
 
 
-class Sizes(NamedTuple):
+class AdaptiveSizes(NamedTuple):
     """Sizes of a model, and lanes.
 
     Attributes
@@ -43,7 +43,7 @@ class Sizes(NamedTuple):
     lanes: int
 
 
-class Adaptive(NamedTuple):
+class AdaptiveArguments(NamedTuple):
     """Arguments of ``drivers/adaptive.py``.
 
     Attributes
@@ -59,8 +59,8 @@ class Adaptive(NamedTuple):
         Filled: accepted steps, rejected steps, steps with output, stops.
     """
 
-    functions: Functions
-    sizes: Sizes
+    functions: AdaptiveFunctions
+    sizes: AdaptiveSizes
     batch: Batch
     tolerances: Tolerances
     detect: int
@@ -104,7 +104,7 @@ class SeriesSizes(NamedTuple):
     lanes: int
 
 
-class Series(NamedTuple):
+class SeriesArguments(NamedTuple):
     """Arguments of ``drivers/taylor.py``.
 
     Attributes

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Batch, Integers, Run, Signals
 
-__all__ = ["Branching", "Functions", "Sizes", "Structure"]
+__all__ = ["BranchingArguments", "BranchingFunctions", "BranchingSizes", "LifeCycleTables"]
 
 
-class Functions(NamedTuple):
+class BranchingFunctions(NamedTuple):
     """Addresses of lane functions.
 
     Attributes
@@ -24,7 +24,7 @@ class Functions(NamedTuple):
     condition: int
 
 
-class Sizes(NamedTuple):
+class BranchingSizes(NamedTuple):
     """Sizes of a model.
 
     Attributes
@@ -42,7 +42,7 @@ class Sizes(NamedTuple):
     absorbing: int
 
 
-class Structure(NamedTuple):
+class LifeCycleTables(NamedTuple):
     """Who becomes or has whom.
 
     Attributes
@@ -64,7 +64,7 @@ class Structure(NamedTuple):
     parent: Integers
 
 
-class Branching(NamedTuple):
+class BranchingArguments(NamedTuple):
     """Arguments of ``drivers/branching.py``.
 
     Attributes
@@ -75,9 +75,9 @@ class Branching(NamedTuple):
     seed : int
     """
 
-    functions: Functions
-    sizes: Sizes
-    structure: Structure
+    functions: BranchingFunctions
+    sizes: BranchingSizes
+    structure: LifeCycleTables
     seed: int
     batch: Batch
     run: Run

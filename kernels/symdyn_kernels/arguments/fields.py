@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Integers, Numbers, Tolerances
 
-__all__ = ["AdaptiveSteps", "FixedSteps", "Grid", "Tableau"]
+__all__ = ["AdaptiveSteps", "FixedSteps", "GridTables", "Tableau"]
 
 
-class Grid(NamedTuple):
+class GridTables(NamedTuple):
     """A discretised model, its parameters, and memory.
 
     Attributes
@@ -51,7 +51,7 @@ class FixedSteps(NamedTuple):
 
     Attributes
     ----------
-    grid, tableau : Grid, Tableau
+    grid, tableau : GridTables, Tableau
         One stage is Euler's method.
     times : (T,) float64
     step : float
@@ -66,7 +66,7 @@ class FixedSteps(NamedTuple):
         Filled: steps, rejected steps, evaluations.
     """
 
-    grid: Grid
+    grid: GridTables
     tableau: Tableau
     times: Numbers
     step: float
@@ -86,7 +86,7 @@ class AdaptiveSteps(NamedTuple):
     tolerances : Tolerances
     """
 
-    grid: Grid
+    grid: GridTables
     tableau: Tableau
     times: Numbers
     tolerances: Tolerances

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Batch, Integers, Run, Signals
 
-__all__ = ["Event", "Jump", "LargeJump", "Places"]
+__all__ = ["EventArguments", "JumpArguments", "LargeJumpArguments", "TablePlaces"]
 
 
-class Event(NamedTuple):
+class EventArguments(NamedTuple):
     """What the function of an event reads and writes.
 
     Attributes
@@ -31,7 +31,7 @@ class Event(NamedTuple):
     lanes: int
 
 
-class Jump(NamedTuple):
+class JumpArguments(NamedTuple):
     """Arguments of ``drivers/jump.py``.
 
     Attributes
@@ -54,7 +54,7 @@ class Jump(NamedTuple):
 
     event_function: int
     run_function: int
-    event: Event
+    event: EventArguments
     bursts: Integers
     seed: int
     max_steps: int
@@ -63,7 +63,7 @@ class Jump(NamedTuple):
     signals: Signals
 
 
-class Places(NamedTuple):
+class TablePlaces(NamedTuple):
     """Rows of y in which a large network notes what it knows about itself.
 
     Attributes
@@ -90,7 +90,7 @@ class Places(NamedTuple):
     holds: int
 
 
-class LargeJump(NamedTuple):
+class LargeJumpArguments(NamedTuple):
     """Arguments of ``drivers/jump_large.py``.
 
     Attributes
@@ -109,7 +109,7 @@ class LargeJump(NamedTuple):
     """
 
     fire: int
-    places: Places
+    places: TablePlaces
     reactions: int
     memory: int
     starts: Integers

@@ -6,10 +6,18 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Batch, IntegerRows, Integers, Numbers, Run, Signals, Tolerances
 
-__all__ = ["Functions", "Hybrid", "HybridFunctions", "HybridSizes", "Leaping", "Sizes", "Structure"]
+__all__ = [
+    "HybridArguments",
+    "HybridFunctions",
+    "HybridSizes",
+    "LeapFunctions",
+    "LeapSizes",
+    "LeapingArguments",
+    "NetworkTables",
+]
 
 
-class Structure(NamedTuple):
+class NetworkTables(NamedTuple):
     """The stoichiometry of R reactions.
 
     Attributes
@@ -34,7 +42,7 @@ class Structure(NamedTuple):
     kind: Integers
 
 
-class Functions(NamedTuple):
+class LeapFunctions(NamedTuple):
     """Addresses of lane functions of tau-leaping.
 
     Attributes
@@ -54,7 +62,7 @@ class Functions(NamedTuple):
     condition: int
 
 
-class Sizes(NamedTuple):
+class LeapSizes(NamedTuple):
     """Lanes W of the functions (lane 0 is used), and what a network has.
 
     Attributes
@@ -72,7 +80,7 @@ class Sizes(NamedTuple):
     timed: int
 
 
-class Leaping(NamedTuple):
+class LeapingArguments(NamedTuple):
     """Arguments of ``drivers/leaping.py``.
 
     Attributes
@@ -91,9 +99,9 @@ class Leaping(NamedTuple):
         Filled: leaps (implicit ones included), exact events, rejected leaps, implicit leaps, evaluations of all propensities.
     """
 
-    functions: Functions
-    sizes: Sizes
-    structure: Structure
+    functions: LeapFunctions
+    sizes: LeapSizes
+    structure: NetworkTables
     watched: Numbers
     seed: int
     epsilon: float
@@ -134,7 +142,7 @@ class HybridSizes(NamedTuple):
     timed: int
 
 
-class Hybrid(NamedTuple):
+class HybridArguments(NamedTuple):
     """Arguments of ``drivers/hybrid.py``.
 
     Attributes
@@ -155,7 +163,7 @@ class Hybrid(NamedTuple):
 
     functions: HybridFunctions
     sizes: HybridSizes
-    structure: Structure
+    structure: NetworkTables
     tolerances: Tolerances
     epsilon: float
     seed: int

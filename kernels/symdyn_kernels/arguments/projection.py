@@ -9,12 +9,12 @@ from numba import types
 
 from symdyn_kernels.arguments.parts import Integers, Numbers, Rows
 
-__all__ = ["Generator", "Krylov", "Uniformisation"]
+__all__ = ["GeneratorArrays", "Krylov", "Uniformisation"]
 
 Places = Annotated[np.ndarray, types.uint32[:, ::1]]
 
 
-class Generator(NamedTuple):
+class GeneratorArrays(NamedTuple):
     """The generator of a jump process on n states, as `symdyn_kernels.sparse` explains it.
 
     Attributes
@@ -49,7 +49,7 @@ class Uniformisation(NamedTuple):
 
     Attributes
     ----------
-    generator : Generator
+    generator : GeneratorArrays
     p : (n,) float64
         Probabilities, which are advanced.
     clock : (2,) float64
@@ -61,7 +61,7 @@ class Uniformisation(NamedTuple):
         Rows of `out` that are filled; products, steps and rejected steps, which are added.
     """
 
-    generator: Generator
+    generator: GeneratorArrays
     p: Numbers
     clock: Numbers
     times: Numbers
@@ -83,7 +83,7 @@ class Krylov(NamedTuple):
         Room for Krylov vectors.
     """
 
-    generator: Generator
+    generator: GeneratorArrays
     p: Numbers
     clock: Numbers
     times: Numbers

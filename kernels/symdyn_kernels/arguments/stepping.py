@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from symdyn_kernels.arguments.parts import Batch, Run, Signals
 
-__all__ = ["Sizes", "Stepping"]
+__all__ = ["SteppingArguments", "SteppingSizes"]
 
 
-class Sizes(NamedTuple):
+class SteppingSizes(NamedTuple):
     """Sizes of a model, and lanes.
 
     Attributes
@@ -29,7 +29,7 @@ class Sizes(NamedTuple):
     lanes: int
 
 
-class Stepping(NamedTuple):
+class SteppingArguments(NamedTuple):
     """Arguments of ``drivers/stepping.py``.
 
     Attributes
@@ -48,7 +48,7 @@ class Stepping(NamedTuple):
     """
 
     step_function: int
-    sizes: Sizes
+    sizes: SteppingSizes
     batch: Batch
     seed: int
     step: float

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.adaptive import Adaptive, Sizes
+from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constants.adaptive import GROW, HITS, PERIOD, SAFETY, SHRINK, WINDOW_END, WINDOW_START
 from symdyn_kernels.drivers._steps import (
@@ -41,9 +41,9 @@ from symdyn_kernels.lanes import (
     TNEW,
     TNEXT,
     H,
-    Memory,
+    LaneMemory,
+    LanePlaces,
     Output,
-    Places,
     T,
     abandon,
     arrays,
@@ -133,12 +133,12 @@ def enter(l, k, W, stops, passed, lanes):
         put(lanes[TEND], l, min(stops[k, passed[l], 0], ld(lanes[TEND], l)), W)
 
 
-@njit(signature(Adaptive), error_model="numpy", nogil=True, cache=True)
+@njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
     functions, model, batch, tolerances, detect, stops, run, counts, signals = arguments
     n, npar, nlu, nft, W = model
-    sizes = Sizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
+    sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
     f, times, status = functions.rhs, batch.times, run.status
     longest, max_steps = tolerances.longest, tolerances.max_steps
     last = batch.initial.shape[0]
@@ -153,7 +153,7 @@ def chunk(arguments):
     lu = pb + 8 * npar * W
     spare = (lu + 8 * (nlu + nft) * W + 127) // 64 * 64
     ks, work = 4 * ms, 2 * ms
-    memory = Memory(WL, WL - 1, m, ms, fb, ks, work, lanes, pb, lu)
+    memory = LaneMemory(WL, WL - 1, m, ms, fb, ks, work, lanes, pb, lu)
     yb, yt, k0, kl = 0, ms, ks + FIRST * ms, ks + LAST * ms
 
     who, due, hits = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
@@ -173,7 +173,7 @@ def chunk(arguments):
 
     while live > 0 and signals.stop[0] == 0:
         iterations += 1
-        places = Places(yb, yt, k0, kl)
+        places = LanePlaces(yb, yt, k0, kl)
         step(functions, sizes, memory, places, tolerances)
         error(functions, sizes, memory, places, tolerances)
         outputs, alarm, looking, arrived = control(lanes, WL, float(max_steps), detect, halts)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.branching import Branching
+from symdyn_kernels.arguments.branching import BranchingArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.binomials import empty_tables, fates, tabulated, untabulated
 from symdyn_kernels.networks import holds, record
@@ -87,7 +87,7 @@ def _breed(s, W, structure, x, new, rates):
     return SUCCESS
 
 
-@njit(signature(Branching), nogil=True, error_model="numpy", cache=True)
+@njit(signature(BranchingArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Branching`; returns how many came to their end."""
     functions, sizes, structure, seed, batch, run, signals = arguments

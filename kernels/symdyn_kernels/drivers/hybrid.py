@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.networks import Hybrid
+from symdyn_kernels.arguments.networks import HybridArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
 from symdyn_kernels.networks import Network, burst_moments, holds, record
@@ -37,7 +37,7 @@ SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 STEPS, JUMPS, REJECTED, SWITCHES, CALLS = range(5)
 
 
-@njit(signature(Hybrid), nogil=True, error_model="numpy", cache=True)
+@njit(signature(HybridArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many came to their end."""
     functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals = arguments

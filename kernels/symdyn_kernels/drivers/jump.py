@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.jump import Event, Jump
+from symdyn_kernels.arguments.jump import EventArguments, JumpArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight, draw_lanes
 from symdyn_kernels.masks import ALL, below
@@ -269,12 +269,14 @@ def _rest(l, W, batch, y, window):
         st(y, (n + 1) * W + l, times[-1] - times[0])
 
 
-@njit(signature(Jump), nogil=True, error_model="numpy", cache=True)
+@njit(signature(JumpArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `Jump`; returns how many came to their end."""
     f, run_function = arguments.event_function, arguments.run_function
     thinning, results, watch, low, fired, W = arguments.event
-    event = Event(thinning, results, watch, low, fired, W)  # of these names, which are constants where a model is inlined
+    event = EventArguments(
+        thinning, results, watch, low, fired, W
+    )  # of these names, which are constants where a model is inlined
     bursts, times, width = arguments.bursts, arguments.batch.times, arguments.batch.parameters.shape[1]
     stride = max(W, WIDTH)
     inputs = DRAWS + bursts.size + thinning

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.jump import LargeJump, Places
+from symdyn_kernels.arguments.jump import LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.molecules import impossible
@@ -40,7 +40,7 @@ REFUSED, LEAVES = 4, 4
 SHORTEST = 1e-13
 
 
-class Network(NamedTuple):
+class LargeNetwork(NamedTuple):
     """A model and what it works on.
 
     Attributes
@@ -48,7 +48,7 @@ class Network(NamedTuple):
     fire, lane, y, p, a : int
         Addresses of its function, and of what this one is given.
     reactions, events : int
-    places : Places
+    places : TablePlaces
     """
 
     fire: int
@@ -58,7 +58,7 @@ class Network(NamedTuple):
     a: int
     reactions: int
     events: int
-    places: Places
+    places: TablePlaces
 
 
 class Sums(NamedTuple):
@@ -208,7 +208,7 @@ def _renew(t, window, network, sums):
         window *= 0.125
 
 
-@njit(signature(LargeJump), nogil=True, error_model="numpy", cache=True)
+@njit(signature(LargeJumpArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `LargeJump`; returns how many came to their end."""
     fire, places, R, memory, starts, dependents, bursts, seed, max_steps, batch, run, signals = arguments
@@ -235,7 +235,7 @@ def chunk(arguments):
     records = a + 8 * R
     work = records + 8 * size * WIDTH
     lane = work + 8 * (1 + bursts.size) * WIDTH
-    network = Network(fire, lane, y, p, a, R, E, places)
+    network = LargeNetwork(fire, lane, y, p, a, R, E, places)
     sums = Sums(starts, dependents, tree, leaves, nodes)
     ended = 0
     for k in range(status.size):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.networks import Leaping
+from symdyn_kernels.arguments.networks import LeapingArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
 from symdyn_kernels.equilibria import Solver, Space, implicit_leap, length_across
@@ -34,7 +34,7 @@ __all__ = ["chunk"]
 LEAPS, EVENTS, REJECTED, IMPLICIT, CALLS = range(5)
 
 
-@njit(signature(Leaping), nogil=True, error_model="numpy", cache=True)
+@njit(signature(LeapingArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Leaping`; returns how many came to their end."""
     functions, sizes, structure, watched, seed, epsilon, max_steps, batch, run, counts, signals = arguments

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 
 from symdyn_kernels.arguments.parts import numba_type, signature
-from symdyn_kernels.arguments.projection import Generator, Krylov, Uniformisation
+from symdyn_kernels.arguments.projection import GeneratorArrays, Krylov, Uniformisation
 from symdyn_kernels.sparse import ahead, apply, arnoldi, combine, norm1, poisson_window, small_exponential
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS
 
@@ -28,7 +28,7 @@ VECTOR = types.float64[::1]
 _CHECK = 64  # products between two looks whether anything still moves
 
 
-@njit(types.void(numba_type(Generator), VECTOR, VECTOR), cache=True, nogil=True, error_model="numpy")
+@njit(types.void(numba_type(GeneratorArrays), VECTOR, VECTOR), cache=True, nogil=True, error_model="numpy")
 def product(generator, x, y):
     """``y = A x``."""
     apply(generator, x, y)

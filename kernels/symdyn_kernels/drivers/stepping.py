@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.arguments.stepping import Stepping
+from symdyn_kernels.arguments.stepping import SteppingArguments
 from symdyn_kernels.constants.stepping import SLACK
 from symdyn_kernels.rng import normal_pair, start_stream
 from symdyn_kernels.simd import WIDTH, call, ld, splat, st, vld, vst
@@ -104,7 +104,7 @@ def _interrupt(first, last, g, out, status, steps, taken):
             out[k, g:] = np.nan
 
 
-@njit(signature(Stepping), nogil=True, error_model="numpy", cache=True)
+@njit(signature(SteppingArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `Stepping`; returns how many came to their end."""
     f, sizes, batch, seed, longest, fine, run, signals = arguments

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.adaptive import Series, SeriesFunctions, SeriesSizes
+from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import (
@@ -199,7 +199,7 @@ def advance(c, stride, order, m, wm, yb, lanes):
         vst(yb, e, sel(vld(lanes[ACCEPT], e & wm), total, vld(yb, e)))
 
 
-@njit(signature(Series), error_model="numpy", nogil=True, cache=True)
+@njit(signature(SeriesArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, a `Series`; returns the iterations of the loop."""
     functions, sizes, batch, tolerances, run, counts, signals = arguments

@@ -21,7 +21,7 @@ __all__ = ["FAMILIES", "family_of"]
 #: What runs the methods of a type; the first whose `Family.schemes` hold the type of an entry runs it.
 FAMILIES: Registry[Family] = Registry("family of methods")
 for _family in (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING):
-    FAMILIES.register(type(_family).__name__.lower(), _family)
+    FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 
 
 def family_of(scheme: Any) -> Family:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.adaptive import Adaptive as Arguments
-from symdyn_kernels.arguments.adaptive import Functions, Sizes
+from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
+from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
 from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.cuda.adaptive import adaptive_device
@@ -27,7 +27,7 @@ from symdyn.system import System
 __all__ = ["ADAPTIVE"]
 
 
-class Adaptive(Family):
+class AdaptiveFamily(Family):
     """Right-hand side and, for Rosenbrock methods, elimination and solution; the tableau is in the driver."""
 
     schemes = (ExplicitRungeKutta, Rosenbrock)
@@ -75,8 +75,8 @@ class Adaptive(Family):
             return
         counts = np.zeros((count, 4), np.int64)
         arguments = Arguments(
-            Functions(*(*task.addresses, 0, 0)[:3]),
-            Sizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
+            AdaptiveFunctions(*(*task.addresses, 0, 0)[:3]),
+            AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
             detect=int(options.detect_stiffness),
@@ -101,4 +101,4 @@ class Adaptive(Family):
         return stops_within(batch, facts["stops"], precision)
 
 
-ADAPTIVE = Adaptive()
+ADAPTIVE = AdaptiveFamily()

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.branching import Branching as Arguments
-from symdyn_kernels.arguments.branching import Functions, Sizes
+from symdyn_kernels.arguments.branching import BranchingArguments as Arguments
+from symdyn_kernels.arguments.branching import BranchingFunctions, BranchingSizes
 
 from symdyn.codegen.branching_program import rates_program, structure_arrays, structure_facts
 from symdyn.codegen.cuda.branching import branching_device
@@ -23,7 +23,7 @@ from symdyn.system import System
 __all__ = ["BRANCHING"]
 
 
-class Branching(Family):
+class BranchingFamily(Family):
     """Vital rates are one function, and who becomes or has whom is data."""
 
     schemes = (ChainScheme,)
@@ -56,8 +56,8 @@ class Branching(Family):
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         facts = task.facts
-        sizes = Sizes(task.lanes, batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
-        functions, structure = Functions(*(*task.addresses, 0)[:2]), structure_arrays(facts["structure"])
+        sizes = BranchingSizes(task.lanes, batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
+        functions, structure = BranchingFunctions(*(*task.addresses, 0)[:2]), structure_arrays(facts["structure"])
         run.passage[:] = np.inf
         arguments = Arguments(functions, sizes, structure, task.options.seed, batch, run, task.signals)
         self.driver(task.method).chunk(arguments)
@@ -70,4 +70,4 @@ class Branching(Family):
         return branching_device(system, made)
 
 
-BRANCHING = Branching()
+BRANCHING = BranchingFamily()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.stepping import Sizes, Stepping
+from symdyn_kernels.arguments.stepping import SteppingArguments, SteppingSizes
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
@@ -24,7 +24,7 @@ from symdyn.system import System
 __all__ = ["DIFFUSION"]
 
 
-class Diffusion(Family):
+class DiffusionFamily(Family):
     """The whole step of the model is one function, as for stochastic differential equations; it ends at 0 or above.
 
     A condition that ends trajectories is part of the step: two more states say whether it held, and when.
@@ -98,8 +98,10 @@ class Diffusion(Family):
         if stops:
             wider = batch._replace(initial=np.concatenate([batch.initial, np.zeros((count, 2))], axis=1))
             filled = run._replace(values=np.empty((*run.values.shape[:2], n + 2)))
-        sizes = Sizes(wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], 0, task.lanes)
-        arguments = Stepping(task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals)
+        sizes = SteppingSizes(wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], 0, task.lanes)
+        arguments = SteppingArguments(
+            task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals
+        )
         self.driver(task.method).chunk(arguments)
         run.evaluations[:] = run.steps
         if stops:
@@ -118,4 +120,4 @@ class Diffusion(Family):
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
 
-DIFFUSION = Diffusion()
+DIFFUSION = DiffusionFamily()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.networks import Hybrid as Arguments
+from symdyn_kernels.arguments.networks import HybridArguments as Arguments
 from symdyn_kernels.arguments.networks import HybridFunctions, HybridSizes
 from symdyn_kernels.arguments.parts import Tolerances
 
@@ -22,7 +22,7 @@ from symdyn.system import System
 __all__ = ["HYBRID"]
 
 
-class Hybrid(Family):
+class HybridFamily(Family):
     """Propensities are a function; stoichiometry is data, and the driver decides what flows and what jumps."""
 
     schemes = (HybridScheme,)
@@ -87,4 +87,4 @@ class Hybrid(Family):
         run.details[:] = np.stack([jumps, switches], axis=1)
 
 
-HYBRID = Hybrid()
+HYBRID = HybridFamily()

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.jump import Event, LargeJump, Places
-from symdyn_kernels.arguments.jump import Jump as Arguments
+from symdyn_kernels.arguments.jump import EventArguments, LargeJumpArguments, TablePlaces
+from symdyn_kernels.arguments.jump import JumpArguments as Arguments
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 
 from symdyn.codegen.cuda.join import Device
@@ -42,7 +42,7 @@ def large(system: System) -> bool:
     return len(system.propensities or ()) > (LARGER if system.events or system.time_dependent else LARGE)
 
 
-class Jump(Family):
+class JumpFamily(Family):
     """Exact simulation of jumps."""
 
     schemes = (JumpScheme,)
@@ -119,9 +119,9 @@ class Jump(Family):
             "signals": task.signals,
         }
         if facts["large"]:
-            arguments = LargeJump(
+            arguments = LargeJumpArguments(
                 fire=task.addresses[0],
-                places=Places(*facts["places"]),
+                places=TablePlaces(*facts["places"]),
                 reactions=facts["reactions"],
                 memory=facts["memory"],
                 starts=np.array(facts["starts"], np.int64),
@@ -131,7 +131,7 @@ class Jump(Family):
             plain_driver("jump_large").chunk(arguments)
         else:
             f, run_of_events = (*task.addresses, 0)[:2]
-            event = Event(
+            event = EventArguments(
                 thinning=int(facts["thinning"]),
                 results=facts["results"],
                 watch=facts["watch"],
@@ -169,4 +169,4 @@ class Jump(Family):
         return rows, begin
 
 
-JUMP = Jump()
+JUMP = JumpFamily()

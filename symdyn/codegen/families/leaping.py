@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.networks import Functions, Sizes
-from symdyn_kernels.arguments.networks import Leaping as Arguments
+from symdyn_kernels.arguments.networks import LeapFunctions, LeapSizes
+from symdyn_kernels.arguments.networks import LeapingArguments as Arguments
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.leaping import leaping_device
@@ -30,7 +30,7 @@ __all__ = ["LEAPING"]
 WATCHED = 10.0
 
 
-class Leaping(Family):
+class LeapingFamily(Family):
     """Propensities and their orders are functions, and for implicit leaps elimination and solution; stoichiometry is data."""
 
     schemes = (LeapScheme,)
@@ -96,8 +96,8 @@ class Leaping(Family):
         propensities, orders, factor, solve = (*functions, 0, 0)[:4]
         run.passage[:] = np.inf
         arguments = Arguments(
-            Functions(propensities, orders, factor, solve, condition),
-            Sizes(task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
+            LeapFunctions(propensities, orders, factor, solve, condition),
+            LeapSizes(task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
             structure,
             watched=np.array(task.facts["watched"]),
             seed=task.options.seed,
@@ -129,4 +129,4 @@ def _drift(network: ReactionNetwork) -> list[sp.Expr]:
     return [sp.Add(*terms) for terms in rows.values()]
 
 
-LEAPING = Leaping()
+LEAPING = LeapingFamily()

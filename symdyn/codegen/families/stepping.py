@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import sympy as sp
-from symdyn_kernels.arguments.stepping import Sizes
-from symdyn_kernels.arguments.stepping import Stepping as Arguments
+from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
+from symdyn_kernels.arguments.stepping import SteppingSizes
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
@@ -23,7 +23,7 @@ from symdyn.system import System
 __all__ = ["STEPPING"]
 
 
-class Stepping(Family):
+class SteppingFamily(Family):
     """The whole step of the model is one function."""
 
     schemes = (FixedStepScheme,)
@@ -53,7 +53,7 @@ class Stepping(Family):
         options, scheme = task.options, task.scheme
         step = 1.0 if isinstance(scheme, MapScheme) else options.step  # a map has no steps but its own
         n, k = batch.initial.shape[1], batch.parameters.shape[1]
-        sizes = Sizes(n, k, task.system.noises, int(scheme.needs_dz), task.lanes)
+        sizes = SteppingSizes(n, k, task.system.noises, int(scheme.needs_dz), task.lanes)
         arguments = Arguments(task.addresses[0], sizes, batch, options.seed, step, options.fine, run, task.signals)
         (task.driver or self.driver(task.method)).chunk(arguments)
         run.evaluations[:] = run.steps
@@ -65,4 +65,4 @@ class Stepping(Family):
         return stepping_device(system, made.programs[0], noises=system.noises, with_dz=scheme.needs_dz)
 
 
-STEPPING = Stepping()
+STEPPING = SteppingFamily()

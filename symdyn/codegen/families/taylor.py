@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.adaptive import Series, SeriesFunctions, SeriesSizes
+from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
@@ -44,7 +44,7 @@ def _rows(drift: tuple[sp.Expr, ...], varying: frozenset[sp.Symbol]) -> int:
     return found
 
 
-class Taylor(Family):
+class TaylorFamily(Family):
     """Two functions of the model, for order 0 and for each higher order, and the pairs of rows whose products are summed."""
 
     schemes = (TaylorSeries,)
@@ -80,7 +80,7 @@ class Taylor(Family):
             return
         counts = np.zeros((count, 3), np.int64)
         order = task.scheme.order(options.rtol)
-        arguments = Series(
+        arguments = SeriesArguments(
             SeriesFunctions(*task.addresses),
             SeriesSizes(n, batch.parameters.shape[1], facts["rows"], facts["kept"], order, task.lanes),
             batch,
@@ -94,4 +94,4 @@ class Taylor(Family):
         run.evaluations[:] = counts[:, 0] + counts[:, 1]
 
 
-TAYLOR = Taylor()
+TAYLOR = TaylorFamily()

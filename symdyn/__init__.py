@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symdyn import _started  # before all else: it looks at the clock
+from symdyn import started  # before all else: it looks at the clock
 from symdyn import verbs as _verbs  # gives the classes below what modules above them derive
-from symdyn._lazy import lazy
-from symdyn._version import __version__
 from symdyn.errors import CompileError, DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
+from symdyn.lazy import lazy
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
@@ -33,6 +32,7 @@ from symdyn.models.reaction import Burst, Event, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
+from symdyn.version import __version__
 
 if TYPE_CHECKING:
     from symdyn import analysis, cells, discover, extend, grids, leslie, methods, networks, projection, studies

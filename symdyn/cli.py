@@ -1,6 +1,6 @@
 """The command line: ``symdyn simulate``, ``store``, ``recover``, ``info`` and ``cache``, for scripts.
 
-Results go to standard output or to files; everything else goes to standard error.  `symdyn._command` has the exit codes.
+Results go to standard output or to files; everything else goes to standard error.  `symdyn.command` has the exit codes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import symdyn as sd
-from symdyn._command import EPILOG, ExitCode, argument, fail, note, quieten, reported
+from symdyn.command import EPILOG, ExitCode, argument, fail, note, quieten, reported
 from symdyn.errors import DeclarationError
 
 __all__ = ["ExitCode", "app", "main"]

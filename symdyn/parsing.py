@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdyn._grammar import RESERVED, Scope, read_comparison, read_expression
-from symdyn._lexer import Token, split_statements, tokenize
-from symdyn._terms import Node, TermBuilder
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
+from symdyn.text.grammar import RESERVED, Scope, read_comparison, read_expression
+from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.terms import Node, TermBuilder
 
 __all__ = ["ModelText", "parse_condition", "parse_expression", "parse_model"]
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symdyn._grammar import RESERVED, Scope, read_comparison
-from symdyn._lexer import Token, split_statements, tokenize
-from symdyn._terms import TermBuilder
 from symdyn.errors import ParseError
 from symdyn.parsing import check_calls, constant, left_side, read_side
+from symdyn.text.grammar import RESERVED, Scope, read_comparison
+from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.terms import TermBuilder
 
 __all__ = ["BURSTS", "EventText", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 

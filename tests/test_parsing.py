@@ -10,9 +10,9 @@ import sys
 import pytest
 import sympy as sp
 
-from symdyn._lexer import MAX_DEPTH, MAX_EXPRESSION, MAX_TEXT
 from symdyn.errors import ParseError
 from symdyn.parsing import parse_expression, parse_model
+from symdyn.text.lexer import MAX_DEPTH, MAX_EXPRESSION, MAX_TEXT
 
 x, y, z, a, b, t = sp.symbols("x y z a b t")
 f, g = sp.Function("f"), sp.Function("g")

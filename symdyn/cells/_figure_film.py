@@ -11,11 +11,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from symdyn._film import chosen_frames, film_path, write_film
 from symdyn.cells import _figure_parts as parts
 from symdyn.cells import phases
 from symdyn.cells._figure_bulk import node_values, pixels
 from symdyn.errors import DeclarationError
+from symdyn.film import chosen_frames, film_path, write_film
 from symdyn.models.colony import BulkCellSystem
 
 if TYPE_CHECKING:

@@ -35,9 +35,9 @@ import numpy as np
 import platformdirs
 import symdyn_kernels
 
-from symdyn._started import STARTED
 from symdyn.codegen import vector_math
 from symdyn.errors import CompileError
+from symdyn.started import STARTED
 
 __all__ = [
     "LOCK",

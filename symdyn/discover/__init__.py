@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symdyn._lazy import lazy
+from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.discover.evidence import errors

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from symdyn._film import chosen_frames, film_path, write_film
 from symdyn.errors import DeclarationError
+from symdyn.film import chosen_frames, film_path, write_film
 from symdyn.grids._figure_choice import cut, field_of, nearest_times
 from symdyn.grids._figure_parts import axis_label, colours_of, coordinates, edges, image, time_label, value_label
 

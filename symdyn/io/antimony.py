@@ -9,14 +9,14 @@ from typing import NoReturn
 
 import sympy as sp
 
-from symdyn._grammar import RESERVED, Scope
-from symdyn._lexer import Token, split_statements, tokenize
-from symdyn._terms import TermBuilder
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.parsing import read_side
+from symdyn.text.grammar import RESERVED, Scope
+from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.terms import TermBuilder
 
 __all__ = ["read_antimony"]
 

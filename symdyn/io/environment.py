@@ -8,10 +8,10 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from symdyn._version import __version__
 from symdyn.codegen.kernel import LANES
 from symdyn.codegen.load import cache_directory, host
 from symdyn.errors import SymdynError
+from symdyn.version import __version__
 
 __all__ = [
     "OPTIONAL",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symdyn._lazy import lazy
+from symdyn.lazy import lazy
 from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symdyn._lazy import lazy
+from symdyn.lazy import lazy
 from symdyn.models.registry import KINDS
 
 if TYPE_CHECKING:

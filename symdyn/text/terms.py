@@ -12,8 +12,8 @@ from typing import NamedTuple, NoReturn
 
 import sympy as sp
 
-from symdyn._functions import FUNCTIONS
 from symdyn.errors import ParseError
+from symdyn.text.functions import FUNCTIONS
 
 __all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "TermBuilder"]
 

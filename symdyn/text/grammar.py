@@ -24,9 +24,9 @@ from typing import NoReturn
 
 import sympy as sp
 
-from symdyn._functions import FUNCTIONS
-from symdyn._lexer import MAX_DEPTH, Token
-from symdyn._terms import Node, TermBuilder
+from symdyn.text.functions import FUNCTIONS
+from symdyn.text.lexer import MAX_DEPTH, Token
+from symdyn.text.terms import Node, TermBuilder
 
 __all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
 

@@ -21,10 +21,12 @@ def occurring(equations: Sequence[Any]) -> list[int]:
 
 
 def degree_in(p: Any, i: int) -> int:
+    """Degree of a polynomial in generator `i`."""
     return max(m[i] for m in p.itermonoms())
 
 
 def total_degree(p: Any) -> int:
+    """Total degree of a polynomial."""
     return max(map(sum, p.itermonoms()))
 
 
@@ -45,6 +47,7 @@ def in_one(p: Any, i: int, point: dict[int, Any], context: Any) -> list[Any]:
 
 
 def selected(values: list[Any], context: Any, real: bool) -> list[Any]:
+    """All values, or the real parts of those that are real up to rounding."""
     if not real:
         return values
     return [context.re(x) for x in values if abs(context.im(x)) <= REAL * max(abs(x), context.mpf(10) ** -30)]
@@ -64,6 +67,7 @@ def value_and_size(p: Any, point: dict[int, Any], context: Any) -> tuple[Any, An
 
 
 def vanishes(p: Any, point: dict[int, Any], context: Any) -> bool:
+    """Whether a polynomial is zero at a point, up to rounding."""
     value, size = value_and_size(p, point, context)
     return abs(value) <= ZERO * size
 

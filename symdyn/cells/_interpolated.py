@@ -20,7 +20,7 @@ BEYOND = 0.22
 
 
 class InterpolatedExchange(Exchange):
-    r"""W by rational interpolation in barycentric form,
+    r"""W by rational interpolation in barycentric form.
 
     .. math:: W(\lambda) \approx \sum_k \frac{w_k}{\lambda - z_k} W(z_k) \Big/ \sum_k \frac{w_k}{\lambda - z_k}.
 

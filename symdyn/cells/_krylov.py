@@ -41,7 +41,7 @@ MOST = 60
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters of the bulk: diffusivity, :math:`\\sigma = \\tau s`, and the coefficients (G,) of the walls."""
+    r"""Parameters of the bulk: diffusivity, :math:`\sigma = \tau s`, and the coefficients (G,) of the walls."""
 
     diffusion: float
     sigma: complex

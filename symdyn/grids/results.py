@@ -106,6 +106,7 @@ def run_verdict(
     method: str,
     on_failure: str,
 ) -> xr.Dataset:
+    """Return, warn or raise, according to how the trajectories ended, as for systems without fields."""
     cut = int((status == INTERRUPTED).sum())
     if cut:
         warnings.warn(f"interrupted: {cut} of {design.size} trajectories are incomplete (status {INTERRUPTED})", stacklevel=4)

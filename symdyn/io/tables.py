@@ -218,8 +218,10 @@ def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) ->
 def read_trajectories(
     path: str | Path, *, time: str | None = None, columns: Collection[str] | None = None
 ) -> list[pd.DataFrame]:
-    """Read a table as one data frame for each value of its column ``trajectory``, a number or a label; as a single one if
-    there is none.  Times may occur more than once, as those of cells that are not followed do; see `read_table`.
+    """Read a table as one data frame for each value of its column ``trajectory``, or as a single one if there is none.
+
+    Values of that column are numbers or labels.  Times may occur more than once, as those of cells that are not followed do; see
+    `read_table`.
     """
     table = read_table(path, time=time, columns=columns)
     if TRAJECTORY not in table:

@@ -31,16 +31,16 @@ RESERVED = (LOG, "first_below")
 
 @dataclass(frozen=True)
 class StochasticGrowth:
-    """Growth in a random environment.
+    r"""Growth in a random environment.
 
     Attributes
     ----------
     log_growth_rate : float
-        :math:`\\ln \\lambda_s`, the long-run mean of :math:`\\ln N(t+1)/N(t)`.
+        :math:`\ln \lambda_s`, the long-run mean of :math:`\ln N(t+1)/N(t)`.
     standard_error : float
         Of that rate, from the spread between trajectories.
     variance : float
-        Growth per step of the variance of :math:`\\ln N`, as in diffusion approximations of extinction.
+        Growth per step of the variance of :math:`\ln N`, as in diffusion approximations of extinction.
     trajectories, steps : int
     """
 

@@ -1,7 +1,7 @@
-"""Transient dynamics before the stable structure is reached, relative to stable growth.
+r"""Transient dynamics before the stable structure is reached, relative to stable growth.
 
 Definitions are those of Townley & Hodgson, Journal of Applied Ecology 45 (2008) 1836, and Stott, Townley & Hodgson, Ecology
-Letters 14 (2011) 959: sizes of a population of total 1 under :math:`\\hat A = A / \\lambda`.
+Letters 14 (2011) 959: sizes of a population of total 1 under :math:`\hat A = A / \lambda`.
 """
 
 from __future__ import annotations

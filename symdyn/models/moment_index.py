@@ -93,10 +93,10 @@ def times(coefficient: int, *factors: sp.Expr) -> sp.Expr:
 
 
 def latex_name(name: str) -> str:
-    """LaTeX of the name of a moment.
+    r"""LaTeX of the name of a moment.
 
     >>> latex_name("E[X^2*Y]")
-    '\\\\langle X^{2} Y \\\\rangle'
+    '\\langle X^{2} Y \\rangle'
     """
     letter, inner = name.split("[", 1)
     factors = [f.partition("^")[::2] for f in inner.rstrip("]").split("*")]

@@ -63,7 +63,7 @@ def model_text(system: System) -> str:
 
 @lru_cache(maxsize=32)  # printing takes longer than many a simulation
 def text_of(system: System) -> str | None:
-    """The text of a system if it reads back as the same system, else None.
+    r"""The text of a system if it reads back as the same system, else None.
 
     No text holds states such as the moment ``E[X]``, and functions that are defined by pieces.
 
@@ -72,7 +72,7 @@ def text_of(system: System) -> str | None:
     >>> import symdyn as sd
     >>> network = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g")
     >>> text_of(network)
-    '0 -> X, k\\nX -> 0, g\\n'
+    '0 -> X, k\nX -> 0, g\n'
     >>> text_of(network.moments(order=2)) is None
     True
     """

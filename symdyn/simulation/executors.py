@@ -48,7 +48,7 @@ class Executor(ABC):
 
 
 class Here(Executor):
-    """This process, one task after another."""
+    """The process itself, one task after another."""
 
     @property
     def slots(self) -> int:

@@ -33,11 +33,11 @@ FEW = 24
 
 
 def unrolled(source: str, constants: Mapping[str, Any]) -> str:
-    """The source of a template for constants: numbers, and tuples of numbers.
+    r"""The source of a template for constants: numbers, and tuples of numbers.
 
     Examples
     --------
-    >>> print(unrolled("for k in range(N):\\n    out[k] = x[k] + 1 if FIRST[k] else x[k]", {"N": 2, "FIRST": (True, False)}))
+    >>> print(unrolled("for k in range(N):\n    out[k] = x[k] + 1 if FIRST[k] else x[k]", {"N": 2, "FIRST": (True, False)}))
     out[0] = x[0] + 1
     out[1] = x[1]
     """

@@ -172,6 +172,7 @@ def mad(a: Value | float, b: Value | float, c: Value | float) -> Value:
 
 
 def sqrt(x: Value) -> Value:
+    """The square root, an instruction of the processor."""
     return x.draft.call("sqrt", x)
 
 

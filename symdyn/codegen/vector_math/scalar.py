@@ -20,6 +20,7 @@ def lane_name(op: str, width: int) -> str:
 
 
 def library_declaration(op: str) -> str:
+    """The declaration of a function of the C library in LLVM IR."""
     return f"declare double {library_name(op)}({', '.join(['double'] * CALLS[op])})"
 
 

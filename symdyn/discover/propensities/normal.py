@@ -20,7 +20,7 @@ FEWEST, FINENESS, MOST = 8, 4.0, 4000
 
 
 def network_moments(rates: Rates) -> LocalMoments:
-    """Moments of a network whose covariance starts anywhere, by :math:`S a` and :math:`S\\,\\mathrm{diag}(a)\\,S^T`."""
+    r"""Moments of a network whose covariance starts anywhere, by :math:`S a` and :math:`S\,\mathrm{diag}(a)\,S^T`."""
     network = rates.network
     known = {p: sp.Float(v) for p, v in network.defaults.items() if p not in rates.columns}
     langevin = network.langevin()

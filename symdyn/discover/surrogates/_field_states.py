@@ -25,7 +25,7 @@ RISE = 4.0
 
 @dataclass(frozen=True)
 class FieldNetwork:
-    r"""Fields of one experiment in one dimension,
+    r"""Fields of one experiment in one dimension.
 
     .. math:: u(x, t) = b(x, t) + d(x)\, g(t)\, s\, N(\tau, \phi(x)) .
 

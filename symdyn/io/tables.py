@@ -220,8 +220,8 @@ def read_trajectories(
 ) -> list[pd.DataFrame]:
     """Read a table as one data frame for each value of its column ``trajectory``, or as a single one if there is none.
 
-    Values of that column are numbers or labels.  Times may occur more than once, as those of cells that are not followed do; see
-    `read_table`.
+    Values of that column are numbers or labels.  Times may occur more than once, as those of cells that are not followed
+    do; see `read_table`.
     """
     table = read_table(path, time=time, columns=columns)
     if TRAJECTORY not in table:

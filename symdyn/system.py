@@ -98,6 +98,8 @@ class System(ABC):
         States that are 0 or 1.
     interpretation : str or None
         Of stochastic integrals, 'ito' or 'stratonovich'.
+    clamped : bool
+        Whether next values that would be negative are 0 instead.
 
     Examples
     --------
@@ -125,6 +127,7 @@ class System(ABC):
     events: tuple[Any, ...] = ()
     binary: tuple[sp.Symbol, ...] = ()
     interpretation: str | None = None
+    clamped: bool = False
 
     #: Short name of the kind of system, as messages and digests call it.
     kind: ClassVar[str]

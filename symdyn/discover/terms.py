@@ -34,7 +34,7 @@ def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System
     Of a matrix model whose numbers are clamped at 0 the new terms stand inside: the result is clamped with them.
     """
     _check_functions(system)
-    clamped = getattr(system, "clamped", False)
+    clamped = system.clamped
     sides = list(right_sides(system.replace(clamped=False) if clamped else system))
     added = added_functions(system, unknown)
     for name, label in added.items():

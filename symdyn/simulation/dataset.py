@@ -16,7 +16,6 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import Kernel, Run
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.text import text_of
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
@@ -66,7 +65,7 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
         "system": type(system).__name__,
         "equations": str(system),
         "model": text_of(system),
-        **(_network(system) if isinstance(system, ReactionNetwork) else {}),
+        **_besides(system),
         "provenance": "\n".join(system.provenance),
         "versions": ", ".join(versions),
         **facts,
@@ -74,9 +73,10 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
     return {k: v for k, v in attrs.items() if v is not None}
 
 
-def _network(network: ReactionNetwork) -> dict[str, Any]:
-    """What decides about propensities besides the reactions; events are among the equations."""
-    return {"volume": str(network.volume), "combinatoric": int(network.combinatoric)}
+def _besides(system: System) -> dict[str, Any]:
+    """What `from_text` needs besides the text, as numbers and text."""
+    found = {name: getattr(system, name) for name in system.text_options or ()}
+    return {name: int(value) if isinstance(value, bool) else str(value) for name, value in found.items()}
 
 
 def counts(kernel: Kernel, run: Run) -> Counts:

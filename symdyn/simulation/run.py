@@ -15,7 +15,6 @@ from symdyn.codegen.kernel import Kernel, Options, compile, read_method
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.models.reaction import condition_text
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.spatial import SpatialSystem
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
@@ -211,7 +210,7 @@ def simulate(
 
 def _check_start(kernel: Kernel, design: Design) -> None:
     """Refuse volumes and initial values that are not what the method simulates."""
-    if isinstance(kernel.system, ReactionNetwork):
+    if kernel.system.propensities is not None:
         check_volume(design, kernel.system)
     if kernel.family.start != "real":
         check_counts(design, kernel.system, whole=kernel.family.start == "whole")
@@ -235,7 +234,7 @@ def _record(plan: Plan, seed: int | None) -> dict[str, Any]:
     facts: dict[str, Any] = {**fixed_values(plan.system, plan.design), "target": kernel.target}
     facts["precision"] = kernel.precision if kernel.target != "cpu" else None
     facts["seed"] = options.seed if kernel.stochastic else seed
-    facts |= {**kernel.facts(options), "interpretation": getattr(plan.system, "interpretation", None)}
+    facts |= kernel.facts(options)
     if options.detect_stiffness:
         facts["stiff_trajectories"] = f"passed on to {STIFF_METHOD}"
     if kernel.until is not None:
@@ -258,6 +257,6 @@ def _times(t: Any, system: System) -> np.ndarray:
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise DeclarationError("output times must be finite and increase strictly")
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
-        what = "a map" if system.kind == "map" else "a branching process"
+        what = "a branching process" if system.map is None else "a map"
         raise DeclarationError(f"the times of {what} must be whole steps apart, such as range(101)")
     return times

@@ -14,7 +14,6 @@ import xarray as xr
 from symdyn.declaration import RESERVED_NAMES, lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
 __all__ = ["Design", "check_counts", "check_volume", "make_design"]
@@ -197,7 +196,7 @@ def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
     DeclarationError
         Naming the species and the value.
     """
-    molecules = isinstance(system, ReactionNetwork)
+    molecules = system.propensities is not None
     what, note = ("molecules", " (a concentration times the volume)") if molecules else ("individuals", "")
     for species, (values, _) in zip(system.names, design.initial, strict=True):
         wrong = values[(values < 0) | (whole & ((values != np.floor(values)) | (values > 2**53)))]
@@ -208,7 +207,7 @@ def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
             )
 
 
-def check_volume(design: Design, network: ReactionNetwork) -> None:
+def check_volume(design: Design, network: Any) -> None:
     """Refuse volumes that are not positive.
 
     Raises

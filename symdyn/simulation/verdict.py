@@ -15,8 +15,6 @@ from symdyn.codegen.kernel import Kernel, Run
 from symdyn.derive.langevin import DESCRIPTION as LANGEVIN
 from symdyn.errors import SimulationError
 from symdyn.models.moments import MomentSystem
-from symdyn.models.reactions import ReactionNetwork
-from symdyn.models.sde import SDESystem
 from symdyn.simulation.sweeps import Design
 
 __all__ = ["Ending", "Outcome", "verdict"]
@@ -88,7 +86,7 @@ class Ending:
                     f"{', '.join(zero)} {'starts' if len(zero) == 1 else 'start'} at 0, and the closure {system.closure!r} "
                     "divides by means: start from a positive number. "
                 )
-        langevin = isinstance(system, SDESystem) and LANGEVIN in system.provenance
+        langevin = system.diffusion is not None and LANGEVIN in system.provenance
         if langevin and self.outcome.code == NOT_FINITE:
             return (
                 "A number of molecules became negative, where the chemical Langevin equation has no real value: "
@@ -101,9 +99,9 @@ class Ending:
         system, found = self.kernel.system, ["other values"]
         if self.outcome.code == TOO_MANY_STEPS:
             found.append(f"a larger max_steps (method={type(self.kernel.options).__name__}(max_steps=...))")
-            if isinstance(system, ReactionNetwork) and self.kernel.method == "ssa" and not system.events:
+            if self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
-        if system.kind != "map":
+        if system.map is None:
             found += self.kernel.family.remedies
         return ", ".join(found)
 

@@ -51,6 +51,7 @@ SIGNATURE = (
     ("times", "float64[::1]"),
     ("streams", "int64[::1]"),
     ("begin", "int64[::1]"),
+    ("stops", "float64[:, :, ::1]"),
     ("rtol", "float64"),
     ("atol", "float64"),
     ("step", "float64"),

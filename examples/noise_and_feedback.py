@@ -36,7 +36,7 @@ def path(points: int = 10_000, step: float = 0.05, seed: int = 1) -> pd.DataFram
     """The particle, simulated with steps ten times finer than those that are kept."""
     times = step * np.arange(points + 1)
     run = sd.simulate(WELLS, times, seed=seed, step=step / 10, progress=False)
-    return pd.DataFrame({"time": times, "x": run.x.values[0]})
+    return pd.DataFrame({"time": times, "x": run.x.values})
 
 
 def cells(number: int = 300, seed: int = 2) -> pd.DataFrame:

@@ -109,7 +109,7 @@ def measured_growth(ratio: float, seed: int = 0) -> pd.DataFrame:
     )  # fmt: skip
     k = np.pi * np.arange(40) / length
     told, direction = growth(ratio, k)
-    waves = np.stack([dct(run[s].values[0] - r)[:, : k.size] for s, r in zip("uv", rest, strict=True)], axis=-1)
+    waves = np.stack([dct(run[s].values - r)[:, : k.size] for s, r in zip("uv", rest, strict=True)], axis=-1)
     amplitude = np.abs((waves * direction).sum(axis=-1))
     return pd.DataFrame({"k": k, "told": told, "measured": np.log(amplitude[2] / amplitude[0]) / 10})
 
@@ -157,7 +157,7 @@ def front_speed(end: float = 100.0) -> pd.DataFrame:
     time = np.linspace(0, end, int(end) + 1)
     run = zoo.fisher_kpp((0, 250)).run(time, grid=1000, order=4, initial={"u": "exp(-x**2)"}, progress=False)
     middle = (time[1:] + time[:-1]) / 2
-    return pd.DataFrame({"time": middle, "speed": np.diff(positions(run.u[0])), "told": told_speed(middle)})
+    return pd.DataFrame({"time": middle, "speed": np.diff(positions(run.u)), "told": told_speed(middle)})
 
 
 def tail_speed(steepness: tuple[float, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)) -> pd.DataFrame:
@@ -320,7 +320,7 @@ def report(fields: xr.Dataset, divided: Spots, speed: pd.DataFrame, tails: pd.Da
         best = fastest(value)
         lines += [f"{value:<10g} {best:<11.4f} {growth(value, np.array([best]))[0][0]:<+12.5f} "
                   f"{np.abs(found.measured - found.told).max():.1e}"]  # fmt: skip
-    shown = [(float(t), wave_number(spectrum(f))) for t, f in zip(fields.time, fields.u[0], strict=True)]
+    shown = [(float(t), wave_number(spectrum(f))) for t, f in zip(fields.time, fields.u, strict=True)]
     lines += ["", "in the plane, d = 10: " + ", ".join(f"mean k = {v:.3f} at t = {t:g}" for t, v in shown[1:])]
     late = speed.iloc[-10:]
     lines += ["", f"Fisher: speed {late.speed.mean():.4f} about t = {late.time.mean():g}, the tip says {late.told.mean():.4f}"]

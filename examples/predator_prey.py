@@ -95,7 +95,7 @@ def synthetic(noise: float = 0.02, seed: int = 0) -> Record:
     times = np.linspace(0, 19, 20)
     data = sd.simulate(truth, times, rtol=1e-10, atol=1e-12)
     rng = np.random.default_rng(seed)
-    table = pd.DataFrame({"t": times, **{s: data[s].values[0] * (1 + noise * rng.normal(size=20)) for s in ("N", "P")}})
+    table = pd.DataFrame({"t": times, **{s: data[s].values * (1 + noise * rng.normal(size=20)) for s in ("N", "P")}})
     return Record("synthetic", "Saturating predation, 2 % noise", "prey", "predator", "time", table, truth)
 
 

@@ -90,7 +90,7 @@ def _clean(name: str) -> xr.Dataset:
     problem = PROBLEMS[name]()
     method = "imex" if name == "Kuramoto-Sivashinsky" else "bs32"
     run = problem.system.run(problem.times, grid=problem.grid, order=6, method=method, rtol=1e-7, progress=False)
-    return run.squeeze("trajectory")[["u"]].isel(x=slice(0, None, problem.every))
+    return run[["u"]].isel(x=slice(0, None, problem.every))
 
 
 def noisy(name: str, decibel: float, seed: int) -> xr.Dataset:

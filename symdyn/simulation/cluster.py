@@ -130,7 +130,8 @@ def _result(future: Any) -> Any:
         return future.result()
     except killed as error:
         raise SymdynError(
-            f"a task was lost with one worker after another ({error}); they may run out of memory: a smaller chunk= needs less"
+            f"a task was lost with one worker after another ({error}); they may run out of memory: a smaller "
+            "chunk, layout=symdyn.Layout(chunk=...), needs less"
         ) from None
 
 

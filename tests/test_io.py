@@ -196,7 +196,7 @@ def test_kind_and_options_can_be_given(file):
     assert type(read_model(file("x' = a*x", "m.txt"), "map")) is DiscreteSystem
     system = read_model(file("dx = x*dW", "m.txt"), interpretation="stratonovich")
     assert system.interpretation == "stratonovich"
-    with pytest.raises(DeclarationError, match="kind is 'pde'; expected one of ode, sde, map"):
+    with pytest.raises(DeclarationError, match="kind is 'pde'; expected one of jump, map, ode, sde"):
         read_model(file("x' = a*x", "m.txt"), "pde")
 
 

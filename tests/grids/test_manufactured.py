@@ -59,7 +59,7 @@ def test_walls_get_the_values_that_the_solution_has_there():
     assert right.value == 4 * y
     assert sp.expand(bottom.value + D * x**2) == 0  # h*0 - D*u_y at y = 0
     assert sp.expand(top.value - x**2 - 3 * t) == 0
-    assert (bottom.alpha, bottom.beta) == (h, D)
+    assert bottom.coefficients == (h, D)
     assert made.initial[u] == x**2 * y
     assert made.provenance[-1].startswith("with manufactured solution u = ")
 

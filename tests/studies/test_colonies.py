@@ -108,7 +108,7 @@ def test_neither_chunks_nor_threads_matter(monkeypatch):
     sweep = {"D": np.geomspace(0.5, 2, 5), "tau": np.linspace(0.3, 0.6, 4)}
     reduced = own.reduce(mesh=0, diffusion=(0.5, 2))
     one = phase_diagram(reduced, sweep, t_end=30, progress=False, threads=1)
-    monkeypatch.setattr("symdyn.studies.colonies.TOGETHER", 1)
+    monkeypatch.setattr("symdyn.studies.colonies.CHUNK", 1)
     other = phase_diagram(reduced, sweep, t_end=30, progress=False, threads=2)
     for name in one.data_vars:
         assert one[name].values == pytest.approx(other[name].values, rel=1e-9, abs=1e-12, nan_ok=True)

@@ -81,7 +81,7 @@ def main() -> None:
 # ---- options that commands share -----------------------------------------------------------------
 
 Model = Annotated[Path, typer.Argument(help="Text file with one equation a line.", show_default=False)]
-KindOption = Annotated[Kind | None, typer.Option(help="Kind of system; told from the text unless given.")]
+KindOption = Annotated[Kind | None, typer.Option(help="Kind of system; inferred from the text unless given.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no notes.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of random numbers.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -148,7 +148,7 @@ def simulate(
     store: Annotated[
         Path | None, typer.Option(help="Zarr folder, or .nc file, to which results are streamed; nothing else is written then.")
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with a store that exists; else it is refused.")] = True,
+    resume: Annotated[bool, typer.Option(help="Resume a store that exists; else it is refused.")] = True,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler whose workers compute, tcp://host:8786.")
     ] = None,
@@ -246,7 +246,7 @@ def recover(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for a report with figures, the system, and tables; a search goes on from it.")
+        Path | None, typer.Option(help="Folder for a report with figures, the system, and tables; a search resumes from it.")
     ] = None,
     surrogate: Annotated[str, typer.Option(help="What learns states and terms first; auto, or none.")] = "auto",
     regressor: Annotated[str, typer.Option(help="What turns learned terms into formulas; auto, or none.")] = "auto",
@@ -267,7 +267,7 @@ def recover(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Recover unknown terms, or whole equations, from data; the system found goes to standard output."""
+    """Recover unknown terms, or all equations, from data; the system found goes to standard output."""
     from symdyn.discover.recover import RecoverOptions
     from symdyn.discover.recover import recover as run
     from symdyn.io.arguments import parse_duration
@@ -355,7 +355,7 @@ def cache_clear() -> None:
 @cache_app.command("warm")
 @reported
 def cache_warm(quiet: Quiet = False) -> None:
-    """Compile the drivers of all methods, of fields, projection and recovery, so that no first run has to wait for one."""
+    """Compile the drivers of all methods, of fields, projection and recovery, so that the first runs need not compile them."""
     from rich.console import Console
     from rich.progress import track
 

@@ -1,4 +1,4 @@
-"""How commands of the command line end: with results, or with one clear message and an exit code that scripts can trust."""
+"""Termination of commands: with results, or with one clear message and a documented exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
-    """What a script can trust."""
+    """The exit codes of commands."""
 
     SUCCESS = 0
     USAGE = 2
@@ -47,7 +47,7 @@ def fail(message: object, code: ExitCode) -> NoReturn:
 
 
 def note(message: str, quiet: bool) -> None:
-    """Tell a person; a pipe or a log hears nothing of success."""
+    """Print a message on a terminal; nothing in a pipe or a log."""
     if not quiet and sys.stderr.isatty():
         _say(message)
 
@@ -69,7 +69,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
                 fail(error, ExitCode.FAILURE)
             except SymdynError as error:
                 fail(error, ExitCode.INPUT)
-            except BrokenPipeError:  # whoever reads has seen enough; nothing may be flushed to the pipe at exit
+            except BrokenPipeError:  # the reader has closed the pipe; nothing may be flushed to it at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except OSError as error:
                 where = f"{error.filename}: " if error.filename else ""
@@ -86,7 +86,7 @@ def _missing_module(error: ModuleNotFoundError) -> NoReturn:
     found = extra_of_module(error.name)
     if found is None:
         raise error
-    fail(f"this needs {found[0]}, which is not installed; the extra {found[1]!r} of symdyn brings it", ExitCode.INPUT)
+    fail(f"this needs {found[0]}, which is not installed; the extra {found[1]!r} of symdyn installs it", ExitCode.INPUT)
 
 
 def argument(read: Callable[[Any], T], text: Any, option: str) -> T:
@@ -98,7 +98,7 @@ def argument(read: Callable[[Any], T], text: Any, option: str) -> T:
 
 
 def quieten(quiet: bool) -> None:
-    """Keep notes of the package from standard error, where that is asked for."""
+    """Suppress log messages of the package on standard error if `quiet`."""
     if quiet:  # a handler of our own keeps the package from setting one up that writes to standard error
         logging.getLogger("symdyn").addHandler(logging.NullHandler())
         logging.getLogger("symdyn").setLevel(logging.WARNING)

@@ -26,7 +26,7 @@ def suggest(name: str, known) -> str:
 
 
 def _origin(entry: object) -> tuple[str, str, bool]:
-    """Module and name of a class or function, or of the class of any other object, which is not told from its like."""
+    """Module and name of a class or function, or of the class of any other object."""
     named = entry if hasattr(entry, "__qualname__") else type(entry)
     return named.__module__, named.__qualname__, named is entry  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""What systems can tell: the methods of public classes that are functions of modules above the class.
+"""Methods of public classes that are functions of modules in higher layers than the class.
 
 ``net.moments(2)`` is ``symdyn.derive.moments.moments(net, 2)``.  The module of a function is imported when the method is used
 for the first time, so that ``import symdyn`` loads none of them; ``help(net.moments)`` shows the function itself.  Modules of

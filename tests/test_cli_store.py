@@ -33,7 +33,7 @@ def test_a_store_that_exists_or_holds_something_else_is_refused(run):
     run(*SWEEP)
     refused = run(*SWEEP, "--no-resume")
     assert refused.exit_code == ExitCode.INPUT
-    assert "the store run.zarr exists; resume=True goes on with it" in refused.output
+    assert "the store run.zarr exists; resume=True resumes it" in refused.output
     other = run(*SWEEP, "--rtol", "1e-3")
     assert other.exit_code == ExitCode.INPUT
     assert "rtol is 0.001 and was 1e-06" in other.output

@@ -1,4 +1,4 @@
 """The numeric side of symdyn: numpy and numba only; floats and addresses in, floats and status codes out.
 
-Nothing here knows sympy or checks its arguments: `symdyn.simulate` does.
+It does not use sympy and does not check its arguments: `symdyn.simulate` does.
 """

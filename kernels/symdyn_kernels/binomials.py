@@ -1,9 +1,9 @@
-"""Binomial numbers of one probability over and over: what depends on the probability alone is found once.
+"""Binomial variates with repeated probabilities: what depends on the probability alone is computed once.
 
 The laws and their references are those of `symdyn_kernels.variates`.  Two things make them faster here:
 
-- The distribution of up to `SMALL` trials is kept once it was asked for often enough.  A number found there is the one that
-  inversion finds by summing up probabilities, to the last bit, for the sums are the same; nobody can tell who had it kept.
+- The distribution of up to `SMALL` trials is tabulated once it has been used often enough.  The variate from the table equals
+  the one from inversion by summation bit for bit, because the sums are the same: tables do not change results.
 - The acceptance test of rejection multiplies ratios of probabilities near the mode.  Far from it, most is decided by the
   bounds of Kachitvichyanukul & Schmeiser (Commun. ACM 31 (1988) 216, step 5.2), at the price of one logarithm.
 """
@@ -21,21 +21,21 @@ from symdyn_kernels.options import INLINE, PLAIN
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.variates import log_binomial
 
-__all__ = ["SMALL", "empty_tables", "fates", "tabulated", "untabulated"]
+__all__ = ["SMALL", "conditional", "empty_tables", "tabulated", "untabulated"]
 
-#: How many times a distribution of up to `SMALL` trials is asked for before it is kept; a guide has bytes.
+#: Uses of a distribution of up to `SMALL` trials before it is tabulated; a guide has bytes.
 OFTEN = 3
 #: Numbers from a distribution begin their search where the uniform number is rounded down to a part of this many.
 GUIDE = 64
-#: Probabilities of which distributions are kept: those of each take about 300 kB.
+#: Probabilities whose distributions are tabulated: the tables of each take about 300 kB.
 KEPT = 128
 _ROW = SMALL + 1
 _SUMS = _ROW * (_ROW + 1) // 2
 
 
 @njit(**PLAIN)
-def fates(W, begin, end, rates, half, other, ratio, log_other):
-    """Conditional probabilities of the fates of an individual: each given that the ones before it did not come true.
+def conditional(W, begin, end, rates, half, other, ratio, log_other):
+    """Conditional probabilities of the outcomes of an individual: each given that none of the preceding ones occurred.
 
     Of entries `begin` to `end` the probabilities are ``rates[e*W]``.  Where the conditional one is above 1/2, `half` is its
     complement and `other` is set.  Returns whether they are probabilities: none negative, and in sum up to 1, but for rounding.
@@ -49,7 +49,7 @@ def fates(W, begin, end, rates, half, other, ratio, log_other):
     if not total <= 1.0 + 1e-12:
         return False
     left = 1.0 - total
-    if left < 1e-15 * (end - begin):  # rounding must not kill
+    if left < 1e-15 * (end - begin):  # rounding must not end an individual
         left = 0.0
     for e in range(end - 1, begin - 1, -1):
         p = rates[e * W]
@@ -65,7 +65,7 @@ def fates(W, begin, end, rates, half, other, ratio, log_other):
 def _invert(u, n, ratio, first):
     """The least k at which the sum of probabilities exceeds u; `first` is the probability of 0."""
     total, f, k = first, first, 0.0
-    while u >= total and k < n and k < 200.0:  # the rest beyond is below the spacing of the uniform numbers
+    while u >= total and k < n and k < 200.0:  # the remaining probability is below the spacing of the uniform numbers
         k += 1.0
         f *= ratio * ((n - k + 1.0) / k)
         total += f
@@ -128,19 +128,19 @@ def untabulated(s, n, p, ratio, log_other):
     return _reject(s, n, p)
 
 
-# ---- distributions that are kept ---------------------------------------------------------------
+# ---- tabulated distributions -------------------------------------------------------------------
 
 
 @njit(error_model="numpy")
 def empty_tables(entries):
-    """Sums of probabilities, where to begin searching in them, and how often each was asked for; of so many probabilities."""
+    """Cumulative probabilities, the guides of the search in them, and the number of uses, for `entries` probabilities."""
     kept = min(entries, KEPT)
     return np.empty(kept * _SUMS), np.empty(kept * _ROW * GUIDE, np.uint8), np.zeros(kept * _ROW, np.uint8)
 
 
 @njit(**PLAIN)
 def _keep(sums, guide, base, begin, n, ratio, first):
-    """Write the distribution of n trials down, from `base` on, and the guide of its search from `begin` on."""
+    """Tabulate the distribution of n trials, from `base` on, and the guide of its search from `begin` on."""
     total, f, k, g = first, first, 0.0, 0
     for i in range(n + 1):
         sums[base + i] = total if i < n else 2.0

@@ -22,7 +22,7 @@ __all__ = ["Solver", "Space", "implicit_leap", "length_across"]
 
 
 class Space(NamedTuple):
-    """What is known of the state of a trajectory, and memory.
+    """The state of a trajectory, and scratch memory.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ def length_across(tau, left, network, t, watched, epsilon, space):
     """The length of a leap across equilibria, or that of an explicit leap, `tau`, if it is not much longer.
 
     `left` is the time to the next output; ``space.equal`` marks the pairs that are leapt across.  Pairs that change species
-    that are `watched` are not.
+    in the stopping condition (`watched`) are excluded.
     """
     if left <= STIFF_RATIO * tau:
         return tau
@@ -91,7 +91,7 @@ def length_across(tau, left, network, t, watched, epsilon, space):
 
 @njit(**INLINE)
 def _equilibria(network, t, watched, space):
-    """Mark reversible pairs in equilibrium that change nothing that is watched.
+    """Mark reversible pairs in equilibrium that change no species of the stopping condition.
 
     `rate` is that at which their net flux relaxes, by one firing more.
     """
@@ -104,10 +104,10 @@ def _equilibria(network, t, watched, space):
         k = pair[j]
         if k > j and critical[j] == 0 and critical[k] == 0:
             copy(y, x)
-            seen = 0.0
+            weight = 0.0
             for e in range(ptr[j], ptr[j + 1]):
                 y[species[e] * W] += fixed[e]
-                seen += watched[species[e]]
+                weight += watched[species[e]]
             evaluate(network, t, y, b)
             net = a[j * W] - a[k * W]
             relaxation = net - (b[j * W] - b[k * W])
@@ -115,7 +115,7 @@ def _equilibria(network, t, watched, space):
             band = EQUILIBRIUM * low
             if relaxation < EQUILIBRIUM * EQUILIBRIUM * low:  # many molecules: fluctuations are small and nearly linear
                 band = max(band, DEVIATIONS * math.sqrt(max(0.0, relaxation * low)))
-            if seen == 0.0 and relaxation > 0.0 and abs(net) <= band:
+            if weight == 0.0 and relaxation > 0.0 and abs(net) <= band:
                 equal[j], equal[k] = 1, 1
                 rate[j], rate[k] = relaxation, relaxation
 
@@ -125,7 +125,7 @@ def implicit_leap(s, network, solver, t, tau, space):
     """Correct a leap in z to the trapezoidal rule; returns the number of evaluations or -1.
 
     Solves ``y = z + tau/2 sum_j S_j (a_j(y) - a_j(x))`` by Newton, from x in ``space.y``; z is x and its firings, in
-    ``space.x``.  Adds the correction of each reaction as a whole number of firings, so that conservation laws hold.
+    ``space.x``.  Adds the correction of each reaction as an integer number of firings, so that conservation laws hold.
     """
     W, n, R, mean, lane, p = network.W, network.n, network.R, network.mean, network.lane, network.p
     ptr, species, fixed, burst, _, _, _, _ = network.structure

@@ -1,6 +1,6 @@
 """Flow and jumps of a reaction network: the state from extents, their rates, what flows, errors of steps, and jumps.
 
-The state is whole numbers plus the mean changes times the extents of the flowing reactions, ``x = base + sum_j S_j xi_j``;
+The state is integers plus the mean changes times the extents of the flowing reactions, ``x = base + sum_j S_j xi_j``;
 `symdyn_kernels.networks` says what a `network` is, and arguments have the same names there; its second moments are over the
 magnitudes of the first here.
 """
@@ -53,7 +53,7 @@ class Step(NamedTuple):
 
 @njit(**INLINE)
 def assemble(network, flows, base, xi, x):
-    """Numbers of molecules from whole numbers and extents."""
+    """Numbers of molecules from the integer base and the extents."""
     W, R, mean = network.W, network.R, network.mean
     ptr, species = network.structure.ptr, network.structure.species
     for i in range(network.n):
@@ -89,7 +89,7 @@ def slope(network, t, flows, x, a, k):
 
 @njit(**INLINE)
 def divide(s, network, epsilon, span, flows, base, xi, x, a):
-    """Decide which reactions flow; extents of those that jump again become whole firings.  Returns how many changed."""
+    """Decide which reactions flow; extents of those that jump again are rounded to firings.  Returns how many changed."""
     W, R, noise = network.W, network.R, network.second
     ptr, species = network.structure.ptr, network.structure.species
     needed = 1.0 / (epsilon * epsilon)
@@ -112,7 +112,7 @@ def divide(s, network, epsilon, span, flows, base, xi, x, a):
 
 @njit(**INLINE)
 def _settle(s, j, firings, network, base, xi):
-    """Move so many firings of a reaction from its extent to the whole numbers, and what its bursts made on average."""
+    """Move `firings` of a reaction from its extent to the integer base, with the mean of its bursts."""
     ptr, species, fixed = network.structure.ptr, network.structure.species, network.structure.fixed
     mean = network.mean
     for e in range(ptr[j], ptr[j + 1]):

@@ -1,6 +1,6 @@
-"""Bookkeeping of the lanes of an adaptive driver: which trajectory each holds, loading, output, parking.
+"""Bookkeeping of the lanes of an adaptive driver: the trajectory of each, loading, output, idle lanes.
 
-A lane array holds one double for each lane; with W = 1 all eight entries of a vector carry the single lane, so that
+A lane array has one double for each lane; with W = 1 all eight entries of a vector are copies of the single lane, so that
 the flat loops over states may use the same vectors.
 """
 
@@ -23,7 +23,7 @@ ROWS = 14
 
 
 class LaneMemory(NamedTuple):
-    """Where the vectors of a step lie: numbers of doubles from an address, and addresses.
+    """Memory layout of the vectors of a step: offsets in doubles from an address, and addresses.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class LanePlaces(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Where trajectories are in their output, and where it goes.
+    """Progress of the trajectories in their output, and the arrays that receive it.
 
     Attributes
     ----------
@@ -156,7 +156,7 @@ def park(l, lanes, who, W):
 
 @njit(error_model="numpy")
 def start(f, n, W, tolerances, yb, pb, k0, work, lanes, fresh):
-    """First derivative and first step size of the lanes that begin, or go on after a stop (Hairer, Norsett & Wanner, II.4)."""
+    """First derivative and first step size of the lanes that begin, or resume after a stop (Hairer, Norsett & Wanner, II.4)."""
     rtol, atol = tolerances.rtol, tolerances.atol
     call(f, lanes[T], yb, pb, work)
     for l in range(W):

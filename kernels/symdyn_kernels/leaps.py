@@ -1,4 +1,4 @@
-"""Leaps of a reaction network: how long one may be, which firings it makes, and exact events where leaps do not pay.
+"""Leaps of a reaction network: their length, their firings, and exact events where those are cheaper.
 
 `symdyn_kernels.networks` says what a `network` is; arguments have the same names there.
 """
@@ -15,11 +15,11 @@ from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
 from symdyn_kernels.variates import exponential, poisson
 
-__all__ = ["classify", "draw", "events", "explicit_leap", "longest", "quiet"]
+__all__ = ["classify", "draw", "events", "explicit_leap", "longest", "steady"]
 
 
 @njit(**INLINE)
-def quiet(network, t, h, epsilon, x, a, b):
+def steady(network, t, h, epsilon, x, a, b):
     """A time up to h over which no propensity changes by more than a part epsilon.
 
     Returns it, the total propensity at its middle, where `a` holds the propensities, and a bound of the total in it.
@@ -70,8 +70,8 @@ def longest(network, watched, x, a, orders, skip, epsilon, work):
     """The longest leap that keeps relative changes of propensities below epsilon (Cao, Gillespie & Petzold 2006, eq. 33).
 
     And that is well below a relaxation time: in equilibrium changes are small on average however long the leap is, but
-    longer leaps would be unstable, and fluctuations too large.  Species that are `watched` change as little as if a
-    propensity of order `watched` held them.
+    longer leaps would be unstable, and fluctuations too large.  Species with ``watched > 0`` (those in the stopping condition)
+    are bounded as if they were reactants of a propensity of order `watched`.
     """
     W, n, R, mean, second = network.W, network.n, network.R, network.mean, network.second
     ptr, species, _, _, dptr, dspecies, _, _ = network.structure
@@ -113,10 +113,10 @@ def events(s, network, condition, t, end, limit, every, x, a, found):
             if total == 0.0:
                 return end, done, SUCCESS
             return t, done, NEGATIVE if total < 0.0 else NOT_FINITE
-        later = t + exponential(s) / total
-        if later >= end:
+        t_next = t + exponential(s) / total
+        if t_next >= end:
             return end, done, SUCCESS
-        t = later
+        t = t_next
         j = pick(W, R, a, every, 0, next_uniform(s) * total)
         if fire(s, j, 1.0, W, network.structure, network.bmean, x) < 0.0:
             return t, done + 1, NEGATIVE

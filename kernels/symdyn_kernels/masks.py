@@ -1,4 +1,4 @@
-"""Comparisons of vectors of eight doubles as bits of an integer: whether any lane needs a look costs two instructions."""
+"""Comparisons of vectors of eight doubles as bits of an integer: testing whether any lane is set costs two instructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What numbers of molecules must be after an event has set them, and the status of a trajectory in which they are not."""
+"""Validity of the numbers of molecules that an event has set, and the status of a trajectory in which they are invalid."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 For each state of each lane the polynomial is ``y0 + theta*(c_1 + theta*(c_2 + ...))`` with ``theta = (t_out - t)/h``, or, if
 it is nested, ``y0 + theta*(c_1 + (1 - theta)*(c_2 + theta*(c_3 + (1 - theta)*(c_4 + ...))))``.
-Several lanes evaluate it at their next `AHEAD` times together; a single lane evaluates it at its next eight.  Every value
-is made by the same operations either way, so its bits do not depend on the number of lanes.
+Several lanes evaluate it at their next `AHEAD` times at once; a single lane evaluates it at its next eight.  Every value
+results from the same operations either way, so its bits do not depend on the number of lanes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from symdyn_kernels.simd import WIDTH, ld, le, sel, splat, vld, vst
 
 __all__ = ["AHEAD", "Polynomial", "emit", "padded", "work_size"]
 
-#: Output times that a lane evaluates together: each coefficient is loaded once for all of them.
+#: Output times that a lane evaluates at once: each coefficient is loaded once for all of them.
 AHEAD = 4
 
 
@@ -46,7 +46,7 @@ class Polynomial(NamedTuple):
 
 @njit(error_model="numpy")
 def padded(times):
-    """The output times, followed by enough infinite ones that nobody need look whether there is a next one."""
+    """The output times, followed by infinite ones, so that the next few can be read without a bounds check."""
     extended = np.full(times.size + 2 * WIDTH, np.inf)
     extended[: times.size] = times
     return extended
@@ -120,7 +120,7 @@ def _several(l, polynomial, n, W, output, lanes, work, fresh):
     for b in range(WIDTH):
         k, q, count = who[l + b], due[l + b], np.int64(ld(work, n * AHEAD * WIDTH + b))
         if k >= 0:
-            # what is not yet due is overwritten later: to leave it out would cost more
+            # values that are not yet due are overwritten by a subsequent step: skipping them would cost more
             for r in range(min(ahead, out.shape[1] - q)):
                 for i in range(n):
                     out[k, q + r, i] = ld(work, (i * AHEAD + r) * WIDTH + b)

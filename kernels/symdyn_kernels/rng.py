@@ -6,11 +6,11 @@ state at the start of the stream of `trajectory` is
     mix(mix(seed + (i + 1) G) + (trajectory + 1) G)  mod 2^64,
 
 with `mix` the finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014) and ``G = 0x9e3779b97f4a7c15``.  Both are
-bijections: within a seed no two trajectories share any word, and streams of different seeds share whole states with
+bijections: within a seed no two trajectories share any word, and streams of different seeds share an entire state with
 probability about 2^-256.  Overlap of two streams of ``L`` numbers within their common period of 2^256 - 1 has
 probability about ``L 2^-255``.
 
-The states of W lanes lie in memory as four blocks of W words.  Normals come in pairs from the transform of Box and
+The states of W lanes are stored as four blocks of W words.  Normals come in pairs from the transform of Box and
 Muller (Ann. Math. Stat. 29 (1958) 610), whose logarithm, sine and cosine are polynomials without branches.
 """
 
@@ -101,7 +101,7 @@ def _pointers(b, state, lane, lanes):
 
 @intrinsic
 def next_bits(context, state, lane, lanes):
-    """The next 64 bits of the lanes from `lane` on, carried as the bits of a vector of doubles; the state moves on."""
+    """The next 64 bits of the lanes from `lane` on, as the bits of a vector of doubles; advances the state."""
 
     def generate(c, b, signature, a):
         pointers = _pointers(b, *a)

@@ -9,10 +9,10 @@ Where that jump begins is
 
 Rates of jumps that do not exist are zero, so that no row needs a length.
 
-Jumps of geometric size are a kind for the shortest one alone.  The kinds from ``starts[g]`` to ``starts[g + 1]`` go on from
-where they end: at each state, from the one before in its run, ``previous[g, i] < i``, with the part ``decay[g, i]`` of what
-arrives there, which is 0 at the begin of a run.  All sizes together cost one recursion,
-``z[i] = f[i] + decay[g, i] z[previous[g, i]]``.  The kinds before ``starts[0]`` end where they end; `work` is for the sums.
+Jumps of geometric size are stored by the rate of the shortest one alone.  The kinds from ``starts[g]`` to ``starts[g + 1]``
+are extended along runs of states: state i receives, besides its own inflow, the fraction ``decay[g, i]`` of the inflow of the
+preceding state of its run, ``previous[g, i] < i``; the fraction is 0 at the beginning of a run.  All sizes cost one recursion,
+``z[i] = f[i] + decay[g, i] z[previous[g, i]]``.  The kinds before ``starts[0]`` are not extended; `work` is for the sums.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numba import njit
 __all__ = ["ahead", "apply", "arnoldi", "combine", "norm1", "poisson_window", "small_exponential"]
 
 FAST = {"contract", "reassoc", "nsz"}
-BLOCK = 1024  # states whose sums stay in the nearest cache while the kinds of jumps pass by
+BLOCK = 1024  # states whose sums stay in the nearest cache during the loop over the kinds of jumps
 _HALF_ULP = 1.1e-16
 
 
@@ -45,7 +45,7 @@ def apply(generator, x, y):
 
 @njit(error_model="numpy", fastmath=FAST)
 def _jumps(rates, offsets, sources, first, last, diagonal, x, y):
-    """What the kinds of jumps from `first` to `last` bring to each state, and what the diagonal takes away."""
+    """The inflow to each state by the kinds of jumps from `first` to `last`, minus the outflow of the diagonal."""
     n = x.size
     box = sources.shape[0] == 0
     for a in range(0, n, BLOCK):
@@ -103,7 +103,7 @@ def _scale(x, factor, y):
 
 @njit(error_model="numpy", fastmath=FAST)
 def _less(y, a, x):
-    """``y -= a x``, and the square of the norm of what is left."""
+    """``y -= a x``, and the square of the norm of the result."""
     total = 0.0
     for i in range(y.size):
         value = y[i] - a * x[i]
@@ -114,7 +114,7 @@ def _less(y, a, x):
 
 @njit(error_model="numpy", fastmath=FAST)
 def _less_dot(y, a, x, z):
-    """``y -= a x``, and ``z . y`` of what is left."""
+    """``y -= a x``, and ``z . y`` of the result."""
     total = 0.0
     for i in range(y.size):
         value = y[i] - a * x[i]
@@ -155,7 +155,7 @@ def arnoldi(generator, x, basis, band):
 def small_exponential(band, m, t, f, term, product):
     """``f = exp(t H) e_1`` of a tridiagonal matrix of m columns, by Taylor polynomials over pieces of norm at most one.
 
-    Only H[j-1, j], H[j, j] and H[j+1, j] are held; the arrays `term` and `product` are for its use.
+    Only H[j-1, j], H[j, j] and H[j+1, j] are stored; the arrays `term` and `product` are scratch memory.
     """
     size = 0.0
     for j in range(m):

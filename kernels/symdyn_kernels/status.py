@@ -1,4 +1,4 @@
-"""Status codes of trajectories; the values of `MESSAGES` are what a user reads."""
+"""Status codes of trajectories; the values of `MESSAGES` are shown to the user."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 All are exact up to the rounding of doubles, for any parameters: small means by sequential inversion of one uniform
 number, large ones by the transformed rejection with squeeze of Hormann, whose acceptance test needs the logarithm of
 probabilities.  Those come from Loader's saddle-point form ("Fast and accurate computation of binomial probabilities",
-2000), which does not cancel however large the numbers are.  Counts are returned as float64 with whole values, by `numpy.floor`:
-`math.floor` of numba gives an int64, which wraps around beyond 9e18.
+2000), which does not cancel however large the numbers are.  Counts are returned as float64 with integer values, by
+`numpy.floor`: `math.floor` of numba gives an int64, which wraps around beyond 9e18.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def poisson(s, mean):
         return 0.0
     if mean < SWITCH:
         u, p, k = next_uniform(s), math.exp(-mean), 0.0
-        while u > p and k < 200.0:  # the rest beyond is below the spacing of the uniform numbers
+        while u > p and k < 200.0:  # the remaining probability is below the spacing of the uniform numbers
             u -= p
             k += 1.0
             p *= mean / k
@@ -198,6 +198,6 @@ def burst_sum(s, kind, mean, count):
 
 @njit(**PLAIN)
 def round_randomly(s, x):
-    """A whole number next to x whose mean is x; whole numbers draw nothing."""
+    """Stochastic rounding of x to a neighbouring integer, with mean x; an integer x consumes no random number."""
     below = np.floor(x)
     return below if x == below or next_uniform(s) >= x - below else below + 1.0

@@ -1,4 +1,4 @@
-"""What simulation needs of a branching process: the vital rates as one function, and who becomes or has whom as arrays."""
+"""Lowering of a branching process: the vital rates as one function, transitions and births as arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["rates_program", "structure_arrays", "structure_facts"]
 
 
 def _groups(system: BranchingSystem) -> list[tuple[int, dict[int, sp.Expr]]]:
-    """Stages with probabilities of what excludes each other: the fates, and where offspring is at most one, each kind of it."""
+    """Groups of mutually exclusive outcomes of each stage: transitions, and each kind of offspring that is at most one."""
     n, found = len(system.states), []
     for j in range(n):
         found.append((j, {i: p for i, p in enumerate(system.transitions.col(j)) if not p.is_zero}))
@@ -39,16 +39,16 @@ def rates_program(system: BranchingSystem) -> Program:
     names, groups, births = system.names, _groups(system), _births(system)
     lane = (system.time, *system.noise)
     blocks = [("lane", lane), ("y", system.states), ("p", system.parameters)]
-    fates = [(p, f"{names[j]} to {names[i]}") for j, group in groups for i, p in group.items()]
+    outcomes = [(p, f"{names[j]} to {names[i]}") for j, group in groups for i, p in group.items()]
     means = [(f, f"offspring of {names[j]} in {names[i]}") for i, row in births.items() for j, f in row.items()]
     arrivals = [(system.immigration[i], f"immigration into {names[i]}") for i in births]
-    listed = [*fates, *means, *arrivals] or [(sp.S.Zero, "nothing")]
+    listed = [*outcomes, *means, *arrivals] or [(sp.S.Zero, "nothing")]
     values, labels = zip(*listed, strict=True)
     return lower("rates", blocks, values, labels)
 
 
 def structure_facts(system: BranchingSystem) -> dict[str, Any]:
-    """The arrays by name, as lists; how many random numbers a step draws, whether rates vary, and who cannot come back."""
+    """The arrays by name, as lists; the random numbers of a step, whether rates vary, whether extinction is absorbing."""
     groups, births = _groups(system), _births(system)
     moving = {*system.states, system.time, *system.noise}
     fixed = [not any(p.free_symbols & moving for p in group.values()) for _, group in groups]

@@ -1,4 +1,4 @@
-"""Calls of one elementary function that do not wait for each other: a single lane makes them together, as one vector.
+"""Independent calls of one elementary function: a single lane makes them as one call of a vector.
 
 The bits are those of separate calls; a vector of eight costs about as much as two or three numbers.
 """
@@ -17,7 +17,7 @@ MOST = 8
 
 
 def call_groups(program: Program) -> tuple[list[int], dict[int, list[int]]]:
-    """The operations in an order in which each comes after its operands, and calls to be made together where the first is.
+    """The operations in an order in which each follows its operands, and the groups of calls made at the place of the first.
 
     >>> from symdyn.codegen.program import Operation
     >>> x, y = Operation("input", (1, 0)), Operation("input", (1, 1))

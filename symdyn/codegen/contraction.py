@@ -1,6 +1,6 @@
-"""Which products a sum takes in without rounding them first: decided here, so that every printer and optimiser rounds alike.
+"""Contraction of a product and a sum to a fused multiply-add: decided here, so that all printers and optimisers round alike.
 
-Left to the code generator, the choice depends on the width of the vectors and on how hard it optimises.
+Left to the code generator, the choice depends on the width of the vectors and on the level of optimisation.
 """
 
 from __future__ import annotations

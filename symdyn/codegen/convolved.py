@@ -12,8 +12,8 @@ from symdyn.codegen.program import Program
 
 __all__ = ["ConvolvedPrinter", "ConvolvedProgram", "Loops", "sum_statements"]
 
-#: Sums that one loop gathers: they and the operands that they share stay in registers.
-TOGETHER = 12
+#: Sums in one loop: they and their common operands stay in registers.
+PER_LOOP = 12
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ConvolvedPrinter(Printer):
         return super()._operation(k)
 
     def loops(self) -> Loops:
-        """The loops of all sums, some of them together in each."""
+        """The loops of all sums, several sums in each loop."""
         program, lanes = self.program, self.lanes
         sides, label = program.sides(), "loop"
         if not sides:
@@ -83,8 +83,8 @@ class ConvolvedPrinter(Printer):
             "  %any = icmp ugt i64 %k, 1",
         ]
         lines = [f"  %low = getelementptr double, ptr %b2, i64 {(program.origin + program.rows) * lanes}"]
-        for g, begin in enumerate(range(0, len(sides), TOGETHER)):
-            lines += self._loop(g, sides[begin : begin + TOGETHER], label)
+        for g, begin in enumerate(range(0, len(sides), PER_LOOP)):
+            lines += self._loop(g, sides[begin : begin + PER_LOOP], label)
             label = f"sums{g}"
         return Loops(entry, lines, label)
 

@@ -1,8 +1,8 @@
 r"""Partial derivatives of values of a program, as further operations of the same program: forward, sparse, on the graph.
 
-Every value carries its derivatives by those inputs on which it depends, :math:`\mathrm{d}(ab) = b\,\mathrm{d}a +
-a\,\mathrm{d}b` and so on; what is zero is never written down, and a value that occurs several times is differentiated once.
-What holds at jumps is said in `symdyn.declaration.derivative`: ``|x|`` has ``sign(x)``, a jump has zero.
+Every value has its derivatives by those inputs on which it depends, :math:`\mathrm{d}(ab) = b\,\mathrm{d}a +
+a\,\mathrm{d}b` and so on; zeros are not stored, and a value that occurs several times is differentiated once.
+The convention at jumps is that of `symdyn.declaration.derivative`: ``|x|`` has ``sign(x)``, a jump has zero.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Differentiation:
             if operations[k].op != "input":
                 for a in operations[k].args:
                     readers[a] = readers.get(a, 0) + 1
-        #: values with one reader: it may take their row over instead of copying it, so that long sums take linear time
+        #: values with one reader: the reader reuses their row instead of copying it, so that long sums take linear time
         self.single = {k for k, count in readers.items() if count == 1}
 
     def rows(self, values: Sequence[int]) -> list[Row]:

@@ -24,7 +24,7 @@ WITHOUT_FIELDS = "systems without fields: ODEs, SDEs, maps, reaction networks, b
 def refuse_idle(
     given: Iterable[str], reads: Collection[str], what: str, among: Mapping[str, Collection[str]] | None = None
 ) -> None:
-    """Refuse options that were given and that nobody reads.
+    """Refuse options that were given and have no effect.
 
     Parameters
     ----------

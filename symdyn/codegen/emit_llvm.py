@@ -69,7 +69,7 @@ done:
 
 
 def module_text(programs: Sequence[Program], lanes: int, triple: str, further: Sequence[str] = ()) -> str:
-    """A whole module with one function for each program, and further declarations and definitions."""
+    """A module with one function for each program, and further declarations and definitions."""
     functions, declarations = [], set()
     for program in programs:
         parts = [emit_llvm(program, lanes)]

@@ -134,7 +134,7 @@ def emit_numba(program: Program) -> str:
 
 
 def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
-    """A whole module with the functions of all programs."""
+    """A module with the functions of all programs."""
     imports = "from symdyn_kernels.fused import fma\n" if any(isinstance(p, ConvolvedProgram) for p in programs) else ""
     header = HEADER.format(title=harmless(title, keep="\n"), lanes=lanes, imports=imports)
     return "\n\n".join([header, *(emit_numba(p) for p in programs)])

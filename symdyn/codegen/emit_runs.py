@@ -56,7 +56,7 @@ def _store_first(name: str, pair: str, base: str, index: int) -> list[str]:
 
 
 def emit_run(program: Program) -> tuple[str, set[str]]:
-    """The function ``<name>_run`` for one lane: events in a row until the watched output exceeds a limit.
+    """The function ``<name>_run`` for one lane: consecutive events until the monitored output exceeds a limit.
 
     The first block holds the limit, the number of events, and then a record for each.  At the end the second block holds
     the values before the last event, `out` its results, and the first number of the first block how many there were.
@@ -87,9 +87,9 @@ loop:
 {chr(10).join(body)}
   %next = add i64 %k, 1
   %watched = extractelement <2 x double> {following[program.watched]}, i32 0
-  %quiet = fcmp ole double %watched, %limit
+  %below = fcmp ole double %watched, %limit
   %left = icmp ult i64 %next, %most
-  %more = and i1 %quiet, %left
+  %more = and i1 %below, %left
   br i1 %more, label %loop, label %done
 done:
 {chr(10).join([*back, *printer.lines])}

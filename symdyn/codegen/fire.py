@@ -2,10 +2,10 @@
 
 ``fire(lane, y, p, a)`` calls the function of the number ``lane[0]``, through a table: reactions come first, then the
 events of the network, then the window of thinning, then what settles conditions.  Reactions that change the same species
-share the function that computes propensities, and that which looks at triggers.  A negative number computes everything.
+share the function that computes propensities, and that which evaluates triggers.  A negative number computes everything.
 
 The block ``y`` holds the states, then what `MARKS` names, then bounds of what depends on time alone, then for each event
-whether its trigger held when events were last looked at, then for each whether it holds now.
+whether its trigger was true at the previous evaluation, then for each whether it is true now.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["fire_module"]
 
 #: Propensities in one function, where all of them are computed: the time to compile a function grows faster than it.
 SLICE = 64
-#: Each set of propensities that some reaction changes has a function of its own, while together they are at most so many
-#: times as long as a function for each species; a species that occurs everywhere would make them too long.
+#: Each set of propensities that some reaction changes has a function of its own, as long as their total length is at most
+#: this multiple of that of one function for each species; a species that occurs everywhere would make them too long.
 SHARED = 6
-#: What the driver and the functions tell each other through rows of y after the states.
+#: Values exchanged between the driver and the functions, in rows of y after the states.
 MARKS = ("time", "border", "next", "stops", "turned", "wrong", "fired", "rate")
 STATES, PROPENSITIES = 1, 3
 
@@ -44,9 +44,9 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
 
     - the time; and the end of the window, or -1 without thinning;
     - the next moment at which time alone changes a condition, or infinity;
-    - whether the trajectory stops, whether a trigger turned true, whether events left what is no number of molecules;
+    - whether the trajectory stops, whether a trigger became true, whether events set an invalid number of molecules;
     - whether a reaction fired, and its propensity: these two are written where that depends on time;
-    - whether the trigger of the first event held, and whether it holds; those of the others follow.
+    - whether the trigger of the first event was true, and whether it is true now; those of the others follow.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class _Network:
         return [self._shared("update", part, [self.values[k] for k in part], part, PROPENSITIES) for part in parts]
 
     def _conditions(self, changed: Iterable[sp.Symbol]) -> list[str]:
-        """Functions that look at the conditions which these species may change."""
+        """Functions that evaluate the conditions which these species may change."""
         found, species = [], set(changed)
         if self.until is not None and self.until.free_symbols & species:
             found.append(self._shared("holds", (), [self._holds()], [self.mark["stops"]], STATES))
@@ -132,7 +132,7 @@ class _Network:
         return self.build.constant(0) if self.until is None else self._truth(self.triggers.truth(self.until))
 
     def _look(self, events: Sequence[int]) -> str:
-        """The function that sees whether one of these triggers turned true; if none did, it notes which hold."""
+        """The function that tests whether one of these triggers became true; if none did, it stores which are true."""
         build = self.build
         now = [self.triggers.truth(self.network.events[k].trigger) for k in events]
         before = [build.value(self.truths[k]) for k in events]
@@ -144,7 +144,7 @@ class _Network:
 
     # ---- functions with a number ---------------------------------------------------------------
 
-    def _reaction(self, j: int, together: bool) -> str:
+    def _reaction(self, j: int, shared: bool) -> str:
         """The function of a reaction, which fires only below its propensity at the time if that depends on it."""
         build, reaction, numbers = self.build, self.reactions[j], self.bursts.of(j)
         changed = list(dict.fromkeys((*reaction.change, *numbers)))
@@ -152,7 +152,7 @@ class _Network:
         for species in changed:
             value = build.op("add", build.value(species), build.constant(reaction.change.get(species, 0)))
             new.append(build.op("add", value, build.value(numbers[species])) if species in numbers else value)
-        parts = [self._dependents(changed)] if together else [self.readers[s] for s in changed]
+        parts = [self._dependents(changed)] if shared else [self.readers[s] for s in changed]
         after = [*(f for part in parts for f in self._update(part)), *self._conditions(changed)]
         change = self.functions.add(f"reaction{j}", new, [self.place[s] for s in changed], STATES, after)
         if j not in self.timed:
@@ -180,7 +180,7 @@ class _Network:
         return self.functions.add("window", [], [], STATES, [*names, *self._update(self.timed)])
 
     def settle(self) -> str:
-        """The function that sees how all conditions are now."""
+        """The function that evaluates all conditions."""
         build, events = self.build, self.network.events
         now = [self.build.value(s) for s in self.network.states]
         fine = self.triggers.whole(events, now) if events else None
@@ -199,8 +199,8 @@ class _Network:
         events = len(self.network.events)
         changes = [[*r.change, *r.bursts] for r in self.reactions]
         graph = [self._dependents(species) for species in changes]
-        together = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(graph) + sum(map(len, self.readers.values())))
-        numbered = [self._reaction(j, together) for j in range(len(self.reactions))]
+        shared = sum(map(len, set(map(tuple, graph)))) <= SHARED * (len(graph) + sum(map(len, self.readers.values())))
+        numbered = [self._reaction(j, shared) for j in range(len(self.reactions))]
         numbered += [self._event(k) for k in range(events)]
         numbered += [self._window(), self.settle()]
         graph += [*(self._dependents(e.assignments) for e in self.network.events), self.timed]

@@ -29,7 +29,7 @@ __all__ = ["BACKENDS", "ModelFunctions", "model_functions", "programs"]
 
 LOG = logging.getLogger("symdyn")
 BACKENDS = ("llvm", "numba")
-#: Compilations that take longer than this are logged for everyone, shorter ones for those who debug.
+#: Compilations that take longer than this, in seconds, are logged at the level INFO, shorter ones at DEBUG.
 NOTICEABLE = 0.5
 #: What was generated last: the same model may be compiled for another number of lanes next.
 _LAST: dict[str, Made] = {}
@@ -77,7 +77,7 @@ def programs(system: System, method: Any, until: sp.Basic | None = None) -> tupl
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without looking for garbage: of a large model, whose parts are all kept, that takes half of the time."""
+    """Without garbage collection, which takes half of the time for a large model, all of whose parts are retained."""
     was_on = gc.isenabled()
     gc.disable()
     try:

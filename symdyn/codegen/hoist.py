@@ -13,7 +13,7 @@ __all__ = ["Hoisting"]
 
 
 class Hoisting:
-    """Replaces what depends on parameters alone by symbols, and knows how to compute them.
+    """Replaces subexpressions of parameters alone by symbols, and provides the program that computes them.
 
     Parameters
     ----------

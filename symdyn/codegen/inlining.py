@@ -1,7 +1,7 @@
 """A driver and a model as one: the text of the driver with the model's functions inside and its sizes as constants.
 
 numba compiles it for each model, which takes seconds; loops over states and lanes are then unrolled, and the functions
-are seen by the optimiser.  What they compute is spelled out (`symdyn.codegen.contraction`), so that results have the same
+are visible to the optimiser.  Contractions are explicit (`symdyn.codegen.contraction`), so that results have the same
 bits as those of the common driver.
 """
 
@@ -26,7 +26,7 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Inlining:
-    """What a family tells about a driver into which a model can be inlined.
+    """A driver into which a model can be inlined.
 
     Attributes
     ----------

@@ -139,12 +139,12 @@ class IntervalBounds:
 
     def _quotient(self, a: ValueRange, b: ValueRange) -> ValueRange:
         zero = self._number(0)
-        whole = self._product(a, self._hull(*(self._op("div", self._number(1), q) for q in dict.fromkeys(b))))
+        product = self._product(a, self._hull(*(self._op("div", self._number(1), q) for q in dict.fromkeys(b))))
         apart = self._op("or", self._op("gt", b.low, zero), self._op("lt", b.high, zero))
-        return whole if b.low == b.high else self._choose(apart, whole, self._anything())
+        return product if b.low == b.high else self._choose(apart, product, self._anything())
 
     def _turns(self, a: ValueRange, offset: float, period: float) -> int:
-        """Whether ``offset + k period`` lies inside the interval for some whole k; of its ends nobody asks."""
+        """Whether ``offset + k period`` lies inside the interval for some integer k; its ends are not considered."""
         places = [self._op("floor", self._op("div", self._op("sub", v, self._number(offset)), self._number(period))) for v in a]
         return self._op("gt", places[1], places[0])
 

@@ -54,7 +54,7 @@ class IRFunctions:
         return name
 
     def text(self, entry: str, numbered: Sequence[str], otherwise: Sequence[str]) -> str:
-        """The whole module: `entry` calls the function whose number is ``lane[0]``, or, if that is negative, some others."""
+        """The module: `entry` calls the function whose number is ``lane[0]``, or, if that is negative, `initial` ones."""
         table = ", ".join(f"ptr @{name}" for name in numbered)
         calls = "\n".join(f"  call void @{name}({ARGUMENTS})" for name in otherwise)
         main = f"""@table = internal constant [{len(numbered)} x ptr] [{table}]

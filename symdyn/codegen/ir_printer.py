@@ -41,14 +41,14 @@ class Printer:
         return self.lines
 
     def _values(self) -> None:
-        """All operations; calls that one lane can make together come where the first of them is."""
+        """All operations; calls that one lane makes as one are placed where the first of them is."""
         count = len(self.program.operations)
         order, groups = call_groups(self.program) if self.width < VECTOR else (range(count), {})
-        together = {k for group in groups.values() for k in group}
+        grouped = {k for group in groups.values() for k in group}
         for k in order:
             if k in groups:
                 self._together(groups[k])
-            elif k not in together:
+            elif k not in grouped:
                 self.names[k] = self._operation(k)
 
     def _together(self, group: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""What the programs of small and large networks share: ingredients of an event, bursts, guards, conditions in the beginning."""
+"""Common parts of the programs of small and large networks: propensities, bursts, guards, conditions at the first time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Bursts:
     r"""Random numbers of molecules, from random numbers that the driver draws for every event.
 
     A geometric number of mean b is :math:`\lfloor g / \ln(1 + 1/b) \rfloor` of a standard exponential g.  Reactions share
-    the exponentials, as only one of them fires; Poisson numbers come ready from the driver, which is told their means.
+    the exponentials, as only one of them fires; Poisson numbers are drawn by the driver, which receives their means.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Bursts:
 
 
 class Ingredients:
-    """What an event is made of: hoisted propensities, bursts, conditions, and the parameters that they need.
+    """Hoisted propensities, bursts and conditions of an event, and the parameters that they need.
 
     Parameters
     ----------

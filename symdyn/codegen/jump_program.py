@@ -35,12 +35,12 @@ __all__ = ["event_program"]
 
 #: Reactions whose propensities are summed by halves; where there are more, in blocks of so many.
 SHORT, BLOCK = 8, 6
-#: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
+#: Windows below this part of the time (or of 1) end the trajectory with a failure: the propensity is infinite there.
 SHORTEST = 1e-13
 
 
 def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Made:
-    """The program ``event`` and what its driver has to know.
+    """The program ``event`` and the facts for its driver.
 
     The facts are
 
@@ -50,8 +50,8 @@ def event_program(network: ReactionNetwork, until: sp.Basic | None = None) -> Ma
       with the mean of the Poisson number that it is;
     - ``thinning``: whether a row L, the window, follows the time, and the last time the bursts;
     - ``watch``, ``low``, ``fired``: rows of the result: what must not pass the next output time (the new time, or infinity
-      where `until` holds or an event of the network left what is no number of molecules), the least of the propensities that
-      are watched, and whether a reaction fired; -1 if there is none;
+      where `until` holds or an event of the network set an invalid number of molecules), the least of the propensities that
+      are monitored, and whether a reaction fired; -1 if there is none;
     - ``start``, a program as JSON or None: whether `until` holds for states, parameters and time.
 
     Raises
@@ -136,8 +136,8 @@ class _Event:
 
         return choose(0, len(results))
 
-    def _watched(self, values: Sequence[int], total: int, time: int) -> tuple[int, int | None]:
-        """The time, or NaN where a propensity is negative or infinite; and the least of those that are watched."""
+    def _monitored(self, values: Sequence[int], total: int, time: int) -> tuple[int, int | None]:
+        """The time, or NaN where a propensity is negative or infinite; and the least of those that are monitored."""
         build = self.build
         watched = [v for v, r in zip(values, self.reactions, strict=True) if r.rate is None]
         if not watched:
@@ -162,7 +162,7 @@ class _Event:
             crossed = op("le", moment, at)
             at, threshold = op("fmin", moment, at), op("select", crossed, number(math.inf), threshold)
             extra["fired"] = op("select", crossed, number(0), number(1))
-        when, low = self._watched(values, sums[-1], at)
+        when, low = self._monitored(values, sums[-1], at)
         return [*self._states(sums, threshold), when], extra if low is None else {"low": low, **extra}
 
     def _candidate(self) -> tuple[list[int], dict[str, int]]:
@@ -188,7 +188,7 @@ class _Event:
         length = op("fmax", op("fabs", t), number(1))
         hopeless = op("le", window, op("mul", length, number(SHORTEST)))
         stuck = op("select", hopeless, number(math.nan), t)
-        when, low = self._watched(values, sums[-1], at)
+        when, low = self._monitored(values, sums[-1], at)
         when = op("select", finite, when, stuck)
         factor = op("select", fired, number(1), op("select", inside, number(0.5), number(2)))
         factor = op("select", finite, factor, number(0.125))

@@ -206,19 +206,20 @@ def compile(
         'dop853' for ODEs, 'euler-maruyama' for SDEs, 'iterate' for maps, 'ssa' for reaction networks, of which an object of a
         class without a method, such as ``symdyn.methods.AdaptiveOptions(max_steps=1000)``, has the options.
     target : {'cpu', 'cuda'}
-        Where it runs.  A kernel for CUDA is made without a card too: its whole source, ``.ptx`` and ``.resources``.
+        Where it runs.  A kernel for CUDA is generated without a card too: its source, ``.ptx`` and ``.resources``.
     lanes : 'auto', 1, 8, 16 or 32
-        Trajectories that go through the processor together.
+        Trajectories that one call of the driver integrates side by side.
     backend : {'llvm', 'numba'}
         Compile the functions from LLVM IR in milliseconds, or their numba source in tenths of a second.
     precision : {'float64', 'float32'}
-        Of the numbers on a card.  In single precision a step rounds every state by 6e-8 of its size, and N steps of a problem
-        that forgets nothing add up to about 6e-8 sqrt(N), at worst 6e-8 N; time stays double.
+        Of the numbers on a card.  In single precision a step rounds every state by 6e-8 of its size, and over N steps of a
+        conservative problem these errors accumulate to about 6e-8 sqrt(N), at worst 6e-8 N; time stays double.
     trajectories : int
-        How many the kernel is to be ready for, where that decides about the lanes; for others it is compiled when they come.
+        Number of trajectories for which the lanes are chosen and the kernel is compiled; for other numbers it is compiled on
+        the first call.
     inline : bool
-        Compile the driver anew with the model inside, for long runs of models of few equations: it takes some 10 s once for
-        each model and number of lanes, and runs of the same bits take half to three quarters of the time.
+        Compile the driver with the model inlined, for long runs of models of few equations: this takes some 10 s once for
+        each model and number of lanes, and runs with bitwise equal results take half to three quarters of the time.
     until : Boolean, optional
         A condition that ends a trajectory, of methods for reaction networks and branching processes; `symdyn.simulate` reads
         it from text too.
@@ -264,7 +265,7 @@ def compile(
         if not family_of(METHODS[name]).on_device(METHODS[name]):
             known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))
             raise CompileError(f"the method {name!r} has no form for target='cuda'; those that have one: {known}")
-        from symdyn.codegen.cuda.kernel import CudaKernel  # brings in CUDA's compilers, which nobody else needs
+        from symdyn.codegen.cuda.kernel import CudaKernel  # imports CUDA's compilers, which only this target needs
 
         return CudaKernel(system, name, options, precision=precision, until=until)
     return CpuKernel(system, name, options, lanes=lanes, backend=backend, trajectories=trajectories, inline=inline, until=until)

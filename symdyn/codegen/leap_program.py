@@ -1,4 +1,4 @@
-r"""What approximate simulation needs of a network: propensities, their orders, and the stoichiometry as arrays."""
+r"""Lowering of a network for approximate methods: propensities, their orders, and the stoichiometry as arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = ("geometric", "poisson")
 def guarded_propensities(network: ReactionNetwork) -> tuple[sp.Expr, ...]:
     """Propensities that are 0 where a reaction would make a number of molecules negative.
 
-    Mass action is so by itself at whole numbers.
+    Mass action vanishes there by itself at integer numbers.
     """
     return tuple(_guarded(r, a) for r, a in zip(network.reactions, network.propensities, strict=True))
 
@@ -94,7 +94,7 @@ def stoichiometry_facts(network: ReactionNetwork) -> dict[str, list[int]]:
 
 
 def _pairs(network: ReactionNetwork) -> list[int]:
-    """For each reaction the first later or earlier one that undoes it, each used once, or -1."""
+    """For each reaction the first one that reverses it, each used once, or -1."""
     pair = [-1] * len(network.reactions)
     waiting: dict[tuple[tuple[str, int], ...], list[int]] = {}
     for j, reaction in enumerate(network.reactions):

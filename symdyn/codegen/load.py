@@ -75,7 +75,7 @@ def cache_directory() -> Path:
     Raises
     ------
     CompileError
-        If it cannot be created or belongs to somebody else.
+        If it cannot be created or belongs to another user.
     """
     path = Path(os.environ.get("SYMDYN_CACHE_DIR") or platformdirs.user_cache_dir("symdyn", appauthor=False))
     try:
@@ -88,7 +88,7 @@ def cache_directory() -> Path:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing."""
+    """Write a file atomically: other processes read either all of it or nothing."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
     try:
@@ -102,15 +102,15 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
-    """What all compiled code depends on: versions, processor, its features."""
+    """Versions, processor and its features, on which all compiled code depends."""
     versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
     return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
 def edited(files: Iterable[Path]) -> tuple[object, ...]:
-    """Nothing, or where files were edited in the life of this process, what no other process has.
+    """Nothing, or a token unique to this process if source files were edited after it began.
 
-    What runs is then perhaps not what is on disk: old code would go into the cache under the name of the new.
+    The modules in memory may then differ from the files: code of the former must not be cached under the digest of the latter.
     """
     now = time.time()  # what is younger comes from a clock that is wrong
     return (STARTED, os.getpid()) if any(STARTED < p.stat().st_mtime <= now for p in files) else ()
@@ -142,7 +142,7 @@ def announce() -> None:
 
 @lru_cache(maxsize=1)
 def generator() -> str:
-    """Fingerprint of the sources that turn a system into programs: a known model is known to these alone."""
+    """Fingerprint of the sources that turn a system into programs, on which the digest of a model depends."""
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
     called = linked("from symdyn_kernels.drivers.elimination import factorise")  # by the code of large models
@@ -174,7 +174,7 @@ def import_text(name: str, text: str, folder: str) -> ModuleType:
 
 
 def import_driver(name: str, text: str) -> ModuleType:
-    """Import a driver, saying once that it is being compiled when it is not in the cache."""
+    """Import a driver, and log once that it is being compiled if it is not in the cache."""
     with LOCK:
         full = f"{name}_{digest(text, linked(text), *host())}"
         if full in sys.modules:
@@ -242,7 +242,7 @@ def load_object(key: str, code: bytes) -> CompiledModule:
 
 
 def _provide(functions: Iterable[tuple[str, int]]) -> None:
-    """Make elementary functions known to whatever is loaded from now on; each is compiled once and kept on disk."""
+    """Make elementary functions known to subsequently loaded code; each is compiled once and cached on disk."""
     for op, width in functions:
         name, text = vector_math.function_name(op, width), vector_math.module_text(op, width, llvm.get_process_triple())
         path = cache_directory() / "drivers" / f"{op}_{digest(text, *host())}.o"

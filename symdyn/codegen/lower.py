@@ -209,8 +209,8 @@ class Lowering:
             return self._integer_power(b, int(exponent))
         if exponent.is_Rational and exponent.q == 2:
             root = self.op("sqrt", b)
-            whole = int(exponent.p) // 2
-            return root if whole == 0 else self.op("mul", self._integer_power(b, whole), root)
+            half = int(exponent.p) // 2
+            return root if half == 0 else self.op("mul", self._integer_power(b, half), root)
         return self.op("pow", b, self.value(exponent))
 
     def _integer_power(self, b: int, n: int) -> int:

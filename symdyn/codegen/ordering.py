@@ -1,6 +1,6 @@
 """A fill-reducing order of pivots for sparse elimination without interchanges (Markowitz, Management Science 3, 1957).
 
-Rows and columns are sets of bits in whole numbers: a pivot joins its row into every row that it changes, which for a
+Rows and columns are bit sets in integers: a pivot is merged into every row that it changes, which for a
 thousand equations is a few machine words each.
 """
 
@@ -36,7 +36,7 @@ class SparsityStructure:
 def markowitz(n: int, pattern: Iterable[tuple[int, int]]) -> SparsityStructure:
     """The next pivot is that whose row and column change the fewest entries.
 
-    Among equals it is that which waits for the shortest chain of pivots, so that processors find independent operations.
+    Among equals it is that with the shortest chain of preceding pivots, so that processors find independent operations.
 
     Parameters
     ----------

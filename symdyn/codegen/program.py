@@ -137,7 +137,7 @@ class Elimination:
 
 @dataclass(frozen=True)
 class Made:
-    """What is generated for a model: programs, numbers the driver needs besides, and text that is no program.
+    """Generated code of a model: programs, further facts for the driver, and text in other forms.
 
     Attributes
     ----------

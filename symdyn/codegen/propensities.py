@@ -29,7 +29,7 @@ class LoweredPropensity:
         Numbers of molecules below which the propensity is set to 0, because the reaction would make them negative.
     rate : Expr or None
         With a rate constant of parameters alone the propensity of the fewest molecules that react, which tells sign and
-        finiteness of all others; None where the propensity has to be watched.
+        finiteness of all others; None where the propensity has to be monitored.
     change : dict of Symbol to int
     bursts : dict of Symbol to Burst
     """
@@ -45,7 +45,7 @@ def hoisted_propensities(network: ReactionNetwork, hoisting: Hoisting) -> list[L
     """The reactions of a network in its order.
 
     The propensity of a mass-action reaction is 0 by itself where there are too few molecules: n (n-1) at n = 0 and 1.
-    A whole propensity gets a guard, unless it is seen to vanish wherever the reaction is not possible.
+    Any other propensity gets a guard, unless it is found to vanish wherever the reaction is not possible.
     """
     varying = {*network.states, network.time}
     found = []

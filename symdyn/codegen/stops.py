@@ -1,10 +1,10 @@
-"""Times at which a right-hand side may jump: adaptive steps end before them and go on after them.
+"""Times at which a right-hand side may jump: adaptive steps end before them and restart after them.
 
-An error estimate knows a right-hand side at a few times only: a step may pass over a pulse without an evaluation in it.  The
-times are found where two sides that are compared differ by an expression linear in time and free of states, so that they are
+An error estimate evaluates a right-hand side at a few times only: a step may pass over a pulse without an evaluation in it.
+The times are found where two sides that are compared differ by an expression linear in time and free of states, so they are
 equal at ``-b/a`` of ``a*t + b``: relations in conditions, and the arguments of Heaviside, sign, Abs, Min and Max (of which the
 last three have corners there).  Not found are periodic jumps, as of ``floor(t)`` and ``Mod(t, 1)``, comparisons of nonlinear
-functions of time, as ``sin(t) > 0``, and of course comparisons of states.
+functions of time, as ``sin(t) > 0``, and comparisons of states.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from symdyn.system import System
 
 __all__ = ["stop_program", "stops_within"]
 
-#: Roundings, relative to the terms of a stop, by which a comparison in the right-hand side may turn earlier or later.
+#: Rounding errors, relative to the terms of a stop, by which the instant of a comparison in the right-hand side may be off.
 ROUNDINGS = 4.0
 
 

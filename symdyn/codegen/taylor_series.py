@@ -1,4 +1,4 @@
-"""The Taylor coefficients of a right-hand side as two straight-line programs that do not know the order at which they end."""
+"""The Taylor coefficients of a right-hand side as two straight-line programs that do not depend on the order of the series."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _expand(rhs: Program) -> tuple[Expansion, list[SeriesValue]]:
 
 
 def taylor_programs(rhs: Program) -> Made:
-    """The programs ``zeroth`` and ``higher`` of a right-hand side, and what `symdyn_kernels.drivers.taylor` has to know.
+    """The programs ``zeroth`` and ``higher`` of a right-hand side, and the facts for `symdyn_kernels.drivers.taylor`.
 
     ``zeroth(lane, y, p, out)`` takes t and h, the states and the parameters, and writes what is kept for higher orders, then
     all rows of order 0, then the states of order 1.  ``higher`` takes ``h/(k + 1), 1/k, k``, h if k is 1 else 0, and the sums
@@ -63,14 +63,14 @@ def taylor_programs(rhs: Program) -> Made:
     zero = e.zeroth.constant(0)
     names = [*rhs.blocks[STATE][1], *(f"series {s}" for s in range(n, len(e.rows) + spare))]
 
-    later = [*(v.coefficient for v in further), *[e.higher.constant(0)] * spare, *following]
+    outputs = [*(v.coefficient for v in further), *[e.higher.constant(0)] * spare, *following]
     labels = [*(f"{name} of order k" for name in names[n:]), *(f"{name} of order k + 1" for name in names[:n])]
-    higher = e.higher.program("higher", later, labels)
+    higher = e.higher.program("higher", outputs, labels)
     places = {v.zero: s for v, s in reversed(e.rows.items())}
     needed = [which for kind, which in (o.args for o in higher.operations if o.op == "input") if kind == "zero"]
     read = {k: o.args[1] for k, o in enumerate(e.zeroth.operations) if o.op == "input" and o.args[0] == PARAMETER}
     kept = {which: c for c, which in enumerate(k for k in needed if k not in places and k not in read)}
-    whole = len(parameters) + len(kept)
+    origin = len(parameters) + len(kept)
 
     def resolved(operation: Operation) -> Operation:
         if operation.op != "input":
@@ -83,7 +83,7 @@ def taylor_programs(rhs: Program) -> Made:
         if kind in ("before", "now"):
             return operation._replace(args=(STATE, which + (len(names) if kind == "now" else 0)))
         if which in places:
-            return operation._replace(args=(PARAMETER, whole + places[which]))
+            return operation._replace(args=(PARAMETER, origin + places[which]))
         return operation._replace(args=(PARAMETER, read[which] if which in read else len(parameters) + kept[which]))
 
     blocks = (
@@ -93,7 +93,7 @@ def taylor_programs(rhs: Program) -> Made:
     )
     operations = tuple(map(resolved, higher.operations))
     higher = ConvolvedProgram(
-        "higher", blocks, operations, higher.outputs, higher.labels, pairs=tuple(e.pairs), rows=len(names), origin=whole,
+        "higher", blocks, operations, higher.outputs, higher.labels, pairs=tuple(e.pairs), rows=len(names), origin=origin,
         order=SCALARS.index("k"),
     )  # fmt: skip
     outputs = [*kept, *(v.zero for v in e.rows), *[zero] * spare, *begun]

@@ -1,8 +1,8 @@
-r"""Conditions along a trajectory that jumps: what they are after a jump, and when time alone changes them.
+r"""Conditions along a trajectory that jumps: their values after a jump, and the times at which time alone changes them.
 
 A comparison in which time occurs, :math:`\alpha t + \beta > 0` with a number :math:`\alpha` and a :math:`\beta` that is
 constant between jumps, changes at :math:`t^* = -\beta/\alpha`: :math:`t \ge t^*` and :math:`t < t^*` at :math:`t^*` itself,
-:math:`t > t^*` and :math:`t \le t^*` at the next number after it, so that what is seen at :math:`t^*` is what was before.
+:math:`t > t^*` and :math:`t \le t^*` at the next number after it, so that their value at :math:`t^*` is the one before.
 The programs of jump processes stop at these moments, so that they are met exactly.
 """
 
@@ -40,7 +40,9 @@ def _crossing(relation: sp.Basic, time: sp.Symbol) -> tuple[Crossing, bool]:
     slope = difference.coeff(time, 1)
     rest = difference - slope * time
     if not isinstance(relation, (sp.Lt, sp.Le, sp.Gt, sp.Ge)) or not slope.is_number or slope.is_zero or rest.has(time):
-        raise CompileError(f"when {relation} changes cannot be told; write conditions on time as {time} >= ... or {time} < ...")
+        raise CompileError(
+            f"the time at which {relation} changes cannot be found; write conditions on time as {time} >= ... or {time} < ..."
+        )
     rising = isinstance(relation, (sp.Gt, sp.Ge)) == bool(slope.is_positive)
     return Crossing(sp.expand(-rest / slope), isinstance(relation, (sp.Gt, sp.Lt)) == rising), rising
 
@@ -62,7 +64,7 @@ def crossings(conditions: Iterable[sp.Basic], time: sp.Symbol) -> list[Crossing]
 
 
 class Triggers:
-    """Truths of conditions for values in a lowering, and what events make of the states.
+    """Values of conditions in a lowering, and the states after events.
 
     Parameters
     ----------
@@ -117,9 +119,9 @@ class Triggers:
         return build.condition(condition.xreplace(meaning))
 
     def after(self, events: Sequence[Event], states: Sequence[int], time: int) -> list[int]:
-        """The states after the events whose triggers turned from false to true.
+        """The states after the events whose triggers changed from false to true.
 
-        Events act in their order; a trigger that turns true by what another event does acts too, in as many passes as
+        Events act in their order; an event whose trigger becomes true by another event acts too, in as many passes as
         there are events.
         """
         build, current = self.build, list(states)
@@ -136,7 +138,7 @@ class Triggers:
         return current
 
     def whole(self, events: Sequence[Event], states: Sequence[int]) -> int:
-        """Whether what events assign are numbers of molecules: whole, finite and not negative."""
+        """Whether the values that events assign are numbers of molecules: integer, finite and not negative."""
         build = self.build
         fine = []
         for species in dict.fromkeys(s for e in events for s in e.assignments):

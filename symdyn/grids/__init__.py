@@ -1,4 +1,4 @@
-"""Fields on structured grids: discretisation of a `PDESystem` by the method of lines, and its way through time.
+"""Fields on structured grids: discretisation of a `PDESystem` by the method of lines, and integration in time.
 
 Names are imported when they are first used.
 """

@@ -30,8 +30,8 @@ def field_of(data: Any, field: Any, what: str) -> xr.DataArray:
     axes = {str(n): _space(v) for n, v in data.data_vars.items() if "time" in v.dims}
     fields = [n for n, a in axes.items() if a]
     if not fields:
-        held = ", ".join(map(str, data.data_vars)) or "nothing"
-        raise DeclarationError(f"{what} needs a field over time and space; the dataset holds {held}")
+        names = ", ".join(map(str, data.data_vars)) or "nothing"
+        raise DeclarationError(f"{what} needs a field over time and space; the dataset holds {names}")
     name = fields[0] if field is None else str(field)
     if name not in fields:
         kind = "is a scalar over time" if name in axes else "is not in the dataset"

@@ -146,7 +146,7 @@ def space_time(
     if shown.ndim == 3:
         shown, title = cut(shown, at)
     elif at is not None:
-        raise DeclarationError(f"{shown.name} has one axis, {shown.dims[1]}: it is shown whole; leave out at={at!r}")
+        raise DeclarationError(f"{shown.name} has one axis, {shown.dims[1]}, and needs no cut; leave out at={at!r}")
     colours = colours_of(shown.values, limits, cmap)
     ax = ax or plt.subplots(figsize=(5.4, 3.8), layout="constrained")[1]
     (x,) = coordinates(shown)

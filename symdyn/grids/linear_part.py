@@ -20,7 +20,7 @@ from symdyn.grids.linear_part_axes import Axis
 
 __all__ = ["LinearPart"]
 
-#: Cells from which on transforms are worth several threads.
+#: Cells from which on transforms are faster with several threads.
 THREADED = 1 << 14
 
 
@@ -185,7 +185,7 @@ class LinearPart:
 
 
 def _identity(axes: Sequence[Axis]) -> list[Any]:
-    """What tells modes apart."""
+    """The properties by which modes differ."""
     return [
         (a.n, a.h, a.kind, a.order, None if a.vectors is None else (a.values.tobytes(), a.vectors.tobytes()))  # type: ignore[union-attr]
         for a in axes

@@ -38,7 +38,7 @@ class Passes:
     schedule : list
         Passes, and places (in `arrays`) whose ghosts are filled and whose sums are taken, by levels: (kind, what).
     means : list of (array, factor)
-        Sums over cells that are numbers of later passes.
+        Sums over cells that are numbers of subsequent passes.
     last : Sweep
         The pass that computes the rates of the fields.
     scalars : Program or None

@@ -42,7 +42,7 @@ def manufactured(pde: PDESystem, exact: Mapping[Any, Any], *, parameters: Mappin
         From each field, and each scalar, to an expression, or a text, of the positions, time and parameters; scalars do not
         depend on position.
     parameters : mapping, optional
-        Values of parameters; those that `exact` brings in too.
+        Values of parameters, including those that occur in `exact` alone.
 
     Returns
     -------
@@ -148,7 +148,7 @@ class _Solved:
 
 
 def _number(value: float) -> sp.Expr:
-    """A whole number where it is one, so that sines of multiples of pi vanish."""
+    """An integer where the number is one, so that sines of multiples of pi vanish."""
     return sp.Integer(int(value)) if float(value).is_integer() else sp.Float(float(value), 17)
 
 

@@ -145,11 +145,11 @@ def run_grid(
     at rest have 4, 3 and 4; 'sbdf2' keeps its 2.  Of these 'etdrk4' has the smallest errors by far.  Steps chosen by rtol and
     atol get shorter.
 
-    Explicit steps on differences are local: what is 0 stays 0 until something arrives.  Transforms, of spectral schemes and of
-    methods that treat something implicitly or exactly, spread rounding errors of some 1e-17 of the greatest value everywhere,
-    and where a state is unstable they grow with it: ahead of a front into :math:`u = 0` with the rate r they are as large as
-    the front itself after a time of :math:`38/r`.  For such fronts take 'bs32' or 'tsit5', which warn if diffusion forces them
-    to very many steps.
+    Explicit steps on differences are local: values that are 0 outside of the numerical domain of dependence stay 0.  The
+    transforms of spectral schemes and of methods that treat terms implicitly or exactly spread rounding errors of some 1e-17 of
+    the greatest value over all cells, and at an unstable state these errors grow: ahead of a front into :math:`u = 0` with the
+    rate r they are as large as the front itself after a time of :math:`38/r`.  For such fronts take 'bs32' or 'tsit5', which
+    warn if diffusion forces them to very many steps.
 
     Examples
     --------

@@ -45,7 +45,7 @@ class Number:
 
 @dataclass
 class Pointwise:
-    """Expressions of what was read, computed together; `outputs` are arrays, or fields in the last pass."""
+    """Expressions of the arrays read, computed in one pass; `outputs` are arrays, or fields in the last pass."""
 
     outputs: list[int]
     expressions: list[sp.Expr]

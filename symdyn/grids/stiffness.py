@@ -1,4 +1,4 @@
-r"""How short the steps are that diffusion forces explicit methods to.
+r"""The step size that stability under diffusion imposes on explicit methods.
 
 The shortest waves of a grid decay at the rate :math:`\rho = \max(-\lambda)` over the eigenvalues of what is linear.  An
 explicit method whose region of stability ends at :math:`-b` makes them grow in steps longer than :math:`b/\rho`, so it needs
@@ -52,7 +52,7 @@ def decay(grid: GridSystem, p: np.ndarray) -> float:
 def warn_of_diffusion(
     grid: GridSystem, method: str, span: float, p: np.ndarray, *, step: float | None = None, max_steps: int | None = None
 ) -> None:
-    """Say so if an explicit method will take very long, or if its steps of one length are unstable.
+    """Warn if an explicit method will take very long, or if its steps of one length are unstable.
 
     Parameters
     ----------

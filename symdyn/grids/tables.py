@@ -1,4 +1,4 @@
-"""The two tables that tell the driver of a system on a grid: what is read, computed, filled and summed, and with which numbers.
+"""The two tables of a system on a grid for the driver: what is read, computed, filled and summed, and with which numbers.
 
 In one dimension the axis of the system is the last of two of the driver, whose first has one row.
 """

@@ -17,7 +17,7 @@ from symdyn.grids.stencils import differences
 
 __all__ = ["MIRROR", "PERIODIC", "axis_matrix", "extrapolation", "ghost_weights", "mirror"]
 
-#: Sides that have no polynomial: the field goes on from the other side, or is even about the wall.
+#: Sides that have no polynomial: the field is periodic, or even about the wall.
 PERIODIC, MIRROR = "periodic", "mirror"
 
 

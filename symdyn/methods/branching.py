@@ -1,12 +1,12 @@
-r"""Exact simulation of branching processes: at each step the fates of all individuals of a stage are one draw.
+r"""Exact simulation of branching processes: at each step the outcomes of all individuals of a stage are drawn jointly.
 
 The numbers of individuals of stage j that go to stages 1, 2, ... are multinomial, drawn as binomial numbers one after the
 other: :math:`k_i \sim \mathrm{Binomial}(n_j - k_1 - \dots - k_{i-1},\; T_{ij}/(1 - T_{1j} - \dots - T_{i-1,j}))`.  Offspring is
 one Poisson number a stage, with the sum of the means, or one binomial number a pair of stages.  So a step takes as long for a
 million individuals as for a hundred, and the law is exact.
 
-A condition of ``until`` is looked at in the beginning and after every step, and so met exactly.  A trajectory that is extinct,
-where no immigrants can come, is not followed further: ``steps`` counts until then.
+A condition of ``until`` is evaluated at the first time and after every step, which is exact.  A trajectory that is extinct,
+without immigration, is not simulated further: ``steps`` counts the steps before.
 """
 
 from __future__ import annotations

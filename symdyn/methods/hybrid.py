@@ -8,25 +8,25 @@ and where H reaches an exponential number with mean 1, a reaction of D fires, j 
 :math:`a_j`; then H starts at 0 again.  Given the flow, times and kinds of jumps are exact, also while n moves between them
 and with rates that depend on time (up to the tolerances ``rtol`` and ``atol`` of the integration).
 
-Neglected is the noise of flowing reactions, and that molecules are whole: species that flow take real values.  Reaction j
-flows where that is small: every species it changes has at least :math:`\langle S_{ij}^2 \rangle / (|\langle S_{ij} \rangle|
-\epsilon^2)` molecules (1111 for single molecules and ``epsilon`` = 0.03), so that the fluctuations left out are about a part
-epsilon of the number or less, and at its present propensity it fires at least :math:`\epsilon^{-2}` times between the first and
-the last output.  Below half of that it jumps again.  Reactions that change no abundant species jump always, whatever
-they depend on: a gene that switches is exact, its abundant protein flows.  Of the variance of a species in linear networks
-the part that its flowing reactions make is missing, about its mean.
+The noise of flowing reactions is neglected, and species that flow take real instead of integer values.  Reaction j
+flows where the error is small: every species it changes has at least
+:math:`\langle S_{ij}^2 \rangle / (|\langle S_{ij} \rangle| \epsilon^2)` molecules (1111 for single molecules and ``epsilon`` =
+0.03), so that the neglected fluctuations are about a part epsilon of the number or less, and at its present propensity it fires
+at least :math:`\epsilon^{-2}` times between the first and the last output.  Below half of that it jumps again.  Reactions that
+change no abundant species always jump: the switching of a gene is exact, its abundant protein flows.  In linear networks the
+variance of a species lacks the contribution of its flowing reactions, which is about its mean.
 
 The extents of the flowing reactions are integrated, not the species, so conservation laws hold.  Where a reaction jumps
 again, its extent is rounded to a whole number of firings, up or down at random with the right mean; species that no
-flowing reaction changes are whole at all times.
+flowing reaction changes are integers at all times.
 
 The flow is integrated by an explicit pair of orders 3 and 2, so abundant species with very fast reactions are slow to
 simulate; 'tau-implicit' is made for those.  With rates that depend on time there are at least 1000 steps between the first
 and the last output: a pulse shorter than one may be missed.
 
-A condition of ``until`` is looked at in the beginning, after every jump and after every step of the flow.  Where it holds after
-a step, the moment at which it began to hold is found in the step, to the accuracy of the flow; one that held for a while within
-a step is missed.  Where time occurs in it, steps are no longer than a thousandth of the whole time.
+A condition of ``until`` is evaluated at the first time, after every jump and after every step of the flow.  Where it is true
+after a step, its first instant within the step is located to the accuracy of the flow; a condition that is true only within a
+step is missed.  Where time occurs in it, steps are no longer than a thousandth of the time from the first to the last output.
 
 Of a dataset, ``jumps`` counts the events of jumping reactions, ``switches`` how often a reaction began to flow or to jump,
 ``steps`` steps of the flow and jumps, ``rejected`` steps of the flow whose error was too large, and ``evaluations`` those of

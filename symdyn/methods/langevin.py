@@ -9,11 +9,12 @@ The equation holds for large numbers, where many firings happen before propensit
 molecules run out, so positivity is enforced, by two changes to the textbook scheme: propensities that come out negative
 (:math:`n (n - 1)` between 0 and 1) count as 0, and numbers that a step makes negative are set to 0.  Near zero this adds
 molecules on average and breaks conservation laws; extinction and other rare events are not those of the jump process.
-Away from zero means and variances converge with order 1 in ``step``, by default a thousandth of the whole time.
+Away from zero means and variances converge with order 1 in ``step``, by default a thousandth of the time from the first to
+the last output.
 For the equation without these changes, and other schemes for it, simulate ``network.langevin()``.
 
-A condition of ``until`` is looked at in the beginning and after every step, so ``first_passage`` is late, by the order of
-``sqrt(step)`` where noise carries numbers across.  ``steps`` counts all steps, those after the condition held included.
+A condition of ``until`` is evaluated at the first time and after every step, so ``first_passage`` is delayed, by the order of
+``sqrt(step)`` where it is due to noise.  ``steps`` counts all steps, including those after the first passage.
 """
 
 from __future__ import annotations

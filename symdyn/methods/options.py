@@ -63,8 +63,8 @@ class MethodOptions:
 
     An object of a class that names no method has options of the default method of a system.  The class of a method derives
     from this one, or from that of its family, and names the method; a method that is registered with it (``options=``) has
-    these options.  Whoever adds a field checks it in ``__post_init__``, and the family of the method declares that it reads
-    it: a field that nobody reads is refused.
+    these options.  A class that adds a field checks it in ``__post_init__``, and the family of the method declares that it
+    reads it: a field without a reader is refused.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class FixedStepOptions(MethodOptions):
     Raises
     ------
     DeclarationError
-        For a `brownian_step` that is not positive, or of which ``step`` is no whole multiple.
+        For a `brownian_step` that is not positive, or of which ``step`` is no integer multiple.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class FixedStepOptions(MethodOptions):
             return {}
         pieces = round(step / self.brownian_step)
         if pieces < 1 or abs(pieces * self.brownian_step - step) > 1e-9 * step:
-            raise DeclarationError(f"step {step:g} must be a whole multiple of brownian_step {self.brownian_step:g}")
+            raise DeclarationError(f"step {step:g} must be an integer multiple of brownian_step {self.brownian_step:g}")
         return {"fine": pieces}
 
 

@@ -23,7 +23,7 @@ class ExplicitRungeKutta:
     ----------
     name : str
     order : int
-        Of the solution that is carried on.
+        Of the solution with which the next step starts.
     a : tuple of rows
         Rows 2 to s; the last row is ``b``, so stage s is evaluated at the new point and is the next step's first.
     error : tuple of rows
@@ -38,7 +38,7 @@ class ExplicitRungeKutta:
         Order of the interpolant.
     stiff_stage, stiffness_limit : int, float
         Another stage at ``c = 1`` (from 0), and the bound of the stability region along the negative axis; with them the
-        driver tells a step size that stability limits from one that accuracy limits (Hairer & Wanner, IV.2).
+        driver distinguishes steps limited by stability from steps limited by accuracy (Hairer & Wanner, IV.2).
     reference : str
     options : type
         Of the method, a subclass of `MethodOptions`.

@@ -35,7 +35,7 @@ def step(system: SDESystem, symbols: StepSymbols) -> tuple[sp.Expr, ...]:
     new = []
     for i, (x, f) in enumerate(zip(system.states, system.drift, strict=True)):
         drift = (f + 2 * f.xreplace(stage)) * (h / 3)
-        same = now.row(i) == after.row(i)  # both parts together are g dW
+        same = now.row(i) == after.row(i)  # the sum of both parts is g dW
         noise = dot(now.row(i), symbols.dW) if same else dot(after.row(i), rest) + dot(now.row(i), mean)
         new.append(x + drift + noise)
     return tuple(new)

@@ -10,8 +10,8 @@ shows what is after it, ``when t > 1`` just after 1, so that the output at 1 sho
 numbers of molecules: a trajectory in which an event leaves a negative number or a fraction fails.  Halves are written
 ``X = floor(X/2)``.
 
-Of a dataset, ``steps`` counts events, ``rejected`` what turned out to be none (candidates of thinning, and moments at which
-time alone changes a condition), and ``evaluations`` both together.
+Of a dataset, ``steps`` counts events, ``rejected`` attempts that were no events (candidates of thinning, and moments at which
+time alone changes a condition), and ``evaluations`` is their sum.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ depend on it, keeps leaps below a relaxation time: without it they are unstable 
 changes are small on average however long the leap is.  At 0.3 relaxation times the stationary variance of immigration
 and death comes out 0.5 % too large, at 0.5 it is 2.6 %.
 
-- Reactions that fewer than 10 firings can exhaust are critical: together they fire at most once in a leap, at a time that
-  is exact as far as their propensities hold over the leap.
+- Reactions that fewer than 10 firings can exhaust are critical: in total they fire at most once in a leap, at a time that
+  is exact as far as their propensities are constant over the leap.
 - A leap that would make a number negative is discarded and drawn anew over half the time, so numbers never become
   negative.
 - Where a leap would be shorter than 10 mean waiting times, 100 exact events take its place: small numbers are
@@ -34,14 +34,15 @@ and death comes out 0.5 % too large, at 0.5 it is 2.6 %.
 
 Means and variances are biased by a few parts in a thousand at the default; the bias falls with ``epsilon``.
 
-A condition of ``until`` is looked at in the beginning, after every leap and after every exact event, not within leaps.  The
+A condition of ``until`` is evaluated at the first time, after every leap and after every exact event, not within leaps.  The
 species in it shorten leaps as propensities do, ten times as much: in a leap their relative change stays below ``epsilon``/10
 (3333 molecules change by 10, fewer by exact events), and where time occurs in it, leaps are no longer than a thousandth of the
-whole time.  ``first_passage`` is late by up to a leap, and a condition that held for a while within one is missed: where
-fluctuations alone lead to a rare passage, or a small difference of large numbers decides, use 'ssa' or a smaller ``epsilon``.
+time from the first to the last output.  ``first_passage`` is delayed by up to a leap, and a condition that is true only within
+a leap is missed: where fluctuations alone lead to a rare passage, or a small difference of large numbers decides, use 'ssa' or
+a smaller ``epsilon``.
 
-Of a dataset, ``leaps`` and ``exact_events`` count those, ``steps`` both together, ``rejected`` the leaps that were discarded,
-and ``evaluations`` those of all propensities.
+Of a dataset, ``leaps`` and ``exact_events`` count those, ``steps`` is their sum, ``rejected`` counts the leaps that were
+discarded, and ``evaluations`` those of all propensities.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ the explicit one, the leap is trapezoidal:
 .. math:: n' = n + \sum_j S_j K_j, \qquad K_j = P_j(a_j(n)\,\tau) + \tfrac{\tau}{2}\,\big(a_j(n') - a_j(n)\big)
 
 solved by Newton's method with the symbolic Jacobian of :math:`S a`.  The correction of every reaction is rounded to a
-whole number of firings, so numbers stay whole and conservation laws hold.
+whole number of firings, so numbers of molecules remain integers and conservation laws hold.
 
 The trapezoidal rule keeps the stationary variance of linear fast reactions whatever the step is, where the backward rule
 shrinks it by :math:`1 + \lambda\tau/2`; but from another variance it gets there slowly.  So the last three relaxation times

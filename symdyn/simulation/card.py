@@ -15,7 +15,7 @@ from symdyn.simulation.verdict import Outcome
 
 __all__ = ["sum_on_card"]
 
-#: Seconds between looks at the progress.
+#: Seconds between updates of the progress.
 POLL = 0.1
 
 
@@ -23,7 +23,7 @@ def sum_on_card(
     plan: Plan, batch: Batch, start: int, *, report: Callable[[int], Any]
 ) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome, bool]:
     """Run a batch, the rows of the design from `start` on, and sum it up; a `symdyn.simulation.chunks.Chunk`."""
-    from symdyn.codegen.cuda.kernel import CudaKernel  # brings in CUDA's compilers, which a plan for a card alone needs
+    from symdyn.codegen.cuda.kernel import CudaKernel  # imports CUDA's compilers, which only a plan for a card needs
 
     count = len(batch.initial)
     places = list(blocks(start, start + count, plan.design.trajectories))
@@ -39,7 +39,7 @@ def sum_on_card(
                 break
             except TimeoutError:
                 report(int(signals.done[0]))
-            except KeyboardInterrupt:  # the card goes on to the end of what it is at
+            except KeyboardInterrupt:  # the card completes its current launch
                 signals.stop[0] = 1
     report(int(signals.done[0]))
     found: dict[int, Statistics] = {}
@@ -48,8 +48,8 @@ def sum_on_card(
             found[point] = plan.statistics()
         found[point].add_summed(*summed.summary[:, b])
     # of all values only those of the first trajectory that failed came back
-    told = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
-    outcome = Outcome.of(told, plan.times, start, passed_on=plan.passed_on(summed.passed_on))
+    kept = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
+    outcome = Outcome.of(kept, plan.times, start, passed_on=plan.passed_on(summed.passed_on))
     nothing = np.empty((0, plan.times.size, len(plan.names)))
     arrays = {point: statistics.arrays() for point, statistics in found.items()}
     return run._replace(values=nothing), arrays, outcome, bool(signals.stop[0])

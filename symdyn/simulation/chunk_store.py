@@ -1,4 +1,4 @@
-"""Simulations on disk: a zarr store that is filled chunk by chunk, survives its process, and is gone on with.
+"""Simulations on disk: a zarr store that is filled chunk by chunk, outlives its process, and can be resumed.
 
 A store is a folder that ``xarray.open_zarr`` reads at any time: chunks that are missing are NaN, with the status 'interrupted'.
 The folder ``.symdyn`` in it holds the manifest (what was asked, as `symdyn.simulation.request` describes it, the seed, the
@@ -47,7 +47,7 @@ LOG = logging.getLogger("symdyn")
 FORMAT = {"format": "symdyn-store", "version": 1}
 #: The folder inside a store that holds manifest and parts; its ``zarr.json`` makes it a group without arrays.
 INSIDE = ".symdyn"
-#: Seconds after which nobody is writing to a file any more.
+#: Seconds after which a file is taken to be no longer written to.
 ABANDONED = 3600.0
 #: Between the numbers in the name of a chunk's file; a slash would make a folder of each.
 SEPARATOR = "."
@@ -56,7 +56,7 @@ COMPRESSION: dict[str, Any] = {"cname": "lz4", "clevel": 1, "shuffle": 1}
 
 
 class ChunkStore:
-    """A store that is there; `begin` makes one, `find` looks for one.
+    """An existing store; `begin` creates one, `find` opens one.
 
     Attributes
     ----------
@@ -153,7 +153,7 @@ class ChunkStore:
     # ---- chunks --------------------------------------------------------------------------------
 
     def write(self, index: int, plan: Plan, chunk: Chunk) -> None:
-        """Write a chunk that is complete: its arrays first, then the part that vouches for them."""
+        """Write a chunk that is complete: its arrays first, then the part with their checksums."""
         arrays = {name: chunk.run.values[..., i] for i, name in enumerate(plan.names)} if plan.reductions is None else {}
         arrays |= {name: values for name, (values, _) in counts(plan.kernel, chunk.run).items()}
         files = {self._key(name, index, values.ndim): self._encode(name, values) for name, values in arrays.items()}
@@ -214,11 +214,11 @@ class ChunkStore:
         return True
 
     def _key(self, name: str, index: int, dims: int) -> str:
-        """The file that holds a chunk of a variable; `dims` are those of its rows, which are chunks as a whole."""
+        """The file of a chunk of a variable; `dims` are those of its rows, each of which is contained in one chunk."""
         return f"{name}/" + SEPARATOR.join(["c", *map(str, self.grid.place(index)), *("0" * (dims - 1))])
 
     def _encode(self, name: str, values: np.ndarray) -> bytes:
-        """What that file holds: a whole box of numbers, compressed; one that the array ends in is filled up."""
+        """The content of that file: a full box of numbers, compressed; a box at the end of the array is padded."""
         rows = math.prod(self.grid.box)
         box = np.full((rows, *values.shape[1:]), _fill(name, values.dtype), dtype=values.dtype)
         box[: len(values)] = values
@@ -284,7 +284,7 @@ class ChunkStore:
 
 
 def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: ChunkGrid | None) -> None:
-    """An array whose chunks are those of the grid, along the dimensions of the design, and whole along others."""
+    """An array whose chunks are those of the grid along the dimensions of the design, and undivided along others."""
     chunks = "auto" if grid is None else (*grid.box, *variable.shape[len(grid.shape) :])
     group.create_array(
         name, shape=variable.shape, dtype=variable.dtype, chunks=chunks, fill_value=_fill(name, variable.dtype),

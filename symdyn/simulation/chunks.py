@@ -32,7 +32,7 @@ class Chunk:
         For each point of the sweep that was touched what was gathered, as `Statistics.arrays` gives it.
     outcome : Outcome
     stopped : bool
-        Whether somebody interrupted, perhaps when nothing was left to do.
+        Whether there was an interrupt, perhaps when all trajectories were complete.
     """
 
     run: Run
@@ -66,16 +66,16 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]
     outcome = Outcome.of(run, plan.times, start, passed_on=plan.passed_on(stiff.size))
-    seen = observe(plan.observer, run.values, parameters, plan.times)
+    observed = observe(plan.observer, run.values, parameters, plan.times)
     if plan.reductions is None:
-        return Chunk(run._replace(values=seen), {}, outcome, not complete)
-    return Chunk(run._replace(values=seen[:0]), _reduce(plan, start, seen), outcome, not complete)
+        return Chunk(run._replace(values=observed), {}, outcome, not complete)
+    return Chunk(run._replace(values=observed[:0]), _reduce(plan, start, observed), outcome, not complete)
 
 
-def _reduce(plan: Plan, start: int, seen: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+def _reduce(plan: Plan, start: int, observed: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
     found: dict[int, Statistics] = {}
-    for point, begin, end in blocks(start, start + len(seen), plan.design.trajectories):
+    for point, begin, end in blocks(start, start + len(observed), plan.design.trajectories):
         if point not in found:
             found[point] = plan.statistics()
-        found[point].add(seen[begin - start : end - start])
+        found[point].add(observed[begin - start : end - start])
     return {point: statistics.arrays() for point, statistics in found.items()}

@@ -17,7 +17,7 @@ __all__ = ["Cluster", "as_executor", "connect", "connected"]
 
 #: Tasks handed out for each place where one can run, and at least: results wait on the workers, so there must not be many.
 AHEAD, LEAST = 3, 8
-#: Seconds between looks at how large the cluster is.
+#: Seconds between queries of the size of the cluster.
 REFRESH = 2.0
 #: Seconds to wait for a scheduler.
 PATIENCE = 10.0
@@ -55,18 +55,18 @@ def connect(address: str) -> Any:
     Raises
     ------
     SymdynError
-        If ``distributed`` is not installed, or nobody answers.
+        If ``distributed`` is not installed, or no scheduler answers.
     """
     distributed = require("distributed")
     try:
-        distributed.comm.get_address_host(address)  # a client finds out later, and is long in giving up
+        distributed.comm.get_address_host(address)  # a client would fail only after its timeout
         return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SymdynError(f"no scheduler answers at {address!r} ({error}); start one with 'dask scheduler'") from None
 
 
 def connected() -> bool:
-    """Whether dask hands work to a cluster of its own accord, of which nobody knows whether it sees our files."""
+    """Whether dask computes on a cluster by default, whose workers may not have access to the files."""
     distributed = sys.modules.get("distributed")
     try:
         return distributed is not None and distributed.default_client() is not None
@@ -92,7 +92,7 @@ class Cluster(Executor):
         self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], common: tuple[Any, ...] = ()
     ) -> Generator[tuple[int, Any], None, None]:
         as_completed = require("distributed").as_completed
-        # the result of a task, unlike scattered data, is made again when the worker that held it is lost
+        # the result of a task, unlike scattered data, is computed again when the worker that stored it is lost
         dumps = require("distributed.protocol.pickle").dumps  # takes along what the main program defines
         head = self.client.submit(_same, dumps((function, common)), pure=False)
         todo = iter(enumerate(tasks))
@@ -120,7 +120,7 @@ class Cluster(Executor):
 
 
 def _lost() -> tuple[type[BaseException], ...]:
-    """What tells that scheduler or client are gone."""
+    """The exceptions that mean that scheduler or client are gone."""
     return require("distributed.client").CancelledError, require("distributed.comm").CommClosedError
 
 

@@ -88,7 +88,7 @@ def counts(kernel: Kernel, run: Run) -> Counts:
     if kernel.until is not None:
         unknown = (run.status != SUCCESS) & np.isinf(run.passage)  # it did not come to the last time
         passage = np.where(unknown, np.nan, run.passage)
-        found["first_passage"] = passage, "time at which the condition of until was first seen to hold"
+        found["first_passage"] = passage, "time at which the condition of until was first found true"
     return found
 
 

@@ -1,4 +1,4 @@
-"""Ensembles: parts of a kernel's trajectories in threads, with progress, and an interrupt that keeps what is done."""
+"""Ensembles: parts of a kernel's trajectories in threads, with progress, and an interrupt that retains finished results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = 8
 #: Trajectories for each lane in the shortest part: lanes idle while the last ones of a part end, which takes longest where
 #: chance decides when they do.
 ROUNDS, RANDOM_ROUNDS = 8, 32
-#: Seconds between looks at the progress.
+#: Seconds between updates of the progress.
 POLL = 0.1
 
 
@@ -105,13 +105,13 @@ def launch_parallel(
             if not isinstance(error, KeyboardInterrupt):
                 raise
     if stop[0]:
-        for rows in left:  # kernels that are told to stop mark what has not begun
+        for rows in left:  # interrupted kernels mark the trajectories that have not begun
             kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[0], lanes=lanes)
     return not stop[0]
 
 
 def _parts(count: int, lanes: int, threads: int, rounds: int) -> list[slice]:
-    """Parts of an ensemble: of one length at first, shorter towards the end, so that all threads end together.
+    """Parts of an ensemble: of equal length at first, shorter towards the end, so that all threads end at nearly the same time.
 
     The shortest has `rounds` trajectories for each lane, unless threads would be idle for it.
 
@@ -135,8 +135,8 @@ def _parts(count: int, lanes: int, threads: int, rounds: int) -> list[slice]:
 def _settle(number: int, threads: int) -> None:
     """Move this thread to a processor of its own, and leave it free to move again.
 
-    Where there is a thread for every processor, Linux may leave a new one beside its maker until it balances the load, some
-    milliseconds later: short ensembles would run on one processor.
+    With one thread for every processor, Linux may place a new thread on the processor of its creator until it balances the
+    load after some milliseconds: short ensembles would run on one processor.
     """
     if hasattr(os, "sched_setaffinity") and threads >= _processors():
         allowed = sorted(os.sched_getaffinity(0))

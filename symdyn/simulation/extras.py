@@ -24,5 +24,5 @@ def require(module: str) -> Any:
         if error.name != module:
             raise
         raise SymdynError(
-            f'{module} is not installed, which this needs; the extra brings it: pip install "symdyn-modeling[distributed]"'
+            f'{module} is not installed, which this needs; the extra installs it: pip install "symdyn-modeling[distributed]"'
         ) from None

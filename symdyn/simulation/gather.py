@@ -1,4 +1,4 @@
-"""Results of chunks put together in memory, in whatever order they come."""
+"""Results of chunks assembled in memory, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Folded:
 
 
 class Sink(ABC):
-    """Takes chunks of a plan, in any order, and makes a dataset of them.
+    """Collects the chunks of a plan, in any order, and makes a dataset of them.
 
     Attributes
     ----------
@@ -88,8 +88,8 @@ class Sink(ABC):
     @property
     def outcome(self) -> Outcome:
         """How all trajectories ended."""
-        together = Outcome.together(self.outcomes.values())
-        return together._replace(interrupted=together.interrupted + self.plan.design.size - self.rows)
+        total = Outcome.total(self.outcomes.values())
+        return total._replace(interrupted=total.interrupted + self.plan.design.size - self.rows)
 
     @abstractmethod
     def take(self, index: int, chunk: Chunk) -> None:
@@ -164,7 +164,7 @@ def _check_memory(needed: int) -> None:
 
 
 def _physical_memory() -> float:
-    """Bytes; infinite where nobody tells."""
+    """Available memory in bytes; infinite where the system does not report it."""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return float("inf")

@@ -1,4 +1,4 @@
-"""Finished parts of a computation in a folder: each is written whole or not at all, and a damaged one counts as not done."""
+"""Finished parts of a computation in a folder: each is written atomically, and a damaged one is computed again."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["CHUNK_BYTES", "STIFF_METHOD", "ChunkGrid", "Plan"]
 
 #: The method that takes over trajectories on which the explicit default turned out to be stiff.
 STIFF_METHOD = "rodas5p"
-#: Bytes of trajectories that are held at once while they are reduced, stored or sent.
+#: Bytes of trajectories in memory at once while they are reduced, stored or sent.
 CHUNK_BYTES = 64_000_000
 #: Times as many on a card, which needs a hundred thousand trajectories to be busy.
 CARD = 4
@@ -37,7 +37,7 @@ LEAST = 32
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides about the numbers of a simulation.
+    """All that determines the numbers of a simulation.
 
     A plan travels between processes without its kernel, which every process compiles or finds in the cache by itself.
 
@@ -45,7 +45,7 @@ class Plan:
     ----------
     system : System
     recipe : mapping
-        What `symdyn.compile` is told besides: ``method``, ``target``, ``precision``, ``lanes``, ``inline``, ``until``.
+        The arguments of `symdyn.compile`: ``method``, ``target``, ``precision``, ``lanes``, ``inline``, ``until``.
     design : Design
     times : (T,) float64
     options : Options
@@ -116,7 +116,7 @@ class Plan:
 
     @cached_property
     def _whole(self) -> np.ndarray:
-        """Which states and observables stay whole numbers."""
+        """Which states and observables are whole numbers at all times."""
         return np.arange(len(self.names)) < (len(self.system.states) if self.kernel.family.integer else 0)
 
     def grid(self, chunk: int | None, *, slots: int | None = None, stored: bool = False) -> ChunkGrid:

@@ -77,7 +77,7 @@ class Processes(Executor):
                 yield i, value
             finished = True
         finally:
-            if not finished:  # some are still at work on what nobody waits for
+            if not finished:  # some workers are still computing tasks whose results are no longer needed
                 self.close()
 
     def close(self) -> None:

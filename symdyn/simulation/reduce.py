@@ -1,8 +1,8 @@
-"""Statistics of an ensemble, gathered while it runs: a million trajectories are never held at once.
+"""Statistics of an ensemble, gathered while it runs: the trajectories are never all in memory.
 
 Trajectories are reduced in blocks of a fixed size, and blocks are merged in their order, so that neither chunks, threads nor
-processes change a bit of the result.  What was gathered from a chunk of blocks travels and is kept as `Statistics.arrays`, and
-is merged with that of the blocks before it.  Trajectories that failed are left out.
+processes change a bit of the result.  The statistics of a chunk of blocks are sent and stored as `Statistics.arrays`, and
+merged with those of the preceding blocks.  Trajectories that failed are excluded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from symdyn.registry import suggest
 
 __all__ = ["BLOCK", "REDUCTIONS", "SUMMED", "Statistics", "blocks", "read_reductions"]
 
-#: Trajectories that are reduced together.
+#: Trajectories in a block.
 BLOCK = 1024
 BINS, FINE_BINS = 64, 4096
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -172,14 +172,14 @@ class Histogram(Statistic):
         place = (old >> shift) - first[..., None]
         counts = np.zeros(self.counts.shape, np.int64)
         cell = np.arange(first.size).reshape(first.shape)[..., None] * self.bins
-        held = self.counts > 0
-        np.add.at(counts.reshape(-1), (place + cell)[held], self.counts[held])
+        filled = self.counts > 0
+        np.add.at(counts.reshape(-1), (place + cell)[filled], self.counts[filled])
         return counts
 
     def edges(self) -> np.ndarray:
         """Edges of the bins, one more than there are bins."""
-        whole = self.first[..., None] + np.arange(self.bins + 1)
-        return np.ldexp(whole.astype(float), self.exponent[..., None])
+        edges = self.first[..., None] + np.arange(self.bins + 1)
+        return np.ldexp(edges.astype(float), self.exponent[..., None])
 
     def quantiles(self, levels: Sequence[float]) -> np.ndarray:
         """Quantiles by linear interpolation within bins: off by at most one bin.

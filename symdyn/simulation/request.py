@@ -57,7 +57,7 @@ def describe(plan: Plan) -> dict[str, str]:
 
 
 def check_same(there: Mapping[str, str], asked: Mapping[str, str], what: str) -> None:
-    """Refuse to go on with something else than what was begun.
+    """Refuse to resume a store that was begun with another request.
 
     Raises
     ------

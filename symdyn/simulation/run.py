@@ -69,9 +69,9 @@ def simulate(
         Without unknown terms.
     t : (T,) sequence of float
         Output times in the unit of time of the system, increasing; the first is the time of the initial values.  Those of maps
-        and branching processes are whole steps apart.
+        and branching processes differ by integers.
     initial, parameters : mapping from symbols or names to values, optional
-        Over the defaults of the system, in the units of states and parameters.  A number holds for every trajectory; a list or
+        Over the defaults of the system, in the units of states and parameters.  A number applies to every trajectory; a list or
         array (n,) becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a DataArray
         keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.  Fields
         also start from arrays, expressions of position and functions of the positions.
@@ -97,7 +97,7 @@ def simulate(
         Of reaction networks and branching processes: a trajectory stops where this first holds, such as ``"X <= 0"``, and
         stays as it is from there on.  The condition may name states, parameters, observables and time; 'ssa' checks it in the
         beginning, after every event, and where time alone changes it, 'branching' after every step, approximate methods after
-        every leap or step and therefore late (the attribute ``until_checked``).
+        every leap or step and therefore with delay (the attribute ``until_checked``).
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them; a mapping
         goes from these names to levels of quantiles and numbers of bins.
@@ -112,13 +112,12 @@ def simulate(
     executor : distributed.Client, optional
         Where chunks are computed: by default in this process, else by the workers of a dask cluster (of this machine, machines
         started by hand, or SLURM through dask-jobqueue), as `examples/cluster_sweep.py` shows.  Each worker compiles the
-        kernel or takes it from the cache that it shares with others.  A lost worker costs the chunks it was at work on.  On
-        processors of one kind the bits are those of a run in this process.
+        kernel or takes it from a shared cache.  The chunks of a lost worker are computed again.  On processors of the same
+        kind results are bitwise those of a run in this process.
     store : path or Store, optional
         A folder that becomes a zarr store, or a file with the ending ``.nc``: chunks are written as they are done, by the
         workers themselves where they see the folder, and the dataset that is returned is read from there when it is needed,
-        so it may be larger than the memory.  A store that exists is gone on with; ``symdyn.Store(path, resume=False)`` refuses
-        it.
+        so it may be larger than the memory.  A store that exists is resumed; ``symdyn.Store(path, resume=False)`` refuses it.
     progress : bool
         Show a bar (never in pipes).
     on_failure : {'raise', 'nan'}
@@ -131,10 +130,10 @@ def simulate(
         one for each statistic, ``x_mean``, without ``trajectory``.  With dims (sweeps..., ``trajectory`` if asked for):
         ``status`` (0 is success), ``steps``, ``rejected`` and ``evaluations``; tau-leaping adds ``leaps``, ``exact_events`` and
         ``implicit_leaps``, hybrid simulation ``jumps`` and ``switches``; `until` adds ``first_passage``, the time at which the
-        condition was first seen to hold, infinite if it was not before the last output time, NaN where the trajectory failed
+        condition was first found true, infinite if it was not before the last output time, NaN where the trajectory failed
         or was interrupted before.  The attribute ``long_name`` of each says what it counts.  Coordinates hold initial values
         and parameters that vary; attributes of the dataset record the others, the model as text, method, tolerances and seed,
-        which together repeat the run, and what was approximated.
+        which suffice to repeat the run, and what was approximated.
 
     Raises
     ------
@@ -171,7 +170,7 @@ def simulate(
     if on_failure not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {on_failure!r}; expected 'raise' or 'nan'")
     layout = read_layout(layout)
-    if isinstance(system, SpatialSystem):  # it brings its own integrators
+    if isinstance(system, SpatialSystem):  # it has integrators of its own
         others = {"trajectories": trajectories, "until": until, "reduce": reduce, "grid": grid, "executor": executor,
                   "store": store, "target": None if target == "cpu" else target}  # fmt: skip
         asked = {name: value for name, value in {**numbers, **others}.items() if value is not None} | layout.given
@@ -258,5 +257,5 @@ def _times(t: Any, system: System) -> np.ndarray:
         raise DeclarationError("output times must be finite and increase strictly")
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
         what = "a branching process" if system.map is None else "a map"
-        raise DeclarationError(f"the times of {what} must be whole steps apart, such as range(101)")
+        raise DeclarationError(f"the times of {what} must differ by integers, such as range(101)")
     return times

@@ -23,11 +23,11 @@ class Layout:
     Parameters
     ----------
     lanes : 'auto', 1, 8, 16 or 32
-        Trajectories that go through a processor together.
+        Trajectories that one call of the driver integrates side by side.
     threads : int, optional
         Threads of this process, by default as many as it may use; of each task on a cluster 1 by default.
     chunk : int, optional
-        Trajectories that are computed, sent and stored together; by default as suits memory, store and cluster.
+        Trajectories that are computed, sent and stored as one; by default as suits memory, store and cluster.
     inline : bool
         Compile the driver for this model alone, see `symdyn.compile`: for long runs of few equations.
     precision : {'float64', 'float32'}
@@ -77,7 +77,7 @@ class Store:
     path : str or Path
         A folder that becomes a zarr store, or a file with the ending ``.nc``.
     resume : bool
-        If the store exists: go on with the chunks that it lacks, with the seed and the chunks that it was begun with; the
+        If the store exists: compute the chunks that it lacks, with the seed and the chunk sizes that it was begun with; the
         result is bitwise that of a run that was not interrupted.  If false, a store that exists is refused.
 
     Raises
@@ -118,7 +118,7 @@ def read_layout(layout: Any) -> Layout:
 
 
 def read_store(store: Any) -> Store:
-    """A store as it was given, a path as the store there, which is gone on with.
+    """A store as it was given, a path as the store there, which is resumed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A simulation that goes to a store: begun, gone on with, or refused because the store holds something else."""
+"""A simulation that is written to a store: begun, resumed, or refused because the store contains another one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOG = logging.getLogger("symdyn")
 
 
 class Stored(Sink):
-    """Writes chunks to a store as they come; what is interrupted is left out, to be done when the run goes on."""
+    """Writes chunks to a store as they come; interrupted chunks are omitted, to be computed when the run is resumed."""
 
     def __init__(self, plan: Plan, store: ChunkStore) -> None:
         super().__init__(plan, store.grid, store.outcomes)
@@ -32,7 +32,7 @@ class Stored(Sink):
 
     @property
     def advice(self) -> str:
-        return f"; the same call goes on with {self.store}"
+        return f"; the same call resumes {self.store}"
 
     def take(self, index: int, chunk: Chunk) -> None:
         if chunk.complete:
@@ -44,7 +44,7 @@ class Stored(Sink):
 
 
 def find_store(path: Path | None, resume: bool) -> ChunkStore | None:
-    """The store to go on with, or None where one is to be begun.
+    """The store to resume, or None where one is to be begun.
 
     Raises
     ------
@@ -53,14 +53,14 @@ def find_store(path: Path | None, resume: bool) -> ChunkStore | None:
     """
     there = None if path is None else ChunkStore.find(path)
     if there is not None and not resume:
-        raise SymdynError(f"the store {path} exists; resume=True goes on with it, and to begin again remove it or name another")
+        raise SymdynError(f"the store {path} exists; resume=True resumes it, and to begin again remove it or name another")
     return there
 
 
 def open_store(
     path: Path, there: ChunkStore | None, plan: Plan, grid: ChunkGrid, attrs: Mapping[str, Any], *, tell: bool
 ) -> Stored:
-    """Go on with the store that is `there`, or begin one with chunks as in `grid`.
+    """Resume the store `there`, or begin one with chunks as in `grid`.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
         return cls(wrong.size, interrupted, passed_on, start + first, int(run.status[first]), float(times[max(good - 1, 0)]))
 
     @classmethod
-    def together(cls, parts: Iterable[Outcome]) -> Self:
+    def total(cls, parts: Iterable[Outcome]) -> Self:
         """The outcome of several parts, in any order."""
         listed = list(parts)
         first = min((o for o in listed if o.failed), key=lambda o: o.row, default=cls())
@@ -55,8 +55,8 @@ class Outcome(NamedTuple):
     @classmethod
     def read(cls, numbers: Iterable[float]) -> Self:
         """The outcome of which these are the numbers."""
-        *whole, time = numbers
-        failed, interrupted, passed_on, row, code = map(int, whole)
+        *counts, time = numbers
+        failed, interrupted, passed_on, row, code = map(int, counts)
         return cls(failed, interrupted, passed_on, row, code, time)
 
 

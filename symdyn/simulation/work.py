@@ -1,4 +1,4 @@
-"""Chunks done one by one in this process or by the workers of an executor, until all are there or somebody interrupts."""
+"""Chunks computed one by one in this process or by the workers of an executor, until all are complete or interrupted."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_binomial_numbers_are_those_of_the_cpu(n, p, fixed):
     s = streams.open_stream(3, 4)
     tables, rates = binomials.empty_tables(1), np.array([p])
     half, other, ratio, log_other = np.empty(1), np.empty(1, np.uint8), np.empty(1), np.empty(1)
-    assert binomials.fates(1, 0, 1, rates, half, other, ratio, log_other)
+    assert binomials.conditional(1, 0, 1, rates, half, other, ratio, log_other)
     for _ in range(100):
         found, s = device_binomials.binomial(s, n, p, fixed)
         if fixed:

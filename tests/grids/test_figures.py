@@ -211,7 +211,7 @@ def test_times_limits_and_cuts_that_do_not_fit(tmp_path):
         figures.space_time(data, at=("y", 9))
     with pytest.raises(DeclarationError, match="expected an axis and a position, such as"):
         figures.space_time(data, at=2.0)
-    with pytest.raises(DeclarationError, match="it is shown whole"):
+    with pytest.raises(DeclarationError, match="needs no cut"):
         figures.space_time(line_data(), at=("x", 1))
     with pytest.raises(DeclarationError, match=r"written to a .gif or .mp4 file"):
         figures.animate(data, "u", tmp_path / "a.png")

@@ -157,7 +157,7 @@ def test_an_interrupt_keeps_what_is_done(client, tmp_path):
     def interrupt():
         raise KeyboardInterrupt
 
-    with pytest.warns(UserWarning, match=r"interrupted: \d+ of 2048 trajectories .* the same call goes on with"):
+    with pytest.warns(UserWarning, match=r"interrupted: \d+ of 2048 trajectories .* the same call resumes"):
         partial = long(executor=Watched(client, interrupt), store=tmp_path / "run")
     assert int((partial.status == 0).sum()) >= 2 * 64
     xr.testing.assert_identical(long(executor=client, store=tmp_path / "run").load(), long())

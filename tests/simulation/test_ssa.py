@@ -274,7 +274,7 @@ def test_events_are_limited(others, rate):
         ({"until": "X + 1"}, "expected a condition"),
         ({"until": "Z < 1"}, "'Z' is not a symbol of this system|Z"),
         ({"until": 3}, "expected a comparison"),
-        ({"until": "t^2 > 3"}, "cannot be told"),
+        ({"until": "t^2 > 3"}, "cannot be found"),
     ],
 )
 def test_bad_input_meets_one_clear_error(arguments, message):

@@ -154,7 +154,7 @@ def stop_after(count, path, **options):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ChunkStore, "write", interrupted)
-        with pytest.warns(UserWarning, match=r"interrupted: \d+ of \d+ trajectories .* the same call goes on with"):
+        with pytest.warns(UserWarning, match=r"interrupted: \d+ of \d+ trajectories .* the same call resumes"):
             return births(path, layout=sd.Layout(chunk=500), **options).load()
 
 
@@ -306,7 +306,7 @@ def test_other_software_is_refused(begun, monkeypatch):
 
 def test_a_store_that_exists_is_refused_if_nothing_is_to_be_resumed(begun):
     before = {p: p.stat().st_mtime_ns for p in begun.rglob("*")}
-    with pytest.raises(sd.SymdynError, match="exists; resume=True goes on with it, and to begin again remove it"):
+    with pytest.raises(sd.SymdynError, match="exists; resume=True resumes it, and to begin again remove it"):
         births(sd.Store(begun, resume=False))
     assert {p: p.stat().st_mtime_ns for p in begun.rglob("*")} == before
 

@@ -1,1 +1,1 @@
-"""Arguments of the drivers: one named tuple for each, made of parts that many have in common (`parts`)."""
+"""Arguments of the drivers: one named tuple for each, composed of the common parts in `parts`."""

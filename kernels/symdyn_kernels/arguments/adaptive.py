@@ -49,12 +49,12 @@ class AdaptiveArguments(NamedTuple):
     Attributes
     ----------
     functions, sizes, batch, tolerances, run, signals :
-        As their classes say; ``values`` and ``status`` of the run are filled.
+        As their classes describe; ``values`` and ``status`` of the run are filled.
     detect : int
         Whether to stop trajectories that turn out to be stiff, with STIFF.
     stops : (N, s, 2) float64
         Times at which the right-hand side of a trajectory may jump, in order: the last before each that a step may reach, and
-        the first after it, from which the next step goes on.  Infinite where a trajectory has fewer than s.
+        the first after it, from which the next step starts.  Infinite where a trajectory has fewer than s.
     counts : (N, 4) int64
         Filled: accepted steps, rejected steps, steps with output, stops.
     """
@@ -89,7 +89,7 @@ class SeriesSizes(NamedTuple):
     Attributes
     ----------
     states, parameters, rows, kept : int
-        How many there are; rows in an order, and those that ``zeroth`` keeps besides.
+        How many there are; rows in an order, and the further rows that ``zeroth`` stores.
     order : int
         At which the series end.
     lanes : int
@@ -110,7 +110,7 @@ class SeriesArguments(NamedTuple):
     Attributes
     ----------
     functions, sizes, batch, tolerances, run, signals :
-        As their classes say; ``values`` and ``status`` of the run are filled.
+        As their classes describe; ``values`` and ``status`` of the run are filled.
     counts : (N, 3) int64
         Filled: accepted steps, rejected steps, steps with output.
     """

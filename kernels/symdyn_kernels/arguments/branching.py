@@ -15,7 +15,7 @@ class BranchingFunctions(NamedTuple):
     Attributes
     ----------
     rates : int
-        Probabilities of all fates, mean numbers of offspring, mean numbers of immigrants.
+        Probabilities of all outcomes, mean numbers of offspring, mean numbers of immigrants.
     condition : int
         1.0 where the trajectory ends; 0 if there is none.
     """
@@ -32,7 +32,7 @@ class BranchingSizes(NamedTuple):
     lanes, states, noises : int
         Lanes W of the functions (lane 0 is used); stages; random numbers of the environment.
     varying, absorbing : int
-        Whether rates change from step to step, and whether nobody can come where nobody is.
+        Whether rates change from step to step, and whether the empty population is an absorbing state.
     """
 
     lanes: int
@@ -43,13 +43,13 @@ class BranchingSizes(NamedTuple):
 
 
 class LifeCycleTables(NamedTuple):
-    """Who becomes or has whom.
+    """Transitions between the stages, and births.
 
     Attributes
     ----------
     source, ptr, target, fixed : int64 arrays
-        Fates ``ptr[g]`` to ``ptr[g+1]`` of group g exclude each other: individuals of the stage ``source[g]`` become or have
-        one of ``target``; fixed where the parameters alone decide about probabilities.
+        Outcomes ``ptr[g]`` to ``ptr[g+1]`` of group g are mutually exclusive: individuals of the stage ``source[g]`` become or
+        have one of ``target``; fixed where the probabilities depend on the parameters alone.
     born, bptr, parent : int64 arrays
         The stage ``born[b]`` gets a Poisson number with the sum over ``bptr[b]`` to ``bptr[b+1]`` of the mean offspring of an
         individual of the stage ``parent``, times their number, and of immigrants.
@@ -70,8 +70,9 @@ class BranchingArguments(NamedTuple):
     Attributes
     ----------
     functions, sizes, structure, batch, run, signals :
-        As their classes say.  Times are whole steps of 1 apart.  ``values``, ``status`` and ``steps`` of the run are filled,
-        and ``passage`` where a trajectory ended by its condition, which is looked at in the beginning and after every step.
+        As their classes describe.  Times differ by integer multiples of the step 1.  ``values``, ``status`` and ``steps`` of
+        the run are filled, and ``passage`` where a trajectory ended by its condition, which is evaluated at the first time and
+        after every step.
     seed : int
     """
 

@@ -41,7 +41,7 @@ class JumpArguments(NamedTuple):
     run_function : int
         For one lane: the address of a function of several events in a row (`symdyn.codegen.emit_llvm`), or 0.
     event, batch, run, signals :
-        As their classes say.  ``parameters`` of the batch are the rows of p, and there are two times at least; ``values``,
+        As their classes describe.  ``parameters`` of the batch are the rows of p, and there are two times at least; ``values``,
         ``status``, ``steps`` (events up to the last time) and ``rejected`` (candidates that were none) of the run are filled,
         and ``passage`` where a trajectory stopped at its condition.
     bursts : (b,) int64
@@ -64,18 +64,18 @@ class JumpArguments(NamedTuple):
 
 
 class TablePlaces(NamedTuple):
-    """Rows of y in which a large network notes what it knows about itself.
+    """Rows of y in which the function of a large network stores its own state.
 
     Attributes
     ----------
     now, ends, soonest : int
         The time; the end of the window, or -1 without thinning; the next moment at which time alone changes a condition.
     stops, turned, wrong : int
-        1.0 where the trajectory stops; where a trigger turned true; where events left what is no number of molecules.
+        1.0 where the trajectory stops; where a trigger became true; where events set an invalid number of molecules.
     fired, rate : int
         Where a candidate of thinning fired; its propensity.
     held, holds : int
-        For the first of the E events whether its trigger held when events were last looked at, and whether it holds.
+        For the first of the E events whether its trigger was true at the previous evaluation, and whether it is true now.
     """
 
     now: int
@@ -98,7 +98,7 @@ class LargeJumpArguments(NamedTuple):
     fire : int
         Address of the model's function.
     places, batch, run, signals :
-        As their classes say, and as of `Jump`.
+        As their classes describe, and as of `Jump`.
     reactions, memory : int
         Reactions R; rows of y.
     starts, dependents : (R + E + 2,) and (m,) int64

@@ -86,8 +86,8 @@ class LeapingArguments(NamedTuple):
     Attributes
     ----------
     functions, sizes, structure, batch, run, signals :
-        As their classes say.  ``values`` and ``status`` of the run are filled, and ``passage`` where a trajectory ended by its
-        condition, which is looked at in the beginning, and after leaps and exact events.
+        As their classes describe.  ``values`` and ``status`` of the run are filled, and ``passage`` where a trajectory ended by
+        its condition, which is evaluated at the first time, and after leaps and exact events.
     watched : (n,) float64
         For a species in the condition how many times less than `epsilon` it changes in a leap, else 0.
     seed : int
@@ -148,14 +148,14 @@ class HybridArguments(NamedTuple):
     Attributes
     ----------
     functions, sizes, structure, batch, run, signals :
-        As their classes say.  ``values`` and ``status`` of the run are filled, and ``passage`` where a trajectory ended by its
-        condition, which is looked at in the beginning, and after steps and jumps; where it holds after a step, the moment at
-        which it began to is found in it.
+        As their classes describe.  ``values`` and ``status`` of the run are filled, and ``passage`` where a trajectory ended by
+        its condition, which is evaluated at the first time, and after steps and jumps; where it holds after a step, the first
+        moment of it within the step is located.
     tolerances : Tolerances
         Of the flow, whose steps have no longest; steps, jumps and rejected steps allowed a trajectory.
     epsilon : float
         Reaction j flows if ``x_i >= <S_ij^2> / (|<S_ij>| epsilon^2)`` for the species that it changes, and if it fires
-        ``1/epsilon^2`` times in the whole time at its present propensity.
+        ``1/epsilon^2`` times from the first to the last time at its present propensity.
     seed : int
     counts : (N, 5) int64
         Filled: steps of the flow, jumps, rejected steps, changes between flow and jumps, evaluations of all propensities.

@@ -1,6 +1,6 @@
-"""What many drivers are given, and how a named tuple becomes a numba type.
+"""Arguments common to many drivers, and the numba type of a named tuple.
 
-Annotations of fields say their types once, for readers, mypy and numba: `signature` reads them.  Every array is in C order.
+The annotations of the fields are the one statement of their types; `signature` reads them.  Every array is in C order.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Run(NamedTuple):
         Status codes of `symdyn_kernels.status`; counts of what was accepted, rejected and evaluated, which
         `Family.counted` explains.
     passage : (N,) float64
-        First time at which the condition `until` was seen to hold; infinity if it was not before the last time.
+        First time at which the condition `until` was found true; infinity if it was not before the last time.
     details : (N, m) int64
         Further counts, those of `Family.details`.
     """
@@ -108,7 +108,7 @@ class Signals(NamedTuple):
 
 
 class Tolerances(NamedTuple):
-    """What steers and limits adaptive steps.
+    """Tolerances and limits of adaptive steps.
 
     Attributes
     ----------

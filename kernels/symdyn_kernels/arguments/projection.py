@@ -26,11 +26,11 @@ class GeneratorArrays(NamedTuple):
     sources : (D, n) or (0, n) uint32
         Where jumps begin otherwise.
     starts : (G + 1,) int64
-        The kinds from ``starts[g]`` to ``starts[g + 1]`` go on from where they end.
+        The kinds from ``starts[g]`` to ``starts[g + 1]`` are extended along the runs of states.
     previous : (G, n) uint32
         The state before each one in its run.
     decay : (G, n) float64
-        The part of what arrives there that goes on.
+        The fraction of the inflow of the preceding state that reaches this one.
     work : (n,) or (0,) float64
         Scratch memory.
     """

@@ -37,7 +37,7 @@ class SteppingArguments(NamedTuple):
     step_function : int
         Address of the lane function of a step.
     sizes, batch, run, signals :
-        As their classes say; ``values``, ``status`` and ``steps`` of the run are filled.  Times need not increase strictly.
+        As their classes describe; ``values``, ``status`` and ``steps`` of the run are filled.  Times may be repeated.
     seed : int
         Trajectory k draws from the stream ``(seed, streams[k])``.
     step : float

@@ -1,4 +1,4 @@
-"""Systems of differential equations that are data: fitted and compared without compiling anything for any of them.
+"""Systems of differential equations as data: they are fitted and compared without compiling code for each.
 
 A *table* of T terms of d states is a tuple ``(E, TY, W, B, M)``.  Term k is
 

@@ -25,7 +25,7 @@ WINDOWS = "int64[:, ::1], float64[:, ::1], float64[::1]"
     error_model="numpy", nogil=True, cache=True,
 )  # fmt: skip
 def fit(data, cut, starts, limits, model, theta, library, settings, arrow, rss, info, Y, A, g, diagonal):
-    """`fitting.minimise`, then `sweeping.sweep` if the library has terms; one function, for it takes long to compile."""
+    """`fitting.minimise`, then `sweeping.sweep` if the library has terms; one function, because it takes long to compile."""
     if settings[0] >= 0.0:
         minimise(data, cut, starts, limits, model, theta, library, settings, arrow, rss, info, Y)
     else:

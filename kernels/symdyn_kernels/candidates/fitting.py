@@ -1,7 +1,7 @@
-"""Levenberg-Marquardt for parameters and the initial values of all windows together.
+"""Levenberg-Marquardt for the parameters and the initial values of all windows jointly.
 
-Initial values of a window meet the others only by way of the parameters: the normal matrix is an arrow, and its Schur
-complement has the size of the parameters alone.
+Initial values of different windows are coupled only through the parameters: the normal matrix is an arrow matrix, and its
+Schur complement has the size of the parameters alone.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def minimise(data, cut, starts, limits, model, theta, library, settings, arrow, 
     """Fit `theta` and `starts` in place; without iterations, expand about them.  The library is empty.
 
     settings : most iterations; the fall of the sum of squares, and its fall relative to it, below both of which the fit ends;
-        and a sum of squares above which a fit that falls slowly is given up.
+        and a sum of squares above which a fit that converges slowly is abandoned.
     info : (4,) 1 if the first run succeeded, iterations, runs, attempted steps.
     Y : (n, d), becomes the last run, be it accepted or not.
     """

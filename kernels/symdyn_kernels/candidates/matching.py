@@ -10,7 +10,7 @@ from symdyn_kernels.candidates.terms import powers, slopes, value
 
 __all__ = ["extensions", "integrate"]
 
-#: Share of a column's square that must be its own for it to count.
+#: Least fraction of the square of a column that is orthogonal to the base, for the column to count.
 NOVELTY = 1e-11
 
 
@@ -54,7 +54,7 @@ def integrate(nodes, weights, begins, table, constants, out):
 
 @njit(error_model="numpy")
 def extensions(G, b, bases, size, out):
-    """How much each column reduces the sum of squares beside each of the bases, ``out`` (R, L), with the base's own part.
+    """Reduction of the sum of squares by each column beside each of the bases, ``out`` (R, L), with that of the base itself.
 
     G, b : products of the columns (unit diagonal) with each other and with the data.
     bases : (R, size) int64.

@@ -2,7 +2,7 @@
 
 Sensitivities belong to the steps that were accepted: the columns of a step are those of the K coefficients, the Q inner
 constants, the d initial values, and for each equation a coefficient of each of the L terms of a library, which is zero.  Stages
-of a step hold what they need: slopes ``J`` (7, d, d) of the rates, and what the parameters add to them directly.
+of a step store the Jacobians ``J`` (7, d, d) of the rates, and their derivatives by the parameters.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""One run with the sensitivities of a whole library: what its terms would gain, with the initial values eliminated."""
+"""One run with the sensitivities of an entire library: the gain of each of its terms, with the initial values eliminated."""
 
 from __future__ import annotations
 

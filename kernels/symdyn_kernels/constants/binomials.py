@@ -1,8 +1,8 @@
-"""Binomial numbers of one probability over and over."""
+"""Binomial variates with repeated probabilities."""
 
 from __future__ import annotations
 
-#: Trials up to which numbers come from inversion, of distributions that may be kept.
+#: Trials up to which variates come from inversion, and distributions may be tabulated.
 SMALL = 255
 #: Numbers so near the mode are compared with it by the ratios of neighbours, as long as these differ as doubles.
 NEAR, DISTINCT = 20.0, 1e15

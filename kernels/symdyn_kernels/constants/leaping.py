@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-#: Leaps shorter than this many mean waiting times do not pay; so many exact events follow instead.
+#: Leaps shorter than this many mean waiting times are replaced by so many exact events, which are cheaper.
 WORTHWHILE, EXACT, EXACT_AFTER_IMPLICIT = 10.0, 100, 10
-#: Rates that depend on time are looked at this many times at least.
+#: Rates that depend on time are evaluated this many times at least.
 PIECES = 1000.0
 #: A reaction that so few firings can exhaust is critical: it fires at most once in a leap.
 CRITICAL = 10.0
 #: The longest explicit leap in relaxation times of a species: at most the first, and epsilon times the second.
 STABLE, ACCURATE = 0.5, 10.0
-#: Rates that depend on time are not looked at in pieces with fewer expected firings.
+#: Rates that depend on time are not evaluated in pieces with fewer expected firings.
 LEAST_FIRINGS = 0.01
 #: A reversible pair is in equilibrium if its propensities differ by no more than this part, or these standard deviations.
 EQUILIBRIUM, DEVIATIONS = 0.05, 3.0

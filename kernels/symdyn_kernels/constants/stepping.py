@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-#: Of a step: a gap that is a whole number of steps up to rounding takes that many.
+#: Part of a step: a gap that is an integer number of steps up to rounding takes that many.
 SLACK = 1e-9

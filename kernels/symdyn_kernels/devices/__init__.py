@@ -1,5 +1,5 @@
 """Device templates: what one thread of a CUDA kernel does, as plain Python functions of numbers and tuples.
 
 `symdyn.codegen.cuda.join` joins their text with the functions that are generated for a model.  Modules that begin with an
-underscore stand for what is generated, so that linters and readers see whole programs.
+underscore stand for generated code, so that linters and readers see complete programs.
 """

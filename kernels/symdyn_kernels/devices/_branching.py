@@ -8,7 +8,7 @@ from __future__ import annotations
 SPECIES, PARAMETERS, NOISES, GROUPS, ENTRIES, BIRTHS, PARENTS = 2, 3, 0, 2, 2, 1, 1
 #: Whether parameters are read from the table of all trajectories where they are used.
 FROM_TABLE = False
-#: Whether rates change from step to step, nobody can come where nobody is, a condition ends trajectories.
+#: Whether rates change from step to step, the empty population is absorbing, a condition ends trajectories.
 VARYING, ABSORBING, STOPS = False, True, False
 #: The structure, as `symdyn_kernels.drivers.branching` describes it.
 SOURCE, PTR, TARGET, FIXED = (0, 1), (0, 1, 2), (1, 1), (True, True)
@@ -16,7 +16,7 @@ BORN, BPTR, PARENT = (0,), (0, 1), (1,)
 
 
 def rates(lane, y, p):
-    """Probabilities of fates, mean offspring, mean immigration; `lane` holds the time and random numbers of a step."""
+    """Probabilities of outcomes, mean offspring, mean immigration; `lane` contains the time and random numbers of a step."""
     return p[0], p[1], p[2], 0.0
 
 

@@ -55,19 +55,19 @@ def first_step(memory, rtol, atol):
     return 1e-6 if size < 1e-10 or speed < 1e-10 else 0.01 * math.sqrt(size / speed)
 
 
-def write_step(t, h, later, due, i, times, values, memory):
-    """Write what is due in the step from `t` to `later`; returns the next output."""
+def write_step(t, h, t_next, due, i, times, values, memory):
+    """Write the outputs that are due in the step from `t` to `t_next`; returns the next output."""
     scale = 1.0 / h
-    while due < times.size and times[due] <= later:
+    while due < times.size and times[due] <= t_next:
         theta = real((times[due] - t) * scale)
         for e in range(N):
-            values[due, e, i] = memory[W, e] if times[due] == later else interpolant(e, theta, memory)
+            values[due, e, i] = memory[W, e] if times[due] == t_next else interpolant(e, theta, memory)
         due += 1
     return due
 
 
 def past(i, t, passed, stops):
-    """The time from which to go on after the stops at `t`, and how many are passed."""
+    """The time from which the integration resumes after the stops at `t`, and how many are passed."""
     while passed < stops.shape[0] and stops[passed, 0, i] <= t:
         t = max(t, stops[passed, 1, i])
         passed += 1
@@ -107,22 +107,22 @@ def trajectory(
         following = h * change(x, growth)
         if x <= 1.0:
             steps, growth = steps + 1, GROW
-            later = until if final else t + h
-            if STOPS and later == until and until < end:
-                later, begun = stops[passed, 1, i], begun + 1
-            if steps + rejected >= max_steps and later < end:
+            t_next = until if final else t + h
+            if STOPS and t_next == until and until < end:
+                t_next, begun = stops[passed, 1, i], begun + 1
+            if steps + rejected >= max_steps and t_next < end:
                 status = TOO_MANY_STEPS
             phase = steps % PERIOD
             if detect != 0 and STIFFNESS > 0.0 and phase >= WINDOW_START and phase <= WINDOW_END:
                 hits = 0 if phase == WINDOW_START else hits
                 hits += 1 if stiffness(memory) > STIFFNESS else 0
                 status = STIFF if hits >= HITS else status
-            if times[due] <= later:
+            if times[due] <= t_next:
                 interpolate(t, h, p, memory)
-                due, outputs = write_step(t, h, later, due, i, times, values, memory), outputs + 1
+                due, outputs = write_step(t, h, t_next, due, i, times, values, memory), outputs + 1
             accept(memory)
-            t = later
-            if STOPS and later > until:
+            t = t_next
+            if STOPS and t_next > until:
                 t, passed = past(i, t, passed, stops)
                 until = border(i, passed, end, stops)
                 rhs((real(t),), Y, p, memory, K)

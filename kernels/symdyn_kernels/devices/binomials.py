@@ -1,4 +1,4 @@
-"""Binomial numbers of a thread: those of `symdyn_kernels.binomials`, with no distributions that are kept.
+"""Binomial variates of a thread: those of `symdyn_kernels.binomials`, without tabulated distributions.
 
 Every function returns the state of the stream after its number.
 """
@@ -25,7 +25,7 @@ def log_binomial(k, n, p):
 def invert(u, n, ratio, first):
     """The least k at which the sum of probabilities exceeds u; `first` is the probability of 0."""
     total, f, k = first, first, 0.0
-    while u >= total and k < n and k < 200.0:  # the rest beyond is below the spacing of the uniform numbers
+    while u >= total and k < n and k < 200.0:  # the remaining probability is below the spacing of the uniform numbers
         k = k + 1.0
         f = f * (ratio * ((n - k + 1.0) / k))
         total = total + f

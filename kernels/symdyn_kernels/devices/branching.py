@@ -1,6 +1,6 @@
 """Branching processes on a card: the loop of `symdyn_kernels.drivers.branching` for one trajectory, with the same numbers.
 
-Who becomes or has whom is among the constants for which the loops are unrolled.
+The transitions and births are among the constants for which the loops are unrolled.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def environment(s, t):
     return now + tuple(z[k] for k in range(NOISES)), s
 
 
-def drawn(s, n, p, later, fixed):
-    """How many of n have a fate of probability p, where `later` is the probability of all that are drawn after it."""
+def drawn(s, n, p, rest_after, fixed):
+    """How many of n have an outcome of probability p; `rest_after` is the probability of all outcomes drawn subsequently."""
     if not n > 0.0:
         return 0.0, s
-    both = p + later
+    both = p + rest_after
     other = p > 0.5 * both
-    h = 0.0 if both == 0.0 else (later if other else p) / both
+    h = 0.0 if both == 0.0 else (rest_after if other else p) / both
     k = 0.0
     if h > 0.0:
         k, s = binomial(s, n, h, fixed)
@@ -68,7 +68,7 @@ def drawn(s, n, p, later, fixed):
 
 
 def dead(total, count):
-    """The probability of no fate at all; rounding must not kill."""
+    """The probability of none of the outcomes; rounding must not end an individual."""
     left = 1.0 - total
     return 0.0 if left < 1e-15 * count else left
 
@@ -91,7 +91,7 @@ def judged(code, wrong):
 def following(s, x, r):
     """Numbers of individuals after a step, and a status."""
     y = [0.0] * SPECIES
-    later = [0.0] * ENTRIES
+    rest_after = [0.0] * ENTRIES
     code = SUCCESS
     for g in range(GROUPS):
         left, total, good = x[SOURCE[g]], 0.0, True
@@ -101,11 +101,11 @@ def following(s, x, r):
         code = judged(code, left > 0.0 and not (good and total <= 1.0 + 1e-12))
         rest = dead(total, 1.0 * (PTR[g + 1] - PTR[g]))
         for e in range(PTR[g + 1] - 1, PTR[g] - 1, -1):
-            later[e] = rest
+            rest_after[e] = rest
             rest = rest + r[e]
         left = left if code == SUCCESS else 0.0
         for e in range(PTR[g], PTR[g + 1]):
-            k, s = drawn(s, left, r[e], later[e], FIXED[g])
+            k, s = drawn(s, left, r[e], rest_after[e], FIXED[g])
             y[TARGET[e]] = y[TARGET[e]] + k
             left = left - k
     for b in range(BIRTHS):
@@ -136,8 +136,8 @@ def trajectory(
         passage[i] = times[0]
         ended = True
     while q < times.size and code == SUCCESS and not ended:
-        whole, j = int(times[q] - times[q - 1] + 0.5), 0
-        while j < whole and code == SUCCESS and not ended:
+        gap, j = int(times[q] - times[q - 1] + 0.5), 0
+        while j < gap and code == SUCCESS and not ended:
             lane, s = environment(s, times[q - 1] + j)
             if VARYING:
                 r = rates(lane, x, p)

@@ -24,7 +24,7 @@ from symdyn_kernels.devices.variates import round_randomly
 
 
 def equilibria(t, marks, x, p, a):
-    """Rates at which the reversible pairs relax that are in equilibrium and change nothing that is watched; 0 of all others."""
+    """Relaxation rates of reversible pairs in equilibrium that change no species of the stopping condition; 0 of all others."""
     rate = [0.0] * REACTIONS
     for j in range(REACTIONS):
         if PAIR[j] > j and sum((WATCHED[CHANGED[e]] for e in range(PTR[j], PTR[j + 1])), 0.0) == 0.0:
@@ -73,8 +73,8 @@ def crossed(rate, tau):
 def implicit_leap(s, t, tau, skip, equal, mean, x, z, p, a):
     """Correct a leap from x in `z`, which holds x and its firings, to the trapezoidal rule; evaluations (or -1), z, the stream.
 
-    Solves ``y = z + tau/2 sum_j S_j (a_j(y) - a_j(x))`` by Newton, from x, and adds the correction of each reaction as a whole
-    number of firings, so that conservation laws hold.
+    Solves ``y = z + tau/2 sum_j S_j (a_j(y) - a_j(x))`` by Newton, from x, and adds the correction of each reaction as an
+    integer number of firings, so that conservation laws hold.
     """
     y, b = x, a
     calls, converged, finite = 1, False, True
@@ -119,7 +119,7 @@ def correction(skipped, tau, before, after):
 
 
 def rounded(s, in_equilibrium, c):
-    """A whole number of firings.
+    """Round a correction to an integer number of firings.
 
     At equilibrium corrections are many firings and the nearest number adds the least noise; a lasting small correction would
     be lost by it.

@@ -22,7 +22,7 @@ from symdyn_kernels.devices._leap import (
 )
 from symdyn_kernels.devices._prelude import math
 from symdyn_kernels.devices.equilibria import implicit_leap, length_across
-from symdyn_kernels.devices.leaps import classify, draw, events, explicit_leap, longest, quiet
+from symdyn_kernels.devices.leaps import classify, draw, events, explicit_leap, longest, steady
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.reactions import changes, fire, least, pick, sound, total_of
 from symdyn_kernels.devices.rows import DETAILS, EVALUATIONS, REJECTED, STATUS, STEPS
@@ -77,7 +77,7 @@ def trajectory(
         else:
             left = times[q] - t
             if TIMED:
-                piece, a, total, bound = quiet(t, min(2.0 * piece, longest_piece, left), epsilon, x, p)
+                piece, a, total, bound = steady(t, min(2.0 * piece, longest_piece, left), epsilon, x, p)
                 horizon = piece
                 calls += 3
             else:

@@ -1,4 +1,4 @@
-"""Leaps on a card: how long one may be, which firings it makes, and exact events where leaps do not pay.
+"""Leaps on a card: their length, their firings, and exact events where those are cheaper.
 
 Functions of the same names in `symdyn_kernels.leaps` do the same, with stoichiometry as data.
 """
@@ -36,7 +36,7 @@ def excess(epsilon, a, b):
     return max(0.0, *(abs(a[j] - b[j]) - epsilon * max(a[j], b[j]) for j in range(REACTIONS)))
 
 
-def quiet(t, h, epsilon, x, p):
+def steady(t, h, epsilon, x, p):
     """A time up to h over which no propensity changes by more than a part epsilon.
 
     Returns it, the propensities and their total at its middle, and a bound of the total in it.
@@ -132,11 +132,11 @@ def events(s, t, end, limit, means, x, p):
                 code = NEGATIVE if total < 0.0 else NOT_FINITE
         else:
             wait, s = exponential(s)
-            later = t + wait / total
-            if later >= end:
+            t_next = t + wait / total
+            if t_next >= end:
                 t, going = end, False
             else:
-                t = later
+                t = t_next
                 u, s = next_uniform(s)
                 x, s = fire(s, pick(a, every, 0, u * total), means, x)
                 done = done + 1

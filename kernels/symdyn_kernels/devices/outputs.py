@@ -1,4 +1,4 @@
-"""What a thread does with outputs that it does not come to."""
+"""Outputs that a thread does not reach."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reaction networks on a card: changes of numbers of molecules, without a table to be looked up.
+"""Reaction networks on a card: changes of numbers of molecules, without table look-ups.
 
-`symdyn_kernels.networks` says what PTR, CHANGED, FIXED and BURST are; functions of the same names do the same there.  What
+`symdyn_kernels.networks` describes PTR, CHANGED, FIXED and BURST; functions of the same names do the same there.  Code that
 is repeated for every reaction or species is free of branches, or a call: the time to compile branches grows faster than
 their number.
 """

@@ -19,52 +19,52 @@ _INV_SQRT_3 = 0.5773502691896258
 MANY = 8
 
 
-def normals(s, spare, held):
-    """As many normals as a piece of a step takes; of an odd number the second of the last pair is `held` for the next piece."""
+def normals(s, spare, stored):
+    """The normals of a piece of a step; if their number is odd, the second of the last pair is stored for the next piece."""
     z = [real(0)] * DRAWS
     if DRAWS > MANY:  # one loop, through memory of the thread
         drawn = cuda.local.array(DRAWS + 1, real)
         filled = 0
-        if DRAWS % 2 == 1 and held:
+        if DRAWS % 2 == 1 and stored:
             drawn[0] = spare
             filled = 1
         while filled < DRAWS:
             drawn[filled], drawn[filled + 1], s = next_normals(s)
             filled = filled + 2
-        held = filled > DRAWS
-        if held:
+        stored = filled > DRAWS
+        if stored:
             spare = drawn[DRAWS]
         for k in range(DRAWS):
             z[k] = drawn[k]
-    elif DRAWS % 2 == 1 and held:
+    elif DRAWS % 2 == 1 and stored:
         z[0] = spare
         for k in range(DRAWS // 2):
             z[2 * k + 1], z[2 * k + 2], s = next_normals(s)
-        held = False
+        stored = False
     else:
         for k in range(DRAWS // 2):
             z[2 * k], z[2 * k + 1], s = next_normals(s)
         if DRAWS % 2 == 1:
             z[DRAWS - 1], spare, s = next_normals(s)
-            held = True
-    return tuple(z[k] for k in range(DRAWS)), spare, held, s
+            stored = True
+    return tuple(z[k] for k in range(DRAWS)), spare, stored, s
 
 
-def increments(s, spare, held, h, fine):
+def increments(s, spare, stored, h, fine):
     """Brownian increments dW of a step in `fine` equal pieces, then, if the scheme reads them, dZ."""
     piece = h / real(fine)
     root = math.sqrt(piece)
     w = tuple(real(0) for k in range(NOISES))
     integral = tuple(real(0) for k in range(NOISES * WITH_DZ))
     for _ in range(fine):
-        z, spare, held, s = normals(s, spare, held)
+        z, spare, stored, s = normals(s, spare, stored)
         if WITH_DZ:
             added = tuple((z[2 * k] + z[2 * k + 1] * _INV_SQRT_3) * (0.5 * piece * root) for k in range(NOISES))
             integral = tuple(added[k] + w[k] * piece + integral[k] for k in range(NOISES))
             w = tuple(z[2 * k] * root + w[k] for k in range(NOISES))
         else:
             w = tuple(z[k] * root + w[k] for k in range(NOISES))
-    return w + integral, spare, held, s
+    return w + integral, spare, stored, s
 
 
 def record(y, i, q, values):
@@ -83,18 +83,18 @@ def trajectory(
     """One trajectory, in one thread."""
     y = tuple(initial[k, i] for k in range(SPECIES)) + tuple(real(0) for k in range(STATES - SPECIES))
     p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
-    s, spare, held = open_stream(seed, streams[i]), real(0), False
+    s, spare, stored = open_stream(seed, streams[i]), real(0), False
     taken, q = 0, 1
     good = record(y, i, 0, values)
     while good and q < times.size:
         gap = times[q] - times[q - 1]
-        whole = 0 if gap <= 0.0 else max(1, int(math.ceil(gap / step_size - SLACK)))
-        length = gap / max(1, whole)
+        n_steps = 0 if gap <= 0.0 else max(1, int(math.ceil(gap / step_size - SLACK)))
+        length = gap / max(1, n_steps)
         h, root = real(length), real(math.sqrt(length))
-        for j in range(whole):
+        for j in range(n_steps):
             lane = (real(times[q - 1] + j * length), h, root)
             if NOISES > 0:
-                dw, spare, held, s = increments(s, spare, held, h, fine)
+                dw, spare, stored, s = increments(s, spare, stored, h, fine)
                 lane = lane + dw
             y = step(lane, y, p)
             taken += 1

@@ -17,7 +17,7 @@ def exponential(s):
 
 
 def stirling_error(n):
-    """What Stirling's formula lacks of ``log(n!)``."""
+    """``log(n!)`` minus Stirling's formula."""
     if n < 16.0:
         return STIRLING[i64(n)]
     m = 1.0 / (n * n)
@@ -54,7 +54,7 @@ def poisson(s, mean):
     if mean < SWITCH:
         u, s = next_uniform(s)
         p, k = math.exp(-mean), 0.0
-        while u > p and k < 200.0:  # the rest beyond is below the spacing of the uniform numbers
+        while u > p and k < 200.0:  # the remaining probability is below the spacing of the uniform numbers
             u = u - p
             k = k + 1.0
             p = p * (mean / k)
@@ -111,7 +111,7 @@ def burst_sum(s, kind, mean, count):
 
 
 def round_randomly(s, x):
-    """A whole number next to x whose mean is x; whole numbers draw nothing."""
+    """Stochastic rounding of x to a neighbouring integer, with mean x; an integer x consumes no random number."""
     below = floor(x)
     if x == below:
         return below, s

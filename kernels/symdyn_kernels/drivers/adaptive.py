@@ -1,9 +1,9 @@
 """The loop of every adaptive one-step method: W trajectories at a time, each with its own time and step size.
 
-A lane whose trajectory is done takes the next one.  Where a right-hand side may jump in time a trajectory stops: its step ends
-just before, and the next one begins just after with a derivative of its own.  Nothing that happens to one lane depends on
-another, so results are bitwise the same for any number of lanes, threads and chunks.  What differs between methods is `step`,
-`error`, `stiffness` and `dense`; loading a driver replaces the import of `_steps` by the text of the method.
+A lane whose trajectory is finished takes the next one.  Where a right-hand side may jump in time a trajectory stops: its step
+ends just before, and the next one begins just after with a newly evaluated derivative.  Lanes are independent, so results are
+bitwise the same for any number of lanes, threads and chunks.  The methods differ in `step`, `error`, `stiffness` and `dense`;
+loading a driver replaces the import of `_steps` by the text of the method.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TO
 def control(lanes, WL, max_steps, look, halts):
     """Accept or reject, and choose the next step, for all lanes.
 
-    Returns whether outputs are due, whether there are alarms, and how many lanes are to be looked at for stiffness, if `look`
-    says so, and have come to an end of their intervals, if `halts` says so.
+    Returns whether outputs are due, whether there are alarms, how many lanes are to be tested for stiffness (if `look` is set),
+    and how many have reached the end of their intervals (if `halts` is set).
     """
     due, alarm, looking, arrived = 0.0, 0.0, 0.0, 0.0
     one, zero = splat(1.0), splat(0.0)
@@ -108,7 +108,7 @@ def limit(lanes, WL, longest):
 
 @njit(error_model="numpy")
 def arrive(W, stops, passed, who, fresh, counts, lanes):
-    """Move lanes that came to a stop past it, with what is due there; returns how many have outputs."""
+    """Move lanes that reached a stop past it, with the outputs due there; returns how many have outputs."""
     due = 0.0
     for l in range(W):
         k = who[l]

@@ -1,14 +1,14 @@
-"""The driver of branching processes: whole individuals by stage, whose fates and offspring are drawn at each step.
+"""The driver of branching processes: numbers of individuals by stage, whose outcomes and offspring are drawn at each step.
 
 It calls lane functions ``f(lane, y, p, out)`` with lane 0 of W lanes; `lane` holds the time and then the random numbers of the
 environment, `y` numbers of individuals:
 
-    rates       probabilities of all fates, mean numbers of offspring, mean numbers of immigrants
+    rates       probabilities of all outcomes, mean numbers of offspring, mean numbers of immigrants
     condition   1.0 where the trajectory ends
 
 The structure is data (`symdyn_kernels.arguments.branching`).
 
-Each trajectory draws from its own stream: at each step normal numbers of the environment, then fates group by group, then
+Each trajectory draws from its own stream: at each step normal numbers of the environment, then outcomes group by group, then
 births.
 """
 
@@ -19,7 +19,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.branching import BranchingArguments
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.binomials import empty_tables, fates, tabulated, untabulated
+from symdyn_kernels.binomials import conditional, empty_tables, tabulated, untabulated
 from symdyn_kernels.networks import holds, record
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.rng import next_normal_pair
@@ -42,7 +42,7 @@ def _environment(s, m, W, lane):
 
 @njit(**INLINE)
 def _live(s, W, structure, x, new, rates, sound, chances, tables):
-    """Fates of all individuals; returns a status."""
+    """Outcomes of all individuals; returns a status."""
     source, ptr, target, fixed, _, _, _ = structure
     half, other, ratio, log_other = chances
     for g in range(source.size):
@@ -89,7 +89,7 @@ def _breed(s, W, structure, x, new, rates):
 
 @njit(signature(BranchingArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
-    """Simulate all trajectories of `arguments`, a `Branching`; returns how many came to their end."""
+    """Simulate all trajectories of `arguments`, a `Branching`; returns how many reached the last time."""
     functions, sizes, structure, seed, batch, run, signals = arguments
     initial, parameters, times, streams = batch
     out, status, steps, passage = run.values, run.status, run.steps, run.passage
@@ -121,13 +121,13 @@ def chunk(arguments):
             tables[2][:] = 0
             for g in range(source.size):
                 if fixed[g]:
-                    sound[g] = fates(W, ptr[g], ptr[g + 1], rates, half, other, ratio, log_other)
+                    sound[g] = conditional(W, ptr[g], ptr[g + 1], rates, half, other, ratio, log_other)
         code, taken, q, ended = SUCCESS, 0, 1, False
         if holds(condition, W, times[0], lane, x, p, found):
             passage[row], ended = times[0], True
         while q < times.size and code == SUCCESS and not ended:
-            whole = round(times[q] - times[q - 1])
-            for j in range(whole):
+            gap = round(times[q] - times[q - 1])
+            for j in range(gap):
                 if signals.stop[0] != 0:
                     code = INTERRUPTED
                     break
@@ -137,7 +137,7 @@ def chunk(arguments):
                     call(rate, lane.ctypes.data, x.ctypes.data, p.ctypes.data, rates.ctypes.data)
                     for g in range(source.size):
                         if not fixed[g] and x[source[g] * W] > 0.0:
-                            sound[g] = fates(W, ptr[g], ptr[g + 1], rates, half, other, ratio, log_other)
+                            sound[g] = conditional(W, ptr[g], ptr[g + 1], rates, half, other, ratio, log_other)
                 for i in range(n):
                     new[i * W] = 0.0
                 code = _live(s, W, structure, x, new, rates, sound, chances, tables)

@@ -2,11 +2,11 @@
 
 M = L U with ones on the diagonal of L; the pivots are taken in a fixed order and kept as reciprocals.  Row i of M is the
 sum of ``L[i, k] U[k, :]`` over the pivots k before it: it is unfolded, the rows of its pivots are subtracted one by one,
-and what is left is U and its pivot.  (A list of all single operations in place of the rows, in parts that do not wait for
-each other, made a step no shorter: processors predict its loops better, but it loads three numbers for each operation.)
+and the remainder is U and its pivot.  (A list of all single operations in place of the rows, in independent parts, was
+measured to be no faster: its loops are predicted better, but it loads three numbers for each operation.)
 
 A block holds W lanes, row e of lane l at [e*W + l].  Every lane does the same operations in the same order, whatever W
-is.  Tables: of row i the factors lie from ``begin[i]`` to ``end[i]``, with their ``columns`` in the order of the pivots and
+is.  Tables: the factors of row i are those from ``begin[i]`` to ``end[i]``, with ``columns`` in the order of the pivots and
 the pivot at ``diagonal[i]``, and the entries of M from ``entries[i]`` to ``entries[i + 1]``.
 """
 

@@ -6,9 +6,10 @@ It calls lane functions ``f(lane, y, p, out)`` with the time in the first row of
     orders          R values that are not used here; then the means of the bursts
     condition       1.0 where the trajectory ends
 
-and reads the stoichiometry as data.  The state is whole numbers plus the stoichiometry times the extents of the flowing
+and reads the stoichiometry as data.  The state is integers plus the stoichiometry times the extents of the flowing
 reactions: ``x = base + sum_j S_j xi_j``.  Extents and the integrated hazard of the jumping reactions are integrated by the
-pair of Bogacki & Shampine (Appl. Math. Lett. 2 (1989) 321); the next jump comes where the hazard reaches an exponential number.
+pair of Bogacki & Shampine (Appl. Math. Lett. 2 (1989) 321); the next jump occurs where the hazard reaches an exponential
+number.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ __all__ = ["chunk"]
 
 #: Steps from the first to the last time at least, if rates or the condition depend on time.
 PIECES = 1000.0
-#: Steps below this part of the time are given up.
+#: A trajectory whose steps fall below this part of the time ends with a failure.
 SHORTEST = 1e-14
 #: The first step is no shorter than this part of the time: if that is too long the step is refused.
 LEAST_FIRST = 1e-12
@@ -39,7 +40,7 @@ STEPS, JUMPS, REJECTED, SWITCHES, CALLS = range(5)
 
 @njit(signature(HybridArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
-    """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many came to their end."""
+    """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many reached the last time."""
     functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals = arguments
     initial, parameters, times, streams = batch
     out, status, passage, max_steps = run.values, run.status, run.passage, tolerances.max_steps
@@ -111,7 +112,7 @@ def chunk(arguments):
             flowing = flows.sum() > 0
             left = times[q] - t
             if not flowing and not timed:
-                # nothing moves between jumps: the time of the next one is explicit
+                # the state is constant between jumps: the time of the next one is explicit
                 wait = (level - risk) / k1[R] if k1[R] > 0.0 else np.inf
                 if wait >= left:
                     risk += k1[R] * left
@@ -158,11 +159,11 @@ def chunk(arguments):
                     following = d * min(GROW, SAFETY * max(size, 1e-12) ** (-1 / 3))
                     h = following if d == h else max(h, following)
                     theta = crossing(level, d, risk, after, k1[R], k4[R]) if after >= level else 1.0
-                    held = passed(condition, network, flows, base, t, theta, step, within, part, found)
-                    if held <= theta:
-                        between(held, step, flows, part)
+                    theta_end = passed(condition, network, flows, base, t, theta, step, within, part, found)
+                    if theta_end <= theta:
+                        between(theta_end, step, flows, part)
                         xi[:] = part
-                        t += held * d
+                        t += theta_end * d
                         assemble(network, flows, base, xi, x)
                         fresh = False
                     elif after >= level:

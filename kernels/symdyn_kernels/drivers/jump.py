@@ -1,14 +1,14 @@
 """The driver of the direct method: trajectories of a jump process, event by event.
 
-A model's whole event is one lane function ``f(lane, y, p, out)`` (`symdyn.codegen.jump_program` writes it).  The rows are
+An event of a model is one lane function ``f(lane, y, p, out)`` (`symdyn.codegen.jump_program` writes it).  The rows are
 
     lane   e (standard exponential), u (uniform), bursts .., and with thinning the end of time
     y      the states, the time, and with thinning the window
     out    the rows of y after the event, then what `watch`, `low` and `fired` point to
 
-The values at an output time are those after the last event before it or at it.  What is at `watch` is the time after the
+The values at an output time are those after the last event before it or at it.  The row `watch` is the time after the
 event, or infinite where the trajectory stops there: at its condition, or because the states are no numbers of molecules.
-A lane whose trajectory has come to its end takes the next one.  Each trajectory draws e, u and the bursts of every event
+A lane whose trajectory has ended takes the next one.  Each trajectory draws e, u and the bursts of every event
 from its own stream, so neither lanes nor chunks change a bit; a single lane draws for eight events at once, with the same
 instructions.
 """
@@ -60,7 +60,7 @@ def _hold(k, j, last, y, l, W, n, times, out):
 
 @njit(error_model="numpy")
 def _look(k, j, l, event, times, y, new, run):
-    """Deal with a lane that passed an output time, stopped or failed; returns its next output, beyond all if it ended.
+    """Treat a lane that passed an output time, stopped or failed; returns its next output, beyond all if it ended.
 
     The second result is whether the event just made counts, the third the output from which on nothing was written.
     """
@@ -185,22 +185,22 @@ def _lanes(f, event, arguments, y, new, p, rows, state, due, total):
             for l in range(0, W, WIDTH):
                 vst(total, l, vld(total, l) + vld(new, fired * W + l))
         late = made >= deadline
-        calm = ALL  # most often there is nothing to look at: one branch for all lanes
+        calm = ALL  # in most iterations no lane needs attention: one branch for all lanes
         for base in range(0, W, WIDTH):
             calm &= below(vld(new, watch * W + base), vld(due, base))
         if calm == ALL and not late:
             y, new = new, y
             continue
         for base in range(0, W, WIDTH):
-            quiet = below(vld(new, watch * W + base), vld(due, base))
-            if quiet == ALL and not late:
+            before_due = below(vld(new, watch * W + base), vld(due, base))
+            if before_due == ALL and not late:
                 continue
             for l in range(base, base + WIDTH):
                 k = who[l]
                 if k < 0:
                     continue
                 counts, written = 0, 0
-                if not (quiet >> (l - base)) & 1:
+                if not (before_due >> (l - base)) & 1:
                     output[l], counts, written = _look(k, output[l], l, event, times, y, new, run)
                     if output[l] < times.size:
                         st(due, l, times[output[l]])
@@ -259,7 +259,7 @@ def _lanes(f, event, arguments, y, new, p, rows, state, due, total):
 
 @njit(error_model="numpy")
 def _rest(l, W, batch, y, window):
-    """Leave a lane idle in a state in which the model is known to have worked."""
+    """Leave a lane idle in a state at which the model has been evaluated without failure."""
     Y0, times = batch.initial, batch.times
     n = Y0.shape[1]
     for i in range(n):
@@ -271,7 +271,7 @@ def _rest(l, W, batch, y, window):
 
 @njit(signature(JumpArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
-    """Run all trajectories of `arguments`, a `Jump`; returns how many came to their end."""
+    """Run all trajectories of `arguments`, a `Jump`; returns how many reached the last time."""
     f, run_function = arguments.event_function, arguments.run_function
     thinning, results, watch, low, fired, W = arguments.event
     event = EventArguments(

@@ -1,18 +1,18 @@
 """The driver of the direct method for large networks: a sum tree finds the reaction, and only what changed is computed.
 
 A model is one function ``fire(lane, y, p, a)`` (`symdyn.codegen.fire` writes it).  ``lane`` holds the number of what to do,
-what is left of the threshold in the chosen leaf, and random numbers of bursts; ``y`` holds the states and what the model
-notes about itself.  The function changes the states y and those propensities in ``a`` that depend on them; a negative number
+the remainder of the threshold in the chosen leaf, and random numbers of bursts; ``y`` holds the states and the model's own
+rows.  The function changes the states y and those propensities in ``a`` that depend on them; a negative number
 computes all of them.  The propensities are the leaves of a binary tree of sums.  A sum is always the sum of its two children,
-so that nothing drifts, and a reaction is found and sums are mended in O(log R).
+so that rounding errors do not accumulate, and a reaction is found and sums are updated in O(log R).
 
-Leaves of reactions whose rates depend on time are bounds of their propensities up to the end of a window, and what is found
-is a candidate of thinning: what is left of the threshold is uniform on [0, bound), and the reaction fires where it is below
+Leaves of reactions whose rates depend on time are bounds of their propensities up to the end of a window, and the leaf found
+is a candidate of thinning: the remainder of the threshold is uniform on [0, bound), and the reaction fires where it is below
 the propensity at that time.  Where the window ends, all these leaves are computed anew; so they are where too many
 candidates were refused, for half of the window.  As that depends on the past alone, the process is exact.
 
-Triggers of events are looked at by ``fire`` after the reactions that may change them, and by this driver at the moments at
-which time alone does.
+Triggers of events are evaluated by ``fire`` after the reactions that may change them, and by this driver at the moments at
+which time alone changes them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = ["chunk"]
 LANE = 2
 #: Candidates that may be refused in a window: so many, and one for each so many leaves that have to be computed anew.
 REFUSED, LEAVES = 4, 4
-#: Windows below this part of the time (or of 1) are given up: the propensity is infinite there.
+#: Windows below this part of the time (or of 1) end the trajectory with a failure: the propensity is infinite there.
 SHORTEST = 1e-13
 
 
 class LargeNetwork(NamedTuple):
-    """A model and what it works on.
+    """A model and the arrays of its function.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def _mend(a, number, sums):
 
 @njit(error_model="numpy")
 def _find(r, tree, leaves):
-    """The leaf in which the cumulative sum passes r, never one whose propensity is zero; and what is left of r in it."""
+    """The leaf in which the cumulative sum passes r, never one whose propensity is zero; and the remainder of r in it."""
     i = 1
     while i < leaves:
         left = tree[2 * i]
@@ -156,7 +156,7 @@ def _hold(k, j, last, y, n, times, out):
 
 @njit(error_model="numpy")
 def _note(network):
-    """Note which triggers hold."""
+    """Store which triggers are true."""
     y, held, holds = network.y, network.places.held, network.places.holds
     for k in range(network.events):
         st(y, held + k, ld(y, holds + k))
@@ -171,9 +171,9 @@ def _tell(network, number):
 
 @njit(error_model="numpy")
 def _act(code, network, sums, n):
-    """The events whose triggers turned true, in as many passes as there are events; returns a status.
+    """The events whose triggers became true, in as many passes as there are events; returns a status.
 
-    Propensities are judged by what they are in the end, `code` is what they were before.
+    The status is that of the propensities after the events; `code` is the one before.
     """
     y, R, E, held, holds = network.y, network.reactions, network.events, network.places.held, network.places.holds
     _tell(network, R + E + 1)
@@ -210,7 +210,7 @@ def _renew(t, window, network, sums):
 
 @njit(signature(LargeJumpArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
-    """Run all trajectories of `arguments`, a `LargeJump`; returns how many came to their end."""
+    """Run all trajectories of `arguments`, a `LargeJump`; returns how many reached the last time."""
     fire, places, R, memory, starts, dependents, bursts, seed, max_steps, batch, run, signals = arguments
     Y0, P, times, streams = batch
     out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage

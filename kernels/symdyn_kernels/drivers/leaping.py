@@ -1,4 +1,4 @@
-"""The driver of tau-leaping: explicit leaps, implicit leaps across fast equilibria, and exact events where leaps do not pay.
+"""The driver of tau-leaping: explicit leaps, implicit leaps across fast equilibria, and exact events where those are cheaper.
 
 It calls lane functions ``f(lane, y, p, out)`` with the time in the first row of `lane` and numbers of molecules in `y`:
 
@@ -7,8 +7,8 @@ It calls lane functions ``f(lane, y, p, out)`` with the time in the first row of
     factor, solve   of ``shift - d(S a)/dx``, for implicit leaps
     condition       1.0 where the trajectory ends
 
-and reads the stoichiometry as data.  Each trajectory draws from its own stream, so nothing but its seed, its stream
-and its input decides about its numbers.  Numbers of molecules never become negative: a leap that would make them so is
+and reads the stoichiometry as data.  Each trajectory draws from its own stream, so its numbers depend on nothing but its
+seed, its stream and its input.  Numbers of molecules never become negative: a leap that would make them so is
 drawn again over half the time.
 """
 
@@ -21,7 +21,7 @@ from symdyn_kernels.arguments.networks import LeapingArguments
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constants.leaping import EXACT, EXACT_AFTER_IMPLICIT, PIECES, WORTHWHILE
 from symdyn_kernels.equilibria import Solver, Space, implicit_leap, length_across
-from symdyn_kernels.leaps import classify, draw, events, explicit_leap, longest, quiet
+from symdyn_kernels.leaps import classify, draw, events, explicit_leap, longest, steady
 from symdyn_kernels.networks import Network, burst_moments, copy, evaluate, fire, holds, least, pick, record
 from symdyn_kernels.rng import next_uniform
 from symdyn_kernels.simd import call
@@ -36,7 +36,7 @@ LEAPS, EVENTS, REJECTED, IMPLICIT, CALLS = range(5)
 
 @njit(signature(LeapingArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
-    """Simulate all trajectories of `arguments`, a `Leaping`; returns how many came to their end."""
+    """Simulate all trajectories of `arguments`, a `Leaping`; returns how many reached the last time."""
     functions, sizes, structure, watched, seed, epsilon, max_steps, batch, run, counts, signals = arguments
     initial, parameters, times, streams = batch
     out, status, passage = run.values, run.status, run.passage
@@ -93,7 +93,7 @@ def chunk(arguments):
             left = times[q] - t
             if timed:
                 piece = min(2.0 * piece, longest_piece, left)
-                piece, total, bound = quiet(network, t, piece, epsilon, x, a, b)
+                piece, total, bound = steady(network, t, piece, epsilon, x, a, b)
                 horizon = piece
             else:
                 total = evaluate(network, t, x, a)

@@ -1,7 +1,7 @@
 """Drivers of the master equation: ``p' = A p`` over a set of states, by Krylov spaces or by uniformisation.
 
-Both advance `p` from ``clock[0]`` to the last of the `times` and write it to a row of `out` at each.  `A` is held as
-`symdyn_kernels.sparse` describes it.  Sums over states decrease where jumps leave the set: the loss bounds the error.
+Both advance `p` from ``clock[0]`` to the last of the `times` and write it to a row of `out` at each.  `A` is stored as
+`symdyn_kernels.sparse` describes.  Sums over states decrease where jumps leave the set: the loss bounds the error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIME, STEP, ERROR, LOSS, FLOOR, CONTRACTING = range(6)
 #: Places in the counts.
 FILLED, PRODUCTS, STEPS, REJECTED = range(4)
 VECTOR = types.float64[::1]
-_CHECK = 64  # products between two looks whether anything still moves
+_CHECK = 64  # products between two tests whether the vector still changes
 
 
 @njit(types.void(numba_type(GeneratorArrays), VECTOR, VECTOR), cache=True, nogil=True, error_model="numpy")
@@ -61,7 +61,7 @@ def krylov(arguments):
         if not math.isfinite(speed):
             return NOT_FINITE
         if clock[CONTRACTING] > 0.0 and speed <= 0.1 * rate:
-            # |Ap| in the sum of magnitudes does not grow, so nothing will move by more than this times what is left
+            # the 1-norm |Ap| does not grow, so p changes by at most this times the remaining time
             while counts[FILLED] < times.size:
                 out[counts[FILLED]] = p
                 counts[FILLED] += 1

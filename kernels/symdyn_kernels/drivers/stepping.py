@@ -1,6 +1,6 @@
 """The driver of fixed-step methods: schemes for stochastic differential equations, and maps.
 
-A model's whole step is one lane function ``f(lane, y, p, out)``: `y` holds the states, `p` the parameters, `out` gets
+A step of a model is one lane function ``f(lane, y, p, out)``: `y` holds the states, `p` the parameters, `out` gets
 the new states, and the rows of `lane` are
 
     t, h, sqrt(h), dW_1 .. dW_m                 and, where the scheme needs them,  dZ_1 .. dZ_m
@@ -44,7 +44,7 @@ def _draw(state, normals, stride, rows):
 def _increment(normals, rows, stride, m, with_dz, h, fresh):
     """Append the Brownian increments of a time h to those in the rows, or start them afresh.
 
-    ``dW = sqrt(h) u`` and ``dZ = h^(3/2)/2 (u + v/sqrt(3))`` (Kloeden & Platen 1992, eq. 10.4.3); a later piece adds
+    ``dW = sqrt(h) u`` and ``dZ = h^(3/2)/2 (u + v/sqrt(3))`` (Kloeden & Platen 1992, eq. 10.4.3); a subsequent piece adds
     ``dZ + h dW_before`` to the integral.
     """
     root = math.sqrt(h)
@@ -106,7 +106,7 @@ def _interrupt(first, last, g, out, status, steps, taken):
 
 @njit(signature(SteppingArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
-    """Run all trajectories of `arguments`, a `Stepping`; returns how many came to their end."""
+    """Run all trajectories of `arguments`, a `Stepping`; returns how many reached the last time."""
     f, sizes, batch, seed, longest, fine, run, signals = arguments
     n, npar, m, with_dz, lanes = sizes
     initial, parameters, times, streams = batch
@@ -142,11 +142,11 @@ def chunk(arguments):
         alive = _record(y, lanes, k0, count, 0, out, status, steps, taken)
         for g in range(1, times.size):
             gap = times[g] - times[g - 1]
-            whole = 0 if gap <= 0.0 else max(1, math.ceil(gap / longest - SLACK))
-            h = gap / max(1, whole)
+            n_steps = 0 if gap <= 0.0 else max(1, math.ceil(gap / longest - SLACK))
+            h = gap / max(1, n_steps)
             _fill(rows, 1, stride, h)
             _fill(rows, 2, stride, math.sqrt(h))
-            for j in range(whole):
+            for j in range(n_steps):
                 if alive == 0 or stop[0] != 0:
                     break
                 _fill(rows, 0, stride, times[g - 1] + j * h)

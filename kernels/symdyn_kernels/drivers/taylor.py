@@ -1,9 +1,9 @@
 """The loop of the Taylor-series method: W trajectories at a time, each with its own time and step size.
 
-Coefficients of order k lie in rows of W numbers, first those of the states; one order follows the other, and order 0
-follows the parameters and what the model keeps beside it, so that the functions of a model find all in three blocks.
+Coefficients of order k are stored in rows of W numbers, first those of the states; one order follows the other, and order 0
+follows the parameters and the model's further rows, so that the functions of a model address three blocks.
 The series is in ``theta = (t' - t)/h`` with h the length of the step before, so that coefficients neither grow nor vanish.
-A step is as long as its last two terms allow, and ends at a number of the machine: no error gathers in the time.
+A step is as long as its last two terms allow, and ends at a floating-point number: the time accumulates no error.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ CAUTION, LEAST = 0.01, 1e-6
 
 
 class Model(NamedTuple):
-    """What the functions of a model work on.
+    """The arguments of the functions of a model.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A call of the rates of fields through an address, so that they are compiled once for all drivers that need them."""
+"""A call of the rates of fields through an address, so that they are compiled once for all drivers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
 
 @intrinsic
 def call_rates(context, function, T, F, y, dst, work, t, scale, fused, first):
-    """Call ``void f(T, F, y, dst, work, t, scale, fused, first)`` of addresses, two doubles and two whole numbers."""
+    """Call ``void f(T, F, y, dst, work, t, scale, fused, first)`` of addresses, two doubles and two integers."""
 
     def generate(c, builder, signature, a):
         kind = ir.FunctionType(ir.VoidType(), [_INT64] * 5 + [_DOUBLE] * 2 + [_INT64] * 2)

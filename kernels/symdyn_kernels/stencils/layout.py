@@ -4,14 +4,14 @@ An array holds the values of one quantity on a padded grid: element (i, j) is at
 last axis; in one dimension there is one row.  Everything that belongs to a model is in two tables, of int64 and of
 float64, which begin with the header below.  A pass gathers for a block of W consecutive cells the values that its
 stencils give, calls the point function, and stores what it returns; passes, ghost fills and sums follow each other
-as the schedule says.  The point functions know nothing of the grid, so a kernel for a card can be made of the same
+as the schedule says.  The point functions are independent of the grid, so a kernel for a card can be made of the same
 programs and tables with a thread in place of a lane.
 """
 
 from __future__ import annotations
 
 PAD = 8
-# places in the header of the table of whole numbers
+# places in the header of the table of integers
 (
     N0, N1, G0, S, SIZE, W, NF, NS, NP, NPAR, INPUTS, OUTPUTS, SLOTS, LENGTH, SCHEDULE, EVENTS, PASSES, INS, ENTRIES, OUTS,
     FILLS, WALLS, SUMS, COEFFICIENTS, WEIGHTS, SCALARS, STATIC, NR, NSR, RATES,

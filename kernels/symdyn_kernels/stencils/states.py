@@ -47,7 +47,7 @@ def unload(T, y, target, fields, scalars):
 @njit(**PLAIN)
 def total_of(T, a):
     """Sum over all cells, row after row."""
-    whole = 0.0
+    total = 0.0
     n, end = T[N1], T[N1] // 8 * 8
     for i in range(T[N0]):
         at = (T[G0] + i) * T[S] + PAD
@@ -57,8 +57,8 @@ def total_of(T, a):
         row = hsum(part)
         for j in range(end, n):
             row += ld(a, at + j)
-        whole += row
-    return whole
+        total += row
+    return total
 
 
 @njit(**PLAIN)
@@ -67,7 +67,7 @@ def scaled(T, x, y, z, rtol, atol):
     worst = 0.0
     n, end = T[N1], T[N1] // 8 * 8
     for a in range(T[NF]):
-        whole = 0.0
+        total = 0.0
         for i in range(T[N0]):
             at = a * T[SIZE] + (T[G0] + i) * T[S] + PAD
             part = splat(0.0)
@@ -78,9 +78,9 @@ def scaled(T, x, y, z, rtol, atol):
             for j in range(end, n):
                 e = ld(x, at + j) / (max(abs(ld(y, at + j)), abs(ld(z, at + j))) * rtol + atol)
                 row += e * e
-            whole += row
-        whole = math.sqrt(whole / (T[N0] * n))
-        worst = whole if not whole <= worst else worst
+            total += row
+        total = math.sqrt(total / (T[N0] * n))
+        worst = total if not total <= worst else worst
     for k in range(T[NS]):
         at = T[NF] * T[SIZE] + k
         e = abs(ld(x, at)) / (max(abs(ld(y, at)), abs(ld(z, at))) * rtol + atol)
@@ -91,12 +91,12 @@ def scaled(T, x, y, z, rtol, atol):
 @njit(**PLAIN)
 def sound(T, y):
     """Whether all states are finite."""
-    whole = 0.0
+    total = 0.0
     for a in range(T[NF]):
-        whole += total_of(T, y + 8 * a * T[SIZE])
+        total += total_of(T, y + 8 * a * T[SIZE])
     for k in range(T[NS]):
-        whole += ld(y, T[NF] * T[SIZE] + k)
-    return math.isfinite(whole)
+        total += ld(y, T[NF] * T[SIZE] + k)
+    return math.isfinite(total)
 
 
 @njit(**PLAIN)

@@ -1,4 +1,4 @@
-"""What kernels of branching processes are made of: vital rates; the template is unrolled for who becomes or has whom."""
+"""Kernels of branching processes: vital rates, and a template that is unrolled for the transitions and births."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from symdyn.system import System
 
 __all__ = ["branching_device"]
 
-#: Fates and kinds of offspring up to which a kernel is compiled in about a minute.
+#: Outcomes and kinds of offspring up to which a kernel is compiled in about a minute.
 MOST = 128
 
 
@@ -21,14 +21,14 @@ def branching_device(system: System, made: Made) -> Device:
     Raises
     ------
     CompileError
-        For so many fates and kinds of offspring that the text of the kernel would take minutes to compile.
+        For so many outcomes and kinds of offspring that the text of the kernel would take minutes to compile.
     """
     facts = made.facts
     structure = {name: tuple(values) for name, values in facts["structure"].items()}
     entries, parents = len(structure["target"]), len(structure["parent"])
     if entries + parents > MOST:
         raise CompileError(
-            f"branching processes with target='cuda' are written out for every fate and kind of offspring, up to {MOST} of "
+            f"branching processes with target='cuda' are written out for every outcome and kind of offspring, up to {MOST} of "
             f"them; this one has {entries + parents}: use target='cpu'"
         )
     tabled = len(system.parameters) > PARAMETERS

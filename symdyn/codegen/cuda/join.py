@@ -1,4 +1,4 @@
-"""The whole source of a kernel: header, generated functions, the hand-written templates that call them, and the entry.
+"""The source of a kernel: header, generated functions, the hand-written templates that call them, and the entry.
 
 Templates are the modules of `symdyn_kernels.devices`: plain Python functions.  Their text is joined, not imported, so that
 ``print(kernel)`` shows all that runs.  What they import from each other is joined before them; modules whose names begin with
@@ -121,12 +121,12 @@ def join_module(title: str, device: Device, precision: str, entry: str = "") -> 
 
 
 def _templates(
-    folder: str, name: str, constants: Mapping[str, Any], imports: dict[str, None], seen: set[tuple[str, str]]
+    folder: str, name: str, constants: Mapping[str, Any], imports: dict[str, None], joined: set[tuple[str, str]]
 ) -> list[str]:
     """Texts of a template and of those that it imports, each once and after what it needs."""
-    if (folder, name) in seen:
+    if (folder, name) in joined:
         return []
-    seen.add((folder, name))
+    joined.add((folder, name))
     text = Path(symdyn_kernels.__file__).parent.joinpath(folder, f"{name}.py").read_text(encoding="utf-8")
     lines, found, begin = text.splitlines(), [], 0
     for statement in ast.parse(text).body:
@@ -135,7 +135,7 @@ def _templates(
             begin = statement.end_lineno or 0
             *_, inside, other = f".{module}".split(".")
             if inside in JOINED:
-                found += [] if other.startswith("_") else _templates(inside, other, constants, imports, seen)
+                found += [] if other.startswith("_") else _templates(inside, other, constants, imports, joined)
             elif module != "__future__":
                 imports[ast.unparse(statement)] = None
         elif isinstance(statement, ast.Expr):

@@ -1,4 +1,4 @@
-"""Kernels for CUDA cards: their whole source is generated for a system and a method."""
+"""Kernels for CUDA cards: their source is generated for a system and a method."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CudaKernel(CardKernel):
     resources : Resources
         Registers and local memory of a thread on an H100 (sm_90).
     card_seconds : float
-        Time that the card has been at work on it, all launches together and without what is carried there and back.
+        Total computing time of all launches on the card, without transfers.
     noted : mapping
         What the family of the method noted about the model.
 
@@ -122,7 +122,7 @@ class CudaKernel(CardKernel):
     # ---- running it ----------------------------------------------------------------------------
 
     def lanes(self, trajectories: int) -> int:
-        """Trajectories that go through the processor together: each has a thread of its own."""
+        """Trajectories that are integrated side by side by one thread: 1, as each has a thread of its own."""
         return 1
 
     def prepare(self, lanes: int) -> None:

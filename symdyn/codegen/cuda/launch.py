@@ -36,7 +36,7 @@ class CardKernel(Kernel):
     noted : mapping
         What the family of the method noted about the model.
     card_seconds : float
-        Time that the card has been at work on it, all launches together and without what is carried there and back.
+        Total computing time of all launches on the card, without transfers.
     """
 
     noted: Mapping[str, Any]

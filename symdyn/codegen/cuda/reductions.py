@@ -150,7 +150,7 @@ def _module(observer: Program | None, states: int, precision: str) -> ModuleType
 
 
 def _groups(bounds: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Blocks that follow one another and have `most` trajectories together, but one at least."""
+    """Consecutive blocks with a total of at most `most` trajectories, but one block at least."""
     first, count = 0, len(bounds) - 1
     while first < count:
         last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + most, side="right")) - 1)

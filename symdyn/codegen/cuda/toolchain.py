@@ -1,7 +1,7 @@
 """The only module that imports numba.cuda: from generated text to kernels, PTX and machine code.
 
-The ``numba.cuda`` of numba itself is replaced by the package numba-cuda, whose extra ``cu13`` brings the compilers.  To
-compile takes neither a card nor a driver; `_without_card` says which private name of numba-cuda has to be replaced for that.
+The ``numba.cuda`` of numba itself is replaced by the package numba-cuda, whose extra ``cu13`` installs the compilers.
+Compilation needs neither a card nor a driver; `_without_card` names the private name of numba-cuda that is replaced for that.
 
 On numba's simulator (``NUMBA_ENABLE_CUDASIM=1``, set before numba is imported) device functions are plain Python functions.
 Numbers are then numpy scalars, so that arithmetic is that of a card: ``1/0`` is infinite, and nothing raises.
@@ -81,24 +81,24 @@ class _Ieee:
 
     def __getattr__(self, name: str) -> Callable:
         found = getattr(np, "power" if name == "pow" else re.sub("^a(?=[sct])", "arc", name), None)
-        return found if found is not None else _quiet(getattr(_math, name))
+        return found if found is not None else _masked(getattr(_math, name))
 
     @staticmethod
     def ldexp(x: Any, k: Any) -> Any:
         return np.ldexp(x, int(k))
 
 
-def _quiet(function: Callable) -> Callable:
+def _masked(function: Callable) -> Callable:
     """A function of `math` that numpy has not: nan where it would raise."""
 
     @functools.wraps(function)
-    def quiet(*arguments: Any) -> Any:
+    def masked(*arguments: Any) -> Any:
         try:
             return np.float64(function(*arguments))
         except (ValueError, OverflowError):
             return np.float64(_math.nan)
 
-    return quiet
+    return masked
 
 
 if SIMULATED:
@@ -107,11 +107,11 @@ if SIMULATED:
     floor64, ceil64, floor32, ceil32 = np.floor, np.ceil, np.floor, np.ceil
 
     def u64(x: Any) -> int:
-        """A word of 64 bits: what leaves the range is cut off, as on a card."""
+        """A word of 64 bits: the value modulo 2^64, as on a card."""
         return int(x) & _WORD
 
     def device(function: Callable) -> Callable:
-        """A function of generated text: plain Python, and silent about what a card is silent about."""
+        """A function of generated text: plain Python, without the floating-point warnings that a card does not have."""
         return np.errstate(all="ignore")(function)
 
 else:

@@ -28,7 +28,7 @@ ARITHMETIC: dict[type, Any] = {
     ast.Mod: operator.mod, ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Not: operator.not_, ast.USub: operator.neg,
 }  # fmt: skip
-#: Entries of a tuple, or arguments, that are written together: for more Python has other bytecode, which numba does not follow.
+#: Entries of a tuple, or arguments, in one expression: for more, Python emits other bytecode, which numba does not support.
 FEW = 24
 
 

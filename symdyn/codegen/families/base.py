@@ -28,7 +28,7 @@ WORKING_SET = 20_000
 
 @dataclass(frozen=True)
 class Options:
-    """Numbers that steer a driver; each family reads those that it knows.
+    """Numerical options of the drivers; each family reads those that have an effect on its methods.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Launch:
-    """What a family is told besides the batch: method, compiled functions, lanes, options and signals.
+    """The arguments of a launch besides the batch: method, compiled functions, lanes, options and signals.
 
     Attributes
     ----------
@@ -100,9 +100,9 @@ class Family(ABC):
     max_steps: ClassVar[int] = 1_000_000
     #: Whether the methods choose their steps by tolerances.
     adaptive: ClassVar[bool] = False
-    #: When the methods look at the condition that ends a trajectory; empty if they do not.
+    #: When the methods evaluate the condition that ends a trajectory; empty if they do not.
     stops: ClassVar[str] = ""
-    #: Whether states stay whole numbers: histograms have whole bins.
+    #: Whether states are whole numbers at all times: bins of histograms then have integer widths.
     integer: ClassVar[bool] = False
     #: What initial values must be: 'real', 'nonnegative' or 'whole' (numbers of molecules).
     start: ClassVar[str] = "real"

@@ -24,7 +24,7 @@ __all__ = ["BRANCHING"]
 
 
 class BranchingFamily(Family):
-    """Vital rates are one function, and who becomes or has whom is data."""
+    """Vital rates are one function, transitions and births are data."""
 
     schemes = (ChainScheme,)
     stops = "in the beginning and after every step"
@@ -33,7 +33,7 @@ class BranchingFamily(Family):
     always_random = True
     remedies: ClassVar[tuple[str, ...]] = ()
     counted: ClassVar[Mapping[str, str]] = {
-        "steps": "steps, until nobody is left or the condition of until holds",
+        "steps": "steps, until the population is extinct or the condition of until holds",
         "rejected": "none",
         "evaluations": "steps",
     }

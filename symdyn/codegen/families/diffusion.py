@@ -25,9 +25,9 @@ __all__ = ["DIFFUSION"]
 
 
 class DiffusionFamily(Family):
-    """The whole step of the model is one function, as for stochastic differential equations; it ends at 0 or above.
+    """A step of the model is one function, as for stochastic differential equations; it ends at 0 or above.
 
-    A condition that ends trajectories is part of the step: two more states say whether it held, and when.
+    A condition that ends trajectories is part of the step: two more states record whether it was true, and when.
     """
 
     schemes = (DiffusionScheme,)
@@ -80,8 +80,8 @@ class DiffusionFamily(Family):
         after = {s: sp.Symbol(f"next {s}'") for s in system.states}
         for symbol, value in zip(after.values(), new, strict=True):
             build.bind(symbol, value)
-        later = {**after, system.time: system.time + h}
-        holds = build.op("or", before, build.condition(until.xreplace(later)))
+        after_step = {**after, system.time: system.time + h}
+        holds = build.op("or", before, build.condition(until.xreplace(after_step)))
         first = build.op("select", build.condition(until), build.value(system.time), build.value(system.time + h))
         when = build.op("select", build.op("gt", build.value(ended), build.constant(0)), build.value(moment), first)
         return build.op("select", holds, one, build.constant(0)), when

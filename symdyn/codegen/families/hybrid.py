@@ -43,7 +43,7 @@ class HybridFamily(Family):
 
     def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
         return {
-            "accuracy": "the noise of flowing reactions is neglected, and that their molecules are whole",
+            "accuracy": "the noise of flowing reactions is neglected, and their species take real values",
             "threshold": options.epsilon**-2,
             "threshold_meaning": "expected firings, and molecules of a species changed one by one, from which reactions flow",
         }

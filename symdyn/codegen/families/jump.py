@@ -29,7 +29,7 @@ from symdyn.system import System
 
 __all__ = ["JUMP"]
 
-#: Reactions up to which the whole event is one program: its time grows with their number, that of the tree hardly does.
+#: Reactions up to which an event is one program: its time grows with their number, that of the tree hardly does.
 #: With events of the network or rates in time it is a program up to `LARGER`: that runs in lanes, where it is ahead of the
 #: tree up to some 250 reactions; one trajectory at a time it is up to some 100.
 LARGE, LARGER = 128, 192

@@ -24,7 +24,7 @@ __all__ = ["STEPPING"]
 
 
 class SteppingFamily(Family):
-    """The whole step of the model is one function."""
+    """A step of the model is one function."""
 
     schemes = (FixedStepScheme,)
     options = ("step", "brownian_step", "inline")

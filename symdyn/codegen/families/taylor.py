@@ -35,9 +35,9 @@ def _rows(drift: tuple[sp.Expr, ...], varying: frozenset[sp.Symbol]) -> int:
         if node in varying or not any(a in changing for a in node.args):
             continue
         changing.add(node)
-        whole = node.is_Pow and node.exp.is_Integer and node.exp > 0
-        if whole or node.is_Mul:
-            factors = int(node.exp).bit_length() if whole else sum(a in changing for a in node.args)
+        power = node.is_Pow and node.exp.is_Integer and node.exp > 0
+        if power or node.is_Mul:
+            factors = int(node.exp).bit_length() if power else sum(a in changing for a in node.args)
             found += max(0, factors - 2)
         elif not node.is_Add:
             found += 2

@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     for name in module.__all__
     if name in CALLS
 }
-#: The largest error of each in units in the last place, measured over its whole range.
+#: The largest error of each in units in the last place, measured over its entire range.
 ULPS = {
     "exp": 0.9, "log": 0.9, "pow": 0.7, "sin": 0.8, "cos": 0.8, "tan": 1.1, "tanh": 0.8, "sinh": 1.3, "cosh": 1.4, "erf": 1.2,
     "asin": 1.2, "acos": 1.2, "atan": 2.0, "atan2": 2.0, "asinh": 1.4, "acosh": 1.9, "atanh": 1.1, "erfc": 5.0,

@@ -2,7 +2,7 @@ r"""Sine, cosine and tangent.
 
 With ``n = round(2 x / pi)`` the argument is ``r = x - n pi/2``, kept in two parts; pi/2 is three doubles (Cody & Waite),
 which is exact enough up to 2^30.  The polynomials for :math:`|r| \le \pi/4` are those of FDLIBM's k_sin.c and k_cos.c.
-Beyond 2^30 the C library, which knows pi to a thousand bits, is called for the lanes concerned.
+Beyond 2^30 the C library, which uses pi to a thousand bits, is called for the lanes concerned.
 """
 
 from __future__ import annotations

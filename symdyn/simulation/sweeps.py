@@ -118,7 +118,7 @@ class Design:
     def failure(self, failed: int, row: int, values: str) -> str:
         """How many trajectories failed, and where the first of them is, row `row` with these values."""
         if not self.dims:
-            return f"the trajectory with {values} failed"
+            return f"the trajectory with {values} failed" if values else "the trajectory failed"
         index = np.unravel_index(row, self.shape)
         place = ", ".join(f"{d}[{int(i)}]" for d, i in zip(self.dims, index, strict=True))
         return f"{failed} of {self.size} trajectories failed. The first is {place} ({values})"

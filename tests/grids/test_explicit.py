@@ -339,7 +339,7 @@ def test_grids_of_awkward_sizes():
 
 def test_failures_are_told():
     blow = PDESystem({u: laplacian(u) + u**2}, (0, 1), initial={u: 1}, parameters={})
-    with pytest.raises(SimulationError, match=r"the trajectory with .* failed.*Try other values, on_failure") as caught:
+    with pytest.raises(SimulationError, match=r"^the trajectory failed: .*Try other values, on_failure") as caught:
         blow.run(np.array([0.0, 0.5, 2.0]), grid=8, progress=False)
     values = caught.value.dataset.u.values
     np.testing.assert_allclose(values[1], 2.0, rtol=1e-4)

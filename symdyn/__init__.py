@@ -84,6 +84,6 @@ __getattr__, __dir__, __all__ = lazy(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
         "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Plane",
         "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "__version__", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "SymdynError", "System", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
     ),
 )  # fmt: skip

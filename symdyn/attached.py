@@ -25,28 +25,73 @@ __all__ = [
 
 
 class FlowVerbs:
-    """What is derived from an `ODESystem`."""
+    """Methods derived from an `ODESystem`: moment equations and export.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -k*x")
+    >>> isinstance(decay, FlowVerbs)
+    True
+    >>> print(decay.moments(2))
+    E[x]' = -E[x]*k
+    E[x^2]' = -2*E[x^2]*k
+    """
 
 
 class DiffusionVerbs:
-    """What is derived from an `SDESystem`."""
+    """Methods derived from an `SDESystem`: moment equations.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> process = sd.SDESystem.from_text("dx = -k*x*dt + s*dW")  # Ornstein-Uhlenbeck: Var' = -2 k Var + s^2
+    >>> print(process.moments(2, central=True))
+    E[x]' = -E[x]*k
+    M[x^2]' = -2*M[x^2]*k + s**2
+    """
 
 
 class NetworkVerbs:
-    """What is derived from a `ReactionNetwork`."""
+    """Methods derived from a `ReactionNetwork`: rate equations, approximations, moments, structure and composition.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d")
+    >>> print(net.rate_equations())
+    X' = -X*d + k
+    >>> net.deficiency
+    0
+    """
 
 
 class MatrixVerbs:
-    """What is derived from a `MatrixModel`: its demography.
+    """Methods derived from a `MatrixModel`: its demography.
 
     Results are exact, sympy numbers in object arrays, where the numbers of the model are and a closed form of degree two or
     less exists; formulas, where parameters have no values and the model has one or two stages; floats otherwise.  Those of a
     density-dependent model hold at low density; ``model.at(numbers)`` is the linear model at other numbers.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> rabbits = sd.leslie.from_matrix([[0, 1], [1, 1]])  # Fibonacci: the golden ratio
+    >>> rabbits.growth_factor
+    1/2 + sqrt(5)/2
     """
 
 
 class FieldVerbs:
-    """What is derived from a `PDESystem`."""
+    """Methods derived from a `PDESystem`: discretisation and simulation.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> heat = sd.PDESystem.from_text("u' = D*laplacian(u); D = 1", domain=(0, 1))
+    >>> heat.discretize(50, order=4).spacing
+    (0.02,)
+    """
 
 
 class GridVerbs:

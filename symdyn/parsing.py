@@ -43,6 +43,14 @@ class ModelText:
         For each state with noise, the coefficient of each ``dW``.
     parameters, initial : dict of str to float
     observables : dict of str to Expr
+
+    Examples
+    --------
+    >>> model = parse_model("dx = -k*x*dt + s*dW; k = 2; x(0) = 1")
+    >>> model.style, model.equations, model.noise
+    ('differential', {'x': -k*x}, {'x': {'dW': s}})
+    >>> model.parameters, model.initial
+    ({'k': 2.0}, {'x': 1.0})
     """
 
     equations: dict[str, sp.Expr]

@@ -38,6 +38,18 @@ class Registry(Mapping[str, T], Generic[T]):
     ----------
     kind : str
         What is registered, as messages call it ('method', 'surrogate').
+
+    Examples
+    --------
+    >>> shapes = Registry("shape")
+    >>> shapes.register("disk", complex)
+    <class 'complex'>
+    >>> "disk" in shapes, shapes
+    (True, <Registry of shapes: disk>)
+    >>> shapes["dsk"]
+    Traceback (most recent call last):
+    ...
+    symdyn.errors.SymdynError: unknown shape 'dsk'; known: disk. Did you mean 'disk'?
     """
 
     def __init__(self, kind: str) -> None:
@@ -46,11 +58,50 @@ class Registry(Mapping[str, T], Generic[T]):
         self._packages: list[str] = []
 
     def filled_by(self, package: str) -> None:
-        """Import the modules of `package` on first use: they register entries.  A package says so in its ``__init__.py``."""
+        """Import the modules of a package on first use: they register entries.  A package calls this in its ``__init__.py``.
+
+        Parameters
+        ----------
+        package : str
+            Its ``__name__``; modules whose names begin with an underscore are not imported.
+
+        Examples
+        --------
+        >>> shapes = Registry("shape")
+        >>> shapes.filled_by("email.mime")  # a package of the standard library, whose modules register nothing
+        >>> len(shapes)
+        0
+        """
         self._packages.append(package)
 
     def register(self, name: str, entry: T) -> T:
-        """Add `entry` under `name`; another entry of the same name is an error, the same one from a cell run again is not."""
+        """Add an entry; another entry of the same name is an error, the same one from a cell run again is not.
+
+        Parameters
+        ----------
+        name : str
+        entry : object
+
+        Returns
+        -------
+        object
+            The entry.
+
+        Raises
+        ------
+        SymdynError
+            If another entry has that name.
+
+        Examples
+        --------
+        >>> shapes = Registry("shape")
+        >>> shapes.register("disk", complex)
+        <class 'complex'>
+        >>> shapes.register("disk", float)
+        Traceback (most recent call last):
+        ...
+        symdyn.errors.SymdynError: shape 'disk' is registered twice; give the new one another name
+        """
         if name in self._entries and _origin(entry) != _origin(self._entries[name]):
             raise SymdynError(f"{self.kind} {name!r} is registered twice; give the new one another name")
         self._entries[name] = entry

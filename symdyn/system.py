@@ -351,6 +351,18 @@ class System(ABC):
     def example(cls) -> Self:
         """A small system of this kind with values for everything, which the conformance tests simulate.
 
+        Returns
+        -------
+        System
+            Of the class on which it is called, with parameters and initial values.
+
+        Raises
+        ------
+        NotImplementedError
+            For kinds that are derived and not declared.
+
+        Examples
+        --------
         >>> import symdyn as sd
         >>> print(sd.ODESystem.example())
         x' = a*x*(1 - x) - x*y

@@ -235,6 +235,15 @@ def compile(
         For unknown terms, methods that do not apply, targets and options that do not exist.
     DeclarationError
         For options without effect.
+
+    Examples
+    --------
+    >>> import sympy as sp, symdyn as sd
+    >>> x, a = sp.symbols("x a")
+    >>> kernel = sd.compile(sd.ODESystem({x: -a * x}), method="tsit5")
+    >>> run = kernel([[1.0], [2.0]], [[1.0], [1.0]], [0.0, 1.0], rtol=1e-9)
+    >>> run.values[:, 1, 0].round(6).tolist()  # exp(-1), 2 exp(-1)
+    [0.367879, 0.735759]
     """
     if target not in TARGETS:
         raise CompileError(f"target is {target!r}; known: {', '.join(TARGETS)}.{suggest(target, TARGETS)}")

@@ -100,17 +100,70 @@ class Kernel(ABC):
         return dict(self.family.details(self._scheme))
 
     def facts(self, options: Options) -> dict[str, Any]:
-        """What a dataset says about the method: the options that matter, and its approximations."""
+        """The attributes of a dataset about the method: the options that have an effect, and its approximations.
+
+        Parameters
+        ----------
+        options : Options
+            Numerical options of the driver.
+
+        Returns
+        -------
+        dict of str to value
+            Values that netCDF can store.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families.base import Options
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> kernel.facts(Options(rtol=1e-8))
+        {'method': 'tsit5', 'rtol': 1e-08, 'atol': 1e-09}
+        """
         recorded = {name: getattr(options, name) for name in RECORDED if name in self.reads}
         return {"method": self.method, **self.options.given, **recorded, **self.family.facts(self._scheme, options)}
 
     @abstractmethod
     def lanes(self, trajectories: int) -> int:
-        """Lanes used for so many trajectories."""
+        """Lanes that a number of trajectories is integrated in.
+
+        Parameters
+        ----------
+        trajectories : int
+
+        Returns
+        -------
+        int
+            1, 8, 16 or 32; with ``lanes='auto'`` the most whose states fit into the first-level cache.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> kernel.lanes(1), kernel.lanes(1000)
+        (1, 32)
+        """
 
     @abstractmethod
     def prepare(self, lanes: int) -> None:
-        """Compile what has not been compiled yet, so that threads find it."""
+        """Compile the functions for a number of lanes unless this was done already, so that threads need not.
+
+        Parameters
+        ----------
+        lanes : int
+            1, 8, 16 or 32.
+
+        Raises
+        ------
+        CompileError
+            If functions cannot be compiled.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> kernel.prepare(8)
+        """
 
     # ---- what it shows -------------------------------------------------------------------------
 
@@ -185,13 +238,84 @@ class Kernel(ABC):
         return self.launch(run, Batch(initial, parameters, times, streams), numbers, signals=Signals.new())
 
     def empty(self, trajectories: int, times: int) -> Run:
-        """Arrays for the results of so many trajectories."""
+        """Arrays for the results of `launch`.
+
+        Parameters
+        ----------
+        trajectories, times : int
+            Their numbers N and T.
+
+        Returns
+        -------
+        Run
+            ``values`` have the shape (N, T, n) for n states.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> kernel.empty(trajectories=5, times=3).values.shape
+        (5, 3, 1)
+        """
         return Run.empty(trajectories, times, len(self.system.states), len(self.details))
 
     def check(self, options: Options, *, here: bool) -> None:
-        """Raise where it cannot run with these options, or, if it is to run `here`, on this machine."""
+        """Refuse options that the target cannot satisfy.
+
+        Parameters
+        ----------
+        options : Options
+            Numerical options of the driver.
+        here : bool
+            Whether the kernel is to run on this machine, or on another one such as a worker of a cluster.
+
+        Raises
+        ------
+        CompileError
+            If the target is not available on this machine.
+        DeclarationError
+            If the tolerances need more digits than the precision has.
+
+        Examples
+        --------
+        The processor runs every kernel:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families.base import Options
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> kernel.check(Options(rtol=1e-9), here=True)
+        """
         return
 
     @abstractmethod
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
-        """Fill the arrays of `run`."""
+        """Run a batch of trajectories and fill the arrays of `run`.
+
+        Parameters
+        ----------
+        run : Run
+            Arrays for the results, from `empty`.
+        batch : Batch
+            Initial values (N, n), parameters (N, k), times (T,) and random streams (N,).
+        options : Options
+            Numerical options of the driver.
+        signals : Signals
+            Shared with other threads: a request to stop, and the number of finished trajectories.
+        lanes : int, optional
+            1, 8, 16 or 32; by default those of `lanes`.
+
+        Returns
+        -------
+        Run
+            The first argument.
+
+        Examples
+        --------
+        >>> import numpy as np, symdyn as sd
+        >>> from symdyn.codegen.families.base import Batch, Options, Signals
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> batch = Batch(np.array([[1.0], [2.0]]), np.empty((2, 0)), np.array([0.0, 1.0]), np.arange(2))
+        >>> run = kernel.launch(kernel.empty(2, 2), batch, Options(rtol=1e-9), signals=Signals.new())
+        >>> run.values[:, 1, 0].round(6).tolist()  # exp(-1), 2 exp(-1)
+        [0.367879, 0.735759]
+        """

@@ -15,7 +15,19 @@ __all__ = ["STENCILS", "Differences", "Stencil", "centred", "differences", "stag
 
 
 class Stencil(NamedTuple):
-    """A weighted sum over neighbours: `offsets` in cells, `coefficients` for cells of length one."""
+    """A weighted sum over neighbours: `offsets` in cells, `coefficients` for cells of length one.
+
+    Attributes
+    ----------
+    offsets : tuple of int
+    coefficients : tuple of float
+
+    Examples
+    --------
+    >>> second = Stencil((-1, 0, 1), (1.0, -2.0, 1.0))
+    >>> sum(c * k**2 for k, c in zip(*second))  # the second derivative of x^2
+    2.0
+    """
 
     offsets: tuple[int, ...]
     coefficients: tuple[float, ...]
@@ -24,10 +36,29 @@ class Stencil(NamedTuple):
 def weights(points: Sequence[float], derivative: int, at: float = 0.0) -> np.ndarray:
     r"""Weights w with :math:`f^{(m)}(a) \approx \sum_j w_j f(x_j)`, exact for polynomials of degree below the number of points.
 
-    Reference: Fornberg, Mathematics of Computation 51 (1988) 699-706.
+    Parameters
+    ----------
+    points : (n,) sequence of float
+        The positions :math:`x_j`, all different.
+    derivative : int
+        Its order m, less than n.
+    at : float
+        The position a.
 
+    Returns
+    -------
+    (n,) float64
+
+    References
+    ----------
+    Fornberg, Mathematics of Computation 51 (1988) 699-706.
+
+    Examples
+    --------
     >>> weights([-1, 0, 1], 2).tolist()
     [1.0, -2.0, 1.0]
+    >>> weights([0, 1], 0, at=0.25).tolist()  # linear interpolation
+    [0.75, 0.25]
     """
     x = np.asarray(points, float)
     n, m = x.size, derivative
@@ -98,6 +129,18 @@ class Differences:
     face : callable
         ``face(derivative)`` is that half a cell to the left of cell 0, from cells; 0 interpolates.
     reference : str
+
+    References
+    ----------
+    Fornberg, Mathematics of Computation 51 (1988) 699-706.
+
+    Examples
+    --------
+    >>> second = STENCILS["2"]
+    >>> second.cell(2)
+    Stencil(offsets=(-1, 0, 1), coefficients=(1.0, -2.0, 1.0))
+    >>> second.face(1)
+    Stencil(offsets=(-1, 0), coefficients=(-1.0, 1.0))
     """
 
     order: int

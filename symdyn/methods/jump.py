@@ -22,6 +22,15 @@ class NetworkScheme:
         ``applies(system)`` gives None, or the reason why the method cannot simulate the system.
     options : type
         Of the method, a subclass of `MethodOptions`.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> scheme = sd.METHODS["ssa"]
+    >>> isinstance(scheme, NetworkScheme), scheme.applies(sd.ReactionNetwork.example())
+    (True, None)
+    >>> scheme.applies(sd.ODESystem.from_text("x' = -x"))
+    'it takes systems of reactions; this ODESystem has rates of change'
     """
 
     name: str

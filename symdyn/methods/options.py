@@ -24,6 +24,11 @@ __all__ = [
 def check_positive(**values: Any) -> None:
     """Refuse values that are given (not None) and are no positive finite numbers.
 
+    Parameters
+    ----------
+    **values : number or None
+        Values of options by name.
+
     Raises
     ------
     DeclarationError
@@ -32,6 +37,10 @@ def check_positive(**values: Any) -> None:
     Examples
     --------
     >>> check_positive(step=0.1, max_step=None)
+    >>> check_positive(step=-1)
+    Traceback (most recent call last):
+    ...
+    symdyn.errors.DeclarationError: step is -1; expected a positive number
     """
     for name, value in values.items():
         number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
@@ -42,6 +51,13 @@ def check_positive(**values: Any) -> None:
 def check_whole(least: int = 1, **values: Any) -> None:
     """Refuse values that are given (not None) and are no whole numbers from `least` below 2^63.
 
+    Parameters
+    ----------
+    least : int
+        Smallest value that is accepted.
+    **values : int or None
+        Values of options by name.
+
     Raises
     ------
     DeclarationError
@@ -50,6 +66,10 @@ def check_whole(least: int = 1, **values: Any) -> None:
     Examples
     --------
     >>> check_whole(0, seed=0)
+    >>> check_whole(max_steps=0)
+    Traceback (most recent call last):
+    ...
+    symdyn.errors.DeclarationError: max_steps is 0; expected a whole number from 1 below 2^63
     """
     for name, value in values.items():
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
@@ -88,7 +108,28 @@ class MethodOptions:
         return {name: value for name, value in values.items() if value is not None}
 
     def numbers(self, step: float) -> dict[str, Any]:
-        """What the driver of the method is given, where steps of a fixed length are `step` long."""
+        """The options of the driver that follow from those of the method.
+
+        Parameters
+        ----------
+        step : float
+            Length of the steps of fixed-step methods, in the unit of time.
+
+        Returns
+        -------
+        dict of str to number
+            Fields of `symdyn.codegen.families.base.Options`.
+
+        Raises
+        ------
+        DeclarationError
+            If ``step`` is no integer multiple of ``brownian_step``.
+
+        Examples
+        --------
+        >>> AdaptiveOptions(max_step=0.5).numbers(step=0.1)
+        {'max_step': 0.5}
+        """
         return self.given
 
     def __repr__(self) -> str:
@@ -152,6 +193,28 @@ class FixedStepOptions(MethodOptions):
         check_positive(brownian_step=self.brownian_step)
 
     def numbers(self, step: float) -> dict[str, Any]:
+        """The number of Brownian increments that make up a step, ``step / brownian_step``.
+
+        Parameters
+        ----------
+        step : float
+            Length of the steps, in the unit of time.
+
+        Returns
+        -------
+        dict of str to int
+            ``fine``, if ``brownian_step`` was given.
+
+        Raises
+        ------
+        DeclarationError
+            If ``step`` is no integer multiple of ``brownian_step``.
+
+        Examples
+        --------
+        >>> FixedStepOptions(brownian_step=0.01).numbers(step=0.04)
+        {'fine': 4}
+        """
         if self.brownian_step is None:
             return {}
         pieces = round(step / self.brownian_step)

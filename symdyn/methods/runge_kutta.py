@@ -42,6 +42,24 @@ class ExplicitRungeKutta:
     reference : str
     options : type
         Of the method, a subclass of `MethodOptions`.
+
+    References
+    ----------
+    Hairer, Norsett & Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), II.4 to II.6.
+
+    Examples
+    --------
+    The pair of orders 3 and 2 of Bogacki & Shampine, whose weights add up to 1 and meet :math:`\sum_i b_i c_i = 1/2`:
+
+    >>> pair = ExplicitRungeKutta(
+    ...     name="bogacki-shampine", order=3, a=((1 / 2,), (0.0, 3 / 4), (2 / 9, 1 / 3, 4 / 9)),
+    ...     error=((2 / 9 - 7 / 24, 1 / 3 - 1 / 4, 4 / 9 - 1 / 3, -1 / 8),), error_order=2,
+    ...     dense=((1.0, -4 / 3, 5 / 9), (0.0, 1.0, -2 / 3), (0.0, 4 / 3, -8 / 9), (0.0, -1.0, 1.0)), dense_order=3,
+    ...     stiff_stage=-1, stiffness_limit=2.5, reference="Bogacki & Shampine, Appl. Math. Lett. 2 (1989) 321",
+    ... )
+    >>> b, c = pair.a[-1], [0.0, *map(sum, pair.a[:-1])]
+    >>> round(sum(b), 12), round(sum(x * y for x, y in zip(b, c)), 12)
+    (1.0, 0.5)
     """
 
     name: str
@@ -64,7 +82,23 @@ class ExplicitRungeKutta:
         return len(self.a)
 
     def applies(self, system: System) -> str | None:
-        """None if the method can be used, else the reason why not."""
+        """None if the method can be used, else the reason why not.
+
+        Parameters
+        ----------
+        system : System
+
+        Returns
+        -------
+        str or None
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.METHODS["tsit5"].applies(sd.ODESystem.from_text("x' = -x"))
+        >>> sd.METHODS["tsit5"].applies(sd.SDESystem.from_text("dx = -x*dt + dW"))
+        'it takes systems of rates of change; this SDESystem has rates of change and Wiener noise'
+        """
         return system.unmet(["drift"])
 
 
@@ -95,6 +129,19 @@ class Rosenbrock:
     reference : str
     options : type
         Of the method, a subclass of `MethodOptions`.
+
+    References
+    ----------
+    Hairer & Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), IV.7.
+
+    Examples
+    --------
+    The last two stages of a stiffly accurate pair are at the end of the step:
+
+    >>> import symdyn as sd
+    >>> scheme = sd.METHODS["rodas4"]
+    >>> scheme.order, scheme.stages, scheme.alpha[-2:]
+    (4, 6, (1.0, 1.0))
     """
 
     name: str
@@ -117,5 +164,21 @@ class Rosenbrock:
         return len(self.alpha)
 
     def applies(self, system: System) -> str | None:
-        """None if the method can be used, else the reason why not."""
+        """None if the method can be used, else the reason why not.
+
+        Parameters
+        ----------
+        system : System
+
+        Returns
+        -------
+        str or None
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.METHODS["rodas4"].applies(sd.ODESystem.from_text("x' = -x"))
+        >>> sd.METHODS["rodas4"].applies(sd.DiscreteSystem.from_text("x[t+1] = 2*x"))
+        'it takes systems of rates of change; this DiscreteSystem has next values'
+        """
         return system.unmet(["drift"])

@@ -16,7 +16,7 @@ __all__ = ["FixedStepScheme", "MapScheme", "StepSymbols", "StochasticScheme", "d
 
 @dataclass(frozen=True)
 class StepSymbols:
-    """What one step knows besides states, parameters and time, in the order of the driver's lane rows.
+    """Symbols of one step besides states, parameters and time, in the order of the driver's lane rows.
 
     Attributes
     ----------
@@ -26,6 +26,13 @@ class StepSymbols:
         Increment of each Wiener process over the step.
     dZ : tuple of Symbol
         Their integrals ``int (W(s) - W(t)) ds`` over the step; empty unless the scheme needs them.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> symbols = StepSymbols.fresh(sd.SDESystem.example(), noises=2, with_dz=False)
+    >>> symbols.h, symbols.dW, symbols.dZ
+    (h, (dW1, dW2), ())
     """
 
     h: sp.Symbol
@@ -35,7 +42,26 @@ class StepSymbols:
 
     @classmethod
     def fresh(cls, system: System, noises: int, with_dz: bool) -> StepSymbols:
-        """Symbols whose names no symbol of the system has."""
+        """Symbols whose names no symbol of the system has.
+
+        Parameters
+        ----------
+        system : System
+        noises : int
+            Number of Wiener processes.
+        with_dz : bool
+            Whether there are symbols for the integrals dZ.
+
+        Returns
+        -------
+        StepSymbols
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> StepSymbols.fresh(sd.ODESystem.from_text("x' = -h*x"), noises=1, with_dz=True)
+        StepSymbols(h=h_, sqrt_h=sqrt_h, dW=(dW1,), dZ=(dZ1,))
+        """
         taken = {s.name for s in (*system.states, *system.parameters, system.time)}
 
         def new(name: str) -> sp.Symbol:
@@ -51,7 +77,7 @@ class StepSymbols:
 
 @dataclass(frozen=True, kw_only=True)
 class FixedStepScheme:
-    """A scheme with steps of equal length.
+    r"""A scheme with steps of equal length.
 
     Attributes
     ----------
@@ -66,6 +92,23 @@ class FixedStepScheme:
         Whether a step uses the integrals dZ besides the increments dW.
     options : type
         Of the method, a subclass of `MethodOptions`.
+
+    Examples
+    --------
+    The midpoint rule, :math:`x' = x + h f(x + \tfrac h2 f(x))`, of an autonomous system:
+
+    >>> import symdyn as sd
+    >>> def step(system, symbols):
+    ...     half = {x: x + symbols.h / 2 * f for x, f in zip(system.states, system.drift)}
+    ...     return tuple(x + symbols.h * f.xreplace(half) for x, f in zip(system.states, system.drift))
+    >>> midpoint = FixedStepScheme(
+    ...     name="midpoint", reference="Runge, Math. Ann. 46 (1895) 167", order=2, step=step,
+    ...     applies=lambda system: system.unmet(["drift"]),
+    ... )
+    >>> decay = sd.ODESystem.from_text("x' = -x")
+    >>> [new] = midpoint.step(decay, StepSymbols.fresh(decay, 0, False))
+    >>> print(sp.expand(new))
+    h**2*x/2 - h*x + x
     """
 
     name: str
@@ -85,6 +128,20 @@ class StochasticScheme(FixedStepScheme):
     ----------
     strong_order, weak_order : float
         Orders of convergence for the systems to which the scheme applies (the lowest, where it depends on the noise).
+
+    References
+    ----------
+    Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992), secs. 9.6 and 9.7.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> scheme = sd.METHODS["euler-maruyama"]
+    >>> scheme.strong_order, scheme.weak_order
+    (0.5, 1.0)
+    >>> noise = sd.SDESystem.from_text("dX = -X*dt + s*dW")
+    >>> print(*scheme.step(noise, StepSymbols.fresh(noise, 1, False)))
+    -X*h + X + dW1*s
     """
 
     strong_order: float
@@ -93,7 +150,15 @@ class StochasticScheme(FixedStepScheme):
 
 @dataclass(frozen=True, kw_only=True)
 class MapScheme(FixedStepScheme):
-    """The iteration of a map, whose step has length 1."""
+    """The iteration of a map, whose step has length 1; attributes are those of `FixedStepScheme`.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> doubling = sd.DiscreteSystem.from_text("x[t+1] = 2*x")
+    >>> sd.METHODS["iterate"].step(doubling, StepSymbols.fresh(doubling, 0, False))
+    (2*x,)
+    """
 
     options: type[MethodOptions] = MethodOptions
 

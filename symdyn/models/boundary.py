@@ -57,7 +57,23 @@ class Condition:
         return self.coefficients[0] == 0 and len(self.coefficients) == 2 and self.value == 0
 
     def map(self, function: Any) -> Condition:
-        """The condition with `function` applied to its expressions."""
+        """The condition with a function applied to its coefficients and its value.
+
+        Parameters
+        ----------
+        function : callable
+            From Expr to Expr.
+
+        Returns
+        -------
+        Condition
+
+        Examples
+        --------
+        >>> a, b = sp.symbols("a b")
+        >>> print(Robin(a, 1, b).map(lambda e: e.subs({a: 2, b: 3})))
+        Robin(2, 1, 3)
+        """
         return Condition(tuple(map(function, self.coefficients)), function(self.value))
 
     def __repr__(self) -> str:

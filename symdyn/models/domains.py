@@ -23,6 +23,13 @@ class Domain(ABC):
     dimension : int
     measure : float
         Length or area, in the units of length of the domain; infinite for the plane.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> disk = sd.Disk(2)
+    >>> isinstance(disk, Domain), disk.dimension, round(disk.measure, 6)  # 4 pi
+    (True, 2, 12.566371)
     """
 
     dimension: ClassVar[int] = 2
@@ -49,6 +56,12 @@ class Domain(ABC):
         Returns
         -------
         (...,) float array
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> sd.Disk(1).distance([[0, 0], [3, 4]]).tolist()
+        [-1.0, 4.0]
         """
 
     def contains(self, points: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class Moments:
         Without an entry a moment is closed.
     close : callable, optional
         ``close(index, moments)`` gives a moment that is not known, and `close_kind` says of which kind it is.
+    close_kind : {'raw', 'central', 'cumulant'}
     binary : sequence of int
         Positions of variables that are 0 or 1: their powers are reduced, :math:`g^2 = g`.
     order : int
@@ -47,7 +48,20 @@ class Moments:
     closed : dict of index to Expr
         What has been closed so far, in `close_kind`.
     shared : dict
-        For closures that keep intermediate results.
+        For closures that store intermediate results.
+
+    References
+    ----------
+    Smith, The American Statistician 49 (1995) 217.
+
+    Examples
+    --------
+    Third moments of a normal distribution, whose cumulants above the second vanish:
+
+    >>> m, v = sp.symbols("m v")
+    >>> normal = Moments(1, "cumulant", {(1,): m, (2,): v}, close=lambda index, moments: 0, close_kind="cumulant", order=2)
+    >>> print(normal.raw((3,)), normal.central((3,)), normal.central((4,)))
+    m**3 + 3*m*v 0 3*v**2
     """
 
     def __init__(
@@ -73,7 +87,30 @@ class Moments:
         return self.get(self.close_kind, tuple(index))
 
     def get(self, kind: str, index: Index) -> sp.Expr:
-        """A moment of any kind, as an expression in the known ones."""
+        """A moment of any kind, as an expression in the known ones.
+
+        Parameters
+        ----------
+        kind : {'raw', 'central', 'cumulant'}
+        index : tuple of int
+            Powers of the variables.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        DeclarationError
+            If it is neither known nor closed.
+
+        Examples
+        --------
+        >>> m, v = sp.symbols("m v")
+        >>> pair = Moments(1, "central", {(1,): m, (2,): v}, order=2)
+        >>> print(pair.get("raw", (2,)), pair.get("cumulant", (2,)))
+        m**2 + v v
+        """
         order = sum(index)
         if order == 1:
             return self.mean(index.index(1))
@@ -85,34 +122,144 @@ class Moments:
         return self._found[key]
 
     def raw(self, index: Index) -> sp.Expr:
-        r""":math:`\mu_i`."""
+        r"""The raw moment :math:`\mu_i = \langle \prod_k X_k^{i_k} \rangle`.
+
+        Parameters
+        ----------
+        index : tuple of int
+            The powers :math:`i_k`.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> m, v = sp.symbols("m v")
+        >>> print(Moments(1, "central", {(1,): m, (2,): v}).raw((2,)))
+        m**2 + v
+        """
         return self.get("raw", index)
 
     def central(self, index: Index) -> sp.Expr:
-        """:math:`M_i`, zero at order 1."""
+        r"""The central moment :math:`M_i = \langle \prod_k (X_k - \mu_k)^{i_k} \rangle`, zero at order 1.
+
+        Parameters
+        ----------
+        index : tuple of int
+            The powers :math:`i_k`.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> m, s = sp.symbols("m s")
+        >>> print(Moments(1, "raw", {(1,): m, (2,): s}).central((2,)))
+        -m**2 + s
+        """
         return sp.S.Zero if sum(index) == 1 else self.get("central", index)
 
     def cumulant(self, index: Index) -> sp.Expr:
-        """:math:`K_i`."""
+        """The joint cumulant :math:`K_i`.
+
+        Parameters
+        ----------
+        index : tuple of int
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        The third cumulant is the third central moment:
+
+        >>> m, v, w = sp.symbols("m v w")
+        >>> print(Moments(1, "central", {(1,): m, (2,): v, (3,): w}).cumulant((3,)))
+        w
+        """
         return self.get("cumulant", index)
 
     def mean(self, k: int) -> sp.Expr:
-        """Mean of variable number k."""
+        """The mean of a variable.
+
+        Parameters
+        ----------
+        k : int
+            Its number, from 0.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> m, n = sp.symbols("m n")
+        >>> Moments(2, "raw", {(1, 0): m, (0, 1): n}).mean(1)
+        n
+        """
         return self.known[self.unit(k)]
 
     def covariance(self, j: int, k: int) -> sp.Expr:
-        """Covariance of two variables, the variance if they are one."""
+        """The covariance of two variables; the variance if they are the same.
+
+        Parameters
+        ----------
+        j, k : int
+            Their numbers, from 0.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> m, n, s = sp.symbols("m n s")
+        >>> print(Moments(2, "raw", {(1, 0): m, (0, 1): n, (1, 1): s}).covariance(0, 1))
+        -m*n + s
+        """
         index = [0] * self.size
         index[j] += 1
         index[k] += 1
         return self.central(tuple(index))
 
     def unit(self, k: int) -> Index:
-        """The index of the mean of variable k."""
+        """The index of the mean of a variable.
+
+        Parameters
+        ----------
+        k : int
+            Its number, from 0.
+
+        Returns
+        -------
+        tuple of int
+
+        Examples
+        --------
+        >>> Moments(3, "raw", {}).unit(1)
+        (0, 1, 0)
+        """
         return tuple(int(j == k) for j in range(self.size))
 
     def reduce(self, index: Index) -> Index:
-        """The index without powers of binary variables."""
+        """The index without powers of binary variables, for which :math:`g^2 = g`.
+
+        Parameters
+        ----------
+        index : tuple of int
+
+        Returns
+        -------
+        tuple of int
+
+        Examples
+        --------
+        >>> Moments(2, "raw", {}, binary=[0]).reduce((3, 2))
+        (1, 2)
+        """
         if not self.binary or all(index[k] < 2 for k in self.binary):
             return index
         return tuple(min(p, 1) if k in self.binary else p for k, p in enumerate(index))

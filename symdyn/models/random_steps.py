@@ -26,7 +26,15 @@ def noise_of(expressions: Iterable[sp.Expr]) -> tuple[sp.Symbol, ...]:
 
 
 class SteppedSystem(System):
-    """Base class of maps and branching processes: symbols called ``dW...`` are standard normal numbers of a step."""
+    """Base class of maps and branching processes: symbols called ``dW...`` are standard normal numbers of a step.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> walk = sd.DiscreteSystem.from_text("x[t+1] = x + s*dW")
+    >>> isinstance(walk, SteppedSystem), walk.noise, walk.parameters
+    (True, (dW,), (s,))
+    """
 
     @classmethod
     def drawn(cls, symbol: sp.Symbol) -> bool:

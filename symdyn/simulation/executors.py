@@ -13,7 +13,22 @@ RETRIES = 3
 
 
 class Executor(ABC):
-    """Runs tasks, each a function of a module and its arguments, and redoes what was lost with a process or a machine."""
+    """Runs tasks, each a function of a module and its arguments, and repeats those lost with a process or a machine.
+
+    Examples
+    --------
+    An executor that runs tasks in threads:
+
+    >>> from concurrent.futures import ThreadPoolExecutor, as_completed
+    >>> class Threads(Executor):
+    ...     slots = 2
+    ...     def run(self, function, tasks, common=()):
+    ...         with ThreadPoolExecutor(self.slots) as pool:
+    ...             futures = {pool.submit(function, *common, *task): i for i, task in enumerate(tasks)}
+    ...             yield from ((futures[f], f.result()) for f in as_completed(futures))
+    >>> sorted(Threads().run(pow, [(2,), (3,)], (10,)))
+    [(0, 100), (1, 1000)]
+    """
 
     @property
     @abstractmethod
@@ -32,18 +47,33 @@ class Executor(ABC):
             Of a module that workers can import.
         tasks : sequence of tuple
         common : tuple
-            What all tasks need; it travels to each worker once.
+            Arguments that all tasks have in common; they are sent to each worker once.
+
+        Returns
+        -------
+        generator of (int, object)
+            Index and result of each task.
 
         Raises
         ------
         Exception
-            What the function raised, from the first task that failed.
+            An exception of the function, from the first task that failed.
         SymdynError
-            If a task was lost again and again, or the cluster was.
+            If a task or the cluster was lost repeatedly.
+
+        Examples
+        --------
+        >>> list(Here().run(pow, [(2,), (3,)], (10,)))
+        [(0, 100), (1, 1000)]
         """
 
     def close(self) -> None:
-        """Give up what the executor holds; one that was given by the caller stays open."""
+        """Release the processes of the executor; a client that was given by the caller stays open.
+
+        Examples
+        --------
+        >>> Here().close()
+        """
         return
 
 

@@ -68,7 +68,8 @@ def _members(prefix: str, cls: type, done: set[int]) -> Iterator[Public]:
             yield Public(f"{prefix}.{name}", "property", inspect.getdoc(value) or "", (), True)
         elif inspect.isfunction(value):
             done.add(id(value))
-            yield _public(f"{prefix}.{name}", "method", value)
+            # bound, because a class method without a docstring inherits one only so
+            yield _public(f"{prefix}.{name}", "method", getattr(cls, name))
 
 
 def _public(name: str, kind: str, value: Any) -> Public:

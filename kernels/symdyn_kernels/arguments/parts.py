@@ -43,6 +43,12 @@ class Batch(NamedTuple):
         Increasing; the first is the time of the initial values.
     streams : (N,) int64
         The stream of random numbers from which each trajectory draws.
+
+    Examples
+    --------
+    >>> batch = Batch(np.ones((5, 2)), np.zeros((5, 1)), np.array([0.0, 1.0]), np.arange(5))
+    >>> batch.part(slice(1, 3)).initial.shape
+    (2, 2)
     """
 
     initial: Rows
@@ -51,12 +57,27 @@ class Batch(NamedTuple):
     streams: Integers
 
     def part(self, rows: Any) -> Batch:
-        """Some of the trajectories."""
+        """Some of the trajectories.
+
+        Parameters
+        ----------
+        rows : slice or (m,) array of int or bool
+
+        Returns
+        -------
+        Batch
+
+        Examples
+        --------
+        >>> batch = Batch(np.ones((5, 2)), np.zeros((5, 1)), np.array([0.0, 1.0]), np.arange(5))
+        >>> batch.part(slice(1, 3)).streams.tolist()
+        [1, 2]
+        """
         return Batch(self.initial[rows], self.parameters[rows], self.times, self.streams[rows])
 
 
 class Run(NamedTuple):
-    """What a kernel returns for N trajectories, T times and n states.
+    """Results of a kernel for N trajectories, T times and n states.
 
     Attributes
     ----------
@@ -69,6 +90,12 @@ class Run(NamedTuple):
         First time at which the condition `until` was found true; infinity if it was not before the last time.
     details : (N, m) int64
         Further counts, those of `Family.details`.
+
+    Examples
+    --------
+    >>> run = Run.empty(3, times=2, states=1)
+    >>> run.values.shape, run.status.tolist(), run.passage.tolist()
+    ((3, 2, 1), [0, 0, 0], [inf, inf, inf])
     """
 
     values: Frames
@@ -81,13 +108,45 @@ class Run(NamedTuple):
 
     @classmethod
     def empty(cls, trajectories: int, times: int, states: int, details: int = 0) -> Run:
-        """Arrays for the results of so many trajectories."""
+        """Arrays for the results; values are not initialised, counts are zero.
+
+        Parameters
+        ----------
+        trajectories, times, states, details : int
+            Their numbers N, T, n and m.
+
+        Returns
+        -------
+        Run
+
+        Examples
+        --------
+        >>> run = Run.empty(3, times=2, states=1, details=4)
+        >>> run.values.shape, run.details.shape
+        ((3, 2, 1), (3, 4))
+        """
         status, steps, rejected, evaluations = (np.zeros(trajectories, np.int64) for _ in range(4))
         values, further = np.empty((trajectories, times, states)), np.zeros((trajectories, details), np.int64)
         return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf), further)
 
     def part(self, rows: Any) -> Run:
-        """The same for some of the trajectories; a slice gives views."""
+        """The results of some of the trajectories; a slice gives views.
+
+        Parameters
+        ----------
+        rows : slice or (m,) array of int or bool
+
+        Returns
+        -------
+        Run
+
+        Examples
+        --------
+        >>> run = Run.empty(3, times=2, states=1)
+        >>> run.part(slice(0, 2)).status[:] = 7
+        >>> run.status.tolist()
+        [7, 7, 0]
+        """
         return Run(*(array[rows] for array in self))
 
 

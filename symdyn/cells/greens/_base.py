@@ -29,7 +29,15 @@ class Greens(ABC):
     Parameters
     ----------
     domain : Domain
-        Points handed to the methods are expected inside of it and, for the matrices, different from one another.
+        Points given to the methods are expected inside of it and, for the matrices, different from one another.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.cells.greens import greens_function
+    >>> found = greens_function(sd.Disk(1)).neumann(np.array([[0.0, 0.0], [0.5, 0.0]]))
+    >>> bool(np.allclose(found, found.T))  # G_0 is symmetric
+    True
     """
 
     def __init__(self, domain: Domain) -> None:
@@ -37,36 +45,120 @@ class Greens(ABC):
 
     @abstractmethod
     def matrix(self, points: np.ndarray, phi2: np.ndarray) -> np.ndarray:
-        r""":math:`G(x_i; x_j)` off and the regular part :math:`R(x_j)` on the diagonal, (k, m, m) complex.
+        r""":math:`G(x_i; x_j)` off and the regular part :math:`R(x_j)` on the diagonal.
 
         Parameters
         ----------
         points : (m, 2) array
+            Positions inside the domain, in its units of length, different from one another.
         phi2 : (k,) array
-            :math:`\varphi^2`, complex; its root is the principal one.
+            :math:`\varphi^2`, complex, in inverse squares of length; its root is the principal one.
+
+        Returns
+        -------
+        (k, m, m) complex array
+            Dimensionless.
+
+        Examples
+        --------
+        In the plane :math:`G = K_0(\varphi r) / 2\pi`, so :math:`R = (\log 2 - \gamma)/2\pi` for :math:`\varphi = 1`:
+
+        >>> import math
+        >>> import symdyn as sd
+        >>> from symdyn.cells.greens import greens_function
+        >>> [[[regular]]] = greens_function(sd.Plane()).matrix(np.array([[0.0, 0.0]]), np.array([1.0]))
+        >>> bool(abs(regular - (math.log(2) - 0.5772156649015329) / (2 * math.pi)) < 1e-12)
+        True
         """
 
     @abstractmethod
     def neumann(self, points: np.ndarray) -> np.ndarray:
-        """The same of the Neumann function, (m, m) real.
+        r""":math:`G_0(x_i; x_j)` off and its regular part :math:`R_0(x_j)` on the diagonal.
+
+        Parameters
+        ----------
+        points : (m, 2) array
+            Positions inside the domain, in its units of length, different from one another.
+
+        Returns
+        -------
+        (m, m) float array
+            Dimensionless.
 
         Raises
         ------
         DeclarationError
-            In the plane, which has none.
+            In the plane, which has no Neumann function.
+
+        Examples
+        --------
+        The regular part at the centre of the unit disk is :math:`-3/(8\pi)`:
+
+        >>> import symdyn as sd
+        >>> from symdyn.cells.greens import greens_function
+        >>> greens_function(sd.Disk(1)).neumann(np.array([[0.0, 0.0]])).round(6).tolist()
+        [[-0.119366]]
         """
 
     def field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
-        """G at points `at` (p, 2) of sources (m, 2), (p, m) complex; infinite on a source, NaN outside the domain."""
+        r"""G at given points, of given sources.
+
+        Parameters
+        ----------
+        at : (p, 2) array
+            Positions, in the units of length of the domain.
+        sources : (m, 2) array
+            Positions inside the domain.
+        phi2 : complex
+            :math:`\varphi^2`, in inverse squares of length.
+
+        Returns
+        -------
+        (p, m) complex array
+            Dimensionless; infinite on a source, NaN outside the domain.
+
+        Examples
+        --------
+        In the plane :math:`G = K_0(\varphi r) / 2\pi`, and :math:`K_0(1) = 0.421024`:
+
+        >>> import symdyn as sd
+        >>> from symdyn.cells.greens import greens_function
+        >>> [[value]] = greens_function(sd.Plane()).field([[1.0, 0.0]], [[0.0, 0.0]], 1.0)
+        >>> round(float(value.real * 2 * np.pi), 6)
+        0.421024
+        """
         return self._inside(at, sources, lambda x, y: self._field(x, y, complex(phi2)), complex)
 
     def neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        """The Neumann function likewise, (p, m) real.
+        r"""The Neumann function at given points, of given sources.
+
+        Parameters
+        ----------
+        at : (p, 2) array
+            Positions, in the units of length of the domain.
+        sources : (m, 2) array
+            Positions inside the domain.
+
+        Returns
+        -------
+        (p, m) float array
+            Dimensionless; infinite on a source, NaN outside the domain.
 
         Raises
         ------
         DeclarationError
-            In the plane, which has none.
+            In the plane, which has no Neumann function.
+
+        Examples
+        --------
+        Of a source at the centre of the unit disk it is
+        :math:`-\frac1{2\pi} \log r + \frac{r^2}{4\pi} - \frac{3}{8\pi}`, which is :math:`-1/(8\pi)` at the boundary:
+
+        >>> import symdyn as sd
+        >>> from symdyn.cells.greens import greens_function
+        >>> [[value]] = greens_function(sd.Disk(1)).neumann_field([[1.0, 0.0]], [[0.0, 0.0]])
+        >>> round(float(value) * 8 * np.pi, 6)
+        -1.0
         """
         return self._inside(at, sources, self._neumann_field, float)
 

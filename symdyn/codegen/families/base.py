@@ -77,6 +77,17 @@ class Launch:
     signals : Signals
     driver : module or None
         A driver with the model inside, in place of that which all models share.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> decay = sd.ODESystem.from_text("x' = -x")
+    >>> found = sd.compile(decay, method="tsit5").functions(1)
+    >>> task = Launch(
+    ...     "tsit5", sd.METHODS["tsit5"], decay, found.addresses, found.facts, lanes=1, options=Options(), signals=Signals.new()
+    ... )
+    >>> task.lanes, len(task.addresses)  # one function, the right-hand side
+    (1, 1)
     """
 
     method: str
@@ -91,7 +102,17 @@ class Launch:
 
 
 class Family(ABC):
-    """Methods that share a driver; `schemes` are the types of their entries in the registry of methods."""
+    """Methods that share a driver; `schemes` are the types of their entries in the registry of methods.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> from symdyn.codegen.families import family_of
+    >>> family_of(sd.METHODS["tsit5"]) is family_of(sd.METHODS["rodas4"])
+    True
+    >>> family_of(sd.METHODS["ssa"]).stops
+    'after every event, and where time alone changes it'
+    """
 
     schemes: ClassVar[tuple[type, ...]]
     #: Names of the options that the methods read: those of `simulate` and `compile`, and those of the methods' own.
@@ -116,35 +137,201 @@ class Family(ABC):
     always_random: ClassVar[bool] = False
 
     def reads(self, scheme: Any) -> frozenset[str]:
-        """Names of the options that a method reads."""
+        """Names of the options that have an effect on a method.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        frozenset of str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["tsit5"]
+        >>> sorted(family_of(scheme).reads(scheme))
+        ['atol', 'inline', 'max_step', 'max_steps', 'rtol']
+        """
         return frozenset({*self.options, *(("until",) if self.stops else ())})
 
     def random(self, system: System) -> bool:
-        """Whether the methods draw random numbers for a system."""
+        """Whether the methods draw random numbers for a system.
+
+        Parameters
+        ----------
+        system : System
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family_of(sd.METHODS["ssa"]).random(sd.ReactionNetwork.example())
+        True
+        >>> family_of(sd.METHODS["tsit5"]).random(sd.ODESystem.example())
+        False
+        """
         return self.always_random or system.noises > 0
 
     def key(self, scheme: Any) -> str:
-        """What the functions of a model depend on besides the model: methods of one key share them."""
+        """The key under which the functions of a model are cached, besides the model: methods with one key share them.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        Rosenbrock methods use the same right-hand side and the same elimination:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family = family_of(sd.METHODS["rodas4"])
+        >>> family.key(sd.METHODS["rodas4"]) == family.key(sd.METHODS["rodas5p"])
+        True
+        """
         return scheme.name
 
     def details(self, scheme: Any) -> Mapping[str, str]:
-        """Further counts of each trajectory by name, in the order of ``Run.details``, and what they count."""
+        """Further counts of each trajectory, in the order of ``Run.details``, and their descriptions.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        mapping of str to str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["tau"]
+        >>> list(family_of(scheme).details(scheme))
+        ['leaps', 'exact_events']
+        """
         return {}
 
     def facts(self, scheme: Any, options: Options) -> Mapping[str, Any]:
-        """What a dataset says about the approximations of a method: values that netCDF can hold, by name."""
+        """The attributes of a dataset about the approximations of a method.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        options : Options
+
+        Returns
+        -------
+        mapping of str to value
+            Values that netCDF can store, by name.
+
+        Examples
+        --------
+        The direct method is exact:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["ssa"]
+        >>> family_of(scheme).facts(scheme, Options())
+        {'accuracy': 'exact'}
+        """
         return {}
 
     @abstractmethod
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        """What is generated for a model; `until` is the condition that ends a trajectory."""
+        """The generated code of a model.
+
+        Parameters
+        ----------
+        system : System
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        until : Boolean, optional
+            The condition that ends a trajectory.
+
+        Returns
+        -------
+        Made
+            Programs in the order in which the driver takes their addresses, and facts for the driver.
+
+        Raises
+        ------
+        CompileError
+            For unknown terms and functions without code.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["rodas4"]
+        >>> made = family_of(scheme).programs(sd.ODESystem.from_text("x' = -x**2"), scheme)
+        >>> [program.name for program in made.programs]
+        ['rhs', 'factor', 'solve']
+        """
 
     @abstractmethod
     def rows(self, system: System, scheme: Any) -> int:
-        """Numbers that a lane keeps in memory at least: they decide how many lanes fit the cache."""
+        """Least number of doubles that a lane keeps in memory, from which `lanes` follows.
+
+        Parameters
+        ----------
+        system : System
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        The 7 slopes of 'tsit5' and 4 further vectors, of 2 states:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["tsit5"]
+        >>> family_of(scheme).rows(sd.ODESystem.example(), scheme)
+        22
+        """
 
     def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
-        """Lanes for so many trajectories: as many as there are, while their state stays in the first-level cache."""
+        """Lanes for a number of trajectories: the most whose states fit into the first-level cache, 20,000 bytes.
+
+        Parameters
+        ----------
+        system : System
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        trajectories : int
+
+        Returns
+        -------
+        int
+            1 for a single trajectory, else 8, 16 or 32.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["tsit5"]
+        >>> [family_of(scheme).lanes(sd.ODESystem.example(), scheme, count) for count in (1, 2, 1000)]
+        [1, 8, 32]
+        """
         if trajectories == 1:
             return 1
         rows = self.rows(system, scheme)
@@ -153,40 +340,213 @@ class Family(ABC):
 
     @abstractmethod
     def driver(self, method: str) -> ModuleType:
-        """The compiled driver of a method, which is compiled on its first use ever."""
+        """The driver of a method, compiled on its first use and cached on disk.
+
+        Parameters
+        ----------
+        method : str
+            A name in ``symdyn.METHODS``.
+
+        Returns
+        -------
+        module
+            With the function ``chunk``, which takes one named tuple.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> callable(family_of(sd.METHODS["tsit5"]).driver("tsit5").chunk)
+        True
+        """
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        """How a model becomes part of the driver, or None where it cannot."""
-        return None
+        """How a model is inlined into the driver, or None where the family has no such form.
 
-    @abstractmethod
-    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        """Fill the arrays of `run`; the driver releases the interpreter's lock."""
+        Parameters
+        ----------
+        system : System
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        made : Made
+            The programs of the model.
+        lanes : int
+            1, 8, 16 or 32.
 
-    # ---- on a card -----------------------------------------------------------------------------
-
-    def on_device(self, scheme: Any) -> bool:
-        """Whether a method has a form for CUDA cards."""
-        return False
-
-    def device(self, system: System, scheme: Any, made: Made) -> Device:
-        """What the kernel for a card is made of.
+        Returns
+        -------
+        Inlining or None
 
         Raises
         ------
         CompileError
-            Where `on_device` says no.
+            If this model has no such form.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme, decay = sd.METHODS["tsit5"], sd.ODESystem.from_text("x' = -x")
+        >>> made = family_of(scheme).programs(decay, scheme)
+        >>> family_of(scheme).inlining(decay, scheme, made, 8).functions
+        {'f': 'rhs'}
+        """
+        return None
+
+    @abstractmethod
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        """Run a batch of trajectories and fill the arrays of `run`; the driver releases the interpreter's lock.
+
+        Parameters
+        ----------
+        run : Run
+            Arrays for the results.
+        batch : Batch
+            Initial values (N, n), parameters (N, k), times (T,) and random streams (N,).
+        task : Launch
+            Method, compiled functions, lanes, options and signals.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme, decay = sd.METHODS["tsit5"], sd.ODESystem.from_text("x' = -x")
+        >>> found = sd.compile(decay, method="tsit5").functions(1)
+        >>> task = Launch("tsit5", scheme, decay, found.addresses, found.facts, 1, Options(rtol=1e-9), Signals.new())
+        >>> run = Run.empty(1, times=2, states=1)
+        >>> batch = Batch(np.ones((1, 1)), np.empty((1, 0)), np.array([0.0, 1.0]), np.arange(1))
+        >>> family_of(scheme).launch(run, batch, task)
+        >>> float(run.values[0, 1, 0].round(6))  # exp(-1)
+        0.367879
+        """
+
+    # ---- on a card -----------------------------------------------------------------------------
+
+    def on_device(self, scheme: Any) -> bool:
+        """Whether a method has a form for CUDA cards.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> [family_of(sd.METHODS[name]).on_device(sd.METHODS[name]) for name in ("tsit5", "taylor")]
+        [True, False]
+        """
+        return False
+
+    def device(self, system: System, scheme: Any, made: Made) -> Device:
+        """The parts of the kernel for a CUDA card.
+
+        Parameters
+        ----------
+        system : System
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        made : Made
+            The programs of the model.
+
+        Returns
+        -------
+        Device
+            Generated functions, and the template of `symdyn_kernels.devices` that calls them.
+
+        Raises
+        ------
+        CompileError
+            Where `on_device` is false.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme, decay = sd.METHODS["tsit5"], sd.ODESystem.from_text("x' = -x")
+        >>> family_of(scheme).device(decay, scheme, family_of(scheme).programs(decay, scheme)).template
+        'adaptive'
         """
         raise CompileError(f"the method {scheme.name!r} has no form for target='cuda'")
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """What the card is given in place of the parameters, (N, k), and the code with which each trajectory begins, (N,)."""
+        """The parameters that a kernel on a card takes, and the status with which each trajectory begins.
+
+        Parameters
+        ----------
+        batch : Batch
+        facts : mapping
+            ``Made.facts`` of the programs.
+
+        Returns
+        -------
+        (N, k) float64
+            The parameters, or the rows computed from them.
+        (N,) int64
+            Status codes; a trajectory with a code other than 0 is not integrated.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> batch = Batch(np.ones((2, 1)), np.array([[0.5], [0.7]]), np.array([0.0, 1.0]), np.arange(2))
+        >>> given, begin = family_of(sd.METHODS["tsit5"]).device_batch(batch, {})
+        >>> given.tolist(), begin.tolist()
+        ([[0.5], [0.7]], [0, 0])
+        """
         return batch.parameters, np.zeros(len(batch.initial), np.int64)
 
     def device_stops(self, batch: Batch, facts: Mapping[str, Any], precision: str) -> np.ndarray:
-        """Times at which steps stop on the card, (N, s, 2), in numbers of a precision, as `symdyn.codegen.stops` gives them."""
+        """Times at which steps on a card stop because the right-hand side may jump.
+
+        Parameters
+        ----------
+        batch : Batch
+        facts : mapping
+            ``Made.facts`` of the programs.
+        precision : {'float64', 'float32'}
+            Of the numbers on the card.
+
+        Returns
+        -------
+        (N, s, 2) float64
+            The last time before each stop that a step may reach, and the first after it.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme, pulse = sd.METHODS["tsit5"], sd.ODESystem.from_text("x' = heaviside(t - 1) - x")
+        >>> facts = family_of(scheme).programs(pulse, scheme).facts
+        >>> batch = Batch(np.ones((2, 1)), np.empty((2, 0)), np.array([0.0, 2.0]), np.arange(2))
+        >>> family_of(scheme).device_stops(batch, facts, "float64").round(12).tolist()
+        [[[1.0, 1.0]], [[1.0, 1.0]]]
+        """
         return np.empty((len(batch.initial), 0, 2))
 
     def limit(self, options: Options) -> int:
-        """The number of steps allowed a trajectory."""
+        """The number of steps allowed to each trajectory.
+
+        Parameters
+        ----------
+        options : Options
+
+        Returns
+        -------
+        int
+            ``options.max_steps``, or the default of the family.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> family = family_of(sd.METHODS["tsit5"])
+        >>> family.limit(Options()), family.limit(Options(max_steps=10))
+        (1000000, 10)
+        """
         return self.max_steps if options.max_steps is None else options.max_steps

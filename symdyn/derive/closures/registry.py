@@ -28,8 +28,8 @@ class Closure:
     express : callable
         ``express(index, moments)`` gives the moment of that index, of the kind that `kind` says, by moments of lower
         order: ``moments[index]`` (of the same kind), ``moments.raw(index)``, ``moments.central(index)``,
-        ``moments.cumulant(index)``, ``moments.mean(k)``, ``moments.covariance(j, k)``.  What lies between the order kept,
-        ``moments.order``, and that of the index is closed already.
+        ``moments.cumulant(index)``, ``moments.mean(k)``, ``moments.covariance(j, k)``.  Moments between the order of the
+        hierarchy, ``moments.order``, and that of the index are closed already.
     kind : {'raw', 'central', 'cumulant'}
         Kind of the moment that `express` returns.
     definition, reference : str
@@ -44,6 +44,22 @@ class Closure:
         Whether it applies to binary species (0 or 1).
     linearise : callable, optional
         ``linearise(channels, moments, species)`` replaces reactions before moments are derived (see the linear mapping).
+
+    Raises
+    ------
+    DeclarationError
+        For another `kind`.
+
+    Examples
+    --------
+    Cumulants above the order vanish, as those of a normal distribution above the second do; its third raw moment is
+    :math:`m^3 + 3 m v`:
+
+    >>> closure = Closure("no higher cumulants", lambda index, moments: 0, kind="cumulant")
+    >>> m, v = sp.symbols("m v")
+    >>> known = {(1,): m, (2,): v}
+    >>> print(Moments(1, "cumulant", known, close=closure.express, close_kind=closure.kind, order=2).raw((3,)))
+    m**3 + 3*m*v
     """
 
     name: str

@@ -23,7 +23,13 @@ class Candidate:
     complexity : int
         Nodes of the expression.
     loss : float
-        Weighted mean squared error on the samples.
+        Weighted mean squared error on the samples, in the squared unit of the term.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x")
+    >>> Candidate(2 * x, complexity_of(2 * x), 0.01)
+    Candidate(expression=2*x, complexity=3, loss=0.01)
     """
 
     expression: sp.Expr
@@ -32,10 +38,21 @@ class Candidate:
 
 
 def complexity_of(expression: sp.Expr) -> int:
-    """Nodes of an expression.
+    """Number of nodes of an expression.
 
+    Parameters
+    ----------
+    expression : Expr
+
+    Returns
+    -------
+    int
+        Operations, functions, symbols and numbers, each where it occurs.
+
+    Examples
+    --------
     >>> x, y = sp.symbols("x y")
-    >>> complexity_of(2 * x * y)
+    >>> complexity_of(2 * x * y)  # a product of three factors
     4
     """
     return sum(1 for _ in sp.preorder_traversal(expression))

@@ -21,19 +21,36 @@ Options = TypeVar("Options")
 
 
 class NothingLearnedError(RecoveryError):
-    """The data turned out to tell a surrogate nothing; recovery can go without."""
+    """The data contain no information on the unknown terms for a surrogate; recovery can proceed without one.
+
+    Examples
+    --------
+    >>> issubclass(NothingLearnedError, RecoveryError)
+    True
+    >>> raise NothingLearnedError("the term f(x) is constant along the data")
+    Traceback (most recent call last):
+    ...
+    symdyn.discover.surrogates.registry.NothingLearnedError: the term f(x) is constant along the data
+    """
 
 
 @dataclass(frozen=True)
 class TermSamples:
-    """Values of one unknown term along the fitted trajectories: what a regressor turns into a formula.
+    """Values of one unknown term along the fitted trajectories, from which a regressor finds formulas.
 
     Attributes
     ----------
     arguments : (m, k) float64
-        Arguments of the term, one column each.
+        Arguments of the term, one column each, in their units.
     values, weights : (m,) float64
-        Values of the term and the weights they deserve.
+        Values of the term, in its unit, and their statistical weights.
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 1, 3)
+    >>> samples = TermSamples(arguments=x[:, None], values=x**2, weights=np.ones(3))
+    >>> samples.arguments.shape, samples.values.tolist()
+    ((3, 1), [0.0, 0.25, 1.0])
     """
 
     arguments: np.ndarray
@@ -54,9 +71,18 @@ class SurrogateFit:
     terms : dict of AppliedUndef to TermSamples
         Samples of every unknown term, trajectories one after another.
     parameters : dict of Symbol to float
-        Values of the parameters that had none, as far as they were learned.
+        Values of the parameters that had none, as far as they were estimated.
     history : mapping
         Losses by iteration and seconds.
+
+    Examples
+    --------
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> t = np.linspace(0, 1, 3)
+    >>> samples = TermSamples(np.exp(-t)[:, None], -np.exp(-t), np.ones(3))  # x' = f(x) with f(x) = -x
+    >>> fit = SurrogateFit(times=(t,), states=(np.exp(-t)[:, None],), terms={f(x): samples}, parameters={})
+    >>> [str(term) for term in fit.terms], fit.states[0].shape
+    (['f(x)'], (3, 1))
     """
 
     times: tuple[np.ndarray, ...]
@@ -67,11 +93,40 @@ class SurrogateFit:
 
 
 class Surrogate(Protocol):
-    """Fits states and unknown terms to data; nothing is known of the terms but their arguments."""
+    """Fits states and unknown terms to data; of the terms only the arguments are given.
+
+    Examples
+    --------
+    >>> sorted(name for name in vars(Surrogate) if not name.startswith("_"))  # the methods of a surrogate
+    ['applies', 'fit']
+    """
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
-        """None if it can learn this system from these data, else the reason."""
+        """None if the surrogate can be fitted to these data of this system, else the reason.
+
+        Parameters
+        ----------
+        system : System
+            With unknown terms.
+        observations : Observations
+            The data, trajectory by trajectory.
+
+        Returns
+        -------
+        str or None
+
+        Examples
+        --------
+        >>> class Splines:
+        ...     @staticmethod
+        ...     def applies(system, observations):
+        ...         return system.unmet(["drift"])
+        >>> import symdyn as sd
+        >>> Splines.applies(sd.ODESystem.from_text("x' = f(x)"), None)
+        >>> Splines.applies(sd.DiscreteSystem.from_text("x[t+1] = f(x)"), None)
+        'it takes systems of rates of change; this DiscreteSystem has next values'
+        """
         ...
 
     def fit(
@@ -81,7 +136,47 @@ class Surrogate(Protocol):
         *,
         seed: int = 0,
         progress: Callable[[int, int], None] | None = None,
-    ) -> SurrogateFit: ...
+    ) -> SurrogateFit:
+        """Fit states and unknown terms.
+
+        Parameters
+        ----------
+        system : System
+            With unknown terms.
+        observations : Observations
+            The data, trajectory by trajectory.
+        seed : int
+            Of random numbers.
+        progress : callable, optional
+            ``progress(done, total)`` is called with the iterations.
+
+        Returns
+        -------
+        SurrogateFit
+
+        Raises
+        ------
+        NothingLearnedError
+            If the data contain no information on the unknown terms.
+
+        Examples
+        --------
+        A surrogate that takes the data for the states, and differences of them for an only unknown term:
+
+        >>> class Differences:
+        ...     def fit(self, system, observations, *, seed=0, progress=None):
+        ...         [term], [t], [x] = system.unknowns, observations.times, observations.values
+        ...         slopes = np.gradient(x[:, 0], t)
+        ...         return SurrogateFit((t,), (x,), {term: TermSamples(x, slopes, np.ones(len(t)))}, {})
+        >>> import symdyn as sd
+        >>> from types import SimpleNamespace
+        >>> t = np.linspace(0, 1, 3)
+        >>> data = SimpleNamespace(times=[t], values=[t[:, None] ** 2])
+        >>> fit = Differences().fit(sd.ODESystem.from_text("x' = f(x)"), data)
+        >>> fit.terms[sp.Function("f")(sp.Symbol("x"))].values.tolist()
+        [0.5, 1.0, 1.5]
+        """
+        ...
 
 
 def with_options(options: Options, changes: Mapping[str, Any], surrogate: str) -> Options:

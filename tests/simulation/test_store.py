@@ -221,11 +221,7 @@ import symdyn as sd
 from symdyn.simulation import chunk_store, parts
 
 count, kind = int(sys.argv[2]), sys.argv[3]
-<<<<<<< HEAD
 whole = chunk_store.put
-=======
-whole = parts.put
->>>>>>> words
 
 def put(path, data):
     # the chunk that comes next is written in part: some files are there, one is torn, and the process is gone

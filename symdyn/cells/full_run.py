@@ -116,8 +116,9 @@ def run(
     Returns
     -------
     xarray.Dataset
-        Each state of the cells and the mean of the bulk with dims (sweeps..., ``trajectory``, ``time``); with `keep_bulk`
-        also the bulk itself, ``U_field`` with dims (sweeps..., ``trajectory``, ``time`` or ``bulk_time``, ``node``), the
+        Each state of the cells and the mean of the bulk with dims (sweeps..., ``time``), and
+        ``trajectory`` where `trajectories` were asked for; with `keep_bulk`
+        also the bulk itself, ``U_field`` with dims (sweeps..., ``time`` or ``bulk_time``, ``node``), the
         places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
         other runs; ``step_error`` is small where the step is short enough.
 

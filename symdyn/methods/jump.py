@@ -41,7 +41,14 @@ class NetworkScheme:
 
 @dataclass(frozen=True)
 class JumpScheme(NetworkScheme):
-    """A method that fires every reaction of a network at its own time."""
+    """A method that fires every reaction of a network at its own time.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> type(sd.METHODS["ssa"]).__name__
+    'JumpScheme'
+    """
 
     options: type[MethodOptions] = field(default=JumpOptions, kw_only=True)
 

@@ -31,6 +31,12 @@ class LeapScheme(NetworkScheme):
     ----------
     implicit : bool
         Whether leaps across fast equilibria are implicit.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.METHODS["tau"].implicit, sd.METHODS["tau-implicit"].implicit
+    (False, True)
     """
 
     implicit: bool
@@ -39,7 +45,14 @@ class LeapScheme(NetworkScheme):
 
 @dataclass(frozen=True)
 class HybridScheme(NetworkScheme):
-    """A method in which some reactions flow and the others jump."""
+    """A method in which some reactions flow and the others jump.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> type(sd.METHODS["hybrid"]).__name__
+    'HybridScheme'
+    """
 
     options: type[MethodOptions] = field(default=LeapingOptions, kw_only=True)
 
@@ -54,6 +67,12 @@ class DiffusionScheme(NetworkScheme):
         ``noises(network)`` is the number of Wiener processes.
     step : callable
         ``step(network, symbols)`` gives the new numbers of molecules as a tuple of expressions; negative ones are set to 0.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> sd.METHODS["langevin"].noises(sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g"))  # one for each reaction
+    2
     """
 
     noises: Callable[[ReactionNetwork], int]

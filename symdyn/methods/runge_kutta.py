@@ -125,7 +125,7 @@ class Rosenbrock:
     alpha, gammas : row
         Nodes, and weights of the time derivative, for stages 1 to s.
     dense : tuple of rows
-        The ``h`` above.
+        The ``h`` above; two or three rows.
     reference : str
     options : type
         Of the method, a subclass of `MethodOptions`.

@@ -127,7 +127,7 @@ class Greens(ABC):
         >>> round(float(value.real * 2 * np.pi), 6)
         0.421024
         """
-        return self._inside(at, sources, lambda x, y: self._field(x, y, complex(phi2)), complex)
+        return self._inside(at, sources, lambda x, y: self.field_inside(x, y, complex(phi2)), complex)
 
     def neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
         r"""The Neumann function at given points, of given sources.
@@ -160,15 +160,61 @@ class Greens(ABC):
         >>> round(float(value) * 8 * np.pi, 6)
         -1.0
         """
-        return self._inside(at, sources, self._neumann_field, float)
+        return self._inside(at, sources, self.neumann_field_inside, float)
 
     @abstractmethod
-    def _field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
-        """G at points that all lie in the domain or on its boundary."""
+    def field_inside(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+        r"""The function of `field` at points that all lie in the domain or on its boundary; what a subclass computes.
+
+        Parameters
+        ----------
+        at : (p, 2) array
+            Positions, in the units of length of the domain.
+        sources : (m, 2) array
+            Positions inside the domain.
+        phi2 : complex
+            :math:`\varphi^2`, in units of an inverse area.
+
+        Returns
+        -------
+        (p, m) complex array
+
+        Examples
+        --------
+        In the plane :math:`G = K_0(\varphi r) / 2\pi`, and :math:`K_0(1) = 0.421024`:
+
+        >>> import symdyn as sd
+        >>> from symdyn.cells.greens import greens_function
+        >>> [[value]] = greens_function(sd.Plane()).field_inside(np.array([[1.0, 0]]), np.array([[0.0, 0]]), 1.0)
+        >>> round(float(value.real * 2 * np.pi), 6)
+        0.421024
+        """
 
     @abstractmethod
-    def _neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        """The Neumann function there."""
+    def neumann_field_inside(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        r"""The function of `neumann_field` at such points.
+
+        Parameters
+        ----------
+        at : (p, 2) array
+            Positions, in the units of length of the domain.
+        sources : (m, 2) array
+            Positions inside the domain.
+
+        Returns
+        -------
+        (p, m) float array
+
+        Examples
+        --------
+        Of a source at the centre of the unit disk it is :math:`-1/(8\pi)` at the boundary:
+
+        >>> import symdyn as sd
+        >>> from symdyn.cells.greens import greens_function
+        >>> [[value]] = greens_function(sd.Disk(1)).neumann_field_inside(np.array([[1.0, 0]]), np.array([[0.0, 0]]))
+        >>> round(float(value) * 8 * np.pi, 6)
+        -1.0
+        """
 
     def _inside(self, at: np.ndarray, sources: np.ndarray, make: Callable, dtype: type) -> np.ndarray:
         at, sources = np.asarray(at, float).reshape(-1, 2), np.asarray(sources, float).reshape(-1, 2)

@@ -61,7 +61,7 @@ class DiskGreens(Greens):
         self._add_reflections(out, x, x, phi)
         return (out + out.swapaxes(1, 2)) / 2
 
-    def _field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+    def field_inside(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
         x, y, phi = self._scaled(at), self._scaled(sources), self._roots([phi2])
         out = free(distances(x, y), phi[0])[None]
         # rows of `at` in turn, as its table is the large one
@@ -76,7 +76,7 @@ class DiskGreens(Greens):
         out[range(len(x)), range(len(x))] += math.log(self.domain.radius) / (2 * np.pi)
         return (out + out.T) / 2
 
-    def _neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    def neumann_field_inside(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
         x, y = self._scaled(at), self._scaled(sources)
         return self._neumann(x, y, distances(x, y))
 

@@ -51,7 +51,7 @@ class RectangleGreens(Greens):
         out = self._sum(x, x, phi2)
         return (out + out.swapaxes(1, 2)) / 2
 
-    def _field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+    def field_inside(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
         return self._sum(self._local(at), self._local(sources), np.array([phi2], complex))[0]
 
     def neumann(self, points: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class RectangleGreens(Greens):
         out = self._sum(x, x, None)[0].real
         return (out + out.T) / 2
 
-    def _neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    def neumann_field_inside(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
         return self._sum(self._local(at), self._local(sources), None)[0].real
 
     def _local(self, points: np.ndarray) -> np.ndarray:

@@ -37,10 +37,10 @@ class PlaneGreens(Greens):
     def neumann(self, points: np.ndarray) -> np.ndarray:
         raise self._no_neumann()
 
-    def _field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+    def field_inside(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
         return free(distances(at, sources), np.sqrt(phi2))
 
     def neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
         raise self._no_neumann()
 
-    _neumann_field = neumann_field
+    neumann_field_inside = neumann_field

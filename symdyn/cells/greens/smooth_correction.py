@@ -81,7 +81,7 @@ class SmoothCorrection(Greens):
             out[k] += singular
         return (out + out.swapaxes(1, 2)) / 2
 
-    def _field(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
+    def field_inside(self, at: np.ndarray, sources: np.ndarray, phi2: complex) -> np.ndarray:
         phi = np.sqrt(phi2)
         elements = self._elements(sources, abs(phi))
         _, normal = self._traces(elements, sources, phi)
@@ -100,7 +100,7 @@ class SmoothCorrection(Greens):
         out += singular
         return (out + out.T) / 2
 
-    def _neumann_field(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    def neumann_field_inside(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
         elements = self._elements(sources, 0.0)
         _, normal = self._neumann_traces(elements, sources)
         smooth = elements.solve_neumann(-(elements.trace.T @ normal))

@@ -18,15 +18,16 @@ from symdyn.registry import Registry
 
 __all__ = ["FAMILIES", "family_of"]
 
-#: What runs the methods of a type; the first whose `Family.schemes` hold the type of an entry runs it.
+#: What runs the methods of a type: `Family.schemes` are the types of entries of the registry of methods.
 FAMILIES: Registry[Family] = Registry("family of methods")
 for _family in (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 
 
 def family_of(scheme: Any) -> Family:
-    """The family that runs a method, by the type of its entry in the registry of methods."""
-    for family in FAMILIES.values():
-        if isinstance(scheme, family.schemes):
-            return family
+    """The family that runs a method, by the nearest of the types that its entry in the registry of methods is derived from."""
+    for kind in type(scheme).__mro__:
+        for family in FAMILIES.values():
+            if kind in family.schemes:
+                return family
     raise CompileError(f"no family of methods runs a {type(scheme).__name__}; register one in symdyn.extend.FAMILIES")

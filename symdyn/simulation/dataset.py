@@ -60,7 +60,7 @@ def observe(program: Program | None, values: np.ndarray, parameters: np.ndarray,
 
 
 def attributes(system: System, **facts: Any) -> dict[str, Any]:
-    """What is needed to know where the numbers came from, as values that netCDF can hold."""
+    """The provenance of the numbers, as values that netCDF can store."""
     versions = [f"symdyn {_version('symdyn-modeling')}", *(f"{p} {_version(p)}" for p in PACKAGES)]
     attrs = {
         "system": type(system).__name__,
@@ -75,12 +75,12 @@ def attributes(system: System, **facts: Any) -> dict[str, Any]:
 
 
 def _network(network: ReactionNetwork) -> dict[str, Any]:
-    """What decides about propensities besides the reactions; events are among the equations."""
+    """Attributes that determine propensities besides the reactions; events are among the equations."""
     return {"volume": str(network.volume), "combinatoric": int(network.combinatoric)}
 
 
 def counts(kernel: Kernel, run: Run) -> Counts:
-    """Status and counts of each trajectory, and where it stopped, with what they are."""
+    """Status, counts and stopping time of each trajectory, with their descriptions."""
     meaning = kernel.counted
     found = {"status": (run.status, STATUS_CODES)}
     found |= {name: (getattr(run, name), meaning.pop(name)) for name in ("steps", "rejected", "evaluations")}

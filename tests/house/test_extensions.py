@@ -142,7 +142,7 @@ def test_a_kind_with_its_method_is_simulated_studied_closed_and_recovered(load):
     # studied: the origin is a centre with the frequency 2
     rest = sd.analysis.steady_states(oscillator)
     assert rest.q.values == pytest.approx([0])
-    assert sorted(sd.analysis.stability(oscillator, {"q": 0, "p": 0}).eigenvalues.values.imag) == pytest.approx([-2, 2])
+    assert sorted(sd.analysis.stability(oscillator, {"q": 0, "p": 0}).eigenvalue.values.imag) == pytest.approx([-2, 2])
 
     # closed: <q^2>' = 2 <q p>, <p^2>' = -2 k <q p>, <q p>' = <p^2> - k <q^2>
     closed = oscillator.moments(2, None)

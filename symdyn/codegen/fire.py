@@ -183,7 +183,7 @@ class _Network:
         """The function that evaluates all conditions."""
         build, events = self.build, self.network.events
         now = [self.build.value(s) for s in self.network.states]
-        fine = self.triggers.whole(events, now) if events else None
+        fine = self.triggers.integers(events, now) if events else None
         values = {
             "turned": build.constant(0),
             "wrong": build.constant(0) if fine is None else self._truth(build.op("not", fine)),

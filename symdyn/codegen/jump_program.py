@@ -205,7 +205,7 @@ class _Event:
         """Whether the trajectory ends after this event: at its condition, or with states that cannot be; None if never."""
         if not self.network.events:
             return None if self.until is None else self.triggers.truth(self.until, self.triggers.meaning(states, time))
-        wrong = self.build.op("not", self.triggers.whole(self.network.events, states))
+        wrong = self.build.op("not", self.triggers.integers(self.network.events, states))
         if self.until is None:
             return wrong
         return self.build.op("or", self.triggers.truth(self.until, self.triggers.meaning(states, time)), wrong)

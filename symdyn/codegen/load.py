@@ -183,7 +183,7 @@ def import_driver(name: str, text: str) -> ModuleType:
         known = any((folder / "__pycache__").glob(f"{full}.*.nbc"))
         if not known:
             announce()
-            LOG.info("compiling the driver of %s (once; later runs take it from %s)", name, folder)
+            LOG.info("compiling the driver of %s (once; subsequent runs take it from %s)", name, folder)
         begin = time.perf_counter()
         module = import_text(name, text, "drivers")
         if not known:

@@ -137,7 +137,7 @@ class Triggers:
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
         return current
 
-    def whole(self, events: Sequence[Event], states: Sequence[int]) -> int:
+    def integers(self, events: Sequence[Event], states: Sequence[int]) -> int:
         """Whether the values that events assign are numbers of molecules: integer, finite and not negative."""
         build = self.build
         fine = []

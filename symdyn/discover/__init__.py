@@ -1,7 +1,7 @@
 """Recovering unknown terms from data, and fitting parameters: ODE systems and maps.
 
 `symdyn.recover` is the main entry; here are the tools for systems whose form is known.  Names are imported when they are first
-used, for that brings in scikit-learn and, for networks, jax.
+used, because that imports scikit-learn and, for networks, jax.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         The last stage of the search.
     learned : SurrogateFit or None
     notes : sequence of str
-        What the user should know.
+        Notes for the user.
     """
     seen, later, candidates = pipeline.seen, pipeline.later, problem.candidates
     models = problem.polish(selection, pipeline.options.keep)

@@ -49,7 +49,7 @@ class Candidates:
     """A system with a coefficient before every candidate term.
 
     The columns are the free parameters: coefficients in the order of `terms`, constants inside terms, then parameters
-    of the declared system that are fitted along.
+    of the declared system that are fitted jointly.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Candidates:
     sizes : (P,) float64
         Typical sizes of them.
     inner : (K, P) bool
-        The columns that each term brings in: its coefficient and constants.
+        The columns of each term: its coefficient and constants.
     always : (P,) bool
         The columns that every candidate has.
     guesses : (G, P) float64

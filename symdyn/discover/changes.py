@@ -1,4 +1,4 @@
-"""What may be wrong with a declared system: coefficients of its terms, its parameters, and terms that it lacks."""
+"""Possible corrections of a declared system: coefficients of its terms, its parameters, and terms that it lacks."""
 
 from __future__ import annotations
 

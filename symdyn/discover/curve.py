@@ -1,4 +1,4 @@
-"""The curve of a profile: sums of squares over the held values of one parameter, and where they cross a threshold."""
+"""The curve of a profile: sums of squares over fixed values of one parameter, and where they cross a threshold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FURTHER, FARTHEST = 3.0, 1e6
 
 @dataclass(frozen=True)
 class FittedCurve:
-    """Fits with one parameter held at increasing values.
+    """Fits with one parameter fixed at increasing values.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Observations:
-    """All trajectories with what is known of their size and noise.
+    """All trajectories, with estimates of their size and noise.
 
     Attributes
     ----------

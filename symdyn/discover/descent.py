@@ -1,4 +1,4 @@
-"""The search from many windows to one, and the weights of the residuals that its fits show."""
+"""The search from many windows to one, and the weights of the residuals, estimated from its fits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Descent:
     selection : Selection
         The last stage, with every model that it fitted.
     notes : tuple of str
-        What the user should know.
+        Notes for the user.
     complete : bool
         False if a budget of time or an interrupt ended the search.
     """

@@ -1,4 +1,4 @@
-"""What speaks for a model: uncertainty of its constants, what the data cannot tell, and errors of its predictions."""
+"""Evidence for a model: uncertainty of its constants, directions that are not identifiable, and errors of its predictions."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ MAX_STEPS = 100_000
 
 @dataclass(frozen=True)
 class Information:
-    """What the data say about the fitted constants and initial values of a model.
+    """Fisher information of the data on the fitted constants and initial values of a model.
 
     Attributes
     ----------
     names : tuple of str
     values, deviations : (k,) float64
-        Estimates and their standard deviations; infinite where the data say nothing.
+        Estimates and their standard deviations; infinite where the data contain no information.
     correlation : (k, k) float64
     freedom : int
         Data less fitted values.

@@ -1,4 +1,4 @@
-"""Fits with one parameter held at many values, as lanes of one kernel."""
+"""Fits with one parameter fixed at many values, as lanes of one kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a long search has computed, on disk: a search that is run again goes on where the last one ended."""
+"""Record of a long search on disk: a search that is run again resumes where the last one ended."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class RecoverableKind:
         Factor by which joining windows may raise the variance of the residuals.  Runs of a chaotic map forget where they
         began: over long windows the sum of squares is full of traps, and short windows are the better judges.
     surrogates : tuple of str
-        The first of these that can learn a system is used unless another is named.
+        The first of these that applies to a system is used unless another is named.
     natural : bool
         Whether constants inside library terms are fitted from values about their natural sizes.  The next state of a map
         is the term itself, so a constant far off leaves nothing to follow; over a run of an ODE a term far off can be

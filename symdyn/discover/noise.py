@@ -1,4 +1,4 @@
-"""How the noise of each state grows with its value, told by the residuals of a fit."""
+"""How the noise of each state grows with its value, estimated from the residuals of a fit."""
 
 from __future__ import annotations
 

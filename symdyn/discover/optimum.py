@@ -1,4 +1,4 @@
-"""The best fit of a known system: from many windows and many first values to whole trajectories."""
+"""The best fit of a known system: multiple shooting from many windows and many initial guesses to full trajectories."""
 
 from __future__ import annotations
 

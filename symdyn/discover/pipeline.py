@@ -59,7 +59,7 @@ class Pipeline:
     system : ODESystem or DiscreteSystem
         With unknown terms.
     seen, later : Observations
-        The data to use, and those held out (or None).
+        The data to use, and the validation data (or None).
     options : RecoverOptions
     report : Report
     seed : int

@@ -1,4 +1,4 @@
-"""Candidates against data: from many windows with initial values of their own to whole trajectories."""
+"""Residuals of candidates by multiple shooting: from many windows with their own initial values to full trajectories."""
 
 from __future__ import annotations
 

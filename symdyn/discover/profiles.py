@@ -1,4 +1,4 @@
-"""Profile likelihood: how well the data are followed with one parameter held, all others fitted again."""
+"""Profile likelihood: the misfit as a function of one fixed parameter, with all others fitted again."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ class RankedModel:
     logarithmic : (P,) bool
         Constants whose interval is symmetric in the logarithm, for they cannot be negative.
     undetermined : (P,) bool
-        Those that the data do not tell.
+        Those that are not identifiable from the data.
     rank : int
     condition : float
     log_likelihood, criterion : float
     terms : tuple of (str, str)
         Unknown function and shape of each term, as the table of evidence names them.
     rms, heldout : float
-        Relative error one step ahead on the data and on those held out.
+        Relative error one step ahead on the data used and on the validation data.
     """
 
     formulas: dict[AppliedUndef, sp.Expr]

@@ -1,4 +1,4 @@
-"""Recovery: what `recover` hands back, a ranked set of systems with what speaks for each."""
+"""Recovery: the result of `recover`, a ranked set of systems with the evidence for each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Terms(dict[AppliedUndef, sp.Expr]):
 
 @dataclass(frozen=True)
 class Identifiability:
-    """What the data cannot tell apart.
+    """Combinations of constants that are not identifiable from the data.
 
     Attributes
     ----------
@@ -86,11 +86,11 @@ class Recovery(RecoveryVerbs):
         Simulations that the selection took.
     surrogate : SurrogateFit or None
     observations, heldout : Observations
-        The data used, and those held out (None if none were).
+        The data used, and the validation data (None if there are none).
     starts : tuple of (trajectories, n) float64
         Fitted initial values of every trajectory for each system.
     warnings : tuple of str
-        What the user should know.
+        Notes for the user.
     complete : bool
         False if a budget of time or an interrupt ended the search.
 

@@ -48,7 +48,7 @@ class Repair(Recovery):
 
     Notes
     -----
-    `terms` holds the first system less the declared one, by equation.  `inclusion` tells how much evidence there is for each
+    `terms` holds the first system less the declared one, by equation.  `inclusion` is the evidence for each
     change, whatever else is changed.
     """
 
@@ -67,7 +67,7 @@ class Repair(Recovery):
 
 @dataclass(frozen=True)
 class _Repaired:
-    """A model with the selection in which it was fitted, where the terms that it drops are held at zero."""
+    """A model with the selection in which it was fitted, where the terms that it drops are fixed at zero."""
 
     model: SelectedModel
     selection: Selection

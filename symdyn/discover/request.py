@@ -23,7 +23,7 @@ class Request:
     report : Report
         To be called with a stage and its fraction.
     journal : Journal
-        Keeps what costs time, so that a search that was cut short goes on.
+        Stores expensive results, so that an interrupted search can be resumed.
     """
 
     unknown: Sequence[Any] | None

@@ -88,7 +88,7 @@ class SelectedModel:
 
 
 class Selection:
-    """The search for terms at one number of windows; remembers every model it fitted.
+    """The search for terms at one number of windows; records every model it fitted.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Selection:
         Of ``candidates.system`` with ``candidates.columns`` free.
     cut : ShootingWindows
     start_bounds : pair of (V, n) float64
-        Smallest and largest initial values of the windows, scaled; where they are equal the value is held.
+        Smallest and largest initial values of the windows, scaled; where they are equal the value is fixed.
     penalty : callable, optional
         From chosen terms and scaled parameters to what is added to the criterion.
     largest : int
@@ -105,7 +105,7 @@ class Selection:
     pieces : int
         ShootingWindows into which each trajectory was to be cut.
     journal : Journal, optional
-        Keeps fits, so that a search that was cut short goes on.
+        Stores fits, so that an interrupted search can be resumed.
     """
 
     ADDITIONS, DROPS, EXCHANGES = 8, 3, 6

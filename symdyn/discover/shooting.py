@@ -37,7 +37,7 @@ class ShootingWindows:
     first : (V,) float64
         Time at which it begins.
     groups : tuple of (members, times)
-        ShootingWindows whose times, counted from their beginnings, agree: they are simulated together.
+        ShootingWindows whose times, counted from their beginnings, agree: they are simulated in one batch.
     values : (V, T, n) float64
         Data, padded with NaN.  A window includes the first point of the next one.  Candidates that are fitted to data of
         their own have (M, V, T, n).

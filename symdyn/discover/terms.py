@@ -1,4 +1,4 @@
-"""What is unknown in a system, and the terms that a library allows in its place."""
+"""Unknown functions of a system, and the terms that a library allows in their place."""
 
 from __future__ import annotations
 

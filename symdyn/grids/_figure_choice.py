@@ -1,4 +1,4 @@
-"""What a figure of fields shows: one field of one run, its times, and a cut."""
+"""Selection of the data of a figure of fields: one field of one run, its times, and a cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What figures of fields share: axes, colours and labels."""
+"""Common parts of figures of fields: axes, colours and labels."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""From the equations of fields to passes over a grid: stencils as data, and what is left of the equations at one point.
+"""From the equations of fields to passes over a grid: stencils as data, and point functions of the equations.
 
-What is linear with coefficients that are constant in space is differentiated by centred stencils.  A derivative of anything
-else is the difference of fluxes, which are computed on the faces between cells, so that they are conserved; second and
-higher derivatives of anything else are taken of an array of its values in the cells.  Whatever a pass reads from arrays is a
-symbol of its point functions, which therefore do not depend on the grid: the same functions and tables could drive a card,
-with a thread in place of a lane.
+Linear expressions with coefficients that are constant in space are differentiated by centred stencils.  A derivative of any
+other expression is the difference of fluxes, which are computed on the faces between cells, so that they are conserved; second
+and higher derivatives of other expressions are taken of an array of their values in the cells.  The values that a pass reads
+from arrays are symbols of its point functions, which therefore do not depend on the grid: the same functions and tables could
+serve a kernel for a card, with a thread in place of a lane.
 """
 
 from __future__ import annotations

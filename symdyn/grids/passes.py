@@ -1,4 +1,4 @@
-"""What a system becomes on a grid: arrays, weighted sums over neighbours in them, and passes."""
+"""A system on a grid as data: arrays, weighted sums over neighbours in them, and passes."""
 
 from __future__ import annotations
 

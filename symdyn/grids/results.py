@@ -1,4 +1,4 @@
-"""The dataset of a run, and what is said if trajectories failed."""
+"""The dataset of a run, and the error or warning if trajectories failed."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ def _observed(grid: GridSystem, design: Design, times: np.ndarray, frames: np.nd
     spread = [k for k, e in plain.items() if varies(e, symbols)]
     single = [k for k in plain if k not in spread]
     parts: dict[str, Any] = dict(ends=[plain[k] for k in spread], numbers=[plain[k] for k in single])
-    watch: Any
+    observer: Any
     if grid.scheme == "spectral":
-        watch = SpectralObserver(grid.pde, grid.shape, **parts)
+        observer = SpectralObserver(grid.pde, grid.shape, **parts)
     else:
-        watch = GridModel(grid.pde, grid.shape, grid.order, **parts)
+        observer = GridModel(grid.pde, grid.shape, grid.order, **parts)
     cells = math.prod(grid.shape)
     found = np.full((*frames.shape[:2], len(spread) * cells + len(single)), np.nan)
     for row in range(design.size):
         p = design.rows(row, row + 1)[1][0]
         for m, t in enumerate(times):
             if np.isfinite(frames[row, m]).all():
-                watch.rates(frames[row, m], float(t), p, found[row, m])
+                observer.rates(frames[row, m], float(t), p, found[row, m])
     lead, shape = (*design.dims, "time"), (*design.shape, times.size)
     positions = [s.name for s in grid.space]
     fields = {

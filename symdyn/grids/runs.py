@@ -1,4 +1,4 @@
-"""Runs of fields: sweeps and ensembles in threads, and the dataset that comes of them."""
+"""Runs of fields: sweeps and ensembles in threads, and their dataset."""
 
 from __future__ import annotations
 

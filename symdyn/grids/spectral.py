@@ -1,9 +1,9 @@
-r"""Rates on a periodic box with derivatives by Fourier transforms, and products without the waves that they would alias.
+r"""Rates on a periodic box with derivatives by Fourier transforms, and dealiased products.
 
 .. math:: \widehat{\partial^m u}_k = (ik)^m \hat u_k
 
-Products of two fields with waves up to :math:`K < n/3` have waves that fall back on those above K only; with `dealias`
-all that is computed point by point is made of such fields and loses its waves above K, the two thirds rule.
+Products of two fields with wavenumbers up to :math:`K < n/3` alias to wavenumbers above K only; with `dealias` all pointwise
+products are computed from fields truncated at K, and truncated at K themselves (the two thirds rule).
 
 References
 ----------

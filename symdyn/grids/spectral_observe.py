@@ -1,4 +1,4 @@
-"""Expressions of fields on a periodic box, with spectral derivatives: what is observed of a run."""
+"""Expressions of fields on a periodic box, with spectral derivatives, for the observables of a run."""
 
 from __future__ import annotations
 

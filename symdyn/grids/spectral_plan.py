@@ -1,4 +1,4 @@
-"""From the equations of fields to products of waves: what is differentiated, and what is computed point by point."""
+"""From the equations of fields to a pseudospectral scheme: derivatives in modes, and products point by point."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SpectralRead:
 
 @dataclass(frozen=True)
 class Link:
-    """What an array adds to the rate of a field: a derivative times a coefficient made of parameters."""
+    """A contribution of an array to the rate of a field: a derivative times a coefficient made of parameters."""
 
     target: int
     array: int
@@ -53,7 +53,7 @@ class Pointwise:
 
 
 class SpectralPlan:
-    """What has to be done for the rates of a system on a periodic box, or for other expressions of its fields.
+    """The passes for the rates of a system on a periodic box, or for other expressions of its fields.
 
     Attributes
     ----------

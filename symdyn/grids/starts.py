@@ -1,4 +1,4 @@
-"""What fields start from: numbers, expressions of position, functions, arrays, and ensembles of arrays."""
+"""Initial values of fields: numbers, expressions of position, functions, arrays, and ensembles of arrays."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def sizes_text(pde: PDESystem) -> str:
 
 
 class Starts:
-    """Initial values by state, to be had for one trajectory after the other.
+    """Initial values by state, evaluated for one trajectory at a time.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Methods that simulate reaction networks: what all have in common, and those that go event by event."""
+"""Methods that simulate reaction networks: the base class of all, and of those that simulate every event."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ r"""Milstein's scheme for Itô equations with diagonal or commutative noise.
           \qquad L^j = \sum_l g_{lj}\,\partial/\partial x_l
 
 The double integrals of two different noises enter through the commutator :math:`L^j g_{ik} - L^k g_{ij}` as well: where
-that is not zero, they cannot be had from increments alone, and the scheme is refused.
+that is not zero, they cannot be computed from increments alone, and the scheme is refused.
 """
 
 from __future__ import annotations

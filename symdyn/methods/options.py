@@ -72,8 +72,8 @@ def check_whole(least: int = 1, **values: Any) -> None:
     symdyn.errors.DeclarationError: max_steps is 0; expected a whole number from 1 below 2^63
     """
     for name, value in values.items():
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if value is not None and not (whole and least <= value < 2**63):
+        integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if value is not None and not (integer and least <= value < 2**63):
             raise DeclarationError(f"{name} is {value!r}; expected a whole number from {least} below 2^63")
 
 

@@ -15,7 +15,7 @@ The length is the longest for which mean and standard deviation of the relative 
 
 with :math:`g_i = \max_j \sum_k |n_k\,\partial a_j/\partial n_k| / a_j` over the reactions whose propensity holds species i, at
 least 1.  For mass action this is the highest order of reaction with the corrections of Cao, Gillespie & Petzold (2006)
-for several molecules of a kind; it is what makes any smooth propensity as safe as those.  The last bound, with
+for several molecules of a kind, generalised to smooth propensities.  The last bound, with
 :math:`\lambda_i = \sum_j |S_{ij}| \sum_k |n_k\,\partial a_j/\partial n_k|` over the reactions that change species i and
 depend on it, keeps leaps below a relaxation time: without it they are unstable at large numbers in equilibrium, where
 changes are small on average however long the leap is.  At 0.3 relaxation times the stationary variance of immigration

@@ -10,10 +10,10 @@ solved by Newton's method with the symbolic Jacobian of :math:`S a`.  The correc
 whole number of firings, so numbers of molecules remain integers and conservation laws hold.
 
 The trapezoidal rule keeps the stationary variance of linear fast reactions whatever the step is, where the backward rule
-shrinks it by :math:`1 + \lambda\tau/2`; but from another variance it gets there slowly.  So the last three relaxation times
+shrinks it by :math:`1 + \lambda\tau/2`; but from another variance it converges slowly.  So the last three relaxation times
 before every output are simulated by explicit leaps and exact events, and the fluctuations of fast species are those of
-the network again.  In between, slow reactions see the mean of the fast species and not all of their fluctuations; what
-that changes in a mean is of the order of one molecule of the fast species.  Many output times make the method slow.
+the network again.  In between, slow reactions depend on the mean of the fast species and not on all of their fluctuations; the
+error of a mean is of the order of one molecule of the fast species.  Many output times make the method slow.
 
 Pairs that change a species in the condition of ``until`` are not leapt across.
 

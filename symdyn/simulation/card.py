@@ -1,4 +1,4 @@
-"""Chunks that stay on a CUDA card: it sums their blocks up, and only the sums come back."""
+"""Chunks that stay on a CUDA card: blocks are reduced there, and only the sums are transferred."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POLL = 0.1
 def sum_on_card(
     plan: Plan, batch: Batch, start: int, *, report: Callable[[int], Any]
 ) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome, bool]:
-    """Run a batch, the rows of the design from `start` on, and sum it up; a `symdyn.simulation.chunks.Chunk`."""
+    """Run a batch, the rows of the design from `start` on, and reduce it; a `symdyn.simulation.chunks.Chunk`."""
     from symdyn.codegen.cuda.kernel import CudaKernel  # imports CUDA's compilers, which only a plan for a card needs
 
     count = len(batch.initial)

@@ -15,7 +15,7 @@ from symdyn.simulation.extras import require
 
 __all__ = ["Cluster", "as_executor", "connect", "connected"]
 
-#: Tasks handed out for each place where one can run, and at least: results wait on the workers, so there must not be many.
+#: Tasks submitted for each slot of the cluster, and at least: few, because finished results stay in the memory of workers.
 AHEAD, LEAST = 3, 8
 #: Seconds between queries of the size of the cluster.
 REFRESH = 2.0

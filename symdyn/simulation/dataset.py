@@ -59,7 +59,7 @@ def observe(program: Program | None, values: np.ndarray, parameters: np.ndarray,
 
 
 def attributes(system: System, **facts: Any) -> dict[str, Any]:
-    """What is needed to know where the numbers came from, as values that netCDF can hold."""
+    """The provenance of the numbers, as values that netCDF can store."""
     versions = [f"symdyn {_version('symdyn-modeling')}", *(f"{p} {_version(p)}" for p in PACKAGES)]
     attrs = {
         "system": type(system).__name__,
@@ -80,7 +80,7 @@ def _besides(system: System) -> dict[str, Any]:
 
 
 def counts(kernel: Kernel, run: Run) -> Counts:
-    """Status and counts of each trajectory, and where it stopped, with what they are."""
+    """Status, counts and stopping time of each trajectory, with their descriptions."""
     meaning = kernel.counted
     found = {"status": (run.status, STATUS_CODES)}
     found |= {name: (getattr(run, name), meaning.pop(name)) for name in ("steps", "rejected", "evaluations")}

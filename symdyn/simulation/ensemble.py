@@ -18,8 +18,8 @@ __all__ = ["Progress", "default_threads", "launch_parallel"]
 
 #: Parts of an ensemble for each thread, if all had the greatest length.
 PARTS = 8
-#: Trajectories for each lane in the shortest part: lanes idle while the last ones of a part end, which takes longest where
-#: chance decides when they do.
+#: Trajectories for each lane in the shortest part: lanes idle while the last trajectories of a part end, which takes longest
+#: for jump processes.
 ROUNDS, RANDOM_ROUNDS = 8, 32
 #: Seconds between updates of the progress.
 POLL = 0.1
@@ -46,7 +46,7 @@ def _processors() -> int:
 
 
 class Progress:
-    """A bar that counts finished trajectories; silent in pipes and for runs that end at once."""
+    """A bar that counts finished trajectories; not shown in pipes and for short runs."""
 
     def __init__(self, total: int, show: bool, title: str, begin: int = 0) -> None:
         self._bar = bar(show, total=total, initial=begin, desc=title, unit="traj", delay=0.5)

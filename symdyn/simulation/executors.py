@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, in processes of this machine, or on a cluster, all behind one small interface."""
+"""Executors of tasks: this process, processes of this machine, or a cluster, with one interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Executor", "Here"]
 
-#: Times that a task is begun again after the process at work on it was lost.
+#: Times that a task is begun again after its process was lost.
 RETRIES = 3
 
 
@@ -78,7 +78,7 @@ class Executor(ABC):
 
 
 class Here(Executor):
-    """The process itself, one task after another."""
+    """Runs tasks in this process, one after another."""
 
     @property
     def slots(self) -> int:

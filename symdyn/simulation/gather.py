@@ -23,7 +23,7 @@ __all__ = ["Folded", "Memory", "Sink", "blank"]
 
 
 class Folded:
-    """Statistics of every point of the sweep: what chunks gathered, merged in the order of the chunks."""
+    """Statistics of every point of the sweep: those of the chunks, merged in the order of the chunks."""
 
     def __init__(self, plan: Plan) -> None:
         self.points: list[Statistics] = []
@@ -33,14 +33,14 @@ class Folded:
         self._next = 0
 
     def take(self, index: int, statistics: dict[int, dict[str, np.ndarray]]) -> None:
-        """Merge those of chunk `index`, as soon as those before it are there."""
+        """Merge those of chunk `index`, as soon as the preceding ones are merged."""
         self._waiting[index] = statistics
         while self._next in self._waiting:
             self._merge(self._next)
             self._next += 1
 
     def close(self) -> list[Statistics]:
-        """What is there, with gaps where a run was interrupted."""
+        """The merged statistics, with gaps where a run was interrupted."""
         for index in sorted(self._waiting):
             self._merge(index)
         return self.points
@@ -64,24 +64,24 @@ class Sink(ABC):
     def __init__(self, plan: Plan, grid: ChunkGrid, outcomes: dict[int, Outcome]) -> None:
         self.plan, self.grid, self.outcomes = plan, grid, outcomes
 
-    #: Where workers may leave chunks by themselves: a folder and the token of what is there.
+    #: Where workers may write chunks themselves: a folder and the token of its store.
     address: tuple[str, str] | None = None
     #: Whether the dataset may be read by the workers of a cluster, which must be alive and see where it is.
     shared = True
 
     @property
     def advice(self) -> str:
-        """What the warning of an interrupt ends with."""
+        """The end of the warning of an interrupt."""
         return ""
 
     @property
     def missing(self) -> list[int]:
-        """Chunks that are not there."""
+        """Missing chunks."""
         return [i for i in range(len(self.grid)) if i not in self.outcomes]
 
     @property
     def rows(self) -> int:
-        """Trajectories that are there."""
+        """Number of completed trajectories."""
         bounds = [self.grid.bounds(i) for i in self.outcomes]
         return sum(stop - start for start, stop in bounds)
 
@@ -97,11 +97,11 @@ class Sink(ABC):
 
     @abstractmethod
     def dataset(self, attrs: Mapping[str, Any]) -> xr.Dataset:
-        """Everything that was taken in; what is missing is NaN, with a status that says so."""
+        """The dataset of all chunks; missing values are NaN, with the status INTERRUPTED."""
 
 
 class Memory(Sink):
-    """Keeps everything in memory.
+    """Collects all chunks in memory.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class Memory(Sink):
 
 
 def blank(plan: Plan, attrs: Mapping[str, Any]) -> xr.Dataset:
-    """What a dataset of a plan looks like, without its values and without the memory that they would take."""
+    """The dataset of a plan without its values, which takes no memory for them."""
     size, shape = plan.design.size, (plan.times.size, len(plan.names))
     one = plan.kernel.empty(1, 0)
     run = Run(np.broadcast_to(np.nan, (size, *shape)), *(np.broadcast_to(a, (size, *a.shape[1:])) for a in one[1:]))

@@ -1,4 +1,4 @@
-"""A finished run in one netCDF file, which says what it was begun with and has a checksum of every chunk."""
+"""A finished run in one netCDF file, with its request and a checksum of every chunk."""
 
 from __future__ import annotations
 

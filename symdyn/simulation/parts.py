@@ -26,7 +26,7 @@ UNFINISHED = ".unfinished"
 
 
 def read_path(store: Any, kinds: str) -> Path | None:
-    """The path of a store, where ``~`` is the home folder, or None where none is given; `kinds` says what it may name.
+    """The path of a store, where ``~`` is the home folder, or None where none is given; `kinds` describes what it may name.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def read_path(store: Any, kinds: str) -> Path | None:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing; it can be read by whom the user's mask allows."""
+    """Write a file atomically, with the permissions of the user's mask."""
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
     try:
         try:
@@ -57,7 +57,7 @@ def put(path: Path, data: bytes) -> None:
 
 
 class Parts:
-    """A folder of ``.npz`` files, whose archives hold a checksum of every array; without a folder nothing is kept.
+    """A folder of ``.npz`` files, whose archives have a checksum of every array; without a folder nothing is stored.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class Parts:
             raise SymdynError(f"the store {self.folder} holds a dataset; name another folder, or a path where there is nothing")
 
     def save(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep a part."""
+        """Store a part."""
         if self.folder is not None:
             data = io.BytesIO()
             np.savez(data, **arrays)  # type: ignore[arg-type]

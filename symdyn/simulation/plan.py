@@ -28,10 +28,10 @@ CHUNK_BYTES = 64_000_000
 CARD = 4
 #: Bytes of one variable in a chunk that compression can take.
 BOX_BYTES = 1_000_000_000
-#: Chunks for each place where one can run, so that none idles long at the end; and of runs that are stored or whose cluster
-#: is yet to come.
+#: Chunks for each slot of the executor, so that none idles long at the end; and for runs that are stored or whose cluster has
+#: no workers yet.
 PIECES, FEWEST = 8, 16
-#: Trajectories of a chunk at least, unless the caller says otherwise: as many as there are lanes.
+#: Least number of trajectories of a chunk by default: the number of lanes.
 LEAST = 32
 
 
@@ -76,7 +76,7 @@ class Plan:
 
     @cached_property
     def successor(self) -> Kernel:
-        """What takes over stiff trajectories: where no Jacobian can be generated the method itself, which needs its time."""
+        """The kernel for stiff trajectories; that of the explicit method itself where no Jacobian can be generated."""
         recipe = {**self.recipe, "method": STIFF_METHOD, "inline": False}
         try:
             return compile(self.system, **recipe, trajectories=self.design.size)
@@ -84,7 +84,7 @@ class Plan:
             return self.kernel
 
     def passed_on(self, stiff: int) -> int:
-        """How many of so many stiff trajectories another method did again."""
+        """How many of `count` stiff trajectories were passed on to another method."""
         return stiff if stiff and self.successor is not self.kernel else 0
 
     @cached_property

@@ -1,7 +1,7 @@
-"""Tasks in processes of this machine: symbolic work holds the interpreter's lock, so threads would not help.
+"""Tasks in processes of this machine: symbolic computations need the interpreter's lock, so threads would not run in parallel.
 
-A worker is a fresh interpreter that calls `attend`: unlike those of `multiprocessing` it never imports the main program, so a
-script or notebook needs no guard.  Tasks and results go through pipes as pickles, between these processes alone.
+A worker is a new interpreter that calls `attend`: unlike those of `multiprocessing` it never imports the main program, so a
+script or notebook needs no guard.  Tasks and results are sent through pipes as pickles, between these processes alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from symdyn.simulation.executors import RETRIES, Executor, Here
 __all__ = ["Processes", "attend", "can_travel"]
 
 _LENGTH = struct.Struct("<Q")
-#: What a message to a worker begins with: function and common arguments follow, or the arguments of a task.
+#: First item of a message to a worker: function and common arguments follow, or the arguments of a task.
 HEAD, TASK = b"h", b"t"
 
 
@@ -37,7 +37,7 @@ def can_travel(task: Any) -> bool:
 
 
 class Processes(Executor):
-    """Worker processes, started when they are needed and kept until `close`.
+    """Worker processes, started on demand and kept until `close`.
 
     Parameters
     ----------

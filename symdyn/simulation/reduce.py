@@ -44,25 +44,25 @@ def blocks(start: int, stop: int, count: int) -> Iterator[tuple[int, int, int]]:
 
 
 class Statistic(ABC):
-    """Something gathered over blocks ``(trajectory, time, variable)`` in which NaN means missing."""
+    """A statistic accumulated over blocks ``(trajectory, time, variable)`` in which NaN means missing."""
 
-    #: Names of the arrays that hold what was gathered.
+    #: Names of the arrays of accumulated values.
     fields: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def add(self, block: np.ndarray) -> None:
-        """Take in one block."""
+        """Accumulate one block."""
 
     @abstractmethod
     def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take in the `fields` of another that gathered the blocks that follow."""
+        """Merge the `fields` of another that accumulated the subsequent blocks."""
 
 
 class MomentSums(Statistic):
     """Count, mean and central sum of squares, merged by the formula of Chan, Golub & LeVeque (1979).
 
-    Sums of floating point numbers depend on their order: the moments of each block, (block, 3, ...), are kept apart until
-    all blocks before them are there, when `merge` takes them in one by one.
+    Sums of floating point numbers depend on their order: the moments of each block, (block, 3, ...), are kept separate until
+    all preceding blocks are merged, when `merge` adds them one by one.
     """
 
     fields = ("blocks",)
@@ -79,7 +79,7 @@ class MomentSums(Statistic):
         self.append(count, mean, squares)
 
     def append(self, count: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> None:
-        """Take in the moments of one block."""
+        """Add the moments of one block."""
         self.blocks = np.concatenate([self.blocks, np.array([[count, mean, squares]])])
 
     def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -200,7 +200,7 @@ class Histogram(Statistic):
 
 
 class Statistics:
-    """All statistics that were asked for, of one point of the sweep."""
+    """All requested statistics of one point of the sweep."""
 
     def __init__(
         self, reductions: dict[str, Any], shape: tuple[int, ...], trajectories: int, whole: np.ndarray | None = None
@@ -221,7 +221,7 @@ class Statistics:
             self.parts["histogram"] = Histogram(shape, reductions["histogram"], whole)
 
     def add(self, block: np.ndarray) -> None:
-        """Take in a block ``(trajectory, time, variable)``."""
+        """Accumulate a block ``(trajectory, time, variable)``."""
         for part in self.parts.values():
             part.add(block)
         if self.exact is not None:
@@ -232,7 +232,7 @@ class Statistics:
             self.exact = np.moveaxis(np.where(self.whole, own, between), 0, -1)
 
     def add_summed(self, count: np.ndarray, mean: np.ndarray, squares: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-        """Take in a block of which only these are known, each (time, variable): enough for all of `SUMMED`."""
+        """Accumulate a block given by its summary, each entry (time, variable), which suffices for all of `SUMMED`."""
         if "moments" in self.parts:
             self.parts["moments"].append(count, mean, squares)
         if "extremes" in self.parts:
@@ -240,14 +240,14 @@ class Statistics:
             extremes.low, extremes.high = np.minimum(extremes.low, low), np.maximum(extremes.high, high)
 
     def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take in the `arrays` of the statistics of the blocks that follow."""
+        """Merge the `arrays` of the statistics of the subsequent blocks."""
         if self.exact is not None:
             self.exact = arrays["exact"]
         for name, part in self.parts.items():
             part.merge({field: arrays[f"{name}.{field}"] for field in part.fields})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What was gathered from blocks by `add`, for `merge`."""
+        """The values that `add` accumulated from blocks, for `merge`."""
         own = {f"{name}.{field}": getattr(part, field) for name, part in self.parts.items() for field in part.fields}
         for name in own:
             if name.endswith(".counts"):  # thousands of bins of a few trajectories each

@@ -1,4 +1,4 @@
-"""What a store was begun with, as plain values: everything that decides about the numbers, and what differs from it."""
+"""The request of a store, as plain values: everything that determines the numbers, and the comparison with another one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def software(*packages: str) -> dict[str, str]:
 
 
 def describe(plan: Plan) -> dict[str, str]:
-    """All that decides about the numbers of a simulation, by name, as text."""
+    """All that determines the numbers of a simulation, by name, as text."""
     system, design, options = plan.system, plan.design, plan.options
     found = {"system": system.digest[:20], "observables": ", ".join(o.name for o in system.observables)}
     found |= {"method": plan.kernel.method, "target": plan.recipe["target"], "precision": plan.recipe["precision"]}
@@ -72,7 +72,7 @@ def check_same(there: Mapping[str, str], asked: Mapping[str, str], what: str) ->
 
 
 def checked(versions: Mapping[str, str], packages: tuple[str, ...], function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function on a worker, whose software must be that of the process that asked."""
+    """Call a function on a worker, whose software must be that of the calling process."""
     check_same(versions, software(*packages), f"the worker on {platform.node()} has other software than the process that asks")
     return function(*arguments)
 

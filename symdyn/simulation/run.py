@@ -218,7 +218,7 @@ def _check_start(kernel: Kernel, design: Design) -> None:
 def _numbers(
     kernel: Kernel, times: np.ndarray, by_default: bool, seed: int, rtol: float | None, atol: float | None, step: float | None
 ) -> Options:
-    """The numbers that steer the driver, with defaults for those that were not given."""
+    """The numerical options of the driver, with defaults for those that were not given."""
     length = float(step or (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else length
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}

@@ -1,4 +1,4 @@
-"""How the work of a simulation is laid out, and where its results go: two arguments of `symdyn.simulate`."""
+"""Layout of the computation of a simulation, and the store of its results: two arguments of `symdyn.simulate`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Layout", "Store", "read_layout", "read_store"]
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How the work of a simulation is laid out; of these only `precision` changes the results, nothing else a bit of them.
+    """Layout of the computation of a simulation; only `precision` changes the results.
 
     Parameters
     ----------

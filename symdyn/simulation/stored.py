@@ -49,7 +49,7 @@ def find_store(path: Path | None, resume: bool) -> ChunkStore | None:
     Raises
     ------
     SymdynError
-        If one is there and `resume` is false, or something else is there.
+        If a store exists and `resume` is false, or the path is something else.
     """
     there = None if path is None else ChunkStore.find(path)
     if there is not None and not resume:

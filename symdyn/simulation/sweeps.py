@@ -1,4 +1,4 @@
-"""Labelled sweeps: which values each trajectory of an ensemble starts from, found when it is needed."""
+"""Labelled sweeps: the initial values and parameters of each trajectory of an ensemble, computed on demand."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Design:
         return (row // self.trajectories << 32) | (row % self.trajectories)
 
     def values(self, row: int, system: System) -> str:
-        """What row `row` starts from, for messages."""
+        """Initial values and parameters of row `row`, for messages."""
         initial, parameters = self.rows(row, row + 1)
         names = [*(f"{s}(0)" for s in system.names), *map(str, system.parameters)]
         return ", ".join(f"{k} = {v:g}" for k, v in zip(names, (*initial[0], *parameters[0]), strict=True))
@@ -189,7 +189,7 @@ def make_design(
 
 
 def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
-    """Refuse initial values that are no numbers of molecules or individuals: negative ones, and if `whole` those that are not.
+    """Refuse initial values that are no numbers of molecules or individuals: negative ones, and if `whole` non-integer ones.
 
     Raises
     ------

@@ -76,7 +76,7 @@ class Ending:
     outcome: Outcome
 
     def cause(self) -> str:
-        """Why the first trajectory failed, as a sentence that ends with a space; empty where nothing is known."""
+        """The cause of the first failure, as a sentence that ends with a space; empty where it is not known."""
         system, row = self.kernel.system, self.outcome.row
         if isinstance(system, MomentSystem) and system.positive_means:
             initial = dict(zip(system.states, self.design.rows(row, row + 1)[0][0], strict=True))
@@ -95,7 +95,7 @@ class Ending:
         return ""
 
     def remedies(self) -> str:
-        """What to try."""
+        """Remedies, as a phrase of a message."""
         system, found = self.kernel.system, ["other values"]
         if self.outcome.code == TOO_MANY_STEPS:
             found.append(f"a larger max_steps (method={type(self.kernel.options).__name__}(max_steps=...))")

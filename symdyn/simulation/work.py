@@ -20,7 +20,7 @@ __all__ = ["work"]
 
 
 def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress: bool) -> None:
-    """Do what the sink lacks; after an interrupt it lacks the rest."""
+    """Compute the chunks that the sink lacks; after an interrupt the remaining ones are missing."""
     plan, grid, todo = sink.plan, sink.grid, sink.missing
     bar = Progress(plan.design.size, progress, plan.kernel.method, begin=sink.rows)
     try:
@@ -54,7 +54,7 @@ def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress
 
 
 def _part(plan: Plan, grid: ChunkGrid, threads: int, address: tuple[str, str] | None, index: int) -> Chunk | Outcome:
-    """Compute a chunk on a worker; one that sees the store writes it there and tells how it ended."""
+    """Compute a chunk on a worker; a worker with access to the store writes it there and returns the outcome alone."""
     chunk = compute(plan, *grid.bounds(index), threads=threads)
     store = None if address is None else _store(*address)
     if store is None:
@@ -65,6 +65,6 @@ def _part(plan: Plan, grid: ChunkGrid, threads: int, address: tuple[str, str] | 
 
 @lru_cache(maxsize=4)
 def _store(path: str, token: str) -> ChunkStore | None:
-    """The store with this token, if this machine sees it."""
+    """The store with this token, if this machine has access to it."""
     store = ChunkStore.find(Path(path))
     return store if store is not None and store.manifest["token"] == token else None

@@ -116,5 +116,5 @@ def test_machine_code():
 
 @compiled
 def test_processes_of_many_stages_are_refused():
-    with pytest.raises(sd.CompileError, match="every fate and kind of offspring, up to 128 of them; this one has 200"):
+    with pytest.raises(sd.CompileError, match="every outcome and kind of offspring, up to 128 of them; this one has 200"):
         sd.compile(sd.BranchingSystem(sp.symbols("n0:10"), np.full((10, 10), 0.1), np.ones((10, 10))), target="cuda")

@@ -151,7 +151,7 @@ def test_an_option_that_a_method_has_and_nobody_reads_is_refused():
         (METHODS.Tau, r"Tau is a class, Tau\(\) an object of it"),
         (MethodOptions, r"MethodOptions is a class"),
         ("tua", "Did you mean 'tau'"),
-        (METHODS.Tau(), "the method 'tau' cannot be used here: it takes systems of reactions"),
+        (METHODS.Tau(), "the method 'tau' cannot be used here: it takes systems of reactions; this"),
     ],
 )
 def test_what_is_no_method_for_the_system_is_refused(method, message):

@@ -13,7 +13,7 @@ from symdyn.codegen.vector_math.scalar import lane_name
 
 __all__ = ["Draft", "Value", "copysign", "fma", "mad", "magnitude", "number", "select", "sqrt", "where_scalar"]
 
-REAL, WHOLE, TRUTH = "double", "i64", "i1"
+REAL, INTEGER, TRUTH = "double", "i64", "i1"
 
 
 class Draft:
@@ -80,9 +80,9 @@ class Value:
         """`other` as a value of the kind of this one."""
         return other if isinstance(other, Value) else self.draft.constant(self.kind, other)
 
-    def _binary(self, real: str, whole: str, other: Value | float, *, swap: bool = False) -> Value:
+    def _binary(self, real: str, integer: str, other: Value | float, *, swap: bool = False) -> Value:
         a, b = (self.lift(other), self) if swap else (self, self.lift(other))
-        op = real if self.kind == REAL else whole
+        op = real if self.kind == REAL else integer
         return self.draft.emit(self.kind, f"{op} {self.draft.type(self.kind)} {a.name}, {b.name}")
 
     def _compare(self, predicate: str, other: Value | float) -> Value:
@@ -150,13 +150,13 @@ class Value:
     @property
     def bits(self) -> Value:
         """The bits of a double as an integer."""
-        return self.draft.emit(WHOLE, f"bitcast {self.draft.type(REAL)} {self.name} to {self.draft.type(WHOLE)}")
+        return self.draft.emit(INTEGER, f"bitcast {self.draft.type(REAL)} {self.name} to {self.draft.type(INTEGER)}")
 
 
 def number(bits: Value) -> Value:
     """The double of which these are the bits."""
     d = bits.draft
-    return d.emit(REAL, f"bitcast {d.type(WHOLE)} {bits.name} to {d.type(REAL)}")
+    return d.emit(REAL, f"bitcast {d.type(INTEGER)} {bits.name} to {d.type(REAL)}")
 
 
 def fma(a: Value | float, b: Value | float, c: Value | float) -> Value:

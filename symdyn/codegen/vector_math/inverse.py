@@ -55,7 +55,7 @@ def acos(x: Value) -> Value:
     """From 0 to pi; a NaN beyond 1."""
     large, s, low = _asin(magnitude(x))
     factor = select(large, select(x > 0.0, -2.0, 2.0), copysign(s.lift(1.0), x))
-    base = [select(large, select(x > 0.0, 0.0, whole), half) for whole, half in zip(PI, HALF_PI, strict=True)]
+    base = [select(large, select(x > 0.0, 0.0, full), half) for full, half in zip(PI, HALF_PI, strict=True)]
     return _difference((base[0], base[1]), s * factor, low * factor)
 
 
@@ -82,5 +82,5 @@ def atan2(y: Value, x: Value) -> Value:
     t = select(along.equals(0.0) & across.equals(0.0), 0.0, top / bottom)
     t = select(along.equals(math.inf) & across.equals(math.inf), 1.0, t)
     t = number(t.bits ^ select(steep ^ left, SIGN, t.bits & 0))
-    base = [select(steep, half, select(left, whole, 0.0)) for whole, half in zip(PI, HALF_PI, strict=True)]
+    base = [select(steep, half, select(left, full, 0.0)) for full, half in zip(PI, HALF_PI, strict=True)]
     return copysign(_difference((base[0], base[1]), -t, -_atan(t)), y)

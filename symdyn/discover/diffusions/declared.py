@@ -29,7 +29,7 @@ SQUARE_DEGREE = 2
 
 @dataclass(frozen=True)
 class Declared:
-    """What may stand in place of the unknown functions, and what is fitted.
+    """Candidate terms of the unknown functions, and the columns that are fitted.
 
     Attributes
     ----------
@@ -37,14 +37,14 @@ class Declared:
         As it was declared, with unknown functions.
     terms : tuple of LibraryTerm
     columns : tuple of Symbol
-        A coefficient for each term, then constants inside them, then parameters that are fitted along.
+        A coefficient for each term, then constants inside them, then parameters that are fitted jointly.
     squares : frozenset of AppliedUndef
-        Noises of which the data tell only the square: the terms are of that.
+        Noises of which only the square is identifiable: the terms are those of the square.
     guesses : tuple of (P,) float64
         From which constants and parameters are fitted; coefficients are zero.
     low, high : (P,) float64
     moments : LocalMoments
-        Of all terms together.
+        Of all terms jointly.
     noise : Matrix
         Product of the diffusion matrix with its transpose, with all terms.
     """

@@ -1,4 +1,4 @@
-"""Steps of observed paths, and what their residuals say of measurement noise."""
+"""Steps of observed paths, and estimates of measurement noise from their residuals."""
 
 from __future__ import annotations
 

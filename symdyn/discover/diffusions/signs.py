@@ -1,4 +1,4 @@
-"""Known signs of unknown drifts: models that break them along the paths are not chosen."""
+"""Known signs of unknown drifts: models that violate them along the paths are not chosen."""
 
 from __future__ import annotations
 

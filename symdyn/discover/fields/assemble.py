@@ -34,7 +34,7 @@ class Ranked:
     theta : (P,) float64
     criterion : float
     rms, later : float
-        Relative errors of its run along the data, and along those held out; NaN unless it was run.
+        Relative errors of its run along the data used, and along the validation data; NaN unless it was run.
     """
 
     chosen: np.ndarray
@@ -46,7 +46,7 @@ class Ranked:
 
 @dataclass
 class FieldOutcome:
-    """What a search has found: models best first, all of them for their evidence, and facts of the first."""
+    """Result of a search: models best first, all of them for their evidence, and facts of the first."""
 
     candidates: FieldCandidates
     models: list[Ranked]

@@ -1,4 +1,4 @@
-"""Snapshots of fields in labelled arrays -> runs of arrays, with what is known of their size and noise."""
+"""Snapshots of fields in labelled arrays -> runs of arrays, with estimates of their size and noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A system of fields of which nothing is known, made for data: its fields, its domain and its walls."""
+"""A system of fields with unknown right-hand sides, made from data: its fields, its domain and its walls."""
 
 from __future__ import annotations
 

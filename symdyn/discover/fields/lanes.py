@@ -1,4 +1,4 @@
-"""Runs of one system of fields with many sets of values at once, and what they say at the places of the data."""
+"""Runs of one system of fields with many sets of values at once, and their values at the points of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a surrogate of fields learns of unknown terms, and the formulas that a regressor makes of it."""
+"""Samples of unknown terms from a surrogate of fields, and formulas that a regressor finds for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unknown terms of fields, or whole equations: by the weak form where data are dense, and with the simulation in the loop."""
+"""Unknown terms of fields, or all equations: by the weak form where data are dense, and by fits of simulations."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class FieldModel:
 
 
 class FieldSearch:
-    """The search for terms; remembers every model that it fitted.
+    """The search for terms; records every model that it fitted.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class FieldSearch:
     floor : float
         Mean square of residuals that counts as zero: that of the errors of the grid.
     journal : Journal
-        Keeps fits, so that a search that was cut short goes on.
+        Stores fits, so that an interrupted search can be resumed.
     rough : bool
         Whether a few steps of every fit are enough.
     """

@@ -92,7 +92,7 @@ def simulate_terms(
     stop : callable
         Whether to end with the best so far.
     report : callable
-        Told of the fraction that is done.
+        Called with the completed fraction.
     journal : Journal
     """
     cells, spent, last = first_cells(candidates, data), 0, None

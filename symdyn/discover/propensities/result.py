@@ -39,7 +39,7 @@ class PropensityRecovery(PropensityRecoveryVerbs, Recovery):
     declared : ReactionNetwork
         The network with its unknown functions.
     distributions : tuple of (float, (n,) float64)
-        Of snapshots: the time, and what the first system says of the numbers of the first observed species.
+        Of snapshots: the time, and the distribution of the first observed species according to the first system.
     """
 
     counts: Counts

@@ -57,7 +57,7 @@ class PropensitySearch:
     likelihood : callable
         From the rates of a model to its likelihood.
     free : mapping of Symbol to tuple of float
-        Parameters of the network that are fitted along, with values to try.
+        Parameters of the network that are fitted jointly, with initial guesses.
     size : int
         How many independent data there are.
     scale : float

@@ -24,7 +24,7 @@ Selector = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Choice:
-    """Coefficients (q,) of one subset of the terms, and the sum of squares that it leaves."""
+    """Coefficients (q,) of one subset of the terms, and its residual sum of squares."""
 
     coefficients: np.ndarray
     loss: float

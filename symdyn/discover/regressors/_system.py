@@ -1,4 +1,4 @@
-"""A whole right-hand side by sparse regression: weak form first, then windows of the trajectories."""
+"""All right-hand sides by sparse regression: weak form first, then shooting windows of the trajectories."""
 
 from __future__ import annotations
 

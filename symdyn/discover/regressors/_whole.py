@@ -1,7 +1,7 @@
-r"""A whole right-hand side from trajectories: few terms of a library, chosen with the simulation in the loop.
+r"""All right-hand sides from trajectories: few terms of a library, chosen by fits of simulations.
 
 In windows with initial values of their own the sum of squares is a quadratic form in *all* coefficients of the library
-(`_matching`), so that one linearisation tells what every addition, removal and exchange of terms would change
+(`_matching`), so that one linearisation predicts the effect of every addition, removal and exchange of terms
 (`_stepwise`).  Terms are paid for by the extended Bayesian criterion
 
 .. math:: \chi^2 + k\,(\log N + 2 \log q)

@@ -1,4 +1,4 @@
-"""Sparse regression on a library of terms: for one unknown term, or for a whole right-hand side (SINDy)."""
+"""Sparse regression on a library of terms: for one unknown term, or for all right-hand sides (SINDy)."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ __all__ = ["Conserved", "SparseRegression"]
 class SparseRegression(RegressorMixin, BaseEstimator):
     r"""Few terms of a library, chosen by search of small subsets and by an information criterion.
 
-    With times a whole right-hand side is fitted: first in weak form, where no derivative of the data is taken, then by
-    integrating windows of the trajectories, whose initial values are fitted along.
+    With times all right-hand sides are fitted: first in weak form, where no derivative of the data is taken, then by
+    integrating windows of the trajectories, whose initial values are fitted jointly.
 
     Parameters
     ----------

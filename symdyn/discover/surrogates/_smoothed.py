@@ -1,4 +1,4 @@
-"""What surrogates without networks share: states smoothed one by one, then unknown terms along them."""
+"""Common part of surrogates without networks: states smoothed one by one, then unknown terms along them."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class FieldPINN:
 
     Notes
     -----
-    The first fit switches JAX to double precision for the whole process.  Measured on the hidden advection :math:`f(u, u_x)` of
+    The first fit switches JAX to double precision for the entire process.  Measured on the advection :math:`f(u, u_x)` of
     Burgers' equation from :math:`-\sin \pi x`, with five snapshots of 100 values each and noise of 1 %, the learned term is off
     by 1 %, 2 % and 11 % for viscosities of 0.05, 0.02 and 0.01; wider networks with 4 waves, 1000 collocation points and
     300 iterations leave 4 % of the last.  Fronts as thin as those of :math:`0.01/\pi` are not resolved (31 %).

@@ -48,7 +48,7 @@ class Inversion:
 
     .. math:: \hat u_t = (B^\top W B)^{-1} B^\top W\, (x_{t+1} - A(x_t)), \qquad W = \mathrm{diag}(\sigma_i^{-2}),
 
-    with variance :math:`(B^\top W B)^{-1}`, whose inverse weighs the sample.  What the equations say beyond the unknown
+    with variance :math:`(B^\top W B)^{-1}`, whose inverse weighs the sample.  The residual of the equations beyond the unknown
     functions fits the parameters without a value; those that it does not determine are taken to be 1.
 
     Parameters

@@ -37,9 +37,9 @@ class NeuralODEOptions:
     decay : float
         Precision of the normal prior of the weights; against it stands the chi-square of the data.
     holdout : float
-        Fraction of the time points that only judge when to stop; nothing is held out of fewer than 12 points.
+        Fraction of the time points for validation, which determine when to stop; 0 for fewer than 12 points.
     members : int
-        Networks trained from other first weights and held-out points; the result is their mean.
+        Networks trained from other initial weights and validation points; the result is their mean.
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
     """
@@ -74,7 +74,7 @@ class NeuralODEOptions:
 class NeuralODE:
     r"""A network of its arguments for each unknown function, inside the equations.
 
-    The equations are integrated by the classical Runge-Kutta method from initial values that are fitted along;
+    The equations are integrated by the classical Runge-Kutta method from initial values that are fitted jointly;
     Levenberg-Marquardt in residual space minimises
 
     .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 .
@@ -90,7 +90,7 @@ class NeuralODE:
 
     Notes
     -----
-    The first fit switches JAX to double precision for the whole process.
+    The first fit switches JAX to double precision for the entire process.
 
     References
     ----------

@@ -35,9 +35,9 @@ class PINNOptions:
     decay : float
         Precision of the normal prior of the weights; against it stands the chi-square of the data.
     holdout : float
-        Fraction of the time points that only judge when to stop; nothing is held out of fewer than 12 points.
+        Fraction of the time points for validation, which determine when to stop; 0 for fewer than 12 points.
     members : int
-        Networks trained from other first weights and held-out points; the result is their mean.
+        Networks trained from other initial weights and validation points; the result is their mean.
     initial : {'hard', 'soft'}
         Whether a state is :math:`x_0 + (1 - e^{-4(1 + s)}) N(s)` in scaled time :math:`-1 \le s \le 1`, with fitted initial
         values, or a network alone.  With the first, states that were never measured stay near the initial values of the system.
@@ -116,7 +116,7 @@ class PINN:
 
     with estimated noise :math:`\sigma`, rates of change :math:`r`, `T` data times and `C` collocation points: first by
     Adam, then by Levenberg-Marquardt in residual space.  The longest trained weights are kept
-    whose misfit of held-out points is within a standard error of the smallest.
+    whose misfit of validation points is within a standard error of the smallest.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class PINN:
 
     Notes
     -----
-    The first fit switches JAX to double precision for the whole process; single precision cannot resolve the residuals.
+    The first fit switches JAX to double precision for the entire process; single precision cannot resolve the residuals.
     A term is identified only where the trajectories went, and from one trajectory not uniquely.
 
     References

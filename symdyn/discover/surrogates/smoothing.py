@@ -55,7 +55,7 @@ class Smoothing(Smoothed):
 
     Notes
     -----
-    All states must be observed.  Parameters without a value are fitted by what the equations say beyond the unknown terms.
+    All states must be observed.  Parameters without a value are fitted by the residuals of equations beyond the unknown terms.
     """
 
     name = "smoothing"

@@ -1,1 +1,1 @@
-"""Whole right-hand sides of differential equations from data, where nothing of them is known."""
+"""Right-hand sides of differential equations from data, where all of them are unknown."""

@@ -1,4 +1,4 @@
-r"""Fits of stretched runs: windows whose initial values are held to the ends of those before them.
+r"""Fits over long windows: multiple shooting with the initial value of each piece constrained to the end of the previous one.
 
 Where a flow pulls neighbours apart, the normal equations of one long run are singular to working precision, and a fit ends
 short of the optimum.  Cut into pieces, each with initial values :math:`s_v` of its own, and with
@@ -6,7 +6,7 @@ short of the optimum.  Cut into pieces, each with initial values :math:`s_v` of 
 .. math:: s_{v+1} = \Phi_v(s_v, \theta)
 
 as constraints of a Gauss-Newton step, the problem is the same and its matrices are well conditioned: with an orthonormal basis
-Z of what the linear constraints leave free, :math:`(Z^T H Z)^{-1}` is the covariance.
+Z of the null space of the linear constraints, :math:`(Z^T H Z)^{-1}` is the covariance.
 
 References
 ----------
@@ -62,7 +62,7 @@ class Linear:
     unit : (n,) float64
     matrix, gradient : (n, n), (n,) float64
     basis : (n, f) float64
-        What the constraints leave free.
+        Basis of the null space of the constraints.
     particular : (n,) float64
         The change that fulfils them.
     mismatch : float

@@ -1,4 +1,4 @@
-"""What speaks for a fitted model: the information of the data about its constants, and the errors of its runs."""
+"""Evidence for a fitted model: the information of the data on its constants, and the errors of its runs."""
 
 from __future__ import annotations
 

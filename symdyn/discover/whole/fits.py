@@ -50,7 +50,7 @@ class EquationFit:
 
 
 class Fitter:
-    """Fits, remembers the best of each structure, and counts.
+    """Fits models, records the best fit of each structure, and counts simulations.
 
     Attributes
     ----------

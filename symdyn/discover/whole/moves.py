@@ -1,4 +1,4 @@
-"""Changes of a model that promise most, from one run with the sensitivities of the whole library.
+"""Changes of a model with the largest predicted gain, from one run with the sensitivities of the entire library.
 
 Around a fit the residuals are linear in all coefficients, those of absent terms included.  What an addition gains follows
 from a score test, what a removal costs from a Wald test, and an exchange from both, all in the same normal equations.

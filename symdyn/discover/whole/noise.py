@@ -1,4 +1,4 @@
-"""How large the errors of measurement are: a variance ``a^2 + (m x)^2`` for each state, from what local polynomials leave."""
+"""How large the errors of measurement are: a variance ``a^2 + (m x)^2`` for each state, from residuals of local polynomials."""
 
 from __future__ import annotations
 

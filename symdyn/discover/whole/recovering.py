@@ -1,4 +1,4 @@
-"""The route of recoveries in which nothing is known of the right-hand sides."""
+"""The route of recoveries in which all right-hand sides are unknown."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class EquationSearch:
     deadline : float or None
         Of `time.monotonic`.
     report : callable, optional
-        Told the part of the work that is done.
+        Called with the completed fraction of the search.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The system of which nothing is known: a state for each column of the data, an unknown function for each right-hand side."""
+"""A system without known terms: a state for each column of the data, an unknown function for each right-hand side."""
 
 from __future__ import annotations
 

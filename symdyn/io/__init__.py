@@ -1,1 +1,40 @@
-"""Files: models and tables in, datasets and reports out.  Import from the modules; nothing heavy is loaded here."""
+"""Files: models and tables in, datasets and reports out.
+
+Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symdyn.lazy import lazy
+
+if TYPE_CHECKING:
+    from symdyn.io.antimony import read_antimony
+    from symdyn.io.datasets import read_dataset, write_dataset
+    from symdyn.io.models import read_model
+    from symdyn.io.report import write_recovery
+    from symdyn.io.sbml import read_sbml, to_sbml
+    from symdyn.io.tables import read_table, read_times, read_trajectories
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "antimony": ("read_antimony",),
+        "datasets": (
+            "read_dataset",
+            "write_dataset",
+        ),
+        "models": ("read_model",),
+        "report": ("write_recovery",),
+        "sbml": (
+            "read_sbml",
+            "to_sbml",
+        ),
+        "tables": (
+            "read_table",
+            "read_times",
+            "read_trajectories",
+        ),
+    },
+)

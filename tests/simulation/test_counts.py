@@ -126,7 +126,7 @@ def test_ctrl_c_keeps_what_is_done(method, monkeypatch):
 def test_attributes_say_what_was_approximated():
     attrs = {m: run(DECAY, [0, 0.1], {"A": 50}, m).attrs for m in NETWORK_METHODS}
     assert attrs["ssa"]["accuracy"] == "exact"
-    assert (attrs["tau"]["method"], attrs["tau"]["order"]) == ("Tau(epsilon=0.03)", 2)
+    assert (attrs["tau"]["method"], attrs["tau"]["order"]) == ("tau", 2)
     assert attrs["hybrid"]["threshold"] == pytest.approx(1 / 0.03**2)
     assert "noise of flowing reactions is neglected" in attrs["hybrid"]["accuracy"]
     assert "negative are set to 0" in attrs["langevin"]["positivity"]

@@ -7,11 +7,14 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn import dag
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.registry import KINDS
+from symdyn.parsing import parse_expression
 from symdyn.system import System
+from symdyn.text.functions import FUNCTIONS
 
-__all__ = ["model_text", "text_kinds", "text_of"]
+__all__ = ["model_text", "reads_back", "text_kinds", "text_of"]
 
 
 def text_kinds() -> dict[str, type[System]]:
@@ -79,11 +82,34 @@ def text_of(system: System) -> str | None:
     if system.text_options is None:
         return None
     text = model_text(system)
-    options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options}
+    return text if _plain(system) or reads_back(system, text) else None
+
+
+def reads_back(system: System, text: str) -> bool:
+    """Whether a text makes a system of that text again."""
+    options: dict[str, Any] = {name: getattr(system, name) for name in system.text_options or ()}
     try:
-        return text if model_text(text_kinds()[system.kind].from_text(text, time=system.time, **options)) == text else None
+        return model_text(text_kinds()[system.kind].from_text(text, time=system.time, **options)) == text
     except SymdynError:
-        return None
+        return False
+
+
+def _plain(system: System) -> bool:
+    """Whether a system is certain to read back: sums, products, powers and functions of the grammar, of names that it reads."""
+    if system.events or system.kind not in text_kinds():
+        return False
+    for node in dag.nodes((*system.expressions, *system.observables.values())):
+        if isinstance(node, sp.Function):
+            known = FUNCTIONS.get(node.func.__name__)
+            if known is None or not known.fewest <= len(node.args) <= known.most:
+                return False
+        elif not (isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol)) or (node.is_Rational or node.is_Float)):
+            return False
+    names = [s.name for s in (*system.states, *system.parameters, *system.observables)]
+    try:
+        return {s.name for s in parse_expression(" + ".join(names)).free_symbols} == set(names)
+    except SymdynError:
+        return False
 
 
 def _written_exactly(e: sp.Expr) -> sp.Expr:

@@ -1,0 +1,34 @@
+"""The text of a system reads back, also where that is known without reading it."""
+
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.models import zoo
+from symdyn.models.registry import KINDS
+from symdyn.models.text import _plain, model_text, reads_back, text_of
+
+x, y, a = sp.symbols("x y a")
+NAMED = [getattr(zoo, name)() for name in zoo.__all__]
+SYSTEMS = [
+    *(s for s in (*NAMED, *(kind.example() for kind in KINDS.values())) if s.text_options is not None),
+    sd.ODESystem({x: a * sp.sqrt(x) - sp.Abs(x) ** sp.Rational(1, 3) + sp.exp(-x) / (1 + sp.tanh(y)), y: sp.log(2 + y**2)}),
+    sd.ODESystem({x: sp.pi * x + 0.1 * x**2.5 - sp.Rational(2, 3)}, {}, initial={x: 1e-7}),
+    sd.ODESystem({x: sp.Max(x, a) - sp.Min(x, 1) + sp.Heaviside(x) + sp.floor(x)}),
+    sd.SDESystem({x: -a * x}, {x: sp.sqrt(1 + x**2)}, interpretation="stratonovich"),
+    sd.ODESystem({sp.Symbol("E[x]"): -sp.Symbol("E[x]")}),
+    sd.ODESystem({x: sp.Piecewise((1, x > 0), (x, True))}),
+    sd.ODESystem({x: -x}, observables={"double": 2 * x}),
+]
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda s: f"{type(s).__name__}-{'-'.join(s.names)[:24]}")
+def test_what_is_known_to_read_back_reads_back(system):
+    if _plain(system):
+        assert reads_back(system, model_text(system))
+    assert (text_of(system) is not None) == reads_back(system, model_text(system))
+
+
+def test_most_systems_need_no_reading():
+    assert sum(map(_plain, SYSTEMS)) > 10
+    assert not _plain(sd.ODESystem({sp.Symbol("E[x]"): -sp.Symbol("E[x]")}))

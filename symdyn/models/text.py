@@ -105,9 +105,8 @@ def _plain(system: System) -> bool:
                 return False
         elif not (isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol)) or (node.is_Rational or node.is_Float)):
             return False
-    names = [s.name for s in (*system.states, *system.parameters, *system.observables)]
     try:
-        return {s.name for s in parse_expression(" + ".join(names)).free_symbols} == set(names)
+        return all(parse_expression(s.name) == s for s in (*system.states, *system.parameters, *system.observables))
     except SymdynError:
         return False
 

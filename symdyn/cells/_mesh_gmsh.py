@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 
 from symdyn.cells._mesh_sizes import make_outline, make_sizes
@@ -22,7 +20,7 @@ def triangles(domain: Domain, centers: np.ndarray, radius: float, nodes: np.ndar
         If gmsh is not installed.
     """
     try:
-        gmsh = importlib.import_module("gmsh")
+        import gmsh
     except (ImportError, OSError):
         raise DeclarationError(
             "mesher='gmsh' needs the package gmsh; install it with: pip install gmsh, or leave mesher out"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -141,7 +140,9 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         """The formulas of Operon's front, parsed; its variables are called by place, whatever their names here."""
         if find_spec("pyoperon") is None:
             raise RecoveryError("the regressor 'operon' needs pyoperon; install it with: pip install pyoperon")
-        engine = importlib.import_module("pyoperon.sklearn").SymbolicRegressor(
+        from pyoperon.sklearn import SymbolicRegressor
+
+        engine = SymbolicRegressor(
             allowed_symbols=self.symbols,
             objectives=["mse", "length"],
             optimizer_iterations=5,

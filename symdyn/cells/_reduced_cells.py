@@ -18,8 +18,7 @@ from symdyn.cells._krylov import Pencil, Point, ReducedPencil
 from symdyn.cells._ranges import Ranges, WallGroups, wall_groups
 from symdyn.cells._reduced_rates import bulk_symbols, matrix_equations, reduced_rates
 from symdyn.cells.finite_elements import BulkMatrices, FiniteElements
-from symdyn.cells.values import CellValues, values
-from symdyn.declaration import numeric_values
+from symdyn.cells.values import CellValues, over_defaults, values
 from symdyn.errors import DeclarationError
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.ode import ODESystem
@@ -227,18 +226,12 @@ class ReducedCells(ReducedVerbs, ODESystem):
         return xr.DataArray(rows, {"species": list(self.colony.secreted), "frequency": w}, ("species", "frequency"), "error")
 
     def _points(self, parameters: Mapping[Any, Any] | None, frequencies: Any) -> list[list[Point]]:
-        numbers = self._numbers(parameters)
+        numbers = self.colony.resolve(over_defaults(self, parameters))
         w = np.atleast_1d(np.asarray(frequencies, float))
         return [
             [Point(numbers[d], complex(0.0, numbers[tau] * f), group.coefficients(numbers)) for f in w]
             for d, tau, group in zip(self.colony.diffusivities, self.colony.delay, self.groups, strict=True)
         ]
-
-    def _numbers(self, parameters: Mapping[Any, Any] | None) -> dict[sp.Symbol, float]:
-        own = {p.name: v for p, v in self.defaults.items()}
-        return self.colony.resolve(
-            {**own, **{p.name: v for p, v in numeric_values(parameters, self.parameters, "parameter").items()}}
-        )
 
     def values(self, parameters: Mapping[Any, Any] | None = None) -> CellValues:
         """The colony with numbers in place of its parameters.
@@ -265,7 +258,7 @@ class ReducedCells(ReducedVerbs, ODESystem):
         >>> cell.reduce(mesh=0, tolerance=1e-4).values({"D": 3}).diffusion
         array([3.])
         """
-        return values(self.colony, {p.name: v for p, v in self._numbers(parameters).items()})
+        return values(self.colony, over_defaults(self, parameters))
 
     def matrices(self, parameters: Mapping[Any, Any] | None = None) -> list[BulkMatrices]:
         """The reduced bulk of each species in the form of the full one.

@@ -16,7 +16,7 @@ from symdyn.cells._full_modes import FullModes, leading_modes, modes_near, resti
 from symdyn.cells._guess import cell_names, read_guess
 from symdyn.cells.asymptotic import rest
 from symdyn.cells.finite_elements import FiniteElements
-from symdyn.cells.values import CellValues, values
+from symdyn.cells.values import CellValues, over_defaults, values
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Plane
@@ -209,7 +209,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         >>> cell.full(mesh=0).values({"D": 3}).diffusion
         array([3.])
         """
-        return values(self.colony, self._over_defaults(parameters))
+        return values(self.colony, over_defaults(self, parameters))
 
     # ---- steady states and eigenvalues -------------------------------------------------------------
 
@@ -377,11 +377,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
         try:
             return resting(values, matrices, starts)
         except SymdynError:
-            return resting(values, matrices, [rest(self.colony, self._over_defaults(parameters))[1].u])
-
-    def _over_defaults(self, parameters: Mapping[Any, Any] | None) -> dict[str, Any]:
-        given = {str(getattr(k, "name", k)): v for k, v in (parameters or {}).items()}
-        return {**{p.name: v for p, v in self.defaults.items()}, **given}
+            return resting(values, matrices, [rest(self.colony, over_defaults(self, parameters))[1].u])
 
 
 def full(colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) -> FullBulkCells:

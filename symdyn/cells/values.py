@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from symdyn.analysis.field import Field
-from symdyn.declaration import lookup
+from symdyn.declaration import lookup, numeric_values
 from symdyn.errors import DeclarationError
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.domains import Domain
 from symdyn.models.ode import ODESystem
+from symdyn.system import System
 
-__all__ = ["CellValues", "Kinetics", "values"]
+__all__ = ["CellValues", "Kinetics", "over_defaults", "values"]
 
 #: Number of kinetics whose right-hand sides are cached.
 KEPT = 32
@@ -135,6 +136,33 @@ class CellValues:
     def nu(self) -> float:
         r""":math:`\nu = -1/\log\epsilon`, the small parameter of the asymptotic theory."""
         return -1 / math.log(self.radius)
+
+
+def over_defaults(system: System, parameters: Mapping[Any, Any] | None) -> dict[str, float]:
+    """Values by name: those given, and the default values of a system made of a colony, which may differ from the colony's.
+
+    Parameters
+    ----------
+    system : System
+    parameters : mapping of Symbol or str to float, optional
+        Dimensionless.
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    DeclarationError
+        For unknown names and values that are not finite numbers.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> over_defaults(sd.ODESystem.from_text("x' = a - k*x; a = 1; k = 2"), {"k": 3})
+    {'a': 1.0, 'k': 3.0}
+    """
+    return {p.name: v for p, v in {**system.defaults, **numeric_values(parameters, system.parameters, "parameter")}.items()}
 
 
 def values(colony: BulkCellSystem, parameters: Mapping[Any, Any] | None = None) -> CellValues:

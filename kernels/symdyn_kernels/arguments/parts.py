@@ -12,6 +12,7 @@ from numba import types
 
 __all__ = [
     "Batch",
+    "Control",
     "Frames",
     "IntegerRows",
     "Integers",
@@ -164,6 +165,28 @@ class Signals(NamedTuple):
     @classmethod
     def new(cls) -> Signals:
         return cls(np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+class Control(NamedTuple):
+    """A step controller, for `symdyn_kernels.shared.control`; `symdyn.methods.controllers` makes it.
+
+    Attributes
+    ----------
+    now, before, earlier : float
+        Exponents of the error of the step that was accepted, and of those of the two before it.
+    rejected : float
+        Exponent of the error of a step that was rejected.
+    safety, shrink, grow : float
+        Part of the step that the error allows; the factors by which a step shrinks and grows at most.
+    """
+
+    now: float
+    before: float
+    earlier: float
+    rejected: float
+    safety: float
+    shrink: float
+    grow: float
 
 
 class Tolerances(NamedTuple):

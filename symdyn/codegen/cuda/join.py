@@ -24,8 +24,8 @@ __all__ = ["PRECISIONS", "SIGNATURE", "Device", "arguments", "join_kernel", "joi
 
 #: Bits of the floating types, and what counts as nothing in them.
 PRECISIONS = {"float64": ("64", "1e-300"), "float32": ("32", "real(1e-37)")}
-#: Folders whose texts are joined: templates, and constants, whose precision is that of the kernel.
-JOINED = ("devices", "constants")
+#: Folders whose texts are joined: templates, what they share with the processor, and constants of the kernel's precision.
+JOINED = ("devices", "shared", "constants")
 
 HEADER = '''"""{title}
 
@@ -140,7 +140,7 @@ def _templates(
                 imports[ast.unparse(statement)] = None
         elif isinstance(statement, ast.Expr):
             begin = max(begin, statement.end_lineno or 0)  # the docstring
-    rest = "\n".join(lines[begin:]).strip("\n")
+    rest = "\n".join(line for line in lines[begin:] if line != "@shared").strip("\n")
     return [*found, _decorated(unrolled(rest, constants) if constants else rest)]
 
 

@@ -16,15 +16,26 @@ from symdyn.methods.registry import METHODS
 
 if TYPE_CHECKING:
     from symdyn.methods.branching import Branching
+    from symdyn.methods.bs32 import Bs32
+    from symdyn.methods.controllers import PID
     from symdyn.methods.dop853 import Dop853
+    from symdyn.methods.euler import Euler
     from symdyn.methods.euler_maruyama import EulerMaruyama
-    from symdyn.methods.field_options import Bs32, Etdrk4, Euler, FieldOptions, Imex, Imex3, Rk4, Sbdf2
+    from symdyn.methods.field_options import Etdrk4, Imex, Imex3, Sbdf2
     from symdyn.methods.heun import Heun
     from symdyn.methods.hybrid import Hybrid
     from symdyn.methods.iterate import Iterate
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
-    from symdyn.methods.options import AdaptiveOptions, FixedStepOptions, JumpOptions, LeapingOptions, MethodOptions
+    from symdyn.methods.options import (
+        AdaptiveOptions,
+        FieldOptions,
+        FixedStepOptions,
+        JumpOptions,
+        LeapingOptions,
+        MethodOptions,
+    )
+    from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
     from symdyn.methods.rodas5p import Rodas5p
     from symdyn.methods.sra1 import Sra1
@@ -39,16 +50,15 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "branching": ("Branching",),
+        "bs32": ("Bs32",),
+        "controllers": ("PID",),
         "dop853": ("Dop853",),
+        "euler": ("Euler",),
         "euler_maruyama": ("EulerMaruyama",),
         "field_options": (
-            "Bs32",
             "Etdrk4",
-            "Euler",
-            "FieldOptions",
             "Imex",
             "Imex3",
-            "Rk4",
             "Sbdf2",
         ),
         "heun": ("Heun",),
@@ -58,11 +68,13 @@ __getattr__, __dir__, __all__ = lazy(
         "milstein": ("Milstein",),
         "options": (
             "AdaptiveOptions",
+            "FieldOptions",
             "FixedStepOptions",
             "JumpOptions",
             "LeapingOptions",
             "MethodOptions",
         ),
+        "rk4": ("Rk4",),
         "rodas4": ("Rodas4",),
         "rodas5p": ("Rodas5p",),
         "sra1": ("Sra1",),

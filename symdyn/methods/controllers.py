@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 
 from symdyn.errors import DeclarationError
 
-__all__ = ["I_CONTROL", "PI_CONTROL", "PID"]
+__all__ = ["I_CONTROL", "PID", "PI_CONTROL"]
 
 
 @dataclass(frozen=True, kw_only=True)

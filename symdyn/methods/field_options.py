@@ -2,101 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from symdyn.methods.options import AdaptiveOptions, MethodOptions, check_whole
+from symdyn.methods.bs32 import Bs32
+from symdyn.methods.euler import Euler
+from symdyn.methods.options import FieldOptions, MethodOptions
+from symdyn.methods.rk4 import Rk4
 from symdyn.methods.tsit5 import Tsit5
 
 __all__ = [
     "FIELD_METHODS",
-    "Bs32",
     "Etdrk4",
-    "Euler",
-    "FieldOptions",
     "Imex",
     "Imex3",
-    "Rk4",
     "Sbdf2",
 ]
-
-
-class Bs32(AdaptiveOptions):
-    """The explicit Runge-Kutta method of order 3 of Bogacki & Shampine, the default of fields on differences.
-
-    Parameters
-    ----------
-    max_step : float, optional
-        Longest step, in the unit of time.
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default.
-
-    Examples
-    --------
-    >>> Bs32(max_step=0.1)
-    Bs32(max_step=0.1)
-    """
-
-    method = "bs32"
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class FieldOptions(MethodOptions):
-    """Options of the other methods for fields.
-
-    Parameters
-    ----------
-    max_steps : int, optional
-        Attempted steps allowed to each trajectory; a million by default, of methods that take steps of one length more.
-
-    Raises
-    ------
-    DeclarationError
-        For a `max_steps` that is no whole number from 1.
-
-    Examples
-    --------
-    >>> FieldOptions(max_steps=100).given
-    {'max_steps': 100}
-    """
-
-    max_steps: int | None = None
-
-    def __post_init__(self) -> None:
-        check_whole(max_steps=self.max_steps)
-
-
-class Euler(FieldOptions):
-    r"""Explicit Euler steps of length ``step``, :math:`u' = u + h f(u, t)`; see `FieldOptions`.
-
-    Examples
-    --------
-    Ten steps of length 0.1 on :math:`\dot u = -u` give :math:`0.9^{10}`:
-
-    >>> import symdyn as sd
-    >>> decay = sd.PDESystem.from_text("u' = -u; u(0) = 1", domain=(0, 1))
-    >>> data = sd.simulate(decay, [0, 1], grid=2, method=sd.methods.Euler(max_steps=100), step=0.1, progress=False)
-    >>> data.u[-1].values.round(6).tolist()
-    [0.348678, 0.348678]
-    """
-
-    method = "euler"
-
-
-class Rk4(FieldOptions):
-    r"""The classical Runge-Kutta method of order 4 in steps of length ``step``; see `FieldOptions`.
-
-    Examples
-    --------
-    One step of length 1 on :math:`\dot u = -u` gives the Taylor polynomial :math:`1 - 1 + 1/2 - 1/6 + 1/24`:
-
-    >>> import symdyn as sd
-    >>> decay = sd.PDESystem.from_text("u' = -u; u(0) = 1", domain=(0, 1))
-    >>> data = sd.simulate(decay, [0, 1], grid=2, method=sd.methods.Rk4(max_steps=100), step=1, progress=False)
-    >>> data.u[-1].values.round(6).tolist()
-    [0.375, 0.375]
-    """
-
-    method = "rk4"
 
 
 class Imex(FieldOptions):

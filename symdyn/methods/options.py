@@ -12,6 +12,7 @@ from symdyn.errors import DeclarationError
 
 __all__ = [
     "AdaptiveOptions",
+    "FieldOptions",
     "FixedStepOptions",
     "JumpOptions",
     "LeapingOptions",
@@ -278,3 +279,29 @@ class LeapingOptions(JumpOptions):
         if self.epsilon is None:
             raise DeclarationError("epsilon is None; expected a positive number")
         check_positive(epsilon=self.epsilon)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FieldOptions(MethodOptions):
+    """Options of the other methods for fields.
+
+    Parameters
+    ----------
+    max_steps : int, optional
+        Attempted steps allowed to each trajectory; a million by default, of methods that take steps of one length more.
+
+    Raises
+    ------
+    DeclarationError
+        For a `max_steps` that is no whole number from 1.
+
+    Examples
+    --------
+    >>> FieldOptions(max_steps=100).given
+    {'max_steps': 100}
+    """
+
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        check_whole(max_steps=self.max_steps)

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from symdyn.methods.controllers import I_CONTROL, PID
 from symdyn.methods.options import AdaptiveOptions, MethodOptions
 from symdyn.system import System
 
-__all__ = ["ExplicitRungeKutta", "Rosenbrock"]
+__all__ = ["ExplicitRungeKutta", "Rosenbrock", "hermite"]
 
 Row = tuple[float, ...]
 
 
+def hermite(weights: Row) -> tuple[Row, ...]:
+    r"""Coefficients of ``b_i`` of the cubic through the values and derivatives at both ends of a step.
+
+    Parameters
+    ----------
+    weights : tuple of float
+        Of the solution, without the stage at the new point.
+
+    Returns
+    -------
+    tuple of rows
+        For each stage, that at the new point included, the coefficients of theta, theta**2, theta**3.
+
+    References
+    ----------
+    Hairer, Norsett & Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), eq. II.6.7.
+
+    Examples
+    --------
+    Of Euler's method, whose solution is :math:`y + h k_1`:
+
+    >>> hermite((1.0,))
+    ((1.0, 1.0, -1.0), (0.0, -1.0, 1.0))
+    """
+    first, *others = weights
+    return (
+        (1.0, 3 * first - 2, 1 - 2 * first), *((0.0, 3 * b, -2 * b) for b in others), (0.0, -1.0, 1.0)
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class ExplicitRungeKutta:
-    r"""An explicit Runge-Kutta pair whose last stage is the derivative at the new point.
+    r"""An explicit Runge-Kutta method or pair whose last stage is the derivative at the new point.
+
+    Every method has this form: the derivative at the new point is the first stage of the next step.
 
     .. math:: k_i = f\Big(t + c_i h,\; y + h \sum_{j<i} a_{ij} k_j\Big), \qquad
               y(t + \theta h) \approx y + h \sum_i b_i(\theta) k_i
@@ -27,19 +61,23 @@ class ExplicitRungeKutta:
     a : tuple of rows
         Rows 2 to s; the last row is ``b``, so stage s is evaluated at the new point and is the next step's first.
     error : tuple of rows
-        Weights of the error estimate: one row, or two that are combined as in DOP853.
+        Weights of the error estimate: one row, or two that are combined as in DOP853; none of methods that take steps of
+        one length.
     error_order : int
         The estimate behaves like ``h**(error_order + 1)``.
     extra : tuple of rows
         Further stages that only the interpolant needs.
     dense : tuple of rows
-        For each stage the coefficients of ``b_i``: theta, theta**2, ...
+        For each stage the coefficients of ``b_i``: theta, theta**2, ...; `hermite` gives those of the cubic through the
+        values and derivatives at both ends.
     dense_order : int
         Order of the interpolant.
     stiff_stage, stiffness_limit : int, float
         Another stage at ``c = 1`` (from 0), and the bound of the stability region along the negative axis; with them the
         driver distinguishes steps limited by stability from steps limited by accuracy (Hairer & Wanner, IV.2).
     reference : str
+    controller : PID
+        Of the step size, where the options of the method name no other one.
     options : type
         Of the method, a subclass of `MethodOptions`.
 
@@ -49,16 +87,11 @@ class ExplicitRungeKutta:
 
     Examples
     --------
-    The pair of orders 3 and 2 of Bogacki & Shampine, whose weights add up to 1 and meet :math:`\sum_i b_i c_i = 1/2`:
+    The weights of a pair of orders 3 and 2 add up to 1 and meet :math:`\sum_i b_i c_i = 1/2`:
 
-    >>> pair = ExplicitRungeKutta(
-    ...     name="bogacki-shampine", order=3, a=((1 / 2,), (0.0, 3 / 4), (2 / 9, 1 / 3, 4 / 9)),
-    ...     error=((2 / 9 - 7 / 24, 1 / 3 - 1 / 4, 4 / 9 - 1 / 3, -1 / 8),), error_order=2,
-    ...     dense=((1.0, -4 / 3, 5 / 9), (0.0, 1.0, -2 / 3), (0.0, 4 / 3, -8 / 9), (0.0, -1.0, 1.0)), dense_order=3,
-    ...     stiff_stage=-1, stiffness_limit=2.5, reference="Bogacki & Shampine, Appl. Math. Lett. 2 (1989) 321",
-    ... )
-    >>> b, c = pair.a[-1], [0.0, *map(sum, pair.a[:-1])]
-    >>> round(sum(b), 12), round(sum(x * y for x, y in zip(b, c)), 12)
+    >>> import symdyn as sd
+    >>> pair = sd.METHODS["bs32"]
+    >>> round(sum(pair.a[-1]), 12), round(sum(x * y for x, y in zip(pair.a[-1], pair.nodes)), 12)
     (1.0, 0.5)
     """
 
@@ -73,6 +106,7 @@ class ExplicitRungeKutta:
     stiffness_limit: float
     reference: str
     extra: tuple[Row, ...] = ()
+    controller: PID = I_CONTROL
     options: type[MethodOptions] = AdaptiveOptions
     implicit = False
 
@@ -80,6 +114,11 @@ class ExplicitRungeKutta:
     def stages(self) -> int:
         """Evaluations of the right-hand side a step; the first is known from the step before."""
         return len(self.a)
+
+    @property
+    def nodes(self) -> Row:
+        """Abscissae of the stages, that at the new point included."""
+        return (0.0, *(round(math.fsum(row), 14) for row in self.a))
 
     def applies(self, system: System) -> str | None:
         """None if the method can be used, else the reason why not.
@@ -127,6 +166,8 @@ class Rosenbrock:
     dense : tuple of rows
         The ``h`` above; two or three rows.
     reference : str
+    controller : PID
+        Of the step size, where the options of the method name no other one.
     options : type
         Of the method, a subclass of `MethodOptions`.
 
@@ -155,6 +196,7 @@ class Rosenbrock:
     dense: tuple[Row, ...]
     dense_order: int
     reference: str
+    controller: PID = I_CONTROL
     options: type[MethodOptions] = AdaptiveOptions
     implicit = True
 

@@ -13,7 +13,7 @@ from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.smoothing import between_points
 from symdyn.errors import DeclarationError, RecoveryError
-from symdyn.methods.field_options import Bs32
+from symdyn.methods.bs32 import Bs32
 
 __all__ = ["Lanes"]
 

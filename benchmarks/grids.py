@@ -14,8 +14,7 @@ import sympy as sp
 from benchmarks.compile_time import mark
 from benchmarks.harness import Curve, Sample, Settings, attempt, best, interleaved, paired
 from benchmarks.results import Ratio, Result
-from symdyn.grids.explicit import EXPLICIT, march_explicit
-from symdyn.grids.imex_methods import march
+from symdyn.codegen.kernel import compile as compile_system
 from symdyn.grids.model import GridModel
 from symdyn.models import zoo
 from symdyn.models.operators import laplacian
@@ -70,15 +69,10 @@ def _model(n: int, number: int | None = None) -> tuple[GridModel, np.ndarray]:
 
 
 def _ours(n: int, method: str, end: float, **options: float) -> Callable[[], np.ndarray]:
-    model, p = _model(n)
-    times, y = np.array([0.0, end]), start(n).ravel()
-
-    def solve() -> np.ndarray:
-        found = march_explicit(method, model, y, times, p, **options) if method in EXPLICIT else march(
-            method, model, y, times, p, threads=1, **options)  # fmt: skip
-        return found.frames[-1].reshape(2, n, n)
-
-    return solve
+    pde = system()
+    kernel, p = compile_system(pde.discretize(n), method=method), [[pde.defaults[p] for p in pde.parameters]]
+    y = start(n).reshape(1, -1)
+    return lambda: kernel(y, p, [0.0, end], **options).values[0, -1].reshape(2, n, n)
 
 
 def _peer(n: int, end: float, dt: float, **options: Any) -> Callable[[], np.ndarray]:

@@ -103,10 +103,15 @@ def measured_growth(ratio: float, seed: int = 0) -> pd.DataFrame:
     length, cells, size = 100.0, 200, 1e-6
     noise = np.random.default_rng(seed).standard_normal((2, cells)) * size
     rest = [float(e.subs(TURING.defaults)) for e in steady_state(TURING).values()]
-    run = zoo.schnakenberg((0, length)).run(
-        [0, 5, 10], grid=cells, order=6, method="etdrk4", step=0.05, parameters={"d": ratio}, progress=False,
+    run = sd.simulate(
+        zoo.schnakenberg((0, length)).discretize(cells, order=6),
+        [0, 5, 10],
+        method="etdrk4",
+        step=0.05,
+        parameters={"d": ratio},
+        progress=False,
         initial={"u": rest[0] + noise[0], "v": rest[1] + noise[1]},
-    )  # fmt: skip
+    )
     k = np.pi * np.arange(40) / length
     told, direction = growth(ratio, k)
     waves = np.stack([dct(run[s].values - r)[:, : k.size] for s, r in zip("uv", rest, strict=True)], axis=-1)
@@ -118,10 +123,16 @@ def pattern(ratio: float = 10.0, seed: int = 0, end: float = 400.0) -> xr.Datase
     """Schnakenberg's system on a square from noise of one per cent."""
     cells, length = 96, 100.0
     noise = np.random.default_rng(seed).standard_normal((cells, cells))
-    return zoo.schnakenberg(sd.Rectangle(length, length)).run(
-        np.array([0, 40, end]), grid=cells, order=4, method="etdrk4", rtol=1e-4, atol=1e-6, parameters={"d": ratio},
-        initial={"u": 1 + 0.01 * noise}, progress=False,
-    )  # fmt: skip
+    return sd.simulate(
+        zoo.schnakenberg(sd.Rectangle(length, length)).discretize(cells, order=4),
+        np.array([0, 40, end]),
+        method="etdrk4",
+        rtol=1e-4,
+        atol=1e-6,
+        parameters={"d": ratio},
+        initial={"u": 1 + 0.01 * noise},
+        progress=False,
+    )
 
 
 def spectrum(frame: xr.DataArray, width: float = 0.02) -> pd.Series:
@@ -155,7 +166,7 @@ def told_speed(time: np.ndarray | float) -> np.ndarray | float:
 def front_speed(end: float = 100.0) -> pd.DataFrame:
     """Speed of Fisher's front from a compact start with r = D = 1, and what the tip foretells."""
     time = np.linspace(0, end, int(end) + 1)
-    run = zoo.fisher_kpp((0, 250)).run(time, grid=1000, order=4, initial={"u": "exp(-x**2)"}, progress=False)
+    run = sd.simulate(zoo.fisher_kpp((0, 250)).discretize(1000, order=4), time, initial={"u": "exp(-x**2)"}, progress=False)
     middle = (time[1:] + time[:-1]) / 2
     return pd.DataFrame({"time": middle, "speed": np.diff(positions(run.u)), "told": told_speed(middle)})
 
@@ -164,7 +175,9 @@ def tail_speed(steepness: tuple[float, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)) ->
     """Speed of fronts that begin with a tail exp(-ax), and aD + r/a: a sweep over a, which is a parameter of the start."""
     start = {"u": "1/(1 + exp(a*(x - 10)))"}
     system = sd.PDESystem.from_text("u' = D*laplacian(u) + r*u*(1 - u); D = 1; r = 1", domain=(0, 160), initial=start)
-    run = system.run(np.array([0.0, 20, 30]), grid=640, order=4, parameters={"a": list(steepness)}, progress=False)
+    run = sd.simulate(
+        system.discretize(640, order=4), np.array([0.0, 20, 30]), parameters={"a": list(steepness)}, progress=False
+    )
     speed = [np.diff(positions(run.u.sel(a=a)))[1] / 10 for a in steepness]
     return pd.DataFrame({"a": steepness, "speed": speed, "told": [a + 1 / a for a in steepness]})
 
@@ -193,14 +206,20 @@ class Spots:
     barren: bool
 
 
-def spots(end: float = 4000.0, feed: float = 0.025, kill: float = 0.06, **options) -> Spots:
+def spots(
+    end: float = 4000.0, feed: float = 0.025, kill: float = 0.06, *, cells: int = 128, order: int = 4,
+    scheme: str = "finite differences", **options,
+) -> Spots:  # fmt: skip
     """One longish spot in the middle of a square that is empty otherwise, and what becomes of it."""
     bump = "exp(-((0.8*x + 0.6*y - 1.05)/0.12)**2 - ((0.8*y - 0.6*x - 0.15)/0.06)**2)"
     system = zoo.gray_scott(sd.Rectangle(1.5, 1.5)).with_initial(u=f"1 - {bump}/2", v=f"{bump}/2")
-    run = system.run(
-        np.linspace(0, end, int(end / 20) + 1), parameters={"F": feed, "k": kill}, progress=False,
-        **{"grid": 128, "order": 4, "rtol": 1e-4, "atol": 1e-6, **options},
-    )  # fmt: skip
+    run = sd.simulate(
+        system.discretize(cells, order=order, scheme=scheme),
+        np.linspace(0, end, int(end / 20) + 1),
+        parameters={"F": feed, "k": kill},
+        progress=False,
+        **{"rtol": 1e-4, "atol": 1e-6, **options},
+    )
     # u v^2 turns one into the other, diffusion only moves them: the mean of both is fed with F and loses F or F + k
     both, v = run.u.mean(["x", "y"]) + run.v.mean(["x", "y"]), run.v.mean(["x", "y"])
     both, v = both[5:], v[5:]  # from t = 100 on: the first moments are faster than the output

@@ -11,7 +11,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import sympy as sp
@@ -92,8 +92,8 @@ def parse_expression(text: str) -> sp.Expr:
     return node.expr
 
 
-def parse_condition(text: str) -> sp.Basic:
-    """Read one condition; names become plain symbols.
+def parse_condition(text: str, operators: Collection[str] = ()) -> sp.Basic:
+    """Read one condition; names become plain symbols, and calls of `operators` unknown functions of those names.
 
     Raises
     ------
@@ -108,8 +108,9 @@ def parse_condition(text: str) -> sp.Basic:
     tokens = _only_statement(text, "X <= 0")
     scope = Scope()
     node = _built(TermBuilder(text), tokens, scope, read_comparison)
-    if scope.called:
-        name, place = next(iter(scope.called.items()))
+    unknown = {name: place for name, place in scope.called.items() if name not in operators}
+    if unknown:
+        name, place = next(iter(unknown.items()))
         raise ParseError(f"a condition has no unknown terms; {name}(...) has no value here", text, place)
     return node.expr
 

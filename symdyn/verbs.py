@@ -113,9 +113,12 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     },
     attached.FieldVerbs: {
         **_methods("symdyn.grids.system", "discretize"),
-        **_methods("symdyn.grids.runs", run="run_field"),
+        **_methods("symdyn.grids.frames", frame="field_frame"),
     },
-    attached.GridVerbs: _methods("symdyn.grids.runs", run="run_grid"),
+    attached.GridVerbs: {
+        **_methods("symdyn.grids.frames", frame="grid_frame"),
+        **_methods("symdyn.grids.kernel", kernel="grid_kernel"),
+    },
     attached.MasterVerbs: {
         **_methods("symdyn.projection.transient", "transient"),
         **_methods("symdyn.projection.equilibrium", "stationary", moments="moments_of"),
@@ -140,7 +143,10 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
         **_methods("symdyn.cells.full", "full"),
         **_methods("symdyn.cells.figures", "draw", "plot_bulk", "plot_mode", animate="animate_colony"),
     },
-    attached.FullVerbs: _methods("symdyn.cells.full_run", "run"),
+    attached.FullVerbs: {
+        **_methods("symdyn.cells.frames", frame="cells_frame"),
+        **_methods("symdyn.cells.kernel", kernel="cells_kernel"),
+    },
     attached.ReducedVerbs: _methods("symdyn.cells.diagonal", "diagonal"),
 }  # fmt: skip
 

@@ -64,8 +64,8 @@ def test_spots_divide_where_no_other_state_is():
     v = divided.run.v.values
     np.testing.assert_allclose(v, v[:, ::-1, ::-1], atol=1e-6)
     # spectral derivatives, with steps that are exact in the linear part, are another route to the same spots
-    other = example.spots(400.0, grid=192, scheme="spectral", method="etdrk4")
-    fine = example.spots(400.0, grid=192, order=6)
+    other = example.spots(400.0, cells=192, scheme="spectral", method="etdrk4")
+    fine = example.spots(400.0, cells=192, order=6)
     assert float(np.abs(other.run.v - fine.run.v).max()) < 0.01
     np.testing.assert_array_equal(other.counts, fine.counts)
 

@@ -89,7 +89,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
 def _clean(name: str) -> xr.Dataset:
     problem = PROBLEMS[name]()
     method = "imex" if name == "Kuramoto-Sivashinsky" else "bs32"
-    run = problem.system.run(problem.times, grid=problem.grid, order=6, method=method, rtol=1e-7, progress=False)
+    run = sd.simulate(problem.system.discretize(problem.grid, order=6), problem.times, method=method, rtol=1e-7, progress=False)
     return run[["u"]].isel(x=slice(0, None, problem.every))
 
 

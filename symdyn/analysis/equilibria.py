@@ -16,7 +16,8 @@ from symdyn.analysis.search import search
 from symdyn.analysis.zeros import all_zeros
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.simulation.dataset import attributes, observe, observer
+from symdyn.simulation.dataset import attributes
+from symdyn.simulation.frames import observe, observer
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
 

@@ -74,6 +74,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
     elements: FiniteElements
     keep_bulk: Any
     kind: ClassVar[str] = "cells"
+    default_method: ClassVar[str | None] = "imex"
     sides: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, colony: BulkCellSystem, mesh: Any = None, *, keep_bulk: Any = False) -> None:

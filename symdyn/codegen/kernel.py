@@ -21,6 +21,7 @@ from symdyn.codegen.kernel_base import Kernel, options_read
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
+from symdyn.models.spatial import SpatialSystem
 from symdyn.registry import suggest
 from symdyn.system import System
 
@@ -83,7 +84,7 @@ class CpuKernel(Kernel):
         assert inlining is not None  # a family that reads `inline` has one
         return inlined_driver(self.method, inlining, made, lanes)
 
-    def prepare(self, lanes: int) -> None:
+    def prepare(self, lanes: int, threads: int = 1) -> None:
         self.functions(lanes)
         if lanes not in self._drivers:
             self._drivers[lanes] = self.driver(lanes)
@@ -130,8 +131,6 @@ def default_method(system: System) -> str:
     for name in DEFAULT_METHODS:
         if METHODS[name].applies(system) is None:
             return name
-    if system.fields:
-        raise CompileError(f"a {type(system).__name__} has no kernel of its own; symdyn.simulate runs it")
     known = ", ".join(name for name in METHODS if METHODS[name].applies(system) is None)
     raise CompileError(
         f"no method is the default for a {type(system).__name__}; name one"
@@ -258,18 +257,25 @@ def compile(
         raise CompileError(f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data")
     if not isinstance(inline, bool | np.bool_):
         raise CompileError(f"inline is {inline!r}; expected True or False")
+    if isinstance(system, SpatialSystem) and system.gridless:
+        raise CompileError(f"a {type(system).__name__} is compiled on a grid: system.discretize(points) gives one")
     name, options = read_method(method)
     name = default_method(system) if name is None else name
     reason = METHODS[name].applies(system)
     if reason is not None:
         raise CompileError(f"the method {name!r} cannot be used here: {reason}")
+    if isinstance(system, SpatialSystem) and target != "cpu":
+        raise CompileError(f"fields are simulated on the processor; target={target!r} is for systems without fields")
     changed = {"lanes": lanes != "auto", "precision": precision != "float64", "inline": inline, "until": until is not None}
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
-    refuse_idle(given, options_read(name, target), repr(name) if target == "cpu" else f"{name!r} with target={target!r}")
+    reads = options_read(name, "arrays" if isinstance(system, SpatialSystem) else target)
+    refuse_idle(given, reads, repr(name) if target == "cpu" else f"{name!r} with target={target!r}")
     if inline and backend != "llvm":
         raise CompileError("inline=True belongs to backend='llvm'")
     if options is None or not options.method:
         options = METHODS[name].options(**(options.given if options else {}))
+    if isinstance(system, SpatialSystem):
+        return system.kernel(name, options, until=until)
     if target == "cuda":
         if not family_of(METHODS[name]).on_device(METHODS[name]):
             known = ", ".join(m for m in METHODS if family_of(METHODS[m]).on_device(METHODS[m]))

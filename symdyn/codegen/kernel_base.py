@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,12 +25,17 @@ CPU, CUDA = frozenset({"inline", "lanes", "threads"}), frozenset({"precision"})
 ALWAYS = frozenset({"chunk", "executor", "reduce", "seed", "store", "target", "trajectories"})
 #: Options that datasets record besides those of the method itself.
 RECORDED = ("step", "rtol", "atol")
+TOLERANCES = frozenset({"rtol", "atol"})
+#: The method for stiff ordinary differential equations.
+STIFF_METHOD = "rodas5p"
 
 
 def options_read(name: str, target: str) -> frozenset[str]:
-    """Names of the options that a method reads on a target."""
-    found = family_of(METHODS[name]).reads(METHODS[name])
-    return ALWAYS | (found - CPU | CUDA if target == "cuda" else found | CPU - {"inline"})
+    """Names of the options that a method reads on a target: 'cpu', 'cuda', or 'arrays', the array loops of large states."""
+    found = ALWAYS | family_of(METHODS[name]).reads(METHODS[name])
+    if target == "arrays":
+        return found - CPU - CUDA | {"threads", "until"}
+    return found - CPU | CUDA if target == "cuda" else found | CPU - {"inline"}
 
 
 class Kernel(ABC):
@@ -59,6 +66,8 @@ class Kernel(ABC):
     target: ClassVar[str]
     #: Whether parts of an ensemble may be launched from several threads.
     parallel: ClassVar[bool]
+    #: Whether a single trajectory takes long and much memory, as those of fields do.
+    large: ClassVar[bool] = False
     #: Whether the driver was compiled for this model alone.
     inline: bool = False
 
@@ -79,10 +88,42 @@ class Kernel(ABC):
         """Names of the options of simulations that have an effect."""
         return options_read(self.method, self.target)
 
+    def reads_with(self, given: Collection[str]) -> frozenset[str]:
+        """Names of the options that have an effect beside those that are given: with ``step`` there are no tolerances.
+
+        Parameters
+        ----------
+        given : collection of str
+
+        Returns
+        -------
+        frozenset of str
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = -x"), method="tsit5")
+        >>> "rtol" in kernel.reads_with(["rtol", "atol"])
+        True
+        """
+        return self.reads - TOLERANCES if "step" in given and "step" in self.reads else self.reads
+
     @property
     def adaptive(self) -> bool:
         """Whether the method chooses its steps by tolerances."""
         return self.family.adaptive
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages of symdyn besides `codegen` on whose sources the numbers depend."""
+        own, *_ = __name__.split(".")
+        names = {tuple(cls.__module__.split(".")[:2]) for cls in type(self).__mro__}
+        return tuple(sorted(name for root, *rest in names for name in rest if root == own and name != "codegen"))
+
+    @property
+    def stiff_method(self) -> str:
+        """The method that trajectories are passed on to if the default method finds them stiff."""
+        return STIFF_METHOD
 
     @property
     def stochastic(self) -> bool:
@@ -120,7 +161,8 @@ class Kernel(ABC):
         >>> kernel.facts(Options(rtol=1e-8))
         {'method': 'tsit5', 'rtol': 1e-08, 'atol': 1e-09}
         """
-        recorded = {name: getattr(options, name) for name in RECORDED if name in self.reads}
+        reads = self.reads_with(["step"]) if math.isfinite(options.step) else self.reads - {"step"}
+        recorded = {name: getattr(options, name) for name in RECORDED if name in reads}
         return {"method": self.method, **self.options.given, **recorded, **self.family.facts(self._scheme, options)}
 
     @abstractmethod
@@ -145,13 +187,15 @@ class Kernel(ABC):
         """
 
     @abstractmethod
-    def prepare(self, lanes: int) -> None:
+    def prepare(self, lanes: int, threads: int = 1) -> None:
         """Compile the functions for a number of lanes unless this was done already, so that threads need not.
 
         Parameters
         ----------
         lanes : int
             1, 8, 16 or 32.
+        threads : int
+            Threads that a launch may use within each trajectory, where the trajectories are large.
 
         Raises
         ------

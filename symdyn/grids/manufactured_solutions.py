@@ -25,11 +25,15 @@ from symdyn.models.boundary import Condition
 from symdyn.models.operators import AXES, NUMBERS, components, laplacian, mean
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
+from symdyn.simulation.run import simulate
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["convergence", "manufactured"]
+
+#: Arguments of `PDESystem.discretize`.
+DISCRETISATION = frozenset({"order", "scheme", "dealias", "implicit"})
 
 
 def manufactured(pde: PDESystem, exact: Mapping[Any, Any], *, parameters: Mapping[Any, float] | None = None) -> PDESystem:
@@ -179,7 +183,7 @@ def convergence(
         Lengths of steps.
     parameters : mapping, optional
     **options
-        Of `PDESystem.run`: ``method``, ``order``, ``scheme``, ``rtol`` ...
+        Of `PDESystem.discretize`, ``order``, ``scheme`` ..., and of `symdyn.simulate`, ``method``, ``rtol`` ...
 
     Returns
     -------
@@ -211,9 +215,11 @@ def convergence(
     widths = np.array(steps, float) if steps is not None else np.array([1 / np.max(n) for n in runs])
     chosen = {lookup(k, made.states, "state").name: e for k, e in _exact(made, exact).items()}
     rows: dict[str, list[float]] = {}
+    discretisation = {name: options.pop(name) for name in DISCRETISATION & set(options)}
+    options = {"progress": False, **options}
     for k, grid in enumerate(runs):
         more = {"step": float(widths[k])} if steps is not None else {}
-        data = made.run(np.array([0.0, time]), grid=grid, **{**options, **more})
+        data = simulate(made.discretize(grid, **discretisation), np.array([0.0, time]), **options, **more)
         for state in made.states:
             found = data[state.name].isel(time=-1).squeeze(drop=True)
             wanted = _values(made, chosen[state.name], time, found)

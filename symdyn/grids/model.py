@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import ModuleType
@@ -60,6 +61,10 @@ class GridModel:
     parameters : tuple of Symbol
     program : Program
         The point function of the last pass.
+    source : str
+        LLVM IR of the point functions.
+    compile_seconds : float
+        Time that generating, compiling and loading them took.
     """
 
     def __init__(
@@ -90,8 +95,10 @@ class GridModel:
             if count < least:
                 raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {least}")
         self._tables = Tables(pde, self.passes, self.shape, self.spacing, order, self.results)
+        begin = time.perf_counter()
         self.source = module_text(self._tables.programs, self._tables.lanes, llvm.get_process_triple())
         self.module = _compiled(self.source, quick=any(len(p.operations) > LONG for p in self._tables.programs))
+        self.compile_seconds = time.perf_counter() - begin
         self.table, self._numbers = self._tables.assemble(self.module.address, self.driver.rates_function.address)
         self.block, self.work = self._tables.block, self._tables.work
         self._pool: list[Workspace] = []

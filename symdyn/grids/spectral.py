@@ -77,6 +77,16 @@ class SpectralModel:
         self._bound: tuple[bytes, _Bound] | None = None
         self._threads = threads
 
+    @property
+    def source(self) -> str:
+        """LLVM IR of the functions of points."""
+        return "\n".join(f.source for f in self.functions)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time that generating, compiling and loading them took."""
+        return sum(f.compile_seconds for f in self.functions)
+
     def bound(self, p: np.ndarray) -> _Bound:
         """The rates for one set of parameters."""
         key = np.asarray(p, float).tobytes()

@@ -20,6 +20,8 @@ class PointFunction:
 
     Attributes
     ----------
+    source, compile_seconds : str, float
+        As of a `GridModel`.
     inputs : (n, *shape) array
         To be filled before a call; each thread has its own.
     """
@@ -34,6 +36,7 @@ class PointFunction:
             {swap[f]: sp.Add(*ends) for f in fields}, pde.domain, boundary="periodic", space=pde.space, time=pde.time
         )
         self._model = GridModel(points, shape, 2, ends=ends, numbers=())
+        self.source, self.compile_seconds = self._model.source, self._model.compile_seconds
         self._given = [next(s for s in plan.known if s.name == p.name) for p in points.parameters]
         self._count, self._local = len(one.inputs), threading.local()
 

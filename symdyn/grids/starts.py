@@ -136,6 +136,16 @@ class Starts:
         self.given[state] = xr.DataArray(index, dims=others, coords=coords) if others else 0.0
 
     @property
+    def expressions(self) -> frozenset[sp.Symbol]:
+        """States that start from expressions."""
+        return frozenset(self._sources)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The initial values that are arrays or expressions, by what they are."""
+        return {f"initial {s}": v if s in self._arrays else str(v) for s, v in {**self._arrays, **self._sources}.items()}
+
+    @property
     def text(self) -> str | None:
         """The initial values that are expressions or one number, as ``u = 1 + cos(x), S = 0.5``; frames hold the others."""
         found: dict[sp.Symbol, Any] = {s: self._sources.get(s, self.given[s]) for s in self.pde.states}

@@ -14,15 +14,15 @@ import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.grids.explicit import EXPLICIT
 from symdyn.grids.linear_part_terms import field_terms
 from symdyn.grids.stencils import differences
 from symdyn.grids.system import GridSystem
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
-__all__ = ["decay", "warn_of_diffusion"]
+__all__ = ["decay", "forced_to_many", "warn_of_diffusion"]
 
-#: Steps times cells times fields that take some ten seconds.
-LONG = 5e9
+#: Steps that an explicit method may take, and steps times cells times fields that take some ten seconds.
+MANY, LONG = 1_000_000, 5e9
 
 
 def decay(grid: GridSystem, p: np.ndarray) -> float:
@@ -49,8 +49,36 @@ def decay(grid: GridSystem, p: np.ndarray) -> float:
     return max(0.0, *(float(np.max(v)) for v in evaluate(program, [], [], list(p.T))))
 
 
+def forced_to_many(grid: GridSystem, scheme: ExplicitRungeKutta, span: float, p: np.ndarray) -> bool:
+    """Whether stability forces an explicit method to so many steps that one implicit for diffusion is faster.
+
+    Parameters
+    ----------
+    grid : GridSystem
+        With finite differences.
+    scheme : ExplicitRungeKutta
+    span : float
+        Of time.
+    p : (k,) or (rows, k) array
+        Parameters.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> grid = sd.PDESystem.from_text("u' = D*laplacian(u)", domain=(0, 1)).discretize(1000)
+    >>> [forced_to_many(grid, sd.METHODS["bs32"], span, np.array([1.0])) for span in (0.1, 10)]
+    [False, True]
+    """
+    steps = span * decay(grid, np.atleast_2d(p)) / scheme.stiffness_limit
+    return steps > MANY or steps * float(np.prod(grid.shape)) * len(grid.fields) > LONG
+
+
 def warn_of_diffusion(
-    grid: GridSystem, method: str, span: float, p: np.ndarray, *, step: float | None = None, max_steps: int | None = None
+    grid: GridSystem, scheme: ExplicitRungeKutta, span: float, p: np.ndarray, step: float, max_steps: int | None
 ) -> None:
     """Warn if an explicit method will take very long, or if its steps of one length are unstable.
 
@@ -58,29 +86,26 @@ def warn_of_diffusion(
     ----------
     grid : GridSystem
         With finite differences.
-    method : str
-        In `EXPLICIT`.
+    scheme : ExplicitRungeKutta
     span : float
         Of time.
     p : (rows, k) array
         Parameters of all trajectories.
-    step : float, optional
-        Length of all steps.
-    max_steps : int, optional
+    step : float
+        Length of all steps; infinite where the method chooses them.
+    max_steps : int or None
     """
-    rate, limit = decay(grid, p), EXPLICIT[method].limit
-    if step is not None:
+    rate, limit, name = decay(grid, p), scheme.stiffness_limit, scheme.name
+    if not scheme.error:
         if min(step, span) * rate > 1.001 * limit:
             warnings.warn(
-                f"waves as short as the cells grow in steps of {method} longer than {limit / rate:.3g}, and step is {step:g}: "
+                f"waves as short as the cells grow in steps of {name} longer than {limit / rate:.3g}, and step is {step:g}: "
                 "take a smaller step, or method='sbdf2', which no diffusion forces to small steps",
                 stacklevel=4,
             )
-        return
-    steps = span * rate / limit
-    if steps > (max_steps or 1_000_000) or steps * np.prod(grid.shape) * len(grid.fields) > LONG:
+    elif span * rate / limit > (max_steps or MANY) or forced_to_many(grid, scheme, span, p):
         warnings.warn(
-            f"diffusion between cells this small forces {method} to about {steps:.1e} steps unless the fields are uniform; "
-            "method='imex' takes steps that accuracy asks for alone",
+            f"diffusion between cells this small forces {name} to about {span * rate / limit:.1e} steps unless the fields are "
+            "uniform; method='imex' takes steps that accuracy asks for alone",
             stacklevel=4,
         )

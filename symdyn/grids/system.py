@@ -56,6 +56,7 @@ class GridSystem(GridVerbs, PDESystem):
     dealias: bool
     implicit: Mapping[Any, Any] | None
     kind: ClassVar[str] = "field"
+    gridless: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -106,6 +107,11 @@ class GridSystem(GridVerbs, PDESystem):
         """Hexadecimal fingerprint of the system and its grid (not of default values or provenance)."""
         grid = [str(getattr(self, name)) for name in _GRID]
         return hashlib.sha256(" ".join([self.pde.digest, *grid]).encode()).hexdigest()
+
+    @property
+    def default_method(self) -> str:  # type: ignore[override]
+        """Explicit on differences; implicit for linear terms in spectral schemes, and where the grid has `implicit`."""
+        return "bs32" if self.scheme != "spectral" and self.implicit is None else "imex"
 
     @property
     def spacing(self) -> tuple[float, ...]:

@@ -492,16 +492,13 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
                 raise DeclarationError(f"{p} is {values[p]:g}; expected a positive number")
         return values
 
-    def run(
-        self, times: Any, *, initial: Mapping[Any, Any] | None = None, parameters: Mapping[Any, Any] | None = None,
-        **options: Any,
-    ) -> NoReturn:  # fmt: skip
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> NoReturn:
         """Not defined for colonies: `reduce`, `full`, `large_diffusion` and `well_mixed` return systems that can be simulated.
 
         Parameters
         ----------
-        times, initial, parameters, **options
-            As for `symdyn.simulate`.
+        initial, times, grid
+            As for `SpatialSystem.frame`.
 
         Returns
         -------
@@ -518,7 +515,7 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         >>> import symdyn as sd
         >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0.8, efflux=0.2,
         ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
-        >>> cell.run([0.0, 1.0])
+        >>> sd.simulate(cell, [0.0, 1.0])
         Traceback (most recent call last):
             ...
         symdyn.errors.DeclarationError: a BulkCellSystem is simulated by one of its routes: reduce(tolerance=...),

@@ -87,6 +87,7 @@ class PDESystem(FieldVerbs, SpatialSystem):
     initial: Mapping[sp.Symbol, Any]
     periodic: frozenset[int]
     kind: ClassVar[str] = "field"
+    gridless: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = ("rates",)
 
     def __init__(

@@ -20,7 +20,7 @@ POLL = 0.1
 
 
 def sum_on_card(
-    plan: Plan, batch: Batch, start: int, *, report: Callable[[int], Any]
+    plan: Plan, batch: Batch, start: int, *, report: Callable[[float], Any]
 ) -> tuple[Run, dict[int, dict[str, np.ndarray]], Outcome, bool]:
     """Run a batch, the rows of the design from `start` on, and reduce it; a `symdyn.simulation.chunks.Chunk`."""
     from symdyn.codegen.cuda.kernel import CudaKernel  # imports CUDA's compilers, which only a plan for a card needs
@@ -29,7 +29,7 @@ def sum_on_card(
     places = list(blocks(start, start + count, plan.design.trajectories))
     bounds = np.array([begin - start for _, begin, _ in places] + [count])
     kernel, signals = cast(CudaKernel, plan.kernel), Signals.new()
-    reduction = kernel.reduction(lambda: cast(CudaKernel, plan.successor), plan.observer)
+    reduction = kernel.reduction(lambda: cast(CudaKernel, plan.successor), plan.frame.observer)
     run = kernel.empty(count, 0)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(reduction.run, run, batch, plan.options, bounds, signals)
@@ -50,6 +50,6 @@ def sum_on_card(
     # of all values only those of the first trajectory that failed came back
     kept = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
     outcome = Outcome.of(kept, plan.times, start, passed_on=plan.passed_on(summed.passed_on))
-    nothing = np.empty((0, plan.times.size, len(plan.names)))
+    nothing = np.empty((0, plan.times.size, plan.frame.columns))
     arrays = {point: statistics.arrays() for point, statistics in found.items()}
     return run._replace(values=nothing), arrays, outcome, bool(signals.stop[0])

@@ -36,6 +36,7 @@ from symdyn.simulation import netcdf
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.dataset import counts, reduced_dataset
 from symdyn.simulation.extras import require
+from symdyn.simulation.frames import Variable
 from symdyn.simulation.gather import Folded
 from symdyn.simulation.parts import UNFINISHED, Parts, put
 from symdyn.simulation.plan import ChunkGrid, Plan
@@ -110,21 +111,23 @@ class ChunkStore:
         raise SymdynError(f"{path} {other}; name a path where there is nothing, or remove what is there")
 
     @classmethod
-    def begin(
-        cls, path: Path, blank: xr.Dataset, grid: ChunkGrid, gathered: bool, request: Mapping[str, str], seed: int | None
-    ) -> Self:
+    def begin(cls, path: Path, blank: xr.Dataset, grid: ChunkGrid, plan: Plan, request: Mapping[str, str]) -> Self:
         """Make an empty store, complete with coordinates and attributes, and move it into place.
 
         Parameters
         ----------
         blank : Dataset
             What the result will look like; its values are not used.
-        gathered : bool
-            Whether variables over time are statistics, written at the end, and not trajectories, written chunk by chunk.
+        plan : Plan
+            If it reduces trajectories, variables over time are statistics, which are written at the end.
+        request : mapping
+            All that determines the numbers.
         """
         zarr = require("zarr")
         path, file = _split(path)
         names = [str(name) for name in blank.data_vars]
+        seed = plan.options.seed if plan.kernel.stochastic else None
+        lengths = {v.name: _length(v, plan.times.size) for v in plan.frame.variables}
         manifest = {**FORMAT, "request": dict(request), "seed": seed, "grid": asdict(grid), "variables": names}
         manifest["token"] = secrets.token_hex(8)
         path = path.resolve() if path.is_symlink() else path
@@ -136,7 +139,8 @@ class ChunkStore:
                 blank.drop_vars(names).to_zarr(temporary, zarr_format=3, consolidated=False)
                 group = zarr.open_group(temporary, mode="r+")
                 for name, variable in blank.data_vars.items():
-                    _create(zarr, group, str(name), variable, None if gathered and "time" in variable.dims else grid)
+                    whole = plan.reductions is not None and "time" in variable.dims
+                    _create(zarr, group, str(name), variable, None if whole else (grid, lengths.get(str(name), 1)))
                 zarr.consolidate_metadata(temporary)
             put(temporary / INSIDE / "zarr.json", _json({"zarr_format": 3, "node_type": "group", "attributes": manifest}))
             try:
@@ -154,15 +158,19 @@ class ChunkStore:
 
     def write(self, index: int, plan: Plan, chunk: Chunk) -> None:
         """Write a chunk that is complete: its arrays first, then the part with their checksums."""
-        arrays = {name: chunk.run.values[..., i] for i, name in enumerate(plan.names)} if plan.reductions is None else {}
-        arrays |= {name: values for name, (values, _) in counts(plan.kernel, chunk.run).items()}
-        files = {self._key(name, index, values.ndim): self._encode(name, values) for name, values in arrays.items()}
-        for key, data in files.items():
-            put(self.path / key, data)
+        variables = plan.frame.variables if plan.reductions is None else ()
+        arrays = {v.name: (v.of(chunk.run.values, chunk.run.aside), _length(v, plan.times.size)) for v in variables}
+        arrays |= {name: (values, 1) for name, (values, _) in counts(plan.kernel, chunk.run).items()}
+        files = []
+        for name, (values, length) in arrays.items():
+            for number, first in enumerate(range(0, values.shape[1] if values.ndim > 1 else 1, length)):
+                data = self._encode(name, values[:, first : first + length] if values.ndim > 1 else values, length)
+                files.append((self._key(name, index, number, values.ndim), len(data), zlib.crc32(data)))
+                put(self.path / files[-1][0], data)
         record = {
-            "files": np.array(list(files), dtype=str),
-            "sizes": np.array([len(data) for data in files.values()], dtype=np.int64),
-            "checksums": np.array([zlib.crc32(data) for data in files.values()], dtype=np.int64),
+            "files": np.array([key for key, _, _ in files], dtype=str),
+            "sizes": np.array([size for _, size, _ in files], dtype=np.int64),
+            "checksums": np.array([checksum for _, _, checksum in files], dtype=np.int64),
             "outcome": np.array(chunk.outcome, dtype=float),
         }
         for point, gathered in chunk.statistics.items():
@@ -213,15 +221,16 @@ class ChunkStore:
                 return False
         return True
 
-    def _key(self, name: str, index: int, dims: int) -> str:
-        """The file of a chunk of a variable; `dims` are those of its rows, each of which is contained in one chunk."""
-        return f"{name}/" + SEPARATOR.join(["c", *map(str, self.grid.place(index)), *("0" * (dims - 1))])
+    def _key(self, name: str, index: int, piece: int, dims: int) -> str:
+        """The file of a piece of a chunk of a variable with `dims` dimensions, of which that of the rows is one."""
+        inner = [piece, *(0 for _ in range(dims - 2))] if dims > 1 else []
+        return f"{name}/" + SEPARATOR.join(map(str, ["c", *self.grid.place(index), *inner]))
 
-    def _encode(self, name: str, values: np.ndarray) -> bytes:
+    def _encode(self, name: str, values: np.ndarray, length: int) -> bytes:
         """The content of that file: a full box of numbers, compressed; a box at the end of the array is padded."""
-        rows = math.prod(self.grid.box)
-        box = np.full((rows, *values.shape[1:]), _fill(name, values.dtype), dtype=values.dtype)
-        box[: len(values)] = values
+        inner = (length, *values.shape[2:]) if values.ndim > 1 else ()
+        box = np.full((math.prod(self.grid.box), *inner), _fill(name, values.dtype), dtype=values.dtype)
+        box[tuple(map(slice, values.shape))] = values
         return self._codec.encode(box)
 
     # ---- the result ----------------------------------------------------------------------------
@@ -267,7 +276,7 @@ class ChunkStore:
                     gathered.setdefault(int(point), {})[name] = values
             folded.take(index, gathered)
         group = zarr.open_group(self.path, mode="r+")
-        data = reduced_dataset(plan.system, plan.design, plan.times, folded.close(), {}, {})
+        data = reduced_dataset(plan.frame, plan.design, plan.times, folded.close(), {}, {})
         for variable in data.data_vars.values():
             group[str(variable.name)][...] = variable.values
 
@@ -283,9 +292,18 @@ class ChunkStore:
         return xr.open_zarr(self.path, consolidated=True, chunks=chunks)[self.manifest["variables"]]
 
 
-def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, grid: ChunkGrid | None) -> None:
-    """An array whose chunks are those of the grid along the dimensions of the design, and undivided along others."""
-    chunks = "auto" if grid is None else (*grid.box, *variable.shape[len(grid.shape) :])
+def _length(variable: Variable, times: int) -> int:
+    """Numbers along the first dimension after those of the design that are in one file."""
+    return variable.piece(times) if variable.timed else (*variable.shape, 1)[0]
+
+
+def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, layout: tuple[ChunkGrid, int] | None) -> None:
+    """An array whose chunks are those of a grid along the dimensions of the design, and so long along the next one."""
+    chunks: Any = "auto"
+    if layout is not None:
+        grid, length = layout
+        inner = variable.shape[len(grid.shape) :]
+        chunks = (*grid.box, *((length, *inner[1:]) if inner else ()))
     group.create_array(
         name, shape=variable.shape, dtype=variable.dtype, chunks=chunks, fill_value=_fill(name, variable.dtype),
         dimension_names=[str(d) for d in variable.dims], attributes=dict(variable.attrs),

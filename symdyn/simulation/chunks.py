@@ -11,7 +11,6 @@ from symdyn_kernels.status import INTERRUPTED, STIFF
 
 from symdyn.codegen.kernel import Batch, Run
 from symdyn.simulation.card import sum_on_card
-from symdyn.simulation.dataset import observe
 from symdyn.simulation.ensemble import launch_parallel
 from symdyn.simulation.plan import Plan
 from symdyn.simulation.reduce import Statistics, blocks
@@ -27,7 +26,7 @@ class Chunk:
     Attributes
     ----------
     run : Run
-        Its values are those of states and observables (N, T, n + m); of no trajectory where they are reduced.
+        Its values are those of states and observables (N, T, c); of no trajectory where they are reduced.
     statistics : mapping
         For each point of the sweep that was touched what was gathered, as `Statistics.arrays` gives it.
     outcome : Outcome
@@ -46,9 +45,10 @@ class Chunk:
         return self.outcome.interrupted == 0
 
 
-def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable[[int], Any] = lambda done: None) -> Chunk:
+def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable[[float], Any] = lambda done: None) -> Chunk:
     """Compute the trajectories `start` to `stop`; ``report(n)`` is called when n of them are done."""
     initial, parameters = plan.design.rows(start, stop)
+    initial = plan.frame.states(initial, parameters)
     batch = Batch(initial, parameters, plan.times, plan.design.streams(start, stop))
     if plan.summed_on_card:
         return Chunk(*sum_on_card(plan, batch, start, report=report))
@@ -66,10 +66,11 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]
     outcome = Outcome.of(run, plan.times, start, passed_on=plan.passed_on(stiff.size))
-    observed = observe(plan.observer, run.values, parameters, plan.times)
+    observed = plan.frame.observed(run.values, parameters, plan.times)
     if plan.reductions is None:
         return Chunk(run._replace(values=observed), {}, outcome, not complete)
-    return Chunk(run._replace(values=observed[:0]), _reduce(plan, start, observed), outcome, not complete)
+    kept = run._replace(values=observed[:0], aside=run.aside[:0])
+    return Chunk(kept, _reduce(plan, start, observed), outcome, not complete)
 
 
 def _reduce(plan: Plan, start: int, observed: np.ndarray) -> dict[int, dict[str, np.ndarray]]:

@@ -9,6 +9,7 @@ from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
+from symdyn.models.operators import OPERATORS, read_operators
 from symdyn.parsing import parse_condition
 from symdyn.system import System
 
@@ -32,9 +33,9 @@ def read_condition(value: Any, system: System) -> sp.Basic | None:
     """
     if value is None:
         return None
-    condition = parse_condition(value) if isinstance(value, str) else value
+    condition = parse_condition(value, OPERATORS if system.fields else ()) if isinstance(value, str) else value
     if not isinstance(condition, Boolean) or isinstance(condition, BooleanAtom) or condition.is_Symbol:
         raise DeclarationError(f"until is {value!r}; expected a comparison, such as 'X <= 0' or sympy.Le(X, 0)")
     known = (*system.states, *system.parameters, system.time, *system.observables)
     names = {s: lookup(s, known, "symbol") for s in sorted(condition.free_symbols, key=str)}
-    return condition.xreplace(names).xreplace(dict(system.observables))
+    return read_operators(condition.xreplace(names).xreplace(dict(system.observables)))

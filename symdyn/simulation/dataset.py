@@ -12,11 +12,9 @@ import sympy as sp
 import xarray as xr
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
-from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import Kernel, Run
-from symdyn.codegen.lower import lower
-from symdyn.codegen.program import Program
 from symdyn.models.text import text_of
+from symdyn.simulation.frames import Frame
 from symdyn.simulation.reduce import Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
@@ -27,8 +25,6 @@ __all__ = [
     "attributes",
     "counts",
     "fixed_values",
-    "observe",
-    "observer",
     "reduced_dataset",
     "trajectory_dataset",
 ]
@@ -37,25 +33,6 @@ __all__ = [
 Counts = Mapping[str, tuple[np.ndarray, str]]
 STATUS_CODES = "; ".join(f"{code}: {text}" for code, text in MESSAGES.items())
 PACKAGES = ("sympy", "numpy", "numba", "llvmlite", "xarray")
-
-
-def observer(system: System) -> Program | None:
-    """The program of the observables, if there are any."""
-    if not system.observables:
-        return None
-    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-    return lower("observe", blocks, list(system.observables.values()), [o.name for o in system.observables])
-
-
-def observe(program: Program | None, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k) and times (T,)."""
-    if program is None:
-        return values
-    states = [values[..., i] for i in range(values.shape[-1])]
-    found = evaluate(program, [times[None, :]], states, [p[:, None] for p in parameters.T])
-    shape = values.shape[:-1]
-    columns = [np.where(np.isnan(values[..., 0]), np.nan, np.broadcast_to(f, shape)) for f in found]
-    return np.concatenate([values, np.stack(columns, axis=-1)], axis=-1)
 
 
 def attributes(system: System, **facts: Any) -> dict[str, Any]:
@@ -116,57 +93,50 @@ def _version(name: str) -> str:
         return "(not installed)"
 
 
-def _names(system: System) -> list[str]:
-    return [*system.names, *(o.name for o in system.observables)]
-
-
 def _dataset(
-    system: System, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any],
-    skip: Collection[sp.Symbol] = (),
-) -> xr.Dataset:  # fmt: skip
+    frame: Frame, design: Design, times: np.ndarray, variables: Mapping[str, Any], counts: Counts, attrs: dict[str, Any]
+) -> xr.Dataset:
     """A dataset of `variables`, status and counts, made at once: adding one by one takes the square of their number."""
     found = {name: (design.dims, v.reshape(design.shape), {"long_name": meaning}) for name, (v, meaning) in counts.items()}
-    coords = {"time": ("time", times, {"long_name": str(system.time)}), **design.coordinates(system, skip)}
-    return xr.Dataset({**variables, **found}, coords, attrs)
+    time = {"time": ("time", times, {"long_name": str(frame.system.time)})}
+    return xr.Dataset(
+        {**variables, **found}, {**time, **design.coordinates(frame.system, frame.skip), **frame.coordinates}, attrs
+    )
 
 
 def trajectory_dataset(
-    system: System,
-    design: Design,
-    times: np.ndarray,
-    values: np.ndarray,
-    counts: Counts,
-    attrs: dict[str, Any],
-    skip: Collection[sp.Symbol] = (),
+    frame: Frame, design: Design, times: np.ndarray, run: Run, counts: Counts, attrs: dict[str, Any]
 ) -> xr.Dataset:
-    """A variable with dims (sweeps, trajectory if asked for, time) for each state and observable.
-
-    States in `skip` start from other things than numbers, which are not recorded.
-    """
-    shaped = values.reshape(*design.shape, times.size, values.shape[-1])
-    variables = {name: ((*design.dims, "time"), shaped[..., i]) for i, name in enumerate(_names(system))}
-    return _dataset(system, design, times, variables, counts, attrs, skip)
+    """A variable with dims (sweeps, trajectory if asked for, time, ...) for each state and observable."""
+    variables = {}
+    for v in frame.variables:
+        array = v.of(run.values, run.aside)
+        shaped = array.reshape(*design.shape, *array.shape[1:])
+        variables[v.name] = ((*design.dims, *v.labelled), shaped, {"long_name": v.meaning} if v.meaning else {})
+    return _dataset(frame, design, times, variables, counts, attrs)
 
 
 def reduced_dataset(
-    system: System,
+    frame: Frame,
     design: Design,
     times: np.ndarray,
     statistics: Sequence[Statistics],
     counts: Counts,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
-    """Variables ``x_mean``, ``x_quantile``, ... with dims (sweeps, time[, quantile or bin])."""
+    """Variables ``x_mean``, ``x_quantile``, ... with dims (sweeps, time, ...[, quantile or bin])."""
     results = [s.result() for s in statistics]
     last = {"quantile": ("quantile",), "histogram": ("bin",), "edges": ("edge",)}
     variables = {}
     for kind, first in results[0].items():
         stacked = np.stack([r[kind] for r in results]).reshape(*design.sweep_shape, *first.shape)
-        dims = (*design.sweep_dims, "time", *last.get(kind, ()))
-        axis = len(design.sweep_shape) + 1  # of the variables, after the sweeps and time
-        for i, name in enumerate(_names(system)):
-            variables[f"{name}_{kind}"] = (dims, np.take(stacked, i, axis=axis))
-    data = _dataset(system, design, times, variables, counts, attrs)
+        lead = len(design.sweep_shape) + 1  # the sweeps and time come before the numbers of the variables
+        for v in frame.variables:
+            if v.timed:
+                part = stacked[(slice(None),) * lead + (v.columns,)]
+                shaped = part.reshape(*part.shape[:lead], *v.shape, *part.shape[lead + 1 :])
+                variables[f"{v.name}_{kind}"] = ((*design.sweep_dims, *v.labelled, *last.get(kind, ())), shaped)
+    data = _dataset(frame, design, times, variables, counts, attrs)
     if "quantile" in results[0]:
         data = data.assign_coords(quantile=list(statistics[0].reductions["quantile"]))
     return data

@@ -50,16 +50,16 @@ class Progress:
 
     def __init__(self, total: int, show: bool, title: str, begin: int = 0) -> None:
         self._bar = bar(show, total=total, initial=begin, desc=title, unit="traj", delay=0.5)
-        self._before = 0
+        self._before = 0.0
 
-    def update(self, done: int) -> None:
+    def update(self, done: float) -> None:
         """Show that `done` trajectories of the present launch are finished."""
         self._bar.update(done - self._before)
         self._before = done
 
     def next(self) -> None:
         """The present launch is over; counting starts again at zero."""
-        self._before = 0
+        self._before = 0.0
 
     def note(self, done: int, chunks: int) -> None:
         """Show how many chunks are done, where there are several."""
@@ -71,18 +71,18 @@ class Progress:
 
 
 def launch_parallel(
-    kernel: Kernel, run: Run, batch: Batch, options: Options, *, threads: int, report: Callable[[int], Any]
+    kernel: Kernel, run: Run, batch: Batch, options: Options, *, threads: int, report: Callable[[float], Any]
 ) -> bool:
     """Fill `run`; returns False if it was interrupted, when unfinished trajectories have the status INTERRUPTED."""
     count = len(batch.initial)
     threads = threads if kernel.parallel else 1
     lanes = kernel.lanes(-(-count // threads))
-    kernel.prepare(lanes)
     parts = _parts(count, lanes, threads, RANDOM_ROUNDS if kernel.stochastic else ROUNDS)
     workers = min(threads, len(parts))
+    kernel.prepare(lanes, threads // workers)
     left = iter(parts)  # shared by all threads: each takes the next part when it is done with one
     stop = np.zeros(1, np.int64)
-    signals = [Signals(stop, np.zeros(1, np.int64)) for _ in range(workers)]
+    signals = [Signals.new(stop) for _ in range(workers)]
 
     def work(i: int) -> None:
         if workers > 1:
@@ -97,7 +97,7 @@ def launch_parallel(
                 pending.add(pool.submit(work, i))
             while pending:
                 finished, pending = wait(pending, timeout=POLL)
-                report(sum(int(s.done[0]) for s in signals))
+                report(sum(int(s.done[0]) + _part_done(s, batch.times) for s in signals))
                 for future in finished:
                     future.result()
         except BaseException as error:
@@ -108,6 +108,12 @@ def launch_parallel(
         for rows in left:  # interrupted kernels mark the trajectories that have not begun
             kernel.launch(run.part(rows), batch.part(rows), options, signals=signals[0], lanes=lanes)
     return not stop[0]
+
+
+def _part_done(signals: Signals, times: np.ndarray) -> float:
+    """Part of the present trajectory that is done, where the kernel says which time it has reached."""
+    t = float(signals.reached[0])
+    return (t - times[0]) / (times[-1] - times[0]) if t > times[0] else 0.0
 
 
 def _parts(count: int, lanes: int, threads: int, rounds: int) -> list[slice]:

@@ -114,7 +114,7 @@ class Memory(Sink):
         self._folded = Folded(plan)
         self._run: Run | None = None
         self._kept = plan.design.size if plan.reductions is None else 0
-        _check_memory(self._kept * plan.times.size * len(plan.names) * 8)
+        _check_memory(self._kept * plan.row_bytes)
 
     def take(self, index: int, chunk: Chunk) -> None:
         self.outcomes[index] = chunk.outcome
@@ -136,21 +136,22 @@ class Memory(Sink):
 
     def _blank(self) -> Run:
         run = self.plan.kernel.empty(self.plan.design.size, 0)
-        return run._replace(values=np.empty((self._kept, self.plan.times.size, len(self.plan.names))))
+        values = np.empty((self._kept, self.plan.times.size, self.plan.frame.columns))
+        return run._replace(values=values, aside=run.aside[: self._kept])
 
 
 def blank(plan: Plan, attrs: Mapping[str, Any]) -> xr.Dataset:
     """The dataset of a plan without its values, which takes no memory for them."""
-    size, shape = plan.design.size, (plan.times.size, len(plan.names))
+    size, shape = plan.design.size, (plan.times.size, plan.frame.columns)
     one = plan.kernel.empty(1, 0)
     run = Run(np.broadcast_to(np.nan, (size, *shape)), *(np.broadcast_to(a, (size, *a.shape[1:])) for a in one[1:]))
     return _dataset(plan, run, Folded(plan).close(), attrs)
 
 
 def _dataset(plan: Plan, run: Run, statistics: list[Statistics], attrs: Mapping[str, Any]) -> xr.Dataset:
-    parts, numbers = (plan.system, plan.design, plan.times), counts(plan.kernel, run)
+    parts, numbers = (plan.frame, plan.design, plan.times), counts(plan.kernel, run)
     if plan.reductions is None:
-        return trajectory_dataset(*parts, run.values, numbers, dict(attrs))
+        return trajectory_dataset(*parts, run, numbers, dict(attrs))
     return reduced_dataset(*parts, statistics, numbers, dict(attrs))
 
 

@@ -11,17 +11,14 @@ from typing import Any, Self
 import numpy as np
 
 from symdyn.codegen.kernel import Kernel, Options, compile
-from symdyn.codegen.program import Program
 from symdyn.errors import CompileError
-from symdyn.simulation.dataset import observer
+from symdyn.simulation.frames import Frame
 from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
 from symdyn.simulation.sweeps import Design
 from symdyn.system import System
 
-__all__ = ["CHUNK_BYTES", "STIFF_METHOD", "ChunkGrid", "Plan"]
+__all__ = ["CHUNK_BYTES", "ChunkGrid", "Plan"]
 
-#: The method that takes over trajectories on which the explicit default turned out to be stiff.
-STIFF_METHOD = "rodas5p"
 #: Bytes of trajectories in memory at once while they are reduced, stored or sent.
 CHUNK_BYTES = 64_000_000
 #: Times as many on a card, which needs a hundred thousand trajectories to be busy.
@@ -31,7 +28,7 @@ BOX_BYTES = 1_000_000_000
 #: Chunks for each slot of the executor, so that none idles long at the end; and for runs that are stored or whose cluster has
 #: no workers yet.
 PIECES, FEWEST = 8, 16
-#: Least number of trajectories of a chunk by default: the number of lanes.
+#: Least number of trajectories of a chunk by default, unless each keeps a thread busy: the number of lanes.
 LEAST = 32
 
 
@@ -43,7 +40,8 @@ class Plan:
 
     Attributes
     ----------
-    system : System
+    frame : Frame
+        The system, what its trajectories start from, and the variables of the result.
     recipe : mapping
         The arguments of `symdyn.compile`: ``method``, ``target``, ``precision``, ``lanes``, ``inline``, ``until``.
     design : Design
@@ -53,7 +51,7 @@ class Plan:
         What is gathered over trajectories, as `read_reductions` gives it, or None where they are kept.
     """
 
-    system: System
+    frame: Frame
     recipe: Mapping[str, Any]
     design: Design
     times: np.ndarray
@@ -61,13 +59,18 @@ class Plan:
     reductions: dict[str, Any] | None
 
     @classmethod
-    def of(cls, kernel: Kernel, lanes: int | str, *parts: Any) -> Self:
+    def of(cls, frame: Frame, kernel: Kernel, lanes: int | str, *parts: Any) -> Self:
         """The plan of a kernel that is there already; `parts` are the design and what follows it."""
         recipe = {"method": kernel.chosen, "target": kernel.target, "precision": kernel.precision, "lanes": lanes,
                   "inline": kernel.inline, "until": kernel.until}  # fmt: skip
-        plan = cls(kernel.system, recipe, *parts)
+        plan = cls(frame, recipe, *parts)
         plan.__dict__["kernel"] = kernel
         return plan
+
+    @property
+    def system(self) -> System:
+        """The system that is simulated."""
+        return self.frame.system
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -77,7 +80,7 @@ class Plan:
     @cached_property
     def successor(self) -> Kernel:
         """The kernel for stiff trajectories; that of the explicit method itself where no Jacobian can be generated."""
-        recipe = {**self.recipe, "method": STIFF_METHOD, "inline": False}
+        recipe = {**self.recipe, "method": self.kernel.stiff_method, "inline": False}
         try:
             return compile(self.system, **recipe, trajectories=self.design.size)
         except CompileError:
@@ -87,53 +90,49 @@ class Plan:
         """How many of `count` stiff trajectories were passed on to another method."""
         return stiff if stiff and self.successor is not self.kernel else 0
 
-    @cached_property
-    def observer(self) -> Program | None:
-        """The program of the observables."""
-        return observer(self.system)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """States and observables."""
-        return [*self.system.names, *(o.name for o in self.system.observables)]
-
     @property
     def summed_on_card(self) -> bool:
         """Whether trajectories stay on a card, which sums them up."""
         return self.kernel.target == "cuda" and self.reductions is not None and set(self.reductions) <= set(SUMMED)
 
     @property
+    def _piece_bytes(self) -> int:
+        """Bytes of a trajectory in a piece of the largest variable in a store."""
+        return max(8 * math.prod(v.shape) * (v.piece(self.times.size) if v.timed else 1) for v in self.frame.variables)
+
+    @property
     def row_bytes(self) -> int:
         """Bytes that the states of a trajectory take; of one that stays on a card, what it starts from and its counts."""
-        n = len(self.system.states)
-        return 8 * (n + len(self.system.parameters) + 8) if self.summed_on_card else self.times.size * n * 8
+        if self.summed_on_card:
+            return 8 * (len(self.system.states) + len(self.system.parameters) + 8)
+        return 8 * (self.times.size * self.frame.columns + self.frame.aside)
 
     def statistics(self) -> Statistics:
         """Empty statistics of a point of the sweep."""
         assert self.reductions is not None
-        shape = self.times.size, len(self.names)
+        shape = self.times.size, self.frame.columns
         return Statistics(self.reductions, shape, self.design.trajectories, self._whole)
 
     @cached_property
     def _whole(self) -> np.ndarray:
-        """Which states and observables are whole numbers at all times."""
-        return np.arange(len(self.names)) < (len(self.system.states) if self.kernel.family.integer else 0)
+        """Which numbers of an output time are whole at all times."""
+        return np.arange(self.frame.columns) < (len(self.system.states) if self.kernel.family.integer else 0)
 
     def grid(self, chunk: int | None, *, slots: int | None = None, stored: bool = False) -> ChunkGrid:
         """Chunks of about `chunk` trajectories, else as suits an executor with so many `slots`, a store and the memory."""
         size, block = self.design.size, 1 if self.reductions is None or self.design.trajectories == 1 else BLOCK
         if chunk is not None:
-            most = BOX_BYTES // (8 * self.times.size) if stored else size
+            most = BOX_BYTES // self._piece_bytes if stored else size
             return ChunkGrid.of(self.design.shape, min(int(chunk), max(1, most)), block)
         alone = slots is None and not stored
         if alone and self.reductions is None:
             return ChunkGrid.of(self.design.shape, size)
         fit = max(1, CHUNK_BYTES * (CARD if self.kernel.target == "cuda" else 1) // self.row_bytes)
-        share = -(-size // max(FEWEST, PIECES * (slots or 0)))
-        return ChunkGrid.of(self.design.shape, fit if alone else min(fit, max(LEAST, share)), block)
+        share = max(1 if self.kernel.large else LEAST, -(-size // max(FEWEST, PIECES * (slots or 0))))
+        return ChunkGrid.of(self.design.shape, fit if alone else min(fit, share), block)
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("kernel", "successor", "observer")
+        derived = ("kernel", "successor")
         return {k: v for k, v in self.__dict__.items() if k not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

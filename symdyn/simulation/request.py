@@ -50,10 +50,11 @@ def describe(plan: Plan) -> dict[str, str]:
     ):
         for s, (values, axes) in zip(symbols, columns, strict=True):
             found[f"{what} {s}"] = _array(values) + (f" along {axes}" if axes else "")
+    found |= {what: _array(np.asarray(value)) for what, value in plan.frame.described.items()}
     kept = {k: v for k, v in vars(options).items() if k != "detect_stiffness" and (k != "seed" or plan.kernel.stochastic)}
     found |= {name: repr(value) for name, value in kept.items()}
     found["reduce"] = "" if plan.reductions is None else repr(plan.reductions)
-    return found | software()
+    return found | software(*plan.kernel.packages)
 
 
 def check_same(there: Mapping[str, str], asked: Mapping[str, str], what: str) -> None:

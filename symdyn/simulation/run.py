@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,15 +14,17 @@ import xarray as xr
 from symdyn.codegen.effects import refuse_idle
 from symdyn.codegen.kernel import Kernel, Options, compile, read_method
 from symdyn.errors import DeclarationError
+from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.models.reaction import condition_text
 from symdyn.models.spatial import SpatialSystem
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
 from symdyn.simulation.dataset import attributes, fixed_values
+from symdyn.simulation.frames import Frame
 from symdyn.simulation.gather import Memory
 from symdyn.simulation.parts import read_path
-from symdyn.simulation.plan import STIFF_METHOD, Plan
+from symdyn.simulation.plan import Plan
 from symdyn.simulation.reduce import read_reductions
 from symdyn.simulation.settings import Layout, Store, read_layout, read_store
 from symdyn.simulation.stored import find_store, open_store
@@ -170,21 +173,19 @@ def simulate(
     if on_failure not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {on_failure!r}; expected 'raise' or 'nan'")
     layout = read_layout(layout)
-    if isinstance(system, SpatialSystem):  # it has integrators of its own
-        others = {"trajectories": trajectories, "until": until, "reduce": reduce, "grid": grid, "executor": executor,
-                  "store": store, "target": None if target == "cpu" else target}  # fmt: skip
-        asked = {name: value for name, value in {**numbers, **others}.items() if value is not None} | layout.given
-        return system.run(
-            times, initial=initial, parameters=parameters, method=method, progress=progress, on_failure=on_failure, **asked
-        )
-    design = make_design(system, initial, parameters, trajectories)
+    gridless = isinstance(system, SpatialSystem) and system.gridless
+    if grid is not None and not gridless:
+        refuse_idle(["grid"], (), f"a {type(system).__name__}", {})
+    frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame(system, initial)
+    system = frame.system
+    design = make_design(system, frame.given, parameters, trajectories, frame.coordinates)
     condition = read_condition(until, system)
     kernel = compile(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
         inline=layout.inline, until=condition,
     )  # fmt: skip
-    given = {**numbers, "grid": grid, "threads": layout.threads}
-    refuse_idle([name for name, value in given.items() if value is not None], kernel.reads, repr(kernel.method))
+    given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
+    refuse_idle(given, kernel.reads_with(given), repr(kernel.method))
     _check_start(kernel, design)
     place = None if store is None else read_store(store)
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
@@ -193,17 +194,20 @@ def simulate(
     numeric = _numbers(
         kernel, times, read_method(method)[0] is None, secrets.randbits(32) if used is None else int(used), rtol, atol, step
     )
-    plan = Plan.of(kernel, layout.lanes, design, times, numeric, read_reductions(reduce) if reduce is not None else None)
+    reductions = None if reduce is None else read_reductions(reduce)
+    plan = Plan.of(frame, kernel, layout.lanes, design, times, numeric, reductions)
     attrs = _record(plan, None if seed is None else numeric.seed)
     workers = None if executor is None else as_executor(executor)
     if there is None:  # nothing is begun that cannot be done
         kernel.check(numeric, here=workers is None)
+        if isinstance(kernel, ArrayKernel):
+            kernel.warn(design.rows(0, design.size)[1], times, numeric)
     chunks = plan.grid(layout.chunk, slots=workers.slots if workers else None, stored=path is not None)
     sink = Memory(plan, chunks) if path is None else open_store(path, there, plan, chunks, attrs, tell=progress)
     work(sink, workers, threads=layout.threads, progress=progress)
     outcome = sink.outcome
     if outcome.passed_on:
-        attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {STIFF_METHOD}"
+        attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {kernel.stiff_method}"
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome), on_failure, sink.advice)
 
 
@@ -219,8 +223,8 @@ def _numbers(
     kernel: Kernel, times: np.ndarray, by_default: bool, seed: int, rtol: float | None, atol: float | None, step: float | None
 ) -> Options:
     """The numerical options of the driver, with defaults for those that were not given."""
-    length = float(step or (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
-    length = 1.0 if kernel.system.whole_steps else length
+    length = step or (math.inf if kernel.adaptive else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
+    length = 1.0 if kernel.system.whole_steps else float(length)
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)
@@ -230,17 +234,17 @@ def _numbers(
 def _record(plan: Plan, seed: int | None) -> dict[str, Any]:
     """Attributes of the dataset: what repeats the run, and what was approximated; `seed` is that which was given."""
     kernel, options = plan.kernel, plan.options
-    facts: dict[str, Any] = {**fixed_values(plan.system, plan.design), "target": kernel.target}
+    facts: dict[str, Any] = {**fixed_values(plan.system, plan.design, plan.frame.skip), "target": kernel.target}
     facts["precision"] = kernel.precision if kernel.target != "cpu" else None
     facts["seed"] = options.seed if kernel.stochastic else seed
     facts |= kernel.facts(options)
     if options.detect_stiffness:
-        facts["stiff_trajectories"] = f"passed on to {STIFF_METHOD}"
+        facts["stiff_trajectories"] = f"passed on to {kernel.stiff_method}"
     if kernel.until is not None:
         facts |= {"until": condition_text(kernel.until), "until_checked": kernel.family.stops}
     if plan.reductions is not None:
         facts["reduce"] = ", ".join(name if value is None else f"{name}: {value}" for name, value in plan.reductions.items())
-    return attributes(plan.system, **facts)
+    return attributes(plan.system, **facts) | dict(plan.frame.facts)
 
 
 def _times(t: Any, system: System) -> np.ndarray:

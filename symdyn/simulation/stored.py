@@ -69,8 +69,7 @@ def open_store(
     """
     request = describe(plan)
     if there is None:
-        seed = plan.options.seed if plan.kernel.stochastic else None
-        return Stored(plan, ChunkStore.begin(path, blank(plan, attrs), grid, plan.reductions is not None, request, seed))
+        return Stored(plan, ChunkStore.begin(path, blank(plan, attrs), grid, plan, request))
     check_same(there.manifest["request"], request, f"the store {path} was begun with something else")
     there.look()
     if tell:

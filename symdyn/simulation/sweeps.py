@@ -125,11 +125,13 @@ class Design:
 
 
 def make_design(
-    system: System, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, trajectories: int | None
-) -> Design:
+    system: System, initial: Mapping[Any, Any] | None, parameters: Mapping[Any, Any] | None, trajectories: int | None,
+    positions: Collection[str] = (),
+) -> Design:  # fmt: skip
     """Read initial values and parameters: numbers, lists (a sweep named after them) or DataArrays (their own dims).
 
-    The design has the dimension 'trajectory' if `trajectories` is given, or values along it are.
+    The design has the dimension 'trajectory' if `trajectories` is given, or values along it are; none is called as one of
+    the `positions` of fields.
 
     Raises
     ------
@@ -175,6 +177,9 @@ def make_design(
     clash = sorted(set(lengths) & (variables | RESERVED_NAMES))
     if clash:
         raise DeclarationError(f"the sweep dimension {clash[0]!r} has the name of a variable of the result; rename it")
+    clash = sorted(set(lengths) & set(positions))
+    if clash:
+        raise DeclarationError(f"the sweep dimension {clash[0]!r} is a position of the fields; rename it")
     own = count if own is None and trajectories is not None else own
     dims = (*lengths, *([TRAJECTORY] if own is not None else []))
     place = {d: i for i, d in enumerate(dims)}

@@ -35,7 +35,7 @@ def work(sink: Sink, executor: Executor | None, *, threads: int | None, progress
                     return
         else:
             sink.shared = False
-            common = (software(), (), _part, plan, grid, threads or 1, sink.address)
+            common = (software(*plan.kernel.packages), plan.kernel.packages, _part, plan, grid, threads or 1, sink.address)
             with closing(executor.run(checked, [(index,) for index in todo], common)) as answers:
                 for place, answer in answers:
                     index = todo[place]

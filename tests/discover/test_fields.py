@@ -92,7 +92,7 @@ def test_a_figure_shows_snapshots_and_terms(advection):
 def fisher(initial=None):
     start = {u: sp.exp(-((x - 10) ** 2) / 4) / 2}
     system = sd.PDESystem({u: D * laplacian(u) + u * (1 - u)}, (0, 30), parameters={D: 1}, initial=start)
-    return system.run(np.array([0.0, 1.5, 3, 4.5]), grid=160, order=6, progress=False).isel(x=slice(1, None, 4))
+    return sd.simulate(system.discretize(160, order=6), np.array([0.0, 1.5, 3, 4.5]), progress=False).isel(x=slice(1, None, 4))
 
 
 def test_hidden_kinetics_from_four_noisy_snapshots():
@@ -126,7 +126,7 @@ def solitons():
     # two solitons c/2 sech^2(sqrt(c) (x - a)/2) of u_t = -6 u u_x - u_xxx
     start = {u: sp.sech(x / sp.sqrt(2) + 4) ** 2 + sp.sech((x - 1) / 2) ** 2 / 2}
     system = sd.PDESystem({u: -6 * u * dx(u) - dx(laplacian(u))}, (-16, 16), boundary="periodic", initial=start)
-    return system.run(np.linspace(0, 8, 81), grid=192, order=6, progress=False)
+    return sd.simulate(system.discretize(192, order=6), np.linspace(0, 8, 81), progress=False)
 
 
 @pytest.mark.parametrize("decibel", [40, 20])
@@ -158,7 +158,7 @@ def test_kinetics_in_two_dimensions():
     square = sd.Rectangle(1, 1)
     start = {u: sp.exp(-20 * ((x - sp.Rational(2, 5)) ** 2 + (sp.Symbol("y") - sp.Rational(1, 2)) ** 2)) / 2}
     true = sd.PDESystem({u: laplacian(u) / 50 + u - u**2}, square, initial=start)
-    data = noisy(true.run(np.array([0.0, 1, 2]), grid=16, order=4, progress=False), 0.01)
+    data = noisy(sd.simulate(true.discretize(16, order=4), np.array([0.0, 1, 2]), progress=False), 0.01)
     found = sd.recover(sd.PDESystem({u: laplacian(u) / 50 + f(u)}, square, initial=start), data, library=2, progress=False)
     term = sp.Poly(found.terms[f], u)
     assert float(term.coeff_monomial(u)) == pytest.approx(1, abs=0.03)
@@ -223,7 +223,9 @@ def test_a_search_ends_at_its_budget():
 def test_both_equations_of_two_fields_are_found_whole():
     v = sp.Symbol("v")
     start = {u: "1 + 0.3*cos(3*pi*x/40) + 0.2*cos(8*pi*x/40)", v: "0.9 + 0.2*cos(5*pi*x/40)"}
-    run = zoo.schnakenberg((0, 40)).with_initial(start).run(np.linspace(0, 6, 61), grid=128, order=6, progress=False)
+    run = sd.simulate(
+        zoo.schnakenberg((0, 40)).with_initial(start).discretize(128, order=6), np.linspace(0, 6, 61), progress=False
+    )
     found = sd.recover(None, noisy(run, 0.02, names=("u", "v")), heldout=0.2, progress=False)
     terms = {str(k.func): v.as_coefficients_dict() for k, v in found.terms.items()}
     assert set(terms["f_u"]) == {sp.S.One, u, u**2 * v, laplacian(u)}

@@ -24,7 +24,7 @@ TIGHT = dict(method="tsit5", rtol=1e-10, atol=1e-12, progress=False)
 
 
 def last(system, field, end, grid, **options):
-    data = system.run(np.array([0.0, end]), grid=grid, **{**TIGHT, **options})
+    data = sd.simulate(system, np.array([0.0, end]), grid=grid, **{**TIGHT, **options})
     return data, data[field].values[-1]
 
 
@@ -123,7 +123,7 @@ def test_barenblatt():
         errors = []
         for n in (100, 200):
             start = profile((np.arange(n) + 0.5) * 12 / n - 6, 1.0)
-            data = system.run(np.array([0.0, 1.0]), initial={u: start}, rtol=1e-8, atol=1e-10, progress=False)
+            data = sd.simulate(system, np.array([0.0, 1.0]), initial={u: start}, rtol=1e-8, atol=1e-10, progress=False)
             errors.append(float(abs(data.u.values[-1] - profile(data.x.values, 2.0)).mean()))
             assert abs(np.ptp(data.mass.values)) < 1e-12
         assert errors[1] < 0.45 * errors[0]
@@ -162,7 +162,7 @@ def test_fisher_front():
 def speed(start, times, **parameters):
     """Of the place where the population is a half, between two times."""
     system = PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, (0, 200), parameters={D: 1, r: 1, **parameters})
-    data = system.run(np.array([0.0, *times]), initial={u: start}, grid=1000, order=4, progress=False)
+    data = sd.simulate(system.discretize(1000, order=4), np.array([0.0, *times]), initial={u: start}, progress=False)
     front = [float(np.interp(-0.5, -data.u.values[k], data.x.values)) for k in (1, 2)]
     return (front[1] - front[0]) / (times[1] - times[0])
 
@@ -239,7 +239,7 @@ def test_scalars_coupled_to_fields():
     """A well-stirred bath that exchanges with a uniform field: two linear equations."""
     system = PDESystem({u: laplacian(u) + 2 * (S - u)}, (0, 2), odes={S: mean(u) - S + integral(u) / 4 - mean(u) / 2},
                        initial={u: 1, S: 0}, observables={"total": integral(u) + S})  # fmt: skip
-    data = system.run(np.array([0.0, 0.7]), grid=20, **TIGHT)
+    data = sd.simulate(system, np.array([0.0, 0.7]), grid=20, **TIGHT)
     matrix = np.array([[-2.0, 2.0], [1.0, -1.0]])
     values, vectors = np.linalg.eig(matrix)
     exact = (vectors * np.exp(0.7 * values)) @ np.linalg.solve(vectors, [1.0, 0.0])
@@ -264,12 +264,12 @@ def test_fourth_order_equations():
     for domain, boundary in (((0, 8 * sp.pi), "periodic"), ((0, 4 * sp.pi), {u: "no-flux", mu: "no-flux"})):
         system = PDESystem({u: laplacian(mu)}, domain, boundary=boundary, initial={u: sp.cos(x / 2) / 10**6},
                            observables={"mass": integral(u)})  # fmt: skip
-        data = system.run(np.array([0.0, 2.0]), grid=48, order=4, rtol=1e-8, atol=1e-13, progress=False)
+        data = sd.simulate(system.discretize(48, order=4), np.array([0.0, 2.0]), rtol=1e-8, atol=1e-13, progress=False)
         np.testing.assert_allclose(data.u.values[-1], math.exp(2 * (k**2 - k**4)) * 1e-6 * np.cos(data.x / 2), atol=3e-10)
         assert np.ptp(data.mass.values) < 1e-17
     periodic = PDESystem({u: -laplacian(u) - laplacian(laplacian(u)) - u * dx(u)}, (0, 8 * sp.pi), boundary="periodic",
                          initial={u: sp.cos(x / 2) / 10**6})  # fmt: skip
-    data = periodic.run(np.array([0.0, 1.0]), grid=64, order=4, rtol=1e-8, atol=1e-13, progress=False)
+    data = sd.simulate(periodic.discretize(64, order=4), np.array([0.0, 1.0]), rtol=1e-8, atol=1e-13, progress=False)
     np.testing.assert_allclose(data.u.values[-1], math.exp(k**2 - k**4) * 1e-6 * np.cos(data.x / 2), atol=1e-9)
 
 
@@ -282,7 +282,7 @@ def test_fixed_steps_have_their_order(method, order):
     wave = math.exp(-2 * rate) * np.cos(np.pi * (np.arange(n) + 0.5) / n)
     exact = 1.5 * math.exp(-2) + (math.sin(2) - math.cos(2)) / 2 + wave
     steps = (1 / 8, 1 / 16, 1 / 32) if method == "rk4" else (1 / 80, 1 / 160, 1 / 320)
-    errors = [abs(system.run(np.array([0, 2.0]), grid=n, method=method, step=h, progress=False).u.values[-1] - exact).max()
+    errors = [abs(sd.simulate(system, np.array([0, 2.0]), grid=n, method=method, step=h, progress=False).u.values[-1] - exact).max()
               for h in steps]  # fmt: skip
     assert errors[-1] > 1e-9
     np.testing.assert_allclose(np.log2(np.divide(errors[:-1], errors[1:])), order, atol=0.15)
@@ -293,7 +293,7 @@ def test_interpolated_outputs(method, power):
     """Outputs between the steps are as good as those at their ends."""
     system = PDESystem({u: -u * sp.cos(t)}, (0, 1), initial={u: 1})
     times = np.linspace(0, 6, 61)
-    data = system.run(times, grid=8, method=method, rtol=1e-6, atol=1e-9, progress=False)
+    data = sd.simulate(system, times, grid=8, method=method, rtol=1e-6, atol=1e-9, progress=False)
     assert int(data.steps) < {"bs32": 1000, "tsit5": 61}[method]
     np.testing.assert_allclose(data.u.values[:, 0], np.exp(-np.sin(times)), rtol=power * 5e-2 if method == "bs32" else power)
 
@@ -303,16 +303,23 @@ def test_sweeps_ensembles_and_threads():
     starts = rng.random((3, 8, 70))
     system = PDESystem({u: D * laplacian(u) + r * u * (1 - u)}, Rectangle(1, 1), parameters={r: 1})
     found = [
-        system.run(np.array([0.0, 0.01]), initial={u: starts}, parameters={D: [0.1, 0.2]}, threads=k, progress=False)
+        sd.simulate(
+            system,
+            np.array([0.0, 0.01]),
+            initial={u: starts},
+            parameters={D: [0.1, 0.2]},
+            layout=sd.Layout(threads=k),
+            progress=False,
+        )
         for k in (1, 2)
     ]
     assert found[0].u.dims == ("D", "trajectory", "time", "x", "y")
     assert found[0].u.shape == (2, 3, 2, 8, 70)
     xr.testing.assert_identical(*found)
-    alone = system.run(np.array([0.0, 0.01]), initial={u: starts[1]}, parameters={D: 0.2}, progress=False)
+    alone = sd.simulate(system, np.array([0.0, 0.01]), initial={u: starts[1]}, parameters={D: 0.2}, progress=False)
     np.testing.assert_array_equal(found[0].u.values[1, 1], alone.u.values)
     named = xr.DataArray(starts, dims=("start", "x", "y"), coords={"start": ["a", "b", "c"]})
-    data = system.run(np.array([0.0, 0.01]), initial={u: named}, parameters={D: 0.2}, progress=False)
+    data = sd.simulate(system, np.array([0.0, 0.01]), initial={u: named}, parameters={D: 0.2}, progress=False)
     assert data.start.values.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(data.u.values[1], alone.u.values)
 
@@ -321,7 +328,7 @@ def test_the_kinds_of_initial_values_agree():
     system = PDESystem({u: laplacian(u)}, (0, 1), parameters={D: 2}, initial={u: D * x})
     wanted = 2 * (np.arange(10) + 0.5) / 10
     for value in (D * x, "D*x", lambda s: 2 * s, wanted, list(wanted)):
-        data = system.run(np.array([0.0]), initial={u: value}, grid=10, progress=False)
+        data = sd.simulate(system, np.array([0.0]), initial={u: value}, grid=10, progress=False)
         np.testing.assert_allclose(data.u.values[0], wanted, rtol=1e-15)
 
 
@@ -340,17 +347,17 @@ def test_grids_of_awkward_sizes():
 def test_failures_are_told():
     blow = PDESystem({u: laplacian(u) + u**2}, (0, 1), initial={u: 1}, parameters={})
     with pytest.raises(SimulationError, match=r"^the trajectory failed: .*Try other values, on_failure") as caught:
-        blow.run(np.array([0.0, 0.5, 2.0]), grid=8, progress=False)
+        sd.simulate(blow, np.array([0.0, 0.5, 2.0]), grid=8, progress=False)
     values = caught.value.dataset.u.values
     np.testing.assert_allclose(values[1], 2.0, rtol=1e-4)
     assert np.isnan(values[2]).all()
     heat = PDESystem({u: laplacian(u)}, (0, 1), initial={u: sp.sin(9 * x)})
     unstable = pytest.warns(UserWarning, match="grow in steps of euler longer than 0.0002")
     with unstable, pytest.raises(SimulationError, match=r"smaller step.*imex"):
-        heat.run(np.array([0.0, 10.0]), grid=50, method="euler", step=0.01, progress=False)
+        sd.simulate(heat, np.array([0.0, 10.0]), grid=50, method="euler", step=0.01, progress=False)
     with pytest.warns(UserWarning, match="forces tsit5"), pytest.raises(SimulationError, match=r"larger max_steps.*imex"):
-        heat.run(np.array([0.0, 10.0]), grid=50, method=sd.methods.Tsit5(max_steps=20), progress=False)
-    data = blow.run(np.array([0.0, 0.5, 2.0]), grid=8, on_failure="nan", progress=False)
+        sd.simulate(heat, np.array([0.0, 10.0]), grid=50, method=sd.methods.Tsit5(max_steps=20), progress=False)
+    data = sd.simulate(blow, np.array([0.0, 0.5, 2.0]), grid=8, on_failure="nan", progress=False)
     assert data.status != 0
 
 
@@ -392,17 +399,17 @@ def test_failures_are_told():
 def test_errors_of_runs(options, message):
     system = PDESystem({u: laplacian(u)}, (0, 1), initial={u: 1})
     with pytest.raises(DeclarationError, match=message):
-        system.run(np.array([0.0, 1.0]), **{"grid": 8, "progress": False, **options})
+        sd.simulate(system, np.array([0.0, 1.0]), **{"grid": 8, "progress": False, **options})
 
 
 def test_errors_of_grids_and_starts():
     system = PDESystem({u: laplacian(u), v: -v}, (0, 1))
     with pytest.raises(DeclarationError, match="nothing says how fine the grid is"):
-        system.run(np.array([0.0]), initial={u: 1, v: 2})
+        sd.simulate(system, np.array([0.0]), initial={u: 1, v: 2})
     with pytest.raises(DeclarationError, match="make them agree"):
-        system.run(np.array([0.0]), initial={u: np.ones(8), v: np.ones(9)})
+        sd.simulate(system, np.array([0.0]), initial={u: np.ones(8), v: np.ones(9)})
     with pytest.raises(DeclarationError, match="no value for the state v"):
-        system.run(np.array([0.0]), initial={u: np.ones(8)})
+        sd.simulate(system, np.array([0.0]), initial={u: np.ones(8)})
 
 
 def test_an_interrupt_keeps_what_is_done(monkeypatch):
@@ -420,8 +427,8 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
         pytest.warns(UserWarning, match="forces bs32"),
         pytest.warns(UserWarning, match="interrupted: 3 of 3 trajectories are incomplete"),
     ):
-        data = system.run(
-            np.linspace(0, 1e6, 4), grid=200, trajectories=3, method=sd.methods.Bs32(max_steps=10**9), progress=False
+        data = sd.simulate(
+            system, np.linspace(0, 1e6, 4), grid=200, trajectories=3, method=sd.methods.Bs32(max_steps=10**9), progress=False
         )
     assert calls
     assert (data.status == 5).all()
@@ -432,15 +439,22 @@ def test_steps_that_diffusion_forces_are_foretold():
     """4 D T / h^2 over the limit of stability; nothing is said where few are needed, nor of implicit methods."""
     system = PDESystem({u: D * laplacian(u)}, (0, 1), parameters={D: 1}, initial={u: sp.cos(sp.pi * x)})
     with pytest.warns(UserWarning, match=r"forces bs32 to about 6\.4e\+03 steps.*method='imex'"):
-        data = system.run(np.array([0.0, 0.4]), grid=100, parameters={D: [0.5, 1.0]}, on_failure="nan", progress=False,
-                          method=sd.methods.Bs32(max_steps=6000))  # fmt: skip
+        data = sd.simulate(
+            system,
+            np.array([0.0, 0.4]),
+            grid=100,
+            parameters={D: [0.5, 1.0]},
+            on_failure="nan",
+            progress=False,
+            method=sd.methods.Bs32(max_steps=6000),
+        )
     assert data.status.values.ravel().tolist() == [0, 2]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for options in (dict(), dict(method="imex"), dict(method="rk4", step=6.9e-5), dict(method="sbdf2", step=0.01)):
-            system.run(np.array([0.0, 0.1]), grid=100, progress=False, **options)
+            sd.simulate(system, np.array([0.0, 0.1]), grid=100, progress=False, **options)
     with pytest.warns(UserWarning, match="grow in steps of rk4 longer than 6.96e-05"):
-        system.run(np.array([0.0, 0.01]), grid=100, method="rk4", step=7.2e-5, progress=False)
+        sd.simulate(system, np.array([0.0, 0.01]), grid=100, method="rk4", step=7.2e-5, progress=False)
 
 
 @pytest.mark.parametrize("walls", ["periodic", "no-flux"])

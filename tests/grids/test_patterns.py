@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 from scipy.ndimage import label
 
+import symdyn as sd
 from symdyn.errors import DeclarationError
 from symdyn.grids.manufactured_solutions import convergence
 from symdyn.methods.tsit5 import Tsit5
@@ -45,8 +46,15 @@ def test_turing_patterns_arise_at_the_critical_diffusion():
         assert rate * (factor - 1) > 0
         wave = sp.cos(sp.sqrt(k2) * x) * 1e-5
         start = {u: 1 + float(direction[0]) * wave, v: sp.Rational(9, 10) + float(direction[1]) * wave}
-        found = pde.run(
-            [0.0, 20.0], grid=64, order=6, method="imex", rtol=1e-10, atol=1e-14, initial=start, parameters={"d": d}, **QUIET
+        found = sd.simulate(
+            pde.discretize(64, order=6),
+            [0.0, 20.0],
+            method="imex",
+            rtol=1e-10,
+            atol=1e-14,
+            initial=start,
+            parameters={"d": d},
+            **QUIET,
         )
         mode = np.cos(np.sqrt(k2) * found.x.values)
         size = [float((frame - 1) @ mode) for frame in found.u.values.reshape(2, -1)]
@@ -66,7 +74,7 @@ def test_other_waves_decay_at_the_critical_diffusion():
 def gray_scott():
     spot = sp.exp(-100 * ((x - sp.Rational(1, 4)) ** 2 + (y - sp.Rational(1, 4)) ** 2))
     pde = zoo.gray_scott(Rectangle(0.5, 0.5)).with_initial({u: 1 - spot / 2, v: spot / 4})
-    found = pde.run([0.0, 100.0], grid=40, order=4, method="tsit5", **GOOD)
+    found = sd.simulate(pde.discretize(40, order=4), [0.0, 100.0], method="tsit5", **GOOD)
     assert float(found.v[..., -1, :, :].max()) > 0.2  # it has not died out
     return pde, found
 
@@ -74,10 +82,13 @@ def gray_scott():
 @pytest.mark.parametrize("method", ["imex", "imex3", "etdrk4"])
 def test_routes_of_gray_scott_agree(gray_scott, method):
     pde, reference = gray_scott
-    found = pde.run(
-        [0.0, 100.0], grid=40, order=4, method=method, **QUIET,
-        **({"step": 0.5} if method == "etdrk4" else {"rtol": 1e-7, "atol": 1e-9}),
-    )  # fmt: skip
+    found = sd.simulate(
+        pde.discretize(40, order=4),
+        [0.0, 100.0],
+        method=method,
+        **QUIET,
+        **{"step": 0.5} if method == "etdrk4" else {"rtol": 1e-7, "atol": 1e-9},
+    )
     for name in ("u", "v"):
         assert float(np.abs(found[name] - reference[name]).max()) < 1e-5
 
@@ -86,11 +97,11 @@ def test_differences_of_gray_scott_approach_the_spectral_solution():
     spot = sp.exp(-100 * (x - sp.Rational(1, 4)) ** 2)
     pde = zoo.gray_scott((0, 0.5)).with_initial({u: 1 - spot / 2, v: spot / 4})
     options = dict(rtol=1e-7, atol=1e-9, method="imex", **QUIET)
-    spectral = pde.run([0.0, 100.0], grid=150, scheme="spectral", **options).v.values.ravel()[150:]
+    spectral = sd.simulate(pde.discretize(150, scheme="spectral"), [0.0, 100.0], **options).v.values.ravel()[150:]
     assert spectral.max() > 0.2
     errors = []
     for order in (2, 4, 6):  # every third of 450 cells has its center at one of 150
-        found = pde.run([0.0, 100.0], grid=450, order=order, **options).v.values.ravel()[450:]
+        found = sd.simulate(pde.discretize(450, order=order), [0.0, 100.0], **options).v.values.ravel()[450:]
         errors.append(np.abs(found[1::3] - spectral).max())
     assert errors[1] < 0.1 * errors[0]
     assert errors[2] < 0.3 * errors[1]
@@ -100,7 +111,7 @@ def test_gray_scott_without_feed_conserves_what_it_should():
     # with F = 0 the sum of u and v falls by k v; with k = 0 as well it stays
     pde = zoo.gray_scott(Rectangle(2.5, 2.5))
     for method, options in (("imex", {}), ("sbdf2", {"step": 0.5}), ("etdrk4", {"step": 0.5})):
-        found = pde.run([0.0, 50.0], grid=32, method=method, parameters={"F": 0.0, "k": 0.0}, **options, **QUIET)
+        found = sd.simulate(pde, [0.0, 50.0], grid=32, method=method, parameters={"F": 0.0, "k": 0.0}, **options, **QUIET)
         total = (found.u + found.v).mean(["x", "y"]).values.ravel()
         assert total[1] == pytest.approx(total[0], abs=1e-12)
 
@@ -109,10 +120,9 @@ def test_gray_scott_without_feed_conserves_what_it_should():
 def test_spots_of_gray_scott_divide_from_the_start_that_it_has(feed, removal):
     """Pearson (1993), figure 3: for these rates spots multiply until they fill the plane."""
     pde = zoo.gray_scott(Rectangle(0.8, 0.8))
-    found = pde.run(
+    found = sd.simulate(
+        pde.discretize(80, scheme="spectral"),
         [0.0, 1000.0, 3000.0],
-        grid=80,
-        scheme="spectral",
         method="etdrk4",
         step=5,
         parameters={"F": feed, "k": removal},
@@ -128,7 +138,7 @@ def test_the_start_of_gray_scott_goes_with_the_diffusion():
     for scale, domain in ((1.0, (0, 0.8)), (100.0, (-40, 40))):
         pde = zoo.gray_scott(domain)
         rates = {"Du": 2e-5 * scale**2, "Dv": 1e-5 * scale**2}
-        v = pde.run([0.0], grid=400, parameters=rates, **QUIET).v
+        v = sd.simulate(pde, [0.0], grid=400, parameters=rates, **QUIET).v
         assert float(v.sum()) * 0.002 == pytest.approx(62 * np.sqrt(1e-5) / 2, rel=0.02)
         assert float(v.max()) == pytest.approx(0.5, rel=0.02)
         assert float(v.values.ravel()[0]) == pytest.approx(0, abs=1e-12)
@@ -149,13 +159,15 @@ def test_the_start_of_gray_scott_goes_with_the_diffusion():
 def test_walls_that_depend_on_time_lower_the_order_of_one_step_methods(walls, orders):
     """Observed orders in the step, against explicit steps on the same grid."""
     pde = PDESystem({u: laplacian(u) + u * (1 - u)}, (0, 1), boundary=walls)
-    early = pde.run([0.0, 0.25], grid=24, order=4, method="bs32", initial={u: sp.sin(sp.pi * x) ** 2}, **QUIET)
+    early = sd.simulate(pde.discretize(24, order=4), [0.0, 0.25], method="bs32", initial={u: sp.sin(sp.pi * x) ** 2}, **QUIET)
     clock = {"initial": {u: early.u.values[1]}, "grid": 24, "order": 4}
-    reference = pde.run([0.25, 0.75], method=Tsit5(max_steps=10**7), rtol=1e-11, atol=1e-12, **clock, **QUIET).u.values[1]
+    reference = sd.simulate(
+        pde, [0.25, 0.75], method=Tsit5(max_steps=10**7), rtol=1e-11, atol=1e-12, **clock, **QUIET
+    ).u.values[1]
     for method, order in orders.items():
         errors = []
         for steps in (10, 40) if order == 4 else (40, 160):  # the former are that exact already
-            found = pde.run([0.25, 0.75], method=method, step=0.5 / steps, **clock, **QUIET)
+            found = sd.simulate(pde, [0.25, 0.75], method=method, step=0.5 / steps, **clock, **QUIET)
             errors.append(np.abs(found.u.values[1] - reference).max())
         assert np.log2(errors[0] / errors[1]) / 2 == pytest.approx(order, abs=0.4)
 
@@ -166,7 +178,7 @@ def test_walls_that_depend_on_time_lower_the_order_of_one_step_methods(walls, or
 @pytest.mark.parametrize("scheme", ["finite differences", "spectral"])
 def test_cahn_hilliard_conserves_mass_and_loses_energy(scheme):
     pde = zoo.cahn_hilliard(Rectangle(32, 32))
-    found = pde.run(np.linspace(0, 40, 11), grid=32, scheme=scheme, method="imex", rtol=1e-5, atol=1e-7, **QUIET)
+    found = sd.simulate(pde.discretize(32, scheme=scheme), np.linspace(0, 40, 11), method="imex", rtol=1e-5, atol=1e-7, **QUIET)
     masses = found.u.mean(["x", "y"]).values.ravel()
     assert np.abs(masses - masses[0]).max() < 1e-13
     energy = found.energy.values.ravel()
@@ -179,8 +191,8 @@ def test_cahn_hilliard_between_walls_goes_through_them_with_nothing():
     w = u**3 - u - kappa * laplacian(u)
     pde = PDESystem({u: laplacian(w)}, (0, 20), boundary={u: "no-flux", w: "no-flux"}, parameters={kappa: 1})
     start = {u: 0.1 * sp.cos(sp.pi * x / 5) + sp.Rational(1, 5) * sp.cos(sp.pi * x / 20)}
-    implicit = pde.run([0.0, 5.0], grid=50, method="imex", initial=start, **GOOD)
-    explicit = pde.run([0.0, 5.0], grid=50, method="bs32", initial=start, **GOOD)
+    implicit = sd.simulate(pde, [0.0, 5.0], grid=50, method="imex", initial=start, **GOOD)
+    explicit = sd.simulate(pde, [0.0, 5.0], grid=50, method="bs32", initial=start, **GOOD)
     assert float(np.abs(implicit.u - explicit.u).max()) < 1e-6
     assert float(implicit.u.mean("x").values.ravel()[-1]) == pytest.approx(0, abs=1e-14)
     assert float(implicit.steps.values.ravel()[0]) < 0.5 * float(explicit.steps.values.ravel()[0])
@@ -190,8 +202,8 @@ def test_cahn_hilliard_between_walls_goes_through_them_with_nothing():
 def test_waves_of_swift_hohenberg_grow_as_they_should(k):
     pde = zoo.swift_hohenberg(Rectangle(4 * np.pi, 4 * np.pi))
     wave = 1e-7 * sp.cos(k * x / 2) * sp.cos(y / 2)
-    found = pde.run(
-        [0.0, 2.0], grid=16, scheme="spectral", method="etdrk4", step=0.1, initial={u: wave}, **QUIET
+    found = sd.simulate(
+        pde.discretize(16, scheme="spectral"), [0.0, 2.0], method="etdrk4", step=0.1, initial={u: wave}, **QUIET
     ).u.values.reshape(2, -1)
     ratio = (found[1] @ found[0]) / (found[0] @ found[0])
     assert np.log(ratio) / 2 == pytest.approx(0.2 - (1 - k**2 / 4 - 1 / 4) ** 2, rel=1e-6)
@@ -202,7 +214,7 @@ def test_waves_of_swift_hohenberg_grow_as_they_should(k):
 
 @pytest.mark.parametrize("method", ["imex", "etdrk4"])
 def test_the_front_of_ablowitz_and_zeppetella_travels_as_it_is(method):
-    found = zoo.fisher_kpp((0, 60)).run([0.0, 8.0], grid=300, order=6, method=method, step=0.02, **QUIET)
+    found = sd.simulate(zoo.fisher_kpp((0, 60)).discretize(300, order=6), [0.0, 8.0], method=method, step=0.02, **QUIET)
     speed = 5 / np.sqrt(6)
     exact = (1 + np.exp((found.x.values - 20 - 8 * speed) / np.sqrt(6))) ** -2
     assert np.abs(found.u.values.reshape(2, -1)[1] - exact).max() < 1e-5
@@ -220,9 +232,9 @@ def test_routes_agree_between_walls_that_change_with_time(method):
         initial={u: sp.exp(-x), s: 0.2},
     )
     for order in (2, 4):
-        reference = pde.run([0.0, 1.0, 2.0], grid=30, order=order, method="tsit5", **EXACT)
+        reference = sd.simulate(pde.discretize(30, order=order), [0.0, 1.0, 2.0], method="tsit5", **EXACT)
         options = {"step": 0.01, **QUIET} if method == "sbdf2" else GOOD
-        found = pde.run([0.0, 1.0, 2.0], grid=30, order=order, method=method, **options)
+        found = sd.simulate(pde.discretize(30, order=order), [0.0, 1.0, 2.0], method=method, **options)
         bound = 1e-3 if method == "sbdf2" else 2e-6
         assert max(float(np.abs(found[name] - reference[name]).max()) for name in ("u", "s")) < bound
 
@@ -290,8 +302,8 @@ def test_methods_say_what_they_miss():
     pde = PDESystem({u: div(u * grad(u))}, (0, 1), initial={u: 1 + x})
     for method in ("imex", "imex3", "etdrk4"):
         with pytest.raises(DeclarationError, match=f"'{method}' has nothing to treat implicitly or exactly"):
-            pde.run([0.0, 1.0], grid=16, method=method, **QUIET)
+            sd.simulate(pde, [0.0, 1.0], grid=16, method=method, **QUIET)
     with pytest.raises(DeclarationError, match="'spectral' needs a periodic box"):
-        pde.run([0.0, 1.0], grid=16, scheme="spectral", method="imex", **QUIET)
+        sd.simulate(pde.discretize(16, scheme="spectral"), [0.0, 1.0], method="imex", **QUIET)
     with pytest.raises(DeclarationError, match="sbdf2 takes steps of one length"):
-        pde.run([0.0, 1.0], grid=16, method="sbdf2", **QUIET)
+        sd.simulate(pde, [0.0, 1.0], grid=16, method="sbdf2", **QUIET)

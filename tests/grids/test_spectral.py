@@ -10,6 +10,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 from symdyn_kernels.status import INTERRUPTED
 
+import symdyn as sd
 from symdyn.errors import DeclarationError
 from symdyn.grids.exponential import march_etdrk4
 from symdyn.grids.imex import march_additive, march_sbdf2
@@ -188,10 +189,14 @@ def test_kuramoto_sivashinsky_before_chaos_parts_the_routes():
     ).y.T  # fmt: skip
     assert np.abs(np.diff(reference, axis=0)).max(axis=1).min() > 1
     pde = zoo.kuramoto_sivashinsky((0, length))
-    found = pde.run(times, initial={"u": start}, scheme="spectral", method="etdrk4", step=0.02, progress=False).u.values
+    found = sd.simulate(
+        pde.discretize(n, scheme="spectral"), times, initial={"u": start}, method="etdrk4", step=0.02, progress=False
+    ).u.values
     assert np.abs(found - reference).max() < 5e-6
     fine = "cos(pi*x/11) + sin(2*pi*x/11)/2 + sin(3*pi*x/11)/3"  # every third of 192 cells has its center at one of 64
-    found = pde.run(times[:2], initial={"u": fine}, grid=192, order=6, method="imex", rtol=1e-7, atol=1e-8, progress=False)
+    found = sd.simulate(
+        pde.discretize(192, order=6), times[:2], initial={"u": fine}, method="imex", rtol=1e-7, atol=1e-8, progress=False
+    )
     assert np.abs(found.u.values[1, 1::3] - reference[1]).max() < 2e-5
 
 
@@ -315,7 +320,7 @@ def test_calls_from_several_threads_do_not_meet(method):
     grid = pde.discretize((32, 32), scheme="spectral")
 
     def run(d):
-        return grid.run(np.array([0.0, 0.5]), parameters={D: d}, method=method, progress=False).u.values
+        return sd.simulate(grid, np.array([0.0, 0.5]), parameters={D: d}, method=method, progress=False).u.values
 
     values = [0.1, 0.2, 0.3, 0.4]
     alone = [run(d) for d in values]
@@ -323,6 +328,11 @@ def test_calls_from_several_threads_do_not_meet(method):
         together = list(pool.map(run, values * 5))
     for k, found in enumerate(together):
         np.testing.assert_array_equal(found, alone[k % 4])
-    swept = [grid.run(np.array([0.0, 0.5]), parameters={D: values}, method=method, threads=n, progress=False) for n in (1, 3)]
+    swept = [
+        sd.simulate(
+            grid, np.array([0.0, 0.5]), parameters={D: values}, method=method, layout=sd.Layout(threads=n), progress=False
+        )
+        for n in (1, 3)
+    ]
     np.testing.assert_array_equal(swept[0].u.values, np.array(alone))
     np.testing.assert_array_equal(*(data.u.values for data in swept))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import symdyn as sd
 from symdyn import dag
 from symdyn.codegen.kernel import compile
 from symdyn.errors import CompileError, DeclarationError
@@ -83,7 +84,7 @@ def test_numbers_are_shown_with_the_digits_that_they_need():
 
 def test_unknown_terms_do_not_run():
     with pytest.raises(CompileError, match=r"f\(u\) is an unknown term; give it an expression with with_terms"):
-        PDESystem({u: f(u)}, (0, 1), initial={u: 1}).run([0, 1], grid=4)
+        sd.simulate(PDESystem({u: f(u)}, (0, 1), initial={u: 1}), [0, 1], grid=4)
 
 
 def test_copies():
@@ -180,7 +181,10 @@ def test_what_is_linear():
         (lambda: PDESystem({u: u}, (0, 1)).with_initial(u=np.ones(4)), "of u is an array; a system keeps numbers"),
         (lambda: PDESystem({u: u}, (0, 1)).discretize(True), "the grid is True; expected .*, grid=nx, each from 1"),
         (lambda: PDESystem({u: u}, Rectangle(1, 1)).discretize(0), r"the grid is 0; expected .*, grid=\(nx, ny\), each from 1"),
-        (lambda: PDESystem({u: u}, (0, 1), initial={u: 1}).run([1, 0], grid=4), r"output times are \[1, 0\]; expected finite"),
+        (
+            lambda: sd.simulate(PDESystem({u: u}, (0, 1), initial={u: 1}), [1, 0], grid=4),
+            r"output times are \[1, 0\]; expected finite",
+        ),
         (lambda: PDESystem({u: u}, ((0, 1), (0, 1))), "Rectangle"),
         (lambda: PDESystem({u: u}, (0, 1), boundary="open"), "the boundary is 'open'; expected"),
         (lambda: PDESystem({u: u}, (0, 1), boundary={u: 3}), "the boundary of u is 3"),

@@ -304,7 +304,7 @@ def drive(parameters, times, *, step, stop=0):
     for array in (run.values, run.status, run.steps):
         array.fill(77)
     batch = Batch(np.zeros((n, 2)), np.array(parameters)[:, None], np.array(times), np.arange(n))
-    signals = Signals(np.array([stop]), np.zeros(1, np.int64))
+    signals = Signals.new(np.array([stop]))
     finished = chunk(SteppingArguments(probe.address, SteppingSizes(2, 1, 1, 0, 8), batch, 1, step, 1, run, signals))
     assert finished == signals.done[0]
     return run.values, run.status, run.steps, finished

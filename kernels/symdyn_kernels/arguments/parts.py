@@ -91,6 +91,8 @@ class Run(NamedTuple):
         First time at which the condition `until` was found true; infinity if it was not before the last time.
     details : (N, m) int64
         Further counts, those of `Family.details`.
+    aside : (N, q) float64
+        What a kernel records besides the values at the output times, such as fields at some of them.
 
     Examples
     --------
@@ -106,15 +108,16 @@ class Run(NamedTuple):
     evaluations: Integers
     passage: Numbers
     details: IntegerRows
+    aside: Rows
 
     @classmethod
-    def empty(cls, trajectories: int, times: int, states: int, details: int = 0) -> Run:
+    def empty(cls, trajectories: int, times: int, states: int, details: int = 0, aside: int = 0) -> Run:
         """Arrays for the results; values are not initialised, counts are zero.
 
         Parameters
         ----------
-        trajectories, times, states, details : int
-            Their numbers N, T, n and m.
+        trajectories, times, states, details, aside : int
+            Their numbers N, T, n, m and q.
 
         Returns
         -------
@@ -128,7 +131,8 @@ class Run(NamedTuple):
         """
         status, steps, rejected, evaluations = (np.zeros(trajectories, np.int64) for _ in range(4))
         values, further = np.empty((trajectories, times, states)), np.zeros((trajectories, details), np.int64)
-        return cls(values, status, steps, rejected, evaluations, np.full(trajectories, np.inf), further)
+        never, beside = np.full(trajectories, np.inf), np.full((trajectories, aside), np.nan)
+        return cls(values, status, steps, rejected, evaluations, never, further, beside)
 
     def part(self, rows: Any) -> Run:
         """The results of some of the trajectories; a slice gives views.
@@ -157,14 +161,33 @@ class Signals(NamedTuple):
     Attributes
     ----------
     stop, done : (1,) int64
+    reached : (1,) float64
+        Time that the present trajectory has reached, where a kernel runs one after another and says so; else not a number.
     """
 
     stop: Integers
     done: Integers
+    reached: Numbers
 
     @classmethod
-    def new(cls) -> Signals:
-        return cls(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    def new(cls, stop: np.ndarray | None = None) -> Signals:
+        """Signals, by default with a request to stop of their own.
+
+        Parameters
+        ----------
+        stop : (1,) int64, optional
+            A request that several kernels share.
+
+        Returns
+        -------
+        Signals
+
+        Examples
+        --------
+        >>> Signals.new().stop.tolist()
+        [0]
+        """
+        return cls(np.zeros(1, np.int64) if stop is None else stop, np.zeros(1, np.int64), np.full(1, np.nan))
 
 
 class Control(NamedTuple):
@@ -211,7 +234,7 @@ def numba_type(annotation: Any) -> types.Type:
     """The numba type of values of a field, or of a class of named tuples with all its fields.
 
     >>> numba_type(Signals)
-    Signals(array(int64, 1d, C) x 2)
+    Signals(array(int64, 1d, C), array(int64, 1d, C), array(float64, 1d, C))
     >>> numba_type(float)
     float64
     """

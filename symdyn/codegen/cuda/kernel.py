@@ -125,7 +125,7 @@ class CudaKernel(CardKernel):
         """Trajectories that are integrated side by side by one thread: 1, as each has a thread of its own."""
         return 1
 
-    def prepare(self, lanes: int) -> None:
+    def prepare(self, lanes: int, threads: int = 1) -> None:
         """Import the source; the card's own compiler begins with the first launch."""
         self.module  # noqa: B018
 

@@ -41,7 +41,7 @@ class Options:
     detect_stiffness : bool
         Stop trajectories on which an explicit method is limited by stability, with status STIFF.
     step : float
-        The longest step of a fixed-step method.
+        The longest step of a fixed-step method; infinite where a method that could take steps of one length chooses them.
     seed : int
     fine : int
         Brownian increments that make up a step.

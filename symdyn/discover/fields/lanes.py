@@ -14,6 +14,7 @@ from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.smoothing import between_points
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.methods.bs32 import Bs32
+from symdyn.simulation.run import simulate
 
 __all__ = ["Lanes"]
 
@@ -97,8 +98,8 @@ class Lanes:
     def _simulated(self, theta: np.ndarray, starts: dict[str, np.ndarray], times: np.ndarray, most: int) -> xr.Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of stiffness: runs that take too many steps count as failed
-            found = self.grid.run(
-                times, initial=starts, parameters=self.parameters(theta), trajectories=len(theta),
+            found = simulate(
+                self.grid, times, initial=starts, parameters=self.parameters(theta), trajectories=len(theta),
                 method=Bs32(max_steps=most), rtol=RTOL, atol=ATOL * float(np.max(self.data.scale)), progress=False,
                 on_failure="nan",
             )  # fmt: skip

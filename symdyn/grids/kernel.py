@@ -1,0 +1,130 @@
+"""The kernel of fields on a grid."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.families.base import Options, Signals
+from symdyn.codegen.kernel import compile
+from symdyn.codegen.margins import margin
+from symdyn.errors import DeclarationError
+from symdyn.grids.frames import observer_of
+from symdyn.grids.problems import make_problem
+from symdyn.grids.stiffness import forced_to_many, warn_of_diffusion
+from symdyn.grids.system import GridSystem
+from symdyn.integration.kernel import ArrayKernel, Record
+from symdyn.integration.loop import Result, integrate
+from symdyn.methods.options import MethodOptions
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
+from symdyn.models.operators import components, varies
+
+__all__ = ["GridKernel", "grid_kernel"]
+
+
+def grid_kernel(system: GridSystem, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
+    """The kernel of fields on a grid.
+
+    Parameters
+    ----------
+    system : GridSystem
+    method : str
+        A name in ``symdyn.METHODS``.
+    options : MethodOptions
+    until : Boolean, optional
+        A condition on scalars, parameters, time, and means and integrals of fields, that ends a trajectory.
+
+    Returns
+    -------
+    GridKernel
+
+    Raises
+    ------
+    CompileError
+        If the method does not apply.
+    DeclarationError
+        For a condition that differs from point to point.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> grid = sd.PDESystem.from_text("u' = -u", domain=(0, 1)).discretize(4)
+    >>> grid_kernel(grid, "tsit5", sd.methods.Tsit5()).size
+    4
+    """
+    return GridKernel(system, method, options, until=until)
+
+
+class GridKernel(ArrayKernel):
+    """The kernel of fields on a grid; `symdyn.compile` makes it.
+
+    Parameters
+    ----------
+    system : GridSystem
+    method : str
+    options : MethodOptions
+    until : Boolean or None
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> grid = sd.PDESystem.from_text("u' = -u", domain=(0, 1)).discretize(4)
+    >>> kernel = sd.compile(grid, method="bs32")
+    >>> kernel.size, kernel.stiff_method
+    (4, 'imex')
+    """
+
+    system: GridSystem
+
+    def __init__(self, system: GridSystem, method: str, options: MethodOptions, *, until: Any = None) -> None:
+        super().__init__(system, method, options, until=until)
+        self.model = system.model()
+        explicit = isinstance(self._scheme, ExplicitRungeKutta)
+        self._stencils = explicit and system.scheme != "spectral"
+        if system.implicit is not None and explicit:
+            raise DeclarationError(f"implicit= belongs to methods that treat linear terms implicitly, not to {method}")
+        self._margin = None if until is None else _margin(system, until)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(compile, self.system, method=self.chosen, until=self.until), ()
+
+    @property
+    def size(self) -> int:
+        return self.model.size
+
+    @property
+    def source(self) -> str:
+        """LLVM IR of the functions that give the rates at a point from the values around it."""
+        return self.model.source
+
+    @property
+    def compile_seconds(self) -> float:
+        return self.model.compile_seconds
+
+    def warn(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
+        if self._stencils and not options.detect_stiffness:
+            span = float(times[-1] - times[0])
+            warn_of_diffusion(self.system, self._scheme, span, parameters, options.step, options.max_steps)
+
+    def stiff(self, p: np.ndarray, span: float) -> bool:
+        return self._stencils and forced_to_many(self.system, self._scheme, span, p)
+
+    def integrate(
+        self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
+    ) -> Result:
+        problem = make_problem(self.system, self._scheme, p, self.threads)
+        until = None if self._margin is None else lambda t, y: float(self._margin.rates(y, t, p)[-1])
+        return integrate(problem, self._scheme, y, times, options=options, record=record, signals=signals, until=until)
+
+
+def _margin(system: GridSystem, condition: sp.Basic) -> Any:
+    """The margin of a condition as a function of the state."""
+    found = components(margin(condition), system.dimension)
+    if varies(found, {*system.fields, *system.space}):
+        raise DeclarationError(
+            f"the condition {condition} differs from point to point; write it of mean(...), integral(...), scalars or time"
+        )
+    return observer_of(system, [], [found])

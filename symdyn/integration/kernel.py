@@ -1,0 +1,162 @@
+"""Kernels of systems whose single state is large: one trajectory after another, by the loop of this package."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from symdyn_kernels.status import INTERRUPTED, STIFF
+
+from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.kernel_base import Kernel, options_read
+
+__all__ = ["ArrayKernel"]
+
+#: From the number of an output time and the state at it to where it is recorded.
+Record = Callable[[int, np.ndarray], Any]
+
+
+class ArrayKernel(Kernel):
+    """The kernel of a system whose state is an array.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> grid = sd.PDESystem.from_text("u' = -u; u(0) = 1", domain=(0, 1)).discretize(4)
+    >>> kernel = sd.compile(grid, method="tsit5")
+    >>> kernel(np.ones((1, 4)), np.empty((1, 0)), [0.0, 1.0], rtol=1e-9).values[0, 1].round(6).tolist()
+    [0.367879, 0.367879, 0.367879, 0.367879]
+    """
+
+    target, parallel, large = "cpu", True, True
+    #: Threads that each launch may use.
+    threads = 1
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return options_read(self.method, "arrays")
+
+    @property
+    def stiff_method(self) -> str:
+        return "imex"
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Numbers of a state."""
+
+    @property
+    def path(self) -> str:
+        """Nothing: what is generated is compiled in milliseconds, and not kept."""
+        return "in memory"
+
+    @property
+    def cached(self) -> bool:
+        return False
+
+    def lanes(self, trajectories: int) -> int:
+        return 1
+
+    def prepare(self, lanes: int, threads: int = 1) -> None:
+        self.threads = threads
+
+    def warn(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
+        """Warn of runs that will take very long or go wrong.
+
+        Parameters
+        ----------
+        parameters : (N, k) float64
+            Of all trajectories.
+        times : (T,) float64
+        options : Options
+        """
+
+    def stiff(self, p: np.ndarray, span: float) -> bool:
+        """Whether stability forces an explicit method to so many steps that another method is faster.
+
+        Parameters
+        ----------
+        p : (k,) float64
+            Parameters.
+        span : float
+            From the first output time to the last.
+
+        Returns
+        -------
+        bool
+        """
+        return False
+
+    @abstractmethod
+    def integrate(
+        self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
+    ) -> Any:
+        """Integrate one trajectory.
+
+        Parameters
+        ----------
+        y : (size,) float64
+            The state at the first time.
+        p : (k,) float64
+            Parameters.
+        times : (T,) float64
+        options : Options
+        record : callable
+            Called as ``record(k, y)`` at every output time.
+        signals : Signals
+
+        Returns
+        -------
+        symdyn.integration.loop.Result
+        """
+
+    def record(self, values: np.ndarray, aside: np.ndarray, times: np.ndarray, k: int, y: np.ndarray) -> None:
+        """Record the state at an output time.
+
+        Parameters
+        ----------
+        values : (T, m) float64
+            Of the trajectory; row k is filled.
+        aside : (q,) float64
+        times : (T,) float64
+        k : int
+            Number of the output time.
+        y : (size,) float64
+            The state.
+        """
+        values[k] = y
+
+    def finish(self, found: Any, aside: np.ndarray) -> None:
+        """Record what is known when a trajectory has ended.
+
+        Parameters
+        ----------
+        found : symdyn.integration.loop.Result
+        aside : (q,) float64
+        """
+
+    def empty(self, trajectories: int, times: int) -> Run:
+        return Run.empty(trajectories, times, self.size, len(self.details))
+
+    def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
+        times, span = batch.times, float(batch.times[-1] - batch.times[0])
+        run.values[:] = np.nan
+        for i, (y, p) in enumerate(zip(batch.initial, batch.parameters, strict=True)):
+            if signals.stop[0]:
+                run.status[i] = INTERRUPTED
+                continue
+            if options.detect_stiffness and self.stiff(p, span):
+                run.status[i] = STIFF
+            else:
+                signals.reached[0] = times[0]
+                rows = run.values[i], run.aside[i], times
+                found = self.integrate(y, p, times, options, partial(self.record, *rows), signals)
+                signals.reached[0] = np.nan
+                run.status[i], run.steps[i], run.rejected[i] = found.status, found.steps, found.rejected
+                self.finish(found, run.aside[i])
+                run.evaluations[i], run.passage[i] = found.evaluations, found.passage
+            signals.done[0] += run.status[i] != INTERRUPTED
+        return run

@@ -1,0 +1,235 @@
+"""Frames: how the trajectories of a system begin, and which labelled variables their numbers are.
+
+The state of a system is one number for each of its states, unless some of them are fields; then `SpatialSystem.frame` gives a
+frame of the system's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
+from symdyn.system import System
+
+__all__ = ["Frame", "Variable", "observe", "observer"]
+
+
+#: Bytes of a field of one trajectory that a store keeps as one.
+PIECE_BYTES = 64_000_000
+
+
+class Variable(NamedTuple):
+    """A variable of a dataset and its place among the numbers of a trajectory.
+
+    Attributes
+    ----------
+    name : str
+    dims, shape : tuples
+        Its dimensions besides those of the design and time, with their lengths.
+    start : int
+        Its first number: among those of an output time, or among those that are recorded aside.
+    timed : bool
+        Whether it has the dimension ``time``; otherwise it is recorded aside, see `symdyn_kernels.arguments.parts.Run`.
+    meaning : str
+        Its attribute ``long_name``, unless that is empty.
+
+    Examples
+    --------
+    >>> Variable("u", ("x",), (4,), start=2).columns
+    slice(2, 6, None)
+    """
+
+    name: str
+    dims: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    start: int = 0
+    timed: bool = True
+    meaning: str = ""
+
+    @property
+    def columns(self) -> slice:
+        """Its numbers."""
+        return slice(self.start, self.start + math.prod(self.shape))
+
+    @property
+    def labelled(self) -> tuple[str, ...]:
+        """Its dimensions besides those of the design."""
+        return ("time", *self.dims) if self.timed else self.dims
+
+    def piece(self, times: int) -> int:
+        """Output times in a piece of the variable in a store; all of them where it is one number at each.
+
+        Parameters
+        ----------
+        times : int
+            Their number.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> Variable("u").piece(1001), Variable("u", ("x", "y"), (512, 512)).piece(1001)
+        (1001, 30)
+        """
+        return min(times, max(1, PIECE_BYTES // (8 * math.prod(self.shape)))) if self.dims else times
+
+    def of(self, values: np.ndarray, aside: np.ndarray) -> np.ndarray:
+        """The variable of N trajectories.
+
+        Parameters
+        ----------
+        values : (N, T, c) float64
+            At the output times.
+        aside : (N, q) float64
+
+        Returns
+        -------
+        (N, T, *shape) or (N, *shape) array
+
+        Examples
+        --------
+        >>> values = np.arange(6.0).reshape(1, 1, 6)
+        >>> Variable("u", ("x", "y"), (2, 2), start=2).of(values, np.empty((1, 0))).tolist()
+        [[[[2.0, 3.0], [4.0, 5.0]]]]
+        """
+        if not self.timed:
+            return aside[:, self.columns].reshape(len(aside), *self.shape)
+        return values[..., self.start] if not self.dims else values[..., self.columns].reshape(*values.shape[:2], *self.shape)
+
+
+class Frame:
+    """Initial values and variables of a system whose states are numbers.
+
+    Parameters
+    ----------
+    system : System
+    initial : mapping, optional
+        Initial values as `symdyn.simulate` is given them.
+
+    Attributes
+    ----------
+    system : System
+        The system that is simulated.
+    given : mapping or None
+        Initial values as numbers and sweeps, of which a design is made.
+    skip : frozenset of Symbol
+        States whose initial values are not the numbers in the design.
+    coordinates : mapping
+        Of the dataset, besides those of time and of the design.
+    facts : mapping
+        Attributes of the dataset.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> [v.name for v in Frame(sd.ODESystem.from_text("x' = -x; observables: d = 2*x")).variables]
+    ['x', 'd']
+    """
+
+    skip: frozenset[sp.Symbol] = frozenset()
+    coordinates: Mapping[str, Any] = {}
+    facts: Mapping[str, Any] = {}
+
+    def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
+        self.system, self.given = system, initial
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
+        names = (*self.system.names, *(o.name for o in self.system.observables))
+        return tuple(Variable(name, start=i) for i, name in enumerate(names))
+
+    @cached_property
+    def columns(self) -> int:
+        """Numbers at an output time, observables included."""
+        return sum(math.prod(v.shape) for v in self.variables if v.timed)
+
+    @property
+    def aside(self) -> int:
+        """Numbers that are recorded aside."""
+        return sum(math.prod(v.shape) for v in self.variables if not v.timed)
+
+    @cached_property
+    def observer(self) -> Program | None:
+        """The program of the observables."""
+        return observer(self.system)
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """Initial values that are not in the design, by what they are, for the comparison of two requests."""
+        return {}
+
+    def states(self, initial: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Initial states (N, size) of the kernel from rows of the design.
+
+        Parameters
+        ----------
+        initial : (N, n) float64
+        parameters : (N, k) float64
+
+        Returns
+        -------
+        (N, size) float64
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> Frame(sd.ODESystem.from_text("x' = -x")).states(np.ones((1, 1)), np.empty((1, 0))).tolist()
+        [[1.0]]
+        """
+        return initial
+
+    def observed(self, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Values (N, T, c) at the output times, observables included, from what the kernel recorded.
+
+        Parameters
+        ----------
+        values : (N, T, m) float64
+            Recorded by the kernel.
+        parameters : (N, k) float64
+        times : (T,) float64
+
+        Returns
+        -------
+        (N, T, c) float64
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> frame = Frame(sd.ODESystem.from_text("x' = -x; observables: d = 2*x"))
+        >>> frame.observed(np.array([[[3.0]]]), np.empty((1, 0)), np.zeros(1)).tolist()
+        [[[3.0, 6.0]]]
+        """
+        return observe(self.observer, values, parameters, times)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "observer"}
+
+
+def observer(system: System) -> Program | None:
+    """The program of the observables, if there are any."""
+    if not system.observables:
+        return None
+    blocks: Sequence[Any] = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+    return lower("observe", blocks, list(system.observables.values()), [o.name for o in system.observables])
+
+
+def observe(program: Program | None, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k) and times (T,)."""
+    if program is None:
+        return values
+    states = [values[..., i] for i in range(values.shape[-1])]
+    found = evaluate(program, [times[None, :]], states, [p[:, None] for p in parameters.T])
+    shape = values.shape[:-1]
+    columns = [np.where(np.isnan(values[..., 0]), np.nan, np.broadcast_to(f, shape)) for f in found]
+    return np.concatenate([values, np.stack(columns, axis=-1)], axis=-1)

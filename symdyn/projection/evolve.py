@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.arguments.projection import Krylov, Uniformisation
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.methods.controllers import PID
 from symdyn.projection.generator import Generator, assemble
 from symdyn.projection.kernel import driver
 from symdyn.projection.states import StateSpace
@@ -21,6 +24,7 @@ DIMENSION, LARGE_DIMENSION, LARGE = 30, 45, 5000
 #: Numbers of midpoint steps whose results are extrapolated: the order is twice as many.
 SEQUENCE = (1, 2, 3, 4)
 ORDER = 2 * (len(SEQUENCE) - 1)  # of the estimate
+CONTROL = Control(*PID(shrink=0.1, grow=3.0).numbers(ORDER))
 SHORTEST = 1e-13  # step, relative to time, below which rates are taken to be singular
 
 
@@ -137,9 +141,9 @@ class Modulated:
                     h = left / 2
                 new, error = self._attempt(p, clock.time, h, 0.1 * clock.error)
                 allowed = 0.9 * clock.error * h
-                factor = min(3.0, max(0.1, 0.9 * (allowed / error) ** (1 / ORDER))) if error > 0 else 3.0
+                ratio = error / allowed
                 if error > allowed:
-                    clock.step = h * factor
+                    clock.step = h * after_rejection(ratio, CONTROL)
                     if clock.step < SHORTEST * max(abs(clock.time), left):
                         raise SimulationError(
                             f"the rates change too fast to be followed at time {clock.time:g}; write jumps as piecewise with "
@@ -149,6 +153,7 @@ class Modulated:
                 if new.sum() < clock.allow(h):
                     clock.step = h
                     return k
+                factor = after_acceptance(ratio, 1.0, 1.0, CONTROL, CONTROL.grow)
                 if h < left or clock.step == 0.0 or factor < 1:
                     clock.step = h * factor
                 clock.floor = clock.allow(h)

@@ -89,10 +89,12 @@ def simulate(
         By default ODEs are integrated by 'dop853', and trajectories that turn out to be stiff are integrated again by
         'rodas5p'; 'taylor' is faster where states and time go through smooth functions alone, and for high accuracy.  SDEs are
         integrated by 'euler-maruyama'.  Reaction networks are simulated exactly, by 'ssa', as are branching processes, by
-        'branching'.  Fields have methods of their own, see `symdyn.grids.runs.run_grid`.
+        'branching'.  Fields on differences are integrated by 'bs32', and passed on to 'imex' where diffusion would force it to
+        very many steps; spectral schemes and cells in a bulk by 'imex', which treats linear terms implicitly.
     step : float, optional
         Longest step of a fixed-step method, in the unit of time; steps end at the output times.  By default a thousandth of
-        the time from the first output to the last.
+        the time from the first output to the last.  Methods for fields that treat linear terms implicitly or exactly choose
+        their steps by `rtol` and `atol` unless a step is given.
     rtol, atol : float, optional
         A step is accepted if its estimated error is below ``atol + rtol*|x|`` in root mean square over the states: `rtol`
         (dimensionless) is 1e-6 by default, `atol` (in the unit of the states) 1e-9.
@@ -103,7 +105,7 @@ def simulate(
         every leap or step and therefore with delay (the attribute ``until_checked``).
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them; a mapping
-        goes from these names to levels of quantiles and numbers of bins.
+        goes from these names to levels of quantiles and numbers of bins.  Of fields they are gathered at every point.
     grid : int or sequence of int, optional
         Of a `PDESystem`: cells along each axis; by default the shape of the initial arrays.  `PDESystem.discretize` has
         further choices.
@@ -129,7 +131,8 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        A variable for each state and observable with dims (sweeps..., ``trajectory`` if asked for, ``time``); with `reduce`
+        A variable for each state and observable with dims (sweeps..., ``trajectory`` if asked for, ``time``), and for fields
+        the positions ``x`` and ``y``; with `reduce`
         one for each statistic, ``x_mean``, without ``trajectory``.  With dims (sweeps..., ``trajectory`` if asked for):
         ``status`` (0 is success), ``steps``, ``rejected`` and ``evaluations``; tau-leaping adds ``leaps``, ``exact_events`` and
         ``implicit_leaps``, hybrid simulation ``jumps`` and ``switches``; `until` adds ``first_passage``, the time at which the

@@ -299,7 +299,7 @@ def begun(tmp_path_factory):
 
 
 def test_other_software_is_refused(begun, monkeypatch):
-    monkeypatch.setattr("symdyn.simulation.request.software", lambda: {"numba": "0.1"})
+    monkeypatch.setattr("symdyn.simulation.request.software", lambda *packages: {"numba": "0.1"})
     with pytest.raises(sd.SymdynError, match=r"numba is 0\.1 and was \d"):
         births(begun)
 

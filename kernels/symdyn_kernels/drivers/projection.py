@@ -11,8 +11,9 @@ import math
 import numpy as np
 from numba import njit, types
 
-from symdyn_kernels.arguments.parts import numba_type, signature
+from symdyn_kernels.arguments.parts import Control, numba_type, signature
 from symdyn_kernels.arguments.projection import GeneratorArrays, Krylov, Uniformisation
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.sparse import ahead, apply, arnoldi, combine, norm1, poisson_window, small_exponential
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS
 
@@ -25,6 +26,8 @@ TIME, STEP, ERROR, LOSS, FLOOR, CONTRACTING = range(6)
 #: Places in the counts.
 FILLED, PRODUCTS, STEPS, REJECTED = range(4)
 VECTOR = types.float64[::1]
+#: Safety, and the bounds of the factor by which a step changes.
+SAFETY, SHRINK, GROW = 0.9, 0.1, 3.0
 _CHECK = 64  # products between two tests whether the vector still changes
 
 
@@ -38,6 +41,13 @@ def product(generator, x, y):
 def backward(previous, decay, z):
     """The transposed recursion along runs of states, in place."""
     ahead(previous, decay, z)
+
+
+@njit(error_model="numpy")
+def _control(order):
+    """The elementary controller of an error of this order."""
+    exponent = -1.0 / order
+    return Control(exponent, 0.0, 0.0, exponent, SAFETY, SHRINK, GROW)
 
 
 @njit(signature(Krylov), cache=True, nogil=True, error_model="numpy")
@@ -103,10 +113,7 @@ def krylov(arguments):
             if error <= rate * tau:
                 break
             counts[REJECTED] += 1
-            if not math.isfinite(error):
-                tau *= 0.1
-            else:
-                tau *= max(0.1, 0.9 * (rate * tau / error) ** (1.0 / order))
+            tau *= after_rejection(error / (rate * tau), _control(order)) if math.isfinite(error) else SHRINK
             if t + 0.01 * tau == t:
                 return STEP_TOO_SMALL
         used = min(rows, m + 1)
@@ -131,8 +138,7 @@ def krylov(arguments):
         clock[TIME] = reached
         counts[STEPS] += 1
         if not (last and tau < clock[STEP]):
-            grow = 3.0 if error == 0.0 else min(3.0, 0.9 * (rate * tau / error) ** (1.0 / order))
-            clock[STEP] = tau * grow
+            clock[STEP] = tau * after_acceptance(error / (rate * tau), 1.0, 1.0, _control(order), GROW)
     return SUCCESS
 
 

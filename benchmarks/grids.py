@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn.grids.explicit import EXPLICIT, march_explicit
+from symdyn.grids.imex_methods import march
 
 from benchmarks.compile_time import mark
 from benchmarks.harness import Curve, Sample, Settings, attempt, best, interleaved, paired
 from benchmarks.results import Ratio, Result
-from symdyn.grids.explicit import EXPLICIT, march_explicit
-from symdyn.grids.imex_methods import march
 from symdyn.grids.model import GridModel
 from symdyn.models import zoo
 from symdyn.models.operators import laplacian

@@ -8,36 +8,49 @@ import numpy as np
 
 from symdyn.codegen.effects import refuse_idle
 from symdyn.errors import DeclarationError
-from symdyn.grids.explicit import EXPLICIT
-from symdyn.grids.imex_methods import IMPLICIT
+from symdyn.integration.steppers import STEPPERS
+from symdyn.methods.euler import EULER
+from symdyn.methods.multistep import ImexMultistep
+from symdyn.methods.registry import METHODS
+from symdyn.methods.rk4 import RK4
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.registry import suggest
 
-__all__ = ["FIXED", "check_method", "check_times"]
-
-#: Methods that go in steps of one length.
-FIXED = ("euler", "rk4", "sbdf2")
+__all__ = ["array_methods", "check_method", "check_times", "takes_steps"]
 
 
-def check_method(chosen: str, given: dict[str, Any]) -> None:
-    """Refuse what is no method, and options without effect; `given` are those that have a value."""
-    names = (*EXPLICIT, *IMPLICIT)
-    if chosen not in names:
-        raise DeclarationError(f"{chosen!r} is no method for fields; there are {', '.join(names)}.{suggest(chosen, names)}")
-    equal = "step" in given
-    what = f"fields with {chosen!r}" + (" in steps of one length" if equal and chosen in IMPLICIT else "")
-    refuse_idle(given, _reads(chosen, equal), what, {m: _reads(m, equal=False) for m in names})
-    if chosen in FIXED and not equal:
+def array_methods() -> dict[str, Any]:
+    """The methods that have a form for arrays, by name."""
+    known = {"euler": EULER, "rk4": RK4, **METHODS}
+    return {name: scheme for name, scheme in sorted(known.items()) if isinstance(scheme, tuple(STEPPERS))}
+
+
+def takes_steps(scheme: Any) -> bool:
+    """Whether a method takes steps of one length alone."""
+    return isinstance(scheme, ImexMultistep) or (isinstance(scheme, ExplicitRungeKutta) and not scheme.error)
+
+
+def check_method(chosen: str, given: dict[str, Any]) -> Any:
+    """The method called so; refuse what is no method, and options without effect; `given` are those that have a value."""
+    known = array_methods()
+    scheme = known.get(METHODS[chosen].name if chosen in METHODS else chosen)
+    if scheme is None:
+        raise DeclarationError(f"{chosen!r} is no method for fields; there are {', '.join(known)}.{suggest(chosen, known)}")
+    equal = "step" in given and "step" in _reads(scheme, equal=True)
+    what = f"fields with {chosen!r}" + (" in steps of one length" if equal and not takes_steps(scheme) else "")
+    refuse_idle(given, _reads(scheme, equal), what, {m: _reads(s, equal=False) for m, s in known.items()})
+    if takes_steps(scheme) and "step" not in given:
         raise DeclarationError(f"{chosen} takes steps of one length: pass step=, such as step=0.01")
+    return scheme
 
 
-def _reads(method: str, equal: bool) -> set[str]:
+def _reads(scheme: Any, equal: bool) -> set[str]:
     """Names of the options that a method reads; implicit ones choose their steps unless they are to be `equal`."""
     found = {"max_steps", "seed", "threads", "trajectories"}
-    if method in FIXED or method in IMPLICIT:
+    explicit = isinstance(scheme, ExplicitRungeKutta)
+    if takes_steps(scheme) or not explicit:
         found |= {"step"}
-    if method in EXPLICIT and method not in FIXED:
-        found |= {"max_step"}
-    return found if method in FIXED or (equal and method in IMPLICIT) else found | {"rtol", "atol"}
+    return found if takes_steps(scheme) or (equal and not explicit) else found | {"rtol", "atol", "max_step", "controller"}
 
 
 def check_times(times: Any) -> np.ndarray:

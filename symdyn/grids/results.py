@@ -11,12 +11,11 @@ import xarray as xr
 from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.errors import SimulationError
-from symdyn.grids.explicit import EXPLICIT
 from symdyn.grids.model import GridModel
-from symdyn.grids.options import FIXED
+from symdyn.grids.options import takes_steps
 from symdyn.grids.spectral_observe import SpectralObserver
 from symdyn.grids.system import GridSystem
-from symdyn.methods.field_options import FIELD_METHODS
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.models.operators import components, varies
 from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_values
 from symdyn.simulation.sweeps import Design
@@ -103,7 +102,7 @@ def run_verdict(
     times: np.ndarray,
     frames: np.ndarray,
     status: np.ndarray,
-    method: str,
+    scheme: Any,
     on_failure: str,
 ) -> xr.Dataset:
     """Return, warn or raise, according to how the trajectories ended, as for systems without fields."""
@@ -119,10 +118,10 @@ def run_verdict(
     code = int(status[row])
     remedies = []
     if code == TOO_MANY_STEPS:
-        remedies.append(f"a larger max_steps (method={FIELD_METHODS[method].__name__}(max_steps=...))")
+        remedies.append(f"a larger max_steps (method={scheme.options.__name__}(max_steps=...))")
     elif code == NOT_FINITE:
-        remedies.append("a smaller step" if method in FIXED else "another grid or smaller tolerances")
-    if method in EXPLICIT and (code == TOO_MANY_STEPS or method in FIXED):
+        remedies.append("a smaller step" if takes_steps(scheme) else "another grid or smaller tolerances")
+    if isinstance(scheme, ExplicitRungeKutta) and (code == TOO_MANY_STEPS or takes_steps(scheme)):
         remedies.append("method='imex', which no diffusion forces to small steps")
     remedies += ["other values", "on_failure='nan' to get NaN from the failure on"]
     raise SimulationError(

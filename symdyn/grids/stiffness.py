@@ -8,32 +8,35 @@ explicit method whose region of stability ends at :math:`-b` makes them grow in 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.grids.explicit import EXPLICIT
 from symdyn.grids.linear_part_terms import field_terms
 from symdyn.grids.stencils import differences
 from symdyn.grids.system import GridSystem
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
-__all__ = ["decay", "warn_of_diffusion"]
+__all__ = ["decay_rates", "has_empty_cells", "warn_of_diffusion"]
 
 #: Steps times cells times fields that take some ten seconds.
 LONG = 5e9
+#: Below this part of the greatest value a cell is empty; fields with this part of empty cells have fronts.
+EMPTY, FRONT = 1e-12, 0.02
 
 
-def decay(grid: GridSystem, p: np.ndarray) -> float:
-    r"""The greatest :math:`\rho` over fields and over parameters (rows, k); 0 if nothing is linear.
+def decay_rates(grid: GridSystem, p: np.ndarray) -> np.ndarray:
+    r"""The greatest :math:`\rho` over fields for each row of parameters (rows, k), (rows,); 0 if nothing is linear.
 
     Examples
     --------
     >>> from symdyn.models.pde import PDESystem
     >>> grid = PDESystem.from_text("u' = D*laplacian(u)", domain=(0, 1)).discretize(10)
-    >>> round(decay(grid, np.array([[1.0], [2.0]])), 9)   # 4 D / h^2
-    800.0
+    >>> decay_rates(grid, np.array([[1.0], [2.0]])).round(9)   # 4 D / h^2
+    array([400., 800.])
     """
     rates = []
     for field in grid.fields:
@@ -46,29 +49,44 @@ def decay(grid: GridSystem, p: np.ndarray) -> float:
             total -= shortest * coefficient
         rates.append(total)
     program = lower("decay", [("lane", ()), ("y", ()), ("p", grid.parameters)], rates, [str(f) for f in grid.fields])
-    return max(0.0, *(float(np.max(v)) for v in evaluate(program, [], [], list(p.T))))
+    found = [np.broadcast_to(v, len(p)) for v in evaluate(program, [], [], list(p.T))]
+    return np.maximum(np.max(found, axis=0), 0.0)
+
+
+def has_empty_cells(y: np.ndarray, blocks: Sequence[slice]) -> bool:
+    """Whether a field of a state (size,) is 0 up to rounding in part of its cells.
+
+    Explicit steps leave them so, whereas transforms spread rounding errors into them, which may grow ahead of a front.
+
+    Examples
+    --------
+    >>> has_empty_cells(np.array([1.0, 0.5, 0.0, 0.0]), [slice(0, 4)]), has_empty_cells(np.ones(4), [slice(0, 4)])
+    (True, False)
+    """
+    sizes = (np.abs(y[b]) for b in blocks)
+    return any(bool(np.mean(a < EMPTY * a.max(initial=0.0)) > FRONT) for a in sizes)
 
 
 def warn_of_diffusion(
-    grid: GridSystem, method: str, span: float, p: np.ndarray, *, step: float | None = None, max_steps: int | None = None
-) -> None:
+    grid: GridSystem, scheme: ExplicitRungeKutta, span: float, rate: float, *, step: float | None = None,
+    max_steps: int | None = None,
+) -> None:  # fmt: skip
     """Warn if an explicit method will take very long, or if its steps of one length are unstable.
 
     Parameters
     ----------
     grid : GridSystem
         With finite differences.
-    method : str
-        In `EXPLICIT`.
+    scheme : ExplicitRungeKutta
     span : float
         Of time.
-    p : (rows, k) array
-        Parameters of all trajectories.
+    rate : float
+        The greatest of `decay_rates`.
     step : float, optional
         Length of all steps.
     max_steps : int, optional
     """
-    rate, limit = decay(grid, p), EXPLICIT[method].limit
+    limit, method = scheme.stiffness_limit, scheme.name
     if step is not None:
         if min(step, span) * rate > 1.001 * limit:
             warnings.warn(

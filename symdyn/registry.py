@@ -55,6 +55,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, T] = {}
+        self._aliases: dict[str, str] = {}
         self._packages: list[str] = []
 
     def filled_by(self, package: str) -> None:
@@ -74,13 +75,15 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         self._packages.append(package)
 
-    def register(self, name: str, entry: T) -> T:
+    def register(self, name: str, entry: T, *aliases: str) -> T:
         """Add an entry; another entry of the same name is an error, the same one from a cell run again is not.
 
         Parameters
         ----------
         name : str
         entry : object
+        *aliases : str
+            Further names under which the entry is found; it is listed by `name` alone.
 
         Returns
         -------
@@ -101,10 +104,15 @@ class Registry(Mapping[str, T], Generic[T]):
         Traceback (most recent call last):
         ...
         symdyn.errors.SymdynError: shape 'disk' is registered twice; give the new one another name
+        >>> shapes.register("rectangle", int, "box") is shapes["box"], list(shapes)
+        (True, ['disk', 'rectangle'])
         """
-        if name in self._entries and _origin(entry) != _origin(self._entries[name]):
-            raise SymdynError(f"{self.kind} {name!r} is registered twice; give the new one another name")
+        for one in (name, *aliases):
+            known = self._entries.get(self._aliases.get(one, one))
+            if known is not None and _origin(entry) != _origin(known):
+                raise SymdynError(f"{self.kind} {one!r} is registered twice; give the new one another name")
         self._entries[name] = entry
+        self._aliases.update(dict.fromkeys(aliases, name))
         return entry
 
     def _load(self) -> dict[str, T]:
@@ -116,11 +124,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return self._entries
 
     def __getitem__(self, name: str) -> T:
-        entries = self._load()
-        if not isinstance(name, str) or name not in entries:
-            known = ", ".join(sorted(entries))
-            raise SymdynError(f"unknown {self.kind} {name!r}; known: {known}.{suggest(name, entries)}")
-        return entries[name]
+        if name not in self:
+            known = ", ".join(sorted(self._entries))
+            raise SymdynError(f"unknown {self.kind} {name!r}; known: {known}.{suggest(name, self._entries)}")
+        return self._entries[self._aliases.get(name, name)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._load()))
@@ -132,4 +139,5 @@ class Registry(Mapping[str, T], Generic[T]):
         return f"<Registry of {self.kind}s: {', '.join(self)}>"
 
     def __contains__(self, name: object) -> bool:
-        return name in self._load()
+        entries = self._load()
+        return isinstance(name, str) and (name in entries or name in self._aliases)

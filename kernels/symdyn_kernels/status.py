@@ -11,6 +11,8 @@ INTERRUPTED = 5
 NEGATIVE = 6
 FRACTION = 7
 PROBABILITY = 8
+#: Of a driver that returns after each step: it was made, and there is more to do.
+STEPPED = -1
 
 MESSAGES = {
     SUCCESS: "success",

@@ -10,7 +10,7 @@ import numpy as np
 
 from symdyn.cells._full_start import kept_times, read_beginnings
 from symdyn.cells.full import FullBulkCells
-from symdyn.cells.problems import exchange_of
+from symdyn.cells.problems import make_problem
 from symdyn.simulation.frames import Frame, Variable
 
 __all__ = ["CellsFrame", "cells_frame"]
@@ -125,7 +125,8 @@ class CellsFrame(Frame):
                 if start is None:
                     parts.append(np.full(nodes, row[n + s]))
                 elif isinstance(start, str):
-                    parts.append(exchange_of(system, p).quasi_steady(row[None, :n])[s][:, 0])
+                    values = dict(zip(system.parameters, p.tolist(), strict=True))
+                    parts.append(make_problem(system, None, values).exchange.quasi_steady(row[:n])[s])
                 else:
                     parts.append(start)
             found.append(np.concatenate(parts))

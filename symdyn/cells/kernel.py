@@ -146,9 +146,10 @@ class CellsKernel(ArrayKernel):
     def integrate(
         self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
     ) -> Result:
-        problem = make_problem(self.system, self._scheme, p)
+        problem = make_problem(self.system, self._scheme, dict(zip(self.system.parameters, p.tolist(), strict=True)))
         until = None if self._margin is None else partial(self._value, p)
-        return integrate(problem, self._scheme, y, times, options=options, record=record, signals=signals, until=until)
+        steps = self.steps(options)
+        return integrate(problem, self._scheme, y, times, options=steps, record=record, signals=signals, until=until)
 
     def _value(self, p: np.ndarray, t: float, y: np.ndarray) -> float:
         """The margin of the condition at a state."""

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Options, Signals
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.margins import margin
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import observer_of
 from symdyn.grids.problems import make_problem
-from symdyn.grids.stiffness import forced_to_many, warn_of_diffusion
+from symdyn.grids.stiffness import decay_rates, has_empty_cells, warn_of_diffusion
 from symdyn.grids.system import GridSystem
 from symdyn.integration.kernel import ArrayKernel, Record
 from symdyn.integration.loop import Result, integrate
@@ -82,10 +83,9 @@ class GridKernel(ArrayKernel):
     def __init__(self, system: GridSystem, method: str, options: MethodOptions, *, until: Any = None) -> None:
         super().__init__(system, method, options, until=until)
         self.model = system.model()
-        explicit = isinstance(self._scheme, ExplicitRungeKutta)
-        self._stencils = explicit and system.scheme != "spectral"
-        if system.implicit is not None and explicit:
-            raise DeclarationError(f"implicit= belongs to methods that treat linear terms implicitly, not to {method}")
+        self._stencils = isinstance(self._scheme, ExplicitRungeKutta) and system.scheme != "spectral"
+        if self._stencils:
+            plain_driver("stencil_steps")  # compiled before threads ask for it
         self._margin = None if until is None else _margin(system, until)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -106,18 +106,19 @@ class GridKernel(ArrayKernel):
 
     def warn(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
         if self._stencils and not options.detect_stiffness:
+            steps, rate = self.steps(options), float(decay_rates(self.system, parameters).max())
             span = float(times[-1] - times[0])
-            warn_of_diffusion(self.system, self._scheme, span, parameters, options.step, options.max_steps)
-
-    def stiff(self, p: np.ndarray, span: float) -> bool:
-        return self._stencils and forced_to_many(self.system, self._scheme, span, p)
+            warn_of_diffusion(self.system, self._scheme, span, rate, step=steps.step, max_steps=steps.max_steps)
 
     def integrate(
         self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
     ) -> Result:
         problem = make_problem(self.system, self._scheme, p, self.threads)
+        # transforms spread rounding errors into empty cells, which may grow ahead of a front
+        looks = options.detect_stiffness and self._stencils and not has_empty_cells(y, problem.blocks)
+        steps = self.steps(options, float(decay_rates(self.system, p[None])[0]) if looks else 0.0)
         until = None if self._margin is None else lambda t, y: float(self._margin.rates(y, t, p)[-1])
-        return integrate(problem, self._scheme, y, times, options=options, record=record, signals=signals, until=until)
+        return integrate(problem, self._scheme, y, times, options=steps, record=record, signals=signals, until=until)
 
 
 def _margin(system: GridSystem, condition: sp.Basic) -> Any:

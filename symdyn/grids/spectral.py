@@ -23,12 +23,12 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
-from symdyn.grids.linear_part_terms import linear_part_of, numeric_terms
+from symdyn.grids.linear_part_terms import numeric_terms
 from symdyn.grids.spectral_plan import SpectralPlan
 from symdyn.grids.spectral_points import PointFunction
 from symdyn.models.pde import PDESystem
 
-__all__ = ["SpectralModel", "SpectralSplit"]
+__all__ = ["SpectralModel"]
 
 
 class SpectralModel:
@@ -75,7 +75,7 @@ class SpectralModel:
         scalars = self.plan.scalars
         self.scalars = lower("scalars", blocks, scalars, [""] * len(scalars)) if scalars else None
         self._bound: tuple[bytes, _Bound] | None = None
-        self._threads = threads
+        self.threads = threads
 
     @property
     def source(self) -> str:
@@ -99,17 +99,6 @@ class SpectralModel:
         """Rates (size,) of a state (size,)."""
         return self.bound(p).rates(y, t, np.empty(self.size) if out is None else out)
 
-    def split(
-        self, p: np.ndarray, *, implicit: Mapping[Any, Any] | None = None, method: str = "imex", threads: int | None = None
-    ) -> SpectralSplit:
-        """The rates as a diagonal part and the rest, for `march_additive` and others."""
-        values = dict(zip(self.parameters, np.asarray(p, float).tolist(), strict=True))
-        pairs = dict.fromkeys(self.pde.fields, (("periodic", "periodic"),) * self.pde.dimension)
-        linear = linear_part_of(
-            self.pde, self.shape, pairs, values, order=None, implicit=implicit, method=method, threads=threads or self._threads
-        )
-        return SpectralSplit(linear, self.bound(p))
-
 
 class _Bound:
     """Multipliers and numbers of one set of parameters."""
@@ -118,7 +107,7 @@ class _Bound:
         self.model, self.plan, pde = model, model.plan, model.pde
         values = dict(zip(pde.parameters, p.tolist(), strict=True))
         axes = [model.axes] * len(pde.fields)
-        self.own = LinearPart(numeric_terms(pde, values), axes, len(pde.scalars), model._threads)
+        self.own = LinearPart(numeric_terms(pde, values), axes, len(pde.scalars), model.threads)
         self.half, self.fields, self.cells = self.own.half, len(pde.fields), model.cells
         self.threads = self.own.threads
         self.mask = self._two_thirds() if model.dealias else None
@@ -228,21 +217,3 @@ class _Bound:
                 continue
             part = waves[array] if multiplier is None else waves[array] * multiplier
             row[...] = scipy.fft.irfftn(part, self.model.shape, workers=self.threads)
-
-
-class SpectralSplit:
-    """Rates as a diagonal part and the rest, in modes, as `Split` for spectral derivatives; no product is transformed twice."""
-
-    def __init__(self, linear: LinearPart, bound: _Bound) -> None:
-        self.linear, self.bound, self.evaluations = linear, bound, 0
-        bound.threads = linear.threads
-        difference = bound.own.eigenvalues - linear.eigenvalues
-        self._difference = difference if difference.any() else None
-
-    def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-        r"""Modes of :math:`f(y, t) - L y` from those of y."""
-        self.evaluations += 1
-        self.bound.beyond(z, t, out, y)
-        if self._difference is not None:
-            out += self._difference * z
-        return out

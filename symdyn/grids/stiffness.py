@@ -8,6 +8,7 @@ explicit method whose region of stability ends at :math:`-b` makes them grow in 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import sympy as sp
@@ -19,21 +20,23 @@ from symdyn.grids.stencils import differences
 from symdyn.grids.system import GridSystem
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
-__all__ = ["decay", "forced_to_many", "warn_of_diffusion"]
+__all__ = ["decay_rates", "has_empty_cells", "warn_of_diffusion"]
 
-#: Steps that an explicit method may take, and steps times cells times fields that take some ten seconds.
-MANY, LONG = 1_000_000, 5e9
+#: Steps times cells times fields that take some ten seconds.
+LONG = 5e9
+#: Below this part of the greatest value a cell is empty; fields with this part of empty cells have fronts.
+EMPTY, FRONT = 1e-12, 0.02
 
 
-def decay(grid: GridSystem, p: np.ndarray) -> float:
-    r"""The greatest :math:`\rho` over fields and over parameters (rows, k); 0 if nothing is linear.
+def decay_rates(grid: GridSystem, p: np.ndarray) -> np.ndarray:
+    r"""The greatest :math:`\rho` over fields for each row of parameters (rows, k), (rows,); 0 if nothing is linear.
 
     Examples
     --------
     >>> from symdyn.models.pde import PDESystem
     >>> grid = PDESystem.from_text("u' = D*laplacian(u)", domain=(0, 1)).discretize(10)
-    >>> round(decay(grid, np.array([[1.0], [2.0]])), 9)   # 4 D / h^2
-    800.0
+    >>> decay_rates(grid, np.array([[1.0], [2.0]])).round(9)   # 4 D / h^2
+    array([400., 800.])
     """
     rates = []
     for field in grid.fields:
@@ -46,40 +49,28 @@ def decay(grid: GridSystem, p: np.ndarray) -> float:
             total -= shortest * coefficient
         rates.append(total)
     program = lower("decay", [("lane", ()), ("y", ()), ("p", grid.parameters)], rates, [str(f) for f in grid.fields])
-    return max(0.0, *(float(np.max(v)) for v in evaluate(program, [], [], list(p.T))))
+    found = [np.broadcast_to(v, len(p)) for v in evaluate(program, [], [], list(p.T))]
+    return np.maximum(np.max(found, axis=0), 0.0)
 
 
-def forced_to_many(grid: GridSystem, scheme: ExplicitRungeKutta, span: float, p: np.ndarray) -> bool:
-    """Whether stability forces an explicit method to so many steps that one implicit for diffusion is faster.
+def has_empty_cells(y: np.ndarray, blocks: Sequence[slice]) -> bool:
+    """Whether a field of a state (size,) is 0 up to rounding in part of its cells.
 
-    Parameters
-    ----------
-    grid : GridSystem
-        With finite differences.
-    scheme : ExplicitRungeKutta
-    span : float
-        Of time.
-    p : (k,) or (rows, k) array
-        Parameters.
-
-    Returns
-    -------
-    bool
+    Explicit steps leave them so, whereas transforms spread rounding errors into them, which may grow ahead of a front.
 
     Examples
     --------
-    >>> import symdyn as sd
-    >>> grid = sd.PDESystem.from_text("u' = D*laplacian(u)", domain=(0, 1)).discretize(1000)
-    >>> [forced_to_many(grid, sd.METHODS["bs32"], span, np.array([1.0])) for span in (0.1, 10)]
-    [False, True]
+    >>> has_empty_cells(np.array([1.0, 0.5, 0.0, 0.0]), [slice(0, 4)]), has_empty_cells(np.ones(4), [slice(0, 4)])
+    (True, False)
     """
-    steps = span * decay(grid, np.atleast_2d(p)) / scheme.stiffness_limit
-    return steps > MANY or steps * float(np.prod(grid.shape)) * len(grid.fields) > LONG
+    sizes = (np.abs(y[b]) for b in blocks)
+    return any(bool(np.mean(a < EMPTY * a.max(initial=0.0)) > FRONT) for a in sizes)
 
 
 def warn_of_diffusion(
-    grid: GridSystem, scheme: ExplicitRungeKutta, span: float, p: np.ndarray, step: float, max_steps: int | None
-) -> None:
+    grid: GridSystem, scheme: ExplicitRungeKutta, span: float, rate: float, *, step: float | None = None,
+    max_steps: int | None = None,
+) -> None:  # fmt: skip
     """Warn if an explicit method will take very long, or if its steps of one length are unstable.
 
     Parameters
@@ -89,23 +80,25 @@ def warn_of_diffusion(
     scheme : ExplicitRungeKutta
     span : float
         Of time.
-    p : (rows, k) array
-        Parameters of all trajectories.
-    step : float
-        Length of all steps; infinite where the method chooses them.
-    max_steps : int or None
+    rate : float
+        The greatest of `decay_rates`.
+    step : float, optional
+        Length of all steps.
+    max_steps : int, optional
     """
-    rate, limit, name = decay(grid, p), scheme.stiffness_limit, scheme.name
-    if not scheme.error:
+    limit, method = scheme.stiffness_limit, scheme.name
+    if step is not None:
         if min(step, span) * rate > 1.001 * limit:
             warnings.warn(
-                f"waves as short as the cells grow in steps of {name} longer than {limit / rate:.3g}, and step is {step:g}: "
+                f"waves as short as the cells grow in steps of {method} longer than {limit / rate:.3g}, and step is {step:g}: "
                 "take a smaller step, or method='sbdf2', which no diffusion forces to small steps",
                 stacklevel=4,
             )
-    elif span * rate / limit > (max_steps or MANY) or forced_to_many(grid, scheme, span, p):
+        return
+    steps = span * rate / limit
+    if steps > (max_steps or 1_000_000) or steps * np.prod(grid.shape) * len(grid.fields) > LONG:
         warnings.warn(
-            f"diffusion between cells this small forces {name} to about {span * rate / limit:.1e} steps unless the fields are "
-            "uniform; method='imex' takes steps that accuracy asks for alone",
+            f"diffusion between cells this small forces {method} to about {steps:.1e} steps unless the fields are uniform; "
+            "method='imex' takes steps that accuracy asks for alone",
             stacklevel=4,
         )

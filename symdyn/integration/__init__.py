@@ -1,1 +1,26 @@
-"""One loop through time for problems whose single state is large: fields on grids, spectral schemes, cells in a bulk."""
+"""Integration in time of problems with one large state: fields on grids, spectral schemes, cells in a bulk.
+
+>>> from symdyn.integration import Options
+>>> Options(rtol=1e-8).rtol
+1e-08
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symdyn.lazy import lazy
+
+if TYPE_CHECKING:
+    from symdyn.integration.loop import integrate
+    from symdyn.integration.options import Options, Result, Signals
+    from symdyn.integration.problem import DiagonalProblem, Problem, SplitProblem
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "loop": ("integrate",),
+        "options": ("Options", "Result", "Signals"),
+        "problem": ("DiagonalProblem", "Problem", "SplitProblem"),
+    },
+)

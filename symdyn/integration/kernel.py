@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
-from symdyn_kernels.status import INTERRUPTED, STIFF
+from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel_base import Kernel, options_read
+from symdyn.integration.options import Options as StepOptions
 
 __all__ = ["ArrayKernel"]
 
@@ -74,22 +76,6 @@ class ArrayKernel(Kernel):
         options : Options
         """
 
-    def stiff(self, p: np.ndarray, span: float) -> bool:
-        """Whether stability forces an explicit method to so many steps that another method is faster.
-
-        Parameters
-        ----------
-        p : (k,) float64
-            Parameters.
-        span : float
-            From the first output time to the last.
-
-        Returns
-        -------
-        bool
-        """
-        return False
-
     @abstractmethod
     def integrate(
         self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
@@ -129,6 +115,26 @@ class ArrayKernel(Kernel):
         """
         values[k] = y
 
+    def steps(self, options: Options, decay: float = 0.0) -> StepOptions:
+        """How steps are chosen.
+
+        Parameters
+        ----------
+        options : Options
+            Of the kernel.
+        decay : float
+            As of `symdyn.integration.options.Options`.
+
+        Returns
+        -------
+        symdyn.integration.options.Options
+        """
+        step = options.step if math.isfinite(options.step) else None
+        return StepOptions(
+            rtol=options.rtol, atol=options.atol, step=step, max_step=options.max_step, max_steps=options.max_steps,
+            controller=getattr(options, "controller", None), decay=decay,
+        )  # fmt: skip
+
     def finish(self, found: Any, aside: np.ndarray) -> None:
         """Record what is known when a trajectory has ended.
 
@@ -142,21 +148,18 @@ class ArrayKernel(Kernel):
         return Run.empty(trajectories, times, self.size, len(self.details))
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
-        times, span = batch.times, float(batch.times[-1] - batch.times[0])
+        times = batch.times
         run.values[:] = np.nan
         for i, (y, p) in enumerate(zip(batch.initial, batch.parameters, strict=True)):
             if signals.stop[0]:
                 run.status[i] = INTERRUPTED
                 continue
-            if options.detect_stiffness and self.stiff(p, span):
-                run.status[i] = STIFF
-            else:
-                signals.reached[0] = times[0]
-                rows = run.values[i], run.aside[i], times
-                found = self.integrate(y, p, times, options, partial(self.record, *rows), signals)
-                signals.reached[0] = np.nan
-                run.status[i], run.steps[i], run.rejected[i] = found.status, found.steps, found.rejected
-                self.finish(found, run.aside[i])
-                run.evaluations[i], run.passage[i] = found.evaluations, found.passage
-            signals.done[0] += run.status[i] != INTERRUPTED
+            signals.reached[0] = times[0]
+            rows = run.values[i], run.aside[i], times
+            found = self.integrate(y, p, times, options, partial(self.record, *rows), signals)
+            signals.reached[0] = np.nan
+            run.status[i], run.steps[i], run.rejected[i], run.evaluations[i] = found[:4]
+            run.passage[i] = found.passage if found.passage == found.passage else np.inf
+            self.finish(found, run.aside[i])
+            signals.done[0] += found.status != INTERRUPTED
         return run

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from symdyn.methods.bs32 import Bs32
     from symdyn.methods.controllers import PID
     from symdyn.methods.dop853 import Dop853
+    from symdyn.methods.etdrk4 import Etdrk4
     from symdyn.methods.euler import Euler
     from symdyn.methods.euler_maruyama import EulerMaruyama
-    from symdyn.methods.field_options import Etdrk4, Imex, Imex3, Sbdf2
     from symdyn.methods.heun import Heun
     from symdyn.methods.hybrid import Hybrid
+    from symdyn.methods.imex import Imex
+    from symdyn.methods.imex3 import Imex3
     from symdyn.methods.iterate import Iterate
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from symdyn.methods.rk4 import Rk4
     from symdyn.methods.rodas4 import Rodas4
     from symdyn.methods.rodas5p import Rodas5p
+    from symdyn.methods.sbdf2 import Sbdf2
     from symdyn.methods.sra1 import Sra1
     from symdyn.methods.ssa import Ssa
     from symdyn.methods.tau import Tau
@@ -55,14 +58,11 @@ __getattr__, __dir__, __all__ = lazy(
         "dop853": ("Dop853",),
         "euler": ("Euler",),
         "euler_maruyama": ("EulerMaruyama",),
-        "field_options": (
-            "Etdrk4",
-            "Imex",
-            "Imex3",
-            "Sbdf2",
-        ),
+        "etdrk4": ("Etdrk4",),
         "heun": ("Heun",),
         "hybrid": ("Hybrid",),
+        "imex": ("Imex",),
+        "imex3": ("Imex3",),
         "iterate": ("Iterate",),
         "langevin": ("Langevin",),
         "milstein": ("Milstein",),
@@ -77,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy(
         "rk4": ("Rk4",),
         "rodas4": ("Rodas4",),
         "rodas5p": ("Rodas5p",),
+        "sbdf2": ("Sbdf2",),
         "sra1": ("Sra1",),
         "ssa": ("Ssa",),
         "tau": ("Tau",),

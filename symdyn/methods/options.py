@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from symdyn.errors import DeclarationError
+from symdyn.methods.controllers import PID
 
 __all__ = [
     "AdaptiveOptions",
@@ -147,11 +148,13 @@ class AdaptiveOptions(MethodOptions):
         Longest step, in the unit of time, so that a short pulse of a time-dependent right-hand side is not stepped over.
     max_steps : int, optional
         Attempted steps allowed to each trajectory; a million by default.
+    controller : PID, optional
+        Of the step size, in place of that of the method.
 
     Raises
     ------
     DeclarationError
-        For a `max_step` that is not positive, and a `max_steps` that is no whole number from 1.
+        For a `max_step` that is not positive, a `max_steps` that is no whole number from 1, and another `controller`.
 
     Examples
     --------
@@ -161,10 +164,15 @@ class AdaptiveOptions(MethodOptions):
 
     max_step: float | None = None
     max_steps: int | None = None
+    controller: PID | None = None
 
     def __post_init__(self) -> None:
         check_positive(max_step=self.max_step)
         check_whole(max_steps=self.max_steps)
+        if self.controller is not None and not isinstance(self.controller, PID):
+            raise DeclarationError(
+                f"controller is {self.controller!r}; expected a PID, such as symdyn.methods.PID(integral=0.7)"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

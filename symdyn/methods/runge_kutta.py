@@ -137,8 +137,9 @@ class ExplicitRungeKutta:
         >>> sd.METHODS["tsit5"].applies(sd.ODESystem.from_text("x' = -x"))
         >>> sd.METHODS["tsit5"].applies(sd.SDESystem.from_text("dx = -x*dt + dW"))
         'it takes systems of rates of change; this SDESystem has rates of change and Wiener noise'
+        >>> sd.METHODS["tsit5"].applies(sd.PDESystem.example())
         """
-        return system.unmet(["drift"])
+        return system.unmet(["fields"], ["kinetics"]) if "fields" in system.parts else system.unmet(["drift"])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.errors import DeclarationError, SimulationError
-from symdyn.grids.stiffness import decay
+from symdyn.grids.stiffness import decay_rates
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean
@@ -366,7 +366,7 @@ def test_failures_are_told():
     [
         (dict(method="cn"), "is no method for fields"),
         (dict(method="euler"), "pass step="),
-        (dict(method="bs32", step=0.1), "step has no effect on fields with 'bs32'; it belongs to euler, rk4, imex"),
+        (dict(method="bs32", step=0.1), "step has no effect on fields with 'bs32'; it belongs to etdrk4, euler, imex"),
         (dict(rtol=-1), "rtol is -1"),
         (dict(threads=0), "threads is 0"),
         (dict(lanes=8), "lanes has no effect on fields with 'bs32'; it belongs to target='cpu'"),
@@ -390,7 +390,7 @@ def test_failures_are_told():
         (dict(initial={u: lambda s: np.ones(3)}), r"returns the shape \(3,\)"),
         (dict(initial={u: sp.log(-x)}), r"the initial value log\(-x\) of u is not a finite number everywhere"),
         (dict(grid=(8, 8)), r"the grid is \(8, 8\); expected a number of cells for each axis, grid=nx, each from 1"),
-        (dict(step=0.1), "step has no effect on fields with 'bs32'; it belongs to euler, rk4, imex"),
+        (dict(step=0.1), "step has no effect on fields with 'bs32'; it belongs to etdrk4, euler, imex"),
         (dict(grid=2, order=4), "too few for order 4"),
         (dict(order=3), "order 2, 4 or 6"),
         (dict(scheme="fem"), "expected 'finite differences' or 'spectral'"),
@@ -463,7 +463,7 @@ def test_the_fastest_decay_is_that_of_the_matrix(order, walls):
     system = PDESystem({u: D * laplacian(u) - laplacian(u) / 3 - 2 * u + u**2}, Rectangle(1, 2), boundary=walls)
     grid = system.discretize((8, 10), order=order)
     model = grid.model()
-    found = decay(grid, np.array([[0.4], [1.0]]))
+    _, found = decay_rates(grid, np.array([[0.4], [1.0]]))
     rates = [model.rates(row, 0.0, np.array([1.0])) for row in 1e-6 * np.eye(80)]
     exact = -np.linalg.eigvalsh(np.array(rates) * 1e6).min()
     assert exact <= found * (1 + 1e-6)

@@ -13,18 +13,17 @@ from scipy.linalg import expm
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.errors import DeclarationError
-from symdyn.grids.exponential import coefficients, march_etdrk4
-from symdyn.grids.imex import march_additive, march_sbdf2
-from symdyn.grids.imex_common import Split
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
 from symdyn.grids.linear_part_terms import field_terms, linear_part_of, numeric_terms
 from symdyn.grids.walls import axis_matrix
-from symdyn.methods.additive import ARK3
+from symdyn.integration import DiagonalProblem
+from symdyn.integration.steppers.exponential import Coefficients, phi
 from symdyn.models.boundary import Dirichlet, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import dx, dy, laplacian
 from symdyn.models.pde import PDESystem
+from tests.integrated import SCHEMES, integrated
 
 WALLS = {
     "periodic": ("periodic", "periodic"),
@@ -64,12 +63,7 @@ def burgers():
     return linear, rates, y, reference
 
 
-MARCHES = {
-    "imex3": (lambda s, y, t, **o: march_additive(s, y, t, tableau=ARK3, **o), 3),
-    "imex": (march_additive, 4),
-    "sbdf2": (march_sbdf2, 2),
-    "etdrk4": (march_etdrk4, 4),
-}
+METHODS = ("imex3", "imex", "sbdf2", "etdrk4")
 
 
 # ---- the linear part ---------------------------------------------------------------------------
@@ -187,12 +181,15 @@ def test_derivatives_that_are_not_diagonal_are_refused():
 # ---- orders and errors -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", MARCHES)
+@pytest.mark.parametrize("method", METHODS)
 def test_orders_in_time(burgers, method):
     linear, rates, y, reference = burgers
-    march, order = MARCHES[method]
+    order = SCHEMES[method].order
     steps = np.array([1 / 16, 1 / 32, 1 / 64])
-    errors = [np.abs(march(Split(linear, rates), y, [0.0, 1.0], step=h).frames[-1] - reference).max() for h in steps]
+    errors = [
+        np.abs(integrated(DiagonalProblem(linear, rates), method, y, [0.0, 1.0], step=h).frames[-1] - reference).max()
+        for h in steps
+    ]
     slopes = np.log2(np.divide(errors[:-1], errors[1:]))
     assert slopes[-1] == pytest.approx(order, abs=0.3)
     assert errors[-1] < 2e-3
@@ -201,14 +198,13 @@ def test_orders_in_time(burgers, method):
 @pytest.mark.parametrize("method", ["imex3", "imex", "etdrk4"])
 def test_errors_follow_the_tolerance(burgers, method):
     linear, rates, y, reference = burgers
-    march, _ = MARCHES[method]
     for tolerance in (1e-4, 1e-6, 1e-8):
-        found = march(Split(linear, rates), y, [0.0, 0.3, 1.0], rtol=tolerance, atol=tolerance)
+        found = integrated(DiagonalProblem(linear, rates), method, y, [0.0, 0.3, 1.0], rtol=tolerance, atol=tolerance)
         assert found.status == SUCCESS
         assert np.abs(found.frames[-1] - reference).max() < 20 * tolerance
 
 
-@pytest.mark.parametrize("method", MARCHES)
+@pytest.mark.parametrize("method", METHODS)
 def test_stiff_waves_limit_no_step(method):
     # u' = nu u_xx + forcing towards cos(x - t): waves decay at rates up to 2.6e5, the solution is slow
     n, nu = 1024, 1.0
@@ -219,8 +215,7 @@ def test_stiff_waves_limit_no_step(method):
         out[:] = linear.apply(lambda s: s, y) + np.sin(x - t) + nu * np.cos(x - t)
         return out
 
-    march, _ = MARCHES[method]
-    found = march(Split(linear, rates), np.cos(x), [0.0, 1.0], step=0.02)
+    found = integrated(DiagonalProblem(linear, rates), method, np.cos(x), [0.0, 1.0], step=0.02)
     assert np.abs(found.frames[-1] - np.cos(x - 1)).max() < 3e-4
 
 
@@ -229,8 +224,8 @@ def test_etdrk4_is_exact_for_linear_equations():
     x = (np.arange(n) + 0.5) * 2 * np.pi / n
     axis = axis_modes(n, 2 * np.pi / n, None, "periodic", "periodic")
     linear = LinearPart([{((2,),): d, ((1,),): -c, ((0,),): -k}], [[axis]])
-    split = Split(linear, lambda y, t, out: np.copyto(out, linear.apply(lambda s: s, y)) or out)
-    found = march_etdrk4(split, np.cos(3 * x), [0.0, 1.0], step=1.0)
+    split = DiagonalProblem(linear, lambda y, t, out: np.copyto(out, linear.apply(lambda s: s, y)) or out)
+    found = integrated(split, "etdrk4", np.cos(3 * x), [0.0, 1.0], step=1.0)
     assert np.abs(found.frames[-1] - np.exp(-9 * d - k) * np.cos(3 * (x - c))).max() < 1e-13
     assert found.steps == 1
 
@@ -247,24 +242,35 @@ def test_scalars_are_carried_along_by_all_methods():
         return out
 
     start = np.concatenate([np.cos(np.arange(n)), [0.0]])
-    for march, _ in MARCHES.values():
-        found = march(Split(linear, rates), start, [0.0, 2.0], step=0.01).frames[-1]
+    for method in METHODS:
+        found = integrated(DiagonalProblem(linear, rates), method, start, [0.0, 2.0], step=0.01).frames[-1]
         assert found[n] == pytest.approx(1 - np.exp(-2), abs=1e-4)
         assert found[:n].mean() == pytest.approx(start[:n].mean() + 1 + np.exp(-2), abs=1e-4)
 
 
 @pytest.mark.parametrize("lam", [0.0, -1e-9, -1e-3, -0.7, -3.9, -4.1, -60.0, 0.4, 2j, -1e-4 + 1e-5j, -5 + 30j])
-def test_coefficients_of_etdrk4_to_rounding(lam):
-    h = 1.0
+def test_phi_functions_to_rounding(lam):
     with mpmath.workdps(120):
         z = mpmath.mpmathify(lam) if lam else mpmath.mpf("1e-25")
-        e = mpmath.exp(z)
-        exact = [
-            e, mpmath.exp(z / 2), (mpmath.exp(z / 2) - 1) / z, (-4 - z + e * (4 - 3 * z + z**2)) / z**3,
-            (2 + z + e * (z - 2)) / z**3, (-4 - 3 * z - z**2 + e * (4 - z)) / z**3,
-        ]  # fmt: skip
-    found = coefficients(np.array([lam]), h)
+        exact = [mpmath.exp(z)]
+        for k in range(3):
+            exact.append((exact[k] - 1 / mpmath.factorial(k)) / z)
+    found = phi(np.array([lam]), 3)
     assert [complex(x[0]) for x in found] == pytest.approx([complex(x) for x in exact], rel=1e-13, abs=1e-15)
+
+
+def test_coefficients_of_etdrk4_are_those_of_cox_and_matthews():
+    z = np.array([-0.7, -9.0, 0.4])
+    e, cube = np.exp(z), z**3
+    q = np.expm1(z / 2) / z
+    weights = [
+        (-4 - z + e * (4 - 3 * z + z**2)) / cube, (2 + z + e * (z - 2)) / cube, (-4 - 3 * z - z**2 + e * (4 - z)) / cube,
+    ]  # fmt: skip
+    found = Coefficients(SCHEMES["etdrk4"], z / 0.1, 0.1, corrected=False)
+    first, second, third, new = found.rows
+    expected = [q, q, (np.exp(z / 2) - 1) * q, 2 * q, weights[0], 2 * weights[1], 2 * weights[1], weights[2]]
+    for one, exact in zip([first[0], second[1], third[0], third[2], *new], expected, strict=True):
+        assert one == pytest.approx(0.1 * exact, rel=1e-12)
 
 
 # ---- what goes wrong ---------------------------------------------------------------------------
@@ -283,28 +289,25 @@ def still():
 
 @pytest.mark.parametrize("method", ["imex3", "imex", "etdrk4"])
 def test_solutions_that_end_are_noticed(method):
-    march, _ = MARCHES[method]
-    found = march(Split(still(), blowing_up), np.ones(4), [0.0, 0.5, 2.0], rtol=1e-5)
+    found = integrated(DiagonalProblem(still(), blowing_up), method, np.ones(4), [0.0, 0.5, 2.0], rtol=1e-5)
     assert found.frames[1] == pytest.approx(2.0, rel=1e-4)
     assert np.isnan(found.frames[2]).all()
     assert found.status in (NOT_FINITE, STEP_TOO_SMALL)
 
 
-@pytest.mark.parametrize("method", MARCHES)
+@pytest.mark.parametrize("method", METHODS)
 def test_steps_are_counted_and_limited(method, burgers):
     linear, rates, y, _ = burgers
-    march, _ = MARCHES[method]
-    found = march(Split(linear, rates), y, [0.0, 1.0], step=0.01, max_steps=20)
+    found = integrated(DiagonalProblem(linear, rates), method, y, [0.0, 1.0], step=0.01, max_steps=20)
     assert found.status == TOO_MANY_STEPS
     assert found.steps == 20
-    found = march(Split(linear, rates), y, [0.0, 0.25, 1.0], step=0.01)
+    found = integrated(DiagonalProblem(linear, rates), method, y, [0.0, 0.25, 1.0], step=0.01)
     assert (found.steps, found.status) == (100, SUCCESS)
 
 
-@pytest.mark.parametrize("method", MARCHES)
-def test_infinite_states_end_a_march_of_equal_steps(method):
-    march, _ = MARCHES[method]
-    found = march(Split(still(), blowing_up), np.full(4, 1e3), [0.0, 1.0], step=0.05)
+@pytest.mark.parametrize("method", METHODS)
+def test_infinite_states_end_equal_steps(method):
+    found = integrated(DiagonalProblem(still(), blowing_up), method, np.full(4, 1e3), [0.0, 1.0], step=0.05)
     assert found.status == NOT_FINITE
     assert np.isnan(found.frames[-1]).all()
 
@@ -313,7 +316,7 @@ def test_infinite_states_end_a_march_of_equal_steps(method):
 def test_a_step_is_a_positive_number(step, burgers):
     linear, rates, y, _ = burgers
     with pytest.raises(DeclarationError, match=r"sbdf2 takes steps of one length: step is .*; expected a positive number"):
-        march_sbdf2(Split(linear, rates), y, [0.0, 1.0], step=step)
+        integrated(DiagonalProblem(linear, rates), "sbdf2", y, [0.0, 1.0], step=step)
 
 
 def test_robin_walls_keep_their_flux():

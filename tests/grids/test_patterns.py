@@ -10,7 +10,6 @@ from scipy.ndimage import label
 import symdyn as sd
 from symdyn.errors import DeclarationError
 from symdyn.grids.manufactured_solutions import convergence
-from symdyn.methods.tsit5 import Tsit5
 from symdyn.models import zoo
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.domains import Rectangle
@@ -142,34 +141,6 @@ def test_the_start_of_gray_scott_goes_with_the_diffusion():
         assert float(v.sum()) * 0.002 == pytest.approx(62 * np.sqrt(1e-5) / 2, rel=0.02)
         assert float(v.max()) == pytest.approx(0.5, rel=0.02)
         assert float(v.values.ravel()[0]) == pytest.approx(0, abs=1e-12)
-
-
-# ---- walls that move ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("walls", "orders"),
-    [
-        ({"left": Dirichlet(1), "right": Dirichlet(0)}, {"imex": 4, "imex3": 3, "sbdf2": 2}),
-        ({"left": Dirichlet("sin(5*t)"), "right": Dirichlet(0)}, {"imex": 1.5, "imex3": 2.1, "sbdf2": 2, "etdrk4": 1.9}),
-        ({"left": Robin(1, 1, "sin(5*t)"), "right": "no-flux"}, {"imex": 2.2, "imex3": 2.3, "sbdf2": 2, "etdrk4": 2.6}),
-    ],
-    ids=["at rest", "values", "robin"],
-)
-def test_walls_that_depend_on_time_lower_the_order_of_one_step_methods(walls, orders):
-    """Observed orders in the step, against explicit steps on the same grid."""
-    pde = PDESystem({u: laplacian(u) + u * (1 - u)}, (0, 1), boundary=walls)
-    early = sd.simulate(pde.discretize(24, order=4), [0.0, 0.25], method="bs32", initial={u: sp.sin(sp.pi * x) ** 2}, **QUIET)
-    clock = {"initial": {u: early.u.values[1]}, "grid": 24, "order": 4}
-    reference = sd.simulate(
-        pde, [0.25, 0.75], method=Tsit5(max_steps=10**7), rtol=1e-11, atol=1e-12, **clock, **QUIET
-    ).u.values[1]
-    for method, order in orders.items():
-        errors = []
-        for steps in (10, 40) if order == 4 else (40, 160):  # the former are that exact already
-            found = sd.simulate(pde, [0.25, 0.75], method=method, step=0.5 / steps, **clock, **QUIET)
-            errors.append(np.abs(found.u.values[1] - reference).max())
-        assert np.log2(errors[0] / errors[1]) / 2 == pytest.approx(order, abs=0.4)
 
 
 # ---- fourth order ------------------------------------------------------------------------------

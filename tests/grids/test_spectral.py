@@ -12,16 +12,14 @@ from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
-from symdyn.grids.exponential import march_etdrk4
-from symdyn.grids.imex import march_additive, march_sbdf2
-from symdyn.grids.imex_methods import march
+from symdyn.grids.problems import FieldProblem, split_problem
 from symdyn.grids.spectral import SpectralModel
-from symdyn.grids.spectral_explicit import march_spectral
 from symdyn.grids.spectral_observe import SpectralObserver
 from symdyn.models import zoo
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean
 from symdyn.models.pde import PDESystem
+from tests.integrated import integrated
 
 u, v, w, x, y, D = sp.symbols("u v w x y D")
 NONE = np.zeros(0)
@@ -92,12 +90,12 @@ def test_split_and_rates_agree():
         model = SpectralModel(pde, (16, 15), dealias=dealias)
         state = np.random.default_rng(4).normal(size=model.size)
         for implicit in (None, {"u": "2*laplacian(u) + dx(u)"}):
-            split = model.split(np.array([0.3]), implicit=implicit)
-            z = split.linear.forward(state)
-            total = split.nonlinear(z, 0.2, np.empty_like(z), state) + split.linear.eigenvalues * z
+            split = split_problem(model, np.array([0.3]), implicit=implicit)
+            z = split.linear_part.forward(state)
+            total = split.nonlinear(z, 0.2, np.empty_like(z), state) + split.eigenvalues * z
             direct = model.rates(state, 0.2, np.array([0.3]))
-            assert np.allclose(split.linear.back(total), direct, atol=1e-10 * np.abs(direct).max())
-            again = split.nonlinear(z, 0.2, np.empty_like(z)) + split.linear.eigenvalues * z
+            assert np.allclose(split.linear_part.back(total), direct, atol=1e-10 * np.abs(direct).max())
+            again = split.nonlinear(z, 0.2, np.empty_like(z)) + split.eigenvalues * z
             assert np.allclose(again, total, atol=1e-10 * np.abs(total).max())
 
 
@@ -163,11 +161,11 @@ def test_kuramoto_sivashinsky_against_a_stiff_solver():
 
     with np.errstate(invalid="ignore", over="ignore"):  # BDF begins with differences of what it has not filled
         reference = solve_ivp(rates, (0, 10), start, method="BDF", t_eval=times, rtol=1e-9, atol=1e-11).y.T
-    split = model.split(NONE)
-    exact = march_etdrk4(split, start, times, rtol=1e-8, atol=1e-8).frames
+    split = split_problem(model, NONE)
+    exact = integrated(split, "etdrk4", start, times, rtol=1e-8, atol=1e-8).frames
     assert np.abs(exact - reference).max() < 2e-6
-    assert np.abs(march_additive(split, start, times, rtol=1e-8, atol=1e-8).frames - reference).max() < 2e-6
-    assert np.abs(march_sbdf2(split, start, times, step=1 / 256).frames - reference).max() < 2e-3
+    assert np.abs(integrated(split, "imex", start, times, rtol=1e-8, atol=1e-8).frames - reference).max() < 2e-6
+    assert np.abs(integrated(split, "sbdf2", start, times, step=1 / 256).frames - reference).max() < 2e-3
 
 
 def test_kuramoto_sivashinsky_before_chaos_parts_the_routes():
@@ -206,7 +204,7 @@ def test_waves_of_kuramoto_sivashinsky_grow_as_they_should(wave):
     model = SpectralModel(pde, (64,))
     (X,) = centers(model)
     k = wave / 16
-    found = march_etdrk4(model.split(NONE), 1e-8 * np.cos(k * X), [0.0, 3.0], step=0.1).frames[-1]
+    found = integrated(split_problem(model, NONE), "etdrk4", 1e-8 * np.cos(k * X), [0.0, 3.0], step=0.1).frames[-1]
     size = 2 * np.abs(np.fft.rfft(found)[wave]) / 64
     assert np.log(size / 1e-8) / 3 == pytest.approx(k**2 - k**4, rel=1e-6)
 
@@ -222,7 +220,7 @@ def test_burgers_follows_the_transform_of_cole_and_hopf():
     sums = 2 * waves[:40].real * np.exp(-nu * k**2 * t)
     sums[0] /= 2
     phi, slope = np.cos(np.outer(X, k)) @ sums, -np.sin(np.outer(X, k)) @ (k * sums)
-    found = march_etdrk4(model.split(np.array([nu])), np.sin(X), [0.0, t], rtol=1e-9, atol=1e-10).frames[-1]
+    found = integrated(split_problem(model, np.array([nu])), "etdrk4", np.sin(X), [0.0, t], rtol=1e-9, atol=1e-10).frames[-1]
     assert np.abs(found + 2 * nu * slope / phi).max() < 1e-7
 
 
@@ -230,7 +228,7 @@ def test_waves_are_carried_and_decay_to_rounding():
     model = SpectralModel(zoo.advection_diffusion(), (32,))
     (X,) = centers(model)
     p = [{"D": 0.1, "c": 1.3, "k": 0.2}[s.name] for s in model.parameters]
-    found = march_etdrk4(model.split(np.array(p)), np.sin(2 * X) + 1, [0.0, 0.5, 4.0], step=4.0).frames
+    found = integrated(split_problem(model, np.array(p)), "etdrk4", np.sin(2 * X) + 1, [0.0, 0.5, 4.0], step=4.0).frames
     for t, state in zip((0.5, 4.0), found[1:], strict=True):
         assert np.abs(state - np.exp(-0.2 * t) * (1 + np.exp(-0.4 * t) * np.sin(2 * (X - 1.3 * t)))).max() < 1e-13
 
@@ -248,8 +246,8 @@ def test_explicit_steps_have_their_orders(method, order):
     model = SpectralModel(zoo.burgers(), (16,))
     (X,) = centers(model)
     p = np.array([0.1])
-    reference = march_etdrk4(model.split(p), np.sin(X), [0.0, 1.0], rtol=1e-12, atol=1e-13).frames[-1]
-    runs = [march_spectral(method, model, np.sin(X), np.array([0.0, 1.0]), p, step=h) for h in (0.05, 0.025)]
+    reference = integrated(split_problem(model, p), "etdrk4", np.sin(X), [0.0, 1.0], rtol=1e-12, atol=1e-13).frames[-1]
+    runs = [integrated(FieldProblem(model, p), method, np.sin(X), np.array([0.0, 1.0]), step=h) for h in (0.05, 0.025)]
     errors = [np.abs(r.frames[-1] - reference).max() for r in runs]
     assert errors[1] > 1e-8  # far from rounding errors
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.05)
@@ -261,25 +259,25 @@ def test_explicit_steps_follow_the_tolerance(method):
     model = SpectralModel(zoo.burgers(), (16,))
     (X,) = centers(model)
     p, times, done = np.array([0.1]), np.array([0.0, 0.4, 1.0]), np.zeros(1)
-    reference = march_etdrk4(model.split(p), np.sin(X), times, rtol=1e-12, atol=1e-13).frames
+    reference = integrated(split_problem(model, p), "etdrk4", np.sin(X), times, rtol=1e-12, atol=1e-13).frames
     for tolerance in (1e-5, 1e-8):
-        found = march_spectral(method, model, np.sin(X), times, p, rtol=tolerance, atol=tolerance, done=done)
+        found = integrated(FieldProblem(model, p), method, np.sin(X), times, rtol=tolerance, atol=tolerance, reached=done)
         assert np.abs(found.frames - reference).max() < 10 * tolerance
         assert 0.4 < done[0] <= 1
-    short = march_spectral(method, model, np.sin(X), times, p, max_step=0.01)
+    short = integrated(FieldProblem(model, p), method, np.sin(X), times, max_step=0.01)
     assert short.steps >= 100
 
 
-def test_who_stops_a_march_gets_what_there_is():
+def test_an_interrupt_leaves_what_there_is():
     model = SpectralModel(zoo.burgers(), (16,))
     (X,) = centers(model)
     p, stop = np.array([0.1]), np.ones(1, np.int64)
     for method in ("imex", "imex3", "etdrk4", "sbdf2"):
         for options in ({"step": 0.1}, {}) if method != "sbdf2" else ({"step": 0.1},):
-            found = march(method, model, np.sin(X), np.array([0.0, 1.0]), p, stop=stop, **options)
+            found = integrated(split_problem(model, p), method, np.sin(X), [0.0, 1.0], stop=stop, **options)
             assert found.status == INTERRUPTED
             assert np.isfinite(found.frames).all(axis=1).tolist() == [True, False]
-    assert march_spectral("rk4", model, np.sin(X), np.array([0.0, 1.0]), p, step=0.1, stop=stop).status == INTERRUPTED
+    assert integrated(FieldProblem(model, p), "rk4", np.sin(X), np.array([0.0, 1.0]), step=0.1, stop=stop).status == INTERRUPTED
 
 
 def test_what_is_observed_has_spectral_derivatives():
@@ -308,7 +306,7 @@ def test_walls_are_refused():
 def test_without_a_linear_part_there_is_no_split():
     model = SpectralModel(PDESystem({u: dx(u**2)}, (0, 1), boundary="periodic"), (8,))
     with pytest.raises(DeclarationError, match="'sbdf2' has nothing to treat"):
-        model.split(NONE, method="sbdf2")
+        split_problem(model, NONE, method="sbdf2")
 
 
 @pytest.mark.parametrize("method", ["imex", "etdrk4", "tsit5"])

@@ -33,7 +33,11 @@ def spots(**options):
 
 
 def colonies(**options):
-    options = {"initial": {"v_1": 1.0, "w_1": 1.0, "U": "steady"}, "parameters": {"D": [0.5, 1.0, 2.0]}, "progress": False} | options
+    options = {
+        "initial": {"v_1": 1.0, "w_1": 1.0, "U": "steady"},
+        "parameters": {"D": [0.5, 1.0, 2.0]},
+        "progress": False,
+    } | options
     return sd.simulate(CELL.full(mesh=0, keep_bulk=[2.0]), [0.0, 1.0, 2.0], **options)
 
 
@@ -144,7 +148,13 @@ def test_fields_are_reduced_over_trajectories_on_the_way():
     rates = xr.DataArray(np.linspace(0.5, 1.5, 9), dims="trajectory")
     kept = sd.simulate(heat, [0, 1], grid=3, parameters={"a": rates}, rtol=1e-9, progress=False)
     found = sd.simulate(
-        heat, [0, 1], grid=3, parameters={"a": rates}, rtol=1e-9, progress=False, reduce={"mean": None, "std": None, "quantile": [0.5]}
+        heat,
+        [0, 1],
+        grid=3,
+        parameters={"a": rates},
+        rtol=1e-9,
+        progress=False,
+        reduce={"mean": None, "std": None, "quantile": [0.5]},
     )
     assert found.u_mean.dims == ("time", "x")
     exact = np.exp(-rates.values[:, None]) * (1 + (np.arange(3) + 0.5) / 3)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symdyn_kernels.arguments.parts import Integers, Numbers, Tolerances
+from symdyn_kernels.arguments.parts import Control, Integers, Numbers, Tolerances
 
-__all__ = ["AdaptiveSteps", "FixedSteps", "GridTables", "Tableau"]
+__all__ = ["GridTables", "StencilSteps", "Steps", "Tableau"]
 
 
 class GridTables(NamedTuple):
@@ -30,67 +30,93 @@ class GridTables(NamedTuple):
 
 
 class Tableau(NamedTuple):
-    """A Runge-Kutta method.
+    """An explicit Runge-Kutta method whose last stage is at the new point, as `symdyn.methods.runge_kutta` describes it.
 
     Attributes
     ----------
-    stages, order : int
-        Evaluations, those of the last stage included; order of the solution, or of the error estimate if there is one.
-    numbers : float64 array
-        Rows of ``a``, then weights (of the error, if there is an estimate: then the last row is the solution), nodes, and for
-        each stage four coefficients of the interpolant, if there is one.
+    stages, extra : int
+        Stages of a step, that at the new point included; those that only the interpolant needs.
+    order : float
+        The error estimate vanishes as the step to this power.
+    a, nodes : float64 arrays
+        Rows of the stages after the first, one after the other, then of the extra stages; abscissae of all.
+    errors : float64 array
+        One or two rows of weights of the error, or none.
+    dense : float64 array
+        For each stage the coefficients of the interpolant.
+    limit : float
+        Bound of the stability region along the negative axis.
     """
 
     stages: int
-    order: int
-    numbers: Numbers
+    extra: int
+    order: float
+    a: Numbers
+    nodes: Numbers
+    errors: Numbers
+    dense: Numbers
+    limit: float
 
 
-class FixedSteps(NamedTuple):
-    """Arguments of `fixed`.
+class Steps(NamedTuple):
+    """What a call asks for.
 
     Attributes
     ----------
-    grid, tableau : GridTables, Tableau
-        One stage is Euler's method.
-    times : (T,) float64
-    step : float
-        The longest step.
+    goal, end : float
+        The time whose state is asked for, and that which steps meet, not before the goal.
+    begin, length, count : float, float, int
+        Of steps of one length: where they begin, and how many of which length lead to the end.
+    each : int
+        Whether to return after each step.
+    decay : float
+        Rate at which the fastest waves decay, or 0: see `limited`.
+    limited, to_come : int
+        Steps near the limit of stability after which, and steps to come for which, the status is STIFF.
+    """
+
+    goal: float
+    end: float
+    begin: float
+    length: float
+    count: int
+    each: int
+    decay: float
+    limited: int
+    to_come: int
+
+
+class StencilSteps(NamedTuple):
+    """Arguments of the functions of `symdyn_kernels.drivers.stencil_steps`, which go on from call to call.
+
+    Attributes
+    ----------
+    grid : GridTables
+    tableau : Tableau
+    control : Control
+    tolerances : Tolerances
+    steps : Steps
     out : int
-        Address of room for the states at all times.
+        Address of room for a state at plain places.
     stop : (1,) int64
         Polled: nonzero interrupts.
-    done : (1,) float64
+    reached : (1,) float64
         The time that is reached.
-    counts : (3,) int64
-        Filled: steps, rejected steps, evaluations.
+    clock : (7,) float64
+        The time, the next length, beginning and length of the step in memory, the errors of two steps, and the bound by which
+        the next one may grow.
+    marks : (8,) int64
+        Steps, rejected steps, evaluations; which states are current; whether a step is in memory; which slopes are known; steps
+        of one length that are done; steps near the limit of stability.
     """
 
     grid: GridTables
     tableau: Tableau
-    times: Numbers
-    step: float
-    out: int
-    stop: Integers
-    done: Numbers
-    counts: Integers
-
-
-class AdaptiveSteps(NamedTuple):
-    """Arguments of `adaptive`.
-
-    Attributes
-    ----------
-    grid, tableau, times, out, stop, done, counts :
-        As of `FixedSteps`.
-    tolerances : Tolerances
-    """
-
-    grid: GridTables
-    tableau: Tableau
-    times: Numbers
+    control: Control
     tolerances: Tolerances
+    steps: Steps
     out: int
     stop: Integers
-    done: Numbers
-    counts: Integers
+    reached: Numbers
+    clock: Numbers
+    marks: Integers

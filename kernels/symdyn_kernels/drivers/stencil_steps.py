@@ -1,4 +1,8 @@
-"""Explicit steps of fields: of one length, or chosen by an embedded pair."""
+"""Explicit steps of fields: of one length, or chosen by an embedded pair.
+
+The functions are called one after the other and go on from where the last call ended; the step that was made last stays in
+memory, so that `interpolate` finds states within it.
+"""
 
 from __future__ import annotations
 
@@ -7,138 +11,204 @@ import math
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.fields import AdaptiveSteps, FixedSteps
+from symdyn_kernels.arguments.fields import StencilSteps
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.constants.adaptive import GROW, SAFETY, SHRINK
+from symdyn_kernels.options import INLINE
+from symdyn_kernels.shared.control import after_acceptance, after_rejection, first_step
 from symdyn_kernels.simd import vld, vst
-from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
-from symdyn_kernels.stencils.layout import N0, N1, NF, NS, SIZE
+from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STEPPED, STIFF, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.stencils.layout import NF, NS, SIZE
 from symdyn_kernels.stencils.rates import rates
 from symdyn_kernels.stencils.states import combine, load, scaled, sound, unload
 
+TIME, LENGTH, BEGIN, TAKEN, BEFORE, EARLIER, MOST = range(7)
+STEPS, REJECTED, EVALUATIONS, CURRENT, MADE, SLOPES, DONE, LIMITED = range(8)
+#: Of SLOPES: none is known; that at the state is; all of the step in memory are; those that only the interpolant needs are, too.
+NONE, FIRST, STAGES, ALL = range(4)
+#: Part of the limit of stability from which on a step is near it.
+NEAR = 0.7
 
-@njit(signature(FixedSteps), error_model="numpy", nogil=True, cache=True)
-def fixed(arguments):
-    """Steps of one length, of a method without error estimate, as `arguments` say, a `FixedSteps`; returns the status."""
-    (T, F, P, source, states, work), (stages, _, tableau), times, step, out, stop, done, counts = arguments
+
+@njit(**INLINE)
+def blocks(grid, marks):
+    """Length of a padded state; addresses of the states at both ends of a step, of scratch, zeros, and the first slope."""
+    T, states = grid.table, grid.states
     M = (T[NF] * T[SIZE] + T[NS] + 15) // 16 * 16
-    y, z, k = states, states + 8 * M, states + 16 * M
-    size = T[NF] * T[N0] * T[N1] + T[NS]
-    load(T, F, P, source, y, work)
-    unload(T, y, out, T[NF], T[NS])
-    first = 1
-    triangle = stages * (stages - 1) // 2
-    for m in range(1, times.size):
-        gap = times[m] - times[m - 1]
-        n = max(1, math.ceil(gap / step * (1 - 1e-12)))
-        h = gap / n
-        for i in range(n):
-            if stop[0]:
-                return INTERRUPTED
-            t = times[m - 1] + h * i
-            if stages == 1:
-                rates(T, F, y, z, work, t, h, 1, first)
-                y, z = z, y
-            else:
-                rates(T, F, y, k, work, t, 1.0, 0, first)
-                at = 0
-                for j in range(1, stages):
-                    combine(z, y, k, M, tableau, at, j, h)
-                    at += j
-                    rates(T, F, z, k + 8 * j * M, work, t + tableau[triangle + stages + j] * h, 1.0, 0, 0)
-                combine(z, y, k, M, tableau, triangle, stages, h)
-                y, z = z, y
-            first = 0
-            counts[0] += 1
-            counts[2] += stages
-            done[0] = t
-        if not sound(T, y):
-            return NOT_FINITE
-        unload(T, y, out + 8 * m * size, T[NF], T[NS])
+    now = marks[CURRENT]
+    return M, states + 8 * M * now, states + 8 * M * (1 - now), states + 16 * M, states + 24 * M, states + 32 * M
+
+
+@njit(**INLINE)
+def go_on(grid, marks, stages):
+    """Go on from the end of the step in memory, if there is one."""
+    if marks[MADE]:
+        M, _, _, _, _, k = blocks(grid, marks)
+        marks[CURRENT], marks[MADE] = 1 - marks[CURRENT], 0
+        if marks[SLOPES] >= STAGES:  # the last stage belongs to the new point
+            for l in range(0, M, 8):
+                vst(k, l, vld(k, (stages - 1) * M + l))
+            marks[SLOPES] = FIRST
+
+
+@njit(**INLINE)
+def inner_stages(arguments, t, h, y, z, k, M, begin, end):
+    """Slopes of the stages from `begin` to `end`; the argument of the last one stays in z."""
+    grid, tableau = arguments.grid, arguments.tableau
+    at = begin * (begin - 1) // 2
+    for j in range(begin, end):
+        combine(z, y, k, M, tableau.a, at, j, h)
+        at += j
+        rates(grid.table, grid.numbers, z, k + 8 * j * M, grid.work, t + tableau.nodes[j] * h, 1.0, 0, 0)
+
+
+@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+def begin(arguments):
+    """Take the state from its plain places."""
+    grid = arguments.grid
+    load(grid.table, grid.numbers, grid.parameters, grid.source, grid.states, grid.work)
+    arguments.marks[:] = 0
     return SUCCESS
 
 
-@njit(signature(AdaptiveSteps), error_model="numpy", nogil=True, cache=True)
-def adaptive(arguments):
-    """Steps by an embedded pair whose last stage is the first of the next step, as `arguments` say, an `AdaptiveSteps`."""
-    (T, F, P, source, states, work), (stages, order, tableau), times, tolerances, out, stop, done, counts = arguments
-    rtol, atol, longest, max_steps = tolerances
-    M = (T[NF] * T[SIZE] + T[NS] + 15) // 16 * 16
-    y, z, e, k = states, states + 8 * M, states + 16 * M, states + 24 * M
-    zero = k + 8 * stages * M  # a block of zeros, from which the error is counted
-    size = T[NF] * T[N0] * T[N1] + T[NS]
-    triangle = stages * (stages - 1) // 2
-    nodes, dense = triangle + stages, triangle + 2 * stages
-    bs = np.zeros(stages)
-    load(T, F, P, source, y, work)
-    unload(T, y, out, T[NF], T[NS])
-    if times.size == 1:
-        return SUCCESS
-    t, end = times[0], times[-1]
-    rates(T, F, y, k, work, t, 1.0, 0, 1)
-    counts[2] += 1
-    # the first step of Hairer, Norsett & Wanner, II.4
-    d0, d1 = scaled(T, y, y, y, rtol, atol), scaled(T, k, y, y, rtol, atol)
-    h = min(1e-6 * (end - t) if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1, longest, end - t)
-    if not h > 0:
-        return NOT_FINITE
-    bs[0] = 1.0
-    combine(z, y, k, M, bs, 0, 1, h)
-    rates(T, F, z, k + 8 * M, work, t + h, 1.0, 0, 0)
-    counts[2] += 1
-    bs[0], bs[1] = -1.0, 1.0
-    combine(e, zero, k, M, bs, 0, 2, 1.0)
-    d2 = scaled(T, e, y, y, rtol, atol) / h
-    big = max(d1, d2)
-    h = min(100 * h, (0.01 / big) ** (1.0 / (order + 1)) if big > 1e-15 else max(1e-6, h * 1e-3), longest, end - t)
-    if not h > 0:
-        return NOT_FINITE
-    m, growth, before = 1, GROW, 1e-4
-    power = 1.0 / (order + 1)
-    while m < times.size:
-        if stop[0]:
+@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+def restart(arguments):
+    """Go on from the end of the step in memory at the time `goal`, with fresh slopes."""
+    marks = arguments.marks
+    go_on(arguments.grid, marks, arguments.tableau.stages)
+    marks[SLOPES], arguments.clock[TIME] = NONE, arguments.steps.goal
+    return SUCCESS
+
+
+@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+def fixed(arguments):
+    """Steps of one length to the end, or the next of them; returns the status, or STEPPED."""
+    grid, tableau, steps, clock, marks = (
+        arguments.grid, arguments.tableau, arguments.steps, arguments.clock, arguments.marks
+    )  # fmt: skip
+    T, F, work, stages, h = grid.table, grid.numbers, grid.work, tableau.stages, steps.length
+    while marks[DONE] < steps.count:
+        go_on(grid, marks, stages)
+        if arguments.stop[0]:
             return INTERRUPTED
-        if counts[0] + counts[1] >= max_steps:
+        if marks[STEPS] >= arguments.tolerances.max_steps:
             return TOO_MANY_STEPS
-        h = min(h, longest)
-        final = t + h >= end - 1e-14 * abs(end)
-        if final:
-            h = end - t
-        at = 0
-        for j in range(1, stages):
-            combine(z, y, k, M, tableau, at, j, h)
-            at += j
-            rates(T, F, z, k + 8 * j * M, work, t + tableau[nodes + j] * h, 1.0, 0, 0)
-        counts[2] += stages - 1
-        combine(e, zero, k, M, tableau, triangle, stages, h)
+        M, y, z, _, _, k = blocks(grid, marks)
+        t, first = steps.begin + h * marks[DONE], marks[SLOPES] == NONE
+        if stages == 2:
+            rates(T, F, y, z, work, t, h, 1, first)
+        else:
+            rates(T, F, y, k, work, t, 1.0, 0, first)
+            inner_stages(arguments, t, h, y, z, k, M, 1, stages - 1)
+            combine(z, y, k, M, tableau.a, (stages - 1) * (stages - 2) // 2, stages - 1, h)
+        marks[DONE] += 1
+        marks[STEPS] += 1
+        marks[EVALUATIONS] += stages - 1
+        marks[MADE], marks[SLOPES] = 1, FIRST
+        clock[BEGIN], clock[TAKEN] = t, h
+        clock[TIME] = steps.end if marks[DONE] == steps.count else steps.begin + h * marks[DONE]
+        arguments.reached[0] = clock[TIME]
+        if steps.each:
+            unload(T, z, arguments.out, T[NF], T[NS])
+            return STEPPED
+    go_on(grid, marks, stages)
+    _, y, _, _, _, _ = blocks(grid, marks)
+    if not sound(T, y):
+        return NOT_FINITE
+    unload(T, y, arguments.out, T[NF], T[NS])
+    return SUCCESS
+
+
+@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+def interpolate(arguments):
+    """The state at the time `goal`, within the step in memory."""
+    grid, tableau, clock, marks = arguments.grid, arguments.tableau, arguments.clock, arguments.marks
+    T, F, stages, extra = grid.table, grid.numbers, tableau.stages, tableau.extra
+    M, y, z, e, _, k = blocks(grid, marks)
+    t, h = clock[BEGIN], clock[TAKEN]
+    if marks[SLOPES] < STAGES:  # of steps of one length
+        if stages == 2:
+            rates(T, F, y, k, grid.work, t, 1.0, 0, 0)
+        rates(T, F, z, k + 8 * (stages - 1) * M, grid.work, t + h, 1.0, 0, 0)
+        marks[EVALUATIONS] += 1 + (stages == 2)
+        marks[SLOPES] = STAGES
+    if marks[SLOPES] < ALL:
+        inner_stages(arguments, t, h, y, e, k, M, stages, stages + extra)
+        marks[EVALUATIONS] += extra
+        marks[SLOPES] = ALL
+    x, degree = (arguments.steps.goal - t) / h, tableau.dense.size // (stages + extra)
+    weights = np.empty(stages + extra)
+    for j in range(stages + extra):
+        total = 0.0
+        for d in range((j + 1) * degree - 1, j * degree - 1, -1):
+            total = (total + tableau.dense[d]) * x
+        weights[j] = total
+    combine(e, y, k, M, weights, 0, stages + extra, h)
+    unload(T, e, arguments.out, T[NF], T[NS])
+    return SUCCESS
+
+
+@njit(signature(StencilSteps), error_model="numpy", nogil=True, cache=True)
+def adaptive(arguments):
+    """Steps by an embedded pair until the goal lies in one, or the next of them; returns the status, or STEPPED."""
+    grid, tableau, control, steps = arguments.grid, arguments.tableau, arguments.control, arguments.steps
+    clock, marks = arguments.clock, arguments.marks
+    rtol, atol, longest, max_steps = arguments.tolerances
+    T, F, work, stages = grid.table, grid.numbers, grid.work, tableau.stages
+    while not (marks[MADE] and steps.goal <= clock[TIME]):
+        go_on(grid, marks, stages)
+        if arguments.stop[0]:
+            return INTERRUPTED
+        if marks[STEPS] + marks[REJECTED] >= max_steps:
+            return TOO_MANY_STEPS
+        M, y, z, e, zero, k = blocks(grid, marks)
+        t, end = clock[TIME], steps.end
+        if marks[SLOPES] == NONE:
+            rates(T, F, y, k, work, t, 1.0, 0, 1)
+            marks[EVALUATIONS] += 1
+            marks[SLOPES] = FIRST
+            if clock[LENGTH] == 0.0:
+                slope = scaled(T, k, y, y, rtol, atol)
+                if not math.isfinite(slope):
+                    return NOT_FINITE
+                clock[LENGTH] = min(first_step(scaled(T, y, y, y, rtol, atol), slope), end - t)
+                clock[BEFORE], clock[EARLIER], clock[MOST] = 1.0, 1.0, control.grow
+        wish = min(clock[LENGTH], longest)
+        final = t + wish >= end - 1e-14 * abs(end)
+        h = end - t if final else wish
+        inner_stages(arguments, t, h, y, z, k, M, 1, stages)
+        marks[EVALUATIONS] += stages - 1
+        combine(e, zero, k, M, tableau.errors, 0, stages, h)
         error = scaled(T, e, y, z, rtol, atol)
+        if tableau.errors.size > stages and error > 0.0:
+            combine(e, zero, k, M, tableau.errors, stages, stages, h)
+            error = error * error / math.hypot(error, 0.1 * scaled(T, e, y, z, rtol, atol))
         if not error <= 1.0:
-            counts[1] += 1
-            h *= max(SHRINK, SAFETY * error**-power) if error == error and error < 1e300 else SHRINK
-            growth = 1.0
-            if not h > abs(t) * 4e-16 + 1e-200:
+            marks[REJECTED] += 1
+            clock[LENGTH] = h * (after_rejection(error, control) if error < 1e300 else control.shrink)
+            clock[MOST] = 1.0
+            if not clock[LENGTH] > abs(t) * 4e-16 + 1e-200:
                 return STEP_TOO_SMALL if error == error else NOT_FINITE
             continue
-        counts[0] += 1
-        new = end if final else t + h
-        while m < times.size and times[m] <= new:
-            if times[m] == new:
-                unload(T, z, out + 8 * m * size, T[NF], T[NS])
-            else:
-                x = (times[m] - t) / h
-                for j in range(stages):
-                    d = dense + 4 * j
-                    bs[j] = x * (tableau[d] + x * (tableau[d + 1] + x * (tableau[d + 2] + x * tableau[d + 3])))
-                combine(e, y, k, M, bs, 0, stages, h)
-                unload(T, e, out + 8 * m * size, T[NF], T[NS])
-            m += 1
-        y, z = z, y
-        # the last stage belongs to the new point
-        for l in range(0, M, 8):
-            vst(k, l, vld(k, (stages - 1) * M + l))
-        t = new
-        done[0] = t
-        error = max(error, 1e-10)
-        h *= min(growth, max(SHRINK, SAFETY * error ** (-0.75 * power) * before ** (0.4 * power)))
-        before, growth = max(error, 1e-4), GROW
-    return SUCCESS
+        longer = h * after_acceptance(error, clock[BEFORE], clock[EARLIER], control, clock[MOST])
+        # a step that was cut short says little
+        clock[LENGTH] = max(wish, longer) if h < 0.9 * wish else longer
+        clock[EARLIER], clock[BEFORE], clock[MOST] = clock[BEFORE], error, control.grow
+        marks[STEPS] += 1
+        marks[MADE], marks[SLOPES] = 1, STAGES
+        clock[BEGIN], clock[TAKEN], clock[TIME] = t, h, end if final else t + h
+        arguments.reached[0] = clock[TIME]
+        if steps.decay > 0.0:
+            if h * steps.decay > NEAR * tableau.limit:
+                marks[LIMITED] += 1
+                if marks[LIMITED] >= steps.limited and (end - clock[TIME]) * steps.decay / tableau.limit > steps.to_come:
+                    return STIFF
+            elif marks[LIMITED] > 0:
+                marks[LIMITED] -= 1
+        if steps.each:
+            unload(T, z, arguments.out, T[NF], T[NS])
+            return STEPPED
+    if steps.goal == clock[TIME]:
+        _, _, z, _, _, _ = blocks(grid, marks)
+        unload(T, z, arguments.out, T[NF], T[NS])
+        return SUCCESS
+    return interpolate(arguments)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from symdyn_kernels.constants.adaptive import LEAST_ERROR
 from symdyn_kernels.shared._numbers import greatest, least, power, shared
 
-__all__ = ["after_acceptance", "after_rejection", "bounded"]
+__all__ = ["after_acceptance", "after_rejection", "bounded", "first_step"]
 
 
 @shared
@@ -40,3 +40,9 @@ def after_acceptance(error, before, earlier, control, most):
 def after_rejection(error, control):
     """The factor of the step after one that was rejected, at most 1."""
     return bounded(power(greatest(error, LEAST_ERROR), control.rejected), control, 1.0)
+
+
+@shared
+def first_step(size, slope):
+    """A first step in which a state changes by a hundredth, or by that of a small one; both are relative to the tolerance."""
+    return 0.01 * greatest(size, 1e-5) / greatest(slope, 1e-300)

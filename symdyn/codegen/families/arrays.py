@@ -1,0 +1,58 @@
+"""Methods for large states, which run in the array loops of `symdyn.integration` and have no form for lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar, NoReturn
+
+import sympy as sp
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.families.base import Batch, Family, Launch, Made, Run
+from symdyn.errors import CompileError
+from symdyn.methods.additive import AdditiveRungeKutta
+from symdyn.methods.exponential import ExponentialRungeKutta
+from symdyn.methods.multistep import ImexMultistep
+from symdyn.system import System
+
+__all__ = ["ARRAYS", "MULTISTEP"]
+
+
+class ArrayFamily(Family):
+    """Methods that treat a linear part implicitly or exactly."""
+
+    schemes: ClassVar[tuple[type, ...]] = (AdditiveRungeKutta, ExponentialRungeKutta)
+    adaptive: ClassVar[bool] = True
+    options: ClassVar[tuple[str, ...]] = ("rtol", "atol", "max_step", "max_steps", "controller", "step")
+    stops = "at the end of every step, and located within it"
+    remedies: ClassVar[tuple[str, ...]] = ("looser tolerances", "another method")
+    counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "steps whose error was too large"}
+
+    def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        return _refuse(scheme.name)
+
+    def rows(self, system: System, scheme: Any) -> int:
+        return 0
+
+    def driver(self, method: str) -> ModuleType:
+        return plain_driver("stencil")  # which evaluates the rates
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        _refuse(task.method)
+
+
+class MultistepFamily(ArrayFamily):
+    """Those of them that take steps of one length."""
+
+    schemes = (ImexMultistep,)
+    adaptive = False
+    options = ("max_steps", "step")
+    remedies = ("a shorter step", "another method")
+
+
+def _refuse(method: str) -> NoReturn:
+    raise CompileError(f"the method {method!r} integrates fields; it has no form for lanes")
+
+
+ARRAYS, MULTISTEP = ArrayFamily(), MultistepFamily()

@@ -1,0 +1,177 @@
+"""Explicit steps on a grid of cells by the compiled driver."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from symdyn_kernels.arguments.fields import GridTables, StencilSteps, Steps, Tableau
+from symdyn_kernels.arguments.parts import Control, Tolerances
+from symdyn_kernels.status import STEPPED, SUCCESS
+
+from symdyn.codegen.drivers import plain_driver
+from symdyn.grids.model import GridModel, Workspace
+from symdyn.integration.controllers import Equal, equal_steps
+from symdyn.integration.crossing import crossing
+from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
+from symdyn.integration.options import Options, Result, Signals
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
+
+__all__ = ["StencilLoop"]
+
+
+@lru_cache
+def tableau_of(scheme: ExplicitRungeKutta) -> Tableau:
+    """A method as the driver takes it."""
+    stages, degree = len(scheme.a) + 1, max(map(len, scheme.dense))
+    nodes = np.array([*scheme.nodes, *(math.fsum(row) for row in scheme.extra)])
+    a = _padded((*scheme.a, *scheme.extra), range(1, stages + len(scheme.extra)))
+    errors, dense = _padded(scheme.error, [stages] * 2), _padded(scheme.dense, [degree] * len(scheme.dense))
+    return Tableau(stages, len(scheme.extra), scheme.error_order + 1.0, a, nodes, errors, dense, scheme.stiffness_limit)
+
+
+def _padded(rows: Sequence[Sequence[float]], lengths: Iterable[int]) -> np.ndarray:
+    """The rows one after the other, each with zeros up to its length."""
+    return np.array([x for row, n in zip(rows, lengths, strict=False) for x in (*row, *[0.0] * (n - len(row)))])
+
+
+class StencilLoop:
+    """The driver for one method and one set of parameters; see `symdyn.integration.loop.Compiled`.
+
+    Parameters
+    ----------
+    model : GridModel
+    scheme : ExplicitRungeKutta
+    p : (k,) array
+        Values of the parameters.
+    """
+
+    def __init__(self, model: GridModel, scheme: ExplicitRungeKutta, p: np.ndarray) -> None:
+        self.model, self.scheme, self.p = model, scheme, np.ascontiguousarray(p, float)
+
+    def __call__(
+        self, y: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals, until: Margin | None,
+        stops: np.ndarray,
+    ) -> Result:  # fmt: skip
+        return _Loop(self, y, times, options, record, signals, until).run(stops)
+
+
+class _Loop:
+    """One integration."""
+
+    def __init__(
+        self, made: StencilLoop, y: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals,
+        until: Margin | None,
+    ) -> None:  # fmt: skip
+        model, scheme = made.model, made.scheme
+        self.times, self.options, self.record, self.until = times, options, record, until
+        self.driver = plain_driver("stencil_steps")
+        self.start, self.out, self.reached = y, np.empty(model.size), signals.reached
+        tableau = tableau_of(scheme)
+        self.space = Workspace(model, 4 + tableau.stages + tableau.extra)
+        grid = GridTables(model.table, model.numbers(made.p), made.p, y.ctypes.data, self.space.states, self.space.work)
+        control = Control(*(options.controller or scheme.controller).numbers(tableau.order))
+        decay = options.decay if options.step is None else 0.0
+        self.clock, self.marks = np.zeros(7), np.zeros(8, np.int64)
+        self.clock[0] = times[0]
+        steps = Steps(times[0], times[-1], times[0], 0.0, 0, int(until is not None), decay, LIMITED, TO_COME)
+        tolerances = Tolerances(options.rtol, options.atol, options.max_step, options.limit)
+        self.arguments = StencilSteps(
+            grid,
+            tableau,
+            control,
+            tolerances,
+            steps,
+            self.out.ctypes.data,
+            signals.stop,
+            signals.reached,
+            self.clock,
+            self.marks,
+        )
+        self.next, self.passage, self.name, self.errors = 1, math.nan, scheme.name, bool(scheme.error)
+
+    def run(self, stops: np.ndarray) -> Result:
+        """From the first time to the last."""
+        times, self.margin = self.times, -math.inf
+        self.record(0, self.start)
+        if self.until is not None:
+            self.margin = self.until(float(times[0]), self.start)
+            if self.margin >= 0:
+                self.out[...] = self.start
+                return self._passed(float(times[0]))
+        self.driver.begin(self.arguments)
+        fixed = None
+        if self.options.step is not None or not self.errors:
+            fixed = equal_steps(self.options.step, self.name)
+        for end, resume in targets(times, stops, fixed is not None):
+            goals = [float(t) for t in times[self.next :] if t <= end]
+            for goal in goals if goals and goals[-1] == end else [*goals, end]:
+                status = self._reach(goal, end, fixed)
+                if status != SUCCESS or self.passage == self.passage:
+                    return self._ended(status)
+                if self.next < times.size and times[self.next] == goal:
+                    self._record()
+            while self.next < times.size and times[self.next] < resume:
+                self._record()
+            if resume > end:
+                self._call("restart", goal=resume)
+        return self._ended(SUCCESS)
+
+    def _reach(self, goal: float, end: float, fixed: Equal | None) -> int:
+        """Integrate to a goal, whose state is then in `out`."""
+        changes = {"goal": goal, "end": end}
+        if fixed is not None:
+            if self.clock[0] >= end:
+                return SUCCESS
+            fixed.aim(float(self.clock[0]), end)
+            changes |= {"begin": fixed.begin, "length": fixed.length, "count": fixed.count}
+            self.marks[6] = 0
+        status = STEPPED
+        while status == STEPPED:
+            status = self._call("adaptive" if fixed is None else "fixed", **changes)
+            if status == STEPPED and self._crossed():
+                return SUCCESS
+        return status
+
+    def _crossed(self) -> bool:
+        """Whether the condition became true in the step that was made; then it is recorded."""
+        assert self.until is not None
+        begin, taken, new = float(self.clock[2]), float(self.clock[3]), float(self.clock[0])
+        margin = self.until(new, self.out)
+        if not margin >= 0 > self.margin:
+            self.margin = margin
+            return False
+        theta = crossing(lambda x: self.until(begin + x * taken, self._state(begin + x * taken)), self.margin, margin)  # type: ignore[misc]
+        passage = new if theta == 1 else begin + theta * taken
+        while self.next < self.times.size and self.times[self.next] < passage:
+            self._state(float(self.times[self.next]))
+            self._record()
+        self._state(passage)
+        self._passed(passage)
+        return True
+
+    def _state(self, t: float) -> np.ndarray:
+        self._call("interpolate", goal=t)
+        return self.out
+
+    def _call(self, function: str, **changes: float) -> int:
+        steps = self.arguments.steps._replace(**changes)
+        return int(getattr(self.driver, function)(self.arguments._replace(steps=steps)))
+
+    def _record(self) -> None:
+        self.record(self.next, self.out)
+        self.next += 1
+
+    def _passed(self, t: float) -> Result:
+        """The condition is true from t on, where the state is in `out`."""
+        self.passage = t
+        while self.next < self.times.size:
+            self._record()
+        self.reached[0] = self.times[-1]
+        return self._ended(SUCCESS)
+
+    def _ended(self, status: int) -> Result:
+        steps, rejected, evaluations = map(int, self.marks[:3])
+        return Result(status, steps, rejected, evaluations, self.passage)

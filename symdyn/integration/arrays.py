@@ -1,0 +1,84 @@
+"""Sums of arrays with weights, and the norm of errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["combine", "scaled_error"]
+
+#: Numbers that are worked on at once, so that they stay in the cache.
+CHUNK = 1 << 14
+
+
+def combine(
+    start: np.ndarray | None, rows: Sequence[np.ndarray], weights: Sequence[float] | np.ndarray, out: np.ndarray
+) -> np.ndarray:
+    """`start`, or zero, plus the weighted rows.
+
+    Parameters
+    ----------
+    start : (n,) array or None
+        It may be `out`.
+    rows : sequence of (n,) arrays
+    weights : sequence of float or (n,) arrays
+        Rows whose weight is the number 0 are not read.
+    out : (n,) array
+
+    Returns
+    -------
+    (n,) array
+        `out`.
+
+    Examples
+    --------
+    >>> combine(np.ones(2), [np.array([1.0, 2.0]), np.array([np.nan, np.nan])], [10.0, 0.0], np.empty(2)).tolist()
+    [11.0, 21.0]
+    """
+    pairs = [(r, w) for r, w in zip(rows, weights, strict=True) if isinstance(w, np.ndarray) or w]
+    part = np.empty(min(CHUNK, out.size), out.dtype)
+    for first in range(0, out.size, CHUNK):
+        s = slice(first, first + CHUNK)
+        total, product = out[s], part[: min(CHUNK, out.size - first)]
+        if start is not None and start is not out:
+            total[...] = start[s]
+        for k, (row, weight) in enumerate(pairs):
+            first_one = k == 0 and start is None
+            np.multiply(row[s], weight[s] if isinstance(weight, np.ndarray) else weight, out=total if first_one else product)
+            if not first_one:
+                total += product
+        if not pairs and start is None:
+            total[...] = 0
+    return out
+
+
+def scaled_error(
+    error: np.ndarray, before: np.ndarray, after: np.ndarray, blocks: Sequence[slice], rtol: float, atol: float
+) -> float:
+    r"""The greatest over blocks of :math:`\sqrt{\langle (e / (a + r \max(|y|, |y'|)))^2 \rangle}`.
+
+    Parameters
+    ----------
+    error, before, after : (n,) arrays
+        The estimate, and the states at both ends of the step.
+    blocks : sequence of slice
+    rtol, atol : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> y = np.ones(3)
+    >>> scaled_error(np.array([3.0, 4.0, 1.0]), y, y, [slice(0, 2), slice(2, 3)], 0.5, 0.5)  # of 12.5
+    3.5355339059327378
+    """
+    scale = np.maximum(np.abs(before), np.abs(after))
+    scale *= rtol
+    scale += atol
+    np.divide(error, scale, out=scale)
+    # a product of linear algebra would add up in an order that depends on its threads
+    return max(math.sqrt(float(np.einsum("i,i->", scale[b], scale[b])) / scale[b].size) for b in blocks)

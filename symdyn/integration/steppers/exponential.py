@@ -1,0 +1,216 @@
+r"""Exponential Runge-Kutta methods: what is linear and diagonal exactly."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+from symdyn.integration.arrays import combine
+from symdyn.integration.problem import SplitProblem
+from symdyn.integration.steppers.base import PASSES, SplitStepper, TimeDerivatives
+from symdyn.methods.exponential import ExponentialRungeKutta, Phi
+
+__all__ = ["Coefficients", "ExponentialStepper", "phi"]
+
+#: Points on the upper half of the circle over which functions are means, and where the recurrence is good by itself.
+POINTS, NEAR = 16, 4.0
+#: Lengths of steps whose coefficients are kept.
+KEPT = 6
+
+
+def phi(z: np.ndarray, last: int) -> list[np.ndarray]:
+    r"""The functions :math:`\varphi_0, \ldots` of z, by :math:`\varphi_{k+1}(z) = (\varphi_k(z) - 1/k!)/z`.
+
+    Near zero the recurrence cancels; there they are means over a circle of radius 1 around z.
+
+    Parameters
+    ----------
+    z : array
+        Real or complex.
+    last : int
+
+    Returns
+    -------
+    list of `last` + 1 arrays like z
+
+    References
+    ----------
+    Kassam & Trefethen, SIAM Journal on Scientific Computing 26 (2005) 1214-1233.
+
+    Examples
+    --------
+    >>> [x.round(12).tolist() for x in phi(np.zeros(1), 3)]
+    [[1.0], [1.0], [0.5], [0.166666666667]]
+    """
+    near = np.abs(z) < NEAR
+    found = _recurrence(np.where(near, NEAR, z), last)
+    close = z[near]
+    circle = np.exp(1j * np.pi * (np.arange(POINTS) + 0.5) / POINTS)
+    if np.iscomplexobj(z):
+        circle = np.concatenate([circle, circle.conj()])
+    means = [np.zeros(close.shape, z.dtype) for _ in found]
+    for point in circle:
+        for mean, part in zip(means, _recurrence(close + point, last), strict=True):
+            mean += part if np.iscomplexobj(z) else part.real
+    for part, mean in zip(found, means, strict=True):
+        part[near] = mean / circle.size
+    found[0] = np.exp(z)
+    return found
+
+
+def _recurrence(z: np.ndarray, last: int) -> list[np.ndarray]:
+    found = [np.exp(z), np.expm1(z) / z]
+    for k in range(1, last):
+        found.append((found[k] - 1 / math.factorial(k)) / z)
+    return found[: last + 1]
+
+
+class Coefficients:
+    """The coefficients of a scheme for eigenvalues and a length of step, each like the eigenvalues.
+
+    Parameters
+    ----------
+    scheme : ExponentialRungeKutta
+    eigenvalues : (n,) array
+    h : float
+    corrected : bool
+        Whether the defects of the stages are asked for.
+
+    Attributes
+    ----------
+    decay : list of (n,) arrays
+        Factors of the state for each stage after the first, and for the new state.
+    rows : list of lists of (n,) arrays or 0
+        Factors of N, the length of the step included.
+    defects : list of lists of (n,) arrays
+        For each stage after the first, factors of the first and second derivative of N, with which it has order 3.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> c = Coefficients(sd.METHODS["etdrk4"], np.zeros(1), 0.1, corrected=True)   # those of the Runge-Kutta method
+    >>> [float(x[0].round(6)) for x in c.rows[-1]], [float(row[0][0].round(6)) for row in c.defects]
+    ([0.016667, 0.033333, 0.033333, 0.016667], [0.00125, -0.00125, 0.0])
+    """
+
+    def __init__(self, scheme: ExponentialRungeKutta, eigenvalues: np.ndarray, h: float, *, corrected: bool) -> None:
+        self._z, self._h = h * eigenvalues, h
+        entries = [e for row in (*scheme.a, scheme.b) for e in row]
+        places = {place for e in entries for place in e}
+        last = max(3 if corrected else 1, *(k for k, _ in places))
+        self._phi = {c: phi(c * self._z, last) for c in {*(c for _, c in places), *scheme.nodes[1:], 1.0}}
+        made: dict[Any, Any] = {}
+        for e in entries:
+            key = tuple(sorted(e.items()))
+            if key not in made:
+                made[key] = self._sum(e)
+        self.rows = [[made[tuple(sorted(e.items()))] for e in row] for row in (*scheme.a, scheme.b)]
+        self.decay = [self._phi[c][0] for c in (*scheme.nodes[1:], 1.0)]
+        self.defects = [self._defects(scheme, i) for i in range(len(scheme.a))] if corrected else []
+        del self._phi, self._z
+
+    def _sum(self, e: Phi) -> Any:
+        return sum((x * self._h) * self._phi[c][k] for (k, c), x in e.items())
+
+    def _defects(self, scheme: ExponentialRungeKutta, i: int) -> list[np.ndarray]:
+        c, found = scheme.nodes[i + 1], []
+        for m in (2, 3):
+            exact = (c * self._h) ** m * self._phi[c][m]
+            taken = sum(w * (scheme.nodes[j] * self._h) ** (m - 1) / math.factorial(m - 1) for j, w in enumerate(self.rows[i]))
+            found.append(exact - taken)
+        return found
+
+
+class ExponentialStepper(SplitStepper):
+    """Steps of a scheme; for an estimate two of half the length are compared with one.
+
+    Where the problem is `corrected`, stages get the derivatives of N that they lack for order 3.
+    """
+
+    few_lengths = True
+
+    def __init__(self, problem: SplitProblem, scheme: ExponentialRungeKutta, *, estimates: bool) -> None:
+        if problem.eigenvalues is None:
+            raise DeclarationError(
+                f"{scheme.name} needs a linear part that is diagonal in modes; this one is solved by elimination: take 'imex', "
+                "'imex3' or 'sbdf2'"
+            )
+        super().__init__(problem, scheme, estimates=estimates)
+        self.eigenvalues = problem.eigenvalues
+        self.error_order, self.substeps = (scheme.order + 1, 2) if estimates else (0.0, 1)
+        self.stage_rows = self.rows(len(scheme.a))
+        # of the stages in the middle the last one, which is the most accurate
+        self.middle = max(range(1, len(scheme.a)), key=lambda i: (-abs(scheme.nodes[i] - 0.5), i))
+        if estimates:
+            self.half, self.half_rate, self.single = self.rows(3)
+        self.derivatives = self.inner = None
+        self._kept: dict[float, Coefficients] = {}
+
+    def coefficients(self, h: float) -> Coefficients:
+        """Those of a length; the lengths used last are kept."""
+        found = self._kept.pop(h, None)
+        if found is None:
+            found = Coefficients(self.scheme, self.eigenvalues, h, corrected=self.problem.corrected)
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        self._kept[h] = found
+        return found
+
+    def start(self, y: np.ndarray, t: float) -> None:
+        super().start(y, t)
+        if self.problem.corrected:
+            self.derivatives, self.inner = TimeDerivatives(self.problem, 2), TimeDerivatives(self.problem, 2)
+
+    def slope(self) -> np.ndarray:
+        # what is linear limits no step
+        return self.problem.difference(self.rate, np.empty(self.y.size))
+
+    def attempt(self, t: float, h: float, *, estimate: bool) -> None:
+        self.t, self.h = t, h
+        doubled = self.substeps == 2
+        if self.derivatives is not None and not self.derivatives.known:
+            for _ in range(PASSES):
+                self._step(self.z, self.rate, t, h, self.new, self.derivatives)
+                self.nonlinear(self.new, t + h, self.next_rate)
+                self._differentiate(self.derivatives, self.rate, self.next_rate, h, 0.0)
+        if not doubled:
+            self._step(self.z, self.rate, t, h, self.new, self.derivatives)
+            self.problem.back(self.new, t + h, self.after)
+            return
+        self._step(self.z, self.rate, t, h / 2, self.half, self.derivatives)
+        self.nonlinear(self.half, t + h / 2, self.half_rate)
+        if self.inner is not None:
+            self._differentiate(self.inner, self.rate, self.half_rate, h / 2, 1.0)
+        self._step(self.half, self.half_rate, t + h / 2, h / 2, self.new, self.inner)
+        self.problem.back(self.new, t + h, self.after)
+        self._step(self.z, self.rate, t, h, self.single, self.derivatives)
+        self.single -= self.new
+        self.single /= 2**self.scheme.order - 1
+        self.problem.difference(self.single, self.error)
+
+    def _step(
+        self, z: np.ndarray, rate: np.ndarray, t: float, h: float, out: np.ndarray, derivatives: TimeDerivatives | None
+    ) -> None:
+        """The state a step of length h after z, where N is `rate`."""
+        c, rates = self.coefficients(h), [rate, *self.stage_rows]
+        for i, row in enumerate(c.rows[:-1]):
+            rows, weights = [z, *rates[: i + 1]], [c.decay[i], *row]
+            if derivatives is not None:
+                rows, weights = [*rows, *derivatives.values], [*weights, *c.defects[i]]
+            combine(None, rows, weights, self.work)
+            self.nonlinear(self.work, t + h * self.scheme.nodes[i + 1], rates[i + 1])
+        combine(None, [z, *rates], [c.decay[-1], *c.rows[-1]], out)
+
+    def _differentiate(self, derivatives: TimeDerivatives, begin: np.ndarray, end: np.ndarray, h: float, at: float) -> None:
+        derivatives.find((begin, self.stage_rows[self.middle - 1], end), self.scheme.nodes[self.middle], h, at)
+
+    def advance(self) -> None:
+        if self.derivatives is not None:
+            if self.substeps == 2:
+                self.derivatives.find((self.rate, self.half_rate, self.next_rate), 0.5, self.h, 1.0)
+            else:
+                self._differentiate(self.derivatives, self.rate, self.next_rate, self.h, 1.0)
+        super().advance()

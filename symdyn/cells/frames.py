@@ -80,6 +80,7 @@ class CellsFrame(Frame):
     def __init__(self, system: FullBulkCells, initial: Mapping[Any, Any] | None, times: np.ndarray) -> None:
         numbers, self.bulk = read_beginnings(system, initial)
         super().__init__(system, numbers)
+        self._times = times.size
         self.kept = kept_times(system.keep_bulk, times)
         self.skip = frozenset(s for s, start in zip(system.bulk, self.bulk, strict=True) if start is not None)
         self.facts = {"unknowns": system.elements.size, "route": "finite elements"}
@@ -87,7 +88,6 @@ class CellsFrame(Frame):
             triangles = {"triangles": (("triangle", "corner"), system.elements.triangles)}
             aside = {} if self.whole else {"bulk_time": times[self.kept]}
             self.coordinates = {**system.places, **triangles, **aside}
-        self._times = times.size
 
     @property
     def whole(self) -> bool:

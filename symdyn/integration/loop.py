@@ -250,11 +250,20 @@ class _Run:
         stepper, until = self.stepper, self.until
         assert until is not None
         state = np.empty(self.problem.size)
-        theta = crossing(lambda x: until(t + x * (new - t), stepper.dense(x, state)), self.margin, margin)
-        passage = new if theta == 1 else t + theta * (new - t)
-        if stepper.interpolates and self.control.estimates:
+        inside = stepper.interpolates and self.control.estimates
+
+        def within(theta: float) -> np.ndarray:
+            """The state in the step: a shorter step where there is no interpolant as accurate as the steps."""
+            if inside:
+                return stepper.dense(theta, state)
+            stepper.attempt(t, theta * (new - t), estimate=False)
+            return stepper.after
+
+        theta = crossing(lambda x: until(t + x * (new - t), within(x)), self.margin, margin)
+        passage = t + theta * (new - t)
+        if inside:
             self._outputs(t, passage)
-        self._passed(passage, stepper.after if theta == 1 else stepper.dense(theta, state))
+        self._passed(passage, within(theta))
 
     def _passed(self, t: float, y: np.ndarray) -> Result:
         """The condition is true from t on, where the state is y."""

@@ -289,7 +289,8 @@ class ChunkStore:
         if self.file is not None and self.finished:
             return netcdf.open_file(self.file, chunks)
         require("dask")
-        return xr.open_zarr(self.path, consolidated=True, chunks=chunks)[self.manifest["variables"]]
+        data = xr.open_zarr(self.path, consolidated=True, chunks=chunks)
+        return data[self.manifest["variables"]].assign_coords(data.coords)  # also those that no variable has
 
 
 def _length(variable: Variable, times: int) -> int:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
+from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.cells._full_start import kept_times, read_beginnings
 from symdyn.cells.full import FullBulkCells
-from symdyn.cells.stepping import METHODS, AdditiveStepper, WallExchange
-from symdyn.cells.values import CellValues
-from symdyn.codegen.effects import refuse_idle
+from symdyn.cells.problems import ColonyProblem, make_problem
 from symdyn.codegen.kernel import read_method
 from symdyn.errors import DeclarationError
+from symdyn.grids.options import check_method
+from symdyn.integration import Options, Signals
+from symdyn.integration import integrate as integrate_one
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_values, trajectory_dataset
 from symdyn.simulation.ensemble import Progress, default_threads
@@ -28,34 +29,25 @@ from symdyn.simulation.verdict import Ending, Outcome, verdict
 
 __all__ = ["run"]
 
-TOGETHER = 4
-"""Runs with the same parameters that go side by side; fixed, so that no result depends on the number of threads."""
-
-RESOLUTION = {"ark4": 0.15, "ark3": 0.08, "sbdf2": 0.02}
-"""Default step, relative to the shortest time of the kinetics near the initial values."""
-
 LARGEST = 1e9
 """Largest number of recorded values of the bulk."""
-
-READS = frozenset({"step", "seed", "threads", "trajectories"})
-"""Options that the integrators read."""
 
 
 @dataclass
 class _Part:
-    """Rows of the design that are integrated jointly, and their results."""
+    """A row of the design, and its results."""
 
-    rows: np.ndarray
+    row: int
     values: np.ndarray
     fields: np.ndarray | None
-    status: np.ndarray
-    error: np.ndarray
-    steps: int = 0
+    status: int = INTERRUPTED
+    counts: tuple[int, ...] = (0, 0, 0)
+    error: float = np.nan
 
 
 @dataclass
 class _Plan:
-    """The task, and the exchange matrices of the parameters in use."""
+    """The task."""
 
     system: FullBulkCells
     times: np.ndarray
@@ -63,31 +55,10 @@ class _Plan:
     fields: list[Any]
     kept: np.ndarray | None
     parameters: np.ndarray
-    group: np.ndarray
-    method: str
-    step: float | None
-    stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    shared: dict[int, tuple[CellValues, WallExchange]] = field(default_factory=dict)
-
-    def parts(self) -> list[np.ndarray]:
-        """Rows with the same parameters, a few at a time."""
-        found = []
-        for g in range(len(self.parameters)):
-            rows = np.flatnonzero(self.group == g)
-            found += [rows[i : i + TOGETHER] for i in range(0, len(rows), TOGETHER)]
-        return found
-
-    def exchange(self, g: int) -> tuple[CellValues, WallExchange]:
-        """Numbers and matrices of a set of parameters, shared by all rows that have it."""
-        with self.lock:
-            if g not in self.shared:
-                for old in [k for k in self.shared if k < g - 8]:  # parts come in the order of their parameters
-                    del self.shared[old]
-                system = self.system
-                values = system.values(dict(zip(system.parameters, self.parameters[g], strict=True)))
-                self.shared[g] = values, WallExchange(system.elements.matrices(values), values.secreted)
-            return self.shared[g]
+    scheme: Any
+    options: Options
+    stop: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+    lock: Lock = field(default_factory=Lock)
 
 
 def run(
@@ -110,8 +81,8 @@ def run(
     parameters : mapping, optional
         Numbers or sweeps.
     **options
-        method ('ark4', 'ark3' or 'sbdf2'), step (by default 0.15, 0.08 or 0.02 of the shortest time of the kinetics near
-        the initial values), trajectories, threads, progress, on_failure.
+        method ('imex' by default, 'imex3', 'sbdf2', or an explicit method), rtol and atol or the length of all steps, step,
+        trajectories, threads, progress, on_failure.
 
     Returns
     -------
@@ -119,8 +90,9 @@ def run(
         Each state of the cells and the mean of the bulk with dims (sweeps..., ``time``), and
         ``trajectory`` where `trajectories` were asked for; with `keep_bulk`
         also the bulk itself, ``U_field`` with dims (sweeps..., ``time`` or ``bulk_time``, ``node``), the
-        places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status`` and ``steps`` as in
-        other runs; ``step_error`` is small where the step is short enough.
+        places ``node_x`` and ``node_y``, and ``triangles`` between the nodes, to draw it.  ``status``, ``steps``,
+        ``rejected`` and ``evaluations`` as in other runs; with ``step`` also ``step_error``, which is small where the step is
+        short enough.
 
     Raises
     ------
@@ -151,160 +123,135 @@ def integrate(
     options: dict,
 ) -> xr.Dataset:
     """Simulate the full system."""
-    method, step, threads = _checked(options)
+    scheme, chosen, threads = _checked(system, options)
     numbers, fields = read_beginnings(system, initial)
     design = make_design(system, numbers, parameters, options.get("trajectories"))
     beginnings, values = design.rows(0, design.size)
-    unique, group = np.unique(values, axis=0, return_inverse=True)
-    plan = _Plan(
-        system, times, beginnings, fields, kept_times(system.keep_bulk, times), unique, group.ravel(), method, step
-    )  # fmt: skip
+    plan = _Plan(system, times, beginnings, fields, kept_times(system.keep_bulk, times), values, scheme, chosen)
     if plan.kept is not None and design.size * len(plan.kept) * len(system.bulk) * system.elements.size > LARGEST:
         raise DeclarationError(
             f"the bulk at {len(plan.kept)} times of {design.size} runs at {system.elements.size} nodes is more than "
             f"{LARGEST:g} numbers; name fewer times in keep_bulk"
         )
-    bar = Progress(design.size, options.get("progress", True), method)
+    bar = Progress(design.size, options.get("progress", True), scheme.name)
     done = [0]
 
-    def work(rows: np.ndarray) -> _Part:
-        part = _march(plan, rows)
+    def work(row: int) -> _Part:
+        part = _one(plan, row)
         with plan.lock:
-            done[0] += len(rows)
+            done[0] += 1
             bar.update(done[0])
         return part
 
-    parts, results = plan.parts(), []
+    results: list[_Part] = []
     try:
-        if threads == 1 or len(parts) == 1:
-            for rows in parts:
-                results.append(work(rows))
+        if threads == 1 or design.size == 1:
+            for row in range(design.size):
+                results.append(work(row))
         else:
             with ThreadPoolExecutor(threads) as pool:
-                futures = [pool.submit(work, rows) for rows in parts]
+                futures = [pool.submit(work, row) for row in range(design.size)]
                 try:
                     wait(futures)
                 except KeyboardInterrupt:
-                    plan.stop.set()
+                    plan.stop[0] = 1
                 results = [f.result() for f in futures]
     except KeyboardInterrupt:
-        plan.stop.set()  # results so far are retained
+        plan.stop[0] = 1  # results so far are retained
     finally:
         bar.close()
     return _gathered(plan, design, results, options)
 
 
-def _march(plan: _Plan, rows: np.ndarray) -> _Part:
-    """Some runs with the same parameters through all output times."""
+def _one(plan: _Plan, row: int) -> _Part:
+    """One run through all output times."""
     times, elements = plan.times, plan.system.elements
-    values, exchange = plan.exchange(int(plan.group[rows[0]]))
-    n, species = values.kinetics.size, values.species
-    u, U = _begin(plan, rows, exchange, n)
-    longest = _default_step(values.kinetics, u, plan.method) if plan.step is None else plan.step
+    parameters = dict(zip(plan.system.parameters, plan.parameters[row].tolist(), strict=True))
+    problem = make_problem(plan.system, plan.scheme, parameters)
+    exchange, species = problem.exchange, len(plan.system.bulk)
     weights = elements.integral / elements.area
-    status, unknown = np.full(len(rows), SUCCESS, np.int64), np.full(len(rows), np.nan)
-    part = _Part(rows, np.full((len(rows), times.size, n + species), np.nan), None, status, unknown)
+    part = _Part(row, np.full((times.size, exchange.cells + species), np.nan), None)
     if plan.kept is not None:
-        part.fields = np.full((len(rows), species, len(plan.kept), elements.size), np.nan)
+        part.fields = np.full((species, len(plan.kept), elements.size), np.nan)
     place = {} if plan.kept is None else {int(k): i for i, k in enumerate(plan.kept)}
-    stepper = AdditiveStepper(exchange, values.kinetics.rates, plan.method, u, U)
-    with np.errstate(all="ignore"):
-        for k in range(times.size):
-            if k and not _advance(stepper, times[k] - times[k - 1], longest, part, plan.stop):
-                part.status[part.status == SUCCESS] = INTERRUPTED
-                break
-            now = np.concatenate([stepper.u, np.stack([weights @ x for x in stepper.U], axis=1)], axis=1)
-            going = part.status == SUCCESS
-            good = np.isfinite(now).all(axis=1) & going
-            part.status[~good & going] = NOT_FINITE
-            part.values[good, k] = now[good]
-            if part.fields is not None and k in place:
-                part.fields[good, :, place[k]] = np.stack([x.T for x in stepper.U], axis=1)[good]
-            if not good.any():
-                break
-    if plan.method != "sbdf2":
-        part.error = stepper.error
+
+    def record(k: int, y: np.ndarray) -> None:
+        part.values[k] = [*y[: exchange.cells], *(weights @ y[b] for b in exchange.bulks)]
+        if part.fields is not None and k in place:
+            part.fields[:, place[k]] = [y[b] for b in exchange.bulks]
+
+    signals = Signals(plan.stop, np.full(1, times[0]))
+    try:
+        found = integrate_one(
+            problem, plan.scheme, _begin(plan, row, problem), times, options=plan.options, record=record, signals=signals
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        plan.stop[0] = 1
+        return part
+    part.status, part.counts, part.error = found.status, found[1:4], found.error
     return part
 
 
-def _begin(plan: _Plan, rows: np.ndarray, exchange: WallExchange, n: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Initial cells (R, n) and bulk, each (N, R)."""
-    numbers = plan.beginnings[rows]
-    u, U = numbers[:, :n].copy(), []
-    for s, start in enumerate(plan.fields):
+def _begin(plan: _Plan, row: int, problem: ColonyProblem) -> np.ndarray:
+    """The initial state."""
+    exchange = problem.exchange
+    numbers, y = plan.beginnings[row], np.empty(problem.size)
+    u = y[: exchange.cells]
+    u[:] = numbers[: exchange.cells]
+    for s, (start, bulk) in enumerate(zip(plan.fields, exchange.bulks, strict=True)):
         if start is None:
-            U.append(np.tile(numbers[:, n + s], (plan.system.elements.size, 1)))
-        elif isinstance(start, str):
-            U.append(exchange.quasi_steady(u)[s])
+            y[bulk] = numbers[exchange.cells + s]
         else:
-            U.append(np.repeat(start[:, None], len(rows), axis=1))
-    return u, U
+            y[bulk] = exchange.quasi_steady(u)[s] if isinstance(start, str) else start
+    return y
 
 
-def _advance(stepper: AdditiveStepper, gap: float, longest: float, part: _Part, stop: threading.Event) -> bool:
-    """From one output time to the next; false if somebody interrupts."""
-    count = max(1, int(np.ceil(gap / longest * (1 - 1e-9))))
-    h = float(f"{gap / count:.12e}")  # equal gaps that differ in their last bits share their factors
-    try:
-        for _ in range(count):
-            if stop.is_set():
-                return False
-            stepper.advance(h, 1)
-    except KeyboardInterrupt:
-        stop.set()
-        return False
-    part.steps += count
-    return True
-
-
-def _default_step(kinetics, u: np.ndarray, method: str) -> float:
-    """A fraction of the shortest time of the kinetics near the initial values."""
-    fastest = max(float(np.abs(np.linalg.eigvals(kinetics.jacobian(x))).max()) if x.size else 0.0 for x in u)
-    return RESOLUTION[method] / fastest if np.isfinite(fastest) and fastest > 1e-6 else RESOLUTION[method]
-
-
-def _checked(options: Mapping[str, Any]) -> tuple[str, float | None, int]:
+def _checked(system: FullBulkCells, options: Mapping[str, Any]) -> tuple[Any, Options, int]:
     name, choice = read_method(options.get("method"))
-    method = "ark4" if name is None else name
-    if method not in METHODS:
-        raise DeclarationError(
-            f"the method is {method!r}; for cells in a bulk of finite elements expected {', '.join(METHODS)}"
-        )
-    given = {k for k in options if k not in ("method", "progress", "on_failure")} | set(choice.given if choice else ())
-    refuse_idle(sorted(given), READS, f"cells in a bulk of finite elements with {method!r}")
-    step, threads = options.get("step"), options.get("threads")
-    check_positive(step=step)
+    own = choice.given if choice else {}
+    given = {k: v for k, v in options.items() if k not in ("method", "progress", "on_failure")} | own
+    scheme = check_method("imex" if name is None else name, given, "cells in a bulk of finite elements")
+    unfit = scheme.applies(system)
+    if unfit is not None:
+        raise DeclarationError(f"{scheme.name} does not apply: {unfit}")
+    threads = options.get("threads")
+    check_positive(**{k: options.get(k) for k in ("rtol", "atol", "step")})
     check_whole(threads=threads)
     if options.get("on_failure", "raise") not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
-    return method, None if step is None else float(step), int(threads or default_threads())
+    chosen = Options(**{k: v for k, v in given.items() if k in ("rtol", "atol", "step") or k in own})
+    return scheme, chosen, int(threads or default_threads())
 
 
 def _gathered(plan: _Plan, design: Design, parts: list[_Part], options: Mapping[str, Any]) -> xr.Dataset:
     system, times, kept = plan.system, plan.times, plan.kept
     values = np.full((design.size, times.size, len(system.states)), np.nan)
     status = np.full(design.size, INTERRUPTED, np.int64)
-    steps, error = np.zeros(design.size, np.int64), np.full(design.size, np.nan)
+    steps, error = np.zeros((design.size, 3), np.int64), np.full(design.size, np.nan)
     fields = None if kept is None else np.full((design.size, len(system.bulk), len(kept), system.elements.size), np.nan)
     for part in parts:
-        values[part.rows], status[part.rows] = part.values, part.status
-        steps[part.rows], error[part.rows] = part.steps, part.error
+        values[part.row], status[part.row] = part.values, part.status
+        steps[part.row], error[part.row] = part.counts, part.error
         if fields is not None:
-            fields[part.rows] = part.fields
+            fields[part.row] = part.fields
     skip = [s for s, start in zip(system.bulk, plan.fields, strict=True) if start is not None]
+    o = plan.options
+    tolerances = {"rtol": o.rtol, "atol": o.atol} if o.step is None else {"step": o.step}
     attrs = attributes(
-        system, **fixed_values(system, design, skip), method=plan.method, step=plan.step, seed=options.get("seed"),
+        system, **fixed_values(system, design, skip), method=plan.scheme.name, **tolerances, seed=options.get("seed"),
         unknowns=system.elements.size, route="finite elements",
     )  # fmt: skip
-    counts = {"status": (status, STATUS_CODES), "steps": (steps, "steps of the fixed length")}
-    if plan.method != "sbdf2":
-        counts["step_error"] = (error, "largest difference in a step from the embedded method of an order less, in the cells")
+    meanings = {"steps": "steps", "rejected": "steps that were rejected", "evaluations": "evaluations of the kinetics"}
+    counts = {"status": (status, STATUS_CODES)}
+    counts |= {name: (steps[:, k], meaning) for k, (name, meaning) in enumerate(meanings.items())}
+    if o.step is not None and not np.isnan(error).all():
+        counts["step_error"] = (error, "largest estimate of the error of a step, of every eighth step")
     data = trajectory_dataset(system, design, times, values, counts, attrs, skip)
     for symbol in system.bulk:
         data[symbol.name].attrs["long_name"] = f"mean of {symbol} over the bulk"
     if fields is not None and kept is not None:
         data = _with_fields(data, plan, design, fields, kept)
-    kernel: Any = SimpleNamespace(system=system, method=plan.method, family=SimpleNamespace(remedies=("a shorter step",)))
+    kernel: Any = SimpleNamespace(system=system, method=plan.scheme.name, family=SimpleNamespace(remedies=("a shorter step",)))
     run: Any = SimpleNamespace(status=status, values=values)
     return verdict(data, Ending(kernel, design, Outcome.of(run, times, 0, passed_on=0)), options.get("on_failure", "raise"))
 

@@ -30,14 +30,14 @@ def takes_steps(scheme: Any) -> bool:
     return isinstance(scheme, ImexMultistep) or (isinstance(scheme, ExplicitRungeKutta) and not scheme.error)
 
 
-def check_method(chosen: str, given: dict[str, Any]) -> Any:
+def check_method(chosen: str, given: dict[str, Any], task: str = "fields") -> Any:
     """The method called so; refuse what is no method, and options without effect; `given` are those that have a value."""
     known = array_methods()
     scheme = known.get(METHODS[chosen].name if chosen in METHODS else chosen)
     if scheme is None:
-        raise DeclarationError(f"{chosen!r} is no method for fields; there are {', '.join(known)}.{suggest(chosen, known)}")
+        raise DeclarationError(f"{chosen!r} is no method for {task}; there are {', '.join(known)}.{suggest(chosen, known)}")
     equal = "step" in given and "step" in _reads(scheme, equal=True)
-    what = f"fields with {chosen!r}" + (" in steps of one length" if equal and not takes_steps(scheme) else "")
+    what = f"{task} with {chosen!r}" + (" in steps of one length" if equal and not takes_steps(scheme) else "")
     refuse_idle(given, _reads(scheme, equal), what, {m: _reads(s, equal=False) for m, s in known.items()})
     if takes_steps(scheme) and "step" not in given:
         raise DeclarationError(f"{chosen} takes steps of one length: pass step=, such as step=0.01")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-from symdyn.grids.options import array_methods
 
 from symdyn.integration import Options, Signals, integrate
+from symdyn.methods.euler import EULER
+from symdyn.methods.registry import METHODS
+from symdyn.methods.rk4 import RK4
 
 #: Methods that have a form for arrays, by name.
-SCHEMES = array_methods()
+SCHEMES = {**METHODS, "euler": EULER, "rk4": RK4}
 
 
 def integrated(problem, method, y, times, *, until=None, stops=None, stop=None, reached=None, **options):

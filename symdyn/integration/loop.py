@@ -127,9 +127,7 @@ def targets(times: np.ndarray, stops: np.ndarray, outputs: bool) -> Iterator[tup
     """
     met = [(float(t), float(t)) for t in (times[1:] if outputs else times[-1:] if times.size > 1 else ())]
     jumps = [(float(a), float(b)) for a, b in stops if times[0] <= a < times[-1]]
-    for end, resume in sorted(met + jumps):
-        # an output time within a jump is that before it
-        yield end, resume
+    yield from sorted(met + jumps)
 
 
 class _Run:
@@ -218,7 +216,8 @@ class _Run:
                 return None, t
             control.accepted(error)
         elif sampled:
-            self.error = np.fmax(self.error, np.abs(stepper.error).max())
+            size = scaled_error(stepper.error, stepper.y, stepper.after, self.problem.blocks, 0.0, 1.0)
+            self.error = float(np.fmax(self.error, size))
         self.steps += stepper.substeps
         stepper.settle()
         if self.until is not None:
@@ -274,4 +273,4 @@ class _Run:
         return self._ended(SUCCESS)
 
     def _ended(self, status: int) -> Result:
-        return Result(status, self.steps, self.rejected, self.stepper.evaluations, self.passage, float(self.error))
+        return Result(status, self.steps, self.rejected, self.stepper.evaluations, self.passage, self.error)

@@ -96,8 +96,9 @@ class Result(NamedTuple):
     passage : float
         Time at which the condition `until` became true; NaN if it did not.
     error : float
-        The largest estimate of the error of a step of one length, in the units of the state: of the first of every eight steps.
-        NaN where the steps are chosen by their errors, and of methods without an estimate.
+        The largest estimate of the error of a step of one length, of the first of every eight steps: the greatest root mean
+        square over blocks, in the units of the state.  NaN where the steps are chosen by their errors, of methods without an
+        estimate, and of compiled loops.
 
     Examples
     --------

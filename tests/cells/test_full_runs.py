@@ -14,11 +14,15 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 import symdyn as sd
 from symdyn.cells.finite_elements import FiniteElements
-from symdyn.cells.stepping import METHODS, AdditiveStepper, WallExchange
+from symdyn.cells.problems import WallExchange, make_problem
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.integration.steppers.additive import AdditiveStepper
 from symdyn.models import zoo
+from tests.integrated import SCHEMES, integrated
 
 pytest.importorskip("skfem")
+
+METHODS = ("imex", "imex3", "sbdf2")
 
 THREE = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.0)]
 BASE = {"D": 1.0, "tau": 0.55}
@@ -67,25 +71,33 @@ def test_cycles_of_three_cells(influx, D, tau, start, period, ring, centre, lag)
     assert data.v_1.values == pytest.approx(data.v_2.values, abs=1e-3)
 
 
-@pytest.mark.parametrize(("method", "least"), [("ark4", 3.3), ("ark3", 2.7), ("sbdf2", 1.9)])
-def test_orders_in_time(three, method, least):
-    # on a smooth solution, after the layer of the beginning; what stiff exchange leaves of 4 is 3.5 in the cells
-    values = three.values(BASE)
-    exchange = WallExchange(three.elements.matrices(values), values.secreted)
-    u = np.array([[1.6, 0.6, 1.5, 0.62, 1.4, 0.65]])
-    begun = AdditiveStepper(exchange, values.kinetics.rates, "ark4", u, exchange.quasi_steady(u))
-    begun.advance(0.02, 100)
+@pytest.mark.parametrize("method", METHODS)
+def test_orders_in_time(three, method):
+    # on a smooth solution, after the layer of the beginning: cells, and the bulk next to their walls
+    problem = make_problem(three, SCHEMES[method], BASE)
+    u = np.array([1.6, 0.6, 1.5, 0.62, 1.4, 0.65])
+    start = np.concatenate([u, *problem.exchange.quasi_steady(u)])
+    begun = integrated(problem, "imex", start, [0, 2], step=0.02).frames[-1]
+    exact = integrated(problem, "imex", begun, [2, 6], step=0.0125).frames[-1]
+    steps = (0.02, 0.01) if method == "sbdf2" else (0.2, 0.1)
+    found = [integrated(problem, method, begun, [2, 6], step=h).frames[-1] for h in steps]
+    for part in (slice(0, 6), slice(6, None)):
+        errors = [np.abs(y - exact)[part].max() for y in found]
+        assert -0.2 < np.log2(errors[0] / errors[1]) - SCHEMES[method].order < 0.6
 
-    def after(name: str, h: float) -> np.ndarray:
-        stepper = AdditiveStepper(exchange, values.kinetics.rates, name, begun.u, begun.U)
-        stepper.advance(h, round(4 / h))
-        return stepper.u
 
-    exact = after("ark4", 0.0125)
-    first = 0.1 if method == "sbdf2" else 0.4
-    wrong = [np.abs(after(method, h) - exact).max() for h in (first, first / 2, first / 4)]
-    assert (np.log2(np.array(wrong[:-1]) / wrong[1:]) > least).all()
-    assert METHODS[method] > least
+def test_defaults_are_within_a_millionth_of_the_converged_run(three):
+    options = dict(initial={"U": "steady", "v_1": 1.4, "w_1": 0.75}, parameters=BASE, progress=False)
+    times = np.arange(0, 20.01, 0.5)
+    found, exact = (sd.simulate(three, times, **options, **o) for o in ({}, {"rtol": 1e-9, "atol": 1e-12}))
+    assert max(float(np.abs(found[k] - exact[k]).max()) for k in ("v_1", "w_1", "v_3", "U")) < 1e-6
+    assert exact.steps > 2 * found.steps
+
+
+def test_an_explicit_method_meets_the_implicit_one(three):
+    options = dict(initial={"U": "steady", "v_1": 1.4}, parameters={"D": 0.01, "tau": 0.55}, progress=False, rtol=1e-8)
+    explicit, implicit = (sd.simulate(three, [0, 0.02], method=m, **options) for m in ("tsit5", "imex"))
+    assert explicit.v_1.values == pytest.approx(implicit.v_1.values, rel=1e-7)
 
 
 @pytest.fixture(scope="module")
@@ -206,15 +218,15 @@ def test_sweeps_are_runs_of_their_own(three):
     for name in ("v_1", "w_3", "U"):
         assert many[name].sel(v_10=1.5, D=1.0).values == pytest.approx(one[name].values, rel=1e-12)
     assert (many.steps == 20).all()
-    assert many.attrs["method"] == "ark4"
-    assert (many.step_error < 1e-3).all()
+    assert many.attrs["method"] == "imex"
+    assert (many.step_error < 1e-2).all()
 
 
 def test_the_error_of_a_step_falls_with_the_step(three):
     error = [
         float(sd.simulate(three, [0, 4], initial={"U": "steady"}, parameters=BASE, step=h).step_error) for h in (0.2, 0.1, 0.05)
     ]
-    assert (np.log2(np.divide(error[:-1], error[1:])) > 1.5).all()  # the layer of the beginning has the largest
+    assert (np.log2(np.divide(error[:-1], error[1:])) > 1).all()  # the layer of the beginning has the largest
     assert "step_error" not in sd.simulate(three, [0, 1], parameters=BASE, step=0.1, method="sbdf2")
 
 
@@ -240,15 +252,15 @@ def test_failures_give_nan_and_an_error_with_everything():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_interrupt_keeps_what_is_done(three, monkeypatch, threads):
-    advance, calls = AdditiveStepper.advance, []
+    attempt, calls = AdditiveStepper.attempt, []
 
-    def stopping(self, h, steps):
+    def stopping(self, t, h, *, estimate):
         calls.append(h)
         if len(calls) == 15:
             raise KeyboardInterrupt
-        advance(self, h, steps)
+        attempt(self, t, h, estimate=estimate)
 
-    monkeypatch.setattr(AdditiveStepper, "advance", stopping)
+    monkeypatch.setattr(AdditiveStepper, "attempt", stopping)
     with pytest.warns(UserWarning, match="interrupted: 2 of 2 trajectories are incomplete"):
         data = sd.simulate(
             three,
@@ -290,12 +302,13 @@ def test_two_species_pass_without_each_other():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "dop853"}, "the method is 'dop853'; for cells in a bulk of finite elements expected ark4, ark3, sbdf2"),
+        ({"method": "rodas4"}, "'rodas4' is no method for cells in a bulk of finite elements; there are bs32, dop853"),
+        ({"method": "etdrk4"}, "etdrk4 does not apply: it takes systems of fields; this FullBulkCells has fields and cells"),
         (
             {"target": "cuda"},
-            "target has no effect on cells in a bulk of finite elements with 'ark4'; it belongs to systems without",
+            "target has no effect on cells in a bulk of finite elements with 'imex'; it belongs to systems without",
         ),
-        ({"rtol": 1e-3}, "rtol has no effect on cells in a bulk of finite elements"),
+        ({"rtol": 1e-3, "step": 0.1}, "rtol has no effect on cells in a bulk of finite elements with 'imex' in steps of one"),
         ({"step": -1}, "step is -1; expected a positive number"),
         ({"step": "x"}, "step is 'x'"),
         ({"layout": sd.Layout(lanes=8)}, "lanes has no effect on cells in a bulk of finite elements"),

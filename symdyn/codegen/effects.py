@@ -14,7 +14,7 @@ __all__ = ["refuse_idle"]
 ELSEWHERE = {
     "grid": "a PDESystem without a grid",
     "inline": "target='cpu'",
-    "lanes": "target='cpu'",
+    "lanes": "systems without fields and target='cpu'",
     "precision": "target='cuda'",
     "threads": "target='cpu'",
 }

@@ -252,11 +252,11 @@ def compile(
         raise CompileError(f"backend is {backend!r}; known: {', '.join(BACKENDS)}.{suggest(backend, BACKENDS)}")
     if lanes != "auto" and lanes not in LANES:
         raise CompileError(f"lanes is {lanes!r}; expected 'auto' or one of {LANES}")
+    if not isinstance(inline, bool | np.bool_):
+        raise CompileError(f"inline is {inline!r}; expected True or False")
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise CompileError(f"the system has unknown terms ({names}); fill them in with with_terms or recover them from data")
-    if not isinstance(inline, bool | np.bool_):
-        raise CompileError(f"inline is {inline!r}; expected True or False")
     if isinstance(system, SpatialSystem) and system.gridless:
         raise CompileError(f"a {type(system).__name__} is compiled on a grid: system.discretize(points) gives one")
     name, options = read_method(method)
@@ -268,8 +268,9 @@ def compile(
         raise CompileError(f"fields are simulated on the processor; target={target!r} is for systems without fields")
     changed = {"lanes": lanes != "auto", "precision": precision != "float64", "inline": inline, "until": until is not None}
     given = [*(options.given if options else ()), *(k for k, asked in changed.items() if asked)]
-    reads = options_read(name, "arrays" if isinstance(system, SpatialSystem) else target)
-    refuse_idle(given, reads, repr(name) if target == "cpu" else f"{name!r} with target={target!r}")
+    large = isinstance(system, SpatialSystem)
+    where = " of fields" if large else "" if target == "cpu" else f" with target={target!r}"
+    refuse_idle(given, options_read(name, "arrays" if large else target), f"{name!r}{where}")
     if inline and backend != "llvm":
         raise CompileError("inline=True belongs to backend='llvm'")
     if options is None or not options.method:

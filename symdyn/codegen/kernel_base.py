@@ -114,6 +114,16 @@ class Kernel(ABC):
         return self.family.adaptive
 
     @property
+    def title(self) -> str:
+        """The method in messages."""
+        return repr(self.method)
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What to try where trajectories fail, besides other values."""
+        return self.family.remedies
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """Packages of symdyn besides `codegen` on whose sources the numbers depend."""
         own, *_ = __name__.split(".")

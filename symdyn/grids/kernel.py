@@ -92,6 +92,10 @@ class GridKernel(ArrayKernel):
         return partial(compile, self.system, method=self.chosen, until=self.until), ()
 
     @property
+    def remedies(self) -> tuple[str, ...]:
+        return (*super().remedies, *(("method='imex', which no diffusion forces to small steps",) if self._stencils else ()))
+
+    @property
     def size(self) -> int:
         return self.model.size
 
@@ -104,7 +108,8 @@ class GridKernel(ArrayKernel):
     def compile_seconds(self) -> float:
         return self.model.compile_seconds
 
-    def warn(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
+    def check_values(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
+        make_problem(self.system, self._scheme, parameters[0])
         if self._stencils and not options.detect_stiffness:
             steps, rate = self.steps(options), float(decay_rates(self.system, parameters).max())
             span = float(times[-1] - times[0])

@@ -42,6 +42,10 @@ class ArrayKernel(Kernel):
         return options_read(self.method, "arrays")
 
     @property
+    def title(self) -> str:
+        return f"{self.method!r} of fields"
+
+    @property
     def stiff_method(self) -> str:
         return "imex"
 
@@ -65,8 +69,8 @@ class ArrayKernel(Kernel):
     def prepare(self, lanes: int, threads: int = 1) -> None:
         self.threads = threads
 
-    def warn(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
-        """Warn of runs that will take very long or go wrong.
+    def check_values(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
+        """Refuse values to which the method does not apply, and warn of runs that will take very long or go wrong.
 
         Parameters
         ----------

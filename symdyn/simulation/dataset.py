@@ -111,7 +111,7 @@ def trajectory_dataset(
     variables = {}
     for v in frame.variables:
         array = v.of(run.values, run.aside)
-        shaped = array.reshape(*design.shape, *array.shape[1:])
+        shaped = array.reshape((*design.shape, *array.shape[1:]))
         variables[v.name] = ((*design.dims, *v.labelled), shaped, {"long_name": v.meaning} if v.meaning else {})
     return _dataset(frame, design, times, variables, counts, attrs)
 

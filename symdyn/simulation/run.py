@@ -178,7 +178,7 @@ def simulate(
     layout = read_layout(layout)
     gridless = isinstance(system, SpatialSystem) and system.gridless
     if grid is not None and not gridless:
-        refuse_idle(["grid"], (), f"a {type(system).__name__}", {})
+        refuse_idle(["grid"], (), f"this {type(system).__name__}", {})
     frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame(system, initial)
     system = frame.system
     design = make_design(system, frame.given, parameters, trajectories, frame.coordinates)
@@ -188,7 +188,8 @@ def simulate(
         inline=layout.inline, until=condition,
     )  # fmt: skip
     given = [name for name, value in {**numbers, "threads": layout.threads}.items() if value is not None]
-    refuse_idle(given, kernel.reads_with(given), repr(kernel.method))
+    reads = kernel.reads_with(given)
+    refuse_idle(given, reads, kernel.title + (" in steps of one length" if reads != kernel.reads else ""))
     _check_start(kernel, design)
     place = None if store is None else read_store(store)
     path = None if place is None else read_path(place.path, "a folder, or of a file with the ending .nc")
@@ -204,14 +205,14 @@ def simulate(
     if there is None:  # nothing is begun that cannot be done
         kernel.check(numeric, here=workers is None)
         if isinstance(kernel, ArrayKernel):
-            kernel.warn(design.rows(0, design.size)[1], times, numeric)
+            kernel.check_values(design.rows(0, design.size)[1], times, numeric)
     chunks = plan.grid(layout.chunk, slots=workers.slots if workers else None, stored=path is not None)
     sink = Memory(plan, chunks) if path is None else open_store(path, there, plan, chunks, attrs, tell=progress)
     work(sink, workers, threads=layout.threads, progress=progress)
     outcome = sink.outcome
     if outcome.passed_on:
         attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {kernel.stiff_method}"
-    return verdict(sink.dataset(attrs), Ending(kernel, design, outcome), on_failure, sink.advice)
+    return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

@@ -109,11 +109,12 @@ class Design:
         row = np.arange(start, stop)
         return (row // self.trajectories << 32) | (row % self.trajectories)
 
-    def values(self, row: int, system: System) -> str:
-        """Initial values and parameters of row `row`, for messages."""
+    def values(self, row: int, system: System, skip: Collection[sp.Symbol] = ()) -> str:
+        """Initial values, but of the states in `skip`, and parameters of row `row`, for messages."""
         initial, parameters = self.rows(row, row + 1)
-        names = [*(f"{s}(0)" for s in system.names), *map(str, system.parameters)]
-        return ", ".join(f"{k} = {v:g}" for k, v in zip(names, (*initial[0], *parameters[0]), strict=True))
+        pairs = [(f"{s}(0)", v) for s, v in zip(system.states, initial[0], strict=True) if s not in skip]
+        pairs += [(str(s), v) for s, v in zip(system.parameters, parameters[0], strict=True)]
+        return ", ".join(f"{name} = {v:g}" for name, v in pairs)
 
     def failure(self, failed: int, row: int, values: str) -> str:
         """How many trajectories failed, and where the first of them is, row `row` with these values."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 from symdyn_kernels.status import INTERRUPTED, MESSAGES, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
@@ -69,11 +70,19 @@ class Ending:
     kernel : Kernel
     design : Design
     outcome : Outcome
+    skip : collection of Symbol
+        States whose initial values are not the numbers in the design.
     """
 
     kernel: Kernel
     design: Design
     outcome: Outcome
+    skip: Collection[sp.Symbol] = ()
+
+    @property
+    def values(self) -> str:
+        """Initial values and parameters of the first failure."""
+        return self.design.values(self.outcome.row, self.kernel.system, self.skip)
 
     def cause(self) -> str:
         """The cause of the first failure, as a sentence that ends with a space; empty where it is not known."""
@@ -102,7 +111,7 @@ class Ending:
             if self.kernel.method == "ssa" and not system.events:
                 found.append("an approximate method such as 'tau'")
         if system.map is None:
-            found += self.kernel.family.remedies
+            found += self.kernel.remedies
         return ", ".join(found)
 
 
@@ -121,7 +130,7 @@ def verdict(data: xr.Dataset, ending: Ending, on_failure: str, advice: str = "")
     if outcome.failed and on_failure == "raise":
         system = ending.kernel.system
         raise SimulationError(
-            f"{ending.design.failure(outcome.failed, outcome.row, ending.design.values(outcome.row, system))}: "
+            f"{ending.design.failure(outcome.failed, outcome.row, ending.values)}: "
             f"{MESSAGES[outcome.code]}; its last output is at {system.time} = {outcome.time:g}. "
             f"{ending.cause()}Try {ending.remedies()}, or on_failure='nan' to get NaN from the failure on; "
             "everything computed is in the 'dataset' of this error.",

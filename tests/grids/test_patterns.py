@@ -276,5 +276,4 @@ def test_methods_say_what_they_miss():
             sd.simulate(pde, [0.0, 1.0], grid=16, method=method, **QUIET)
     with pytest.raises(DeclarationError, match="'spectral' needs a periodic box"):
         sd.simulate(pde.discretize(16, scheme="spectral"), [0.0, 1.0], method="imex", **QUIET)
-    with pytest.raises(DeclarationError, match="sbdf2 takes steps of one length"):
-        sd.simulate(pde, [0.0, 1.0], grid=16, method="sbdf2", **QUIET)
+    assert (sd.simulate(zoo.fisher_kpp((0, 9)), [0, 1], grid=16, initial={u: 0.5}, method="sbdf2", **QUIET).steps == 1000).all()

@@ -121,7 +121,7 @@ class Kernel(ABC):
         {'method': 'tsit5', 'rtol': 1e-08, 'atol': 1e-09}
         """
         recorded = {name: getattr(options, name) for name in RECORDED if name in self.reads}
-        return {"method": self.method, **self.options.given, **recorded, **self.family.facts(self._scheme, options)}
+        return {"method": self.method, **self.options.recorded, **recorded, **self.family.facts(self._scheme, options)}
 
     @abstractmethod
     def lanes(self, trajectories: int) -> int:

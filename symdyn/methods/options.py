@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from symdyn.errors import DeclarationError
+from symdyn.methods.controllers import PID
 
 __all__ = [
     "AdaptiveOptions",
@@ -108,6 +109,11 @@ class MethodOptions:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The options that have a value, as numbers and text that datasets record and the class takes again."""
+        return {name: str(value) if isinstance(value, PID) else value for name, value in self.given.items()}
+
     def numbers(self, step: float) -> dict[str, Any]:
         """The options of the driver that follow from those of the method.
 
@@ -147,24 +153,32 @@ class AdaptiveOptions(MethodOptions):
         Longest step, in the unit of time, so that a short pulse of a time-dependent right-hand side is not stepped over.
     max_steps : int, optional
         Attempted steps allowed to each trajectory; a million by default.
+    controller : PID or str, optional
+        How errors decide the length of the next step, of methods that leave this open; as text in the form in which datasets
+        record it.  By default the controller of the method.
 
     Raises
     ------
     DeclarationError
-        For a `max_step` that is not positive, and a `max_steps` that is no whole number from 1.
+        For a `max_step` that is not positive, a `max_steps` that is no whole number from 1, and a `controller` that is none.
 
     Examples
     --------
     >>> AdaptiveOptions(max_step=0.5).given
     {'max_step': 0.5}
+    >>> AdaptiveOptions(controller=PID(proportional=0.4, integral=0.3)).recorded
+    {'controller': 'PID(proportional=0.4, integral=0.3)'}
     """
 
     max_step: float | None = None
     max_steps: int | None = None
+    controller: PID | None = None
 
     def __post_init__(self) -> None:
         check_positive(max_step=self.max_step)
         check_whole(max_steps=self.max_steps)
+        if self.controller is not None:
+            object.__setattr__(self, "controller", PID.read(self.controller))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symdyn_kernels.arguments.parts import Batch, Frames, IntegerRows, Run, Signals, Tolerances
+from symdyn_kernels.arguments.parts import Batch, Control, Frames, IntegerRows, Run, Signals, Tolerances
 
 __all__ = ["AdaptiveArguments", "AdaptiveFunctions", "AdaptiveSizes", "SeriesArguments", "SeriesFunctions", "SeriesSizes"]
 
@@ -48,7 +48,7 @@ class AdaptiveArguments(NamedTuple):
 
     Attributes
     ----------
-    functions, sizes, batch, tolerances, run, signals :
+    functions, sizes, batch, tolerances, control, run, signals :
         As their classes describe; ``values`` and ``status`` of the run are filled.
     detect : int
         Whether to stop trajectories that turn out to be stiff, with STIFF.
@@ -63,6 +63,7 @@ class AdaptiveArguments(NamedTuple):
     sizes: AdaptiveSizes
     batch: Batch
     tolerances: Tolerances
+    control: Control
     detect: int
     stops: Frames
     run: Run

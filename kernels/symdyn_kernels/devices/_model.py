@@ -8,8 +8,8 @@ from __future__ import annotations
 
 N, FACTORS = 1, 1
 STAGES, EXTRA = 2, 0
-#: Minus half of one over the order of the error estimate plus 1, since errors are squares; the square of the stability bound.
-ERROR_EXPONENT, STIFFNESS = -0.25, 4.0
+#: The square of the bound of the stability region.
+STIFFNESS = 4.0
 Y, W, K, S1, S2, ROWS = range(6)
 #: Whether the right-hand side may jump in time.
 STOPS = False

@@ -6,9 +6,9 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 
 from __future__ import annotations
 
-from symdyn_kernels.constants.adaptive import GROW, HITS, PERIOD, SAFETY, SHRINK, WINDOW_END, WINDOW_START
+from symdyn_kernels.arguments.parts import Control
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
 from symdyn_kernels.devices._model import (
-    ERROR_EXPONENT,
     EXTRA,
     FACTORS,
     ROWS,
@@ -29,24 +29,11 @@ from symdyn_kernels.devices._model import (
     step_norms,
     stiffness,
 )
-from symdyn_kernels.devices._prelude import cuda, floor, i64, math, real, real64
+from symdyn_kernels.devices._prelude import cuda, math, real, real64
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
-
-
-def power(x, exponent):
-    """x**exponent to about 1e-7 for positive x, by the polynomial of `symdyn_kernels.simd.vpow`."""
-    z = math.log(x) * (exponent * 1.4426950408889634)
-    k = floor(z + 0.5)
-    f = (z - k) * 0.6931471805599453
-    tail = 0.041666666666666664 + f * (0.008333333333333333 + f * 0.001388888888888889)
-    return math.ldexp(1.0 + f * (1.0 + f * (0.5 + f * (0.16666666666666666 + f * tail))), i64(k))
-
-
-def change(x, most):
-    """The factor of the step size for the square `x` of the error, `most` at most; an error that is no number shrinks it."""
-    return min(most, max(SHRINK, power(max(x, 1e-12), ERROR_EXPONENT) * SAFETY)) if x < math.inf else SHRINK
 
 
 def first_step(memory, rtol, atol):
@@ -80,12 +67,17 @@ def border(i, passed, end, stops):
 
 
 def trajectory(
-    i, initial, parameters, times, streams, begin, stops, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values,
-    counts, passage,
+    i, initial, parameters, times, stops, rtol, atol, step_size, control_now, control_before, control_earlier, control_rejected,
+    control_safety, control_shrink, control_grow, max_steps, detect, values, counts,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ROWS, N), real), cuda.local.array(FACTORS, real)
-    relative, absolute, longest = real(rtol), real(atol), real(step)
+    relative, absolute, longest = real(rtol), real(atol), real(step_size)
+    controller = Control(
+        real(control_now), real(control_before), real(control_earlier), real(control_rejected), real(control_safety),
+        real(control_shrink), real(control_grow),
+    )  # fmt: skip
+    remembers = controller.before != 0.0 or controller.earlier != 0.0
     t, end = times[0], times[times.size - 1]
     p = load_parameters(parameters, i)
     for e in range(N):
@@ -96,7 +88,8 @@ def trajectory(
         t, passed = past(i, t, passed, stops)
         until = border(i, passed, end, stops)
     rhs((real(t),), Y, p, memory, K)
-    following, growth = first_step(memory, relative, absolute), GROW
+    following, growth = first_step(memory, relative, absolute), controller.grow
+    before, earlier = real(1), real(1)
     status, due, steps, rejected, outputs, hits = SUCCESS, 1, 0, 0, 0, 0
     while due < times.size and status == SUCCESS:
         wanted = following if following < longest else longest
@@ -104,9 +97,15 @@ def trajectory(
         h = real(until - t) if final else wanted
         attempt(t, h, p, memory, factors)
         x = error(h, memory, relative, absolute)
-        following = h * change(x, growth)
+        factor = controller.shrink  # an error that is no number shrinks the step too
+        if x < math.inf:
+            factor = after_acceptance(x, before, earlier, controller, growth)
+            if remembers and x > 1.0:
+                factor = after_rejection(x, controller)
+        following = h * factor
         if x <= 1.0:
-            steps, growth = steps + 1, GROW
+            steps, growth = steps + 1, controller.grow
+            earlier, before = before, x
             t_next = until if final else t + h
             if STOPS and t_next == until and until < end:
                 t_next, begun = stops[passed, 1, i], begun + 1
@@ -126,9 +125,9 @@ def trajectory(
                 t, passed = past(i, t, passed, stops)
                 until = border(i, passed, end, stops)
                 rhs((real(t),), Y, p, memory, K)
-                following, growth = first_step(memory, relative, absolute), GROW
+                following, before, earlier = first_step(memory, relative, absolute), real(1), real(1)
         else:
-            rejected, growth = rejected + 1, 1.0
+            rejected, growth = rejected + 1, real(1)
             if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
                 status = STEP_TOO_SMALL if x == x else NOT_FINITE
             elif steps + rejected >= max_steps:

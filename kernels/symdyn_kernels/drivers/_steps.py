@@ -10,7 +10,6 @@ from numba import njit
 from symdyn_kernels.lanes import ERR, H, T, TB, sum_states
 from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
 
-ERROR_EXPONENT = -0.1
 FIRST, LAST = 0, 6  # slots of f(y) and, where the method ends with it, of f(y_new)
 SLOTS = 7
 DEGREE = 4  # of the interpolant; its coefficients are in the slots after the others

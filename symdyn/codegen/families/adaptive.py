@@ -11,13 +11,13 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
 from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
-from symdyn_kernels.arguments.parts import Tolerances
+from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
-from symdyn.codegen.families.base import Batch, Family, Launch, Run
+from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made, Operation
 from symdyn.codegen.stops import stop_program, stops_within
@@ -31,7 +31,7 @@ class AdaptiveFamily(Family):
     """Right-hand side and, for Rosenbrock methods, elimination and solution; the tableau is in the driver."""
 
     schemes = (ExplicitRungeKutta, Rosenbrock)
-    options = ("rtol", "atol", "max_step", "max_steps", "inline")
+    options = ("rtol", "atol", "max_step", "max_steps", "controller", "inline")
     adaptive = True
     remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
@@ -79,6 +79,7 @@ class AdaptiveFamily(Family):
             AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
+            self.control(scheme, options),
             detect=int(options.detect_stiffness),
             stops=stops_within(batch, task.facts["stops"]),
             run=run,
@@ -90,6 +91,9 @@ class AdaptiveFamily(Family):
         extra = len(getattr(scheme, "extra", ()))
         begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
         run.evaluations[:] = begun + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
+
+    def control(self, scheme: Any, options: Options) -> Control:
+        return Control(*(options.controller or scheme.controller).numbers(scheme.error_order + 1, squared=True))
 
     def on_device(self, scheme: Any) -> bool:
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))

@@ -16,9 +16,9 @@ from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED
 
 #: Places in the tuple of lane arrays.
-T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, BEFORE, EARLIER, TB = range(15)
+T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, BEFORE, EARLIER, MARGIN, TB = range(16)
 #: Rows of W doubles that all lane arrays take: the last has two, for the time and the shift of a Jacobian.
-ROWS = 16
+ROWS = 17
 
 
 class LaneMemory(NamedTuple):
@@ -103,7 +103,7 @@ def arrays(a, WL):
     w = 8 * WL
     return (
         a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
-        a + 11 * w, a + 12 * w, a + 13 * w, a + 14 * w,
+        a + 11 * w, a + 12 * w, a + 13 * w, a + 14 * w, a + 15 * w,
     )  # fmt: skip
 
 

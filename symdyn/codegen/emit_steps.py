@@ -17,7 +17,7 @@ __all__ = ["emit_steps"]
 SIGNATURE = "(functions, sizes, memory, places, tolerances)"
 #: What the arguments hold; a function has the lines of what it uses.
 UNPACKED = [
-    "    f, factor, solve = functions",
+    "    f, factor, solve, margin = functions",
     "    n, _, nlu, nft, W = sizes",
     "    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory",
     "    yb, yt, k0, kl = places",

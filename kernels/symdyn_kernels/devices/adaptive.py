@@ -15,6 +15,7 @@ from symdyn_kernels.devices._model import (
     STAGES,
     STIFFNESS,
     STOPS,
+    UNTIL,
     K,
     N,
     W,
@@ -25,6 +26,7 @@ from symdyn_kernels.devices._model import (
     interpolant,
     interpolate,
     load_parameters,
+    margin,
     rhs,
     step_norms,
     stiffness,
@@ -33,6 +35,7 @@ from symdyn_kernels.devices._prelude import cuda, math, real, real64
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
+from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
@@ -53,6 +56,37 @@ def write_step(t, h, t_next, due, i, times, values, memory):
     return due
 
 
+def crossing(t, length, high, p, memory):
+    """The part of a step at which the margin, at its end `high`, changed its sign; the state there is left in `W`."""
+    low = margin((real(t),), Y, p, memory)
+    a, b, reach = real(0), real(1), real(1)
+    if low >= 0.0:  # it became true where the right-hand side jumped, or as the trajectory began
+        b = real(0)
+    for _ in range(MOST_GUESSES):
+        guess = next_guess(a, b, low, high, reach)
+        if not (a < guess and guess < b):
+            break
+        for e in range(N):
+            memory[W, e] = interpolant(e, guess, memory)
+        value = margin((real(t + guess * length),), W, p, memory)
+        if value >= 0.0:
+            b, high = guess, value
+        else:
+            a, low = guess, value
+        reach = 0.5 * reach
+    for e in range(N):
+        memory[W, e] = interpolant(e, b, memory)
+    return b
+
+
+def hold(due, i, row, values, memory):
+    """Write row `row` of the memory at all outputs from `due` on; returns that after the last."""
+    for j in range(due, values.shape[0]):
+        for e in range(N):
+            values[j, e, i] = memory[row, e]
+    return values.shape[0]
+
+
 def past(i, t, passed, stops):
     """The time from which the integration resumes after the stops at `t`, and how many are passed."""
     while passed < stops.shape[0] and stops[passed, 0, i] <= t:
@@ -67,8 +101,8 @@ def border(i, passed, end, stops):
 
 
 def trajectory(
-    i, initial, parameters, times, stops, rtol, atol, step_size, control_now, control_before, control_earlier, control_rejected,
-    control_safety, control_shrink, control_grow, max_steps, detect, values, counts,
+    i, initial, parameters, times, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
+    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ROWS, N), real), cuda.local.array(FACTORS, real)
@@ -91,6 +125,8 @@ def trajectory(
     following, growth = first_step(memory, relative, absolute), controller.grow
     before, earlier = real(1), real(1)
     status, due, steps, rejected, outputs, hits = SUCCESS, 1, 0, 0, 0, 0
+    if UNTIL and begin[i] < 0:
+        passage[i], due, begun = times[0], hold(1, i, Y, values, memory), 0
     while due < times.size and status == SUCCESS:
         wanted = following if following < longest else longest
         final = not (wanted < until - t)
@@ -107,18 +143,27 @@ def trajectory(
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
             t_next = until if final else t + h
-            if STOPS and t_next == until and until < end:
+            high = margin((real(t_next),), W, p, memory) if UNTIL else -1.0
+            over = high >= 0.0
+            if STOPS and t_next == until and until < end and not over:
                 t_next, begun = stops[passed, 1, i], begun + 1
-            if steps + rejected >= max_steps and t_next < end:
+            if steps + rejected >= max_steps and t_next < end and not over:
                 status = TOO_MANY_STEPS
             phase = steps % PERIOD
-            if detect != 0 and STIFFNESS > 0.0 and phase >= WINDOW_START and phase <= WINDOW_END:
+            if detect != 0 and STIFFNESS > 0.0 and not over and phase >= WINDOW_START and phase <= WINDOW_END:
                 hits = 0 if phase == WINDOW_START else hits
                 hits += 1 if stiffness(memory) > STIFFNESS else 0
                 status = STIFF if hits >= HITS else status
-            if times[due] <= t_next:
+            if times[due] <= t_next or over:
                 interpolate(t, h, p, memory)
-                due, outputs = write_step(t, h, t_next, due, i, times, values, memory), outputs + 1
+                if over:
+                    part = crossing(t, t_next - t, high, p, memory)
+                    t_next = t + part * (t_next - t) if part < 1.0 else t_next
+                    passage[i] = t_next
+                outputs += 1 if times[due] <= t_next else 0
+                due = write_step(t, h, t_next, due, i, times, values, memory)
+                if over:
+                    due = hold(due, i, W, values, memory)
             accept(memory)
             t = t_next
             if STOPS and t_next > until:

@@ -18,7 +18,7 @@ STIFFNESS = 10.5625
 
 @njit(error_model="numpy")
 def step(functions, sizes, memory, places, tolerances):
-    f, factor, solve = functions
+    f, factor, solve, margin = functions
     WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
     yb, yt, k0, kl = places
     # stage 2
@@ -73,7 +73,7 @@ def error(functions, sizes, memory, places, tolerances):
 
 @njit(error_model="numpy")
 def stiffness(functions, sizes, memory, places, tolerances):
-    f, factor, solve = functions
+    f, factor, solve, margin = functions
     n, _, nlu, nft, W = sizes
     WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
     yb, yt, k0, kl = places

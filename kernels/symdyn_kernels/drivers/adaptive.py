@@ -16,6 +16,7 @@ from numba import njit
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.drivers._steps import (
     DEGREE,
     FIRST,
@@ -115,12 +116,12 @@ def limit(lanes, WL, longest):
 
 
 @njit(error_model="numpy")
-def arrive(W, stops, passed, who, fresh, counts, lanes):
-    """Move lanes that reached a stop past it, with the outputs due there; returns how many have outputs."""
+def arrive(W, stops, passed, ended, who, fresh, counts, lanes):
+    """Move lanes that reached a stop, and did not end, past it, with the outputs due there; returns how many have outputs."""
     due = 0.0
     for l in range(W):
         k = who[l]
-        if k >= 0 and passed[l] < stops.shape[1] and ld(lanes[TNEW], l) == stops[k, passed[l], 0]:
+        if k >= 0 and ended[l] == 0 and passed[l] < stops.shape[1] and ld(lanes[TNEW], l) == stops[k, passed[l], 0]:
             put(lanes[TNEW], l, stops[k, passed[l], 1], W)
             fresh[l] = 1
             counts[k, 3] += 1
@@ -147,7 +148,7 @@ def chunk(arguments):
     functions, model, batch, tolerances, controller, detect, stops, run, counts, signals = arguments
     n, npar, nlu, nft, W = model
     sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
-    f, times, status = functions.rhs, batch.times, run.status
+    f, margin, times, status = functions.rhs, functions.margin, batch.times, run.status
     longest, max_steps = tolerances.longest, tolerances.max_steps
     last = batch.initial.shape[0]
     WL = max(W, 8)
@@ -167,6 +168,8 @@ def chunk(arguments):
     who, due, hits = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
     fresh, passed = np.zeros(W, np.int64), np.zeros(W, np.int64)
     output = Output(padded(times), run.values, counts, due, who)
+    ended = np.zeros(W, np.int64)
+    ends = Ends(margin, pb, fb + 8 * work, ended, run.passage)
     halts = stops.shape[1] > 0
     waiting, live, iterations = 0, 0, 0
     for l in range(W):
@@ -185,11 +188,13 @@ def chunk(arguments):
         step(functions, sizes, memory, places, tolerances)
         error(functions, sizes, memory, places, tolerances)
         outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
+        crossed = crossings(ends, fb + 8 * yt, W, WL, lanes) if margin != 0 else 0.0
+        outputs += crossed
         if arrived > 0.0:
-            outputs += arrive(W, stops, passed, who, fresh, counts, lanes)
+            outputs += arrive(W, stops, passed, ended, who, fresh, counts, lanes)
         if alarm > 0.0:
             for l in range(W):
-                if who[l] >= 0 and ld(lanes[ACTIVE], l) > 0.5:
+                if who[l] >= 0 and ended[l] == 0 and ld(lanes[ACTIVE], l) > 0.5:
                     x, h, t = ld(lanes[ERR], l), ld(lanes[HNEXT], l), ld(lanes[T], l)
                     code = SUCCESS
                     if ld(lanes[ACCEPT], l) < 0.5 and not (h > abs(t) * 4e-16 + 1e-200):
@@ -203,7 +208,7 @@ def chunk(arguments):
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
-                if who[l] >= 0 and WINDOW_START <= phase <= WINDOW_END and ld(lanes[ACCEPT], l) > 0.5:
+                if who[l] >= 0 and ended[l] == 0 and WINDOW_START <= phase <= WINDOW_END and ld(lanes[ACCEPT], l) > 0.5:
                     if phase == WINDOW_START:
                         hits[l] = 0
                     if ld(lanes[ERR], l) > STIFFNESS:
@@ -214,7 +219,12 @@ def chunk(arguments):
         if outputs > 0.0:
             dense(functions, sizes, memory, places, tolerances)
             inner = fb + 8 * (ks + SLOTS * ms)
-            emit(Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1), n, W, output, lanes, spare)
+            polynomial = Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1)
+            if crossed > 0.0:
+                end(ends, polynomial, n, W, lanes, who)
+            emit(polynomial, n, W, output, lanes, spare)
+            if crossed > 0.0:
+                hold(ended, fb + 8 * yt, n, W, output)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:

@@ -37,14 +37,18 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
         printer = _Explicit(n, method)
     p = "tuple" if parameters <= PARAMETERS else "table"
     forms = ("tuple", "memory", p)
-    functions = [device_function(f, forms, "array" if f.name == "factor" else "memory") for f in made.programs]
+    results = {"factor": "array", "margin": "value"}
+    functions = [device_function(f, forms, results.get(f.name, "memory")) for f in made.programs]
+    until = made.facts["start"] is not None
+    if not until:
+        functions.append("def margin(lane, y, p, memory):\n    return -1.0")
     own = "".join(f"parameters[{j}, i], " for j in range(parameters))
     bodies = {
         "load_parameters(parameters, i)": [f"return ({own})" if p == "tuple" else "return parameters, i"],
         **printer.functions(),
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
-    constants = [*printer.constants(), f"STOPS = {made.facts['stops'] is not None}"]
+    constants = [*printer.constants(), f"STOPS, UNTIL = {made.facts['stops'] is not None}, {until}"]
     return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
 
 

@@ -140,6 +140,29 @@ class Family(ABC):
     #: Whether the methods draw random numbers for every system; those of other families draw the numbers of the system.
     always_random: ClassVar[bool] = False
 
+    def runs(self, scheme: Any) -> bool:
+        """Whether the family runs a method of one of its types: one type may serve two families.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        A tableau without error estimate takes steps of one length:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import FAMILIES
+        >>> [FAMILIES["adaptive"].runs(sd.METHODS[name]) for name in ("bs32", "rk4")]
+        [True, False]
+        """
+        return True
+
     def reads(self, scheme: Any) -> frozenset[str]:
         """Names of the options that have an effect on a method.
 

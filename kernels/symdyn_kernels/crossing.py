@@ -11,7 +11,7 @@ from numba import njit
 
 from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ACTIVE, MARGIN, TB, TNEW, H, T, put
-from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.simd import call, hsum, ld, le, splat, st, vld
 
 __all__ = ["Ends", "crossings", "end", "hold"]
@@ -78,10 +78,10 @@ def end(ends, polynomial, n, W, lanes, who):
             a, b, reach, high = 0.0, 1.0, 1.0, ld(lanes[MARGIN], l)
             call(margin, lanes[T], polynomial.before, pb, lanes[TB])
             low = ld(lanes[TB], l)
-            if low >= 0.0:  # it became true where the right-hand side jumped, or as the trajectory began
+            if low > 0.0:  # it became true where the right-hand side jumped
                 b = 0.0
             for _ in range(MOST_GUESSES):
-                guess = next_guess(a, b, low, high, reach)
+                guess = next_guess(a, b, low, high, reach) if low < 0.0 else b * NEAR
                 if not a < guess < b:
                     break
                 _interpolate(polynomial, guess * length / h, l, n, W, trial)

@@ -35,7 +35,7 @@ from symdyn_kernels.devices._prelude import cuda, math, real, real64
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
-from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
@@ -60,10 +60,10 @@ def crossing(t, length, high, p, memory):
     """The part of a step at which the margin, at its end `high`, changed its sign; the state there is left in `W`."""
     low = margin((real(t),), Y, p, memory)
     a, b, reach = real(0), real(1), real(1)
-    if low >= 0.0:  # it became true where the right-hand side jumped, or as the trajectory began
+    if low > 0.0:  # it became true where the right-hand side jumped
         b = real(0)
     for _ in range(MOST_GUESSES):
-        guess = next_guess(a, b, low, high, reach)
+        guess = next_guess(a, b, low, high, reach) if low < 0.0 else b * NEAR
         if not (a < guess and guess < b):
             break
         for e in range(N):

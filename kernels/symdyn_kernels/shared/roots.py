@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from symdyn_kernels.shared._numbers import greatest, least, shared
 
-__all__ = ["MOST_GUESSES", "next_guess"]
+__all__ = ["MOST_GUESSES", "NEAR", "next_guess"]
 
 #: Guesses after which the interval is as short as numbers allow.
 MOST_GUESSES = 60
+#: Where the value at 0 is exactly zero: the part of the interval after which the function is evaluated to see its sign.
+NEAR = 1e-6
 #: Truncation of the interpolated point, relative to the square of the length of the interval.
 TRUNCATION = 0.2
 

@@ -29,12 +29,14 @@ def step_program(system: System, scheme: FixedStepScheme | ExplicitRungeKutta, u
     reason = scheme.applies(system)
     if reason is not None:
         raise CompileError(f"the method {scheme.name!r} cannot be used here: {reason}")
-    tableau = isinstance(scheme, ExplicitRungeKutta)
-    symbols = StepSymbols.fresh(system, system.noises, not tableau and scheme.needs_dz)
+    symbols = StepSymbols.fresh(system, system.noises, scheme.needs_dz)
     lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ)
     states = system.states if until is None else (*system.states, *ENDED)
     build = Lowering([("lane", lane), ("y", states), ("p", system.parameters)])
-    new = _stages(build, system, scheme, symbols) if tableau else [build.value(e) for e in scheme.step(system, symbols)]
+    if isinstance(scheme, ExplicitRungeKutta):
+        new = _stages(build, system, scheme, symbols)
+    else:
+        new = [build.value(e) for e in scheme.step(system, symbols)]
     labels = [f"next {s}" for s in system.names]
     if until is not None:
         where = "end" if isinstance(scheme, MapScheme) else "diffusion" if system.noises else "within"

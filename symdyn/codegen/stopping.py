@@ -91,16 +91,16 @@ def stopped(
     after = {s: sp.Symbol(f"next {s}'") for s in system.states}
     for symbol, value in zip(after.values(), new, strict=True):
         build.bind(symbol, value)
-    then = until.xreplace({**after, system.time: system.time + symbols.h})
+    later = {**after, system.time: system.time + symbols.h}
+    then = until.xreplace(later)
     states, length = list(new), h
     if where == "end":
         holds = build.condition(then)
     elif where == "diffusion":
-        inside = {symbol: s for s, symbol in after.items()}
 
         def moved(e: sp.Expr) -> sp.Expr:
             slope = sp.Matrix([[sp.diff(e, symbol) for symbol in after.values()]])
-            noise = slope * system.diffusion.xreplace({s: symbol for symbol, s in inside.items()})
+            noise = slope * sp.Matrix(system.part("diffusion")).xreplace(later)
             return e + OVERSHOOT * symbols.sqrt_h * sp.sqrt(sp.Add(*(g**2 for g in noise)))
 
         holds = build.op("ge", margin(build, then, moved), zero)

@@ -108,7 +108,7 @@ class ExplicitRungeKutta:
     extra: tuple[Row, ...] = ()
     controller: PID = I_CONTROL
     options: type[MethodOptions] = AdaptiveOptions
-    implicit = False
+    implicit = needs_dz = False
 
     @property
     def adaptive(self) -> bool:

@@ -48,7 +48,7 @@ class DiffusionFamily(SteppingFamily):
         if until is not None:
             new = stopped(build, system, until, symbols, new, where="end")
             labels += ["whether it ended", "when"]
-        return Made((build.program("step", new, labels),), {"noises": count, **start_fact(system, until)})
+        return Made((build.program("step", new, labels),), {"noises": count, "with_dz": 0, **start_fact(system, until)})
 
 
 DIFFUSION = DiffusionFamily()

@@ -33,8 +33,8 @@ class SteppingFamily(Family):
     A condition that ends trajectories is part of the step: two more states record whether it was true, and when.
     """
 
-    schemes = (FixedStepScheme, ExplicitRungeKutta)
-    options = ("step", "brownian_step", "inline")
+    schemes: ClassVar[tuple[type, ...]] = (FixedStepScheme, ExplicitRungeKutta)
+    options: ClassVar[tuple[str, ...]] = ("step", "brownian_step", "inline")
     stops = (
         "in the beginning and at the end of every step: without noise first_passage is where a straight line through both ends "
         "crosses, with noise the boundary is moved by 0.5826 sqrt(step) of the noise across it, which makes its mean exact to "
@@ -55,7 +55,8 @@ class SteppingFamily(Family):
         return found - {"brownian_step"} if isinstance(scheme, ExplicitRungeKutta) else found
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        return Made((step_program(system, scheme, until),), {"noises": system.noises, **start_fact(system, until)})
+        facts = {"noises": system.noises, "with_dz": int(scheme.needs_dz), **start_fact(system, until)}
+        return Made((step_program(system, scheme, until),), facts)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)
@@ -65,7 +66,7 @@ class SteppingFamily(Family):
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         constants = {"n": len(made.programs[0].outputs), "npar": len(system.parameters), "m": made.facts["noises"]}
-        constants |= {"with_dz": int(getattr(scheme, "needs_dz", False)), "lanes": lanes}
+        constants |= {"with_dz": made.facts["with_dz"], "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
@@ -74,8 +75,9 @@ class SteppingFamily(Family):
         if stops:
             wider = batch._replace(initial=np.concatenate([batch.initial, np.zeros((count, 2))], axis=1))
             filled = run._replace(values=np.empty((*run.values.shape[:2], n + 2)))
-        with_dz = int(getattr(task.scheme, "needs_dz", False))
-        sizes = SteppingSizes(wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], with_dz, task.lanes)
+        sizes = SteppingSizes(
+            wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["with_dz"], task.lanes
+        )
         arguments = Arguments(task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals)
         (task.driver or self.driver(task.method)).chunk(arguments)
         run.evaluations[:] = run.steps
@@ -89,8 +91,7 @@ class SteppingFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        with_dz = getattr(scheme, "needs_dz", False)
-        return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=with_dz)
+        return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=made.facts["with_dz"])
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)

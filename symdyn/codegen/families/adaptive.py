@@ -84,8 +84,9 @@ class AdaptiveFamily(Family):
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
         own, margin = (task.addresses, 0) if task.facts["start"] is None else (task.addresses[:-1], task.addresses[-1])
+        rhs, factor, solve = (*own, 0, 0)[:3]
         arguments = Arguments(
-            AdaptiveFunctions(*(*own, 0, 0)[:3], margin=margin),
+            AdaptiveFunctions(rhs, factor, solve, margin),
             AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),

@@ -7,12 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from symdyn.integration import Options, Signals, integrate
-from symdyn.methods.euler import EULER
 from symdyn.methods.registry import METHODS
-from symdyn.methods.rk4 import RK4
-
-#: Methods that have a form for arrays, by name.
-SCHEMES = {**METHODS, "euler": EULER, "rk4": RK4}
 
 
 def integrated(problem, method, y, times, *, until=None, stops=None, stop=None, reached=None, **options):
@@ -22,7 +17,7 @@ def integrated(problem, method, y, times, *, until=None, stops=None, stop=None, 
     signals = Signals.new(times[0])
     signals = Signals(signals.stop if stop is None else stop, signals.reached if reached is None else reached)
     result = integrate(
-        problem, SCHEMES[method], y, times, options=Options(**options), record=lambda k, state: frames.__setitem__(k, state),
+        problem, METHODS[method], y, times, options=Options(**options), record=lambda k, state: frames.__setitem__(k, state),
         signals=signals, until=until, stops=stops,
     )  # fmt: skip
     return SimpleNamespace(frames=frames, signals=signals, **result._asdict())

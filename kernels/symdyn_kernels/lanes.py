@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.constants.adaptive import GROW
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED
 
 #: Places in the tuple of lane arrays.
-T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, TB = range(13)
+T, TEND, TNEXT, TNEW, H, HNEXT, ACCEPT, ERR, ACTIVE, GROWTH, STEPS, REJECTED, BEFORE, EARLIER, MARGIN, TB = range(16)
 #: Rows of W doubles that all lane arrays take: the last has two, for the time and the shift of a Jacobian.
-ROWS = 14
+ROWS = 17
 
 
 class LaneMemory(NamedTuple):
@@ -104,7 +103,7 @@ def arrays(a, WL):
     w = 8 * WL
     return (
         a, a + w, a + 2 * w, a + 3 * w, a + 4 * w, a + 5 * w, a + 6 * w, a + 7 * w, a + 8 * w, a + 9 * w, a + 10 * w,
-        a + 11 * w, a + 12 * w,
+        a + 11 * w, a + 12 * w, a + 13 * w, a + 14 * w, a + 15 * w,
     )  # fmt: skip
 
 
@@ -137,7 +136,6 @@ def load(k, l, W, batch, output, yb, pb, lanes):
     put(lanes[TEND], l, times[-1], W)
     put(lanes[TNEXT], l, times[1], W)
     put(lanes[ACTIVE], l, 1.0, W)
-    put(lanes[GROWTH], l, GROW, W)
     put(lanes[STEPS], l, 0.0, W)
     put(lanes[REJECTED], l, 0.0, W)
     output.due[l] = 1
@@ -155,8 +153,11 @@ def park(l, lanes, who, W):
 
 
 @njit(error_model="numpy")
-def start(f, n, W, tolerances, yb, pb, k0, work, lanes, fresh):
-    """First derivative and first step size of the lanes that begin, or resume after a stop (Hairer, Norsett & Wanner, II.4)."""
+def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
+    """First derivative and first step size of the lanes that begin, or resume after a stop (Hairer, Norsett & Wanner, II.4).
+
+    The controller begins anew there: an error of 1 before the first step changes nothing.
+    """
     rtol, atol = tolerances.rtol, tolerances.atol
     call(f, lanes[T], yb, pb, work)
     for l in range(W):
@@ -171,6 +172,9 @@ def start(f, n, W, tolerances, yb, pb, k0, work, lanes, fresh):
                 speed += (k / scale) ** 2
             h = 1e-6 if (size < 1e-10 or speed < 1e-10) else 0.01 * math.sqrt(size / speed)
             put(lanes[HNEXT], l, h, W)
+            put(lanes[GROWTH], l, grow, W)
+            put(lanes[BEFORE], l, 1.0, W)
+            put(lanes[EARLIER], l, 1.0, W)
 
 
 @njit(error_model="numpy")

@@ -13,8 +13,7 @@ from symdyn.cells.problems import make_problem
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.families.base import Options, Run, Signals
 from symdyn.codegen.kernel import compile
-from symdyn.codegen.lower import lower
-from symdyn.codegen.margins import margin
+from symdyn.codegen.stopping import margin_program
 from symdyn.integration.kernel import ArrayKernel, Record
 from symdyn.integration.loop import Result, integrate
 from symdyn.methods.options import MethodOptions
@@ -80,8 +79,7 @@ class CellsKernel(ArrayKernel):
 
     def __init__(self, system: FullBulkCells, method: str, options: MethodOptions, *, until: Any = None) -> None:
         super().__init__(system, method, options, until=until)
-        blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-        self._margin = None if until is None else lower("margin", blocks, [margin(until)], ["margin"])
+        self._margin = None if until is None else margin_program(system, until)
         self._cells = len(system.states) - len(system.bulk)
         self._weights = system.elements.integral / system.elements.area
 

@@ -44,10 +44,10 @@ def refuse_idle(
 
     Examples
     --------
-    >>> refuse_idle(["rtol"], {"max_steps"}, "'ssa'")
+    >>> refuse_idle(["epsilon"], {"max_steps"}, "'ssa'")
     Traceback (most recent call last):
     ...
-    symdyn.errors.DeclarationError: rtol has no effect on 'ssa'; it belongs to dop853, hybrid, rodas4, rodas5p, taylor, tsit5
+    symdyn.errors.DeclarationError: epsilon has no effect on 'ssa'; it belongs to hybrid, tau, tau-implicit
     """
     for name in given:
         if name not in reads:

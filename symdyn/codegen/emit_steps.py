@@ -17,7 +17,7 @@ __all__ = ["emit_steps"]
 SIGNATURE = "(functions, sizes, memory, places, tolerances)"
 #: What the arguments hold; a function has the lines of what it uses.
 UNPACKED = [
-    "    f, factor, solve = functions",
+    "    f, factor, solve, margin = functions",
     "    n, _, nlu, nft, W = sizes",
     "    WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory",
     "    yb, yt, k0, kl = places",
@@ -38,7 +38,6 @@ from numba import njit
 from symdyn_kernels.lanes import ERR, H, T, TB, sum_states
 from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
 
-ERROR_EXPONENT = {exponent!r}
 FIRST, LAST = {first}, {last}  # slots of f(y) and, where the method ends with it, of f(y_new)
 SLOTS = {slots}
 DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
@@ -64,7 +63,6 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
     header = HEADER.format(
         name=method.name,
         reference=method.reference,
-        exponent=-0.5 / (method.error_order + 1),
         first=-1 if method.implicit else 0,
         last=-1 if method.implicit else method.stages,
         slots=slots,

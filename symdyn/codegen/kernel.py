@@ -220,8 +220,7 @@ def compile(
         Compile the driver with the model inlined, for long runs of models of few equations: this takes some 10 s once for
         each model and number of lanes, and runs with bitwise equal results take half to three quarters of the time.
     until : Boolean, optional
-        A condition that ends a trajectory, of methods for reaction networks and branching processes; `symdyn.simulate` reads
-        it from text too.
+        A condition that ends a trajectory; `symdyn.simulate` reads it from text too.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def options_read(name: str, target: str) -> frozenset[str]:
     """Names of the options that a method reads on a target: 'cpu', 'cuda', or 'arrays', the array loops of large states."""
     found = ALWAYS | family_of(METHODS[name]).reads(METHODS[name])
     if target == "arrays":
-        return found - CPU - CUDA | {"threads", "until"}
+        return found - CPU - CUDA - {"brownian_step"} | {"threads", "until", "max_steps"}
     return found - CPU | CUDA if target == "cuda" else found | CPU - {"inline"}
 
 
@@ -173,7 +173,7 @@ class Kernel(ABC):
         """
         reads = self.reads_with(["step"]) if math.isfinite(options.step) else self.reads - {"step"}
         recorded = {name: getattr(options, name) for name in RECORDED if name in reads}
-        return {"method": self.method, **self.options.given, **recorded, **self.family.facts(self._scheme, options)}
+        return {"method": self.method, **self.options.recorded, **recorded, **self.family.facts(self._scheme, options)}
 
     @abstractmethod
     def lanes(self, trajectories: int) -> int:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from symdyn.codegen.lower import lower
+import sympy as sp
+
+from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
+from symdyn.codegen.stopping import ENDED, stopped
 from symdyn.errors import CompileError
-from symdyn.methods.stochastic import MapScheme, StepSymbols, StochasticScheme
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
+from symdyn.methods.stochastic import FixedStepScheme, MapScheme, StepSymbols
 from symdyn.system import System
 
 __all__ = ["step_program"]
 
 
-def step_program(system: System, scheme: StochasticScheme | MapScheme) -> Program:
+def step_program(system: System, scheme: FixedStepScheme | ExplicitRungeKutta, until: sp.Basic | None = None) -> Program:
     """The program ``step`` from lane rows, states and parameters to the new states.
 
-    The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ of each.
+    The rows are t, h, sqrt(h), dW of each noise and, only if the scheme needs them, dZ of each.  With a condition that ends
+    trajectories two more states record whether it was true, and when.
 
     Raises
     ------
@@ -26,5 +31,38 @@ def step_program(system: System, scheme: StochasticScheme | MapScheme) -> Progra
         raise CompileError(f"the method {scheme.name!r} cannot be used here: {reason}")
     symbols = StepSymbols.fresh(system, system.noises, scheme.needs_dz)
     lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ)
-    blocks = [("lane", lane), ("y", system.states), ("p", system.parameters)]
-    return lower("step", blocks, scheme.step(system, symbols), [f"next {s}" for s in system.names])
+    states = system.states if until is None else (*system.states, *ENDED)
+    build = Lowering([("lane", lane), ("y", states), ("p", system.parameters)])
+    if isinstance(scheme, ExplicitRungeKutta):
+        new = _stages(build, system, scheme, symbols)
+    else:
+        new = [build.value(e) for e in scheme.step(system, symbols)]
+    labels = [f"next {s}" for s in system.names]
+    if until is not None:
+        where = "end" if isinstance(scheme, MapScheme) else "diffusion" if system.noises else "within"
+        new = stopped(build, system, until, symbols, new, where=where)
+        labels += ["whether it ended", "when"]
+    return build.program("step", new, labels)
+
+
+def _stages(build: Lowering, system: System, method: ExplicitRungeKutta, symbols: StepSymbols) -> list[int]:
+    """The new states of a step of a tableau."""
+    drift, h, time = system.part("drift"), build.value(symbols.h), build.value(system.time)
+    slopes = [[build.value(f) for f in drift]]
+    for j, row in enumerate(method.a, start=1):
+        there = []
+        for i, s in enumerate(system.states):
+            total = None
+            for c, k in zip(row, slopes, strict=False):
+                if c != 0:
+                    term = k[i] if c == 1 else build.op("mul", k[i], build.constant(c))
+                    total = term if total is None else build.op("add", total, term)
+            there.append(build.op("add", build.value(s), build.op("mul", h, total or build.constant(0))))
+        if j == method.stages:
+            break
+        stage = {s: sp.Symbol(f"{s}' of stage {j + 1}") for s in (*system.states, system.time)}
+        for symbol, value in zip(stage.values(), there, strict=False):
+            build.bind(symbol, value)
+        build.bind(stage[system.time], build.op("add", time, build.op("mul", h, build.constant(method.nodes[j]))))
+        slopes.append([build.value(f.xreplace(stage)) for f in drift])
+    return there

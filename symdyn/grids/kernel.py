@@ -11,7 +11,7 @@ import sympy as sp
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families.base import Options, Signals
 from symdyn.codegen.kernel import compile
-from symdyn.codegen.margins import margin
+from symdyn.codegen.stopping import margin
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import observer_of
 from symdyn.grids.problems import make_problem

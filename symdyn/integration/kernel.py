@@ -136,7 +136,7 @@ class ArrayKernel(Kernel):
         step = options.step if math.isfinite(options.step) else None
         return StepOptions(
             rtol=options.rtol, atol=options.atol, step=step, max_step=options.max_step, max_steps=options.max_steps,
-            controller=getattr(options, "controller", None), decay=decay,
+            controller=options.controller, decay=decay,
         )  # fmt: skip
 
     def finish(self, found: Any, aside: np.ndarray) -> None:

@@ -13,14 +13,16 @@ Soederlind, ACM Transactions on Mathematical Software 29 (2003) 1-26; Gustafsson
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from symdyn.errors import DeclarationError
 
 __all__ = ["I_CONTROL", "PID", "PI_CONTROL"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PID:
     r"""A proportional, integral and derivative controller of the step size.
 
@@ -76,6 +78,48 @@ class PID:
             raise DeclarationError(
                 f"{self} does not let steps shrink and grow; expected 0 < safety <= 1, 0 < shrink < 1 < grow"
             )
+
+    def __repr__(self) -> str:
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return f"PID({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        """A controller from its text.
+
+        Parameters
+        ----------
+        value : PID or str
+            A controller is returned as it is.
+
+        Returns
+        -------
+        PID
+
+        Raises
+        ------
+        DeclarationError
+            For anything else.
+
+        Examples
+        --------
+        >>> PID.read(str(PI_CONTROL)) == PI_CONTROL
+        True
+        """
+        if isinstance(value, cls):
+            return value
+        names = {f.name for f in fields(cls)}
+        found = re.fullmatch(r"PID\((.*)\)", value) if isinstance(value, str) else None
+        pairs = [part.partition("=") for part in found[1].split(",") if part.strip()] if found else [("", "", "")]
+        try:
+            given = {name.strip(): float(number) for name, _, number in pairs}
+        except ValueError:
+            given = {"": 0.0}
+        if not given.keys() <= names:
+            raise DeclarationError(
+                f"controller is {value!r}; expected an object such as symdyn.methods.PID(proportional=0.4, integral=0.3)"
+            )
+        return cls(**given)
 
     def numbers(self, order: float, *, squared: bool = False) -> tuple[float, ...]:
         """The fields of `symdyn_kernels.arguments.parts.Control`.

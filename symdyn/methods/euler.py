@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from symdyn.methods.options import FieldOptions
+from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, hermite
 
 __all__ = ["Euler"]
@@ -27,16 +28,19 @@ class Euler(FieldOptions):
     method = "euler"
 
 
-EULER = ExplicitRungeKutta(
-    name="euler",
-    order=1,
-    a=(B,),
-    error=(),
-    error_order=1,
-    dense=hermite(B),
-    dense_order=1,
-    stiff_stage=0,
-    stiffness_limit=2.0,
-    reference="Euler, Institutionum calculi integralis (1768)",
-    options=Euler,
+METHODS.register(
+    "euler",
+    ExplicitRungeKutta(
+        name="euler",
+        order=1,
+        a=(B,),
+        error=(),
+        error_order=1,
+        dense=hermite(B),
+        dense_order=1,
+        stiff_stage=0,
+        stiffness_limit=2.0,
+        reference="Euler, Institutionum calculi integralis (1768)",
+        options=Euler,
+    ),
 )

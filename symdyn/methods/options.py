@@ -109,6 +109,11 @@ class MethodOptions:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The options that have a value, as numbers and text that datasets record and the class takes again."""
+        return {name: str(value) if isinstance(value, PID) else value for name, value in self.given.items()}
+
     def numbers(self, step: float) -> dict[str, Any]:
         """The options of the driver that follow from those of the method.
 
@@ -148,18 +153,21 @@ class AdaptiveOptions(MethodOptions):
         Longest step, in the unit of time, so that a short pulse of a time-dependent right-hand side is not stepped over.
     max_steps : int, optional
         Attempted steps allowed to each trajectory; a million by default.
-    controller : PID, optional
-        Of the step size, in place of that of the method.
+    controller : PID or str, optional
+        How errors decide the length of the next step, of methods that leave this open; as text in the form in which datasets
+        record it.  By default the controller of the method.
 
     Raises
     ------
     DeclarationError
-        For a `max_step` that is not positive, a `max_steps` that is no whole number from 1, and another `controller`.
+        For a `max_step` that is not positive, a `max_steps` that is no whole number from 1, and a `controller` that is none.
 
     Examples
     --------
     >>> AdaptiveOptions(max_step=0.5).given
     {'max_step': 0.5}
+    >>> AdaptiveOptions(controller=PID(proportional=0.4, integral=0.3)).recorded
+    {'controller': 'PID(proportional=0.4, integral=0.3)'}
     """
 
     max_step: float | None = None
@@ -169,10 +177,8 @@ class AdaptiveOptions(MethodOptions):
     def __post_init__(self) -> None:
         check_positive(max_step=self.max_step)
         check_whole(max_steps=self.max_steps)
-        if self.controller is not None and not isinstance(self.controller, PID):
-            raise DeclarationError(
-                f"controller is {self.controller!r}; expected a PID, such as symdyn.methods.PID(integral=0.7)"
-            )
+        if self.controller is not None:
+            object.__setattr__(self, "controller", PID.read(self.controller))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from symdyn.methods.options import FieldOptions
+from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, hermite
 
 __all__ = ["Rk4"]
@@ -27,16 +28,19 @@ class Rk4(FieldOptions):
     method = "rk4"
 
 
-RK4 = ExplicitRungeKutta(
-    name="rk4",
-    order=4,
-    a=((1 / 2,), (0.0, 1 / 2), (0.0, 0.0, 1.0), B),
-    error=(),
-    error_order=4,
-    dense=hermite(B),
-    dense_order=3,
-    stiff_stage=0,
-    stiffness_limit=2.785,
-    reference="Kutta, Zeitschrift fuer Mathematik und Physik 46 (1901) 435",
-    options=Rk4,
+METHODS.register(
+    "rk4",
+    ExplicitRungeKutta(
+        name="rk4",
+        order=4,
+        a=((1 / 2,), (0.0, 1 / 2), (0.0, 0.0, 1.0), B),
+        error=(),
+        error_order=4,
+        dense=hermite(B),
+        dense_order=3,
+        stiff_stage=0,
+        stiffness_limit=2.785,
+        reference="Kutta, Zeitschrift fuer Mathematik und Physik 46 (1901) 435",
+        options=Rk4,
+    ),
 )

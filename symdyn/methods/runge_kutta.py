@@ -73,8 +73,8 @@ class ExplicitRungeKutta:
     dense_order : int
         Order of the interpolant.
     stiff_stage, stiffness_limit : int, float
-        Another stage at ``c = 1`` (from 0), and the bound of the stability region along the negative axis; with them the
-        driver distinguishes steps limited by stability from steps limited by accuracy (Hairer & Wanner, IV.2).
+        Another stage at ``c = 1`` or nearly there (from 0), and the bound of the stability region along the negative axis; with
+        them the driver distinguishes steps limited by stability from steps limited by accuracy (Hairer & Wanner, IV.2).
     reference : str
     controller : PID
         Of the step size, where the options of the method name no other one.
@@ -108,7 +108,12 @@ class ExplicitRungeKutta:
     extra: tuple[Row, ...] = ()
     controller: PID = I_CONTROL
     options: type[MethodOptions] = AdaptiveOptions
-    implicit = False
+    implicit = needs_dz = False
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether steps are chosen by an error estimate."""
+        return bool(self.error)
 
     @property
     def stages(self) -> int:

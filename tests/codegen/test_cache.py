@@ -134,7 +134,7 @@ def test_what_a_kernel_shows():
         ({"precision": "float32"}, "belongs to target='cuda'"),
         ({"backend": "llmv"}, "Did you mean 'llvm'"),
         ({"lanes": 7}, "one of"),
-        ({"method": "rk4"}, "unknown method 'rk4'"),
+        ({"method": "rk5"}, "unknown method 'rk5'"),
         ({"method": "iterate"}, "cannot be used here"),
     ],
 )

@@ -24,14 +24,14 @@ import symdyn as sd
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import mangle, module_source
 from symdyn.codegen.emit_steps import emit_steps
+from symdyn.codegen.families import FAMILIES, family_of
 from symdyn.codegen.functions import programs
 from symdyn.errors import DeclarationError
 from symdyn.methods.registry import METHODS
-from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models import zoo
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-ADAPTIVE = [name for name in METHODS if isinstance(METHODS[name], (ExplicitRungeKutta, Rosenbrock))]
+ADAPTIVE = [name for name in METHODS if family_of(METHODS[name]) is FAMILIES["adaptive"]]
 TRIPLE = "x86_64-unknown-linux-gnu"
 
 
@@ -86,6 +86,7 @@ import hashlib, sys
 import llvmlite.binding
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
+from symdyn.codegen.families import FAMILIES, family_of
 from symdyn.codegen.functions import programs
 from symdyn.methods.registry import METHODS
 from symdyn.models import zoo

@@ -19,11 +19,12 @@ from symdyn.grids.linear_part_terms import field_terms, linear_part_of, numeric_
 from symdyn.grids.walls import axis_matrix
 from symdyn.integration import DiagonalProblem
 from symdyn.integration.steppers.exponential import Coefficients, phi
+from symdyn.methods.registry import METHODS
 from symdyn.models.boundary import Dirichlet, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import dx, dy, laplacian
 from symdyn.models.pde import PDESystem
-from tests.integrated import SCHEMES, integrated
+from tests.integrated import integrated
 
 WALLS = {
     "periodic": ("periodic", "periodic"),
@@ -184,7 +185,7 @@ def test_derivatives_that_are_not_diagonal_are_refused():
 @pytest.mark.parametrize("method", METHODS)
 def test_orders_in_time(burgers, method):
     linear, rates, y, reference = burgers
-    order = SCHEMES[method].order
+    order = METHODS[method].order
     steps = np.array([1 / 16, 1 / 32, 1 / 64])
     errors = [
         np.abs(integrated(DiagonalProblem(linear, rates), method, y, [0.0, 1.0], step=h).frames[-1] - reference).max()
@@ -266,7 +267,7 @@ def test_coefficients_of_etdrk4_are_those_of_cox_and_matthews():
     weights = [
         (-4 - z + e * (4 - 3 * z + z**2)) / cube, (2 + z + e * (z - 2)) / cube, (-4 - 3 * z - z**2 + e * (4 - z)) / cube,
     ]  # fmt: skip
-    found = Coefficients(SCHEMES["etdrk4"], z / 0.1, 0.1, corrected=False)
+    found = Coefficients(METHODS["etdrk4"], z / 0.1, 0.1, corrected=False)
     first, second, third, new = found.rows
     expected = [q, q, (np.exp(z / 2) - 1) * q, 2 * q, weights[0], 2 * weights[1], 2 * weights[1], weights[2]]
     for one, exact in zip([first[0], second[1], third[0], third[2], *new], expected, strict=True):

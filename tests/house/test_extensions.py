@@ -13,6 +13,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn import extend
+from tests.cuda.conftest import run_simulated
 
 x, y, p, q, k = sp.symbols("x y p q k")
 
@@ -240,7 +241,7 @@ def test_a_runge_kutta_method(load):
                 error_order=2,
                 dense=((1.0, -4 / 3, 5 / 9), (0.0, 1.0, -2 / 3), (0.0, 4 / 3, -8 / 9), (0.0, -1.0, 1.0)),
                 dense_order=3,
-                stiff_stage=-1,
+                stiff_stage=2,
                 stiffness_limit=2.5,
                 reference="Bogacki & Shampine, Applied Mathematics Letters 2 (1989) 321-325",
                 options=BogackiShampine,
@@ -259,6 +260,85 @@ def test_a_runge_kutta_method(load):
     # the controller keeps the error of a step at the tolerance: a thousandth of it takes 10 times as many steps of order 3
     assert steps[1] / steps[0] == pytest.approx(10, rel=0.25)
     assert data.attrs["method"] == "bogacki-shampine"
+
+
+DOPRI5 = """
+    from symdyn import extend
+
+
+    class Dopri5(extend.AdaptiveOptions):
+        '''The pair of orders 5 and 4 of Dormand & Prince.'''
+
+        method = "dopri5"
+
+
+    extend.METHODS.register(
+        "dopri5",
+        extend.ExplicitRungeKutta(
+            name="dopri5",
+            order=5,
+            a=(
+                (1 / 5,),
+                (3 / 40, 9 / 40),
+                (44 / 45, -56 / 15, 32 / 9),
+                (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+                (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+                (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+            ),
+            error=((71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40),),
+            error_order=4,
+            dense=(
+                (1.0, -8048581381 / 2820520608, 8663915743 / 2820520608, -12715105075 / 11282082432),
+                (),
+                (0.0, 131558114200 / 32700410799, -68118460800 / 10900136933, 87487479700 / 32700410799),
+                (0.0, -1754552775 / 470086768, 14199869525 / 1410260304, -10690763975 / 1880347072),
+                (0.0, 127303824393 / 49829197408, -318862633887 / 49829197408, 701980252875 / 199316789632),
+                (0.0, -282668133 / 205662961, 2019193451 / 616988883, -1453857185 / 822651844),
+                (0.0, 40617522 / 29380423, -110615467 / 29380423, 69997945 / 29380423),
+            ),
+            dense_order=4,
+            stiff_stage=5,
+            stiffness_limit=3.3,
+            reference="Dormand & Prince, Journal of Computational and Applied Mathematics 6 (1980) 19-26; "
+            "Shampine, Mathematics of Computation 46 (1986) 135-150",
+            options=Dopri5,
+        ),
+    )
+"""
+ON_CARD = """
+import importlib.util
+spec = importlib.util.spec_from_file_location("dopri5", {path!r})
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+x = sp.Symbol("x")
+system = sd.ODESystem({{x: x * sp.cos(sp.Symbol("t"))}})
+times = np.linspace(0, 6, 301)
+for rtol in (1e-6, 1e-9):
+    run = sd.compile(system, method="dopri5", target="cuda", until=x < 0.9)([[1.0]], [[]], times, rtol=rtol, atol=0.1 * rtol)
+    results[f"x {{rtol}}"], results[f"steps {{rtol}}"], results[f"passage {{rtol}}"] = run.values, run.steps, run.passage
+"""
+
+
+def test_a_tableau_in_one_file_serves_lanes_and_cards(load):
+    """x' = x cos t from 1: x = exp(sin t), below 0.9 first at pi - arcsin(log 0.9)."""
+    made = load("dopri5", DOPRI5)
+    system, times = sd.ODESystem({x: x * sp.cos(sp.Symbol("t"))}), np.linspace(0, 6, 301)
+    passage = np.pi - np.arcsin(np.log(0.9))
+    exact = np.exp(np.sin(np.minimum(times, passage)))
+    runs = {"cpu": {}, "card": {}}
+    for rtol in (1e-6, 1e-9):
+        kernel = sd.compile(system, method=made.Dopri5(), until=x < 0.9, lanes=8)
+        run = kernel([[1.0]], [[]], times, rtol=rtol, atol=0.1 * rtol)
+        runs["cpu"] |= {f"x {rtol}": run.values, f"steps {rtol}": run.steps, f"passage {rtol}": run.passage}
+    if importlib.util.find_spec("numba_cuda"):
+        runs["card"], failure = run_simulated(ON_CARD.format(path=made.__file__))
+        assert not failure, failure
+        np.testing.assert_allclose(runs["card"]["x 1e-09"], runs["cpu"]["x 1e-09"], rtol=1e-12)
+    for found in filter(None, runs.values()):
+        for rtol in (1e-6, 1e-9):
+            np.testing.assert_allclose(found[f"x {rtol}"][0, :, 0], exact, rtol=30 * rtol)
+            assert found[f"passage {rtol}"][0] == pytest.approx(passage, abs=30 * rtol)
+        # a thousandth of the tolerance takes 1000^(1/5) = 4 times as many steps of order 5
+        assert found["steps 1e-09"][0] / found["steps 1e-06"][0] == pytest.approx(4, rel=0.25)
 
 
 def test_a_regressor(load):

@@ -19,7 +19,8 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 EXPLICIT = [name for name in METHODS if isinstance(METHODS[name], ExplicitRungeKutta)]
 ROSENBROCK = [name for name in METHODS if isinstance(METHODS[name], Rosenbrock)]
-ADAPTIVE = EXPLICIT + ROSENBROCK
+PAIRS = [name for name in EXPLICIT if METHODS[name].adaptive]
+ADAPTIVE = PAIRS + ROSENBROCK
 THETAS = (0.15, 0.5, 0.77, 1.0)
 
 # ---- order conditions --------------------------------------------------------------------------
@@ -97,10 +98,12 @@ def test_explicit_tableau_satisfies_the_conditions_of_its_order_and_no_more(name
     nodes = a.sum(axis=1)
     assert nodes[method.stages] == pytest.approx(1, abs=1e-13)
     assert np.all((nodes > -1e-14) & (nodes < 1 + 1e-13))
-    assert nodes[method.stiff_stage] == pytest.approx(1, abs=1e-13)
+    if method.adaptive:  # the nearer the more exact is the eigenvalue of a right-hand side that depends on time
+        assert 0 < method.stiff_stage < method.stages
+        assert nodes[method.stiff_stage] >= 3 / 4
 
 
-@pytest.mark.parametrize("name", EXPLICIT)
+@pytest.mark.parametrize("name", PAIRS)
 def test_explicit_error_estimate_has_the_order_that_the_step_control_assumes(name):
     method = METHODS[name]
     a = explicit_matrix(method)
@@ -200,7 +203,7 @@ SMALLEST, LARGEST = 3e-13, 1e-3
 
 
 def observed(name: str, problem: str, times: np.ndarray) -> float:
-    """Minus the slope of log error against log steps over a range of tolerances.
+    """Minus the slope of log error against log steps over a range of tolerances, or of steps of one length.
 
     The driver chooses the steps, but on problems whose scale hardly changes all of them shrink together as the
     tolerance does, and the error goes with the power of their number that is the order.
@@ -208,8 +211,9 @@ def observed(name: str, problem: str, times: np.ndarray) -> float:
     system, initial, exact = PROBLEMS[problem]
     kernel = sd.compile(system, method=name)
     steps, errors = [], []
-    for tolerance in 10.0 ** -np.arange(3, 13, 0.5):
-        run = kernel([initial], np.zeros((1, 0)), times, rtol=tolerance, atol=tolerance)
+    for power in np.arange(3, 13, 0.5):
+        tolerance, step = 10.0**-power, 10.0 ** (-power / (METHODS[name].order + 1))
+        run = kernel([initial], np.zeros((1, 0)), times, rtol=tolerance, atol=tolerance, step=step)
         error = np.abs(run.values[0] - exact(times)).max()
         if SMALLEST < error < LARGEST:
             steps.append(run.steps[0])
@@ -219,7 +223,7 @@ def observed(name: str, problem: str, times: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("name", EXPLICIT + ROSENBROCK)
 def test_observed_order_at_the_end_of_the_interval(name, problem):
     # half an order is left to the uneven steps of the control; a method of the next lower order misses by a whole one
     assert observed(name, problem, np.array([0.0, END])) > METHODS[name].order - 0.5

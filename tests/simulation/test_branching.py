@@ -341,7 +341,10 @@ def test_growth_beyond_all_numbers_fails():
         ({"initial": {"x": -1}}, "initial value of x is -1"),
         ({"t": [0, 0.5]}, "the times of a branching process must differ by integers"),
         ({"step": 0.1}, "step has no effect on 'branching'; it belongs to euler-maruyama"),
-        ({"method": sd.methods.JumpOptions(max_steps=10)}, "max_steps has no effect on 'branching'; it belongs to dop853"),
+        (
+            {"method": sd.methods.JumpOptions(max_steps=10)},
+            "max_steps has no effect on 'branching'; it belongs to bs32",
+        ),
         ({"method": "ssa"}, "this BranchingSystem has individuals"),
     ],
 )

@@ -90,6 +90,13 @@ def test_the_run_is_repeated_from_what_the_dataset_records(kind, options):
     ("kind", "options"),
     [
         ("ode", {"method": sd.methods.Rodas5p(max_step=0.125), "rtol": 1e-9, "atol": 1e-11}),
+        (
+            "ode",
+            {"method": sd.methods.Tsit5(controller=sd.methods.PID(integral=0.3, grow=3)), "until": "x < 0.5"},
+        ),
+        ("ode", {"method": "rk4", "step": 0.125, "until": "x < 0.6"}),
+        ("sde", {"step": 0.05, "seed": 7, "until": "x < 0.5"}),
+        ("map", {"seed": 7, "until": "x > 0.7"}),
         ("ode", {"method": "tsit5", "parameters": {"a": [0.1, 0.3]}, "reduce": ["mean", "max"], "trajectories": 2}),
         ("sde", {"method": sd.methods.Heun(brownian_step=0.01), "step": 0.02}),
         ("jump", {"method": sd.methods.Tau(epsilon=0.07), "until": "X >= 9", "trajectories": 4}),

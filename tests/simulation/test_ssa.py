@@ -290,12 +290,6 @@ def test_large_poisson_bursts_are_refused():
         sd.simulate(net, [0, 1])
 
 
-def test_conditions_belong_to_networks():
-    x = sp.Symbol("x")
-    with pytest.raises(sd.DeclarationError, match="until has no effect on 'dop853'; it belongs to branching, hybrid"):
-        sd.simulate(sd.ODESystem({x: -x}, initial={x: 1}), [0, 1], until="x < 0.5")
-
-
 # ---- large networks ----------------------------------------------------------------------------
 
 

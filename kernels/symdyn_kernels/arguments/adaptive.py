@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symdyn_kernels.arguments.parts import Batch, Frames, IntegerRows, Run, Signals, Tolerances
+from symdyn_kernels.arguments.parts import Batch, Control, Frames, IntegerRows, Run, Signals, Tolerances
 
 __all__ = ["AdaptiveArguments", "AdaptiveFunctions", "AdaptiveSizes", "SeriesArguments", "SeriesFunctions", "SeriesSizes"]
 
 
 class AdaptiveFunctions(NamedTuple):
-    """Addresses of lane functions; the last two are 0 for explicit methods.
+    """Addresses of lane functions; those of what there is not are 0.
 
     Attributes
     ----------
     rhs, factor, solve : int
-        The right-hand side; the factors of ``shift*I - J``; the solution of a linear system from them.
+        The right-hand side; of implicit methods the factors of ``shift*I - J``, the solution of a linear system from them.
+    margin : int
+        Of the condition that ends trajectories: 0 or above where it is true.
     """
 
     rhs: int
     factor: int
     solve: int
+    margin: int
 
 
 class AdaptiveSizes(NamedTuple):
@@ -48,8 +51,8 @@ class AdaptiveArguments(NamedTuple):
 
     Attributes
     ----------
-    functions, sizes, batch, tolerances, run, signals :
-        As their classes describe; ``values`` and ``status`` of the run are filled.
+    functions, sizes, batch, tolerances, control, run, signals :
+        As their classes describe; ``values``, ``status`` and ``passage`` of the run are filled.
     detect : int
         Whether to stop trajectories that turn out to be stiff, with STIFF.
     stops : (N, s, 2) float64
@@ -63,6 +66,7 @@ class AdaptiveArguments(NamedTuple):
     sizes: AdaptiveSizes
     batch: Batch
     tolerances: Tolerances
+    control: Control
     detect: int
     stops: Frames
     run: Run
@@ -77,10 +81,13 @@ class SeriesFunctions(NamedTuple):
     ----------
     zeroth, higher : int
         Coefficients of order 1 from those of order 0; those of order k + 1 from those below.
+    margin : int
+        Of the condition that ends trajectories, 0 or above where it is true; 0 where there is none.
     """
 
     zeroth: int
     higher: int
+    margin: int
 
 
 class SeriesSizes(NamedTuple):
@@ -110,7 +117,7 @@ class SeriesArguments(NamedTuple):
     Attributes
     ----------
     functions, sizes, batch, tolerances, run, signals :
-        As their classes describe; ``values`` and ``status`` of the run are filled.
+        As their classes describe; ``values``, ``status`` and ``passage`` of the run are filled.
     counts : (N, 3) int64
         Filled: accepted steps, rejected steps, steps with output.
     """

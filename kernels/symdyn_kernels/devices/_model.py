@@ -8,11 +8,11 @@ from __future__ import annotations
 
 N, FACTORS = 1, 1
 STAGES, EXTRA = 2, 0
-#: Minus half of one over the order of the error estimate plus 1, since errors are squares; the square of the stability bound.
-ERROR_EXPONENT, STIFFNESS = -0.25, 4.0
+#: The square of the bound of the stability region.
+STIFFNESS = 4.0
 Y, W, K, S1, S2, ROWS = range(6)
-#: Whether the right-hand side may jump in time.
-STOPS = False
+#: Whether the right-hand side may jump in time, and whether a condition ends trajectories.
+STOPS, UNTIL = False, False
 
 
 def load_parameters(parameters, i):
@@ -48,6 +48,11 @@ def error(h, memory, rtol, atol):
 def stiffness(memory):
     """The square of the step size times the dominant eigenvalue, nearly."""
     return 0.0 * memory[Y, 0]
+
+
+def margin(lane, y, p, memory):
+    """0 or above where the condition that ends trajectories is true at the time in `lane` and the state in row `y`."""
+    return -1.0
 
 
 def interpolate(t, h, p, memory):

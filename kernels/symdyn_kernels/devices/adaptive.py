@@ -6,15 +6,16 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 
 from __future__ import annotations
 
-from symdyn_kernels.constants.adaptive import GROW, HITS, PERIOD, SAFETY, SHRINK, WINDOW_END, WINDOW_START
+from symdyn_kernels.arguments.parts import Control
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
 from symdyn_kernels.devices._model import (
-    ERROR_EXPONENT,
     EXTRA,
     FACTORS,
     ROWS,
     STAGES,
     STIFFNESS,
     STOPS,
+    UNTIL,
     K,
     N,
     W,
@@ -25,28 +26,17 @@ from symdyn_kernels.devices._model import (
     interpolant,
     interpolate,
     load_parameters,
+    margin,
     rhs,
     step_norms,
     stiffness,
 )
-from symdyn_kernels.devices._prelude import cuda, floor, i64, math, real, real64
+from symdyn_kernels.devices._prelude import cuda, math, real, real64
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
+from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
-
-
-def power(x, exponent):
-    """x**exponent to about 1e-7 for positive x, by the polynomial of `symdyn_kernels.simd.vpow`."""
-    z = math.log(x) * (exponent * 1.4426950408889634)
-    k = floor(z + 0.5)
-    f = (z - k) * 0.6931471805599453
-    tail = 0.041666666666666664 + f * (0.008333333333333333 + f * 0.001388888888888889)
-    return math.ldexp(1.0 + f * (1.0 + f * (0.5 + f * (0.16666666666666666 + f * tail))), i64(k))
-
-
-def change(x, most):
-    """The factor of the step size for the square `x` of the error, `most` at most; an error that is no number shrinks it."""
-    return min(most, max(SHRINK, power(max(x, 1e-12), ERROR_EXPONENT) * SAFETY)) if x < math.inf else SHRINK
 
 
 def first_step(memory, rtol, atol):
@@ -66,6 +56,37 @@ def write_step(t, h, t_next, due, i, times, values, memory):
     return due
 
 
+def crossing(t, length, high, p, memory):
+    """The part of a step at which the margin, at its end `high`, changed its sign; the state there is left in `W`."""
+    low = margin((real(t),), Y, p, memory)
+    a, b, reach = real(0), real(1), real(1)
+    if low > 0.0:  # it became true where the right-hand side jumped
+        b = real(0)
+    for _ in range(MOST_GUESSES):
+        guess = next_guess(a, b, low, high, reach) if low < 0.0 else b * NEAR
+        if not (a < guess and guess < b):
+            break
+        for e in range(N):
+            memory[W, e] = interpolant(e, guess, memory)
+        value = margin((real(t + guess * length),), W, p, memory)
+        if value >= 0.0:
+            b, high = guess, value
+        else:
+            a, low = guess, value
+        reach = 0.5 * reach
+    for e in range(N):
+        memory[W, e] = interpolant(e, b, memory)
+    return b
+
+
+def hold(due, i, row, values, memory):
+    """Write row `row` of the memory at all outputs from `due` on; returns that after the last."""
+    for j in range(due, values.shape[0]):
+        for e in range(N):
+            values[j, e, i] = memory[row, e]
+    return values.shape[0]
+
+
 def past(i, t, passed, stops):
     """The time from which the integration resumes after the stops at `t`, and how many are passed."""
     while passed < stops.shape[0] and stops[passed, 0, i] <= t:
@@ -80,12 +101,17 @@ def border(i, passed, end, stops):
 
 
 def trajectory(
-    i, initial, parameters, times, streams, begin, stops, rtol, atol, step, epsilon, max_steps, seed, detect, fine, values,
-    counts, passage,
+    i, initial, parameters, times, begin, stops, rtol, atol, step_size, control_now, control_before, control_earlier,
+    control_rejected, control_safety, control_shrink, control_grow, max_steps, detect, values, counts, passage,
 ):  # fmt: skip
     """Integrate trajectory `i` and leave its values, status and counts."""
     memory, factors = cuda.local.array((ROWS, N), real), cuda.local.array(FACTORS, real)
-    relative, absolute, longest = real(rtol), real(atol), real(step)
+    relative, absolute, longest = real(rtol), real(atol), real(step_size)
+    controller = Control(
+        real(control_now), real(control_before), real(control_earlier), real(control_rejected), real(control_safety),
+        real(control_shrink), real(control_grow),
+    )  # fmt: skip
+    remembers = controller.before != 0.0 or controller.earlier != 0.0
     t, end = times[0], times[times.size - 1]
     p = load_parameters(parameters, i)
     for e in range(N):
@@ -96,39 +122,57 @@ def trajectory(
         t, passed = past(i, t, passed, stops)
         until = border(i, passed, end, stops)
     rhs((real(t),), Y, p, memory, K)
-    following, growth = first_step(memory, relative, absolute), GROW
+    following, growth = first_step(memory, relative, absolute), controller.grow
+    before, earlier = real(1), real(1)
     status, due, steps, rejected, outputs, hits = SUCCESS, 1, 0, 0, 0, 0
+    if UNTIL and begin[i] < 0:
+        passage[i], due, begun = times[0], hold(1, i, Y, values, memory), 0
     while due < times.size and status == SUCCESS:
         wanted = following if following < longest else longest
         final = not (wanted < until - t)
         h = real(until - t) if final else wanted
         attempt(t, h, p, memory, factors)
         x = error(h, memory, relative, absolute)
-        following = h * change(x, growth)
+        factor = controller.shrink  # an error that is no number shrinks the step too
+        if x < math.inf:
+            factor = after_acceptance(x, before, earlier, controller, growth)
+            if remembers and x > 1.0:
+                factor = after_rejection(x, controller)
+        following = h * factor
         if x <= 1.0:
-            steps, growth = steps + 1, GROW
+            steps, growth = steps + 1, controller.grow
+            earlier, before = before, x
             t_next = until if final else t + h
-            if STOPS and t_next == until and until < end:
+            high = margin((real(t_next),), W, p, memory) if UNTIL else -1.0
+            over = high >= 0.0
+            if STOPS and t_next == until and until < end and not over:
                 t_next, begun = stops[passed, 1, i], begun + 1
-            if steps + rejected >= max_steps and t_next < end:
+            if steps + rejected >= max_steps and t_next < end and not over:
                 status = TOO_MANY_STEPS
             phase = steps % PERIOD
-            if detect != 0 and STIFFNESS > 0.0 and phase >= WINDOW_START and phase <= WINDOW_END:
+            if detect != 0 and STIFFNESS > 0.0 and not over and phase >= WINDOW_START and phase <= WINDOW_END:
                 hits = 0 if phase == WINDOW_START else hits
                 hits += 1 if stiffness(memory) > STIFFNESS else 0
                 status = STIFF if hits >= HITS else status
-            if times[due] <= t_next:
+            if times[due] <= t_next or over:
                 interpolate(t, h, p, memory)
-                due, outputs = write_step(t, h, t_next, due, i, times, values, memory), outputs + 1
+                if over:
+                    part = crossing(t, t_next - t, high, p, memory)
+                    t_next = t + part * (t_next - t) if part < 1.0 else t_next
+                    passage[i] = t_next
+                outputs += 1 if times[due] <= t_next else 0
+                due = write_step(t, h, t_next, due, i, times, values, memory)
+                if over:
+                    due = hold(due, i, W, values, memory)
             accept(memory)
             t = t_next
             if STOPS and t_next > until:
                 t, passed = past(i, t, passed, stops)
                 until = border(i, passed, end, stops)
                 rhs((real(t),), Y, p, memory, K)
-                following, growth = first_step(memory, relative, absolute), GROW
+                following, before, earlier = first_step(memory, relative, absolute), real(1), real(1)
         else:
-            rejected, growth = rejected + 1, 1.0
+            rejected, growth = rejected + 1, real(1)
             if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
                 status = STEP_TOO_SMALL if x == x else NOT_FINITE
             elif steps + rejected >= max_steps:

@@ -10,7 +10,6 @@ from numba import njit
 from symdyn_kernels.lanes import ERR, H, T, TB, sum_states
 from symdyn_kernels.simd import call, ld, splat, st, vabs, vld, vmax, vst
 
-ERROR_EXPONENT = -0.1
 FIRST, LAST = 0, 6  # slots of f(y) and, where the method ends with it, of f(y_new)
 SLOTS = 7
 DEGREE = 4  # of the interpolant; its coefficients are in the slots after the others
@@ -19,7 +18,7 @@ STIFFNESS = 10.5625
 
 @njit(error_model="numpy")
 def step(functions, sizes, memory, places, tolerances):
-    f, factor, solve = functions
+    f, factor, solve, margin = functions
     WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
     yb, yt, k0, kl = places
     # stage 2
@@ -74,7 +73,7 @@ def error(functions, sizes, memory, places, tolerances):
 
 @njit(error_model="numpy")
 def stiffness(functions, sizes, memory, places, tolerances):
-    f, factor, solve = functions
+    f, factor, solve, margin = functions
     n, _, nlu, nft, W = sizes
     WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
     yb, yt, k0, kl = places

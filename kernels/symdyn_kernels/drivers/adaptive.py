@@ -15,10 +15,10 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.constants.adaptive import GROW, HITS, PERIOD, SAFETY, SHRINK, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.drivers._steps import (
     DEGREE,
-    ERROR_EXPONENT,
     FIRST,
     LAST,
     SLOTS,
@@ -31,6 +31,8 @@ from symdyn_kernels.drivers._steps import (
 from symdyn_kernels.lanes import (
     ACCEPT,
     ACTIVE,
+    BEFORE,
+    EARLIER,
     ERR,
     GROWTH,
     HNEXT,
@@ -54,12 +56,13 @@ from symdyn_kernels.lanes import (
     void,
 )
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
-from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vpow, vst
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
+from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
 @njit(error_model="numpy")
-def control(lanes, WL, max_steps, look, halts):
+def control(lanes, WL, controller, max_steps, look, halts):
     """Accept or reject, and choose the next step, for all lanes.
 
     Returns whether outputs are due, whether there are alarms, how many lanes are to be tested for stiffness (if `look` is set),
@@ -67,6 +70,7 @@ def control(lanes, WL, max_steps, look, halts):
     """
     due, alarm, looking, arrived = 0.0, 0.0, 0.0, 0.0
     one, zero = splat(1.0), splat(0.0)
+    remembers = controller.before != 0.0 or controller.earlier != 0.0
     for l in range(0, WL, 8):
         t, h, end, x, on = (
             vld(lanes[T], l),
@@ -76,14 +80,19 @@ def control(lanes, WL, max_steps, look, halts):
             vld(lanes[ACTIVE], l),
         )
         good = le(x, one)
-        factor = vmin(vld(lanes[GROWTH], l), vmax(splat(SHRINK), vpow(vmax(x, splat(1e-12)), ERROR_EXPONENT) * SAFETY))
-        factor = sel(le(x, x), factor, splat(SHRINK))  # an error that is not a number shrinks the step too
+        before, earlier = vld(lanes[BEFORE], l), vld(lanes[EARLIER], l)
+        factor = after_acceptance(x, before, earlier, controller, vld(lanes[GROWTH], l))
+        if remembers:
+            factor = sel(good, factor, after_rejection(x, controller))
+            vst(lanes[EARLIER], l, sel(good, before, earlier))
+            vst(lanes[BEFORE], l, sel(good, x, before))
+        factor = sel(le(x, x), factor, splat(controller.shrink))  # an error that is not a number shrinks the step too
         following = h * factor
         new = sel(good, sel(le(end - t, h), end, t + h), t)
         vst(lanes[ACCEPT], l, good)
         vst(lanes[TNEW], l, new)
         vst(lanes[HNEXT], l, following)
-        vst(lanes[GROWTH], l, sel(good, splat(GROW), one))  # no growth right after a rejection
+        vst(lanes[GROWTH], l, sel(good, splat(controller.grow), one))  # no growth right after a rejection
         steps = vld(lanes[STEPS], l) + good * on
         rejected = vld(lanes[REJECTED], l) + (one - good) * on
         vst(lanes[STEPS], l, steps)
@@ -107,12 +116,12 @@ def limit(lanes, WL, longest):
 
 
 @njit(error_model="numpy")
-def arrive(W, stops, passed, who, fresh, counts, lanes):
-    """Move lanes that reached a stop past it, with the outputs due there; returns how many have outputs."""
+def arrive(W, stops, passed, ended, who, fresh, counts, lanes):
+    """Move lanes that reached a stop, and did not end, past it, with the outputs due there; returns how many have outputs."""
     due = 0.0
     for l in range(W):
         k = who[l]
-        if k >= 0 and passed[l] < stops.shape[1] and ld(lanes[TNEW], l) == stops[k, passed[l], 0]:
+        if k >= 0 and ended[l] == 0 and passed[l] < stops.shape[1] and ld(lanes[TNEW], l) == stops[k, passed[l], 0]:
             put(lanes[TNEW], l, stops[k, passed[l], 1], W)
             fresh[l] = 1
             counts[k, 3] += 1
@@ -136,10 +145,10 @@ def enter(l, k, W, stops, passed, lanes):
 @njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
-    functions, model, batch, tolerances, detect, stops, run, counts, signals = arguments
+    functions, model, batch, tolerances, controller, detect, stops, run, counts, signals = arguments
     n, npar, nlu, nft, W = model
     sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
-    f, times, status = functions.rhs, batch.times, run.status
+    f, margin, times, status = functions.rhs, functions.margin, batch.times, run.status
     longest, max_steps = tolerances.longest, tolerances.max_steps
     last = batch.initial.shape[0]
     WL = max(W, 8)
@@ -159,6 +168,8 @@ def chunk(arguments):
     who, due, hits = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
     fresh, passed = np.zeros(W, np.int64), np.zeros(W, np.int64)
     output = Output(padded(times), run.values, counts, due, who)
+    ended = np.zeros(W, np.int64)
+    ends = Ends(margin, pb, fb + 8 * work, ended, run.passage)
     halts = stops.shape[1] > 0
     waiting, live, iterations = 0, 0, 0
     for l in range(W):
@@ -168,7 +179,7 @@ def chunk(arguments):
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
         else:
             park(l, lanes, who, W)
-    start(f, n, W, tolerances, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
+    start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
     limit(lanes, WL, longest)
 
     while live > 0 and signals.stop[0] == 0:
@@ -176,12 +187,14 @@ def chunk(arguments):
         places = LanePlaces(yb, yt, k0, kl)
         step(functions, sizes, memory, places, tolerances)
         error(functions, sizes, memory, places, tolerances)
-        outputs, alarm, looking, arrived = control(lanes, WL, float(max_steps), detect, halts)
+        outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
+        crossed = crossings(ends, fb + 8 * yt, W, WL, lanes) if margin != 0 else 0.0
+        outputs += crossed
         if arrived > 0.0:
-            outputs += arrive(W, stops, passed, who, fresh, counts, lanes)
+            outputs += arrive(W, stops, passed, ended, who, fresh, counts, lanes)
         if alarm > 0.0:
             for l in range(W):
-                if who[l] >= 0 and ld(lanes[ACTIVE], l) > 0.5:
+                if who[l] >= 0 and ended[l] == 0 and ld(lanes[ACTIVE], l) > 0.5:
                     x, h, t = ld(lanes[ERR], l), ld(lanes[HNEXT], l), ld(lanes[T], l)
                     code = SUCCESS
                     if ld(lanes[ACCEPT], l) < 0.5 and not (h > abs(t) * 4e-16 + 1e-200):
@@ -195,7 +208,7 @@ def chunk(arguments):
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
-                if who[l] >= 0 and WINDOW_START <= phase <= WINDOW_END and ld(lanes[ACCEPT], l) > 0.5:
+                if who[l] >= 0 and ended[l] == 0 and WINDOW_START <= phase <= WINDOW_END and ld(lanes[ACCEPT], l) > 0.5:
                     if phase == WINDOW_START:
                         hits[l] = 0
                     if ld(lanes[ERR], l) > STIFFNESS:
@@ -206,7 +219,12 @@ def chunk(arguments):
         if outputs > 0.0:
             dense(functions, sizes, memory, places, tolerances)
             inner = fb + 8 * (ks + SLOTS * ms)
-            emit(Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1), n, W, output, lanes, spare)
+            polynomial = Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1)
+            if crossed > 0.0:
+                end(ends, polynomial, n, W, lanes, who)
+            emit(polynomial, n, W, output, lanes, spare)
+            if crossed > 0.0:
+                hold(ended, fb + 8 * yt, n, W, output)
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:
@@ -241,7 +259,7 @@ def chunk(arguments):
                 if fresh[l]:
                     put(lanes[TEND], l, times[-1], W)
                     enter(l, who[l], W, stops, passed, lanes)
-            start(f, n, W, tolerances, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
+            start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
         limit(lanes, WL, longest)
 
     abandon(output, waiting, status)

@@ -16,6 +16,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, SeriesSizes
 from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import (
     ACCEPT,
@@ -90,7 +91,7 @@ def narrow(source, target, W):
 @njit(**INLINE)
 def first_step(model, tolerances, lanes, fresh):
     """The first step size of the lanes just loaded, from the size of the solution and its derivative."""
-    (zeroth, _), (n, npar, _, _, _, W), pb, c, yb, scalars, stride = model
+    (zeroth, _, _), (n, npar, _, _, _, W), pb, c, yb, scalars, stride = model
     rtol, atol = tolerances.rtol, tolerances.atol
     narrow(lanes[T], scalars, W)
     for l in range(W):
@@ -112,7 +113,7 @@ def first_step(model, tolerances, lanes, fresh):
 @njit(**INLINE)
 def expand(model, lanes):
     """Coefficients of all orders, in every lane."""
-    (zeroth, higher), (n, npar, rows, _, order, W), pb, c, yb, scalars, _ = model
+    (zeroth, higher, _), (n, npar, rows, _, order, W), pb, c, yb, scalars, _ = model
     narrow(lanes[T], scalars, W)
     narrow(lanes[H], scalars + 8 * W, W)
     call(zeroth, scalars, yb, pb, pb + 8 * npar * W)
@@ -223,6 +224,8 @@ def chunk(arguments):
     who, due, fresh = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
     output = Output(padded(times), run.values, counts, due, who)
     model = Model(functions, sizes, pb, c, yb, scalars, stride)
+    ended = np.zeros(W, np.int64)
+    ends = Ends(functions.margin, pb, work, ended, run.passage)
     waiting, live, iterations, loaded = 0, 0, 0, True
     for l in range(W):
         load(min(waiting, last - 1), l, W, batch, output, yb, pb, lanes)
@@ -241,16 +244,22 @@ def chunk(arguments):
         expand(model, lanes)
         outputs, alarm = control(model, tolerances, m, WL, work, lanes)
         advance(c, stride, order, m, wm, yb, lanes)
+        crossed = crossings(ends, yb, W, WL, lanes) if functions.margin != 0 else 0.0
         if alarm != 0:
             for l in range(W):
-                if who[l] >= 0:
+                if who[l] >= 0 and ended[l] == 0:
                     status[who[l]] = judge(l, lanes, max_steps, times[-1])
-        if outputs != 0:
-            emit(Polynomial(c, yb, c + 8 * stride, stride, order, 0), n, W, output, lanes, spare)
+        if outputs != 0 or crossed > 0.0:
+            polynomial = Polynomial(c, yb, c + 8 * stride, stride, order, 0)
+            if crossed > 0.0:
+                end(ends, polynomial, n, W, lanes, who)
+            emit(polynomial, n, W, output, lanes, spare)
+            if crossed > 0.0:
+                hold(ended, yb, n, W, output)
         for l in range(0, WL, 8):
             vst(lanes[T], l, vld(lanes[TNEW], l))
             vst(lanes[H], l, vld(lanes[HNEXT], l))
-        if outputs != 0 or alarm != 0:
+        if outputs != 0 or crossed > 0.0 or alarm != 0:
             for l in range(W):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):

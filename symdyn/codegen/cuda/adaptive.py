@@ -37,14 +37,18 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
         printer = _Explicit(n, method)
     p = "tuple" if parameters <= PARAMETERS else "table"
     forms = ("tuple", "memory", p)
-    functions = [device_function(f, forms, "array" if f.name == "factor" else "memory") for f in made.programs]
+    results = {"factor": "array", "margin": "value"}
+    functions = [device_function(f, forms, results.get(f.name, "memory")) for f in made.programs]
+    until = made.facts["start"] is not None
+    if not until:
+        functions.append("def margin(lane, y, p, memory):\n    return -1.0")
     own = "".join(f"parameters[{j}, i], " for j in range(parameters))
     bodies = {
         "load_parameters(parameters, i)": [f"return ({own})" if p == "tuple" else "return parameters, i"],
         **printer.functions(),
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
-    constants = [*printer.constants(), f"STOPS = {made.facts['stops'] is not None}"]
+    constants = [*printer.constants(), f"STOPS, UNTIL = {made.facts['stops'] is not None}, {until}"]
     return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
 
 
@@ -55,8 +59,8 @@ class _Printer(ABC):
     ----------
     stages, extra : int
         Evaluations of the right-hand side in a step, and further ones for its interpolant.
-    exponent, limit : float
-        Of the step size control; of the stability region, squared, or 0.
+    limit : float
+        Of the stability region, squared, or 0.
     degree : int
         Of the interpolant.
     factors, rates : int
@@ -65,7 +69,6 @@ class _Printer(ABC):
 
     stages: int
     extra = 0
-    exponent: float
     limit = 0.0
     degree: int
     factors = rates = 0
@@ -141,7 +144,7 @@ class _Printer(ABC):
         return [
             f"N, FACTORS = {self.n}, {max(1, self.factors + self.rates)}",
             f"STAGES, EXTRA = {self.stages}, {self.extra}",
-            f"ERROR_EXPONENT, STIFFNESS = {self.exponent!r}, {self.limit!r}",
+            f"STIFFNESS = {self.limit!r}",
             f"{', '.join(self.rows)}, ROWS = range({len(self.rows) + 1})",
         ]
 
@@ -158,7 +161,7 @@ class _Explicit(_Printer):
     def __init__(self, n: int, method: ExplicitRungeKutta) -> None:
         super().__init__(n)
         self.method, self.stages, self.extra = method, method.stages, len(method.extra)
-        self.exponent, self.limit = -0.5 / (method.error_order + 1), method.stiffness_limit**2
+        self.limit = method.stiffness_limit**2
         self.degree = max(map(len, method.dense))
         self.slopes = [K, *(f"S{j}" for j in range(1, self.stages + self.extra + 1))]
         self.last = f"S{self.stages}"
@@ -213,7 +216,7 @@ class _Implicit(_Printer):
     def __init__(self, n: int, method: Rosenbrock, factors: int, rates: int) -> None:
         super().__init__(n)
         self.method, self.stages, self.factors, self.rates = method, method.stages, factors, rates
-        self.exponent, self.degree = -0.5 / (method.error_order + 1), len(method.dense) + 1
+        self.degree = len(method.dense) + 1
         self.increments = [f"S{j}" for j in range(1, self.stages + 1)]
         self.last = self.increments[-1]
 

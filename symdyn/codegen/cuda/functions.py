@@ -31,8 +31,8 @@ def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", 
     forms : sequence of {'tuple', 'memory', 'table'}
         What each argument block is: a tuple of scalars, or an array; the number of a row of the array `memory`; a pair of a
         table ``(entries, N)`` and the trajectory.
-    result : {'tuple', 'memory', 'array'}
-        Return a tuple, or store in row `out` of `memory`, or in the array `out`.
+    result : {'tuple', 'value', 'memory', 'array'}
+        Return a tuple, or the only result, or store in row `out` of `memory`, or in the array `out`.
 
     Returns
     -------
@@ -66,6 +66,8 @@ def device_function(program: Program, forms: Sequence[str] = ("tuple", "tuple", 
     if result == "tuple":
         ends = [f"    real({r}),  # {harmless(label)}" for r, label in zip(results, program.labels, strict=True)]
         ends = ["return (", *ends, ")"]
+    elif result == "value":
+        ends = [f"return real({results[0]})  # {harmless(program.labels[0])}"]
     else:
         labelled = enumerate(zip(results, program.labels, strict=True))
         ends = [f"{RESULTS[result].format(j=j)} = {r}  # {harmless(label)}" for j, (r, label) in labelled]

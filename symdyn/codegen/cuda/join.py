@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import symdyn_kernels
+from symdyn_kernels.arguments.parts import Control
 
 from symdyn.codegen.cuda.unroll import unrolled
 from symdyn.codegen.emit_numba import harmless
@@ -44,7 +45,7 @@ def choose(condition, yes, no):
     """A choice without a branch: both are known."""
     return yes if condition else no
 '''
-#: Arguments of every kernel, with their types; `template` adds where it writes and reads.
+#: Arguments of every kernel, with their types; a template takes those that it reads and writes.
 SIGNATURE = (
     ("initial", "{real}[:, ::1]"),
     ("parameters", "{real}[:, ::1]"),
@@ -54,7 +55,8 @@ SIGNATURE = (
     ("stops", "float64[:, :, ::1]"),
     ("rtol", "float64"),
     ("atol", "float64"),
-    ("step", "float64"),
+    ("step_size", "float64"),
+    *((f"control_{name}", "float64") for name in Control._fields),
     ("epsilon", "float64"),
     ("max_steps", "int64"),
     ("seed", "int64"),
@@ -70,7 +72,7 @@ def run({NAMES}):
     """The kernel: trajectory `i` for thread `i`."""
     i = cuda.grid(1)
     if i < initial.shape[1]:
-        trajectory(i, {NAMES})
+        trajectory({{given}})
 '''
 
 
@@ -104,7 +106,10 @@ def arguments(precision: str) -> str:
 def join_kernel(title: str, device: Device, precision: str) -> str:
     """The source of a kernel."""
     return join_module(
-        f"{title}\n\nA thread runs a trajectory, which is the last index of every array.", device, precision, ENTRY
+        f"{title}\n\nA thread runs a trajectory, which is the last index of every array.",
+        device,
+        precision,
+        ENTRY.format(given=", ".join(_given(device.template))),
     )
 
 
@@ -120,6 +125,18 @@ def join_module(title: str, device: Device, precision: str, entry: str = "") -> 
     return f"{header}\n\n{body}\n"
 
 
+def _text(folder: str, name: str) -> str:
+    """The text of a module that is joined."""
+    return Path(symdyn_kernels.__file__).parent.joinpath(folder, f"{name}.py").read_text(encoding="utf-8")
+
+
+def _given(template: str) -> list[str]:
+    """The arguments that a template takes of those of its kernel, and the trajectory."""
+    statements = ast.parse(_text("devices", template)).body
+    found = next(s for s in statements if isinstance(s, ast.FunctionDef) and s.name == "trajectory")
+    return [a.arg for a in found.args.args]
+
+
 def _templates(
     folder: str, name: str, constants: Mapping[str, Any], imports: dict[str, None], joined: set[tuple[str, str]]
 ) -> list[str]:
@@ -127,13 +144,15 @@ def _templates(
     if (folder, name) in joined:
         return []
     joined.add((folder, name))
-    text = Path(symdyn_kernels.__file__).parent.joinpath(folder, f"{name}.py").read_text(encoding="utf-8")
+    text = _text(folder, name)
     lines, found, begin = text.splitlines(), [], 0
     for statement in ast.parse(text).body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             module = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
             begin = statement.end_lineno or 0
             *_, inside, other = f".{module}".split(".")
+            if inside == "shared" and other.startswith("_"):  # for a card there is a template of the same name
+                inside, other = "devices", other.removeprefix("_")
             if inside in JOINED:
                 found += [] if other.startswith("_") else _templates(inside, other, constants, imports, joined)
             elif module != "__future__":

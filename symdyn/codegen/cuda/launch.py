@@ -17,6 +17,7 @@ from symdyn.codegen.cuda.join import arguments
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel_base import Kernel
 from symdyn.errors import CompileError, DeclarationError
+from symdyn.methods.registry import METHODS
 
 __all__ = ["CardKernel", "OnCard", "require_card", "run_on_card", "start_on_card", "trajectories_that_fit"]
 
@@ -141,7 +142,8 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     counts = toolchain.to_card(np.zeros((DETAILS + len(kernel.details), count), np.int64))
     passage = toolchain.to_card(np.full(count, np.inf))
     longest = options.max_step if kernel.adaptive else options.step
-    numbers = (options.rtol, options.atol, longest, options.epsilon)
+    control = kernel.family.control(METHODS[kernel.method], options)
+    numbers = (options.rtol, options.atol, longest, *control, options.epsilon)
     limits = (kernel.family.limit(options), options.seed, int(options.detect_stiffness), options.fine)
     moved = np.ascontiguousarray(stops.transpose(1, 2, 0))
     arrays = (initial, parameters, *map(toolchain.to_card, (batch.times, batch.streams, begin, moved)))

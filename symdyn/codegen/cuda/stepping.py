@@ -11,7 +11,7 @@ from symdyn.system import System
 __all__ = ["stepping_device"]
 
 
-def stepping_device(system: System, step: Program, *, noises: int, with_dz: bool) -> Device:
+def stepping_device(system: System, step: Program, *, noises: int, with_dz: int) -> Device:
     """The kernel of a step.
 
     Parameters
@@ -21,7 +21,7 @@ def stepping_device(system: System, step: Program, *, noises: int, with_dz: bool
         From t, h, sqrt(h) and increments, states and parameters to new states; two states more than the system has say whether
         and when a condition ended the trajectory.
     noises : int
-    with_dz : bool
+    with_dz : int
         Whether the integrals dZ follow the increments dW.
     """
     states, tabled = len(step.outputs), len(system.parameters) > PARAMETERS

@@ -12,7 +12,7 @@ from symdyn.codegen.families.diffusion import DIFFUSION
 from symdyn.codegen.families.hybrid import HYBRID
 from symdyn.codegen.families.jump import JUMP
 from symdyn.codegen.families.leaping import LEAPING
-from symdyn.codegen.families.stepping import STEPPING
+from symdyn.codegen.families.stepping import MAPS, STEPPING
 from symdyn.codegen.families.taylor import TAYLOR
 from symdyn.errors import CompileError
 from symdyn.registry import Registry
@@ -21,7 +21,7 @@ __all__ = ["FAMILIES", "family_of"]
 
 #: What runs the methods of a type: `Family.schemes` are the types of entries of the registry of methods.
 FAMILIES: Registry[Family] = Registry("family of methods")
-for _family in (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING, ARRAYS, MULTISTEP):
+for _family in (ADAPTIVE, TAYLOR, STEPPING, MAPS, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING, ARRAYS, MULTISTEP):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 
 
@@ -29,6 +29,6 @@ def family_of(scheme: Any) -> Family:
     """The family that runs a method, by the nearest of the types that its entry in the registry of methods is derived from."""
     for kind in type(scheme).__mro__:
         for family in FAMILIES.values():
-            if kind in family.schemes:
+            if kind in family.schemes and family.runs(scheme):
                 return family
     raise CompileError(f"no family of methods runs a {type(scheme).__name__}; register one in symdyn.extend.FAMILIES")

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families.base import Batch
+from symdyn.codegen.families.base import Batch, Launch, Run
+from symdyn.codegen.jump_parts import start_program
 from symdyn.codegen.program import Program
+from symdyn.system import System
 
-__all__ = ["holds_at_start"]
+__all__ = ["holds_at_start", "integrate_rest", "start_fact"]
+
+
+def start_fact(system: System, until: sp.Basic | None) -> dict[str, Any]:
+    """``{"start": program}``, the condition as a function of the initial values as JSON, or None where there is none."""
+    return {"start": None if until is None else start_program(system, until).as_json()}
 
 
 def holds_at_start(batch: Batch, facts: Mapping[str, Any]) -> np.ndarray:
     """Where the condition holds for the initial values, (N,) bool; ``facts["start"]`` is its program as JSON, or None."""
-    if facts["start"] is None:
+    if facts.get("start") is None:
         return np.zeros(len(batch.initial), bool)
     program = Program.from_json(facts["start"])
     (found,) = evaluate(program, [batch.times[0]], list(batch.initial.T), list(batch.parameters.T))
     return np.broadcast_to(np.asarray(found) > 0.5, len(batch.initial))
+
+
+def integrate_rest(run: Run, batch: Batch, task: Launch, integrate: Callable[[Run, Batch, Launch], None]) -> None:
+    """Integrate the trajectories that have a way to go; the others stay at their initial values.
+
+    These are all where there is one output time, and those for which the condition that ends trajectories is true at first.
+    """
+    ended = holds_at_start(batch, task.facts)
+    over = ended | (batch.times.size == 1)
+    run.passage[ended] = batch.times[0]
+    if not over.any():
+        integrate(run, batch, task)
+        return
+    run.values[over] = batch.initial[over, None]
+    task.signals.done[0] += int(over.sum())
+    if not over.all():
+        rest = run.part(~over)
+        integrate(rest, batch.part(~over), task)
+        for mine, new in zip(run, rest, strict=True):
+            mine[~over] = new

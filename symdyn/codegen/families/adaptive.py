@@ -11,15 +11,17 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
 from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
-from symdyn_kernels.arguments.parts import Tolerances
+from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
-from symdyn.codegen.families.base import Batch, Family, Launch, Run
+from symdyn.codegen.families._start import holds_at_start, integrate_rest, start_fact
+from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made, Operation
+from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program, stops_within
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
@@ -31,13 +33,20 @@ class AdaptiveFamily(Family):
     """Right-hand side and, for Rosenbrock methods, elimination and solution; the tableau is in the driver."""
 
     schemes = (ExplicitRungeKutta, Rosenbrock)
-    options = ("rtol", "atol", "max_step", "max_steps", "inline")
+    options = ("rtol", "atol", "max_step", "max_steps", "controller", "inline")
     adaptive = True
+    stops = (
+        "in the beginning and at the end of every step, in which first_passage is then located to rounding; crossings back and "
+        "forth within a step are missed"
+    )
     remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         **Family.counted,
         "rejected": "steps whose error was too large",
     }
+
+    def runs(self, scheme: Any) -> bool:
+        return scheme.implicit or scheme.adaptive
 
     def key(self, scheme: Any) -> str:
         return type(scheme).__name__
@@ -49,11 +58,12 @@ class AdaptiveFamily(Family):
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
         timed = Operation("input", (0, 0)) in rhs.operations
         stops = stop_program(system) if timed else None
-        found = {"stops": None if stops is None else stops.as_json()}
+        found = {"stops": None if stops is None else stops.as_json(), **start_fact(system, until)}
+        ends = () if until is None else (margin_program(system, until),)
         if not scheme.implicit:
-            return Made((rhs,), {"factors": 0, "rates": 0, **found})
+            return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
         made = eliminated(system, build, drift)
-        return replace(made, programs=(rhs, *made.programs), facts={**made.facts, **found})
+        return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
 
     def rows(self, system: System, scheme: Any) -> int:
         return (4 + len(scheme.dense)) * len(system.states)
@@ -68,17 +78,19 @@ class AdaptiveFamily(Family):
         return Inlining(driver_text(scheme), "chunk", constants, functions)
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        integrate_rest(run, batch, task, self._integrate)
+
+    def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
-        if batch.times.size == 1:
-            run.values[:, 0] = batch.initial
-            task.signals.done[0] += count
-            return
         counts = np.zeros((count, 4), np.int64)
+        own, margin = (task.addresses, 0) if task.facts["start"] is None else (task.addresses[:-1], task.addresses[-1])
+        rhs, factor, solve = (*own, 0, 0)[:3]
         arguments = Arguments(
-            AdaptiveFunctions(*(*task.addresses, 0, 0)[:3]),
+            AdaptiveFunctions(rhs, factor, solve, margin),
             AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
+            self.control(scheme, options),
             detect=int(options.detect_stiffness),
             stops=stops_within(batch, task.facts["stops"]),
             run=run,
@@ -91,11 +103,17 @@ class AdaptiveFamily(Family):
         begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
         run.evaluations[:] = begun + scheme.stages * (counts[:, 0] + counts[:, 1]) + extra * counts[:, 2]
 
+    def control(self, scheme: Any, options: Options) -> Control:
+        return Control(*(options.controller or scheme.controller).numbers(scheme.error_order + 1, squared=True))
+
     def on_device(self, scheme: Any) -> bool:
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         return adaptive_device(system, scheme, made)
+
+    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
     def device_stops(self, batch: Batch, facts: Mapping[str, Any], precision: str) -> np.ndarray:
         return stops_within(batch, facts["stops"], precision)

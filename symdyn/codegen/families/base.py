@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.parts import Batch, Run, Signals
+from symdyn_kernels.arguments.parts import Batch, Control, Run, Signals
 
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.errors import CompileError
+from symdyn.methods.controllers import PID
 from symdyn.system import System
 
 __all__ = ["LANES", "Batch", "Family", "Launch", "Made", "Options", "Run", "Signals"]
@@ -38,6 +39,8 @@ class Options:
         Steps (of jump processes: events and attempts) allowed a trajectory; None is the family's own limit.
     max_step : float
         The longest step of adaptive methods.
+    controller : PID or None
+        Of their steps; None is the controller of the method.
     detect_stiffness : bool
         Stop trajectories on which an explicit method is limited by stability, with status STIFF.
     step : float
@@ -53,6 +56,7 @@ class Options:
     atol: float = 1e-9
     max_steps: int | None = None
     max_step: float = math.inf
+    controller: PID | None = None
     detect_stiffness: bool = False
     step: float = 1.0
     seed: int = 0
@@ -136,6 +140,29 @@ class Family(ABC):
     #: Whether the methods draw random numbers for every system; those of other families draw the numbers of the system.
     always_random: ClassVar[bool] = False
 
+    def runs(self, scheme: Any) -> bool:
+        """Whether the family runs a method of one of its types: one type may serve two families.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        A tableau without error estimate takes steps of one length:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import FAMILIES
+        >>> [FAMILIES["adaptive"].runs(sd.METHODS[name]) for name in ("bs32", "rk4")]
+        [True, False]
+        """
+        return True
+
     def reads(self, scheme: Any) -> frozenset[str]:
         """Names of the options that have an effect on a method.
 
@@ -154,7 +181,7 @@ class Family(ABC):
         >>> from symdyn.codegen.families import family_of
         >>> scheme = sd.METHODS["tsit5"]
         >>> sorted(family_of(scheme).reads(scheme))
-        ['atol', 'inline', 'max_step', 'max_steps', 'rtol']
+        ['atol', 'controller', 'inline', 'max_step', 'max_steps', 'rtol']
         """
         return frozenset({*self.options, *(("until",) if self.stops else ())})
 
@@ -550,3 +577,29 @@ class Family(ABC):
         (1000000, 10)
         """
         return self.max_steps if options.max_steps is None else options.max_steps
+
+    def control(self, scheme: Any, options: Options) -> Control:
+        """The step controller of a driver.
+
+        Parameters
+        ----------
+        scheme : object
+            An entry of ``symdyn.METHODS``.
+        options : Options
+
+        Returns
+        -------
+        Control
+            Zeros where steps are not chosen by their error.
+
+        Examples
+        --------
+        The error of 'tsit5' behaves as the fifth power of the step, and its square is given to the driver:
+
+        >>> import symdyn as sd
+        >>> from symdyn.codegen.families import family_of
+        >>> scheme = sd.METHODS["tsit5"]
+        >>> family_of(scheme).control(scheme, Options()).now
+        -0.1
+        """
+        return Control(*[0.0] * len(Control._fields))

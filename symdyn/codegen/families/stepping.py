@@ -1,11 +1,13 @@
-"""Methods of fixed step: schemes for stochastic differential equations, and maps."""
+"""Methods of fixed step: schemes for differential equations with and without noise, and maps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.stepping import SteppingArguments as Arguments
 from symdyn_kernels.arguments.stepping import SteppingSizes
@@ -13,30 +15,48 @@ from symdyn_kernels.arguments.stepping import SteppingSizes
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.cuda.stepping import stepping_device
 from symdyn.codegen.drivers import plain_driver, plain_text
+from symdyn.codegen.families._start import holds_at_start, start_fact
 from symdyn.codegen.families.base import Batch, Family, Launch, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made
 from symdyn.codegen.stepping_program import step_program
+from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.methods.stochastic import FixedStepScheme, MapScheme
 from symdyn.system import System
 
-__all__ = ["STEPPING"]
+__all__ = ["MAPS", "STEPPING", "SteppingFamily"]
 
 
 class SteppingFamily(Family):
-    """A step of the model is one function."""
+    """A step of the model is one function.
 
-    schemes = (FixedStepScheme,)
-    options = ("step", "brownian_step", "inline")
+    A condition that ends trajectories is part of the step: two more states record whether it was true, and when.
+    """
+
+    schemes: ClassVar[tuple[type, ...]] = (FixedStepScheme, ExplicitRungeKutta)
+    options: ClassVar[tuple[str, ...]] = ("step", "brownian_step", "inline")
+    stops = (
+        "in the beginning and at the end of every step: without noise first_passage is where a straight line through both ends "
+        "crosses, with noise the boundary is moved by 0.5826 sqrt(step) of the noise across it, which makes its mean exact to "
+        "the order of the step; crossings back and forth within steps are missed"
+    )
     remedies = ("a shorter step", "another method")
-    counted: ClassVar[Mapping[str, str]] = {**Family.counted, "rejected": "none", "evaluations": "steps of the scheme"}
+    counted: ClassVar[Mapping[str, str]] = {
+        "steps": "steps, those after the condition of until included",
+        "rejected": "none",
+        "evaluations": "steps of the scheme",
+    }
+
+    def runs(self, scheme: Any) -> bool:
+        return not (isinstance(scheme, ExplicitRungeKutta) and scheme.adaptive)
 
     def reads(self, scheme: Any) -> frozenset[str]:
         found = super().reads(scheme)
-        return found - {"step", "brownian_step"} if isinstance(scheme, MapScheme) else found  # a map has no steps but its own
+        return found - {"brownian_step"} if isinstance(scheme, ExplicitRungeKutta) else found
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
-        return Made((step_program(system, scheme),))
+        facts = {"noises": system.noises, "with_dz": int(scheme.needs_dz), **start_fact(system, until)}
+        return Made((step_program(system, scheme, until),), facts)
 
     def rows(self, system: System, scheme: Any) -> int:
         return 6 * len(system.states)
@@ -45,24 +65,47 @@ class SteppingFamily(Family):
         return plain_driver("stepping")
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        constants = {"n": len(system.states), "npar": len(system.parameters), "m": system.noises}
-        constants |= {"with_dz": int(scheme.needs_dz), "lanes": lanes}
+        constants = {"n": len(made.programs[0].outputs), "npar": len(system.parameters), "m": made.facts["noises"]}
+        constants |= {"with_dz": made.facts["with_dz"], "lanes": lanes}
         return Inlining(plain_text("stepping"), "chunk", constants, {"f": "step"})
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
-        options, scheme = task.options, task.scheme
-        step = 1.0 if isinstance(scheme, MapScheme) else options.step  # a map has no steps but its own
-        n, k = batch.initial.shape[1], batch.parameters.shape[1]
-        sizes = SteppingSizes(n, k, task.system.noises, int(scheme.needs_dz), task.lanes)
-        arguments = Arguments(task.addresses[0], sizes, batch, options.seed, step, options.fine, run, task.signals)
+        (count, n), options, stops = batch.initial.shape, task.options, task.facts["start"] is not None
+        wider, filled = batch, run
+        if stops:
+            wider = batch._replace(initial=np.concatenate([batch.initial, np.zeros((count, 2))], axis=1))
+            filled = run._replace(values=np.empty((*run.values.shape[:2], n + 2)))
+        sizes = SteppingSizes(
+            wider.initial.shape[1], batch.parameters.shape[1], task.facts["noises"], task.facts["with_dz"], task.lanes
+        )
+        arguments = Arguments(task.addresses[0], sizes, wider, options.seed, options.step, options.fine, filled, task.signals)
         (task.driver or self.driver(task.method)).chunk(arguments)
         run.evaluations[:] = run.steps
+        if stops:
+            run.values[:] = filled.values[:, :, :n]
+            ended, moment = filled.values[:, -1, n:].T
+            run.passage[:] = np.where(ended == 1.0, moment, np.inf)
+            run.passage[holds_at_start(batch, task.facts)] = batch.times[0]
 
     def on_device(self, scheme: Any) -> bool:
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        return stepping_device(system, made.programs[0], noises=system.noises, with_dz=scheme.needs_dz)
+        return stepping_device(system, made.programs[0], noises=made.facts["noises"], with_dz=made.facts["with_dz"])
+
+    def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
 
 
-STEPPING = SteppingFamily()
+class MapFamily(SteppingFamily):
+    """Maps, which have no steps but their own, of length 1."""
+
+    schemes = (MapScheme,)
+    options = ("inline",)
+    stops = "in the beginning and after every iteration"
+
+    def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        super().launch(run, batch, replace(task, options=replace(task.options, step=1.0)))
+
+
+STEPPING, MAPS = SteppingFamily(), MapFamily()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, ClassVar
@@ -13,9 +14,12 @@ from symdyn_kernels.arguments.adaptive import SeriesArguments, SeriesFunctions, 
 from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
+from symdyn.codegen.families._start import integrate_rest, start_fact
+from symdyn.codegen.families.adaptive import ADAPTIVE
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Made
+from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.taylor_series import taylor_programs
 from symdyn.dag import nodes
 from symdyn.methods.series import TaylorSeries
@@ -50,6 +54,7 @@ class TaylorFamily(Family):
     schemes = (TaylorSeries,)
     options = ("rtol", "atol", "max_step", "max_steps")
     adaptive = True
+    stops = ADAPTIVE.stops
     remedies = ("looser tolerances", "'dop853', which needs only values of the right-hand side")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps",
@@ -63,7 +68,9 @@ class TaylorFamily(Family):
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
         drift = system.part("drift")
-        return taylor_programs(lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names]))
+        made = taylor_programs(lower("rhs", blocks, drift, [f"d{s}/d{system.time}" for s in system.names]))
+        ends = () if until is None else (margin_program(system, until),)
+        return replace(made, programs=(*made.programs, *ends), facts={**made.facts, **start_fact(system, until)})
 
     def rows(self, system: System, scheme: Any) -> int:
         drift = system.part("drift")
@@ -73,15 +80,14 @@ class TaylorFamily(Family):
         return plain_driver("taylor")
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        integrate_rest(run, batch, task, self._integrate)
+
+    def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, facts = batch.initial.shape, task.options, task.facts
-        if batch.times.size == 1:
-            run.values[:, 0] = batch.initial
-            task.signals.done[0] += count
-            return
         counts = np.zeros((count, 3), np.int64)
         order = task.scheme.order(options.rtol)
         arguments = SeriesArguments(
-            SeriesFunctions(*task.addresses),
+            SeriesFunctions(*task.addresses, *((0,) if facts["start"] is None else ())),
             SeriesSizes(n, batch.parameters.shape[1], facts["rows"], facts["kept"], order, task.lanes),
             batch,
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),

@@ -1,0 +1,125 @@
+r"""Conditions that end trajectories: their margin, and their part in a step of fixed length.
+
+The margin of a condition is a number that is not negative where the condition is true, up to equality: that of
+:math:`a > b` is :math:`a - b`, that of a conjunction the least and that of a disjunction the greatest of the margins of its
+parts.
+
+References
+----------
+Gobet & Menozzi, Stochastic Processes and their Applications 120 (2010) 130-162: the shift of the boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sympy as sp
+
+from symdyn.codegen.lower import Lowering
+from symdyn.codegen.program import Program
+from symdyn.errors import CompileError
+from symdyn.methods.stochastic import StepSymbols
+from symdyn.system import System
+
+__all__ = ["ENDED", "margin", "margin_program", "stopped"]
+
+#: States that are added to those of a system: whether a trajectory has ended, and when.
+ENDED = (sp.Symbol("ended'"), sp.Symbol("moment'"))
+#: -zeta(1/2) / sqrt(2 pi): how far a random walk with normal steps of unit variance passes a distant boundary in the mean.
+OVERSHOOT = 0.5825971579390106
+
+
+def margin(condition: sp.Basic, bound: Callable[[sp.Expr], sp.Expr] = lambda e: e) -> sp.Expr:
+    """The margin of a condition; `bound` changes that of each comparison.
+
+    Raises
+    ------
+    CompileError
+        For equalities, which a state that changes continuously meets at no time that a step sees.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> margin((x < 2) & ~(y < x))
+    Min(2 - x, -x + y)
+    """
+    condition = sp.to_nnf(condition, simplify=False)
+    if isinstance(condition, (sp.And, sp.Or)):
+        parts = [margin(a, bound) for a in sorted(condition.args, key=str)]
+        return sp.Min(*parts) if isinstance(condition, sp.And) else sp.Max(*parts)
+    if isinstance(condition, (sp.Gt, sp.Ge)):
+        return bound(condition.lhs - condition.rhs)
+    if isinstance(condition, (sp.Lt, sp.Le)):
+        return bound(condition.rhs - condition.lhs)
+    raise CompileError(f"until has the condition {condition}; expected comparisons by <, <=, > or >=, joined by &, | and ~")
+
+
+def margin_program(system: System, until: sp.Basic) -> Program:
+    """The margin as a function of time, states and parameters.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x = sp.Symbol("x")
+    >>> program = margin_program(sd.ODESystem({x: -x}), (x < 3) | (x > 5))
+    >>> [o.op for o in program.operations]
+    ['const', 'input', 'sub', 'const', 'sub', 'fmax']
+    """
+    build = Lowering([("lane", (system.time,)), ("y", system.states), ("p", system.parameters)])
+    return build.program("margin", [build.value(margin(until))], ["margin"])
+
+
+def stopped(
+    build: Lowering, system: System, until: sp.Basic, symbols: StepSymbols, new: Sequence[int], *, where: str
+) -> list[int]:
+    """The states at the end of a step, whether a trajectory has ended, and when.
+
+    Parameters
+    ----------
+    build : Lowering
+        Its states are those of the system and `ENDED`.
+    system : System
+    until : Boolean
+    symbols : StepSymbols
+    new : sequence of int
+        The states at the end of the step of a trajectory that goes on.
+    where : {'end', 'within', 'diffusion'}
+        Where a step ends a trajectory: at its end, if the condition is true there; within it, where the margin is zero if it
+        changes linearly; at its end, if the condition is true of a boundary moved towards the trajectory by the mean overshoot
+        of its random steps, so that the mean time of passage is right to the order of the step.
+    """
+    ended, moment = map(build.value, ENDED)
+    zero, h = build.constant(0), build.value(symbols.h)
+    over, now = build.op("gt", ended, zero), build.condition(until)
+    before = build.op("or", over, now)
+    after = {s: sp.Symbol(f"next {s}'") for s in system.states}
+    for symbol, value in zip(after.values(), new, strict=True):
+        build.bind(symbol, value)
+    later = {**after, system.time: system.time + symbols.h}
+    then = until.xreplace(later)
+    states, length = list(new), h
+    if where == "end":
+        holds = build.condition(then)
+    elif where == "diffusion":
+
+        def moved(e: sp.Expr) -> sp.Expr:
+            slope = sp.Matrix([[sp.diff(e, symbol) for symbol in after.values()]])
+            noise = slope * sp.Matrix(system.part("diffusion")).xreplace(later)
+            return e + OVERSHOOT * symbols.sqrt_h * sp.sqrt(sp.Add(*(g**2 for g in noise)))
+
+        holds = build.op("ge", build.value(margin(then, moved)), zero)
+    else:
+        low, high = build.value(margin(until)), build.value(margin(then))
+        holds = build.op("ge", high, zero)
+        part = build.op("div", low, build.op("sub", low, high))
+        part = build.op("select", build.op("lt", low, zero), part, zero)
+        length = build.op("select", holds, build.op("mul", part, h), h)
+        for i, s in enumerate(system.states):
+            y = build.value(s)
+            there = build.op("add", y, build.op("mul", part, build.op("sub", new[i], y)))
+            states[i] = build.op("select", holds, there, new[i])
+    states = [build.op("select", before, build.value(s), value) for s, value in zip(system.states, states, strict=True)]
+    time = build.value(system.time)
+    first = build.op("select", now, time, build.op("add", time, length))
+    flag = build.op("select", build.op("or", before, holds), build.constant(1), zero)
+    return [*states, flag, build.op("select", over, moment, first)]

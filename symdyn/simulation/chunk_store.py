@@ -11,6 +11,7 @@ a folder beside it, ``.nc.part``, and becomes the file when it is complete.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
@@ -20,7 +21,8 @@ import shutil
 import time
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -44,7 +46,11 @@ from symdyn.simulation.verdict import Outcome
 __all__ = ["ChunkStore"]
 
 LOG = logging.getLogger("symdyn")
-FORMAT = {"format": "symdyn-store", "version": 1}
+FORMAT = {"format": "symdyn-store", "version": 2}
+#: In a part the name of what describes its chunk; names of statistics contain a colon.
+FACTS = "facts"
+#: Threads that look for complete chunks.
+READERS = 16
 #: The folder inside a store that holds manifest and parts; its ``zarr.json`` makes it a group without arrays.
 INSIDE = ".symdyn"
 #: Seconds after which a file is taken to be no longer written to.
@@ -159,12 +165,8 @@ class ChunkStore:
         files = {self._key(name, index, values.ndim): self._encode(name, values) for name, values in arrays.items()}
         for key, data in files.items():
             put(self.path / key, data)
-        record = {
-            "files": np.array(list(files), dtype=str),
-            "sizes": np.array([len(data) for data in files.values()], dtype=np.int64),
-            "checksums": np.array([zlib.crc32(data) for data in files.values()], dtype=np.int64),
-            "outcome": np.array(chunk.outcome, dtype=float),
-        }
+        facts = {"files": {key: (len(data), zlib.crc32(data)) for key, data in files.items()}, "outcome": chunk.outcome}
+        record = {FACTS: np.frombuffer(_json(facts), np.uint8)}
         for point, gathered in chunk.statistics.items():
             record |= {f"{point}:{name}": values for name, values in gathered.items()}
         self._parts.save(_part(index), record)
@@ -174,11 +176,9 @@ class ChunkStore:
         """Find the chunks that are complete, and check what is there: a chunk whose files are damaged is not."""
         if self.finished:
             return
-        self.outcomes = {}
-        for index in range(len(self.grid)):
-            part = self._parts.load(_part(index))
-            if part is not None and self._intact(part):
-                self.outcomes[index] = Outcome.read(part["outcome"].tolist())
+        with ThreadPoolExecutor(READERS) as pool:  # files of a network are slow to open; checksums need no interpreter
+            found = pool.map(self._outcomes, (range(k, len(self.grid), READERS) for k in range(READERS)))
+            self.outcomes = dict(sorted(itertools.chain(*found)))
 
     @property
     def seed(self) -> int | None:
@@ -201,8 +201,18 @@ class ChunkStore:
         chunks = f"{len(bounds)} of {len(self.grid)} chunks complete"
         return f"{self.file or self.path}: {chunks}, {done} of {size} trajectories{seed}"
 
-    def _intact(self, part: Mapping[str, np.ndarray]) -> bool:
-        for key, size, checksum in zip(part["files"].tolist(), part["sizes"], part["checksums"], strict=True):
+    def _outcomes(self, indices: Iterable[int]) -> list[tuple[int, Outcome]]:
+        """The outcomes of those chunks that are complete."""
+        found = ((index, self._outcome(index)) for index in indices)
+        return [(index, outcome) for index, outcome in found if outcome is not None]
+
+    def _outcome(self, index: int) -> Outcome | None:
+        """The outcome of a chunk, or None if it is missing or one of its files is damaged."""
+        part = self._parts.load(_part(index))
+        if part is None:
+            return None
+        facts = json.loads(part[FACTS].tobytes())
+        for key, (size, checksum) in facts["files"].items():
             try:
                 data = (self.path / key).read_bytes()
             except OSError:
@@ -210,8 +220,8 @@ class ChunkStore:
             if len(data) != size or zlib.crc32(data) != checksum:
                 announce()
                 LOG.warning("%s is damaged, and its chunk is done again", self.path / key)
-                return False
-        return True
+                return None
+        return Outcome(*facts["outcome"])
 
     def _key(self, name: str, index: int, dims: int) -> str:
         """The file of a chunk of a variable; `dims` are those of its rows, each of which is contained in one chunk."""

@@ -11,6 +11,7 @@ a folder beside it, ``.nc.part``, and becomes the file when it is complete.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
@@ -20,7 +21,8 @@ import shutil
 import time
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -45,7 +47,11 @@ from symdyn.simulation.verdict import Outcome
 __all__ = ["ChunkStore"]
 
 LOG = logging.getLogger("symdyn")
-FORMAT = {"format": "symdyn-store", "version": 1}
+FORMAT = {"format": "symdyn-store", "version": 2}
+#: In a part the name of what describes its chunk; names of statistics contain a colon.
+FACTS = "facts"
+#: Threads that look for complete chunks.
+READERS = 16
 #: The folder inside a store that holds manifest and parts; its ``zarr.json`` makes it a group without arrays.
 INSIDE = ".symdyn"
 #: Seconds after which a file is taken to be no longer written to.
@@ -161,18 +167,14 @@ class ChunkStore:
         variables = plan.frame.variables if plan.reductions is None else ()
         arrays = {v.name: (v.of(chunk.run.values, chunk.run.aside), _length(v, plan.times.size)) for v in variables}
         arrays |= {name: (values, 1) for name, (values, _) in counts(plan.kernel, chunk.run).items()}
-        files = []
+        files = {}
         for name, (values, length) in arrays.items():
             for number, first in enumerate(range(0, values.shape[1] if values.ndim > 1 else 1, length)):
                 data = self._encode(name, values[:, first : first + length] if values.ndim > 1 else values, length)
-                files.append((self._key(name, index, number, values.ndim), len(data), zlib.crc32(data)))
-                put(self.path / files[-1][0], data)
-        record = {
-            "files": np.array([key for key, _, _ in files], dtype=str),
-            "sizes": np.array([size for _, size, _ in files], dtype=np.int64),
-            "checksums": np.array([checksum for _, _, checksum in files], dtype=np.int64),
-            "outcome": np.array(chunk.outcome, dtype=float),
-        }
+                key = self._key(name, index, number, values.ndim)
+                files[key] = len(data), zlib.crc32(data)
+                put(self.path / key, data)
+        record = {FACTS: np.frombuffer(_json({"files": files, "outcome": chunk.outcome}), np.uint8)}
         for point, gathered in chunk.statistics.items():
             record |= {f"{point}:{name}": values for name, values in gathered.items()}
         self._parts.save(_part(index), record)
@@ -182,11 +184,9 @@ class ChunkStore:
         """Find the chunks that are complete, and check what is there: a chunk whose files are damaged is not."""
         if self.finished:
             return
-        self.outcomes = {}
-        for index in range(len(self.grid)):
-            part = self._parts.load(_part(index))
-            if part is not None and self._intact(part):
-                self.outcomes[index] = Outcome.read(part["outcome"].tolist())
+        with ThreadPoolExecutor(READERS) as pool:  # files of a network are slow to open; checksums need no interpreter
+            found = pool.map(self._outcomes, (range(k, len(self.grid), READERS) for k in range(READERS)))
+            self.outcomes = dict(sorted(itertools.chain(*found)))
 
     @property
     def seed(self) -> int | None:
@@ -209,8 +209,18 @@ class ChunkStore:
         chunks = f"{len(bounds)} of {len(self.grid)} chunks complete"
         return f"{self.file or self.path}: {chunks}, {done} of {size} trajectories{seed}"
 
-    def _intact(self, part: Mapping[str, np.ndarray]) -> bool:
-        for key, size, checksum in zip(part["files"].tolist(), part["sizes"], part["checksums"], strict=True):
+    def _outcomes(self, indices: Iterable[int]) -> list[tuple[int, Outcome]]:
+        """The outcomes of those chunks that are complete."""
+        found = ((index, self._outcome(index)) for index in indices)
+        return [(index, outcome) for index, outcome in found if outcome is not None]
+
+    def _outcome(self, index: int) -> Outcome | None:
+        """The outcome of a chunk, or None if it is missing or one of its files is damaged."""
+        part = self._parts.load(_part(index))
+        if part is None:
+            return None
+        facts = json.loads(part[FACTS].tobytes())
+        for key, (size, checksum) in facts["files"].items():
             try:
                 data = (self.path / key).read_bytes()
             except OSError:
@@ -218,8 +228,8 @@ class ChunkStore:
             if len(data) != size or zlib.crc32(data) != checksum:
                 announce()
                 LOG.warning("%s is damaged, and its chunk is done again", self.path / key)
-                return False
-        return True
+                return None
+        return Outcome(*facts["outcome"])
 
     def _key(self, name: str, index: int, piece: int, dims: int) -> str:
         """The file of a piece of a chunk of a variable with `dims` dimensions, of which that of the rows is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import sys
 import time
@@ -17,6 +18,8 @@ __all__ = ["Cluster", "as_executor", "connect", "connected"]
 
 #: Tasks submitted for each slot of the cluster, and at least: few, because finished results stay in the memory of workers.
 AHEAD, LEAST = 3, 8
+#: The part of them that is submitted at once: a message to the scheduler costs about as much as a task.
+BATCH = 0.25
 #: Seconds between queries of the size of the cluster.
 REFRESH = 2.0
 #: Seconds to wait for a scheduler.
@@ -103,10 +106,12 @@ class Cluster(Executor):
             while True:
                 if time.monotonic() - looked > REFRESH:
                     most, looked = max(LEAST, AHEAD * self.slots), time.monotonic()
-                while len(running) < most and (following := next(todo, None)) is not None:
-                    future = self.client.submit(_call, head, *following[1], pure=False)
-                    running[future] = following[0]
-                    done.add(future)
+                if len(running) <= most * (1 - BATCH):
+                    following = dict(itertools.islice(todo, most - len(running)))
+                    futures = self.client.map(_call, list(following.values()), head=head, pure=False)
+                    running |= zip(futures, following, strict=True)
+                    done.update(futures)
+                    del futures
                 if not running:
                     return
                 future = next(done)
@@ -145,6 +150,6 @@ def _unpack(head: bytes) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return pickle.loads(head)
 
 
-def _call(head: bytes, *task: Any) -> Any:
+def _call(task: tuple[Any, ...], head: bytes) -> Any:
     function, common = _unpack(head)
     return function(*common, *task)

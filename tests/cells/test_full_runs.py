@@ -17,7 +17,6 @@ from symdyn.cells.finite_elements import FiniteElements
 from symdyn.cells.problems import make_problem
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.integration.steppers.additive import AdditiveStepper
-from symdyn.methods.registry import METHODS
 from symdyn.models import zoo
 from tests.integrated import integrated
 
@@ -75,7 +74,7 @@ def test_cycles_of_three_cells(influx, D, tau, start, period, ring, centre, lag)
 @pytest.mark.parametrize("method", METHODS)
 def test_orders_in_time(three, method):
     # on a smooth solution, after the layer of the beginning: cells, and the bulk next to their walls
-    problem = make_problem(three, METHODS[method], BASE)
+    problem = make_problem(three, sd.METHODS[method], BASE)
     u = np.array([1.6, 0.6, 1.5, 0.62, 1.4, 0.65])
     start = np.concatenate([u, *problem.exchange.quasi_steady(u)])
     begun = integrated(problem, "imex", start, [0, 2], step=0.02).frames[-1]
@@ -84,7 +83,7 @@ def test_orders_in_time(three, method):
     found = [integrated(problem, method, begun, [2, 6], step=h).frames[-1] for h in steps]
     for part in (slice(0, 6), slice(6, None)):
         errors = [np.abs(y - exact)[part].max() for y in found]
-        assert -0.2 < np.log2(errors[0] / errors[1]) - METHODS[method].order < 0.6
+        assert -0.2 < np.log2(errors[0] / errors[1]) - sd.METHODS[method].order < 0.6
 
 
 def test_defaults_are_within_a_millionth_of_the_converged_run(three):

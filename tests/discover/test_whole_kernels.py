@@ -9,9 +9,11 @@ from scipy.interpolate import make_smoothing_spline
 
 import symdyn as sd
 from symdyn.discover.whole.fits import Fitter
+from symdyn.discover.whole.integration import integration
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.terms import FUNCTIONS, INV, SIG, SIN, Atom, CandidateTerm, EquationModel, packed
+from symdyn.errors import RecoveryError
 
 x, y = sp.symbols("x y")
 #: Damped pendulum with a saturating and a switching term.
@@ -34,7 +36,7 @@ def model():
     return EquationModel(2, TERMS, COEFFICIENTS)
 
 
-def problem(t, values):
+def problem(t, values, method="tsit5"):
     """Data of unit weight in one trajectory."""
     n, d = values.shape
     begins = np.zeros(n, np.uint8)
@@ -43,24 +45,33 @@ def problem(t, values):
         t=t, x=values, w=np.ones((n, d)), smooth=values, first=np.array([0, n]), nodes=np.zeros((n, 1, d)),
         quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d), clean=False, floor=1e-3,
         given=np.zeros(d, bool),
-        limits=np.array([1e-11, 1e-11, 1e-11, 1e6, 1e6]),
+        integration=integration(method, np.full(d, 1e-11), rtol=1e-11, largest=1e6, attempts=1e6),
     )  # fmt: skip
 
 
-def run(m, start, t):
+def run(m, start, t, method="tsit5"):
     """The states at `t` by the compiled functions."""
-    fitter = Fitter(problem(t, np.zeros((len(t), 2))))
-    _, _, _, found, ok = fitter.call(m, np.array([start]), 1, (0, 0, 0, np.inf))
-    assert ok
-    return found
+    fitter = Fitter(problem(t, np.zeros((len(t), 2)), method))
+    made = fitter.call(m, np.array([start]), 1, (0, 0, 0, np.inf))
+    assert made.info[0]
+    return made.run
 
 
-def test_runs_agree_with_simulate():
+@pytest.mark.parametrize("method", ["tsit5", "bs32"])
+def test_runs_agree_with_simulate(method):
     t = np.linspace(0, 6, 40)
     reference = sd.simulate(sd.ODESystem(SIDES, initial={x: START[0], y: START[1]}), t, rtol=1e-12, atol=1e-12, progress=False)
-    found = run(model(), START, t)
+    found = run(model(), START, t, method)
     np.testing.assert_allclose(found[:, 0], reference["x"].values.ravel(), atol=2e-8)
     np.testing.assert_allclose(found[:, 1], reference["y"].values.ravel(), atol=2e-8)
+
+
+@pytest.mark.parametrize("method", ["dop853", "rodas5p", "heun"])
+def test_methods_of_another_form_are_refused(method):
+    with pytest.raises(
+        RecoveryError, match=f"explicit Runge-Kutta pair with one error estimate such as 'tsit5', not by '{method}'"
+    ):
+        integration(method, np.ones(1), rtol=1e-6)
 
 
 def test_jacobian_matrices_agree_with_symbols():
@@ -94,11 +105,12 @@ def test_gradients_agree_with_finite_differences(windows):
     fitter = Fitter(problem(t, data))
     cut = fitter.problem.cut(windows)
     starts = data[cut[:, 0]].copy()
-    _, rss, (own, gradient, _, _, start_gradient), _, ok = fitter.call(m, starts, windows, (0, 0, 0, np.inf))
-    assert ok
+    made = fitter.call(m, starts, windows, (0, 0, 0, np.inf))
+    assert made.info[0]
+    rss, (own, gradient, _, _, start_gradient) = made.rss, made.arrow
 
     def total(theta, begin):
-        return fitter.call(m.with_theta(theta), begin, windows, (0, 0, 0, np.inf))[1].sum()
+        return fitter.call(m.with_theta(theta), begin, windows, (0, 0, 0, np.inf)).rss.sum()
 
     assert total(m.theta, starts) == pytest.approx(rss.sum())
     h = 1e-6
@@ -133,7 +145,8 @@ def test_the_screen_tells_what_an_absent_term_would_gain():
     fitter = Fitter(problem(t, data))
     base = fitter.fit(EquationModel(2, terms, [1.0, -1.0]), START[None].copy(), 1, 40, fall=1e-16)
     library = [CandidateTerm((0, 1)), CandidateTerm((2, 0))]
-    A, g, diagonal, rss = fitter.screen(base, packed(library, 2), 2)
+    screened = fitter.screen(base, packed(library, 2))
+    (A, g, diagonal), rss = screened.sums, screened.rss
     p = len(base.model.theta)
     column = p + 2  # the first term of the library in the second equation
     solved = np.linalg.solve(A[:, :p], np.c_[A[:, column], g[:p]])

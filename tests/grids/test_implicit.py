@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
+import symdyn as sd
 from symdyn.errors import DeclarationError
 from symdyn.grids.linear_part import LinearPart
 from symdyn.grids.linear_part_axes import axis_modes
@@ -19,7 +20,6 @@ from symdyn.grids.linear_part_terms import field_terms, linear_part_of, numeric_
 from symdyn.grids.walls import axis_matrix
 from symdyn.integration import DiagonalProblem
 from symdyn.integration.steppers.exponential import Coefficients, phi
-from symdyn.methods.registry import METHODS
 from symdyn.models.boundary import Dirichlet, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import dx, dy, laplacian
@@ -185,7 +185,7 @@ def test_derivatives_that_are_not_diagonal_are_refused():
 @pytest.mark.parametrize("method", METHODS)
 def test_orders_in_time(burgers, method):
     linear, rates, y, reference = burgers
-    order = METHODS[method].order
+    order = sd.METHODS[method].order
     steps = np.array([1 / 16, 1 / 32, 1 / 64])
     errors = [
         np.abs(integrated(DiagonalProblem(linear, rates), method, y, [0.0, 1.0], step=h).frames[-1] - reference).max()
@@ -267,7 +267,7 @@ def test_coefficients_of_etdrk4_are_those_of_cox_and_matthews():
     weights = [
         (-4 - z + e * (4 - 3 * z + z**2)) / cube, (2 + z + e * (z - 2)) / cube, (-4 - 3 * z - z**2 + e * (4 - z)) / cube,
     ]  # fmt: skip
-    found = Coefficients(METHODS["etdrk4"], z / 0.1, 0.1, corrected=False)
+    found = Coefficients(sd.METHODS["etdrk4"], z / 0.1, 0.1, corrected=False)
     first, second, third, new = found.rows
     expected = [q, q, (np.exp(z / 2) - 1) * q, 2 * q, weights[0], 2 * weights[1], 2 * weights[1], weights[2]]
     for one, exact in zip([first[0], second[1], third[0], third[2], *new], expected, strict=True):

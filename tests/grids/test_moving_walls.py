@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import symdyn as sd
 from symdyn.grids.lifting import moving_walls
 from symdyn.grids.problems import make_problem
-from symdyn.methods.registry import METHODS
 from symdyn.models.boundary import Dirichlet, Neumann, Robin
 from symdyn.models.domains import Rectangle
 from symdyn.models.operators import dx, laplacian, mean
@@ -37,9 +37,9 @@ def orders(grid, method, start, end, steps):
     """Observed between pairs of steps, against an explicit method on the same grid; and the last error."""
     p = np.array([float(grid.defaults[k]) for k in grid.parameters])
     times = [0.0, end]
-    reference = integrated(make_problem(grid, METHODS["dop853"], p), "dop853", start, times, rtol=1e-12, atol=1e-13)
+    reference = integrated(make_problem(grid, sd.METHODS["dop853"], p), "dop853", start, times, rtol=1e-12, atol=1e-13)
     assert reference.status == 0
-    problem = make_problem(grid, METHODS[method], p)
+    problem = make_problem(grid, sd.METHODS[method], p)
     found = [integrated(problem, method, start, times, step=end / n).frames[-1] for n in steps]
     errors = [np.abs(one - reference.frames[-1]).max() for one in found]
     return np.log2(np.divide(errors[:-1], errors[1:])), errors[-1]
@@ -55,7 +55,7 @@ def test_walls_that_change_with_time_leave_the_order(kind, order, method):
     grid = pde.discretize(50, order=order)
     start = sp.lambdify(x, EXACT.subs(t, 0))(grid.centers[0])
     observed, last = orders(grid, method, start, 1.0, (40, 80))
-    assert -BELOW < observed[-1] - METHODS[method].order < ABOVE
+    assert -BELOW < observed[-1] - sd.METHODS[method].order < ABOVE
     assert last < 1e-3
 
 
@@ -69,13 +69,13 @@ def test_a_wall_that_holds_a_scalar_leaves_the_order(method):
     grid = pde.discretize(40)
     p, start = np.array([0.3]), [*(1 - grid.centers[0] / 1.5), 0.0]
     exact = integrated(
-        make_problem(grid, METHODS["dop853"], p), "dop853", start, [0.0, 0.5, 1.5], rtol=1e-12, atol=1e-13
+        make_problem(grid, sd.METHODS["dop853"], p), "dop853", start, [0.0, 0.5, 1.5], rtol=1e-12, atol=1e-13
     ).frames  # fmt: skip
-    problem, errors = make_problem(grid, METHODS[method], p), []
+    problem, errors = make_problem(grid, sd.METHODS[method], p), []
     for n in (80, 160):  # after the layer of the beginning
         found = integrated(problem, method, exact[1], [0.5, 1.5], step=1 / n).frames[-1]
         errors.append(np.abs(found - exact[2]).max())
-    assert -BELOW < np.log2(errors[0] / errors[1]) - METHODS[method].order < ABOVE
+    assert -BELOW < np.log2(errors[0] / errors[1]) - sd.METHODS[method].order < ABOVE
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -93,7 +93,7 @@ def test_walls_in_two_dimensions_leave_the_order(method):
     grid = pde.discretize((18, 16))
     start = sp.lambdify((x, y), exact.subs(t, 0))(*np.meshgrid(*grid.centers, indexing="ij")).ravel()
     observed, _ = orders(grid, method, start, 0.5, (40, 80))
-    assert -BELOW < observed[-1] - METHODS[method].order < ABOVE
+    assert -BELOW < observed[-1] - sd.METHODS[method].order < ABOVE
 
 
 def test_walls_with_jumps_are_not_lifted():

@@ -13,6 +13,11 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn import extend
+from symdyn.discover.data import observations
+from symdyn.discover.whole.fits import Fitter
+from symdyn.discover.whole.problem import prepared
+from symdyn.discover.whole.states import declared
+from symdyn.discover.whole.terms import CandidateTerm, EquationModel
 from tests.cuda.conftest import run_simulated
 
 x, y, p, q, k = sp.symbols("x y p q k")
@@ -339,6 +344,72 @@ def test_a_tableau_in_one_file_serves_lanes_and_cards(load):
             assert found[f"passage {rtol}"][0] == pytest.approx(passage, abs=30 * rtol)
         # a thousandth of the tolerance takes 1000^(1/5) = 4 times as many steps of order 5
         assert found["steps 1e-09"][0] / found["steps 1e-06"][0] == pytest.approx(4, rel=0.25)
+
+
+def test_the_candidates_of_a_recovery_are_integrated_by_a_pair(load):
+    load(
+        "dormand_prince",
+        """
+        from symdyn import extend
+
+
+        class DormandPrince(extend.AdaptiveOptions):
+            '''A pair of orders 5 and 4.'''
+
+            method = "dormand-prince"
+
+
+        extend.METHODS.register(
+            "dormand-prince",
+            extend.ExplicitRungeKutta(
+                name="dormand-prince",
+                order=5,
+                a=(
+                    (1 / 5,),
+                    (3 / 40, 9 / 40),
+                    (44 / 45, -56 / 15, 32 / 9),
+                    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+                    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+                    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+                ),
+                error=((-71 / 57600, 0.0, 71 / 16695, -71 / 1920, 17253 / 339200, -22 / 525, 1 / 40),),
+                error_order=4,
+                dense=(
+                    (1.0, -8048581381 / 2820520608, 8663915743 / 2820520608, -12715105075 / 11282082432),
+                    (0.0, 0.0, 0.0, 0.0),
+                    (0.0, 131558114200 / 32700410799, -68118460800 / 10900136933, 87487479700 / 32700410799),
+                    (0.0, -1754552775 / 470086768, 14199869525 / 1410260304, -10690763975 / 1880347072),
+                    (0.0, 127303824393 / 49829197408, -318862633887 / 49829197408, 701980252875 / 199316789632),
+                    (0.0, -282668133 / 205662961, 2019193451 / 616988883, -1453857185 / 822651844),
+                    (0.0, 40617522 / 29380423, -110615467 / 29380423, 69997945 / 29380423),
+                ),
+                dense_order=4,
+                stiff_stage=5,
+                stiffness_limit=3.3,
+                reference="Dormand & Prince, J. Comput. Appl. Math. 6 (1980) 19-26; Shampine, Math. Comp. 46 (1986) 135-150",
+                options=DormandPrince,
+            ),
+        )
+        """,
+    )
+    t = np.linspace(0, 6, 61)
+    frame = {"t": t, "x": np.cos(t), "y": -np.sin(t)}
+    seen = observations(declared(None, frame), frame)
+    terms = [(0, CandidateTerm((0, 1))), (1, CandidateTerm((1, 0))), (1, CandidateTerm((0, 1)))]
+    guess, made = EquationModel(2, terms, [1.1, -0.9, 0.1]), {}
+    for name in ("tsit5", "dormand-prince"):
+        fitter = Fitter(prepared(seen, method=name))
+        cut = fitter.problem.cut(2)
+        tight = fitter.problem.integration.scaled(1e-3)
+        made[name] = fitter.over(guess, cut, fitter.problem.smooth[cut[:, 0]], integration=tight)
+        assert made[name].info[0] == 1
+        # the fit of the rotation x' = y, y' = -x
+        found = fitter.fit(guess, fitter.problem.smooth[cut[:, 0]], 2, 30)
+        np.testing.assert_allclose(found.model.theta, [1, -1, 0], atol=1e-6)
+    one, other = made.values()
+    assert one.info[3] != other.info[3]  # steps
+    for mine, yours in zip(one.arrow, other.arrow, strict=True):
+        np.testing.assert_allclose(mine, yours, rtol=1e-6, atol=1e-6 * abs(yours).max())
 
 
 def test_a_regressor(load):

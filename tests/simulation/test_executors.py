@@ -91,6 +91,37 @@ def test_the_order_of_completion_does_not_matter(reduce, tmp_path):
     xr.testing.assert_identical(toggle(executor=Backwards(), reduce=reduce, store=tmp_path / "run").load(), expected)
 
 
+class Counted(Executor):
+    """Does everything here, and records the number of tasks."""
+
+    slots = 2
+
+    def run(self, function, tasks, common=()):
+        self.tasks = len(tasks)
+        return ((i, function(*common, *task)) for i, task in enumerate(tasks))
+
+
+@pytest.mark.parametrize("reduce", [None, REDUCE])
+def test_very_many_chunks_are_bundled(client, reduce, tmp_path, monkeypatch):
+    monkeypatch.setattr("symdyn.simulation.work.TASKS", 2)
+    monkeypatch.setattr("symdyn.simulation.work.LEAST_TASKS", 3)
+    counted, options = Counted(), {"reduce": reduce, "layout": sd.Layout(chunk=200)}
+    expected = toggle(reduce=reduce)
+    xr.testing.assert_identical(toggle(executor=counted, **options), expected)
+    chunks = 26 if reduce is None else 6  # of 200 trajectories at each of two points, or of a block of 1024
+    assert counted.tasks == -(-chunks // -(-chunks // 4))  # two for each of the two slots
+    xr.testing.assert_identical(toggle(executor=client, store=tmp_path / "run", **options).load(), expected)
+
+
+def test_a_bundle_takes_no_more_memory_than_a_chunk_may(monkeypatch):
+    monkeypatch.setattr("symdyn.simulation.work.LEAST_TASKS", 1)
+    monkeypatch.setattr("symdyn.simulation.work.TASKS", 0)
+    counted = Counted()
+    monkeypatch.setattr("symdyn.simulation.work.CHUNK_BYTES", 2 * 100 * 3 * 2 * 8)  # two chunks: trajectories, times, states
+    toggle(executor=counted, layout=sd.Layout(chunk=100))
+    assert counted.tasks == 25  # of 50 chunks
+
+
 def test_failures_are_reported_as_in_this_process(client):
     system = sd.ODESystem.from_text("x' = x^2")  # infinite at t = 1/x(0)
     start = xr.DataArray(np.linspace(0.1, 2, 60), dims="trajectory")  # from the 29th on it is 1 or more

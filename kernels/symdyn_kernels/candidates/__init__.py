@@ -1,6 +1,6 @@
 """Systems of differential equations as data: they are fitted and compared without compiling code for each.
 
-A *table* of T terms of d states is a tuple ``(E, TY, W, B, M)``.  Term k is
+A *table* of T terms of d states consists of E, TY, W, B and M (`symdyn_kernels.arguments.candidates.Table`).  Term k is
 
     x_0^E[k,0] ... x_(d-1)^E[k,d-1]  g_0(z_0) g_1(z_1),    z_a = B[k,a] + sum_i W[k,a,i] x_i^M[k,a]
 

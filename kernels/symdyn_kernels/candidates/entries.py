@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
+from symdyn_kernels.arguments.candidates import CandidateModel, FitArguments, Table
+from symdyn_kernels.arguments.parts import numba_type
 from symdyn_kernels.candidates.fitting import minimise, place
 from symdyn_kernels.candidates.matching import extensions, integrate
 from symdyn_kernels.candidates.smoothing import smooth
 from symdyn_kernels.candidates.sweeping import sweep
-from symdyn_kernels.candidates.terms import TABLE, powers, slopes, value
+from symdyn_kernels.candidates.terms import powers, slopes, value
 
 __all__ = ["columns", "extend", "fit", "integrals", "rate", "spline"]
 
-DATA = "Tuple((float64[::1], float64[:, ::1], float64[:, ::1]))"
-MODEL = f"Tuple((int64[::1], int64[:, ::1], {TABLE}))"
-ARROW = "Tuple((float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1]))"
-WINDOWS = "int64[:, ::1], float64[:, ::1], float64[::1]"
+NUMBERS, ROWS, FRAMES = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
+_COMPILED = {"error_model": "numpy", "nogil": True, "cache": True}
 
 
-@njit(
-    f"void({DATA}, {WINDOWS}, {MODEL}, float64[::1], {TABLE}, float64[::1], {ARROW}, float64[::1], int64[::1], float64[:, ::1],"
-    " float64[:, ::1], float64[::1], float64[::1])",
-    error_model="numpy", nogil=True, cache=True,
-)  # fmt: skip
-def fit(data, cut, starts, limits, model, theta, library, settings, arrow, rss, info, Y, A, g, diagonal):
-    """`fitting.minimise`, then `sweeping.sweep` if the library has terms; one function, because it takes long to compile."""
-    if settings[0] >= 0.0:
-        minimise(data, cut, starts, limits, model, theta, library, settings, arrow, rss, info, Y)
+@njit(types.void(numba_type(FitArguments)), **_COMPILED)
+def fit(arguments):
+    """`fitting.minimise`, or `sweeping.sweep`; one function, because it takes long to compile."""
+    if arguments.settings[0] >= 0.0:
+        minimise(arguments)
     else:
-        info[0] = sweep(data, cut, starts, limits, model, theta, library, A, g, diagonal, rss, Y)
+        arguments.info[0] = sweep(arguments)
 
 
-@njit(
-    f"void(float64[:, ::1], {MODEL}, float64[::1], float64[:, ::1], float64[:, :, ::1])",
-    error_model="numpy", nogil=True, cache=True,
-)  # fmt: skip
+@njit(types.void(ROWS, numba_type(CandidateModel), NUMBERS, ROWS, FRAMES), **_COMPILED)
 def rate(points, model, theta, f, J):
     """Rates of change (m, d) and their Jacobian matrices (m, d, d) at points (m, d)."""
-    EQ, table = model[0], model[2]
+    EQ, table = model.equations, model.table
     m, d = points.shape
     pw, g = np.zeros((d, 8)), np.zeros(d + 2)
     place(theta, model)
@@ -52,32 +45,29 @@ def rate(points, model, theta, f, J):
                 J[i, EQ[k], j] += theta[k] * g[j]
 
 
-@njit(f"void(float64[:, ::1], {TABLE}, float64[:, ::1])", error_model="numpy", nogil=True, cache=True)
+@njit(types.void(ROWS, numba_type(Table), ROWS), **_COMPILED)
 def columns(points, table, out):
     """Values of all terms at points (m, d), into ``out`` (T, m)."""
     pw = np.zeros((points.shape[1], 8))
     for i in range(points.shape[0]):
         powers(points[i], pw)
-        for c in range(table[0].shape[0]):
+        for c in range(table.exponents.shape[0]):
             out[c, i] = value(c, table, pw)
 
 
-@njit(
-    f"void(float64[:, :, ::1], float64[:, ::1], uint8[::1], {TABLE}, int64[:, ::1], float64[:, ::1])",
-    error_model="numpy", nogil=True, cache=True,
-)  # fmt: skip
+@njit(types.void(FRAMES, ROWS, types.uint8[::1], numba_type(Table), types.int64[:, ::1], ROWS), **_COMPILED)
 def integrals(nodes, weights, begins, table, constants, out):
     """`matching.integrate`."""
     integrate(nodes, weights, begins, table, constants, out)
 
 
-@njit("void(float64[:, ::1], float64[::1], int64[:, ::1], float64[:, ::1])", error_model="numpy", nogil=True, cache=True)
+@njit(types.void(ROWS, NUMBERS, types.int64[:, ::1], ROWS), **_COMPILED)
 def extend(G, b, bases, out):
     """`matching.extensions`."""
     extensions(G, b, bases, bases.shape[1], out)
 
 
-@njit("float64(float64[::1], float64[::1], float64[::1], float64, float64[::1])", error_model="numpy", nogil=True, cache=True)
+@njit(types.float64(NUMBERS, NUMBERS, NUMBERS, types.float64, NUMBERS), **_COMPILED)
 def spline(t, y, w, penalty, g):
     """`smoothing.smooth`."""
     return smooth(t, y, w, penalty, g)

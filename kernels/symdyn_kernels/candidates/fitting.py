@@ -9,22 +9,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.candidates import ArrowEquations, SensitivitySums
 from symdyn_kernels.candidates.linear import factor, solve
-from symdyn_kernels.candidates.windows import FAILED, normal, workspace
+from symdyn_kernels.candidates.steps import workspace
+from symdyn_kernels.candidates.windows import FAILED, hint, normal
 from symdyn_kernels.options import PLAIN
 
-__all__ = ["allocate", "expand", "minimise", "place"]
+__all__ = ["minimise", "place"]
 
 #: First damping, its factors after a step that failed and one that did not, and the attempts of a step.
 DAMPING, UP, DOWN, ATTEMPTS = 1e-3, 8.0, 8.0, 6
 #: Rounding-level addition to scaled diagonals.
 RIDGE = 1e-13
-
-
-@njit(error_model="numpy")
-def allocate(p, d, windows):
-    """Arrow: matrix and gradient of the parameters, mixed block, matrix and gradient of each window's initial values."""
-    return np.zeros((p, p)), np.zeros(p), np.zeros((windows, p, d)), np.zeros((windows, d, d)), np.zeros((windows, d))
 
 
 @njit(**PLAIN)
@@ -33,33 +29,30 @@ def place(theta, model):
     EQ, NL, table = model
     for q in range(NL.shape[0]):
         if NL[q, 2] == 0:
-            table[3][NL[q, 0], NL[q, 1]] = theta[EQ.size + q]
+            table.offsets[NL[q, 0], NL[q, 1]] = theta[EQ.size + q]
         else:
-            table[2][NL[q, 0], NL[q, 1], NL[q, 3]] = theta[EQ.size + q]
+            table.weights[NL[q, 0], NL[q, 1], NL[q, 3]] = theta[EQ.size + q]
 
 
 @njit(error_model="numpy")
-def expand(data, cut, starts, limits, model, theta, library, most, work, Y, A, g, none, arrow, rss, counts):
+def expand(arguments, starts, theta, most, work, sums, arrow, rss):
     """Fill `arrow` with the normal equations of all windows; False if a run failed."""
     App, gp, Api, Aii, gi = arrow
-    d, p = starts.shape[1], theta.size
-    place(theta, model)
+    d, p, A, g = starts.shape[1], theta.size, sums.products, sums.gradient
+    place(theta, arguments.model)
     App[:] = 0.0
     gp[:] = 0.0
     rss[:] = 0.0
-    counts[0] = 0
-    hint = 0.02 * (data[0][cut[0, 1] - 1] - data[0][cut[0, 0]])
-    for w in range(cut.shape[0]):
+    work.attempted[0] = 0
+    h = hint(arguments)
+    for w in range(starts.shape[0]):
         A[:] = 0.0
         g[:] = 0.0
-        taken = normal(
-            data, cut[w, 0], cut[w, 1], starts[w], limits, model, theta, library, p + d, most, work, Y, A, g, none, rss, counts,
-            hint,
-        )  # fmt: skip
+        taken = normal(arguments, w, starts[w], theta, most, h, work, sums, rss)
         if taken == FAILED:
             return False
         if taken > 0.0:
-            hint = taken
+            h = taken
         for a in range(p):
             gp[a] += g[a]
             for b in range(p):
@@ -134,28 +127,25 @@ def step(arrow, damping, move, moves):
 
 
 @njit(error_model="numpy")
-def minimise(data, cut, starts, limits, model, theta, library, settings, arrow, rss, info, Y):
-    """Fit `theta` and `starts` in place; without iterations, expand about them.  The library is empty.
-
-    settings : most iterations; the fall of the sum of squares, and its fall relative to it, below both of which the fit ends;
-        and a sum of squares above which a fit that converges slowly is abandoned.
-    info : (4,) 1 if the first run succeeded, iterations, runs, attempted steps.
-    Y : (n, d), becomes the last run, be it accepted or not.
-    """
-    d, p, windows = starts.shape[1], theta.size, cut.shape[0]
-    K, Q = model[0].size, model[1].shape[0]
-    work = workspace(d, K, Q, 0)
-    A, g, none = np.zeros((p + d, p + d)), np.zeros(p + d), np.zeros(0)
-    counts = np.zeros(2, np.int64)
+def minimise(arguments):
+    """Fit parameters and initial values; without iterations, expand about them."""
+    theta, starts, settings, arrow = arguments.theta, arguments.starts, arguments.settings, arguments.arrow
+    rss, info, model = arguments.rss, arguments.info, arguments.model
+    d, p, windows = starts.shape[1], theta.size, starts.shape[0]
+    work = workspace(arguments.integration.pair.error.size, d, p, 0)
+    sums = SensitivitySums(np.zeros((p + d, p + d)), np.zeros(p + d), np.zeros(0))
     info[:] = 0
-    ok = expand(data, cut, starts, limits, model, theta, library, np.inf, work, Y, A, g, none, arrow, rss, counts)
-    info[2], info[3] = 1, counts[0]
+    ok = expand(arguments, starts, theta, np.inf, work, sums, arrow, rss)
+    info[2], info[3] = 1, work.attempted[0]
     if not ok:
         return
     info[0] = 1
     total = rss.sum()
-    trial, trial_rss = allocate(p, d, windows), np.zeros(d)
-    move, moves, theta_new, starts_new = np.zeros(p), np.zeros((windows, d)), np.empty(p), np.empty((windows, d))
+    trial = ArrowEquations(
+        np.zeros((p, p)), np.zeros(p), np.zeros((windows, p, d)), np.zeros((windows, d, d)), np.zeros((windows, d))
+    )
+    trial_rss, move, moves = np.zeros(d), np.zeros(p), np.zeros((windows, d))
+    theta_new, starts_new = np.empty(p), np.empty((windows, d))
     damping = DAMPING
     for iteration in range(int(settings[0])):
         accepted = False
@@ -166,10 +156,8 @@ def minimise(data, cut, starts, limits, model, theta, library, settings, arrow, 
             theta_new[:] = theta + move
             starts_new[:] = starts + moves
             info[2] += 1
-            ok = expand(
-                data, cut, starts_new, limits, model, theta_new, library, total, work, Y, A, g, none, trial, trial_rss, counts
-            )
-            info[3] += counts[0]
+            ok = expand(arguments, starts_new, theta_new, total, work, sums, trial, trial_rss)
+            info[3] += work.attempted[0]
             if ok and trial_rss.sum() < total:
                 accepted = True
                 break
@@ -181,11 +169,11 @@ def minimise(data, cut, starts, limits, model, theta, library, settings, arrow, 
         theta[:] = theta_new
         starts[:] = starts_new
         rss[:] = trial_rss
-        arrow[0][:] = trial[0]
-        arrow[1][:] = trial[1]
-        arrow[2][:] = trial[2]
-        arrow[3][:] = trial[3]
-        arrow[4][:] = trial[4]
+        arrow.parameters[:] = trial.parameters
+        arrow.gradient[:] = trial.gradient
+        arrow.mixed[:] = trial.mixed
+        arrow.starts[:] = trial.starts
+        arrow.start_gradient[:] = trial.start_gradient
         total -= fall
         damping = max(damping / DOWN, 1e-12)
         if fall < settings[1] and fall < settings[2] * total:

@@ -25,7 +25,7 @@ def integrate(nodes, weights, begins, table, constants, out):
     out : (T + Q, n); NaN where a term is not defined.
     """
     n, m, d = nodes.shape
-    T, Q = table[0].shape[0], constants.shape[0]
+    T, Q = table.exponents.shape[0], constants.shape[0]
     pw, g = np.zeros((d, 8)), np.zeros(d + 2)
     sums, total = np.zeros(T + Q), np.zeros(T + Q)
     for i in range(n):
@@ -42,7 +42,7 @@ def integrate(nodes, weights, begins, table, constants, out):
                         while q < Q and constants[q, 0] == c:
                             v = g[d + constants[q, 1]]
                             if constants[q, 2] == 1:
-                                v *= pw[constants[q, 3], table[4][c, constants[q, 1]]]
+                                v *= pw[constants[q, 3], table.powers[c, constants[q, 1]]]
                             sums[T + q] += w * v
                             q += 1
                     else:

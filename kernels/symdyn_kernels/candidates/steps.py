@@ -1,75 +1,90 @@
-"""Runs of a model over windows of its data, with sensitivities: Tsit5 with steps of adaptive length and its interpolant.
+"""Steps of an explicit Runge-Kutta pair through a model, with sensitivities.
 
 Sensitivities belong to the steps that were accepted: the columns of a step are those of the K coefficients, the Q inner
 constants, the d initial values, and for each equation a coefficient of each of the L terms of a library, which is zero.  Stages
-of a step store the Jacobians ``J`` (7, d, d) of the rates, and their derivatives by the parameters.
-
-References
-----------
-Tsitouras, Computers & Mathematics with Applications 62 (2011) 770-775.
+of a step store the Jacobians ``J`` of the rates, and their derivatives by the parameters.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.candidates.terms import powers, slopes, value
-from symdyn_kernels.options import PLAIN
+from symdyn_kernels.arguments.parts import Frames, Integers, Numbers, Rows
+from symdyn_kernels.candidates.terms import MOST, powers, slopes, value
+from symdyn_kernels.options import INLINE, PLAIN
 
-__all__ = ["advance", "attempt", "begin", "dense", "rates", "sensitivities"]
+__all__ = ["FAST", "RunWorkspace", "attempt", "begin", "dense", "rates", "sensitivities", "workspace"]
 
-A = np.array(
-    (
-        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.161, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (-0.008480655492356989, 0.335480655492357, 0.0, 0.0, 0.0, 0.0),
-        (2.8971530571054935, -6.359448489975075, 4.3622954328695815, 0.0, 0.0, 0.0),
-        (5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525, 0.0, 0.0),
-        (5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401, -0.028269050394068383, 0.0),
-        (0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081, 2.324710524099774),
-    )
-)
-ERROR = np.array(
-    (
-        -0.001780011052225777, -0.0008164344596567469, 0.007880878010261995, -0.1447110071732629, 0.5823571654525552,
-        -0.45808210592918697, 0.015151515151515152,
-    )
-)  # fmt: skip
-DENSE = np.array(
-    (
-        (1.0, -2.763706197274826, 2.9132554618219126, -1.0530884977290216),
-        (0.0, 0.13169999999999998, -0.2234, 0.1017),
-        (0.0, 3.9302962368947516, -5.941033872131505, 2.490627285651253),
-        (0.0, -12.411077166933676, 30.33818863028232, -16.548102889244902),
-        (0.0, 37.50931341651104, -88.1789048947664, 47.37952196281928),
-        (0.0, -27.896526289197286, 65.09189467479366, -34.87065786149661),
-        (0.0, 1.5, -4.0, 2.5),
-    )
-)
 FAST = {"contract", "reassoc", "nsz"}
-#: Of the length of a step after its error, and the bounds of its change.
-SAFETY, LEAST, GREATEST = 0.9, 0.2, 5.0
 
 
-@njit(**PLAIN)
-def rates(x, model, theta, library, sens, s, f, J, V, VL, pw, g):
-    """Rates of change, and with `sens` their slopes and what parameters and library add, at stage s; False if not finite."""
+class RunWorkspace(NamedTuple):
+    """Memory of a run of s stages, with P sensitivities.
+
+    Attributes
+    ----------
+    f, J : (s, d), (s, d, d)
+        Rates and their Jacobian matrices.
+    V, VL : (s, K + Q), (s, L)
+        Derivatives of the rates by the parameters; values of the terms of the library.
+    powers, slopes : (d, MOST + 1), (d + 2,)
+        Of the states; of a term.
+    x, new : (d,)
+        The state at the begin of a step and at its end.
+    weights : (s,)
+        Of the stages, inside a step.
+    S, S_new, D : (d, P), (d, P), (s, d, P)
+        Sensitivities at both ends of a step, and their rates.
+    row : (P,)
+        Sensitivities of a state inside a step.
+    attempted : (1,) int64
+        Steps.
+    """
+
+    f: Rows
+    J: Frames
+    V: Rows
+    VL: Rows
+    powers: Rows
+    slopes: Numbers
+    x: Numbers
+    new: Numbers
+    weights: Numbers
+    S: Rows
+    S_new: Rows
+    D: Frames
+    row: Numbers
+    attempted: Integers
+
+
+@njit(error_model="numpy")
+def workspace(s, d, parameters, L):
+    """Memory for `parameters` = K + Q and a library of L terms."""
+    P = parameters + d + L * d
+    return RunWorkspace(
+        np.zeros((s, d)), np.zeros((s, d, d)), np.zeros((s, parameters)), np.zeros((s, L)), np.zeros((d, MOST + 1)),
+        np.zeros(d + 2), np.zeros(d), np.zeros(d), np.zeros(s), np.zeros((d, P)), np.zeros((d, P)), np.zeros((s, d, P)),
+        np.zeros(P), np.zeros(1, np.int64),
+    )  # fmt: skip
+
+
+@njit(**INLINE)
+def rates(s, x, theta, model, library, work):
+    """Rates of change at stage s, their slopes and what parameters and library add; False if not finite."""
     EQ, NL, table = model
+    f, J, V, VL, pw, g = work.f, work.J, work.V, work.VL, work.powers, work.slopes
     d, K, Q = x.size, EQ.size, NL.shape[0]
     powers(x, pw)
     for i in range(d):
         f[s, i] = 0.0
-    if sens:
-        for i in range(d):
-            for j in range(d):
-                J[s, i, j] = 0.0
+        for j in range(d):
+            J[s, i, j] = 0.0
     q = 0
     for k in range(K):
         e, c = EQ[k], theta[k]
-        if not sens:
-            f[s, e] += c * value(k, table, pw)
-            continue
         v = slopes(k, table, pw, g)
         f[s, e] += c * v
         V[s, k] = v
@@ -79,61 +94,54 @@ def rates(x, model, theta, library, sens, s, f, J, V, VL, pw, g):
             a = NL[q, 1]
             v = c * g[d + a]
             if NL[q, 2] == 1:
-                v *= pw[NL[q, 3], table[4][k, a]]
+                v *= pw[NL[q, 3], table.powers[k, a]]
             V[s, K + q] = v
             q += 1
-    if sens:
-        for l in range(VL.shape[1]):
-            v = value(l, library, pw)
-            VL[s, l] = v if np.isfinite(v) else 0.0
+    for l in range(VL.shape[1]):
+        v = value(l, library, pw)
+        VL[s, l] = v if np.isfinite(v) else 0.0
     total = 0.0
     for i in range(d):
         total += f[s, i]
     return np.isfinite(total)
 
 
-@njit(**PLAIN)
-def attempt(x, h, model, theta, library, sens, f, J, V, VL, pw, g, xt, tol, rtol):
-    """The stages of a step from `x`, whose first is there; the error relative to what is allowed, infinite if it failed.
-
-    `xt` becomes the state at its end.
-    """
-    d = x.size
-    for s in range(1, 7):
-        for i in range(d):
+@njit(**INLINE)
+def attempt(h, theta, model, library, integration, work):
+    """The stages of a step, whose first is there; the error relative to what is allowed, infinite if it failed."""
+    pair, x, new, f = integration.pair, work.x, work.new, work.f
+    stages = pair.error.size
+    for s in range(1, stages):
+        for i in range(x.size):
             v = 0.0
             for r in range(s):
-                v += A[s, r] * f[r, i]
-            xt[i] = x[i] + h * v
-        if not rates(xt, model, theta, library, sens, s, f, J, V, VL, pw, g):
+                v += pair.a[s, r] * f[r, i]
+            new[i] = x[i] + h * v
+        if not rates(s, new, theta, model, library, work):
             return np.inf
     worst = 0.0
-    for i in range(d):
+    for i in range(x.size):
         v = 0.0
-        for s in range(7):
-            v += ERROR[s] * f[s, i]
-        worst = max(worst, abs(h * v) / (tol[i] + rtol * max(abs(x[i]), abs(xt[i]))))
+        for s in range(stages):
+            v += pair.error[s] * f[s, i]
+        worst = max(worst, abs(h * v) / (integration.atol[i] + integration.rtol * max(abs(x[i]), abs(new[i]))))
     return worst if np.isfinite(worst) else np.inf
 
 
 @njit(**PLAIN)
-def advance(h, error):
-    """Length of the next step."""
-    return h * max(LEAST, min(GREATEST, SAFETY * max(error, 1e-10) ** -0.2))
-
-
-@njit(**PLAIN)
-def begin(d, P, K, Q, S):
+def begin(parameters, S):
     """Sensitivities at the begin of a window: those of its initial values alone."""
-    for i in range(d):
-        for p in range(P):
+    for i in range(S.shape[0]):
+        for p in range(S.shape[1]):
             S[i, p] = 0.0
-        S[i, K + Q + i] = 1.0
+        S[i, parameters + i] = 1.0
 
 
-@njit(**PLAIN, fastmath=FAST)
-def _slope(s, S, EQ, NL, J, V, VL, D):
+@njit(**INLINE, fastmath=FAST)
+def _slope(s, S, model, work):
     """Rates of the sensitivities `S` at stage s."""
+    EQ, NL = model.equations, model.constants
+    J, V, VL, D = work.J, work.V, work.VL, work.D
     d, P = S.shape
     K, Q, L = EQ.size, NL.shape[0], VL.shape[1]
     for i in range(d):
@@ -156,26 +164,30 @@ def _slope(s, S, EQ, NL, J, V, VL, D):
 
 
 @njit(**PLAIN, fastmath=FAST)
-def sensitivities(h, S, first, EQ, NL, J, V, VL, D, St):
-    """Stages `D` of the sensitivities over an accepted step, and `St` at its end; `first` says whether stage 0 is missing."""
+def sensitivities(h, first, pair, model, work):
+    """Rates of the sensitivities over an accepted step, and those at its end; `first` says whether stage 0 is missing."""
+    S, new, D = work.S, work.S_new, work.D
     d, P = S.shape
     if first:
-        _slope(0, S, EQ, NL, J, V, VL, D)
-    for s in range(1, 7):
+        _slope(0, S, model, work)
+    for s in range(1, D.shape[0]):
         for i in range(d):
-            to, start = St[i], S[i]
+            to, start = new[i], S[i]
             for p in range(P):
                 to[p] = start[p]
             for r in range(s):
-                c, one = h * A[s, r], D[r, i]
+                c, one = h * pair.a[s, r], D[r, i]
                 if c != 0.0:
                     for p in range(P):
                         to[p] += c * one[p]
-        _slope(s, St, EQ, NL, J, V, VL, D)
+        _slope(s, new, model, work)
 
 
 @njit(**PLAIN)
-def dense(part, b):
+def dense(part, coefficients, weights):
     """Weights of the stages at a part of the step, between 0 and 1."""
-    for s in range(7):
-        b[s] = part * (DENSE[s, 0] + part * (DENSE[s, 1] + part * (DENSE[s, 2] + part * DENSE[s, 3])))
+    for s in range(weights.size):
+        v = 0.0
+        for m in range(coefficients.shape[1] - 1, -1, -1):
+            v = part * (coefficients[s, m] + v)
+        weights[s] = v

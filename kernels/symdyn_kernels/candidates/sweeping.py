@@ -5,47 +5,45 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.arguments.candidates import SensitivitySums
 from symdyn_kernels.candidates.fitting import place
 from symdyn_kernels.candidates.linear import factor, solve
-from symdyn_kernels.candidates.windows import FAILED, normal, workspace
+from symdyn_kernels.candidates.steps import workspace
+from symdyn_kernels.candidates.windows import FAILED, hint, normal
 
 __all__ = ["sweep"]
 
 
 @njit(error_model="numpy")
-def sweep(data, cut, starts, limits, model, theta, library, A, g, diagonal, rss, Y):
+def sweep(arguments):
     """Normal equations of parameters and library, free of the initial values of all windows; False if a run failed.
 
-    A : (p, p + d L), products of the sensitivities to the p parameters with those to all columns, the library's by equation.
-    g : (p + d L,), products with the residuals.
-    diagonal : (p + d L,), sums of squares of the columns.
-    rss : (d,)
+    The sums of the arguments become the products of the sensitivities to the p parameters with those to all columns, (p, p + d
+    L), the library's by equation; those with the residuals, (p + d L,); and the sums of squares of the columns, (p + d L,).
     """
-    d = starts.shape[1]
-    K, Q, L, p = model[0].size, model[1].shape[0], library[0].shape[0], theta.size
+    starts, theta, L = arguments.starts, arguments.theta, arguments.library.exponents.shape[0]
+    A, g, diagonal = arguments.sums
+    d, p = starts.shape[1], theta.size
     P = p + d + d * L
-    work = workspace(d, K, Q, L)
+    work = workspace(arguments.integration.pair.error.size, d, p, L)
     a, ga, da = np.zeros((p + d, P)), np.zeros(P), np.zeros(P)
-    counts = np.zeros(2, np.int64)
+    each = SensitivitySums(a, ga, da)
     solved, own = np.empty(d), np.empty((d, d))
-    place(theta, model)
+    place(theta, arguments.model)
     A[:] = 0.0
     g[:] = 0.0
     diagonal[:] = 0.0
-    rss[:] = 0.0
-    hint = 0.02 * (data[0][cut[0, 1] - 1] - data[0][cut[0, 0]])
-    for w in range(cut.shape[0]):
+    arguments.rss[:] = 0.0
+    h = hint(arguments)
+    for w in range(starts.shape[0]):
         a[:] = 0.0
         ga[:] = 0.0
         da[:] = 0.0
-        taken = normal(
-            data, cut[w, 0], cut[w, 1], starts[w], limits, model, theta, library, p + d, np.inf, work, Y, a, ga, da, rss,
-            counts, hint,
-        )  # fmt: skip
+        taken = normal(arguments, w, starts[w], theta, np.inf, h, work, each, arguments.rss)
         if taken == FAILED:
             return False
         if taken > 0.0:
-            hint = taken
+            h = taken
         for i in range(d):
             for j in range(d):
                 own[i, j] = a[p + i, p + j]

@@ -9,13 +9,12 @@ from numba import njit
 
 from symdyn_kernels.options import PLAIN
 
-__all__ = ["ABS", "COS", "COT", "EXP", "INV", "LOG", "MOST", "NONE", "SIG", "SIN", "SQRT", "TABLE", "powers", "slopes", "value"]
+__all__ = ["ABS", "COS", "COT", "EXP", "INV", "LOG", "MOST", "NONE", "SIG", "SIN", "SQRT", "powers", "slopes", "value"]
 
 #: Functions of terms; SIG is ``1/(1 + exp(z))``, LOG and SQRT are those of ``|z|``.
 NONE, SIN, COS, EXP, LOG, SQRT, ABS, INV, SIG, COT = range(10)
 #: Largest exponent of a state.
 MOST = 7
-TABLE = "Tuple((int64[:, ::1], int64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[:, ::1]))"
 #: Beyond these arguments a function counts as undefined, or saturated.
 _LARGE, _SATURATED, _POLE = 50.0, 500.0, 1e-9
 
@@ -62,8 +61,8 @@ def _function(ty, z):
 
 @njit(**PLAIN)
 def _argument(k, a, table, pw):
-    W, B, M = table[2], table[3], table[4]
-    z = B[k, a]
+    W, M = table.weights, table.powers
+    z = table.offsets[k, a]
     for i in range(pw.shape[0]):
         if W[k, a, i] != 0.0:
             z += W[k, a, i] * pw[i, M[k, a]]
@@ -73,7 +72,7 @@ def _argument(k, a, table, pw):
 @njit(**PLAIN)
 def value(k, table, pw):
     """Value of term k; NaN where it is not defined."""
-    E, TY = table[0], table[1]
+    E, TY = table.exponents, table.functions
     v = 1.0
     for i in range(pw.shape[0]):
         v *= pw[i, E[k, i]]
@@ -86,7 +85,7 @@ def value(k, table, pw):
 @njit(**PLAIN)
 def slopes(k, table, pw, g):
     """Value of term k; `g` becomes its derivatives by the d states, then by the arguments of its two functions."""
-    E, TY, W, M = table[0], table[1], table[2], table[4]
+    E, TY, W, M = table.exponents, table.functions, table.weights, table.powers
     d = pw.shape[0]
     mono = 1.0
     for i in range(d):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.fits import EXPANSION, EquationFit, Fitter
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.library import DEGREE_COST
 from symdyn.discover.whole.terms import INV, CandidateTerm
@@ -65,7 +65,7 @@ def _lost(fitter: Fitter, fit: EquationFit) -> float:
     for j, sign in itertools.product(range(problem.d), (-1.0, 1.0)):
         moved = fit.starts.copy()
         moved[:, j] += sign * reach[:, j]
-        lost += not fitter.call(fit.model, moved, fit.windows, (0, 0, 0, np.inf))[-1]
+        lost += not fitter.call(fit.model, moved, fit.windows, EXPANSION).info[0]
     return lost / (2 * problem.d)
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from symdyn_kernels.arguments.candidates import Integration, Points
 
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.terms import EquationModel
@@ -95,11 +96,11 @@ def cut_up(fitter: Fitter, fit: EquationFit) -> Pieces:
         cut = problem.cut(fit.windows * count)
         if np.isin(whole[:, 0], cut[:, 0]).all():
             found = Pieces(fit.windows * count, cut, np.flatnonzero(~np.isin(cut[:, 0], whole[:, 0])))
-            _, _, arrow, _, ok = fitter.over(fit.model, cut, run[cut[:, 0]], problem.limits, (problem.t, problem.x, even))
+            made = fitter.over(fit.model, cut, run[cut[:, 0]], points=problem.points._replace(weights=even))
             # the sum over a piece of squared sensitivities, in units of the spread
-            square = np.einsum("vjj,j->v", arrow[3], problem.spread**2)
+            square = np.einsum("vjj,j->v", made.arrow.starts, problem.spread**2)
             growth = np.sqrt(square / (problem.d * (cut[:, 1] - cut[:, 0]))).max()
-            if not ok or growth < (STRETCHED if count == 1 else REACH):
+            if not made.info[0] or growth < (STRETCHED if count == 1 else REACH):
                 break
         if len(cut) < len(problem.cut(2 * fit.windows * count)):
             count *= 2
@@ -111,7 +112,8 @@ def cut_up(fitter: Fitter, fit: EquationFit) -> Pieces:
 def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray) -> Linear | None:
     """A model over pieces that begin at `starts` (v, d); None if a run fails."""
     problem, p, d = fitter.problem, len(model.theta), fitter.problem.d
-    _, rss, (own, slope, mixed, inner, slopes), _, ok = fitter.over(model, pieces.cut, starts, _tight(fitter))
+    made = fitter.over(model, pieces.cut, starts, integration=_tight(fitter))
+    ok, rss, (own, slope, mixed, inner, slopes) = made.info[0], made.rss, made.arrow
     ends = _ends(fitter, model, pieces, starts) if ok and len(pieces.joined) else None
     if not ok or (ends is None and len(pieces.joined)):
         return None
@@ -142,11 +144,8 @@ def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndar
     return Linear(unit, matrix, gradient, q[:, fixed:], particular, float(np.abs(right).max()), rss)
 
 
-def _tight(fitter: Fitter) -> np.ndarray:
-    limits = fitter.problem.limits.copy()
-    limits[: fitter.problem.d + 1] *= TIGHT
-    limits[-1] *= 10
-    return limits
+def _tight(fitter: Fitter) -> Integration:
+    return fitter.problem.integration.scaled(TIGHT, attempts=10)
 
 
 def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarray):
@@ -158,16 +157,18 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
     before = pieces.joined - 1
     t = np.stack([problem.t[pieces.cut[before, 0]], problem.t[pieces.cut[pieces.joined, 0]]], axis=1).ravel()
     cut = np.ascontiguousarray(2 * np.arange(count)[:, None] + np.array([0, 2]))
-    none = np.zeros((2 * count, d))
-    _, _, _, run, ok = fitter.over(model, cut, starts[before], _tight(fitter), (t, none, none))
+    none, tight = np.zeros((2 * count, d)), _tight(fitter)
+    made = fitter.over(model, cut, starts[before], integration=tight, points=Points(t, none, none))
+    run, ok = made.run, made.info[0]
     by_constant, by_start = np.empty((count, d, p)), np.empty((count, d, d))
     for j in range(d) if ok else ():
         weights = none.copy()
         weights[1::2, j] = 1.0
-        _, _, arrow, _, _ = fitter.over(model, cut, starts[before], _tight(fitter), (t, run + 1.0, weights))
-        by_start[:, j] = slopes = arrow[4]
+        points = Points(t, run + 1.0, weights)
+        arrow = fitter.over(model, cut, starts[before], integration=tight, points=points).arrow
+        by_start[:, j] = slopes = arrow.start_gradient
         each, largest = np.arange(count), np.argmax(np.abs(slopes), axis=1)
-        by_constant[:, j] = arrow[2][each, :, largest] / slopes[each, largest][:, None]
+        by_constant[:, j] = arrow.mixed[each, :, largest] / slopes[each, largest][:, None]
     return (run[1::2], by_constant, by_start) if ok else None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from symdyn_kernels.arguments.candidates import Points
 
 from symdyn.discover.data import Observations
 from symdyn.discover.evidence import RANK_TOLERANCE, Information
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import EquationFit, Fitter
-from symdyn.discover.whole.kernel import driver
 
 __all__ = ["information", "prediction_errors"]
 
@@ -83,17 +83,7 @@ def _root_mean_square(differences: np.ndarray) -> float:
 
 def _run(fitter: Fitter, fit: EquationFit, times: np.ndarray, cut: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """A run over windows of any times; infinite where it failed."""
-    problem, d = fitter.problem, fitter.problem.d
-    values, run = np.zeros((len(times), d)), np.full((len(times), d), np.inf)
-    limits = problem.limits.copy()
-    limits[-2] = np.inf
-    limits[-1] = 100 * limits[-1]
-    empty = np.zeros((0, 0))
-    p, count = len(fit.model.theta), len(cut)
-    arrow = np.zeros((p, p)), np.zeros(p), np.zeros((count, p, d)), np.zeros((count, d, d)), np.zeros((count, d))
-    driver().fit(
-        (np.ascontiguousarray(times), values, values), cut, np.ascontiguousarray(starts), limits, fit.model.data,
-        fit.model.theta.copy(), fitter.none, np.array([0, 0, 0, np.inf], dtype=float), arrow, np.zeros(d),
-        np.zeros(4, np.int64), run, empty, np.zeros(0), np.zeros(0),
-    )  # fmt: skip
-    return run
+    none = np.zeros((len(times), fitter.problem.d))
+    points = Points(np.ascontiguousarray(times), none, none)
+    longer = fitter.problem.integration.scaled(1.0, attempts=100)._replace(largest=np.inf)
+    return fitter.over(fit.model, cut, starts, integration=longer, points=points).run

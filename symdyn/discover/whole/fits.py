@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from symdyn_kernels.arguments.candidates import ArrowEquations, FitArguments, Integration, Points, SensitivitySums, Table
 
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.terms import EquationModel, packed
 
-__all__ = ["EquationFit", "Fitter"]
+__all__ = ["EXPANSION", "EquationFit", "Fitter"]
 
 #: Fall of the sum of squares, and relative to it, below both of which a fit ends.
 FALL, RELATIVE_FALL = 1e-3, 1e-4
@@ -20,6 +21,8 @@ GROWTH, ADDED = 1.15, 0.1
 CLEAN_GROWTH, CLEAN_ADDED, CLEAN_SHARE = 50.0, 0.5, 0.01
 #: Settings of the compiled fit with which it does not move.
 EXPANSION = (0.0, 0.0, 0.0, np.inf)
+#: Those with which it sweeps a library instead.
+SWEEP = (-1.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -65,30 +68,34 @@ class Fitter:
         self.visited: dict[tuple, EquationFit] = {}
         self.runs = self.steps = 0
         self.none = packed([], problem.d)
-        self._empty = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
 
-    def _data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.problem.t, self.problem.x, self.problem.w
+    def call(self, model: EquationModel, starts: np.ndarray, windows: int, settings: Sequence[float]) -> FitArguments:
+        """The arguments of the compiled fit, filled by it."""
+        return self.over(model, self.problem.cut(windows), starts, settings=settings)
 
-    def call(self, model: EquationModel, starts: np.ndarray, windows: int, settings: Sequence[float]):
-        """One call of the compiled fit: starts, sums of squares, normal equations, the run, and whether it succeeded."""
-        return self.over(model, self.problem.cut(windows), starts, self.problem.limits, settings=settings)
-
-    def over(self, model: EquationModel, cut: np.ndarray, starts: np.ndarray, limits: np.ndarray, data: tuple | None = None,
-             settings: Sequence[float] = EXPANSION):  # fmt: skip
-        """The same over any windows, of other data if they are given; by default without a fit."""
-        data = data or self._data()
-        p, d, count = len(model.theta), self.problem.d, len(cut)
-        arrow = np.zeros((p, p)), np.zeros(p), np.zeros((count, p, d)), np.zeros((count, d, d)), np.zeros((count, d))
-        rss, info, run = np.zeros(d), np.zeros(4, np.int64), np.full(data[1].shape, np.inf)
-        starts = np.array(starts)
-        driver().fit(
-            data, cut, starts, limits, model.data, model.theta, self.none, np.array(settings, dtype=float), arrow, rss, info,
-            run, *self._empty,
+    def over(
+        self,
+        model: EquationModel,
+        cut: np.ndarray,
+        starts: np.ndarray,
+        *,
+        settings: Sequence[float] = EXPANSION,
+        integration: Integration | None = None,
+        points: Points | None = None,
+        library: Table | None = None,
+    ) -> FitArguments:
+        """The same over any windows, integrated otherwise or of other data where they are given; by default without a fit."""
+        p, d, points = len(model.theta), self.problem.d, points or self.problem.points
+        terms = 0 if library is None else len(library.exponents)
+        made = FitArguments(
+            points, integration or self.problem.integration, model.data, library or self.none, cut, model.theta,
+            np.array(starts, dtype=float, order="C"), np.array(settings, dtype=float), ArrowEquations.empty(p, d, len(cut)),
+            SensitivitySums.empty(p, p + terms * d), np.zeros(d), np.full(points.values.shape, np.inf), np.zeros(4, np.int64),
         )  # fmt: skip
-        self.runs += int(info[2])
-        self.steps += int(info[3])
-        return starts, rss, arrow, run, bool(info[0])
+        driver().fit(made)
+        self.runs += int(made.info[2])
+        self.steps += int(made.info[3])
+        return made
 
     def fit(self, model: EquationModel, starts: np.ndarray, windows: int, iterations: int = 10, *, fall: float = FALL,
             above: float = np.inf) -> EquationFit | None:  # fmt: skip
@@ -97,11 +104,11 @@ class Fitter:
         `above` is a sum of squares above which a fit that falls slowly is given up.
         """
         moved = model.with_theta(model.theta)
-        starts, rss, _, _, ok = self.call(moved, starts, windows, (iterations, fall, RELATIVE_FALL, above))
-        if not ok or not np.isfinite(rss).all():
+        made = self.call(moved, starts, windows, (iterations, fall, RELATIVE_FALL, above))
+        if not made.info[0] or not np.isfinite(made.rss).all():
             return None
-        score = self.problem.score(rss, moved.K + moved.Q, moved.cost, len(starts))
-        found = EquationFit(moved, starts, rss, windows, score)
+        score = self.problem.score(made.rss, moved.K + moved.Q, moved.cost, len(starts))
+        found = EquationFit(moved, made.starts, made.rss, windows, score)
         key = moved.key, windows
         known = self.visited.get(key)
         if known is None or found.score < known.score:
@@ -110,8 +117,8 @@ class Fitter:
 
     def run(self, fit: EquationFit) -> np.ndarray | None:
         """The states of a fitted model at the times of the data."""
-        _, _, _, run, ok = self.call(fit.model, fit.starts, fit.windows, (0, 0, 0, np.inf))
-        return run if ok else None
+        made = self.call(fit.model, fit.starts, fit.windows, EXPANSION)
+        return made.run if made.info[0] else None
 
     def nodes(self, fit: EquationFit) -> np.ndarray | None:
         """The run of a fit over whole trajectories at the nodes of the problem, (n, m, d); None if it fails."""
@@ -121,9 +128,11 @@ class Fitter:
         gaps = np.where(problem.begins > 0, 0.0, np.diff(problem.t, prepend=problem.t[0]))
         t = np.concatenate([problem.t[:, None] - gaps[:, None] * share, problem.t[:, None]], axis=1)
         none = np.zeros((t.size, problem.d))
+        points = Points(np.ascontiguousarray(t.ravel()), none, none)
         cut = problem.cut(1) * (count + 1)
-        _, _, _, run, ok = self.over(fit.model, cut, fit.starts, problem.limits, (np.ascontiguousarray(t.ravel()), none, none))
-        return np.ascontiguousarray(run.reshape(problem.n, count + 1, problem.d)[:, :-1]) if ok else None
+        made = self.over(fit.model, cut, fit.starts, points=points)
+        run = made.run.reshape(problem.n, count + 1, problem.d)[:, :-1]
+        return np.ascontiguousarray(run) if made.info[0] else None
 
     def joined(self, fit: EquationFit, windows: int) -> np.ndarray:
         """Initial values for another number of windows."""
@@ -150,16 +159,11 @@ class Fitter:
         share = CLEAN_SHARE * ((problem.spread * problem.w) ** 2).sum(axis=0)
         return bool(np.all(new.rss < np.maximum(CLEAN_GROWTH * old.rss + CLEAN_ADDED * problem.seen, share)))
 
-    def screen(self, fit: EquationFit, library: tuple, terms: int):
-        """Normal equations of a fit and of each library term in each equation; see `symdyn_kernels.candidates.sweeping`."""
-        problem, p, d = self.problem, len(fit.model.theta), self.problem.d
-        P = p + terms * d
-        cut = problem.cut(fit.windows)
-        A, g, diagonal, rss, info = np.zeros((p, P)), np.zeros(P), np.zeros(P), np.zeros(d), np.zeros(4, np.int64)
-        arrow = np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0)), np.zeros((0, 0, 0)), np.zeros((0, 0))
-        driver().fit(
-            self._data(), cut, np.array(fit.starts), problem.limits, fit.model.data, fit.model.theta, library,
-            np.array([-1.0, 0.0, 0.0, 0.0]), arrow, rss, info, np.empty((problem.n, d)), A, g, diagonal,
-        )  # fmt: skip
+    def screen(self, fit: EquationFit, library: Table) -> FitArguments | None:
+        """Normal equations of a fit and of each library term in each equation, see `symdyn_kernels.candidates.sweeping`.
+
+        They are the sums of the arguments; None if a run failed.
+        """
+        made = self.over(fit.model, self.problem.cut(fit.windows), fit.starts, settings=SWEEP, library=library)
         self.runs += 1
-        return (A, g, diagonal, rss) if info[0] else None
+        return made if made.info[0] else None

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from symdyn_kernels.arguments.candidates import Table
 
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
@@ -83,9 +84,9 @@ class WeakMatching:
         self.key = np.array([keys[t.key] for t in terms])
         self.nonlinear = np.array([bool(t.constants) for t in terms])
 
-    def _integrals(self, table: tuple, places: np.ndarray) -> np.ndarray:
+    def _integrals(self, table: Table, places: np.ndarray) -> np.ndarray:
         problem = self.problem
-        out = np.empty((len(table[0]) + len(places), problem.n))
+        out = np.empty((len(table.exponents) + len(places), problem.n))
         driver().integrals(self.nodes, problem.quadrature, problem.begins, table, places, out)
         return out
 
@@ -213,7 +214,7 @@ class WeakMatching:
     def _refined(self, terms, inner, coefficients, rss: float, project: _Projection, y: np.ndarray):
         """Inner constants by variable projection."""
         d = self.problem.d
-        E, TY, W, B, M = packed(terms, d)
+        table = packed(terms, d)
         places = np.array([(k, *p) for k, t in enumerate(terms) for p in t.constants], np.int64)
         p = np.array([v for values in inner for v in values])
         owner = places[:, 0]
@@ -221,10 +222,10 @@ class WeakMatching:
         def solve(p: np.ndarray):
             for v, (k, a, kind, i) in zip(p, places, strict=True):
                 if kind == 0:
-                    B[k, a] = v
+                    table.offsets[k, a] = v
                 else:
-                    W[k, a, i] = v
-            Z = project(self._integrals((E, TY, W, B, M), places))
+                    table.weights[k, a, i] = v
+            Z = project(self._integrals(table, places))
             if not np.isfinite(Z).all():
                 return None
             size = np.linalg.norm(Z[: len(terms)], axis=1) + 1e-300

@@ -67,10 +67,10 @@ class Screen:
 
     def moves(self, fit: EquationFit) -> list[Move]:
         """The most promising moves, the best first."""
-        screened = self.fitter.screen(fit, self.table, len(self.terms))
+        screened = self.fitter.screen(fit, self.table)
         if screened is None:
             return []
-        A, g, diagonal, rss = screened
+        (A, g, diagonal), rss = screened.sums, screened.rss
         model, problem = fit.model, self.fitter.problem
         p, K = len(model.theta), model.K
         unit = 1 / np.sqrt(np.maximum(diagonal, 1e-30))

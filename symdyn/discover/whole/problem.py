@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from symdyn_kernels.arguments.candidates import Integration, Points
 
 from symdyn.discover.data import Observations
+from symdyn.discover.whole.integration import integration
 from symdyn.discover.whole.noise import Noise, estimate, likeliest
 from symdyn.discover.whole.smoothing import interpolated, smoothed
 from symdyn.errors import RecoveryError
@@ -59,8 +61,8 @@ class EquationProblem:
     floor : float
     given : (d,) bool
         States whose noise is known.
-    limits : (d + 3,) float64
-        See `symdyn_kernels.candidates.windows.normal`.
+    integration : Integration
+        How candidates are integrated.
     """
 
     t: np.ndarray
@@ -76,7 +78,7 @@ class EquationProblem:
     clean: bool
     floor: float
     given: np.ndarray
-    limits: np.ndarray
+    integration: Integration
 
     @property
     def n(self) -> int:
@@ -85,6 +87,11 @@ class EquationProblem:
     @property
     def d(self) -> int:
         return self.x.shape[1]
+
+    @property
+    def points(self) -> Points:
+        """What compiled functions read of the data."""
+        return Points(self.t, self.x, self.w)
 
     def cut(self, windows: int) -> np.ndarray:
         """First points of the windows and the points after their last, (windows, 2), so many in each trajectory."""
@@ -129,7 +136,8 @@ class EquationProblem:
             noise = likeliest((self.x - run)[known, j], run[known, j])[1]
             deviation[:, j] = np.maximum(noise.deviation(run[:, j]), LEAST_NOISE * self.spread[j])
         self.w = np.where(self.w > 0, 1 / deviation, 0.0)
-        self.limits = np.concatenate([np.minimum(self.limits[: self.d], _step_errors(deviation)), self.limits[self.d :]])
+        allowed = np.minimum(self.integration.atol, _step_errors(deviation))
+        self.integration = self.integration._replace(atol=allowed)
 
 
 def _step_errors(deviation: np.ndarray) -> np.ndarray:
@@ -137,7 +145,7 @@ def _step_errors(deviation: np.ndarray) -> np.ndarray:
     return STEP_NOISE * np.quantile(deviation, 0.2, axis=0)
 
 
-def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> EquationProblem:
+def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, method: str = "tsit5") -> EquationProblem:
     """Estimate the noise, smooth, and put the trajectories behind each other.
 
     Parameters
@@ -145,6 +153,8 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> Eq
     seen : Observations
     given : mapping, optional
         Standard deviations of the noise of states, by position, that are not to be estimated.
+    method : str
+        By which candidates are integrated, see `symdyn.discover.whole.integration`.
 
     Raises
     ------
@@ -200,10 +210,10 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None) -> Eq
     x = np.where(known, raw, smooth)
     begins = np.zeros(n, np.uint8)
     begins[first[:-1]] = 1
-    limits = np.concatenate([_step_errors(deviation), [STEP_STATE, LOST * np.abs(x).max(), STEPS]])
+    steps = integration(method, _step_errors(deviation), rtol=STEP_STATE, largest=LOST * float(np.abs(x).max()), attempts=STEPS)
     return EquationProblem(
         t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes,
         quadrature=np.ascontiguousarray(0.5 * gaps[:, None] * part), begins=begins, seen=known.sum(axis=0).astype(float),
         spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR,
-        given=np.isin(np.arange(d), list(given)), limits=limits,
+        given=np.isin(np.arange(d), list(given)), integration=steps,
     )  # fmt: skip

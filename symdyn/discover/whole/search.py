@@ -116,13 +116,13 @@ class EquationSearch:
             run, before = self.fitter.run(best), self.problem.w
             if run is None or self.screen is None:
                 return
-            limits, earlier = self.problem.limits, self.fitter.visited
+            integration, earlier = self.problem.integration, self.fitter.visited
             self.problem.reweighed(run)
             self.fitter.visited = {}
             fits = [self.fitter.fit(f.model, f.starts, f.windows, 8) for f in again]
             found = sorted((f for f in fits if f is not None), key=lambda f: f.score)
             if not found:
-                self.problem.w, self.problem.limits, self.fitter.visited = before, limits, earlier
+                self.problem.w, self.problem.integration, self.fitter.visited = before, integration, earlier
                 return
             for fit in found[:CLIMBS]:
                 if not self.spent():
@@ -289,12 +289,11 @@ class EquationSearch:
         problem, fitter = self.problem, self.fitter
         coarse = fitter.run(fit)
         for _ in range(3):
-            before = problem.limits
-            problem.limits = before.copy()
-            problem.limits[: problem.d + 1] *= 0.03
+            before = problem.integration
+            problem.integration = before.scaled(0.03)
             fine = fitter.run(fit)
             if coarse is None or fine is None or np.max(np.abs(coarse - fine) * problem.w) < 0.1:
-                problem.limits = before
+                problem.integration = before
                 return
             coarse = fine
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.arguments.candidates import CandidateModel, Table
 
 __all__ = ["FUNCTIONS", "Atom", "CandidateTerm", "EquationModel", "packed"]
 
@@ -24,8 +24,6 @@ FUNCTIONS: dict[int, tuple[str, Callable[[sp.Expr], sp.Expr]]] = {
     9: ("cot", lambda z: sp.cos(z) / sp.sin(z)),
 }
 SIN, COS, EXP, LOG, SQRT, ABS, INV, SIG, COT = FUNCTIONS
-
-Table = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def packed(terms: Sequence[CandidateTerm], d: int) -> Table:
         E[k] = term.exponents
         for a, atom in enumerate(term.atoms):
             TY[k, a], W[k, a], B[k, a], M[k, a] = atom.function, atom.weights, atom.offset, atom.power
-    return E, TY, W, B, M
+    return Table(E, TY, W, B, M)
 
 
 class EquationModel:
@@ -166,9 +164,9 @@ class EquationModel:
         self.K, self.Q = len(order), len(values)
 
     @property
-    def data(self) -> Any:
+    def data(self) -> CandidateModel:
         """What the compiled functions take."""
-        return self.equations, self.places, self.table
+        return CandidateModel(self.equations, self.places, self.table)
 
     @property
     def inner(self) -> list[list[float]]:
@@ -184,8 +182,7 @@ class EquationModel:
         """The same structure with other values."""
         copy = object.__new__(EquationModel)
         copy.__dict__.update(self.__dict__)
-        E, TY, W, B, M = self.table
-        copy.table = (E, TY, W.copy(), B.copy(), M)
+        copy.table = self.table._replace(weights=self.table.weights.copy(), offsets=self.table.offsets.copy())
         copy.theta = theta.copy()
         return copy
 

@@ -58,6 +58,9 @@ def integration(
     a = np.zeros((stages, stages))
     for row, values in zip(a[1:], scheme.a, strict=True):
         row[: len(values)] = values
-    pair = Pair(a, np.array(scheme.error[0]), np.array(scheme.dense))
+    dense = np.zeros((stages, max(map(len, scheme.dense))))
+    for row, values in zip(dense, scheme.dense, strict=True):
+        row[: len(values)] = values
+    pair = Pair(a, np.array(scheme.error[0]), dense)
     control = Control(*scheme.controller.numbers(scheme.error_order + 1))
     return Integration(pair, control, np.ascontiguousarray(atol, dtype=float), float(rtol), float(largest), float(attempts))

@@ -8,6 +8,7 @@ import pytest
 from numba import njit
 from scipy import stats
 from symdyn_kernels import rng, simd
+from symdyn_kernels.shared import streams
 
 # xoshiro256++ from the state {1, 2, 3, 4}, as the authors' C code gives it
 XOSHIRO = (
@@ -48,6 +49,29 @@ def functions(u, sine, cosine, log):
     simd.vst(log, 0, simd.vlog(simd.vld(u, 0)))
 
 
+@njit
+def words(state, count):
+    """The next words of one stream, whose state is an array."""
+    s = (state[0], state[1], state[2], state[3])
+    found = np.empty(count, np.uint64)
+    for k in range(count):
+        found[k], s = streams.next_word(s)
+    return found
+
+
+@njit
+def scalars(seed, trajectory, count, normal):
+    """Uniform numbers of one stream, or pairs of normals."""
+    s, found = streams.open_stream(seed, trajectory), np.empty(count)
+    for k in range(0, count, 2):
+        if normal:
+            found[k], found[k + 1], s = streams.next_normals(s)
+        else:
+            found[k], s = streams.next_uniform(s)
+            found[k + 1], s = streams.next_uniform(s)
+    return found
+
+
 def draw(kind: int, rows: int, *, lanes: int, seed: int, first: int = 0) -> np.ndarray:
     """Array (rows, lanes) of draws from the streams of `lanes` trajectories."""
     state, out = np.zeros(4 * lanes, np.uint64), np.zeros((rows, lanes))
@@ -65,12 +89,11 @@ def mix(z: int) -> int:
 
 def test_mix_gives_the_published_sequence_of_splitmix64():
     seeds = [np.uint64((1234567 + k * GOLDEN) % 2**64) for k in range(1, 6)]
-    assert tuple(int(rng.mix(z)) for z in seeds) == SPLITMIX
+    assert tuple(int(streams.mix(z)) for z in seeds) == SPLITMIX
 
 
 def test_scalar_generator_gives_the_published_sequence():
-    state = np.array([1, 2, 3, 4], np.uint64)
-    assert tuple(int(rng.next_word(state)) for _ in XOSHIRO) == XOSHIRO
+    assert tuple(map(int, words(np.array([1, 2, 3, 4], np.uint64), len(XOSHIRO)))) == XOSHIRO
 
 
 def test_every_lane_gives_the_published_sequence():
@@ -83,17 +106,14 @@ def test_every_lane_gives_the_published_sequence():
 def test_streams_start_from_the_documented_hash(seed):
     for trajectory in (0, 1, 10**12):
         expected = [mix((mix((seed + (i + 1) * GOLDEN) % 2**64) + (trajectory + 1) * GOLDEN) % 2**64) for i in range(4)]
-        assert [int(rng.stream_word(seed, trajectory, i)) for i in range(4)] == expected
+        assert [int(streams.stream_word(seed, trajectory, i)) for i in range(4)] == expected
 
 
 def test_lanes_and_scalars_are_the_same_generator():
     uniforms, normals = draw(1, 6, lanes=8, seed=5, first=40), draw(2, 6, lanes=8, seed=5, first=40)
     for lane in range(8):
-        words = np.array([rng.stream_word(5, 40 + lane, i) for i in range(4)], np.uint64)
-        state = words.copy()
-        assert [rng.next_uniform(state) for _ in range(6)] == list(uniforms[:, lane])
-        pairs = [rng.next_normal_pair(words) for _ in range(3)]
-        assert np.allclose(np.ravel(pairs), normals[:, lane], rtol=1e-13, atol=1e-15)
+        assert np.array_equal(scalars(5, 40 + lane, 6, False), uniforms[:, lane])
+        assert np.allclose(scalars(5, 40 + lane, 6, True), normals[:, lane], rtol=1e-13, atol=1e-15)
 
 
 def test_bits_do_not_depend_on_the_number_of_lanes():

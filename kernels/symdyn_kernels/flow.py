@@ -15,10 +15,10 @@ from numba import njit
 
 from symdyn_kernels.networks import fire, holds, pick
 from symdyn_kernels.options import INLINE, PLAIN
-from symdyn_kernels.rng import next_uniform
-from symdyn_kernels.simd import call
+from symdyn_kernels.shared.streams import next_uniform
+from symdyn_kernels.shared.variates import round_randomly
+from symdyn_kernels.simd import call, st
 from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS
-from symdyn_kernels.variates import round_randomly
 
 __all__ = ["Step", "assemble", "between", "crossing", "divide", "error", "first_step", "hermite", "jump", "passed", "slope"]
 
@@ -54,26 +54,25 @@ class Step(NamedTuple):
 @njit(**INLINE)
 def assemble(network, flows, base, xi, x):
     """Numbers of molecules from the integer base and the extents."""
-    W, R, mean = network.W, network.R, network.mean
-    ptr, species = network.structure.ptr, network.structure.species
-    for i in range(network.n):
-        x[i * W] = base[i]
+    R, mean = network.model.reactions, network.mean
+    ptr, species = network.ptr, network.changed
+    for i in range(network.model.species):
+        x[i] = base[i]
     for j in range(R):
         if flows[j]:
             for e in range(ptr[j], ptr[j + 1]):
-                x[species[e] * W] += mean[e] * xi[j]
+                x[species[e]] += mean[e] * xi[j]
 
 
 @njit(**INLINE)
 def slope(network, t, flows, x, a, k):
     """Rates of the extents and, last, the hazard of all jumps, into `k`; returns a status."""
-    f, W, R, lane, p = network.f, network.W, network.R, network.lane, network.p
-    for l in range(W):
-        lane[l] = t
-    call(f, lane.ctypes.data, x.ctypes.data, p.ctypes.data, a.ctypes.data)
+    R = network.model.reactions
+    st(network.model.lane, 0, t)
+    call(network.model.functions.propensities, network.model.lane, x.ctypes.data, network.model.p, a.ctypes.data)
     hazard, total, least = 0.0, 0.0, 0.0
     for j in range(R):
-        aj = a[j * W]
+        aj = a[j]
         total += aj
         least = min(least, aj)
         if flows[j]:
@@ -89,16 +88,16 @@ def slope(network, t, flows, x, a, k):
 
 @njit(**INLINE)
 def divide(s, network, epsilon, span, flows, base, xi, x, a):
-    """Decide which reactions flow; extents of those that jump again are rounded to firings.  Returns how many changed."""
-    W, R, noise = network.W, network.R, network.second
-    ptr, species = network.structure.ptr, network.structure.species
+    """Decide which reactions flow; extents of those that jump again are rounded to firings.  How many changed, the stream."""
+    noise = network.second
+    ptr, species = network.ptr, network.changed
     needed = 1.0 / (epsilon * epsilon)
     changed = 0
-    for j in range(R):
+    for j in range(network.model.reactions):
         least = needed * HYSTERESIS if flows[j] else needed
-        flow = a[j * W] * span >= least and ptr[j] < ptr[j + 1]
+        flow = a[j] * span >= least and ptr[j] < ptr[j + 1]
         for e in range(ptr[j], ptr[j + 1]):
-            if x[species[e] * W] < least * noise[e]:
+            if x[species[e]] < least * noise[e]:
                 flow = False
         if flow != (flows[j] == 1):
             changed += 1
@@ -106,27 +105,30 @@ def divide(s, network, epsilon, span, flows, base, xi, x, a):
                 flows[j], xi[j] = 1, 0.0
             else:
                 flows[j] = 0
-                _settle(s, j, round_randomly(s, xi[j]), network, base, xi)
-    return changed
+                s = _settle(s, j, network, base, xi)
+    return changed, s
 
 
 @njit(**INLINE)
-def _settle(s, j, firings, network, base, xi):
-    """Move `firings` of a reaction from its extent to the integer base, with the mean of its bursts."""
-    ptr, species, fixed = network.structure.ptr, network.structure.species, network.structure.fixed
+def _settle(s, j, network, base, xi):
+    """Move the extent of a reaction, rounded to firings, to the integer base, with the mean of its bursts; the stream."""
+    ptr, species, fixed = network.ptr, network.changed, network.fixed
     mean = network.mean
+    firings, s = round_randomly(s, xi[j])
     for e in range(ptr[j], ptr[j + 1]):
         base[species[e]] += fixed[e] * firings
         if mean[e] != fixed[e]:
-            base[species[e]] += round_randomly(s, (mean[e] - fixed[e]) * xi[j])
+            more, s = round_randomly(s, (mean[e] - fixed[e]) * xi[j])
+            base[species[e]] += more
     xi[j] = 0.0
+    return s
 
 
 @njit(**INLINE)
 def first_step(network, k, x, drift):
     """A hundredth of the shortest time in which a flowing species changes by itself."""
-    W, n, R, mean = network.W, network.n, network.R, network.mean
-    ptr, species = network.structure.ptr, network.structure.species
+    n, R, mean = network.model.species, network.model.reactions, network.mean
+    ptr, species = network.ptr, network.changed
     for i in range(n):
         drift[i] = 0.0
     for j in range(R):
@@ -135,7 +137,7 @@ def first_step(network, k, x, drift):
     h = np.inf
     for i in range(n):
         if drift[i] > 0.0:
-            h = min(h, 0.01 * x[i * W] / drift[i])
+            h = min(h, 0.01 * x[i] / drift[i])
     return h
 
 
@@ -155,15 +157,15 @@ def between(theta, step, flows, found):
 
 
 @njit(**INLINE)
-def passed(condition, network, flows, base, t, theta, step, y, middle, found):
+def passed(network, flows, base, t, theta, step, y, middle):
     """The part of a step at which a condition begins to hold, by bisection; infinite if it does not hold at `theta`."""
-    if condition == 0:
+    if network.model.functions.condition == 0:
         return np.inf
     low, high, here = 0.0, np.inf, theta
     while high - low > RESOLUTION:
         between(here, step, flows, middle)
         assemble(network, flows, base, middle, y)
-        if holds(condition, network.W, t + here * step.h, network.lane, y, network.p, found):
+        if holds(network.model, t + here * step.h, y):
             high = here
         elif high == np.inf:
             return high
@@ -200,8 +202,8 @@ def crossing(level, h, y0, y1, f0, f1):
 @njit(**INLINE)
 def error(network, step, tolerances, x, new, drift):
     """Largest error of a species or of the hazard relative to the tolerance; infinite for steps that lose too much."""
-    W, n, R, mean = network.W, network.n, network.R, network.mean
-    ptr, species = network.structure.ptr, network.structure.species
+    n, R, mean = network.model.species, network.model.reactions, network.mean
+    ptr, species = network.ptr, network.changed
     rtol, atol = tolerances.rtol, tolerances.atol
     h, _, _, k1, k2, k3, k4 = step
     for i in range(n):
@@ -214,23 +216,23 @@ def error(network, step, tolerances, x, new, drift):
     hazard = abs(h * (-5 / 72 * k1[R] + k2[R] / 12 + k3[R] / 9 - k4[R] / 8)) / (atol + rtol * max(1.0, h * max(k1[R], k4[R])))
     worst = hazard if hazard == hazard else np.inf
     for i in range(n):
-        if new[i * W] < x[i * W] * LARGEST_LOSS and x[i * W] - new[i * W] > 0.0:
+        if new[i] < x[i] * LARGEST_LOSS and x[i] - new[i] > 0.0:
             return np.inf
-        ratio = abs(drift[i]) / (atol + rtol * max(abs(x[i * W]), abs(new[i * W])))
+        ratio = abs(drift[i]) / (atol + rtol * max(abs(x[i]), abs(new[i])))
         worst = max(worst, ratio if ratio == ratio else np.inf)
     return worst
 
 
 @njit(**INLINE)
 def jump(s, network, flows, hazard, a, base, xi, x):
-    """One firing of a jumping reaction; returns whether the numbers that it changes stay at 0 or more."""
-    W, R, structure = network.W, network.R, network.structure
-    j = pick(W, R, a, flows, 0, next_uniform(s) * hazard)
+    """One firing of a jumping reaction; whether the numbers that it changes stay at 0 or more, and the stream."""
+    u, s = next_uniform(s)
+    j = pick(network.model, a, flows, 0, u * hazard)
     if j < 0:
-        return True
-    fire(s, j, 1.0, 1, structure, network.bmean, base)
+        return True, s
+    _, _, s = fire(network, s, j, 1.0, base)
     assemble(network, flows, base, xi, x)
-    ptr, species, low = structure.ptr, structure.species, 0.0
-    for e in range(ptr[j], ptr[j + 1]):
-        low = min(low, x[species[e] * W])
-    return low >= 0.0
+    low = 0.0
+    for e in range(network.ptr[j], network.ptr[j + 1]):
+        low = min(low, x[network.changed[e]])
+    return low >= 0.0, s

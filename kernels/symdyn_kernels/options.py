@@ -7,6 +7,7 @@ __all__ = ["INLINE", "PLAIN"]
 #: Of functions that allocate nothing and keep no array.  numba counts references to every array that a function is given,
 #: by atomic additions, which would take most of the time of a function of a few operations; `_nrt` is its only switch that
 #: leaves them out, and not public: tests compile such a function, so that a release of numba without it shows.
-PLAIN = {"error_model": "numpy", "_nrt": False}
+PLAIN = {"error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
 #: The same, for functions that are given many arrays or tuples of them: to hand those over would take longer than the rest.
-INLINE = {**PLAIN, "forceinline": True}
+#: Other compiled functions alone call them: what would take arguments from Python is not compiled.
+INLINE = {**PLAIN, "forceinline": True, "no_cpython_wrapper": True}

@@ -1,14 +1,4 @@
-"""Random numbers: one stream for each trajectory, the same bits for any number of lanes, threads or chunks.
-
-The generator is xoshiro256++ (Blackman & Vigna, ACM Trans. Math. Softw. 47 (2021) 36).  Word ``i`` (0 to 3) of its
-state at the start of the stream of `trajectory` is
-
-    mix(mix(seed + (i + 1) G) + (trajectory + 1) G)  mod 2^64,
-
-with `mix` the finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014) and ``G = 0x9e3779b97f4a7c15``.  Both are
-bijections: within a seed no two trajectories share any word, and streams of different seeds share an entire state with
-probability about 2^-256.  Overlap of two streams of ``L`` numbers within their common period of 2^256 - 1 has
-probability about ``L 2^-255``.
+"""Random numbers in lanes: those of `symdyn_kernels.shared.streams`, for several trajectories at a time.
 
 The states of W lanes are stored as four blocks of W words.  Normals come in pairs from the transform of Box and
 Muller (Ann. Math. Stat. 29 (1958) 610), whose logarithm, sine and cosine are polynomials without branches.
@@ -16,14 +6,12 @@ Muller (Ann. Math. Stat. 29 (1958) 610), whose logarithm, sine and cosine are po
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from symdyn_kernels.devices.formulas import sine_and_cosine
+from symdyn_kernels.shared.formulas import sine_and_cosine
+from symdyn_kernels.shared.streams import stream_word
 from symdyn_kernels.simd import V8, WIDTH, sel, vfloor, vlog, vsqrt
 
 _DOUBLE, _INT64 = ir.DoubleType(), ir.IntType(64)
@@ -31,28 +19,8 @@ _VECTOR, _VECTOR_INT = ir.VectorType(_DOUBLE, WIDTH), ir.VectorType(_INT64, WIDT
 _ONE = 0x3FF0000000000000  # the bits of 1.0
 _BELOW_ONE = 1.0 - 2.0**-53
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S12, _S17, _S19, _S23 = (np.uint64(k) for k in (12, 17, 19, 23))
-_S27, _S30, _S31, _S41, _S45, _U1 = (np.uint64(k) for k in (27, 30, 31, 41, 45, 1))
-
 
 # ---- streams -----------------------------------------------------------------------------------
-
-
-@njit(error_model="numpy")
-def mix(z):
-    """The finaliser of splitmix64, a bijection of uint64."""
-    z = (z ^ (z >> _S30)) * _MIX_1
-    z = (z ^ (z >> _S27)) * _MIX_2
-    return z ^ (z >> _S31)
-
-
-@njit(error_model="numpy")
-def stream_word(seed, trajectory, i):
-    """Word `i` of the state with which the stream of a trajectory starts; all arguments int64."""
-    base = mix(np.uint64(seed) + np.uint64(i + 1) * _GOLDEN)
-    return mix(base + (np.uint64(trajectory) + _U1) * _GOLDEN)
 
 
 @intrinsic
@@ -140,15 +108,12 @@ def uniform(context, bits):
     return V8(V8), generate
 
 
-_sine_and_cosine = njit(error_model="numpy")(sine_and_cosine)
-
-
 @njit(error_model="numpy")
 def sincos_turn(u):
     """Sine and cosine of ``2 pi u`` for u in [0, 1], below 2 ulp, by quadrants."""
     k = vfloor(u * 4.0 + 0.5)
     x = (u * 4.0 - k) * 1.5707963267948966  # the difference is exact, x in [-pi/4, pi/4]
-    sine, cosine = _sine_and_cosine(x)
+    sine, cosine = sine_and_cosine(x)
     # quadrants 0, 1, 2, 3 (4 is 0 again): (s, c), (c, -s), (-s, -c), (-c, s)
     k_half = vfloor(k * 0.5)
     odd = k - k_half * 2.0
@@ -164,35 +129,3 @@ def normal_pair(state, lane, lanes):
     radius = vsqrt(vlog(uniform(first)) * -2.0)
     sine, cosine = sincos_turn(uniform(second))
     return radius * cosine, radius * sine
-
-
-# ---- one stream, in scalars --------------------------------------------------------------------
-
-
-@njit(error_model="numpy")
-def next_word(s):
-    """The next 64 bits of one stream; `s` is its state, a uint64 array of four words that moves on."""
-    total = s[0] + s[3]
-    result = ((total << _S23) | (total >> _S41)) + s[0]
-    shifted = s[1] << _S17
-    s[2] ^= s[0]
-    s[3] ^= s[1]
-    s[1] ^= s[2]
-    s[0] ^= s[3]
-    s[2] ^= shifted
-    s[3] = (s[3] << _S45) | (s[3] >> _S19)
-    return result
-
-
-@njit(error_model="numpy")
-def next_uniform(s):
-    """The next uniform number in (0, 1) of one stream, as `uniform` makes it."""
-    return (np.float64(next_word(s) >> _S12) + 0.5) * 2.0**-52
-
-
-@njit(error_model="numpy")
-def next_normal_pair(s):
-    """The next two normals of one stream: those of `normal_pair` up to rounding, by the math library."""
-    radius = math.sqrt(-2.0 * math.log(next_uniform(s)))
-    angle = 2.0 * math.pi * next_uniform(s)
-    return radius * math.cos(angle), radius * math.sin(angle)

@@ -13,7 +13,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from symdyn_kernels.devices.formulas import logarithm
+from symdyn_kernels.shared.formulas import logarithm
 
 WIDTH = 8
 
@@ -217,13 +217,10 @@ def _power_of_two(context, k):
     return V8(V8), generate
 
 
-_logarithm = njit(error_model="numpy")(logarithm)
-
-
 @njit(error_model="numpy")
 def vlog(x):
     """Natural logarithm of positive normal numbers, below 1 ulp."""
-    return _logarithm(_mantissa(x) - 1.0, _exponent(x))
+    return logarithm(_mantissa(x) - 1.0, _exponent(x))
 
 
 @njit(error_model="numpy")

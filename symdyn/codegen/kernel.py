@@ -63,7 +63,7 @@ class CpuKernel(Kernel):
 
     def lanes(self, trajectories: int) -> int:
         """Lanes used for so many trajectories: as many as there are, while their state stays in the first-level cache."""
-        if self._lanes != "auto":
+        if self._lanes != "auto" and not self.family.alone:
             return int(self._lanes)
         return self.family.lanes(self.system, self._scheme, trajectories)
 
@@ -116,7 +116,7 @@ class CpuKernel(Kernel):
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         """Fill the arrays of `run`; releases the interpreter's lock, so threads may launch parts of an ensemble."""
-        lanes = lanes or self.lanes(len(batch.initial))
+        lanes = self.lanes(len(batch.initial)) if lanes is None or self.family.alone else lanes
         self.prepare(lanes)
         found, driver = self.functions(lanes), self._drivers[lanes]
         task = Launch(self.method, self._scheme, self.system, found.addresses, found.facts, lanes, options, signals, driver)

@@ -1,13 +1,10 @@
-"""Branching processes on the simulated card: trajectory by trajectory what the CPU gives; the template; machine code."""
+"""Branching processes on the simulated card: trajectory by trajectory what the CPU gives; machine code."""
 
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import sympy as sp
-from symdyn_kernels import binomials, variates
-from symdyn_kernels.devices import binomials as device_binomials
-from symdyn_kernels.devices import branching, streams
 from symdyn_kernels.status import NOT_FINITE, PROBABILITY
 
 import symdyn as sd
@@ -65,44 +62,6 @@ def test_numbers_are_those_of_the_cpu(simulated):
     for name in ("wrong poisson", "wrong bernoulli", "negative"):
         assert (results[f"{name}/cuda/status"] == PROBABILITY).all()
     assert (results["explosion/cuda/status"] == NOT_FINITE).all()
-
-
-@pytest.mark.parametrize("fixed", [True, False])
-@pytest.mark.parametrize(("n", "p"), [(1, 0.5), (30, 0.4), (255, 0.5), (256, 0.01), (256, 0.3), (90_000, 0.1), (10**9, 0.4)])
-def test_binomial_numbers_are_those_of_the_cpu(n, p, fixed):
-    theirs, n = np.empty(4, np.uint64), float(n)
-    variates.open_stream(theirs, 3, 4)
-    s = streams.open_stream(3, 4)
-    tables, rates = binomials.empty_tables(1), np.array([p])
-    half, other, ratio, log_other = np.empty(1), np.empty(1, np.uint8), np.empty(1), np.empty(1)
-    assert binomials.conditional(1, 0, 1, rates, half, other, ratio, log_other)
-    for _ in range(100):
-        found, s = device_binomials.binomial(s, n, p, fixed)
-        if fixed:
-            expected = binomials.tabulated(theirs, n, p, ratio[0], log_other[0], *tables, 0)
-        else:
-            expected = binomials.untabulated(theirs, n, p, ratio[0], log_other[0])
-        assert found == expected
-    assert s == tuple(map(int, theirs))
-
-
-def test_the_template_is_python_that_runs():
-    """Its stand-in is chicks and adults with Poisson offspring."""
-    names = sp.symbols("p0:3")
-    system = sd.BranchingSystem(["chick", "adult"], [[0, 0], [names[0], names[1]]], [[0, names[2]], [0, 0]])
-    times, count = np.array([0.0, 1.0, 5.0]), 4
-    parameters = np.tile([0.3, 0.8, 0.7], (count, 1))
-    initial, numbers, begin = np.tile([20.0, 30.0], (count, 1)), np.arange(count), np.zeros(count, np.int64)
-    values, counts, passage = np.empty((3, 2, count)), np.zeros((6, count), np.int64), np.full(count, np.inf)
-    stops = np.empty((0, 2, 1))
-    for i in range(count):
-        branching.trajectory(
-            i, initial.T, parameters.T, times, numbers, begin, stops, 1e-6, 1e-9, 1.0, 0.03, 10**6, 5, 0, 1, values, counts,
-            passage,
-        )  # fmt: skip
-    run = sd.compile(system)(initial, parameters, times, seed=5)
-    assert (values.transpose(2, 0, 1) == run.values).all()
-    assert counts[:4].tolist() == [run.status.tolist(), run.steps.tolist(), [0] * count, run.evaluations.tolist()]
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Device templates of stochastic methods: as plain Python, unrolled, and as machine code for a card."""
+"""Device templates of stochastic methods: unrolled, and as machine code for a card."""
 
 import ast
 from importlib.util import find_spec
@@ -6,10 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import sympy as sp
-from numba import njit
-from symdyn_kernels import rng, variates
-from symdyn_kernels.devices import jump, leaping, stepping, streams
-from symdyn_kernels.devices import variates as device_variates
+from symdyn_kernels.shared import streams
 
 import symdyn as sd
 from symdyn.codegen.cuda.unroll import unrolled
@@ -21,86 +18,12 @@ compiled = pytest.mark.skipif(find_spec("numba_cuda") is None, reason="needs the
 # ---- random numbers ----------------------------------------------------------------------------
 
 
-@njit
-def from_cpu(seed, stream, count):
-    """Words and uniform numbers of a stream."""
-    s = np.empty(4, np.uint64)
-    for i in range(4):
-        s[i] = rng.stream_word(seed, stream, i)
-    return [rng.next_word(s) for _ in range(count)], [rng.next_uniform(s) for _ in range(count)]
-
-
-def test_streams_are_those_of_the_cpu():
-    for seed, stream in ((0, 0), (7, 2**62), (2**63 - 1, 12345)):
-        words, uniforms = from_cpu(seed, stream, 50)
-        s = streams.open_stream(seed, stream)
-        for word in words:
-            found, s = streams.next_word(s)
-            assert found == int(word)
-        for u in uniforms:
-            found, s = streams.next_uniform(s)
-            assert found == u
-
-
 def test_logarithm_sine_and_cosine_are_right_to_the_last_places():
-    s = streams.open_stream(1, 2)
-    for _ in range(500):
-        u, s = streams.next_uniform(s)
+    for u in np.random.default_rng(1).random(500):
         assert streams.log(u) == pytest.approx(float(sp.log(sp.Float(u, 40)).evalf(30)), rel=3e-16)
         sine, cosine = streams.sincos_turn(u)
         assert sine == pytest.approx(float(sp.sin(2 * sp.pi * sp.Float(u, 40)).evalf(30)), abs=3e-16)
         assert cosine == pytest.approx(float(sp.cos(2 * sp.pi * sp.Float(u, 40)).evalf(30)), abs=3e-16)
-
-
-DRAWS = {
-    "poisson": [(0.0,), (0.3,), (9.9,), (10.0,), (47.0,), (1e4,), (1e9,)],
-    "gamma": [(1.0,), (2.5,), (400.0,)],
-    "geometric": [(0.2,), (50.0,)],
-    "burst_sum": [(0, 3.0, 1.0), (0, 3.0, 20.0), (1, 3.0, 20.0), (1, 0.0, 5.0)],
-    "round_randomly": [(3.0,), (3.25,), (-0.5,)],
-    "exponential": [()],
-}
-
-
-@pytest.mark.parametrize("name", DRAWS)
-def test_variates_are_those_of_the_cpu(name):
-    for arguments in DRAWS[name]:
-        theirs = np.empty(4, np.uint64)
-        variates.open_stream(theirs, 3, 4)
-        s = streams.open_stream(3, 4)
-        for _ in range(60):
-            found, s = getattr(device_variates, name)(s, *arguments)
-            assert found == pytest.approx(getattr(variates, name)(theirs, *arguments), rel=1e-13)
-        assert s == tuple(map(int, theirs))  # as many numbers were drawn
-
-
-# ---- templates with their stand-ins, which are models by hand ----------------------------------
-
-DECAY = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, g", parameters={"k": 200.0, "g": 1.0})
-GEOMETRIC = sd.SDESystem({x: a * x}, {x: [b * x]}, parameters={a: 0.3, b: 0.2})
-
-
-@pytest.mark.parametrize(
-    ("template", "system", "method", "order"),
-    [(jump, DECAY, "ssa", "kg"), (leaping, DECAY, "tau", "kg"), (stepping, GEOMETRIC, "euler-maruyama", "ab")],
-)
-def test_templates_are_python_that_runs(template, system, method, order):
-    """Loops and all, with the stand-in in place of what is generated."""
-    times, count = np.array([0.0, 0.2, 0.5]), 3
-    parameters = np.array([[float(system.defaults[sp.Symbol(name)]) for name in order]] * count)
-    values, counts, passage = np.empty((3, 1, count)), np.zeros((6, count), np.int64), np.full(count, np.inf)
-    stops = np.empty((0, 2, 1))
-    initial, numbers, begin = np.full((1, count), 190.0), np.arange(count), np.zeros(count, np.int64)
-    for i in range(count):
-        template.trajectory(
-            i, initial, parameters.T, times, numbers, begin, stops, 1e-6, 1e-9, 0.05, 0.03, 10**6, 5, 0, 1, values, counts,
-            passage,
-        )  # fmt: skip
-    given = np.array([[float(system.defaults[p]) for p in system.parameters]] * count)
-    run = sd.compile(system, method=method)(initial.T, given, times, seed=5, step=0.05)
-    np.testing.assert_allclose(values.transpose(2, 0, 1), run.values, rtol=1e-13)
-    for row, name in enumerate(("status", "steps", "rejected", "evaluations")):
-        assert counts[row].tolist() == getattr(run, name).tolist(), name
 
 
 # ---- unrolling ---------------------------------------------------------------------------------
@@ -128,10 +51,12 @@ def test_templates_are_python_that_runs(template, system, method, order):
         ("y = g() and N == 2", "y = g()"),
         ("for k in range(len(T)):\n    if T[k] < 6:\n        f(k)", "f(0)"),
         ("while g():\n    y = x[-T[0] % N]", "while g():\n    y = x[1]"),
+        ("for k in range(m.n):\n    f(m.t[k], m.p)", "f(5, m.p)\nf(7, m.p)"),
+        ("vector(y, N)\ny[1] += f(x)\ng(y)", "y_0 = y[0]\ny_1 = y[1]\ny_1 += f(x)\ng((y_0, y_1))"),
     ],
 )
 def test_unrolling(text, result):
-    assert unrolled(text, {"N": 2, "T": (5, 7)}) == result
+    assert unrolled(text, {"N": 2, "T": (5, 7), "m.n": 2, "m.t": (5, 7)}) == result
 
 
 def test_long_tuples_are_sums():

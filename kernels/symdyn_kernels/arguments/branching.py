@@ -10,7 +10,7 @@ __all__ = ["BranchingArguments", "BranchingFunctions", "BranchingSizes", "LifeCy
 
 
 class BranchingFunctions(NamedTuple):
-    """Addresses of lane functions.
+    """Addresses of lane functions, of one lane.
 
     Attributes
     ----------
@@ -29,13 +29,12 @@ class BranchingSizes(NamedTuple):
 
     Attributes
     ----------
-    lanes, states, noises : int
-        Lanes W of the functions (lane 0 is used); stages; random numbers of the environment.
+    states, noises : int
+        Stages; random numbers of the environment.
     varying, absorbing : int
         Whether rates change from step to step, and whether the empty population is an absorbing state.
     """
 
-    lanes: int
     states: int
     noises: int
     varying: int

@@ -43,7 +43,7 @@ class NetworkTables(NamedTuple):
 
 
 class LeapFunctions(NamedTuple):
-    """Addresses of lane functions of tau-leaping.
+    """Addresses of lane functions of tau-leaping, of one lane.
 
     Attributes
     ----------
@@ -63,16 +63,15 @@ class LeapFunctions(NamedTuple):
 
 
 class LeapSizes(NamedTuple):
-    """Lanes W of the functions (lane 0 is used), and what a network has.
+    """What a network has.
 
     Attributes
     ----------
-    lanes, species, reactions, bursts, factors : int
+    species, reactions, bursts, factors : int
     timed : int
         Whether rates or the condition depend on time.
     """
 
-    lanes: int
     species: int
     reactions: int
     bursts: int
@@ -126,16 +125,15 @@ class HybridFunctions(NamedTuple):
 
 
 class HybridSizes(NamedTuple):
-    """Lanes W of the functions (lane 0 is used), and what a network has.
+    """What a network has.
 
     Attributes
     ----------
-    lanes, species, reactions, bursts : int
+    species, reactions, bursts : int
     timed : int
         Whether rates or the condition depend on time.
     """
 
-    lanes: int
     species: int
     reactions: int
     bursts: int

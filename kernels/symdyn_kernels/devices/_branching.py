@@ -5,14 +5,15 @@ For readers and linters; the joined text of a kernel has the model's own.
 
 from __future__ import annotations
 
-SPECIES, PARAMETERS, NOISES, GROUPS, ENTRIES, BIRTHS, PARENTS = 2, 3, 0, 2, 2, 1, 1
-#: Whether parameters are read from the table of all trajectories where they are used.
-FROM_TABLE = False
-#: Whether rates change from step to step, the empty population is absorbing, a condition ends trajectories.
-VARYING, ABSORBING, STOPS = False, True, False
-#: The structure, as `symdyn_kernels.drivers.branching` describes it.
-SOURCE, PTR, TARGET, FIXED = (0, 1), (0, 1, 2), (1, 1), (True, True)
-BORN, BPTR, PARENT = (0,), (0, 1), (1,)
+from types import SimpleNamespace
+
+#: Whether parameters are read from the table of all trajectories where they are used; whether a condition ends trajectories.
+PARAMETERS, FROM_TABLE, STOPS = 3, False, False
+#: Attributes of `symdyn_kernels.lifecycles.Cycle` that are constants, and the number of groups.
+cycle = SimpleNamespace(
+    species=2, noises=0, groups=2, entries=2, births=1, parents=1, varying=False, absorbing=True, source=(0, 1), ptr=(0, 1, 2),
+    target=(1, 1), fixed=(1, 1), born=(0,), bptr=(0, 1), parent=(1,), stop=(0,),
+)  # fmt: skip
 
 
 def rates(lane, y, p):

@@ -5,17 +5,16 @@ For readers and linters; the joined text of a kernel has the model's own.
 
 from __future__ import annotations
 
-SPECIES, REACTIONS, PARAMETERS, BURSTS = 1, 2, 2, 0
-#: Whether parameters are read from the table of all trajectories where they are used.
-FROM_TABLE = False
-#: Whether rates depend on time, a condition ends trajectories, leaps across equilibria are taken.
-TIMED, STOPS, IMPLICIT = False, False, False
-#: The stoichiometry, as `symdyn_kernels.networks` describes it; KIND is that of each burst.
-PTR, CHANGED, FIXED, BURST = (0, 1, 2), (0, 0), (1.0, -1.0), (-1, -1)
-DPTR, DSPECIES, PAIR = (0, 0, 1), (0,), (1, 0)
-KIND: tuple[int, ...] = ()
-#: For a species in the condition how many times less than `epsilon` it changes in a leap, else 0.
-WATCHED = (0.0,)
+from types import SimpleNamespace
+
+#: Whether parameters are read from the table of all trajectories where they are used; whether a condition ends trajectories.
+PARAMETERS, FROM_TABLE, STOPS = 2, False, False
+#: Attributes of `symdyn_kernels.networks.Model` and `symdyn_kernels.networks.Network` that are constants.
+model = SimpleNamespace(species=1, reactions=2, bursts=0, timed=False, implicit=False)
+network = SimpleNamespace(
+    model=model, ptr=(0, 1, 2), changed=(0, 0), fixed=(1.0, -1.0), burst=(-1, -1), dptr=(0, 0, 1), dspecies=(0,), pair=(1, 0),
+    kind=(), watched=(0.0,), stop=(0,),
+)  # fmt: skip
 
 
 def propensities(lane, y, p):

@@ -2,7 +2,8 @@
 
 ``real`` is the floating type of the kernel, ``real64`` double in every kernel, ``i64`` a signed integer; ``u64(x)`` is a word
 of 64 bits, and every result that can leave its range goes through it.  ``floor`` and ``ceil`` give `real`; `TINY` keeps a
-quotient of zeros from being no number.
+quotient of zeros from being no number.  `vector` says that a function changes entries of a tuple, and goes when templates are
+unrolled (`symdyn.codegen.cuda.unroll`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["TINY", "ceil", "cuda", "floor", "i64", "math", "real", "real64", "u64"]
+__all__ = ["TINY", "ceil", "cuda", "floor", "i64", "math", "real", "real64", "u64", "vector"]
 
 real = real64 = float
 i64 = int
@@ -28,3 +29,7 @@ def ceil(x):
 
 def u64(x):
     return int(x) & (2**64 - 1)
+
+
+def vector(entries, count):
+    """Says that a function changes so many entries of a tuple, which become numbers of their own."""

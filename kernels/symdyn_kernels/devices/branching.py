@@ -1,123 +1,72 @@
-"""Branching processes on a card: the loop of `symdyn_kernels.drivers.branching` for one trajectory, with the same numbers.
+"""Branching processes on a card: a thread runs the loop of `symdyn_kernels.shared.branching` for one trajectory.
 
-The transitions and births are among the constants for which the loops are unrolled.
+The transitions and births are among the constants for which loops are unrolled.  Functions of the same names in
+`symdyn_kernels.lifecycles` do the same for the processor, which tabulates distributions.
 """
 
 from __future__ import annotations
 
-from symdyn_kernels.devices._branching import (
-    ABSORBING,
-    BIRTHS,
-    BORN,
-    BPTR,
-    ENTRIES,
-    FIXED,
-    FROM_TABLE,
-    GROUPS,
-    NOISES,
-    PARAMETERS,
-    PARENT,
-    PARENTS,
-    PTR,
-    SOURCE,
-    SPECIES,
-    STOPS,
-    TARGET,
-    VARYING,
-    rates,
-    start,
-)
-from symdyn_kernels.devices._prelude import math
-from symdyn_kernels.devices.binomials import binomial
+from symdyn_kernels.devices._branching import FROM_TABLE, PARAMETERS, STOPS, cycle, rates, start
+from symdyn_kernels.devices._prelude import math, vector
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
-from symdyn_kernels.devices.streams import next_normals, open_stream
-from symdyn_kernels.devices.variates import poisson
-from symdyn_kernels.status import NOT_FINITE, PROBABILITY, SUCCESS
+from symdyn_kernels.shared.binomials import binomial, chance, probable, rest
+from symdyn_kernels.shared.branching import judged, live_through
+from symdyn_kernels.shared.streams import open_stream
+from symdyn_kernels.status import SUCCESS
 
 
-def record(x, i, q, values):
+def record(cycle, x, i, q, values):
     """Write the numbers of individuals at an output time."""
-    for k in range(SPECIES):
+    for k in range(cycle.species):
         values[q, k, i] = x[k]
 
 
-def environment(s, t):
-    """The time, and normal numbers of a step."""
-    z = [0.0] * NOISES
-    for k in range((NOISES + 1) // 2):
-        u, v, s = next_normals(s)
-        z[2 * k] = u
-        if 2 * k + 1 < NOISES:
-            z[2 * k + 1] = v
+def holds(p, t, x):
+    """Whether the condition that ends a trajectory holds."""
+    return STOPS and start((t,), x, p)[0] > 0.5
+
+
+def rates_at(p, t, z, x, r):
+    """Rates of a step that begins at t, with random numbers z."""
     now = (t,)
-    return now + tuple(z[k] for k in range(NOISES)), s
+    return rates(now + z, x, p)
 
 
-def drawn(s, n, p, rest_after, fixed):
-    """How many of n have an outcome of probability p; `rest_after` is the probability of all outcomes drawn subsequently."""
+def drawn(s, n, p, left, fixed):
+    """How many of n have an outcome of probability p; `left` is the probability of all outcomes drawn subsequently."""
     if not n > 0.0:
         return 0.0, s
-    both = p + rest_after
-    other = p > 0.5 * both
-    h = 0.0 if both == 0.0 else (rest_after if other else p) / both
+    h, other = chance(p, left)
     k = 0.0
     if h > 0.0:
-        k, s = binomial(s, n, h, fixed)
+        k, s = binomial(s, n, h, h / (1.0 - h), math.log1p(-h), fixed)
     return (n - k if other else k), s
 
 
-def dead(total, count):
-    """The probability of none of the outcomes; rounding must not end an individual."""
-    left = 1.0 - total
-    return 0.0 if left < 1e-15 * count else left
-
-
-def born(s, mean, code):
-    """A Poisson number, and a status."""
-    if code == SUCCESS and not mean < math.inf:
-        code = NOT_FINITE
-    if code != SUCCESS:
-        return 0.0, code, s
-    k, s = poisson(s, mean)
-    return k, code, s
-
-
-def judged(code, wrong):
-    """The first status that is not success."""
-    return PROBABILITY if code == SUCCESS and wrong else code
-
-
-def following(s, x, r):
-    """Numbers of individuals after a step, and a status."""
-    y = [0.0] * SPECIES
-    rest_after = [0.0] * ENTRIES
+def outcomes(cycle, s, x, y, r, chances):
+    """The numbers y of individuals after outcomes at the rates r; a status, they, and the stream."""
+    vector(y, cycle.species)
+    after = [0.0] * cycle.entries
     code = SUCCESS
-    for g in range(GROUPS):
-        left, total, good = x[SOURCE[g]], 0.0, True
-        for e in range(PTR[g], PTR[g + 1]):
+    for k in range(cycle.species):
+        y[k] = 0.0
+    for g in range(cycle.groups):
+        left, total, good = x[cycle.source[g]], 0.0, True
+        for e in range(cycle.ptr[g], cycle.ptr[g + 1]):
             good = good and r[e] >= 0.0
             total = total + r[e]
-        code = judged(code, left > 0.0 and not (good and total <= 1.0 + 1e-12))
-        rest = dead(total, 1.0 * (PTR[g + 1] - PTR[g]))
-        for e in range(PTR[g + 1] - 1, PTR[g] - 1, -1):
-            rest_after[e] = rest
-            rest = rest + r[e]
+        code = judged(code, left > 0.0 and not probable(good, total))
+        none = rest(total, 1.0 * (cycle.ptr[g + 1] - cycle.ptr[g]))
+        for e in range(cycle.ptr[g + 1] - 1, cycle.ptr[g] - 1, -1):
+            after[e] = none
+            none = none + r[e]
         left = left if code == SUCCESS else 0.0
-        for e in range(PTR[g], PTR[g + 1]):
-            k, s = drawn(s, left, r[e], rest_after[e], FIXED[g])
-            y[TARGET[e]] = y[TARGET[e]] + k
+        for e in range(cycle.ptr[g], cycle.ptr[g + 1]):
+            k, s = drawn(s, left, r[e], after[e], cycle.fixed[g] != 0)
+            y[cycle.target[e]] = y[cycle.target[e]] + k
             left = left - k
-    for b in range(BIRTHS):
-        mean = r[ENTRIES + PARENTS + b]
-        code = judged(code, mean < 0.0)
-        for q in range(BPTR[b], BPTR[b + 1]):
-            present = x[PARENT[q]] > 0.0
-            code = judged(code, present and r[ENTRIES + q] < 0.0)
-            mean = mean + (r[ENTRIES + q] * x[PARENT[q]] if present else 0.0)
-        k, code, s = born(s, mean, code)
-        y[BORN[b]] = y[BORN[b]] + k
-    return tuple(y[k] for k in range(SPECIES)), code, s
+    return code, y, s
 
 
 def trajectory(
@@ -125,43 +74,14 @@ def trajectory(
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""
-    x = tuple(initial[k, i] for k in range(SPECIES))
+    x = tuple(initial[k, i] for k in range(cycle.species))
     p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
-    s = open_stream(seed, streams[i])
-    now = (times[0],)
-    r = rates(now + tuple(0.0 for k in range(NOISES)), x, p)
-    code, taken, q, ended = SUCCESS, 0, 1, False
-    record(x, i, 0, values)
-    if STOPS and start(now, x, p)[0] > 0.5:
-        passage[i] = times[0]
-        ended = True
-    while q < times.size and code == SUCCESS and not ended:
-        gap, j = int(times[q] - times[q - 1] + 0.5), 0
-        while j < gap and code == SUCCESS and not ended:
-            lane, s = environment(s, times[q - 1] + j)
-            if VARYING:
-                r = rates(lane, x, p)
-            y, code, s = following(s, x, r)
-            j += 1
-            if code == SUCCESS:
-                x = y
-                taken += 1
-                total = sum(x[k] for k in range(SPECIES))
-                if not total < math.inf:
-                    code = NOT_FINITE
-                elif STOPS and start((times[q - 1] + j,), x, p)[0] > 0.5:
-                    passage[i] = times[q - 1] + j
-                    ended = True
-                elif ABSORBING and not STOPS and total == 0.0:
-                    ended = True
-        if code == SUCCESS:
-            record(x, i, q, values)
-            q += 1
-    if code != SUCCESS:
-        void(i, q, SPECIES, values)
-    while code == SUCCESS and q < times.size:
-        record(x, i, q, values)
-        q += 1
-    counts[STATUS, i] = code
-    counts[STEPS, i] = taken
-    counts[EVALUATIONS, i] = taken
+    z = tuple(0.0 for k in range(cycle.noises))
+    r = rates_at(p, times[0], z, x, x)
+    found = live_through(p, open_stream(seed, streams[i]), x, x, z, r, x, times, i, values)
+    if found.code != SUCCESS:
+        void(i, found.q, cycle.species, values)
+    counts[STATUS, i] = found.code
+    counts[STEPS, i] = found.steps
+    counts[EVALUATIONS, i] = found.steps
+    passage[i] = found.passage

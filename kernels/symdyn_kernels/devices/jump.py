@@ -18,11 +18,11 @@ from symdyn_kernels.devices._event import (
     event,
 )
 from symdyn_kernels.devices._prelude import floor, i64, math
-from symdyn_kernels.devices.formulas import inverse_poisson
 from symdyn_kernels.devices.holding import hold
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.devices.streams import next_exponential, next_uniform, open_stream
+from symdyn_kernels.shared.formulas import inverse_poisson
+from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
 from symdyn_kernels.status import FRACTION, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 

@@ -30,7 +30,7 @@ from symdyn_kernels.devices._prelude import cuda, i64, math, real64
 from symdyn_kernels.devices.holding import hold
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
-from symdyn_kernels.devices.streams import next_exponential, next_uniform, open_stream
+from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
 from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 

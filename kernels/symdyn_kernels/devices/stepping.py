@@ -11,7 +11,7 @@ from symdyn_kernels.devices._prelude import cuda, math, real
 from symdyn_kernels.devices._step import DRAWS, FROM_TABLE, NOISES, PARAMETERS, SPECIES, STATES, STOPS, WITH_DZ, step
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
-from symdyn_kernels.devices.streams import next_normals, open_stream
+from symdyn_kernels.shared.streams import next_normals, open_stream
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
 _INV_SQRT_3 = 0.5773502691896258

@@ -1,6 +1,6 @@
 """The driver of hybrid simulation: abundant, frequent reactions flow, the others jump at exact random times.
 
-It calls lane functions ``f(lane, y, p, out)`` with the time in the first row of `lane` and numbers of molecules in `y`:
+It calls lane functions ``f(lane, y, p, out)`` of one lane, with the time in `lane` and numbers of molecules in `y`:
 
     propensities    a_1 .. a_R
     orders          R values that are not used here; then the means of the bursts
@@ -17,13 +17,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.networks import HybridArguments
+from symdyn_kernels.arguments.networks import HybridArguments, LeapFunctions
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
-from symdyn_kernels.networks import Network, burst_moments, holds, record
-from symdyn_kernels.simd import call
-from symdyn_kernels.status import INTERRUPTED, NEGATIVE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
-from symdyn_kernels.variates import exponential, open_stream
+from symdyn_kernels.networks import SPARE, Model, Network, holds, orders_at, record
+from symdyn_kernels.options import INLINE
+from symdyn_kernels.shared.leaps import moments
+from symdyn_kernels.shared.streams import open_stream
+from symdyn_kernels.shared.variates import exponential
+from symdyn_kernels.simd import st
+from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, STEP_TOO_SMALL, SUCCESS, TOO_MANY_STEPS
 
 __all__ = ["chunk"]
 
@@ -38,54 +41,63 @@ SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 STEPS, JUMPS, REJECTED, SWITCHES, CALLS = range(5)
 
 
+@njit(**INLINE)
+def _noise(network, t, x, orders):
+    """Moments of the changes, the second ones over the magnitudes of the first; returns a status."""
+    orders = orders_at(network.model, t, x, orders)
+    good, _, mean, noise = moments(network, orders, network.means, network.mean, network.second)
+    for e in range(mean.size):
+        noise[e] = noise[e] / abs(mean[e]) if mean[e] != 0.0 else np.inf
+    return SUCCESS if good else NEGATIVE
+
+
 @njit(signature(HybridArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many reached the last time."""
     functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals = arguments
     initial, parameters, times, streams = batch
     out, status, passage, max_steps = run.values, run.status, run.passage, tolerances.max_steps
-    W, n, R, nb, timed = sizes
-    condition = functions.condition
-    x, y, orders = np.zeros(n * W + 8), np.zeros(n * W + 8), np.zeros((R + nb) * W + 8)
-    a, p, lane = np.zeros(R * W + 8), np.zeros(parameters.shape[1] * W + 8), np.zeros(W + 8)
-    found, within = np.zeros(W + 8), np.zeros(n * W + 8)
+    n, R, nb, timed = sizes
+    x, y, within = np.zeros(n + SPARE), np.zeros(n + SPARE), np.zeros(n + SPARE)
+    a, orders, memory = np.zeros(R + SPARE), np.zeros(R + nb + SPARE), np.zeros(2 + parameters.shape[1] + 2 * SPARE)
     base, drift, xi, new, part = np.zeros(n), np.zeros(n), np.zeros(R), np.zeros(R), np.zeros(R)
     k1, k2, k3, k4 = np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1)
-    mean, noise, bmean = np.zeros(structure.fixed.size), np.zeros(structure.fixed.size), np.zeros(nb)
-    flows = np.zeros(R, np.int64)
-    s = np.zeros(4, np.uint64)
-    network = Network(functions.propensities, W, n, R, structure, bmean, mean, noise, lane, p)
+    flows, lane, p = np.zeros(R, np.int64), memory.ctypes.data, memory.ctypes.data + 8 * (2 + SPARE)
+    calls = LeapFunctions(functions.propensities, functions.orders, 0, 0, functions.condition)
+    model = Model(calls, lane, p, lane + 8, 0, n, R, nb, timed, 0)
+    ptr, changed, fixed, burst, dptr, dspecies, pair, kind = structure
+    means, mean, noise = np.zeros(nb), np.zeros(fixed.size), np.zeros(fixed.size)
+    network = Network(model, ptr, changed, fixed, burst, dptr, dspecies, pair, kind, drift, means, mean, noise, signals.stop)
     span = times[-1] - times[0]
 
     finished = 0
     for row in range(streams.size):
-        open_stream(s, seed, streams[row])
+        s = open_stream(seed, streams[row])
         for i in range(n):
             base[i] = initial[row, i]
             out[row, 0, i] = base[i]
         for i in range(parameters.shape[1]):
-            p[i * W] = parameters[row, i]
+            st(p, i, parameters[row, i])
         counts[row] = 0
         flows[:], xi[:] = 0, 0.0
-        lane[:] = times[0]
         assemble(network, flows, base, xi, x)
-        call(functions.orders, lane.ctypes.data, x.ctypes.data, p.ctypes.data, orders.ctypes.data)
-        code = burst_moments(network, orders)
-        for e in range(mean.size):
-            noise[e] = noise[e] / abs(mean[e]) if mean[e] != 0.0 else np.inf
+        code = _noise(network, times[0], x, orders)
         t, h, q = times[0], np.inf, 1
-        level, risk = exponential(s), 0.0  # the hazard at which the next jump comes, and what it is now
+        level, s = exponential(s)  # the hazard at which the next jump comes
+        risk = 0.0  # what it is now
         fresh = False
         while code == SUCCESS:
             while q < times.size and t >= times[q] and code == SUCCESS:
-                code = record(out, row, q, W, n, x)
-                q += code == SUCCESS
+                if record(model, x, row, q, out):
+                    q += 1
+                else:
+                    code = NOT_FINITE
             if code != SUCCESS:
                 break
-            if holds(condition, W, t, lane, x, p, found):
+            if holds(model, t, x):
                 passage[row] = t
                 for i in range(n):
-                    out[row, q:, i] = x[i * W]
+                    out[row, q:, i] = x[i]
                 break
             if q == times.size:
                 break
@@ -100,9 +112,9 @@ def chunk(arguments):
                 counts[row, CALLS] += 1
                 if code != SUCCESS:
                     break
-            changed = divide(s, network, epsilon, span, flows, base, xi, x, a)
-            if changed > 0:
-                counts[row, SWITCHES] += changed
+            switched, s = divide(s, network, epsilon, span, flows, base, xi, x, a)
+            if switched > 0:
+                counts[row, SWITCHES] += switched
                 assemble(network, flows, base, xi, x)
                 code = slope(network, t, flows, x, a, k1)
                 h = np.inf
@@ -120,9 +132,11 @@ def chunk(arguments):
                 else:
                     t += wait
                     counts[row, JUMPS] += 1
-                    if not jump(s, network, flows, k1[R], a, base, xi, x):
+                    possible, s = jump(s, network, flows, k1[R], a, base, xi, x)
+                    if not possible:
                         code = NEGATIVE
-                    level, risk, fresh = exponential(s), 0.0, False
+                    level, s = exponential(s)
+                    risk, fresh = 0.0, False
             else:
                 if h == np.inf:
                     h = max(first_step(network, k1, x, drift), LEAST_FIRST * max(abs(t), span))
@@ -159,7 +173,7 @@ def chunk(arguments):
                     following = d * min(GROW, SAFETY * max(size, 1e-12) ** (-1 / 3))
                     h = following if d == h else max(h, following)
                     theta = crossing(level, d, risk, after, k1[R], k4[R]) if after >= level else 1.0
-                    theta_end = passed(condition, network, flows, base, t, theta, step, within, part, found)
+                    theta_end = passed(network, flows, base, t, theta, step, within, part)
                     if theta_end <= theta:
                         between(theta_end, step, flows, part)
                         xi[:] = part
@@ -174,9 +188,12 @@ def chunk(arguments):
                         code = slope(network, t, flows, x, a, k1)
                         counts[row, CALLS] += 1
                         counts[row, JUMPS] += 1
-                        if code == SUCCESS and not jump(s, network, flows, k1[R], a, base, xi, x):
-                            code = NEGATIVE
-                        level, risk, fresh = exponential(s), 0.0, False
+                        if code == SUCCESS:
+                            possible, s = jump(s, network, flows, k1[R], a, base, xi, x)
+                            if not possible:
+                                code = NEGATIVE
+                        level, s = exponential(s)
+                        risk, fresh = 0.0, False
                     else:
                         t = times[q] if d >= left else t + d
                         xi[:] = new
@@ -189,5 +206,4 @@ def chunk(arguments):
         if code != INTERRUPTED:
             finished += 1
             signals.done[0] += 1
-    # used through their addresses alone: keep them alive until here
-    return finished + 0 * (p.size + lane.size + orders.size + a.size + found.size + within.size)
+    return finished + 0 * memory.size  # used through its addresses alone: keep it alive until here

@@ -23,7 +23,8 @@ from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight, draw_lanes
 from symdyn_kernels.masks import ALL, below
 from symdyn_kernels.molecules import impossible
-from symdyn_kernels.rng import start_stream, stream_word
+from symdyn_kernels.rng import start_stream
+from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
@@ -96,14 +97,12 @@ def _single(f, run_function, event, arguments, y, new, p, records, size, work):
     times, streams, stop = batch.times, batch.streams, signals.stop
     out, status, steps, rejected = run.values, run.status, run.steps, run.rejected
     ended = 0
-    s = np.empty(4, np.uint64)
     for k in range(status.size):
         if stop[0] != 0:
             status[k] = INTERRUPTED
             _void(k, 0, out)
             continue
-        for i in range(4):
-            s[i] = stream_word(seed, streams[k], i)
+        s = open_stream(seed, streams[k])
         _load(k, 0, 1, batch, y, p, thinning, out)
         j, place, tries, events, count, written = 1, WIDTH, 0, 0, 0, 0
         due = times[1]
@@ -114,7 +113,7 @@ def _single(f, run_function, event, arguments, y, new, p, records, size, work):
                     events = events if fired >= 0 else tries
                     rejected[k] = tries - events
                     break
-                draw_eight(s, records, size, work, p, bursts)
+                s = draw_eight(s, records, size, work, p, bursts)
                 place = 0
             record = records + 8 * size * place
             if run_function != 0:  # the two numbers before a record are those of an event that is over

@@ -26,7 +26,7 @@ from symdyn_kernels.arguments.jump import LargeJumpArguments, TablePlaces
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.molecules import impossible
-from symdyn_kernels.rng import stream_word
+from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
@@ -225,7 +225,7 @@ def chunk(arguments):
     most = 1
     for r in range(R + E + 1):
         most = max(most, starts[r + 1] - starts[r])
-    nodes, s = np.empty(most, np.int64), np.empty(4, np.uint64)
+    nodes = np.empty(most, np.int64)
     refused = REFUSED + (starts[R + E + 1] - starts[R + E]) // LEAVES
     end = times[-1] + 1e-6 * (times[-1] - times[0])  # a little beyond the last time, so that the time passes it
     buffer = np.zeros(memory + npar + R + size * WIDTH + (1 + bursts.size) * WIDTH + LANE + bursts.size + 8)
@@ -243,8 +243,7 @@ def chunk(arguments):
             status[k] = INTERRUPTED
             out[k, :] = np.nan
             continue
-        for i in range(4):
-            s[i] = stream_word(seed, streams[k], i)
+        s = open_stream(seed, streams[k])
         for i in range(n):
             st(y, i, Y0[k, i])
             out[k, 0, i] = Y0[k, i]
@@ -269,7 +268,7 @@ def chunk(arguments):
                 if signals.stop[0] != 0:
                     code = INTERRUPTED
                     break
-                draw_eight(s, records, size, work, p, bursts)
+                s = draw_eight(s, records, size, work, p, bursts)
                 place = 0
             record = place * size
             place += 1

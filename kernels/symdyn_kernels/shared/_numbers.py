@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from symdyn_kernels.shared._scalars import shared
 from symdyn_kernels.simd import V8, splat, vmax, vmin, vpow
 
 __all__ = ["greatest", "least", "power", "shared"]
-
-
-def shared(function: Any) -> Any:
-    """Compile a function for the processor; on a card it is a device function."""
-    return njit(error_model="numpy")(function)
 
 
 def power(x: Any, exponent: Any) -> Any:

@@ -32,25 +32,23 @@ def branching_device(system: System, made: Made) -> Device:
             f"them; this one has {entries + parents}: use target='cpu'"
         )
     tabled = len(system.parameters) > PARAMETERS
+    stops = len(made.programs) > 1
+    numbers = {
+        "species": len(system.states),
+        "noises": facts["noises"],
+        "groups": len(structure["source"]),
+        "entries": entries,
+        "births": len(structure["born"]),
+        "parents": parents,
+        "varying": bool(facts["varying"]),
+        "absorbing": bool(facts["absorbing"]) and not stops,
+        "stop": (0,),
+    }
     constants = {
-        "SPECIES": len(system.states),
         "PARAMETERS": len(system.parameters),
         "FROM_TABLE": tabled,
-        "NOISES": facts["noises"],
-        "GROUPS": len(structure["source"]),
-        "ENTRIES": entries,
-        "BIRTHS": len(structure["born"]),
-        "PARENTS": parents,
-        "VARYING": bool(facts["varying"]),
-        "ABSORBING": bool(facts["absorbing"]),
-        "STOPS": len(made.programs) > 1,
-        "SOURCE": structure["source"],
-        "PTR": structure["ptr"],
-        "TARGET": structure["target"],
-        "FIXED": tuple(map(bool, structure["fixed"])),
-        "BORN": structure["born"],
-        "BPTR": structure["bptr"],
-        "PARENT": structure["parent"],
+        "STOPS": stops,
+        **{f"cycle.{name}": value for name, value in {**structure, **numbers}.items()},
     }
     functions = [device_function(p, ("tuple", "tuple", "table" if tabled else "tuple")) for p in made.programs]
     return Device("\n\n\n".join(functions), "branching", single=False, constants=constants)

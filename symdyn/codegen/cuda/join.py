@@ -89,7 +89,8 @@ class Device:
     single : bool
         Whether the kernel makes sense in single precision.
     constants : dict
-        Numbers and tuples of numbers for which the templates are unrolled (`symdyn.codegen.cuda.unroll`).
+        Numbers and tuples of numbers for which the templates are unrolled (`symdyn.codegen.cuda.unroll`), by names or, as
+        ``network.ptr``, by attributes.
     """
 
     functions: str
@@ -159,7 +160,9 @@ def _templates(
                 imports[ast.unparse(statement)] = None
         elif isinstance(statement, ast.Expr):
             begin = max(begin, statement.end_lineno or 0)  # the docstring
-    rest = "\n".join(line for line in lines[begin:] if line != "@shared").strip("\n")
+        elif isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            begin = statement.end_lineno or 0
+    rest = "\n".join(line for line in lines[begin:] if not line.startswith("@shared")).strip("\n")
     return [*found, _decorated(unrolled(rest, constants) if constants else rest)]
 
 

@@ -31,24 +31,22 @@ def leaping_device(system: System, made: Made) -> Device:
             f"{len(facts['structure']['ptr']) - 1}: use target='cpu'"
         )
     structure = {name: tuple(values) for name, values in facts["structure"].items()}
+    sizes = {
+        "species": len(system.states),
+        "reactions": len(structure["ptr"]) - 1,
+        "bursts": len(structure["kind"]),
+        "timed": bool(facts["timed"]),
+        "implicit": any(program.name == "solve" for program in made.programs),
+    }
+    tables = {**structure, "changed": structure["species"], "fixed": tuple(map(float, structure["fixed"]))}
     constants = {
-        "SPECIES": len(system.states),
-        "REACTIONS": len(structure["ptr"]) - 1,
         "PARAMETERS": len(system.parameters),
         "FROM_TABLE": tabled,
-        "BURSTS": len(structure["kind"]),
-        "TIMED": bool(facts["timed"]),
         "STOPS": facts["stops"],
-        "IMPLICIT": any(program.name == "solve" for program in made.programs),
-        "PTR": structure["ptr"],
-        "CHANGED": structure["species"],
-        "FIXED": tuple(map(float, structure["fixed"])),
-        "BURST": structure["burst"],
-        "DPTR": structure["dptr"],
-        "DSPECIES": structure["dspecies"],
-        "PAIR": structure["pair"],
-        "KIND": structure["kind"],
-        "WATCHED": tuple(facts["watched"]),
+        **{f"{owner}.{name}": value for owner in ("model", "network.model") for name, value in sizes.items()},
+        **{f"network.{name}": value for name, value in tables.items()},
+        "network.watched": tuple(facts["watched"]),
+        "network.stop": (0,),
     }
     functions = [device_function(p, ("tuple", "tuple", "table" if tabled else "tuple")) for p in made.programs]
     return Device("\n\n\n".join(functions), "leaping", single=False, constants=constants)

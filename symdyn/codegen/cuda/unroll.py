@@ -6,8 +6,9 @@ Registers cannot be indexed, and numba cannot build tuples in loops.  Where a te
     tuple(x[k] for k in range(SPECIES))        becomes (x[0], x[1], ...), and sum(...) becomes x[0] + x[1] + ...
     max(y, *(x[k] for k in range(SPECIES)))    becomes max(y, x[0], x[1], ...)
     z = [0.0] * SPECIES; z[0] = 1.0            becomes z_0 = 0.0; z_1 = 0.0; ...; z_0 = 1.0
+    vector(x, SPECIES); x[1] = 2.0; return x   becomes x_0 = x[0]; x_1 = x[1]; ...; x_1 = 2.0; return (x_0, x_1, ...)
     if TIMED: ... else: ...                    keeps the branch that is taken, as do ``a if TIMED else b``, and, or
-    PTR[k], len(PTR)                           become numbers
+    PTR[k], network.ptr[k], len(PTR)           become numbers
 
 and arithmetic of numbers is done.  Templates are Python that would run as it is.
 """
@@ -47,12 +48,12 @@ def unrolled(source: str, constants: Mapping[str, Any]) -> str:
 class _Unroller(ast.NodeTransformer):
     """Replaces what is known."""
 
-    def __init__(self, constants: Mapping[str, Any], vectors: set[str] | None = None) -> None:
+    def __init__(self, constants: Mapping[str, Any], vectors: dict[str, int] | None = None) -> None:
         self.known = dict(constants)
-        self.vectors: set[str] = set() if vectors is None else vectors  # lists of the present function
+        self.vectors: dict[str, int] = {} if vectors is None else vectors  # lengths of the lists of the present function
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        self.vectors = set()
+        self.vectors = {}
         self.generic_visit(node)
         return node
 
@@ -62,15 +63,38 @@ class _Unroller(ast.NodeTransformer):
         if not (isinstance(value, ast.BinOp) and isinstance(value.left, ast.List) and isinstance(target, ast.Name)):
             self.generic_visit(node)
             return node
-        self.vectors.add(target.id)
-        entries = [ast.Name(f"{target.id}_{k}", ast.Store()) for k in range(_value(self.visit(value.right)))]
-        return [ast.Assign([entry], deepcopy(value.left.elts[0])) for entry in entries]
+        self.vectors[target.id] = _value(self.visit(value.right))
+        return [ast.Assign([entry], deepcopy(value.left.elts[0])) for entry in self._entries(target.id, ast.Store())]
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
+        """Entries of a tuple that a function changes become scalars."""
+        call = node.value
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "vector"):
+            self.generic_visit(node)
+            return node
+        whole = call.args[0]
+        assert isinstance(whole, ast.Name)
+        self.vectors[whole.id] = _value(self.visit(call.args[1]))
+        entries = enumerate(self._entries(whole.id, ast.Store()))
+        return [ast.Assign([entry], ast.Subscript(whole, ast.Constant(k), ast.Load())) for k, entry in entries]
+
+    def _entries(self, name: str, context: ast.expr_context) -> list[ast.expr]:
+        return [ast.Name(f"{name}_{k}", context) for k in range(self.vectors[name])]
 
     # ---- what is known -------------------------------------------------------------------------
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
+        if isinstance(node.ctx, ast.Load) and node.id in self.vectors:
+            return _tuple(self._entries(node.id, node.ctx))
         known = isinstance(node.ctx, ast.Load) and node.id in self.known
         return ast.Constant(self.known[node.id]) if known else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = ast.unparse(node)
+        if name in self.known:
+            return ast.Constant(self.known[name])
+        self.generic_visit(node)
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
@@ -100,13 +124,13 @@ class _Unroller(ast.NodeTransformer):
         return rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        self.generic_visit(node)
-        if isinstance(node.slice, ast.Constant):
-            if isinstance(node.value, ast.Constant):
-                return ast.Constant(_value(node.value)[_value(node.slice)])
-            if isinstance(node.value, ast.Name) and node.value.id in self.vectors:
-                return ast.Name(f"{node.value.id}_{_value(node.slice)}", node.ctx)
-        return node
+        place, whole = self.visit(node.slice), node.value
+        if isinstance(place, ast.Constant) and isinstance(whole, ast.Name) and whole.id in self.vectors:
+            return ast.Name(f"{whole.id}_{place.value}", node.ctx)
+        whole = self.visit(whole)
+        if isinstance(place, ast.Constant) and isinstance(whole, ast.Constant):
+            return ast.Constant(_value(whole)[place.value])
+        return ast.Subscript(whole, place, node.ctx)
 
     @staticmethod
     def _folded(node: ast.expr, op: ast.AST, *operands: ast.expr) -> ast.expr:
@@ -141,7 +165,7 @@ class _Unroller(ast.NodeTransformer):
         name, arguments = node.func.id if isinstance(node.func, ast.Name) else "", node.args
         terms = self._terms(arguments[0]) if name in ("tuple", "sum") else None
         if terms is not None and name == "tuple":
-            return _added([ast.Tuple(terms[k : k + FEW], ast.Load()) for k in range(0, max(1, len(terms)), FEW)])
+            return _tuple(terms)
         if terms is not None:
             return _added([*(self.visit(a) for a in arguments[1:]), *terms] or [ast.Constant(0.0)])
         given = [t for a in arguments for t in self._given(a)]
@@ -178,7 +202,8 @@ class _Unroller(ast.NodeTransformer):
         """The numbers that a loop runs over, if constants tell them: other loops of fixed length stay loops."""
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
             return None
-        if not any(isinstance(n, ast.Name) and n.id in self.known for a in node.args for n in ast.walk(a)):
+        names = (n for a in node.args for n in ast.walk(a) if isinstance(n, (ast.Name, ast.Attribute)))
+        if not any(ast.unparse(n) in self.known for n in names):
             return None
         bounds = [self.visit(deepcopy(a)) for a in node.args]
         return range(*(b.value for b in bounds)) if all(isinstance(b, ast.Constant) for b in bounds) else None
@@ -198,6 +223,11 @@ class _Unroller(ast.NodeTransformer):
 def _added(terms: Sequence[ast.expr]) -> ast.expr:
     """The sum of some terms from left to right."""
     return reduce(lambda left, right: ast.BinOp(left, ast.Add(), right), terms)
+
+
+def _tuple(terms: list[ast.expr]) -> ast.expr:
+    """A tuple, as a sum of tuples of few entries each."""
+    return _added([ast.Tuple(terms[k : k + FEW], ast.Load()) for k in range(0, max(1, len(terms)), FEW)])
 
 
 def _value(node: ast.expr) -> Any:

@@ -139,6 +139,8 @@ class Family(ABC):
     remedies: ClassVar[tuple[str, ...]] = ("another method",)
     #: Whether the methods draw random numbers for every system; those of other families draw the numbers of the system.
     always_random: ClassVar[bool] = False
+    #: Whether trajectories run one after the other, in one lane whatever `lanes` asks for.
+    alone: ClassVar[bool] = False
 
     def runs(self, scheme: Any) -> bool:
         """Whether the family runs a method of one of its types: one type may serve two families.
@@ -359,7 +361,7 @@ class Family(ABC):
         >>> [family_of(scheme).lanes(sd.ODESystem.example(), scheme, count) for count in (1, 2, 1000)]
         [1, 8, 32]
         """
-        if trajectories == 1:
+        if trajectories == 1 or self.alone:
             return 1
         rows = self.rows(system, scheme)
         fit = [w for w in LANES[1:] if rows * w * 8 <= WORKING_SET and (w < 2 * trajectories or w == 8)]

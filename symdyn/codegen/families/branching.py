@@ -31,6 +31,7 @@ class BranchingFamily(Family):
     integer = True
     start = "whole"
     always_random = True
+    alone = True  # numbers are drawn one after the other
     remedies: ClassVar[tuple[str, ...]] = ()
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps, until the population is extinct or the condition of until holds",
@@ -48,15 +49,12 @@ class BranchingFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 1
 
-    def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
-        return 1  # numbers are drawn one after the other
-
     def driver(self, method: str) -> ModuleType:
         return plain_driver("branching")
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         facts = task.facts
-        sizes = BranchingSizes(task.lanes, batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
+        sizes = BranchingSizes(batch.initial.shape[1], facts["noises"], facts["varying"], facts["absorbing"])
         functions, structure = BranchingFunctions(*(*task.addresses, 0)[:2]), structure_arrays(facts["structure"])
         run.passage[:] = np.inf
         arguments = Arguments(functions, sizes, structure, task.options.seed, batch, run, task.signals)

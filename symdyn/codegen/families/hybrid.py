@@ -31,6 +31,7 @@ class HybridFamily(Family):
     stops = "in the beginning, after every jump, and after steps of the flow, within which first_passage is found then"
     start = "whole"
     always_random = True
+    alone = True  # each trajectory has steps of its own
     remedies = ("looser tolerances", "another method")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps of the flow, and jumps",
@@ -57,9 +58,6 @@ class HybridFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 1
 
-    def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
-        return 1  # each trajectory has steps of its own
-
     def driver(self, method: str) -> ModuleType:
         return plain_driver("hybrid")
 
@@ -71,7 +69,7 @@ class HybridFamily(Family):
         run.passage[:] = np.inf
         arguments = Arguments(
             HybridFunctions(*(*task.addresses, 0)[:3]),
-            HybridSizes(task.lanes, n, reactions, bursts, task.facts["timed"]),
+            HybridSizes(n, reactions, bursts, task.facts["timed"]),
             structure,
             Tolerances(options.rtol, options.atol, np.inf, self.limit(options)),
             epsilon=options.epsilon,

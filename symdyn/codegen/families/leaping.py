@@ -43,6 +43,7 @@ class LeapingFamily(Family):
     integer = True
     start = "whole"
     always_random = True
+    alone = True  # each trajectory leaps by its own lengths
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "leaps and exact events",
         "rejected": "leaps that would have made a number of molecules negative",
@@ -63,9 +64,12 @@ class LeapingFamily(Family):
 
     def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
         species, timed = (set(), False) if until is None else (until.free_symbols, until.has(system.time))
+        structure = stoichiometry_facts(system)
+        watched = [WATCHED if s in species else 0.0 for s in system.states]
+        structure["pair"] = [-1 if _changes(structure, j, watched) else k for j, k in enumerate(structure["pair"])]
         facts: dict[str, Any] = {
-            "structure": stoichiometry_facts(system),
-            "watched": [WATCHED if s in species else 0.0 for s in system.states],
+            "structure": structure,
+            "watched": watched,
             "timed": int(system.time_dependent or timed),
             "factors": 0,
         }
@@ -81,9 +85,6 @@ class LeapingFamily(Family):
     def rows(self, system: System, scheme: Any) -> int:
         return 1
 
-    def lanes(self, system: System, scheme: Any, trajectories: int) -> int:
-        return 1  # each trajectory leaps by its own lengths
-
     def driver(self, method: str) -> ModuleType:
         return plain_driver("leaping")
 
@@ -97,7 +98,7 @@ class LeapingFamily(Family):
         run.passage[:] = np.inf
         arguments = Arguments(
             LeapFunctions(propensities, orders, factor, solve, condition),
-            LeapSizes(task.lanes, n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
+            LeapSizes(n, reactions, bursts, task.facts["factors"], task.facts["timed"]),
             structure,
             watched=np.array(task.facts["watched"]),
             seed=task.options.seed,
@@ -118,6 +119,12 @@ class LeapingFamily(Family):
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         return leaping_device(system, without_tables(made, system, _drift(system)))  # type: ignore[arg-type]
+
+
+def _changes(structure: Mapping[str, list[int]], reaction: int, watched: list[float]) -> bool:
+    """Whether a reaction changes a species of the condition: no equilibrium of such reactions is leapt across."""
+    begin, end = structure["ptr"][reaction : reaction + 2]
+    return any(watched[i] for i in structure["species"][begin:end])
 
 
 def _drift(network: ReactionNetwork) -> list[sp.Expr]:

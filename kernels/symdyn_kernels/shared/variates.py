@@ -1,4 +1,9 @@
-"""Random variates of a thread: those of `symdyn_kernels.variates`, which says where they come from.
+"""Random variates of one trajectory, drawn from its stream: exponential, Poisson, gamma, and sums of bursts.
+
+All are exact up to the rounding of doubles, for any parameters: small means by sequential inversion of one uniform
+number, large ones by the transformed rejection with squeeze of Hormann, whose acceptance test needs the logarithm of
+probabilities.  Those come from Loader's saddle-point form ("Fast and accurate computation of binomial probabilities",
+2000), which does not cancel however large the numbers are.  Counts are floats with integer values.
 
 Every function returns the state of the stream after its number.
 """
@@ -6,16 +11,23 @@ Every function returns the state of the stream after its number.
 from __future__ import annotations
 
 from symdyn_kernels.constants.variates import POISSON, STIRLING, SWITCH
-from symdyn_kernels.devices._prelude import floor, i64, math
-from symdyn_kernels.devices.streams import next_normals, next_uniform
+from symdyn_kernels.shared._scalars import floor, i64, math, shared
+from symdyn_kernels.shared.streams import next_normals, next_uniform
+
+__all__ = ["burst_sum", "deviance", "exponential", "gamma", "geometric", "poisson", "round_randomly", "stirling_error"]
 
 
+@shared
 def exponential(s):
     """Exponential with mean 1."""
     u, s = next_uniform(s)
     return -math.log(u), s
 
 
+# ---- logarithms of probabilities ---------------------------------------------------------------
+
+
+@shared
 def stirling_error(n):
     """``log(n!)`` minus Stirling's formula."""
     if n < 16.0:
@@ -24,6 +36,7 @@ def stirling_error(n):
     return (1 / 12 - m * (1 / 360 - m * (1 / 1260 - m * (1 / 1680 - m / 1188)))) / n
 
 
+@shared
 def deviance(x, mean):
     """``x log(x/mean) + mean - x`` without cancellation."""
     difference = x - mean
@@ -40,6 +53,7 @@ def deviance(x, mean):
     return total
 
 
+@shared
 def log_poisson(k, mean):
     """The logarithm of the probability of k."""
     if k == 0.0:
@@ -47,8 +61,15 @@ def log_poisson(k, mean):
     return -stirling_error(k) - deviance(k, mean) - 0.5 * math.log(2.0 * math.pi * k)
 
 
+# ---- variates ----------------------------------------------------------------------------------
+
+
+@shared
 def poisson(s, mean):
-    """Poisson with a mean that is not negative (0 gives 0, and draws nothing)."""
+    """Poisson with a mean that is not negative (0 gives 0, and draws nothing).
+
+    By inversion, or PTRS (Hormann, Insur. Math. Econ. 12 (1993) 39).
+    """
     if not mean > 0.0:
         return 0.0, s
     if mean < SWITCH:
@@ -77,8 +98,9 @@ def poisson(s, mean):
     return k, s
 
 
+@shared
 def gamma(s, shape):
-    """Gamma with scale 1 and a shape of 1 or more."""
+    """Gamma with scale 1 and a shape of 1 or more (Marsaglia & Tsang, ACM Trans. Math. Softw. 26 (2000) 363)."""
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
     v, searching = 1.0, True
@@ -92,12 +114,14 @@ def gamma(s, shape):
     return d * v, s
 
 
+@shared
 def geometric(s, mean):
-    """Geometric on 0, 1, 2, ... with a mean above 0, by inversion."""
+    """Geometric on 0, 1, 2, ... with a mean above 0, ``P(m) = mean^m / (1 + mean)^(m+1)``, by inversion."""
     u, s = next_uniform(s)
     return floor(math.log(u) / -math.log1p(1.0 / mean)), s
 
 
+@shared
 def burst_sum(s, kind, mean, count):
     """Sum of `count` independent bursts of a mean: Poisson, or negative binomial as a Poisson number with a gamma mean."""
     if not (count > 0.0 and mean > 0.0):
@@ -110,6 +134,7 @@ def burst_sum(s, kind, mean, count):
     return poisson(s, mean * x)
 
 
+@shared
 def round_randomly(s, x):
     """Stochastic rounding of x to a neighbouring integer, with mean x; an integer x consumes no random number."""
     below = floor(x)

@@ -1,17 +1,52 @@
-"""Binomial variates of a thread: those of `symdyn_kernels.binomials`, without tabulated distributions.
+"""Binomial variates of one trajectory, drawn from its stream.
 
-Every function returns the state of the stream after its number.
+The laws are those of `symdyn_kernels.shared.variates`: inversion, or BTRS (Hormann, J. Stat. Comput. Simul. 46 (1993) 101).
+The acceptance test of rejection multiplies ratios of probabilities near the mode.  Far from it, most is decided by the
+bounds of Kachitvichyanukul & Schmeiser (Commun. ACM 31 (1988) 216, step 5.2), at the price of one logarithm.
 """
 
 from __future__ import annotations
 
 from symdyn_kernels.constants.binomials import DISTINCT, MARGIN, NEAR, SMALL
 from symdyn_kernels.constants.variates import SWITCH
-from symdyn_kernels.devices._prelude import floor, math
-from symdyn_kernels.devices.streams import next_uniform
-from symdyn_kernels.devices.variates import deviance, stirling_error
+from symdyn_kernels.shared._scalars import floor, math, shared
+from symdyn_kernels.shared.streams import next_uniform
+from symdyn_kernels.shared.variates import deviance, stirling_error
+
+__all__ = ["binomial", "chance", "invert", "log_binomial", "probable", "rest"]
 
 
+# ---- probabilities of outcomes -----------------------------------------------------------------
+
+
+@shared
+def probable(good, total):
+    """Whether numbers are probabilities of exclusive outcomes: none negative, and in sum up to 1, but for rounding."""
+    return good and total <= 1.0 + 1e-12
+
+
+@shared
+def rest(total, count):
+    """The probability of none of the outcomes, `count` in number; rounding must not end an individual."""
+    left = 1.0 - total
+    return 0.0 if left < 1e-15 * count else left
+
+
+@shared
+def chance(p, left):
+    """The conditional probability of an outcome, or of its opposite, at most 1/2; and whether it is that of the opposite.
+
+    `p` is its probability, and `left` that of all outcomes after it.
+    """
+    both = p + left
+    other = p > 0.5 * both
+    return 0.0 if both == 0.0 else (left if other else p) / both, other
+
+
+# ---- variates ----------------------------------------------------------------------------------
+
+
+@shared
 def log_binomial(k, n, p):
     """The logarithm of the probability of k."""
     if k == 0.0:
@@ -22,6 +57,7 @@ def log_binomial(k, n, p):
     return errors - deviance(k, n * p) - deviance(n - k, n * (1.0 - p)) - 0.5 * math.log(2.0 * math.pi * k * ((n - k) / n))
 
 
+@shared
 def invert(u, n, ratio, first):
     """The least k at which the sum of probabilities exceeds u; `first` is the probability of 0."""
     total, f, k = first, first, 0.0
@@ -32,15 +68,18 @@ def invert(u, n, ratio, first):
     return k
 
 
+@shared
 def relative(k, mode, n, p):
     """The probability of k in parts of that of the mode, by the ratios of neighbours."""
     f, ratio, i = 1.0, p / (1.0 - p), min(k, mode) + 1.0
-    while i <= max(k, mode):
+    high = max(k, mode)
+    while i <= high:
         f = f * (ratio * ((n - i + 1.0) / i))
         i = i + 1.0
     return f if k >= mode else 1.0 / f
 
 
+@shared
 def accepted(needed, k, n, p, variance):
     """Whether the probability of k in parts of that of the mode is as large as needed."""
     mode = floor((n + 1.0) * p)
@@ -58,12 +97,14 @@ def accepted(needed, k, n, p, variance):
     return least <= log_binomial(k, n, p) - log_binomial(mode, n, p)
 
 
+@shared
 def reject(s, n, p):
     """BTRS for ``n p`` of 10 or more."""
     variance = n * p * (1.0 - p)
     deviation = math.sqrt(variance)
     b = 1.15 + 2.53 * deviation
     a = -0.0873 + 0.0248 * b + 0.01 * p
+    squeeze = 0.92 - 4.2 / b
     k, searching = 0.0, True
     while searching:
         u, s = next_uniform(s)
@@ -71,16 +112,20 @@ def reject(s, n, p):
         u = u - 0.5
         us = 0.5 - abs(u)
         k = floor((2.0 * a / us + b) * u + n * p + 0.5)
-        if us >= 0.07 and v <= 0.92 - 4.2 / b:
+        if us >= 0.07 and v <= squeeze:
             searching = False
         elif k >= 0.0 and k <= n:
             searching = not accepted(v * ((2.83 + 5.1 / b) * deviation) / (a / (us * us) + b), k, n, p, variance)
     return k, s
 
 
-def binomial(s, n, p, fixed):
-    """Binomial of n > 0 trials with a probability up to 1/2, which is `fixed` if the parameters alone decide about it."""
+@shared
+def binomial(s, n, p, ratio, log_other, fixed):
+    """Binomial of n > 0 trials with a probability p up to 1/2, which is `fixed` if the parameters alone decide about it.
+
+    `ratio` is ``p/(1 - p)``, and `log_other` the logarithm of 1 - p.
+    """
     if (fixed and n <= SMALL) or n * p < SWITCH:
         u, s = next_uniform(s)
-        return invert(u, n, p / (1.0 - p), math.exp(n * math.log1p(-p))), s
+        return invert(u, n, ratio, math.exp(n * log_other)), s
     return reject(s, n, p)

@@ -1,10 +1,13 @@
-"""Formulas that threads of a card share with the lanes of the processor, where `numba` compiles them for numbers or vectors."""
+"""Formulas for numbers and for vectors of eight lanes."""
 
 from __future__ import annotations
 
-from symdyn_kernels.devices._prelude import math
+from symdyn_kernels.shared._scalars import math, shared
+
+__all__ = ["inverse_poisson", "logarithm", "sine_and_cosine"]
 
 
+@shared
 def logarithm(f, exponent):
     """Natural logarithm of ``(1 + f) 2^exponent`` for 1 + f in [sqrt(1/2), sqrt(2)), below 1 ulp (FDLIBM's e_log.c)."""
     s = f / (f + 2.0)
@@ -19,6 +22,7 @@ def logarithm(f, exponent):
     return s * (h + t1 + t2) - h + f + exponent * 0.6931471805599453
 
 
+@shared
 def sine_and_cosine(x):
     """Sine and cosine for x in [-pi/4, pi/4], below 2 ulp (FDLIBM's k_sin.c and k_cos.c)."""
     z = x * x
@@ -40,6 +44,7 @@ def sine_and_cosine(x):
     return sine, w + ((1.0 - w - half) + z * z * r)
 
 
+@shared
 def inverse_poisson(u, mean):
     """A Poisson number by inversion: the least k with P(0) + ... + P(k) >= u; for means below about 700."""
     k, term = 0.0, math.exp(-mean)

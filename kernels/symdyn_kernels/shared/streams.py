@@ -1,16 +1,29 @@
-"""Random numbers of a thread: the streams of `symdyn_kernels.rng`, one trajectory at a time.
+"""Random numbers of one trajectory: one stream for each, the same for any number of lanes, threads or chunks.
+
+The generator is xoshiro256++ (Blackman & Vigna, ACM Trans. Math. Softw. 47 (2021) 36).  Word ``i`` (0 to 3) of its
+state at the start of the stream of `trajectory` is
+
+    mix(mix(seed + (i + 1) G) + (trajectory + 1) G)  mod 2^64,
+
+with `mix` the finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014) and ``G = 0x9e3779b97f4a7c15``.  Both are
+bijections: within a seed no two trajectories share any word, and streams of different seeds share an entire state with
+probability about 2^-256.  Overlap of two streams of ``L`` numbers within their common period of 2^256 - 1 has
+probability about ``L 2^-255``.
 
 The state of a stream is a tuple of four words of 64 bits, which stays in registers; every function that draws returns
-it last.  Words, uniform numbers, exponentials and normals come from the same formulas in the same order as in lanes on
-the CPU.
+it last.  `symdyn_kernels.rng` draws the same numbers in lanes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from symdyn_kernels.devices._prelude import i64, math, real, u64
-from symdyn_kernels.devices.formulas import logarithm, sine_and_cosine
+from symdyn_kernels.shared._scalars import i64, math, real, shared, u64
+from symdyn_kernels.shared.formulas import logarithm, sine_and_cosine
+
+__all__ = [
+    "log", "mix", "next_exponential", "next_normals", "next_uniform", "next_word", "open_stream", "sincos_turn", "stream_word",
+]  # fmt: skip
 
 #: The fraction of a double, the bits of sqrt(1/2), and those of 1 less those of sqrt(1/2), to 32 bits.
 _FRACTION, _ROOT_HALF, _SHIFT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E00000000, 0x3FF0000000000000 - 0x3FE6A09E00000000
@@ -19,6 +32,7 @@ _FRACTION, _ROOT_HALF, _SHIFT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E00000000, 0x3FF000
 # ---- words -------------------------------------------------------------------------------------
 
 
+@shared
 def mix(z):
     """The finaliser of splitmix64, a bijection of words."""
     z = u64((z ^ (z >> 30)) * u64(0xBF58476D1CE4E5B9))
@@ -26,6 +40,7 @@ def mix(z):
     return z ^ (z >> 31)
 
 
+@shared
 def stream_word(seed, stream, i):
     """Word `i` of the state with which a stream starts; all arguments are signed."""
     golden = u64(0x9E3779B97F4A7C15)
@@ -33,16 +48,19 @@ def stream_word(seed, stream, i):
     return mix(u64(base + u64(u64(u64(stream) + u64(1)) * golden)))
 
 
+@shared
 def open_stream(seed, stream):
     """The state with which a stream starts."""
+    i = i64(0)  # a number of one type: `stream_word` compiles once
     return (
-        stream_word(seed, stream, 0),
-        stream_word(seed, stream, 1),
-        stream_word(seed, stream, 2),
-        stream_word(seed, stream, 3),
+        stream_word(seed, stream, i),
+        stream_word(seed, stream, i + 1),
+        stream_word(seed, stream, i + 2),
+        stream_word(seed, stream, i + 3),
     )
 
 
+@shared
 def next_word(s):
     """The next 64 bits of xoshiro256++."""
     s0, s1, s2, s3 = s
@@ -61,26 +79,30 @@ def next_word(s):
 # ---- numbers -----------------------------------------------------------------------------------
 
 
+@shared
 def next_uniform(s):
     """The next uniform number in (0, 1), ``(k + 1/2) 2^-52`` with k the upper 52 bits of a word."""
     word, s = next_word(s)
     return (real(i64(word >> 12)) + 0.5) * 2.220446049250313e-16, s
 
 
+@shared
 def log(x):
-    """Natural logarithm of a positive normal number, as `symdyn_kernels.simd.vlog`."""
+    """Natural logarithm of a positive normal number, as `symdyn_kernels.simd.vlog` computes it."""
     shifted = i64(np.float64(x).view(np.int64)) + _SHIFT
     exponent = real((shifted >> 52) - 1023)
     f = real(np.int64((shifted & _FRACTION) + _ROOT_HALF).view(np.float64)) - 1.0
     return logarithm(f, exponent)
 
 
+@shared
 def next_exponential(s):
     """The next standard exponential."""
     u, s = next_uniform(s)
     return -log(u), s
 
 
+@shared
 def sincos_turn(u):
     """Sine and cosine of ``2 pi u`` for u in [0, 1], as `symdyn_kernels.rng.sincos_turn`."""
     quadrant = i64(u * 4.0 + 0.5)
@@ -91,6 +113,7 @@ def sincos_turn(u):
     return (-first, -second) if quadrant & 2 else (first, second)
 
 
+@shared
 def next_normals(s):
     r"""The next two standard normals, :math:`\sqrt{-2\ln u}\,(\cos 2\pi v, \sin 2\pi v)`."""
     u, s = next_uniform(s)

@@ -245,7 +245,7 @@ def _gathered(plan: _Plan, design: Design, parts: list[_Part], options: Mapping[
     counts = {"status": (status, STATUS_CODES)}
     counts |= {name: (steps[:, k], meaning) for k, (name, meaning) in enumerate(meanings.items())}
     if o.step is not None and not np.isnan(error).all():
-        counts["step_error"] = (error, "largest estimate of the error of a step, of every eighth step")
+        counts["step_error"] = (error, "largest estimate of the error of a step, of one in 32")
     data = trajectory_dataset(system, design, times, values, counts, attrs, skip)
     for symbol in system.bulk:
         data[symbol.name].attrs["long_name"] = f"mean of {symbol} over the bulk"

@@ -47,7 +47,8 @@ def refuse_idle(
     >>> refuse_idle(["rtol"], {"max_steps"}, "'ssa'")
     Traceback (most recent call last):
     ...
-    symdyn.errors.DeclarationError: rtol has no effect on 'ssa'; it belongs to dop853, hybrid, rodas4, rodas5p, taylor, tsit5
+    symdyn.errors.DeclarationError: rtol has no effect on 'ssa'; it belongs to bs32, dop853, etdrk4, hybrid, imex, imex3,
+    rodas4, rodas5p, taylor, tsit5
     """
     for name in given:
         if name not in reads:

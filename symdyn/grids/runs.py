@@ -115,9 +115,9 @@ def run_grid(
     parameters : mapping
         Numbers or sweeps, in the units of the parameters.
     method : str or MethodOptions, optional
-        'bs32', 'tsit5' and 'dop853' choose their steps and are explicit, 'euler' and 'rk4' take steps of length `step`; 'imex', 'imex3',
-        'etdrk4' and, with `step`, 'sbdf2' treat what is linear implicitly or exactly.  By default 'bs32', and 'imex' for
-        spectral schemes and where the grid has `implicit`.  Their options are ``symdyn.methods.Bs32(max_step=0.1)``,
+        'bs32', 'tsit5' and 'dop853' choose their steps and are explicit, 'euler' and 'rk4' take steps of length `step`;
+        'imex', 'imex3', 'etdrk4' and, with `step`, 'sbdf2' treat what is linear implicitly or exactly.  By default
+        'bs32', and 'imex' for spectral schemes and where the grid has `implicit`.  Their options are ``symdyn.methods.Bs32(max_step=0.1)``,
         ``symdyn.methods.Tsit5``, ``symdyn.methods.Imex(max_steps=10_000)`` and so on.
     progress, on_failure :
         As for `symdyn.simulate`.
@@ -141,13 +141,13 @@ def run_grid(
     Notes
     -----
     The default method on differences, 'bs32', passes trajectories on to 'imex' where stability under diffusion limits most of
-    its steps and would limit thousands more; the attribute ``passed_on`` says so.  Neither a method that is named is replaced nor
-    one of fields that begin with empty cells, as fronts do.
+    its steps and would limit thousands more; the attribute ``passed_on`` says so.  A method that is named is not replaced, nor
+    the default one where fields begin with empty cells, as fronts do.
 
-    Walls whose conditions change smoothly with time, or with scalars of the system, leave the orders of all methods as they are:
-    functions that meet the conditions are subtracted (`symdyn.grids.lifting`).  Not so where conditions contain ``Piecewise``,
-    ``Heaviside``, ``Abs`` or other functions with jumps or corners, and for derivatives of fourth order between walls that
-    change: there the orders of 'imex', 'imex3' and 'etdrk4' fall to about 2.
+    Walls whose conditions change smoothly with time, or with scalars of the system, leave the orders of all methods as they
+    are: functions that meet the conditions are subtracted (`symdyn.grids.lifting`).  Not so where conditions contain
+    ``Piecewise``, ``Heaviside``, ``Abs`` or other functions with jumps or corners, and for derivatives of fourth order between
+    walls that change: there the orders of 'imex', 'imex3' and 'etdrk4' fall to about 2.
 
     Explicit steps on differences are local: values that are 0 outside of the numerical domain of dependence stay 0.  The
     transforms of spectral schemes and of methods that treat terms implicitly or exactly spread rounding errors of some 1e-17 of

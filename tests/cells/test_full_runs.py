@@ -14,7 +14,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 import symdyn as sd
 from symdyn.cells.finite_elements import FiniteElements
-from symdyn.cells.problems import WallExchange, make_problem
+from symdyn.cells.problems import make_problem
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.integration.steppers.additive import AdditiveStepper
 from symdyn.models import zoo

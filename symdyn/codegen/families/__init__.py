@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.codegen.families.adaptive import ADAPTIVE
+from symdyn.codegen.families.arrays import ARRAYS
 from symdyn.codegen.families.base import Family
 from symdyn.codegen.families.branching import BRANCHING
 from symdyn.codegen.families.diffusion import DIFFUSION
@@ -20,7 +21,7 @@ __all__ = ["FAMILIES", "family_of"]
 
 #: What runs the methods of a type: `Family.schemes` are the types of entries of the registry of methods.
 FAMILIES: Registry[Family] = Registry("family of methods")
-for _family in (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING):
+for _family in (ADAPTIVE, TAYLOR, STEPPING, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING, ARRAYS):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 
 

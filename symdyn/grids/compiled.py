@@ -17,6 +17,7 @@ from symdyn.integration.controllers import Equal, equal_steps
 from symdyn.integration.crossing import crossing
 from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
 from symdyn.integration.options import Options, Result, Signals
+from symdyn.integration.steppers.explicit import interpolates
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
 __all__ = ["StencilLoop"]
@@ -73,11 +74,12 @@ class _Loop:
         self.space = Workspace(model, 4 + tableau.stages + tableau.extra)
         grid = GridTables(model.table, model.numbers(made.p), made.p, y.ctypes.data, self.space.states, self.space.work)
         control = Control(*(options.controller or scheme.controller).numbers(tableau.order))
-        decay = options.decay if options.step is None else 0.0
+        decay = float(options.decay) if options.step is None else 0.0
         self.clock, self.marks = np.zeros(7), np.zeros(8, np.int64)
         self.clock[0] = times[0]
-        steps = Steps(times[0], times[-1], times[0], 0.0, 0, int(until is not None), decay, LIMITED, TO_COME)
-        tolerances = Tolerances(options.rtol, options.atol, options.max_step, options.limit)
+        begin, end = float(times[0]), float(times[-1])
+        steps = Steps(begin, end, begin, 0.0, 0, int(until is not None), decay, LIMITED, TO_COME)
+        tolerances = Tolerances(float(options.rtol), float(options.atol), float(options.max_step), options.limit)
         self.arguments = StencilSteps(
             grid,
             tableau,
@@ -91,6 +93,7 @@ class _Loop:
             self.marks,
         )
         self.next, self.passage, self.name, self.errors = 1, math.nan, scheme.name, bool(scheme.error)
+        self.interpolates = interpolates(scheme)
 
     def run(self, stops: np.ndarray) -> Result:
         """From the first time to the last."""
@@ -105,7 +108,7 @@ class _Loop:
         fixed = None
         if self.options.step is not None or not self.errors:
             fixed = equal_steps(self.options.step, self.name)
-        for end, resume in targets(times, stops, fixed is not None):
+        for end, resume in targets(times, stops, fixed is not None or not self.interpolates):
             goals = [float(t) for t in times[self.next :] if t <= end]
             for goal in goals if goals and goals[-1] == end else [*goals, end]:
                 status = self._reach(goal, end, fixed)

@@ -45,7 +45,8 @@ def moving_walls(pde: PDESystem, field: sp.Symbol) -> dict[tuple[int, int], sp.E
     Examples
     --------
     >>> from symdyn.models.boundary import Dirichlet
-    >>> pde = PDESystem.from_text("u' = laplacian(u)", domain=(0, 1), boundary={"left": Dirichlet("sin(t)"), "right": Dirichlet(2)})
+    >>> sides = {"left": Dirichlet("sin(t)"), "right": Dirichlet(2)}
+    >>> pde = PDESystem.from_text("u' = laplacian(u)", domain=(0, 1), boundary=sides)
     >>> moving_walls(pde, pde.fields[0])
     {(0, 0): sin(t)}
     """

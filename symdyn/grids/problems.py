@@ -43,7 +43,8 @@ class FieldProblem(Problem):
         return self.model.rates(y, t, self.p, out)
 
     def compiled(self, scheme: Any) -> StencilLoop | None:
-        return StencilLoop(self.model, scheme, self.p) if isinstance(self.model, GridModel) else None
+        fast = isinstance(self.model, GridModel) and isinstance(scheme, ExplicitRungeKutta)
+        return StencilLoop(self.model, scheme, self.p) if fast else None
 
 
 class SpectralProblem(DiagonalProblem):

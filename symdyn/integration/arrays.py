@@ -37,20 +37,21 @@ def combine(
     >>> combine(np.ones(2), [np.array([1.0, 2.0]), np.array([np.nan, np.nan])], [10.0, 0.0], np.empty(2)).tolist()
     [11.0, 21.0]
     """
-    pairs = [(r, w) for r, w in zip(rows, weights, strict=True) if isinstance(w, np.ndarray) or w]
+    pairs = [(r, w, isinstance(w, np.ndarray)) for r, w in zip(rows, weights, strict=True)]
+    pairs = [pair for pair in pairs if pair[2] or pair[1]]
     part = np.empty(min(CHUNK, out.size), out.dtype)
     for first in range(0, out.size, CHUNK):
         s = slice(first, first + CHUNK)
-        total, product = out[s], part[: min(CHUNK, out.size - first)]
-        if start is not None and start is not out:
-            total[...] = start[s]
-        for k, (row, weight) in enumerate(pairs):
-            first_one = k == 0 and start is None
-            np.multiply(row[s], weight[s] if isinstance(weight, np.ndarray) else weight, out=total if first_one else product)
-            if not first_one:
-                total += product
-        if not pairs and start is None:
+        total, product, fresh = out[s], part[: min(CHUNK, out.size - first)], start is None
+        if fresh and not pairs:
             total[...] = 0
+        elif not fresh and start is not out:
+            total[...] = start[s]  # type: ignore[index]
+        for row, weight, varies in pairs:
+            np.multiply(row[s], weight[s] if varies else weight, out=total if fresh else product)
+            if not fresh:
+                total += product
+            fresh = False
     return out
 
 

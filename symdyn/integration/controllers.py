@@ -17,7 +17,7 @@ from symdyn_kernels.shared import control as shared
 from symdyn.errors import DeclarationError
 from symdyn.methods.controllers import PID
 
-__all__ = ["Adaptive", "Controller", "Dyadic", "Equal", "equal_steps"]
+__all__ = ["Adaptive", "Controller", "Dyadic", "Equal", "equal_steps", "first_step"]
 
 
 def _plain(function: Any) -> Any:
@@ -28,7 +28,9 @@ def _plain(function: Any) -> Any:
     return FunctionType(code, names | {"__builtins__": known["__builtins__"]})
 
 
-after_acceptance, after_rejection = _plain(shared.after_acceptance), _plain(shared.after_rejection)
+after_acceptance, after_rejection, first_step = map(
+    _plain, (shared.after_acceptance, shared.after_rejection, shared.first_step)
+)  # fmt: skip
 #: By how much equal lengths may differ, as differences of rounded times do.
 ROUNDING = 1e-10
 
@@ -57,14 +59,14 @@ class Controller(ABC):
     def following(self, t: float) -> tuple[float, float]:
         """Length of the step from t, and the time at its end."""
 
-    def accepted(self, error: float) -> None:
+    def accepted(self, error: float) -> None:  # noqa: B027
         """The step had this error, relative to the tolerance, at most 1."""
 
     def rejected(self, error: float) -> bool:
         """The step had this error; returns False if no shorter step makes sense."""
         return False
 
-    def first(self, length: float) -> None:
+    def first(self, length: float) -> None:  # noqa: B027
         """Begin with about this length."""
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 __all__ = ["crossing"]
 
 #: Part of the step to which a crossing is located, and the evaluations that it may take.
-WIDTH, MOST = 1e-13, 100
+WIDTH, MOST = 1e-13, 150
 
 
 def crossing(margin: Callable[[float], float], low: float, high: float) -> float:
-    """The place in [0, 1] at which a margin turns from negative to 0 or more, by the Illinois variant of regula falsi.
+    """The place in [0, 1] at which a margin turns from negative to 0 or more.
+
+    Two steps of the Illinois variant of regula falsi and one of bisection take turns.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def crossing(margin: Callable[[float], float], low: float, high: float) -> float
         if b - a <= WIDTH or high == 0:
             break
         x = (a * high - b * low) / (high - low)
-        if k % 8 == 7 or not a < x < b:
+        if k % 3 == 2 or not a < x < b:
             x = (a + b) / 2
         found = margin(x)
         if found >= 0:

@@ -10,7 +10,7 @@ import numpy as np
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.integration.arrays import scaled_error
-from symdyn.integration.controllers import Adaptive, Controller, Dyadic, equal_steps
+from symdyn.integration.controllers import Adaptive, Controller, Dyadic, equal_steps, first_step
 from symdyn.integration.crossing import crossing
 from symdyn.integration.options import Options, Result, Signals
 from symdyn.integration.problem import Problem
@@ -23,7 +23,7 @@ Record = Callable[[int, np.ndarray], None]
 #: From a time and a state (size,) to a number that is not negative where a condition is true.
 Margin = Callable[[float, np.ndarray], float]
 #: Of steps of one length every so many are estimated.
-ESTIMATED = 8
+ESTIMATED = 32
 #: Steps near the limit of stability after which, and steps to come for which, an explicit method is called stiff.
 LIMITED, TO_COME, NEAR = 40, 4000, 0.7
 
@@ -174,8 +174,8 @@ class _Run:
             slope, size = self._norm(stepper.slope()), self._norm(stepper.y)
             if not math.isfinite(slope):
                 return self._ended(NOT_FINITE)
-            # a change of a hundredth of the state, or of the tolerance
-            control.first(0.01 * max(size, 1e-5) / slope if slope > 0 else math.inf)
+            # lengths that cost much are not tried from small ones on
+            control.first((10 if stepper.few_lengths else 1) * first_step(size, slope) if slope > 0 else math.inf)
         for end, resume in targets(self.times, self.stops, not interpolating):
             if t < end:
                 control.aim(t, end)

@@ -96,7 +96,7 @@ class Result(NamedTuple):
     passage : float
         Time at which the condition `until` became true; NaN if it did not.
     error : float
-        The largest estimate of the error of a step of one length, of the first of every eight steps: the greatest root mean
+        The largest estimate of the error of a step of one length, of the first of every 32 steps: the greatest root mean
         square over blocks, in the units of the state.  NaN where the steps are chosen by their errors, of methods without an
         estimate, and of compiled loops.
 

@@ -100,8 +100,8 @@ class SplitProblem(Problem):
         """Fill `out` (modes,) with L z."""
 
     @abstractmethod
-    def solve(self, c: float, r: np.ndarray, out: np.ndarray, product: np.ndarray) -> None:
-        r"""Fill `out` with the z of :math:`(1 - c L) z = r`, and `product` with L z; `out` may be r."""
+    def solve(self, c: float, r: np.ndarray, out: np.ndarray, product: np.ndarray | None) -> None:
+        r"""Fill `out` with the z of :math:`(1 - c L) z = r`, and `product`, if it is given, with L z; `out` may be r."""
 
 
 class Lift(Protocol):
@@ -175,9 +175,10 @@ class DiagonalProblem(SplitProblem):
     def linear(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
         return np.multiply(z, self.eigenvalues, out=out)
 
-    def solve(self, c: float, r: np.ndarray, out: np.ndarray, product: np.ndarray) -> None:
+    def solve(self, c: float, r: np.ndarray, out: np.ndarray, product: np.ndarray | None) -> None:
         if self._divisor[0] != c:
             assert self.eigenvalues is not None
             self._divisor = c, 1 / (1 - c * self.eigenvalues)
         np.multiply(r, self._divisor[1], out=out)
-        np.multiply(out, self.eigenvalues, out=product)
+        if product is not None:
+            np.multiply(out, self.eigenvalues, out=product)

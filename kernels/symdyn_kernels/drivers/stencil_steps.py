@@ -23,7 +23,7 @@ from symdyn_kernels.stencils.states import combine, load, scaled, sound, unload
 
 TIME, LENGTH, BEGIN, TAKEN, BEFORE, EARLIER, MOST = range(7)
 STEPS, REJECTED, EVALUATIONS, CURRENT, MADE, SLOPES, DONE, LIMITED = range(8)
-#: Of SLOPES: none is known; that at the state is; all of the step in memory are; those that only the interpolant needs are, too.
+#: Of SLOPES: none is known; that at the state; all of the step in memory; also those that only the interpolant needs.
 NONE, FIRST, STAGES, ALL = range(4)
 #: Part of the limit of stability from which on a step is near it.
 NEAR = 0.7

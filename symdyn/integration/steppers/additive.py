@@ -29,6 +29,7 @@ class AdditiveStepper(SplitStepper):
         c, a = scheme.nodes, scheme.explicit
         self.defects = np.stack([c**2 / 2 - a @ c, (scheme.implicit - a) @ c**2 / 2])[: scheme.order - 2]
         self.defects[np.abs(self.defects) < 1e-14] = 0
+        self.weights = [np.stack([a[i, :i], scheme.implicit[i, :i]], axis=1).ravel().tolist() for i in range(self.stages)]
         self.middle = 1 + int(np.argmin(np.abs(c[1:-1] - 0.5)))
 
     def start(self, y: np.ndarray, t: float) -> None:
@@ -52,15 +53,18 @@ class AdditiveStepper(SplitStepper):
         """Fill `new` and `after`; returns the rates of both parts in all stages."""
         scheme, rows = self.scheme, [self.rate, self.product, *self.stage_rows]
         for i in range(1, self.stages):
-            weights = [h * w for pair in zip(scheme.explicit[i, :i], scheme.implicit[i, :i], strict=True) for w in pair]
+            weights = [h * w for w in self.weights[i]]
             combine(self.z, *self._with_defects(rows[: 2 * i], weights, i, h), self.new)
             self.problem.solve(h * scheme.diagonal, self.new, self.new, rows[2 * i + 1])
             self.nonlinear(self.new, t + h * scheme.nodes[i], rows[2 * i])
         # the last stage has the weights of the implicit part: only the difference of the explicit ones is missing
         rest = list(h * (scheme.weights - scheme.explicit[-1]))
         combine(None, *self._with_defects(rows[::2], rest, self.stages - 1, -h), self.work)
-        np.add(rows[-1], self.problem.linear(self.work, self.next_product), out=self.next_product)
         self.new += self.work
+        if self.problem.factorised:  # L of a difference that the linear part does not reach is found without factors
+            np.add(rows[-1], self.problem.linear(self.work, self.next_product), out=self.next_product)
+        else:
+            self.problem.linear(self.new, self.next_product)
         self.problem.back(self.new, t + h, self.after)
         return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from symdyn.integration.problem import Problem
 from symdyn.integration.steppers.base import Stepper
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
-__all__ = ["ExplicitStepper", "joint_error"]
+__all__ = ["ExplicitStepper", "interpolates", "joint_error"]
 
 
 def joint_error(errors: list[float]) -> float:
@@ -28,22 +29,43 @@ def joint_error(errors: list[float]) -> float:
 
     Examples
     --------
-    >>> joint_error([0.5]), joint_error([3.0, 40.0])
+    >>> joint_error([0.5]), joint_error([3.0, 40.0])  # 9/5
     (0.5, 1.8)
     """
     fine, *coarse = errors
-    return fine * fine / np.hypot(fine, 0.1 * coarse[0]) if coarse and fine > 0 else fine
+    return fine * fine / math.hypot(fine, 0.1 * coarse[0]) if coarse and fine > 0 else fine
+
+
+def interpolates(scheme: ExplicitRungeKutta) -> bool:
+    """Whether output times may lie within steps.
+
+    Interpolants of high order with stages of their own magnify waves that decay as fast as stability allows.
+
+    Parameters
+    ----------
+    scheme : ExplicitRungeKutta
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> interpolates(sd.METHODS["tsit5"]), interpolates(sd.METHODS["dop853"])
+    (True, False)
+    """
+    return bool(scheme.error) and not scheme.extra
 
 
 class ExplicitStepper(Stepper):
     """The rows of a tableau; the last of them is at the new point and the first of the next step."""
 
-    interpolates = True
-
     def __init__(self, problem: Problem, scheme: ExplicitRungeKutta, *, estimates: bool) -> None:
         super().__init__(problem)
         self.problem, self.scheme = problem, scheme
         self.error_order = scheme.error_order + 1 if scheme.error else 0.0
+        self.interpolates = interpolates(scheme)
         self.rows = [np.empty(problem.size) for _ in range(len(scheme.dense))]
         self.nodes, self.last = scheme.nodes, len(scheme.a)
         self.stage = np.empty(problem.size)

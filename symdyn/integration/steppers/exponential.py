@@ -15,8 +15,8 @@ from symdyn.methods.exponential import ExponentialRungeKutta, Phi
 
 __all__ = ["Coefficients", "ExponentialStepper", "phi"]
 
-#: Points on the upper half of the circle over which functions are means, and where the recurrence is good by itself.
-POINTS, NEAR = 16, 4.0
+#: Terms of the series for arguments up to 1, and how often they are doubled.
+TERMS, DOUBLINGS = 18, 2
 #: Lengths of steps whose coefficients are kept.
 KEPT = 6
 
@@ -24,7 +24,8 @@ KEPT = 6
 def phi(z: np.ndarray, last: int) -> list[np.ndarray]:
     r"""The functions :math:`\varphi_0, \ldots` of z, by :math:`\varphi_{k+1}(z) = (\varphi_k(z) - 1/k!)/z`.
 
-    Near zero the recurrence cancels; there they are means over a circle of radius 1 around z.
+    Near zero the recurrence cancels; there the series at a quarter of z is doubled twice, by
+    :math:`\varphi_k(2z) = 2^{-k} (e^z \varphi_k(z) + \sum_{j=1}^k \varphi_j(z)/(k-j)!)`.
 
     Parameters
     ----------
@@ -38,34 +39,40 @@ def phi(z: np.ndarray, last: int) -> list[np.ndarray]:
 
     References
     ----------
-    Kassam & Trefethen, SIAM Journal on Scientific Computing 26 (2005) 1214-1233.
+    Skaflestad & Wright, Applied Numerical Mathematics 59 (2009) 783-799.
 
     Examples
     --------
     >>> [x.round(12).tolist() for x in phi(np.zeros(1), 3)]
     [[1.0], [1.0], [0.5], [0.166666666667]]
     """
-    near = np.abs(z) < NEAR
-    found = _recurrence(np.where(near, NEAR, z), last)
-    close = z[near]
-    circle = np.exp(1j * np.pi * (np.arange(POINTS) + 0.5) / POINTS)
-    if np.iscomplexobj(z):
-        circle = np.concatenate([circle, circle.conj()])
-    means = [np.zeros(close.shape, z.dtype) for _ in found]
-    for point in circle:
-        for mean, part in zip(means, _recurrence(close + point, last), strict=True):
-            mean += part if np.iscomplexobj(z) else part.real
-    for part, mean in zip(found, means, strict=True):
-        part[near] = mean / circle.size
-    found[0] = np.exp(z)
-    return found
-
-
-def _recurrence(z: np.ndarray, last: int) -> list[np.ndarray]:
-    found = [np.exp(z), np.expm1(z) / z]
+    near = np.abs(z) < 2**DOUBLINGS
+    far = np.where(near, 2.0**DOUBLINGS, z)
+    found = [np.exp(z), np.expm1(far) / far]
     for k in range(1, last):
-        found.append((found[k] - 1 / math.factorial(k)) / z)
+        found.append((found[k] - 1 / math.factorial(k)) / far)
+    if near.any():
+        for part, close in zip(found[1:], _near_zero(z[near], last), strict=True):
+            part[near] = close
     return found[: last + 1]
+
+
+def _near_zero(z: np.ndarray, last: int) -> list[np.ndarray]:
+    """The functions from 1 on, of arguments below `2**DOUBLINGS`."""
+    w = z / 2**DOUBLINGS
+    highest = np.full_like(w, 1 / math.factorial(TERMS + last))
+    for j in range(TERMS - 1, -1, -1):
+        highest *= w
+        highest += 1 / math.factorial(j + last)
+    found = [highest]
+    for k in range(last - 1, 0, -1):
+        found.insert(0, w * found[0] + 1 / math.factorial(k))
+    for _ in range(DOUBLINGS):
+        e = np.exp(w)
+        sums = [sum(found[j - 1] / math.factorial(k - j) for j in range(1, k + 1)) for k in range(1, last + 1)]
+        found = [(e * one + total) / 2**k for k, (one, total) in enumerate(zip(found, sums, strict=True), 1)]
+        w = 2 * w
+    return found
 
 
 class Coefficients:
@@ -206,6 +213,13 @@ class ExponentialStepper(SplitStepper):
 
     def _differentiate(self, derivatives: TimeDerivatives, begin: np.ndarray, end: np.ndarray, h: float, at: float) -> None:
         derivatives.find((begin, self.stage_rows[self.middle - 1], end), self.scheme.nodes[self.middle], h, at)
+
+    def dense(self, theta: float, out: np.ndarray) -> np.ndarray:
+        # a step of that length: long steps on linear problems leave far more between their ends than a cubic has
+        if theta == 0:
+            return np.copyto(out, self.y) or out
+        self._step(self.z, self.rate, self.t, theta * self.h, self.work, self.derivatives)
+        return self.problem.back(self.work, self.t + theta * self.h, out)
 
     def advance(self) -> None:
         if self.derivatives is not None:

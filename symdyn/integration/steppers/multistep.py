@@ -38,16 +38,21 @@ class MultistepStepper(SplitStepper):
             first.start(self.y, t)
             first.attempt(t, h, estimate=False)
             self.evaluations += first.evaluations - before
-            self.new[...], self.next_product[...] = first.new, first.next_product
+            self.new[...] = first.new
         else:
             rows = [self.z, *self.states, self.rate, *self.rates]
             combine(None, rows, [*self.scheme.past, *(h * w for w in self.scheme.explicit)], self.work)
-            self.problem.solve(h * self.scheme.implicit, self.work, self.new, self.next_product)
+            self.problem.solve(h * self.scheme.implicit, self.work, self.new, None)
         self.problem.back(self.new, t + h, self.after)
 
     def settle(self) -> None:
-        # L of the new state is known from its equation
+        # no step needs L of a state
         self.nonlinear(self.new, self.t + self.h, self.next_rate, self.after)
+
+    def dense(self, theta: float, out: np.ndarray) -> np.ndarray:
+        self.problem.linear(self.z, self.product)
+        self.problem.linear(self.new, self.next_product)
+        return super().dense(theta, out)
 
     def advance(self) -> None:
         # the oldest arrays become those of the next step

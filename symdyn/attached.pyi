@@ -13,9 +13,13 @@ from matplotlib.axes import Axes
 from symdyn.cells import spectrum
 from symdyn.cells._reduced_cells import ReducedCells
 from symdyn.cells.exchange import AsymptoticExchange
+from symdyn.cells.frames import CellsFrame
 from symdyn.cells.full import FullBulkCells
 from symdyn.cells.greens._base import Greens
+from symdyn.cells.kernel import CellsKernel
 from symdyn.cells.values import CellValues
+from symdyn.grids.frames import GridFrame
+from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
 from symdyn.leslie.coupled import GrowthFactor
 from symdyn.leslie.standing import LastStanding
@@ -186,34 +190,14 @@ class FieldVerbs:
         implicit: Mapping[Any, Any] | None = None,
     ) -> GridSystem:
         """The system on a grid of cells, to be simulated."""
-    def run(
-        self,
-        times: Any,
-        *,
-        initial: Mapping[Any, Any] | None = None,
-        parameters: Mapping[Any, Any] | None = None,
-        grid: Any = None,
-        order: int = 2,
-        scheme: str = "finite differences",
-        dealias: bool = True,
-        implicit: Mapping[Any, Any] | None = None,
-        **options: Any,
-    ) -> xr.Dataset:
-        """Simulate on a grid of `discretize`; `symdyn.simulate` calls this for a `PDESystem`."""
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame:
+        """Initial values and variables of fields, on a grid of `discretize` with so many cells."""
 
 class GridVerbs:
-    def run(
-        self,
-        times: Any,
-        *,
-        initial: Mapping[Any, Any] | None = None,
-        parameters: Mapping[Any, Any] | None = None,
-        method: str | MethodOptions | None = None,
-        progress: bool = True,
-        on_failure: str = "raise",
-        **given: Any,
-    ) -> xr.Dataset:
-        """Simulate fields on a grid."""
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame:
+        """Initial values and variables of fields on a grid."""
+    def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> GridKernel:
+        """The kernel of fields on a grid."""
 
 class MasterVerbs:
     def transient(
@@ -383,15 +367,10 @@ class ColonyVerbs:
         """Cells that pulse over the bulk, and their traces, as a film."""
 
 class FullVerbs:
-    def run(
-        self,
-        times: Any,
-        *,
-        initial: Mapping[Any, Any] | None = None,
-        parameters: Mapping[Any, Any] | None = None,
-        **options: Any,
-    ) -> xr.Dataset:
-        """Simulate, see `symdyn.simulate`, which calls this."""
+    def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> CellsFrame:
+        """Initial values and variables of runs of the full system."""
+    def kernel(self, method: str, options: MethodOptions, *, until: Any = None) -> CellsKernel:
+        """The kernel of the full system of a colony."""
 
 class ReducedVerbs:
     def diagonal(

@@ -152,4 +152,5 @@ class CellsKernel(ArrayKernel):
     def _value(self, p: np.ndarray, t: float, y: np.ndarray) -> float:
         """The margin of the condition at a state."""
         assert self._margin is not None
-        return float(evaluate(self._margin, [t], list(self.means(y)), list(p))[0])
+        time, states, values = (list(map(np.asarray, part)) for part in ([t], self.means(y), p))
+        return float(evaluate(self._margin, time, states, values)[0])

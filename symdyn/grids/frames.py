@@ -112,7 +112,7 @@ class GridFrame(Frame):
         grid = self.system
         walls = "; ".join(f"{k} along {grid.space[a]}: {pair if pair == 'periodic' else ', '.join(map(str, pair))}"
                           for k, row in grid.conditions.items() for a, pair in enumerate(row))  # fmt: skip
-        found = {"system": "PDESystem", "scheme": grid.scheme, "domain": str(grid.domain), "boundary": walls}
+        found: dict[str, Any] = {"system": "PDESystem", "scheme": grid.scheme, "domain": str(grid.domain), "boundary": walls}
         if grid.scheme != "spectral":
             found["order"] = grid.order
         return found if self.starts.text is None else {**found, "initial": self.starts.text}
@@ -147,8 +147,9 @@ class GridFrame(Frame):
         found = []
         for row, p in zip(initial, parameters, strict=True):
             values = self.starts.state(row, p)
-            found.append([*(np.ravel(values[f]) for f in grid.fields), [values[s] for s in grid.scalars]])
-        return np.array([np.concatenate(parts) for parts in found]).reshape(len(initial), -1)
+            parts = [np.ravel(values[f]) for f in grid.fields]
+            found.append(np.concatenate([*parts, np.array([float(values[s]) for s in grid.scalars])]))
+        return np.array(found).reshape(len(initial), -1)
 
     def observed(self, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
         if self.observer is None:

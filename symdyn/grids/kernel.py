@@ -122,7 +122,8 @@ class GridKernel(ArrayKernel):
         # transforms spread rounding errors into empty cells, which may grow ahead of a front
         looks = options.detect_stiffness and self._stencils and not has_empty_cells(y, problem.blocks)
         steps = self.steps(options, float(decay_rates(self.system, p[None])[0]) if looks else 0.0)
-        until = None if self._margin is None else lambda t, y: float(self._margin.rates(y, t, p)[-1])
+        margin = self._margin
+        until = None if margin is None else lambda t, y: float(margin.rates(y, t, p)[-1])
         return integrate(problem, self._scheme, y, times, options=steps, record=record, signals=signals, until=until)
 
 

@@ -218,8 +218,8 @@ def convergence(
     discretisation = {name: options.pop(name) for name in DISCRETISATION & set(options)}
     options = {"progress": False, **options}
     for k, grid in enumerate(runs):
-        more = {"step": float(widths[k])} if steps is not None else {}
-        data = simulate(made.discretize(grid, **discretisation), np.array([0.0, time]), **options, **more)
+        step = float(widths[k]) if steps is not None else options.get("step")
+        data = simulate(made.discretize(grid, **discretisation), np.array([0.0, time]), **{**options, "step": step})
         for state in made.states:
             found = data[state.name].isel(time=-1).squeeze(drop=True)
             wanted = _values(made, chosen[state.name], time, found)

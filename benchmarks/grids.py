@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn.grids.explicit import EXPLICIT, march_explicit
-from symdyn.grids.imex_methods import march
 
 from benchmarks.compile_time import mark
 from benchmarks.harness import Curve, Sample, Settings, attempt, best, interleaved, paired
 from benchmarks.results import Ratio, Result
 from symdyn.grids.model import GridModel
+from symdyn.grids.options import array_methods
+from symdyn.grids.problems import make_problem
+from symdyn.integration import StepOptions, integrate
 from symdyn.models import zoo
 from symdyn.models.operators import laplacian
 from symdyn.models.pde import PDESystem
@@ -70,13 +71,14 @@ def _model(n: int, number: int | None = None) -> tuple[GridModel, np.ndarray]:
 
 
 def _ours(n: int, method: str, end: float, **options: float) -> Callable[[], np.ndarray]:
-    model, p = _model(n)
-    times, y = np.array([0.0, end]), start(n).ravel()
+    pde, scheme = system(), array_methods()[method]
+    grid, p = pde.discretize(n), np.array([pde.defaults[k] for k in pde.parameters])
+    times, y, last = np.array([0.0, end]), start(n).ravel(), np.empty(2 * n * n)
 
     def solve() -> np.ndarray:
-        found = march_explicit(method, model, y, times, p, **options) if method in EXPLICIT else march(
-            method, model, y, times, p, threads=1, **options)  # fmt: skip
-        return found.frames[-1].reshape(2, n, n)
+        problem = make_problem(grid, scheme, p, threads=1)
+        integrate(problem, scheme, y, times, options=StepOptions(**options), record=lambda k, state: np.copyto(last, state))
+        return last.reshape(2, n, n).copy()
 
     return solve
 

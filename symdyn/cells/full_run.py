@@ -19,7 +19,7 @@ from symdyn.cells.problems import ColonyProblem, make_problem
 from symdyn.codegen.kernel import read_method
 from symdyn.errors import DeclarationError
 from symdyn.grids.options import check_method
-from symdyn.integration import Options, Signals
+from symdyn.integration import StepOptions, StepSignals
 from symdyn.integration import integrate as integrate_one
 from symdyn.methods.options import check_positive, check_whole
 from symdyn.simulation.dataset import STATUS_CODES, attributes, fixed_values, trajectory_dataset
@@ -56,7 +56,7 @@ class _Plan:
     kept: np.ndarray | None
     parameters: np.ndarray
     scheme: Any
-    options: Options
+    options: StepOptions
     stop: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
     lock: Lock = field(default_factory=Lock)
 
@@ -180,7 +180,7 @@ def _one(plan: _Plan, row: int) -> _Part:
         if part.fields is not None and k in place:
             part.fields[:, place[k]] = [y[b] for b in exchange.bulks]
 
-    signals = Signals(plan.stop, np.full(1, times[0]))
+    signals = StepSignals(plan.stop, np.full(1, times[0]))
     try:
         found = integrate_one(
             problem, plan.scheme, _begin(plan, row, problem), times, options=plan.options, record=record, signals=signals
@@ -206,7 +206,7 @@ def _begin(plan: _Plan, row: int, problem: ColonyProblem) -> np.ndarray:
     return y
 
 
-def _checked(system: FullBulkCells, options: Mapping[str, Any]) -> tuple[Any, Options, int]:
+def _checked(system: FullBulkCells, options: Mapping[str, Any]) -> tuple[Any, StepOptions, int]:
     name, choice = read_method(options.get("method"))
     own = choice.given if choice else {}
     given = {k: v for k, v in options.items() if k not in ("method", "progress", "on_failure")} | own
@@ -219,7 +219,7 @@ def _checked(system: FullBulkCells, options: Mapping[str, Any]) -> tuple[Any, Op
     check_whole(threads=threads)
     if options.get("on_failure", "raise") not in ("raise", "nan"):
         raise DeclarationError(f"on_failure is {options['on_failure']!r}; expected 'raise' or 'nan'")
-    chosen = Options(**{k: v for k, v in given.items() if k in ("rtol", "atol", "step") or k in own})
+    chosen = StepOptions(**{k: v for k, v in given.items() if k in ("rtol", "atol", "step") or k in own})
     return scheme, chosen, int(threads or default_threads())
 
 

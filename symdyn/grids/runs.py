@@ -23,7 +23,7 @@ from symdyn.grids.results import run_dataset, run_verdict
 from symdyn.grids.starts import Starts, shape_of
 from symdyn.grids.stiffness import decay_rates, has_empty_cells, warn_of_diffusion
 from symdyn.grids.system import GridSystem, discretize
-from symdyn.integration import Options, Signals, integrate
+from symdyn.integration import StepOptions, StepSignals, integrate
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
 from symdyn.methods.registry import METHODS
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
@@ -116,9 +116,9 @@ def run_grid(
         Numbers or sweeps, in the units of the parameters.
     method : str or MethodOptions, optional
         'bs32', 'tsit5' and 'dop853' choose their steps and are explicit, 'euler' and 'rk4' take steps of length `step`;
-        'imex', 'imex3', 'etdrk4' and, with `step`, 'sbdf2' treat what is linear implicitly or exactly.  By default
-        'bs32', and 'imex' for spectral schemes and where the grid has `implicit`.  Their options are ``symdyn.methods.Bs32(max_step=0.1)``,
-        ``symdyn.methods.Tsit5``, ``symdyn.methods.Imex(max_steps=10_000)`` and so on.
+        'imex', 'imex3', 'etdrk4' and, with `step`, 'sbdf2' treat what is linear implicitly or exactly.  By default 'bs32', and
+        'imex' for spectral schemes and where the grid has `implicit`.  Their options are
+        ``symdyn.methods.Bs32(max_step=0.1)``, ``symdyn.methods.Imex(max_steps=10_000)`` and so on.
     progress, on_failure :
         As for `symdyn.simulate`.
     **given :
@@ -197,11 +197,11 @@ def run_grid(
     explicit = isinstance(scheme, ExplicitRungeKutta)
     decay = decay_rates(system, design.rows(0, count)[1]) if explicit and cells else np.zeros(count)
     passed = np.zeros(count, bool)
-    options = Options(**steps)
+    options = StepOptions(**steps)
 
     def one(row: int) -> None:
         start, p = (x[0] for x in design.rows(row, row + 1))
-        y, signals = _pack(system, starts.state(start, p)), Signals(stop, reached[row])
+        y, signals = _pack(system, starts.state(start, p)), StepSignals(stop, reached[row])
 
         def record(k: int, state: np.ndarray) -> None:
             frames[row, k] = state

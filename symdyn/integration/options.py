@@ -1,4 +1,4 @@
-"""Options of an integration, its signals, and its outcome."""
+"""StepOptions of an integration, its signals, and its outcome."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from symdyn.methods.controllers import PID
 
-__all__ = ["Options", "Result", "Signals"]
+__all__ = ["Result", "StepOptions", "StepSignals"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class StepOptions:
     """How steps are chosen.
 
     Attributes
@@ -35,7 +35,7 @@ class Options:
 
     Examples
     --------
-    >>> Options(step=0.1).limit, Options(max_steps=10).limit
+    >>> StepOptions(step=0.1).limit, StepOptions(max_steps=10).limit
     (100000000, 10)
     """
 
@@ -55,7 +55,7 @@ class Options:
         return 1_000_000 if self.step is None else 100_000_000
 
 
-class Signals(NamedTuple):
+class StepSignals(NamedTuple):
     """Shared with another thread: set ``stop[0]`` to interrupt, read ``reached[0]`` for the time that is reached.
 
     Attributes
@@ -65,7 +65,7 @@ class Signals(NamedTuple):
 
     Examples
     --------
-    >>> int(Signals.new().stop[0])
+    >>> int(StepSignals.new().stop[0])
     0
     """
 
@@ -73,12 +73,12 @@ class Signals(NamedTuple):
     reached: np.ndarray
 
     @classmethod
-    def new(cls, t: float = 0.0) -> Signals:
-        """Signals of an integration that begins at time t.
+    def new(cls, t: float = 0.0) -> StepSignals:
+        """StepSignals of an integration that begins at time t.
 
         Examples
         --------
-        >>> float(Signals.new(2.0).reached[0])
+        >>> float(StepSignals.new(2.0).reached[0])
         2.0
         """
         return cls(np.zeros(1, np.int64), np.full(1, float(t)))

@@ -15,7 +15,7 @@ from tests.integrated import SCHEMES, integrated
 
 u, x, t = sp.symbols("u x t")
 #: Numbers of steps whose errors lie above rounding and within stability.
-STEPS = {"dop853": (8, 16), "tsit5": (16, 32)}
+STEPS = {"dop853": (8, 16), "tsit5": (64, 128)}
 
 
 @pytest.mark.parametrize(("method", "scheme"), list(product(SCHEMES, ["finite differences", "spectral"])))
@@ -31,4 +31,5 @@ def test_half_the_step_divides_the_error_by_two_to_the_order(method, scheme):
         assert (found.steps, found.rejected) == (n, 0)
         errors.append(np.abs(found.frames[-1] - exact).max())
     assert errors[1] > 1e-12
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(SCHEMES[method].order, abs=0.4 if method == "dop853" else 0.2)
+    # tsit5 approaches its order from above, as its leading coefficients are small
+    assert -0.2 < np.log2(errors[0] / errors[1]) - SCHEMES[method].order < 0.6

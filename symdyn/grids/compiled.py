@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from symdyn_kernels.arguments.fields import GridTables, StencilSteps, Steps, Tableau
-from symdyn_kernels.arguments.parts import Control, Tolerances
+from symdyn_kernels.arguments.parts import Control, Signals, Tolerances
 from symdyn_kernels.status import STEPPED, SUCCESS
 
 from symdyn.codegen.drivers import plain_driver
@@ -16,7 +16,7 @@ from symdyn.grids.model import GridModel, Workspace
 from symdyn.integration.controllers import Equal, equal_steps
 from symdyn.integration.crossing import crossing
 from symdyn.integration.loop import LIMITED, TO_COME, Margin, Record, targets
-from symdyn.integration.options import Options, Result, Signals
+from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.steppers.explicit import interpolates
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 
@@ -53,8 +53,8 @@ class StencilLoop:
         self.model, self.scheme, self.p = model, scheme, np.ascontiguousarray(p, float)
 
     def __call__(
-        self, y: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals, until: Margin | None,
-        stops: np.ndarray,
+        self, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record, signals: Signals,
+        until: Margin | None, stops: np.ndarray,
     ) -> Result:  # fmt: skip
         return _Loop(self, y, times, options, record, signals, until).run(stops)
 
@@ -63,7 +63,7 @@ class _Loop:
     """One integration."""
 
     def __init__(
-        self, made: StencilLoop, y: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals,
+        self, made: StencilLoop, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record, signals: Signals,
         until: Margin | None,
     ) -> None:  # fmt: skip
         model, scheme = made.model, made.scheme
@@ -129,7 +129,7 @@ class _Loop:
             if self.clock[0] >= end:
                 return SUCCESS
             fixed.aim(float(self.clock[0]), end)
-            changes |= {"begin": fixed.begin, "length": fixed.length, "count": fixed.count}
+            changes |= {"begin": fixed.begin, "length": fixed.length, "total": fixed.count}
             self.marks[6] = 0
         status = STEPPED
         while status == STEPPED:
@@ -160,7 +160,7 @@ class _Loop:
         return self.out
 
     def _call(self, function: str, **changes: float) -> int:
-        steps = self.arguments.steps._replace(**changes)
+        steps = self.arguments.steps._replace(**changes)  # type: ignore[arg-type]
         return int(getattr(self.driver, function)(self.arguments._replace(steps=steps)))
 
     def _record(self) -> None:

@@ -43,8 +43,9 @@ class FieldProblem(Problem):
         return self.model.rates(y, t, self.p, out)
 
     def compiled(self, scheme: Any) -> StencilLoop | None:
-        fast = isinstance(self.model, GridModel) and isinstance(scheme, ExplicitRungeKutta)
-        return StencilLoop(self.model, scheme, self.p) if fast else None
+        if isinstance(self.model, GridModel) and isinstance(scheme, ExplicitRungeKutta):
+            return StencilLoop(self.model, scheme, self.p)
+        return None
 
 
 class SpectralProblem(DiagonalProblem):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ CHUNK = 1 << 14
 
 
 def combine(
-    start: np.ndarray | None, rows: Sequence[np.ndarray], weights: Sequence[float] | np.ndarray, out: np.ndarray
+    start: np.ndarray | None, rows: Sequence[np.ndarray], weights: Sequence[Any] | np.ndarray, out: np.ndarray
 ) -> np.ndarray:
     """`start`, or zero, plus the weighted rows.
 

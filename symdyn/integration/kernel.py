@@ -13,7 +13,7 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel_base import Kernel, options_read
-from symdyn.integration.options import Options as StepOptions
+from symdyn.integration.options import StepOptions
 
 __all__ = ["ArrayKernel"]
 
@@ -127,11 +127,11 @@ class ArrayKernel(Kernel):
         options : Options
             Of the kernel.
         decay : float
-            As of `symdyn.integration.options.Options`.
+            As of `StepOptions`.
 
         Returns
         -------
-        symdyn.integration.options.Options
+        StepOptions
         """
         step = options.step if math.isfinite(options.step) else None
         return StepOptions(

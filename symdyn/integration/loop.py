@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
+from symdyn_kernels.arguments.parts import Signals
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 from symdyn.integration.arrays import scaled_error
 from symdyn.integration.controllers import Adaptive, Controller, Dyadic, equal_steps, first_step
 from symdyn.integration.crossing import crossing
-from symdyn.integration.options import Options, Result, Signals
+from symdyn.integration.options import Result, StepOptions
 from symdyn.integration.problem import Problem
 from symdyn.integration.steppers import Stepper, make_stepper
 
@@ -32,8 +33,8 @@ class Compiled(Protocol):
     """A compiled loop of a problem for a method, with the arguments of `integrate`."""
 
     def __call__(
-        self, y: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals, until: Margin | None,
-        stops: np.ndarray,
+        self, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record, signals: Signals,
+        until: Margin | None, stops: np.ndarray,
     ) -> Result: ...  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def integrate(
     y: np.ndarray,
     times: np.ndarray,
     *,
-    options: Options | None = None,
+    options: StepOptions | None = None,
     record: Record,
     signals: Signals | None = None,
     until: Margin | None = None,
@@ -60,7 +61,7 @@ def integrate(
         The state at ``times[0]``.
     times : (T,) float64
         Output times, increasing.  Implicit and exponential methods meet them exactly, adaptive explicit ones interpolate.
-    options : Options, optional
+    options : StepOptions, optional
     record : callable
         See `Record`; called with 0 for ``times[0]``.  Output times after a failure are not recorded.
     signals : Signals, optional
@@ -89,13 +90,13 @@ def integrate(
     ...     def rates(self, y, t, out):
     ...         return np.negative(y, out=out)
     >>> found = {}
-    >>> result = integrate(Decay(), sd.METHODS["tsit5"], np.ones(1), np.array([0.0, 1.0]), options=Options(rtol=1e-9),
+    >>> result = integrate(Decay(), sd.METHODS["tsit5"], np.ones(1), np.array([0.0, 1.0]), options=StepOptions(rtol=1e-9),
     ...     record=lambda k, y: found.update({k: float(y[0])}), until=lambda t, y: 0.5 - y[0])
     >>> result.status, round(result.passage, 6), round(found[1], 6)   # log(2), and the state there
     (0, 0.693147, 0.5)
     """
-    options, times = options or Options(), np.ascontiguousarray(times, float)
-    signals = Signals.new(times[0]) if signals is None else signals
+    options, times = options or StepOptions(), np.ascontiguousarray(times, float)
+    signals = Signals.new() if signals is None else signals
     stops = np.empty((0, 2)) if stops is None else stops
     y = np.ascontiguousarray(y, float)
     compiled = problem.compiled(scheme)
@@ -134,7 +135,7 @@ class _Run:
     """One integration."""
 
     def __init__(
-        self, problem: Problem, scheme: Any, y: np.ndarray, times: np.ndarray, options: Options, record: Record,
+        self, problem: Problem, scheme: Any, y: np.ndarray, times: np.ndarray, options: StepOptions, record: Record,
         signals: Signals, until: Margin | None, stops: np.ndarray,
     ) -> None:  # fmt: skip
         self.problem, self.scheme, self.times, self.options, self.record = problem, scheme, times, options, record
@@ -258,8 +259,8 @@ class _Run:
             stepper.attempt(t, theta * (new - t), estimate=False)
             return stepper.after
 
-        theta = crossing(lambda x: until(t + x * (new - t), within(x)), self.margin, margin)
-        passage = t + theta * (new - t)
+        theta = crossing(lambda x: float(until(t + x * (new - t), within(x))), float(self.margin), float(margin))
+        passage = float(t + theta * (new - t))
         if inside:
             self._outputs(t, passage)
         self._passed(passage, within(theta))

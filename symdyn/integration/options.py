@@ -1,4 +1,4 @@
-"""Options of an integration, its signals, and its outcome."""
+"""Options of an integration, and its outcome."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from symdyn.methods.controllers import PID
 
-__all__ = ["Options", "Result", "Signals"]
+__all__ = ["Result", "StepOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class StepOptions:
     """How steps are chosen.
 
     Attributes
@@ -35,7 +33,7 @@ class Options:
 
     Examples
     --------
-    >>> Options(step=0.1).limit, Options(max_steps=10).limit
+    >>> StepOptions(step=0.1).limit, StepOptions(max_steps=10).limit
     (100000000, 10)
     """
 
@@ -53,35 +51,6 @@ class Options:
         if self.max_steps is not None:
             return int(self.max_steps)
         return 1_000_000 if self.step is None else 100_000_000
-
-
-class Signals(NamedTuple):
-    """Shared with another thread: set ``stop[0]`` to interrupt, read ``reached[0]`` for the time that is reached.
-
-    Attributes
-    ----------
-    stop : (1,) int64
-    reached : (1,) float64
-
-    Examples
-    --------
-    >>> int(Signals.new().stop[0])
-    0
-    """
-
-    stop: np.ndarray
-    reached: np.ndarray
-
-    @classmethod
-    def new(cls, t: float = 0.0) -> Signals:
-        """Signals of an integration that begins at time t.
-
-        Examples
-        --------
-        >>> float(Signals.new(2.0).reached[0])
-        2.0
-        """
-        return cls(np.zeros(1, np.int64), np.full(1, float(t)))
 
 
 class Result(NamedTuple):

@@ -139,7 +139,8 @@ class DiagonalProblem(SplitProblem):
     def __init__(self, linear: Any, rates: Rates, *, lift: Lift | None = None, corrected: bool = False) -> None:
         self.linear_part, self._rates, self.lift, self.corrected = linear, rates, lift, corrected
         self.size, self.blocks = linear.size, linear.blocks
-        self.eigenvalues, self.dtype, self.modes = linear.eigenvalues, linear.dtype, linear.eigenvalues.size
+        self.eigenvalues: np.ndarray = linear.eigenvalues
+        self.dtype, self.modes = linear.dtype, linear.eigenvalues.size
         self._state, self._rate = np.empty(self.size), np.empty(self.size)
         self._product = np.empty(self.modes, self.dtype)
         self._divisor: tuple[float, np.ndarray] = 0.0, np.empty(0)
@@ -177,7 +178,6 @@ class DiagonalProblem(SplitProblem):
 
     def solve(self, c: float, r: np.ndarray, out: np.ndarray, product: np.ndarray | None) -> None:
         if self._divisor[0] != c:
-            assert self.eigenvalues is not None
             self._divisor = c, 1 / (1 - c * self.eigenvalues)
         np.multiply(r, self._divisor[1], out=out)
         if product is not None:

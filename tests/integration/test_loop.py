@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 import sympy as sp
-from symdyn.grids.options import takes_steps
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STIFF, SUCCESS, TOO_MANY_STEPS
 
+from symdyn.codegen.families import family_of
 from symdyn.errors import CompileError
 from symdyn.grids.problems import FieldProblem, make_problem
 from symdyn.integration.crossing import crossing
@@ -31,7 +31,7 @@ def decaying(method, scheme="finite differences", rate=-1.3 * u):
 
 
 def options(method, **others):
-    return {"step": 0.002} if takes_steps(SCHEMES[method]) else {"rtol": 1e-9, "atol": 1e-11, **others}
+    return {"step": 0.002} if not family_of(SCHEMES[method]).adaptive else {"rtol": 1e-9, "atol": 1e-11, **others}
 
 
 @pytest.mark.parametrize(("method", "scheme"), list(product(SCHEMES, ["finite differences", "spectral"])))
@@ -82,7 +82,7 @@ def test_steps_end_before_a_jump_and_go_on_after_it(method, scheme):
     ends = [0.4, 0.4001]
     stops = np.array([[a - 1e-15, np.nextafter(a, 1)] for a in ends])
     times = [0.0, 0.4, 1.0]
-    how = {"step": 0.05} if takes_steps(SCHEMES[method]) else {"rtol": 1e-8, "atol": 1e-10}
+    how = {"step": 0.05} if not family_of(SCHEMES[method]).adaptive else {"rtol": 1e-8, "atol": 1e-10}
     found = integrated(problem, method, np.ones(8), times, stops=stops, **how)
     # the pulse, and decay with 1e-3
     exact = [math.exp(-4e-4), math.exp(-1e-3) + 0.1 * math.exp(-6e-4)]

@@ -65,7 +65,7 @@ class Steps(NamedTuple):
     ----------
     goal, end : float
         The time whose state is asked for, and that which steps meet, not before the goal.
-    begin, length, count : float, float, int
+    begin, length, total : float, float, int
         Of steps of one length: where they begin, and how many of which length lead to the end.
     each : int
         Whether to return after each step.
@@ -79,7 +79,7 @@ class Steps(NamedTuple):
     end: float
     begin: float
     length: float
-    count: int
+    total: int
     each: int
     decay: float
     limited: int

@@ -86,7 +86,7 @@ def fixed(arguments):
         arguments.grid, arguments.tableau, arguments.steps, arguments.clock, arguments.marks
     )  # fmt: skip
     T, F, work, stages, h = grid.table, grid.numbers, grid.work, tableau.stages, steps.length
-    while marks[DONE] < steps.count:
+    while marks[DONE] < steps.total:
         go_on(grid, marks, stages)
         if arguments.stop[0]:
             return INTERRUPTED
@@ -105,7 +105,7 @@ def fixed(arguments):
         marks[EVALUATIONS] += stages - 1
         marks[MADE], marks[SLOPES] = 1, FIRST
         clock[BEGIN], clock[TAKEN] = t, h
-        clock[TIME] = steps.end if marks[DONE] == steps.count else steps.begin + h * marks[DONE]
+        clock[TIME] = steps.end if marks[DONE] == steps.total else steps.begin + h * marks[DONE]
         arguments.reached[0] = clock[TIME]
         if steps.each:
             unload(T, z, arguments.out, T[NF], T[NS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from symdyn.errors import CompileError
@@ -19,7 +20,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta
 __all__ = ["STEPPERS", "make_stepper"]
 
 #: The stepper of each type of scheme.
-STEPPERS: dict[type, type[Stepper]] = {
+STEPPERS: dict[type, Callable[..., Stepper]] = {
     ExplicitRungeKutta: ExplicitStepper,
     AdditiveRungeKutta: AdditiveStepper,
     ExponentialRungeKutta: ExponentialStepper,

@@ -70,7 +70,7 @@ class ExplicitStepper(Stepper):
         self.nodes, self.last = scheme.nodes, len(scheme.a)
         self.stage = np.empty(problem.size)
         self.errors = [self.error, *(np.zeros(problem.size) for _ in scheme.error[1:])]
-        self.extra_known = False
+        self.extra_known = self.settled = False
 
     def _rate(self, y: np.ndarray, t: float, row: int) -> None:
         self.evaluations += 1
@@ -89,7 +89,8 @@ class ExplicitStepper(Stepper):
         for i, (row, node) in enumerate(zip(inner, self.nodes[1:-1], strict=True), 1):
             self._rate(combine(self.y, self.rows[:i], h * np.array(row), self.stage), t + h * node, i)
         combine(self.y, self.rows[: self.last], h * np.array(weights), self.after)
-        if estimate and self.scheme.error:
+        self.settled = estimate and bool(self.scheme.error)
+        if self.settled:
             self._rate(self.after, t + h, self.last)
             for row, error in zip(self.scheme.error, self.errors, strict=True):
                 combine(None, self.rows[: len(row)], h * np.array(row), error)
@@ -98,7 +99,7 @@ class ExplicitStepper(Stepper):
         return joint_error([norm(e) for e in self.errors])
 
     def settle(self) -> None:
-        if not self.scheme.error:
+        if not self.settled:
             self._rate(self.after, self.t + self.h, self.last)
 
     def dense(self, theta: float, out: np.ndarray) -> np.ndarray:

@@ -153,7 +153,8 @@ class ExponentialStepper(SplitStepper):
         self.middle = max(range(1, len(scheme.a)), key=lambda i: (-abs(scheme.nodes[i] - 0.5), i))
         if estimates:
             self.half, self.half_rate, self.single = self.rows(3)
-        self.derivatives = self.inner = None
+        self.derivatives: TimeDerivatives | None = None
+        self.inner: TimeDerivatives | None = None
         self._kept: dict[float, Coefficients] = {}
 
     def coefficients(self, h: float) -> Coefficients:
@@ -204,7 +205,8 @@ class ExponentialStepper(SplitStepper):
         """The state a step of length h after z, where N is `rate`."""
         c, rates = self.coefficients(h), [rate, *self.stage_rows]
         for i, row in enumerate(c.rows[:-1]):
-            rows, weights = [z, *rates[: i + 1]], [c.decay[i], *row]
+            rows: list[np.ndarray] = [z, *rates[: i + 1]]
+            weights: list[Any] = [c.decay[i], *row]
             if derivatives is not None:
                 rows, weights = [*rows, *derivatives.values], [*weights, *c.defects[i]]
             combine(None, rows, weights, self.work)
@@ -217,7 +219,8 @@ class ExponentialStepper(SplitStepper):
     def dense(self, theta: float, out: np.ndarray) -> np.ndarray:
         # a step of that length: long steps on linear problems leave far more between their ends than a cubic has
         if theta == 0:
-            return np.copyto(out, self.y) or out
+            out[...] = self.y
+            return out
         self._step(self.z, self.rate, self.t, theta * self.h, self.work, self.derivatives)
         return self.problem.back(self.work, self.t + theta * self.h, out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numba import njit, types
@@ -9,7 +10,7 @@ from numba.extending import overload
 
 from symdyn_kernels.simd import V8, splat, vmax, vmin, vpow
 
-__all__ = ["greatest", "least", "power", "shared"]
+__all__ = ["greatest", "least", "math", "power", "shared"]
 
 
 def shared(function: Any) -> Any:

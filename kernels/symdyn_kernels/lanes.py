@@ -6,12 +6,12 @@ the flat loops over states may use the same vectors.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from symdyn_kernels.shared.control import first_length
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import INTERRUPTED
 
@@ -170,8 +170,7 @@ def start(f, n, W, tolerances, grow, yb, pb, k0, work, lanes, fresh):
                 scale = atol + rtol * abs(y)
                 size += (y / scale) ** 2
                 speed += (k / scale) ** 2
-            h = 1e-6 if (size < 1e-10 or speed < 1e-10) else 0.01 * math.sqrt(size / speed)
-            put(lanes[HNEXT], l, h, W)
+            put(lanes[HNEXT], l, first_length(size, speed), W)
             put(lanes[GROWTH], l, grow, W)
             put(lanes[BEFORE], l, 1.0, W)
             put(lanes[EARLIER], l, 1.0, W)

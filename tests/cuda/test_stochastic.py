@@ -48,6 +48,11 @@ for fine in (1, 3):
     ):
         given = [values[p] for p in system.parameters]
         both(f"{name} {fine}", system, method, [1, 2], times, given, step=0.07, fine=fine)
+for name, system, method, start, until in (
+    ("noise stopped", odd, "euler-maruyama", [1, 2], (x > 1.6) | (z < 1)),
+    ("noise stopped at first", scalar, "milstein", [[1, 2], [3, 2]], x > 2),
+):
+    both(name, system, method, start, times, [values[p] for p in system.parameters], until, step=0.07)
 explosion = sd.SDESystem({x: x**3}, {x: [a]})
 both("explosion", explosion, "euler-maruyama", [[0.1], [40], [1e5]], [0, 0.5, 1], [0.01], step=0.05)
 names = sp.symbols("a0:30")
@@ -55,6 +60,7 @@ crowd = sd.SDESystem({x: -sum((1 + k) * names[k] for k in range(30)) * x}, {x: [
 both("many parameters", crowd, "euler-maruyama", [2], times, [0.01 + k / 1000 for k in range(30)], step=0.1)
 cat = sd.DiscreteSystem({x: sp.Mod(2 * x + z, 1024), z: sp.Mod(x + z, 1024)})
 both("cat", cat, "iterate", [[3, 5], [900, 17], [512, 1]], range(12))
+both("cat stopped", cat, "iterate", [[3, 5], [900, 17], [512, 1]], range(12), until=sp.Eq(z, 1) | (x > 800))
 dW1, dW2 = sp.symbols("dW1 dW2")
 both("random map", sd.DiscreteSystem({x: a * x * sp.exp(b * dW1), z: x / 2 + z * dW2}), "iterate", [1, 2], range(9), [0.9, 0.2])
 years = sd.leslie.random_environment([[[0, 4.0], [0.2, 0.6]], [[0, 1.0], [0.3, 0.5]], [[0, 2.0], [0.1, 0.7]]])
@@ -176,6 +182,10 @@ def test_paths_of_fixed_step_methods_are_those_of_the_cpu(simulated):
     assert of(results, "explosion", "cuda")["status"].tolist() == [SUCCESS, NOT_FINITE, NOT_FINITE]
     stopped = of(results, "langevin stopped", "cuda")["passage"]
     assert stopped[1] == 0  # it held in the beginning
+    assert of(results, "noise stopped at first", "cuda")["passage"][1] == 0
+    assert np.isfinite(of(results, "noise stopped", "cuda")["passage"]).any()
+    # (3, 5), (11, 8), (30, 19), (79, 49), (207, 128), (542, 335), (395, 877), (643, 248), (510, 891), (887, 377)
+    assert of(results, "cat stopped", "cuda")["passage"].tolist() == [9, 0, 0]
 
 
 def test_a_map_of_integers_is_followed_exactly(simulated):

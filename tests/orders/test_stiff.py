@@ -14,7 +14,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.models import zoo
 
 REFERENCES = json.loads((Path(__file__).parents[1] / "references" / "solutions.json").read_text())
-EXPLICIT = [name for name in METHODS if isinstance(METHODS[name], ExplicitRungeKutta)]
+EXPLICIT = [m for m, s in METHODS.items() if isinstance(s, ExplicitRungeKutta) and s.adaptive]
 ROSENBROCK = [name for name in METHODS if isinstance(METHODS[name], Rosenbrock)]
 SMOOTH = ("lorenz", "lotka_volterra")
 #: Absolute tolerances below the smallest component that the digits are counted for.

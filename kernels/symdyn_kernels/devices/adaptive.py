@@ -34,15 +34,15 @@ from symdyn_kernels.devices._model import (
 from symdyn_kernels.devices._prelude import cuda, math, real, real64
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
-from symdyn_kernels.shared.control import after_acceptance, after_rejection
+from symdyn_kernels.shared.control import after_acceptance, after_rejection, first_length
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
 def first_step(memory, rtol, atol):
-    """The first step size (Hairer, Norsett & Wanner, II.4)."""
+    """The first step size."""
     size, speed = step_norms(memory, rtol, atol)
-    return 1e-6 if size < 1e-10 or speed < 1e-10 else 0.01 * math.sqrt(size / speed)
+    return first_length(size, speed)
 
 
 def write_step(t, h, t_next, due, i, times, values, memory):

@@ -80,10 +80,12 @@ def control(lanes, WL, controller, max_steps, look, halts):
             vld(lanes[ACTIVE], l),
         )
         good = le(x, one)
-        before, earlier = vld(lanes[BEFORE], l), vld(lanes[EARLIER], l)
-        factor = after_acceptance(x, before, earlier, controller, vld(lanes[GROWTH], l))
-        if remembers:
-            factor = sel(good, factor, after_rejection(x, controller))
+        growth = vld(lanes[GROWTH], l)
+        if not remembers:
+            factor = after_acceptance(x, one, one, controller, growth)
+        else:
+            before, earlier = vld(lanes[BEFORE], l), vld(lanes[EARLIER], l)
+            factor = sel(good, after_acceptance(x, before, earlier, controller, growth), after_rejection(x, controller))
             vst(lanes[EARLIER], l, sel(good, before, earlier))
             vst(lanes[BEFORE], l, sel(good, x, before))
         factor = sel(le(x, x), factor, splat(controller.shrink))  # an error that is not a number shrinks the step too

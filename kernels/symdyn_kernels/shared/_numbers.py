@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numba import types
@@ -10,7 +11,7 @@ from numba.extending import overload
 from symdyn_kernels.shared._scalars import shared
 from symdyn_kernels.simd import V8, splat, vmax, vmin, vpow
 
-__all__ = ["greatest", "least", "power", "shared"]
+__all__ = ["greatest", "least", "math", "power", "shared"]
 
 
 def power(x: Any, exponent: Any) -> Any:

@@ -14,9 +14,15 @@ Soederlind, ACM Transactions on Mathematical Software 29 (2003) 1-26.
 from __future__ import annotations
 
 from symdyn_kernels.constants.adaptive import LEAST_ERROR
-from symdyn_kernels.shared._numbers import greatest, least, power, shared
+from symdyn_kernels.shared._numbers import greatest, least, math, power, shared
 
-__all__ = ["after_acceptance", "after_rejection", "bounded", "first_step"]
+__all__ = ["after_acceptance", "after_rejection", "bounded", "first_length", "first_step"]
+
+
+@shared
+def first_length(size, speed):
+    """The first step (Hairer, Norsett & Wanner, II.4), from sums of squares of the states and of their rates over the scale."""
+    return 1e-6 if size < 1e-10 or speed < 1e-10 else 0.01 * math.sqrt(size / speed)
 
 
 @shared

@@ -126,7 +126,7 @@ class _Unroller(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         place, whole = self.visit(node.slice), node.value
         if isinstance(place, ast.Constant) and isinstance(whole, ast.Name) and whole.id in self.vectors:
-            return ast.Name(f"{whole.id}_{place.value}", node.ctx)
+            return ast.Name(f"{whole.id}_{place.value!r}", node.ctx)
         whole = self.visit(whole)
         if isinstance(place, ast.Constant) and isinstance(whole, ast.Constant):
             return ast.Constant(_value(whole)[place.value])

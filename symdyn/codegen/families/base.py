@@ -183,7 +183,7 @@ class Family(ABC):
         >>> from symdyn.codegen.families import family_of
         >>> scheme = sd.METHODS["tsit5"]
         >>> sorted(family_of(scheme).reads(scheme))
-        ['atol', 'controller', 'inline', 'max_step', 'max_steps', 'rtol']
+        ['atol', 'controller', 'inline', 'max_step', 'max_steps', 'rtol', 'until']
         """
         return frozenset({*self.options, *(("until",) if self.stops else ())})
 

@@ -26,7 +26,7 @@ from symdyn.codegen.stops import stop_program, stops_within
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
-__all__ = ["ADAPTIVE"]
+__all__ = ["ADAPTIVE", "AdaptiveFamily"]
 
 
 class AdaptiveFamily(Family):
@@ -35,7 +35,7 @@ class AdaptiveFamily(Family):
     schemes = (ExplicitRungeKutta, Rosenbrock)
     options = ("rtol", "atol", "max_step", "max_steps", "controller", "inline")
     adaptive = True
-    stops = (
+    stops: ClassVar[str] = (
         "in the beginning and at the end of every step, in which first_passage is then located to rounding; crossings back and "
         "forth within a step are missed"
     )

@@ -15,7 +15,7 @@ from symdyn_kernels.arguments.parts import Tolerances
 
 from symdyn.codegen.drivers import plain_driver
 from symdyn.codegen.families._start import integrate_rest, start_fact
-from symdyn.codegen.families.adaptive import ADAPTIVE
+from symdyn.codegen.families.adaptive import AdaptiveFamily
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Made
@@ -54,7 +54,7 @@ class TaylorFamily(Family):
     schemes = (TaylorSeries,)
     options = ("rtol", "atol", "max_step", "max_steps")
     adaptive = True
-    stops = ADAPTIVE.stops
+    stops = AdaptiveFamily.stops
     remedies = ("looser tolerances", "'dop853', which needs only values of the right-hand side")
     counted: ClassVar[Mapping[str, str]] = {
         "steps": "steps",

@@ -11,11 +11,12 @@ from symdyn.cells._full_start import kept_times
 from symdyn.cells.full import FullBulkCells
 from symdyn.cells.problems import make_problem
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families.base import Options, Run, Signals
+from symdyn.codegen.families.base import Run
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.stopping import margin_program
-from symdyn.integration.kernel import ArrayKernel, Record
-from symdyn.integration.loop import Result, integrate
+from symdyn.integration.kernel import ArrayKernel
+from symdyn.integration.loop import Margin, Result
+from symdyn.integration.problem import Problem
 from symdyn.methods.options import MethodOptions
 
 __all__ = ["CellsKernel", "cells_kernel"]
@@ -141,13 +142,11 @@ class CellsKernel(ArrayKernel):
     def finish(self, found: Result, aside: np.ndarray) -> None:
         aside[0] = found.error
 
-    def integrate(
-        self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
-    ) -> Result:
-        problem = make_problem(self.system, self._scheme, dict(zip(self.system.parameters, p.tolist(), strict=True)))
-        until = None if self._margin is None else partial(self._value, p)
-        steps = self.steps(options)
-        return integrate(problem, self._scheme, y, times, options=steps, record=record, signals=signals, until=until)
+    def problem(self, p: np.ndarray) -> Problem:
+        return make_problem(self.system, self._scheme, dict(zip(self.system.parameters, p.tolist(), strict=True)))
+
+    def margin(self, p: np.ndarray) -> Margin | None:
+        return None if self._margin is None else partial(self._value, p)
 
     def _value(self, p: np.ndarray, t: float, y: np.ndarray) -> float:
         """The margin of the condition at a state."""

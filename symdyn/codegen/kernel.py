@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
@@ -74,6 +75,10 @@ class CpuKernel(Kernel):
                 self.system, self._scheme, lanes=lanes, backend=self.backend, until=self.until
             )
         return self._functions[lanes]
+
+    @property
+    def jumps(self) -> Sequence[Any] | None:
+        return next(iter(self._functions.values())).facts.get("jumps")
 
     def driver(self, lanes: int) -> ModuleType | None:
         """The driver with the model inside, if it was asked for."""

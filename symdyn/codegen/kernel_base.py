@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
+from symdyn.codegen.stops import stops_within
 from symdyn.errors import DeclarationError
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.registry import METHODS
@@ -254,6 +255,38 @@ class Kernel(ABC):
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, in this process or another, is compiled anew or comes from the cache."""
 
+    @property
+    def size(self) -> int:
+        """Numbers of a state."""
+        return len(self.system.states)
+
+    @property
+    def jumps(self) -> Sequence[Any] | None:
+        """The times at which the right-hand side may jump, as a program of the parameters in JSON, or None."""
+        return None
+
+    def stops(self, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Known times at which steps end and the next ones begin anew, see `symdyn_kernels.arguments.parts.Batch`.
+
+        Parameters
+        ----------
+        parameters : (N, k) float64
+        times : (T,) float64
+            Output times.
+
+        Returns
+        -------
+        (N, s, 2) float64
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> kernel = sd.compile(sd.ODESystem.from_text("x' = heaviside(t - 1) - x"), method="tsit5")
+        >>> kernel.stops(np.empty((2, 0)), np.array([0.0, 2.0])).round(12).tolist()
+        [[[1.0, 1.0]], [[1.0, 1.0]]]
+        """
+        return stops_within(parameters, times, self.jumps, self.precision)
+
     def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:
         """Run N trajectories.
 
@@ -277,7 +310,7 @@ class Kernel(ABC):
             For arrays of other shapes, and times that do not increase.
         """
         initial, parameters, times = (np.ascontiguousarray(a, dtype=np.float64) for a in (initial, parameters, times))
-        count, n, k = len(initial), len(self.system.states), len(self.system.parameters)
+        count, n, k = len(initial), self.size, len(self.system.parameters)
         streams = np.arange(count) if streams is None else np.ascontiguousarray(streams, dtype=np.int64)
         for name, given, shape in (("initial", initial, (count, n)), ("streams", streams, (count,))):
             if given.shape != shape:
@@ -289,7 +322,9 @@ class Kernel(ABC):
         parameters = parameters.reshape(count, k)
         run = self.empty(len(initial), times.size)
         numbers = Options(**{**self.options.numbers(options.get("step", Options.step)), **options})
-        return self.launch(run, Batch(initial, parameters, times, streams), numbers, signals=Signals.new())
+        return self.launch(
+            run, Batch(initial, parameters, times, streams, self.stops(parameters, times)), numbers, signals=Signals.new()
+        )
 
     def empty(self, trajectories: int, times: int) -> Run:
         """Arrays for the results of `launch`.
@@ -311,7 +346,7 @@ class Kernel(ABC):
         >>> kernel.empty(trajectories=5, times=3).values.shape
         (5, 3, 1)
         """
-        return Run.empty(trajectories, times, len(self.system.states), len(self.details))
+        return Run.empty(trajectories, times, self.size, len(self.details))
 
     def check(self, options: Options, *, here: bool) -> None:
         """Refuse options that the target cannot satisfy.

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.parts import Batch
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
@@ -43,7 +42,7 @@ def stop_program(system: System) -> Program | None:
     >>> program.labels
     ('start', '0')
     """
-    drift = system.part("drift")
+    drift = system.expressions if system.fields else system.part("drift")
     pairs = list(dict.fromkeys(_stops(drift, system.time, set(system.states))))
     if not pairs:
         return None
@@ -79,12 +78,16 @@ def _compared(expressions: Iterable[sp.Basic]) -> Iterator[tuple[sp.Expr, sp.Exp
             yield from combinations(node.args, 2)
 
 
-def stops_within(batch: Batch, program: Sequence[Any] | None, precision: str = "float64") -> np.ndarray:
+def stops_within(
+    parameters: np.ndarray, times: np.ndarray, program: Sequence[Any] | None, precision: str = "float64"
+) -> np.ndarray:
     """Stops of each trajectory in the span of its times, (N, s, 2) float64 in order, padded with infinity.
 
     Parameters
     ----------
-    batch : Batch
+    parameters : (N, k) float64
+    times : (T,) float64
+        Output times.
     program : list or None
         What `stop_program` found, as JSON.
     precision : {'float64', 'float32'}
@@ -96,11 +99,11 @@ def stops_within(batch: Batch, program: Sequence[Any] | None, precision: str = "
         The last time before each stop that a step may reach, and the first float after it.  The former is two roundings of the
         largest time before the stop, as the end of a step is rounded.  Stops that are nearer to each other are one.
     """
-    count, first, last = len(batch.initial), batch.times[0], batch.times[-1]
+    count, first, last = len(parameters), times[0], times[-1]
     if program is None:
         return np.empty((count, 0, 2))
     real = np.dtype(precision).type
-    values = evaluate(Program.from_json(program), (), (), list(batch.parameters.T.astype(real).astype(float)))
+    values = evaluate(Program.from_json(program), (), (), list(parameters.T.astype(real).astype(float)))
     at, sizes = (np.stack([np.broadcast_to(v, count) for v in part], axis=1) for part in (values[::2], values[1::2]))
     with np.errstate(all="ignore"):
         at = at.astype(real).astype(float)

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Options, Signals
+from symdyn.codegen.families.base import Options
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.stopping import margin
 from symdyn.errors import DeclarationError
@@ -17,8 +17,9 @@ from symdyn.grids.frames import observer_of
 from symdyn.grids.problems import make_problem
 from symdyn.grids.stiffness import decay_rates, has_empty_cells, warn_of_diffusion
 from symdyn.grids.system import GridSystem
-from symdyn.integration.kernel import ArrayKernel, Record
-from symdyn.integration.loop import Result, integrate
+from symdyn.integration.kernel import ArrayKernel
+from symdyn.integration.loop import Margin
+from symdyn.integration.problem import Problem
 from symdyn.methods.options import MethodOptions
 from symdyn.methods.runge_kutta import ExplicitRungeKutta
 from symdyn.models.operators import components, varies
@@ -109,22 +110,23 @@ class GridKernel(ArrayKernel):
         return self.model.compile_seconds
 
     def check_values(self, parameters: np.ndarray, times: np.ndarray, options: Options) -> None:
-        make_problem(self.system, self._scheme, parameters[0])
+        self.problem(parameters[0])
         if self._stencils and not options.detect_stiffness:
             steps, rate = self.steps(options), float(decay_rates(self.system, parameters).max())
             span = float(times[-1] - times[0])
             warn_of_diffusion(self.system, self._scheme, span, rate, step=steps.step, max_steps=steps.max_steps)
 
-    def integrate(
-        self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
-    ) -> Result:
-        problem = make_problem(self.system, self._scheme, p, self.threads)
+    def problem(self, p: np.ndarray) -> Problem:
+        return make_problem(self.system, self._scheme, p, self.threads)
+
+    def margin(self, p: np.ndarray) -> Margin | None:
+        found = self._margin
+        return None if found is None else lambda t, y: float(found.rates(y, t, p)[-1])
+
+    def decay(self, y: np.ndarray, p: np.ndarray, problem: Problem) -> float:
         # transforms spread rounding errors into empty cells, which may grow ahead of a front
-        looks = options.detect_stiffness and self._stencils and not has_empty_cells(y, problem.blocks)
-        steps = self.steps(options, float(decay_rates(self.system, p[None])[0]) if looks else 0.0)
-        margin = self._margin
-        until = None if margin is None else lambda t, y: float(margin.rates(y, t, p)[-1])
-        return integrate(problem, self._scheme, y, times, options=steps, record=record, signals=signals, until=until)
+        looks = self._stencils and not has_empty_cells(y, problem.blocks)
+        return float(decay_rates(self.system, p[None])[0]) if looks else 0.0
 
 
 def _margin(system: GridSystem, condition: sp.Basic) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel_base import Kernel, options_read
+from symdyn.codegen.stops import stop_program
+from symdyn.integration.loop import Margin, integrate
 from symdyn.integration.options import StepOptions
+from symdyn.integration.problem import Problem
 
 __all__ = ["ArrayKernel"]
-
-#: From the number of an output time and the state at it to where it is recorded.
-Record = Callable[[int, np.ndarray], Any]
 
 
 class ArrayKernel(Kernel):
@@ -49,10 +49,10 @@ class ArrayKernel(Kernel):
     def stiff_method(self) -> str:
         return "imex"
 
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """Numbers of a state."""
+    @cached_property
+    def jumps(self) -> Sequence[Any] | None:  # type: ignore[override]
+        program = stop_program(self.system)
+        return None if program is None else program.as_json()
 
     @property
     def path(self) -> str:
@@ -81,27 +81,49 @@ class ArrayKernel(Kernel):
         """
 
     @abstractmethod
-    def integrate(
-        self, y: np.ndarray, p: np.ndarray, times: np.ndarray, options: Options, record: Record, signals: Signals
-    ) -> Any:
-        """Integrate one trajectory.
+    def problem(self, p: np.ndarray) -> Problem:
+        """What evolves, for one trajectory.
+
+        Parameters
+        ----------
+        p : (k,) float64
+            Parameters.
+
+        Returns
+        -------
+        Problem
+        """
+
+    def margin(self, p: np.ndarray) -> Margin | None:
+        """The margin of the condition that ends a trajectory, of its time and state.
+
+        Parameters
+        ----------
+        p : (k,) float64
+            Parameters.
+
+        Returns
+        -------
+        callable or None
+        """
+        return None
+
+    def decay(self, y: np.ndarray, p: np.ndarray, problem: Problem) -> float:
+        """Rate of the fastest waves, by which stiffness is found out; 0 where it is not looked for.
 
         Parameters
         ----------
         y : (size,) float64
-            The state at the first time.
+            The initial state.
         p : (k,) float64
             Parameters.
-        times : (T,) float64
-        options : Options
-        record : callable
-            Called as ``record(k, y)`` at every output time.
-        signals : Signals
+        problem : Problem
 
         Returns
         -------
-        symdyn.integration.loop.Result
+        float
         """
+        return 0.0
 
     def record(self, values: np.ndarray, aside: np.ndarray, times: np.ndarray, k: int, y: np.ndarray) -> None:
         """Record the state at an output time.
@@ -148,9 +170,6 @@ class ArrayKernel(Kernel):
         aside : (q,) float64
         """
 
-    def empty(self, trajectories: int, times: int) -> Run:
-        return Run.empty(trajectories, times, self.size, len(self.details))
-
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         times = batch.times
         run.values[:] = np.nan
@@ -159,8 +178,13 @@ class ArrayKernel(Kernel):
                 run.status[i] = INTERRUPTED
                 continue
             signals.reached[0] = times[0]
-            rows = run.values[i], run.aside[i], times
-            found = self.integrate(y, p, times, options, partial(self.record, *rows), signals)
+            problem = self.problem(p)
+            found = integrate(
+                problem, self._scheme, y, times,
+                options=self.steps(options, self.decay(y, p, problem) if options.detect_stiffness else 0.0),
+                record=partial(self.record, run.values[i], run.aside[i], times), signals=signals, until=self.margin(p),
+                stops=batch.stops[i] if batch.stops.shape[1] else None,
+            )  # fmt: skip
             signals.reached[0] = np.nan
             run.status[i], run.steps[i], run.rejected[i], run.evaluations[i] = found[:4]
             run.passage[i] = found.passage if found.passage == found.passage else np.inf

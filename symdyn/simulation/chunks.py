@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.status import INTERRUPTED, STIFF
 
-from symdyn.codegen.kernel import Batch, Run
+from symdyn.codegen.kernel import Run
 from symdyn.simulation.card import sum_on_card
 from symdyn.simulation.ensemble import launch_parallel
 from symdyn.simulation.plan import Plan
@@ -47,9 +47,7 @@ class Chunk:
 
 def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable[[float], Any] = lambda done: None) -> Chunk:
     """Compute the trajectories `start` to `stop`; ``report(n)`` is called when n of them are done."""
-    initial, parameters = plan.design.rows(start, stop)
-    initial = plan.frame.states(initial, parameters)
-    batch = Batch(initial, parameters, plan.times, plan.design.streams(start, stop))
+    batch = plan.batch(start, stop)
     if plan.summed_on_card:
         return Chunk(*sum_on_card(plan, batch, start, report=report))
     run = plan.kernel.empty(stop - start, plan.times.size)
@@ -66,7 +64,7 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]
     outcome = Outcome.of(run, plan.times, start, passed_on=plan.passed_on(stiff.size))
-    observed = plan.frame.observed(run.values, parameters, plan.times)
+    observed = plan.frame.observed(run.values, batch.parameters, plan.times)
     if plan.reductions is None:
         return Chunk(run._replace(values=observed), {}, outcome, not complete)
     kept = run._replace(values=observed[:0], aside=run.aside[:0])

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from symdyn.codegen.kernel import Kernel, Options, compile
+from symdyn.codegen.kernel import Batch, Kernel, Options, compile
 from symdyn.errors import CompileError
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
@@ -106,6 +106,12 @@ class Plan:
         if self.summed_on_card:
             return 8 * (len(self.system.states) + len(self.system.parameters) + 8)
         return 8 * (self.times.size * self.frame.columns + self.frame.aside)
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """The trajectories `start` to `stop`, with all times at which their steps are known to end."""
+        initial, parameters = self.design.rows(start, stop)
+        states, stops = self.frame.states(initial, parameters), self.kernel.stops(parameters, self.times)
+        return Batch(states, parameters, self.times, self.design.streams(start, stop), stops)
 
     def statistics(self) -> Statistics:
         """Empty statistics of a point of the sweep."""

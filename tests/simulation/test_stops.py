@@ -10,7 +10,6 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.codegen.evaluate import evaluate
-from symdyn.codegen.families.base import Batch
 from symdyn.codegen.stops import stop_program, stops_within
 
 x, y, k, t, start, width = sp.symbols("x y k t start width")
@@ -134,7 +133,7 @@ def stops(expression, **values):
     if program is None:
         return []
     p = np.array([[values[s.name] for s in system.parameters]])
-    found = stops_within(Batch(np.zeros((1, 1)), p, np.array([0.0, 10.0]), np.zeros(1, np.int64)), program.as_json())
+    found = stops_within(p, np.array([0.0, 10.0]), program.as_json())
     assert (found[0, :, 0] < found[0, :, 1]).all()
     assert (np.diff(found.reshape(-1)) > 0).all()
     return found.mean(axis=2)[0].round(9).tolist()
@@ -180,15 +179,15 @@ def test_other_comparisons_are_no_stops(expression):
 
 def test_a_stop_compared_with_time_itself_is_exact():
     program = stop_program(sd.ODESystem({x: sp.Piecewise((1, t > start), (0, True))}))
-    batch = Batch(np.zeros((1, 1)), np.array([[5.1]]), np.array([0.0, 10.0]), np.zeros(1, np.int64))
+    given = np.array([[5.1]]), np.array([0.0, 10.0])
     assert [float(v) for v in evaluate(program, (), (), [5.1])] == [5.1, 0.0]
-    before, after = stops_within(batch, program.as_json())[0, 0]
+    before, after = stops_within(*given, program.as_json())[0, 0]
     assert 5.1 - 4 * np.spacing(5.1) < before < 5.1
     assert after == np.nextafter(5.1, 6)
 
 
 def test_in_single_precision_stops_are_those_of_the_rounded_parameters():
     program = stop_program(sd.ODESystem({x: sp.Piecewise((1, t > start), (0, True))}))
-    batch = Batch(np.zeros((1, 1)), np.array([[5.1]]), np.array([0.0, 10.0]), np.zeros(1, np.int64))
-    before, after = stops_within(batch, program.as_json(), "float32")[0, 0]
+    given = np.array([[5.1]]), np.array([0.0, 10.0])
+    before, after = stops_within(*given, program.as_json(), "float32")[0, 0]
     assert np.float32(before) == before < np.float32(5.1) < after == np.nextafter(np.float32(5.1), np.float32(6))

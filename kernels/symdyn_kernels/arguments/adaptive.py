@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symdyn_kernels.arguments.parts import Batch, Control, Frames, IntegerRows, Run, Signals, Tolerances
+from symdyn_kernels.arguments.parts import Batch, Control, IntegerRows, Run, Signals, Tolerances
 
 __all__ = ["AdaptiveArguments", "AdaptiveFunctions", "AdaptiveSizes", "SeriesArguments", "SeriesFunctions", "SeriesSizes"]
 
@@ -55,9 +55,6 @@ class AdaptiveArguments(NamedTuple):
         As their classes describe; ``values``, ``status`` and ``passage`` of the run are filled.
     detect : int
         Whether to stop trajectories that turn out to be stiff, with STIFF.
-    stops : (N, s, 2) float64
-        Times at which the right-hand side of a trajectory may jump, in order: the last before each that a step may reach, and
-        the first after it, from which the next step starts.  Infinite where a trajectory has fewer than s.
     counts : (N, 4) int64
         Filled: accepted steps, rejected steps, steps with output, stops.
     """
@@ -68,7 +65,6 @@ class AdaptiveArguments(NamedTuple):
     tolerances: Tolerances
     control: Control
     detect: int
-    stops: Frames
     run: Run
     counts: IntegerRows
     signals: Signals

@@ -44,6 +44,9 @@ class Batch(NamedTuple):
         Increasing; the first is the time of the initial values.
     streams : (N,) int64
         The stream of random numbers from which each trajectory draws.
+    stops : (N, s, 2) float64
+        Known times, in order, at which the right-hand side of each trajectory may jump: the last before each that a step may
+        reach, and the first after it, from which the next step starts.  Infinite where a trajectory has fewer than s.
 
     Examples
     --------
@@ -56,6 +59,7 @@ class Batch(NamedTuple):
     parameters: Rows
     times: Numbers
     streams: Integers
+    stops: Frames = np.empty((0, 0, 2))
 
     def part(self, rows: Any) -> Batch:
         """Some of the trajectories.
@@ -74,7 +78,8 @@ class Batch(NamedTuple):
         >>> batch.part(slice(1, 3)).streams.tolist()
         [1, 2]
         """
-        return Batch(self.initial[rows], self.parameters[rows], self.times, self.streams[rows])
+        stops = self.stops[rows] if self.stops.shape[1] else self.stops
+        return Batch(self.initial[rows], self.parameters[rows], self.times, self.streams[rows], stops)
 
 
 class Run(NamedTuple):

@@ -147,7 +147,7 @@ def enter(l, k, W, stops, passed, lanes):
 @njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
-    functions, model, batch, tolerances, controller, detect, stops, run, counts, signals = arguments
+    functions, model, batch, tolerances, controller, detect, run, counts, signals = arguments
     n, npar, nlu, nft, W = model
     sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
     f, margin, times, status = functions.rhs, functions.margin, batch.times, run.status
@@ -172,6 +172,7 @@ def chunk(arguments):
     output = Output(padded(times), run.values, counts, due, who)
     ended = np.zeros(W, np.int64)
     ends = Ends(margin, pb, fb + 8 * work, ended, run.passage)
+    stops = batch.stops
     halts = stops.shape[1] > 0
     waiting, live, iterations = 0, 0, 0
     for l in range(W):

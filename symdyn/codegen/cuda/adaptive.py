@@ -48,7 +48,7 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
         **printer.functions(),
     }
     texts = ["\n".join([f"def {head}:", *(f"    {line}" for line in body)]) for head, body in bodies.items()]
-    constants = [*printer.constants(), f"STOPS, UNTIL = {made.facts['stops'] is not None}, {until}"]
+    constants = [*printer.constants(), f"STOPS, UNTIL = {made.facts['jumps'] is not None}, {until}"]
     return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
@@ -108,6 +108,10 @@ class CudaKernel(CardKernel):
             kept = {"ptx": ptx, "resources": toolchain.machine_code(ptx)[1]}
             write_atomic(self._note, json.dumps(kept).encode())
         return kept["ptx"], Resources(*kept["resources"])
+
+    @property
+    def jumps(self) -> Sequence[Any] | None:
+        return self.noted.get("jumps")
 
     @property
     def cached(self) -> bool:

@@ -131,7 +131,7 @@ def start_on_card(kernel: CardKernel, batch: Batch, options: Options, extra: int
     """Run a chunk, and leave the results on the card with room for so many observables."""
     count, n = batch.initial.shape
     given, begin = kernel.family.device_batch(batch, kernel.noted)
-    stops = kernel.family.device_stops(batch, kernel.noted, kernel.precision)
+    stops = batch.stops
     real = np.dtype(kernel.precision)
     if given.shape[1] == 0:  # no array on a card is empty
         given = np.zeros((count, 1))

@@ -22,7 +22,7 @@ from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
 from symdyn.codegen.program import Made, Operation
 from symdyn.codegen.stopping import margin_program
-from symdyn.codegen.stops import stop_program, stops_within
+from symdyn.codegen.stops import stop_program
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
@@ -58,7 +58,7 @@ class AdaptiveFamily(Family):
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
         timed = Operation("input", (0, 0)) in rhs.operations
         stops = stop_program(system) if timed else None
-        found = {"stops": None if stops is None else stops.as_json(), **start_fact(system, until)}
+        found = {"jumps": None if stops is None else stops.as_json(), **start_fact(system, until)}
         ends = () if until is None else (margin_program(system, until),)
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
@@ -92,7 +92,6 @@ class AdaptiveFamily(Family):
             Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
             self.control(scheme, options),
             detect=int(options.detect_stiffness),
-            stops=stops_within(batch, task.facts["stops"]),
             run=run,
             counts=counts,
             signals=task.signals,
@@ -114,9 +113,6 @@ class AdaptiveFamily(Family):
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         return batch.parameters, -holds_at_start(batch, facts).astype(np.int64)
-
-    def device_stops(self, batch: Batch, facts: Mapping[str, Any], precision: str) -> np.ndarray:
-        return stops_within(batch, facts["stops"], precision)
 
 
 ADAPTIVE = AdaptiveFamily()

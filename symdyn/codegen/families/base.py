@@ -530,34 +530,6 @@ class Family(ABC):
         """
         return batch.parameters, np.zeros(len(batch.initial), np.int64)
 
-    def device_stops(self, batch: Batch, facts: Mapping[str, Any], precision: str) -> np.ndarray:
-        """Times at which steps on a card stop because the right-hand side may jump.
-
-        Parameters
-        ----------
-        batch : Batch
-        facts : mapping
-            ``Made.facts`` of the programs.
-        precision : {'float64', 'float32'}
-            Of the numbers on the card.
-
-        Returns
-        -------
-        (N, s, 2) float64
-            The last time before each stop that a step may reach, and the first after it.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> from symdyn.codegen.families import family_of
-        >>> scheme, pulse = sd.METHODS["tsit5"], sd.ODESystem.from_text("x' = heaviside(t - 1) - x")
-        >>> facts = family_of(scheme).programs(pulse, scheme).facts
-        >>> batch = Batch(np.ones((2, 1)), np.empty((2, 0)), np.array([0.0, 2.0]), np.arange(2))
-        >>> family_of(scheme).device_stops(batch, facts, "float64").round(12).tolist()
-        [[[1.0, 1.0]], [[1.0, 1.0]]]
-        """
-        return np.empty((len(batch.initial), 0, 2))
-
     def limit(self, options: Options) -> int:
         """The number of steps allowed to each trajectory.
 

@@ -16,6 +16,7 @@ from benchmarks.grids import pde
 from benchmarks.harness import Settings
 from benchmarks.populations import populations
 from benchmarks.results import Result
+from benchmarks.scheduling import scheduling
 from benchmarks.ssa import ssa
 from benchmarks.stochastic import sde
 from benchmarks.thread_scaling import threads
@@ -35,6 +36,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "compile": compile_time,
     "first": first,
     "threads": threads,
+    "scheduling": scheduling,
 }
 FIGURES: dict[str, Callable[[Result, Path], None]] = {
     "ssa": draw_speeds,

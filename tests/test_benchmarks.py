@@ -23,6 +23,7 @@ from benchmarks.machine import facts
 from benchmarks.problems import Problem
 from benchmarks.reference import extrapolated
 from benchmarks.results import Ratio, Result, as_json, read, write
+from benchmarks.scheduling import scheduling
 from benchmarks.ssa import SPEED
 from benchmarks.suites import FIGURES, SUITES
 
@@ -179,13 +180,28 @@ def test_folders_without_a_suite_in_common_are_refused(tmp_path, capsys):
 
 def test_the_suites_are_there_and_say_what_they_measure(capsys):
     assert set(SUITES) == {
-        "ssa", "ode", "stiff", "sde", "populations", "cme", "pde", "derivation", "discovery", "compile", "first", "threads"
+        "ssa", "ode", "stiff", "sde", "populations", "cme", "pde", "derivation", "discovery", "compile", "first", "threads",
+        "scheduling",
     }  # fmt: skip
     assert set(FIGURES) <= set(SUITES)
     assert all(suite.__doc__ for suite in SUITES.values())
     with pytest.raises(SystemExit):
         main(["ssa", "--rounds", "0"])
     assert "expected a whole number from 1" in capsys.readouterr().err
+
+
+def test_costs_of_chunks_are_measured(monkeypatch):
+    pytest.importorskip("distributed")
+    pytest.importorskip("zarr")
+    monkeypatch.setattr("benchmarks.scheduling.QUICK", (20, 40))
+    found = scheduling(Settings(rounds=2, quick=True))
+    tasks, chunks = found.tables["tasks"], found.tables["chunks"]
+    assert [row["tasks"] for row in tasks] == [row["chunks"] for row in chunks] == [20, 40]
+    assert min(row["scheduler, CPU ms"].low for row in (*tasks, *chunks)) >= 0
+    # of each chunk: x, status, steps, rejected, evaluations, and the part
+    few, many = (row["objects"].median * row["chunks"] for row in chunks)
+    assert many - few == pytest.approx(6 * 20)
+    assert len(found.ratios) == 3
 
 
 def test_growth_and_risk_of_the_solvers_of_populations_agree():

@@ -126,7 +126,7 @@ def sum_states(terms, total, n, W):
 @njit(error_model="numpy")
 def load(k, l, W, batch, output, yb, pb, lanes):
     """Put trajectory `k` of a batch into lane `l`; `yb` and `pb` are addresses of states and parameters."""
-    initial, parameters, times, _ = batch
+    initial, parameters, times, _, _ = batch
     for i in range(initial.shape[1]):
         st(yb, i * W + l, initial[k, i])
         output.values[k, 0, i] = initial[k, i]

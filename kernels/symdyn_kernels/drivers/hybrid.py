@@ -55,7 +55,7 @@ def _noise(network, t, x, orders):
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Hybrid`; returns how many reached the last time."""
     functions, sizes, structure, tolerances, epsilon, seed, batch, run, counts, signals = arguments
-    initial, parameters, times, streams = batch
+    initial, parameters, times, streams, _ = batch
     out, status, passage, max_steps = run.values, run.status, run.passage, tolerances.max_steps
     n, R, nb, timed = sizes
     x, y, within = np.zeros(n + SPARE), np.zeros(n + SPARE), np.zeros(n + SPARE)

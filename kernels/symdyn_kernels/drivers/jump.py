@@ -37,7 +37,7 @@ HEADER = 2
 @njit(error_model="numpy")
 def _load(k, l, W, batch, y, p, window, out):
     """Put trajectory `k` into lane `l` of the rows y and p, and its first output."""
-    Y0, P, times, _ = batch
+    Y0, P, times, _, _ = batch
     n = Y0.shape[1]
     for i in range(n):
         st(y, i * W + l, Y0[k, i])

@@ -212,7 +212,7 @@ def _renew(t, window, network, sums):
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `LargeJump`; returns how many reached the last time."""
     fire, places, R, memory, starts, dependents, bursts, seed, max_steps, batch, run, signals = arguments
-    Y0, P, times, streams = batch
+    Y0, P, times, streams, _ = batch
     out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
     E = starts.size - 2 - R

@@ -31,7 +31,7 @@ __all__ = ["chunk"]
 def chunk(arguments):
     """Simulate all trajectories of `arguments`, a `Leaping`; returns how many reached the last time."""
     functions, sizes, structure, watched, seed, epsilon, max_steps, batch, run, counts, signals = arguments
-    initial, parameters, times, streams = batch
+    initial, parameters, times, streams, _ = batch
     n, R, nb, nfactors, timed = sizes
     memory = np.zeros(3 + nfactors + n + parameters.shape[1] + 3 * SPARE)
     lane, p = memory.ctypes.data, memory.ctypes.data + 8 * (3 + SPARE)

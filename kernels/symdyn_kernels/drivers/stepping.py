@@ -109,7 +109,7 @@ def chunk(arguments):
     """Run all trajectories of `arguments`, a `Stepping`; returns how many reached the last time."""
     f, sizes, batch, seed, longest, fine, run, signals = arguments
     n, npar, m, with_dz, lanes = sizes
-    initial, parameters, times, streams = batch
+    initial, parameters, times, streams, _ = batch
     out, status, steps, stop, done = run.values, run.status, run.steps, signals.stop, signals.done
     last = initial.shape[0]
     stride = max(lanes, WIDTH)  # a single lane draws for eight and uses the first: same bits

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 from numba import njit
 
 from symdyn_kernels.options import INLINE
+from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.simd import ld
-from symdyn_kernels.status import FRACTION, NEGATIVE, NOT_FINITE, SUCCESS
+from symdyn_kernels.status import SUCCESS
 
 __all__ = ["impossible"]
 
@@ -19,11 +17,5 @@ def impossible(l, W, n, y):
     """Why the states of lane `l` are no numbers of molecules, as a status; SUCCESS if they are."""
     code = SUCCESS
     for i in range(n):
-        x = ld(y, i * W + l)
-        if x < 0.0:
-            return NEGATIVE
-        if not x < np.inf:
-            code = NOT_FINITE
-        elif x != math.floor(x):
-            code = FRACTION
+        code = judged(ld(y, i * W + l), code)
     return code

@@ -17,13 +17,14 @@ from symdyn_kernels.devices._event import (
     WATCH,
     event,
 )
-from symdyn_kernels.devices._prelude import floor, i64, math
+from symdyn_kernels.devices._prelude import i64, math
 from symdyn_kernels.devices.holding import hold
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.formulas import inverse_poisson
+from symdyn_kernels.shared.molecules import judged
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
-from symdyn_kernels.status import FRACTION, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 
 def impossible(y):
@@ -32,15 +33,6 @@ def impossible(y):
     for k in range(SPECIES):
         code = judged(y[k], code)
     return code
-
-
-def judged(x, code):
-    """The status with one more number of molecules."""
-    if code == NEGATIVE or x < 0.0:
-        return NEGATIVE
-    if not x < math.inf:
-        return NOT_FINITE
-    return FRACTION if x != floor(x) else code
 
 
 def trajectory(

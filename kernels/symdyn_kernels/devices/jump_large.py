@@ -1,8 +1,7 @@
 """The direct method for large networks on a card: mass action as data, and a sum tree in the memory of the thread.
 
-The loop of `symdyn_kernels.drivers.jump_large` for one trajectory, with the same random numbers.  The array `memory` holds
-numbers of molecules, then the tree: node 1 is the total, node k the sum of nodes 2 k and 2 k + 1, and the propensity of
-reaction j is node LEAVES + j.
+The loop of `symdyn_kernels.drivers.jump_large` for one trajectory, with the same random numbers.  The array `memory` contains
+numbers of molecules, `tree` the sums (`symdyn_kernels.shared.sums`), in which the propensity of reaction j is node LEAVES + j.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from symdyn_kernels.devices._network import (
     DEPENDENTS,
     LEAVES,
     LESS,
-    MEMORY,
+    NODES,
     NUMBERS,
     REACTANT_STARTS,
     REACTANTS,
@@ -31,6 +30,7 @@ from symdyn_kernels.devices.holding import hold
 from symdyn_kernels.devices.outputs import void
 from symdyn_kernels.devices.rows import EVALUATIONS, STATUS, STEPS
 from symdyn_kernels.shared.streams import next_exponential, next_uniform, open_stream
+from symdyn_kernels.shared.sums import find
 from symdyn_kernels.status import NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
 
@@ -53,41 +53,28 @@ def propensity(j, memory, parameters, i):
     return product * (parameters[row, i] if row >= 0 else number(-1 - row))
 
 
-def build(memory, parameters, i):
+def build(memory, tree, parameters, i):
     """All propensities and sums."""
-    tree = SPECIES
     for j in range(REACTIONS):
-        memory[tree + LEAVES + j] = propensity(j, memory, parameters, i)
+        tree[LEAVES + j] = propensity(j, memory, parameters, i)
     for k in range(LEAVES - 1, 0, -1):
-        memory[tree + k] = memory[tree + 2 * k] + memory[tree + 2 * k + 1]
+        tree[k] = tree[2 * k] + tree[2 * k + 1]
 
 
-def mend(begin, end, memory, parameters, i):
+def mend(begin, end, memory, tree, parameters, i):
     """The propensities of some reactions, which increase in number, then level by level the sums above them, each once."""
-    tree = SPECIES
     for q in range(begin, end):
         j = entry(DEPENDENTS + q)
-        memory[tree + LEAVES + j] = propensity(j, memory, parameters, i)
+        tree[LEAVES + j] = propensity(j, memory, parameters, i)
     level = 1
     while (LEAVES >> level) > 0:
         last = 0
         for q in range(begin, end):
             node = (LEAVES + entry(DEPENDENTS + q)) >> level
             if node != last:
-                memory[tree + node] = memory[tree + 2 * node] + memory[tree + 2 * node + 1]
+                tree[node] = tree[2 * node] + tree[2 * node + 1]
                 last = node
         level = level + 1
-
-
-def find(r, memory):
-    """The reaction in which the cumulative sum passes r; never one whose propensity is zero."""
-    tree, node = SPECIES, 1
-    while node < LEAVES:
-        left = memory[tree + 2 * node]
-        right = r >= left and memory[tree + 2 * node + 1] > 0.0
-        r = r - (left if right else 0.0)
-        node = 2 * node + i64(right)
-    return node - LEAVES
 
 
 def trajectory(
@@ -95,9 +82,9 @@ def trajectory(
     counts, passage,
 ):  # fmt: skip
     """One trajectory, in one thread."""
-    memory = cuda.local.array(MEMORY, real64)
-    for k in range(MEMORY):
-        memory[k] = 0.0
+    memory, tree = cuda.local.array(SPECIES, real64), cuda.local.array(NODES, real64)
+    for k in range(NODES):
+        tree[k] = 0.0
     for k in range(SPECIES):
         memory[k] = initial[k, i]
     s = open_stream(seed, streams[i])
@@ -111,9 +98,9 @@ def trajectory(
         for k in range(SPECIES):
             values[0, k, i] = memory[k]
         q = 1
-        build(memory, parameters, i)
+        build(memory, tree, parameters, i)
     while code == SUCCESS and q < times.size:
-        total = memory[SPECIES + 1]
+        total = tree[1]
         wait, s = next_exponential(s)
         u, s = next_uniform(s)
         t = t + wait / total
@@ -125,11 +112,11 @@ def trajectory(
             if events >= max_steps:
                 code = TOO_MANY_STEPS
             else:
-                j = find(u * total, memory)
+                j, _ = find(u * total, tree, LEAVES)
                 for e in range(entry(CHANGE_STARTS + j), entry(CHANGE_STARTS + j + 1)):
                     k = entry(CHANGED + e)
                     memory[k] = memory[k] + real64(entry(CHANGES + e))
-                mend(entry(DEPENDENT_STARTS + j), entry(DEPENDENT_STARTS + j + 1), memory, parameters, i)
+                mend(entry(DEPENDENT_STARTS + j), entry(DEPENDENT_STARTS + j + 1), memory, tree, parameters, i)
                 events += 1
                 if STOPS and start((t,), memory, (parameters, i))[0] > 0.5:
                     passage[i] = t

@@ -27,6 +27,7 @@ from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.draws import DRAWS, draw_eight
 from symdyn_kernels.molecules import impossible
 from symdyn_kernels.shared.streams import open_stream
+from symdyn_kernels.shared.sums import find
 from symdyn_kernels.simd import WIDTH, call, ld, st
 from symdyn_kernels.status import INTERRUPTED, NEGATIVE, NOT_FINITE, SUCCESS, TOO_MANY_STEPS
 
@@ -130,18 +131,6 @@ def _mend(a, number, sums):
                 above += 1
         count, level = above, level >> 1
     return max(code, _judge(tree[1]))
-
-
-@njit(error_model="numpy")
-def _find(r, tree, leaves):
-    """The leaf in which the cumulative sum passes r, never one whose propensity is zero; and the remainder of r in it."""
-    i = 1
-    while i < leaves:
-        left = tree[2 * i]
-        right = (r >= left) & (tree[2 * i + 1] > 0.0)
-        r -= left if right else 0.0
-        i = 2 * i + right
-    return i - leaves, r
 
 
 @njit(error_model="numpy")
@@ -294,7 +283,7 @@ def chunk(arguments):
                 if crossing == limit:
                     code = _act(code, network, sums, n)
             else:
-                reaction, rest = _find(ld(records, record + 1) * total, tree, leaves)
+                reaction, rest = find(ld(records, record + 1) * total, tree, leaves)
                 st(lane, 1, rest)
                 for b in range(bursts.size):
                     st(lane, LANE + b, ld(records, record + DRAWS + b))

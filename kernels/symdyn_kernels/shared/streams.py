@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn_kernels.shared._scalars import i64, math, real, shared, u64
+from symdyn_kernels.shared._scalars import i64, math, real, shared, shared_inline, u64
 from symdyn_kernels.shared.formulas import logarithm, sine_and_cosine
 
 __all__ = [
@@ -60,7 +60,7 @@ def open_stream(seed, stream):
     )
 
 
-@shared
+@shared_inline
 def next_word(s):
     """The next 64 bits of xoshiro256++."""
     s0, s1, s2, s3 = s
@@ -79,7 +79,7 @@ def next_word(s):
 # ---- numbers -----------------------------------------------------------------------------------
 
 
-@shared
+@shared_inline
 def next_uniform(s):
     """The next uniform number in (0, 1), ``(k + 1/2) 2^-52`` with k the upper 52 bits of a word."""
     word, s = next_word(s)

@@ -76,7 +76,7 @@ def large_jump_device(network: ReactionNetwork, made: Made) -> Device:
             "use target='cpu'"
         )
     constants = {
-        "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "MEMORY": len(place) + 2 * leaves,
+        "SPECIES": len(place), "REACTIONS": count, "LEAVES": leaves, "NODES": 2 * leaves,
         "STOPS": stops, **table.begins, "TABLE": f"np.array({table.entries}, np.int16)",
         "NUMBERS": f"np.array({list(numbers) or [0.0]})",
     }  # fmt: skip

@@ -227,7 +227,7 @@ def test_what_is_too_stiff_for_the_default_is_passed_on():
 def test_steps_of_fields_stop_at_jumps_in_time(method):
     """A pulse that lasts a hundredth of the time between outputs is not stepped over."""
     pulse = sd.PDESystem.from_text(
-        "u' = 0.01*laplacian(u) + piecewise((100, t >= a and t < a + 0.01), (0, True))", domain=(0, 1), initial={"u": 0}
+        "u' = 0.01*laplacian(u) + piecewise(100, t >= a and t < a + 0.01, 0)", domain=(0, 1), initial={"u": 0}
     )  # fmt: skip
     data = sd.simulate(
         pulse, [0.0, 1.0, 2.0], grid=8, parameters={"a": [0.3, 1.7]}, method=method, rtol=1e-8, atol=1e-10, progress=False

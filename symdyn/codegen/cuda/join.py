@@ -126,9 +126,14 @@ def join_module(title: str, device: Device, precision: str, entry: str = "") -> 
     return f"{header}\n\n{body}\n"
 
 
+def _path(folder: str, name: str) -> Path:
+    """The file of a module that is joined."""
+    return Path(symdyn_kernels.__file__).parent / folder / f"{name}.py"
+
+
 def _text(folder: str, name: str) -> str:
     """The text of a module that is joined."""
-    return Path(symdyn_kernels.__file__).parent.joinpath(folder, f"{name}.py").read_text(encoding="utf-8")
+    return _path(folder, name).read_text(encoding="utf-8")
 
 
 def _given(template: str) -> list[str]:
@@ -152,8 +157,8 @@ def _templates(
             module = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
             begin = statement.end_lineno or 0
             *_, inside, other = f".{module}".split(".")
-            if inside == "shared" and other.startswith("_"):  # for a card there is a template of the same name
-                inside, other = "devices", other.removeprefix("_")
+            if inside == "shared" and other.startswith("_") and _path("devices", other[1:]).exists():
+                inside, other = "devices", other[1:]  # for a card there is a template of the same name
             if inside in JOINED:
                 found += [] if other.startswith("_") else _templates(inside, other, constants, imports, joined)
             elif module != "__future__":

@@ -1,7 +1,7 @@
 """A stand-in for what is generated for an adaptive method and a model: Heun's second-order method for ``y' = -p y``.
 
 `symdyn.codegen.cuda.adaptive` prints functions of these names and arguments.  Rows of `memory` are the state ``Y``, the next
-one ``W``, the slope ``K`` at the state, and those of further stages.
+one ``W``, the slope ``K`` at the state, and those of further stages; row `LAST` is the slope at the next state, or ``K``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ STAGES, EXTRA = 2, 0
 #: The square of the bound of the stability region.
 STIFFNESS = 4.0
 Y, W, K, S1, S2, ROWS = range(6)
+LAST = S2
 #: Whether the right-hand side may jump in time, and whether a condition ends trajectories.
 STOPS, UNTIL = False, False
 
@@ -25,13 +26,7 @@ def rhs(lane, y, p, memory, out):
     memory[out, 0] = -p[0] * memory[y, 0]
 
 
-def step_norms(memory, rtol, atol):
-    """Squares of the norms of the state and of its slope, for the first step size."""
-    scale = atol + rtol * abs(memory[Y, 0])
-    return (memory[Y, 0] / scale) ** 2, (memory[K, 0] / scale) ** 2
-
-
-def attempt(t, h, p, memory, factors):
+def step(t, h, p, memory, factors):
     """One step: the next state in row `W`, and its slope; implicit methods use the array `factors`."""
     memory[W, 0] = memory[Y, 0] + h * memory[K, 0]
     rhs((t + h,), W, p, memory, S1)
@@ -55,15 +50,10 @@ def margin(lane, y, p, memory):
     return -1.0
 
 
-def interpolate(t, h, p, memory):
+def dense(t, h, p, memory):
     """Prepare `interpolant` for the step that was made."""
 
 
 def interpolant(e, theta, memory):
     """Entry `e` of the state at the part `theta` of the step."""
     return memory[Y, e] + theta * (memory[W, e] - memory[Y, e])
-
-
-def accept(memory):
-    """Make the next state the state."""
-    memory[Y, 0], memory[K, 0] = memory[W, 0], memory[S2, 0]

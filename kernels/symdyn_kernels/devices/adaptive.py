@@ -11,6 +11,7 @@ from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_S
 from symdyn_kernels.devices._model import (
     EXTRA,
     FACTORS,
+    LAST,
     ROWS,
     STAGES,
     STIFFNESS,
@@ -20,15 +21,13 @@ from symdyn_kernels.devices._model import (
     N,
     W,
     Y,
-    accept,
-    attempt,
+    dense,
     error,
     interpolant,
-    interpolate,
     load_parameters,
     margin,
     rhs,
-    step_norms,
+    step,
     stiffness,
 )
 from symdyn_kernels.devices._prelude import cuda, math, real, real64
@@ -41,7 +40,11 @@ from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TO
 
 def first_step(memory, rtol, atol):
     """The first step size."""
-    size, speed = step_norms(memory, rtol, atol)
+    size, speed = 0.0, 0.0
+    for e in range(N):
+        scale = atol + rtol * abs(memory[Y, e])
+        size += (memory[Y, e] / scale) ** 2
+        speed += (memory[K, e] / scale) ** 2
     return first_length(size, speed)
 
 
@@ -131,7 +134,7 @@ def trajectory(
         wanted = following if following < longest else longest
         final = not (wanted < until - t)
         h = real(until - t) if final else wanted
-        attempt(t, h, p, memory, factors)
+        step(t, h, p, memory, factors)
         x = error(h, memory, relative, absolute)
         factor = controller.shrink  # an error that is no number shrinks the step too
         if x < math.inf:
@@ -155,7 +158,7 @@ def trajectory(
                 hits += 1 if stiffness(memory) > STIFFNESS else 0
                 status = STIFF if hits >= HITS else status
             if times[due] <= t_next or over:
-                interpolate(t, h, p, memory)
+                dense(t, h, p, memory)
                 if over:
                     part = crossing(t, t_next - t, high, p, memory)
                     t_next = t + part * (t_next - t) if part < 1.0 else t_next
@@ -164,7 +167,8 @@ def trajectory(
                 due = write_step(t, h, t_next, due, i, times, values, memory)
                 if over:
                     due = hold(due, i, W, values, memory)
-            accept(memory)
+            for e in range(N):
+                memory[Y, e], memory[K, e] = memory[W, e], memory[LAST, e]
             t = t_next
             if STOPS and t_next > until:
                 t, passed = past(i, t, passed, stops)

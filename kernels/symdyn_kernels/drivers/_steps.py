@@ -93,13 +93,11 @@ def stiffness(functions, sizes, memory, places, tolerances):
 def dense(functions, sizes, memory, places, tolerances):
     WL, wm, m, ms, fb, ks, work, lanes, pb, lu = memory
     yb, yt, k0, kl = places
-    # y(t + theta h) = y + theta (d1 + (1 - theta) (d2 + theta (d3 + (1 - theta) (d4 + ...))))
     for e in range(0, m, 8):
-        h = vld(lanes[H], e & wm)
         d1 = vld(fb, yt + e) - vld(fb, yb + e)
-        d2 = h * vld(fb, k0 + e) - d1
-        d3 = d1 - h * vld(fb, kl + e) - d2
-        d4 = h * (vld(fb, k0 + e) * -1.0530884977290216 + vld(fb, ks + 1 * ms + e) * 0.1017 + vld(fb, ks + 2 * ms + e) * 2.490627285651253 + vld(fb, ks + 3 * ms + e) * -16.548102889244902 + vld(fb, ks + 4 * ms + e) * 47.37952196281928 + vld(fb, ks + 5 * ms + e) * -34.87065786149661 + vld(fb, kl + e) * 2.5)
+        d2 = vld(lanes[H], e & wm) * vld(fb, k0 + e) - d1
+        d3 = d1 - vld(lanes[H], e & wm) * vld(fb, kl + e) - d2
+        d4 = vld(lanes[H], e & wm) * (vld(fb, k0 + e) * -1.0530884977290216 + vld(fb, ks + 1 * ms + e) * 0.1017 + vld(fb, ks + 2 * ms + e) * 2.490627285651253 + vld(fb, ks + 3 * ms + e) * -16.548102889244902 + vld(fb, ks + 4 * ms + e) * 47.37952196281928 + vld(fb, ks + 5 * ms + e) * -34.87065786149661 + vld(fb, kl + e) * 2.5)
         vst(fb, ks + 7 * ms + e, d1)
         vst(fb, ks + 8 * ms + e, d2)
         vst(fb, ks + 9 * ms + e, d3)

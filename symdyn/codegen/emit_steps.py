@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from symdyn.codegen.steps import Steps
+from symdyn.codegen.steps import StepFormulas
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["emit_steps"]
@@ -74,7 +74,7 @@ def _inside(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-class _Lanes(Steps):
+class _Lanes(StepFormulas):
     """Loops over flat vectors, eight entries at a time; numbers of a trajectory are in the lane arrays."""
 
     def __init__(self, method: ExplicitRungeKutta | Rosenbrock) -> None:

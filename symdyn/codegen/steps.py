@@ -22,12 +22,12 @@ from itertools import zip_longest
 
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
-__all__ = ["Steps"]
+__all__ = ["StepFormulas"]
 
 SCALE = "({max}({abs}({Y}), {abs}({W})) * rtol + atol)"
 
 
-class Steps(ABC):
+class StepFormulas(ABC):
     """Statements of a step; a back end spells `each`, `total`, `result` and the calls.
 
     Attributes

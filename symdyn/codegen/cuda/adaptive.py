@@ -12,7 +12,7 @@ from symdyn.codegen.cuda.functions import device_function
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.elimination import without_tables
 from symdyn.codegen.program import Made
-from symdyn.codegen.steps import Steps
+from symdyn.codegen.steps import StepFormulas
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
@@ -52,7 +52,7 @@ def adaptive_device(system: System, method: ExplicitRungeKutta | Rosenbrock, mad
     return Device("\n\n\n".join(["\n".join(constants), *functions, *texts]), "adaptive")
 
 
-class _Card(Steps):
+class _Card(StepFormulas):
     """Loops over rows of ``memory``; numbers of the trajectory are variables.
 
     The time derivatives of the right-hand side, if there are any, follow the factors of the Jacobian.

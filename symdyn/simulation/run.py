@@ -99,8 +99,8 @@ def simulate(
         A step is accepted if its estimated error is below ``atol + rtol*|x|`` in root mean square over the states: `rtol`
         (dimensionless) is 1e-6 by default, `atol` (in the unit of the states) 1e-9.
     until : sympy condition or str, optional
-        Of all systems but fields: a trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is from
-        there on.  The condition may name states, parameters, observables and time.  Adaptive methods check it at the end of
+        A trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is from there on.  The condition may
+        name states, parameters, observables and time, and of fields ``mean(u)`` and ``integral(u)``.  Adaptive methods check it at the end of
         every step and then locate the crossing within it; methods in steps of one length check it at their ends, with noise for
         a boundary that is moved by the mean overshoot of a step; 'ssa' after every event and where time alone changes it;
         'branching' and maps after every step; leaps and 'langevin' after every leap or step and therefore with delay.  All

@@ -17,8 +17,20 @@ from symdyn_kernels.shared.variates import burst_sum, poisson
 from symdyn_kernels.simd import call, ld, st
 
 __all__ = [
-    "SPARE", "Model", "Network", "copied", "draw", "evaluate", "fire", "holds", "least", "newton_step", "orders_at", "pick",
-    "record", "with_moments",
+    "SPARE",
+    "Network",
+    "NetworkModel",
+    "copied",
+    "draw",
+    "evaluate",
+    "fire",
+    "holds",
+    "least",
+    "newton_step",
+    "orders_at",
+    "pick",
+    "record",
+    "with_moments",
 ]  # fmt: skip
 
 
@@ -26,7 +38,7 @@ __all__ = [
 SPARE = 8
 
 
-class Model(NamedTuple):
+class NetworkModel(NamedTuple):
     """The functions of a network, and what it has.
 
     Attributes
@@ -57,7 +69,7 @@ class Network(NamedTuple):
 
     Attributes
     ----------
-    model : Model
+    model : NetworkModel
     ptr, changed, fixed, burst, dptr, dspecies, pair, kind : int64 arrays
         As of `symdyn_kernels.arguments.networks.NetworkTables`.
     watched : (n,) float64
@@ -68,7 +80,7 @@ class Network(NamedTuple):
         Set to interrupt.
     """
 
-    model: Model
+    model: NetworkModel
     ptr: np.ndarray
     changed: np.ndarray
     fixed: np.ndarray

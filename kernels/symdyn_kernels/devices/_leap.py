@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 #: Whether parameters are read from the table of all trajectories where they are used; whether a condition ends trajectories.
 PARAMETERS, FROM_TABLE, STOPS = 2, False, False
-#: Attributes of `symdyn_kernels.networks.Model` and `symdyn_kernels.networks.Network` that are constants.
-model = SimpleNamespace(species=1, reactions=2, bursts=0, timed=False, implicit=False)
+#: Attributes of `symdyn_kernels.networks.NetworkModel` and `symdyn_kernels.networks.Network` that are constants, and the
+#: number of changes of a species in a reaction.
+model = SimpleNamespace(species=1, reactions=2, bursts=0, entries=2, timed=False, implicit=False)
 network = SimpleNamespace(
     model=model, ptr=(0, 1, 2), changed=(0, 0), fixed=(1.0, -1.0), burst=(-1, -1), dptr=(0, 0, 1), dspecies=(0,), pair=(1, 0),
     kind=(), watched=(0.0,), stop=(0,),

@@ -5,9 +5,9 @@ The stoichiometry is not read as data here: it is among the constants for which 
 
 from __future__ import annotations
 
-from symdyn_kernels.devices._leap import FROM_TABLE, PARAMETERS, model, network
+from symdyn_kernels.devices._leap import FROM_TABLE, PARAMETERS, model
 from symdyn_kernels.devices.outputs import void
-from symdyn_kernels.devices.reactions import Network
+from symdyn_kernels.devices.reactions import DeviceNetwork
 from symdyn_kernels.devices.rows import DETAILS, EVALUATIONS, REJECTED, STATUS, STEPS
 from symdyn_kernels.shared.leaping import Space, leap_through
 from symdyn_kernels.shared.streams import open_stream
@@ -21,14 +21,12 @@ def trajectory(
     """One trajectory, in one thread."""
     x = tuple(initial[k, i] for k in range(model.species))
     p = (parameters, i) if FROM_TABLE else tuple(parameters[k, i] for k in range(PARAMETERS))
-    means, moments = tuple(0.0 for b in range(model.bursts)), tuple(0.0 for e in range(len(network.fixed)))
+    means, moments = tuple(0.0 for b in range(model.bursts)), tuple(0.0 for e in range(model.entries))
     numbers, rates = tuple(0.0 for k in range(model.species)), tuple(0.0 for j in range(model.reactions))
     marks = tuple(0 for j in range(model.reactions))
     space = Space(numbers, numbers, numbers, rates, rates, marks, marks, marks, (numbers, numbers, numbers, numbers))
-    found = leap_through(
-        Network(p, means, moments, moments), open_stream(seed, streams[i]), x, x, rates, rates + means, marks, space, times,
-        epsilon, max_steps, i, values,
-    )  # fmt: skip
+    network, s = DeviceNetwork(p, means, moments, moments), open_stream(seed, streams[i])
+    found = leap_through(network, s, x, x, rates, rates + means, marks, space, times, epsilon, max_steps, i, values)
     if found.code != SUCCESS:
         void(i, found.q, model.species, values)
     counts[STATUS, i] = found.code

@@ -19,7 +19,7 @@ from symdyn_kernels.shared.variates import burst_sum, poisson
 MANY = 8
 
 
-class Network(NamedTuple):
+class DeviceNetwork(NamedTuple):
     """What is known of a network when the kernel runs: parameters, means of bursts, and moments of changes."""
 
     model: Any
@@ -30,7 +30,7 @@ class Network(NamedTuple):
 
 def with_moments(network, means, mean, second):
     """The network with moments that were found."""
-    return Network(network.model, means, mean, second)
+    return DeviceNetwork(network.model, means, mean, second)
 
 
 def copied(model, x, y):

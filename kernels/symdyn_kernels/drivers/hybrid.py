@@ -20,7 +20,7 @@ from numba import njit
 from symdyn_kernels.arguments.networks import HybridArguments, LeapFunctions
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
-from symdyn_kernels.networks import SPARE, Model, Network, holds, orders_at, record
+from symdyn_kernels.networks import SPARE, Network, NetworkModel, holds, orders_at, record
 from symdyn_kernels.options import INLINE
 from symdyn_kernels.shared.leaps import moments
 from symdyn_kernels.shared.streams import open_stream
@@ -64,7 +64,7 @@ def chunk(arguments):
     k1, k2, k3, k4 = np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1), np.zeros(R + 1)
     flows, lane, p = np.zeros(R, np.int64), memory.ctypes.data, memory.ctypes.data + 8 * (2 + SPARE)
     calls = LeapFunctions(functions.propensities, functions.orders, 0, 0, functions.condition)
-    model = Model(calls, lane, p, lane + 8, 0, n, R, nb, timed, 0)
+    model = NetworkModel(calls, lane, p, lane + 8, 0, n, R, nb, timed, 0)
     ptr, changed, fixed, burst, dptr, dspecies, pair, kind = structure
     means, mean, noise = np.zeros(nb), np.zeros(fixed.size), np.zeros(fixed.size)
     network = Network(model, ptr, changed, fixed, burst, dptr, dspecies, pair, kind, drift, means, mean, noise, signals.stop)

@@ -18,7 +18,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.networks import LeapingArguments
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.networks import SPARE, Model, Network
+from symdyn_kernels.networks import SPARE, Network, NetworkModel
 from symdyn_kernels.shared.leaping import Space, leap_through
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.simd import st
@@ -36,7 +36,7 @@ def chunk(arguments):
     memory = np.zeros(3 + nfactors + n + parameters.shape[1] + 3 * SPARE)
     lane, p = memory.ctypes.data, memory.ctypes.data + 8 * (3 + SPARE)
     factors, implicit = p + 8 * (parameters.shape[1] + SPARE), int(functions.factor != 0)
-    model = Model(functions, lane, p, lane + 16, factors, n, R, nb, timed, implicit)
+    model = NetworkModel(functions, lane, p, lane + 16, factors, n, R, nb, timed, implicit)
     ptr, changed, fixed, burst, dptr, dspecies, pair, kind = structure
     moments = np.zeros(nb), np.zeros(fixed.size), np.zeros(fixed.size)
     network = Network(

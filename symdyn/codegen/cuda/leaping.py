@@ -35,6 +35,7 @@ def leaping_device(system: System, made: Made) -> Device:
         "species": len(system.states),
         "reactions": len(structure["ptr"]) - 1,
         "bursts": len(structure["kind"]),
+        "entries": len(structure["fixed"]),
         "timed": bool(facts["timed"]),
         "implicit": any(program.name == "solve" for program in made.programs),
     }

@@ -126,10 +126,10 @@ class _Unroller(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         place, whole = self.visit(node.slice), node.value
         if isinstance(place, ast.Constant) and isinstance(whole, ast.Name) and whole.id in self.vectors:
-            return ast.Name(f"{whole.id}_{place.value!r}", node.ctx)
+            return ast.Name(f"{whole.id}_{_value(place)}", node.ctx)
         whole = self.visit(whole)
         if isinstance(place, ast.Constant) and isinstance(whole, ast.Constant):
-            return ast.Constant(_value(whole)[place.value])
+            return ast.Constant(_value(whole)[_value(place)])
         return ast.Subscript(whole, place, node.ctx)
 
     @staticmethod

@@ -52,4 +52,4 @@ def sum_on_card(
     outcome = Outcome.of(kept, plan.times, start, passed_on=plan.passed_on(summed.passed_on))
     nothing = np.empty((0, plan.times.size, plan.frame.columns))
     arrays = {point: statistics.arrays() for point, statistics in found.items()}
-    return run._replace(values=nothing), arrays, outcome, bool(signals.stop[0])
+    return run._replace(values=nothing, aside=run.aside[:0]), arrays, outcome, bool(signals.stop[0])

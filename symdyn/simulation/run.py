@@ -100,11 +100,11 @@ def simulate(
         (dimensionless) is 1e-6 by default, `atol` (in the unit of the states) 1e-9.
     until : sympy condition or str, optional
         A trajectory stops where this first holds, such as ``"X <= 0"``, and stays as it is from there on.  The condition may
-        name states, parameters, observables and time, and of fields ``mean(u)`` and ``integral(u)``.  Adaptive methods check it at the end of
-        every step and then locate the crossing within it; methods in steps of one length check it at their ends, with noise for
-        a boundary that is moved by the mean overshoot of a step; 'ssa' after every event and where time alone changes it;
-        'branching' and maps after every step; leaps and 'langevin' after every leap or step and therefore with delay.  All
-        check it in the beginning.  The attribute ``until_checked`` says which.
+        name states, parameters, observables and time, and of fields ``mean(u)`` and ``integral(u)``.  Adaptive methods check
+        it at the end of every step and then locate the crossing within it; methods in steps of one length check it at their
+        ends, with noise for a boundary that is moved by the mean overshoot of a step; 'ssa' after every event and where time
+        alone changes it; 'branching' and maps after every step; leaps and 'langevin' after every leap or step and therefore
+        with delay.  All check it in the beginning.  The attribute ``until_checked`` says which.
     reduce : sequence of str or mapping, optional
         Gather 'mean', 'var', 'std', 'min', 'max', 'quantile', 'histogram' over trajectories instead of keeping them; a mapping
         goes from these names to levels of quantiles and numbers of bins.  Of fields they are gathered at every point.

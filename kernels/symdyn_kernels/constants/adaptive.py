@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-#: Part of the step that the error allows; factors by which a step shrinks and grows at most.
-SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 #: The least error that a step controller distinguishes from none, relative to the tolerance, or its square.
 LEAST_ERROR = 1e-12
 # stiffness is tested in steps 300 to 340 of every thousand: enough for 15 hits, too few to cost time

@@ -18,10 +18,11 @@ import numpy as np
 from numba import njit
 
 from symdyn_kernels.arguments.networks import HybridArguments, LeapFunctions
-from symdyn_kernels.arguments.parts import signature
+from symdyn_kernels.arguments.parts import Control, signature
 from symdyn_kernels.flow import Step, assemble, between, crossing, divide, error, first_step, jump, passed, slope
 from symdyn_kernels.networks import SPARE, Network, NetworkModel, holds, orders_at, record
 from symdyn_kernels.options import INLINE
+from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.shared.leaps import moments
 from symdyn_kernels.shared.streams import open_stream
 from symdyn_kernels.shared.variates import exponential
@@ -36,7 +37,8 @@ PIECES = 1000.0
 SHORTEST = 1e-14
 #: The first step is no shorter than this part of the time: if that is too long the step is refused.
 LEAST_FIRST = 1e-12
-SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
+#: The elementary controller of an error of order 3.
+CONTROL = Control(-1 / 3, 0.0, 0.0, -1 / 3, 0.9, 0.2, 5.0)
 #: Places in the counts of a trajectory.
 STEPS, JUMPS, REJECTED, SWITCHES, CALLS = range(5)
 
@@ -164,13 +166,13 @@ def chunk(arguments):
                 size = error(network, step, tolerances, x, y, drift)
                 if bad != SUCCESS or not size <= 1.0:
                     counts[row, REJECTED] += 1
-                    h = d * max(SHRINK, SAFETY * size ** (-1 / 3)) if bad == SUCCESS else SHRINK * d
+                    h = d * (after_rejection(size, CONTROL) if bad == SUCCESS else CONTROL.shrink)
                     # `a` belongs to the end of the refused step
                     fresh = False
                 else:
                     after = risk + d * (2 / 9 * k1[R] + k2[R] / 3 + 4 / 9 * k3[R])
                     counts[row, STEPS] += 1
-                    following = d * min(GROW, SAFETY * max(size, 1e-12) ** (-1 / 3))
+                    following = d * after_acceptance(size, 1.0, 1.0, CONTROL, CONTROL.grow)
                     h = following if d == h else max(h, following)
                     theta = crossing(level, d, risk, after, k1[R], k4[R]) if after >= level else 1.0
                     theta_end = passed(network, flows, base, t, theta, step, within, part)

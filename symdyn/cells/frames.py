@@ -96,7 +96,7 @@ class CellsFrame(Frame):
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
-        system, nodes = self.system, self.system.elements.size
+        system, nodes = self.system, int(self.system.elements.size)
         means = {s: f"mean of {s} over the bulk" for s in system.bulk}
         found = [Variable(s.name, start=i, meaning=means.get(s, "")) for i, s in enumerate(system.states)]
         found += [Variable(o.name, start=len(found) + i) for i, o in enumerate(system.observables)]
@@ -117,7 +117,7 @@ class CellsFrame(Frame):
         return {f"initial {s}": x for s, x in zip(self.system.bulk, self.bulk, strict=True) if x is not None}
 
     def states(self, initial: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        system, nodes = self.system, self.system.elements.size
+        system, nodes = self.system, int(self.system.elements.size)
         n, found = len(system.states) - len(system.bulk), []
         for row, p in zip(initial, parameters, strict=True):
             parts = [row[:n]]

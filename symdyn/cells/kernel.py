@@ -89,7 +89,7 @@ class CellsKernel(ArrayKernel):
 
     @property
     def size(self) -> int:
-        return self._cells + len(self.system.bulk) * self.system.elements.size
+        return self._cells + len(self.system.bulk) * int(self.system.elements.size)
 
     @property
     def source(self) -> str:

@@ -172,11 +172,10 @@ class ArrayKernel(Kernel):
 
     def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
         times = batch.times
-        run.values[:] = np.nan
+        run.values[:], run.status[:] = np.nan, INTERRUPTED
         for i, (y, p) in enumerate(zip(batch.initial, batch.parameters, strict=True)):
             if signals.stop[0]:
-                run.status[i] = INTERRUPTED
-                continue
+                break
             signals.reached[0] = times[0]
             problem = self.problem(p)
             found = integrate(

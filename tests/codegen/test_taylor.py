@@ -157,7 +157,7 @@ def test_a_pulse_far_away_is_seen_with_a_longest_step():
 def test_the_longest_step_belongs_to_adaptive_methods():
     data = sd.simulate(LOGISTIC, [0, 10], method=sd.methods.Taylor(max_step=0.5))
     assert int(data.steps) >= 20
-    with pytest.raises(sd.DeclarationError, match="max_step has no effect on 'ssa'; it belongs to bs32, dop853, rodas4"):
+    with pytest.raises(sd.DeclarationError, match="max_step has no effect on 'ssa'; it belongs to bs32, dop853, etdrk4, imex"):
         sd.simulate(zoo.schloegl(), [0, 1], method=sd.methods.AdaptiveOptions(max_step=0.5))
     with pytest.raises(sd.DeclarationError, match="max_step is -1; expected a positive number"):
         sd.methods.Taylor(max_step=-1)

@@ -212,7 +212,7 @@ def test_what_is_not_there_is_named(options, message):
 
 def test_the_whole_kernel_is_shown():
     kernel = sd.compile(decay(), method="tsit5", target="cuda")
-    for part in ("def rhs(lane, y, p, memory, out)", "def attempt(", "def trajectory(", "def run(", "x' = -x"):
+    for part in ("def rhs(lane, y, p, memory, out)", "def step(", "def trajectory(", "def run(", "x' = -x"):
         assert part in str(kernel)
     compile(kernel.source, "kernel", "exec")  # it is valid Python
     assert "tsit5 of ODESystem(x)" in repr(kernel)

@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, STIFF, SUCCESS, TOO_MANY_STEPS
 
+import symdyn as sd
 from symdyn.codegen.families import family_of
 from symdyn.errors import CompileError
 from symdyn.grids.problems import FieldProblem, make_problem
@@ -141,10 +142,10 @@ def test_steps_that_stability_limits_are_noticed():
     assert integrated(problem, "bs32", start, [0.0, 1.0], decay=rate).status == STIFF
     assert integrated(problem, "bs32", start, [0.0, 0.02], decay=rate).status == SUCCESS  # few steps are to come
     assert integrated(problem, "bs32", start, [0.0, 0.1]).status == SUCCESS
-    data = pde.run([0.0, 0.5], grid=100, progress=False)
-    assert data.attrs["passed_on"] == "imex"
+    data = sd.simulate(pde, [0.0, 0.5], grid=100, progress=False)
+    assert data.attrs["stiff_trajectories"] == "1 passed on to imex"
     assert data.u.values[-1] == pytest.approx(math.exp(-(math.pi**2) / 2) * start, abs=1e-4)
-    assert "passed_on" not in pde.run([0.0, 0.5], grid=100, method="bs32", progress=False).attrs
+    assert "stiff_trajectories" not in sd.simulate(pde, [0.0, 0.5], grid=100, method="bs32", progress=False).attrs
 
 
 def test_methods_without_a_form_for_arrays_are_refused():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.arguments.projection import Krylov, Uniformisation
-from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.errors import DeclarationError, SimulationError
+from symdyn.integration.controllers import after_acceptance, after_rejection
 from symdyn.methods.controllers import PID
 from symdyn.projection.generator import Generator, assemble
 from symdyn.projection.kernel import driver

@@ -17,16 +17,7 @@ from symdyn_kernels.shared import control as shared
 from symdyn.errors import DeclarationError
 from symdyn.methods.controllers import PID
 
-__all__ = [
-    "Adaptive",
-    "Controller",
-    "Dyadic",
-    "Equal",
-    "after_acceptance",
-    "after_rejection",
-    "equal_steps",
-    "first_step",
-]
+__all__ = ["Adaptive", "Controller", "Dyadic", "Equal", "equal_steps", "first_step"]
 
 
 def _plain(function: Any) -> Any:

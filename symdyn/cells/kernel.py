@@ -49,8 +49,8 @@ def cells_kernel(system: FullBulkCells, method: str, options: MethodOptions, *, 
     >>> cell = sd.BulkCellSystem(domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="v", influx=0, efflux=0.2,
     ...     kinetics=sd.ODESystem.from_text("v' = 1 - v"), parameters={"D": 1, "tau": 0.5})
     >>> full = cell.full(mesh=0)
-    >>> cells_kernel(full, "imex", sd.methods.Imex()).size == 1 + full.elements.size
-    True
+    >>> cells_kernel(full, "imex", sd.methods.Imex()).size - int(full.elements.size)
+    1
     """
     return CellsKernel(system, method, options, until=until)
 

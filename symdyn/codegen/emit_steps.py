@@ -85,7 +85,8 @@ class _Lanes(StepFormulas):
         self.entries |= {"h": "vld(lanes[H], e & wm)", "F": "vld(lu, nlu * W + e)", "abs": "vabs", "max": "vmax"}
 
     def each(self, **computed: str) -> list[str]:
-        values = {name: expression.format_map(self.entries) for name, expression in computed.items()}
+        entries = {name: "splat(0.0)" if value == "0.0" else value for name, value in computed.items()}
+        values = {name: expression.format_map(self.entries) for name, expression in entries.items()}
         spelled = (f"vst(fb, {self.places[x]} + e, {v})" if x in self.places else f"{x} = {v}" for x, v in values.items())
         return [FLAT, *_inside([*spelled])]
 

@@ -321,7 +321,8 @@ class Kernel(ABC):
             raise DeclarationError("times must be a sequence that increases strictly")
         parameters = parameters.reshape(count, k)
         run = self.empty(len(initial), times.size)
-        numbers = Options(**{**self.options.numbers(options.get("step", Options.step)), **options})
+        step = options.get("step", math.inf if self.adaptive else Options.step)
+        numbers = Options(**{**self.options.numbers(step), "step": step, **options})
         return self.launch(
             run, Batch(initial, parameters, times, streams, self.stops(parameters, times)), numbers, signals=Signals.new()
         )

@@ -155,7 +155,7 @@ class mean(Operator):
     --------
     >>> import symdyn as sd
     >>> pde = sd.PDESystem.from_text("u' = -u", domain=(0, 2), observables={"m": mean(sp.Symbol("u"))})
-    >>> data = pde.run([0.0, 1.0], initial={"u": "x"}, grid=10)
+    >>> data = sd.simulate(pde, [0.0, 1.0], initial={"u": "x"}, grid=10, progress=False)
     >>> float(data.m.isel(time=0).round(12))  # of x on (0, 2)
     1.0
     """
@@ -177,7 +177,7 @@ class integral(Operator):
     --------
     >>> import symdyn as sd
     >>> pde = sd.PDESystem.from_text("u' = -u", domain=(0, 2), observables={"total": integral(sp.Symbol("u"))})
-    >>> data = pde.run([0.0, 1.0], initial={"u": "x"}, grid=10)
+    >>> data = sd.simulate(pde, [0.0, 1.0], initial={"u": "x"}, grid=10, progress=False)
     >>> float(data.total.isel(time=0).round(12))  # of x on (0, 2)
     2.0
     """

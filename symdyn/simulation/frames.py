@@ -132,7 +132,7 @@ class Frame:
     Examples
     --------
     >>> import symdyn as sd
-    >>> [v.name for v in Frame(sd.ODESystem.from_text("x' = -x; observables: d = 2*x")).variables]
+    >>> [v.name for v in Frame(sd.ODESystem.from_text("x' = -x; d := 2*x")).variables]
     ['x', 'd']
     """
 
@@ -206,7 +206,7 @@ class Frame:
         Examples
         --------
         >>> import symdyn as sd
-        >>> frame = Frame(sd.ODESystem.from_text("x' = -x; observables: d = 2*x"))
+        >>> frame = Frame(sd.ODESystem.from_text("x' = -x; d := 2*x"))
         >>> frame.observed(np.array([[[3.0]]]), np.empty((1, 0)), np.zeros(1)).tolist()
         [[[3.0, 6.0]]]
         """

@@ -187,7 +187,7 @@ def test_libraries_come_from_the_arguments():
 
 
 def test_unknown_terms_cannot_be_simulated():
-    with pytest.raises(CompileError, match=r"f\(u, dx\(u\)\) is an unknown term; give it an expression with with_terms"):
+    with pytest.raises(CompileError, match=r"the system has unknown terms \(f\(u, dx\(u\)\)\); fill them in with with_terms"):
         sd.simulate(sd.PDESystem({u: f(u, dx(u))}, (0, 1)), [0, 1], initial={u: 1.0}, grid=8)
 
 

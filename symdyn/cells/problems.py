@@ -1,6 +1,7 @@
 r"""Cells in their bulk as a problem for `symdyn.integration.integrate`: exchange and diffusion implicitly, kinetics explicitly.
 
-With one diagonal coefficient all stages of a step share one sparse factorisation for each bulk species.
+With one diagonal coefficient all stages of a step share one sparse factorisation for each bulk species.  For exponential
+methods the linear part is diagonal in its modes, see `symdyn.cells.exchange_modes`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from symdyn.cells._factors import Factors, factorise
+from symdyn.cells.exchange_modes import ExchangeModes
 from symdyn.cells.finite_elements import BulkMatrices, FiniteElements
 from symdyn.cells.full import FullBulkCells
 from symdyn.cells.values import CellValues
-from symdyn.integration.problem import SplitProblem
+from symdyn.integration.problem import DiagonalProblem, SplitProblem
+from symdyn.methods.exponential import ExponentialRungeKutta
 
-__all__ = ["ColonyProblem", "WallExchange", "make_problem"]
+__all__ = ["ColonyProblem", "ModalColony", "WallExchange", "make_problem"]
 
 #: Factorisations that are kept for a set of parameters, and sets of parameters for a mesh.
 KEPT, SETS = 8, 8
@@ -45,6 +48,15 @@ class WallExchange:
         self.size = cells + len(matrices) * self.nodes
         self._solvers: dict[float, list[tuple]] = {}
         self._lock = threading.Lock()
+        self._modes: ExchangeModes | None = None
+
+    @property
+    def modes(self) -> ExchangeModes:
+        """Computed when it is asked for, by one thread."""
+        with self._lock:
+            if self._modes is None:
+                self._modes = ExchangeModes(self.matrices, self.secreted, self.bulks)
+            return self._modes
 
     @cached_property
     def _mass(self) -> Factors:
@@ -153,30 +165,52 @@ class ColonyProblem(SplitProblem):
         product /= c
 
 
+class ModalColony(DiagonalProblem):
+    """The same in modes of the exchange.
+
+    Parameters
+    ----------
+    exchange : WallExchange
+    values : CellValues
+    """
+
+    def __init__(self, exchange: WallExchange, values: CellValues) -> None:
+        super().__init__(exchange.modes, ColonyProblem(exchange, values).rates, corrected=True)
+        self.exchange, self.kinetics = exchange, values.kinetics
+
+    def nonlinear(self, z: np.ndarray, t: float, out: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        modes = self.exchange.modes
+        cells = modes.states(z)
+        return modes.drive(z, cells, self.kinetics.rates(cells), out)
+
+
 _EXCHANGES: WeakKeyDictionary[FiniteElements, dict[bytes, WallExchange]] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
-def make_problem(full: FullBulkCells, scheme: Any, parameters: Mapping[Any, float] | None = None) -> ColonyProblem:
+def make_problem(
+    full: FullBulkCells, scheme: Any, parameters: Mapping[Any, float] | None = None
+) -> ColonyProblem | ModalColony:
     """The problem of a colony for a method.
 
     Parameters
     ----------
     full : FullBulkCells
     scheme : object
-        An entry of ``symdyn.METHODS``; all of them take the same problem.
+        An entry of ``symdyn.METHODS``.
     parameters : mapping of Symbol or str to float, optional
         Values in place of the defaults.
 
     Returns
     -------
-    ColonyProblem
-        Used by one thread at a time; factorisations are shared by all problems with the same parameters.
+    ColonyProblem or ModalColony
+        The latter for exponential methods.  Used by one thread at a time; factorisations and modes are shared by all problems
+        with the same parameters.
 
     Raises
     ------
     DeclarationError
-        For unknown names and missing values.
+        For unknown names and missing values, and for exponential methods where the mesh has too many unknowns.
 
     Examples
     --------
@@ -198,4 +232,4 @@ def make_problem(full: FullBulkCells, scheme: Any, parameters: Mapping[Any, floa
             while len(known) >= SETS:
                 known.pop(next(iter(known)))
         known[key] = exchange
-    return ColonyProblem(exchange, values)
+    return (ModalColony if isinstance(scheme, ExponentialRungeKutta) else ColonyProblem)(exchange, values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import sympy as sp
 
 from symdyn.codegen.lower import Lowering
@@ -33,20 +35,23 @@ def step_program(system: System, scheme: FixedStepScheme | ExplicitRungeKutta, u
     lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW, *symbols.dZ)
     states = system.states if until is None else (*system.states, *ENDED)
     build = Lowering([("lane", lane), ("y", states), ("p", system.parameters)])
+    between = None
     if isinstance(scheme, ExplicitRungeKutta):
-        new = _stages(build, system, scheme, symbols)
+        new, between = _stages(build, system, scheme, symbols)
     else:
         new = [build.value(e) for e in scheme.step(system, symbols)]
     labels = [f"next {s}" for s in system.names]
     if until is not None:
         where = "end" if isinstance(scheme, MapScheme) else "diffusion" if system.noises else "within"
-        new = stopped(build, system, until, symbols, new, where=where)
+        new = stopped(build, system, until, symbols, new, where=where, between=between)
         labels += ["whether it ended", "when"]
     return build.program("step", new, labels)
 
 
-def _stages(build: Lowering, system: System, method: ExplicitRungeKutta, symbols: StepSymbols) -> list[int]:
-    """The new states of a step of a tableau."""
+def _stages(
+    build: Lowering, system: System, method: ExplicitRungeKutta, symbols: StepSymbols
+) -> tuple[list[int], Callable[[int], list[int]]]:
+    """The new states of a step of a tableau, and those at a part of it."""
     drift, h, time = system.part("drift"), build.value(symbols.h), build.value(system.time)
     slopes = [[build.value(f) for f in drift]]
     for j, row in enumerate(method.a, start=1):
@@ -58,11 +63,32 @@ def _stages(build: Lowering, system: System, method: ExplicitRungeKutta, symbols
                     term = k[i] if c == 1 else build.op("mul", k[i], build.constant(c))
                     total = term if total is None else build.op("add", total, term)
             there.append(build.op("add", build.value(s), build.op("mul", h, total or build.constant(0))))
-        if j == method.stages:
-            break
         stage = {s: sp.Symbol(f"{s}' of stage {j + 1}") for s in (*system.states, system.time)}
         for symbol, value in zip(stage.values(), there, strict=False):
             build.bind(symbol, value)
         build.bind(stage[system.time], build.op("add", time, build.op("mul", h, build.constant(method.nodes[j]))))
-        slopes.append([build.value(f.xreplace(stage)) for f in drift])
-    return there
+        slopes.append([])
+        if j < method.stages:
+            slopes[j] = [build.value(f.xreplace(stage)) for f in drift]
+
+    def between(theta: int) -> list[int]:
+        if not slopes[-1]:  # only the interpolant needs that at the end
+            slopes[-1] = [build.value(f.xreplace(stage)) for f in drift]
+        factors = [build.op("mul", h, _polynomial(build, row, theta)) for row in method.dense]
+        found = []
+        for i, s in enumerate(system.states):
+            total = build.value(s)
+            for factor, k in zip(factors, slopes, strict=True):
+                total = build.op("add", total, build.op("mul", factor, k[i]))
+            found.append(total)
+        return found
+
+    return there, between
+
+
+def _polynomial(build: Lowering, coefficients: Sequence[float], theta: int) -> int:
+    """The value of c1 theta + c2 theta^2 + ..."""
+    total = build.constant(0)
+    for c in reversed(coefficients):
+        total = build.op("mul", theta, build.op("add", build.constant(c), total))
+    return total

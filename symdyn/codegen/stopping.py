@@ -27,6 +27,8 @@ __all__ = ["ENDED", "margin", "margin_program", "stopped"]
 ENDED = (sp.Symbol("ended'"), sp.Symbol("moment'"))
 #: -zeta(1/2) / sqrt(2 pi): how far a random walk with normal steps of unit variance passes a distant boundary in the mean.
 OVERSHOOT = 0.5825971579390106
+#: Guesses of the part of a step at which a margin crosses zero, each about as many times nearer as the step is shorter.
+GUESSES = 5
 
 
 def margin(condition: sp.Basic, bound: Callable[[sp.Expr], sp.Expr] = lambda e: e) -> sp.Expr:
@@ -70,7 +72,14 @@ def margin_program(system: System, until: sp.Basic) -> Program:
 
 
 def stopped(
-    build: Lowering, system: System, until: sp.Basic, symbols: StepSymbols, new: Sequence[int], *, where: str
+    build: Lowering,
+    system: System,
+    until: sp.Basic,
+    symbols: StepSymbols,
+    new: Sequence[int],
+    *,
+    where: str,
+    between: Callable[[int], list[int]] | None = None,
 ) -> list[int]:
     """The states at the end of a step, whether a trajectory has ended, and when.
 
@@ -84,9 +93,12 @@ def stopped(
     new : sequence of int
         The states at the end of the step of a trajectory that goes on.
     where : {'end', 'within', 'diffusion'}
-        Where a step ends a trajectory: at its end, if the condition is true there; within it, where the margin is zero if it
-        changes linearly; at its end, if the condition is true of a boundary moved towards the trajectory by the mean overshoot
-        of its random steps, so that the mean time of passage is right to the order of the step.
+        Where a step ends a trajectory: at its end, if the condition is true there; within it, where the margin is zero; at its
+        end, if the condition is true of a boundary moved towards the trajectory by the mean overshoot of its random steps, so
+        that the mean time of passage is right to the order of the step.
+    between : callable, optional
+        From the number of a part of the step to those of the states there, to which 'within' looks; by default the margin and
+        the states change linearly.
     """
     ended, moment = map(build.value, ENDED)
     zero, h = build.constant(0), build.value(symbols.h)
@@ -111,15 +123,50 @@ def stopped(
     else:
         low, high = build.value(margin(until)), build.value(margin(then))
         holds = build.op("ge", high, zero)
-        part = build.op("div", low, build.op("sub", low, high))
+        part = _crossing(build, system, until, symbols, low, high, between)
         part = build.op("select", build.op("lt", low, zero), part, zero)
         length = build.op("select", holds, build.op("mul", part, h), h)
-        for i, s in enumerate(system.states):
-            y = build.value(s)
-            there = build.op("add", y, build.op("mul", part, build.op("sub", new[i], y)))
-            states[i] = build.op("select", holds, there, new[i])
+        if between is None:
+            starts = [build.value(s) for s in system.states]
+            there = [build.op("add", y, build.op("mul", part, build.op("sub", z, y))) for y, z in zip(starts, new, strict=True)]
+        else:
+            there = between(part)
+        states = [build.op("select", holds, y, z) for y, z in zip(there, new, strict=True)]
     states = [build.op("select", before, build.value(s), value) for s, value in zip(system.states, states, strict=True)]
     time = build.value(system.time)
     first = build.op("select", now, time, build.op("add", time, length))
     flag = build.op("select", build.op("or", before, holds), build.constant(1), zero)
     return [*states, flag, build.op("select", over, moment, first)]
+
+
+def _crossing(
+    build: Lowering, system: System, until: sp.Basic, symbols: StepSymbols, low: int, high: int,
+    between: Callable[[int], list[int]] | None,
+) -> int:  # fmt: skip
+    """The part of a step at which the margin is zero, which is `low` at its beginning and `high` at its end.
+
+    By the Illinois form of regula falsi (Dowell & Jarratt, BIT 11 (1971) 168-174): the end that stays twice counts half.
+    """
+
+    def guess(a: int, b: int, low: int, high: int) -> int:
+        share = build.op("div", low, build.op("sub", low, high))
+        return build.op("add", a, build.op("mul", share, build.op("sub", b, a)))
+
+    a, b, half = build.constant(0), build.constant(1), build.constant(0.5)
+    up = None
+    for k in range(GUESSES if between is not None else 0):
+        x = guess(a, b, low, high)
+        at = {s: sp.Symbol(f"{s}' of guess {k + 1}") for s in (*system.states, system.time)}
+        assert between is not None
+        for symbol, value in zip(at.values(), between(x), strict=False):
+            build.bind(symbol, value)
+        build.bind(at[system.time], build.op("add", build.value(system.time), build.op("mul", x, build.value(symbols.h))))
+        value = build.value(margin(until).xreplace(at))
+        before, up = up, build.op("ge", value, build.constant(0))
+        lighter, heavier = build.op("mul", half, low), build.op("mul", half, high)
+        if before is not None:
+            low = build.op("select", before, lighter, low)
+            high = build.op("select", before, high, heavier)
+        a, b = build.op("select", up, a, x), build.op("select", up, x, b)
+        low, high = build.op("select", up, low, value), build.op("select", up, value, high)
+    return guess(a, b, low, high)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from symdyn.methods.imex import Imex
     from symdyn.methods.imex3 import Imex3
     from symdyn.methods.iterate import Iterate
+    from symdyn.methods.krylov import Krylov
     from symdyn.methods.langevin import Langevin
     from symdyn.methods.milstein import Milstein
     from symdyn.methods.options import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from symdyn.methods.tau_implicit import TauImplicit
     from symdyn.methods.taylor import Taylor
     from symdyn.methods.tsit5 import Tsit5
+    from symdyn.methods.uniformisation import Uniformisation
 
 METHODS.filled_by(__name__)
 __getattr__, __dir__, __all__ = lazy(
@@ -64,6 +66,7 @@ __getattr__, __dir__, __all__ = lazy(
         "imex": ("Imex",),
         "imex3": ("Imex3",),
         "iterate": ("Iterate",),
+        "krylov": ("Krylov",),
         "langevin": ("Langevin",),
         "milstein": ("Milstein",),
         "options": (
@@ -84,5 +87,6 @@ __getattr__, __dir__, __all__ = lazy(
         "tau_implicit": ("TauImplicit",),
         "taylor": ("Taylor",),
         "tsit5": ("Tsit5",),
+        "uniformisation": ("Uniformisation",),
     },
 )

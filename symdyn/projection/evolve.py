@@ -7,18 +7,16 @@ from symdyn_kernels.arguments.parts import Control
 from symdyn_kernels.arguments.projection import Krylov, Uniformisation
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
-from symdyn.errors import DeclarationError, SimulationError
+from symdyn.errors import SimulationError
 from symdyn.integration.controllers import after_acceptance, after_rejection
 from symdyn.methods.controllers import PID
 from symdyn.projection.generator import Generator, assemble
 from symdyn.projection.kernel import driver
 from symdyn.projection.states import StateSpace
 from symdyn.projection.transitions import StateJump, Transitions
-from symdyn.registry import suggest
 
-__all__ = ["METHODS", "Clock", "Exponential", "Modulated"]
+__all__ = ["Clock", "Exponential", "Modulated"]
 
-METHODS = ("krylov", "uniformisation")
 #: Dimension of Krylov spaces, and of those of many states, whose products cost more than small matrices do.
 DIMENSION, LARGE_DIMENSION, LARGE = 30, 45, 5000
 #: Numbers of midpoint steps whose results are extrapolated: the order is twice as many.
@@ -53,8 +51,6 @@ class Exponential:
     """``p' = A p`` with constant rates."""
 
     def __init__(self, generator: Generator, method: str, *, contracting: bool = True) -> None:
-        if method not in METHODS:
-            raise DeclarationError(f"unknown method {method!r}; known: {', '.join(METHODS)}.{suggest(method, METHODS)}")
         self.generator, self.method, self.contracting = generator, method, contracting
         n = generator.size
         self._basis = np.empty((min(n, LARGE_DIMENSION if n > LARGE else DIMENSION) + 1, n if method == "krylov" else 0))

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from symdyn.codegen.kernel import read_method
 from symdyn.errors import DeclarationError
+from symdyn.methods.options import MethodOptions
+from symdyn.methods.propagation import GeneratorExponential
+from symdyn.methods.registry import METHODS
 from symdyn.projection.adaptive import INTEGRATOR, Growing
 from symdyn.projection.bounds import Bounds
 from symdyn.projection.equation import MasterEquation
-from symdyn.projection.evolve import METHODS, Clock, Exponential, Modulated
+from symdyn.projection.evolve import Clock, Exponential, Modulated
 from symdyn.projection.generator import assemble
 from symdyn.projection.initial import begin, outside, read_initial
 from symdyn.projection.labelled import check_layout, labelled
@@ -33,7 +37,7 @@ def transient(
     parameters: Mapping[Any, float] | None = None,
     *,
     tolerance: float = 1e-8,
-    method: str = "krylov",
+    method: str | MethodOptions = "krylov",
     start: float = 0.0,
     layout: str | None = None,
 ) -> xr.DataArray:
@@ -51,7 +55,7 @@ def transient(
     tolerance : float
         In a box, the error of the integration; what leaves the box comes on top.  Without upper bounds the error of the
         result, what leaves the set included.  Errors are sums of magnitudes over all states.
-    method : {'krylov', 'uniformisation'}
+    method : {'krylov', 'uniformisation'}, or an object of a class of `symdyn.methods`
         Krylov spaces with estimated errors, or a sum of positive terms with a known error, which takes longer.
     start : float
         The time at which `initial` holds.
@@ -87,13 +91,19 @@ def transient(
     times = read_times(t, start)
     check_tolerance(tolerance)
     check_layout(layout)
-    if method not in METHODS:
-        raise DeclarationError(f"unknown method {method!r}; known: {', '.join(METHODS)}.{suggest(method, METHODS)}")
+    scheme = read_scheme(method)
     transitions = Transitions(equation.network, parameters)
     if equation.box is not None:
         p, accuracy = begin(equation.network, equation.box, initial), tolerance
         rows = advance(
-            equation.box, transitions, equation.jumps(transitions), p, times, start=start, tolerance=tolerance, method=method
+            equation.box,
+            transitions,
+            equation.jumps(transitions),
+            p,
+            times,
+            start=start,
+            tolerance=tolerance,
+            method=scheme.name,
         )
         found: list[tuple[StateSpace, np.ndarray]] = [(equation.box, row) for row in rows]
     else:
@@ -105,9 +115,9 @@ def transient(
             times,
             start=start,
             tolerance=tolerance,
-            method=method,
+            scheme=scheme,
         )
-    facts = {"method": method, "tolerance": tolerance, "error_bound": 2 * accuracy}
+    facts = {"method": scheme.name, "tolerance": tolerance, "error_bound": 2 * accuracy}
     return labelled(equation, transitions, found, None if np.ndim(t) == 0 else times, layout=layout, facts=facts)
 
 
@@ -119,7 +129,7 @@ def grown(
     *,
     start: float,
     tolerance: float,
-    method: str,
+    scheme: GeneratorExponential,
 ) -> list[tuple[StateSpace, np.ndarray]]:
     """Distributions at `times`, each with its set of states."""
     states, weight = initial
@@ -128,16 +138,16 @@ def grown(
     bounds = Bounds(np.array(equation.lower), np.array(top), equation.max_states)
     if not bounds.inside(states).any():
         raise outside(equation.network, states[0])
-    growing = Growing(transitions, jumps, bounds, trimming=method == "krylov")
+    growing = Growing(transitions, jumps, bounds, trimming=scheme.follows)
     first, p = growing.start(states, weight, start)
     found: list[tuple[StateSpace, np.ndarray]] = list(growing.run(first, p, times, start, tolerance))
-    if method == "krylov":
+    if scheme.follows:
         return found
     last = found[-1][0]  # all states that were needed
     p = np.zeros(last.size)
     np.add.at(p, last.locate(states), weight)
     within = transitions.stopped_outside(bounds.inside)
-    rows = advance(last, within, jumps, p, times, start=start, tolerance=INTEGRATOR * tolerance, method=method)
+    rows = advance(last, within, jumps, p, times, start=start, tolerance=INTEGRATOR * tolerance, method=scheme.name)
     return [(last, row) for row in rows]
 
 
@@ -161,6 +171,15 @@ def advance(
         generator = assemble(space, transitions.propensities(space), jumps, reflecting=False)
         Exponential(generator, method).advance(p, clock, times, out)
     return out
+
+
+def read_scheme(method: Any) -> GeneratorExponential:
+    """The entry of the registry of methods."""
+    known = [name for name, scheme in METHODS.items() if isinstance(scheme, GeneratorExponential)]
+    name, _ = read_method(method)
+    if name not in known:
+        raise DeclarationError(f"unknown method {method!r}; known: {', '.join(known)}.{suggest(method, known)}")
+    return METHODS[name]
 
 
 def read_times(t: Any, start: float) -> np.ndarray:

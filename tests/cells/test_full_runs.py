@@ -22,7 +22,7 @@ from tests.integrated import integrated
 
 pytest.importorskip("skfem")
 
-METHODS = ("imex", "imex3", "sbdf2")
+METHODS = ("imex", "imex3", "sbdf2", "etdrk4")
 
 THREE = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.0)]
 BASE = {"D": 1.0, "tau": 0.55}
@@ -84,6 +84,22 @@ def test_orders_in_time(three, method):
     for part in (slice(0, 6), slice(6, None)):
         errors = [np.abs(y - exact)[part].max() for y in found]
         assert -0.2 < np.log2(errors[0] / errors[1]) - sd.METHODS[method].order < 0.6
+
+
+def test_exponential_methods_with_cells_that_exchange_in_one_direction():
+    # the first both ways, the second only secretes, the third only takes up
+    full = colony(influx=[0.8, 0, 0.5], efflux=[0.2, 0.3, 0]).full(mesh=0)
+    options = dict(initial={"U": "steady", "v_1": 1.4, "v_2": 0.9}, parameters=BASE, progress=False, rtol=1e-8, atol=1e-10)
+    times = np.linspace(0, 5, 11)
+    modal, eliminated = (sd.simulate(full, times, method=m, **options) for m in ("etdrk4", "imex"))
+    for name in full.states:
+        assert modal[str(name)].values == pytest.approx(eliminated[str(name)].values, abs=1e-6)
+    assert np.ptp(modal.v_1.values) > 0.1
+
+
+def test_exponential_methods_refuse_meshes_of_too_many_unknowns():
+    with pytest.raises(DeclarationError, match=r"this mesh has \d+ unknowns, more than 5000; take a coarser mesh"):
+        sd.simulate(colony().full(mesh=1), [0, 1], method="etdrk4", parameters=BASE, progress=False)
 
 
 def test_defaults_are_within_a_millionth_of_the_converged_run(three):
@@ -305,10 +321,6 @@ def test_two_species_pass_without_each_other():
         (
             {"method": "rodas4"},
             "'rodas4' cannot be used here: it takes systems of rates of change",
-        ),
-        (
-            {"method": "etdrk4"},
-            "'etdrk4' cannot be used here: it takes systems of fields; this FullBulkCells has",
         ),
         ({"target": "cuda"}, "fields are simulated on the processor; target='cuda' is for systems without fields"),
         ({"rtol": 1e-3, "step": 0.1}, "rtol has no effect on 'imex' of fields in steps of one length"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.codegen.families.adaptive import ADAPTIVE
-from symdyn.codegen.families.arrays import ARRAYS, MULTISTEP
+from symdyn.codegen.families.arrays import ARRAYS, DISTRIBUTIONS, MULTISTEP
 from symdyn.codegen.families.base import Family
 from symdyn.codegen.families.branching import BRANCHING
 from symdyn.codegen.families.diffusion import DIFFUSION
@@ -21,7 +21,20 @@ __all__ = ["FAMILIES", "family_of"]
 
 #: What runs the methods of a type: `Family.schemes` are the types of entries of the registry of methods.
 FAMILIES: Registry[Family] = Registry("family of methods")
-for _family in (ADAPTIVE, TAYLOR, STEPPING, MAPS, JUMP, LEAPING, HYBRID, DIFFUSION, BRANCHING, ARRAYS, MULTISTEP):
+for _family in (
+    ADAPTIVE,
+    TAYLOR,
+    STEPPING,
+    MAPS,
+    JUMP,
+    LEAPING,
+    HYBRID,
+    DIFFUSION,
+    BRANCHING,
+    ARRAYS,
+    MULTISTEP,
+    DISTRIBUTIONS,
+):
     FAMILIES.register(type(_family).__name__.removesuffix("Family").lower(), _family)
 
 

@@ -1,4 +1,4 @@
-"""Methods for large states, which run in the array loops of `symdyn.integration` and have no form for lanes."""
+"""Methods without a form for lanes: of large states, in the array loops of `symdyn.integration`, and of distributions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from symdyn.errors import CompileError
 from symdyn.methods.additive import AdditiveRungeKutta
 from symdyn.methods.exponential import ExponentialRungeKutta
 from symdyn.methods.multistep import ImexMultistep
+from symdyn.methods.propagation import GeneratorExponential
 from symdyn.system import System
 
-__all__ = ["ARRAYS", "MULTISTEP"]
+__all__ = ["ARRAYS", "DISTRIBUTIONS", "MULTISTEP"]
 
 
 class ArrayFamily(Family):
@@ -51,8 +52,17 @@ class MultistepFamily(ArrayFamily):
     remedies = ("a shorter step", "another method")
 
 
+class DistributionsFamily(ArrayFamily):
+    """Methods of master equations, which `symdyn.projection` runs."""
+
+    schemes = (GeneratorExponential,)
+    adaptive = False
+    options = ()
+    stops = ""
+
+
 def _refuse(method: str) -> NoReturn:
-    raise CompileError(f"the method {method!r} integrates fields; it has no form for lanes")
+    raise CompileError(f"the method {method!r} has no form for lanes")
 
 
-ARRAYS, MULTISTEP = ArrayFamily(), MultistepFamily()
+ARRAYS, MULTISTEP, DISTRIBUTIONS = ArrayFamily(), MultistepFamily(), DistributionsFamily()

@@ -36,9 +36,9 @@ class SteppingFamily(Family):
     schemes: ClassVar[tuple[type, ...]] = (FixedStepScheme, ExplicitRungeKutta)
     options: ClassVar[tuple[str, ...]] = ("step", "brownian_step", "inline")
     stops = (
-        "in the beginning and at the end of every step: without noise the crossing is located within it, with noise the boundary "
-        "is moved by 0.5826 sqrt(step) of the noise across it, which makes its mean exact to the order of the step; crossings "
-        "back and forth within steps are missed"
+        "in the beginning and at the end of every step: without noise the crossing is located within it, with noise the "
+        "boundary is moved by 0.5826 sqrt(step) of the noise across it, which makes its mean exact to the order of the step; "
+        "crossings back and forth within steps are missed"
     )
     remedies = ("a shorter step", "another method")
     counted: ClassVar[Mapping[str, str]] = {

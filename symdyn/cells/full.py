@@ -65,7 +65,7 @@ class FullBulkCells(FullVerbs, SpatialSystem):
     >>> full = cell.full(mesh=1)
     >>> float(full.steady_state().v[0].round(4)), complex(full.eigenvalues()[0].round(4))
     (1.3127, (0.012+0.742j))
-    >>> data = sd.simulate(full, [0, 1], initial={"v_1": 1, "U": "steady"})
+    >>> data = sd.simulate(full, [0, 1], initial={"v_1": 1, "U": "steady"}, progress=False)
     >>> data.v_1.dims
     ('time',)
     """

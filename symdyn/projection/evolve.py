@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.arguments.projection import Krylov, Uniformisation
+from symdyn_kernels.arguments.projection import KrylovArguments, UniformisationArguments
 from symdyn_kernels.status import MESSAGES, SUCCESS
 
 from symdyn.errors import SimulationError
@@ -63,13 +63,13 @@ class Exponential:
         arrays, counts = self.generator.arrays(), np.zeros(4, dtype=np.int64)
         if self.method == "uniformisation":
             state = np.array([clock.time, clock.error])
-            code = driver().uniformisation(Uniformisation(arrays, p, state, times, out, counts))
+            code = driver().uniformisation(UniformisationArguments(arrays, p, state, times, out, counts))
             clock.time = float(state[0])
         else:
             finite = np.isfinite(clock.loss)
             limit = (clock.loss, clock.floor) if finite else (0.0, -np.inf)
             state = np.array([clock.time, clock.step, clock.error, *limit, float(self.contracting)])
-            code = driver().krylov(Krylov(arrays, p, state, times, out, counts, self._basis))
+            code = driver().krylov(KrylovArguments(arrays, p, state, times, out, counts, self._basis))
             clock.time, clock.step = float(state[0]), float(state[1])
             clock.floor = float(state[4]) if finite else clock.floor
         if code not in (SUCCESS, driver().LEAKED):

@@ -1,11 +1,15 @@
 """What every registered method must satisfy, on the example of every kind of system that it applies to."""
 
+from math import comb
+
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdyn as sd
 from symdyn.codegen.families import family_of
+from symdyn.errors import CompileError
+from symdyn.methods.propagation import GeneratorExponential
 from symdyn.models.registry import KINDS
 
 x, y, a, b, t = sp.symbols("x y a b t")
@@ -24,7 +28,7 @@ def test_it_says_what_it_is(name):
     method = sd.METHODS[name]
     assert method.name == name
     assert len(method.reference) > 10
-    assert fitting(name), "applies to none of the kinds of system"
+    assert fitting(name) or isinstance(method, GeneratorExponential), "applies to none of the kinds of system"
     for kind in KINDS.values():
         reason = method.applies(kind.example())
         assert reason is None or len(reason) > 10
@@ -69,3 +73,14 @@ def test_the_first_output_is_the_initial_value(name):
         for state in system.states:
             assert data[state.name].values[0] == system.initial[state]
         assert data.attrs["method"] == name
+
+
+@pytest.mark.parametrize("method", [name for name, method in sd.METHODS.items() if isinstance(method, GeneratorExponential)])
+def test_distributions_advance_to_the_exact_one(method):
+    n, t = 9, 0.7  # each of n molecules is left with probability exp(-t)
+    decay = sd.ReactionNetwork.from_text(f"X -> 0, 1; X(0) = {n}")
+    p = decay.master_equation(upper=n).transient(t, method=method)
+    left = np.exp(-t)
+    assert p.values == pytest.approx([comb(n, k) * left**k * (1 - left) ** (n - k) for k in range(n + 1)], abs=1e-9)
+    with pytest.raises(CompileError, match=r"transient\(t, method="):
+        sd.simulate(decay, [0, 1], method=method)

@@ -9,7 +9,7 @@ from numba import types
 
 from symdyn_kernels.arguments.parts import Integers, Numbers, Rows
 
-__all__ = ["GeneratorArrays", "Krylov", "Uniformisation"]
+__all__ = ["GeneratorArrays", "KrylovArguments", "UniformisationArguments"]
 
 Places = Annotated[np.ndarray, types.uint32[:, ::1]]
 
@@ -44,7 +44,7 @@ class GeneratorArrays(NamedTuple):
     work: Numbers
 
 
-class Uniformisation(NamedTuple):
+class UniformisationArguments(NamedTuple):
     """Arguments of `uniformisation`.
 
     Attributes
@@ -69,13 +69,13 @@ class Uniformisation(NamedTuple):
     counts: Integers
 
 
-class Krylov(NamedTuple):
+class KrylovArguments(NamedTuple):
     """Arguments of `krylov`.
 
     Attributes
     ----------
     generator, p, times, out, counts :
-        As of `Uniformisation`.
+        As of `UniformisationArguments`.
     clock : (6,) float64
         Time, length of the next step (0: to be found), error allowed a unit of time, loss allowed a unit of time, the least sum
         of p that is allowed now, and whether A is a generator (positive) or not; the first, second and fifth are advanced.

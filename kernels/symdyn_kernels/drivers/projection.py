@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 
 from symdyn_kernels.arguments.parts import Control, numba_type, signature
-from symdyn_kernels.arguments.projection import GeneratorArrays, Krylov, Uniformisation
+from symdyn_kernels.arguments.projection import GeneratorArrays, KrylovArguments, UniformisationArguments
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.sparse import ahead, apply, arnoldi, combine, norm1, poisson_window, small_exponential
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, SUCCESS
@@ -50,9 +50,9 @@ def _control(order):
     return Control(exponent, 0.0, 0.0, exponent, SAFETY, SHRINK, GROW)
 
 
-@njit(signature(Krylov), cache=True, nogil=True, error_model="numpy")
+@njit(signature(KrylovArguments), cache=True, nogil=True, error_model="numpy")
 def krylov(arguments):
-    """Steps of adaptive length in Krylov spaces with incomplete orthogonalisation, of a `Krylov`; returns a status."""
+    """Steps of adaptive length in Krylov spaces with incomplete orthogonalisation, of a `KrylovArguments`; returns a status."""
     generator, p, clock, times, out, counts, basis = arguments
     n, m = p.size, basis.shape[0] - 1
     band, f, term, work = np.zeros((3, m + 2)), np.empty(m + 2), np.empty(m + 2), np.empty(m + 2)
@@ -143,12 +143,12 @@ def krylov(arguments):
 
 
 @njit(
-    signature(Uniformisation), cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"}
+    signature(UniformisationArguments), cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"}
 )  # fmt: skip
 def uniformisation(arguments):
     """``exp(tA) p = sum_k Poisson(k; qt) (1 + A/q)^k p``: positive terms only, and a truncation error that is known.
 
-    `arguments` is a `Uniformisation`; returns a status.
+    `arguments` is a `UniformisationArguments`; returns a status.
     """
     generator, p, clock, times, out, counts = arguments
     n, error = p.size, clock[1]

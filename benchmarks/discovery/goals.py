@@ -7,7 +7,7 @@ import pandas as pd
 from benchmarks.harness import Sample
 from benchmarks.results import Ratio
 
-__all__ = ["fields", "flows", "intervals", "missing_terms", "stochastic", "surrogates", "whole_equations"]
+__all__ = ["fields", "flows", "intervals", "missing_terms", "short_paths", "stochastic", "surrogates", "whole_equations"]
 
 #: Shares of runs with exactly the right terms that should be reached, by points and noise.
 EXACT = {
@@ -79,6 +79,16 @@ def stochastic(frame: pd.DataFrame) -> list[Ratio]:
         if row["exact"] * row["repeats"] >= ENOUGH:
             name = f"{row['case']}: intervals of {row['constant']} that hold / {LEVEL:g}"
             found.append(_ratio(name, row["coverage"] / LEVEL, REACHED))
+    return found
+
+
+def short_paths(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.short_paths.run`: exact terms over the goal, and answers that are not degenerate."""
+    found = []
+    for row in frame.to_dict("records"):
+        if row["repeats"] >= ENOUGH and row["goal"]:
+            found.append(_ratio(f"{row['case']}: exact terms / {row['goal']:.2g}", row["exact"] / row["goal"]))
+        found.append(_ratio(f"{row['case']}: answers that are not degenerate", 1 - row["degenerate"]))
     return found
 
 

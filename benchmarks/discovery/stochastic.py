@@ -57,16 +57,17 @@ def _constants(names: str) -> Any:
     return sp.symbols(names)
 
 
-def ornstein_uhlenbeck(rng: np.random.Generator, rate: float = 1.0, sigma: float = 0.5) -> dict[str, np.ndarray]:
-    """2000 steps of 0.1 about 1, exact."""
-    keep = np.exp(-0.1 * rate)
-    values = [1.0]
-    for e in rng.normal(0, sigma * np.sqrt((1 - keep**2) / (2 * rate)), 2000):
-        values.append(1 + keep * (values[-1] - 1) + e)
-    return {"t": 0.1 * np.arange(2001), "x": np.array(values)}
+def ornstein_uhlenbeck(rng: np.random.Generator, mean: float = 1.0, count: int = 2000) -> dict[str, np.ndarray]:
+    """Steps of 0.1 of dx = (mean - x) dt + 0.5 dW, exact."""
+    keep, values = np.exp(-0.1), [mean]
+    for e in rng.normal(0, 0.5 * np.sqrt((1 - keep**2) / 2), count):
+        values.append(mean + keep * (values[-1] - mean) + e)
+    return {"t": 0.1 * np.arange(count + 1), "x": np.array(values)}
 
 
-def _fine(drift: Callable[[float], float], noise: Callable[[float], float], step: float, count: int, start: float) -> Any:
+def fine(drift: Callable[[float], float], noise: Callable[[float], float], step: float, count: int, start: float) -> Any:
+    """Paths by Euler and Maruyama in steps ten times finer."""
+
     def data(rng: np.random.Generator) -> dict[str, np.ndarray]:
         at, values, small = start, [start], step / 10
         for row in rng.normal(0, np.sqrt(small), (count, 10)):
@@ -118,12 +119,12 @@ def cases() -> list[Case]:
     return [
         Case("Ornstein-Uhlenbeck", UNKNOWN, ornstein_uhlenbeck, {"f_1": 1, "f_2": -1, "g_1": 0.5}, linear | {"g": g_1}),
         Case(
-            "double well", UNKNOWN, _fine(lambda v: v - v**3, lambda v: 0.5, 0.05, 8000, 1.0),
+            "double well", UNKNOWN, fine(lambda v: v - v**3, lambda v: 0.5, 0.05, 8000, 1.0),
             {"f_1": 1, "f_2": -1, "g_1": 0.5}, {"f": f_1 * x + f_2 * x**3, "g": g_1},
         ),
         Case("square-root noise", UNKNOWN, square_root, {"f_1": 1, "f_2": -0.5, "g_1": 0.4}, linear | {"g": g_1 * sp.sqrt(x)}),
         Case(
-            "noise of two parts", UNKNOWN, _fine(lambda v: 1 - v, lambda v: np.sqrt(0.2 + 0.3 * v * v), 0.05, 8000, 1.0),
+            "noise of two parts", UNKNOWN, fine(lambda v: 1 - v, lambda v: np.sqrt(0.2 + 0.3 * v * v), 0.05, 8000, 1.0),
             {"f_1": 1, "f_2": -1, "g_1": 0.2, "g_2": 0.3}, linear | {"g": sp.sqrt(g_1 + g_2 * x**2)},
         ),
         Case("Hill feedback, snapshots", NETWORK, snapshots, {"f_1": 50, "f_K": 15}, hill),

@@ -71,6 +71,10 @@ PARTS = (
         quick=({"repeats": 1, "names": ("Ornstein-Uhlenbeck", "Hill feedback, snapshots")},), ratios=goals.stochastic,
     ),
     Part(
+        "drift and noise from short paths", "short_paths",
+        quick=({"repeats": 1, "names": ("Ornstein-Uhlenbeck, 150 steps",)},), ratios=goals.short_paths,
+    ),
+    Part(
         "fields, whole equations", "fields",
         quick=({"seeds": (0,), "decibels": (40,), "names": ("Burgers",)},), ratios=goals.fields,
     ),

@@ -96,6 +96,19 @@ class LocalMoments:
             full[..., i, j] = full[..., j, i] = values
         return full
 
+    @property
+    def rates(self) -> tuple[sp.Expr, ...]:
+        """How fast the means and the upper triangle of the covariance change."""
+        return tuple(self._rates)
+
+    def local(self, theta: np.ndarray, states: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Drift (n, N) and upper triangle of the squared diffusion (pairs, N) at states (n, N) and times (N,)."""
+        zero = np.zeros(len(times))
+        with np.errstate(all="ignore"):
+            found = evaluate(self._program, [times], [*states, *(zero for _ in self.pairs)], list(theta))
+        rates = np.stack([np.broadcast_to(v, times.shape) for v in found])
+        return rates[: len(states)], rates[len(states) :]
+
     def after(
         self, theta: np.ndarray, begin: np.ndarray, times: np.ndarray, gaps: np.ndarray, *, steps: int, slopes: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -15,8 +15,9 @@ from symdyn.discover.candidates import Candidates, candidate_system
 from symdyn.discover.data import Observations
 from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
+from symdyn.discover.price import SPARE
 from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem
-from symdyn.discover.selection import SPARE, SelectedModel, Selection
+from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.shooting import Quadratic
 from symdyn.errors import RecoveryError
 from symdyn.system import System

@@ -16,7 +16,8 @@ from symdyn.discover.guesses import Bounds
 from symdyn.discover.journal import Journal
 from symdyn.discover.kinds import RecoverableKind, kind_of
 from symdyn.discover.noise import freedom_of_data, growth_of_noise
-from symdyn.discover.selection import SPARE, SelectedModel, Selection
+from symdyn.discover.price import SPARE
+from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.shooting import Shooting, windows
 from symdyn.system import System
 

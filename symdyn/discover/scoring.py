@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +12,10 @@ __all__ = ["Likelihood", "Score", "ScoredFit", "maximise", "sandwich"]
 
 #: Gain of the log-likelihood below which a step is the last, and how often a step is shortened.
 SMALL_GAIN, SHORTENED = 1e-8, 12
-#: How many times the gain that a step promises a climb may still gain.
-HOPE = 20.0
+#: Gain that a step which is not shortened may still promise at an optimum.
+FLAT = 1e-4
+#: How many times the gain that the next step promises all further steps are taken to gain at most.
+OPTIMISM = 20.0
 #: Eigenvalues of the scaled information, relative to the largest, that count as zero.
 SINGULAR = 1e-10
 
@@ -55,11 +58,17 @@ class ScoredFit:
     theta : (P,) float64
     score : Score
     converged : bool
+    abandoned : bool
+        Whether it was given up because the value that was needed is out of reach.
+    evaluations : int
+        Of the likelihood.
     """
 
     theta: np.ndarray
     score: Score
     converged: bool
+    abandoned: bool = False
+    evaluations: int = 0
 
 
 def maximise(
@@ -68,8 +77,9 @@ def maximise(
     *,
     low: np.ndarray | None = None,
     high: np.ndarray | None = None,
-    iterations: int = 40,
-    worth: float = -np.inf,
+    iterations: int = 100,
+    needed: float = -np.inf,
+    going: Callable[[], bool] | None = None,
 ) -> ScoredFit:
     """Climb from `start` by scoring, damped as in Levenberg's method where a step would lead downhill.
 
@@ -79,8 +89,10 @@ def maximise(
     start, low, high : (P,) float64
         A parameter at a bound that the gradient points beyond stays there.
     iterations : int
-    worth : float
-        Value of interest: where no hope is left to reach it, the rest of the climb is spared.
+    needed : float
+        The climb is given up where this value is out of reach.
+    going : callable, optional
+        Asked before each step; the climb ends where it is when this returns False.
 
     Returns
     -------
@@ -90,33 +102,43 @@ def maximise(
     low = np.full(start.shape, -np.inf) if low is None else low
     high = np.full(start.shape, np.inf) if high is None else high
     theta = np.clip(start, low, high)
-    score, damping = likelihood.score(theta), 0.0
+    score, damping, evaluations = likelihood.score(theta), 0.0, 1
     for _ in range(iterations):
-        if not np.isfinite(score.value):
-            return ScoredFit(theta, score, False)
+        if not np.isfinite(score.value) or (going is not None and not going()):
+            break
         held = ((theta <= low) & (score.gradient < 0)) | ((theta >= high) & (score.gradient > 0))
-        free = np.flatnonzero(~held)
-        size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
-        scaled = score.information[np.ix_(free, free)] / np.outer(size, size)
+        move = _steps(score, ~held)
+        flat = 0.5 * float(score.gradient @ (np.clip(theta + move(0.0), low, high) - theta)) < FLAT
         for _ in range(SHORTENED):
-            step = np.zeros_like(theta)
-            if free.size:
-                regular = scaled + max(damping, SINGULAR) * np.eye(free.size)
-                step[free] = np.linalg.solve(regular, score.gradient[free] / size) / size
-            new = np.clip(theta + step, low, high)
+            new = np.clip(theta + move(damping), low, high)
             gain = 0.5 * float(score.gradient @ (new - theta))
             if gain < SMALL_GAIN:
-                return ScoredFit(theta, score, True)
-            if score.value + HOPE * gain < worth:
-                return ScoredFit(theta, score, False)
+                return ScoredFit(theta, score, flat, False, evaluations)
+            if score.value + OPTIMISM * gain < needed:
+                return ScoredFit(theta, score, False, True, evaluations)
             trial = likelihood.score(new)
+            evaluations += 1
             if trial.value > score.value:
                 break
             damping = max(4 * damping, 0.05)
         else:
-            return ScoredFit(theta, score, gain < 1e3 * SMALL_GAIN)
+            return ScoredFit(theta, score, flat, False, evaluations)
         theta, score, damping = new, trial, damping / 8 if damping > 0.01 else 0.0
-    return ScoredFit(theta, score, False)
+    return ScoredFit(theta, score, False, False, evaluations)
+
+
+def _steps(score: Score, free: np.ndarray) -> Callable[[float], np.ndarray]:
+    """Steps (P,) of the free parameters by a damping, which is relative to the information about each."""
+    own = np.flatnonzero(free)
+    size = np.sqrt(np.maximum(np.diag(score.information)[own], 1e-300))
+    scaled, slope = score.information[np.ix_(own, own)] / np.outer(size, size), score.gradient[own] / size
+
+    def step(damping: float) -> np.ndarray:
+        found = np.zeros(len(free))
+        found[own] = np.linalg.solve(scaled + max(damping, SINGULAR) * np.eye(len(own)), slope) / size
+        return found
+
+    return step
 
 
 def sandwich(score: Score, held: np.ndarray | None = None) -> tuple[np.ndarray, int, float, np.ndarray]:

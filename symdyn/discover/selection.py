@@ -11,6 +11,7 @@ import sympy as sp
 from symdyn.discover.candidates import Candidates
 from symdyn.discover.journal import Journal
 from symdyn.discover.levenberg import levenberg_marquardt
+from symdyn.discover.price import SPARE, price
 from symdyn.discover.shooting import Shooting, ShootingWindows
 
 __all__ = ["SelectedModel", "Selection", "criterion"]
@@ -21,8 +22,6 @@ PRECISION = 1e-5
 NOVELTY = 1e-7
 #: What a broken sign costs: more than any fit can gain back, yet finite, so that a search can leave such models.
 BROKEN = 1e4
-#: More data than fitted values are needed than this, for the criterion to judge a model.
-SPARE = 2
 
 
 def criterion(
@@ -59,9 +58,8 @@ def criterion(
     n = data - nuisance
     if not np.isfinite(rss) or n <= parameters + SPARE:
         return np.inf
-    few = n / (n - parameters - SPARE)
-    prior = 2 * (terms - repeats) * np.log(max(library, 1)) + 2 * repeats * np.log(max(min(library, 2 * places), 1))
-    return float(n * np.log(rss / n + floor) + few * parameters * np.log(n) + prior)
+    cost = price([(parameters, n)], terms=terms, library=library, data=n, repeats=repeats, places=places)
+    return float(n * np.log(rss / n + floor) + cost)
 
 
 @dataclass(frozen=True)

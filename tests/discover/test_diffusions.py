@@ -9,13 +9,17 @@ import xarray as xr
 from scipy.stats import binom
 
 import symdyn as sd
-from symdyn.discover.diffusions.increments import increments, lagged
+from symdyn.discover.diffusions.defects import noise_defects
+from symdyn.discover.diffusions.increments import Increments, increments, lagged
+from symdyn.discover.diffusions.likelihood import PathLikelihood
 from symdyn.discover.local_moments import LocalMoments
 from symdyn.discover.options import RecoverOptions
 
 x, y, s, h = sp.symbols("x y s h")
 f, g, w = sp.symbols("f g w", cls=sp.Function)
 UNKNOWN = sd.SDESystem({x: f(x)}, {x: g(x)})
+#: Seeds of paths of 150 steps from which the likelihood alone prefers a squared noise that is negative somewhere.
+SHORT = range(4)
 LINEAR = {f: [sp.S.One, x], g: [sp.S.One]}
 
 
@@ -214,6 +218,62 @@ def test_the_correlation_of_successive_residuals_stays_within_paths():
     strength, product = lagged(white, 2 * white, np.array([0, 0, 0, 1, 1, 1]))
     assert product == pytest.approx([0.0])
     assert strength == pytest.approx([0.0])
+
+
+# ---- answers that are none ------------------------------------------------------------------------
+
+
+def fitted(drift, square, begin, end):
+    a, b = sp.symbols("a b")
+    moments = LocalMoments([x], [a, b], sp.Symbol("t"), [drift], sp.Matrix([[square(a, b)]]))
+    count = len(begin)
+    data = Increments(np.array([begin]), np.array([end]), np.arange(count) * 0.1, np.full(count, 0.1), np.zeros(count, int))
+    return PathLikelihood(moments, data)
+
+
+def test_a_squared_noise_that_is_negative_along_the_data_is_a_defect():
+    likelihood = fitted(-x, lambda a, b: a + b * x, [0.0, 0.5, 1.5], [0.5, 1.5, 0.2])  # 1 - x: at 1.5 of the last two steps
+    assert noise_defects(likelihood, np.array([1.0, -1.0])) == ["its squared noise is negative along 2 of 3 steps"]
+    assert noise_defects(likelihood, np.array([1.0, 0.0])) == []
+    assert noise_defects(likelihood, np.array([np.nan, 0.0])) == ["its squared noise is not finite along the data"]
+    assert not likelihood.possible(np.array([1.0, -1.0]))
+    assert likelihood.value(np.array([1.0, -1.0])) == likelihood.score(np.array([1.0, -1.0])).value == -np.inf
+
+
+def test_noise_that_becomes_negative_where_paths_go_and_paths_that_diverge_are_defects():
+    # seen about 0.5, where 1 - x**2 is positive, but drawn to 3
+    drawn = fitted(5 * (3 - x), lambda a, b: a + b * x**2, [0.4, 0.5], [0.5, 0.6])
+    assert noise_defects(drawn, np.array([1.0, -1.0])) == [
+        "its squared noise becomes negative along 200 of 200 simulated paths"
+    ]
+    away = fitted(20 * x**3, lambda a, b: a + 0 * b, [1.0, 1.5], [1.5, 2.0])
+    assert noise_defects(away, np.array([0.01, 0.0])) == ["200 of 200 paths that are simulated with it diverge"]
+
+
+def test_short_paths_have_an_answer_whose_noise_is_real_and_whose_intervals_are_finite():
+    for seed in SHORT:
+        data = ornstein_uhlenbeck(1.0, 0.0, 0.5, 0.1, 150, np.random.default_rng([101, seed]))
+        found = quick(UNKNOWN, data)
+        square = sp.lambdify(x, sp.expand(found.terms[g] ** 2))(data["x"])
+        assert (square * np.ones(151) >= 0).all()
+        assert np.isfinite(found.intervals[["lower", "upper"]].to_numpy()).all()
+
+
+def test_no_model_has_more_terms_than_asked_for():
+    times, rows = paths(lambda v: v - v**3, lambda v: np.sqrt(0.2 + 0.3 * v**2), 0.05, 2000, [5])
+    found = quick(UNKNOWN, {"t": times, "x": rows[0]}, options=RecoverOptions(largest=2))
+    for system in found.systems:
+        sides = (sp.expand(system.drift[0]), sp.expand(system.diffusion[0, 0] ** 2))
+        assert sum(len(sp.Add.make_args(e)) for e in sides if e != 0) <= 2
+    with pytest.raises(sd.RecoveryError, match="largest is 0, but"):
+        quick(UNKNOWN, {"t": times, "x": rows[0]}, options=RecoverOptions(largest=0))
+
+
+def test_a_path_has_as_many_independent_states_as_its_correlation_leaves():
+    # the autocorrelation of a step is exp(-k h): N (1 - r)/(1 + r) is N tanh(k h / 2)
+    data = ornstein_uhlenbeck(1.0, 2.0, 0.5, 0.2, 40_000, np.random.default_rng(8))
+    found = quick(UNKNOWN, data, library=LINEAR, budget=1e-6).increments
+    assert found.independent == pytest.approx(40_000 * np.tanh(0.1), rel=0.05)
 
 
 # ---- data, options and figures --------------------------------------------------------------------

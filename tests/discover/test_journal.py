@@ -8,8 +8,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover import term_search
 from symdyn.discover.journal import Journal, digest_of
+from symdyn.discover.scoring import maximise
 from symdyn.discover.selection import Selection
+from symdyn.discover.term_search import TermSearch
 
 x, y = sp.symbols("x y")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -67,6 +70,56 @@ def test_a_crash_keeps_what_was_done(tmp_path, data, monkeypatch):
     with pytest.raises(MemoryError):
         search(data, tmp_path / "search.npz")
     assert len(Journal(tmp_path / "search.npz")) == 3
+
+
+def diffusion():
+    """An Ornstein-Uhlenbeck process, of which drift and noise are unknown."""
+    rng, values = np.random.default_rng(5), [1.0]
+    for e in rng.normal(size=300):
+        values.append(1 + 0.8 * (values[-1] - 1) + 0.3 * e)
+    return sd.SDESystem({x: f(x)}, {x: g(x)}), {"t": 0.2 * np.arange(301), "x": np.array(values)}
+
+
+def births():
+    """Births and deaths, of which the births are unknown."""
+    X = sp.Symbol("X")
+    rng, t, n, rows = np.random.default_rng(5), 0.0, 0, [(0.0, 0)]
+    for _ in range(200):
+        t += rng.exponential(1 / (8.0 + n))
+        n += 1 if rng.random() < 8.0 / (8.0 + n) else -1
+        rows.append((t, n))
+    network = sd.ReactionNetwork([({}, {X: 1}, f(X)), ({X: 1}, {}, 1.0)], initial={X: 0})
+    return network, pd.DataFrame(rows, columns=["t", "X"])
+
+
+@pytest.mark.parametrize("how", ["interrupt", "budget"])
+@pytest.mark.parametrize("case", [diffusion, births])
+def test_searches_with_likelihoods_go_on_to_the_same_numbers(tmp_path, monkeypatch, case, how):
+    system, values = case()
+    path = tmp_path / "search.npz"
+    whole = sd.recover(system, values, progress=False)
+    fits = []
+
+    def counted(*args, **options):
+        fits.append(0)
+        if how == "interrupt" and len(fits) == 6:
+            raise KeyboardInterrupt
+        return maximise(*args, **options)
+
+    monkeypatch.setattr(term_search, "maximise", counted)
+    if how == "budget":
+        monkeypatch.setattr(TermSearch, "going", lambda self: len(fits) < 6)
+    part = sd.recover(system, values, progress=False, checkpoint=path)
+    assert not part.complete
+    assert {"interrupt": "was interrupted", "budget": "at its budget of time"}[how] in part.warnings[0]
+    assert len(Journal(path)) > 0
+    monkeypatch.undo()
+    again = sd.recover(system, values, progress=False, checkpoint=path)
+    assert again.complete
+    assert not path.exists()
+    assert again.evaluations < whole.evaluations
+    for name in ("table", "intervals", "covariance", "inclusion"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name), check_exact=True)
 
 
 def test_entries_are_found_by_all_that_they_depend_on(tmp_path):

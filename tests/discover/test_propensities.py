@@ -11,6 +11,7 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.exponential import Generators, carried
 from symdyn.models.reaction import Event
 
@@ -217,6 +218,22 @@ def test_large_numbers_are_normal():
     sampled = quick(network, path[["X", "Y"]], library=[sp.S.One]).intervals.set_index("constant")
     for name, truth in {"f_1": 400.0, "c": 1.0}.items():
         assert abs(sampled["value"][name] - truth) < 4 * sampled["standard error"][name]
+
+
+def test_no_model_has_more_terms_than_asked_for():
+    data = jumps(lambda n: 2.0 + 0.7 * n, lambda n: float(n), 300.0, 2)
+    found = quick(UNKNOWN, data, library=[sp.S.One, 1 / (1 + X), k / (k + X)], options=RecoverOptions(largest=1))
+    assert len(found.systems) == 3
+    assert not any(system.propensities[0].is_Add for system in found.systems)
+    with pytest.raises(sd.RecoveryError, match=r"largest is 0, but f\(X\) need a term each"):
+        quick(UNKNOWN, data, options=RecoverOptions(largest=0))
+
+
+def test_terms_that_the_data_do_not_determine_are_ranked_last():
+    # all numbers are far above the thresholds that fit: the saturating terms are the constant, with any threshold
+    found = quick(UNKNOWN, jumps(lambda n: 400.0, lambda n: float(n), 20.0, 2, start=400))
+    assert found.terms[f].is_Float
+    assert np.isfinite(found.intervals[["lower", "upper"]].to_numpy()).all()
 
 
 def test_a_box_that_is_too_small_is_noticed():

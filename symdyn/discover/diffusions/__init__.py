@@ -13,6 +13,7 @@ from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import DiffusionSearch
 from symdyn.discover.diffusions.signs import sign_price
 from symdyn.discover.request import Request
+from symdyn.discover.term_search import searched
 from symdyn.errors import RecoveryError
 from symdyn.models.sde import SDESystem
 
@@ -58,15 +59,8 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     typical |= {p: float(whole.defaults.get(p, 1.0)) for p in whole.parameters}
     ready = declared(whole, request, typical)
     broken = sign_price(ready, steps, request.signs)
-    search = DiffusionSearch(ready, steps, largest=request.options.largest, broken=broken, deadline=request.deadline)
-    notes, complete = [], True
-    try:
-        search.run(lambda fraction: request.report("selection", fraction))
-    except KeyboardInterrupt:
-        if not search.ranked():
-            raise
-        notes, complete = ["the search was interrupted; this is the best so far"], False
-    if search.spent:
-        notes, complete = [f"the search ended at its budget of time, after {len(search.visited)} models"], False
-    request.report("selection", 1.0)
-    return result(search, seen, later, request.options, notes, complete=complete)
+    search = DiffusionSearch(
+        ready, steps, largest=request.options.largest, broken=broken, deadline=request.deadline, journal=request.journal
+    )
+    notes = searched(search, request.report)
+    return result(search, seen, later, request.options, notes, complete=search.complete)

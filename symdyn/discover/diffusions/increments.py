@@ -11,6 +11,9 @@ from symdyn.errors import RecoveryError
 
 __all__ = ["Increments", "increments", "lagged"]
 
+#: Independent states that a path holds at least.
+FEWEST = 10
+
 
 @dataclass(frozen=True)
 class Increments:
@@ -35,6 +38,20 @@ class Increments:
     def count(self) -> int:
         """Number of steps."""
         return len(self.gaps)
+
+    @property
+    def independent(self) -> float:
+        r"""How many independent states hold as much about the drift: :math:`N(1-\rho)/(1+\rho)`, at least ten (or N).
+
+        The autocorrelation rho of a step is that of the mean over states.  For an Ornstein-Uhlenbeck process of the rate k this
+        is kT/2 in a time T much longer than the steps: what the path tells of its drift grows with the time, and not with
+        the number of steps, as what it tells of the noise does (Eguchi, Masuda, Bernoulli 24, 2278 (2018)).
+        """
+        middle = self.begin.mean(axis=1, keepdims=True)
+        before, after = self.begin - middle, self.end - middle
+        spread = np.sqrt((before**2).mean(axis=1) * (after**2).mean(axis=1))
+        again = float(np.clip((before * after).mean(axis=1) / np.maximum(spread, 1e-300), 0.0, 1.0).mean())
+        return max(self.count * (1 - again) / (1 + again), float(min(self.count, FEWEST)))
 
 
 def increments(data: Observations, stride: int = 1) -> Increments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.discover.diffusions.increments import Increments
-from symdyn.discover.gaussian import gaussian_score, gaussian_value
+from symdyn.discover.gaussian import gaussian_score, gaussian_value, impossible
 from symdyn.discover.local_moments import LocalMoments
 from symdyn.discover.scoring import Score
 
@@ -30,17 +30,27 @@ class PathLikelihood:
 
     def __init__(self, moments: LocalMoments, data: Increments, steps: int = 1) -> None:
         self.moments, self.data, self.steps = moments, data, steps
-        self.evaluations = 0
 
     def residuals(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (N, n) and covariances (N, n, n)."""
         found, _ = self._after(theta, slopes=False)
         return self._split(found)
 
+    def possible(self, theta: np.ndarray) -> bool:
+        """Whether no state has a negative squared diffusion where a step begins.
+
+        The covariance at the end of a step may be positive even then, for the drift spreads too.
+        """
+        _, noise = self.moments.local(theta, self.data.begin, self.data.times)
+        own = [k for k, (i, j) in enumerate(self.moments.pairs) if i == j]
+        return bool(noise[own].min() >= 0)
+
     def value(self, theta: np.ndarray) -> float:
-        return gaussian_value(*self.residuals(theta))
+        return gaussian_value(*self.residuals(theta)) if self.possible(theta) else -np.inf
 
     def score(self, theta: np.ndarray) -> Score:
+        if not self.possible(theta):
+            return impossible(len(theta))
         found, slopes = self._after(theta, slopes=True)
         n = len(self.data.begin)
         residual, covariance = self._split(found)
@@ -53,7 +63,6 @@ class PathLikelihood:
         return (self.data.end - found[:n]).T, self.moments.matrix(found[n:])
 
     def _after(self, theta: np.ndarray, *, slopes: bool) -> tuple[np.ndarray, np.ndarray]:
-        self.evaluations += 1
         data = self.data
         return self.moments.after(theta, data.begin, data.times, data.gaps, steps=self.steps, slopes=slopes)
 

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import sympy as sp
 from scipy.optimize import nnls
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.diffusions.declared import Declared
+from symdyn.discover.diffusions.defects import noise_defects
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.likelihood import PathLikelihood
-from symdyn.discover.scoring import SINGULAR, Score, ScoredFit, maximise
+from symdyn.discover.journal import Journal, digest_of
+from symdyn.discover.price import price
+from symdyn.discover.scoring import SINGULAR, ScoredFit
+from symdyn.discover.term_search import FittedTerms, TermSearch, Trial, doubts
 
 __all__ = ["DiffusionModel", "DiffusionSearch"]
 
-#: Subsets of the terms of one function that are all looked at, up to so many terms; those kept; fits in a round; rounds.
-EXACT, KEPT, MOST_FITS, ROUNDS = 12, 3, 12, 20
-#: A model is fitted, and that to the end, if its criterion is predicted to be within this of the best.
-WINDOW = 12.0
+#: Subsets of the terms of one function that are all looked at, up to so many terms, and those kept.
+EXACT, KEPT = 12, 3
+#: Share of the squares of the increments that every term of a noise which is never negative explains at first.
+SHARE = 0.02
 
 
 @dataclass(frozen=True)
-class DiffusionModel:
-    """Chosen terms (K,), fitted; `theta` (P,) holds all columns, zeros where they take no part."""
+class DiffusionModel(FittedTerms):
+    """A fitted diffusion; `theta` (P,) holds all columns, zeros where they take no part, `active` (P,) which do."""
 
-    chosen: np.ndarray
     active: np.ndarray
     theta: np.ndarray
-    fit: ScoredFit
-    criterion: float
 
 
-class DiffusionSearch:
-    """The search for terms.
+class DiffusionSearch(TermSearch[DiffusionModel]):
+    """The search for the terms of drift and noise.
 
     Parameters
     ----------
@@ -49,30 +50,27 @@ class DiffusionSearch:
         What is added to the criterion for chosen terms and columns that break a sign.
     deadline : float or None
         Of `time.monotonic`.
+    journal : Journal, optional
+        Stores fits, so that an interrupted search can be resumed.
     """
+
+    RUNS = 8
 
     def __init__(
         self, declared: Declared, data: Increments, *, largest: int, broken: Callable[[np.ndarray, np.ndarray], float],
-        deadline: float | None,
+        deadline: float | None, journal: Journal | None = None,
     ) -> None:  # fmt: skip
-        self.declared, self.data, self.largest, self.broken, self.deadline = declared, data, largest, broken, deadline
-        self.visited: dict[bytes, DiffusionModel | None] = {}
-        self.steps = 1
-        self.evaluations = 0
+        facts = (declared.moments.rates, declared.low, declared.high, data.begin, data.end, data.times, data.gaps)
+        context = digest_of("diffusion", *facts)
+        necessary = sorted(declared.squares, key=str)
+        super().__init__(declared.terms, context, largest=largest, necessary=necessary, deadline=deadline, journal=journal)
+        self.declared, self.data, self.broken, self.steps = declared, data, broken, 1
         n = len(declared.system.states)
         blocks = [("t", (declared.system.time,)), ("y", declared.system.states), ("p", declared.columns)]
         self._variances = lower("noise", blocks, [declared.noise[i, i] for i in range(n)], [""] * n)
         self._square = np.array([t.unknown in declared.squares for t in declared.terms], dtype=bool)
-        self._noisy = np.array([declared.noise.has(c) for c in declared.columns[: len(declared.terms)]], dtype=bool)
-
-    @property
-    def spent(self) -> bool:
-        """Whether the time is over."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-    def ranked(self) -> list[DiffusionModel]:
-        """Models by criterion, the best first."""
-        return sorted((m for m in self.visited.values() if m is not None), key=lambda m: m.criterion)
+        self._noisy = np.array([declared.noise.has(c) for c in declared.columns], dtype=bool)
+        self._about: DiffusionModel | None = None
 
     # ---- one model ---------------------------------------------------------------------------------
 
@@ -82,39 +80,44 @@ class DiffusionSearch:
         moments = declared.moments.without([c for c, on in zip(declared.columns, active, strict=True) if not on])
         return PathLikelihood(moments, data or self.data, self.steps)
 
-    def fit(self, chosen: np.ndarray, near: np.ndarray | None = None, *, whole: bool = False) -> DiffusionModel | None:
-        """The model with the terms `chosen`, fitted once; None if it makes the data impossible.
-
-        One that cannot come near the best is not fitted to the end, unless it is the `whole` to compare with.
-        """
-        key = chosen.tobytes()
-        if key in self.visited:
-            return self.visited[key]
-        declared = self.declared
+    def trial(self, chosen: np.ndarray, near: DiffusionModel | None) -> Trial:
+        """The likelihood of the model, and starts from which it is fitted."""
+        declared, count = self.declared, len(self.terms)
         active = declared.active(chosen)
-        likelihood, best = self.likelihood(active), None
-        leader = min((m.criterion for m in self.visited.values() if m is not None), default=np.inf)
-        worth = 0.5 * (self._price(chosen, active) - leader - WINDOW) if not whole else -np.inf
-        for start in self._starts(chosen, active, near):
-            low, high = declared.low[active], declared.high[active]
-            found = maximise(likelihood, start[active], low=low, high=high, worth=worth)
-            if np.isfinite(found.score.value) and (best is None or found.score.value > best.score.value + 1e-6):
-                best = found
-        self.evaluations += likelihood.evaluations
-        model = None
-        if best is not None:
-            theta = np.zeros(len(declared.columns))
-            theta[active] = best.theta
-            model = DiffusionModel(chosen, active, theta, best, self._criterion(chosen, active, theta, best.score))
-        self.visited[key] = model
-        return model
+        starts = [start[active] for start in self._starts(chosen, active, None if near is None else near.theta)]
+        low, high = declared.low[active], declared.high[active]
+        names = [str(c) for c, on in zip(declared.columns, active, strict=True) if on]
+        inner = [k for k, c in enumerate(np.flatnonzero(active)) if c >= count]
+        return Trial(self.likelihood(active), names, starts, lambda u: (low, high), inner, self.price(chosen))
 
-    def _criterion(self, chosen: np.ndarray, active: np.ndarray, theta: np.ndarray, score: Score) -> float:
-        return -2 * score.value + self._price(chosen, active) + self.broken(chosen, theta)
+    def price(self, chosen: np.ndarray) -> float:
+        """What the terms and columns of a model cost."""
+        active = self.declared.active(chosen)
+        noisy = int((active & self._noisy).sum())
+        groups = [(noisy, self.data.count), (int(active.sum()) - noisy, self.data.independent)]
+        return price(groups, terms=int(chosen.sum()), library=len(chosen), data=self.data.count)
 
-    def _price(self, chosen: np.ndarray, active: np.ndarray) -> float:
-        r"""What the terms cost: :math:`k \log N + 2 q \log Q`, as in `symdyn.discover.selection.criterion`."""
-        return float(active.sum() * np.log(self.data.count) + 2 * chosen.sum() * np.log(max(len(chosen), 1)))
+    def model(self, chosen: np.ndarray, trial: Trial, fit: ScoredFit) -> DiffusionModel:
+        """The fit with its criterion and its defects."""
+        active = self.declared.active(chosen)
+        theta = np.zeros(len(active))
+        theta[active] = fit.theta
+        defects = [] if fit.abandoned else noise_defects(trial.likelihood, fit.theta)
+        own = {*self.declared.columns[: len(chosen)], *(c for t in self.terms for c in t.constants)}
+        gone = [str(c) for c, on, v in zip(self.declared.columns, active, theta, strict=True) if on and v == 0 and c in own]
+        defects += [f"a constant of its terms vanishes: {', '.join(gone)}"] if gone else []
+        defects += doubts(fit, trial.names)
+        criterion = -2 * fit.score.value + trial.price + self.broken(chosen, theta)
+        return DiffusionModel(chosen, fit, criterion, tuple(defects), active, theta)
+
+    def written(self, model: DiffusionModel) -> str:
+        """The formulas of a model with four digits, of a lone square the root."""
+        declared = self.declared
+        at = {c: sp.Float(v, 4) for c, v in zip(declared.columns, model.theta, strict=True)}
+        squares = {u: [k for k in np.flatnonzero(model.chosen) if self.terms[k].unknown == u] for u in declared.squares}
+        roots = {declared.columns[k[0]]: sp.sqrt(at[declared.columns[k[0]]]) for k in squares.values() if len(k) == 1}
+        formulas = declared.formulas(model.chosen, at | roots)
+        return ", ".join(f"{u} = {e.xreplace(at)}" for u, e in formulas.items())
 
     def _starts(self, chosen: np.ndarray, active: np.ndarray, near: np.ndarray | None) -> Iterator[np.ndarray]:
         """Values to begin with: those of a model near by, and the noise by non-negative regression of squares."""
@@ -133,10 +136,13 @@ class DiffusionSearch:
             yield self._with_noise(chosen, guess.copy(), keep=False)
 
     def _with_noise(self, chosen: np.ndarray, theta: np.ndarray, *, keep: bool) -> np.ndarray:
-        """Coefficients of the noise such that it explains the squares of the increments."""
+        """Coefficients of the noise such that it explains the squares of the increments, and is negative nowhere.
+
+        A term of a square that is positive in one place and negative in another is left at zero, if there are others.
+        """
         count = len(chosen)
         theta[:count] = np.where(chosen, theta[:count], 0.0)
-        own = np.flatnonzero(chosen & self._noisy)
+        own = np.flatnonzero(chosen & self._noisy[:count])
         if keep or not own.size:
             return theta
         data = self.data
@@ -144,19 +150,23 @@ class DiffusionSearch:
         theta[own] = 0.0
         base = self._diagonal(theta)
         weight = 1 / np.maximum(squares.mean(axis=1, keepdims=True), 1e-300)
-        design = []
-        for k in own:
+        design = np.empty((squares.size, len(own)))
+        for column, k in enumerate(own):
             theta[k] = 1.0
-            design.append(((self._diagonal(theta) - base) * weight).ravel())
+            design[:, column] = ((self._diagonal(theta) - base) * weight).ravel()
             theta[k] = 0.0
-        usable = [np.isfinite(d).all() and np.abs(d).max() > 0 for d in design]
-        if not all(usable):
+        if not (np.isfinite(design).all() and np.abs(design).max(axis=0).all()):
             theta[own] = np.sqrt(1 / weight.mean())
             return theta
-        sizes = np.array([np.sqrt((d**2).mean()) for d in design])
+        signs = np.sign(design.max(axis=0)) * (design.min(axis=0) * design.max(axis=0) >= 0)
+        signs = np.where(design.max(axis=0) <= 0, -1.0, signs)
+        plain = np.flatnonzero(signs) if signs.any() else np.arange(len(own))
+        signed = design[:, plain] * np.where(signs[plain] == 0, 1.0, signs[plain])
+        sizes = np.sqrt((signed**2).mean(axis=0))
         target = ((squares - base) * weight).ravel()
-        found = nnls(np.stack(design, axis=1) / sizes, target)[0] / sizes
-        theta[own] = np.where(self._square[own], found, np.sqrt(found))
+        found = np.maximum(nnls(signed / sizes, target)[0], SHARE) / sizes
+        square = self._square[own[plain]]
+        theta[own[plain]] = np.where(square, np.where(signs[plain] == 0, 1.0, signs[plain]) * found, np.sqrt(found))
         return theta
 
     def _diagonal(self, theta: np.ndarray) -> np.ndarray:
@@ -165,57 +175,57 @@ class DiffusionSearch:
 
     # ---- many --------------------------------------------------------------------------------------
 
-    def run(self, report: Callable[[float], None]) -> None:
-        """Fit everything at once, then the best subsets, then what differs from the best by a term."""
-        reference = self._reference()
+    def begin(self, report: Callable[[float], None]) -> None:
+        """Fit the plainest model, everything at once, and the best subsets."""
+        alone = self._alone()
+        plain = next((c for c in (a & self._square for a in alone) if self.fit(c) is not None), None)
+        reference = self._reference(alone)
+        report(0.3)
+        if plain is not None:
+            self.fit(plain)
         if reference is None:
             return
-        report(0.3)
         self._own(reference)
-        for chosen in self._beginnings():
-            if not self.spent:
-                self.fit(chosen, self._near(chosen))
-        report(0.6)
-        for k in range(ROUNDS):
-            best = self.ranked()[0]
-            fresh = [c for c in self._neighbours(best.chosen) if c.tobytes() not in self.visited]
-            predicted = np.array([self._predicted(c) for c in fresh])
-            base = self._predicted(best.chosen)
-            order = [i for i in np.argsort(predicted, kind="stable") if predicted[i] < base + WINDOW][:MOST_FITS]
-            for i in order:
-                if self.spent:
-                    return
-                self.fit(fresh[i], self._near(fresh[i]))
-            report(min(0.95, 0.6 + 0.1 * k))
-            if self.ranked()[0] is best:
-                return
+        for chosen in self._beginnings(reference):
+            if self.going():
+                self.fit(chosen, self.nearest(chosen))
 
-    def _reference(self) -> DiffusionModel | None:
-        """The model with all terms; where the noise cannot have them all at once, with one term of each noise."""
-        declared, count = self.declared, len(self.declared.terms)
-        every = np.ones(count, dtype=bool)
-        first = every & ~self._square
-        groups = [np.flatnonzero([t.unknown == u for t in declared.terms]) for u in sorted(declared.squares, key=str)]
+    def _alone(self) -> list[np.ndarray]:
+        """All terms of the drift with one term of each noise, those that explain the data best first."""
+        groups = [np.flatnonzero([t.unknown == u for t in self.terms]) for u in self.necessary]
         tried = []
         for alone in itertools.islice(itertools.product(*groups), 64):
-            chosen = first.copy()
+            chosen = ~self._square
             chosen[list(alone)] = True
-            active = declared.active(chosen)
+            active = self.declared.active(chosen)
             start = next(self._starts(chosen, active, None))[active]
             tried.append((self.likelihood(active).value(start), chosen))
-        found = None
-        for _, chosen in sorted(tried, key=lambda pair: -pair[0]):
-            found = self.fit(chosen)
-            if found is not None:
-                break
+        return [chosen for _, chosen in sorted(tried, key=lambda pair: -pair[0])]
+
+    def _reference(self, alone: list[np.ndarray]) -> DiffusionModel | None:
+        """The model with all terms; where the noise cannot have them all at once, with one term of each noise."""
+        every = np.ones(len(self.terms), dtype=bool)
+        found = next((m for m in (self.fit(chosen) for chosen in alone if self.going()) if m is not None), None)
         if found is None:
-            return self.fit(every, whole=True)
+            return self.fit(every, thorough=True) if self.going() else None
         steps = self.likelihood(found.active).steps_for(found.theta[found.active])
-        if steps > self.steps:
-            self.steps, self.visited = steps, {}
-            found = self.fit(found.chosen, found.theta, whole=True)
-        whole = self.fit(every, whole=True) if groups else found
-        return whole if whole is not None and whole.fit.converged else found
+        if steps > self.steps and self.going():
+            self.steps, self.visited, self.context = steps, {}, digest_of(self.context, steps)
+            found = self.fit(found.chosen, found, thorough=True) or found
+        full = self.fit(every, thorough=True) if self.necessary else found
+        return full if full is not None and full.fit.converged else found
+
+    def forecast(self, chosen: np.ndarray) -> float:
+        """The criterion that the quadratic model promises; a term that it does not have gains nothing."""
+        about, price = self._about, self.price(chosen)
+        if about is None:
+            return price
+        out = np.flatnonzero(about.chosen & ~chosen)
+        loss = 0.0
+        if out.size:
+            theta = about.theta[out]
+            loss = float(theta @ np.linalg.lstsq(self._spread[np.ix_(out, out)], theta, rcond=None)[0])
+        return -2 * about.fit.score.value + loss + price
 
     def _own(self, reference: DiffusionModel) -> None:
         """Keep the quadratic model of the likelihood about a fit with many terms."""
@@ -227,51 +237,40 @@ class DiffusionSearch:
         self._spread[np.ix_(reference.active, reference.active)] = inner
         self._about = reference
 
-    def _predicted(self, chosen: np.ndarray) -> float:
-        """The criterion that the quadratic model promises; a term that it does not have gains nothing."""
-        about = self._about
-        out = np.flatnonzero(about.chosen & ~chosen)
-        loss = 0.0
-        if out.size:
-            theta = about.theta[out]
-            loss = float(theta @ np.linalg.lstsq(self._spread[np.ix_(out, out)], theta, rcond=None)[0])
-        return -2 * about.fit.score.value + loss + self._price(chosen, self.declared.active(chosen))
-
-    def _near(self, chosen: np.ndarray) -> np.ndarray:
-        """Columns of the fitted model that differs least from `chosen`; of several the best."""
-        close = min(self.ranked(), key=lambda m: (int((m.chosen != chosen).sum()), m.criterion))
-        return close.theta
-
-    def _beginnings(self) -> list[np.ndarray]:
+    def _beginnings(self, reference: DiffusionModel) -> list[np.ndarray]:
         """The best subsets of the terms of each function, by the quadratic model, put together."""
-        declared = self.declared
-        unknowns = list(dict.fromkeys(t.unknown for t in declared.terms))
-        about, best = self._about.chosen, []
-        for u in unknowns:
-            own = np.flatnonzero(np.array([t.unknown == u for t in declared.terms]) & about)
+        about, best = reference.chosen, []
+        for u in dict.fromkeys(t.unknown for t in self.terms):
+            own = np.flatnonzero(np.array([t.unknown == u for t in self.terms]) & about)
             rows = []
-            for subset in self._subsets(own, nonempty=u in declared.squares):
+            for subset in self._subsets(own, about, nonempty=u in self.necessary):
                 chosen = about.copy()
                 chosen[own] = False
                 chosen[subset] = True
-                rows.append((self._predicted(chosen), subset))
+                rows.append((self.forecast(chosen), subset))
             best.append([s for _, s in sorted(rows, key=lambda r: r[0])[:KEPT]])
         found = []
         for place in [None, *((i, j) for i, b in enumerate(best) for j in range(1, len(b)))]:
-            chosen = np.zeros(len(declared.terms), dtype=bool)
+            chosen = np.zeros(len(self.terms), dtype=bool)
             for i, b in enumerate(best):
                 chosen[b[place[1] if place is not None and place[0] == i else 0]] = True
-            if chosen.sum() <= self.largest:
-                found.append(chosen)
-        for k, term in enumerate(declared.terms):  # what constants inside a term do, no quadratic model tells
+            found.append(self._within(chosen))
+        for k, term in enumerate(self.terms):  # what constants inside a term do, no quadratic model tells
             if term.constants:
-                alone = found[0].copy() if found else about.copy()
-                alone[[t.unknown == term.unknown for t in declared.terms]] = False
+                alone = found[0].copy()
+                alone[[t.unknown == term.unknown for t in self.terms]] = False
                 alone[k] = True
-                found.append(alone)
-        return found or [about]
+                found.append(self._within(alone))
+        return found
 
-    def _subsets(self, own: np.ndarray, *, nonempty: bool) -> Iterator[np.ndarray]:
+    def _within(self, chosen: np.ndarray) -> np.ndarray:
+        """A choice without the terms that are missed least, until it is allowed."""
+        while chosen.sum() > self.largest:
+            fewer = [chosen & (np.arange(len(chosen)) != k) for k in np.flatnonzero(chosen)]
+            chosen = min(filter(self.has_necessary, fewer), key=self.forecast)
+        return chosen
+
+    def _subsets(self, own: np.ndarray, about: np.ndarray, *, nonempty: bool) -> Iterator[np.ndarray]:
         """Subsets of the terms of a function: all, or those left by dropping the least one after another."""
         if len(own) <= EXACT:
             for k in range(int(nonempty), len(own) + 1):
@@ -282,22 +281,9 @@ class DiffusionSearch:
             yield np.array(left)
             prices = []
             for k in left:
-                chosen = self._about.chosen.copy()
+                chosen = about.copy()
                 chosen[own] = False
                 chosen[[i for i in left if i != k]] = True
-                prices.append(self._predicted(chosen))
+                prices.append(self.forecast(chosen))
             left.pop(int(np.argmin(prices)))
         yield np.array(left, dtype=int)
-
-    def _neighbours(self, chosen: np.ndarray) -> Iterator[np.ndarray]:
-        """Models with a term more, one less, or one of a function exchanged for another."""
-        terms = self.declared.terms
-        for k in range(len(chosen)):
-            new = chosen.copy()
-            new[k] = ~new[k]
-            yield new
-        for i, m in itertools.product(map(int, np.flatnonzero(chosen)), map(int, np.flatnonzero(~chosen))):
-            if terms[i].unknown == terms[m].unknown:
-                new = chosen.copy()
-                new[i], new[m] = False, True
-                yield new

@@ -19,6 +19,7 @@ from symdyn.discover.propensities.shapes import shape_terms
 from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
 from symdyn.discover.request import Request
 from symdyn.discover.signs import read_signs
+from symdyn.discover.term_search import searched
 from symdyn.discover.terms import function_name, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.models.reactions import ReactionNetwork
@@ -27,8 +28,8 @@ __all__ = ["PropensityRecovery", "recovered"]
 
 #: States of a box, and numbers in its transition matrices, up to which the master equation is solved.
 LARGEST_BOX, LARGEST_MATRIX = 20_000, 1_000_000
-#: Pieces into which times are cut where the exponential of the generator asks for them, and the error that does.
-PIECES, INEXACT = (1, 4, 16), 0.01
+#: Pieces into which times are cut where the exponential of the generator asks for them.
+PIECES = (1, 4, 16)
 
 
 def recovered(network: ReactionNetwork, data: Any, request: Request) -> PropensityRecovery:
@@ -79,38 +80,16 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
     typical = np.array([sizes[s] for s in network.states])
     notes: list[str] = []
     factory = _likelihoods(network, seen, limits, notes)
-    complete = True
     for pieces in PIECES:
-
-        def likelihood(rates: Rates, pieces: int = pieces) -> Any:
-            return factory(rates, pieces)
-
         search = PropensitySearch(
-            network, terms, likelihood, free=start_values(network, free, guessed, limits),
-            size=seen.size, scale=float(max(typical.max() / seen.span, 1e-12)), typical=typical, bounds=limits,
-            largest=request.options.largest, deadline=request.deadline,
+            network, terms, factory, data=seen, pieces=pieces, free=start_values(network, free, guessed, limits),
+            scale=float(max(typical.max() / seen.span, 1e-12)), typical=typical, bounds=limits,
+            largest=request.options.largest, deadline=request.deadline, journal=request.journal,
         )  # fmt: skip
-        try:
-            search.run(lambda fraction: request.report("selection", fraction))
-        except KeyboardInterrupt:
-            if not search.ranked():
-                raise
-            notes.append("the search was interrupted; this is the best so far")
-            complete = False
+        found = searched(search, request.report)
+        if not search.complete or not search.best() or search.accurate():
             break
-        if search.spent or not search.ranked() or pieces == PIECES[-1]:
-            break
-        best = search.ranked()[0]
-        if best.likelihood.pieces != pieces:  # times are not cut
-            break
-        finer = factory(best.rates, 2 * pieces).value(best.fit.theta)
-        if abs(finer - best.fit.score.value) < INEXACT:
-            break
-    if search.spent:
-        notes.append(f"the search ended at its budget of time, after {len(search.visited)} models")
-        complete = False
-    request.report("selection", 1.0)
-    return result(search, seen, request.options, notes, complete=complete)
+    return result(search, seen, request.options, [*notes, *found], complete=search.complete)
 
 
 def _check(network: ReactionNetwork, request: Request) -> None:

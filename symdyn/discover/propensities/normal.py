@@ -35,6 +35,7 @@ class NormalPath:
     pieces = 1
 
     def __init__(self, rates: Rates, data: Counts) -> None:
+        self.rates = rates
         parts = [(t.values[:-1].T, t.values[1:].T, t.times[:-1], np.diff(t.times)) for t in data.trajectories]
         begin, end, times, gaps = (np.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
         self._inner = PathLikelihood(network_moments(rates), Increments(begin, end, times, gaps, times * 0))
@@ -62,6 +63,7 @@ class NormalSnapshots:
     pieces = 1
 
     def __init__(self, rates: Rates, data: Counts, first: tuple[float, np.ndarray, np.ndarray]) -> None:
+        self.rates = rates
         self._moments = network_moments(rates)
         self._begin, self._mean, self._spread = first
         self._axes = [rates.network.names.index(s) for s in data.species]

@@ -12,7 +12,7 @@ import xarray as xr
 from symdyn.attached import PropensityRecoveryVerbs
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import Counts
-from symdyn.discover.propensities.search import PropensityModel, PropensitySearch
+from symdyn.discover.propensities.search import PropensityModel, PropensitySearch, vague
 from symdyn.discover.ranked import RankedModel, ranked_fields, squeezed
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.scoring import sandwich
@@ -20,10 +20,6 @@ from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["PropensityRecovery", "result"]
 
-#: Information about a direction of logarithms below which it counts as undetermined: an error of a factor of twenty.
-TOLD = 0.1
-#: Part of a direction that a constant has to be, to be undetermined with it.
-PART = 0.1
 #: Probability that may leave the box of states.
 LEAK = 1e-4
 
@@ -144,16 +140,15 @@ def _named(search: PropensitySearch, model: PropensityModel) -> RankedModel:
     }
     score, values = model.fit.score, model.values
     covariance, _, condition, undetermined = sandwich(score)
-    told, vectors = np.linalg.eigh(score.information)
-    undetermined = undetermined | (np.abs(vectors[:, told < TOLD]) > PART).any(axis=1)
+    rank, unsure = vague(score.information)
     return RankedModel(
         formulas=formulas,
         symbols=tuple(names[c] for c in model.columns),
         values=values,
         covariance=covariance * np.outer(values, values),
         logarithmic=np.ones(len(values), dtype=bool),
-        undetermined=undetermined,
-        rank=int((told >= TOLD).sum()),
+        undetermined=undetermined | unsure,
+        rank=rank,
         condition=condition,
         log_likelihood=score.value,
         criterion=model.criterion,

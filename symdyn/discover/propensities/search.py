@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,32 +12,35 @@ import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.candidates import LibraryTerm
+from symdyn.discover.journal import Journal, digest_of
+from symdyn.discover.price import price
+from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.rates import Rates
-from symdyn.discover.scoring import ScoredFit, maximise
+from symdyn.discover.scoring import ScoredFit
+from symdyn.discover.term_search import FittedTerms, TermSearch, Trial, doubts
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["PropensityModel", "PropensitySearch"]
+__all__ = ["PropensityModel", "PropensitySearch", "vague"]
 
 #: Overall rates, in units of the typical numbers over the time of the data, with which the first model is tried.
 FIRST_RATES = (0.1, 1.0, 10.0, 100.0)
-#: Starts from which a model is fitted, of those tried; models whose neighbours are looked at; rounds.
-RUNS, BEAM, ROUNDS = 2, 2, 4
-#: A model whose criterion stays further from the best than this is not fitted to the end.
-WINDOW = 10.0
 #: Bounds of the logarithms of constants about where they begin.
 REACH = 14.0
+#: Information about a direction of logarithms below which it counts as undetermined: an error of a factor of twenty.
+TOLD = 0.1
+#: Error of the log-likelihood for which times are cut into more pieces.
+INEXACT = 0.01
+#: Part of a direction that a constant has to be, to be undetermined with it.
+PART = 0.1
 
 
 @dataclass(frozen=True)
-class PropensityModel:
-    """Chosen terms (K,), the constants `columns` (P,) and their logarithms in `fit`."""
+class PropensityModel(FittedTerms):
+    """Fitted propensities: the constants `columns` (P,), of which `fit` has the logarithms."""
 
-    chosen: np.ndarray
     columns: tuple[sp.Symbol, ...]
     rates: Rates
     likelihood: Any
-    fit: ScoredFit
-    criterion: float
 
     @property
     def values(self) -> np.ndarray:
@@ -46,8 +48,14 @@ class PropensityModel:
         return np.exp(self.fit.theta)
 
 
-class PropensitySearch:
-    """The search for terms.
+def vague(information: np.ndarray) -> tuple[int, np.ndarray]:
+    """Directions that information about logarithms (P, P) determines, and the constants (P,) that take part in another."""
+    told, vectors = np.linalg.eigh(information)
+    return int((told >= TOLD).sum()), (np.abs(vectors[:, told < TOLD]) > PART).any(axis=1)
+
+
+class PropensitySearch(TermSearch[PropensityModel]):
+    """The search for the terms of propensities.
 
     Parameters
     ----------
@@ -55,11 +63,11 @@ class PropensitySearch:
         With unknown functions.
     terms : sequence of LibraryTerm
     likelihood : callable
-        From the rates of a model to its likelihood.
+        From the rates of a model, and pieces into which times are cut, to its likelihood.
+    data : Counts
+    pieces : int
     free : mapping of Symbol to tuple of float
         Parameters of the network that are fitted jointly, with initial guesses.
-    size : int
-        How many independent data there are.
     scale : float
         A typical propensity: numbers over the time of the data.
     typical : (1, species) float64
@@ -67,80 +75,71 @@ class PropensitySearch:
     largest : int
         Most terms of a model.
     deadline : float or None
+        Of `time.monotonic`.
+    journal : Journal, optional
+        Stores fits, so that an interrupted search can be resumed.
     """
 
+    WINDOW = 10.0
+    BEAM, MOST_FITS, ROUNDS = 2, 40, 4
+
     def __init__(
-        self, network: ReactionNetwork, terms: Sequence[LibraryTerm], likelihood: Callable[[Rates], Any], *,
-        free: Mapping[sp.Symbol, Sequence[float]], size: int, scale: float, typical: np.ndarray,
-        bounds: Mapping[sp.Symbol, tuple[float, float]], largest: int, deadline: float | None,
+        self, network: ReactionNetwork, terms: Sequence[LibraryTerm], likelihood: Callable[[Rates, int], Any], *, data: Counts,
+        pieces: int, free: Mapping[sp.Symbol, Sequence[float]], scale: float, typical: np.ndarray,
+        bounds: Mapping[sp.Symbol, tuple[float, float]], largest: int, deadline: float | None, journal: Journal | None = None,
     ) -> None:  # fmt: skip
-        self.network, self.terms, self.likelihood, self.free = network, tuple(terms), likelihood, dict(free)
-        self.size, self.scale, self.typical, self.bounds = size, scale, typical, bounds
-        self.largest, self.deadline = largest, deadline
+        known: tuple[Mapping[Any, Any], ...] = (network.defaults, network.initial, bounds)
+        facts = (
+            network.reactions, [(t.unknown, t.shape) for t in terms], data.kind, data.species, pieces,
+            *(sorted(d.items(), key=str) for d in known),
+        )  # fmt: skip
+        arrays = itertools.chain.from_iterable([(t.times, t.values) for t in data.trajectories] or data.snapshots)
+        context = digest_of("propensities", *facts, *arrays)
+        self.unknowns = tuple(dict.fromkeys(t.unknown for t in terms))
+        super().__init__(terms, context, largest=largest, necessary=self.unknowns, deadline=deadline, journal=journal)
+        self.network, self.likelihood, self.pieces, self.free = network, likelihood, pieces, dict(free)
+        self.size, self.scale, self.typical, self.bounds = data.size, scale, typical, bounds
         taken = {s.name for s in (*network.states, *network.parameters, network.time)}
         taken |= {c.name for t in terms for c in t.constants}
         self.coefficients = tuple(fresh_symbol(f"{t.unknown.func.__name__}_{k}", taken) for k, t in enumerate(terms))
-        self.unknowns = tuple(dict.fromkeys(t.unknown for t in terms))
-        self.visited: dict[bytes, PropensityModel | None] = {}
-        self.evaluations = 0
         self._levels: dict[Any, float] = dict.fromkeys(self.unknowns, scale)
-
-    @property
-    def spent(self) -> bool:
-        """Whether the time is over."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-    def ranked(self) -> list[PropensityModel]:
-        """Models by criterion, the best first."""
-        return sorted((m for m in self.visited.values() if m is not None), key=lambda m: m.criterion)
 
     # ---- one model ---------------------------------------------------------------------------------
 
     def filled(self, chosen: np.ndarray) -> tuple[ReactionNetwork, tuple[sp.Symbol, ...]]:
         """The network with the terms `chosen`, and the constants that are fitted."""
         own = np.flatnonzero(chosen)
-        formulas = {
-            u: sp.Add(*(self.coefficients[k] * self.terms[k].shape for k in own if self.terms[k].unknown == u))
-            for u in self.unknowns
-        }
         inside = dict.fromkeys(c for k in own for c in self.terms[k].constants)
+        formulas = self._formulas(chosen, dict(enumerate(self.coefficients)))
         return self.network.with_terms(formulas), (*(self.coefficients[k] for k in own), *inside, *self.free)
 
-    def fit(self, chosen: np.ndarray, near: PropensityModel | None) -> PropensityModel | None:
-        """The model with the terms `chosen`, fitted once; None if it makes the data impossible."""
-        key = chosen.tobytes()
-        if key in self.visited:
-            return self.visited[key]
-        network, columns = self.filled(chosen)
-        rates = Rates(network, columns)
-        likelihood = self.likelihood(rates)
-        tried = sorted(
-            ((likelihood.value(u), k, u) for k, u in enumerate(self._starts(chosen, columns, near))),
-            key=lambda r: (-r[0], r[1]),
-        )
-        self.evaluations += len(tried)
-        price = len(columns) * np.log(self.size) + 2 * chosen.sum() * np.log(max(len(chosen), 1))
-        leader = min((m.criterion for m in self.visited.values() if m is not None), default=np.inf)
-        best = None
-        for u in self._apart(tried, [columns.index(c) for c in columns if any(c in t.constants for t in self.terms)]):
-            low, high = self._limits(columns, u)
-            found = maximise(likelihood, np.clip(u, low, high), low=low, high=high, worth=0.5 * (price - leader - WINDOW))
-            if best is None or found.score.value > best.score.value + 1e-6:
-                best = found
-        model = None
-        if best is not None:
-            model = PropensityModel(chosen, columns, rates, likelihood, best, float(-2 * best.score.value + price))
-        self.visited[key] = model
-        return model
+    def _formulas(self, chosen: np.ndarray, factors: Mapping[int, sp.Expr]) -> dict[Any, sp.Expr]:
+        own = list(map(int, np.flatnonzero(chosen)))
+        return {
+            u: sp.Add(*(factors[k] * self.terms[k].shape for k in own if self.terms[k].unknown == u)) for u in self.unknowns
+        }
 
-    @staticmethod
-    def _apart(tried: Sequence[tuple[float, int, np.ndarray]], inner: Sequence[int]) -> list[np.ndarray]:
-        """The best starts, no two with the same constants inside terms if there are any."""
-        found: list[np.ndarray] = []
-        for value, _, u in tried:
-            if np.isfinite(value) and len(found) < RUNS and not any(inner and (u[inner] == v[inner]).all() for v in found):
-                found.append(u)
-        return found
+    def trial(self, chosen: np.ndarray, near: PropensityModel | None) -> Trial:
+        """The likelihood of the model, and starts from which it is fitted."""
+        network, columns = self.filled(chosen)
+        inner = [columns.index(c) for c in columns if any(c in t.constants for t in self.terms)]
+        starts = [np.clip(u, *self._limits(columns, u)) for u in self._starts(chosen, columns, near)]
+        cost = price([(len(columns), self.size)], terms=int(chosen.sum()), library=len(chosen))
+        likelihood = self.likelihood(Rates(network, columns), self.pieces)
+        return Trial(likelihood, [str(c) for c in columns], starts, lambda u: self._limits(columns, u), inner, cost)
+
+    def model(self, chosen: np.ndarray, trial: Trial, fit: ScoredFit) -> PropensityModel:
+        """The fit with its criterion and its defects."""
+        rates = trial.likelihood.rates
+        defects = doubts(fit, trial.names, vague(fit.score.information)[1])
+        criterion = -2 * fit.score.value + trial.price
+        return PropensityModel(chosen, fit, criterion, tuple(defects), rates.columns, rates, trial.likelihood)
+
+    def written(self, model: PropensityModel) -> str:
+        """The formulas of a model with four digits."""
+        at = {c: sp.Float(v, 4) for c, v in zip(model.columns, model.values, strict=True)}
+        formulas = self._formulas(model.chosen, dict(enumerate(self.coefficients)))
+        return ", ".join(f"{u} = {e.xreplace(at)}" for u, e in formulas.items())
 
     def _limits(self, columns: Sequence[sp.Symbol], u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(divide="ignore"):
@@ -186,45 +185,33 @@ class PropensitySearch:
 
     # ---- many --------------------------------------------------------------------------------------
 
-    def run(self, report: Callable[[float], None]) -> None:
-        """Exchange the single terms, function after function, then add, drop and exchange about the best."""
+    def accurate(self) -> bool:
+        """Whether the likelihood of the best model stays the same where times are cut into more pieces."""
+        best = self.best()[0]
+        if best.likelihood.pieces != self.pieces:  # times are not cut
+            return True
+        finer = self.likelihood(best.rates, 2 * self.pieces).value(best.fit.theta)
+        return abs(finer - best.fit.score.value) < INEXACT
+
+    def begin(self, report: Callable[[float], None]) -> None:
+        """Exchange the single terms, function after function."""
         owners = [np.flatnonzero([t.unknown == u for t in self.terms]) for u in self.unknowns]
-        first = np.zeros(len(self.terms), dtype=bool)
-        for own in owners:
-            first[own[0]] = True
-        best = self.fit(first, None)
-        for k in () if best is not None else range(1, max(map(len, owners))):
-            other = np.zeros(len(self.terms), dtype=bool)
-            other[[own[min(k, len(own) - 1)] for own in owners]] = True
-            best = best or self.fit(other, None)
-        if best is None:
+        first = None
+        for k in range(max(map(len, owners))):
+            chosen = np.zeros(len(self.terms), dtype=bool)
+            chosen[[own[min(k, len(own) - 1)] for own in owners]] = True
+            first = self.fit(chosen)
+            if first is not None:
+                break
+        if first is None:
             return
         for _ in range(1 + (len(owners) > 1)):
             for own in owners:
                 for k in map(int, own):
-                    if self.spent:
+                    if not self.going():
                         return
-                    chosen = self.ranked()[0].chosen.copy()
+                    chosen = self.best()[0].chosen.copy()
                     chosen[own] = False
                     chosen[k] = True
-                    self.fit(chosen, best)
+                    self.fit(chosen, first)
                 report(0.4)
-        for _ in range(ROUNDS):
-            before = self.ranked()[0]
-            for model in self.ranked()[:BEAM]:
-                for chosen in self._neighbours(model.chosen):
-                    if self.spent:
-                        return
-                    self.fit(chosen, model)
-            report(0.8)
-            if self.ranked()[0] is before:
-                return
-
-    def _neighbours(self, chosen: np.ndarray) -> Iterator[np.ndarray]:
-        """One term more, or one less where its function keeps another."""
-        for k in range(len(chosen)):
-            new = chosen.copy()
-            new[k] = ~new[k]
-            kept = {self.terms[i].unknown for i in np.flatnonzero(new)}
-            if len(kept) == len(self.unknowns) and new.sum() <= self.largest:
-                yield new

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 from scipy.stats import chi2
 
+from symdyn.discover.headers import TRAJECTORY
 from symdyn.discover.kinds import whole_steps
+from symdyn.discover.reading import DataTable, Reading, read_data
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
 __all__ = ["Observations", "Trajectory", "estimated_noise", "observations"]
 
-#: Column of a data frame that tells trajectories apart.
-TRAJECTORY = "trajectory"
 #: Noise of the data of a map, relative to each state's scale, with which a fit begins.
 FIRST_NOISE = 0.05
 
@@ -53,12 +51,15 @@ class Observations:
         Typical size (root mean square) of each state; 1 for a state that was never measured.
     noise : (n,) float64
         Estimated standard deviation of the measurement error, at least ``1e-8 * scale``.
+    notes : tuple of str
+        What was made of dates, headers and columns when the data were read.
     """
 
     trajectories: tuple[Trajectory, ...]
     states: tuple[str, ...]
     scale: np.ndarray
     noise: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -90,11 +91,19 @@ def observations(system: System, data: Any) -> Observations:
     ----------
     system : System
         Names the states and time.
-    data : Dataset, DataFrame, mapping of arrays, or a list of them
-        A dataset has the dimension ``time``; every other dimension gives several trajectories.  A data frame or mapping
-        has a column named ``time`` or like the system's time (a data frame's index may take its place); a data frame may hold
-        several trajectories, told apart by a column ``trajectory``.
-        Missing values are NaN; states without a column are unobserved.
+    data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
+        A dataset has the dimension ``time``, with values; every other dimension gives several trajectories.  A data frame or
+        mapping has a column of times: called ``time``, ``t`` or like the system's time, the only one with dates, or the first if it
+        is called ``day``, ``year`` or the like; the index of a data frame may take its place.  Columns ``trajectory``, ``id``,
+        ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape (T,), and X (T, n) in the
+        order of the states, or (T,); t increases.
+        Missing values are NaN; states without a column are unobserved.  Headers may have units, ``mass [kg]``, and whatever
+        else `symdyn.discover.headers.legible_names` takes out of a name.
+
+    Returns
+    -------
+    Observations
+        Dates are days since the first of them, in UTC, and lengths of time days.
 
     Raises
     ------
@@ -115,20 +124,14 @@ def observations(system: System, data: Any) -> Observations:
     >>> seen.size, seen.trajectories[0].values.shape
     (2, (3, 2))
     """
-    time = system.time.name
-    tables = [table for part in (data if isinstance(data, (list, tuple)) else [data]) for table in _tables(part, time)]
-    if not tables:
-        raise RecoveryError("there are no data: expected at least one table")
-    columns = list(dict.fromkeys(name for _, table in tables for name in table))
-    if not any(name in columns for name in system.names):
+    read = read_data(data, system.names, system.time.name)
+    if not any(name in read.names for name in system.names):
         raise RecoveryError(
-            f"no column of the data is a state: columns {', '.join(map(str, columns)) or 'none'}; "
+            f"no column of the data is a state: columns {', '.join(read.names) or 'none'}; "
             f"states {', '.join(system.names)}; rename the columns"
         )
-    ignored = [c for c in columns if c not in system.names]
-    if ignored:
-        warnings.warn(f"columns that are no state are ignored: {', '.join(map(str, ignored))}", stacklevel=2)
-    found = (_trajectory(times, table, system.names) for times, table in tables)
+    notes = (*read.notes, *_left_out(read, system.names))
+    found = (_trajectory(table, system.names) for table in read.tables)
     trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
     if not any(np.isfinite(t.values).any() for t in trajectories):
         raise RecoveryError(f"the data hold no number of any state ({', '.join(system.names)}): all are NaN; give some values")
@@ -144,71 +147,35 @@ def observations(system: System, data: Any) -> Observations:
         noise = np.zeros(len(scale))
     else:
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
-    return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, 1e-8 * scale))
+    return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, 1e-8 * scale), notes)
 
 
-def _tables(data: Any, time: str) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """Times and columns of every trajectory in one container."""
-    if isinstance(data, xr.Dataset):
-        yield from _dataset(data, time)
-        return
-    if isinstance(data, pd.DataFrame):
-        if TRAJECTORY in data:
-            for _, part in data.groupby(TRAJECTORY, sort=True, dropna=False):
-                yield from _tables(part.drop(columns=TRAJECTORY), time)
-            return
-        columns: dict[str, Any] = {str(c): data[c].to_numpy() for c in data.columns}
-        if data.index.name in ("time", "t", time):
-            columns.setdefault(str(data.index.name), data.index.to_numpy())
-    elif isinstance(data, Mapping):
-        columns = {str(getattr(k, "name", k)): v for k, v in data.items()}
-    else:
-        raise RecoveryError(
-            f"data of type {type(data).__name__} cannot be read; expected an xarray.Dataset, a pandas.DataFrame, "
-            "a mapping of arrays, or a list of them"
-        )
-    for name in dict.fromkeys((time, "time", "t")):
-        if name in columns:
-            times = columns.pop(name)
-            yield np.asarray(times, dtype=float), {k: np.asarray(v, dtype=float) for k, v in columns.items()}
-            return
-    raise RecoveryError(f"the data have no column of times; name one 'time' or {time!r}; columns: {', '.join(columns)}")
+def _left_out(read: Reading, states: Sequence[str]) -> list[str]:
+    """Notes on constant columns that are no state; a warning of others."""
+    others = [name for name in read.names if name not in states]
+    constant = {name: value for name in others if (value := read.constant(name)) is not None}
+    ignored = [name for name in others if name not in constant]
+    if ignored:
+        warnings.warn(f"columns that are no state are ignored: {', '.join(ignored)}", stacklevel=3)
+    return [f"{name} is constant, {value:g}, and no state" for name, value in constant.items()]
 
 
-def _dataset(data: xr.Dataset, time: str) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    name = next((n for n in ("time", time) if n in data.dims), None)
-    if name is None:
-        dimensions = ", ".join(map(str, data.dims))
-        raise RecoveryError(f"the dataset has no dimension 'time' or {time!r}; its dimensions: {dimensions}")
-    variables = [v for v in data.data_vars if name in data[v].dims]
-    others = list(dict.fromkeys(d for v in variables for d in data[v].dims if d != name))
-    times = np.asarray(data[name], dtype=float)
-    stacked = {str(v): data[v].broadcast_like(data[variables]).transpose(*others, name).to_numpy() for v in variables}
-    for index in np.ndindex(*(data.sizes[d] for d in others)):
-        yield times, {v: np.asarray(a[index], dtype=float) for v, a in stacked.items()}
-
-
-def _trajectory(times: np.ndarray, table: Mapping[str, np.ndarray], names: Sequence[str]) -> Trajectory:
+def _trajectory(table: DataTable, names: Sequence[str]) -> Trajectory:
+    times = table.times
+    if times.ndim != 1 or times.size < 2:
+        raise RecoveryError(f"{table.where}a trajectory needs two or more times in one dimension, got shape {times.shape}")
     values = np.full((times.size, len(names)), np.nan)
     for i, name in enumerate(names):
-        if name in table:
-            if table[name].shape != times.shape:
-                raise RecoveryError(
-                    f"the column {name} has shape {table[name].shape}, the times {times.shape}; expected the same"
-                )
-            values[:, i] = table[name]
-    if times.ndim != 1 or times.size < 2 or not np.all(np.isfinite(times)):
-        raise RecoveryError(f"a trajectory needs two or more finite times in one dimension, got shape {times.shape}")
+        if name in table.columns:
+            values[:, i] = table.numbers(name)
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
     if np.any(np.diff(times) <= 0):
         twice = times[:-1][np.diff(times) <= 0][0]
         raise RecoveryError(
-            f"the time {twice:g} occurs twice in one trajectory; give repeats as further ones, numbered in a column "
+            f"{table.where}the time {twice:g} occurs twice in one trajectory; give repeats as further ones, numbered in a column "
             f"{TRAJECTORY!r} (cells that are not followed are data of a ReactionNetwork)"
         )
-    if np.any(np.isinf(values)):
-        raise RecoveryError("the data hold infinite values; mark missing values as NaN")
     return Trajectory(times, values)
 
 

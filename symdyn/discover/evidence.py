@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -187,7 +187,7 @@ def hold_out(system: System, data: Observations, fraction: float) -> tuple[Obser
     """The data without the last `fraction` of the times, scale and noise estimated from them alone, and the rest."""
     early, late = data.split(fraction)
     tables = [{system.time.name: t.times, **dict(zip(data.states, t.values.T, strict=True))} for t in early.trajectories]
-    return observations(system, tables), late
+    return replace(observations(system, tables), notes=data.notes), late
 
 
 def prediction_errors(

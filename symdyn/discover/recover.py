@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
-from symdyn.discover.routes import route_of, stated
+from symdyn.discover.routes import measured, route_of, stated
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -48,9 +49,10 @@ def recover(
         Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  None if
         nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset with
         axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given.
-    data : Dataset, DataFrame, mapping of arrays, or a list of them
+    data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
-        Times of a map are whole steps apart.
+        Times of a map are whole steps apart.  Dates become days since the first.  A header that is no name in the text of
+        a system, such as ``Temp (°C)``, becomes one, and a constant column is no state; `warnings` of the result say so.
     unknown : sequence, optional
         States (or names) whose equations get a further unknown term of all states.
     library : int, sequence of Expr, or mapping, optional
@@ -108,6 +110,7 @@ def recover(
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
+    data = measured(system, data)
     route_of(system, data)
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
@@ -128,4 +131,4 @@ def recover(
             journal.write()
     if found.complete:
         journal.remove()
-    return found
+    return replace(found, warnings=(*found.observations.notes, *found.warnings))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symdyn.discover.reading import read_data
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["ROUTES", "Route", "route_of", "stated"]
+__all__ = ["ROUTES", "Route", "measured", "route_of", "stated"]
 
 #: What recovers a system from data.
 Route = Callable[[Any, Any, Request], Recovery]
@@ -83,6 +84,11 @@ def _has_fields(data: Any) -> bool:
     """Whether data have axes of space."""
     parts = data if isinstance(data, (list, tuple)) else [data]
     return any(AXES & set(getattr(part, "dims", ())) for part in parts)
+
+
+def measured(system: System | None, data: Any) -> Any:
+    """The data; where nothing is known they are read first, as their columns are what there is to know."""
+    return read_data(data) if system is None and not _has_fields(data) else data
 
 
 def stated(system: System | None, data: Any, request: Request) -> System | None:

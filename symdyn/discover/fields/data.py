@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from symdyn.discover.headers import legible_names
+from symdyn.discover.reading import DataTable, dataset_times, on_one_clock, positions
 from symdyn.errors import RecoveryError
 from symdyn.models.pde import PDESystem
 
-__all__ = ["FieldData", "FieldRun", "difference_noise", "read_fields"]
+__all__ = ["FieldData", "FieldRun", "difference_noise", "field_times", "read_fields"]
 
 #: Orders of the differences from which noise is estimated.
 DIFFERENCES = (2, 4, 6)
@@ -50,6 +52,8 @@ class FieldData:
         Along each axis, increasing.
     scale, noise : (fields,) float64
         Root mean square of each field (1 if it was never measured), and the standard deviation of its noise.
+    notes : tuple of str
+        What was made of dates and names when the data were read.
     """
 
     trajectories: tuple[FieldRun, ...]
@@ -57,6 +61,7 @@ class FieldData:
     positions: tuple[np.ndarray, ...]
     scale: np.ndarray
     noise: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -100,7 +105,7 @@ class FieldData:
                 )
             early.append(FieldRun(run.times[:kept], run.values[:kept]))
             late.append(FieldRun(run.times[kept:], run.values[kept:]))
-        return _measured(early, self.fields, self.positions), _measured(late, self.fields, self.positions)
+        return tuple(replace(_measured(r, self.fields, self.positions), notes=self.notes) for r in (early, late))
 
 
 def read_fields(system: PDESystem, data: Any) -> FieldData:
@@ -111,7 +116,8 @@ def read_fields(system: PDESystem, data: Any) -> FieldData:
     system : PDESystem
         Names the fields, the axes and time.
     data : Dataset, or a list of them
-        With the dimensions ``time`` and those of space; every other dimension gives several experiments.
+        With the dimensions ``time`` and those of space, with values; every other dimension gives several experiments.  Dates
+        become days since the first of them.
 
     Raises
     ------
@@ -122,27 +128,25 @@ def read_fields(system: PDESystem, data: Any) -> FieldData:
     if not parts:
         raise RecoveryError("there are no data: expected at least one xarray.Dataset")
     axes = [s.name for s in system.space]
-    runs: list[FieldRun] = []
+    names = [f.name for f in system.fields]
+    clocks: list[DataTable] = []
+    read: list[tuple[str, xr.Dataset]] = []
+    notes: list[str] = []
     places: tuple[np.ndarray, ...] | None = None
     for part in parts:
-        if not isinstance(part, xr.Dataset):
-            raise RecoveryError(
-                f"the data of fields are {type(part).__name__}; expected an xarray.Dataset with the dims "
-                f"time, {', '.join(axes)}"
-            )
-        time = next((n for n in ("time", system.time.name) if n in part.dims), None)
-        missing = [n for n in axes if n not in part.dims] + ([] if time else ["time"])
-        if missing:
-            raise RecoveryError(
-                f"the data lack the dimension {missing[0]!r}; expected time, {', '.join(axes)}, got "
-                f"{', '.join(map(str, part.dims)) or 'none'}: rename or add it"
-            )
-        here = tuple(np.asarray(part[n].values, float) for n in axes)
+        time, clock = field_times(part, axes, system.time.name)
+        named = legible_names(map(str, part.data_vars), names)
+        notes += [f"{name} is the variable {header!r}" for header, name in named.items() if name != header and name in names]
+        here = tuple(positions(part, n) for n in axes)
         if places is not None and any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(here, places, strict=True)):
             raise RecoveryError("the data sets have different positions; interpolate them to the same ones")
         places = here
-        runs += _runs(system, part, str(time), axes)
+        clocks.append(clock)
+        read.append((time, part.rename({h: n for h, n in named.items() if h != n})))
     assert places is not None
+    clocks, origin = on_one_clock(clocks)
+    notes = [*([] if origin is None else [f"times are days since {origin}"]), *dict.fromkeys(notes)]
+    runs = [r for clock, (time, part) in zip(clocks, read, strict=True) for r in _runs(system, part, time, clock.times, axes)]
     order = [np.argsort(p, kind="stable") for p in places]
     places = tuple(p[i] for p, i in zip(places, order, strict=True))
     for name, p, low, high in zip(axes, places, *system.domain.box, strict=True):
@@ -156,10 +160,34 @@ def read_fields(system: PDESystem, data: Any) -> FieldData:
     found = _measured(runs, tuple(f.name for f in system.fields), places)
     if not np.isfinite(np.concatenate([r.values.ravel() for r in found.trajectories])).any():
         raise RecoveryError(f"the data hold no number of any field ({', '.join(found.fields)}): all are NaN; give some values")
-    return found
+    return replace(found, notes=tuple(notes))
 
 
-def _runs(system: PDESystem, part: xr.Dataset, time: str, axes: Sequence[str]) -> Iterator[FieldRun]:
+def field_times(part: Any, axes: Sequence[str], time: str = "time") -> tuple[str, DataTable]:
+    """The dimension of time of a dataset of fields, and its times.
+
+    Raises
+    ------
+    RecoveryError
+        If it is no dataset, or lacks a dimension.
+    """
+    if not isinstance(part, xr.Dataset):
+        raise RecoveryError(
+            f"the data of fields are {type(part).__name__}; expected an xarray.Dataset with the dims time, {', '.join(axes)}"
+        )
+    missing = next((n for n in axes if n not in part.dims), None)
+    if missing is not None:
+        raise RecoveryError(
+            f"the data lack the dimension {missing!r}; expected time, {', '.join(axes)}, got "
+            f"{', '.join(map(str, part.dims)) or 'none'}: rename or add it"
+        )
+    name, times, origin = dataset_times(part, time, states=axes)
+    return name, DataTable("", times, {}, origin)
+
+
+def _runs(
+    system: PDESystem, part: xr.Dataset, time: str, times: np.ndarray, axes: Sequence[str]
+) -> Iterator[FieldRun]:
     """The experiments of one dataset."""
     names = [f.name for f in system.fields]
     known = [n for n in names if n in part.data_vars]
@@ -174,11 +202,10 @@ def _runs(system: PDESystem, part: xr.Dataset, time: str, axes: Sequence[str]) -
             raise RecoveryError(f"the variable {n} has the dims {part[n].dims}; expected {', '.join(wanted)}")
     others = list(dict.fromkeys(d for n in known for d in part[n].dims if d not in wanted))
     arrays = {n: part[n].broadcast_like(part[known]).transpose(*others, *wanted).values.astype(float) for n in known}
-    times = np.asarray(part[time].values, dtype=float)
     order = np.argsort(times, kind="stable")
     times = times[order]
-    if times.size < 1 or not np.isfinite(times).all() or np.any(np.diff(times) <= 0):
-        raise RecoveryError("the times of the snapshots must be finite and different; give repeats as further data sets")
+    if times.size < 1 or np.any(np.diff(times) <= 0):
+        raise RecoveryError("the times of the snapshots must be different; give repeats as further data sets")
     if times.size + (len(system.initial) > 0) < 2:
         raise RecoveryError("one snapshot tells nothing of a rate; give a later one, or the initial field in the system")
     shape = (times.size, len(names), *(part.sizes[a] for a in axes))

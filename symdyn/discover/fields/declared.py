@@ -8,6 +8,9 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
+from symdyn.discover.fields.data import field_times
+from symdyn.discover.headers import legible_names
+from symdyn.discover.reading import positions
 from symdyn.errors import RecoveryError
 from symdyn.models.domains import Interval, Rectangle
 from symdyn.models.pde import PDESystem
@@ -29,22 +32,18 @@ def declared_for(data: Any) -> tuple[PDESystem, list[str]]:
         If there are no data, or they have no fields or uneven positions.
     """
     first = (data[0] if data else None) if isinstance(data, (list, tuple)) else data
-    if not isinstance(first, xr.Dataset):
-        raise RecoveryError(f"the data of fields are {type(first).__name__}; expected an xarray.Dataset with the dims time, x")
-    axes = [a for a in AXES if a in first.dims]
-    if "time" not in first.dims or not axes:
-        raise RecoveryError(f"the data have the dims {', '.join(map(str, first.dims))}; expected time, x (and y)")
-    wanted = {"time", *axes}
-    names = [str(v) for v in first.data_vars if wanted <= set(first[v].dims) and first[v].dtype.kind == "f"]
-    if not names:
+    axes = [a for a in AXES if a in getattr(first, "dims", ())] or ["x"]
+    wanted = {field_times(first, axes)[0], *axes}
+    headers = [str(v) for v in first.data_vars if wanted <= set(first[v].dims) and first[v].dtype.kind == "f"]
+    if not headers:
         raise RecoveryError(f"no variable of the data has the dims {', '.join(('time', *axes))}")
     ends, walls = [], {}
     for a in axes:
-        points = np.sort(np.asarray(first[a].values, float))
+        points = np.sort(positions(first, a))
         if points.size < 4 or np.ptp(np.diff(points)) > 1e-4 * np.diff(points).mean():
             raise RecoveryError(f"the positions {a} are not even; declare a PDESystem with unknown terms on their domain")
         h = float(np.diff(points).mean())
-        kind = _meeting(first, names, a)
+        kind = _meeting(first, headers, a)
         walls[a] = "no-flux" if kind is None else "periodic"
         pad = 0.0 if kind == "repeated" else h / 2
         ends.append((float(points[0]) - pad, float(points[-1]) + pad))
@@ -53,7 +52,8 @@ def declared_for(data: Any) -> tuple[PDESystem, list[str]]:
     else:
         (left, right), (bottom, top) = ends
         domain = Rectangle(right - left, top - bottom, (left, bottom))
-    fields = [sp.Symbol(n) for n in names]
+    named = legible_names(map(str, first.data_vars))
+    fields = [sp.Symbol(named[h]) for h in headers]
     system = PDESystem(
         {f: sp.Function(f"f_{f}")(*fields) for f in fields}, domain, boundary=walls, space=axes, provenance=("made for data",)
     )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
-from symdyn.discover.data import TRAJECTORY, Observations, Trajectory, observations
+from symdyn.discover.data import Observations, Trajectory, observations
+from symdyn.discover.reading import Reading, read_data
 from symdyn.errors import RecoveryError
 from symdyn.models.reactions import ReactionNetwork
 
-__all__ = ["CELLS", "Counts", "observed"]
+__all__ = ["Counts", "observed"]
 
-#: The dimension of a dataset, or the column of a table, along which cells are not followed.
-CELLS = "cell"
 #: Gaps that are the same to this are taken to be one.
 DIGITS = 10
 
@@ -35,12 +32,15 @@ class Counts:
         Followed paths, values in the order of the species of the network; empty for snapshots.
     snapshots : tuple of (float, (cells, species) int64)
         Time and numbers of the cells then, in the order of time; empty for paths.
+    notes : tuple of str
+        What was made of dates, headers and columns when the data were read.
     """
 
     kind: str
     species: tuple[str, ...]
     trajectories: tuple[Trajectory, ...]
     snapshots: tuple[tuple[float, np.ndarray], ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -76,62 +76,32 @@ def observed(network: ReactionNetwork, data: Any) -> Counts:
     RecoveryError
         If a value is no whole number from 0, a species of a path is missing, or both kinds are mixed.
     """
-    parts = list(data) if isinstance(data, (list, tuple)) else [data]
-    loose = [_is_snapshots(p, network.time.name) for p in parts]
+    read = read_data(data, network.names, network.time.name)
+    loose = [len(np.unique(t.times)) < len(t.times) if t.followed is None else not t.followed for t in read.tables]
     if any(loose):
         if not all(loose):
             raise RecoveryError("the data mix snapshots of cells and paths; recover from one kind, or give both as snapshots")
-        return _snapshots(network, [_table(p, network.time.name) for p in parts])
-    seen = observations(network, data)
-    return _paths(network, seen)
+        return _snapshots(network, read)
+    seen = observations(network, read)
+    return replace(_paths(network, seen), notes=seen.notes)
 
 
-def _is_snapshots(part: Any, time: str) -> bool:
-    if isinstance(part, xr.Dataset):
-        return CELLS in part.dims
-    if isinstance(part, (pd.DataFrame, Mapping)):
-        times = _times(part, time)
-        followed = isinstance(part, pd.DataFrame) and TRAJECTORY in part
-        return times is not None and not followed and len(np.unique(times)) < len(times)
-    return False
-
-
-def _times(part: Any, time: str) -> np.ndarray | None:
-    named = {str(getattr(k, "name", k)): k for k in part}
-    for name in (time, "time", "t"):
-        if name in named:
-            return np.asarray(part[named[name]], dtype=float)
-    if isinstance(part, pd.DataFrame) and part.index.name in (time, "time", "t"):
-        return part.index.to_numpy(dtype=float)
-    return None
-
-
-def _table(part: Any, time: str) -> pd.DataFrame:
-    """Snapshots as a table with the column ``time``."""
-    if isinstance(part, xr.Dataset):
-        name = next((n for n in ("time", time) if n in part.coords or n in part.dims), None)
-        if name is None:
-            raise RecoveryError(f"the dataset of cells has no coordinate 'time' or {time!r}; give the time of each snapshot")
-        frame = part.reset_coords(drop=False).to_dataframe().reset_index()
-        return frame.rename(columns={name: "time"})
-    times = _times(part, time)
-    columns = {str(getattr(k, "name", k)): np.asarray(part[k]) for k in part}
-    return pd.DataFrame({k: v for k, v in columns.items() if k not in (time, "t")}).assign(time=times)
-
-
-def _snapshots(network: ReactionNetwork, tables: Sequence[pd.DataFrame]) -> Counts:
-    table = pd.concat(tables, ignore_index=True)
-    species = tuple(s for s in network.names if s in table)
+def _snapshots(network: ReactionNetwork, read: Reading) -> Counts:
+    species = tuple(s for s in network.names if s in read.names)
     if not species:
         raise RecoveryError(
-            f"no column of the data is a species: columns {', '.join(map(str, table.columns))}; "
-            f"species {', '.join(network.names)}"
+            f"no column of the data is a species: columns {', '.join(read.names)}; species {', '.join(network.names)}"
         )
-    table = table[["time", *species]].dropna()
-    values = _whole(table[list(species)].to_numpy(dtype=float), species)
-    times = table["time"].to_numpy(dtype=float)
+    unseen = np.full(1, np.nan)
+    rows = [
+        np.stack([t.numbers(s) if s in t.columns else np.broadcast_to(unseen, t.times.shape) for s in species], axis=1)
+        for t in read.tables
+    ]
+    complete = [np.isfinite(r).all(axis=1) for r in rows]
+    values = _whole(np.concatenate([r[c] for r, c in zip(rows, complete, strict=True)]), species)
+    times = np.concatenate([t.times[c] for t, c in zip(read.tables, complete, strict=True)])
     found = tuple((float(t), values[times == t]) for t in np.unique(times))
-    return Counts("snapshots", species, (), found)
+    return Counts("snapshots", species, (), found, read.notes)
 
 
 def _paths(network: ReactionNetwork, seen: Observations) -> Counts:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import sympy as sp
-import xarray as xr
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.data import TRAJECTORY
 from symdyn.discover.kinds import plain
+from symdyn.discover.reading import read_data
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["TIMES", "declared"]
-
-#: Names that a column of times may have.
-TIMES = ("time", "t")
+__all__ = ["declared"]
 
 
 def declared(system: System | None, data: Any) -> ODESystem:
-    """``x' = f_x(x, y, ...)`` for every column x, y, ... of the data that is not time; or `system`, if it says just that.
+    """``x' = f_x(x, y, ...)`` for every column x, y, ... of the data that changes; or `system`, if it says just that.
 
     Raises
     ------
     RecoveryError
-        If the data have no columns, or a right-hand side of `system` is not an unknown function of all states.
+        If the data have no such columns, or a right-hand side of `system` is not an unknown function of all states.
 
     Examples
     --------
@@ -47,29 +41,11 @@ def declared(system: System | None, data: Any) -> ODESystem:
                     "and of no other equation"
                 )
         return plain(system)
-    names: list[str] = []
-    for part in data if isinstance(data, (list, tuple)) else [data]:
-        names += [n for n in _columns(part) if n not in names]
-    if not names:
-        raise RecoveryError("the data have no columns beside time; every state of the system needs one")
-    states = [sp.Symbol(n) for n in names]
-    return ODESystem({s: sp.Function(f"f_{s.name}")(*states) for s in states})
-
-
-def _columns(data: Any) -> list[str]:
-    if isinstance(data, xr.Dataset):
-        time = next((n for n in TIMES if n in data.dims), None)
-        return [str(v) for v in data.data_vars if time in data[v].dims]
-    if isinstance(data, pd.DataFrame):
-        names = [str(c) for c in data.columns if c != TRAJECTORY]
-        # a named index of times leaves all columns to the states
-        used = "" if data.index.name in TIMES else next((n for n in TIMES if n in names), "")
-    elif isinstance(data, Mapping):
-        names = [str(getattr(k, "name", k)) for k in data]
-        used = next((n for n in TIMES if n in names), "")
-    else:
+    read = read_data(data)
+    changing = [n for n in read.names if read.constant(n) is None]
+    if not changing:
         raise RecoveryError(
-            f"data of type {type(data).__name__} cannot be read; expected an xarray.Dataset, a pandas.DataFrame, "
-            "a mapping of arrays, or a list of them"
+            f"the data have no column that changes beside time (columns: {', '.join(read.names) or 'none'}); every state needs one"
         )
-    return [n for n in names if n != used]
+    states = [sp.Symbol(n) for n in changing]
+    return ODESystem({s: sp.Function(f"f_{s.name}")(*states) for s in states})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from symdyn.bar import bar
@@ -11,16 +11,20 @@ from symdyn.bar import bar
 __all__ = ["RecoverOptions", "Report"]
 
 
+class _Usual(int):
+    """A number that stands where none was given."""
+
+
 @dataclass(frozen=True)
 class RecoverOptions:
-    """Details of `recover`.
+    """Details of `recover`; its table says which of them have an effect on what is recovered, and others are refused.
 
     Attributes
     ----------
     degree : int
         Of the monomials in the library, where no library is given.
     functions : sequence of str
-        Functions in the library, see `symdyn.discover.library.FUNCTIONS`.
+        Functions in the library, see `symdyn.discover.library.FUNCTIONS`; for an SDESystem in that of the drifts.
     fit : sequence
         Parameters to fit although they have values.
     guesses : mapping
@@ -28,9 +32,9 @@ class RecoverOptions:
     noise : mapping, optional
         Standard deviations of the measurement error by state, instead of estimates.
     windows : int, optional
-        Windows into which a trajectory is cut at first; chosen by its length unless given.
+        Most windows into which a trajectory is cut at first; their number is chosen by its length unless given.
     largest : int
-        Most terms in a system.
+        Most terms in place of all unknown functions; of a repair most changes.
     beam, rounds : int
         Models whose neighbours are looked at, and how often, at each number of windows.
     keep : int
@@ -47,29 +51,45 @@ class RecoverOptions:
         add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.dimensions`.
     surrogate, regressor : mapping
         Options of those stages, by name.
+    given : tuple of str
+        Names of the fields above that were given a value; a property.
 
     Examples
     --------
     >>> options = RecoverOptions(degree=2, functions=("sin",))
     >>> options.degree, options.functions, options.largest
     (2, ('sin',), 12)
+    >>> options.given
+    ('degree', 'functions')
     """
 
-    degree: int = 3
+    degree: int = _Usual(3)
     functions: Sequence[str] = ()
     fit: Sequence[Any] = ()
     guesses: Mapping[Any, float] = field(default_factory=dict)
     noise: Mapping[Any, float] | None = None
     windows: int | None = None
-    largest: int = 12
-    beam: int = 3
-    rounds: int = 12
-    keep: int = 10
+    largest: int = _Usual(12)
+    beam: int = _Usual(3)
+    rounds: int = _Usual(12)
+    keep: int = _Usual(10)
     level: float = 0.9
     repair: bool = False
     units: Mapping[Any, Any] | None = None
     surrogate: Mapping[str, Any] = field(default_factory=dict)
     regressor: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the fields that were given a value."""
+        return tuple(one.name for one in fields(self) if _given(getattr(self, one.name), one.default))
+
+
+def _given(value: Any, default: Any) -> bool:
+    """Whether a value is not the default, nor nothing at all."""
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return len(value) > 0
+    return not isinstance(value, _Usual) if isinstance(default, _Usual) else value is not None and value != default
 
 
 class Report:

@@ -251,6 +251,7 @@ class Pipeline:
                     rows += [(alone, np.where(np.arange(columns) == k, size, guess)) for guess in candidates.guesses]
         for chosen, theta in begun:
             rows.append((chosen, np.where(np.arange(columns) < count, theta, candidates.guesses[0])))
+        rows = [r for r in rows if r[0].sum() <= self.options.largest or not search]
         return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
 
     def _noise(self) -> np.ndarray | None:

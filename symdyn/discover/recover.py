@@ -12,8 +12,8 @@ from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
-from symdyn.discover.routes import measured, route_of, stated
-from symdyn.errors import RecoveryError
+from symdyn.discover.routes import measured, route_of
+from symdyn.discover.values import check_values
 from symdyn.system import System
 
 __all__ = ["RecoverOptions", "recover"]
@@ -48,7 +48,8 @@ def recover(
     system : ODESystem, DiscreteSystem, SDESystem, PDESystem, ReactionNetwork or None
         Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  None if
         nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset with
-        axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given.
+        axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given or
+        another option that the search among the terms of a library reads, as the table below has them.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.  Dates become days since the first.  A header that is no name in the text of
@@ -66,8 +67,8 @@ def recover(
     selection : bool
         Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
     budget : float, optional
-        Seconds after which the search ends with the best so far; a result cut short is noted in `warnings`, and is the
-        only one that another run might not repeat.
+        Seconds from the call, imports included, after which the search ends with the best so far; a result cut short is
+        noted in `warnings`, and is the only one that another run might not repeat.
     seed : int
         Of surrogate and regressor; the same seed gives the same result.
     progress : bool or callable, optional
@@ -92,9 +93,45 @@ def recover(
     Raises
     ------
     RecoveryError
-        If the data hold none of the states, nothing is unknown or one unknown term is an argument of another, a parameter
-        to be fitted does not enter the equations, an optional package is missing, or no candidate can be simulated along
-        the data.
+        If an argument or option is malformed, names what there is not, or has no effect on what is recovered: the message
+        names what has one.  If the data hold none of the states, nothing is unknown or one unknown term is an argument
+        of another, a parameter to be fitted does not enter the equations, an optional package is missing, or no candidate
+        can be simulated along the data.
+
+    Notes
+    -----
+    What has an effect depends on what is recovered; an option that has none is refused.  ``budget``, ``checkpoint``,
+    ``progress`` and ``seed`` are for all.  In the table, x is an effect; t leads to the search among the terms of a library
+    where nothing is known; s is an effect where a surrogate is named; - is refused.  A repair is that of an ODESystem or
+    DiscreteSystem with ``options.repair``; None is data of states, or of fields, of which nothing is known.
+
+    ====================  ========  ======  ====  ===  ============  ===  =======
+    option                ODE, map  repair  None  PDE  None, fields  SDE  network
+    ====================  ========  ======  ====  ===  ============  ===  =======
+    unknown               x         x       -     x    -             x    -
+    library               x         x       t     x    x             x    x
+    surrogate             x         -       t     x    -             -    -
+    regressor             x         -       t     s    -             -    -
+    selection             x         x       t     -    -             -    -
+    heldout               x         x       x     x    x             x    -
+    bounds                x         x       t     x    x             x    x
+    signs                 x         -       t     s    -             x    -
+    options.degree        x         x       t     x    x             x    -
+    options.functions     x         x       t     x    -             x    -
+    options.fit           x         x       -     x    -             x    x
+    options.guesses       x         x       t     x    x             x    x
+    options.noise         x         x       x     x    x             -    -
+    options.windows       x         x       t     -    -             -    -
+    options.largest       x         x       t     x    x             x    x
+    options.beam          x         x       t     x    x             -    -
+    options.rounds        x         x       t     x    x             -    -
+    options.keep          x         x       x     x    x             x    x
+    options.level         x         x       x     x    x             x    x
+    options.repair        -         x       -     -    -             -    -
+    options.units         x         -       t     -    -             -    -
+    options.surrogate     x         -       t     s    -             -    -
+    options.regressor     x         -       t     s    -             -    -
+    ====================  ========  ======  ====  ===  ============  ===  =======
 
     References
     ----------
@@ -110,23 +147,21 @@ def recover(
     >>> {power: round(float(found.terms[f(x)].coeff(x, power)), 3) for power in range(4)}
     {0: 0.0, 1: 1.0, 2: -1.0, 3: 0.0}
     """
+    began = time.monotonic()
+    options = RecoverOptions() if options is None else options
+    asked: dict[str, Any] = dict(
+        unknown=unknown, library=library, surrogate=surrogate, regressor=regressor, selection=selection, seed=seed,
+        heldout=heldout, bounds=bounds, signs=signs, options=options,
+    )  # fmt: skip
+    check_values({**asked, "budget": budget, "progress": progress, "checkpoint": checkpoint})
     data = measured(system, data)
-    route_of(system, data)
-    if budget is not None and not budget > 0:
-        raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
-    options = options or RecoverOptions()
-    if options.units is not None and (options.repair or system is None or not system.parts <= {"drift", "map"}):
-        raise RecoveryError("units are for the unknown functions of an ODESystem or DiscreteSystem; leave them out here")
-    deadline = None if budget is None else time.monotonic() + budget
+    deadline = None if budget is None else began + budget
     journal = Journal(checkpoint)
     with Report(progress) as report:
-        request = Request(
-            unknown, library, surrogate, regressor, selection, deadline, seed, report, heldout, bounds, signs,
-            options, journal,
-        )  # fmt: skip
+        request = Request(**asked, deadline=deadline, report=report, journal=journal)
+        system, route = route_of(system, data, request)
         try:
-            system = stated(system, data, request)
-            found = route_of(system, data)(system, data, request)
+            found = route.recovered(system, data, request)
         finally:
             journal.write()
     if found.complete:

@@ -20,7 +20,9 @@ from symdyn.discover.evidence import hold_out, information, intervals, predictio
 from symdyn.discover.guesses import free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of, right_sides
 from symdyn.discover.optimum import read_noise
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.problem import SelectionProblem, make_problem
+from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.request import Request
 from symdyn.discover.selection import SelectedModel, Selection
@@ -30,6 +32,15 @@ from symdyn.system import System
 
 __all__ = ["Repair", "repaired"]
 
+#: What is read here of what `recover` is given.
+READS = Reads(
+    "a repair of an ODESystem or DiscreteSystem",
+    frozenset({
+        "unknown", "library", "selection", "heldout", "bounds", "options.degree", "options.functions",
+        "options.fit", "options.guesses", "options.noise", "options.windows", "options.largest", "options.beam",
+        "options.rounds", "options.keep", "options.level", "options.repair",
+    }),
+)  # fmt: skip
 #: Standard errors within which a coefficient is tried as zero.
 NEAR = 4.0
 
@@ -109,7 +120,7 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
         problem, np.zeros((len(theta), len(changes.all)), dtype=bool), theta, options, search=request.selection,
         deadline=request.deadline, report=lambda done: request.report("selection", done),
     )  # fmt: skip
-    return _assembled(system, changes, _ranked(problem, changes, found, options.keep), found, seen, later, options.level)
+    return _assembled(system, changes, _ranked(problem, changes, found, options.keep), found, seen, later, options)
 
 
 def _library(system: System, request: Request) -> dict[sp.Symbol, Sequence[sp.Expr]]:
@@ -173,14 +184,14 @@ def _assembled(
     found: Descent,
     seen: Observations,
     later: Observations | None,
-    level: float,
+    options: RecoverOptions,
 ) -> Repair:
     """The result, best first."""
     criteria, models = [c for c, _ in ranked], [m for _, m in ranked]
     shares = weights(criteria)
     sizes, count = changes.candidates.sizes, len(changes.all)
     systems, starts, rows, texts = [], [], [], []
-    for criterion, share, one in zip(criteria, shares, models, strict=True):
+    for criterion, share, one in zip(criteria[: options.keep], shares, models, strict=False):
         theta, cut = one.model.theta * sizes, one.selection.cut
         first = [int(np.flatnonzero(cut.origins[:, 0] == k)[0]) for k in range(len(seen.trajectories))]
         start = one.model.starts[first] * seen.scale
@@ -211,7 +222,7 @@ def _assembled(
     table = pd.DataFrame(rows)
     best = models[0]
     facts = information(best.selection.shooting, best.selection, best.model)
-    frame, slope = _in_words(changes, intervals(facts, level))
+    frame, slope = _in_words(changes, intervals(facts, options.level))
     covariance = facts.covariance() * slope[:, None] * slope
     gaps = table["bic"] - table["bic"][0]
     close = [tuple(table["terms"][1:][gaps[1:] < width]) for width in (2, 6)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from symdyn.discover.journal import Journal
@@ -26,16 +27,16 @@ class Request:
         Stores expensive results, so that an interrupted search can be resumed.
     """
 
-    unknown: Sequence[Any] | None
-    library: Any
-    surrogate: str | None
-    regressor: str | None
-    selection: bool
-    deadline: float | None
-    seed: int
-    report: Report
-    heldout: float
-    bounds: Mapping[Any, tuple[Any, Any]] | None
-    signs: Mapping[Any, int] | None
-    options: RecoverOptions
-    journal: Journal
+    unknown: Sequence[Any] | None = None
+    library: Any = None
+    surrogate: str | None = "auto"
+    regressor: str | None = "auto"
+    selection: bool = True
+    deadline: float | None = None
+    seed: int = 0
+    report: Report = field(default_factory=partial(Report, False))
+    heldout: float = 0.0
+    bounds: Mapping[Any, tuple[Any, Any]] | None = None
+    signs: Mapping[Any, int] | None = None
+    options: RecoverOptions = field(default_factory=RecoverOptions)
+    journal: Journal = field(default_factory=Journal)

@@ -3,50 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from symdyn.discover.names import check_names, check_stages
 from symdyn.discover.reading import read_data
+from symdyn.discover.reads import Reads, given, refuse_unread
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["ROUTES", "Route", "measured", "route_of", "stated"]
+__all__ = ["ROUTES", "Route", "measured", "route_of"]
 
-#: What recovers a system from data.
-Route = Callable[[Any, Any, Request], Recovery]
 #: Names of the axes of a field in data.
 AXES = {"x", "y"}
 
 
+@dataclass(frozen=True)
+class Route:
+    """What recovers a system from data.
+
+    Attributes
+    ----------
+    recovered : callable
+        Called with a system, data and a `Request`; returns a `Recovery`.
+    reads : Reads
+        The options that it reads.
+    """
+
+    recovered: Callable[[Any, Any, Request], Recovery]
+    reads: Reads
+
+
 def _terms() -> Route:
+    from symdyn.discover.selected import READS, recovered
+
+    return Route(recovered, READS)
+
+
+def _repair() -> Route:
+    from symdyn.discover.repairing import READS
     from symdyn.discover.selected import recovered
 
-    return recovered
+    return Route(recovered, READS)
 
 
 def _fields() -> Route:
-    from symdyn.discover.fields.route import recovered
+    from symdyn.discover.fields.route import READS, recovered
 
-    return recovered
+    return Route(recovered, READS)
 
 
 def _diffusions() -> Route:
-    from symdyn.discover.diffusions import recovered
+    from symdyn.discover.diffusions import READS, recovered
 
-    return recovered
+    return Route(recovered, READS)
 
 
 def _propensities() -> Route:
-    from symdyn.discover.propensities import recovered
+    from symdyn.discover.propensities import READS, recovered
 
-    return recovered
+    return Route(recovered, READS)
 
 
 def _whole() -> Route:
-    from symdyn.discover.whole.recovering import recovered
+    from symdyn.discover.whole.recovering import READS, recovered
 
-    return recovered
+    return Route(recovered, READS)
 
 
 #: Routes by the parts that a system must consist of, each imported by a call.
@@ -61,23 +85,66 @@ ROUTES: dict[frozenset[str], Callable[[], Route]] = {
 }
 
 
-def route_of(system: System | None, data: Any) -> Route:
-    """The function that recovers systems of this kind.
+def route_of(system: System | None, data: Any, request: Request) -> tuple[System | None, Route]:
+    """The system and the function that recovers it, after all that was asked for is known to have an effect.
+
+    Where nothing is known and terms are asked for, by an option that only the search among terms reads, the system has an
+    unknown function of all states for each of them: complete right-hand sides bring their own terms.
+
+    Parameters
+    ----------
+    system : System or None
+        With unknown terms; None if nothing is known.
+    data : Dataset, DataFrame, mapping of arrays, or a list of them
+        Only names are read.
+    request : Request
+        What was asked for.
+
+    Returns
+    -------
+    system : System or None
+    route : Route
 
     Raises
     ------
     RecoveryError
-        If terms of such systems cannot be recovered.
+        If terms of such systems cannot be recovered, an option has no effect, or a name is not known.
     """
     if system is None:
-        return _fields() if _has_fields(data) else _whole()
-    parts = system.parts if isinstance(system, System) else frozenset()
-    if parts not in ROUTES:
-        raise RecoveryError(
-            f"recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or None "
-            f"for equations of which nothing is known; got {type(system).__name__}"
-        )
-    return ROUTES[parts]()
+        known, system, route = _nothing_known(data, request)
+    else:
+        known = system
+        parts = system.parts if isinstance(system, System) else frozenset()
+        if parts not in ROUTES:
+            raise RecoveryError(
+                "recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or "
+                f"None for equations of which nothing is known; got {type(system).__name__}"
+            )
+        load = ROUTES[parts]
+        route = (_repair if load is _terms and request.options.repair else load)()
+    refuse_unread(request, route.reads)
+    check_names(known, request)
+    check_stages(known, request, route.reads)
+    return system, route
+
+
+def _nothing_known(data: Any, request: Request) -> tuple[System, System | None, Route]:
+    """A system with the names in the data, the system that is recovered, and how."""
+    if _has_fields(data):
+        from symdyn.discover.fields.declared import declared_for
+
+        route = _fields()
+        # all terms are conservative, and their arguments are not known to a surrogate
+        idle = {"unknown", "surrogate", "options.functions", "options.fit", *route.reads.learning}
+        reads = replace(route.reads, what="fields of which nothing is known", options=route.reads.options - idle)
+        return declared_for(data)[0], None, replace(route, reads=reads)
+    from symdyn.discover.whole.states import declared
+
+    known, whole, terms = declared(None, data), _whole(), _terms()
+    reads = replace(terms.reads, what=whole.reads.what, options=terms.reads.options - {"unknown", "options.fit"})
+    if any(reads.reads(name) and not whole.reads.reads(name) for name in given(request)):
+        return known, known, replace(terms, reads=reads)
+    return known, None, replace(whole, reads=reads)
 
 
 def _has_fields(data: Any) -> bool:
@@ -89,17 +156,3 @@ def _has_fields(data: Any) -> bool:
 def measured(system: System | None, data: Any) -> Any:
     """The data; where nothing is known they are read first, as their columns are what there is to know."""
     return read_data(data) if system is None and not _has_fields(data) else data
-
-
-def stated(system: System | None, data: Any, request: Request) -> System | None:
-    """`system`; where it is None and terms are asked for, an unknown function of all states for each of them.
-
-    A library, bounds, signs, a named surrogate or regressor ask for terms: whole right-hand sides bring their own.
-    """
-    named = {request.surrogate, request.regressor} - {None, "auto"}
-    asked = request.library is not None or request.bounds or request.signs or not request.selection or named
-    if system is not None or not asked or _has_fields(data):
-        return system
-    from symdyn.discover.whole.states import declared
-
-    return declared(None, data)

@@ -9,6 +9,7 @@ from symdyn.discover.descent import NothingFollowsError
 from symdyn.discover.evidence import hold_out
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.pipeline import Pipeline
+from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.repairing import repaired
 from symdyn.discover.request import Request
@@ -16,6 +17,18 @@ from symdyn.discover.terms import with_unknown_states
 from symdyn.system import System
 
 __all__ = ["recovered"]
+
+#: What is read here of what `recover` is given.
+READS = Reads(
+    "an ODESystem or DiscreteSystem with unknown terms",
+    frozenset({
+        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs",
+        "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
+        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.units",
+        "options.surrogate", "options.regressor",
+    }),
+    learning=frozenset({"regressor", "options.surrogate", "options.regressor"}),
+)  # fmt: skip
 
 
 def recovered(system: System, data: Any, request: Request) -> Recovery:

@@ -362,7 +362,7 @@ def test_stages_are_replaced_by_name(monkeypatch):
         (lambda data: quick(HIDDEN, data, signs={"f": 2}), "the sign of f is 2"),
         (lambda data: quick(HIDDEN, data, library={"f": 2}), r"no terms for g\(x, y\)"),
         (lambda data: quick(HIDDEN, data, library=[t]), r"made of the arguments of f\(x, y\)"),
-        (lambda data: quick(HIDDEN, data, heldout=1.5), "cannot hold out"),
+        (lambda data: quick(HIDDEN, data, heldout=0.99), "cannot hold out"),
         (lambda data: quick(HIDDEN, data, selection=False), "selection=False leaves only formulas"),
         (lambda data: quick(HIDDEN, data, library=[sp.log(-1 - x**2)]), "not finite on the data"),
         (lambda data: quick(HIDDEN, data, options=RecoverOptions(noise={"x": 0.0})), "the noise of x is 0.0"),

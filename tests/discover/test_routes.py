@@ -10,6 +10,7 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
+from symdyn.discover.request import Request
 from symdyn.discover.routes import route_of
 from symdyn.discover.surrogates.registry import SURROGATES
 
@@ -22,17 +23,18 @@ f = sp.Function("f")
     [
         ({"t": [0, 1], "x": [1, 2]}, "symdyn.discover.whole"),
         (xr.Dataset({"x": ("time", [0.0, 1.0])}), "symdyn.discover.whole"),
-        (xr.Dataset({"u": (("time", "x"), np.zeros((2, 3)))}), "symdyn.discover.fields"),
-        ([xr.Dataset({"u": (("time", "x", "y"), np.zeros((2, 3, 3)))})], "symdyn.discover.fields"),
+        (xr.Dataset({"u": (("time", "x"), np.zeros((2, 4)))}), "symdyn.discover.fields"),
+        ([xr.Dataset({"u": (("time", "x", "y"), np.zeros((2, 4, 4)))})], "symdyn.discover.fields"),
     ],
 )
 def test_data_tell_fields_from_states_where_nothing_is_known(data, module):
-    assert route_of(None, data).__module__.startswith(module)
+    _, route = route_of(None, data, Request())
+    assert route.recovered.__module__.startswith(module)
 
 
 def test_other_systems_are_refused():
     with pytest.raises(sd.RecoveryError, match=r"recover needs an ODESystem, .*; got str"):
-        route_of("x", {})
+        route_of("x", {}, Request())
 
 
 def test_a_slow_surrogate_leaves_time_to_the_search(monkeypatch):

@@ -70,12 +70,10 @@ def test_formulas_of_a_regressor_are_held_to_the_units():
     assert allows(x**0.5)
 
 
-def test_units_reach_recover_and_are_refused_where_nothing_uses_them():
+def test_units_reach_recover():
     found = sd.recover(
         sd.ODESystem({x: f(x)}), DATA, surrogate=None, progress=False,
         options=RecoverOptions(functions=("exp",), units={"x": "mM", "t": "s"}),
     )  # fmt: skip
     assert set(found.inclusion["term"]) == {"1", "x", "x**2", "x**3"}
     assert float(found.terms[f(x)].coeff(x, 2)) == pytest.approx(-1, abs=1e-3)
-    with pytest.raises(RecoveryError, match="units are for the unknown functions of an ODESystem or DiscreteSystem"):
-        sd.recover(None, DATA, options=RecoverOptions(units={"x": "mM"}))

@@ -211,18 +211,17 @@ def test_unknown_sides_may_be_declared():
 
 
 @pytest.mark.parametrize(
-    ("change", "options", "match"),
+    ("change", "match"),
     [
-        (lambda f: f.head(5), {}, "a trajectory has 5 values of x; .* need 8 or more"),
-        (lambda f: f.assign(y=2.0), {}, "y is constant in the data"),
-        (lambda f: f.assign(y=np.inf), {}, "infinite values; mark missing values as NaN"),
-        (lambda f: f.assign(y=np.nan), {}, "a trajectory has 0 values of y"),
-        (lambda f: f[["time"]], {}, "no columns beside time"),
-        (lambda f: f.to_numpy(), {}, "data of type ndarray cannot be read"),
-        (lambda f: f, {"unknown": ["x"]}, "unknown= does not apply where nothing is known"),
+        (lambda f: f.head(5), "a trajectory has 5 values of x; .* need 8 or more"),
+        (lambda f: f.assign(y=2.0), "y is constant in the data"),
+        (lambda f: f.assign(y=np.inf), "infinite values; mark missing values as NaN"),
+        (lambda f: f.assign(y=np.nan), "a trajectory has 0 values of y"),
+        (lambda f: f[["time"]], "no columns beside time"),
+        (lambda f: f.to_numpy(), "data of type ndarray cannot be read"),
     ],
 )
-def test_what_cannot_be_recovered_is_refused(change, options, match):
+def test_what_cannot_be_recovered_is_refused(change, match):
     frame = data(LOTKA_VOLTERRA, (0.44, 4.6), points=60)
     with pytest.raises(RecoveryError, match=match):
-        recovered(change(frame), **options)
+        recovered(change(frame))

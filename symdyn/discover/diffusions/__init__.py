@@ -12,12 +12,22 @@ from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import DiffusionSearch
 from symdyn.discover.diffusions.signs import sign_price
+from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
 from symdyn.discover.term_search import searched
-from symdyn.errors import RecoveryError
 from symdyn.models.sde import SDESystem
 
 __all__ = ["DiffusionRecovery", "recovered"]
+
+#: What is read here of what `recover` is given.
+READS = Reads(
+    "an SDESystem",
+    frozenset({
+        "unknown", "library", "heldout", "bounds", "signs", "options.degree", "options.functions", "options.fit",
+        "options.guesses", "options.largest", "options.keep", "options.level",
+    }),
+    shapes=frozenset(),
+)  # fmt: skip
 
 
 def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecovery:
@@ -48,8 +58,6 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     Kessler, Scand. J. Statist. 24, 211 (1997); Sorensen, in Kessler, Lindner, Sorensen (eds.), Statistical Methods for
     Stochastic Differential Equations (2012), ch. 1; Friedrich et al., Phys. Rep. 506, 87 (2011).
     """
-    if request.surrogate not in (None, "auto"):
-        raise RecoveryError(f"surrogate is {request.surrogate!r}, but surrogates learn smooth trajectories; leave it out")
     whole = with_unknown_drifts(system, request.unknown)
     seen = observations(whole, data)
     seen, later = seen.split(request.heldout) if request.heldout else (seen, None)

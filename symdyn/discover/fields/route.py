@@ -24,13 +24,26 @@ from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.fields.simulated import Beginning, Simulated, first_cells, simulate_terms
 from symdyn.discover.fields.starts import read_starts
 from symdyn.discover.fields.weakly import WeakChoice, choose_weakly, is_dense
+from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
+from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.discover.terms import one_of_each
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.models.pde import PDESystem
 
 __all__ = ["recovered"]
 
+#: What is read here of what `recover` is given.
+READS = Reads(
+    "a PDESystem",
+    frozenset({
+        "unknown", "library", "surrogate", "regressor", "heldout", "bounds", "signs", "options.degree",
+        "options.functions", "options.fit", "options.guesses", "options.noise", "options.largest", "options.beam",
+        "options.rounds", "options.keep", "options.level", "options.surrogate", "options.regressor",
+    }),
+    learning=frozenset({"regressor", "signs", "options.surrogate", "options.regressor"}),
+    usual=False, surrogates=FIELD_SURROGATES, regressor="sparse", shapes=frozenset({"options.degree", "options.functions"}),
+)  # fmt: skip
 #: Residuals, in standard deviations of the noise, with which a run still follows the data.
 FOLLOWED = 1.5
 #: Share of the variance of the data beyond which a run does not follow them.
@@ -60,11 +73,7 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     if request.options.noise is not None:
         seen = _with_noise(seen, request.options.noise)
     shapes = _shapes(system, request, whole=nothing)
-    surrogate = None
-    if not nothing:
-        surrogate = learn_fields(system, seen, request, notes)
-    elif request.surrogate not in (None, "auto"):
-        notes.append(f"went without the surrogate {request.surrogate!r}: it needs terms whose arguments are known")
+    surrogate = None if nothing else learn_fields(system, seen, request, notes)
     learned = None if surrogate is None else learned_formulas(system, surrogate, shapes, request)
     guesses = dict(request.options.guesses)
     if learned is not None:
@@ -80,7 +89,7 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
         weak = choose_weakly(everything, seen, largest=request.options.largest, stop=stop)
     request.report("selection", 0.2)
     if weak is not None and weak.decisive:
-        decided = _by_weak_form(everything, weak, seen, later, notes)
+        decided = _by_weak_form(everything, weak, seen, later, request.options.keep, notes)
         request.report("selection", 1.0)
         return replace(assembled_fields(system, decided, seen, later, request.options.level), surrogate=surrogate)
     kept, left_out = _simulable(system, shapes, everything, seen)
@@ -89,7 +98,7 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     candidates = everything if not left_out else field_candidates(system, kept, seen, **made)
     first = [] if surrogate is None or learned is None else learned.beginnings(candidates, surrogate.parameters)
     outcome = _by_simulation(candidates, everything, seen, later, weak, first, request, stop, notes) or (
-        _by_weak_form(everything, weak, seen, later, notes) if weak is not None else None
+        _by_weak_form(everything, weak, seen, later, request.options.keep, notes) if weak is not None else None
     )
     if outcome is None:
         raise RecoveryError(
@@ -106,11 +115,9 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
 def _with_noise(data: FieldData, noise: Mapping[Any, float]) -> FieldData:
     """The data with known standard deviations of their noise."""
     given = {getattr(k, "name", k): float(v) for k, v in noise.items()}
-    wrong = [k for k, v in given.items() if k not in data.fields or not v > 0]
+    wrong = [k for k in given if k not in data.fields]
     if wrong:
-        raise RecoveryError(
-            f"noise[{wrong[0]!r}] is {given[wrong[0]]:g}; expected positive numbers for {', '.join(data.fields)}"
-        )
+        raise RecoveryError(f"options.noise names {wrong[0]!r}; the fields with noise are {', '.join(data.fields)}")
     values = np.array([given.get(f, n) for f, n in zip(data.fields, data.noise, strict=True)])
     return FieldData(data.trajectories, data.fields, data.positions, data.scale, values)
 
@@ -122,7 +129,8 @@ def _shapes(system: PDESystem, request: Request, *, whole: bool) -> dict[Applied
     for u in one_of_each(system.unknowns):
         choice = request.library
         if whole and (choice is None or isinstance(choice, int)):
-            found[u] = conservative_library(system.fields, system.dimension, degree=choice or options.degree)
+            degree = options.degree if choice is None else choice
+            found[u] = conservative_library(system.fields, system.dimension, degree=degree)
         else:
             found[u] = field_library(system, u, choice, degree=options.degree, functions=options.functions)
     return found
@@ -168,7 +176,7 @@ def _by_simulation(
     options = request.options
     found = simulate_terms(
         candidates, seen, [*learned, *proposed], largest=options.largest, beam=options.beam, rounds=options.rounds,
-        search=request.selection, alone=weak is None, lost=LOST if weak is not None else np.inf, stop=stop,
+        alone=weak is None, lost=LOST if weak is not None else np.inf, stop=stop,
         report=lambda fraction: request.report("selection", 0.2 + 0.7 * fraction), journal=request.journal,
     )  # fmt: skip
     if found is None:
@@ -265,7 +273,7 @@ def _dataset(fits: FieldFits, fit: FieldFit, run: int) -> xr.Dataset:
 
 
 def _by_weak_form(
-    candidates: FieldCandidates, weak: WeakChoice, seen: FieldData, later: FieldData | None, notes: list[str]
+    candidates: FieldCandidates, weak: WeakChoice, seen: FieldData, later: FieldData | None, keep: int, notes: list[str]
 ) -> FieldOutcome:
     """Models of the weak form; the first is run from the first snapshot, to see whether it follows the data."""
     ranked = [Ranked(c.chosen, c.theta, c.criterion) for c in weak.ranked]
@@ -273,7 +281,7 @@ def _by_weak_form(
         notes.append(
             f"the equations hold to {weak.spread:.2g} times what noise explains: a term may be missing, or the data too coarse"
         )
-    outcome = FieldOutcome(candidates, ranked[:10], ranked, weak.facts, "weak form", notes=notes)
+    outcome = FieldOutcome(candidates, ranked[:keep], ranked, weak.facts, "weak form", notes=notes)
     chosen = candidates.active(ranked[0].chosen[None])[0]
     alone = candidates.system.map_expressions(
         lambda e: e.xreplace({c: sp.S.Zero for c, a in zip(candidates.columns, chosen, strict=True) if not a})

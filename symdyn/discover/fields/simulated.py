@@ -66,7 +66,6 @@ def simulate_terms(
     largest: int,
     beam: int,
     rounds: int,
-    search: bool,
     alone: bool,
     lost: float,
     stop: Callable[[], bool],
@@ -83,8 +82,6 @@ def simulate_terms(
         Models that another stage proposes; those that match changes between snapshots are added.
     largest, beam, rounds : int
         Most terms; models whose neighbours are looked at, and how often.
-    search : bool
-        Whether neighbours are looked at at all.
     alone : bool
         Whether to begin also from no terms and from those that match changes between snapshots.
     lost : float
@@ -115,7 +112,7 @@ def simulate_terms(
             if np.isfinite(lost) and here.ranked() and here.ranked()[0].fit.rss > lost * _variance(data):
                 return None
             coarse = room and _is_coarse(here, data, least)
-            if search and here.ranked() and not coarse:
+            if here.ranked() and not coarse:
                 here.climb(beam=beam, rounds=rounds, report=report)
                 coarse = room and _is_coarse(here, data, least)
         except KeyboardInterrupt:
@@ -205,6 +202,8 @@ def _from_pairs(
 def _begin(search: FieldSearch, beginnings: Sequence[Beginning]) -> None:
     candidates, first, done = search.candidates, search.fits.starts.first, set()
     for chosen, theta, starts in beginnings:
+        if chosen.sum() > search.largest:
+            continue
         if search.fits.stop() and search.visited:
             return
         if chosen.tobytes() not in done:

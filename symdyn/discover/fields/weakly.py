@@ -76,10 +76,9 @@ def choose_weakly(
     weighed: list[tuple[np.ndarray, np.ndarray]] = []
     for rates, own in groups:
         choices, rows = _settled([forms[i] for i in rates], own, terms, largest, stop)
-        found.append(choices[:COMBINED])
+        found.append(choices)
         weighed.append(rows)
-    combined = [_joined(parts) for parts in itertools.islice(itertools.product(*found), 20_000)]
-    ranked = sorted(combined, key=lambda c: c.criterion)[:KEPT]
+    ranked = sorted(_combined(found, largest), key=lambda c: c.criterion)[:KEPT]
     first = ranked[0]
     active = np.flatnonzero(candidates.active(first.chosen[None])[0])
     jacobian = np.concatenate([design for design, _ in weighed])[:, active]
@@ -120,6 +119,18 @@ def _groups(columns: Sequence[Sequence[Sequence[object]]]) -> list[tuple[list[in
                 apart.append((others, mask))
         found = [*apart, (rates, own)]
     return [g for g in found if g[1].any()]
+
+
+def _combined(found: Sequence[Sequence[LinearChoice]], largest: int) -> list[LinearChoice]:
+    """Models of all equations, with `largest` terms at most, from those of each group of them, best first."""
+    kept = [list(choices[:COMBINED]) for choices in found]
+    if sum(max(int(c.chosen.sum()) for c in choices) for choices in kept) > largest:
+        # small models of one group leave room for terms of others
+        for choices, every in zip(kept, found, strict=True):
+            sizes = {int(c.chosen.sum()): c for c in reversed(every)}
+            choices += [c for c in sizes.values() if all(c is not other for other in choices)]
+    joined = map(_joined, itertools.islice(itertools.product(*kept), 20_000))
+    return [c for c in joined if c.chosen.sum() <= largest]
 
 
 def _joined(parts: Sequence[LinearChoice]) -> LinearChoice:

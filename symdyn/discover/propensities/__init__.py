@@ -17,15 +17,19 @@ from symdyn.discover.propensities.result import PropensityRecovery, result
 from symdyn.discover.propensities.search import PropensitySearch
 from symdyn.discover.propensities.shapes import shape_terms
 from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
+from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
-from symdyn.discover.signs import read_signs
 from symdyn.discover.term_search import searched
-from symdyn.discover.terms import function_name, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["PropensityRecovery", "recovered"]
 
+#: What is read here of what `recover` is given.
+READS = Reads(
+    "a ReactionNetwork",
+    frozenset({"library", "bounds", "options.fit", "options.guesses", "options.largest", "options.keep", "options.level"}),
+)  # fmt: skip
 #: States of a box, and numbers in its transition matrices, up to which the master equation is solved.
 LARGEST_BOX, LARGEST_MATRIX = 20_000, 1_000_000
 #: Pieces into which times are cut where the exponential of the generator asks for them.
@@ -65,7 +69,7 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
     Munsky, Khammash, J. Chem. Phys. 124, 044104 (2006); Fox, Neuert, Munsky, J. Chem. Phys. 145, 074101 (2016) (likelihoods of
     snapshots on a projection); Anderson, Kurtz, Stochastic Analysis of Biochemical Systems (2015).
     """
-    _check(network, request)
+    _check(network)
     seen = observed(network, data)
     columns = {s: k for k, s in enumerate(seen.species)}
     means = {s: float(seen.rows[:, columns[s.name]].mean()) if s.name in columns else 1.0 for s in network.states}
@@ -92,27 +96,13 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
     return result(search, seen, request.options, [*notes, *found], complete=search.complete)
 
 
-def _check(network: ReactionNetwork, request: Request) -> None:
-    names = {u.func.__name__ for u in network.unknowns}
-    for key in request.unknown or ():
-        if function_name(key) not in names:
-            raise RecoveryError(
-                f"unknown names {key}, but of a network propensities are unknown, not equations of species; write a rate as an "
-                "undefined function, f = sympy.Function('f')"
-            )
-    if not names:
+def _check(network: ReactionNetwork) -> None:
+    if not network.unknowns:
         raise RecoveryError("the network has no unknown propensity; write a rate as an undefined function, {}, {X: 1}, f(X)")
     if network.time_dependent:
         raise RecoveryError("a rate of the network depends on time; propensities are recovered where none does")
     if network.events:
         raise RecoveryError("the network has events, which likelihoods of molecule numbers do not follow; leave them out")
-    if request.heldout:
-        raise RecoveryError("heldout is for trajectories of ODEs, maps and diffusions; give all molecule numbers")
-    if request.surrogate not in (None, "auto"):
-        raise RecoveryError(f"surrogate is {request.surrogate!r}, but surrogates learn smooth trajectories; leave it out")
-    wrong = [k for k, v in read_signs(one_of_each(network.unknowns), request.signs).items() if v < 0]
-    if wrong:
-        raise RecoveryError(f"the sign of {wrong[0]} is -1, but a propensity is never negative; leave signs out")
 
 
 def _likelihoods(

@@ -8,6 +8,7 @@ from symdyn.declaration import lookup
 from symdyn.discover.data import observations
 from symdyn.discover.evidence import hold_out
 from symdyn.discover.optimum import read_noise
+from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.whole.choice import ranked
@@ -20,6 +21,8 @@ from symdyn.system import System
 
 __all__ = ["recovered"]
 
+#: What is read here of what `recover` is given.
+READS = Reads("equations of which nothing is known", frozenset({"heldout", "options.noise", "options.keep", "options.level"}))
 #: Share of the data above which fitted values are many.
 MANY = 0.4
 
@@ -33,9 +36,8 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     Raises
     ------
     RecoveryError
-        If an option does not apply, the data are too few or a state does not change, or no candidate can be simulated.
+        If the data are too few or a state does not change, or no candidate can be simulated.
     """
-    _refuse(request)
     whole = declared(system, data)
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
@@ -71,12 +73,3 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes,
         complete=not (stopped or search.late),
     )  # fmt: skip
-
-
-def _refuse(request: Request) -> None:
-    """What only the unknown terms of a system have."""
-    if request.unknown:
-        raise RecoveryError(
-            "unknown= does not apply where nothing is known of the equations; declare an ODESystem with unknown terms, "
-            "such as {x: a*x - f(x, y)}, to use it"
-        )

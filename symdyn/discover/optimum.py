@@ -18,6 +18,7 @@ from symdyn.discover.kinds import kind_of
 from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem
 from symdyn.discover.selection import SPARE, SelectedModel, Selection
 from symdyn.discover.shooting import Quadratic
+from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -39,12 +40,15 @@ class Optimum:
     model : SelectedModel
     free : tuple of Symbol
         Fitted parameters, in the order of ``model.theta``.
+    notes : tuple of str
+        Declared initial values that the data contradict.
     """
 
     problem: SelectionProblem
     selection: Selection
     model: SelectedModel
     free: tuple[sp.Symbol, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def freedom(self) -> int:
@@ -99,8 +103,10 @@ def find_optimum(
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
     if windows is not None and windows < 1:
         raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")
-    free, known = free_parameters(system, fit), guesses or {}
-    limits = read_bounds(bounds, (*system.parameters, *system.states), system.states)
+    fit, known = tuple(fit), guesses or {}
+    free = free_parameters(system, fit, system.states)
+    given = read_bounds(bounds, (*system.parameters, *system.states), system.states)
+    limits = with_declared_starts(system, data, fit, given)
     candidates = candidate_system(
         system, (), data, free=free, guesses=start_values(system, free, known, limits), bounds=limits
     )  # fmt: skip
@@ -132,7 +138,7 @@ def find_optimum(
         best = last.ranked()
     if not best:
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
-    return Optimum(problem, last, best[0], free)
+    return Optimum(problem, last, best[0], free, contradictions(problem, last, given))
 
 
 def _counts(problem: SelectionProblem, data: Observations, windows: int | None) -> list[int]:

@@ -56,6 +56,8 @@ class SelectionProblem:
         Most terms in a model.
     journal : Journal or None
         See `Selection`.
+    repeats : bool
+        See `Selection`.
     """
 
     candidates: Candidates
@@ -65,6 +67,7 @@ class SelectionProblem:
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None
     largest: int = 12
     journal: Journal | None = None
+    repeats: bool = False
 
     def selection(self, pieces: int) -> Selection:
         """The search with so many windows a trajectory."""
@@ -74,7 +77,7 @@ class SelectionProblem:
         limits = (np.where(inner, -np.inf, low), np.where(inner, np.inf, high))
         return Selection(
             self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest,
-            pieces=pieces, journal=self.journal,
+            pieces=pieces, journal=self.journal, repeats=self.repeats,
         )  # fmt: skip
 
     @property
@@ -273,6 +276,7 @@ def make_problem(
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
     largest: int = 12,
     journal: Journal | None = None,
+    repeats: bool = False,
 ) -> SelectionProblem:
     """Compile candidates and set up their comparison with data."""
     fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
@@ -283,4 +287,5 @@ def make_problem(
     shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
-    return SelectionProblem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest, journal)
+    rough = rough or rough_states(system, data)
+    return SelectionProblem(candidates, shooting, rough, bounds, penalty, largest, journal, repeats)

@@ -19,8 +19,8 @@ __all__ = ["Descent", "NothingFollowsError", "descend"]
 
 #: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
 LOST = 0.5
-#: Models found without a simulation that a search begins from.
-MATCHED = 12
+#: Models that each length of windows gives without a simulation, for a search to begin from.
+MATCHED = 3
 
 
 class NothingFollowsError(RecoveryError):
@@ -59,7 +59,7 @@ def descend(
     """Search at every number of windows, from many to one, then with the noise that the residuals show.
 
     Where none of the models to begin with can be simulated along the data, the search begins from those that
-    `symdyn.discover.integral_matching.matched_models` finds without a simulation, in windows as short as the data allow.
+    `symdyn.discover.integral_matching.matched_models` finds without a simulation, in still shorter windows.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def descend(
     NothingFollowsError
         If no model can be simulated along the data.
     """
-    stages, notes, stopped, complete = _stages(problem, options), [], False, True
+    stages, notes, stopped, complete = problem.stages(wanted=options.windows), [], False, True
 
     def spent() -> bool:
         return stopped or (deadline is not None and time.monotonic() >= deadline)
@@ -104,10 +104,11 @@ def descend(
     problem.begin(selection, chosen, theta)
     climb(selection, 0)
     if search and not selection.visited:
-        matched = matched_models(problem, stages[0])[:MATCHED]
-        stages = _stages(problem, options, points=1)
+        matched = [m for pieces in stages for m in matched_models(problem, pieces)[:MATCHED]]
+        stages = problem.stages(points=1, wanted=options.windows)
         selection = stage(problem, stages[0])
-        problem.begin(selection, np.stack([m.chosen for m in matched]), np.stack([m.theta for m in matched]))
+        if matched:
+            problem.begin(selection, np.stack([m.chosen for m in matched]), np.stack([m.theta for m in matched]))
         climb(selection, 0)
     if not selection.visited:
         raise NothingFollowsError(
@@ -147,12 +148,6 @@ def descend(
         notes.append(f"the search {what} after {problem.shooting.simulations} simulations")
     report(1.0)
     return Descent(selection, tuple(notes), complete)
-
-
-def _stages(problem: SelectionProblem, options: RecoverOptions, points: int | None = None) -> list[int]:
-    """Numbers of windows of a trajectory, no more than the options allow."""
-    stages = problem.stages(points)
-    return stages if options.windows is None else [v for v in stages if v <= options.windows] or [1]
 
 
 def _lost(selection: Selection, data: Observations) -> bool:

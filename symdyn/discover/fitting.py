@@ -68,8 +68,8 @@ def fit_parameters(
 ) -> ParameterFit:
     """Fit the parameters of a fully known ODE system or map, and the initial values of every trajectory, by multiple shooting.
 
-    Parameters with a value are known, and so are declared initial values: they are held where the data begin at time 0, their
-    time, unless they are named in `fit` or given bounds; of several trajectories only those of states without data are.
+    Parameters with a value are known, and so are declared initial values, which are those at the first time of the data: they
+    are held unless they are named in `fit` or given bounds; of several trajectories only those of states without data are.
     A warning says where the data contradict one.
 
     Parameters

@@ -42,9 +42,10 @@ def matched_models(problem: SelectionProblem, pieces: int) -> list[LinearChoice]
     Dattner, Klaassen, Electronic Journal of Statistics 9, 1939 (2015).
     """
     candidates, cut = problem.candidates, windows(problem.shooting.observations, pieces)
-    rows = [_rows(problem, cut, v) for v in range(cut.count)]
-    table = np.concatenate([r for r in rows if len(r)])
+    table = np.concatenate([_rows(problem, cut, v) for v in range(cut.count)])
     table = table[np.isfinite(table).all(axis=1)]
+    if not len(table):
+        return []
     count = len(candidates.terms)
     found = choose(
         table[:, :-1], table[:, -1], np.arange(count), count + np.flatnonzero(candidates.always[count:]),
@@ -62,7 +63,9 @@ def _rows(problem: SelectionProblem, cut: ShootingWindows, v: int) -> np.ndarray
     length = int(np.flatnonzero(np.isfinite(values).any(axis=1)).max(initial=0)) + 1
     values, here = values[:length], slice(begin, begin + length)
     times, rough = problem.shooting.observations.trajectories[k].times[here], problem.rough[0][k][here]
-    noise, found = problem.shooting.noise, []
+    noise, found = problem.shooting.noise, [np.empty((0, len(problem.candidates.columns) + 1))]
+    if length == 1:
+        return found[0]
     if problem.kind.stepwise:
         changes = _along(problem, times[:-1], rough[:-1])
         left = np.where(np.diff(times)[:, None] == 1, values[1:], np.nan)

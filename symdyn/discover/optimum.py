@@ -15,7 +15,7 @@ from symdyn.discover.candidates import Candidates, candidate_system
 from symdyn.discover.data import Observations
 from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
-from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem
+from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
 from symdyn.discover.selection import SPARE, SelectedModel, Selection
 from symdyn.discover.shooting import Quadratic
 from symdyn.discover.starts import contradictions, with_declared_starts
@@ -101,8 +101,6 @@ def find_optimum(
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
-    if windows is not None and windows < 1:
-        raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")
     fit, known = tuple(fit), guesses or {}
     free = free_parameters(system, fit, system.states)
     given = read_bounds(bounds, (*system.parameters, *system.states), system.states)
@@ -146,7 +144,7 @@ def _counts(problem: SelectionProblem, data: Observations, windows: int | None) 
     counts = problem.stages(points=1)
     if windows is None:
         return counts
-    wanted = min(windows, max((len(t.times) - 1) // 2 for t in data.trajectories) or 1)
+    wanted = min(read_windows(windows), max((len(t.times) - 1) // 2 for t in data.trajectories) or 1)
     return [*(c for c in counts if c > wanted), wanted]
 
 

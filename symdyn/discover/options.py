@@ -29,7 +29,9 @@ class RecoverOptions:
     noise : mapping, optional
         Standard deviations of the measurement error by state, instead of estimates.
     windows : int, optional
-        Windows into which a trajectory is cut at first; chosen by its length unless given.
+        Windows into which each trajectory is cut at first, each with initial values of its own and two intervals of the data
+        or more: of a trajectory that is too short for so many there are fewer.  Their number is chosen by the length unless
+        given, and halved until one is left.
     largest : int
         Most terms in a system.
     beam, rounds : int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from symdyn.discover.kinds import RecoverableKind, kind_of
 from symdyn.discover.noise import freedom_of_data, growth_of_noise
 from symdyn.discover.selection import SPARE, SelectedModel, Selection
 from symdyn.discover.shooting import Shooting, windows
+from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["SelectionProblem", "data_counts", "make_problem", "rough_states"]
+__all__ = ["SelectionProblem", "data_counts", "make_problem", "read_windows", "rough_states"]
 
 #: Data of a state below which its noise cannot be told: residuals then weigh as this share of each state's scale.
 FEW, COMMON_NOISE = 12, 0.05
@@ -85,9 +87,31 @@ class SelectionProblem:
         """What is known of the kind of the system."""
         return kind_of(self.candidates.system)
 
-    def stages(self, points: int | None = None) -> list[int]:
-        """Numbers of windows a trajectory, halved from stage to stage; the first have at least so many intervals."""
+    def stages(self, points: int | None = None, wanted: int | None = None) -> list[int]:
+        """Numbers of windows a trajectory, halved from stage to stage.
+
+        Parameters
+        ----------
+        points : int, optional
+            Intervals that the first windows have at least; by the kind of the system unless given.
+        wanted : int, optional
+            The first number, whatever the length, as far as each window has two intervals.
+
+        Raises
+        ------
+        RecoveryError
+            If the number that is wanted is none, or leaves too few data beside the initial values of so many windows.
+        """
         longest = max(len(t.times) for t in self.shooting.observations.trajectories)
+        if wanted is not None:
+            first = min(read_windows(wanted), max((longest - 1) // 2, 1))
+            if first > 1 and not self._determined(first):
+                selection = self.selection(first)
+                raise RecoveryError(
+                    f"windows is {wanted}, but {selection.cut.size} data tell too little beside {selection.nuisance} initial "
+                    "values of so many windows; give fewer"
+                )
+            return [first >> k for k in range(first.bit_length())]
         count, short = 1, (longest - 1) // (points or self.kind.points)
         if self.kind.stepwise:
             short = 2 * short - 1  # rounded up: the first windows are to be short
@@ -224,6 +248,13 @@ class SelectionProblem:
         own = np.zeros((pieces, length, n, pieces, n))
         own[np.arange(pieces), :, :, np.arange(pieces)] = np.where(selection.held[:, None, None], 0.0, slopes[..., p:])
         return np.concatenate([slopes[..., :p][..., active], own.reshape(pieces, length, n, -1)], axis=-1)
+
+
+def read_windows(windows: int) -> int:
+    """A number of windows a trajectory, checked."""
+    if not isinstance(windows, Integral) or isinstance(windows, bool) or windows < 1:
+        raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")
+    return int(windows)
 
 
 def data_counts(data: Observations) -> np.ndarray:

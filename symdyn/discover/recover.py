@@ -46,11 +46,11 @@ def recover(
     ----------
     system : ODESystem, DiscreteSystem, SDESystem, PDESystem, ReactionNetwork or None
         Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  Declared
-        initial values of ODE systems and maps are known as well: they are held where the data begin at time 0, their time,
-        unless they are named in ``options.fit`` or given bounds; of several trajectories only those of states without data
-        are.  A note in `warnings` says where the data contradict one.  None if
-        nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset with
-        axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given.
+        initial values of ODE systems and maps, which are those at the first time of the data, are known as well: they are
+        held unless they are named in ``options.fit`` or given bounds; of several trajectories only those of states without
+        data are.  A note in `warnings` says where the data contradict one.
+        None if nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset
+        with axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given.
     data : Dataset, DataFrame, mapping of arrays, or a list of them
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.

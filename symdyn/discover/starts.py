@@ -26,11 +26,9 @@ APART = 4.0
 def with_declared_starts(system: System, data: Observations, fit: Iterable[Any], limits: Bounds) -> Bounds:
     """Bounds with the declared initial values held by equal ones, except those named in `fit` or given bounds.
 
-    A declared value is that at time 0.  It is held if all trajectories begin at 0; of several trajectories only that of a
-    state without data, for what was measured may begin anywhere in each of them.
+    A declared value is that at the first time of the data, as in `symdyn.simulate`.  Of several trajectories only that of a
+    state without data is held, for what was measured may begin anywhere in each of them.
     """
-    if any(t.times[0] != 0 for t in data.trajectories):
-        return limits
     named = {lookup(key, (*system.parameters, *system.states), "parameter or state") for key in fit}
     seen = dict(zip(system.states, data_counts(data) > 0, strict=True))
     known = [s for s in system.initial if s not in named and not (seen[s] and len(data.trajectories) > 1)]

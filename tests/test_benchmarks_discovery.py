@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import sympy as sp
 
-from benchmarks.discovery import goals, odebench, scores, suite
+from benchmarks.discovery import goals, odebench, repairs, scores, suite
 from benchmarks.discovery import lotka_volterra as lv
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
 from benchmarks.discovery.odebench_peers import splines
@@ -276,6 +276,29 @@ def test_goals_are_ratios_of_what_was_reached():
     (held,) = goals.intervals(covered)
     assert held.name == "c, noise 0.01: intervals of a that hold / 0.9"
     assert held.sample.median == pytest.approx(0.9)
+
+
+def test_goals_of_repairs_and_of_hidden_terms_are_shares_of_the_right_ones():
+    mended = pd.DataFrame({"noise": [0.05] * 4, "kind": "added", "exact": [True, True, False, False]})
+    assert [r.sample.median for r in goals.repairs(mended)] == pytest.approx([0.5 / (20 / 24)])
+    hidden = pd.DataFrame(
+        {"law": "two different terms", "noise": [0.01, 0.01, 0.05], "prior": [False, True, False], "exact": [True, False, True]}
+    )
+    assert [r.sample.median for r in goals.repeats(hidden)] == pytest.approx([20 / 16])  # with the prior there is no goal
+
+
+@pytest.mark.parametrize("kind", repairs.KINDS)
+def test_one_thing_is_wrong_in_a_corrupted_system(kind):
+    sides, start, end = repairs.SYSTEMS["Brusselator"]
+    times = np.linspace(0, end, repairs.POINTS)
+    values = free_run(rate_function(list(sides), list(sides.values())), start, times)
+    wrong = repairs.corrupted(sides, kind, values, times, np.random.default_rng(3))
+    true, declared = ([scores.monomials(e) for e in part.values()] for part in (sides, wrong))
+    ((before, after),) = [pair for pair in zip(true, declared, strict=True) if pair[0] != pair[1]]
+    gone, new = set(before) - set(after), set(after) - set(before)
+    counts = {"rescaled": (0, 0), "deleted": (1, 0), "added": (0, 1), "exchanged": (1, 1), "runaway": (0, 1)}
+    assert (len(gone), len(new)) == counts[kind]
+    assert sum(before[t] != after[t] for t in set(before) & set(after)) == (kind == "rescaled")
 
 
 def test_every_part_of_the_suite_is_there():

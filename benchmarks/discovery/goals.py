@@ -7,7 +7,10 @@ import pandas as pd
 from benchmarks.harness import Sample
 from benchmarks.results import Ratio
 
-__all__ = ["fields", "flows", "intervals", "missing_terms", "short_paths", "stochastic", "surrogates", "whole_equations"]
+__all__ = [
+    "fields", "flows", "intervals", "missing_terms", "repairs", "repeats", "short_paths", "stochastic", "surrogates",
+    "whole_equations",
+]  # fmt: skip
 
 #: Shares of runs with exactly the right terms that should be reached, by points and noise.
 EXACT = {
@@ -20,6 +23,13 @@ SECONDS, LEARNED = 1.0, 0.01
 PUBLISHED, SYSTEMS = {0.0: 65, 0.001: 59, 0.01: 43}, 70
 #: Systems of ODEBench out of so many, by noise and share dropped: reconstructed, generalised, and with the exact structure.
 ODEBENCH, ODES = {(0.0, 0.0): (42, 40, 37), (0.01, 0.0): (41, 37, 29), (0.05, 0.0): (40, 33, 26), (0.05, 0.5): (40, 33, 23)}, 42
+#: Shares of repairs with exactly the right terms, by noise.
+REPAIRED = {0.02: 1.0, 0.05: 20 / 24}
+#: The same of two hidden terms, without the prior on terms that come again, by whether they are the same and noise.
+HIDDEN = {
+    ("the same term twice", 0.01): 59 / 60, ("the same term twice", 0.025): 57 / 60, ("the same term twice", 0.05): 53 / 60,
+    ("two different terms", 0.01): 16 / 20, ("two different terms", 0.025): 12 / 20,
+}  # fmt: skip
 #: R² above which a run counts.
 ACCURATE = 0.9
 #: Fewest runs whose median or share says something.
@@ -60,6 +70,24 @@ def surrogates(frame: pd.DataFrame) -> list[Ratio]:
         return []
     best = exact.groupby("surrogate")["error"].median().min()
     return [_ratio(f"hidden terms without noise: {LEARNED:g} / error of the best surrogate", LEARNED / best)]
+
+
+def repairs(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.repairs.run`: the share with the right terms over the goal, by noise and what was wrong."""
+    return [
+        _ratio(f"noise {noise:g}, {kind}: right terms / {goal:.3g} of the repairs", group["exact"].mean() / goal)
+        for (noise, kind), group in frame.groupby(["noise", "kind"], sort=False)
+        if (goal := REPAIRED.get(noise)) is not None
+    ]
+
+
+def repeats(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.repeats.run`: the share with exactly the right terms over the goal, without the prior."""
+    return [
+        _ratio(f"{law}, noise {noise:g}: right terms / {goal:.3g} of the runs", group["exact"].mean() / goal)
+        for (law, noise), group in frame[~frame["prior"]].groupby(["law", "noise"], sort=False)
+        if (goal := HIDDEN.get((law, noise))) is not None
+    ]
 
 
 def intervals(frame: pd.DataFrame) -> list[Ratio]:

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from scipy.integrate import ODEintWarning, odeint
 
-__all__ = ["coefficient_error", "free_run", "r_squared", "rate_function", "support"]
+__all__ = ["coefficient_error", "free_run", "monomials", "r_squared", "rate_function", "support"]
 
 #: States beyond this stand still: what runs away does so in finite time, where no integrator gets through.
 BOUND = 1e6
@@ -61,6 +61,18 @@ def support(side: sp.Expr, values: Mapping[sp.Symbol, np.ndarray], *, least: flo
     return frozenset(term for (_, term), size in zip(terms, sizes, strict=True) if size > least * largest)
 
 
+def monomials(side: sp.Expr) -> dict[sp.Expr, float]:
+    """Terms of an expanded right-hand side with their coefficients.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> monomials(2 * x * (1 - y))
+    {x: 2.0, x*y: -2.0}
+    """
+    return {shape: float(c) for c, shape in (t.as_coeff_Mul() for t in sp.Add.make_args(sp.expand(side))) if c != 0}
+
+
 def coefficient_error(sides: Sequence[sp.Expr], truth: Sequence[Mapping[sp.Expr, float]]) -> float:
     """The largest relative error of the coefficients that are asked for, by term for each equation.
 
@@ -72,7 +84,7 @@ def coefficient_error(sides: Sequence[sp.Expr], truth: Sequence[Mapping[sp.Expr,
     """
     errors = [0.0]
     for side, known in zip(sides, truth, strict=True):
-        found = {term: float(c) for c, term in (t.as_coeff_Mul() for t in sp.Add.make_args(sp.expand(side)))}
+        found = monomials(side)
         errors += [abs(found.get(term, 0.0) - value) / abs(value) for term, value in known.items()]
     return max(errors)
 

@@ -53,6 +53,14 @@ PARTS = (
         quick=({"names": ("smoothing", "weak"), "noises": (0.01,), "seeds": (0,)},), ratios=goals.surrogates,
     ),
     Part(
+        "two hidden terms, with and without the prior on terms that come again", "repeats", summary="summary",
+        quick=({"noises": (0.01,), "seeds": (0,)},), full=({"seeds": range(60)},), ratios=goals.repeats,
+    ),
+    Part(
+        "declared systems that are partly wrong, repaired", "repairs", summary="summary",
+        quick=({"noises": (0.02,), "systems": ("Lotka-Volterra",), "kinds": ("deleted", "runaway")},), ratios=goals.repairs,
+    ),
+    Part(
         "90 % intervals of recovered constants", "coverage",
         quick=({"repeats": 2, "cases": (("Lotka-Volterra", 0.01),)},), ratios=goals.intervals,
     ),

@@ -12,6 +12,7 @@ from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system
 from symdyn.discover.data import Observations
 from symdyn.discover.kinds import plain, right_sides
+from symdyn.discover.selection import SelectedModel
 from symdyn.system import System
 
 __all__ = ["Change", "Changes", "additive_terms", "possible_changes"]
@@ -99,6 +100,12 @@ class Changes:
     system: System
     all: tuple[Change, ...]
     candidates: Candidates
+
+    def written(self, model: SelectedModel) -> str:
+        """The changes of a model in words."""
+        theta = model.theta * self.candidates.sizes
+        texts = [self.all[k].text(float(theta[k]), False) for k in np.flatnonzero(model.chosen)]
+        return "; ".join(texts) or "nothing changed"
 
     def applied(self, chosen: np.ndarray, theta: np.ndarray, dropped: np.ndarray) -> System:
         """The system after the changes `chosen` (K,) by `theta` (P,), unscaled; of them, the terms `dropped` (K,) go."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.data import Observations
+from symdyn.discover.integral_matching import matched_models
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.problem import REWEIGHINGS, SelectionProblem
 from symdyn.discover.selection import Selection
@@ -18,6 +19,8 @@ __all__ = ["Descent", "NothingFollowsError", "descend"]
 
 #: Share of the variance of the data beyond which runs over a whole trajectory do not follow them.
 LOST = 0.5
+#: Models that each length of windows gives without a simulation, for a search to begin from.
+MATCHED = 3
 
 
 class NothingFollowsError(RecoveryError):
@@ -55,6 +58,9 @@ def descend(
 ) -> Descent:
     """Search at every number of windows, from many to one, then with the noise that the residuals show.
 
+    Where none of the models to begin with can be simulated along the data, the search begins from those that
+    `symdyn.discover.integral_matching.matched_models` finds without a simulation, in still shorter windows.
+
     Parameters
     ----------
     problem : SelectionProblem
@@ -73,9 +79,7 @@ def descend(
     NothingFollowsError
         If no model can be simulated along the data.
     """
-    stages, notes, stopped, complete = problem.stages(), [], False, True
-    if options.windows is not None:
-        stages = [v for v in stages if v <= options.windows] or [1]
+    stages, notes, stopped, complete = problem.stages(wanted=options.windows), [], False, True
 
     def spent() -> bool:
         return stopped or (deadline is not None and time.monotonic() >= deadline)
@@ -99,6 +103,13 @@ def descend(
     selection = stage(problem, stages[0])
     problem.begin(selection, chosen, theta)
     climb(selection, 0)
+    if search and not selection.visited:
+        matched = [m for pieces in stages for m in matched_models(problem, pieces)[:MATCHED]]
+        stages = problem.stages(points=1, wanted=options.windows)
+        selection = stage(problem, stages[0])
+        if matched:
+            problem.begin(selection, np.stack([m.chosen for m in matched]), np.stack([m.theta for m in matched]))
+        climb(selection, 0)
     if not selection.visited:
         raise NothingFollowsError(
             "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or "

@@ -76,7 +76,7 @@ def information(shooting: Shooting, selection: Selection, model: SelectedModel) 
     matrix, size = matrix[np.ix_(moved, moved)], int(moved.sum())
     unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(matrix * unit[:, None] * unit)
-    kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
+    kept = eigenvalues > RANK_TOLERANCE * eigenvalues.max(initial=1e-300)
     inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
     freedom = cut.size - size
     variance = float(model.rss.sum()) / max(freedom, 1)
@@ -91,7 +91,7 @@ def information(shooting: Shooting, selection: Selection, model: SelectedModel) 
         which = f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else ""
         names += [f"{s}({cut.first[v]:g}){which}" for s in shooting.system.names]
     names = [name for name, m in zip(names, moved, strict=True) if m]
-    condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
+    condition = float(eigenvalues.max(initial=1.0) / eigenvalues.min(initial=1.0)) if kept.all() else np.inf
     correlation = inverse / root[:, None] / root
     return Information(tuple(names), values, spread * scales, correlation, freedom, int(kept.sum()), condition)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,12 +68,16 @@ def fit_parameters(
 ) -> ParameterFit:
     """Fit the parameters of a fully known ODE system or map, and the initial values of every trajectory, by multiple shooting.
 
+    Parameters with a value are known, and so are declared initial values, which are those at the first time of the data: they
+    are held unless they are named in `fit` or given bounds; of several trajectories only those of states without data are.
+    A warning says where the data contradict one.
+
     Parameters
     ----------
     system : ODESystem or DiscreteSystem
     data : Observations or anything that `symdyn.discover.data.observations` reads
     fit : iterable of Symbol or str
-        Parameters to fit beside those without a value.
+        Parameters to fit beside those without a value, and states whose declared initial values are fitted.
     guesses : mapping, optional
         Values to begin from; several powers of ten are tried for parameters without value and guess.
     bounds : mapping, optional
@@ -112,6 +117,8 @@ def fit_parameters(
     found = find_optimum(
         system, seen, fit=fit, guesses=guesses, bounds=bounds, noise=noise, windows=windows, seed=seed
     )  # fmt: skip
+    for note in found.notes:
+        warnings.warn(note, stacklevel=2)
     problem, selection, model = found.problem, found.selection, found.model
     facts = information(problem.shooting, selection, model)
     values = dict(zip(found.free, model.theta * problem.candidates.sizes, strict=True))

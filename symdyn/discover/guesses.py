@@ -20,9 +20,10 @@ Bounds = Mapping[sp.Symbol, tuple[float, float]]
 GUESSES = (0.01, 0.1, 1.0, 10.0)
 
 
-def free_parameters(system: System, fit: Iterable[Any]) -> tuple[sp.Symbol, ...]:
-    """Parameters to fit: those without a value, and those named."""
-    named = {lookup(p, system.parameters, "parameter") for p in fit}
+def free_parameters(system: System, fit: Iterable[Any], starts: Iterable[sp.Symbol] = ()) -> tuple[sp.Symbol, ...]:
+    """Parameters to fit: those without a value, and those named; beside them the states `starts` may be named."""
+    states = tuple(starts)
+    named = {lookup(p, (*system.parameters, *states), "parameter or state" if states else "parameter") for p in fit}
     return tuple(p for p in system.parameters if p in named or p not in system.defaults)
 
 

@@ -16,9 +16,10 @@ from symdyn.discover.data import Observations
 from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.price import SPARE
-from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem
+from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
 from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.shooting import Quadratic
+from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -40,12 +41,15 @@ class Optimum:
     model : SelectedModel
     free : tuple of Symbol
         Fitted parameters, in the order of ``model.theta``.
+    notes : tuple of str
+        Declared initial values that the data contradict.
     """
 
     problem: SelectionProblem
     selection: Selection
     model: SelectedModel
     free: tuple[sp.Symbol, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def freedom(self) -> int:
@@ -98,10 +102,10 @@ def find_optimum(
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
-    if windows is not None and windows < 1:
-        raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")
-    free, known = free_parameters(system, fit), guesses or {}
-    limits = read_bounds(bounds, (*system.parameters, *system.states), system.states)
+    fit, known = tuple(fit), guesses or {}
+    free = free_parameters(system, fit, system.states)
+    given = read_bounds(bounds, (*system.parameters, *system.states), system.states)
+    limits = with_declared_starts(system, data, fit, given)
     candidates = candidate_system(
         system, (), data, free=free, guesses=start_values(system, free, known, limits), bounds=limits
     )  # fmt: skip
@@ -133,7 +137,7 @@ def find_optimum(
         best = last.ranked()
     if not best:
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
-    return Optimum(problem, last, best[0], free)
+    return Optimum(problem, last, best[0], free, contradictions(problem, last, given))
 
 
 def _counts(problem: SelectionProblem, data: Observations, windows: int | None) -> list[int]:
@@ -141,7 +145,7 @@ def _counts(problem: SelectionProblem, data: Observations, windows: int | None) 
     counts = problem.stages(points=1)
     if windows is None:
         return counts
-    wanted = min(windows, max((len(t.times) - 1) // 2 for t in data.trajectories) or 1)
+    wanted = min(read_windows(windows), max((len(t.times) - 1) // 2 for t in data.trajectories) or 1)
     return [*(c for c in counts if c > wanted), wanted]
 
 

@@ -26,13 +26,16 @@ class RecoverOptions:
     functions : sequence of str
         Functions in the library, see `symdyn.discover.library.FUNCTIONS`; for an SDESystem in that of the drifts.
     fit : sequence
-        Parameters to fit although they have values.
+        Parameters to fit although they have values; for ODE systems and maps also states, of which the declared initial
+        values are fitted.
     guesses : mapping
         Values from which parameters and constants inside library terms are fitted.
     noise : mapping, optional
         Standard deviations of the measurement error by state, instead of estimates.
     windows : int, optional
-        Most windows into which a trajectory is cut at first; their number is chosen by its length unless given.
+        Windows into which each trajectory is cut at first, each with initial values of its own and two intervals of the data
+        or more: of a trajectory that is too short for so many there are fewer.  Their number is chosen by the length unless
+        given, and halved until one is left.
     largest : int
         Most terms in place of all unknown functions; of a repair most changes.
     beam, rounds : int
@@ -45,6 +48,9 @@ class RecoverOptions:
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a
         `symdyn.discover.repairing.Repair`.
+    repeats : bool
+        A term of one unknown function is likely to come again in another, as what one population loses another gains.  A note
+        says whether that decides the first place.  Without it all terms of the library are as likely.
     units : mapping, optional
         Units of states, time, parameters, unknown functions and constants of the library, by symbol or name: texts such as
         ``"mM/s"``, or 1.  What has none takes the unit it needs.  Terms of the unknown functions of ODE systems and maps that
@@ -75,6 +81,7 @@ class RecoverOptions:
     keep: int = _Usual(10)
     level: float = 0.9
     repair: bool = False
+    repeats: bool = False
     units: Mapping[Any, Any] | None = None
     surrogate: Mapping[str, Any] = field(default_factory=dict)
     regressor: Mapping[str, Any] = field(default_factory=dict)

@@ -6,13 +6,14 @@ import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symdyn.declaration import lookup
-from symdyn.discover.assembly import assembled
+from symdyn.discover.assembly import assembled, written
 from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
@@ -27,7 +28,9 @@ from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.problem import make_problem, rough_states
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.regressors.registry import REGRESSORS
+from symdyn.discover.selection import SelectedModel
 from symdyn.discover.signs import read_signs, sign_penalty
+from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
@@ -208,11 +211,12 @@ class Pipeline:
             )
         constants = [c for term in terms for c in term.constants]
         known = dict.fromkeys((*self.system.parameters, *self.system.states, *constants))
-        limits = read_bounds(self.bounds, known, self.system.states)
+        given = read_bounds(self.bounds, known, self.system.states)
+        limits = dict(with_declared_starts(self.system, self.seen, self.options.fit, given))
         for term in terms:
             for c, values in term.constants.items():  # a constant keeps its sign unless bounds say otherwise
                 limits.setdefault(c, (0.0, np.inf) if values[0] > 0 else (-np.inf, 0.0))
-        free = free_parameters(self.system, self.options.fit)
+        free = free_parameters(self.system, self.options.fit, self.system.states)
         named = {
             lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v
             for k, v in self.options.guesses.items()
@@ -226,6 +230,7 @@ class Pipeline:
         problem = make_problem(
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
             noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.journal,
+            repeats=self.options.repeats,
         )  # fmt: skip
         chosen, theta = self._beginnings(candidates, formulas, search)
         found = descend(
@@ -233,7 +238,13 @@ class Pipeline:
             report=lambda done: self.report("selection", done),
         )  # fmt: skip
         self.complete &= found.complete
-        return assembled(self, problem, found.selection, learned, (*self.notes, *found.notes))
+        selection = found.selection
+        notes = (
+            *found.notes,
+            *contradictions(problem, selection, given),
+            *selection.effect_of_prior(partial(_written, candidates)),
+        )
+        return assembled(self, problem, selection, learned, (*self.notes, *notes))
 
     def _beginnings(self, candidates: Candidates, formulas: Formulas, search: bool) -> tuple[np.ndarray, np.ndarray]:
         """Models to begin with: none of the terms, each term alone with either sign, and combinations of formulas."""
@@ -258,3 +269,9 @@ class Pipeline:
         if self.options.noise is None:
             return None
         return read_noise(self.system, self.seen, self.options.noise)
+
+
+def _written(candidates: Candidates, model: SelectedModel) -> str:
+    """The terms of a model."""
+    values = dict(zip(candidates.columns, map(sp.Float, model.theta * candidates.sizes), strict=True))
+    return written(candidates.expressions(model.chosen, values))

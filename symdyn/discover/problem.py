@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
@@ -19,9 +20,10 @@ from symdyn.discover.noise import freedom_of_data, growth_of_noise
 from symdyn.discover.price import SPARE
 from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.shooting import Shooting, windows
+from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["SelectionProblem", "data_counts", "make_problem", "rough_states"]
+__all__ = ["SelectionProblem", "data_counts", "make_problem", "read_windows", "rough_states"]
 
 #: Data of a state below which its noise cannot be told: residuals then weigh as this share of each state's scale.
 FEW, COMMON_NOISE = 12, 0.05
@@ -57,6 +59,8 @@ class SelectionProblem:
         Most terms in a model.
     journal : Journal or None
         See `Selection`.
+    repeats : bool
+        See `Selection`.
     """
 
     candidates: Candidates
@@ -66,6 +70,7 @@ class SelectionProblem:
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None
     largest: int = 12
     journal: Journal | None = None
+    repeats: bool = False
 
     def selection(self, pieces: int) -> Selection:
         """The search with so many windows a trajectory."""
@@ -75,7 +80,7 @@ class SelectionProblem:
         limits = (np.where(inner, -np.inf, low), np.where(inner, np.inf, high))
         return Selection(
             self.candidates, self.shooting, cut, start_bounds=limits, penalty=self.penalty, largest=self.largest,
-            pieces=pieces, journal=self.journal,
+            pieces=pieces, journal=self.journal, repeats=self.repeats,
         )  # fmt: skip
 
     @property
@@ -83,9 +88,31 @@ class SelectionProblem:
         """What is known of the kind of the system."""
         return kind_of(self.candidates.system)
 
-    def stages(self, points: int | None = None) -> list[int]:
-        """Numbers of windows a trajectory, halved from stage to stage; the first have at least so many intervals."""
+    def stages(self, points: int | None = None, wanted: int | None = None) -> list[int]:
+        """Numbers of windows a trajectory, halved from stage to stage.
+
+        Parameters
+        ----------
+        points : int, optional
+            Intervals that the first windows have at least; by the kind of the system unless given.
+        wanted : int, optional
+            The first number, whatever the length, as far as each window has two intervals.
+
+        Raises
+        ------
+        RecoveryError
+            If the number that is wanted is none, or leaves too few data beside the initial values of so many windows.
+        """
         longest = max(len(t.times) for t in self.shooting.observations.trajectories)
+        if wanted is not None:
+            first = min(read_windows(wanted), max((longest - 1) // 2, 1))
+            if first > 1 and not self._determined(first):
+                selection = self.selection(first)
+                raise RecoveryError(
+                    f"windows is {wanted}, but {selection.cut.size} data tell too little beside {selection.nuisance} initial "
+                    "values of so many windows; give fewer"
+                )
+            return [first >> k for k in range(first.bit_length())]
         count, short = 1, (longest - 1) // (points or self.kind.points)
         if self.kind.stepwise:
             short = 2 * short - 1  # rounded up: the first windows are to be short
@@ -224,6 +251,13 @@ class SelectionProblem:
         return np.concatenate([slopes[..., :p][..., active], own.reshape(pieces, length, n, -1)], axis=-1)
 
 
+def read_windows(windows: int) -> int:
+    """A number of windows a trajectory, checked."""
+    if not isinstance(windows, Integral) or isinstance(windows, bool) or windows < 1:
+        raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")
+    return int(windows)
+
+
 def data_counts(data: Observations) -> np.ndarray:
     """How many values of each state were measured, (n,)."""
     return np.sum([np.isfinite(t.values).sum(axis=0) for t in data.trajectories], axis=0)
@@ -274,6 +308,7 @@ def make_problem(
     penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
     largest: int = 12,
     journal: Journal | None = None,
+    repeats: bool = False,
 ) -> SelectionProblem:
     """Compile candidates and set up their comparison with data."""
     fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
@@ -284,4 +319,5 @@ def make_problem(
     shooting = Shooting(candidates.system, data, candidates.columns, sizes=candidates.sizes, fixed=fixed, noise=noise)
     pairs = [limits.get(s, (-np.inf, np.inf)) for s in system.states]
     bounds = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs]))
-    return SelectionProblem(candidates, shooting, rough or rough_states(system, data), bounds, penalty, largest, journal)
+    rough = rough or rough_states(system, data)
+    return SelectionProblem(candidates, shooting, rough, bounds, penalty, largest, journal, repeats)

@@ -46,9 +46,12 @@ def recover(
     Parameters
     ----------
     system : ODESystem, DiscreteSystem, SDESystem, PDESystem, ReactionNetwork or None
-        Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  None if
-        nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset with
-        axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given or
+        Unknown terms are undefined functions.  Parameters with a value are known, the others are fitted along.  Declared
+        initial values of ODE systems and maps, which are those at the first time of the data, are known as well: they are
+        held unless they are named in ``options.fit`` or given bounds; of several trajectories only those of states without
+        data are.  A note in `warnings` says where the data contradict one.
+        None if nothing is known: every column of the data but time is then the state of an ODE, every variable of a dataset
+        with axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given or
         another option that the search among the terms of a library reads, as the table below has them.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
@@ -127,6 +130,7 @@ def recover(
     options.rounds        x         x       t     x    x             -    -
     options.keep          x         x       x     x    x             x    x
     options.level         x         x       x     x    x             x    x
+    options.repeats       x         x       t     -    -             -    -
     options.repair        -         x       -     -    -             -    -
     options.units         x         -       t     -    -             -    -
     options.surrogate     x         -       t     s    -             -    -

@@ -26,6 +26,7 @@ from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.request import Request
 from symdyn.discover.selection import SelectedModel, Selection
+from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
 from symdyn.system import System
@@ -38,7 +39,7 @@ READS = Reads(
     frozenset({
         "unknown", "library", "selection", "heldout", "bounds", "options.degree", "options.functions",
         "options.fit", "options.guesses", "options.noise", "options.windows", "options.largest", "options.beam",
-        "options.rounds", "options.keep", "options.level", "options.repair",
+        "options.rounds", "options.keep", "options.level", "options.repair", "options.repeats",
     }),
 )  # fmt: skip
 #: Standard errors within which a coefficient is tried as zero.
@@ -106,20 +107,24 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
         seen, later = hold_out(system, seen, request.heldout)
     options = request.options
     library = _library(system, request)
-    free = free_parameters(system, options.fit)
-    limits = read_bounds(request.bounds, (*system.parameters, *system.states), system.states)
+    free = free_parameters(system, options.fit, system.states)
+    given = read_bounds(request.bounds, (*system.parameters, *system.states), system.states)
+    limits = with_declared_starts(system, seen, options.fit, given)
     changes = possible_changes(
         system, library, seen, free=free, guesses=start_values(system, free, options.guesses, limits), bounds=limits
     )
     noise = None if options.noise is None else read_noise(system, seen, options.noise)
     problem = make_problem(
-        system, changes.candidates, seen, limits, noise=noise, largest=options.largest, journal=request.journal
-    )
+        system, changes.candidates, seen, limits, noise=noise, largest=options.largest, journal=request.journal,
+        repeats=options.repeats,
+    )  # fmt: skip
     theta = changes.candidates.guesses
     found = descend(
         problem, np.zeros((len(theta), len(changes.all)), dtype=bool), theta, options, search=request.selection,
         deadline=request.deadline, report=lambda done: request.report("selection", done),
     )  # fmt: skip
+    decided = found.selection.effect_of_prior(changes.written)
+    found = replace(found, notes=(*found.notes, *contradictions(problem, found.selection, given), *decided))
     return _assembled(system, changes, _ranked(problem, changes, found, options.keep), found, seen, later, options)
 
 

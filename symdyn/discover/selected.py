@@ -24,8 +24,8 @@ READS = Reads(
     frozenset({
         "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs",
         "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
-        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.units",
-        "options.surrogate", "options.regressor",
+        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.repeats",
+        "options.units", "options.surrogate", "options.regressor",
     }),
     learning=frozenset({"regressor", "options.surrogate", "options.regressor"}),
 )  # fmt: skip

@@ -35,8 +35,8 @@ def criterion(
 
     with `N` data less nuisance values.  It is the Bayesian criterion for unknown noise, corrected for few data, and
     extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many candidates would always
-    look worth adding; but what one equation loses another often gains, so a term of one unknown function comes again in
-    another of `u` with the prior 1/(2u).
+    seem to pay.  Where terms are taken to come again, because what one equation loses another often gains, a term of one
+    unknown function is in another of `u` with the prior 1/(2u); otherwise `m` is 0.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def criterion(
     floor : float
         Mean square `epsilon` that counts as zero.
     repeats, places : int
-        Terms `m` that another of the `u` unknown functions holds as well; of a term in three functions two are counted.
+        Terms `m` that are taken to come again and do, in another of the `u` unknown functions; of a term in three functions
+        two are counted.
 
     References
     ----------
@@ -104,6 +105,8 @@ class Selection:
         ShootingWindows into which each trajectory was to be cut.
     journal : Journal, optional
         Stores fits, so that an interrupted search can be resumed.
+    repeats : bool
+        Whether terms of one unknown function are taken to come again in others, see `criterion`.
     """
 
     ADDITIONS, DROPS, EXCHANGES = 8, 3, 6
@@ -119,7 +122,9 @@ class Selection:
         largest: int = 12,
         pieces: int = 1,
         journal: Journal | None = None,
+        repeats: bool = False,
     ) -> None:
+        self.repeats = repeats
         self.candidates, self.shooting, self.cut = candidates, shooting, cut
         self.journal = Journal() if journal is None else journal
         #: Asked before each iteration of a fit; False ends fits where they are.
@@ -176,10 +181,9 @@ class Selection:
     def value(self, rss: float, chosen: np.ndarray, theta: np.ndarray | None = None) -> float:
         """The criterion of a choice of terms with this sum of squares; columns whose bounds are equal are not fitted."""
         count = int((self.candidates.active(chosen[None]) & self.candidates.movable).sum())
-        shapes = self._shapes[chosen]
         value = criterion(
-            rss, self.cut.size, self.nuisance, count, terms=len(shapes), library=len(chosen), floor=self.floor,
-            repeats=len(shapes) - len(set(shapes.tolist())), places=self._places,
+            rss, self.cut.size, self.nuisance, count, terms=int(chosen.sum()), library=len(chosen), floor=self.floor,
+            repeats=self._repeated(chosen) if self.repeats else 0, places=self._places,
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
@@ -188,9 +192,31 @@ class Selection:
         count = int((self.candidates.active(model.chosen[None]) & self.candidates.movable).sum())
         return float(model.rss.sum()) / max(self.cut.size - self.nuisance - count, 1) + self.floor
 
+    def _repeated(self, chosen: np.ndarray) -> int:
+        """How many of the terms `chosen` (K,) another unknown function holds as well."""
+        shapes = self._shapes[chosen].tolist()
+        return len(shapes) - len(set(shapes))
+
     def ranked(self) -> list[SelectedModel]:
         """Every model that was fitted, best first."""
         return sorted(self.visited.values(), key=lambda m: m.criterion)
+
+    def effect_of_prior(self, named: Callable[[SelectedModel], str]) -> tuple[str, ...]:
+        """A note where another model would be the first if terms were taken to come again, or were not where they are.
+
+        `named` gives a model in words.
+        """
+        models, size = self.ranked(), len(self.candidates.terms)
+        saved = 2 * np.log(max(size, 1) / max(min(size, 2 * self._places), 1)) * (1 if self.repeats else -1)
+        other = [m.criterion + saved * self._repeated(m.chosen) for m in models]
+        first = int(np.argmin(other)) if models else 0
+        if first == 0:
+            return ()
+        return (
+            f"the prior on terms that come again decides: with RecoverOptions(repeats={not self.repeats}) the first is "
+            f"{named(models[first])}, ahead by {other[0] - other[first]:.2g} in the criterion; here it is "
+            f"behind by {models[first].criterion - models[0].criterion:.2g}",
+        )
 
     # ---- searching -----------------------------------------------------------------------------
 

@@ -136,3 +136,26 @@ def test_terms_are_those_of_the_products_multiplied_out():
 def test_errors_say_what_is_wrong(call, message):
     with pytest.raises(sd.SymdynError, match=message):
         call(table(RIGHT, TIMES, {x: 2, y: 1}))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_runs_away_along_the_data_is_repaired(seed):
+    # without the reaction that uses it up, y of the Brusselator drives x to infinity within a few intervals
+    brusselator = sd.ODESystem({x: 1 - 4 * x + x**2 * y, y: 3 * x - x**2 * y})
+    broken = sd.ODESystem({x: 1 - 4 * x + x**2 * y, y: 3 * x})
+    found = repair(broken, table(brusselator, np.linspace(0, 15, 81), {x: 1, y: 1}, seed=seed), library=3)
+    (change,) = found.changes
+    assert change.startswith("added -")
+    assert change.endswith("*x**2*y to the equation of y")
+    assert float(found.terms["change_of_y"].coeff(x**2 * y)) == pytest.approx(-1.0, rel=0.02)
+
+
+def test_a_term_that_runs_away_is_exchanged():
+    predation = sd.ODESystem({x: x / 2 - 0.03 * x * y, y: 0.03 * x * y - 0.8 * y})
+    broken = sd.ODESystem({x: x / 2 + 0.00028 * x**2 * y, y: 0.03 * x * y - 0.8 * y})
+    found = repair(broken, table(predation, np.linspace(0, 20, 81), {x: 30, y: 4}), library=3)
+    assert {text.split(" ")[0] for text in found.changes} == {"dropped", "added"}
+    side = sp.Poly(found.system.drift[0], x, y)
+    assert set(side.monoms()) == {(1, 0), (1, 1)}
+    assert float(side.coeff_monomial(x * y)) == pytest.approx(-0.03, rel=0.02)
+    assert found.system.drift[1] == broken.drift[1]

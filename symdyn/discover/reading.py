@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -197,9 +197,7 @@ def _unit_of_time(header: str) -> list[str]:
     return [f"times are the column {header!r}"] if split_unit(header)[1] else []
 
 
-def _mapping(
-    part: Mapping[Any, Any], states: Sequence[str], time: str, where: str, notes: list[str]
-) -> Iterator[DataTable]:
+def _mapping(part: Mapping[Any, Any], states: Sequence[str], time: str, where: str, notes: list[str]) -> Iterator[DataTable]:
     columns = {str(getattr(k, "name", k)): v for k, v in part.items()}
     if label_columns(columns, states):
         try:
@@ -216,37 +214,40 @@ def _mapping(
 
 def _frame(frame: pd.DataFrame, states: Sequence[str], time: str, where: str, notes: list[str]) -> Iterator[DataTable]:
     where = f"{frame.attrs['path']}: " if "path" in frame.attrs else where
-    flat = frame.set_axis(unique(str(getattr(c, "name", c)) for c in frame.columns), axis=1).reset_index(drop=True)
+    headers = unique(str(getattr(c, "name", c)) for c in frame.columns)
+    columns = {h: frame.iloc[:, i].reset_index(drop=True) for i, h in enumerate(headers)}
     name = ""
     for level in range(frame.index.nlevels):
         values = frame.index.get_level_values(level)
         header = "time" if values.name is None else str(values.name)
-        if header in flat:
+        if header in columns:
             continue
         if values.name is not None and label_columns([header], states):
-            flat[header] = np.asarray(values)
+            columns[header] = pd.Series(values)
         elif has_dates(values) or (values.name is not None and time_column([header], states=states, time=time)):
-            flat[header], name = values.to_numpy(), header
-    numbering = [h for h in flat if h not in states and _numbers_rows(h, flat[h])]
+            columns[header], name = pd.Series(values), header
+    numbering = [h for h, v in columns.items() if h not in states and _numbers_rows(h, v)]
     notes += [f"the column {h!r} numbers the rows and is left out" for h in numbering]
-    flat = flat.drop(columns=numbering)
-    name = name or _time_of(flat, states, time, where)
-    times, origin = as_times(flat[name], f"{where}the column {name!r} of times")
+    columns = {h: v for h, v in columns.items() if h not in numbering}
+    name = name or _time_of(columns, states, time, where)
+    times, origin = as_times(columns.pop(name), f"{where}the column {name!r} of times")
     if "origin" in frame.attrs and origin is None:
         origin = read_date(frame.attrs["origin"])
     notes += _unit_of_time(frame.attrs.get("time", name))
-    measured, labels = flat.drop(columns=name), label_columns(flat, states)
+    labels = label_columns(columns, states)
     notes += [f"trajectories are told apart by the column {h!r}" for h in labels if h != TRAJECTORY]
     if not labels:
-        yield DataTable(where, times, {h: measured[h] for h in measured}, origin)
+        yield DataTable(where, times, columns, origin)
         return
-    for h in labels:
-        if measured[h].isna().any():
-            row = int(np.flatnonzero(measured[h].isna())[0])
+    keys = [columns.pop(h) for h in labels]
+    for h, key in zip(labels, keys, strict=True):
+        if key.isna().any():
+            row = int(np.flatnonzero(key.isna())[0])
             raise RecoveryError(f"{where}the column {h!r} has no label in row {row} (from 0); label every row")
-    for label, part in measured.groupby(labels[0] if len(labels) == 1 else labels, sort=True):
-        columns = {h: part[h] for h in measured if h not in labels}
-        yield DataTable(f"{where}trajectory {label}: ", times[part.index], columns, origin, followed=True)
+    trajectories: Any = pd.Series(np.arange(len(times))).groupby(keys if len(keys) > 1 else keys[0], sort=True)
+    for label, rows in trajectories:
+        own = {h: v.iloc[rows] for h, v in columns.items()}
+        yield DataTable(f"{where}trajectory {label}: ", times[rows], own, origin, followed=True)
 
 
 def _numbers_rows(header: str, column: pd.Series) -> bool:
@@ -344,9 +345,8 @@ def _pair(part: tuple[Any, Any], states: Sequence[str], where: str) -> DataTable
         raise RecoveryError(f"{form} begins with an array of shape {shape}; expected the times first, of shape (T,)")
     times, origin = as_times(part[0], what)
     if isinstance(part[1], pd.DataFrame):
-        headers = unique(map(str, part[1].columns))
-        columns = {h: part[1].iloc[:, i] for i, h in enumerate(headers)}
-        return DataTable(where, times, columns, origin)
+        named = dict(zip(unique(map(str, part[1].columns)), part[1].to_numpy().T, strict=True))
+        return DataTable(where, times, named, origin)
     values = as_numbers(part[1], f"{where}the array X")
     back = np.flatnonzero(np.diff(times) < 0)
     if back.size:

@@ -62,7 +62,7 @@ class DataTable:
         if np.isinf(found).any():
             row = int(np.flatnonzero(np.isinf(found))[0])
             raise RecoveryError(
-                f"{self.where}the column {name} has infinite values, the first in row {row} (from 0); mark missing values as NaN"
+                f"{self.where}the column {name} has infinite values, the first in row {row} (from 0); mark missing ones as NaN"
             )
         return found
 
@@ -175,8 +175,8 @@ def _tables(part: Any, states: Sequence[str], time: str, where: str, notes: list
         yield _pair(part, states, where)
     elif hasattr(part, "shape"):
         raise RecoveryError(
-            f"{where}data of type {type(part).__name__} with shape {part.shape} have no times; give a pair (t, X): times of shape "
-            "(T,), and X of shape (T, n) with a column for each state"
+            f"{where}data of type {type(part).__name__} with shape {part.shape} have no times; give a pair (t, X): times of "
+            "shape (T,), and X of shape (T, n) with a column for each state"
         )
     else:
         raise RecoveryError(f"{where}data of type {type(part).__name__} cannot be read; expected {_KINDS}")
@@ -360,8 +360,8 @@ def _pair(part: tuple[Any, Any], states: Sequence[str], where: str) -> DataTable
         listed = f", a column for each of {', '.join(states)}" if states else ""
         raise RecoveryError(
             f"{form} has {len(times)} times and X of shape {values.shape}; expected X of shape ({len(times)}, "
-            f"{len(states) or 'n'}){listed}{': give X.T' if turned else ''}; several trajectories are a list of pairs, and a part "
-            "of the states is given as a mapping, {'t': t, 'x': x}"
+            f"{len(states) or 'n'}){listed}{': give X.T' if turned else ''}; several trajectories are a list of pairs, and a "
+            "part of the states is given as a mapping, {'t': t, 'x': x}"
         )
     names = list(states) or (["x", "y", "z"][:count] if count <= 3 else [f"x{i + 1}" for i in range(count)])
     return DataTable(where, times, dict(zip(names, columns.T, strict=True)), origin)

@@ -83,8 +83,8 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
         Columns of float64 in the order of the file, NaN where a value is missing; those that tell trajectories apart
         (``trajectory``, ``id``, ``run`` ...) may contain labels.  Headers are those of the file; one that comes again has a
         number, and one that is empty the place of its column, unless that is empty, too.
-        ``attrs["time"]`` is the name that the column of times has in the file, ``attrs["path"]`` that of the file.  Dates such as
-        2021-03-01 or 2021-03-01 12:30+02:00 become days since the first of them, in UTC, which ``attrs["origin"]`` keeps.
+        ``attrs["time"]`` is the name that the column of times has in the file, ``attrs["path"]`` that of the file.  Dates such
+        as 2021-03-01 or 2021-03-01 12:30+02:00 become days since the first of them, in UTC, which ``attrs["origin"]`` keeps.
 
     Raises
     ------
@@ -170,8 +170,8 @@ def _time_column(reader: _Reader, start: int, header: list[str], dates: list[str
     found = time_column(header, dates)
     if found is None:
         raise reader.error(
-            f"which column holds the times? None is called 'time' or 't', and the name of the first, {header[0]!r}, is no usual "
-            f"one such as day or year; rename one or name it with time=... (--time on the command line); the columns: {names}",
+            f"which column holds the times? None is called 'time' or 't', and the name of the first, {header[0]!r}, is no "
+            f"usual one such as day or year; rename one or name it with time=... (--time on the command line); the columns: {names}",
             start,
         )
     return found

@@ -172,7 +172,8 @@ def test_dates_are_the_same_days_in_every_container(dates, tmp_path):
     frame.to_csv(tmp_path / "commas.csv", index=False, sep=";", decimal=",")
     containers = [
         frame, frame.set_index("date"), frame.set_index("date").rename_axis(None), {"date": dates, **columns}, (dates, X),
-        read_table(tmp_path / "commas.csv"), xr.Dataset({k: ("time", v) for k, v in columns.items()}, {"time": DATES}), read_table(tmp_path / "points.csv"),
+        read_table(tmp_path / "commas.csv"),
+        xr.Dataset({k: ("time", v) for k, v in columns.items()}, {"time": DATES}), read_table(tmp_path / "points.csv"),
     ]  # fmt: skip
     expected = observations(SYSTEM, (T, X))
     for data in containers:
@@ -196,8 +197,8 @@ def test_lengths_of_time_are_days():
 
 
 HEADERS = [
-    "S", "Temp (°C)", "x 1", "lambda", "dV/dt", "", "x", "x", "E", "exp", "pi", "t", "I", "θ (rad)", "θ̇", "N₂", "1st", "dW", "dx",
-    "max", "None", "and", "steps", "50 %", "__", "温度", "x'", "x [mM]", "x [g/L]", "a;b", "œuf = 1", "#", "Q(x)", "-" * 200,
+    "S", "Temp (°C)", "x 1", "lambda", "dV/dt", "", "x", "x", "E", "exp", "pi", "t", "I", "θ (rad)", "θ̇", "N₂", "1st", "dW",
+    "dx", "max", "None", "and", "steps", "50 %", "__", "温度", "x'", "x [mM]", "x [g/L]", "a;b", "œuf = 1", "#", "Q(x)", "-" * 200,
 ]  # fmt: skip
 
 

@@ -227,7 +227,7 @@ def test_errors_say_what_to_do():
         sd.recover(system, data, heldout=0.9)
     with pytest.raises(RecoveryError, match="all are NaN"):
         sd.recover(system, data * np.nan)
-    with pytest.raises(RecoveryError, match="mark missing values as NaN"):
+    with pytest.raises(RecoveryError, match="mark missing ones as NaN"):
         sd.recover(system, data.where(data.u < 0.5, np.inf))
 
 

@@ -213,7 +213,7 @@ def _runs(system: PDESystem, part: xr.Dataset, time: str, times: np.ndarray, axe
             if n in arrays:
                 values[:, i] = arrays[n][index][order]
         if np.isinf(values).any():
-            raise RecoveryError("the data hold infinite values; mark missing values as NaN")
+            raise RecoveryError("the data hold infinite values; mark missing ones as NaN")
         yield FieldRun(times, values)
 
 

@@ -57,7 +57,7 @@ def test_every_digit_of_a_number_is_kept(file):
 
 @pytest.mark.parametrize("text", ["t x\n0 1\n", "hare,year\n1,1900\n"])
 def test_column_of_times_is_never_guessed(file, text):
-    with pytest.raises(ParseError, match=r"which column holds the times\?.*rename one or name it with time="):
+    with pytest.raises(ParseError, match=r"which column holds the times\?.*rename one, or name it with time="):
         read_table(file(text))
 
 

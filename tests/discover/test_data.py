@@ -198,7 +198,8 @@ def test_lengths_of_time_are_days():
 
 HEADERS = [
     "S", "Temp (°C)", "x 1", "lambda", "dV/dt", "", "x", "x", "E", "exp", "pi", "t", "I", "θ (rad)", "θ̇", "N₂", "1st", "dW",
-    "dx", "max", "None", "and", "steps", "50 %", "__", "温度", "x'", "x [mM]", "x [g/L]", "a;b", "œuf = 1", "#", "Q(x)", "-" * 200,
+    "dx", "max", "None", "and", "steps", "50 %", "__", "温度", "x'", "x [mM]", "x [g/L]", "a;b", "œuf = 1", "#", "Q(x)",
+    "-" * 200,
 ]  # fmt: skip
 
 

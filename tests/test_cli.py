@@ -358,7 +358,7 @@ def test_a_messy_table_ends_in_files_that_simulate(here):
     for note in (
         "times are days since 2021-03-01",
         "Biomasse_nass is the column 'Biomasse, nass [g/L]'",
-        "trajectories are told apart by the column 'ID'",
+        "the column 'ID' labels trajectories",
         "Temp is constant, 37.5, and no state",
     ):
         assert f"- {note}\n" in report

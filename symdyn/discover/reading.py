@@ -136,9 +136,9 @@ def read_data(data: Any, states: Sequence[str] = (), time: str = "time") -> Read
     tables, origin = on_one_clock(tables)
     names = legible_names(dict.fromkeys(name for table in tables for name in table.columns), states)
     renamed = tuple(replace(t, columns={names[h]: v for h, v in t.columns.items()}) for t in tables)
-    told = [] if origin is None else [f"times are days since {origin}"]
-    told += [f"{name} is the column {header!r}" for header, name in names.items() if name != header]
-    return Reading(renamed, tuple(names.values()), tuple(dict.fromkeys([*told, *notes])))
+    first = [] if origin is None else [f"times are days since {origin}"]
+    first += [f"{name} is the column {header!r}" for header, name in names.items() if name != header]
+    return Reading(renamed, tuple(names.values()), tuple(dict.fromkeys([*first, *notes])))
 
 
 def on_one_clock(tables: Sequence[DataTable]) -> tuple[list[DataTable], str | None]:
@@ -235,7 +235,7 @@ def _frame(frame: pd.DataFrame, states: Sequence[str], time: str, where: str, no
         origin = read_date(frame.attrs["origin"])
     notes += _unit_of_time(frame.attrs.get("time", name))
     labels = label_columns(columns, states)
-    notes += [f"trajectories are told apart by the column {h!r}" for h in labels if h != TRAJECTORY]
+    notes += [f"the column {h!r} labels trajectories" for h in labels if h != TRAJECTORY]
     if not labels:
         yield DataTable(where, times, columns, origin)
         return
@@ -265,8 +265,8 @@ def _dataset(data: xr.Dataset, states: Sequence[str], time: str, where: str) -> 
     stacked = {str(v): data[v].broadcast_like(data[variables]).transpose(*others, name).to_numpy() for v in variables}
     followed = CELLS not in others if others else None
     for index in np.ndindex(*(data.sizes[d] for d in others)):
-        told = ", ".join(f"{d} {i}" for d, i in zip(others, index, strict=True))
-        here = f"{where}{told}: " if told else where
+        place = ", ".join(f"{d} {i}" for d, i in zip(others, index, strict=True))
+        here = f"{where}{place}: " if place else where
         yield DataTable(here, times, {v: a[index] for v, a in stacked.items()}, origin, followed)
 
 

@@ -171,7 +171,7 @@ def _time_column(reader: _Reader, start: int, header: list[str], dates: list[str
     if found is None:
         raise reader.error(
             f"which column holds the times? None is called 'time' or 't', and the name of the first, {header[0]!r}, is no "
-            f"usual one such as day or year; rename one, or name it with time=... (on the command line --time); columns: {names}",
+            f"usual one such as day or year; rename one, or name it with time=... (command line: --time); columns: {names}",
             start,
         )
     return found

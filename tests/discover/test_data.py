@@ -240,7 +240,7 @@ def test_labels_tell_trajectories_apart_and_numbers_of_rows_do_not():
         read = read_data(data)
         assert read.names == ("x",)
         assert [t.numbers("x").tolist() for t in read.tables] == [[2, 4], [1, 3]]
-        assert "trajectories are told apart by the column 'Run'" in read.notes
+        assert "the column 'Run' labels trajectories" in read.notes
     seen = observations(SYSTEM, {"id": [7, 8, 9], "t": [0, 1, 2], "x": [1, 2, 3]})
     assert len(seen.trajectories) == 1
     assert seen.notes == ("the column 'id' numbers the rows and is left out",)

@@ -268,12 +268,13 @@ def recover(
     quiet: Quiet = False,
 ) -> None:
     """Recover unknown terms, or all equations, from data; the system found goes to standard output."""
+    from symdyn.discover.headers import legible_names
     from symdyn.discover.recover import RecoverOptions
     from symdyn.discover.recover import recover as run
     from symdyn.io.arguments import parse_duration
     from symdyn.io.models import read_model
     from symdyn.io.report import write_recovery
-    from symdyn.io.tables import TABLES, read_trajectories
+    from symdyn.io.tables import TABLES, read_table
     from symdyn.models.text import model_text
 
     quieten(quiet)
@@ -285,8 +286,9 @@ def recover(
         raise typer.BadParameter("the model names the states", param_hint="--states")
     columns = None if states is None else [name.strip() for name in states.split(",")]
     known = columns if system is None else system.names
-    tables = [table for path in data for table in read_trajectories(path, time=time, columns=known)]
-    missing = [name for name in columns or () if not any(name in table for table in tables)]
+    tables = [read_table(path, time=time, columns=known) for path in data]
+    named = {name for table in tables for pair in legible_names(map(str, table), columns or ()).items() for name in pair}
+    missing = [name for name in columns or () if name not in named]
     if missing:
         raise typer.BadParameter(f"the data have no column {missing[0]!r}", param_hint="--states")
     if out is not None:
@@ -313,8 +315,6 @@ def recover(
             "regressor": regressor,
         }
         made |= {"library degree": library_degree, "functions": functions, "budget": budget, "held out": heldout, "seed": seed}
-        origins = {table.attrs["origin"] for table in tables if "origin" in table.attrs}
-        made["times"] = f"days since {', '.join(sorted(origins))}" if origins else None
         write_recovery(found, out, options={**made, "symdyn": sd.__version__})
         note(f"wrote report.md with figures, system.txt, equations.tex, table.csv and recovery.json to {out}", quiet)
 

@@ -334,7 +334,37 @@ def test_dates_are_told_of_in_the_report(logistic):
     Path("dates.csv").write_text("\n".join(["date,x", *rows]))
     done = run("recover", "hidden.txt", "dates.csv", "--surrogate", "none", "--library-degree", "2", "--out", "found", "-q")
     assert done.exit_code == 0, done.stderr
-    assert "- times: days since 2021-03-01" in Path("found/report.md").read_text()
+    assert "- times are days since 2021-03-01" in Path("found/report.md").read_text()
+
+
+def test_a_messy_table_ends_in_files_that_simulate(here):
+    """Two cultures that grow by 0.8 a day to 2, with dates, units, decimal commas, gaps and a constant column."""
+    rows = []
+    for culture, begin in (("A", 0.2), ("B", 3.5)):
+        for k in range(0, 60, 2):
+            value = 2 / (1 + (2 / begin - 1) * np.exp(-0.8 * k / 8))
+            gap = "" if k in (6, 30) else f"{value:.9f}".replace(".", ",")
+            rows.append(f"2021-03-{1 + k // 8:02d} {3 * (k % 8):02d}:00;{culture};{gap};37,5;")
+    Path("messy.csv").write_text("\n".join(["# two cultures", "Datum;ID;Biomasse, nass [g/L];Temp (°C);", *rows]))
+    done = run("recover", "messy.csv", "--library-degree", "2", "--surrogate", "none", "--out", "found", "-q")
+    assert done.exit_code == 0, done.stderr
+    system = read_model("found/system.txt")
+    assert system.names == ("Biomasse_nass",)
+    (state,) = system.states
+    drift = system.drift[0].xreplace(dict(system.defaults))
+    for value in (0.4, 1.0, 3.0):
+        assert float(drift.subs(state, value)) == pytest.approx(0.8 * value * (1 - value / 2), abs=1e-3)
+    report = Path("found/report.md").read_text()
+    for note in (
+        "times are days since 2021-03-01",
+        "Biomasse_nass is the column 'Biomasse, nass [g/L]'",
+        "the column 'ID' labels trajectories",
+        "Temp is constant, 37.5, and no state",
+    ):
+        assert f"- {note}\n" in report
+    done = run("simulate", "found/system.txt", "--times", "0:4:5", "-q")
+    assert done.exit_code == 0
+    assert float(done.stdout.splitlines()[-1].split(",")[1]) == pytest.approx(2 / (1 + 9 * np.exp(-0.8 * 4)), abs=1e-3)
 
 
 def test_cells_of_a_network_are_read(here):

@@ -28,7 +28,7 @@ __all__ = [
 #: Text, in any case, of a missing value.
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", "-"})
 #: Dates that mean one thing only, and those that do not.
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _AMBIGUOUS = re.compile(r"\d+[./-]\d+[./-]\d+.*")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
@@ -89,7 +89,9 @@ def _date_of(cell: Any) -> np.datetime64 | None:
         return np.datetime64("NaT", "us")
     if isinstance(cell, datetime):
         return _utc(cell)
-    return np.datetime64(cell, "us") if isinstance(cell, (date, np.datetime64)) else None
+    if isinstance(cell, date):
+        return np.datetime64(cell, "us")
+    return cell.astype("datetime64[us]") if isinstance(cell, np.datetime64) else None
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
@@ -106,7 +108,7 @@ def as_array(values: Any, what: str) -> np.ndarray:
     array([1, <NA>], dtype=object)
     """
     if isinstance(values, np.ma.MaskedArray):
-        return values.astype(float).filled(np.nan)
+        return np.ma.filled(values.astype(float), np.nan)
     if isinstance(values, (pd.Series, pd.Index)) and isinstance(values.dtype, pd.api.extensions.ExtensionDtype):
         return values.to_numpy(dtype=object)
     try:
@@ -173,9 +175,10 @@ def _number(cell: Any, what: str, place: tuple[int, ...]) -> float:
             number = None
     if number is None:
         row = place[0] if len(place) == 1 else place
+        shown = str(cell) if isinstance(cell, str) else cell
         hint = "; write decimals with a point, or read the file with symdyn.io.read_table" if "," in str(cell) else ""
         raise RecoveryError(
-            f"{what} has {cell!r} in row {row} (from 0) where a number belongs; NaN marks a missing value{hint}"
+            f"{what} has {shown!r} in row {row} (from 0) where a number belongs; NaN marks a missing value{hint}"
         )
     return number
 
@@ -201,7 +204,9 @@ def as_times(values: Any, what: str) -> tuple[np.ndarray, np.datetime64 | None]:
     elif array.dtype.kind in "OU" and array.size:
         first = array.flat[0]
         if isinstance(first, str) and is_ambiguous_date(first):
-            raise RecoveryError(f"{what}: the date {first!r} can be read in more than one way; write 2021-03-31, or numbers")
+            raise RecoveryError(
+                f"{what}: the date {str(first)!r} can be read in more than one way; write 2021-03-31, or numbers"
+            )
         array = _dates(array, what) if _begins_with_date(array) else array
     if array.dtype.kind != "M":
         array = as_numbers(array, what)
@@ -227,7 +232,7 @@ def _dates(array: np.ndarray, what: str) -> np.ndarray:
     return np.array(found, dtype="datetime64[us]")
 
 
-def days(dates: np.ndarray, origin: np.datetime64) -> np.ndarray:
+def days(dates: Any, origin: np.datetime64) -> Any:
     """Days from `origin` to each date, float64.
 
     >>> days(np.array(["2021-03-02T12"], dtype="datetime64[us]"), np.datetime64("2021-03-01"))

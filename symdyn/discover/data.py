@@ -93,10 +93,10 @@ def observations(system: System, data: Any) -> Observations:
         Names the states and time.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
         A dataset has the dimension ``time``, with values; every other dimension gives several trajectories.  A data frame or
-        mapping has a column of times: called ``time``, ``t`` or like the system's time, the only one with dates, or the first if it
-        is called ``day``, ``year`` or the like; the index of a data frame may take its place.  Columns ``trajectory``, ``id``,
-        ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape (T,), and X (T, n) in the
-        order of the states, or (T,); t increases.
+        mapping has a column of times: called ``time``, ``t`` or like the system's time, the only one with dates, or the first
+        if it is called ``day``, ``year`` or the like; the index of a data frame may take its place.  Columns ``trajectory``,
+        ``id``, ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape (T,), and X (T, n)
+        in the order of the states, or (T,); t increases.
         Missing values are NaN; states without a column are unobserved.  Headers may have units, ``mass [kg]``, and whatever
         else `symdyn.discover.headers.legible_names` takes out of a name.
 
@@ -173,8 +173,8 @@ def _trajectory(table: DataTable, names: Sequence[str]) -> Trajectory:
     if np.any(np.diff(times) <= 0):
         twice = times[:-1][np.diff(times) <= 0][0]
         raise RecoveryError(
-            f"{table.where}the time {twice:g} occurs twice in one trajectory; give repeats as further ones, numbered in a column "
-            f"{TRAJECTORY!r} (cells that are not followed are data of a ReactionNetwork)"
+            f"{table.where}the time {twice:g} occurs twice in one trajectory; give repeats as further ones, numbered in a "
+            f"column {TRAJECTORY!r} (cells that are not followed are data of a ReactionNetwork)"
         )
     return Trajectory(times, values)
 

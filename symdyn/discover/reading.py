@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,7 +62,7 @@ class DataTable:
         if np.isinf(found).any():
             row = int(np.flatnonzero(np.isinf(found))[0])
             raise RecoveryError(
-                f"{self.where}the column {name} has infinite values, the first in row {row} (from 0); mark missing values as NaN"
+                f"{self.where}the column {name} has infinite values, the first in row {row} (from 0); mark missing ones as NaN"
             )
         return found
 
@@ -136,9 +136,9 @@ def read_data(data: Any, states: Sequence[str] = (), time: str = "time") -> Read
     tables, origin = on_one_clock(tables)
     names = legible_names(dict.fromkeys(name for table in tables for name in table.columns), states)
     renamed = tuple(replace(t, columns={names[h]: v for h, v in t.columns.items()}) for t in tables)
-    told = [] if origin is None else [f"times are days since {origin}"]
-    told += [f"{name} is the column {header!r}" for header, name in names.items() if name != header]
-    return Reading(renamed, tuple(names.values()), tuple(dict.fromkeys([*told, *notes])))
+    first = [] if origin is None else [f"times are days since {origin}"]
+    first += [f"{name} is the column {header!r}" for header, name in names.items() if name != header]
+    return Reading(renamed, tuple(names.values()), tuple(dict.fromkeys([*first, *notes])))
 
 
 def on_one_clock(tables: Sequence[DataTable]) -> tuple[list[DataTable], str | None]:
@@ -175,8 +175,8 @@ def _tables(part: Any, states: Sequence[str], time: str, where: str, notes: list
         yield _pair(part, states, where)
     elif hasattr(part, "shape"):
         raise RecoveryError(
-            f"{where}data of type {type(part).__name__} with shape {part.shape} have no times; give a pair (t, X): times of shape "
-            "(T,), and X of shape (T, n) with a column for each state"
+            f"{where}data of type {type(part).__name__} with shape {part.shape} have no times; give a pair (t, X): times of "
+            "shape (T,), and X of shape (T, n) with a column for each state"
         )
     else:
         raise RecoveryError(f"{where}data of type {type(part).__name__} cannot be read; expected {_KINDS}")
@@ -197,9 +197,7 @@ def _unit_of_time(header: str) -> list[str]:
     return [f"times are the column {header!r}"] if split_unit(header)[1] else []
 
 
-def _mapping(
-    part: Mapping[Any, Any], states: Sequence[str], time: str, where: str, notes: list[str]
-) -> Iterator[DataTable]:
+def _mapping(part: Mapping[Any, Any], states: Sequence[str], time: str, where: str, notes: list[str]) -> Iterator[DataTable]:
     columns = {str(getattr(k, "name", k)): v for k, v in part.items()}
     if label_columns(columns, states):
         try:
@@ -216,37 +214,40 @@ def _mapping(
 
 def _frame(frame: pd.DataFrame, states: Sequence[str], time: str, where: str, notes: list[str]) -> Iterator[DataTable]:
     where = f"{frame.attrs['path']}: " if "path" in frame.attrs else where
-    flat = frame.set_axis(unique(str(getattr(c, "name", c)) for c in frame.columns), axis=1).reset_index(drop=True)
+    headers = unique(str(getattr(c, "name", c)) for c in frame.columns)
+    columns = {h: frame.iloc[:, i].reset_index(drop=True) for i, h in enumerate(headers)}
     name = ""
     for level in range(frame.index.nlevels):
         values = frame.index.get_level_values(level)
         header = "time" if values.name is None else str(values.name)
-        if header in flat:
+        if header in columns:
             continue
         if values.name is not None and label_columns([header], states):
-            flat[header] = np.asarray(values)
+            columns[header] = pd.Series(values)
         elif has_dates(values) or (values.name is not None and time_column([header], states=states, time=time)):
-            flat[header], name = values.to_numpy(), header
-    numbering = [h for h in flat if h not in states and _numbers_rows(h, flat[h])]
+            columns[header], name = pd.Series(values), header
+    numbering = [h for h, v in columns.items() if h not in states and _numbers_rows(h, v)]
     notes += [f"the column {h!r} numbers the rows and is left out" for h in numbering]
-    flat = flat.drop(columns=numbering)
-    name = name or _time_of(flat, states, time, where)
-    times, origin = as_times(flat[name], f"{where}the column {name!r} of times")
+    columns = {h: v for h, v in columns.items() if h not in numbering}
+    name = name or _time_of(columns, states, time, where)
+    times, origin = as_times(columns.pop(name), f"{where}the column {name!r} of times")
     if "origin" in frame.attrs and origin is None:
         origin = read_date(frame.attrs["origin"])
     notes += _unit_of_time(frame.attrs.get("time", name))
-    measured, labels = flat.drop(columns=name), label_columns(flat, states)
-    notes += [f"trajectories are told apart by the column {h!r}" for h in labels if h != TRAJECTORY]
+    labels = label_columns(columns, states)
+    notes += [f"the column {h!r} labels trajectories" for h in labels if h != TRAJECTORY]
     if not labels:
-        yield DataTable(where, times, {h: measured[h] for h in measured}, origin)
+        yield DataTable(where, times, columns, origin)
         return
-    for h in labels:
-        if measured[h].isna().any():
-            row = int(np.flatnonzero(measured[h].isna())[0])
+    keys = [columns.pop(h) for h in labels]
+    for h, key in zip(labels, keys, strict=True):
+        if key.isna().any():
+            row = int(np.flatnonzero(key.isna())[0])
             raise RecoveryError(f"{where}the column {h!r} has no label in row {row} (from 0); label every row")
-    for label, part in measured.groupby(labels[0] if len(labels) == 1 else labels, sort=True):
-        columns = {h: part[h] for h in measured if h not in labels}
-        yield DataTable(f"{where}trajectory {label}: ", times[part.index], columns, origin, followed=True)
+    trajectories: Any = pd.Series(np.arange(len(times))).groupby(keys if len(keys) > 1 else keys[0], sort=True)
+    for label, rows in trajectories:
+        own = {h: v.iloc[rows] for h, v in columns.items()}
+        yield DataTable(f"{where}trajectory {label}: ", times[rows], own, origin, followed=True)
 
 
 def _numbers_rows(header: str, column: pd.Series) -> bool:
@@ -264,8 +265,8 @@ def _dataset(data: xr.Dataset, states: Sequence[str], time: str, where: str) -> 
     stacked = {str(v): data[v].broadcast_like(data[variables]).transpose(*others, name).to_numpy() for v in variables}
     followed = CELLS not in others if others else None
     for index in np.ndindex(*(data.sizes[d] for d in others)):
-        told = ", ".join(f"{d} {i}" for d, i in zip(others, index, strict=True))
-        here = f"{where}{told}: " if told else where
+        place = ", ".join(f"{d} {i}" for d, i in zip(others, index, strict=True))
+        here = f"{where}{place}: " if place else where
         yield DataTable(here, times, {v: a[index] for v, a in stacked.items()}, origin, followed)
 
 
@@ -344,9 +345,8 @@ def _pair(part: tuple[Any, Any], states: Sequence[str], where: str) -> DataTable
         raise RecoveryError(f"{form} begins with an array of shape {shape}; expected the times first, of shape (T,)")
     times, origin = as_times(part[0], what)
     if isinstance(part[1], pd.DataFrame):
-        headers = unique(map(str, part[1].columns))
-        columns = {h: part[1].iloc[:, i] for i, h in enumerate(headers)}
-        return DataTable(where, times, columns, origin)
+        named = dict(zip(unique(map(str, part[1].columns)), part[1].to_numpy().T, strict=True))
+        return DataTable(where, times, named, origin)
     values = as_numbers(part[1], f"{where}the array X")
     back = np.flatnonzero(np.diff(times) < 0)
     if back.size:
@@ -360,8 +360,8 @@ def _pair(part: tuple[Any, Any], states: Sequence[str], where: str) -> DataTable
         listed = f", a column for each of {', '.join(states)}" if states else ""
         raise RecoveryError(
             f"{form} has {len(times)} times and X of shape {values.shape}; expected X of shape ({len(times)}, "
-            f"{len(states) or 'n'}){listed}{': give X.T' if turned else ''}; several trajectories are a list of pairs, and a part "
-            "of the states is given as a mapping, {'t': t, 'x': x}"
+            f"{len(states) or 'n'}){listed}{': give X.T' if turned else ''}; several trajectories are a list of pairs, and a "
+            "part of the states is given as a mapping, {'t': t, 'x': x}"
         )
     names = list(states) or (["x", "y", "z"][:count] if count <= 3 else [f"x{i + 1}" for i in range(count)])
     return DataTable(where, times, dict(zip(names, columns.T, strict=True)), origin)

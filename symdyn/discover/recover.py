@@ -170,4 +170,5 @@ def recover(
             journal.write()
     if found.complete:
         journal.remove()
-    return replace(found, warnings=(*found.observations.notes, *found.warnings))
+    read = found.observations.notes if found.observations is not None else ()  # networks have theirs among the warnings
+    return replace(found, warnings=(*read, *found.warnings))

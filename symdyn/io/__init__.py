@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from symdyn.io.models import read_model
     from symdyn.io.report import write_recovery
     from symdyn.io.sbml import read_sbml, to_sbml
-    from symdyn.io.tables import read_table, read_times, read_trajectories
+    from symdyn.io.tables import read_table, read_times
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -34,7 +34,6 @@ __getattr__, __dir__, __all__ = lazy(
         "tables": (
             "read_table",
             "read_times",
-            "read_trajectories",
         ),
     },
 )

@@ -1,41 +1,30 @@
 """Tables of measurements from CSV files.
 
 A table has a header line, a column of times, and commas between its columns (tabulators in a ``.tsv`` file); where the
-header holds semicolons or tabulators and no comma, these, and then decimals may be written with a comma.  Lines that begin
-with ``#`` and empty lines are passed over.  An empty cell, ``NA`` or ``NaN`` is a missing value.  Times may be dates.
+header holds semicolons or tabulators, these, and then decimals may be written with a comma.  Lines that begin with ``#`` and
+lines without a value are passed over.  An empty cell, ``NA`` or ``NaN`` is a missing value.  Times may be dates.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import re
 import warnings
 from collections.abc import Collection
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from symdyn.discover.columns import MISSING, days, is_ambiguous_date, read_date, read_number, written_date
+from symdyn.discover.headers import label_columns, legible_names, time_column, unique
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.models import read_text
 
-__all__ = ["TABLES", "TIME_NAMES", "read_table", "read_times", "read_trajectories"]
+__all__ = ["TABLES", "read_table", "read_times"]
 
 #: Suffixes of files with tables.
 TABLES = frozenset({".csv", ".tsv"})
-#: What the first column may be called, in any case, to be the column of times.
-TIME_NAMES = frozenset(
-    {"time", "times", "t", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks"}
-    | {"month", "months", "year", "years", "date", "generation", "generations", "step", "steps"}
-)
-#: The column that identifies trajectories; it may contain labels.
-TRAJECTORY = "trajectory"
-_MISSING = frozenset({"", "na", "nan"})
-#: Dates that mean one thing only, and those that do not.
-_DATE, _AMBIGUOUS = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"), re.compile(r"\d+[./-]\d+[./-]\d+.*")
-_DAY = 86400.0
 
 
 class _Reader:
@@ -45,12 +34,14 @@ class _Reader:
         self.path, self.text = path, read_text(path)
         kept = [line for line in self.text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         header = kept[0] if kept else ""
-        usual = next((mark for mark in (",", ";", "\t") if mark in header), ",")
+        # a comma may belong to a header or a decimal, a semicolon in every line separates
+        even = (mark for mark in ";\t" if mark in header and len({line.count(mark) for line in kept}) == 1)
+        usual = next(even, None) or next((mark for mark in ",;\t" if mark in header), ",")
         self.separator = "\t" if Path(path).suffix.lower() == ".tsv" else usual
         self.points = any(re.search(r"\d\.\d", line) for line in kept[1:])
 
     def lines(self) -> list[tuple[int, list[str]]]:
-        """Offset in the text and cells of each line that is not empty."""
+        """Offset in the text and cells of each line that holds something."""
         found, offset = [], 0
         for line in self.text.splitlines(keepends=True):
             if line.strip() and not line.lstrip().startswith("#"):
@@ -60,7 +51,9 @@ class _Reader:
                     raise self.error(
                         f"this line cannot be read ({error}); a quoted cell must end on its line", offset
                     ) from None
-                found.append((offset, [c.strip() for c in cells]))
+                cells = [c.strip() for c in cells]
+                if any(cells):
+                    found.append((offset, cells))
             offset += len(line)
         return found
 
@@ -79,25 +72,25 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
     ----------
     path : str or Path
     time : str, optional
-        Name of the column of times.  Otherwise it is the column called ``time``, else the first column (after ``trajectory``),
-        which must then bear one of `TIME_NAMES`.
+        Name of the column of times.  Otherwise it is found as in `symdyn.discover.data.observations`.
     columns : collection of str, optional
-        The columns to read, if they exist; all by default.  Other columns may contain anything, and are named in a
-        warning.
+        The columns to read, if they exist, as they are called in the file or in formulas; all by default.  Other columns
+        may contain anything, and are named in a warning.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of float64 in the order of the file, NaN where a value is missing; one called ``trajectory`` may contain labels.
-        ``attrs["time"]`` is the name that the column of times has in the file.  Dates such as 2021-03-01 or
-        2021-03-01 12:30 become days since the first of them, which ``attrs["origin"]`` keeps.
+        Columns of float64 in the order of the file, NaN where a value is missing; those that tell trajectories apart
+        (``trajectory``, ``id``, ``run`` ...) may contain labels.  Headers are those of the file; one that comes again has a
+        number, and one that is empty the place of its column, unless that is empty, too.
+        ``attrs["time"]`` is the name that the column of times has in the file, ``attrs["path"]`` that of the file.  Dates such
+        as 2021-03-01 or 2021-03-01 12:30+02:00 become days since the first of them, in UTC, which ``attrs["origin"]`` keeps.
 
     Raises
     ------
     ParseError
         Naming the file, the line and the column: cells that are no numbers, lines that are too short or too long,
-        columns without a name or with the same name, no column of times, missing times, dates that can be read in two ways,
-        no data.
+        no column of times, missing times or labels, dates that can be read in two ways, no data.
     OSError
         If the file cannot be read.
     """
@@ -105,78 +98,68 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
     lines = reader.lines()
     if len(lines) < 2:
         raise reader.error("the table is empty; expected a header line, such as time,x,y, and lines of numbers", 0)
-    (start, header), rows = lines[0], lines[1:]
-    if all(_is_number(name) for name in header):
+    (start, given), rows = lines[0], lines[1:]
+    if all(read_number(name) is not None for name in given):
         raise reader.error(
             "the first line holds numbers; expected a header line with names of the columns, such as time,x,y", start
         )
-    for i, name in enumerate(header):
-        if not name:
-            raise reader.error(f"column {i + 1} has no name; the first line must name every column", start, i)
-        if name in header[:i]:
-            raise reader.error(f"two columns are called {name!r}; rename one", start, i)
     for offset, cells in rows:
-        if len(cells) != len(header):
-            raise reader.error(f"this line has {len(cells)} cells, the header {len(header)}", offset)
-    time_name = _time_column(reader, start, header, time)
+        if len(cells) != len(given):
+            raise reader.error(f"this line has {len(cells)} cells, the header {len(given)}", offset)
+    places = {h: c for c, h in enumerate(unique(given)) if given[c] or any(cells[c] for _, cells in rows)}
+    time_name = _time_column(reader, start, list(places), [h for h, c in places.items() if read_date(rows[0][1][c])], time)
+    labels = label_columns(places, columns or ())
+    names = legible_names(places, columns or ())
+    chosen = places if columns is None else {h for h in places if h in columns or names[h] in columns}
+    wanted = [h for h in places if h in chosen or h in (time_name, *labels)]
     table = pd.DataFrame()
-    wanted = [n for n in header if columns is None or n in columns or n in (time_name, TRAJECTORY)]
     for name in wanted:
-        c = header.index(name)
+        c = places[name]
         column = [(offset, cells[c]) for offset, cells in rows]
         if name == time_name:
             table["time"] = _times(reader, c, name, column, table)
-        elif name == TRAJECTORY:
+        elif name in labels:
             table[name] = _labels(reader, c, name, column)
         else:
             table[name] = [_number(reader, offset, c, (name, cell)) for offset, cell in column]
-    left = [n for n in header if n not in wanted]
+    left = [h for h in places if h not in wanted]
     if left:
         warnings.warn(f"{path}: columns that are no state are ignored: {', '.join(left)}", stacklevel=2)
-    table.attrs["time"] = time_name
+    table.attrs |= {"time": time_name, "path": str(path)}
     return table
 
 
 def _times(reader: _Reader, c: int, name: str, column: list[tuple[int, str]], table: pd.DataFrame) -> np.ndarray:
     """The times of all lines; dates become days since the first, which is recorded in the attributes of the table."""
     for offset, cell in column:
-        if cell.lower() in _MISSING:
+        if cell.lower() in MISSING:
             raise reader.error(f"the time is missing in column {name!r}", offset, c)
-    if not _DATE.fullmatch(column[0][1]):
-        for offset, cell in column[:1]:
-            if _AMBIGUOUS.fullmatch(cell):
-                raise reader.error(
-                    f"the date {cell!r} can be read in more than one way; write 2021-03-31, or numbers", offset, c
-                )
+    begin, first = column[0]
+    if read_date(first) is None:
+        if is_ambiguous_date(first):
+            raise reader.error(f"the date {first!r} can be read in more than one way; write 2021-03-31, or numbers", begin, c)
         return np.array([_number(reader, offset, c, (name, cell)) for offset, cell in column])
     dates = []
     for offset, cell in column:
-        try:
-            dates.append(datetime.fromisoformat(cell.removesuffix("Z")) if _DATE.fullmatch(cell) else None)
-        except ValueError:
-            dates.append(None)
+        dates.append(read_date(cell))
         if dates[-1] is None:
             raise reader.error(f"column {name!r} has {cell!r} among its dates; expected one such as 2021-03-31", offset, c)
-    known = [date for date in dates if date is not None]
-    table.attrs["origin"] = min(known).isoformat(sep=" ").removesuffix(" 00:00:00")
-    return np.array([(date - min(known)).total_seconds() / _DAY for date in known])
+    known = np.array(dates, dtype="datetime64[us]")
+    table.attrs["origin"] = written_date(known.min())
+    return days(known, known.min())
 
 
-def _labels(reader: _Reader, c: int, name: str, column: list[tuple[int, str]]) -> list[float] | list[str | None]:
+def _labels(reader: _Reader, c: int, name: str, column: list[tuple[int, str]]) -> list[float] | list[str]:
     """Numbers if all labels are, else texts."""
-    if all(_is_number(cell) or cell.lower() in _MISSING for _, cell in column):
-        return [_number(reader, offset, c, (name, cell)) for offset, cell in column]
-    return [cell if cell.lower() not in _MISSING else None for _, cell in column]
+    for offset, cell in column:
+        if cell.lower() in MISSING:
+            raise reader.error(f"the label is missing in column {name!r}; label every line", offset, c)
+    numbers = [read_number(cell) for _, cell in column]
+    known = [number for number in numbers if number is not None]
+    return known if len(known) == len(column) else [cell for _, cell in column]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _time_column(reader: _Reader, start: int, header: list[str], asked: str | None) -> str:
+def _time_column(reader: _Reader, start: int, header: list[str], dates: list[str], asked: str | None) -> str:
     names = ", ".join(header)
     if asked is not None:
         if asked not in header:
@@ -184,54 +167,27 @@ def _time_column(reader: _Reader, start: int, header: list[str], asked: str | No
         if asked != "time" and "time" in header:
             raise reader.error(f"{asked!r} was asked for as the column of times, but there is a column 'time' too", start)
         return asked
-    if "time" in header:
-        return "time"
-    first = next((name for name in header if name != TRAJECTORY), "")
-    if first.lower() in TIME_NAMES:
-        return first
-    raise reader.error(
-        f"which column holds the times? None is called 'time', and the name of the first, {first!r}, is no usual one such "
-        f"as t, day or year; rename one or name it with time=... (--time on the command line); the columns: {names}",
-        start,
-    )
+    found = time_column(header, dates)
+    if found is None:
+        raise reader.error(
+            f"which column holds the times? None is called 'time' or 't', and the name of the first, {header[0]!r}, is no "
+            f"usual one such as day or year; rename one, or name it with time=... (command line: --time); columns: {names}",
+            start,
+        )
+    return found
 
 
 def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) -> float:
     name, text = cell
-    if text.lower() in _MISSING:
-        return math.nan
-    decimal = text.replace(",", ".") if reader.separator != "," and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", text) else text
-    if decimal != text and reader.points:
+    value = read_number(text, comma=reader.separator != ",")
+    if value is None:
+        message = f"column {name!r} has {text!r} where a finite number belongs (leave the cell empty if it is missing)"
+        raise reader.error(message, offset, column)
+    if "," in text and reader.points:
         raise reader.error(
             f"column {name!r} has {text!r}, but other numbers of the file have decimal points; use one of them", offset, column
         )
-    try:
-        value = float(decimal)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or "_" in text:
-        message = f"column {name!r} has {text!r} where a finite number belongs (leave the cell empty if it is missing)"
-        raise reader.error(message, offset, column)
     return value
-
-
-def read_trajectories(
-    path: str | Path, *, time: str | None = None, columns: Collection[str] | None = None
-) -> list[pd.DataFrame]:
-    """Read a table as one data frame for each value of its column ``trajectory``, or as a single one if there is none.
-
-    Values of that column are numbers or labels.  Times may occur more than once, as those of cells that are not followed
-    do; see `read_table`.
-    """
-    table = read_table(path, time=time, columns=columns)
-    if TRAJECTORY not in table:
-        return [table]
-    if table[TRAJECTORY].isna().any():
-        raise DeclarationError(f"{path}: the column 'trajectory' has missing values; number every line")
-    parts = [part.drop(columns=TRAJECTORY).reset_index(drop=True) for _, part in table.groupby(TRAJECTORY, sort=True)]
-    for part in parts:
-        part.attrs = dict(table.attrs)
-    return parts
 
 
 def read_times(path: str | Path) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,13 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.data import estimated_noise, observations
+from symdyn.discover.headers import legible, legible_names, unique
 from symdyn.discover.library import library_terms
+from symdyn.discover.reading import read_data
+from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
+from symdyn.io.tables import read_table
+from symdyn.models.text import model_text
 
 x, y = sp.symbols("x y")
 SYSTEM = sd.ODESystem({x: y, y: -x})
@@ -87,6 +94,16 @@ def test_noise_is_estimated_and_smooth_motion_is_not_noise():
         ("x", "type str"),
         ([], "no data"),
         (xr.Dataset({"x": ("s", [1.0])}), "no dimension 'time'"),
+        (
+            xr.Dataset({"x": ("time", [1.0, 2.0])}),
+            r"'time' .* has no values; give them, data = data.assign_coords\(time=\[...\]\)",
+        ),
+        (pd.DataFrame({"id": ["a", None, "a"], "t": [0, 1, 2], "x": [1, 2, 3]}), "column 'id' has no label in row 1"),
+        ({"t": [0, 1], "x": [1, "many"]}, "column 'x' has 'many' in row 1"),
+        ({"t": [0, 1], "x": ["1,5", "2,5"]}, "has '1,5' in row 0 .*; write decimals with a point"),
+        ({"t": [0, np.nan], "x": [1, 2]}, "the time in row 1 .* is missing or infinite"),
+        ({"t": ["03/04/2021", "04/04/2021"], "x": [1, 2]}, "'03/04/2021' can be read in more than one way; write 2021-03-31"),
+        ([{"t": ["2021-03-01", "2021-03-02"], "x": [1, 2]}, {"t": [0, 1], "x": [1, 2]}], "part 1 .*are numbers, .* dates"),
     ],
 )
 def test_data_that_cannot_be_read_say_why(data, message):
@@ -98,6 +115,163 @@ def test_columns_that_are_no_state_are_named_once():
     with pytest.warns(UserWarning, match="ignored: z") as caught:
         observations(SYSTEM, {"t": [0, 1], "x": [1, 2], "z": [1, 2]})
     assert len(caught) == 1
+
+
+T, X = np.array([0.0, 1.25, 2.5, 7.0]), np.array([[1.0, 4.0], [2.0, np.nan], [3.0, 6.0], [5.0, 7.0]])
+
+
+@pytest.mark.parametrize("data", [(T, X), (list(T), X.tolist()), [(T, X)], (T, pd.DataFrame({"y": X[:, 1], "x": X[:, 0]}))])
+def test_bare_arrays_have_the_columns_of_the_states(data):
+    (run,) = observations(SYSTEM, data).trajectories
+    np.testing.assert_array_equal(run.times, T)
+    np.testing.assert_array_equal(run.values, X)
+
+
+def test_bare_arrays_may_hold_several_trajectories_and_one_state():
+    one = sd.ODESystem({x: -x})
+    for data in ([(T, X[:, 0]), (T[:3], X[:3, 0])], ((T, X[:, 0]), (T[:3], X[:3, 0]))):
+        assert [len(t.times) for t in observations(one, data).trajectories] == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((X, T), r"begins with an array of shape \(4, 2\); expected the times first"),
+        ((X[::-1, 0], T), "t decreases after row 0 .*; give the times first, then X"),
+        ((T[::-1], X), r"t decreases after row 0 .*; sort both: i = np.argsort\(t\)"),
+        ((T, X.T), r"X of shape \(2, 4\); expected X of shape \(4, 2\), a column for each of x, y: give X.T"),
+        ((T, X[:, 0]), r"X of shape \(4,\); expected .* a part of the states is given as a mapping"),
+        ((T, X[None]), r"X of shape \(1, 4, 2\); .* several trajectories are a list of pairs"),
+        ((T[[0, 1, 1, 2]], X), "the time 1.25 occurs twice"),
+        ((np.array([0, np.nan, 2, 3]), X), "the time in row 1 .* is missing"),
+        ((T, [[1, 2], [3]]), "the array X is no array of numbers"),
+        (X, r"shape \(4, 2\) have no times; give a pair \(t, X\)"),
+        ([T, X], r"part 0 of the data: .* shape \(4,\) have no times"),
+    ],
+)
+def test_bare_arrays_that_do_not_fit_say_how_to_mend_them(data, message):
+    with pytest.raises(RecoveryError, match=message):
+        observations(SYSTEM, data)
+
+
+#: In Berlin clocks were put forward in the night before this Sunday's morning.
+DATES = np.datetime64("2021-03-27T18:00") + (T * 24 * 60).astype(int) * np.timedelta64(1, "m")
+UTC = pd.DatetimeIndex(DATES).tz_localize("UTC")
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [DATES, pd.Series(DATES), UTC, UTC.tz_convert("Europe/Berlin"), [d.isoformat() for d in UTC.tz_convert("Europe/Berlin")],
+     UTC.to_pydatetime(), DATES.astype("datetime64[ns]"), DATES.astype(str)],
+    ids=["minutes", "series", "utc", "berlin", "text", "python", "nanoseconds", "naive text"],
+)  # fmt: skip
+def test_dates_are_the_same_days_in_every_container(dates, tmp_path):
+    columns = {"x": X[:, 0], "y [g/L]": X[:, 1]}
+    frame = pd.DataFrame({"date": dates, **columns})
+    frame.to_csv(tmp_path / "points.csv", index=False)
+    frame.to_csv(tmp_path / "commas.csv", index=False, sep=";", decimal=",")
+    containers = [
+        frame, frame.set_index("date"), frame.set_index("date").rename_axis(None), {"date": dates, **columns}, (dates, X),
+        read_table(tmp_path / "commas.csv"),
+        xr.Dataset({k: ("time", v) for k, v in columns.items()}, {"time": DATES}), read_table(tmp_path / "points.csv"),
+    ]  # fmt: skip
+    expected = observations(SYSTEM, (T, X))
+    for data in containers:
+        seen = observations(SYSTEM, data)
+        assert seen.notes[0] == "times are days since 2021-03-27 18:00:00"
+        np.testing.assert_array_equal(seen.trajectories[0].times, T)
+        np.testing.assert_array_equal(seen.trajectories[0].values, X)
+        np.testing.assert_array_equal([seen.scale, seen.noise], [expected.scale, expected.noise])
+
+
+def test_dates_of_all_parts_count_from_the_first():
+    later = {"t": ["2021-03-03", "2021-03-04 12:00"], "x": [1, 2]}
+    seen = observations(SYSTEM, [later, pd.DataFrame({"when": pd.to_datetime(["2021-03-01", "2021-03-02"]), "x": [3, 4]})])
+    assert [t.times.tolist() for t in seen.trajectories] == [[2, 3.5], [0, 1]]
+    assert seen.notes == ("times are days since 2021-03-01",)
+
+
+def test_lengths_of_time_are_days():
+    seen = observations(SYSTEM, pd.DataFrame({"t": pd.to_timedelta([0, 36], unit="h"), "x": [1, 2]}))
+    assert seen.trajectories[0].times.tolist() == [0, 1.5]
+
+
+HEADERS = [
+    "S", "Temp (°C)", "x 1", "lambda", "dV/dt", "", "x", "x", "E", "exp", "pi", "t", "I", "θ (rad)", "θ̇", "N₂", "1st", "dW",
+    "dx", "max", "None", "and", "steps", "50 %", "__", "温度", "x'", "x [mM]", "x [g/L]", "a;b", "œuf = 1", "#", "Q(x)",
+    "-" * 200,
+]  # fmt: skip
+
+
+def test_any_header_becomes_a_name_that_the_text_of_a_system_holds():
+    headers = unique(HEADERS)
+    names = legible_names(headers)
+    assert len(set(names.values())) == len(HEADERS)
+    assert {names[h] for h in ("S", "x", "I", "E", "dx")} == {"S", "x", "I", "E", "dx"}
+    assert [names[h] for h in ("Temp (°C)", "x 1", "dV/dt", "column 6", "x #2")] == ["Temp", "x_1", "dV_dt", "column_6", "x_2"]
+    assert [names[h] for h in ("exp", "pi", "t", "θ (rad)", "x [mM]", "x [g/L]")] == [
+        "exp_1", "pi_1", "t_1", "theta_rad", "x_mM", "x_g_L",
+    ]  # fmt: skip
+    states = sp.symbols(list(names.values()), cls=sp.Symbol)
+    a = sp.Symbol("a")
+    system = sd.ODESystem(
+        {s: a - s * other for s, other in zip(states, states[::-1], strict=True)}, {a: 2}, initial={states[0]: 1}
+    )
+    assert sd.ODESystem.from_text(model_text(system)) == system
+    assert [legible(n) for n in names.values()] == list(names.values())  # a name is left alone
+
+
+def test_headers_are_told_with_the_names_in_formulas():
+    frame = pd.DataFrame([[0, 1.0, 9.0, 4.0], [1, 2.0, 8.0, 5.0]], columns=["time [h]", "mass [kg]", "mass", "mass"])
+    system = declared(None, frame)
+    assert system.names == ("mass_kg", "mass", "mass_2")
+    assert str(system.drift[0]) == "f_mass_kg(mass_kg, mass, mass_2)"
+    assert observations(system, frame).notes == (
+        "mass_kg is the column 'mass [kg]'", "mass_2 is the column 'mass #2'", "times are the column 'time [h]'",
+    )  # fmt: skip
+    assert observations(sd.ODESystem({(m := sp.Symbol("mass")): -m}), frame[["time [h]", "mass [kg]"]]).scale == pytest.approx(
+        np.sqrt(2.5)
+    )
+
+
+def test_labels_tell_trajectories_apart_and_numbers_of_rows_do_not():
+    rows = {"Run": ["b", "a", "b", "a"], "t": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 4.0], "Unnamed: 0": [0, 1, 2, 3]}
+    for data in (rows, pd.DataFrame(rows), pd.DataFrame(rows).set_index(["Run", "t"])):
+        read = read_data(data)
+        assert read.names == ("x",)
+        assert [t.numbers("x").tolist() for t in read.tables] == [[2, 4], [1, 3]]
+        assert "the column 'Run' labels trajectories" in read.notes
+    seen = observations(SYSTEM, {"id": [7, 8, 9], "t": [0, 1, 2], "x": [1, 2, 3]})
+    assert len(seen.trajectories) == 1
+    assert seen.notes == ("the column 'id' numbers the rows and is left out",)
+
+
+def test_missing_values_are_not_observed():
+    frame = pd.DataFrame({"t": [0, 1, 2], "x": pd.array([1, None, 3], dtype="Int64"), "y": ["NA", "1e3", ""]})
+    np.testing.assert_array_equal(
+        observations(SYSTEM, frame).trajectories[0].values, [[1, np.nan], [np.nan, 1000], [3, np.nan]]
+    )
+
+
+def test_a_constant_column_is_no_state_where_nothing_is_known():
+    frame = pd.DataFrame({"t": [0, 1, 2], "x": [1, 2, 4], "Temp (°C)": [37.0, np.nan, 37.0]})
+    system = declared(None, frame)
+    assert system.names == ("x",)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen = observations(system, frame)
+    assert seen.notes == ("Temp is the column 'Temp (°C)'", "Temp is constant, 37, and no state")
+    with pytest.raises(RecoveryError, match=r"no column that changes beside time \(columns: Temp\)"):
+        declared(None, frame[["t", "Temp (°C)"]])
+
+
+def test_recovery_from_bare_arrays_has_notes_and_no_constant_state():
+    t = np.linspace(0, 4, 21)
+    logistic = 1 / (1 + 4 * np.exp(-t))
+    found = sd.recover(None, (t, np.stack([0 * t + 3, logistic], axis=1)), library=2, progress=False)
+    assert found.system.names == ("y",)
+    assert "x is constant, 3, and no state" in found.warnings
+    assert float(sp.expand(found.terms["f_y"]).coeff(sp.Symbol("y"), 2)) == pytest.approx(-1, abs=1e-3)
 
 
 def test_a_library_counts_its_monomials():

@@ -9,6 +9,7 @@ from numpy.polynomial.hermite import hermgauss
 import symdyn as sd
 from symdyn.discover.fields.candidates import field_candidates, linear_columns
 from symdyn.discover.fields.data import read_fields
+from symdyn.discover.fields.declared import declared_for
 from symdyn.discover.fields.libraries import conservative_library, field_library, with_unknown_fields
 from symdyn.discover.fields.weakly import choose_weakly
 from symdyn.errors import CompileError, RecoveryError
@@ -176,6 +177,22 @@ def test_rates_are_split_into_linear_columns():
     assert [(t.inner, t.orders) for t in columns[0][1]] == [(u * dx(u), (1,))]
 
 
+def test_dates_and_headers_of_fields_are_read_like_those_of_states():
+    days, points = [0.0, 1.5, 2.0], np.linspace(0.0, 1.0, 8)
+    values = np.outer([1.0, 2.0, 3.0], 1 + points)
+    dates = np.datetime64("2021-03-01T00:00") + (np.array(days) * 1440).astype(int) * np.timedelta64(1, "m")
+    data = xr.Dataset({"Temp (°C)": (("time", "x"), values)}, {"time": dates, "x": points})
+    system, _ = declared_for(data)
+    assert system.names == ("Temp",)
+    seen = read_fields(system, data)
+    np.testing.assert_array_equal(seen.trajectories[0].times, days)
+    np.testing.assert_array_equal(seen.trajectories[0].values[:, 0], values)
+    assert seen.notes == ("times are days since 2021-03-01", "Temp is the variable 'Temp (°C)'")
+    for axis in ("time", "x"):
+        with pytest.raises(RecoveryError, match=f"the dimension '{axis}' of the dataset has no values; give them"):
+            read_fields(system, data.drop_vars(axis))
+
+
 def test_libraries_come_from_the_arguments():
     system = hidden_advection()
     (unknown,) = system.unknowns
@@ -210,7 +227,7 @@ def test_errors_say_what_to_do():
         sd.recover(system, data, heldout=0.9)
     with pytest.raises(RecoveryError, match="all are NaN"):
         sd.recover(system, data * np.nan)
-    with pytest.raises(RecoveryError, match="mark missing values as NaN"):
+    with pytest.raises(RecoveryError, match="mark missing ones as NaN"):
         sd.recover(system, data.where(data.u < 0.5, np.inf))
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
+from symdyn.discover.propensities.counts import observed
 from symdyn.discover.propensities.exponential import Generators, carried
 from symdyn.models.reaction import Event
 
@@ -178,6 +179,19 @@ def test_datasets_of_cells_are_snapshots_and_a_first_one_may_replace_initial_num
     open_start = sd.ReactionNetwork([BIRTH, DEATH], {c: 1.0})
     found = quick(open_start, table, library=[k**2 / (k**2 + X**2)])
     assert float(found.terms[f].subs(X, 15)) == pytest.approx(25.0, rel=0.1)
+
+
+def test_cells_may_be_rows_with_dates():
+    dates = pd.to_datetime(["2021-03-01", "2021-03-02", "2021-03-01", "2021-03-02"])
+    table = pd.DataFrame({"day": dates, "X": [3, 5, 4, np.nan]})
+    long = xr.Dataset({"X": ("cell", table["X"])}, {"time": ("cell", dates)})
+    for data in (table, long):
+        seen = observed(UNKNOWN, data)
+        assert seen.kind == "snapshots"
+        assert [(t, v.ravel().tolist()) for t, v in seen.snapshots] == [(0, [3, 4]), (1, [5])]
+        assert seen.notes == ("times are days since 2021-03-01",)
+    with pytest.raises(sd.RecoveryError, match="the data mix snapshots of cells and paths"):
+        observed(UNKNOWN, [{"t": [0, 0], "X": [1, 2]}, {"t": [0, 1], "X": [1, 2]}])
 
 
 def test_species_that_are_not_seen_are_summed_over():

@@ -105,7 +105,7 @@ class FieldData:
                 )
             early.append(FieldRun(run.times[:kept], run.values[:kept]))
             late.append(FieldRun(run.times[kept:], run.values[kept:]))
-        return tuple(replace(_measured(r, self.fields, self.positions), notes=self.notes) for r in (early, late))
+        return _measured(early, self.fields, self.positions, self.notes), _measured(late, self.fields, self.positions)
 
 
 def read_fields(system: PDESystem, data: Any) -> FieldData:
@@ -157,10 +157,10 @@ def read_fields(system: PDESystem, data: Any) -> FieldData:
                 f"{low:g} to {high:g}"
             )
     runs = [FieldRun(r.times, _sorted(r.values, order)) for r in runs]
-    found = _measured(runs, tuple(f.name for f in system.fields), places)
+    found = _measured(runs, tuple(names), places, tuple(notes))
     if not np.isfinite(np.concatenate([r.values.ravel() for r in found.trajectories])).any():
         raise RecoveryError(f"the data hold no number of any field ({', '.join(found.fields)}): all are NaN; give some values")
-    return replace(found, notes=tuple(notes))
+    return found
 
 
 def field_times(part: Any, axes: Sequence[str], time: str = "time") -> tuple[str, DataTable]:
@@ -185,9 +185,7 @@ def field_times(part: Any, axes: Sequence[str], time: str = "time") -> tuple[str
     return name, DataTable("", times, {}, origin)
 
 
-def _runs(
-    system: PDESystem, part: xr.Dataset, time: str, times: np.ndarray, axes: Sequence[str]
-) -> Iterator[FieldRun]:
+def _runs(system: PDESystem, part: xr.Dataset, time: str, times: np.ndarray, axes: Sequence[str]) -> Iterator[FieldRun]:
     """The experiments of one dataset."""
     names = [f.name for f in system.fields]
     known = [n for n in names if n in part.data_vars]
@@ -215,7 +213,7 @@ def _runs(
             if n in arrays:
                 values[:, i] = arrays[n][index][order]
         if np.isinf(values).any():
-            raise RecoveryError("the data hold infinite values; mark missing values as NaN")
+            raise RecoveryError("the data hold infinite values; mark missing ones as NaN")
         yield FieldRun(times, values)
 
 
@@ -225,7 +223,9 @@ def _sorted(values: np.ndarray, order: Sequence[np.ndarray]) -> np.ndarray:
     return values
 
 
-def _measured(runs: Sequence[FieldRun], fields: tuple[str, ...], positions: tuple[np.ndarray, ...]) -> FieldData:
+def _measured(
+    runs: Sequence[FieldRun], fields: tuple[str, ...], positions: tuple[np.ndarray, ...], notes: tuple[str, ...] = ()
+) -> FieldData:
     scale, noise = np.ones(len(fields)), np.zeros(len(fields))
     for i in range(len(fields)):
         parts = [r.values[:, i] for r in runs]
@@ -233,7 +233,7 @@ def _measured(runs: Sequence[FieldRun], fields: tuple[str, ...], positions: tupl
         if seen.size and np.any(seen):
             scale[i] = np.sqrt(np.mean(seen**2))
         noise[i] = difference_noise(parts)
-    return FieldData(tuple(runs), fields, positions, scale, np.maximum(noise, 1e-8 * scale))
+    return FieldData(tuple(runs), fields, positions, scale, np.maximum(noise, 1e-8 * scale), notes)
 
 
 def difference_noise(parts: Sequence[np.ndarray]) -> float:

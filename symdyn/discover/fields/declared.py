@@ -31,7 +31,7 @@ def declared_for(data: Any) -> tuple[PDESystem, list[str]]:
     RecoveryError
         If there are no data, or they have no fields or uneven positions.
     """
-    first = (data[0] if data else None) if isinstance(data, (list, tuple)) else data
+    first: Any = (data[0] if data else None) if isinstance(data, (list, tuple)) else data
     axes = [a for a in AXES if a in getattr(first, "dims", ())] or ["x"]
     wanted = {field_times(first, axes)[0], *axes}
     headers = [str(v) for v in first.data_vars if wanted <= set(first[v].dims) and first[v].dtype.kind == "f"]

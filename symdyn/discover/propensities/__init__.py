@@ -82,7 +82,7 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
         k: v for k, v in request.options.guesses.items() if getattr(k, "name", k) in {p.name for p in network.parameters}
     }
     typical = np.array([sizes[s] for s in network.states])
-    notes: list[str] = []
+    notes = list(seen.notes)
     factory = _likelihoods(network, seen, limits, notes)
     for pieces in PIECES:
         search = PropensitySearch(

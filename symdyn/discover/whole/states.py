@@ -45,7 +45,8 @@ def declared(system: System | None, data: Any) -> ODESystem:
     changing = [n for n in read.names if read.constant(n) is None]
     if not changing:
         raise RecoveryError(
-            f"the data have no column that changes beside time (columns: {', '.join(read.names) or 'none'}); every state needs one"
+            f"the data have no column that changes beside time (columns: {', '.join(read.names) or 'none'}); every state "
+            "needs one"
         )
     states = [sp.Symbol(n) for n in changing]
     return ODESystem({s: sp.Function(f"f_{s.name}")(*states) for s in states})

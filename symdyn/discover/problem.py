@@ -310,7 +310,15 @@ def make_problem(
     journal: Journal | None = None,
     repeats: bool = False,
 ) -> SelectionProblem:
-    """Compile candidates and set up their comparison with data."""
+    """Compile candidates and set up their comparison with data.
+
+    Raises
+    ------
+    RecoveryError
+        If terms are taken to come again in another unknown function, and there is no other.
+    """
+    if repeats and len({t.unknown.func for t in candidates.terms}) < 2:
+        raise RecoveryError("repeats has no effect where terms are sought for one unknown function alone; leave it out")
     fixed = {p: v for p, v in system.defaults.items() if p not in candidates.columns}
     if noise is None:
         counts = data_counts(data)

@@ -76,3 +76,31 @@ def test_it_is_off_unless_asked_for():
     (name,) = {t for t in both if t.count("x*y") == 2 and t.count("*") == 4}
     saved = 2 * np.log(8 / 4)  # of eight terms, with two unknown functions
     assert both[name] - given.set_index("terms")["bic"][name] == pytest.approx(saved, abs=0.2)
+
+
+def test_it_is_refused_where_there_is_one_unknown_function():
+    system, data, library, _, options = decay()
+    with pytest.raises(sd.RecoveryError, match="repeats has no effect where terms are sought for one unknown function alone"):
+        sd.recover(system, data, library=library, surrogate=None, progress=False, options=RecoverOptions(repeats=True, **options))
+
+
+def test_a_note_says_where_it_decides():
+    # g = y**2 follows these data a little better than the right x*y, which f holds as well
+    rng, start = np.random.RandomState(3), {x: 0.44249296, y: 4.6280594}
+    truth = sd.ODESystem({x: 1.3 * x - 0.9 * x * y, y: 0.8 * x * y - 1.8 * y}, initial=start)
+    run = sd.simulate(truth, np.linspace(0, 3, 31), rtol=1e-10, progress=False)
+    exact = np.stack([run.x, run.y], axis=1)
+    values = exact + 0.05 * exact.mean(axis=0) * rng.randn(31, 2)
+    hidden, found = sd.ODESystem({x: 1.3 * x + f(x, y), y: -1.8 * y + g(x, y)}), {}
+    for repeats in (False, True):
+        found[repeats] = sd.recover(
+            hidden, {"t": run.time.values, "x": values[:, 0], "y": values[:, 1]}, library=[x, y, x**2, x * y, y**2],
+            surrogate=None, progress=False, options=RecoverOptions(repeats=repeats),
+        )  # fmt: skip
+    firsts = {repeats: [sp.Poly(term, x, y).monoms() for term in r.terms.values()] for repeats, r in found.items()}
+    assert firsts[True] == [[(1, 1)], [(1, 1)]]
+    assert firsts[False] != firsts[True]
+    for repeats, r in found.items():
+        (note,) = r.warnings
+        assert f"with RecoverOptions(repeats={not repeats}) the first is" in note
+        assert "ahead by" in note

@@ -91,14 +91,6 @@ def test_its_formula_is_found_and_refined_by_simulation(burgers):
     assert len(found.plot().axes) == 2
 
 
-def test_of_equations_of_which_nothing_is_known_no_network_is_trained():
-    points = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    data = snapshots(lambda p, t: np.exp(-t) * np.sin(p) + 0.5, np.linspace(0, 1, 20), points, 0.0)
-    found = sd.recover(None, data, surrogate="pinn", library=1, progress=False)
-    assert found.surrogate is None
-    assert any("went without the surrogate 'pinn': it needs terms whose arguments are known" in w for w in found.warnings)
-
-
 def decay(points, t):
     """u_t = D u_xx - 0.7 u with D = 0.3 between walls without flux at 0 and pi."""
     return np.exp(-0.7 * t) * (1.5 + np.exp(-0.3 * t) * np.cos(points))

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from symdyn.discover.data import Observations, observations
-from symdyn.discover.evidence import information, intervals
+from symdyn.discover.evidence import information
+from symdyn.discover.information import intervals
 from symdyn.discover.optimum import find_optimum
 from symdyn.system import System
 

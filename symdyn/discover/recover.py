@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from symdyn.discover.information import check_level
 from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
@@ -112,6 +113,7 @@ def recover(
     if budget is not None and not budget > 0:
         raise RecoveryError(f"budget is {budget!r}; expected a positive number of seconds")
     options = options or RecoverOptions()
+    check_level(options.level)
     if options.units is not None and (options.repair or system is None or not system.parts <= {"drift", "map"}):
         raise RecoveryError("units are for the unknown functions of an ODESystem or DiscreteSystem; leave them out here")
     deadline = None if budget is None else time.monotonic() + budget

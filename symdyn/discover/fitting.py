@@ -27,7 +27,7 @@ class ParameterFit:
     system : System
         With the fitted values as defaults, and the initial values of the first trajectory.
     intervals : DataFrame
-        Columns constant, value, standard error, lower, upper.
+        Columns constant, value, standard error, lower, upper; intervals end at the bounds that were given.
     starts : (trajectories, n) float64
         Fitted initial values.
     noise : (n,) float64

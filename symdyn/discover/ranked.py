@@ -118,7 +118,8 @@ def ranked_recovery(
     close = [tuple(table["terms"][1:][(gaps >= 0) & (gaps < width)]) for width in (EQUIVALENT, PLAUSIBLE)]
     alone = ["only one model was compared, so that no weight is claimed"] if len(compared) < 2 else []
     frame = intervals(facts, level)
-    starts = tuple(m.start for m in ranked if m.start is not None)
+    if any(m.start is not None for m in ranked):
+        further["starts"] = tuple(m.start for m in ranked)
     return kind(
         system=ranked[0].system,
         systems=tuple(m.system for m in ranked),
@@ -131,7 +132,6 @@ def ranked_recovery(
         inclusion=_inclusion(shares, [terms for _, terms in compared], library),
         level=level,
         warnings=(*notes, *alone, *limits(facts, frame)),
-        **({"starts": starts} if starts else {}),
         **further,
     )
 

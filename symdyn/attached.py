@@ -115,7 +115,7 @@ class ReducedVerbs:
 
 
 class RecoveryVerbs:
-    """What is drawn and written of a `Recovery`."""
+    """What is drawn, predicted, written and read of a `Recovery`."""
 
 
 class DiffusionRecoveryVerbs:
@@ -123,7 +123,7 @@ class DiffusionRecoveryVerbs:
 
 
 class FieldRecoveryVerbs:
-    """What is drawn otherwise of a `FieldRecovery`."""
+    """What is drawn and scored otherwise of a `FieldRecovery`."""
 
 
 class PropensityRecoveryVerbs:

@@ -18,6 +18,7 @@ from symdyn.cells.full import FullBulkCells
 from symdyn.cells.greens._base import Greens
 from symdyn.cells.kernel import CellsKernel
 from symdyn.cells.values import CellValues
+from symdyn.discover.recovery import Recovery
 from symdyn.grids.frames import GridFrame
 from symdyn.grids.kernel import GridKernel
 from symdyn.grids.system import GridSystem
@@ -243,8 +244,21 @@ class RecoveryVerbs:
         """Data, fit and continuation of every state, then every unknown term along the fit with its 90 % band."""
     def plot_front(self, ax: Any = None) -> Any:
         """Error of every candidate over its complexity, the front of those that nothing simpler beats, and the one chosen."""
+    def predict(
+        self,
+        times: Sequence[float] | np.ndarray,
+        initial: Mapping[Any, Any] | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Simulate the first system."""
+    def score(self, data: Any = None, initial: Mapping[Any, float] | None = None) -> pd.DataFrame:
+        """Coefficients of determination of the first system on data, by state."""
     def save(self, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
         """Write a `Recovery` to a folder, which is created; files of the same names are replaced."""
+    @staticmethod
+    def load(folder: str | Path) -> Recovery:
+        """Read a recovery that ``found.save(folder)`` wrote, with its data."""
 
 class DiffusionRecoveryVerbs:
     def plot(self, *, axes: Any = None) -> Any:
@@ -253,6 +267,8 @@ class DiffusionRecoveryVerbs:
 class FieldRecoveryVerbs:
     def plot(self, *, axes: Any = None) -> Any:
         """Snapshots of every field with the run of the first system, and how sure each term is."""
+    def score(self, data: Any = None, initial: Mapping[Any, Any] | None = None) -> pd.DataFrame:
+        """Coefficients of determination of runs of the first system on data, by field."""
 
 class PropensityRecoveryVerbs:
     def plot(self, *, axes: Any = None) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 from symdyn import attached
 
-__all__ = ["VERBS", "Attached", "AttachedProperty"]
+__all__ = ["VERBS", "Attached", "AttachedMaker", "AttachedProperty"]
 
 
 class Attached:
@@ -55,6 +55,13 @@ class AttachedProperty(Attached):
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
         return self.function.__doc__
+
+
+class AttachedMaker(Attached):
+    """A function that makes an object of the class: ``Recovery.load(folder)``."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self.function
 
 
 def _methods(module: str, *names: str, **renamed: str) -> dict[str, Attached]:
@@ -126,10 +133,15 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     },
     attached.RecoveryVerbs: {
         **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
+        **_methods("symdyn.discover.predictions", "predict", "score"),
         **_methods("symdyn.io.report", save="write_recovery"),
+        "load": AttachedMaker("symdyn.io.recoveries", "read_recovery"),
     },
     attached.DiffusionRecoveryVerbs: _methods("symdyn.discover.diffusions.figures", plot="draw"),
-    attached.FieldRecoveryVerbs: _methods("symdyn.discover.fields.figures", plot="draw"),
+    attached.FieldRecoveryVerbs: {
+        **_methods("symdyn.discover.fields.figures", plot="draw"),
+        **_methods("symdyn.discover.fields.scores", "score"),
+    },
     attached.PropensityRecoveryVerbs: _methods("symdyn.discover.propensities.figures", plot="draw"),
     attached.ColonyVerbs: {
         **_methods("symdyn.cells.values", "values"),

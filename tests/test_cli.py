@@ -264,7 +264,8 @@ def test_recover_finds_the_term_and_writes_a_model_that_simulates(logistic):
     drift = system.drift[0].xreplace(dict(system.defaults))
     for value in (0.2, 0.5, 0.9):
         assert float(drift.subs(state, value)) == pytest.approx(value - value**2, abs=1e-3)
-    files = {"report.md", "system.txt", "system.xml", "equations.tex", "table.csv", "recovery.json", "fit.png", "front.png"}
+    files = {"report.md", "system.txt", "system.xml", "equations.tex", "table.csv", "recovery.json"}
+    files |= {"recovery.npz", "fit.png", "front.png"}
     assert set(os.listdir("found")) == files
     assert "data.csv" in Path("found/report.md").read_text()
     assert json.loads(Path("found/recovery.json").read_text())["format"] == "symdyn-recovery"

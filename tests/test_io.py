@@ -336,7 +336,8 @@ def recovery() -> Recovery:
 def test_recovery_is_written_so_that_it_can_be_read(tmp_path, recovery):
     folder = tmp_path / "a" / "found"
     recovery.save(folder, options={"seed": 3})
-    files = {"report.md", "system.txt", "system.xml", "equations.tex", "table.csv", "recovery.json", "fit.png", "front.png"}
+    files = {"report.md", "system.txt", "system.xml", "equations.tex", "table.csv", "recovery.json"}
+    files |= {"recovery.npz", "fit.png", "front.png"}
     assert {p.name for p in folder.iterdir()} == files
     assert read_model(folder / "system.txt") == recovery.system
     pd.testing.assert_frame_equal(pd.read_csv(folder / "table.csv"), recovery.table)

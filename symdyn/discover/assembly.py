@@ -1,23 +1,22 @@
-"""From fitted models to a Recovery: systems with constants of their own, a table, intervals, what is not identified."""
+"""The result of a search for terms of ODEs and maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import sympy as sp
 
 from symdyn.codegen.kernel import compile
-from symdyn.discover.candidates import Candidates
-from symdyn.discover.evidence import information, intervals, prediction_errors, weights
+from symdyn.discover.evidence import free_and_ahead, information
+from symdyn.discover.naming import named_constants
 from symdyn.discover.problem import SelectionProblem
-from symdyn.discover.recovery import Identifiability, Recovery, Terms
+from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.discover.recovery import Recovery
 from symdyn.discover.selection import SelectedModel, Selection
-from symdyn.system import System
 
-__all__ = ["assembled", "inclusion", "written"]
+__all__ = ["assembled", "first_values"]
 
 
 def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, learned: Any, notes: Sequence[str]) -> Recovery:
@@ -35,111 +34,43 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
     """
     seen, later, candidates = pipeline.seen, pipeline.later, problem.candidates
     models = problem.polish(selection, pipeline.options.keep)
-    visited = selection.ranked()
-    shares = weights([m.criterion for m in visited])
-    first = [int(np.flatnonzero(selection.cut.origins[:, 0] == k)[0]) for k in range(len(seen.trajectories))]
-    starts = tuple(m.starts[first] * seen.scale for m in models)
+    visited, system, columns = selection.ranked(), pipeline.system, candidates.columns
     kernel = compile(candidates.system)
-    systems, rows = [], []
-    for model, share, start in zip(models, shares, starts, strict=False):
-        values = dict(zip(candidates.columns, map(float, model.theta * candidates.sizes), strict=True))
-        systems.append(_system(pipeline.system, candidates, model, values, start[0], seen.size))
-        known = {**pipeline.system.defaults, **values}
-        off = {candidates.columns[k] for k in np.flatnonzero(~model.chosen)}
+
+    def names(model: SelectedModel) -> dict[sp.Symbol, sp.Symbol]:
+        terms = ((k, candidates.terms[k]) for k in np.flatnonzero(model.chosen))
+        return named_constants(system, [(t.unknown, columns[k], tuple(t.constants)) for k, t in terms])
+
+    def formulas(model: SelectedModel) -> dict[Any, sp.Expr]:
+        return candidates.expressions(model.chosen, dict(zip(columns, columns, strict=True)) | names(model))
+
+    def ranked(model: SelectedModel) -> RankedSystem:
+        values = dict(zip(columns, map(float, model.theta * candidates.sizes), strict=True))
+        known, start = {**system.defaults, **values}, first_values(selection, model)
+        off = {columns[k] for k in np.flatnonzero(~model.chosen)}
         row = np.array([0.0 if p in off else known[p] for p in candidates.system.parameters])
-        measured = prediction_errors(kernel, row, start, seen, later).set_index(["part", "kind"])["relative"]
-        expressions = candidates.expressions(model.chosen, {c: sp.Float(v) for c, v in values.items()})
-        rows.append(
-            {
-                "terms": written(expressions),
-                "complexity": sum(1 for e in expressions.values() for _ in sp.preorder_traversal(e)),
-                "parameters": int(candidates.active(model.chosen[None]).sum()),
-                "bic": model.criterion,
-                "weight": share,
-                "rms": measured["train", "free-run"],
-                "one_step": measured["train", "one-step"],
-                "heldout_one_step": measured.get(("heldout", "one-step"), np.nan),
-                "heldout_free_run": measured.get(("heldout", "free-run"), np.nan),
-            }
-        )
-    table = pd.DataFrame(rows)
+        # constants of terms that are not in the model stay out: their working names may be those of others
+        own = {n: values[c] for c, n in names(model).items()} | {p: values[p] for p in system.parameters if p in values}
+        line = f"recovered from {seen.size} data with the simulation in the loop"
+        return RankedSystem(
+            filled(system, formulas(model), own, line, start[0]),
+            candidates.expressions(model.chosen, {c: sp.Float(v) for c, v in values.items()}),
+            int(candidates.active(model.chosen[None]).sum()), model.criterion,
+            free_and_ahead(kernel, row, start, seen, later), start=start,
+        )  # fmt: skip
+
+    labels = [(str(t.unknown), str(t.shape)) for t in candidates.terms]
     facts = information(selection.shooting, selection, models[0])
-    gaps = table["bic"] - table["bic"][0]
-    close = [tuple(table["terms"][1:][(gaps[1:] < width) & (gaps[1:] >= above)]) for above, width in ((0, 2), (0, 6))]
-    values = {c: sp.Float(v) for c, v in zip(candidates.columns, models[0].theta * candidates.sizes, strict=True)}
-    frame = intervals(facts, pipeline.options.level)
-    named = _names(pipeline.system, candidates, models[0])
-    frame["constant"] = frame["constant"].replace({c.name: n.name for c, n in named.items()})
-    return Recovery(
-        system=systems[0],
-        systems=tuple(systems),
-        terms=Terms(candidates.expressions(models[0].chosen, values)),
-        formulas=Terms(candidates.expressions(models[0].chosen, {c: named.get(c, c) for c in candidates.columns})),
-        table=table,
-        intervals=frame,
-        covariance=pd.DataFrame(facts.covariance(), index=frame["constant"], columns=frame["constant"]),
-        identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
-        surrogate=learned,
-        observations=seen,
-        heldout=later,
-        starts=starts,
-        inclusion=inclusion(candidates, visited, shares),
-        evaluations=selection.shooting.simulations,
-        warnings=tuple(notes),
-        complete=pipeline.complete,
-    )
+    return ranked_recovery(
+        Recovery, map(ranked, models), facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
+        level=pipeline.options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
+        library=labels, formulas=formulas(models[0]), notes=notes, evaluations=selection.shooting.simulations,
+        surrogate=learned, observations=seen, heldout=later, complete=pipeline.complete,
+    )  # fmt: skip
 
 
-def _names(system: System, candidates: Candidates, model: SelectedModel) -> dict[sp.Symbol, sp.Symbol]:
-    """Names for the fitted constants of a model: ``f_1, f_2, ...`` for those of f, in the order of its terms."""
-    taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
-    names: dict[sp.Symbol, sp.Symbol] = {}
-    counts: dict[str, int] = {}
-    for k in np.flatnonzero(model.chosen):
-        term = candidates.terms[k]
-        for symbol in (candidates.columns[k], *term.constants):
-            if symbol in names:
-                continue
-            if symbol in term.constants and not symbol.name.startswith(term.unknown.func.__name__ + "_"):
-                names[symbol] = symbol  # named by the user's library
-                continue
-            label = term.unknown.func.__name__
-            counts[label] = counts.get(label, 0) + 1
-            while f"{label}_{counts[label]}" in taken:
-                counts[label] += 1
-            names[symbol] = sp.Symbol(f"{label}_{counts[label]}")
-    return names
-
-
-def _system(
-    system: System,
-    candidates: Candidates,
-    model: SelectedModel,
-    values: Mapping[sp.Symbol, float],
-    start: np.ndarray,
-    size: int,
-) -> System:
-    """The declared system with the terms of a model, its constants as defaults."""
-    names = _names(system, candidates, model)
-    symbols = {c: names.get(c, c) for c in candidates.columns}
-    # constants of terms that are not in the model stay out: their working names may be those of others
-    own = {names[c]: v for c, v in values.items() if c in names and names[c] not in system.parameters}
-    filled = system.with_terms(candidates.expressions(model.chosen, symbols), own)
-    fitted = {p: values[p] for p in filled.parameters if p in values and p in system.parameters}
-    complete = filled.with_parameters(fitted).with_initial(dict(zip(system.states, map(float, start), strict=True)))
-    line = f"recovered from {size} data with the simulation in the loop"
-    return complete.replace(provenance=(*complete.provenance, line))
-
-
-def inclusion(candidates: Any, visited: Sequence[Any], shares: np.ndarray) -> pd.DataFrame:
-    """Evidence for each term of `candidates`: the weight of all visited models that hold it."""
-    evidence = shares @ np.stack([m.chosen for m in visited]).astype(float)
-    names = [(str(term.unknown), str(term.shape)) for term in candidates.terms]
-    frame = pd.DataFrame(names, columns=["unknown", "term"]).assign(weight=evidence)
-    return frame.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
-
-
-def written(expressions: Mapping[Any, sp.Expr]) -> str:
-    """Terms with four digits, ``f(x) = 2.0*x; ...``."""
-    short = {u: e.xreplace({n: sp.Float(n, 4) for n in e.atoms(sp.Float)}) for u, e in expressions.items()}
-    return "; ".join(f"{u} = {e}" for u, e in short.items())
+def first_values(selection: Selection, model: SelectedModel) -> np.ndarray:
+    """Initial values of every trajectory, (trajectories, n)."""
+    data, origins = selection.shooting.observations, selection.cut.origins
+    first = [int(np.flatnonzero(origins[:, 0] == k)[0]) for k in range(len(data.trajectories))]
+    return np.asarray(model.starts[first] * data.scale)

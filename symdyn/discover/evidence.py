@@ -1,60 +1,26 @@
-"""Evidence for a model: uncertainty of its constants, directions that are not identifiable, and errors of its predictions."""
+"""Evidence for a model: the information of the data on its constants, its weight, and errors of its predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.discover.data import Observations, observations
+from symdyn.discover.information import Information, estimated, inverse
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.shooting import Shooting
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["Information", "errors", "hold_out", "information", "intervals", "prediction_errors", "weights"]
+__all__ = ["errors", "free_and_ahead", "hold_out", "information", "prediction_errors", "weights"]
 
-#: Eigenvalues of the scaled information matrix below this share of the largest count as zero.
-RANK_TOLERANCE = 1e-10
 MAX_STEPS = 100_000
-
-
-@dataclass(frozen=True)
-class Information:
-    """Fisher information of the data on the fitted constants and initial values of a model.
-
-    Attributes
-    ----------
-    names : tuple of str
-    values, deviations : (k,) float64
-        Estimates and their standard deviations; infinite where the data contain no information.
-    correlation : (k, k) float64
-    freedom : int
-        Data less fitted values.
-    rank : int
-        Of the information matrix, scaled to a unit diagonal.
-    condition : float
-        Of the same; infinite if it is singular.
-    """
-
-    names: tuple[str, ...]
-    values: np.ndarray
-    deviations: np.ndarray
-    correlation: np.ndarray
-    freedom: int
-    rank: int
-    condition: float
-
-    def covariance(self) -> np.ndarray:
-        """Covariance of the estimates, zero for those that are not determined."""
-        known = np.where(np.isfinite(self.deviations), self.deviations, 0.0)
-        return self.correlation * known[:, None] * known
 
 
 def information(shooting: Shooting, selection: Selection, model: SelectedModel) -> Information:
@@ -73,49 +39,22 @@ def information(shooting: Shooting, selection: Selection, model: SelectedModel) 
         matrix[at, : len(active)] = local.mixed[0, v][active].T
     # initial values that are held are known
     moved = np.concatenate([np.ones(len(active), dtype=bool), ~selection.held.ravel()])
-    matrix, size = matrix[np.ix_(moved, moved)], int(moved.sum())
-    unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
-    eigenvalues, vectors = np.linalg.eigh(matrix * unit[:, None] * unit)
-    kept = eigenvalues > RANK_TOLERANCE * eigenvalues.max(initial=1e-300)
-    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
-    freedom = cut.size - size
-    variance = float(model.rss.sum()) / max(freedom, 1)
-    spread = np.sqrt(np.maximum(np.diag(inverse), 0.0) * variance) * unit
-    # a value with a part in the null space is not determined
-    spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, spread)
-    root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
+    found = inverse(matrix[np.ix_(moved, moved)])
+    freedom = cut.size - int(moved.sum())
     scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])[moved]
-    values = np.concatenate([model.theta[active], model.starts.ravel()])[moved] * scales
+
+    def joined(of_columns: np.ndarray, of_starts: np.ndarray) -> np.ndarray:
+        return np.concatenate([of_columns[active], of_starts.ravel()])[moved] * scales
+
     names = [candidates.columns[i].name for i in active]
     for v in range(pieces):
         which = f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else ""
         names += [f"{s}({cut.first[v]:g}){which}" for s in shooting.system.names]
-    names = [name for name, m in zip(names, moved, strict=True) if m]
-    condition = float(eigenvalues.max(initial=1.0) / eigenvalues.min(initial=1.0)) if kept.all() else np.inf
-    correlation = inverse / root[:, None] / root
-    return Information(tuple(names), values, spread * scales, correlation, freedom, int(kept.sum()), condition)
-
-
-def intervals(facts: Information, level: float = 0.9) -> pd.DataFrame:
-    """Estimates with standard errors and intervals of Student's t.
-
-    Raises
-    ------
-    RecoveryError
-        Unless `level` lies between 0 and 1.
-    """
-    if not 0 < level < 1:
-        raise RecoveryError(f"the level of the intervals is {level!r}; expected a number between 0 and 1, such as 0.9")
-    reach = student.ppf(0.5 + level / 2, max(facts.freedom, 1)) * facts.deviations
-    return pd.DataFrame(
-        {
-            "constant": facts.names,
-            "value": facts.values,
-            "standard error": facts.deviations,
-            "lower": facts.values - reach,
-            "upper": facts.values + reach,
-        }
-    )
+    return estimated(
+        [name for name, m in zip(names, moved, strict=True) if m], joined(model.theta, model.starts), found,
+        float(model.rss.sum()), freedom, scales=scales, low=joined(candidates.low, selection.start_bounds[0]),
+        high=joined(candidates.high, selection.start_bounds[1]),
+    )  # fmt: skip
 
 
 def weights(criteria: Sequence[float]) -> np.ndarray:
@@ -220,6 +159,16 @@ def prediction_errors(
             row_of = {"part": part, "kind": kind, "relative": relative, "points": int(counted.sum())}
             rows.append(row_of | dict(zip(seen.states, each, strict=True)))
     return pd.DataFrame(rows)
+
+
+def free_and_ahead(
+    kernel: Kernel, row: np.ndarray, starts: np.ndarray, seen: Observations, later: Observations | None
+) -> dict[str, float]:
+    """Relative errors of runs and of single steps, as the table of a recovery names them."""
+    found = prediction_errors(kernel, row, starts, seen, later).set_index(["part", "kind"])["relative"]
+    names = {"rms": ("train", "free-run"), "one_step": ("train", "one-step")}
+    names |= {"heldout_one_step": ("heldout", "one-step"), "heldout_free_run": ("heldout", "free-run")}
+    return {name: float(found.get(key, np.nan)) for name, key in names.items()}
 
 
 def _differences(run: np.ndarray, values: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -145,16 +145,12 @@ def _values(
 def term_band(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles of a term over draws of its constants from their normal approximation, given its form."""
     formula = recovery.formulas.get(unknown, recovery.terms[unknown])
-    table = recovery.intervals.set_index("constant")
-    free = [s for s in sorted(formula.free_symbols, key=str) if s.name in table.index]
+    place = {name: k for k, name in enumerate(recovery.intervals["constant"])}
+    free = [s for s in sorted(formula.free_symbols, key=str) if s.name in place]
     known = {p: sp.Float(v) for p, v in recovery.system.defaults.items() if p not in free}
-    names = [s.name for s in free]
-    center = table.loc[names, "value"].to_numpy(float)
-    spread = recovery.covariance.loc[names, names].to_numpy(float)
-    values, vectors = np.linalg.eigh(spread) if names else (np.zeros(0), np.zeros((0, 0)))
-    normal = np.random.default_rng(0).normal(size=(DRAWS, len(names)))
-    draws = center + (normal * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    found = _values(unknown, formula.xreplace(known), arguments, free, [column[:, None] for column in draws.T])
+    draws = recovery.draws(DRAWS, np.random.default_rng(0))
+    columns = [draws[:, place[s.name], None] for s in free]
+    found = _values(unknown, formula.xreplace(known), arguments, free, columns)
     low, high = np.nanquantile(np.atleast_2d(found), BAND, axis=0)
     return low, high
 

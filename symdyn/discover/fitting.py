@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from symdyn.discover.data import Observations, observations
-from symdyn.discover.evidence import information, intervals
+from symdyn.discover.evidence import information
+from symdyn.discover.information import intervals
 from symdyn.discover.optimum import find_optimum
 from symdyn.system import System
 
@@ -27,7 +28,7 @@ class ParameterFit:
     system : System
         With the fitted values as defaults, and the initial values of the first trajectory.
     intervals : DataFrame
-        Columns constant, value, standard error, lower, upper.
+        Columns constant, value, standard error, lower, upper; intervals end at the bounds that were given.
     starts : (trajectories, n) float64
         Fitted initial values.
     noise : (n,) float64

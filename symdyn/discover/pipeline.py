@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.declaration import lookup
-from symdyn.discover.assembly import assembled, written
+from symdyn.discover.assembly import assembled
 from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
@@ -23,6 +23,7 @@ from symdyn.discover.guesses import between, free_parameters, read_bounds, start
 from symdyn.discover.journal import Journal
 from symdyn.discover.kinds import kind_of
 from symdyn.discover.learned import remembered
+from symdyn.discover.naming import written
 from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.problem import make_problem, rough_states

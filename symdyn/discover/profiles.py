@@ -16,6 +16,7 @@ from symdyn.discover.curve import FittedCurve
 from symdyn.discover.data import Observations, observations
 from symdyn.discover.evidence import information
 from symdyn.discover.held import fitted_again
+from symdyn.discover.information import check_level
 from symdyn.discover.levenberg import Fits
 from symdyn.discover.optimum import Optimum, find_optimum
 from symdyn.errors import RecoveryError
@@ -96,8 +97,7 @@ def profile(
     >>> found.lower.round(2).item(), found.upper.round(2).item()
     (0.49, 0.52)
     """
-    if not 0 < level < 1:
-        raise RecoveryError(f"the level of the interval is {level!r}; expected a number between 0 and 1, such as 0.9")
+    check_level(level)
     if not isinstance(points, Integral) or points < FEWEST:
         raise RecoveryError(f"points is {points!r}; expected a whole number, {FEWEST} or more")
     seen = data if isinstance(data, Observations) else observations(system, data)

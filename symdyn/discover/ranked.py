@@ -1,187 +1,186 @@
-"""From models fitted by likelihood to what a Recovery holds: systems, table, intervals, evidence."""
+"""From fitted models to a Recovery of any kind: ranked systems, table, intervals, evidence for terms, notes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import sympy as sp
-from scipy.stats import norm
 from sympy.core.function import AppliedUndef
 
-from symdyn.declaration import derivative
 from symdyn.discover.evidence import weights
-from symdyn.discover.recovery import Identifiability, Terms
+from symdyn.discover.information import Information, intervals, limits
+from symdyn.discover.naming import written
+from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["RankedModel", "named_constants", "ranked_fields", "squeezed", "transformed"]
+__all__ = ["RankedSystem", "filled", "possible", "ranked_recovery"]
+
+#: A term as a pair (unknown function, shape), and a model as its criterion and terms.
+Label = tuple[str, str]
+Compared = tuple[float, Iterable[Label]]
+Kind = TypeVar("Kind", bound=Recovery)
+
+#: Columns of the table with relative errors, NaN unless measured.
+ERRORS = ("rms", "one_step", "heldout_one_step", "heldout_free_run")
+#: Gaps of the criterion within which a system is equivalent to the first, and plausible.
+EQUIVALENT, PLAUSIBLE = 2, 6
 
 
 @dataclass(frozen=True)
-class RankedModel:
-    """A fitted model with names for its constants.
+class RankedSystem:
+    """A fitted system in a result.
 
     Attributes
     ----------
-    formulas : dict of AppliedUndef to Expr
-        Unknown functions in named constants.
-    symbols : tuple of Symbol
-        What was fitted: constants and parameters of the system.
-    values : (P,) float64
-    covariance : (P, P) float64
-    logarithmic : (P,) bool
-        Constants whose interval is symmetric in the logarithm, for they cannot be negative.
-    undetermined : (P,) bool
-        Those that are not identifiable from the data.
-    rank : int
-    condition : float
-    log_likelihood, criterion : float
-    terms : tuple of (str, str)
-        Unknown function and shape of each term, as the table of evidence names them.
-    rms, heldout : float
-        Relative error one step ahead on the data used and on the validation data.
+    system : System
+        With the fitted values as defaults.
+    terms : mapping of AppliedUndef to Expr
+        Unknown functions with numbers for the constants.
+    parameters : int
+        Fitted constants.
+    criterion : float
+    errors : mapping of str to float
+        The columns `ERRORS` of the table, NaN unless given.
+    log_likelihood : float or None
+    start : (trajectories, n) float64 or None
+        Fitted initial values.
+    text : str or None
+        What the table shows of the terms, unless these themselves.
+    complexity : int or None
+        Nodes, of the terms unless given.
     """
 
-    formulas: dict[AppliedUndef, sp.Expr]
-    symbols: tuple[sp.Symbol, ...]
-    values: np.ndarray
-    covariance: np.ndarray
-    logarithmic: np.ndarray
-    undetermined: np.ndarray
-    rank: int
-    condition: float
-    log_likelihood: float
+    system: System
+    terms: Mapping[AppliedUndef, sp.Expr]
+    parameters: int
     criterion: float
-    terms: tuple[tuple[str, str], ...]
-    rms: float
-    heldout: float
+    errors: Mapping[str, float] = field(default_factory=dict)
+    log_likelihood: float | None = None
+    start: np.ndarray | None = None
+    text: str | None = None
+    complexity: int | None = None
 
-    def numbers(self) -> dict[AppliedUndef, sp.Expr]:
-        """The formulas with numbers for the constants."""
-        known = {s: sp.Float(v) for s, v in zip(self.symbols, self.values, strict=True)}
-        return {u: e.xreplace(known) for u, e in self.formulas.items()}
+    def row(self, weight: float) -> dict[str, Any]:
+        """The row of the table."""
+        nodes = sum(1 for e in self.terms.values() for _ in sp.preorder_traversal(e))
+        return {
+            "terms": written(self.terms) if self.text is None else self.text,
+            "complexity": nodes if self.complexity is None else self.complexity,
+            "parameters": self.parameters,
+            "bic": self.criterion,
+            "weight": weight,
+            **({} if self.log_likelihood is None else {"log_likelihood": self.log_likelihood}),
+            **{name: self.errors.get(name, np.nan) for name in ERRORS},
+        }
 
-    def system(self, declared: System, line: str) -> System:
-        """The declared system with the formulas, the fitted values as defaults."""
-        values = dict(zip(self.symbols, map(float, self.values), strict=True))
-        own = {s: v for s, v in values.items() if s not in declared.parameters}
-        filled = declared.with_terms(dict(self.formulas), own)
-        fitted = {p: values[p] for p in filled.parameters if p in values and p in declared.parameters}
-        complete = filled.with_parameters(fitted)
-        return complete.replace(provenance=(*complete.provenance, line))
 
-
-def named_constants(
-    system: System, owners: Sequence[tuple[AppliedUndef, sp.Symbol, Sequence[sp.Symbol]]]
-) -> dict[sp.Symbol, sp.Symbol]:
-    """Names ``f_1, f_2, ...`` for the coefficients of the terms of f, and for constants that no user's library named.
+def ranked_recovery(
+    kind: type[Kind], models: Iterable[RankedSystem], facts: Information, *, level: float, compared: Iterable[Compared],
+    library: Iterable[Label] = (), formulas: Mapping[AppliedUndef, sp.Expr], notes: Iterable[str], **further: Any,
+) -> Kind:  # fmt: skip
+    """The result of a search.
 
     Parameters
     ----------
-    system : System
-        Whose names are taken.
-    owners : sequence of (unknown, coefficient, constants)
-        One for each term of the model.
-    """
-    taken = {s.name for s in (*system.states, *system.parameters, *system.observables, system.time)}
-    taken |= {c.name for _, _, constants in owners for c in constants}
-    names: dict[sp.Symbol, sp.Symbol] = {}
-    counts: dict[str, int] = {}
-    for unknown, coefficient, constants in owners:
-        label = unknown.func.__name__
-        counts[label] = counts.get(label, 0) + 1
-        while f"{label}_{counts[label]}" in taken:
-            counts[label] += 1
-        names[coefficient] = sp.Symbol(f"{label}_{counts[label]}")
-        names |= {c: c for c in constants}
-    return names
-
-
-def transformed(
-    covariance: np.ndarray, values: Sequence[float], new: Sequence[sp.Expr], old: Sequence[sp.Symbol]
-) -> np.ndarray:
-    """Covariance of functions `new` of estimates `old`, by their slopes at `values`."""
-    at = {s: sp.Float(v) for s, v in zip(old, values, strict=True)}
-    slopes = np.array([[float(derivative(e, s).xreplace(at)) for s in old] for e in new]).reshape(len(new), len(old))
-    return slopes @ covariance @ slopes.T
-
-
-def ranked_fields(
-    declared: System, models: Sequence[RankedModel], visited: Sequence[RankedModel], *, level: float, line: str,
-    library: Sequence[tuple[str, str]], evaluations: int,
-) -> dict[str, Any]:  # fmt: skip
-    """Fields of a `Recovery` from its best `models`, the first of all `visited`, both in the order of the criterion.
+    kind : type
+        `Recovery` or a subclass.
+    models : iterable of RankedSystem
+        Systems to be shown, best first.
+    facts : Information
+        Of the first.
+    level : float
+        Of the intervals.
+    compared : iterable of (criterion, terms)
+        All models visited, which share the weight: those shown in their order, then the others.  A term is a pair (unknown
+        function, shape).  The weight of a single one is not known.
+    library : iterable of (unknown function, shape)
+        Terms that are listed with their evidence even if no model holds them.
+    formulas : mapping of AppliedUndef to Expr
+        Terms of the first system with names for the constants.
+    notes : iterable of str
+    **further
+        Other attributes.
 
     Raises
     ------
     RecoveryError
-        If there is no model.
+        Unless the level lies between 0 and 1.
+    """
+    ranked, compared = list(models), [(criterion, tuple(terms)) for criterion, terms in compared]
+    shares = weights([c for c, _ in compared]) if len(compared) > 1 else np.full(1, np.nan)
+    table = pd.DataFrame([m.row(float(share)) for m, share in zip(ranked, shares, strict=False)])
+    gaps = table["bic"][1:] - table["bic"][0]
+    close = [tuple(table["terms"][1:][(gaps >= 0) & (gaps < width)]) for width in (EQUIVALENT, PLAUSIBLE)]
+    alone = ["only one model was compared, so that no weight is claimed"] if len(compared) < 2 else []
+    frame = intervals(facts, level)
+    if any(m.start is not None for m in ranked):
+        further["starts"] = tuple(m.start for m in ranked)
+    return kind(
+        system=ranked[0].system,
+        systems=tuple(m.system for m in ranked),
+        terms=Terms(ranked[0].terms),
+        formulas=Terms(formulas),
+        table=table,
+        intervals=frame,
+        covariance=pd.DataFrame(facts.covariance, index=frame["constant"], columns=frame["constant"]),
+        identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
+        inclusion=_inclusion(shares, [terms for _, terms in compared], library),
+        level=level,
+        warnings=(*notes, *alone, *limits(facts, frame)),
+        **further,
+    )
+
+
+def possible(models: Sequence[Any]) -> Sequence[Any]:
+    """The models of a search by likelihood.
+
+    Raises
+    ------
+    RecoveryError
+        If there is none.
     """
     if not models:
         raise RecoveryError(
             "no candidate makes the data possible; check their units, give bounds or guesses of parameters, or a library"
         )
-    best = models[0]
-    shares = weights([m.criterion for m in visited])
-    rows = [
-        {
-            "terms": "; ".join(f"{u} = {squeezed(e)}" for u, e in m.numbers().items()),
-            "complexity": sum(1 for e in m.formulas.values() for _ in sp.preorder_traversal(e)),
-            "parameters": len(m.symbols),
-            "bic": m.criterion,
-            "weight": share,
-            "log_likelihood": m.log_likelihood,
-            "rms": m.rms,
-            "one_step": m.rms,
-            "heldout_one_step": m.heldout,
-            "heldout_free_run": np.nan,
-        }
-        for m, share in zip(models, shares, strict=False)
-    ]
-    table = pd.DataFrame(rows)
-    gaps = table["bic"] - table["bic"][0]
-    close = [tuple(table["terms"][1:][gaps[1:] < width]) for width in (2, 6)]
-    evidence = [(u, t, float(sum(w for w, m in zip(shares, visited, strict=True) if (u, t) in m.terms))) for u, t in library]
-    inclusion = pd.DataFrame(evidence, columns=["unknown", "term", "weight"])
-    names = [s.name for s in best.symbols]
-    return {
-        "system": best.system(declared, line),
-        "systems": tuple(m.system(declared, line) for m in models),
-        "terms": Terms(best.numbers()),
-        "formulas": Terms(best.formulas),
-        "table": table,
-        "intervals": _intervals(best, level),
-        "covariance": pd.DataFrame(best.covariance, index=names, columns=names),
-        "identifiability": Identifiability(len(names), best.rank, best.condition, *close),
-        "inclusion": inclusion.sort_values("weight", ascending=False, kind="stable", ignore_index=True),
-        "evaluations": evaluations,
-    }
+    return models
 
 
-def _intervals(model: RankedModel, level: float) -> pd.DataFrame:
-    reach = float(norm.ppf((1 + level) / 2))
-    deviations = np.sqrt(np.maximum(np.diag(model.covariance), 0.0))
-    values = model.values
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        ratio = np.exp(np.minimum(reach * deviations / np.abs(values), 300.0))
-        lower = np.where(model.logarithmic, values / ratio, values - reach * deviations)
-        upper = np.where(model.logarithmic, values * ratio, values + reach * deviations)
-    told = ~model.undetermined
-    return pd.DataFrame(
-        {
-            "constant": [s.name for s in model.symbols],
-            "value": values,
-            "standard error": np.where(told, deviations, np.inf),
-            "lower": np.where(told, lower, np.where(model.logarithmic, 0.0, -np.inf)),
-            "upper": np.where(told, upper, np.inf),
-        }
-    )
+def _inclusion(shares: np.ndarray, models: Iterable[Iterable[Label]], library: Iterable[Label]) -> pd.DataFrame:
+    """Evidence for each term: the weight of all models that hold it."""
+    evidence = dict.fromkeys(library, 0.0 * float(shares[0]))
+    for share, terms in zip(shares, models, strict=True):
+        for term in dict.fromkeys(terms):
+            evidence[term] = evidence.get(term, 0.0) + float(share)
+    frame = pd.DataFrame([(*term, weight) for term, weight in evidence.items()], columns=["unknown", "term", "weight"])
+    return frame.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
 
-def squeezed(e: sp.Expr) -> sp.Expr:
-    """An expression with four digits of its numbers."""
-    return e.xreplace({n: sp.Float(n, 4) for n in e.atoms(sp.Float)})
+def filled(
+    declared: System, formulas: Mapping[AppliedUndef, sp.Expr], values: Mapping[sp.Symbol, float], line: str,
+    start: Iterable[float] | None = None,
+) -> Any:  # fmt: skip
+    """The declared system with formulas in place of unknown functions, fitted values as defaults.
+
+    Parameters
+    ----------
+    declared : System
+    formulas : mapping of AppliedUndef to Expr
+    values : mapping of Symbol to float
+        Of the constants in them, and of parameters of the system.
+    line : str
+        For the provenance.
+    start : (n,) float64, optional
+        Initial values.
+    """
+    own = {s: v for s, v in values.items() if s not in declared.parameters}
+    made = declared.with_terms(dict(formulas), own) if formulas else declared
+    made = made.with_parameters({p: values[p] for p in declared.parameters if p in values and p in made.parameters})
+    if start is not None:
+        made = made.with_initial(dict(zip(declared.states, map(float, start), strict=True)))
+    return made.replace(provenance=(*made.provenance, line))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ import xarray as xr
 from sympy.core.function import AppliedUndef
 
 from symdyn.attached import RecoveryVerbs
+from symdyn.discover.data import Observations, observations
+from symdyn.discover.information import normal_draws
+from symdyn.discover.naming import rounded
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
@@ -73,15 +76,16 @@ class Recovery(RecoveryVerbs):
         The same with the names of constants as in `system` and `intervals`.
     table : DataFrame
         A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.discover.selection.criterion`), its
-        weight among the models visited, rms (relative error of the fit), one_step, and heldout_one_step and
-        heldout_free_run (relative errors; NaN if nothing was held out).
+        weight among the models visited (NaN if only one was), rms (relative error of the fit), one_step, and
+        heldout_one_step and heldout_free_run (relative errors; NaN if nothing was held out).
     intervals : DataFrame
-        Constants and initial values of the first system with standard errors and 90 % intervals, given its terms.
+        Constants and initial values of the first system with standard errors and intervals of probability `level`, given its
+        terms.  They end at declared bounds, and are infinite where the data do not tell a value; both is noted.
     covariance : DataFrame
         Of the same values; zero for those that the data do not determine.
     identifiability : Identifiability
     inclusion : DataFrame
-        Evidence for each library term: the weight of all visited systems that hold it.
+        Evidence for each library term: the weight of all visited systems that hold it (NaN if only one was visited).
     evaluations : int
         Simulations that the selection took.
     surrogate : SurrogateFit or None
@@ -89,10 +93,14 @@ class Recovery(RecoveryVerbs):
         The data used, and the validation data (None if there are none).
     starts : tuple of (trajectories, n) float64
         Fitted initial values of every trajectory for each system.
+    level : float
+        Of the intervals.
     warnings : tuple of str
         Notes for the user.
     complete : bool
         False if a budget of time or an interrupt ended the search.
+    logarithmic : bool
+        Whether constants are positive and normal in their logarithms.
 
     Recoveries of kinds of systems whose data are not trajectories of states are subclasses with figures of their own.
 
@@ -105,6 +113,8 @@ class Recovery(RecoveryVerbs):
     >>> type(found).__name__, round(float(found.terms[f(x)].coeff(x)), 6)
     ('Recovery', 3.0)
     """
+
+    logarithmic: ClassVar[bool] = False
 
     system: System
     systems: tuple[System, ...]
@@ -120,28 +130,94 @@ class Recovery(RecoveryVerbs):
     observations: Any = None
     heldout: Any = None
     starts: tuple[np.ndarray, ...] = ()
+    level: float = 0.9
     warnings: tuple[str, ...] = ()
     complete: bool = True
 
     def __repr__(self) -> str:
-        best = self.table.iloc[0]
-        lines = [f"Recovery: {len(self.systems)} systems from {self.observations.size} data, {self.evaluations} simulations"]
-        lines += [f"    {u} = {_rounded(e)}" for u, e in self.terms.items()]
-        lines.append(f"  weight {best['weight']:.2g}, relative error {best['rms']:.2g}")
-        if best["rms"] > APART and best["one_step"] < APART:
-            lines[-1] += f" running free, {best['one_step']:.2g} one step ahead"
-        if np.isfinite(best["heldout_free_run"]):
-            lines[-1] += (
-                f", held out {best['heldout_one_step']:.2g} one step ahead, {best['heldout_free_run']:.2g} running free"
-            )
-        return "\n".join([*lines, *self._remarks()])
-
-    def _remarks(self) -> list[str]:
-        """What the data do not tell, and notes: the last lines of a printed recovery."""
+        head = f"{type(self).__name__}: {len(self.systems)} systems from {self._data()}"
+        weight = self.table["weight"][0]
+        share = "no weight, as no other model was compared" if np.isnan(weight) else f"weight {weight:.2g}"
         facts = self.identifiability
-        lines = [f"  the data determine {facts.rank} of {facts.fitted} fitted values"] if facts.rank < facts.fitted else []
-        lines += [f"  as good: {text}" for text in facts.equivalent]
-        return [*lines, *(f"  note: {text}" for text in self.warnings)]
+        lines = [head, *(f"    {text}" for text in self._found()), f"  {share}, {self._quality()}", *self._constants()]
+        if facts.rank < facts.fitted:
+            lines.append(f"  the data determine {facts.rank} of {facts.fitted} fitted values")
+        lines += [f"  as good: {text or 'nothing changed'}" for text in facts.equivalent]
+        return "\n".join([*lines, *(f"  note: {text}" for text in self.warnings)])
+
+    def _data(self) -> str:
+        """What the systems were found from."""
+        return f"{self.observations.size} data, {self.evaluations} simulations"
+
+    def _found(self) -> list[str]:
+        return [f"{u} = {rounded(e)}" for u, e in self.terms.items()]
+
+    def _quality(self) -> str:
+        """How well the first system fits."""
+        best = self.table.iloc[0]
+        if "log_likelihood" in best:
+            return f"log-likelihood {best['log_likelihood']:.6g}"
+        text = f"relative error {best['rms']:.2g}"
+        if best["rms"] > APART and best["one_step"] < APART:
+            text += f" running free, {best['one_step']:.2g} one step ahead"
+        if np.isfinite(best["heldout_free_run"]):
+            text += f", held out {best['heldout_one_step']:.2g} one step ahead, {best['heldout_free_run']:.2g} running free"
+        return text
+
+    def _constants(self) -> list[str]:
+        """A line with the intervals of the constants in the terms of the first system."""
+        own = {s.name for e in self.formulas.values() for s in e.free_symbols}
+        rows = self.intervals[self.intervals["constant"].isin(own)]
+        shown = (f"{r.constant} {r.lower:.4g} to {r.upper:.4g}" for r in rows.itertuples())
+        return [f"  {100 * self.level:g} % intervals: {', '.join(shown)}"] if len(rows) else []
+
+    def _beginnings(self) -> list[tuple[float, dict[str, Any]]]:
+        """When the run of each trajectory begins, and with which values: the fitted, or else the first complete ones."""
+        found = []
+        for k, trajectory in enumerate(self.observations.trajectories):
+            complete = np.flatnonzero(np.isfinite(trajectory.values).all(axis=1))
+            if self.starts:
+                found.append((trajectory.times[0], self.starts[0][k]))
+            elif len(complete):
+                found.append((trajectory.times[complete[0]], trajectory.values[complete[0]]))
+        return [(float(t), dict(zip(self.system.names, map(float, x), strict=True))) for t, x in found]
+
+    def _measured(self, data: Any) -> Observations:
+        """Data as trajectories; those of the recovery if there are no others."""
+        return self.observations if data is None else observations(self.system, data)
+
+    def _mean_system(self) -> System:
+        """What predicts means; another system where this one is random."""
+        return self.system
+
+    def draws(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw all that was fitted from its normal approximation, see `sample`.
+
+        Parameters
+        ----------
+        count : int
+            Number of draws.
+        rng : Generator
+
+        Returns
+        -------
+        (count, k) float64
+            In the order of `intervals`, in the units of the values.
+
+        Examples
+        --------
+        >>> import numpy as np, sympy as sp, symdyn as sd
+        >>> x, f = sp.Symbol("x"), sp.Function("f")
+        >>> data = {"t": np.arange(10), "x": 3.0 ** np.arange(10)}
+        >>> found = sd.recover(sd.DiscreteSystem({x: f(x)}), data, library=[x], surrogate=None, progress=False)
+        >>> found.draws(5, np.random.default_rng(0)).round(3)[0].tolist()
+        [3.0, 1.0]
+        """
+        values, covariance = self.intervals["value"].to_numpy(), self.covariance.to_numpy()
+        if self.logarithmic:
+            relative = normal_draws(np.zeros(len(values)), covariance / np.outer(values, values), count, rng)
+            return np.asarray(values * np.exp(relative))
+        return normal_draws(values, covariance, count, rng)
 
     def sample(self, count: int, *, seed: int = 0) -> dict[str, dict[str, xr.DataArray]]:
         """Draw constants and initial values of the first system from their normal approximation.
@@ -156,9 +232,9 @@ class Recovery(RecoveryVerbs):
         Returns
         -------
         dict
-            ``parameters`` and ``initial`` (of the first trajectory of the data), each a mapping to DataArrays (trajectory), in
-            the units of the values, as `simulate` takes them: ``simulate(found.system, t, **found.sample(500))``.  Draws that
-            change the sign of a value are repeated.
+            ``parameters`` and ``initial`` (of the first trajectory of the data, as far as they were fitted), each a mapping to
+            DataArrays (trajectory), in the units of the values, as `simulate` takes them:
+            ``simulate(found.system, t, **found.sample(500))``.  Draws that change the sign of a value are repeated.
 
         Raises
         ------
@@ -176,12 +252,10 @@ class Recovery(RecoveryVerbs):
         (5, True)
         """
         values = self.intervals["value"].to_numpy()
-        eigenvalues, vectors = np.linalg.eigh(self.covariance.to_numpy())
-        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
         rng = np.random.default_rng(seed)
         draws = np.empty((0, len(values)))
         for _ in range(MOST_DRAWS):
-            new = values + rng.normal(size=(count, len(values))) @ root.T
+            new = self.draws(count, rng)
             draws = np.concatenate([draws, new[(new * values >= 0).all(axis=1)]])[:count]
             if len(draws) == count:
                 break
@@ -191,19 +265,19 @@ class Recovery(RecoveryVerbs):
                 "see 'intervals', give bounds or known values, or data that tell more"
             )
         columns = dict(zip(self.intervals["constant"], draws.T, strict=True))
-        begin = self.observations.trajectories[0].times[0]
+        initial: dict[str, str] = {}
+        if self.starts:
+            begin = self.observations.trajectories[0].times[0]
+            several = len(self.observations.trajectories) > 1 or f"{self.system.names[0]}({begin:g})" not in columns
+            initial = {s: f"{s}({begin:g}){' of trajectory 0' if several else ''}" for s in self.system.names}
 
         def labelled(names: dict[str, str]) -> dict[str, xr.DataArray]:
             return {k: xr.DataArray(columns[v], dims="trajectory") for k, v in names.items() if v in columns}
 
-        parameters = {p.name: p.name for p in self.system.parameters}
-        several = len(self.observations.trajectories) > 1 or f"{self.system.names[0]}({begin:g})" not in columns
-        suffix = " of trajectory 0" if several else ""
-        initial = {s: f"{s}({begin:g}){suffix}" for s in self.system.names}
-        return {"parameters": labelled(parameters), "initial": labelled(initial)}
+        return {"parameters": labelled({p.name: p.name for p in self.system.parameters}), "initial": labelled(initial)}
 
     def _repr_html_(self) -> str:
-        latex = "".join(rf"<p>$\displaystyle {sp.latex(u)} = {sp.latex(_rounded(e))}$</p>" for u, e in self.terms.items())
+        latex = "".join(rf"<p>$\displaystyle {sp.latex(u)} = {sp.latex(rounded(e))}$</p>" for u, e in self.terms.items())
         return latex + self.table.to_html(index=False, float_format=lambda v: f"{v:.3g}")
 
     def latex(self) -> str:
@@ -226,10 +300,6 @@ class Recovery(RecoveryVerbs):
         \end{aligned}
         """
         known = {p: sp.Float(v) for p, v in self.system.defaults.items()}
-        written = self.system.map_expressions(lambda e: _rounded(e.xreplace(known))).equations()
+        written = self.system.map_expressions(lambda e: rounded(e.xreplace(known))).equations()
         rows = (f"{e.left_latex} &{e.join.strip()} {e.right_latex}" for e in written)
         return "\n".join([r"\begin{aligned}", " \\\\\n".join(rows), r"\end{aligned}"])
-
-
-def _rounded(e: sp.Expr) -> sp.Expr:
-    return e.xreplace({n: sp.Float(n, 4) for n in e.atoms(sp.Float)})

@@ -7,23 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import sympy as sp
 
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
+from symdyn.discover.assembly import first_values
 from symdyn.discover.candidates import constant_symbols
 from symdyn.discover.changes import Changes, possible_changes
 from symdyn.discover.data import Observations, observations
 from symdyn.discover.descent import Descent, descend
-from symdyn.discover.evidence import hold_out, information, intervals, prediction_errors, weights
+from symdyn.discover.evidence import free_and_ahead, hold_out, information
 from symdyn.discover.guesses import free_parameters, read_bounds, start_values
+from symdyn.discover.information import Information
 from symdyn.discover.kinds import kind_of, right_sides
 from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.problem import SelectionProblem, make_problem
+from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.reads import Reads
-from symdyn.discover.recovery import Identifiability, Recovery, Terms
+from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.selection import SelectedModel, Selection
 from symdyn.discover.starts import contradictions, with_declared_starts
@@ -46,7 +48,7 @@ READS = Reads(
 NEAR = 4.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Repair(Recovery):
     """A complete system with what had to be changed.
 
@@ -67,14 +69,8 @@ class Repair(Recovery):
     changes: tuple[str, ...] = ()
     all_changes: tuple[tuple[str, ...], ...] = ()
 
-    def __repr__(self) -> str:
-        best = self.table.iloc[0]
-        lines = [f"Repair: {len(self.systems)} systems from {self.observations.size} data, {self.evaluations} simulations"]
-        lines += [f"    {text}" for text in self.changes] or ["    nothing changed"]
-        lines.append(f"  weight {best['weight']:.2g}, relative error {best['rms']:.2g}")
-        lines += [f"  as good: {text or 'nothing changed'}" for text in self.identifiability.equivalent]
-        lines += [f"  note: {text}" for text in self.warnings]
-        return "\n".join(lines)
+    def _found(self) -> list[str]:
+        return list(self.changes) or ["nothing changed"]
 
 
 @dataclass(frozen=True)
@@ -192,77 +188,56 @@ def _assembled(
     options: RecoverOptions,
 ) -> Repair:
     """The result, best first."""
-    criteria, models = [c for c, _ in ranked], [m for _, m in ranked]
-    shares = weights(criteria)
     sizes, count = changes.candidates.sizes, len(changes.all)
-    systems, starts, rows, texts = [], [], [], []
-    for criterion, share, one in zip(criteria[: options.keep], shares, models, strict=False):
-        theta, cut = one.model.theta * sizes, one.selection.cut
-        first = [int(np.flatnonzero(cut.origins[:, 0] == k)[0]) for k in range(len(seen.trajectories))]
-        start = one.model.starts[first] * seen.scale
-        made = changes.applied(one.model.chosen, theta, one.dropped).with_initial(
-            dict(zip(system.states, map(float, start[0]), strict=True))
-        )
+    models, texts = [], []
+    for criterion, one in ranked[: options.keep]:
+        theta, start = one.model.theta * sizes, first_values(one.selection, one.model)
+        made = changes.applied(one.model.chosen, theta, one.dropped)
         texts.append(
             tuple(changes.all[k].text(float(theta[k]), bool(one.dropped[k])) for k in np.flatnonzero(one.model.chosen))
         )
         row = np.array([made.defaults[p] for p in made.parameters])
-        measured = prediction_errors(compile(made), row, start, seen, later).set_index(["part", "kind"])["relative"]
-        rows.append(
-            {
-                "terms": "; ".join(texts[-1]),
-                "complexity": sum(1 for e in right_sides(made) for _ in sp.preorder_traversal(e)),
-                "parameters": int((one.model.chosen & ~one.dropped).sum()) + len(theta) - count,
-                "bic": criterion,
-                "weight": share,
-                "rms": measured["train", "free-run"],
-                "one_step": measured["train", "one-step"],
-                "heldout_one_step": measured.get(("heldout", "one-step"), np.nan),
-                "heldout_free_run": measured.get(("heldout", "free-run"), np.nan),
-            }
-        )
         line = f"repaired with {seen.size} data and the simulation in the loop: {'; '.join(texts[-1]) or 'nothing changed'}"
-        systems.append(made.replace(provenance=(*made.provenance, line)))
-        starts.append(start)
-    table = pd.DataFrame(rows)
-    best = models[0]
-    facts = information(best.selection.shooting, best.selection, best.model)
-    frame, slope = _in_words(changes, intervals(facts, options.level))
-    covariance = facts.covariance() * slope[:, None] * slope
-    gaps = table["bic"] - table["bic"][0]
-    close = [tuple(table["terms"][1:][gaps[1:] < width]) for width in (2, 6)]
-    held = np.stack([m.model.chosen for m in models]).astype(float)
-    inclusion = pd.DataFrame(
-        {
-            "unknown": [str(c.state if c.state is not None else c.parameter) for c in changes.all],
-            "term": [str(c.term) for c in changes.all],
-            "weight": shares @ held,
-        }
-    ).sort_values("weight", ascending=False, kind="stable", ignore_index=True)
-    before, after = (right_sides(s.with_terms({})) if s.unknowns else right_sides(s) for s in (system, systems[0]))
-    numbers = [{p: sp.Float(v) for p, v in s.defaults.items()} for s in (system, systems[0])]
-    added = {
-        sp.Function(f"change_of_{s}")(*system.states): sp.expand(b.xreplace(numbers[1]) - a.xreplace(numbers[0]))
-        for s, a, b in zip(system.states, before, after, strict=True)
-    }
-    return Repair(
-        system=systems[0], systems=tuple(systems), terms=Terms(added), formulas=Terms(added), table=table,
-        intervals=frame, covariance=pd.DataFrame(covariance, index=frame["constant"], columns=frame["constant"]),
-        identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
-        inclusion=inclusion, evaluations=found.selection.shooting.simulations, observations=seen, heldout=later,
-        starts=tuple(starts), warnings=found.notes, complete=found.complete, changes=texts[0], all_changes=tuple(texts),
+        models.append(
+            RankedSystem(
+                filled(made, {}, {}, line, start[0]), _differences(system, made),
+                int((one.model.chosen & ~one.dropped).sum()) + len(theta) - count, criterion,
+                free_and_ahead(compile(made), row, start, seen, later), start=start, text="; ".join(texts[-1]),
+                complexity=sum(1 for e in right_sides(made) for _ in sp.preorder_traversal(e)),
+            )
+        )  # fmt: skip
+    best = ranked[0][1]
+    labels = [(str(c.state if c.state is not None else c.parameter), str(c.term)) for c in changes.all]
+    return ranked_recovery(
+        Repair, models, _in_numbers(changes, information(best.selection.shooting, best.selection, best.model)),
+        level=options.level,
+        compared=[(c, [labels[k] for k in np.flatnonzero(m.model.chosen)]) for c, m in ranked], library=labels,
+        formulas=models[0].terms, notes=found.notes, evaluations=found.selection.shooting.simulations,
+        observations=seen, heldout=later, complete=found.complete, changes=texts[0], all_changes=tuple(texts),
     )  # fmt: skip
 
 
-def _in_words(changes: Changes, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Intervals of numbers in the equations instead of relative changes, and how they move with those."""
-    by_name, numbers = {c.column.name: c for c in changes.all}, ["value", "standard error", "lower", "upper"]
-    frame, table, slope = frame.copy(), frame[numbers].to_numpy(dtype=float, copy=True), np.ones(len(frame))
-    for i, name in enumerate(frame["constant"]):
-        change = by_name.get(name)
-        if change is not None:
-            frame.loc[i, "constant"] = change.name
-            slope[i] = change.slope(table[i, 0])
-            table[i] = change.value(table[i, 0]), abs(slope[i]) * table[i, 1], *sorted(map(change.value, table[i, 2:]))
-    frame[numbers] = table
-    return frame, slope
+def _differences(system: System, made: System) -> dict[Any, sp.Expr]:
+    """A repaired system less the declared one, by equation."""
+    before, after = (right_sides(s.with_terms({})) if s.unknowns else right_sides(s) for s in (system, made))
+    numbers = [{p: sp.Float(v) for p, v in s.defaults.items()} for s in (system, made)]
+    return {
+        sp.Function(f"change_of_{s}")(*system.states): sp.expand(b.xreplace(numbers[1]) - a.xreplace(numbers[0]))
+        for s, a, b in zip(system.states, before, after, strict=True)
+    }
+
+
+def _in_numbers(changes: Changes, facts: Information) -> Information:
+    """Information about numbers in the equations instead of about their relative changes."""
+    by_name = {c.column.name: c for c in changes.all}
+    own = [by_name.get(name) for name in facts.names]
+    slopes = np.array([1.0 if c is None else c.slope(v) for c, v in zip(own, facts.values, strict=True)])
+    values = np.array([v if c is None else c.value(v) for c, v in zip(own, facts.values, strict=True)])
+    bounds = [
+        [v if c is None else c.value(v) if np.isfinite(v) else np.sign(s) * v for c, v, s in zip(own, b, slopes, strict=True)]
+        for b in np.broadcast_arrays(facts.low, facts.high, facts.values)[:2]
+    ]
+    return replace(
+        facts, names=tuple(n if c is None else c.name for c, n in zip(own, facts.names, strict=True)), values=values,
+        covariance=facts.covariance * slopes[:, None] * slopes, low=np.min(bounds, axis=0), high=np.max(bounds, axis=0),
+    )  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from symdyn.discover.information import Inverse, inverse
+
 __all__ = ["Likelihood", "Score", "ScoredFit", "maximise", "sandwich"]
 
 #: Gain of the log-likelihood below which a step is the last, and how often a step is shortened.
@@ -16,7 +18,7 @@ SMALL_GAIN, SHORTENED = 1e-8, 12
 FLAT = 1e-4
 #: How many times the gain that the next step promises all further steps are taken to gain at most.
 OPTIMISM = 20.0
-#: Eigenvalues of the scaled information, relative to the largest, that count as zero.
+#: Share of the scaled information that is added to its diagonal, so that a step exists.
 SINGULAR = 1e-10
 
 
@@ -141,40 +143,10 @@ def _steps(score: Score, free: np.ndarray) -> Callable[[float], np.ndarray]:
     return step
 
 
-def sandwich(score: Score, held: np.ndarray | None = None) -> tuple[np.ndarray, int, float, np.ndarray]:
+def sandwich(score: Score) -> Inverse:
     r"""Covariance of the estimates, :math:`I^{-1} J I^{-1}` with information I and outer products J of the scores.
 
     It holds where the law of the data has the right mean and variance but another shape (White, Econometrica 50, 1 (1982)).
-
-    Parameters
-    ----------
-    score : Score
-    held : (P,) bool, optional
-        Parameters that stay where they are.
-
-    Returns
-    -------
-    covariance : (P, P) float64
-        Zero for parameters that are held.
-    rank : int
-        Directions that the data determine.
-    condition : float
-        Of the scaled information; infinite if it is singular.
-    undetermined : (P,) bool
-        Parameters that take part in a direction which the data do not determine.
     """
-    count = len(score.gradient)
-    free = np.arange(count) if held is None else np.flatnonzero(~held)
-    covariance, undetermined = np.zeros((count, count)), np.zeros(count, dtype=bool)
-    if not free.size:
-        return covariance, 0, 1.0, undetermined
-    block = np.ix_(free, free)
-    size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
-    values, vectors = np.linalg.eigh(score.information[block] / np.outer(size, size))
-    told = values > SINGULAR * max(values[-1], 1e-300)
-    inverse = (vectors[:, told] / values[told]) @ vectors[:, told].T
-    middle = score.outer[block] / np.outer(size, size)
-    covariance[block] = inverse @ middle @ inverse / np.outer(size, size)
-    undetermined[free] = (np.abs(vectors[:, ~told]) > 1e-3).any(axis=1)
-    condition = float(values[-1] / values[0]) if told.all() else np.inf
-    return covariance, int(told.sum()), condition, undetermined
+    found = inverse(score.information)
+    return found._replace(covariance=found.covariance @ score.outer @ found.covariance)

@@ -346,7 +346,7 @@ def doubts(fit: ScoredFit, names: Sequence[str], undetermined: np.ndarray | None
     found = []
     if not fit.converged:
         found.append("its fit did not converge" if not fit.abandoned else "its fit was given up, far from the best")
-    covariance, _, _, unknown = sandwich(fit.score)
+    covariance, unknown, *_ = sandwich(fit.score)
     if not (np.isfinite(fit.theta).all() and np.isfinite(covariance).all()):
         found.append("its constants or their errors are not finite")
     unknown = unknown if undetermined is None else unknown | undetermined

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sympy as sp
 
+from symdyn.discover.naming import rounded
 from symdyn.discover.recovery import APART
 from symdyn.errors import DeclarationError
 from symdyn.io.datasets import write_file
+from symdyn.io.recoveries import FORMAT, VERSION, packed
 from symdyn.models.text import model_text
 
 __all__ = ["as_json", "report", "write_recovery"]
@@ -33,8 +34,8 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
     """Write a `Recovery` to a folder, which is created; files of the same names are replaced.
 
     These are ``report.md`` with ``fit.png`` and ``front.png``, ``system.txt`` (which `symdyn.io.models.read_model` reads),
-    ``equations.tex``, ``table.csv``, ``recovery.json``, and for ODE systems and reaction networks ``system.xml`` (SBML) if
-    python-libsbml is installed.
+    ``equations.tex``, ``table.csv``, ``recovery.json`` with ``recovery.npz``, which `Recovery.load` reads, and for ODE systems
+    and reaction networks ``system.xml`` (SBML) if python-libsbml is installed.
 
     Parameters
     ----------
@@ -63,14 +64,17 @@ def write_recovery(recovery: Any, folder: str | Path, *, options: Mapping[str, A
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    state = as_json(recovery, options) | {"result": packed(recovery, arrays)}
+    write_file(folder / "recovery.npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
     texts = {
         "system.txt": model_text(recovery.system) if recovery.system.text_options is not None else f"{recovery.system}\n",
         "equations.tex": recovery.latex() + "\n",
         "table.csv": recovery.table.to_csv(index=False, lineterminator="\n"),
-        "recovery.json": json.dumps(as_json(recovery, options), indent=1, allow_nan=False) + "\n",
+        "recovery.json": json.dumps(state, indent=1, allow_nan=False) + "\n",
         "report.md": report(recovery, options),
     }
-    if {"drift", "propensities"} & recovery.system.parts and importlib.util.find_spec("libsbml"):
+    if hasattr(recovery.system, "to_sbml") and importlib.util.find_spec("libsbml"):
         try:
             texts["system.xml"] = recovery.system.to_sbml()
         except DeclarationError as error:
@@ -89,8 +93,8 @@ def as_json(recovery: Any, options: Mapping[str, Any] | None = None) -> dict[str
     """A recovery as plain values; numbers that are not finite become None."""
     system = recovery.system
     return {
-        "format": "symdyn-recovery",
-        "version": 1,
+        "format": FORMAT,
+        "version": VERSION,
         "equations": [str(e) for e in system.equations()],
         "terms": _plain(recovery.terms),
         "parameters": _plain(system.defaults),
@@ -128,13 +132,14 @@ def report(recovery: Any, options: Mapping[str, Any] | None = None) -> str:
     lines += ["![Fit](fit.png)", "", "## What the data say", "", *(f"- {text}" for text in _findings(recovery)), ""]
     if facts.equivalent:
         lines += ["The data do not tell these from the first:", "", *(f"- `{text}`" for text in facts.equivalent), ""]
-    lines += ["## Terms", "", *(f"- `{term}` = `{_rounded(found)}`" for term, found in recovery.terms.items()), ""]
+    lines += ["## Terms", "", *(f"- `{term}` = `{rounded(found, 5)}`" for term, found in recovery.terms.items()), ""]
     lines += ["## Constants and initial values", "", *_markdown(recovery.intervals), ""]
     table = _markdown(recovery.table.dropna(axis=1, how="all"))
     lines += ["## Candidates", "", "The best comes first.", "", *table, "", "![Front](front.png)", ""]
     shown = recovery.inclusion[recovery.inclusion["weight"] >= SHOWN]
-    lines += ["## Evidence for each term", "", *_markdown(shown), ""]
-    if len(shown) < len(recovery.inclusion):
+    if len(shown):
+        lines += ["## Evidence for each term", "", *_markdown(shown), ""]
+    if 0 < len(shown) < len(recovery.inclusion):
         lines += [f"Another {len(recovery.inclusion) - len(shown)} terms have less than {SHOWN:g}.", ""]
     if recovery.warnings:
         lines += ["## Notes", "", *(f"- {text}" for text in recovery.warnings), ""]
@@ -152,6 +157,8 @@ def _findings(recovery: Any) -> list[str]:
             "better ones; give it more time"
         )
     weight = f"{best['weight']:.2g} of the weight of the models visited"
+    if math.isnan(best["weight"]):
+        weight = "no weight, as no other model was compared"
     error = "" if "log_likelihood" in recovery.table else f"leave a relative error of {best['rms']:.3g}, and "
     found.append(f"the equations above {error}have {weight}")
     if best.get("rms", 0.0) > APART and best.get("one_step", math.inf) < APART:
@@ -183,10 +190,6 @@ def _findings(recovery: Any) -> list[str]:
         shown = [f"`{row.term}` in `{row.unknown}` ({row.weight:.2g})" for row in open_terms.head(5).itertuples()]
         found.append(f"the evidence for or against these terms is not conclusive: {', '.join(shown)}")
     return found
-
-
-def _rounded(e: sp.Expr) -> sp.Expr:
-    return e.xreplace({number: sp.Float(number, 5) for number in e.atoms(sp.Float)})
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:

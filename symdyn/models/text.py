@@ -14,7 +14,7 @@ from symdyn.parsing import parse_expression
 from symdyn.system import System
 from symdyn.text.functions import FUNCTIONS
 
-__all__ = ["model_text", "reads_back", "text_kinds", "text_of"]
+__all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of"]
 
 
 def text_kinds() -> dict[str, type[System]]:
@@ -83,6 +83,17 @@ def text_of(system: System) -> str | None:
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None
+
+
+def expression_text(e: sp.Expr) -> str:
+    """An expression as `symdyn.parsing.parse_expression` reads it, with every number to its last digit.
+
+    Examples
+    --------
+    >>> expression_text(sp.Float(0.1) * sp.Symbol("x") ** 2 + sp.Float(1) / 3)
+    '0.1*x**2 + 0.3333333333333333'
+    """
+    return str(_written_exactly(e))
 
 
 def reads_back(system: System, text: str) -> bool:

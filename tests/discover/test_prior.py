@@ -81,7 +81,9 @@ def test_it_is_off_unless_asked_for():
 def test_it_is_refused_where_there_is_one_unknown_function():
     system, data, library, _, options = decay()
     with pytest.raises(sd.RecoveryError, match="repeats has no effect where terms are sought for one unknown function alone"):
-        sd.recover(system, data, library=library, surrogate=None, progress=False, options=RecoverOptions(repeats=True, **options))
+        sd.recover(
+            system, data, library=library, surrogate=None, progress=False, options=RecoverOptions(repeats=True, **options)
+        )
 
 
 def test_a_note_says_where_it_decides():

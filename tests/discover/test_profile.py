@@ -186,7 +186,7 @@ def test_windows_and_several_trajectories():
         (lambda d: profile(DRIFT, d, a, points=2), "points is 2; expected a whole number, 3 or more"),
         (lambda d: bootstrap(DRIFT, d, 1.5), "repeats is 1.5; expected a whole number"),
         (lambda d: profile(DRIFT.with_parameters(a=1), d, a), "the parameter a is not fitted; fitted are none"),
-        (lambda d: profile(DRIFT, d, a, level=90), "the level of the interval is 90"),
+        (lambda d: profile(DRIFT, d, a, level=90), "the level of the intervals is 90"),
         (lambda d: bootstrap(DRIFT, d, 0), "repeats is 0"),
         (lambda d: bootstrap(DRIFT, d, 5, trajectory=1), "trajectory is 1; the data hold 1"),
     ],

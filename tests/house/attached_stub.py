@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from symdyn import attached
-from symdyn.verbs import VERBS, Attached, AttachedProperty
+from symdyn.verbs import VERBS, Attached, AttachedMaker, AttachedProperty
 
 STUB = Path(attached.__file__).with_suffix(".pyi")
 HEAD = '"""Generated from the table of `symdyn.verbs` by ``python -m tests.house.attached_stub``; changes are lost."""\n\n'
@@ -65,9 +65,9 @@ def origin_of(name: str, module: str) -> str | None:
     raise LookupError(f"{module} annotates with {name}, which it neither imports nor defines as a class")
 
 
-def annotation_imports(node: ast.FunctionDef, module: str) -> set[str]:
-    """Imports for all names in the annotations of a function but that of its first argument."""
-    arguments = [*node.args.posonlyargs, *node.args.args][1:] + node.args.kwonlyargs
+def annotation_imports(node: ast.FunctionDef, module: str, first: int = 1) -> set[str]:
+    """Imports for all names in the annotations of a function but those of its arguments before the one numbered `first`."""
+    arguments = [*node.args.posonlyargs, *node.args.args][first:] + node.args.kwonlyargs
     arguments += [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
     parts = [a.annotation for a in arguments] + [node.returns]
     if any(p is None for p in parts):
@@ -81,15 +81,16 @@ def method_text(name: str, verb: Attached) -> str:
     node, _ = function_of(verb)
     given = ast.parse(ast.unparse(node)).body[0]
     assert isinstance(given, ast.FunctionDef)
-    first = [*given.args.posonlyargs, *given.args.args][0]
-    first.arg, first.annotation = "self", None
+    if not isinstance(verb, AttachedMaker):
+        first = [*given.args.posonlyargs, *given.args.args][0]
+        first.arg, first.annotation = "self", None
     given.args.kw_defaults = [
         d if d is None or isinstance(d, ast.Constant) else ast.Constant(...) for d in given.args.kw_defaults
     ]
     given.args.defaults = [d if isinstance(d, ast.Constant) else ast.Constant(...) for d in given.args.defaults]
     given.name, given.decorator_list = name, []
-    if isinstance(verb, AttachedProperty):
-        given.decorator_list = [ast.Name("property")]
+    if isinstance(verb, (AttachedMaker, AttachedProperty)):
+        given.decorator_list = [ast.Name("property" if isinstance(verb, AttachedProperty) else "staticmethod")]
     summary = (ast.get_docstring(node) or "").splitlines()[0]
     given.body = [ast.Expr(ast.Constant(summary))]
     return ast.unparse(ast.fix_missing_locations(given))
@@ -100,7 +101,8 @@ def stub_text() -> str:
     imports: set[str] = set()
     classes = []
     for base, verbs in VERBS.items():
-        imports |= {line for verb in verbs.values() for line in annotation_imports(*function_of(verb))}
+        for verb in verbs.values():
+            imports |= annotation_imports(*function_of(verb), first=0 if isinstance(verb, AttachedMaker) else 1)
         body = "\n".join(method_text(name, verb) for name, verb in verbs.items())
         classes.append(f"class {base.__name__}:\n" + "\n".join(f"    {line}" for line in body.splitlines()))
     text = HEAD + "\n".join(sorted(imports)) + "\n\n" + "\n\n".join(classes) + "\n"

@@ -10,13 +10,17 @@ import pandas as pd
 import sympy as sp
 
 from symdyn.attached import DiffusionRecoveryVerbs
+from symdyn.declaration import derivative
 from symdyn.discover.data import Observations
 from symdyn.discover.diffusions.increments import Increments, increments, lagged
 from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
+from symdyn.discover.information import Information
+from symdyn.discover.naming import named_constants
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.ranked import RankedModel, named_constants, ranked_fields, squeezed, transformed
+from symdyn.discover.ranked import RankedSystem, filled, possible, ranked_recovery
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.scoring import maximise, sandwich
+from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
 
 __all__ = ["DiffusionRecovery", "result"]
@@ -27,7 +31,7 @@ CORRELATED, MOVED = 4.0, 3.0
 LEAP = 9.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DiffusionRecovery(DiffusionRecoveryVerbs, Recovery):
     """Drift and noise of stochastic differential equations.
 
@@ -46,49 +50,58 @@ class DiffusionRecovery(DiffusionRecoveryVerbs, Recovery):
         The system with its unknown functions.
     """
 
+    system: SDESystem
     residuals: np.ndarray
     variances: np.ndarray
     declared: SDESystem
     steps: pd.DataFrame
     increments: Increments
 
-    def __repr__(self) -> str:
-        best = self.table.iloc[0]
-        lines = [f"DiffusionRecovery: {len(self.systems)} systems from {self.increments.count} steps"]
-        lines += [f"    {u} = {squeezed(e)}" for u, e in self.terms.items()]
-        lines.append(f"  weight {best['weight']:.2g}, log-likelihood {best['log_likelihood']:.6g}")
-        return "\n".join([*lines, *self._remarks()])
+    def _data(self) -> str:
+        return f"{self.increments.count} steps"
+
+    def _mean_system(self) -> ODESystem:
+        system = self.system.ito()
+        free = set().union(*(e.free_symbols for e in system.drift))
+        known = {p: v for p, v in system.defaults.items() if p in free}
+        return ODESystem(dict(zip(system.states, system.drift, strict=True)), known, time=system.time)
 
 
 def result(
     search: DiffusionSearch, seen: Observations, later: Observations | None, options: RecoverOptions, notes: Sequence[str], *,
     complete: bool,
 ) -> DiffusionRecovery:  # fmt: skip
-    """The result of a search that has ended."""
+    """The result of a search that has ended.
+
+    Raises
+    ------
+    RecoveryError
+        If there is no model.
+    """
     declared = search.declared
-    visited = search.ranked()
+    visited = possible(search.ranked())
     ahead = increments(later) if later is not None else None
-    ranked = [_named(search, m, ahead if k < options.keep else None) for k, m in enumerate(visited)]
-    library = [(str(t.unknown), _label(search, k)) for k, t in enumerate(declared.terms)]
-    fields = ranked_fields(
-        declared.system, ranked[: options.keep], ranked, level=options.level, library=library, evaluations=search.evaluations,
-        line=f"recovered from {search.data.count} steps of observed paths",
-    )  # fmt: skip
-    steps, stretched = _stretched(search, visited[0], ranked[0], seen)
-    best = visited[0]
+    labels, best = _labels(search), visited[0]
+    facts = _facts(search, best)
+    steps, stretched = _stretched(search, best, facts, seen)
     residual, covariance = search.likelihood(best.active).residuals(best.theta[best.active])
-    told = [*notes, *_residual_notes(search, residual, covariance), *stretched]
-    return DiffusionRecovery(
-        **fields, observations=seen, heldout=later, warnings=tuple(told), complete=complete, steps=steps,
-        increments=search.data, declared=declared.system, residuals=residual,
-        variances=np.diagonal(covariance, axis1=1, axis2=2),
+    return ranked_recovery(
+        DiffusionRecovery, [_ranked(search, m, ahead) for m in visited[: options.keep]], facts, level=options.level,
+        compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited], library=labels,
+        formulas=declared.formulas(best.chosen, _names(search, best)[0]),
+        notes=[*notes, *_residual_notes(search, residual, covariance), *stretched], evaluations=search.evaluations,
+        observations=seen, heldout=later, complete=complete, steps=steps, increments=search.data, declared=declared.system,
+        residuals=residual, variances=np.diagonal(covariance, axis1=1, axis2=2),
     )  # fmt: skip
 
 
-def _label(search: DiffusionSearch, k: int) -> str:
-    """A term as the table of evidence names it."""
-    term = search.declared.terms[k]
-    return f"{term.shape} in {term.unknown}**2" if term.unknown in search.declared.squares else str(term.shape)
+def _labels(search: DiffusionSearch) -> list[tuple[str, str]]:
+    """Terms as the table of evidence names them."""
+    squares = search.declared.squares
+    return [
+        (str(t.unknown), f"{t.shape} in {t.unknown}**2" if t.unknown in squares else str(t.shape))
+        for t in search.declared.terms
+    ]
 
 
 def _names(search: DiffusionSearch, model: DiffusionModel) -> tuple[dict[sp.Symbol, sp.Symbol], list[sp.Expr]]:
@@ -106,33 +119,43 @@ def _names(search: DiffusionSearch, model: DiffusionModel) -> tuple[dict[sp.Symb
     return {c: names.get(c, c) for c in columns}, [lone.get(c, c) for c in columns]
 
 
-def _named(search: DiffusionSearch, model: DiffusionModel, ahead: Increments | None) -> RankedModel:
-    declared, fit = search.declared, model.fit
+def _values(search: DiffusionSearch, model: DiffusionModel, theta: np.ndarray) -> np.ndarray:
+    """Values of the named constants of a model at its active columns `theta`."""
     names, meanings = _names(search, model)
-    old, values = list(names), model.theta[model.active]
-    covariance, rank, condition, undetermined = sandwich(fit.score)
-    at = {c: sp.Float(v) for c, v in zip(old, values, strict=True)}
-    new = np.array([float(e.xreplace(at)) for e in meanings])
-    likelihood = search.likelihood(model.active)
-    rms = _relative(likelihood.residuals(values)[0], search.data)
-    heldout = np.nan
+    at = {c: sp.Float(v) for c, v in zip(names, theta, strict=True)}
+    return np.array([float(e.xreplace(at)) for e in meanings])
+
+
+def _facts(search: DiffusionSearch, model: DiffusionModel) -> Information:
+    """Information about the named constants, by their slopes."""
+    names, meanings = _names(search, model)
+    theta, found = model.theta[model.active], sandwich(model.fit.score)
+    at = {c: sp.Float(v) for c, v in zip(names, theta, strict=True)}
+    slopes = np.array([float(derivative(e, c).xreplace(at)) for e, c in zip(meanings, names, strict=True)])
+    lone = np.array([e.is_Pow for e in meanings], dtype=bool)  # the root of a square is not negative
+    low, high = (b[model.active] for b in (search.declared.low, search.declared.high))
+    return Information(
+        tuple(s.name for s in names.values()), _values(search, model, theta),
+        found.covariance * slopes[:, None] * slopes, found.undetermined, found.rank, found.condition,
+        low=np.where(lone, np.sqrt(np.maximum(low, 0.0)), low), high=np.where(lone, np.sqrt(np.maximum(high, 0.0)), high),
+    )  # fmt: skip
+
+
+def _ranked(search: DiffusionSearch, model: DiffusionModel, ahead: Increments | None) -> RankedSystem:
+    declared, (names, _) = search.declared, _names(search, model)
+    theta = model.theta[model.active]
+    values = dict(zip(names.values(), map(float, _values(search, model, theta)), strict=True))
+    formulas = declared.formulas(model.chosen, names)
+    known = {s: sp.Float(v) for s, v in values.items()}
+    rms = _relative(search.likelihood(model.active).residuals(theta)[0], search.data)
+    errors = {"rms": rms, "one_step": rms}
     if ahead is not None:
-        heldout = _relative(search.likelihood(model.active, ahead).residuals(values)[0], ahead)
-    return RankedModel(
-        formulas=declared.formulas(model.chosen, names),
-        symbols=tuple(names.values()),
-        values=new,
-        covariance=transformed(covariance, values, meanings, old),
-        logarithmic=np.zeros(len(new), dtype=bool),
-        undetermined=undetermined,
-        rank=rank,
-        condition=condition,
-        log_likelihood=fit.score.value,
-        criterion=model.criterion,
-        terms=tuple((str(declared.terms[k].unknown), _label(search, k)) for k in map(int, np.flatnonzero(model.chosen))),
-        rms=rms,
-        heldout=heldout,
-    )
+        errors["heldout_one_step"] = _relative(search.likelihood(model.active, ahead).residuals(theta)[0], ahead)
+    return RankedSystem(
+        filled(declared.system, formulas, values, f"recovered from {search.data.count} steps of observed paths"),
+        {u: e.xreplace(known) for u, e in formulas.items()}, len(names), model.criterion, errors,
+        model.fit.score.value,
+    )  # fmt: skip
 
 
 def _relative(residual: np.ndarray, data: Increments) -> float:
@@ -166,33 +189,30 @@ def _residual_notes(search: DiffusionSearch, residual: np.ndarray, covariance: n
 
 
 def _stretched(
-    search: DiffusionSearch, model: DiffusionModel, ranked: RankedModel, seen: Observations
+    search: DiffusionSearch, model: DiffusionModel, facts: Information, seen: Observations
 ) -> tuple[pd.DataFrame, list[str]]:
     """The first system fitted to steps twice as long, and a note if that moves it."""
-    names, meanings = _names(search, model)
     twice = increments(seen, 2)
     likelihood = search.likelihood(model.active, twice)
     likelihood.steps = 2 * search.steps
     low, high = search.declared.low[model.active], search.declared.high[model.active]
     fit = maximise(likelihood, model.theta[model.active], low=low, high=high)
-    at = {c: sp.Float(v) for c, v in zip(names, fit.theta, strict=True)}
-    long = np.array([float(e.xreplace(at)) for e in meanings])
-    deviations = np.sqrt(np.maximum(np.diag(ranked.covariance), 0.0))
-    moved = np.where(ranked.undetermined, 0.0, np.abs(long - ranked.values) / np.maximum(deviations, 1e-300))
+    long = _values(search, model, fit.theta)
+    moved = np.abs(long - facts.values) / np.maximum(facts.deviations, 1e-300)
     frame = pd.DataFrame(
         {
-            "constant": [s.name for s in ranked.symbols],
-            "all steps": ranked.values,
+            "constant": list(facts.names),
+            "all steps": facts.values,
             "twice as long": long,
-            "extrapolated": ranked.values + (ranked.values - long) / 3,
-            "standard error": deviations,
+            "extrapolated": facts.values + (facts.values - long) / 3,
+            "standard error": facts.deviations,
         }
     )
     if not np.isfinite(fit.score.value) or not (moved > MOVED).any():
         return frame, []
     worst = int(np.argmax(moved))
     return frame, [
-        f"from steps twice as long {frame['constant'][worst]} is {long[worst]:.4g} instead of {ranked.values[worst]:.4g}, "
+        f"from steps twice as long {frame['constant'][worst]} is {long[worst]:.4g} instead of {facts.values[worst]:.4g}, "
         f"{moved[worst]:.1f} standard errors away: the steps are too long for the process (or it is not the one found); "
         "use data closer together, or see 'steps' for values extrapolated to short steps"
     ]

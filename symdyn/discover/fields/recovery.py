@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import xarray as xr
 
 from symdyn.attached import FieldRecoveryVerbs
+from symdyn.discover.fields.data import read_fields
 from symdyn.discover.recovery import Recovery
 from symdyn.models.pde import PDESystem
 
@@ -35,3 +37,11 @@ class FieldRecovery(FieldRecoveryVerbs, Recovery):
     systems: tuple[PDESystem, ...]
     fitted: tuple[xr.Dataset, ...] = field(default=())
     method: str = "simulation"
+
+    def _beginnings(self) -> list[tuple[float, dict[str, Any]]]:
+        names = self.observations.fields
+        pairs = zip(self.fitted, self.starts, strict=True)
+        return [(float(run["time"][0]), dict(zip(names, start, strict=True))) for run, start in pairs]
+
+    def _measured(self, data: Any) -> Any:
+        return self.observations if data is None else read_fields(self.system, data)

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
-import xarray as xr
+from sympy.core.function import AppliedUndef
 
 from symdyn.attached import PropensityRecoveryVerbs
+from symdyn.discover.data import Observations
+from symdyn.discover.information import Information
+from symdyn.discover.naming import named_constants
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.propensities.counts import Counts
+from symdyn.discover.propensities.counts import Counts, observed
 from symdyn.discover.propensities.search import PropensityModel, PropensitySearch, vague
-from symdyn.discover.ranked import RankedModel, ranked_fields, squeezed
+from symdyn.discover.ranked import RankedSystem, filled, possible, ranked_recovery
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.scoring import sandwich
+from symdyn.errors import RecoveryError
+from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["PropensityRecovery", "result"]
 
 #: Probability that may leave the box of states.
 LEAK = 1e-4
+#: What the data consist of.
+KINDS = {"complete": "jumps", "sampled": "steps of paths", "snapshots": "cells"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PropensityRecovery(PropensityRecoveryVerbs, Recovery):
     """Propensities of a reaction network.
 
@@ -38,50 +46,57 @@ class PropensityRecovery(PropensityRecoveryVerbs, Recovery):
         Of snapshots: the time, and the distribution of the first observed species according to the first system.
     """
 
+    logarithmic: ClassVar[bool] = True
+
+    system: ReactionNetwork
     counts: Counts
     declared: ReactionNetwork
     distributions: tuple[tuple[float, np.ndarray], ...]
 
-    def __repr__(self) -> str:
-        best, data = self.table.iloc[0], self.counts
-        if data.kind == "snapshots":
-            told = f"{data.size} cells at {len(data.snapshots)} times"
-        else:
-            told = f"{data.size} {'jumps' if data.kind == 'complete' else 'steps'} of {len(data.trajectories)} paths"
-        lines = [f"PropensityRecovery: {len(self.systems)} systems from {told}"]
-        lines += [f"    {u} = {squeezed(e)}" for u, e in self.terms.items()]
-        lines.append(f"  weight {best['weight']:.2g}, log-likelihood {best['log_likelihood']:.6g}")
-        return "\n".join([*lines, *self._remarks()])
+    def _data(self) -> str:
+        if self.counts.kind == "snapshots":
+            return f"{self.counts.size} cells at {len(self.counts.snapshots)} times"
+        steps = "jumps" if self.counts.kind == "complete" else "steps"
+        return f"{self.counts.size} {steps} of {len(self.counts.trajectories)} paths"
 
-    def sample(self, count: int, *, seed: int = 0) -> dict[str, dict[str, xr.DataArray]]:
-        """Draw constants of the first system, log-normal, as `simulate` takes them; `initial` is empty."""
-        values = self.intervals["value"].to_numpy()
-        spread, vectors = np.linalg.eigh(self.covariance.to_numpy() / np.outer(values, values))
-        normal = np.random.default_rng(seed).normal(size=(count, len(values)))
-        draws = values * np.exp((normal * np.sqrt(np.maximum(spread, 0.0))) @ vectors.T)
-        names = self.intervals["constant"]
-        return {
-            "parameters": {n: xr.DataArray(d, dims="trajectory") for n, d in zip(names, draws.T, strict=True)},
-            "initial": {},
-        }
+    def _beginnings(self) -> list[tuple[float, dict[str, Any]]]:
+        names, start = self.system.names, self.system.initial
+        if self.counts.trajectories:
+            return [(float(t.times[0]), dict(zip(names, t.values[0], strict=True))) for t in self.counts.trajectories]
+        complete = all(s in start for s in self.system.states)
+        return [(min(self.counts.snapshots[0][0], 0.0), {s.name: v for s, v in start.items()})] if complete else []
+
+    def _measured(self, data: Any) -> Observations:
+        counts = self.counts if data is None else observed(self.system, data)
+        if not counts.trajectories:
+            raise RecoveryError("a score compares paths, these data are snapshots of cells; see plot() for their distributions")
+        scale = np.sqrt(np.mean(counts.rows.astype(float) ** 2, axis=0))
+        return Observations(
+            counts.trajectories, tuple(self.system.names), np.where(scale > 0, scale, 1.0), np.zeros(len(scale))
+        )
+
+    def _mean_system(self) -> ODESystem:
+        return self.system.rate_equations()
 
 
 def result(
     search: PropensitySearch, seen: Counts, options: RecoverOptions, notes: Sequence[str], *, complete: bool
 ) -> PropensityRecovery:
-    """The result of a search that has ended."""
-    visited = search.ranked()
-    ranked = [_named(search, m) for m in visited]
-    library = [(str(t.unknown), str(_shown(search, k))) for k, t in enumerate(search.terms)]
-    kinds = {"complete": "jumps", "sampled": "steps of paths", "snapshots": "cells"}
-    fields = ranked_fields(
-        search.network, ranked[: options.keep], ranked, level=options.level, library=library, evaluations=search.evaluations,
-        line=f"recovered from {seen.size} {kinds[seen.kind]}",
-    )  # fmt: skip
-    told, distributions = list(notes), []
-    if hasattr(visited[0].likelihood, "distributions"):
-        likelihood = visited[0].likelihood
-        found = likelihood.distributions(visited[0].fit.theta)
+    """The result of a search that has ended.
+
+    Raises
+    ------
+    RecoveryError
+        If there is no model.
+    """
+    visited = possible(search.ranked())
+    best, told, distributions = visited[0], list(notes), []
+    # of the library every term as if it were alone
+    labels = [(str(t.unknown), str(t.shape.xreplace(_names(search, [k])))) for k, t in enumerate(search.terms)]
+    line = f"recovered from {seen.size} {KINDS[seen.kind]}"
+    if hasattr(best.likelihood, "distributions"):
+        likelihood = best.likelihood
+        found = likelihood.distributions(best.fit.theta)
         leak = 1 - min(p.sum() for _, p in found)
         if leak > LEAK:
             told.append(
@@ -90,69 +105,50 @@ def result(
             )
         width = likelihood.box.shape[search.network.names.index(seen.species[0])]
         distributions = [(t, p.reshape(width, -1).sum(axis=1)) for t, p in found]
-    return PropensityRecovery(
-        **fields, warnings=tuple(told), complete=complete, counts=seen, declared=search.network,
-        distributions=tuple(distributions),
+    return ranked_recovery(
+        PropensityRecovery, [_ranked(search, m, line) for m in visited[: options.keep]], _facts(search, best),
+        level=options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
+        library=labels, formulas=_formulas(search, best), notes=told, evaluations=search.evaluations, complete=complete,
+        counts=seen, declared=search.network, distributions=tuple(distributions),
     )  # fmt: skip
 
 
-def _shown(search: PropensitySearch, k: int) -> sp.Expr:
-    """A term with the names of its own constants shortened, as if it were alone."""
-    term = search.terms[k]
-    return term.shape.xreplace(_short(search, [k]))
+def _names(search: PropensitySearch, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
+    """Names of the constants of some terms."""
+    terms = [(k, search.terms[k]) for k in chosen]
+    return named_constants(search.network, [(t.unknown, search.coefficients[k], tuple(t.constants)) for k, t in terms])
 
 
-def _short(search: PropensitySearch, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
-    """Names ``f_1, f_2, ...`` of coefficients, and ``f_K`` of thresholds of the library of the package."""
-    network = search.network
-    taken = {s.name for s in (*network.states, *network.parameters, *network.observables, network.time)}
-    names: dict[sp.Symbol, sp.Symbol] = {}
-
-    def fresh(stem: str, first: bool) -> sp.Symbol:
-        k = 1
-        name = stem if first else f"{stem}{k}"
-        while name in taken:
-            k += 1
-            name = f"{stem}{k}"
-        taken.add(name)
-        return sp.Symbol(name)
-
-    for k in chosen:
-        term, label = search.terms[k], search.terms[k].unknown.func.__name__
-        names[search.coefficients[k]] = fresh(f"{label}_", False)
-        for c in term.constants:
-            names[c] = fresh(f"{label}_K", True) if c.name.startswith(f"{label}_K") else c
-    return names
+def _symbols(search: PropensitySearch, model: PropensityModel) -> list[sp.Symbol]:
+    """Names of what was fitted."""
+    names = _names(search, np.flatnonzero(model.chosen).tolist())
+    return [names.get(c, c) for c in model.columns]
 
 
-def _named(search: PropensitySearch, model: PropensityModel) -> RankedModel:
-    own = list(map(int, np.flatnonzero(model.chosen)))
-    names = {c: c for c in model.columns} | _short(search, own)
-    formulas = {
-        u: sp.Add(
-            *(
-                names[search.coefficients[k]] * search.terms[k].shape.xreplace(names)
-                for k in own
-                if search.terms[k].unknown == u
-            )
-        )
-        for u in search.unknowns
-    }
+def _formulas(search: PropensitySearch, model: PropensityModel) -> dict[AppliedUndef, sp.Expr]:
+    """Each unknown function in named constants."""
+    own = np.flatnonzero(model.chosen).tolist()
+    names, found = _names(search, own), dict.fromkeys(search.unknowns, sp.S.Zero)
+    for k in own:
+        found[search.terms[k].unknown] += names[search.coefficients[k]] * search.terms[k].shape.xreplace(names)
+    return found
+
+
+def _facts(search: PropensitySearch, model: PropensityModel) -> Information:
+    """Information about the constants, positive and fitted in their logarithms."""
     score, values = model.fit.score, model.values
-    covariance, _, condition, undetermined = sandwich(score)
-    rank, unsure = vague(score.information)
-    return RankedModel(
-        formulas=formulas,
-        symbols=tuple(names[c] for c in model.columns),
-        values=values,
-        covariance=covariance * np.outer(values, values),
-        logarithmic=np.ones(len(values), dtype=bool),
-        undetermined=undetermined | unsure,
-        rank=rank,
-        condition=condition,
-        log_likelihood=score.value,
-        criterion=model.criterion,
-        terms=tuple((str(search.terms[k].unknown), str(_shown(search, k))) for k in own),
-        rms=np.nan,
-        heldout=np.nan,
-    )
+    found, (rank, unsure) = sandwich(score), vague(score.information)
+    low, high = np.array([search.bounds.get(c, (-np.inf, np.inf)) for c in model.columns]).T
+    return Information(
+        tuple(s.name for s in _symbols(search, model)), values, found.covariance * np.outer(values, values),
+        found.undetermined | unsure, rank, found.condition, low=low, high=high, logarithmic=True,
+    )  # fmt: skip
+
+
+def _ranked(search: PropensitySearch, model: PropensityModel, line: str) -> RankedSystem:
+    values = dict(zip(_symbols(search, model), map(float, model.values), strict=True))
+    formulas, known = _formulas(search, model), {s: sp.Float(v) for s, v in values.items()}
+    return RankedSystem(
+        filled(search.network, formulas, values, line), {u: e.xreplace(known) for u, e in formulas.items()},
+        len(values), model.criterion, log_likelihood=model.fit.score.value,
+    )  # fmt: skip

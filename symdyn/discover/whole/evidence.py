@@ -8,7 +8,7 @@ import numpy as np
 from symdyn_kernels.arguments.candidates import Points
 
 from symdyn.discover.data import Observations
-from symdyn.discover.evidence import RANK_TOLERANCE, Information
+from symdyn.discover.information import Information, estimated, inverse
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import EquationFit, Fitter
 
@@ -26,20 +26,6 @@ def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], stat
     p, d = len(fit.model.theta), problem.d
     first = np.setdiff1d(np.arange(len(pieces.cut)), pieces.joined)
     free = np.concatenate([np.arange(p), (p + first[:, None] * d + np.arange(d)).ravel()])
-    size, freedom = len(free), int(problem.seen.sum()) - len(free)
-    if found is None:
-        kept, condition, spread, correlation = np.zeros(size, bool), np.inf, np.full(size, np.inf), np.eye(size)
-    else:
-        eigenvalues, vectors = np.linalg.eigh(found.basis.T @ found.matrix @ found.basis)
-        kept = eigenvalues > RANK_TOLERANCE * max(eigenvalues[-1], 1e-300)
-        vectors = (found.basis @ vectors)[free]
-        inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
-        variance = float(found.rss.sum()) / max(freedom, 1)
-        root = np.sqrt(np.maximum(np.diag(inverse), 1e-300))
-        # a value with a part in the null space is not determined
-        spread = np.where((vectors[:, ~kept] ** 2).sum(axis=1) > 1e-6, np.inf, root * np.sqrt(variance) * found.unit[free])
-        correlation = inverse / root[:, None] / root
-        condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
     names = list(constants)
     trajectory = np.searchsorted(problem.first, problem.cut(fit.windows)[:, 0], side="right") - 1
     several = len(problem.first) > 2
@@ -47,7 +33,12 @@ def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], stat
         which = f" of trajectory {trajectory[v]}" if several else ""
         names += [f"{s}({problem.t[first]:g}){which}" for s in states]
     values = np.concatenate([fit.model.theta, fit.starts.ravel()])
-    return Information(tuple(names), values, spread, correlation, freedom, int(kept.sum()), condition)
+    if found is None:
+        nothing = np.zeros((len(values), len(values)))
+        return Information(tuple(names), values, nothing, np.ones(len(values), dtype=bool), 0, np.inf)
+    told = inverse(found.basis.T @ found.matrix @ found.basis, found.basis[free])
+    freedom = int(problem.seen.sum()) - len(free)
+    return estimated(names, values, told, float(found.rss.sum()), freedom, scales=found.unit[free])
 
 
 def prediction_errors(fitter: Fitter, fit: EquationFit, seen: Observations, later: Observations | None) -> dict[str, float]:

@@ -1,0 +1,231 @@
+"""A recovery as plain values and arrays, in ``recovery.json`` and ``recovery.npz``, and back.
+
+Systems and formulas are texts, which the reader of model texts reads; nothing in a file is evaluated.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+import xarray as xr
+
+from symdyn.discover.data import Observations, Trajectory
+from symdyn.discover.diffusions.increments import Increments
+from symdyn.discover.diffusions.result import DiffusionRecovery
+from symdyn.discover.fields.data import FieldData, FieldRun
+from symdyn.discover.fields.recovery import FieldRecovery
+from symdyn.discover.propensities.counts import Counts
+from symdyn.discover.propensities.result import PropensityRecovery
+from symdyn.discover.recovery import Identifiability, Recovery, Terms
+from symdyn.discover.repairing import Repair
+from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
+from symdyn.errors import DeclarationError, SymdynError
+from symdyn.models.boundary import Condition
+from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.operators import read_operators
+from symdyn.models.pde import PDESystem
+from symdyn.models.text import expression_text, text_kinds, text_of
+from symdyn.parsing import parse_expression
+from symdyn.system import System
+
+__all__ = ["FORMAT", "VERSION", "packed", "read_recovery"]
+
+FORMAT, VERSION = "symdyn-recovery", 2
+#: What a file may hold, by name.
+CLASSES: Mapping[str, type[Any]] = {
+    cls.__name__: cls
+    for cls in (
+        Condition, Counts, DiffusionRecovery, Disk, FieldData, FieldRecovery, FieldRun, Identifiability, Increments, Interval,
+        Observations, Plane, Polygon, PropensityRecovery, Recovery, Rectangle, Repair, SurrogateFit, TermSamples, Trajectory,
+    )
+}  # fmt: skip
+#: Attributes that are not written.
+LEFT_OUT = {("SurrogateFit", "history")}
+
+
+def read_recovery(folder: str | Path) -> Recovery:
+    """Read a recovery that ``found.save(folder)`` wrote, with its data.
+
+    Parameters
+    ----------
+    folder : str or Path
+        With ``recovery.json`` and ``recovery.npz``; the other files there are not read.
+
+    Returns
+    -------
+    Recovery
+        Of the class that was written, with the same systems, tables, data and notes.  Systems of classes without a text of
+        their own are ODE systems or maps of the same equations; symbols have no assumptions.
+
+    Raises
+    ------
+    DeclarationError
+        If a file is not one of a recovery, or a system has no text that reads back (functions by pieces).
+    OSError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, sympy as sp, symdyn as sd
+    >>> x, f = sp.Symbol("x"), sp.Function("f")
+    >>> t = np.linspace(0, 4, 21)
+    >>> data = {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}
+    >>> found = sd.recover(sd.ODESystem({x: f(x)}), data, library=2, surrogate=None, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found.save(folder)
+    ...     again = sd.Recovery.load(folder)
+    >>> again.system == found.system, again.table.equals(found.table)
+    (True, True)
+    """
+    path = Path(folder) / "recovery.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DeclarationError(f"{path}: this is not JSON ({error})") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise DeclarationError(f"{path}: this is not a recovery that save wrote")
+    if found.get("version") != VERSION:
+        raise DeclarationError(
+            f"{path}: the version is {found.get('version')!r}, expected {VERSION}; recover and save it again"
+        )
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            recovery = _unpacked(found["result"], arrays)
+    except (AttributeError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise DeclarationError(f"{path}: the recovery in it is damaged ({type(error).__name__}: {error})") from None
+    except SymdynError as error:
+        raise DeclarationError(f"{path}: {error}") from None
+    if not isinstance(recovery, Recovery):
+        raise DeclarationError(f"{path}: this is a {type(recovery).__name__}, expected a Recovery")
+    return recovery
+
+
+# ---- writing -------------------------------------------------------------------------------------
+
+
+def packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """A value in terms of JSON; its arrays are added to `arrays`.
+
+    Raises
+    ------
+    DeclarationError
+        For objects that a recovery does not hold.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"number": repr(value)}
+    if isinstance(value, np.ndarray):
+        arrays[name := f"array{len(arrays)}"] = value
+        return {"array": name}
+    if isinstance(value, (list, tuple)):
+        return [packed(v, arrays) for v in value]
+    if isinstance(value, System):
+        return {"system": _system(value, arrays)}
+    if isinstance(value, sp.Basic):
+        return {"expression": expression_text(value)}
+    if isinstance(value, xr.Dataset):
+        parts = (
+            {str(k): [list(v.dims), packed(v.values, arrays)] for k, v in of.items()} for of in (value.data_vars, value.coords)
+        )
+        return dict(zip(("variables", "coords"), parts, strict=True))
+    if isinstance(value, Mapping):
+        pairs = [[packed(k, arrays), packed(v, arrays)] for k, v in value.items()]
+        return {"terms" if isinstance(value, Terms) else "mapping": pairs}
+    if isinstance(value, pd.DataFrame):
+        columns = [[str(c), packed(_column(value[c]), arrays)] for c in value]
+        return {"frame": columns, "index": None if isinstance(value.index, pd.RangeIndex) else list(map(str, value.index)),
+                "names": [value.index.name, value.columns.name]}  # fmt: skip
+    cls = next((c for c in type(value).__mro__ if CLASSES.get(c.__name__) is c), None)
+    if cls is None or not is_dataclass(cls):
+        raise DeclarationError(f"a recovery with a {type(value).__name__} cannot be written")
+    names = (f.name for f in fields(cls) if f.init and (cls.__name__, f.name) not in LEFT_OUT)
+    return {"object": cls.__name__, "attributes": {name: packed(getattr(value, name), arrays) for name in names}}
+
+
+def _column(values: pd.Series) -> Any:
+    return values.to_numpy() if values.dtype.kind in "biuf" else values.tolist()
+
+
+def _system(system: System, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """A system as its text and what the text does not say."""
+    found: dict[str, Any] = {"kind": system.kind, "time": system.time.name, "provenance": list(system.provenance)}
+    if not isinstance(system, PDESystem):
+        options = {name: packed(getattr(system, name), arrays) for name in system.text_options or ()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of reactions, which were declared before
+            return {**found, "text": text_of(system), "printed": str(system), "options": options}
+    lines = [f"{s}' = {expression_text(rate)}" for s, rate in zip(system.states, system.rates, strict=True)]
+    lines += [f"{name} := {expression_text(e)}" for name, e in system.observables.items()]
+    lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
+    walls = [[packed(target, arrays), packed(row, arrays)] for target, row in system.conditions.items()]
+    return {
+        **found, "text": "\n".join(lines), "space": [s.name for s in system.space], "domain": packed(system.domain, arrays),
+        "scalars": [s.name for s in system.scalars], "conditions": walls, "initial": packed(system.initial, arrays),
+    }  # fmt: skip
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+def _unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """What `packed` was given."""
+    if isinstance(value, list):
+        return tuple(_unpacked(v, arrays) for v in value)
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"number": text}:
+            return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[text]
+        case {"array": name}:
+            return arrays[name]
+        case {"expression": text}:
+            return read_operators(parse_expression(text))
+        case {"terms": pairs}:
+            return Terms({_unpacked(k, arrays): _unpacked(v, arrays) for k, v in pairs})
+        case {"mapping": pairs}:
+            return {_unpacked(k, arrays): _unpacked(v, arrays) for k, v in pairs}
+        case {"frame": columns, "index": index, "names": [of_rows, of_columns]}:
+            series = {c: v if isinstance(v := _unpacked(x, arrays), np.ndarray) else list(v) for c, x in columns}
+            frame = pd.DataFrame(series, index=None if index is None else pd.Index(index))
+            return frame.rename_axis(index=of_rows, columns=of_columns)
+        case {"variables": variables, "coords": coords}:
+            parts = ({k: (dims, _unpacked(v, arrays)) for k, (dims, v) in of.items()} for of in (variables, coords))
+            return xr.Dataset(*parts)
+        case {"system": facts}:
+            return _read_system(facts, arrays)
+        case {"object": name, "attributes": attributes}:
+            return CLASSES[name](**{k: _unpacked(v, arrays) for k, v in attributes.items()})
+    raise ValueError(f"unknown entry {', '.join(value)}")
+
+
+def _read_system(facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> System:
+    system: System
+    if facts["text"] is None:
+        raise DeclarationError(f"the system has no text that reads back: {facts['printed']}; keep the Python that declares it")
+    if facts["kind"] == PDESystem.kind:
+        walls = {
+            _unpacked(k, arrays): dict(zip(facts["space"], _unpacked(row, arrays), strict=True))
+            for k, row in facts["conditions"]
+        }
+        system = PDESystem.from_text(
+            facts["text"], domain=_unpacked(facts["domain"], arrays), boundary=walls, odes=facts["scalars"],
+            space=facts["space"], time=facts["time"], initial=_unpacked(facts["initial"], arrays),
+        )  # fmt: skip
+    else:
+        options = {name: _unpacked(v, arrays) for name, v in facts["options"].items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of reactions, which were declared before
+            system = text_kinds()[facts["kind"]].from_text(facts["text"], time=facts["time"], **options)
+    return system.replace(provenance=tuple(facts["provenance"]))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from symdyn.declaration import lookup
 from symdyn.discover.data import observations
@@ -42,7 +45,10 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     given = request.options.noise or {}
     noise = read_noise(whole, seen, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
-    search = EquationSearch(prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part))
+    search = EquationSearch(
+        prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part), journal=request.journal,
+        windows=request.options.windows,
+    )  # fmt: skip
     notes: list[str] = []
     stopped = False
     try:
@@ -58,6 +64,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
             "no candidate could be simulated along the data; give more points or longer trajectories, scale states that differ "
             "by orders of magnitude, or give the known part of the equations"
         )
+    search.fitter.deadline = request.deadline
     if search.late:
         notes.append(f"the search ended at its budget of time, after {search.fitter.runs} simulations")
     if best.windows > 1:
@@ -65,12 +72,30 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     fitted = len(best.model.theta) + best.starts.size
     if fitted > MANY * seen.size:
         notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
+    if not search.sound(best):
+        notes.append("the data do not determine all constants of the first model")
     others = [f for f in ranked(search.fitter, best.windows) if f.model.key != best.model.key]
     visited = [best, *others]
-    return assembled(
+    better = [f for f in others if f.score < best.score]
+    if better:
+        lost = "their runs are lost from starts within the noise"
+        why = lost if search.sound(better[0]) else "the data do not determine their constants"
+        notes.append(f"{len(better)} of the models have a lower criterion than the first, which goes before them: {why}")
+    found = assembled(
         whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes,
         complete=not (stopped or search.late),
     )  # fmt: skip
+    return found if others else _alone(found)
+
+
+def _alone(found: Recovery) -> Recovery:
+    """The same without weights, which are shares among several models."""
+    return replace(
+        found,
+        table=found.table.assign(weight=np.nan),
+        inclusion=found.inclusion.assign(weight=np.nan),
+        warnings=(*found.warnings, "no other model was compared with this one; it has no weight"),
+    )
 
 
 def _refuse(request: Request) -> None:
@@ -80,3 +105,6 @@ def _refuse(request: Request) -> None:
             "unknown= does not apply where nothing is known of the equations; declare an ODESystem with unknown terms, "
             "such as {x: a*x - f(x, y)}, to use it"
         )
+    windows = request.options.windows
+    if windows is not None and windows < 1:
+        raise RecoveryError(f"windows is {windows!r}; expected a number of windows a trajectory, 1 or more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,13 +39,16 @@ def assembled(
     ranked : sequence of EquationFit
         Models of different structures, the best first.
     visited : sequence of EquationFit
-        All that share the evidence; `ranked` are their first ones.
+        All that share the evidence; `ranked` are their first ones, of which those that there is no time for are left out.
     """
     shares = weights([f.score for f in visited])
     position = {f.model.key: k for k, f in enumerate(visited)}
     first = np.searchsorted(fitter.problem.cut(ranked[0].windows)[:, 0], fitter.problem.first[:-1])
-    systems, rows, starts, facts = [], [], [], None
+    rows: list[dict[str, Any]] = []
+    systems, starts, facts = [], [], None
     for fit in ranked:
+        if rows and fitter.late():
+            break
         symbols = _symbols(system, fit)
         if facts is None:
             facts = information(fitter, fit, [s.name for s in symbols], system.names)

@@ -26,6 +26,7 @@ LOTKA_VOLTERRA = {
     y: sp.Rational(8, 10) * x * y - sp.Rational(9, 5) * y,
 }
 LORENZ = {x: 10 * (y - x), y: 28 * x - y - x * z, z: x * y - sp.Rational(8, 3) * z}
+ROSSLER = {x: -y - z, y: x + y / 5, z: sp.Rational(1, 5) + x * z - sp.Rational(57, 10) * z}
 PENDULUM = {x: y, y: -sp.Rational(9, 10) * sp.sin(x) - sp.Rational(1, 4) * y}
 BUDWORM = {x: sp.Rational(3, 5) * x * (1 - x / 8) - x**2 / (1 + x**2)}
 
@@ -136,6 +137,19 @@ def test_a_stretched_run_has_the_optimum_of_its_pieces():
     joined = moved + step[len(best.model.theta) :].reshape(starts.shape)
     theta = best.model.theta + step[: len(best.model.theta)]
     assert linear(search.fitter, best.model.with_theta(theta), pieces, joined).mismatch < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("equations", "start", "end", "points", "noise"),
+    [(ROSSLER, (-4.0, -4.0, 0.02), 196.8, 1000, 0.01), (LORENZ, (-8.0, 7.0, 27.0), 10.0, 1001, 0.2)],
+    ids=["many turns", "much noise"],
+)
+def test_chaos_is_no_reason_for_more_terms(equations, start, end, points, noise):
+    frame = data(equations, start, end=end, points=points)
+    states = [s.name for s in equations]
+    frame[states] += noise * frame[states].std().to_numpy() * np.random.default_rng(0).normal(size=(points, 3))
+    found = recovered(frame)
+    assert [shapes(found.terms[f"f_{s}"]) for s in states] == [shapes(e) for e in equations.values()]
 
 
 def test_few_data_are_said_to_be_few():

@@ -170,10 +170,10 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
 
 
 def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
-    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if the steps do not converge."""
+    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if its steps do not converge in time."""
     found, p = linear(fitter, model, pieces, starts), len(model.theta)
     for _ in range(STEPS):
-        if found is None:
+        if found is None or fitter.late():
             return None
         move, length = found.move()
         if length < ENOUGH and found.mismatch < CLOSED:

@@ -22,6 +22,8 @@ FALL, RELATIVE_FALL = 1e-3, 1e-4
 #: Growth of mean squares, and what is added to it, with which fewer windows are still as good.
 GROWTH, ADDED = 1.15, 0.1
 CLEAN_GROWTH, CLEAN_ADDED, CLEAN_SHARE = 50.0, 0.5, 0.01
+#: Duration of evidence for a model, in that of a fit.
+EVIDENCE = 3.0
 #: Growth of errors of initial values in a window beyond which fits end short of the optimum.
 STRETCHED = 30.0
 #: Settings of the compiled fit with which it does not move.
@@ -74,6 +76,8 @@ class Fitter:
         The best fit by key of the model and windows.
     runs, steps : int
         Simulations, and steps that they attempted.
+    longest : float
+        Seconds that a fit has taken at most.
     """
 
     def __init__(self, problem: EquationProblem, journal: Journal | None = None, deadline: float | None = None) -> None:
@@ -81,12 +85,17 @@ class Fitter:
         self.journal = Journal() if journal is None else journal
         self.visited: dict[tuple, EquationFit] = {}
         self.runs = self.steps = 0
+        self.longest = 0.0
         self.none = packed([], problem.d)
         self.data = digest_of(problem.t, problem.x, problem.first)
 
     def late(self) -> bool:
-        """Whether time is up."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        """Whether time is up, but for that which evidence for a model takes."""
+        return self.left() < EVIDENCE * self.longest
+
+    def left(self) -> float:
+        """Seconds to the deadline."""
+        return np.inf if self.deadline is None else self.deadline - time.monotonic()
 
     def key(self, model: EquationModel, starts: np.ndarray, windows: int, *more: Any) -> tuple:
         """What the outcome of a fit depends on."""
@@ -134,7 +143,9 @@ class Fitter:
         before = self.runs, self.steps
 
         def compute() -> tuple[np.ndarray]:
+            begun = time.monotonic()
             made = self.call(model.with_theta(model.theta), starts, windows, settings)
+            self.longest = max(self.longest, time.monotonic() - begun)
             return (np.concatenate([made.theta, made.starts.ravel(), made.rss, made.info.astype(float)]),)
 
         (made,) = self.journal(self.key(model, starts, windows, *settings), compute)

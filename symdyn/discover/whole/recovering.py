@@ -72,19 +72,28 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     fitted = len(best.model.theta) + best.starts.size
     if fitted > MANY * seen.size:
         notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
-    if not search.sound(best):
+    if not search.late and not search.sound(best):
         notes.append("the data do not determine all constants of the first model")
     others = [f for f in ranked(search.fitter, best.windows) if f.model.key != best.model.key]
     visited = [best, *others]
     better = [f for f in others if f.score < best.score]
-    if better:
+    if better and not search.late:
         lost = "their runs are lost from starts within the noise"
         why = lost if search.sound(better[0]) else "the data do not determine their constants"
         notes.append(f"{len(better)} of the models have a lower criterion than the first, which goes before them: {why}")
-    found = assembled(
-        whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes,
-        complete=not (stopped or search.late),
-    )  # fmt: skip
+
+    def result(keep: int) -> Recovery:
+        return assembled(
+            whole, search.fitter, visited[:keep], visited, seen, later, level=request.options.level, notes=notes,
+            complete=not (stopped or search.late),
+        )  # fmt: skip
+
+    try:
+        found = result(request.options.keep)
+    except KeyboardInterrupt:
+        stopped = True
+        notes.append("the evidence was interrupted; models after the first were left out")
+        found = result(1)
     return found if others else _alone(found)
 
 

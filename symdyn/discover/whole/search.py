@@ -47,6 +47,10 @@ AGAIN, MORE = 20, 0.5
 PASSES, CLIMBS, SAME = 3, 3, 0.02
 #: Beginnings that a search goes on from with each library.
 BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
+#: Factor of the sum of squares by which a run has gone astray.
+ASTRAY = 1.5
+#: Seconds for each point that must be left for a beginning in weak form.
+WEAKLY = 0.01
 #: Shares of the time that is left at the beginning, after which the search and the fits to the end stop.
 SEARCHING, FINISHING = 0.85, 0.95
 
@@ -158,7 +162,12 @@ class EquationSearch:
         self.fitter.deadline = self.ends[1]
         if best is None or self.late:
             return best
-        self.sharpen(best)
+        again = ranked(self.fitter, best.windows)[:AGAIN]
+        if self.sharpen(best):
+            earlier, self.fitter.visited = self.fitter.visited, {}
+            if not self._renewed([best, *again]):
+                self.fitter.visited = earlier
+            best = self.best() or best
         for _ in range(PASSES):
             best = reduced(self.fitter, self.fitter.fit(best.model, best.starts, best.windows, 25, fall=1e-6) or best)
             if not self.sound(best):
@@ -219,11 +228,19 @@ class EquationSearch:
         starts = self._starts(matching, functions)
         if not starts:
             return
-        starts.sort(key=lambda s: (not self._fits(s[0]), s[0].windows, s[0].score))
+
+        def order(start: tuple[EquationFit, list[list[MatchedSupport]]]):
+            return not self._fits(start[0]), start[0].windows, start[0].score
+
+        starts.sort(key=order)
+        if self.sharpen(starts[0][0]):
+            self.fitter.visited = {}
+            self.finals = self._renewed(self.finals)
+            starts = [(fit, candidates) for f, candidates in starts for fit in self._renewed([f])] or starts
+            starts.sort(key=order)
         if functions and self.finals:
             before = min(self.finals, key=lambda f: (f.windows, f.score))
             starts.insert(1, (before, starts[0][1]))
-        self.sharpen(starts[0][0])
         screen = self.screen = Screen(self.fitter, terms)
         for fit, candidates in starts[: CLEAN_BEGINNINGS if problem.clean else BEGINNINGS]:
             if self.spent(0.8) and self.finals:
@@ -248,27 +265,32 @@ class EquationSearch:
 
     def _starts(self, matching: WeakMatching, functions: bool) -> list[tuple[EquationFit, list[list[MatchedSupport]]]]:
         """Models put together from the best right-hand sides of each state, fitted."""
-        problem = self.problem
         found: list[tuple[EquationFit, list[list[MatchedSupport]]]] = []
         seen: set[tuple] = set()
+        for model, candidates in self._proposed(matching, functions):
+            if model.key in seen or (found and self.spent(0.6)):
+                continue
+            seen.add(model.key)
+            fit = self._descended(model)
+            if fit is not None:
+                found.append((fit, candidates))
+        return found
+
+    def _proposed(self, matching: WeakMatching, functions: bool) -> Iterator[tuple[EquationModel, list[list[MatchedSupport]]]]:
+        """Models by integral matching and in weak form, with the right-hand sides that matching found for each state."""
+        problem, candidates = self.problem, []
         for windows in CLEAN_MATCHING if problem.clean else MATCHING:
             candidates = matching.candidates(windows, elbow=problem.clean)
             if not all(candidates):
                 continue
-            models = [_assembled([c[0] for c in candidates])]
+            yield _assembled([c[0] for c in candidates]), candidates
             if not problem.clean:
-                models.append(_assembled([_elbow(c, problem.seen[j]) for j, c in enumerate(candidates)]))
-                # three states or more may be chaotic
-                weak = weak_support(problem) if problem.d >= 3 and windows == MATCHING[0] and not functions else None
-                models += [weak] if weak is not None else []
-            for model in models:
-                if model.key in seen or (found and self.spent(0.6)):
-                    continue
-                seen.add(model.key)
-                fit = self._descended(model)
-                if fit is not None:
-                    found.append((fit, candidates))
-        return found
+                yield _assembled([_elbow(c, problem.seen[j]) for j, c in enumerate(candidates)]), candidates
+        # three states or more may be chaotic
+        if problem.d >= 3 and not (problem.clean or functions or self.spent(0.6)) and self.fitter.left() > WEAKLY * problem.n:
+            weak = weak_support(problem)
+            if weak is not None and all(candidates):
+                yield weak, candidates
 
     def _descended(self, model: EquationModel) -> EquationFit | None:
         """A model fitted over ever fewer windows."""
@@ -334,9 +356,9 @@ class EquationSearch:
             fit = new
         return fit
 
-    def sharpen(self, fit: EquationFit) -> None:
-        """Allow smaller errors of steps until runs have converged relative to the noise."""
-        problem, fitter = self.problem, self.fitter
+    def sharpen(self, fit: EquationFit) -> bool:
+        """Allow smaller errors of steps until runs have converged relative to the noise; whether that changed anything."""
+        problem, fitter, first = self.problem, self.fitter, self.problem.integration
         coarse = fitter.run(fit)
         for _ in range(3):
             before = problem.integration
@@ -344,8 +366,21 @@ class EquationSearch:
             fine = fitter.run(fit)
             if coarse is None or fine is None or np.max(np.abs(coarse - fine) * problem.w) < 0.1:
                 problem.integration = before
-                return
+                break
             coarse = fine
+        return problem.integration is not first
+
+    def _renewed(self, fits: Sequence[EquationFit]) -> list[EquationFit]:
+        """Models fitted again with other errors of steps, from short windows where their runs have gone astray."""
+        found = []
+        for fit in fits:
+            if self.fitter.late():
+                break
+            new = self.fitter.fit(fit.model, fit.starts, fit.windows, 8)
+            if new is None or new.total > ASTRAY * fit.total:
+                new = self._descended(fit.model)
+            found += [new] if new is not None else []
+        return found
 
 
 def _descent(windows: int) -> tuple[int, ...]:

@@ -124,7 +124,7 @@ def recover(
     options.fit           x         x       -     x    -             x    x
     options.guesses       x         x       t     x    x             x    x
     options.noise         x         x       x     x    x             -    -
-    options.windows       x         x       t     -    -             -    -
+    options.windows       x         x       x     -    -             -    -
     options.largest       x         x       t     x    x             x    x
     options.beam          x         x       t     x    x             -    -
     options.rounds        x         x       t     x    x             -    -

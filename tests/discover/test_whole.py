@@ -11,9 +11,12 @@ import symdyn as sd
 from symdyn.discover.data import observations
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.whole.continuity import cut_up, linear
+from symdyn.discover.whole.fits import Fitter
 from symdyn.discover.whole.problem import prepared
+from symdyn.discover.whole.reduction import reduced
 from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
+from symdyn.discover.whole.terms import INV, Atom, CandidateTerm, EquationModel
 from symdyn.errors import RecoveryError
 
 x, y, z = sp.symbols("x y z")
@@ -23,6 +26,7 @@ LOTKA_VOLTERRA = {
     y: sp.Rational(8, 10) * x * y - sp.Rational(9, 5) * y,
 }
 LORENZ = {x: 10 * (y - x), y: 28 * x - y - x * z, z: x * y - sp.Rational(8, 3) * z}
+ROSSLER = {x: -y - z, y: x + y / 5, z: sp.Rational(1, 5) + x * z - sp.Rational(57, 10) * z}
 PENDULUM = {x: y, y: -sp.Rational(9, 10) * sp.sin(x) - sp.Rational(1, 4) * y}
 BUDWORM = {x: sp.Rational(3, 5) * x * (1 - x / 8) - x**2 / (1 + x**2)}
 
@@ -135,6 +139,19 @@ def test_a_stretched_run_has_the_optimum_of_its_pieces():
     assert linear(search.fitter, best.model.with_theta(theta), pieces, joined).mismatch < 1e-2
 
 
+@pytest.mark.parametrize(
+    ("equations", "start", "end", "points", "noise"),
+    [(ROSSLER, (-4.0, -4.0, 0.02), 196.8, 1000, 0.01), (LORENZ, (-8.0, 7.0, 27.0), 10.0, 1001, 0.2)],
+    ids=["many turns", "much noise"],
+)
+def test_chaos_is_no_reason_for_more_terms(equations, start, end, points, noise):
+    frame = data(equations, start, end=end, points=points)
+    states = [s.name for s in equations]
+    frame[states] += noise * frame[states].std().to_numpy() * np.random.default_rng(0).normal(size=(points, 3))
+    found = recovered(frame)
+    assert [shapes(found.terms[f"f_{s}"]) for s in states] == [shapes(e) for e in equations.values()]
+
+
 def test_few_data_are_said_to_be_few():
     found = recovered(data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01, points=8))
     assert "which cannot tell equations apart" in " ".join(found.warnings)
@@ -198,6 +215,85 @@ def test_a_budget_ends_the_search_with_a_note():
     assert "ended at its budget of time" in " ".join(found.warnings)
     assert not found.complete
     assert found.table["rms"][0] < 0.2
+
+
+def test_a_search_that_was_interrupted_is_resumed_bit_for_bit(tmp_path):
+    frame, file = data(PENDULUM, (2.0, 0.0), noise=0.01), tmp_path / "search.npz"
+    begun = 0
+
+    def stop(stage, fraction):
+        nonlocal begun
+        begun += 1
+        if begun == 60:
+            raise KeyboardInterrupt
+
+    first = sd.recover(None, frame, progress=stop, checkpoint=file)
+    assert not first.complete
+    assert "interrupted" in " ".join(first.warnings)
+    assert file.exists()
+    resumed, never = recovered(frame, checkpoint=file), recovered(frame)
+    assert resumed.complete
+    assert not file.exists()
+    assert resumed.table.equals(never.table)
+    assert resumed.intervals.equals(never.intervals)
+    assert resumed.evaluations == never.evaluations > first.evaluations
+
+
+def test_windows_are_those_asked_for(monkeypatch):
+    frame, used, fit = data(LOTKA_VOLTERRA, (0.44, 4.6), noise=0.01), [], Fitter.fit
+
+    def spy(fitter, model, starts, windows, *args, **options):
+        used.append(windows)
+        return fit(fitter, model, starts, windows, *args, **options)
+
+    monkeypatch.setattr(Fitter, "fit", spy)
+    recovered(frame, options=RecoverOptions(windows=7))
+    assert used[:3] == [7, 2, 1]
+    assert set(used) == {7, 2, 1}
+    with pytest.raises(RecoveryError, match="windows is 0; expected a number of windows a trajectory, 1 or more"):
+        recovered(frame, options=RecoverOptions(windows=0))
+
+
+@pytest.mark.parametrize(
+    ("side", "start", "end", "shape"),
+    [
+        (sp.exp(-x), 0.0, 5.0, {sp.exp(-x)}),
+        (-sp.Rational(3, 2) * x / (30 + x), 4.0, 40.0, None),
+        (sp.Rational(1, 2) - sp.Rational(3, 2) * x / (sp.Rational(7, 10) + x), 4.0, 12.0, None),
+    ],
+    ids=["exponential", "nearly linear", "saturating"],
+)
+def test_clean_data_give_the_simplest_form(side, start, end, shape):
+    found = recovered(data({x: side}, (start,), end=end))
+    term = found.terms["f_x"]
+    assert shape is None or shapes(term) == shape
+    assert found.table["parameters"][0] <= 3
+    assert np.isfinite(found.intervals["standard error"]).all()
+    assert len(found.table) > 1  # a weight is a share among several
+    along = np.linspace(start, 0.9 * start + 0.1, 5)
+    values = [float((term - side).subs(x, v)) for v in along]
+    np.testing.assert_allclose(values, 0.0, atol=1e-3)
+
+
+def saturating(offset):
+    """A fit of c x/(K + x) to x' = 2, and its fitter."""
+    frame = data({x: sp.Integer(2)}, (1.0,), end=2.0, points=60)
+    fitter = Fitter(prepared(observations(declared(None, frame), frame)))
+    term = CandidateTerm((1,), (Atom(INV, (1.0,), offset, 1, (-1,)),), 5.0)
+    return fitter, EquationModel(1, [(0, term)], [2.0])
+
+
+def test_a_saturating_term_that_saturates_all_along_is_a_constant():
+    fitter, model = saturating(-1e-9)
+    fit = reduced(fitter, fitter.fit(model, np.array([[1.0]]), 1))
+    assert fit.model.key == ((0, "1"),)
+    assert fit.model.theta[0] == pytest.approx(2, rel=1e-6)
+
+
+def test_a_pole_among_the_data_is_no_model():
+    fitter, model = saturating(-3.0)
+    assert fitter.pole(model)
+    assert fitter.fit(model, np.array([[1.0]]), 1, 0) is None
 
 
 def test_unknown_sides_may_be_declared():

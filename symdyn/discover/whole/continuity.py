@@ -20,13 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from symdyn_kernels.arguments.candidates import Integration, Points
 
-from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.fits import STRETCHED, EquationFit, Fitter
 from symdyn.discover.whole.terms import EquationModel
 
 __all__ = ["Linear", "Pieces", "cut_up", "linear", "polished"]
 
-#: Growth of errors of initial values, root mean square over a run, above which it is cut up, and that of a piece.
-STRETCHED, REACH = 30.0, 8.0
+#: Growth of errors of initial values in each piece of a run.
+REACH = 8.0
 #: Errors of steps relative to those of the search.
 TIGHT = 1e-2
 #: Steps, the shares of one that are tried, and its length, in standard deviations, that ends them.
@@ -90,17 +90,14 @@ class Linear:
 def cut_up(fitter: Fitter, fit: EquationFit) -> Pieces:
     """The windows of a fit, cut until errors of the initial values grow little in each piece."""
     problem, whole = fitter.problem, fitter.problem.cut(fit.windows)
-    count, run, even = 1, fitter.run(fit), np.tile(1 / problem.spread, (problem.n, 1))
+    count, run = 1, fitter.run(fit)
     found = Pieces(fit.windows, whole, np.zeros(0, np.int64))
     while run is not None:
         cut = problem.cut(fit.windows * count)
         if np.isin(whole[:, 0], cut[:, 0]).all():
             found = Pieces(fit.windows * count, cut, np.flatnonzero(~np.isin(cut[:, 0], whole[:, 0])))
-            made = fitter.over(fit.model, cut, run[cut[:, 0]], points=problem.points._replace(weights=even))
-            # the sum over a piece of squared sensitivities, in units of the spread
-            square = np.einsum("vjj,j->v", made.arrow.starts, problem.spread**2)
-            growth = np.sqrt(square / (problem.d * (cut[:, 1] - cut[:, 0]))).max()
-            if not made.info[0] or growth < (STRETCHED if count == 1 else REACH):
+            growth = fitter.growth(fit.model, cut, run[cut[:, 0]])
+            if np.isinf(growth) or growth < (STRETCHED if count == 1 else REACH):
                 break
         if len(cut) < len(problem.cut(2 * fit.windows * count)):
             count *= 2
@@ -173,10 +170,10 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
 
 
 def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
-    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if the steps do not converge."""
+    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if it is not reached in time."""
     found, p = linear(fitter, model, pieces, starts), len(model.theta)
     for _ in range(STEPS):
-        if found is None:
+        if found is None or fitter.late():
             return None
         move, length = found.move()
         if length < ENOUGH and found.mismatch < CLOSED:

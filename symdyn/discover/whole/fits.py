@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from symdyn_kernels.arguments.candidates import ArrowEquations, FitArguments, Integration, Points, SensitivitySums, Table
 
+from symdyn.discover.journal import Journal, digest_of
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
-from symdyn.discover.whole.terms import EquationModel, packed
+from symdyn.discover.whole.terms import COT, INV, EquationModel, packed
 
-__all__ = ["EXPANSION", "EquationFit", "Fitter"]
+__all__ = ["EXPANSION", "STRETCHED", "EquationFit", "Fitter"]
 
 #: Fall of the sum of squares, and relative to it, below both of which a fit ends.
 FALL, RELATIVE_FALL = 1e-3, 1e-4
 #: Growth of mean squares, and what is added to it, with which fewer windows are still as good.
 GROWTH, ADDED = 1.15, 0.1
 CLEAN_GROWTH, CLEAN_ADDED, CLEAN_SHARE = 50.0, 0.5, 0.01
+#: Duration of evidence for a model, in that of a fit.
+EVIDENCE = 3.0
+#: Growth of errors of initial values in a window beyond which fits end short of the optimum.
+STRETCHED = 30.0
 #: Settings of the compiled fit with which it does not move.
 EXPANSION = (0.0, 0.0, 0.0, np.inf)
 #: Those with which it sweeps a library instead.
@@ -55,19 +62,48 @@ class EquationFit:
 class Fitter:
     """Fits models, records the best fit of each structure, and counts simulations.
 
+    Parameters
+    ----------
+    problem : EquationProblem
+    journal : Journal, optional
+        Keeps every fit.
+    deadline : float or None
+        Of `time.monotonic`.
+
     Attributes
     ----------
     visited : dict
         The best fit by key of the model and windows.
     runs, steps : int
         Simulations, and steps that they attempted.
+    longest : float
+        Seconds that a fit has taken at most.
     """
 
-    def __init__(self, problem: EquationProblem) -> None:
-        self.problem = problem
+    def __init__(self, problem: EquationProblem, journal: Journal | None = None, deadline: float | None = None) -> None:
+        self.problem, self.deadline = problem, deadline
+        self.journal = Journal() if journal is None else journal
         self.visited: dict[tuple, EquationFit] = {}
         self.runs = self.steps = 0
+        self.longest = 0.0
         self.none = packed([], problem.d)
+        self.data = digest_of(problem.t, problem.x, problem.first)
+
+    def late(self) -> bool:
+        """Whether time is up, but for that which evidence for a model takes."""
+        return self.left() < EVIDENCE * self.longest
+
+    def left(self) -> float:
+        """Seconds to the deadline."""
+        return np.inf if self.deadline is None else self.deadline - time.monotonic()
+
+    def key(self, model: EquationModel, starts: np.ndarray, windows: int, *more: Any) -> tuple:
+        """What the outcome of a fit depends on."""
+        problem, table = self.problem, model.table
+        return (
+            self.data, problem.w, problem.integration.atol, *problem.integration[3:], *table, model.equations, model.places,
+            model.theta, np.asarray(starts), windows, *more,
+        )  # fmt: skip
 
     def call(self, model: EquationModel, starts: np.ndarray, windows: int, settings: Sequence[float]) -> FitArguments:
         """The arguments of the compiled fit, filled by it."""
@@ -99,21 +135,45 @@ class Fitter:
 
     def fit(self, model: EquationModel, starts: np.ndarray, windows: int, iterations: int = 10, *, fall: float = FALL,
             above: float = np.inf) -> EquationFit | None:  # fmt: skip
-        """Levenberg-Marquardt from the values of a model; None if it cannot be simulated.
+        """Levenberg-Marquardt from the values of a model; None if it cannot be simulated, or has a pole among the data.
 
         `above` is a sum of squares above which a fit that falls slowly is given up.
         """
-        moved = model.with_theta(model.theta)
-        made = self.call(moved, starts, windows, (iterations, fall, RELATIVE_FALL, above))
-        if not made.info[0] or not np.isfinite(made.rss).all():
+        settings = iterations, fall, RELATIVE_FALL, above
+        before = self.runs, self.steps
+
+        def compute() -> tuple[np.ndarray]:
+            begun = time.monotonic()
+            made = self.call(model.with_theta(model.theta), starts, windows, settings)
+            self.longest = max(self.longest, time.monotonic() - begun)
+            return (np.concatenate([made.theta, made.starts.ravel(), made.rss, made.info.astype(float)]),)
+
+        (made,) = self.journal(self.key(model, starts, windows, *settings), compute)
+        p, d = len(model.theta), self.problem.d
+        theta, rss, info = made[:p], made[-4 - d : -4], made[-4:].astype(int)
+        self.runs, self.steps = before[0] + int(info[2]), before[1] + int(info[3])
+        if not info[0] or not np.isfinite(rss).all():
             return None
-        score = self.problem.score(made.rss, moved.K + moved.Q, moved.cost, len(starts))
-        found = EquationFit(moved, made.starts, made.rss, windows, score)
+        moved = model.with_theta(theta)
+        if self.pole(moved):
+            return None
+        score = self.problem.score(rss, moved.K + moved.Q, moved.cost, len(starts))
+        found = EquationFit(moved, made[p : -4 - d].reshape(-1, d), rss, windows, score)
         key = moved.key, windows
         known = self.visited.get(key)
         if known is None or found.score < known.score:
             self.visited[key] = found
         return found
+
+    def pole(self, model: EquationModel) -> bool:
+        """Whether a reciprocal or a cotangent of a model has a pole between values of a trajectory."""
+        table, x = model.table, self.problem.smooth
+        for k, a in zip(*np.nonzero(np.isin(table.functions, (INV, COT))), strict=True):
+            z = table.offsets[k, a] + x ** table.powers[k, a] @ table.weights[k, a]
+            parts = np.floor(z / np.pi) if table.functions[k, a] == COT else z > 0
+            if ((parts[1:] != parts[:-1]) & (self.problem.begins[1:] == 0)).any():
+                return True
+        return False
 
     def run(self, fit: EquationFit) -> np.ndarray | None:
         """The states of a fitted model at the times of the data."""
@@ -151,9 +211,25 @@ class Fitter:
             found = new
         return found
 
-    def promoted(self, old: EquationFit, new: EquationFit) -> bool:
-        """Whether a fit over fewer windows is still as good."""
+    def growth(self, model: EquationModel, cut: np.ndarray, starts: np.ndarray) -> float:
+        """Growth of errors of initial values, root mean square over a window in units of the spreads, the largest."""
         problem = self.problem
+        even = problem.points._replace(weights=np.tile(1 / problem.spread, (problem.n, 1)))
+        made = self.over(model, cut, starts, points=even)
+        # the sum over a window of squared sensitivities
+        square = np.einsum("vjj,j->v", made.arrow.starts, problem.spread**2)
+        found = np.sqrt(square / (problem.d * (cut[:, 1] - cut[:, 0]))).max()
+        return float(found) if made.info[0] else np.inf
+
+    def stretched(self, fit: EquationFit) -> bool:
+        """Whether errors of initial values grow so far in the windows of a fit that its optimum is hard to reach."""
+        return self.growth(fit.model, self.problem.cut(fit.windows), fit.starts) > STRETCHED
+
+    def promoted(self, old: EquationFit, new: EquationFit) -> bool:
+        """Whether a fit over fewer windows is still as good, by the criterion where errors grow far in these."""
+        problem = self.problem
+        if new.score > old.score and self.stretched(new):
+            return False
         if not problem.clean:
             return bool(np.all(new.rss < GROWTH * old.rss + ADDED * problem.seen))
         share = CLEAN_SHARE * ((problem.spread * problem.w) ** 2).sum(axis=0)

@@ -99,12 +99,12 @@ def _elementary(x: np.ndarray) -> Iterator[CandidateTerm]:
 
 
 def _rational(x: np.ndarray) -> Iterator[CandidateTerm]:
-    """``x^a/(K + x^n)``, and times another state, with K on a grid: odd n for positive states alone."""
+    """``x^a/(K + x^n)``, and times another state, with K on a grid: odd n for states alone that are nowhere negative."""
     d = x.shape[1]
     size = np.abs(x)
     shares = {1: (5, 20, 40, 60, 80, 95), 2: (15, 50, 90)}.get(d, (25, 75))
     for i in range(d):
-        positive = x[:, i].min() > POSITIVE * size[:, i].max()
+        positive = x[:, i].min() > -POSITIVE * size[:, i].max()
         grid = np.percentile(size[:, i], shares)
         if d <= 2:
             grid = np.unique([0.5 * grid[0], *grid, 2 * grid[-1], 6 * grid[-1]])

@@ -22,7 +22,10 @@ from symdyn.system import System
 __all__ = ["recovered"]
 
 #: What is read here of what `recover` is given.
-READS = Reads("equations of which nothing is known", frozenset({"heldout", "options.noise", "options.keep", "options.level"}))
+READS = Reads(
+    "equations of which nothing is known",
+    frozenset({"heldout", "options.noise", "options.windows", "options.keep", "options.level"}),
+)  # fmt: skip
 #: Share of the data above which fitted values are many.
 MANY = 0.4
 
@@ -44,7 +47,10 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     given = request.options.noise or {}
     noise = read_noise(whole, seen, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
-    search = EquationSearch(prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part))
+    search = EquationSearch(
+        prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part), journal=request.journal,
+        windows=request.options.windows,
+    )  # fmt: skip
     notes: list[str] = []
     stopped = False
     try:
@@ -60,6 +66,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
             "no candidate could be simulated along the data; give more points or longer trajectories, scale states that differ "
             "by orders of magnitude, or give the known part of the equations"
         )
+    search.fitter.deadline = request.deadline
     if search.late:
         notes.append(f"the search ended at its budget of time, after {search.fitter.runs} simulations")
     if best.windows > 1:
@@ -67,9 +74,25 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     fitted = len(best.model.theta) + best.starts.size
     if fitted > MANY * seen.size:
         notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
+    if not search.late and not search.sound(best):
+        notes.append("the data do not determine all constants of the first model")
     others = [f for f in ranked(search.fitter, best.windows) if f.model.key != best.model.key]
-    visited = [best, *others]
-    return assembled(
-        whole, search.fitter, visited[: request.options.keep], visited, seen, later, level=request.options.level, notes=notes,
-        complete=not (stopped or search.late),
-    )  # fmt: skip
+    better = [f for f in others if f.score < best.score]
+    if better and not search.late:
+        lost = "their runs are lost from starts within the noise"
+        why = lost if search.sound(better[0]) else "the data do not determine their constants"
+        notes.append(f"{len(better)} of the models have a lower criterion than the first and are left out: {why}")
+    visited = [best, *(f for f in others if f.score >= best.score)]
+
+    def result(keep: int) -> Recovery:
+        return assembled(
+            whole, search.fitter, visited[:keep], visited, seen, later, level=request.options.level, notes=notes,
+            complete=not (stopped or search.late),
+        )  # fmt: skip
+
+    try:
+        return result(request.options.keep)
+    except KeyboardInterrupt:
+        stopped = True
+        notes.append("the evidence was interrupted; models after the first were left out")
+        return result(1)

@@ -38,17 +38,8 @@ def assembled(
     ranked : sequence of EquationFit
         Models of different structures, the best first.
     visited : sequence of EquationFit
-        All models; `ranked` are their first ones.  Those that the choice of the first passed over, although their criterion
-        is lower, are left out of the result.
+        All that share the evidence; `ranked` are their first ones, of which those that there is no time for are left out.
     """
-    passed = sum(f.score < visited[0].score for f in visited)
-    visited = [f for f in visited if not f.score < visited[0].score]
-    ranked = visited[: len(ranked)]
-    if passed:
-        notes = [
-            *notes,
-            f"{passed} models with a lower criterion were passed over, as the data do not support all of their terms",
-        ]
     first = np.searchsorted(fitter.problem.cut(ranked[0].windows)[:, 0], fitter.problem.first[:-1])
     facts = information(fitter, ranked[0], [s.name for s in _symbols(system, ranked[0])], system.names)
     line = f"recovered from {seen.size} data, with nothing known, by simulation of candidates"
@@ -62,10 +53,13 @@ def assembled(
             fit.model.K + fit.model.Q, fit.score, prediction_errors(fitter, fit, seen, later), start=start,
         )  # fmt: skip
 
-    others = (shown(fit, ROUGH * np.abs(fit.model.theta)) for fit in ranked[1:])
+    models = [shown(ranked[0], facts.deviations)]
+    for fit in ranked[1:]:
+        if fitter.late():
+            break
+        models.append(shown(fit, ROUGH * np.abs(fit.model.theta)))
     return ranked_recovery(
-        Recovery, [shown(ranked[0], facts.deviations), *others], facts, level=level,
-        compared=[(f.score, _labels(system, f)) for f in visited],
+        Recovery, models, facts, level=level, compared=[(f.score, _labels(system, f)) for f in visited],
         formulas=_sides(system, ranked[0], _symbols(system, ranked[0])), notes=notes, evaluations=fitter.runs,
         observations=seen, heldout=later, complete=complete,
     )  # fmt: skip

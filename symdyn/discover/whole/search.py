@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from symdyn.discover.whole.choice import chosen, collapsed, pruned, ranked
+from symdyn.discover.journal import Journal
+from symdyn.discover.whole.choice import chosen, ranked
 from symdyn.discover.whole.continuity import cut_up, polished
+from symdyn.discover.whole.evidence import information
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.library import library
 from symdyn.discover.whole.matching import MatchedSupport, WeakMatching
-from symdyn.discover.whole.moves import Screen
+from symdyn.discover.whole.moves import Move, Screen
 from symdyn.discover.whole.problem import EquationProblem
+from symdyn.discover.whole.reduction import reduced
 from symdyn.discover.whole.terms import EquationModel
+from symdyn.discover.whole.weak import weak_support
 
 __all__ = ["EquationSearch"]
 
@@ -43,6 +47,12 @@ AGAIN, MORE = 20, 0.5
 PASSES, CLIMBS, SAME = 3, 3, 0.02
 #: Beginnings that a search goes on from with each library.
 BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
+#: Factor of the sum of squares by which a run has gone astray.
+ASTRAY = 1.5
+#: Seconds for each point that must be left for a beginning in weak form.
+WEAKLY = 0.01
+#: Shares of the time that is left at the beginning, after which the search and the fits to the end stop.
+SEARCHING, FINISHING = 0.85, 0.95
 
 
 class EquationSearch:
@@ -55,13 +65,21 @@ class EquationSearch:
         Of `time.monotonic`.
     report : callable, optional
         Called with the completed fraction of the search.
+    journal : Journal, optional
+        Keeps every fit.
+    windows : int, optional
+        Into which a trajectory is cut at first; several numbers are tried unless given.
     """
 
     def __init__(
-        self, problem: EquationProblem, deadline: float | None = None, report: Callable[[float], None] = lambda part: None
-    ) -> None:
-        self.problem, self.deadline, self.report = problem, deadline, report
-        self.fitter = Fitter(problem)
+        self, problem: EquationProblem, deadline: float | None = None, report: Callable[[float], None] = lambda part: None,
+        journal: Journal | None = None, windows: int | None = None,
+    ) -> None:  # fmt: skip
+        self.problem, self.report = problem, report
+        begun = time.monotonic()
+        self.ends = [None if deadline is None else begun + share * (deadline - begun) for share in (SEARCHING, FINISHING)]
+        self.fitter = Fitter(problem, journal, self.ends[0])
+        self.descents = (LONG, SHORT) if windows is None else (_descent(windows),)
         self.work = WORK.get(problem.d, MOST_WORK)
         self.late = False
         self.screen: Screen | None = None
@@ -69,8 +87,7 @@ class EquationSearch:
 
     def spent(self, share: float = 1.0) -> bool:
         """Whether this share of the work is done, or time is up."""
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            self.late = True
+        self.late = self.late or self.fitter.late()
         self.report(min(self.fitter.steps / self.work, 1.0))
         return self.late or self.fitter.steps > share * self.work
 
@@ -117,12 +134,16 @@ class EquationSearch:
             if run is None or self.screen is None:
                 return
             integration, earlier = self.problem.integration, self.fitter.visited
-            self.problem.reweighed(run)
-            self.fitter.visited = {}
-            fits = [self.fitter.fit(f.model, f.starts, f.windows, 8) for f in again]
-            found = sorted((f for f in fits if f is not None), key=lambda f: f.score)
+            found: list[EquationFit] = []
+            try:
+                self.problem.reweighed(run)
+                self.fitter.visited = {}
+                fits = [self.fitter.fit(f.model, f.starts, f.windows, 8) for f in again if not self.fitter.late()]
+                found = sorted((f for f in fits if f is not None), key=lambda f: f.score)
+            finally:
+                if not found:
+                    self.problem.w, self.problem.integration, self.fitter.visited = before, integration, earlier
             if not found:
-                self.problem.w, self.problem.integration, self.fitter.visited = before, integration, earlier
                 return
             for fit in found[:CLIMBS]:
                 if not self.spent():
@@ -136,14 +157,36 @@ class EquationSearch:
         return chosen(self.fitter) if self.fitter.visited else None
 
     def finish(self) -> EquationFit | None:
-        """That choice, fitted to the end."""
+        """That choice, fitted to the end, in its simplest form, and compared with its neighbours."""
         best = self.best()
-        if best is None:
-            return None
-        self.sharpen(best)
-        best = self.fitter.fit(best.model, best.starts, best.windows, 25, fall=1e-6) or best
-        best = pruned(self.fitter, best) if self.problem.clean else collapsed(self.fitter, best)
+        self.fitter.deadline = self.ends[1]
+        if best is None or self.late:
+            return best
+        again = ranked(self.fitter, best.windows)[:AGAIN]
+        if self.sharpen(best):
+            earlier, self.fitter.visited = self.fitter.visited, {}
+            if not self._renewed([best, *again]):
+                self.fitter.visited = earlier
+            best = self.best() or best
+        for _ in range(PASSES):
+            best = reduced(self.fitter, self.fitter.fit(best.model, best.starts, best.windows, 25, fall=1e-6) or best)
+            if not self.sound(best):
+                best = reduced(self.fitter, best, near=np.inf)
+            if self.screen is not None:
+                self.work = self.fitter.steps + int(MORE * self.work)
+                known = {key for key, windows in self.fitter.visited if windows == best.windows}
+                for _ in self._neighbours(best, self.screen, known, TRIALS):
+                    pass
+            before, best = best, chosen(self.fitter, self.sound)
+            if best.model.key == before.model.key or self.late:
+                break
         return self._stretched(best)
+
+    def sound(self, fit: EquationFit) -> bool:
+        """Whether the data determine all constants of a model."""
+        names = [""] * len(fit.model.theta)
+        facts = information(self.fitter, fit, names, [""] * self.problem.d)
+        return bool(np.isfinite(facts.deviations[: len(names)]).all())
 
     def _stretched(self, best: EquationFit) -> EquationFit:
         """The optimum of a run along which errors grow, and of a model chosen over pieces of it, whichever is better."""
@@ -182,14 +225,22 @@ class EquationSearch:
         problem = self.problem
         terms = library(problem.smooth, functions=functions)
         matching = WeakMatching(problem, terms)
-        starts = self._starts(matching)
+        starts = self._starts(matching, functions)
         if not starts:
             return
-        starts.sort(key=lambda s: (not self._fits(s[0]), s[0].windows, s[0].score))
+
+        def order(start: tuple[EquationFit, list[list[MatchedSupport]]]):
+            return not self._fits(start[0]), start[0].windows, start[0].score
+
+        starts.sort(key=order)
+        if self.sharpen(starts[0][0]):
+            self.fitter.visited = {}
+            self.finals = self._renewed(self.finals)
+            starts = [(fit, candidates) for f, candidates in starts for fit in self._renewed([f])] or starts
+            starts.sort(key=order)
         if functions and self.finals:
             before = min(self.finals, key=lambda f: (f.windows, f.score))
             starts.insert(1, (before, starts[0][1]))
-        self.sharpen(starts[0][0])
         screen = self.screen = Screen(self.fitter, terms)
         for fit, candidates in starts[: CLEAN_BEGINNINGS if problem.clean else BEGINNINGS]:
             if self.spent(0.8) and self.finals:
@@ -212,31 +263,45 @@ class EquationSearch:
     def _fits(self, fit: EquationFit) -> bool:
         return self.problem.clean or bool(np.max(self.problem.mean_squares(fit.rss)) < 2.0)
 
-    def _starts(self, matching: WeakMatching) -> list[tuple[EquationFit, list[list[MatchedSupport]]]]:
+    def _starts(self, matching: WeakMatching, functions: bool) -> list[tuple[EquationFit, list[list[MatchedSupport]]]]:
         """Models put together from the best right-hand sides of each state, fitted."""
-        problem = self.problem
         found: list[tuple[EquationFit, list[list[MatchedSupport]]]] = []
         seen: set[tuple] = set()
+        for model, candidates in self._proposed(matching, functions):
+            if model.key in seen or (found and self.spent(0.6)):
+                continue
+            seen.add(model.key)
+            fit = self._descended(model)
+            if fit is not None:
+                found.append((fit, candidates))
+        return found
+
+    def _proposed(self, matching: WeakMatching, functions: bool) -> Iterator[tuple[EquationModel, list[list[MatchedSupport]]]]:
+        """Models by integral matching and in weak form, with the right-hand sides that matching found for each state."""
+        problem, candidates = self.problem, []
         for windows in CLEAN_MATCHING if problem.clean else MATCHING:
             candidates = matching.candidates(windows, elbow=problem.clean)
             if not all(candidates):
                 continue
-            choices = [[c[0] for c in candidates]]
+            yield _assembled([c[0] for c in candidates]), candidates
             if not problem.clean:
-                choices.append([_elbow(c, problem.seen[j]) for j, c in enumerate(candidates)])
-            for choice in choices:
-                model = _assembled(choice)
-                if model.key in seen or (found and self.spent(0.6)):
-                    continue
-                seen.add(model.key)
-                fit = self.fitter.chain(model, LONG, 8)
-                if fit is None or fit.windows > 1:
-                    other = self.fitter.chain(model, SHORT, 8)
-                    if fit is None or (other is not None and (other.windows < fit.windows or other.total * 1.4 < fit.total)):
-                        fit = other
-                if fit is not None:
-                    found.append((fit, candidates))
-        return found
+                yield _assembled([_elbow(c, problem.seen[j]) for j, c in enumerate(candidates)]), candidates
+        # three states or more may be chaotic
+        if problem.d >= 3 and not (problem.clean or functions or self.spent(0.6)) and self.fitter.left() > WEAKLY * problem.n:
+            weak = weak_support(problem)
+            if weak is not None and all(candidates):
+                yield weak, candidates
+
+    def _descended(self, model: EquationModel) -> EquationFit | None:
+        """A model fitted over ever fewer windows."""
+        best: EquationFit | None = None
+        for counts in self.descents:
+            fit = self.fitter.chain(model, counts, 8)
+            if best is None or (fit is not None and (fit.windows < best.windows or fit.total * 1.4 < best.total)):
+                best = fit
+            if best is not None and best.windows == 1:
+                break
+        return best
 
     # ---- changes -------------------------------------------------------------------------------
 
@@ -256,16 +321,8 @@ class EquationSearch:
         """Steepest descent of the score over structures."""
         tried: set[tuple] = set()
         for _ in range(ROUNDS):
-            best, count = None, 0
-            for move in screen.moves(fit):
-                if count == TRIALS or self.spent():
-                    break
-                model = fit.model.changed(move.drop, move.add)
-                if not model.K or model.key in tried:
-                    continue
-                tried.add(model.key)
-                count += 1
-                new = self.fitter.fit(model, fit.starts, fit.windows, 8, above=HOPELESS * fit.total)
+            best = None
+            for count, (move, new) in enumerate(self._neighbours(fit, screen, tried), 1):
                 if new is not None and new.score < fit.score - LESS and (best is None or new.score < best.score):
                     best = new
                     if count >= 4 and move.change < -30:
@@ -274,6 +331,21 @@ class EquationSearch:
                 return best or fit
             fit = best
         return fit
+
+    def _neighbours(
+        self, fit: EquationFit, screen: Screen, tried: set[tuple], looked: int | None = None
+    ) -> Iterator[tuple[Move, EquationFit | None]]:
+        """The most promising changes of a model, among so many, that were not tried before, fitted."""
+        count = 0
+        for move in screen.moves(fit)[:looked]:
+            if count == TRIALS or self.spent():
+                return
+            model = fit.model.changed(move.drop, move.add)
+            if not model.K or model.key in tried:
+                continue
+            tried.add(model.key)
+            count += 1
+            yield move, self.fitter.fit(model, fit.starts, fit.windows, 8, above=HOPELESS * fit.total)
 
     def _promoted(self, fit: EquationFit) -> EquationFit:
         """The same model over fewer windows, as few as it bears."""
@@ -284,9 +356,9 @@ class EquationSearch:
             fit = new
         return fit
 
-    def sharpen(self, fit: EquationFit) -> None:
-        """Allow smaller errors of steps until runs have converged relative to the noise."""
-        problem, fitter = self.problem, self.fitter
+    def sharpen(self, fit: EquationFit) -> bool:
+        """Allow smaller errors of steps until runs have converged relative to the noise; whether that changed anything."""
+        problem, fitter, first = self.problem, self.fitter, self.problem.integration
         coarse = fitter.run(fit)
         for _ in range(3):
             before = problem.integration
@@ -294,8 +366,26 @@ class EquationSearch:
             fine = fitter.run(fit)
             if coarse is None or fine is None or np.max(np.abs(coarse - fine) * problem.w) < 0.1:
                 problem.integration = before
-                return
+                break
             coarse = fine
+        return problem.integration is not first
+
+    def _renewed(self, fits: Sequence[EquationFit]) -> list[EquationFit]:
+        """Models fitted again with other errors of steps, from short windows where their runs have gone astray."""
+        found = []
+        for fit in fits:
+            if self.fitter.late():
+                break
+            new = self.fitter.fit(fit.model, fit.starts, fit.windows, 8)
+            if new is None or new.total > ASTRAY * fit.total:
+                new = self._descended(fit.model)
+            found += [new] if new is not None else []
+        return found
+
+
+def _descent(windows: int) -> tuple[int, ...]:
+    """Ever fewer windows, down to one."""
+    return (windows, *_descent(windows // 3)) if windows > 1 else (1,)
 
 
 def _elbow(candidates: Sequence[MatchedSupport], seen: float) -> MatchedSupport:

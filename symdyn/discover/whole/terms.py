@@ -179,11 +179,16 @@ class EquationModel:
         return sum(t.cost for _, t in self.terms)
 
     def with_theta(self, theta: np.ndarray) -> EquationModel:
-        """The same structure with other values."""
+        """The same structure with other values, those inside terms also in the table."""
         copy = object.__new__(EquationModel)
         copy.__dict__.update(self.__dict__)
         copy.table = self.table._replace(weights=self.table.weights.copy(), offsets=self.table.offsets.copy())
         copy.theta = theta.copy()
+        for (k, a, kind, i), v in zip(copy.places, copy.theta[copy.K :], strict=True):
+            if kind == 0:
+                copy.table.offsets[k, a] = v
+            else:
+                copy.table.weights[k, a, i] = v
         return copy
 
     def changed(self, drop: int | None = None, add: tuple[int, CandidateTerm, float] | None = None) -> EquationModel:

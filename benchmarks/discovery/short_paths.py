@@ -64,6 +64,10 @@ CASES = (
     ShortPath("Cox-Ingersoll-Ross, 3000 steps", square_root, frozenset({sp.S.One, x}), frozenset({x}), 27 / 30),
     ShortPath(
         "logistic, noise 0.3 x, 1500 steps", fine(lambda v: v * (1 - v), lambda v: 0.3 * v, 0.1, 1500, 0.2),
+        frozenset({x, x**2}), frozenset({x**2}), 0.0,
+    ),
+    ShortPath(
+        "logistic, noise 0.5 x, 4000 steps", fine(lambda v: v * (1 - v), lambda v: 0.5 * v, 0.1, 4000, 0.2),
         frozenset({x, x**2}), frozenset({x**2}), 24 / 30,
     ),
     ShortPath(

@@ -65,7 +65,11 @@ def gaussian_score(residual: np.ndarray, covariance: np.ndarray, slopes: np.ndar
     each = np.einsum("pni,ni->pn", moved, white)
     each += 0.5 * (np.einsum("ni,pnij,nj->pn", white, turned, white) - np.einsum("pnii->pn", turned))
     flat, bent = moved.reshape(len(moved), -1), turned.reshape(len(turned), -1)
-    return Score(value, each.sum(axis=1), flat @ flat.T + 0.5 * (bent @ bent.T), each @ each.T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        information, outer = flat @ flat.T + 0.5 * (bent @ bent.T), each @ each.T
+    if not (np.isfinite(information).all() and np.isfinite(outer).all()):
+        return impossible(len(slopes))
+    return Score(value, each.sum(axis=1), information, outer)
 
 
 def _solved(root: np.ndarray, right: np.ndarray) -> np.ndarray:

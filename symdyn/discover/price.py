@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
+import sympy as sp
 
-__all__ = ["SPARE", "price"]
+__all__ = ["SPARE", "order", "price"]
+
+#: Each order of a term makes it less plausible by a factor of e, which is this in units of twice the logarithm.
+ORDER = 2.0
 
 #: More data than fitted values are needed than this, for a criterion to judge a model of unknown variance.
 SPARE = 2
 
 
 def price(
-    parameters: Iterable[tuple[int, float]], *, terms: int, library: int, data: int | None = None, repeats: int = 0,
-    places: int = 1,
+    parameters: Iterable[tuple[int, float]], *, terms: int, library: int, data: int | None = None, orders: int = 0,
+    repeats: int = 0, places: int = 1,
 ) -> float:  # fmt: skip
     r"""Price of a model, to be added to minus twice its log-likelihood.
 
-    .. math:: \frac{N}{N - k - 2} \sum_i k_i \log n_i + 2 (q - m) \log Q + 2 m \log \min(Q, 2u)
+    .. math:: \frac{N}{N - k - 2} \sum_i k_i \log n_i + 2 (q - m) \log Q + 2 m \log \min(Q, 2u) + 2 \sum_j o_j
 
     It is that of the Bayesian criterion, in which a parameter about which `n` independent data tell costs :math:`\log n`,
     corrected for few data, and extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many
-    candidates would always seem to improve a model.  What one equation loses another often gains, so a term of one unknown
-    function comes again in another of `u` with the prior 1/(2u).
+    candidates would always seem to improve a model.  Where orders are given, a term of the order o is less plausible than a
+    constant by :math:`e^{-o}`: of x and x cubed, which a short path hardly tells apart, x is taken.  What one equation loses
+    another often gains, so a term of one unknown function comes again in another of `u` with the prior 1/(2u).
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ def price(
         Terms `q` of the model out of `Q`.
     data : int, optional
         Data `N` whose variance is fitted too; the correction for few data is left out where it is known.
+    orders : int
+        Sum of the orders of the terms, see `order`.
     repeats, places : int
         Terms `m` that another of the `u` unknown functions holds as well; of a term in three functions two are counted.
 
@@ -58,4 +65,25 @@ def price(
         return np.inf
     few = 1.0 if data is None else data / (data - count - SPARE)
     prior = (terms - repeats) * np.log(max(library, 1)) + repeats * np.log(max(min(library, 2 * places), 1))
-    return float(few * sum(k * np.log(n) for k, n in parameters) + 2 * prior)
+    return float(few * sum(k * np.log(n) for k, n in parameters) + 2 * prior + ORDER * orders)
+
+
+def order(shape: sp.Expr, arguments: Collection[sp.Symbol]) -> int:
+    """Order of a term in some arguments: the degree of a monomial, the larger one of a ratio, one for every function.
+
+    >>> x, y, K = sp.symbols("x y K")
+    >>> [order(e, {x, y}) for e in (sp.S.One, x * y**2, K**2 / (K**2 + x**2), sp.sqrt(x), y * sp.sin(x), sp.exp(-x / K))]
+    [0, 3, 2, 1, 2, 1]
+    """
+    if not shape.free_symbols & set(arguments):
+        return 0
+    if shape.is_Add:
+        return max(order(e, arguments) for e in shape.args)
+    if shape.is_Mul:
+        above, below = sp.fraction(shape)
+        if below != 1:
+            return max(order(above, arguments), order(below, arguments))
+        return sum(order(e, arguments) for e in shape.args)
+    if shape.is_Pow and shape.exp.is_number:
+        return order(shape.base, arguments) * int(np.ceil(abs(float(shape.exp))))
+    return max([1, *(order(e, arguments) for e in shape.args)])

@@ -17,6 +17,7 @@ import numpy as np
 
 from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.journal import Journal
+from symdyn.discover.price import order
 from symdyn.discover.scoring import Score, ScoredFit, maximise, sandwich
 from symdyn.errors import RecoveryError
 
@@ -97,6 +98,8 @@ class TermSearch(ABC, Generic[Model]):
 
     Attributes
     ----------
+    orders : (K,) int64
+        Of the terms, see `symdyn.discover.price.order`.
     visited : dict of bytes to Model or None
         Fitted models by their terms; None if they make the data impossible.
     level : int
@@ -123,6 +126,7 @@ class TermSearch(ABC, Generic[Model]):
             needy = ", ".join(map(str, necessary))
             raise RecoveryError(f"largest is {largest}, but {needy} need a term each; expected {len(necessary)} or more")
         self.terms, self.context = tuple(terms), context
+        self.orders = np.array([order(t.shape, t.unknown.free_symbols) for t in terms], dtype=int)
         self.largest, self.necessary, self.deadline = largest, tuple(necessary), deadline
         self.journal = Journal() if journal is None else journal
         self.visited: dict[bytes, Model | None] = {}

@@ -19,6 +19,8 @@ def test_the_price_by_hand():
     few = 50 / (50 - 3 - 2)
     assert price([(3, 50.0)], terms=3, library=8, data=50) == pytest.approx(few * 3 * np.log(50) + 6 * np.log(8))
     assert price([(3, 50.0)], terms=3, library=8, data=5) == np.inf
+    # x**3 and a constant: the prior of the former is smaller by exp(-3)
+    assert price([(2, 50.0)], terms=2, library=4, orders=3) == pytest.approx(2 * np.log(50) + 4 * np.log(4) + 2 * 3)
     # a term that comes again among two functions: one of 1/(2*2) instead of one of 8
     once = price([(3, 50.0)], terms=3, library=8)
     assert once - price([(3, 50.0)], terms=3, library=8, repeats=1, places=2) == pytest.approx(2 * np.log(8 / 4))
@@ -50,3 +52,16 @@ def test_each_term_pays_for_the_library_that_it_is_chosen_from(case):
         table = sd.recover(system, data, library=terms, progress=False).table
         prices.append(table["bic"][0] + 2 * table["log_likelihood"][0])
     assert prices[1] - prices[0] == pytest.approx(2 * np.log(3 / 2))
+
+
+@pytest.mark.parametrize("seed", [2, 29])
+def test_of_terms_that_a_path_does_not_tell_apart_the_lower_order_is_taken(seed):
+    # dx = -x dt + dW / 2, 600 steps: x**3 fits these paths slightly better than x
+    keep, values = np.exp(-0.1), [0.0]
+    for e in np.random.default_rng([101, seed]).normal(0, 0.5 * np.sqrt((1 - keep**2) / 2), 600):
+        values.append(keep * values[-1] + e)
+    data = {"t": 0.1 * np.arange(601), "x": np.array(values)}
+    found = sd.recover(sd.SDESystem({x: f(x)}, {x: s}), data, progress=False)
+    assert set(found.terms[f].as_coefficients_dict()) == {x}
+    rival = max(found.table["log_likelihood"][found.table["parameters"] == 2])
+    assert rival > found.table["log_likelihood"][0]

@@ -95,7 +95,8 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
         active = self.declared.active(chosen)
         noisy = int((active & self._noisy).sum())
         groups = [(noisy, self.data.count), (int(active.sum()) - noisy, self.data.independent)]
-        return price(groups, terms=int(chosen.sum()), library=len(chosen), data=self.data.count)
+        orders = int(self.orders[chosen].sum())
+        return price(groups, terms=int(chosen.sum()), library=len(chosen), data=self.data.count, orders=orders)
 
     def model(self, chosen: np.ndarray, trial: Trial, fit: ScoredFit) -> DiffusionModel:
         """The fit with its criterion and its defects."""

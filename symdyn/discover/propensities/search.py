@@ -124,7 +124,8 @@ class PropensitySearch(TermSearch[PropensityModel]):
         network, columns = self.filled(chosen)
         inner = [columns.index(c) for c in columns if any(c in t.constants for t in self.terms)]
         starts = [np.clip(u, *self._limits(columns, u)) for u in self._starts(chosen, columns, near)]
-        cost = price([(len(columns), self.size)], terms=int(chosen.sum()), library=len(chosen))
+        count, orders = int(chosen.sum()), int(self.orders[chosen].sum())
+        cost = price([(len(columns), self.size)], terms=count, library=len(chosen), orders=orders)
         likelihood = self.likelihood(Rates(network, columns), self.pieces)
         return Trial(likelihood, [str(c) for c in columns], starts, lambda u: self._limits(columns, u), inner, cost)
 

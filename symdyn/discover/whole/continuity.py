@@ -170,7 +170,7 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
 
 
 def polished(fitter: Fitter, model: EquationModel, windows: int, pieces: Pieces, starts: np.ndarray) -> EquationFit | None:
-    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if its steps do not converge in time."""
+    """The optimum of a model over its windows, from initial values (v, d) of the pieces; None if it is not reached in time."""
     found, p = linear(fitter, model, pieces, starts), len(model.theta)
     for _ in range(STEPS):
         if found is None or fitter.late():

@@ -9,7 +9,7 @@ import numpy as np
 
 from symdyn.discover.whole.fits import EXPANSION, EquationFit, Fitter
 
-__all__ = ["chosen", "lost", "ranked"]
+__all__ = ["MARGIN", "chosen", "lost", "ranked"]
 
 #: Gain in the logarithm of the mean square of each state for which more windows are preferred, and the mean square of the
 #: fewest windows that must be exceeded for that.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from symdyn.discover.journal import Journal
-from symdyn.discover.whole.choice import chosen, ranked
+from symdyn.discover.whole.choice import MARGIN, chosen, ranked
 from symdyn.discover.whole.continuity import cut_up, polished
 from symdyn.discover.whole.evidence import information
 from symdyn.discover.whole.fits import EquationFit, Fitter
@@ -47,6 +48,8 @@ AGAIN, MORE = 20, 0.5
 PASSES, CLIMBS, SAME = 3, 3, 0.02
 #: Beginnings that a search goes on from with each library.
 BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
+#: Models over pieces of runs that are looked at over the runs.
+NEAR = 4
 #: Factor of the sum of squares by which a run has gone astray.
 ASTRAY = 1.5
 #: Seconds for each point that must be left for a beginning in weak form.
@@ -197,10 +200,13 @@ class EquationSearch:
         found = [start] if start is not None else []
         if start is not None and self.screen is not None and not self.problem.clean:
             self.work = self.fitter.steps + MOST_WORK
-            climbed = self._climbed(start, self.screen)
-            found += [climbed] if climbed is not start else []
-        for fit in found:
-            new = polished(self.fitter, fit.model, best.windows, pieces, fit.starts)
+            least = self._climbed(start, self.screen).score
+            # pieces tell less than long runs: what is nearly as good over them is polished, too
+            near = [f for f in ranked(self.fitter, pieces.windows)[:NEAR] if f.score < least + MARGIN]
+            found += [f for f in near if f is not start]
+        for fit, windows in itertools.product(found, sorted({1, best.windows})):
+            joined = np.flatnonzero(~np.isin(pieces.cut[:, 0], self.problem.cut(windows)[:, 0]))
+            new = polished(self.fitter, fit.model, windows, replace(pieces, joined=joined), fit.starts)
             if new is not None and new.score < best.score:
                 best = new
         return best

@@ -207,7 +207,7 @@ class MasterVerbs:
         parameters: Mapping[Any, float] | None = None,
         *,
         tolerance: float = 1e-08,
-        method: str = "krylov",
+        method: str | MethodOptions = "krylov",
         start: float = 0.0,
         layout: str | None = None,
     ) -> xr.DataArray:

@@ -9,6 +9,7 @@ from math import comb
 
 import numpy as np
 
+from symdyn.discover.regressors.subsets import leading, least_squares
 from symdyn.discover.selection import criterion
 
 __all__ = ["LinearChoice", "choose"]
@@ -17,7 +18,6 @@ __all__ = ["LinearChoice", "choose"]
 EXACT = 60_000
 #: Subsets of every size that are kept.
 KEPT = 12
-BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def choose(
     size = np.linalg.norm(free, axis=0)
     usable = np.flatnonzero(size > 1e-10 * np.linalg.norm(design[:, terms], axis=0))
     scaled = free[:, usable] / size[usable]
-    gram, right, total = scaled.T @ scaled, scaled.T @ left, float(left @ left)
+    gram, right = scaled.T @ scaled, scaled.T @ left
     small = floor * float(target @ target) / rows
-    found: list[tuple[float, tuple[int, ...]]] = [(total, ())]
+    found: list[tuple[int, ...]] = [()]
     before: list[tuple[int, ...]] = [()]
     for k in range(1, min(largest, len(usable), max(rows - len(always) - 3, 0)) + 1):
         if stop():
@@ -76,28 +76,15 @@ def choose(
         else:
             grown = {tuple(sorted((*s, j))) for s in before for j in range(len(usable)) if j not in s}
             subsets = np.array(sorted(grown))
-        rest = np.concatenate([_left(gram, right, total, subsets[i : i + BATCH]) for i in range(0, len(subsets), BATCH)])
-        order = np.argsort(rest, kind="stable")[:KEPT]
-        before = [tuple(int(v) for v in subsets[i]) for i in order]
-        found += [(float(rest[i]), s) for i, s in zip(order, before, strict=True)]
+        before = [s for s, _ in leading(gram, right, subsets, KEPT)]
+        found += before
     choices = []
-    for _, subset in found:
+    for subset in found:
         chosen = np.zeros(len(terms), dtype=bool)
         chosen[usable[list(subset)]] = True
         columns = np.concatenate([always, terms[chosen]]).astype(int)
         theta = np.zeros(design.shape[1])
-        part = design[:, columns]
-        unit = np.where(np.linalg.norm(part, axis=0) > 0, np.linalg.norm(part, axis=0), 1.0)
-        theta[columns] = np.linalg.lstsq(part / unit, target, rcond=None)[0] / unit
-        rss = float(np.square(target - design @ theta).sum())
+        theta[columns], rss = least_squares(design[:, columns], target)
         value = criterion(rss, rows, 0, len(columns), terms=len(subset), library=len(terms), floor=small)
         choices.append(LinearChoice(chosen, theta, rss, value))
     return sorted(choices, key=lambda c: c.criterion)
-
-
-def _left(gram: np.ndarray, right: np.ndarray, total: float, subsets: np.ndarray) -> np.ndarray:
-    """Sums of squares that subsets (n, k) leave."""
-    k = subsets.shape[1]
-    systems = gram[subsets[:, :, None], subsets[:, None, :]] + 1e-12 * np.eye(k)
-    b = right[subsets]
-    return total - np.einsum("nk,nk->n", b, np.linalg.solve(systems, b[..., None])[..., 0])

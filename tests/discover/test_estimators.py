@@ -19,9 +19,9 @@ from symdyn.discover.regressors.sparse import SparseRegression
 
 #: What a real search costs minutes for: the process that runs PySR is replaced by a small one.
 STUB = (sys.executable, "-I", "-S", str(Path(__file__).with_name("stub_worker.py")))
-CHECKED = [SparseRegression(library=1), SparseRegression(library=1, method="stlsq"), PySRRegression(command=STUB)]
+CHECKED = [SparseRegression(), SparseRegression(method="stlsq"), PySRRegression(command=STUB)]
 if find_spec("pyoperon") is not None:
-    CHECKED.append(OperonRegression(population_size=20, generations=2))
+    CHECKED.append(OperonRegression())
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -6,6 +6,7 @@ import itertools
 from importlib.util import find_spec
 
 import numpy as np
+import pandas as pd
 import pytest
 import sympy as sp
 from scipy.integrate import solve_ivp
@@ -14,11 +15,11 @@ from symdyn.errors import RecoveryError
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 
-from symdyn.discover.regressors._formula import effective_size, evaluate, neighbours, refit
-from symdyn.discover.regressors._stepwise import stepwise
+from symdyn.discover.regressors._criterion import effective_size, neighbours
+from symdyn.discover.regressors._formula import evaluate, refit
 from symdyn.discover.regressors.operon import OperonRegression
 from symdyn.discover.regressors.sparse import Conserved, SparseRegression
-from symdyn.discover.regressors.subsets import best_subsets
+from symdyn.discover.regressors.subsets import Reduced, Shrinking, eliminated, searched, stepwise
 
 x, y, z = sp.symbols("x y z")
 HAS_OPERON = find_spec("pyoperon") is not None
@@ -66,7 +67,7 @@ def test_exact_search_finds_what_elimination_misses():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 60))
     design = np.stack([a, b, a + b + 0.01 * rng.normal(size=60), rng.normal(size=60)], axis=1)
-    subsets = best_subsets(design, a + b, threshold=0.0, exact=2)
+    subsets = list(searched(Reduced.of(design, a + b), 0.0, 2))
     assert subsets[1] == (2,)
     assert subsets[2] == (0, 1)
 
@@ -235,6 +236,13 @@ def test_unusable_input_says_why(samples):
     points, _ = samples
     with pytest.raises(RecoveryError, match="both y and t"):
         SparseRegression().fit(points, points[:, 0], t=points[:, 0])
+    with pytest.raises(RecoveryError, match="both sample_weight and t"):
+        SparseRegression().fit(points, sample_weight=points[:, 0], t=points[:, 0])
+    with pytest.raises(RecoveryError, match="candidates is 0; expected"):
+        SparseRegression(candidates=0).fit(points, points[:, 0])
+    for weights in (points[:, 0] - 1, 0 * points[:, 0]):
+        with pytest.raises(ValueError, match="sample_weight has negative values or no positive one"):
+            SparseRegression().fit(points, points[:, 0], weights)
     with pytest.raises(RecoveryError, match="8 or more increasing"):
         SparseRegression().fit(points[:5], t=np.arange(5.0))
     with pytest.raises(RecoveryError, match="3 entries for 2 columns"):
@@ -267,3 +275,37 @@ def test_operon_is_deterministic_and_keeps_names(samples):
     number, shape = a.expression_.as_coeff_Mul()
     assert shape == y * z
     assert float(number) == pytest.approx(1.5, rel=0.01)
+
+
+def test_data_frames_name_the_columns_and_print_shows_the_equations(samples):
+    points, _ = samples
+    table = pd.DataFrame(points, columns=["prey", "hunter"])
+    prey, hunter = sp.symbols("prey hunter")
+    term = SparseRegression(2).fit(table, points[:, 0] * points[:, 1])
+    assert term.symbols_ == (prey, hunter)
+    assert term.expression_.as_coeff_Mul()[1] == prey * hunter
+    assert str(term).splitlines()[-1] == f"f(prey, hunter) = {term.expression_}"
+    t = np.linspace(0, 6, 120)
+    clock = pd.DataFrame({"q": np.cos(t), "p": -np.sin(t)})
+    system = SparseRegression(1).fit(clock, t=t)
+    assert [line.split(" = ")[0] for line in str(system).splitlines()[-2:]] == ["q'", "p'"]
+    np.testing.assert_allclose(system.predict(clock), np.stack([-np.sin(t), -np.cos(t)], axis=1), atol=1e-6)
+
+
+def test_constraints_hold_as_in_the_equations_of_karush_kuhn_and_tucker():
+    """Elimination under equations, against a least-squares solution with multipliers on every support of its path."""
+    rng = np.random.default_rng(2)
+    design, a, b = rng.normal(size=(40, 6)), np.array([[1.0, 1, 0, 0, 0, 0], [0, 0, 1, -2, 0, 0]]), np.array([0.5, 0.0])
+    target = rng.normal(size=40)
+    gram, right = design.T @ design, design.T @ target
+
+    def loss(support):
+        matrix = np.block([[gram[np.ix_(support, support)], a[:, support].T], [a[:, support], np.zeros((2, 2))]])
+        c = np.linalg.lstsq(matrix, np.concatenate([right[support], b]), rcond=None)[0][: len(support)]
+        return np.square(target - design[:, support] @ c).sum()
+
+    path = eliminated(Shrinking.under(gram, right, a, b))
+    assert [len(columns) for columns, _, _ in path] == sorted({len(columns) for columns, _, _ in path}, reverse=True)
+    assert len(path[-1][0]) == 1  # one of the first two is 0.5, and cannot go
+    for columns, lost, _ in path:
+        assert loss(columns) - loss(np.arange(6)) == pytest.approx(lost, abs=1e-9)

@@ -15,7 +15,7 @@ import numpy as np
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.smoothing import axis_basis, smooth_fields
 from symdyn.discover.fields.starts import FieldStarts
-from symdyn.discover.regressors.subsets import best_subsets
+from symdyn.discover.regressors.subsets import Reduced, searched
 
 __all__ = ["FieldMatching", "match"]
 
@@ -86,8 +86,9 @@ def match(lanes: Lanes, starts: FieldStarts) -> FieldMatching:
     base = design[:, always]
     q = np.linalg.qr(base)[0] if always.size else np.zeros((len(target), 0))
     terms = np.flatnonzero(coefficient)
-    reduced = design[:, terms] - q @ (q.T @ design[:, terms])
-    for subset in best_subsets(reduced, target - q @ (q.T @ target), threshold=0.0, exact=LARGEST):
+    small = Reduced.of(design[:, terms] - q @ (q.T @ design[:, terms]), target - q @ (q.T @ target))
+    for places in searched(small, 0.0, LARGEST):
+        subset = tuple(int(k) for k in small.place[list(places)])
         if len(subset) <= LARGEST:
             columns = np.concatenate([always, terms[list(subset)]]).astype(int)
             values = np.where(candidates.always, guess, 0.0)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from symdyn.discover.regressors._constrained import backward
-from symdyn.discover.regressors._formula import criterion, effective_size
-from symdyn.discover.regressors._stepwise import stepwise
-from symdyn.discover.regressors.subsets import best_subsets, least_squares, thresholded
+from symdyn.discover.regressors._criterion import criterion, deviance, effective_size
+from symdyn.discover.regressors.subsets import Reduced, Shrinking, eliminated, searched, stepwise, thresholded
+from symdyn.errors import RecoveryError
 
-__all__ = ["METHODS", "Choice", "Selector", "chosen", "chosen_under", "inclusion"]
+__all__ = ["METHODS", "Choice", "chosen", "chosen_under"]
 
 #: How subsets of terms are proposed.
 METHODS = ("subsets", "stlsq")
-
-
-#: From row numbers and column numbers to coefficients, one for each of these columns.
-Selector = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,14 +27,9 @@ class Choice:
 
 
 def chosen(
-    design: np.ndarray,
-    target: np.ndarray,
-    *,
-    method: str,
-    threshold: float,
-    exact: int,
+    design: np.ndarray, target: np.ndarray, *, method: str, threshold: float, exact: int, most: int,
     near: np.ndarray | None = None,
-) -> list[Choice]:
+) -> list[Choice]:  # fmt: skip
     """Choices for an unconstrained term, best first.
 
     Parameters
@@ -50,59 +41,40 @@ def chosen(
         Contribution, relative to the target, below which a column is not looked for.
     exact : int
         Sizes up to this are searched exhaustively.
+    most : int
+        How many choices are kept.
     near : (m,) int64, optional
-        Nearest samples, see `symdyn.discover.regressors._formula.effective_size`.
+        Nearest samples, see `symdyn.discover.regressors._criterion.effective_size`.
     """
-    if method == "stlsq":
-        subsets = thresholded(design, target, threshold)
-    else:
-        subsets = best_subsets(design, target, threshold=threshold, exact=exact)
-    fits = {s: Choice(*_on(design, target, s)) for s in subsets}
-    power = float(target @ target) or 1.0
+    small = Reduced.of(design, target)
+    power = small.power or 1.0
+    losses = thresholded(small, threshold) if method == "stlsq" else searched(small, threshold, exact)
 
-    def order(known: dict[tuple[int, ...], Choice]) -> tuple[list[tuple[int, ...]], float]:
-        best = min(known.values(), key=lambda c: c.loss)
-        size = effective_size(target - design @ best.coefficients, near)
-        ranking = sorted(known, key=lambda s: criterion(known[s].loss / power, size, len(s), floor=threshold))
-        return ranking, size
+    def fitted(subset: tuple[int, ...]) -> Choice:
+        found = np.zeros(design.shape[1])
+        found[small.place[list(subset)]], loss = small.fit(subset)
+        return Choice(found, loss)
 
-    ranking, size = order(fits)
+    size = effective_size(target - design @ fitted(min(losses, key=lambda s: losses[s])).coefficients, near)
+
+    def price(loss: Any, count: Any) -> Any:
+        return criterion(deviance(loss / power, size, threshold), size, count)
+
     if method == "subsets":
-        better = _exchanged(design, target, ranking[0], size, threshold)
-        if better not in fits:
-            fits[better] = Choice(*_on(design, target, better))
-            ranking, _ = order(fits)
-    return [fits[s] for s in ranking]
-
-
-def _on(design: np.ndarray, target: np.ndarray, subset: tuple[int, ...]) -> tuple[np.ndarray, float]:
-    whole = np.zeros(design.shape[1])
-    whole[list(subset)], loss = least_squares(design[:, list(subset)], target)
-    return whole, loss
-
-
-def _exchanged(design: np.ndarray, target: np.ndarray, subset: tuple[int, ...], size: float, floor: float) -> tuple[int, ...]:
-    """The subset after additions, removals and exchanges that lower the criterion."""
-    length = np.linalg.norm(design, axis=0)
-    length = np.where(length > 0, length, 1.0)
-    q, r = np.linalg.qr(design / length)
-    power = float(target @ target) or 1.0
-
-    def cost(gain: np.ndarray, count: np.ndarray) -> np.ndarray:
-        few = 2 * count * (count + 1) / np.maximum(size - count - 1, 1.0)
-        left = np.maximum(1 - gain / power, 0.0) + floor**2 + 1e-300
-        return size * np.log(left) + count * np.log(max(size, 2.0)) + few
-
-    usable = np.linalg.norm(design, axis=0) > 1e-12 * length.max(initial=0.0)
-    found = stepwise(r.T @ r, r.T @ (q.T @ target), np.array(subset, dtype=int), cost, allowed=usable)
-    return tuple(int(i) for i in found)
+        best = min(losses, key=lambda s: price(losses[s], len(s)))
+        gram, right = small.design.T @ small.design, small.target @ small.design
+        support = stepwise(gram, right, np.array(best, dtype=int), lambda gain, count: price(power - gain, count))
+        better = tuple(int(i) for i in support)
+        if better not in losses:
+            losses[better] = fitted(better).loss
+    return [fitted(s) for s in sorted(losses, key=lambda s: price(losses[s], len(s)))[:most]]
 
 
 def chosen_under(
     gram: np.ndarray, right: np.ndarray, power: float, equations: tuple[np.ndarray, np.ndarray], *,
-    threshold: float, size: Callable[[np.ndarray], float],
+    threshold: float, most: int, size: Callable[[np.ndarray], float],
 ) -> list[Choice]:  # fmt: skip
-    """Choices for coefficients under linear equations ``A c = b``, best first; every numbers of terms by backward elimination.
+    """Choices for coefficients under linear equations ``A c = b``, best first; all numbers of terms by elimination.
 
     Parameters
     ----------
@@ -111,42 +83,32 @@ def chosen_under(
         Sum of squares of the target.
     equations : pair of (r, q) and (r,) float64
     threshold : float
+    most : int
+        How many choices are kept.
     size : callable
         How many independent samples the residuals of coefficients are worth.
     """
-    path = backward(gram, right, *equations)
-    losses = [max(power - s.gain, 0.0) for s in path]
-    worth = size(path[int(np.argmin(losses))].coefficients)
+    length = np.sqrt(np.maximum(np.diag(gram), 0.0))
+    place = np.flatnonzero(length > 1e-12 * length.max(initial=0.0))
+    unit = 1 / length[place]
+    g, r = gram[np.ix_(place, place)] * unit[:, None] * unit, right[place] * unit
+    a, b = equations[0][:, place] * unit, equations[1]
+
+    def fitted(columns: np.ndarray) -> Choice:
+        found = np.zeros(len(right))
+        fit = Shrinking.under(g[np.ix_(columns, columns)], r[columns], a[:, columns], b)
+        c = np.zeros(len(columns)) if fit is None else fit.coefficients
+        found[place[columns]] = c * unit[columns]
+        return Choice(found, max(power - float(2 * r[columns] @ c - c @ g[np.ix_(columns, columns)] @ c), 0.0))
+
+    left = Shrinking.under(g, r, a, b)
+    if left is None:
+        raise RecoveryError("the constraints need terms that are zero on all samples; give samples where they differ")
+    full = fitted(np.arange(len(place)))
+    path = eliminated(left)
+    worth = size(full.coefficients)
     costs = [
-        criterion(loss / power if power else 0.0, worth, s.free, floor=threshold) for s, loss in zip(path, losses, strict=True)
+        criterion(deviance((full.loss + lost) / power if power else 0.0, worth, threshold), worth, free)
+        for _, lost, free in path
     ]
-    order = np.argsort(costs, kind="stable")
-    return [Choice(path[k].coefficients, losses[k]) for k in order]
-
-
-def inclusion(
-    count: int, rows: int, columns: int, left_out: float, rng: np.random.RandomState,
-    select: Selector,
-) -> np.ndarray:  # fmt: skip
-    """How often each column is chosen, among the samples in which it took part.
-
-    Parameters
-    ----------
-    count : int
-        Samples.
-    rows, columns : int
-        Of the design.
-    left_out : float
-        Share of the columns that each sample goes without.
-    rng : RandomState
-    select : callable
-        From row numbers (drawn with replacement) and column numbers to coefficients, one for each of these columns.
-    """
-    taken, seen = np.zeros(columns), np.zeros(columns)
-    kept = max(1, columns - int(left_out * columns))
-    for _ in range(count):
-        drawn = np.sort(rng.randint(rows, size=rows))
-        part = np.sort(rng.permutation(columns)[:kept]) if kept < columns else np.arange(columns)
-        taken[part] += select(drawn, part) != 0
-        seen[part] += 1
-    return taken / np.maximum(seen, 1)
+    return [fitted(path[k][0]) for k in np.argsort(costs, kind="stable")[:most]]

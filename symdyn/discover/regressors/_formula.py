@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import sympy as sp
 from scipy.optimize import least_squares
-from scipy.spatial import cKDTree
 
 from symdyn.codegen.evaluate import evaluate as evaluate_program
 from symdyn.codegen.lower import lower
+from symdyn.discover.regressors._criterion import criterion, deviance, effective_size, neighbours
 from symdyn.discover.regressors.registry import Candidate, complexity_of
-from symdyn.errors import CompileError, RecoveryError
+from symdyn.discover.regressors.subsets import Shrinking
+from symdyn.errors import CompileError
 
-__all__ = [
-    "columns",
-    "criterion",
-    "effective_size",
-    "evaluate",
-    "front",
-    "merged",
-    "neighbours",
-    "ranked",
-    "refit",
-    "variables",
-]
-
-
-def variables(names: Sequence[Any] | None, count: int) -> tuple[sp.Symbol, ...]:
-    """Symbols of the columns: those given, or ``x0, x1, ...``.
-
-    Raises
-    ------
-    RecoveryError
-        If there are not as many names as columns.
-    """
-    if names is None:
-        return tuple(sp.Symbol(f"x{i}") for i in range(count))
-    if len(names) != count:
-        raise RecoveryError(f"names has {len(names)} entries for {count} columns; give one name a column")
-    return tuple(n if isinstance(n, sp.Symbol) else sp.Symbol(str(n)) for n in names)
+__all__ = ["columns", "evaluate", "front", "merged", "ranked", "refit"]
 
 
 def columns(expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], x: np.ndarray) -> np.ndarray:
@@ -70,37 +44,6 @@ def merged(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarra
     return table[:, :-1], table[:, -1], np.bincount(place.ravel(), weights[kept], minlength=len(table))
 
 
-def neighbours(x: np.ndarray) -> np.ndarray:
-    """Number of the sample nearest to each sample (m, n), in units of the spread of every column."""
-    if len(x) < 2:
-        return np.zeros(len(x), dtype=int)
-    spread = x.std(axis=0)
-    scaled = x / np.where(spread > 0, spread, 1.0)
-    _, near = cKDTree(scaled).query(scaled, k=2)
-    own = near[:, 0] == np.arange(len(x))
-    return np.where(own, near[:, 1], near[:, 0])
-
-
-def effective_size(residuals: np.ndarray, near: np.ndarray | None = None) -> float:
-    """How many independent samples the residuals are worth: ``m (1 - rho) / (1 + rho)``, at least 10 (or m).
-
-    Samples of a smooth surrogate err together; counted one by one they would buy every further term.  The correlation `rho`
-    is that of each sample with the nearest one (`near`, see `neighbours`), or with the next one.
-    """
-    m = len(residuals)
-    power = float(residuals @ residuals)
-    lagged = residuals[1:] @ residuals[:-1] if near is None else residuals @ residuals[near]
-    rho = float(lagged) / power if power > 0 else 0.0
-    rho = min(max(rho, 0.0), 0.999)
-    return min(m, max(10.0, m * (1 - rho) / (1 + rho)))
-
-
-def criterion(relative_loss: float, size: float, count: float, *, floor: float) -> float:
-    """Bayesian information criterion ``size log(loss + floor^2) + count log(size)``, corrected for few samples."""
-    few = 2 * count * (count + 1) / max(size - count - 1, 1.0)
-    return size * np.log(relative_loss + floor**2 + 1e-300) + count * np.log(max(size, 2.0)) + few
-
-
 def ranked(
     expressions: Sequence[sp.Expr],
     samples: tuple[Sequence[sp.Symbol], np.ndarray, np.ndarray, np.ndarray],
@@ -120,7 +63,7 @@ def ranked(
     if not found:
         return []
     size = effective_size(errors[int(np.argmin([c.loss for c in found]))], neighbours(x))
-    return sorted(found, key=lambda c: criterion(c.loss / scale, size, c.complexity / 2, floor=floor))
+    return sorted(found, key=lambda c: criterion(deviance(c.loss / scale, size, floor), size, c.complexity / 2))
 
 
 def front(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -154,17 +97,17 @@ def refit(
         return []
     forms: list[sp.Expr] = []
     kept = [i for i in range(len(shapes)) if np.all(np.isfinite(values[:, i])) and np.any(values[:, i])]
-    while kept:
-        size = np.sqrt(np.mean(values[:, kept] ** 2, axis=0))
-        design = values[:, kept] / size * root[:, None]
-        solution = np.linalg.lstsq(design, y * root, rcond=None)[0]
-        total = sp.Add(*(sp.Float(c / s) * shapes[i] for c, s, i in zip(solution, size, kept, strict=True)))
+    if not kept:
+        return []
+    size = np.sqrt(np.mean(values[:, kept] ** 2, axis=0))
+    left = Shrinking.of(values[:, kept] / size * root[:, None], y * root)
+    while True:
+        numbers = left.coefficients / size[left.columns]
+        total = sp.Add(*(sp.Float(c) * shapes[kept[i]] for c, i in zip(numbers, left.columns, strict=True)))
         forms.append(_polished(total, symbols, x, y, root))
-        if len(kept) == 1:
-            break
-        inverse = np.diag(np.linalg.pinv(design.T @ design))
-        kept.pop(int(np.argmin(solution**2 / np.maximum(inverse, 1e-300))))
-    return forms
+        if len(left.columns) == 1:
+            return forms
+        left.drop(int(np.argmin(left.costs())))
 
 
 def _polished(expression: sp.Expr, symbols: Sequence[sp.Symbol], x: np.ndarray, y: np.ndarray, root: np.ndarray) -> sp.Expr:

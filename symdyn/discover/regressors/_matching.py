@@ -1,6 +1,6 @@
 r"""Right-hand sides linear in their coefficients against trajectories, in windows with initial values of their own.
 
-:math:`\dot x_i = \sum_j c_{ij} \theta_j(x)` is integrated in all windows at once (DOP853, one or more equal steps between
+:math:`\dot x_i = \sum_j c_{ij} \theta_j(x)` is integrated in all windows at once (DOP853, one step between two
 data), and its sensitivities to *every* coefficient of the library, also those that are zero, follow from the transition
 matrices :math:`\Phi_k` of single steps:
 
@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.codegen.program import Program
 from symdyn.methods.dop853 import A
 
 __all__ = ["Library", "QuadraticLoss", "Stretches", "TermMatching", "stretches"]
@@ -35,13 +37,23 @@ class Library:
 
     def __init__(self, terms: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> None:
         self.terms, self.symbols = tuple(terms), tuple(symbols)
-        self._values = lower("terms", [("none", []), ("x", self.symbols)], list(self.terms), [""] * len(self.terms))
+        self._parts: dict[bytes, Library] = {}
+
+    @cached_property
+    def _values(self) -> Program:
+        return lower("terms", [("none", []), ("x", self.symbols)], list(self.terms), [""] * len(self.terms))
+
+    @cached_property
+    def _slopes(self) -> Program:
         slopes = [term.diff(s) for term in self.terms for s in self.symbols]
-        self._slopes = lower("slopes", [("none", []), ("x", self.symbols)], slopes, [""] * len(slopes))
+        return lower("slopes", [("none", []), ("x", self.symbols)], slopes, [""] * len(slopes))
 
     def part(self, used: np.ndarray) -> Library:
         """Only the terms `used`."""
-        return Library([self.terms[j] for j in used], self.symbols)
+        key = used.tobytes()
+        if key not in self._parts:
+            self._parts[key] = Library([self.terms[j] for j in used], self.symbols)
+        return self._parts[key]
 
     def values(self, x: np.ndarray) -> np.ndarray:
         """Terms at states (..., n): (..., p)."""
@@ -53,8 +65,8 @@ class Library:
         return flat.reshape(*x.shape[:-1], len(self.terms), len(self.symbols))
 
     @staticmethod
-    def _stacked(program: object, x: np.ndarray, count: int) -> np.ndarray:
-        found = evaluate(program, (), [x[..., i] for i in range(x.shape[-1])])  # type: ignore[arg-type]
+    def _stacked(program: Program, x: np.ndarray, count: int) -> np.ndarray:
+        found = evaluate(program, (), [x[..., i] for i in range(x.shape[-1])])
         stacked = np.empty((*x.shape[:-1], count))
         for j, v in enumerate(found):
             stacked[..., j] = v
@@ -97,18 +109,18 @@ class QuadraticLoss:
 
     Attributes
     ----------
-    rss : (n,) float64
-        Sums of squares of each state, over its noise; infinite after a failure.
     gram, right : (q, q), (q,) float64
-        ``rss - 2 right'd + d' gram d`` for the change ``d`` of the ``q = n p`` coefficients.
+        The sum of squares changes by ``d' gram d - 2 right'd`` with the change ``d`` of `q` coefficients.
     back : (V, n, q + 1) float64
         Change of the initial values: ``back[..., -1] - back[..., :-1] d``.
+    columns : (q,) int64
+        Which of the flattened coefficients these are.
     """
 
-    rss: np.ndarray
     gram: np.ndarray
     right: np.ndarray
     back: np.ndarray
+    columns: np.ndarray
 
 
 class TermMatching:
@@ -120,12 +132,10 @@ class TermMatching:
     cut : Stretches
     noise : (n,) float64
         Standard deviations that weigh the residuals.
-    substeps : int
-        Steps of the integration between two data.
     """
 
-    def __init__(self, library: Library, cut: Stretches, noise: np.ndarray, substeps: int = 1) -> None:
-        self.library, self.cut, self.noise, self.substeps = library, cut, noise, substeps
+    def __init__(self, library: Library, cut: Stretches, noise: np.ndarray) -> None:
+        self.library, self.cut, self.noise = library, cut, noise
         self._most = RUNAWAY * np.abs(cut.values).max(axis=(0, 1))
 
     def states(self, coefficients: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -135,21 +145,13 @@ class TermMatching:
         count, length = self.cut.values.shape[:2]
         path = np.empty((count, 2 * length - 1, starts.shape[1]))
         path[:, 0] = x = starts
-        halves = 2 * max(1, self.substeps // 2) if self.substeps > 1 else 1
         with np.errstate(all="ignore"):
             for k in range(length - 1):
                 h = self.cut.steps[:, k, None]
-                if halves == 1:
-                    y, first = self._step(part, matrix, x, h)
-                    last = part.values(y) @ matrix
-                    path[:, 2 * k + 1] = (x + y) / 2 + h * (first - last) / 8  # cubic Hermite
-                    x = y
-                else:
-                    for s in range(halves):
-                        x, _ = self._step(part, matrix, x, h / halves)
-                        if s == halves // 2 - 1:
-                            path[:, 2 * k + 1] = x
-                x = np.where(np.abs(x) < self._most, x, np.nan)
+                y, first = self._step(part, matrix, x, h)
+                last = part.values(y) @ matrix
+                path[:, 2 * k + 1] = (x + y) / 2 + h * (first - last) / 8  # cubic Hermite
+                x = np.where(np.abs(y) < self._most, y, np.nan)
                 path[:, 2 * k + 2] = x
         return path
 
@@ -165,14 +167,14 @@ class TermMatching:
         """Data minus states over the noise, (V, L, n)."""
         return (self.cut.values - path[:, ::2]) / self.noise
 
-    def expand(self, coefficients: np.ndarray, starts: np.ndarray, columns: np.ndarray | None = None) -> QuadraticLoss:
-        """The quadratic form; sensitivities to `columns` (of the flattened coefficients) only, if given."""
+    def expand(self, coefficients: np.ndarray, starts: np.ndarray, columns: np.ndarray | None = None) -> QuadraticLoss | None:
+        """The quadratic form in `columns` of the flattened coefficients, all unless given; None if a window ran away."""
         n, p = coefficients.shape
         columns = np.arange(n * p) if columns is None else columns
         path = self.states(coefficients, starts)
         residual = self.residuals(path)
         if not np.isfinite(residual).all():
-            return QuadraticLoss(np.full(n, np.inf), np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0)))
+            return None
         q = len(columns)
         count, length = self.cut.values.shape[:2]
         gram, right, back = np.zeros((q, q)), np.zeros(q), np.empty((count, n, q + 1))
@@ -182,7 +184,7 @@ class TermMatching:
             inner, r, back[which] = self._window_forms(coefficients, path[which], residual[which], which, columns)
             gram += inner.T @ inner
             right += inner.T @ r
-        return QuadraticLoss((residual**2).sum(axis=(0, 1)), gram, right, back)
+        return QuadraticLoss(gram, right, back, columns)
 
     def _window_forms(
         self, coefficients: np.ndarray, path: np.ndarray, residual: np.ndarray, which: slice, columns: np.ndarray

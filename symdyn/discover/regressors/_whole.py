@@ -2,28 +2,25 @@ r"""All right-hand sides from trajectories: few terms of a library, chosen by fi
 
 In windows with initial values of their own the sum of squares is a quadratic form in *all* coefficients of the library
 (`_matching`), so that one linearisation predicts the effect of every addition, removal and exchange of terms
-(`_stepwise`).  Terms are paid for by the extended Bayesian criterion
-
-.. math:: \chi^2 + k\,(\log N + 2 \log q)
-
-with `q` candidate coefficients and `N` data.  Windows grow as long as the fit does not spoil.
+(`subsets`).  Terms are paid for by the criterion (`_criterion`) with all candidate coefficients as its library.  Windows grow
+as long as the fit does not spoil.
 
 References
 ----------
-Chen, Chen, Biometrika 95, 759 (2008) (criterion); Bock (1983) (multiple shooting).
+Bock (1983) (multiple shooting).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 
-from symdyn.discover.regressors._constrained import null_space
-from symdyn.discover.regressors._matching import Library, TermMatching, stretches
-from symdyn.discover.regressors._stepwise import solve_on, stepwise
+from symdyn.discover.regressors._criterion import criterion
+from symdyn.discover.regressors._matching import Library, QuadraticLoss, TermMatching, stretches
+from symdyn.discover.regressors.subsets import null_space, solve_on, stepwise
 
 __all__ = ["WholeFit", "whole_fit"]
 
@@ -34,6 +31,8 @@ FLOOR = 1e-6
 #: Factor by which longer windows may fit worse.
 SPOILED = 1.5
 ROUNDS, ITERATIONS = 6, 15
+#: Parts of a step that are tried.
+SHARES = (1.0, 1 / 3, 1 / 9, 1 / 27)
 #: Coefficients of the whole library beyond which terms are not selected here: the quadratic form is dense.
 MOST = 2000
 
@@ -68,9 +67,8 @@ class _Point:
 
 
 def whole_fit(
-    library: Library, runs: Runs, first: np.ndarray, noise: np.ndarray, *, allowed: np.ndarray | None = None,
-    equations: np.ndarray | None = None, lengths: Sequence[int] = LENGTHS, select: bool = True,
-) -> WholeFit:  # fmt: skip
+    library: Library, runs: Runs, first: np.ndarray, noise: np.ndarray, equations: np.ndarray | None = None
+) -> WholeFit:
     """Refine first coefficients, and the choice of terms.
 
     Parameters
@@ -81,30 +79,22 @@ def whole_fit(
     first : (n, p) float64
     noise : (n,) float64
         Standard deviation of the measurement error.
-    allowed : (n, p) bool, optional
-        Terms that may enter each equation.
     equations : (r, n p) float64, optional
         ``A`` of the linear equations ``A c = b`` that `first` satisfies; terms are then not selected.
-    lengths : sequence of int
-        Points of the windows.
-    select : bool
-        Whether terms are added, dropped and exchanged.
     """
     data = np.concatenate([values for _, values, _ in runs])
     noise = np.maximum(noise, FLOOR * np.sqrt(np.mean(data**2, axis=0)))
-    penalty = np.log(data.size) + 2 * np.log(first.size)
     best = WholeFit(first, np.zeros_like(first), np.inf, 0)
-    free = None if allowed is None else allowed.ravel()
     longest = max(len(times) for times, _, _ in runs)
-    for length in sorted({min(points, longest) for points in lengths}):
+    for length in sorted({min(points, longest) for points in LENGTHS}):
         cut = stretches(runs, length)
-        matching = TermMatching(library, cut, noise, substeps=1)
+        matching = TermMatching(library, cut, noise)
         left = cut.values.size - cut.rough.size
-        now = _converged(matching, best.coefficients, cut.rough, equations)
+        now = _converged(matching, _point(matching, best.coefficients, cut.rough), equations)
         if not np.isfinite(now.total):
             break
-        if select and equations is None and first.size <= MOST:
-            now = _searched(matching, now, penalty, left, free)
+        if equations is None and first.size <= MOST:
+            now = _searched(matching, now, left)
         if best.points and now.total / left > SPOILED * best.chi2 + 0.5:
             break
         best = WholeFit(now.coefficients, _errors(matching, now, left, equations), now.total / left, length)
@@ -117,72 +107,72 @@ def _basis(columns: np.ndarray, equations: np.ndarray | None) -> np.ndarray:
     return np.eye(len(columns)) if equations is None else null_space(equations[:, columns])
 
 
-def _converged(
-    matching: TermMatching, coefficients: np.ndarray, starts: np.ndarray, equations: np.ndarray | None = None
-) -> _Point:
+def _stepped(
+    matching: TermMatching, now: _Point, local: QuadraticLoss, wanted: np.ndarray, columns: np.ndarray, bound: float
+) -> tuple[_Point, float] | None:
+    """The longest step towards coefficients wanted on some columns, zero on the others, with a sum of squares within bounds."""
+    flat = now.coefficients.ravel()[columns]
+    for share in SHARES:
+        trial = np.zeros(now.coefficients.size)
+        trial[columns] = wanted if share == 1.0 else flat + share * (wanted - flat)
+        moved = (trial - now.coefficients.ravel())[local.columns]
+        starts = now.starts + share * local.back[..., -1] - local.back[..., :-1] @ moved
+        there = _point(matching, trial.reshape(now.coefficients.shape), starts)
+        if there.total <= bound:
+            return there, share
+    return None
+
+
+def _converged(matching: TermMatching, now: _Point, equations: np.ndarray | None = None) -> _Point:
     """Gauss-Newton on the support, with steps that shrink until they help."""
-    columns = np.flatnonzero(coefficients)
+    columns = np.flatnonzero(now.coefficients)
     basis = _basis(columns, equations)
-    now = _Point(coefficients, starts, _total(matching, coefficients, starts))
     for _ in range(ITERATIONS):
         local = matching.expand(now.coefficients, now.starts, columns)
-        if not np.isfinite(local.rss).all():
-            return now
+        if local is None:
+            break
         step = basis @ solve_on(basis.T @ local.gram @ basis, basis.T @ local.right, np.arange(basis.shape[1]))
-        share = 1.0
-        while share > 0.02:
-            trial = now.coefficients.copy()
-            trial.ravel()[columns] += share * step
-            start = now.starts + share * (local.back[..., -1] - local.back[..., :-1] @ step)
-            total = _total(matching, trial, start)
-            if total <= now.total * (1 + 1e-9):
-                break
-            share /= 3
-        else:
-            return now
-        gain = now.total - total
-        now = _Point(trial, start, total)
-        if share == 1.0 and gain < 1e-4 * total:
+        wanted = now.coefficients.ravel()[columns] + step
+        after = _stepped(matching, now, local, wanted, columns, now.total * (1 + 1e-9))
+        if after is None:
+            break
+        gain, (now, share) = now.total - after[0].total, after
+        if share == 1.0 and gain < 1e-4 * now.total:
             break
     return now
 
 
-def _searched(matching: TermMatching, now: _Point, penalty: float, left: int, free: np.ndarray | None) -> _Point:
-    """Change the support by what one linearisation tells, and fit again, until nothing changes."""
+def _searched(matching: TermMatching, now: _Point, left: int) -> _Point:
+    """Change the support by what one linearisation predicts, and fit again, until nothing changes."""
+    data, library = matching.cut.values.size, now.coefficients.size
     for _ in range(ROUNDS):
         local = matching.expand(now.coefficients, now.starts)
-        if not np.isfinite(local.rss).all():
+        if local is None:
             return now
         flat = now.coefficients.ravel()
         support, right = np.flatnonzero(flat), local.right + local.gram @ flat
         spread = max(1.0, now.total / left)
-        chosen = stepwise(local.gram, right, support, partial(_priced, penalty * spread), allowed=free)
+
+        def price(lost: Any, count: Any, spread: float = spread) -> Any:
+            return criterion(lost / spread, data, count, library)
+
+        chosen = stepwise(local.gram, right, support, lambda gain, count: price(-gain, count))
         if np.array_equal(chosen, support):
             return now
-        after = None
-        wanted = solve_on(local.gram, right, chosen)
-        for share in (1.0, 0.3, 0.1):
-            trial = wanted if share == 1.0 else flat + share * (wanted - flat)
-            start = now.starts + share * local.back[..., -1] - local.back[..., :-1] @ (trial - flat)
-            if np.isfinite(_total(matching, trial.reshape(now.coefficients.shape), start)):
-                after = _converged(matching, trial.reshape(now.coefficients.shape), start)
-                break
-        if after is None:
+        wanted = solve_on(local.gram, right, chosen)[chosen]
+        reached = _stepped(matching, now, local, wanted, chosen, np.finfo(float).max)
+        if reached is None:
             return now
-        change = (after.total - now.total) / spread + penalty * (np.count_nonzero(after.coefficients) - len(support))
-        if not change < 0:
+        after = _converged(matching, reached[0])
+        if not price(after.total, np.count_nonzero(after.coefficients)) < price(now.total, len(support)):
             return now
         now = after
     return now
 
 
-def _priced(price: float, gain: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return price * count - gain
-
-
-def _total(matching: TermMatching, coefficients: np.ndarray, starts: np.ndarray) -> float:
+def _point(matching: TermMatching, coefficients: np.ndarray, starts: np.ndarray) -> _Point:
     residual = matching.residuals(matching.states(coefficients, starts))
-    return float((residual**2).sum()) if np.isfinite(residual).all() else np.inf
+    return _Point(coefficients, starts, float((residual**2).sum()) if np.isfinite(residual).all() else np.inf)
 
 
 def _errors(matching: TermMatching, now: _Point, left: int, equations: np.ndarray | None) -> np.ndarray:
@@ -191,7 +181,7 @@ def _errors(matching: TermMatching, now: _Point, left: int, equations: np.ndarra
     basis = _basis(columns, equations)
     local = matching.expand(now.coefficients, now.starts, columns)
     errors = np.zeros(now.coefficients.shape)
-    if np.isfinite(local.rss).all():
+    if local is not None:
         unit = 1 / np.sqrt(np.maximum(np.diag(local.gram), 1e-300))
         moved = basis / unit[:, None]
         inverse = np.linalg.pinv(moved.T @ (local.gram * unit[:, None] * unit) @ moved, rcond=1e-14, hermitian=True)

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from symdyn.discover.regressors._formula import evaluate, front, merged, ranked, refit, variables
+from symdyn.discover.regressors._estimator import SearchedFormula
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
@@ -20,7 +18,7 @@ from symdyn.parsing import parse_expression
 __all__ = ["OperonRegression"]
 
 
-class OperonRegression(RegressorMixin, BaseEstimator):
+class OperonRegression(SearchedFormula):
     """Formulas from the front of error against length that Operon finds.
 
     Every formula of the front is expanded, its constants are fitted again and its terms dropped one after another; the
@@ -42,17 +40,22 @@ class OperonRegression(RegressorMixin, BaseEstimator):
     candidates : int
         How many formulas are kept.
     names : sequence of Symbol or str, optional
-        Names of the columns, ``x0, x1, ...`` unless given.
+        Names of the columns.  Unless given they are the names of a data frame's columns, or ``x0, x1, ...``.
     random_state : int, optional
         The same state gives the same formulas; the search runs on one thread.
 
     Attributes
     ----------
     expression_ : Expr
+        The best formula, which `predict` evaluates.
     expressions_ : list of Candidate
-        Best first.
+        The best formulas, `candidates` of them at most, best first.
+    equations_ : tuple of Equation
+        ``f(x0, x1) = ...``, as `print` shows it.
     front_ : list of Candidate
         Those that no other formula beats in both complexity and loss, simplest first.
+    symbols_ : tuple of Symbol
+        The columns in the formulas.
 
     References
     ----------
@@ -89,55 +92,13 @@ class OperonRegression(RegressorMixin, BaseEstimator):
         self.names = names
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> OperonRegression:
-        """Search formulas of the columns of `X` for `y`.
-
-        Parameters
-        ----------
-        X : (m, n) array of float
-            Arguments of the term.
-        y : (m,) array of float
-            Its values.
-        sample_weight : (m,) array of float, optional
-            Weights of the samples, dimensionless; 1 unless given.
-
-        Returns
-        -------
-        OperonRegression
-            The regressor itself, with the attributes of a fitted one.
-
-        Raises
-        ------
-        RecoveryError
-            If pyoperon is missing, or no formula is finite on the samples.
-
-        Examples
-        --------
-        >>> OperonRegression().fit([[0.0], [1.0], [2.0]], [4.0, 4.0, 4.0]).expression_  # constant values need no search
-        4.00000000000000
-        """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        self.symbols_ = variables(self.names, self.n_features_in_)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        X, y, weights = merged(X, y, weights)
-        samples = (self.symbols_, X, y, weights)
-        forms = [sp.Float(np.average(y, weights=weights))]
-        rows = _in_proportion(weights)
-        for formula in self._search(X[rows], y[rows], seed):
-            forms += [formula, *refit(formula, *samples)]
-        found = ranked(forms, samples, self.tolerance)
-        self.front_ = front(found)
-        self.expressions_ = found[: self.candidates]
-        if not self.expressions_:
-            raise RecoveryError(
-                "Operon found no formula that is finite on all samples; leave out functions or rescale the data"
-            )
-        self.expression_ = self.expressions_[0].expression
-        return self
-
-    def _search(self, X: np.ndarray, y: np.ndarray, seed: int) -> list[sp.Expr]:
+    def _search(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[sp.Expr]:
         """The formulas of Operon's front, parsed; its variables are called by place, whatever their names here."""
+        rows = _in_proportion(weights)
+        x, y = x[rows], y[rows]
+        spread = float(np.std(y))
+        if spread <= 1e-12 * float(np.abs(y).max(initial=0.0)):  # nothing to search: the mean is exact
+            return []
         if find_spec("pyoperon") is None:
             raise RecoveryError("the regressor 'operon' needs pyoperon; install it with: pip install pyoperon")
         from pyoperon.sklearn import SymbolicRegressor
@@ -151,49 +112,14 @@ class OperonRegression(RegressorMixin, BaseEstimator):
             generations=self.generations,
             max_evaluations=self.evaluations or 20 * self.population_size * self.generations,
             n_threads=1,
-            random_state=seed,
+            random_state=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
-        spread = float(np.std(y))
-        if spread <= 1e-12 * float(np.abs(y).max(initial=0.0)):  # nothing to search: the mean is exact
-            return []
-        engine.fit(X, y / spread)
-        places = [f"x{i}" for i in range(X.shape[1])]
+        engine.fit(x, y / spread)
+        places = [f"x{i}" for i in range(x.shape[1])]
         swap = {sp.Symbol(p): s for p, s in zip(places, self.symbols_, strict=True)}
         texts = [engine.get_model_string(m["tree"], 17, places) for m in engine.pareto_front_ if m["variables"]]
         finite = [text for text in texts if "nan" not in text and "inf" not in text]
         return [spread * parse_expression(text).xreplace(swap) for text in finite]
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Values of the best formula.
-
-        Parameters
-        ----------
-        X : (m, n) array of float
-            Arguments, in the units of the samples.
-
-        Returns
-        -------
-        (m,) float64
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-
-        Examples
-        --------
-        >>> OperonRegression().fit([[0.0], [1.0], [2.0]], [4.0, 4.0, 4.0]).predict([[7.0], [8.0]]).tolist()
-        [4.0, 4.0]
-        """
-        check_is_fitted(self, "expression_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return evaluate(self.expression_, self.symbols_, X)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = self.random_state is None
-        tags.regressor_tags.poor_score = True  # a short search on the ten features of a check need not succeed
-        return tags
 
 
 def _in_proportion(weights: np.ndarray) -> np.ndarray:

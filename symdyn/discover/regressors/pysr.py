@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from symdyn.declaration import expression
-from symdyn.discover.regressors._formula import evaluate, front, ranked, refit, variables
+from symdyn.discover.regressors._estimator import SearchedFormula
 from symdyn.discover.regressors._hall_of_fame import accepted_keywords, installed_source, julia_text, read_hall_of_fame
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
@@ -34,7 +32,7 @@ WORKER = Path(__file__).with_name("_pysr_worker.py")
 STARTING = 180.0
 
 
-class PySRRegression(RegressorMixin, BaseEstimator):
+class PySRRegression(SearchedFormula):
     """Formulas from PySR's hall of fame, refitted and pruned.
 
     Parameters
@@ -59,6 +57,8 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         What a formula that contradicts the units pays.
     tolerance : float
         Error, relative to the values, below which a formula counts as exact.
+    candidates : int
+        How many formulas are kept.
     timeout : float, optional
         Seconds for the search.  Starting Julia comes on top; a process that outlives both is stopped, and what it has found
         by then is used.
@@ -66,7 +66,7 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         Further keywords of ``pysr.PySRRegressor``; plain numbers, texts and lists of them.  They are checked against the
         installed PySR.
     names : sequence of Symbol or str, optional
-        Names of the columns, ``x0, x1, ...`` unless given.
+        Names of the columns.  Unless given they are the names of a data frame's columns, or ``x0, x1, ...``.
     command : sequence of str, optional
         What runs the search, given a folder as last argument: ``[python, symdyn.discover.regressors.pysr.WORKER]`` with the
         Python of another environment, say.  The folder holds ``samples.npz`` (X, y, weights) and ``task.json``, and gets
@@ -77,10 +77,15 @@ class PySRRegression(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     expression_ : Expr
+        The best formula, which `predict` evaluates.
     expressions_ : list of Candidate
-        Best first.
+        The best formulas, `candidates` of them at most, best first.
+    equations_ : tuple of Equation
+        ``f(x0, x1) = ...``, as `print` shows it.
     front_ : list of Candidate
         Those that no other formula beats in both complexity and loss, simplest first.
+    symbols_ : tuple of Symbol
+        The columns in the formulas.
 
     References
     ----------
@@ -106,6 +111,7 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         target_units: str | None = None,
         unit_penalty: float | None = None,
         tolerance: float = 0.01,
+        candidates: int = 10,
         timeout: float | None = None,
         options: Mapping[str, Any] | None = None,
         names: Sequence[Any] | None = None,
@@ -122,6 +128,7 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         self.target_units = target_units
         self.unit_penalty = unit_penalty
         self.tolerance = tolerance
+        self.candidates = candidates
         self.timeout = timeout
         self.options = options
         self.names = names
@@ -244,53 +251,8 @@ class PySRRegression(RegressorMixin, BaseEstimator):
                     f"pip install -U pysr.{suggest(name, known)}"
                 )
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> PySRRegression:
-        """Search formulas of the columns of `X` for `y`.
-
-        Parameters
-        ----------
-        X : (m, n) array of float
-            Arguments of the term.
-        y : (m,) array of float
-            Its values.
-        sample_weight : (m,) array of float, optional
-            Weights of the samples, dimensionless; 1 unless given.
-
-        Returns
-        -------
-        PySRRegression
-            The regressor itself, with the attributes of a fitted one.
-
-        Raises
-        ------
-        RecoveryError
-            If PySR or Julia is missing or fails, it has no such keyword, or nothing was found in time.
-
-        Examples
-        --------
-        >>> search = PySRRegression(command=["no-such-program"])  # the program that runs the search, see `command`
-        >>> try:
-        ...     search.fit([[0.0], [1.0]], [0.0, 1.0])
-        ... except RecoveryError as error:
-        ...     print(error)
-        PySR could not be started by 'no-such-program': No such file or directory
-        """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        self.symbols_ = variables(self.names, self.n_features_in_)
-        samples = (self.symbols_, X, y, weights)
-        swap = {sp.Symbol(f"x{i}"): s for i, s in enumerate(self.symbols_)} if self.template is None else {}
-        forms = [sp.Float(np.average(y, weights=weights))]
-        for found in self._search(X, y, weights):
-            named = found.xreplace(swap)
-            if named.free_symbols <= set(self.symbols_):
-                forms += [named, *refit(named, *samples)]
-        self.expressions_ = ranked(forms, samples, self.tolerance)
-        self.front_ = front(self.expressions_)
-        self.expression_ = self.expressions_[0].expression
-        return self
-
-    def _search(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[sp.Expr]:
+    def _search(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[sp.Expr]:
+        """The formulas of the hall of fame that hold no other names than the columns'."""
         if self.command is None:
             if find_spec("pysr") is None:
                 raise RecoveryError(f"the regressor 'pysr' needs PySR; install it with: {INSTALL}")
@@ -300,7 +262,7 @@ class PySRRegression(RegressorMixin, BaseEstimator):
         task = self.task(self.symbols_)
         with tempfile.TemporaryDirectory(prefix="symdyn-pysr-") as folder:
             place = Path(folder)
-            np.savez(place / "samples.npz", X=X, y=y, weights=weights)
+            np.savez(place / "samples.npz", X=x, y=y, weights=weights)
             (place / "task.json").write_text(json.dumps(task), encoding="utf-8")
             worker = [*(map(str, self.command) if self.command is not None else (sys.executable, str(WORKER))), folder]
             limit = None if self.timeout is None else self.timeout + STARTING
@@ -314,47 +276,14 @@ class PySRRegression(RegressorMixin, BaseEstimator):
                 raise RecoveryError(f"PySR could not be started by {worker[0]!r}: {error.strerror}") from None
             tables = [place / "hall_of_fame.csv"] if not late else sorted(place.glob("runs/*/hall_of_fame.csv"))
             if not failure and tables and tables[-1].exists():
-                return read_hall_of_fame(tables[-1], task["template"])
+                swap = {sp.Symbol(f"x{i}"): s for i, s in enumerate(self.symbols_)} if self.template is None else {}
+                named = [formula.xreplace(swap) for formula in read_hall_of_fame(tables[-1], task["template"])]
+                return [formula for formula in named if formula.free_symbols <= set(self.symbols_)]
             if late:
                 raise RecoveryError(
                     f"PySR found nothing within the timeout of {self.timeout:g} s and {STARTING:g} s to start; raise it"
                 )
             raise RecoveryError(f"PySR failed with {failure or 'no hall of fame'!r}; if Julia is missing: {INSTALL}")
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Values of the best formula.
-
-        Parameters
-        ----------
-        X : (m, n) array of float
-            Arguments, in the units of the samples.
-
-        Returns
-        -------
-        (m,) float64
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-
-        Examples
-        --------
-        >>> search = PySRRegression()
-        >>> search.expression_, search.symbols_ = 2 * sp.Symbol("x0") + 1, (sp.Symbol("x0"),)  # as `fit` leaves them
-        >>> search.n_features_in_ = 1
-        >>> search.predict([[3.0]]).tolist()
-        [7.0]
-        """
-        check_is_fitted(self, "expression_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return evaluate(self.expression_, self.symbols_, X)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = self.random_state is None
-        tags.regressor_tags.poor_score = True  # a short search on the ten features of a check need not succeed
-        return tags
 
 
 REGRESSORS.register("pysr", PySRRegression)

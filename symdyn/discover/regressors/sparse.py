@@ -7,25 +7,18 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from symdyn.discover.library import library_terms
-from symdyn.discover.regressors._choice import METHODS, Choice, Selector, chosen, chosen_under, inclusion
+from symdyn.discover.regressors._choice import METHODS, Choice, chosen, chosen_under
 from symdyn.discover.regressors._constraints import Conserved, linear_equations
-from symdyn.discover.regressors._formula import columns, effective_size, merged, neighbours, variables
+from symdyn.discover.regressors._criterion import effective_size, neighbours
+from symdyn.discover.regressors._estimator import FormulaRegressor
+from symdyn.discover.regressors._formula import columns, merged
 from symdyn.discover.regressors._matching import Library
-from symdyn.discover.regressors._system import (
-    DOUBTFUL,
-    WIDTHS,
-    WeakRows,
-    constrained_choices,
-    noise_of,
-    refined,
-    smoothed,
-    weak_rows,
-)
+from symdyn.discover.regressors._weak import WIDTHS, WeakRows, noise_of, smoothed, weak_rows
+from symdyn.discover.regressors._whole import whole_fit
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
 from symdyn.errors import RecoveryError
 from symdyn.models.ode import ODESystem
@@ -33,8 +26,11 @@ from symdyn.registry import suggest
 
 __all__ = ["Conserved", "SparseRegression"]
 
+#: Sum of squares over its degrees of freedom beyond which a fit is not believed.
+DOUBTFUL = 2.0
 
-class SparseRegression(RegressorMixin, BaseEstimator):
+
+class SparseRegression(FormulaRegressor):
     r"""Few terms of a library, chosen by search of small subsets and by an information criterion.
 
     With times all right-hand sides are fitted: first in weak form, where no derivative of the data is taken, then by
@@ -67,18 +63,26 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         ``{x: y, y: x}`` for a swap.  A single term is even under the map, odd if it is given as ``({x: -x}, -1)``.
     refine : bool
         Whether a right-hand side is refined by integrating windows of the trajectories.
+    candidates : int
+        How many formulas are kept.
     names : sequence of Symbol or str, optional
-        Names of the columns, ``x0, x1, ...`` unless given.
+        Names of the columns.  Unless given they are the names of a data frame's columns, or ``x0, x1, ...``.
     random_state : int, optional
         Of the bootstrap.
 
     Attributes
     ----------
-    terms_ : tuple of Expr
-    expression_, expressions_
-        The best formula, and candidates of every size, best first (fit to a term).
+    expression_ : Expr, or tuple of Expr
+        The best formula, which `predict` evaluates; one for each state when fitted with times.
+    expressions_ : list of Candidate
+        The best formulas, `candidates` of them at most, best first; a list for each state, from the weak form, when fitted
+        with times.
+    equations_ : tuple of Equation
+        ``f(x0, x1) = ...`` or ``x0' = ...``, as `print` shows it.
     system_ : ODESystem
-        The equations (fit with times); `expressions_` is then a list for each state, from the weak form.
+        The equations (fit with times).
+    symbols_, terms_ : tuple of Symbol, tuple of Expr
+        The columns, and the library.
     coef_ : (p,) or (n, p) float64
         Coefficients of `terms_`.
     errors_ : (n, p) float64
@@ -115,6 +119,7 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         constraints: Sequence[Any] | None = None,
         symmetry: Sequence[Any] | None = None,
         refine: bool = True,
+        candidates: int = 10,
         names: Sequence[Any] | None = None,
         random_state: int | None = 0,
     ) -> None:
@@ -128,6 +133,7 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         self.constraints = constraints
         self.symmetry = symmetry
         self.refine = refine
+        self.candidates = candidates
         self.names = names
         self.random_state = random_state
 
@@ -153,7 +159,7 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         Raises
         ------
         RecoveryError
-            If both `y` and `t` are given, an option is unknown, the library does not fit the columns, or constraints
+            If `t` is given beside `y` or weights, an option is unknown, the library does not fit the columns, or constraints
             contradict each other.
 
         Examples
@@ -168,84 +174,90 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         if not 0 <= self.left_out < 1:
             raise RecoveryError(f"left_out is {self.left_out!r}; expected a share of the terms, 0 or more and below 1")
         if t is not None:
-            if y is not None:
-                raise RecoveryError("fit got both y and t; give y for the values of a term, or t for states along time")
+            if y is not None or sample_weight is not None:
+                got = "y" if y is not None else "sample_weight"
+                raise RecoveryError(f"fit got both {got} and t; give y for the values of a term, or t for states along time")
             return self._fit_system(X, t)
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        self._prepare()
-        a, b = linear_equations(self.terms_, self.symbols_, self.constraints or (), self.symmetry or (), system=False)
-        samples = merged(X, y, weights)
-        design, target = self._weighted(*samples)
-        near = neighbours(samples[0])
-        choices = self._under(design, target, (a, b), near) if len(a) else self._free(design, target, near)
+        x, y, weights = self._samples(X, y, sample_weight)
+        a, b = self._library(system=False)
+        x, y, each = merged(x, y, weights)
+        values, root, near = columns(self.terms_, self.symbols_, x), np.sqrt(each), neighbours(x)
+        finite = np.all(np.isfinite(values), axis=0)  # other terms count as zero
+        design, target = np.where(finite, values, 0.0) * root[:, None], y * root
+        if len(a):
+            choices = chosen_under(
+                design.T @ design, design.T @ target, float(target @ target), (a, b), threshold=self.threshold,
+                most=self.candidates, size=lambda c: effective_size(target - design @ c, near),
+            )  # fmt: skip
+        else:
+            choices = self._free(design, target, near)
         self.coef_ = choices[0].coefficients
         self.expressions_: Any = self._candidates(choices, float(weights.sum()))
-        self.expression_ = self.expressions_[0].expression
+        self.expression_: Any = self.expressions_[0].expression
         if self.ensemble:
-
-            def select(rows: np.ndarray, part: np.ndarray) -> np.ndarray:
-                kept, times = np.unique(rows, return_counts=True)
-                again = design[np.ix_(kept, part)] * np.sqrt(times)[:, None], target[kept] * np.sqrt(times)
-                return self._free(*again, neighbours(samples[0][kept]))[0].coefficients
-
-            self.inclusion_ = self._inclusion(design, select)
+            self.inclusion_ = self._inclusion(design, target, x)
         return self
 
-    def _weighted(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Terms and values, times the roots of the weights; terms that are not finite everywhere are zero."""
-        values, root = columns(self.terms_, self.symbols_, x), np.sqrt(weights)
-        finite = np.all(np.isfinite(values), axis=0)
-        return np.where(finite, values, 0.0) * root[:, None], y * root
-
     def _fit_system(self, X: Any, t: Any) -> SparseRegression:
-        pairs = list(zip(X, t, strict=True)) if isinstance(X, (list, tuple)) else [(X, t)]
-        runs = [(np.asarray(times, dtype=float), np.asarray(x, dtype=float)) for x, times in pairs]
-        self.n_features_in_ = runs[0][1].shape[-1]
+        runs: list[tuple[np.ndarray, np.ndarray]] = []
+        for x, times in zip(X, t, strict=True) if isinstance(X, (list, tuple)) else [(X, t)]:
+            runs.append((np.asarray(times, dtype=float), validate_data(self, x, dtype=np.float64, reset=not runs)))
         self._prepare()
-        equations = linear_equations(self.terms_, self.symbols_, self.constraints or (), self.symmetry or (), system=True)
-        fine = [smoothed(times, x) for times, x in runs]
+        equations = self._library(system=True)
+        smooth = [smoothed(times, x) for times, x in runs]
+        fine, at_data = [s[:2] for s in smooth], [(*run, s[2]) for run, s in zip(runs, smooth, strict=True)]
         library, noise = Library(self.terms_, self.symbols_), noise_of(runs) if self.refine else None
         least = np.inf
         for width in WIDTHS:
-            rows = weak_rows(runs, fine, library.values, width)
+            rows = weak_rows(fine, library.values, width)
             first, ranking = self._first(rows, equations)
             if width == WIDTHS[0]:
                 self.coef_, self.expressions_, chosen_rows = first, ranking, rows
             if noise is None or not np.any(first):
                 continue
-            fit = refined(library, runs, rows, first, noise, equations[0] if len(equations[0]) else None)
+            fit = whole_fit(library, at_data, first, noise, equations[0] if len(equations[0]) else None)
             if fit.points and fit.chi2 < least:
                 least, chosen_rows = fit.chi2, rows
                 self.coef_, self.errors_, self.expressions_ = fit.coefficients, fit.errors, ranking
             if least < DOUBTFUL:
                 break
-        formulas = [self._expression(c) for c in self.coef_]
+        self.expression_ = tuple(self._expression(c) for c in self.coef_)
         self.system_ = ODESystem(
-            dict(zip(self.symbols_, formulas, strict=True)),
+            dict(zip(self.symbols_, self.expression_, strict=True)),
             initial={s: float(v) for s, v in zip(self.symbols_, runs[0][1][0], strict=True)},
             provenance=(f"sparse regression on {len(self.terms_)} terms",),
         )
         if self.ensemble:
-            self.inclusion_ = np.stack(
-                [self._inclusion(chosen_rows.design, self._again(chosen_rows.design, y)) for y in chosen_rows.targets.T]
-            )
+            self.inclusion_ = np.stack([self._inclusion(chosen_rows.design, y) for y in chosen_rows.targets.T])
         return self
 
     def _first(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, list[list[Candidate]]]:
         """Coefficients (n, p) by the weak form, and candidates for each state."""
-        n, p, count = self.n_features_in_, len(self.terms_), float(len(rows.design))
         if len(equations[0]):
-            best = constrained_choices(rows, equations, self.threshold)
-            tables = [c.coefficients.reshape(n, p) for c in best]
-            each = [[Choice(c[i], b.loss) for c, b in zip(tables, best, strict=True)] for i in range(n)]
+            each = self._tied(rows, equations)
         else:
             each = [self._free(rows.design, target) for target in rows.targets.T]
         first = np.stack([c[0].coefficients for c in each])
-        return first, [self._candidates(c, count) for c in each]
+        return first, [self._candidates(c, float(len(rows.design))) for c in each]
 
-    def _prepare(self) -> None:
-        self.symbols_ = variables(self.names, self.n_features_in_)
+    def _tied(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> list[list[Choice]]:
+        """Choices for each state under equations between all coefficients.
+
+        Every state weighs by what the library leaves of its target.
+        """
+        design, targets = rows.design, rows.targets
+        p, n = design.shape[1], targets.shape[1]
+        left = np.linalg.norm(targets - design @ np.linalg.lstsq(design, targets, rcond=None)[0], axis=0)
+        left = np.maximum(left, 1e-3 * self.threshold * np.linalg.norm(targets, axis=0) + 1e-300)
+        best = chosen_under(
+            np.kron(np.diag(left**-2.0), design.T @ design), (design.T @ targets / left**2).T.ravel(),
+            float((targets**2 / left**2).sum()), equations, threshold=self.threshold, most=self.candidates,
+            size=lambda c: sum(effective_size(r) for r in (targets - design @ c.reshape(n, p).T).T),
+        )  # fmt: skip
+        return [[Choice(c.coefficients.reshape(n, p)[i], c.loss) for c in best] for i in range(n)]
+
+    def _library(self, *, system: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Set the terms; the equations between their coefficients."""
         if isinstance(self.library, (int, np.integer)):
             self.terms_ = library_terms(self.symbols_, int(self.library), self.functions)
         else:
@@ -254,66 +266,33 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         if strange:
             have = ", ".join(map(str, self.symbols_))
             raise RecoveryError(f"the library uses {', '.join(sorted(map(str, strange)))}; the columns are {have}; set names")
+        return linear_equations(self.terms_, self.symbols_, self.constraints or (), self.symmetry or (), system=system)
 
     def _free(self, design: np.ndarray, target: np.ndarray, near: np.ndarray | None = None) -> list[Choice]:
-        return chosen(design, target, method=self.method, threshold=self.threshold, exact=self.exact, near=near)
-
-    def _under(
-        self, design: np.ndarray, target: np.ndarray, equations: tuple[np.ndarray, np.ndarray], near: np.ndarray
-    ) -> list[Choice]:
-        return chosen_under(
-            design.T @ design, design.T @ target, float(target @ target), equations, threshold=self.threshold,
-            size=lambda c: effective_size(target - design @ c, near),
-        )  # fmt: skip
+        return chosen(
+            design, target, method=self.method, threshold=self.threshold, exact=self.exact, most=self.candidates, near=near
+        )
 
     def _expression(self, coefficients: np.ndarray) -> sp.Expr:
-        used = np.flatnonzero(coefficients)
-        return sp.Add(*(sp.Float(coefficients[i]) * self.terms_[i] for i in used))
+        return sp.Add(*(sp.Float(coefficients[i]) * self.terms_[i] for i in np.flatnonzero(coefficients)))
 
     def _candidates(self, choices: Sequence[Choice], count: float) -> list[Candidate]:
-        found = []
-        for c in choices:
-            expression = self._expression(c.coefficients)
-            found.append(Candidate(expression, complexity_of(expression), c.loss / count))
-        return found
+        formulas = [self._expression(c.coefficients) for c in choices]
+        return [Candidate(e, complexity_of(e), c.loss / count) for e, c in zip(formulas, choices, strict=True)]
 
-    def _again(self, design: np.ndarray, target: np.ndarray) -> Selector:
-        """Selection on some rows and columns of a weak form."""
-        return lambda rows, part: self._free(design[np.ix_(rows, part)], target[rows])[0].coefficients
-
-    def _inclusion(self, design: np.ndarray, select: Selector) -> np.ndarray:
-        rng = check_random_state(self.random_state)
-        return inclusion(self.ensemble, design.shape[0], design.shape[1], self.left_out, rng, select)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Values of the fitted term or right-hand side.
-
-        Parameters
-        ----------
-        X : (m, n) array of float
-            Arguments, in the units of the samples.
-
-        Returns
-        -------
-        (m,) float64, or (m, n) float64
-            Of a term, or of a right-hand side (fit with times).
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-
-        Examples
-        --------
-        >>> X = np.linspace(0, 1, 20)[:, None]
-        >>> SparseRegression(library=2).fit(X, 2 * X[:, 0] + 1).predict([[3.0]]).round(9).tolist()
-        [7.0]
-        """
-        check_is_fitted(self, "coef_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        used = np.any(np.atleast_2d(self.coef_) != 0, axis=0)
-        values = columns([term for term, u in zip(self.terms_, used, strict=True) if u], self.symbols_, X)
-        return values @ self.coef_[..., used].T
+    def _inclusion(self, design: np.ndarray, target: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
+        """How often each column is chosen, among the bootstrap samples in which it took part."""
+        rng, (rows, count) = check_random_state(self.random_state), design.shape
+        kept = max(1, count - int(self.left_out * count))
+        taken, seen = np.zeros((2, count))
+        for _ in range(self.ensemble):
+            drawn, times = np.unique(rng.randint(rows, size=rows), return_counts=True)
+            part = np.sort(rng.permutation(count)[:kept]) if kept < count else np.arange(count)
+            root, near = np.sqrt(times), None if x is None else neighbours(x[drawn])
+            best = self._free(design[np.ix_(drawn, part)] * root[:, None], target[drawn] * root, near)[0]
+            taken[part] += best.coefficients != 0
+            seen[part] += 1
+        return taken / np.maximum(seen, 1)
 
 
 REGRESSORS.register("sparse", SparseRegression)

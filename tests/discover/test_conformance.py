@@ -1,10 +1,6 @@
-"""What a recovery keeps to whatever the data: bits by the seed, the best so far, and no option without an effect."""
+"""What a recovery keeps to whatever the data: bits by the seed, and the best so far."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,32 +9,11 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
-from symdyn.discover.options import RecoverOptions
-from symdyn.errors import SymdynError
 
 threadpoolctl = pytest.importorskip("threadpoolctl", reason="threads of linear algebra are set by threadpoolctl")
 
 X, u, x = sp.symbols("X u x")
 f, g = sp.symbols("f g", cls=sp.Function)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A small problem of one kind.
-
-    Attributes
-    ----------
-    problem : callable
-        The system and the data.
-    options : dict
-        With which it is recovered.
-    useless : dict
-        Options that have no effect on it, one by one.
-    """
-
-    problem: Callable[[], tuple[Any, Any]]
-    options: dict[str, Any] = field(default_factory=dict)
-    useless: dict[str, Any] = field(default_factory=dict)
 
 
 def growth(points=21, noise=0.01):
@@ -83,37 +58,23 @@ def births():
 
 NETWORK = sd.ReactionNetwork([({}, {X: 1}, f(X)), ({X: 1}, {}, 1)], initial={X: 0})
 FIELD = sd.PDESystem({u: f(u, sd.laplacian(u))}, (0, 1), boundary="periodic", initial={u: sp.sin(2 * sp.pi * x)})
+#: By kind: the system and the data, and how they are recovered.
 KINDS = {
-    "terms": Kind(
-        lambda: (sd.ODESystem({x: f(x)}), growth()), {"library": 2, "surrogate": None},
-        {"degree": {"options": RecoverOptions(degree=2)}, "regressor": {"regressor": "sparse"}},
+    "terms": (lambda: (sd.ODESystem({x: f(x)}), growth()), {"library": 2, "surrogate": None}),
+    "map": (lambda: (sd.DiscreteSystem({x: f(x)}), generations()), {"library": 2, "surrogate": None}),
+    "whole": (lambda: (None, growth(41)), {}),
+    "fields": (lambda: (FIELD, heat()), {"library": [u, u**2, sd.laplacian(u)]}),
+    "diffusion": (
+        lambda: (sd.SDESystem({x: f(x)}, {x: g(x)}), reverting()),
+        {"library": {f: [1, x, x**2], g: [1]}},
     ),
-    "map": Kind(
-        lambda: (sd.DiscreteSystem({x: f(x)}), generations()), {"library": 2, "surrogate": None},
-        {"degree": {"options": RecoverOptions(degree=2)}, "regressor": {"regressor": "sparse"}},
-    ),
-    "whole": Kind(
-        lambda: (None, growth(41)), {},
-        {"unknown": {"unknown": ["x"]}, "fit": {"options": RecoverOptions(fit=["k"])}},
-    ),
-    "fields": Kind(
-        lambda: (FIELD, heat()), {"library": [u, u**2, sd.laplacian(u)]},
-        {"windows": {"options": RecoverOptions(windows=2)}, "selection": {"selection": False}},
-    ),
-    "diffusion": Kind(
-        lambda: (sd.SDESystem({x: f(x)}, {x: g(x)}), reverting()), {"library": {f: [1, x, x**2], g: [1]}},
-        {"noise": {"options": RecoverOptions(noise={x: 0.1})}, "regressor": {"regressor": "sparse"}},
-    ),
-    "network": Kind(
-        lambda: (NETWORK, births()), {"library": [1, X, X**2]},
-        {"heldout": {"heldout": 0.2}, "signs": {"signs": {f: 1}}},
-    ),
-}  # fmt: skip
+    "network": (lambda: (NETWORK, births()), {"library": [1, X, X**2]}),
+}
 
 
 def recovered(kind, **options):
-    system, data = KINDS[kind].problem()
-    return sd.recover(system, data, **{"progress": False, **KINDS[kind].options, **options})
+    problem, usual = KINDS[kind]
+    return sd.recover(*problem(), **{"progress": False, **usual, **options})
 
 
 def bits(found):
@@ -132,10 +93,7 @@ def test_the_same_seed_gives_the_same_bits_with_one_and_two_threads(kind, monkey
     assert runs[0] == runs[1] == runs[2]
 
 
-LOSES = pytest.mark.xfail(strict=True, reason="a report between two windows is not caught yet")
-
-
-@pytest.mark.parametrize("kind", [pytest.param(k, marks=[LOSES] if k in {"terms", "map"} else []) for k in KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_interrupt_keeps_the_best_so_far(kind):
     calls = []
 
@@ -151,31 +109,3 @@ def test_an_interrupt_keeps_the_best_so_far(kind):
     assert not found.complete
     assert len(found.systems) > 0
     assert any("interrupted" in note for note in found.warnings)
-
-
-#: What does not exist in any of the problems.
-STRANGE = {
-    "no-such regressor": {"regressor": "no-such"},
-    "no-such surrogate": {"surrogate": "no-such"},
-    "zz": {"options": RecoverOptions(guesses={"zz": 1.0})},
-}
-#: Not refused yet.
-OPEN = {
-    *("terms degree", "terms regressor", "map degree", "map regressor", "whole fit", "fields windows", "fields selection"),
-    *("diffusion noise", "diffusion regressor", "network signs", "terms no-such regressor", "map no-such regressor"),
-    *("fields no-such regressor", "diffusion no-such regressor", "network no-such regressor"),
-    *("whole zz", "fields zz", "diffusion zz", "network zz"),
-}  # fmt: skip
-
-
-def without_effect():
-    for kind, problem in KINDS.items():
-        for name, options in {**problem.useless, **STRANGE}.items():
-            marks = [pytest.mark.xfail(strict=True, reason="not refused yet")] if f"{kind} {name}" in OPEN else []
-            yield pytest.param(kind, name.split()[0], options, id=f"{kind} {name}", marks=marks)
-
-
-@pytest.mark.parametrize(("kind", "named", "options"), list(without_effect()))
-def test_options_without_effect_and_names_that_there_are_not_are_refused(kind, named, options):
-    with pytest.raises(SymdynError, match=named):
-        recovered(kind, **options)

@@ -265,8 +265,9 @@ def test_no_model_has_more_terms_than_asked_for():
     for system in found.systems:
         sides = (sp.expand(system.drift[0]), sp.expand(system.diffusion[0, 0] ** 2))
         assert sum(len(sp.Add.make_args(e)) for e in sides if e != 0) <= 2
-    with pytest.raises(sd.RecoveryError, match="largest is 0, but"):
-        quick(UNKNOWN, {"t": times, "x": rows[0]}, options=RecoverOptions(largest=0))
+    two = sd.SDESystem({x: -x, y: -y}, {x: f(x), y: g(y)})
+    with pytest.raises(sd.RecoveryError, match=r"largest is 1, but f\(x\), g\(y\) need a term each"):
+        quick(two, {"t": times, "x": rows[0], "y": rows[0]}, options=RecoverOptions(largest=1))
 
 
 def test_a_path_has_as_many_independent_states_as_its_correlation_leaves():

@@ -163,7 +163,7 @@ def test_values_that_the_data_do_not_tell_are_named():
 
 
 def test_a_wrong_level_is_refused_before_the_search():
-    with pytest.raises(RecoveryError, match=r"level of the intervals is 90; expected a number between 0 and 1"):
+    with pytest.raises(RecoveryError, match=r"options\.level is 90; expected a number between 0 and 1"):
         sd.recover(GROWTH, noisy(), options=RecoverOptions(level=90), progress=False)
 
 

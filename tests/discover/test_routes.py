@@ -22,9 +22,12 @@ f = sp.Function("f")
     ("data", "module"),
     [
         ({"t": [0, 1], "x": [1, 2]}, "symdyn.discover.whole"),
-        (xr.Dataset({"x": ("time", [0.0, 1.0])}), "symdyn.discover.whole"),
-        (xr.Dataset({"u": (("time", "x"), np.zeros((2, 4)))}), "symdyn.discover.fields"),
-        ([xr.Dataset({"u": (("time", "x", "y"), np.zeros((2, 4, 4)))})], "symdyn.discover.fields"),
+        (xr.Dataset({"x": ("time", [0.0, 1.0])}, {"time": [0, 1]}), "symdyn.discover.whole"),
+        (xr.Dataset({"u": (("time", "x"), np.zeros((2, 4)))}, {"time": [0, 1], "x": range(4)}), "symdyn.discover.fields"),
+        (
+            [xr.Dataset({"u": (("time", "x", "y"), np.zeros((2, 4, 4)))}, {"time": [0, 1], "x": range(4), "y": range(4)})],
+            "symdyn.discover.fields",
+        ),
     ],
 )
 def test_data_tell_fields_from_states_where_nothing_is_known(data, module):

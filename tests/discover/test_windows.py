@@ -55,7 +55,7 @@ def test_short_windows_find_what_long_ones_lose():
 
 @pytest.mark.parametrize("windows", [0, -2, 2.5, "two", True])
 def test_it_is_a_positive_whole_number(windows):
-    with pytest.raises(sd.RecoveryError, match=r"windows is .*; expected a number of windows a trajectory, 1 or more"):
+    with pytest.raises(sd.RecoveryError, match=r"options\.windows is .*; expected a whole number of 1 or more"):
         fractions(sd.ODESystem({x: f(x)}), DATA, windows)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.data import Observations
 from symdyn.discover.integral_matching import matched_models
 from symdyn.discover.options import RecoverOptions
@@ -53,7 +53,7 @@ def descend(
     options: RecoverOptions,
     *,
     search: bool = True,
-    deadline: float | None = None,
+    budget: Budget,
     report: Callable[[float], None],
 ) -> Descent:
     """Search at every number of windows, from many to one, then with the noise that the residuals show.
@@ -69,8 +69,8 @@ def descend(
     options : RecoverOptions
     search : bool
         Whether neighbours of the best models are looked at; otherwise those to begin with are only fitted.
-    deadline : float, optional
-        Of `time.monotonic`.
+    budget : Budget
+        At whose end the best so far is the result; time that a limit leaves goes to wider neighbourhoods.
     report : callable
         Called with the fraction that is done.
 
@@ -79,73 +79,71 @@ def descend(
     NothingFollowsError
         If no model can be simulated along the data.
     """
-    stages, notes, stopped, complete = problem.stages(wanted=options.windows), [], False, True
-
-    def spent() -> bool:
-        return stopped or (deadline is not None and time.monotonic() >= deadline)
+    stages, notes, level = problem.stages(wanted=options.windows), [], 0
+    first, data, joined = problem, problem.shooting.observations, False
 
     def climb(selection: Selection, k: int) -> None:
-        nonlocal stopped
-        try:
-            if search and not spent():
-                selection.climb(beam=options.beam, rounds=options.rounds, report=lambda: not spent())
-        except KeyboardInterrupt:
-            if not selection.visited:
-                raise
-            stopped = True
+        if search and budget.going():
+            selection.climb(beam=options.beam, rounds=options.rounds)
         report((k + 1) / (len(stages) + 1))
 
     def stage(problem: SelectionProblem, pieces: int) -> Selection:
         selection = problem.selection(pieces)
-        selection.going = lambda: not spent()
+        selection.going = budget.going
         return selection
 
     selection = stage(problem, stages[0])
-    problem.begin(selection, chosen, theta)
-    climb(selection, 0)
-    if search and not selection.visited:
-        matched = [m for pieces in stages for m in matched_models(problem, pieces)[:MATCHED]]
-        stages = problem.stages(points=1, wanted=options.windows)
-        selection = stage(problem, stages[0])
-        if matched:
-            problem.begin(selection, np.stack([m.chosen for m in matched]), np.stack([m.theta for m in matched]))
+    with budget.keeping(lambda: selection.visited):
+        problem.begin(selection, chosen, theta)
         climb(selection, 0)
-    if not selection.visited:
-        raise NothingFollowsError(
-            "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or "
-            "values of unobserved states"
-        )
-    data = problem.shooting.observations
-    for k, pieces in enumerate(stages[1:]):
-        if spent():
-            notes.append(f"fitted in {selection.cut.count} windows, for there was no time to join them")
-            break
-        following = stage(problem, pieces)
-        problem.join(selection, following)
-        if not following.visited or _lost(following, data) or problem.spoiled(selection, following):
-            notes.append(
-                f"no run over {len(data.trajectories)} whole trajectories follows the data; "
-                f"fitted in {selection.cut.count} windows"
+        if search and not selection.visited:
+            matched = [m for pieces in stages for m in matched_models(problem, pieces)[:MATCHED]]
+            stages = problem.stages(points=1, wanted=options.windows)
+            selection = stage(problem, stages[0])
+            if matched:
+                problem.begin(selection, np.stack([m.chosen for m in matched]), np.stack([m.theta for m in matched]))
+            climb(selection, 0)
+        if not selection.visited:
+            raise NothingFollowsError(
+                "no candidate could be simulated along the data; check the units, give guesses or bounds of the parameters, or "
+                "values of unobserved states"
             )
-            break
-        selection = following
-        climb(selection, k + 1)
-    if search and not spent():
-        problem.renew(selection)
-    for _ in range(REWEIGHINGS if options.noise is None else 0):
-        again = None if spent() else problem.reweighed(selection, selection.ranked())
-        if again is None:
-            break
-        following = stage(again, selection.pieces)
-        again.join(selection, following)
-        climb(following, len(stages))
-        if not following.visited:
-            break
-        problem, selection = again, following
-    if spent():
-        complete = False
-        what = "was interrupted" if stopped else "ended at its budget of time,"
-        notes.append(f"the search {what} after {problem.shooting.simulations} simulations")
+        for k, pieces in enumerate(stages[1:]):
+            if budget.over():
+                break
+            following = stage(problem, pieces)
+            problem.join(selection, following)
+            if not following.visited or _lost(following, data) or problem.spoiled(selection, following):
+                notes.append(
+                    f"no run over {len(data.trajectories)} whole trajectories follows the data; "
+                    f"fitted in {selection.cut.count} windows"
+                )
+                joined = True
+                break
+            selection = following
+            climb(selection, k + 1)
+        if search and budget.going():
+            problem.renew(selection)
+        for _ in range(REWEIGHINGS if options.noise is None else 0):
+            again = None if budget.over() else problem.reweighed(selection, selection.ranked())
+            if again is None:
+                break
+            following = stage(again, selection.pieces)
+            again.join(selection, following)
+            climb(following, len(stages))
+            if not following.visited:
+                break
+            problem, selection = again, following
+        complete = budget.going()
+        for level in budget.levels() if search else ():
+            before = len(selection.visited)
+            selection.climb(beam=options.beam << level, rounds=options.rounds, width=1 << level)
+            if len(selection.visited) == before:
+                break
+    if selection.pieces > 1 and not joined:
+        notes.append(f"fitted in {selection.cut.count} windows, for there was no time to join them")
+    complete = complete and not budget.interrupted
+    notes += budget.notes(f"{first.shooting.simulations} simulations", level if complete else 0)
     report(1.0)
     return Descent(selection, tuple(notes), complete)
 

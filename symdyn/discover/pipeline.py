@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ import sympy as sp
 
 from symdyn.declaration import lookup
 from symdyn.discover.assembly import assembled
+from symdyn.discover.budget import Budget, LateError
 from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.data import Observations
@@ -49,10 +49,6 @@ FIRST_SIZES = (1.0, 0.1, -0.1, -1.0)
 SHARE = 0.5
 
 Formulas = list[list[list[tuple[int, float]]]]
-
-
-class _LateError(Exception):
-    """A surrogate has used up its share of the time."""
 
 
 class Pipeline:
@@ -102,13 +98,11 @@ class Pipeline:
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
-    def learn(self, name: str | None, *, deadline: float | None = None) -> Any:
+    def learn(self, name: str | None, budget: Budget) -> Any:
         """The fit of a surrogate, or None; 'auto' is the first of those of the kind of system that can learn this one.
 
-        It is left out if it takes longer than its share of the time until the deadline: without one there still is a search.
+        It is left out if it takes longer than its share of the budget: without one there still is a search.
         """
-        began = time.monotonic()
-        latest = None if deadline is None else began + SHARE * (deadline - began)
         chosen = name != "auto"
         if not chosen:
             usual = kind_of(self.system).surrogates
@@ -123,10 +117,7 @@ class Pipeline:
         data = (a for t in seen.trajectories for a in (t.times, t.values))
         key = (name, sorted(options.items(), key=str), self.system.digest, self.seed, seen.scale, seen.noise, *data)
 
-        def progress(done: int, every: int) -> None:
-            self.report("surrogate", done / max(every, 1))
-            if latest is not None and done < every and time.monotonic() > latest:
-                raise _LateError
+        progress = budget.share(SHARE).stopping(lambda fraction: self.report("surrogate", fraction))
 
         def fit() -> Any:
             return surrogate.fit(self.system, seen, seed=self.seed, progress=progress)
@@ -137,7 +128,7 @@ class Pipeline:
             if chosen:
                 raise
             self.notes.append(f"went without the surrogate {name!r}: {str(error).partition('; ')[0]}")
-        except _LateError:
+        except LateError:
             self.complete = False
             self.notes.append(f"went without the surrogate {name!r}: it did not end within {SHARE:.0%} of the budget of time")
         return None
@@ -196,9 +187,7 @@ class Pipeline:
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
-    def select(
-        self, terms: list[LibraryTerm], formulas: Formulas, learned: Any, *, search: bool, deadline: float | None
-    ) -> Recovery:
+    def select(self, terms: list[LibraryTerm], formulas: Formulas, learned: Any, budget: Budget, *, search: bool) -> Recovery:
         """Fit, add, drop and exchange terms; return the ranked systems.
 
         Raises
@@ -235,7 +224,7 @@ class Pipeline:
         )  # fmt: skip
         chosen, theta = self._beginnings(candidates, formulas, search)
         found = descend(
-            problem, chosen, theta, self.options, search=search, deadline=deadline,
+            problem, chosen, theta, self.options, search=search, budget=budget,
             report=lambda done: self.report("selection", done),
         )  # fmt: skip
         self.complete &= found.complete

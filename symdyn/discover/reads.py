@@ -93,7 +93,7 @@ def given(request: Request) -> Iterator[str]:
     ['library', 'selection', 'options.largest']
     """
     for one in fields(Request):
-        if one.name in {"deadline", "report", "options", "journal"}:  # read everywhere, but for the options that follow
+        if one.name in {"budget", "report", "options", "journal"}:  # read everywhere, but for the options that follow
             continue
         value = getattr(request, one.name)
         several = isinstance(value, Collection) and not isinstance(value, str)

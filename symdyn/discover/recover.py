@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
@@ -159,10 +160,9 @@ def recover(
     )  # fmt: skip
     check_values({**asked, "budget": budget, "progress": progress, "checkpoint": checkpoint})
     data = measured(system, data)
-    deadline = None if budget is None else began + budget
     journal = Journal(checkpoint)
     with Report(progress) as report:
-        request = Request(**asked, deadline=deadline, report=report, journal=journal)
+        request = Request(**asked, budget=Budget(budget, began=began), report=report, journal=journal)
         system, route = route_of(system, data, request)
         try:
             found = route.recovered(system, data, request)

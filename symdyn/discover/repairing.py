@@ -117,7 +117,7 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
     theta = changes.candidates.guesses
     found = descend(
         problem, np.zeros((len(theta), len(changes.all)), dtype=bool), theta, options, search=request.selection,
-        deadline=request.deadline, report=lambda done: request.report("selection", done),
+        budget=request.budget, report=lambda done: request.report("selection", done),
     )  # fmt: skip
     decided = found.selection.effect_of_prior(changes.written)
     found = replace(found, notes=(*found.notes, *contradictions(problem, found.selection, given), *decided))

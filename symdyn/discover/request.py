@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 
@@ -19,8 +20,8 @@ class Request:
 
     Attributes
     ----------
-    deadline : float or None
-        Of `time.monotonic`; a route ends at it with the best so far and a warning.
+    budget : Budget
+        Of time; a route ends at it, or at an interrupt, with the best so far and a warning.
     report : Report
         To be called with a stage and its fraction.
     journal : Journal
@@ -32,7 +33,7 @@ class Request:
     surrogate: str | None = "auto"
     regressor: str | None = "auto"
     selection: bool = True
-    deadline: float | None = None
+    budget: Budget = field(default_factory=Budget)
     seed: int = 0
     report: Report = field(default_factory=partial(Report, False))
     heldout: float = 0.0

@@ -220,10 +220,10 @@ class Selection:
 
     # ---- searching -----------------------------------------------------------------------------
 
-    def climb(self, *, beam: int = 3, rounds: int = 12, report: Callable[[], bool] | None = None) -> list[SelectedModel]:
-        """Look at the neighbours of the best `beam` models until all of those have been looked at.
+    def climb(self, *, beam: int = 3, rounds: int = 12, width: int = 1) -> list[SelectedModel]:
+        """Look at the neighbours of the best `beam` models until all of those have been looked at, or `going` ends.
 
-        `report` is called after each round; the search ends when it returns False.
+        `width` times as many of each kind are fitted as usual.
         """
         looked: set[bytes] = set()
         for _ in range(rounds):
@@ -231,14 +231,16 @@ class Selection:
             if not fresh:
                 break
             looked |= {m.chosen.tobytes() for m in fresh}
-            proposals = list(self._proposals(fresh))
+            proposals = list(self._proposals(fresh, width))
             if proposals:
                 self.fit(*(np.stack(column) for column in zip(*proposals, strict=True)))
-            if report is not None and not report():
+            if self.going is not None and not self.going():
                 break
         return self.ranked()
 
-    def _proposals(self, models: Sequence[SelectedModel]) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _proposals(
+        self, models: Sequence[SelectedModel], width: int
+    ) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
         """Promising neighbours of models: choices, and where to fit them from."""
         new: set[bytes] = set()
         guesses = self.candidates.guesses
@@ -254,9 +256,9 @@ class Selection:
             information, gradient, back = local.profiled(np.full(len(lanes), 1e-9))
             ranked: list[tuple[float, np.ndarray, np.ndarray, np.ndarray]] = []
             for g in range(len(lanes)):
-                ranked += self._ranked_moves(model, lanes[g], information[g], gradient[g], back[g])
+                ranked += self._ranked_moves(model, width, lanes[g], information[g], gradient[g], back[g])
             kinds: dict[int, int] = {}
-            limit = {1: self.ADDITIONS, -1: self.DROPS, 0: self.EXCHANGES}
+            limit = {1: width * self.ADDITIONS, -1: width * self.DROPS, 0: width * self.EXCHANGES}
             for _, chosen, theta, starts in sorted(ranked, key=lambda move: move[0]):
                 kind, key = int(chosen.sum() - model.chosen.sum()), chosen.tobytes()
                 if key in self.visited or key in new or kinds.get(kind, 0) >= limit[kind]:
@@ -268,7 +270,13 @@ class Selection:
                     yield chosen, np.where(chosen @ self.candidates.inner | ~coefficients, lanes[0], 0.0), model.starts
 
     def _ranked_moves(
-        self, model: SelectedModel, theta: np.ndarray, information: np.ndarray, gradient: np.ndarray, back: np.ndarray
+        self,
+        model: SelectedModel,
+        width: int,
+        theta: np.ndarray,
+        information: np.ndarray,
+        gradient: np.ndarray,
+        back: np.ndarray,
     ) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
         """Forecasts of the criterion after adding, dropping and exchanging terms, from one expansion."""
         unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
@@ -296,7 +304,7 @@ class Selection:
             forecast = self.value(max(without, 1e-9 * total), dropped)
             moves.append((forecast, dropped, *self._moved(model, theta, unit, back, k, rest, step)))
             gains = _additions(a, after, rest)
-            for j in np.argsort(-gains[: len(model.chosen)])[: self.EXCHANGES]:
+            for j in np.argsort(-gains[: len(model.chosen)])[: width * self.EXCHANGES]:
                 if model.chosen[j] or gains[j] <= 0:
                     continue
                 swapped = dropped.copy()

@@ -7,7 +7,6 @@ models the climb begins with, and what is a defect.
 from __future__ import annotations
 
 import itertools
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.journal import Journal
 from symdyn.discover.price import order
@@ -23,8 +23,6 @@ from symdyn.errors import RecoveryError
 
 __all__ = ["FittedTerms", "TermSearch", "Trial", "doubts", "searched"]
 
-#: Levels of a search: the first is that of a search without a budget, the others follow while time is left.
-LEVELS = 5
 #: Models with a defect that a note names.
 NAMED = 3
 
@@ -91,8 +89,8 @@ class TermSearch(ABC, Generic[Model]):
         Most terms of a model.
     necessary : sequence of AppliedUndef
         Unknown functions that have a term in every model.
-    deadline : float or None
-        Of `time.monotonic`.  While time is left the search goes on with more starts and more neighbours.
+    budget : Budget
+        While a limit leaves time the search goes on with more starts and more neighbours.
     journal : Journal, optional
         Stores fits, so that an interrupted search can be resumed.
 
@@ -103,7 +101,7 @@ class TermSearch(ABC, Generic[Model]):
     visited : dict of bytes to Model or None
         Fitted models by their terms; None if they make the data impossible.
     level : int
-        How far the search went on, see `deadline`.
+        How far the search went on, see `symdyn.discover.budget`.
     complete : bool
         Whether the first level ended.
 
@@ -120,21 +118,17 @@ class TermSearch(ABC, Generic[Model]):
 
     def __init__(
         self, terms: Sequence[LibraryTerm], context: str, *, largest: int, necessary: Sequence[Any],
-        deadline: float | None, journal: Journal | None = None,
+        budget: Budget, journal: Journal | None = None,
     ) -> None:  # fmt: skip
         if largest < len(necessary):
             needy = ", ".join(map(str, necessary))
             raise RecoveryError(f"largest is {largest}, but {needy} need a term each; expected {len(necessary)} or more")
         self.terms, self.context = tuple(terms), context
         self.orders = np.array([order(t.shape, t.unknown.free_symbols) for t in terms], dtype=int)
-        self.largest, self.necessary, self.deadline = largest, tuple(necessary), deadline
+        self.largest, self.necessary, self.budget = largest, tuple(necessary), budget
         self.journal = Journal() if journal is None else journal
         self.visited: dict[bytes, Model | None] = {}
         self.evaluations, self.level, self.complete = 0, 0, False
-
-    def going(self) -> bool:
-        """Whether time is left."""
-        return self.deadline is None or time.monotonic() < self.deadline
 
     def best(self) -> list[Model]:
         """Models by criterion, those with a defect last."""
@@ -181,7 +175,7 @@ class TermSearch(ABC, Generic[Model]):
         trial = self.trial(chosen, near)
         leading = min((m.criterion for m in self.visited.values() if m is not None and not m.defects), default=np.inf)
         found = self._fitted(trial, -np.inf if thorough else 0.5 * (trial.price - leading - self.reach))
-        if found is not None and not found.converged and not self.going() and any(self.visited.values()):
+        if found is not None and not found.converged and not self.budget.going() and any(self.visited.values()):
             return None  # cut short, while there are better ones
         model = None if found is None else self.model(chosen, trial, found)
         if self.allowed(chosen):
@@ -197,7 +191,7 @@ class TermSearch(ABC, Generic[Model]):
             best: ScoredFit | None = None
             for u in self._apart(sorted(tried, key=lambda r: (-r[0], r[1])), trial.inner):
                 low, high = trial.limits(u)
-                found = maximise(trial.likelihood, u, low=low, high=high, needed=needed, going=self.going)
+                found = maximise(trial.likelihood, u, low=low, high=high, needed=needed, going=self.budget.going)
                 self.evaluations += found.evaluations
                 if np.isfinite(found.score.value) and (best is None or found.score.value > best.score.value + 1e-6):
                     best = found
@@ -207,7 +201,7 @@ class TermSearch(ABC, Generic[Model]):
             return best.theta, np.array(score.value), score.gradient, score.information, score.outer, flags
 
         key = (self.context, *trial.names, *trial.starts, needed, self.runs)
-        found = self.journal(key, compute, keep=self.going)
+        found = self.journal(key, compute, keep=self.budget.going)
         if len(found) == 1:
             return None
         theta, value, gradient, information, outer, flags = found
@@ -251,15 +245,12 @@ class TermSearch(ABC, Generic[Model]):
         """Fit the models from which the climb begins."""
 
     def run(self, report: Callable[[float], None]) -> None:
-        """Begin, climb, and climb on with more models at a time while a deadline leaves time for it."""
+        """Begin, climb, and climb on with more models at a time while a limit leaves time for it."""
         self.begin(report)
         report(0.6)
         self._climb(report)
-        self.complete = self.going()
-        if self.deadline is None or not self.best() or not self.accurate():
-            return
-        while self.level + 1 < LEVELS and self.going():
-            self.level += 1
+        self.complete = self.budget.going()
+        for self.level in self.budget.levels() if self.best() and self.accurate() else ():
             self._climb(report)
 
     def _climb(self, report: Callable[[float], None]) -> None:
@@ -270,7 +261,7 @@ class TermSearch(ABC, Generic[Model]):
             beam = self.best()[: self.beam]
             for model in beam:
                 for chosen in self._promising(model):
-                    if not self.going():
+                    if not self.budget.going():
                         return
                     self.fit(chosen, self.nearest(chosen))
             report(min(0.95, 0.6 + 0.1 * k))
@@ -280,7 +271,7 @@ class TermSearch(ABC, Generic[Model]):
     def _improve(self, model: Model) -> None:
         """Fit a model with constants inside its terms from more starts."""
         trial = self.trial(model.chosen, None)
-        found = self._fitted(trial, model.fit.score.value) if trial.inner and self.going() else None
+        found = self._fitted(trial, model.fit.score.value) if trial.inner and self.budget.going() else None
         if found is not None and found.score.value > model.fit.score.value + 1e-6:
             self.visited[model.chosen.tobytes()] = self.model(model.chosen, trial, found)
 
@@ -326,20 +317,11 @@ class TermSearch(ABC, Generic[Model]):
 
 def searched(search: TermSearch[Any], report: Callable[[str, float], None]) -> list[str]:
     """Run a search to its end, to its deadline or to an interrupt; notes about it."""
-    found = []
-    try:
+    with search.budget.keeping(search.best):
         search.run(lambda fraction: report("selection", fraction))
-    except KeyboardInterrupt:
-        if not search.best():
-            raise
-        search.complete = False
-        found.append("the search was interrupted; this is the best so far")
-    else:
-        if not search.going():
-            how = f"the search went on to level {search.level} of {LEVELS - 1} and" if search.level else "the search"
-            found.append(f"{how} ended at its budget of time, after {len(search.visited)} models")
+    search.complete &= not search.budget.interrupted
     report("selection", 1.0)
-    return found + search.notes()
+    return [*search.budget.notes(f"{len(search.visited)} models", search.level), *search.notes()]
 
 
 def doubts(fit: ScoredFit, names: Sequence[str], undetermined: np.ndarray | None = None) -> list[str]:

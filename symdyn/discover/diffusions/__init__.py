@@ -68,7 +68,7 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     ready = declared(whole, request, typical)
     broken = sign_price(ready, steps, request.signs)
     search = DiffusionSearch(
-        ready, steps, largest=request.options.largest, broken=broken, deadline=request.deadline, journal=request.journal
+        ready, steps, largest=request.options.largest, broken=broken, budget=request.budget, journal=request.journal
     )
     notes = searched(search, request.report)
     return result(search, seen, later, request.options, notes, complete=search.complete)

@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
+from symdyn.discover.budget import Budget
 from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.defects import noise_defects
 from symdyn.discover.diffusions.increments import Increments
@@ -48,8 +49,7 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
         Most terms in a model.
     broken : callable
         What is added to the criterion for chosen terms and columns that break a sign.
-    deadline : float or None
-        Of `time.monotonic`.
+    budget : Budget
     journal : Journal, optional
         Stores fits, so that an interrupted search can be resumed.
     """
@@ -58,12 +58,12 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
 
     def __init__(
         self, declared: Declared, data: Increments, *, largest: int, broken: Callable[[np.ndarray, np.ndarray], float],
-        deadline: float | None, journal: Journal | None = None,
+        budget: Budget, journal: Journal | None = None,
     ) -> None:  # fmt: skip
         facts = (declared.moments.rates, declared.low, declared.high, data.begin, data.end, data.times, data.gaps)
         context = digest_of("diffusion", *facts)
         necessary = sorted(declared.squares, key=str)
-        super().__init__(declared.terms, context, largest=largest, necessary=necessary, deadline=deadline, journal=journal)
+        super().__init__(declared.terms, context, largest=largest, necessary=necessary, budget=budget, journal=journal)
         self.declared, self.data, self.broken, self.steps = declared, data, broken, 1
         n = len(declared.system.states)
         blocks = [("t", (declared.system.time,)), ("y", declared.system.states), ("p", declared.columns)]
@@ -188,7 +188,7 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
             return
         self._own(reference)
         for chosen in self._beginnings(reference):
-            if self.going():
+            if self.budget.going():
                 self.fit(chosen, self.nearest(chosen))
 
     def _alone(self) -> list[np.ndarray]:
@@ -206,11 +206,11 @@ class DiffusionSearch(TermSearch[DiffusionModel]):
     def _reference(self, alone: list[np.ndarray]) -> DiffusionModel | None:
         """The model with all terms; where the noise cannot have them all at once, with one term of each noise."""
         every = np.ones(len(self.terms), dtype=bool)
-        found = next((m for m in (self.fit(chosen) for chosen in alone if self.going()) if m is not None), None)
+        found = next((m for m in (self.fit(chosen) for chosen in alone if self.budget.going()) if m is not None), None)
         if found is None:
-            return self.fit(every, thorough=True) if self.going() else None
+            return self.fit(every, thorough=True) if self.budget.going() else None
         steps = self.likelihood(found.active).steps_for(found.theta[found.active])
-        if steps > self.steps and self.going():
+        if steps > self.steps and self.budget.going():
             self.steps, self.visited, self.context = steps, {}, digest_of(self.context, steps)
             found = self.fit(found.chosen, found, thorough=True) or found
         full = self.fit(every, thorough=True) if self.necessary else found

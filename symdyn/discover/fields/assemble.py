@@ -53,6 +53,7 @@ class FieldOutcome:
     starts: tuple[np.ndarray, ...] = ()
     fitted: tuple[xr.Dataset, ...] = ()
     evaluations: int = 0
+    level: int = 0
     notes: list[str] = field(default_factory=list)
     complete: bool = True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdyn.discover.budget import LateError
 from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
@@ -30,10 +30,6 @@ __all__ = ["Learned", "learn_fields", "learned_formulas"]
 BEGINNINGS, MOST = 2, 16
 #: Share of a budget of time that a surrogate may take.
 SHARE = 0.5
-
-
-class _LateError(Exception):
-    """A surrogate has used up its share of the time."""
 
 
 @dataclass(frozen=True)
@@ -86,20 +82,14 @@ def learn_fields(system: PDESystem, seen: FieldData, request: Request, notes: li
     """
     if request.surrogate in (None, "auto") or not system.unknowns:
         return None
-    options, began = dict(request.options.surrogate), time.monotonic()
+    options = dict(request.options.surrogate)
     if request.signs:
         options.setdefault("signs", {getattr(k, "__name__", str(k)): v for k, v in request.signs.items()})
     surrogate = FIELD_SURROGATES[request.surrogate](**options)
     reason = surrogate.applies(system, seen)
     if reason is not None:
         raise RecoveryError(reason)
-    latest = None if request.deadline is None else began + SHARE * (request.deadline - began)
-
-    def progress(done: int, every: int) -> None:
-        request.report("surrogate", done / max(every, 1))
-        if latest is not None and done < every and time.monotonic() > latest:
-            raise _LateError
-
+    progress = request.budget.share(SHARE).stopping(lambda fraction: request.report("surrogate", fraction))
     data = (a for r in seen.trajectories for a in (r.times, r.values))
     key = (
         request.surrogate, sorted(options.items(), key=str), system.digest, request.seed, seen.scale, seen.noise,
@@ -110,7 +100,7 @@ def learn_fields(system: PDESystem, seen: FieldData, request: Request, notes: li
             request.journal, key, system.unknowns, system.parameters,
             lambda: surrogate.fit(system, seen, seed=request.seed, progress=progress),
         )  # fmt: skip
-    except _LateError:
+    except LateError:
         notes.append(
             f"went without the surrogate {request.surrogate!r}: it did not end within {SHARE:.0%} of the budget of time"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -81,12 +80,9 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     made: dict[str, Any] = dict(fit=request.options.fit, guesses=guesses, bounds=request.bounds)
     everything = field_candidates(system, shapes, seen, **made)
 
-    def stop() -> bool:
-        return request.deadline is not None and time.monotonic() >= request.deadline
-
     weak = None
     if is_dense(seen):
-        weak = choose_weakly(everything, seen, largest=request.options.largest, stop=stop)
+        weak = choose_weakly(everything, seen, largest=request.options.largest, stop=request.budget.over)
     request.report("selection", 0.2)
     if weak is not None and weak.decisive:
         decided = _by_weak_form(everything, weak, seen, later, request.options.keep, notes)
@@ -97,7 +93,7 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
         notes.append(f"cannot be simulated with the walls, and were left out: {', '.join(left_out)}")
     candidates = everything if not left_out else field_candidates(system, kept, seen, **made)
     first = [] if surrogate is None or learned is None else learned.beginnings(candidates, surrogate.parameters)
-    outcome = _by_simulation(candidates, everything, seen, later, weak, first, request, stop, notes) or (
+    outcome = _by_simulation(candidates, everything, seen, later, weak, first, request, notes) or (
         _by_weak_form(everything, weak, seen, later, request.options.keep, notes) if weak is not None else None
     )
     if outcome is None:
@@ -105,9 +101,9 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
             "no candidate could be simulated along the data; check units, domain and boundary, or give guesses, bounds or "
             "a smaller library"
         )
-    if stop():
-        outcome.complete = False
-        outcome.notes.append(f"the search ended at its budget of time, after {outcome.evaluations} simulations")
+    if request.budget.over():
+        outcome.notes += request.budget.notes(f"{outcome.evaluations} simulations", outcome.level)
+        outcome.complete = outcome.level > 0 and not request.budget.interrupted
     request.report("selection", 1.0)
     return replace(assembled_fields(system, outcome, seen, later, request.options.level), surrogate=surrogate)
 
@@ -166,7 +162,7 @@ def _fits_a_grid(system: PDESystem, cells: tuple[int, ...]) -> bool:
 
 def _by_simulation(
     candidates: FieldCandidates, everything: FieldCandidates, seen: FieldData, later: FieldData | None, weak: WeakChoice | None,
-    learned: Sequence[Beginning], request: Request, stop: Any, notes: list[str],
+    learned: Sequence[Beginning], request: Request, notes: list[str],
 ) -> FieldOutcome | None:  # fmt: skip
     """Models by simulation; None where runs do not follow the data and a weak form does better."""
     proposed = _proposed(candidates, everything, weak)
@@ -176,7 +172,7 @@ def _by_simulation(
     options = request.options
     found = simulate_terms(
         candidates, seen, [*learned, *proposed], largest=options.largest, beam=options.beam, rounds=options.rounds,
-        alone=weak is None, lost=LOST if weak is not None else np.inf, stop=stop,
+        alone=weak is None, lost=LOST if weak is not None else np.inf, budget=request.budget,
         report=lambda fraction: request.report("selection", 0.2 + 0.7 * fraction), journal=request.journal,
     )  # fmt: skip
     if found is None:
@@ -184,7 +180,7 @@ def _by_simulation(
             notes.append("no run from the first snapshot follows the data; values are those of the weak form")
         return None
     best = found.search.ranked()[0]
-    if not (found.interrupted or stop()):
+    if not request.budget.over():
         for model in found.search.ranked()[: min(3, options.keep)]:
             found.search.visit(model.chosen, model.fit.theta, model.fit.starts, fine=True)
         best = found.search.ranked()[0]
@@ -193,8 +189,6 @@ def _by_simulation(
     if weak is not None and (spread > FOLLOWED * np.sqrt(1 + found.search.floor) or not found.resolved):
         notes.append("runs from the first snapshot do not follow the data well enough; values are those of the weak form")
         return None
-    if found.interrupted:
-        notes.append(f"the search was interrupted, after {found.evaluations} simulations")
     if not found.resolved:
         notes.append(f"errors of the grid of {' x '.join(map(str, fits.lanes.cells))} cells are not small beside the residuals")
     if spread > 2 * FOLLOWED * np.sqrt(1 + found.search.floor):
@@ -236,9 +230,7 @@ def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: i
     visited = [Ranked(m.chosen, m.theta, m.criterion) for m in ranked]
     starts = tuple(fits.lanes.initial(fits.starts.fields(r, best.fit.starts[None])) for r in range(len(seen.trajectories)))
     fitted = tuple(_dataset(fits, best.fit, r) for r in range(len(seen.trajectories)))
-    return FieldOutcome(
-        candidates, models, visited, facts, "simulation", starts, fitted, found.evaluations, notes, not found.interrupted
-    )
+    return FieldOutcome(candidates, models, visited, facts, "simulation", starts, fitted, found.evaluations, found.level, notes)
 
 
 def _errors(fits: FieldFits, fit: FieldFit, seen: FieldData, later: FieldData | None) -> tuple[float, float]:

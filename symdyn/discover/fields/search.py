@@ -137,8 +137,10 @@ class FieldSearch:
         for key, m in self.visited.items():
             self.visited[key] = FieldModel(m.chosen, m.fit, self.value(m.fit.rss, m.chosen))
 
-    def climb(self, *, beam: int, rounds: int, report: Callable[[float], None]) -> None:
-        """Fit neighbours of the best models until none is better."""
+    def climb(
+        self, *, beam: int, rounds: int, width: int = 1, report: Callable[[float], None] = lambda fraction: None
+    ) -> None:  # fmt: skip
+        """Fit neighbours of the best models until none is better; `width` times as many of each as usual."""
         looked: set[bytes] = set()
         for step in range(rounds):
             fresh = [m for m in self.ranked()[:beam] if m.chosen.tobytes() not in looked]
@@ -146,7 +148,7 @@ class FieldSearch:
                 return
             looked |= {m.chosen.tobytes() for m in fresh}
             for model in fresh:
-                for chosen, theta in self._proposals(model):
+                for chosen, theta in self._proposals(model, width):
                     if self.fits.stop():
                         return
                     if chosen.tobytes() not in self.visited:
@@ -155,7 +157,7 @@ class FieldSearch:
                             self.visit(chosen, theta, model.fit.starts, grow=True)
             report((step + 1) / rounds)
 
-    def _proposals(self, model: FieldModel) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    def _proposals(self, model: FieldModel, width: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """Promising neighbours: choices, and columns from which to fit them."""
         fit, count = model.fit, len(model.chosen)
         slopes = self.fits.slopes(fit, np.arange(len(fit.theta)))
@@ -184,14 +186,14 @@ class FieldSearch:
             theta[kept] += move[: int(kept.sum())]
             found.append((-1, self.value(float(left @ left), dropped), dropped, theta))
             gains, values = self._additions(rest, slopes[:, :count], left)
-            for j in np.argsort(-gains)[: MOVES[0]]:
+            for j in np.argsort(-gains)[: width * MOVES[0]]:
                 if gains[j] > 0 and j != k and not model.chosen[j]:
                     chosen = dropped.copy()
                     chosen[j] = True
                     changed = np.where(self.candidates.active(chosen[None])[0], theta, 0.0)
                     changed[j] = values[j]
                     found.append((0, self.value(max(float(left @ left) - gains[j], 0.0), chosen), chosen, changed))
-        limits = dict(ROUGH_MOVES if self.rough else MOVES)
+        limits = {kind: width * count for kind, count in (ROUGH_MOVES if self.rough else MOVES).items()}
         for kind, _, chosen, theta in sorted(found, key=lambda f: f[1]):
             if chosen.tobytes() not in self.visited and limits[kind] > 0:
                 limits[kind] -= 1

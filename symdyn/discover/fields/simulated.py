@@ -47,15 +47,16 @@ class Simulated:
     starts : FieldStarts
     resolved : bool
         Whether errors of the grid are small beside the residuals.
-    interrupted : bool
     evaluations : int
+    level : int
+        How far the search went on, see `symdyn.discover.budget`.
     """
 
     search: FieldSearch
     starts: FieldStarts
     resolved: bool
-    interrupted: bool
     evaluations: int
+    level: int = 0
 
 
 def simulate_terms(
@@ -68,7 +69,7 @@ def simulate_terms(
     rounds: int,
     alone: bool,
     lost: float,
-    stop: Callable[[], bool],
+    budget: Budget,
     report: Callable[[float], None],
     journal: Journal,
 ) -> Simulated | None:
@@ -86,8 +87,8 @@ def simulate_terms(
         Whether to begin also from no terms and from those that match changes between snapshots.
     lost : float
         Share of the variance of the data; where the best of `beginnings` leaves more there is no search.
-    stop : callable
-        Whether to end with the best so far.
+    budget : Budget
+        At whose end the best so far is the result; time that a limit leaves goes to wider neighbourhoods.
     report : callable
         Called with the completed fraction.
     journal : Journal
@@ -96,17 +97,17 @@ def simulate_terms(
     least = floor = float(np.mean((PRECISION * data.scale / data.noise) ** 2))
     proposed, matched = list(beginnings), alone
     if alone and _has_pairs(candidates, data):
-        proposed += _from_pairs(candidates, data, cells, floor, largest=largest, stop=stop, journal=journal)
+        proposed += _from_pairs(candidates, data, cells, floor, largest=largest, stop=budget.over, journal=journal)
     for _ in range(DOUBLINGS + 1):
         lanes = Lanes(candidates, data, cells)
         starts = read_starts(lanes, data)
         matching = match(lanes, starts)
         split = linear_columns(candidates)
         signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
-        fits = FieldFits(lanes, starts, matching.sizes, signs, stop)
+        fits = FieldFits(lanes, starts, matching.sizes, signs, budget.over)
         here = FieldSearch(fits, largest=largest, floor=floor, journal=journal)
-        room, coarse, interrupted = all(2 * c <= MOST[len(cells)] for c in cells), False, False
-        try:
+        room, coarse = all(2 * c <= MOST[len(cells)] for c in cells), False
+        with budget.keeping(lambda found=(here, last): found[0].ranked() or found[1]):
             begin = [*proposed, *(_matched(candidates, matching) if matched else [])]
             _begin(here, begin)
             if np.isfinite(lost) and here.ranked() and here.ranked()[0].fit.rss > lost * _variance(data):
@@ -115,21 +116,32 @@ def simulate_terms(
             if here.ranked() and not coarse:
                 here.climb(beam=beam, rounds=rounds, report=report)
                 coarse = room and _is_coarse(here, data, least)
-        except KeyboardInterrupt:
-            interrupted = True
         spent += lanes.simulations
         ranked = here.ranked()
         if ranked:
-            last = Simulated(here, starts, not coarse, interrupted, spent)
-            if interrupted or stop() or not coarse:
-                return last
+            last = Simulated(here, starts, not coarse, spent)
+            if budget.over() or not coarse:
+                return _widened(last, budget, beam, rounds)
             # the next grid begins from what was best on this one
             proposed = [(m.chosen, m.theta, m.fit.starts) for m in ranked[:6]]
             matched, floor = False, max(here.floor * FINER, least)
-        elif interrupted or stop() or not room:
+        elif budget.over() or not room:
             return last
         cells = tuple(2 * c for c in cells)
     return last
+
+
+def _widened(found: Simulated, budget: Budget, beam: int, rounds: int) -> Simulated:
+    """The same after further levels, each with more neighbours of more models, as far as a limit leaves time."""
+    spent, lanes = found.evaluations - found.search.fits.lanes.simulations, found.search.fits.lanes
+    with budget.keeping(lambda: found):
+        for found.level in budget.levels():
+            before = len(found.search.visited)
+            found.search.climb(beam=beam << found.level, rounds=rounds, width=1 << found.level)
+            if len(found.search.visited) == before:
+                break
+    found.evaluations = spent + lanes.simulations
+    return found
 
 
 def first_cells(candidates: FieldCandidates, data: FieldData) -> tuple[int, ...]:

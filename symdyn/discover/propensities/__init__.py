@@ -88,7 +88,7 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
         search = PropensitySearch(
             network, terms, factory, data=seen, pieces=pieces, free=start_values(network, free, guessed, limits),
             scale=float(max(typical.max() / seen.span, 1e-12)), typical=typical, bounds=limits,
-            largest=request.options.largest, deadline=request.deadline, journal=request.journal,
+            largest=request.options.largest, budget=request.budget, journal=request.journal,
         )  # fmt: skip
         found = searched(search, request.report)
         if not search.complete or not search.best() or search.accurate():

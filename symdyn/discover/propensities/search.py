@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
+from symdyn.discover.budget import Budget
 from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.journal import Journal, digest_of
 from symdyn.discover.price import price
@@ -74,8 +75,7 @@ class PropensitySearch(TermSearch[PropensityModel]):
     bounds : mapping of Symbol to pair
     largest : int
         Most terms of a model.
-    deadline : float or None
-        Of `time.monotonic`.
+    budget : Budget
     journal : Journal, optional
         Stores fits, so that an interrupted search can be resumed.
     """
@@ -86,7 +86,7 @@ class PropensitySearch(TermSearch[PropensityModel]):
     def __init__(
         self, network: ReactionNetwork, terms: Sequence[LibraryTerm], likelihood: Callable[[Rates, int], Any], *, data: Counts,
         pieces: int, free: Mapping[sp.Symbol, Sequence[float]], scale: float, typical: np.ndarray,
-        bounds: Mapping[sp.Symbol, tuple[float, float]], largest: int, deadline: float | None, journal: Journal | None = None,
+        bounds: Mapping[sp.Symbol, tuple[float, float]], largest: int, budget: Budget, journal: Journal | None = None,
     ) -> None:  # fmt: skip
         known: tuple[Mapping[Any, Any], ...] = (network.defaults, network.initial, bounds)
         facts = (
@@ -96,7 +96,7 @@ class PropensitySearch(TermSearch[PropensityModel]):
         arrays = itertools.chain.from_iterable([(t.times, t.values) for t in data.trajectories] or data.snapshots)
         context = digest_of("propensities", *facts, *arrays)
         self.unknowns = tuple(dict.fromkeys(t.unknown for t in terms))
-        super().__init__(terms, context, largest=largest, necessary=self.unknowns, deadline=deadline, journal=journal)
+        super().__init__(terms, context, largest=largest, necessary=self.unknowns, budget=budget, journal=journal)
         self.network, self.likelihood, self.pieces, self.free = network, likelihood, pieces, dict(free)
         self.size, self.scale, self.typical, self.bounds = data.size, scale, typical, bounds
         taken = {s.name for s in (*network.states, *network.parameters, network.time)}
@@ -209,7 +209,7 @@ class PropensitySearch(TermSearch[PropensityModel]):
         for _ in range(1 + (len(owners) > 1)):
             for own in owners:
                 for k in map(int, own):
-                    if not self.going():
+                    if not self.budget.going():
                         return
                     chosen = self.best()[0].chosen.copy()
                     chosen[own] = False

@@ -106,9 +106,12 @@ class Budget:
                 return
             yield level
 
-    def notes(self, done: str, level: int = 0) -> list[str]:
-        """A note for the user if the search ended early, after what was done, such as ``"21 models"``."""
+    def notes(self, done: str, level: int = 0, *, late: bool = False) -> list[str]:
+        """A note for the user if the search ended early, after what was done, such as ``"21 models"``.
+
+        It did so if the time is over, or if it was `late` for the time that must be left for what follows it.
+        """
         if self.interrupted:
             return [f"the search was interrupted after {done}; this is the best so far"]
         how = f"the search went on to level {level} of {LEVELS} and" if level else "the search"
-        return [f"{how} ended at its budget of time, after {done}"] if self.over() else []
+        return [f"{how} ended at its budget of time, after {done}"] if late or self.over() else []

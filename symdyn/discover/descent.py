@@ -80,7 +80,7 @@ def descend(
         If no model can be simulated along the data.
     """
     stages, notes, level = problem.stages(wanted=options.windows), [], 0
-    first, data, joined = problem, problem.shooting.observations, False
+    first, data, joined, complete = problem, problem.shooting.observations, False, False
 
     def climb(selection: Selection, k: int) -> None:
         if search and budget.going():

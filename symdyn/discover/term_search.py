@@ -250,7 +250,8 @@ class TermSearch(ABC, Generic[Model]):
         report(0.6)
         self._climb(report)
         self.complete = self.budget.going()
-        for self.level in self.budget.levels() if self.best() and self.accurate() else ():
+        for level in self.budget.levels() if self.best() and self.accurate() else ():
+            self.level = level
             self._climb(report)
 
     def _climb(self, report: Callable[[float], None]) -> None:
@@ -316,7 +317,7 @@ class TermSearch(ABC, Generic[Model]):
 
 
 def searched(search: TermSearch[Any], report: Callable[[str, float], None]) -> list[str]:
-    """Run a search to its end, to its deadline or to an interrupt; notes about it."""
+    """Run a search to its end, to the end of its budget or to an interrupt; notes about it."""
     with search.budget.keeping(search.best):
         search.run(lambda fraction: report("selection", fraction))
     search.complete &= not search.budget.interrupted

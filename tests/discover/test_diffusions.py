@@ -18,8 +18,6 @@ from symdyn.discover.options import RecoverOptions
 x, y, s, h = sp.symbols("x y s h")
 f, g, w = sp.symbols("f g w", cls=sp.Function)
 UNKNOWN = sd.SDESystem({x: f(x)}, {x: g(x)})
-#: Seeds of paths of 150 steps from which the likelihood alone prefers a squared noise that is negative somewhere.
-SHORT = range(4)
 LINEAR = {f: [sp.S.One, x], g: [sp.S.One]}
 
 
@@ -251,8 +249,8 @@ def test_noise_that_becomes_negative_where_paths_go_and_paths_that_diverge_are_d
 
 
 def test_short_paths_have_an_answer_whose_noise_is_real_and_whose_intervals_are_finite():
-    for seed in SHORT:
-        data = ornstein_uhlenbeck(1.0, 0.0, 0.5, 0.1, 150, np.random.default_rng([101, seed]))
+    for seed in ((101, 2), (303, 6), (303, 7), (303, 28)):  # the likelihood alone prefers a square that is negative somewhere
+        data = ornstein_uhlenbeck(1.0, 0.0, 0.5, 0.1, 150, np.random.default_rng(seed))
         found = quick(UNKNOWN, data)
         square = sp.lambdify(x, sp.expand(found.terms[g] ** 2))(data["x"])
         assert (square * np.ones(151) >= 0).all()
@@ -265,9 +263,6 @@ def test_no_model_has_more_terms_than_asked_for():
     for system in found.systems:
         sides = (sp.expand(system.drift[0]), sp.expand(system.diffusion[0, 0] ** 2))
         assert sum(len(sp.Add.make_args(e)) for e in sides if e != 0) <= 2
-    two = sd.SDESystem({x: -x, y: -y}, {x: f(x), y: g(y)})
-    with pytest.raises(sd.RecoveryError, match=r"largest is 1, but f\(x\), g\(y\) need a term each"):
-        quick(two, {"t": times, "x": rows[0], "y": rows[0]}, options=RecoverOptions(largest=1))
 
 
 def test_a_path_has_as_many_independent_states_as_its_correlation_leaves():

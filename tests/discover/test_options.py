@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import re
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover import RecoverOptions
+from symdyn.discover.budget import Budget
 from symdyn.discover.fields.candidates import field_candidates
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.weakly import choose_weakly
@@ -165,7 +165,7 @@ def test_a_route_looks_at_every_option_that_it_declares(kind, monkeypatch):
     system, route = route_of(system, data, Request(**asked))
     options = spy(RecoverOptions, "options.")(**vars(asked.pop("options", RecoverOptions())))
     looked.clear()
-    route.recovered(system, data, spy(Request, "")(**asked, options=options, deadline=time.monotonic() + 5))
+    route.recovered(system, data, spy(Request, "")(**asked, options=options, budget=Budget(5.0)))
     assert {name for (name, c), mark in TABLE.items() if c == column and mark in "xs"} <= looked
 
 
@@ -315,7 +315,7 @@ def test_the_budget_begins_with_the_call(monkeypatch):
         now[0] += 30.0
 
     def route(system, data, request):
-        deadlines.append(request.deadline)
+        deadlines.append(request.budget.deadline)
         raise RecoveryError("stop")
 
     monkeypatch.setattr(module, "check_values", slow)

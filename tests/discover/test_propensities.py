@@ -239,6 +239,9 @@ def test_no_model_has_more_terms_than_asked_for():
     found = quick(UNKNOWN, data, library=[sp.S.One, 1 / (1 + X), k / (k + X)], options=RecoverOptions(largest=1))
     assert len(found.systems) == 3
     assert not any(system.propensities[0].is_Add for system in found.systems)
+    both = sd.ReactionNetwork([BIRTH, ({X: 1}, {}, sp.Function("g")(X))], initial={X: 0})
+    with pytest.raises(sd.RecoveryError, match=r"largest is 1, but f\(X\), g\(X\) need a term each; expected 2 or more"):
+        quick(both, data, options=RecoverOptions(largest=1))
 
 
 def test_terms_that_the_data_do_not_determine_are_ranked_last():

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.budget import LEVELS, Budget
 from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.price import price
 from symdyn.discover.scoring import Score
-from symdyn.discover.term_search import LEVELS, FittedTerms, TermSearch, Trial, doubts, searched
+from symdyn.discover.term_search import FittedTerms, TermSearch, Trial, doubts, searched
 
 x = sp.Symbol("x")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -38,8 +38,8 @@ class Line:
 class Regression(TermSearch[FittedTerms]):
     """Terms of a regression on columns (N, K); models with all of the terms `bad` have a defect."""
 
-    def __init__(self, columns, data, *, bad=(), largest=12, deadline=None, necessary=()):
-        super().__init__(TERMS, "", largest=largest, necessary=necessary, deadline=deadline)
+    def __init__(self, columns, data, *, bad=(), largest=12, seconds=None, necessary=()):
+        super().__init__(TERMS, "", largest=largest, necessary=necessary, budget=Budget(seconds))
         self.columns, self.data, self.bad = columns, data, bad
 
     def trial(self, chosen, near):
@@ -121,11 +121,11 @@ def test_the_largest_number_of_terms_is_kept_everywhere(regression):
 
 def test_a_longer_budget_searches_further(regression):
     plain, _ = ended(Regression(*regression))
-    wide, notes = ended(Regression(*regression, deadline=time.monotonic() + 1e6))
-    assert (plain.level, wide.level) == (0, LEVELS - 1)
+    wide, notes = ended(Regression(*regression, seconds=1e6))
+    assert (plain.level, wide.level) == (0, LEVELS)
     assert len(wide.visited) > len(plain.visited)
     assert not notes
-    cut, notes = ended(Regression(*regression, deadline=time.monotonic()))
+    cut, notes = ended(Regression(*regression, seconds=0.0))
     assert notes[0] == "the search ended at its budget of time, after 1 models"
     assert notes[1].endswith("its fit did not converge")
     assert not cut.complete

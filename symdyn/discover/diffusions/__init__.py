@@ -53,6 +53,13 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     RecoveryError
         If a state is not observed, nothing is unknown, or no candidate makes the data possible.
 
+    Notes
+    -----
+    A model is ranked after all others, and named in `warnings` if its criterion is better, where its squared noise is negative
+    along the data or along paths that are simulated with it, where these diverge, where its fit does not converge, and where
+    the data do not determine its constants or make them vanish.  A budget that leaves time is used for more starts and for
+    the neighbours of more models.
+
     References
     ----------
     Kessler, Scand. J. Statist. 24, 211 (1997); Sorensen, in Kessler, Lindner, Sorensen (eds.), Statistical Methods for

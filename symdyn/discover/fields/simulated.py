@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.fits import FieldFits, dissipative_signs
@@ -107,7 +109,7 @@ def simulate_terms(
         fits = FieldFits(lanes, starts, matching.sizes, signs, budget.over)
         here = FieldSearch(fits, largest=largest, floor=floor, journal=journal)
         room, coarse = all(2 * c <= MOST[len(cells)] for c in cells), False
-        with budget.keeping(lambda found=(here, last): found[0].ranked() or found[1]):
+        with budget.keeping(partial(_any, here, last)):
             begin = [*proposed, *(_matched(candidates, matching) if matched else [])]
             _begin(here, begin)
             if np.isfinite(lost) and here.ranked() and here.ranked()[0].fit.rss > lost * _variance(data):
@@ -129,6 +131,11 @@ def simulate_terms(
             return last
         cells = tuple(2 * c for c in cells)
     return last
+
+
+def _any(search: FieldSearch, before: Simulated | None) -> bool:
+    """Whether there are models, of this grid or of the one before."""
+    return bool(search.ranked()) or before is not None
 
 
 def _widened(found: Simulated, budget: Budget, beam: int, rounds: int) -> Simulated:

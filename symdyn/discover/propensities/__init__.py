@@ -62,6 +62,10 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
 
     Notes
     -----
+    A model whose fit does not converge or whose constants the data do not determine is ranked after all others, and named in
+    `warnings` if its criterion is better.  A budget that leaves time is used for more starts and for the neighbours of more
+    models.
+
     Snapshots begin with the initial numbers of the network at time 0; if it has none, with the cells of the first snapshot.
 
     References

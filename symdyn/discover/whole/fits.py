@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.arguments.candidates import ArrowEquations, FitArguments, Integration, Points, SensitivitySums, Table
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.journal import Journal, digest_of
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
@@ -67,8 +68,7 @@ class Fitter:
     problem : EquationProblem
     journal : Journal, optional
         Keeps every fit.
-    deadline : float or None
-        Of `time.monotonic`.
+    budget : Budget
 
     Attributes
     ----------
@@ -80,8 +80,8 @@ class Fitter:
         Seconds that a fit has taken at most.
     """
 
-    def __init__(self, problem: EquationProblem, journal: Journal | None = None, deadline: float | None = None) -> None:
-        self.problem, self.deadline = problem, deadline
+    def __init__(self, problem: EquationProblem, journal: Journal | None = None, budget: Budget | None = None) -> None:
+        self.problem, self.budget = problem, Budget() if budget is None else budget
         self.journal = Journal() if journal is None else journal
         self.visited: dict[tuple, EquationFit] = {}
         self.runs = self.steps = 0
@@ -91,11 +91,7 @@ class Fitter:
 
     def late(self) -> bool:
         """Whether time is up, but for that which evidence for a model takes."""
-        return self.left() < EVIDENCE * self.longest
-
-    def left(self) -> float:
-        """Seconds to the deadline."""
-        return np.inf if self.deadline is None else self.deadline - time.monotonic()
+        return self.budget.left() < EVIDENCE * self.longest
 
     def key(self, model: EquationModel, starts: np.ndarray, windows: int, *more: Any) -> tuple:
         """What the outcome of a fit depends on."""

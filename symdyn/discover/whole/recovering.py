@@ -12,6 +12,7 @@ from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.whole.choice import ranked
+from symdyn.discover.whole.fits import EquationFit
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.result import assembled
 from symdyn.discover.whole.search import EquationSearch
@@ -48,27 +49,21 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     noise = read_noise(whole, seen, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
     search = EquationSearch(
-        prepared(seen, known), request.deadline, report=lambda part: request.report("selection", part), journal=request.journal,
+        prepared(seen, known), request.budget, report=lambda part: request.report("selection", part), journal=request.journal,
         windows=request.options.windows,
     )  # fmt: skip
     notes: list[str] = []
-    stopped = False
-    try:
+    best: EquationFit | None = None
+    with request.budget.keeping(search.best):
         best = search.run()
-    except KeyboardInterrupt:
-        best = search.best()
-        if best is None:
-            raise
-        stopped = True
-        notes.append(f"the search was interrupted, after {search.fitter.runs} simulations")
+    best = search.best() if request.budget.interrupted else best
     if best is None:
         raise RecoveryError(
             "no candidate could be simulated along the data; give more points or longer trajectories, scale states that differ "
             "by orders of magnitude, or give the known part of the equations"
         )
-    search.fitter.deadline = request.deadline
-    if search.late:
-        notes.append(f"the search ended at its budget of time, after {search.fitter.runs} simulations")
+    search.fitter.budget = request.budget
+    notes += request.budget.notes(f"{search.fitter.runs} simulations", search.level, late=search.late)
     if best.windows > 1:
         notes.append(f"no run over a whole trajectory follows the data; fitted in {len(best.starts)} windows")
     fitted = len(best.model.theta) + best.starts.size
@@ -87,12 +82,10 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     def result(keep: int) -> Recovery:
         return assembled(
             whole, search.fitter, visited[:keep], visited, seen, later, level=request.options.level, notes=notes,
-            complete=not (stopped or search.late),
+            complete=search.complete and not request.budget.interrupted,
         )  # fmt: skip
 
-    try:
+    with request.budget.keeping(lambda: True):
         return result(request.options.keep)
-    except KeyboardInterrupt:
-        stopped = True
-        notes.append("the evidence was interrupted; models after the first were left out")
-        return result(1)
+    notes.append("the evidence was interrupted; models after the first were left out")
+    return result(1)

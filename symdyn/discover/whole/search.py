@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from symdyn.discover.budget import Budget
 from symdyn.discover.journal import Journal
 from symdyn.discover.whole.choice import MARGIN, chosen, ranked
 from symdyn.discover.whole.continuity import cut_up, polished
@@ -64,8 +64,8 @@ class EquationSearch:
     Parameters
     ----------
     problem : EquationProblem
-    deadline : float or None
-        Of `time.monotonic`.
+    budget : Budget, optional
+        Time that a limit leaves goes to wider neighbourhoods of more models.
     report : callable, optional
         Called with the completed fraction of the search.
     journal : Journal, optional
@@ -75,16 +75,16 @@ class EquationSearch:
     """
 
     def __init__(
-        self, problem: EquationProblem, deadline: float | None = None, report: Callable[[float], None] = lambda part: None,
+        self, problem: EquationProblem, budget: Budget | None = None, report: Callable[[float], None] = lambda part: None,
         journal: Journal | None = None, windows: int | None = None,
     ) -> None:  # fmt: skip
         self.problem, self.report = problem, report
-        begun = time.monotonic()
-        self.ends = [None if deadline is None else begun + share * (deadline - begun) for share in (SEARCHING, FINISHING)]
-        self.fitter = Fitter(problem, journal, self.ends[0])
+        searching, self.finishing = ((budget or Budget()).share(part) for part in (SEARCHING, FINISHING))
+        self.fitter = Fitter(problem, journal, searching)
         self.descents = (LONG, SHORT) if windows is None else (_descent(windows),)
         self.work = WORK.get(problem.d, MOST_WORK)
-        self.late = False
+        self.late = self.complete = False
+        self.level, self.trials = 0, TRIALS
         self.screen: Screen | None = None
         self.finals: list[EquationFit] = []
 
@@ -105,7 +105,23 @@ class EquationSearch:
         if not self.problem.clean and not self.late and self.fitter.visited:
             self._matched_again()
             self._reweighed()
+        self.complete = not self.late
+        if self.complete and self.screen is not None and self.fitter.visited:
+            self._widened(self.screen)
         return self.finish()
+
+    def _widened(self, screen: Screen) -> None:
+        """Further levels, with more neighbours of more models, as far as a limit leaves time."""
+        for level in self.fitter.budget.levels():
+            before, best = len(self.fitter.visited), chosen(self.fitter)
+            self.level, self.trials = level, TRIALS << level
+            self.work = self.fitter.steps + (MOST_WORK << level)
+            for fit in ranked(self.fitter, best.windows)[: CLIMBS << level]:
+                if not self.spent():
+                    self._promoted(self._climbed(fit, screen))
+            if len(self.fitter.visited) == before:
+                break
+        self.late, self.trials = False, TRIALS
 
     def _matched_again(self) -> None:
         """Whole right-hand sides exchanged for those that match along the best run, which is nearer the truth than splines."""
@@ -162,7 +178,7 @@ class EquationSearch:
     def finish(self) -> EquationFit | None:
         """That choice, fitted to the end, in its simplest form, and compared with its neighbours."""
         best = self.best()
-        self.fitter.deadline = self.ends[1]
+        self.fitter.budget = self.finishing
         if best is None or self.late:
             return best
         again = ranked(self.fitter, best.windows)[:AGAIN]
@@ -293,7 +309,11 @@ class EquationSearch:
             if not problem.clean:
                 yield _assembled([_elbow(c, problem.seen[j]) for j, c in enumerate(candidates)]), candidates
         # three states or more may be chaotic
-        if problem.d >= 3 and not (problem.clean or functions or self.spent(0.6)) and self.fitter.left() > WEAKLY * problem.n:
+        if (
+            problem.d >= 3
+            and not (problem.clean or functions or self.spent(0.6))
+            and self.fitter.budget.left() > WEAKLY * problem.n
+        ):
             weak = weak_support(problem)
             if weak is not None and all(candidates):
                 yield weak, candidates
@@ -344,7 +364,7 @@ class EquationSearch:
         """The most promising changes of a model, among so many, that were not tried before, fitted."""
         count = 0
         for move in screen.moves(fit)[:looked]:
-            if count == TRIALS or self.spent():
+            if count == self.trials or self.spent():
                 return
             model = fit.model.changed(move.drop, move.add)
             if not model.K or model.key in tried:

@@ -268,9 +268,9 @@ def recover(
     quiet: Quiet = False,
 ) -> None:
     """Recover unknown terms, or all equations, from data; the system found goes to standard output."""
-    from symdyn.discover.headers import legible_names
     from symdyn.discover.recover import RecoverOptions
     from symdyn.discover.recover import recover as run
+    from symdyn.inference.headers import legible_names
     from symdyn.io.arguments import parse_duration
     from symdyn.io.models import read_model
     from symdyn.io.report import write_recovery

@@ -11,9 +11,9 @@ import pytest
 import sympy as sp
 import xarray as xr
 
-from symdyn.discover.data import observations
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import DeclarationError, ParseError
+from symdyn.inference.data import observations
 from symdyn.io.arguments import parse_assignments, parse_range, parse_values
 from symdyn.io.datasets import dataset_table, read_dataset, write_dataset
 from symdyn.io.models import read_model

@@ -15,8 +15,8 @@ import pandas as pd
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.data import observations
 from symdyn.discover.surrogates.registry import SURROGATES
+from symdyn.inference.data import observations
 
 __all__ = ["NOISES", "run"]
 

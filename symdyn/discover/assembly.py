@@ -9,12 +9,12 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.kernel import compile
-from symdyn.discover.evidence import free_and_ahead, information
-from symdyn.discover.naming import named_constants
-from symdyn.discover.problem import SelectionProblem
+from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.selection import SelectedModel, Selection
+from symdyn.inference.naming import named_constants
+from symdyn.inference.problem import SelectionProblem
+from symdyn.inference.selection import SelectedModel, Selection
 
 __all__ = ["assembled", "first_values"]
 
@@ -60,7 +60,7 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         )  # fmt: skip
 
     labels = [(str(t.unknown), str(t.shape)) for t in candidates.terms]
-    facts = information(selection.shooting, selection, models[0])
+    facts = selection.information(models[0])
     return ranked_recovery(
         Recovery, map(ranked, models), facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
         level=pipeline.options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],

@@ -9,10 +9,10 @@ import numpy as np
 import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system
-from symdyn.discover.data import Observations
-from symdyn.discover.kinds import plain, right_sides
-from symdyn.discover.selection import SelectedModel
+from symdyn.inference.candidates import Candidates, LibraryTerm, candidate_system
+from symdyn.inference.data import Observations
+from symdyn.inference.kinds import plain, right_sides
+from symdyn.inference.selection import SelectedModel
 from symdyn.system import System
 
 __all__ = ["Change", "Changes", "additive_terms", "possible_changes"]

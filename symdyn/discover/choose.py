@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 
 from symdyn.discover.regressors.subsets import leading, least_squares
-from symdyn.discover.selection import criterion
+from symdyn.inference.criterion import criterion
 
 __all__ = ["LinearChoice", "choose"]
 

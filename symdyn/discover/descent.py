@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.discover.budget import Budget
-from symdyn.discover.data import Observations
 from symdyn.discover.integral_matching import matched_models
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.problem import REWEIGHINGS, SelectionProblem
-from symdyn.discover.selection import Selection
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget
+from symdyn.inference.data import Observations
+from symdyn.inference.problem import REWEIGHINGS, SelectionProblem
+from symdyn.inference.selection import Selection
 
 __all__ = ["Descent", "NothingFollowsError", "descend"]
 

@@ -1,8 +1,7 @@
-"""Evidence for a model: the information of the data on its constants, its weight, and errors of its predictions."""
+"""Errors of the predictions of a model, one step ahead and running free, and data that are held out for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,62 +9,14 @@ import numpy as np
 import pandas as pd
 
 from symdyn.codegen.kernel import Kernel, compile
-from symdyn.discover.data import Observations, observations
-from symdyn.discover.information import Information, estimated, inverse
-from symdyn.discover.kinds import kind_of
-from symdyn.discover.selection import SelectedModel, Selection
-from symdyn.discover.shooting import Shooting
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.kinds import kind_of
 from symdyn.system import System
 
-__all__ = ["errors", "free_and_ahead", "hold_out", "information", "prediction_errors", "weights"]
+__all__ = ["errors", "free_and_ahead", "hold_out", "prediction_errors"]
 
 MAX_STEPS = 100_000
-
-
-def information(shooting: Shooting, selection: Selection, model: SelectedModel) -> Information:
-    """Gauss-Newton information of a fitted model, its noise estimated from the residuals."""
-    candidates, cut = selection.candidates, selection.cut
-    local = shooting.expand(cut, model.theta[None], model.starts[None])
-    active = np.flatnonzero(candidates.active(model.chosen[None])[0] & candidates.movable)
-    n, pieces = model.starts.shape[1], cut.count
-    size = len(active) + pieces * n
-    matrix = np.zeros((size, size))
-    matrix[: len(active), : len(active)] = local.information[0][np.ix_(active, active)]
-    for v in range(pieces):
-        at = slice(len(active) + v * n, len(active) + (v + 1) * n)
-        matrix[at, at] = local.start_information[0, v]
-        matrix[: len(active), at] = local.mixed[0, v][active]
-        matrix[at, : len(active)] = local.mixed[0, v][active].T
-    # initial values that are held are known
-    moved = np.concatenate([np.ones(len(active), dtype=bool), ~selection.held.ravel()])
-    found = inverse(matrix[np.ix_(moved, moved)])
-    freedom = cut.size - int(moved.sum())
-    scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])[moved]
-
-    def joined(of_columns: np.ndarray, of_starts: np.ndarray) -> np.ndarray:
-        return np.concatenate([of_columns[active], of_starts.ravel()])[moved] * scales
-
-    names = [candidates.columns[i].name for i in active]
-    for v in range(pieces):
-        which = f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else ""
-        names += [f"{s}({cut.first[v]:g}){which}" for s in shooting.system.names]
-    return estimated(
-        [name for name, m in zip(names, moved, strict=True) if m], joined(model.theta, model.starts), found,
-        float(model.rss.sum()), freedom, scales=scales, low=joined(candidates.low, selection.start_bounds[0]),
-        high=joined(candidates.high, selection.start_bounds[1]),
-    )  # fmt: skip
-
-
-def weights(criteria: Sequence[float]) -> np.ndarray:
-    """Shares ``exp(-criterion/2)`` of the evidence, adding up to one.
-
-    >>> weights([10.0, 10.0, 1000.0]).round(9).tolist()
-    [0.5, 0.5, 0.0]
-    """
-    gaps = np.asarray(criteria, dtype=float) - np.min(criteria)
-    shares = np.exp(-0.5 * gaps)
-    return shares / shares.sum()
 
 
 def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, starts: np.ndarray | None = None) -> pd.DataFrame:
@@ -74,7 +25,7 @@ def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, st
     Parameters
     ----------
     system : ODESystem or DiscreteSystem
-    data : Observations or anything that `symdyn.discover.data.observations` reads
+    data : Observations or anything that `symdyn.inference.data.observations` reads
         All of the data, or those before the held-out ones.
     heldout : float or Observations
         The last fraction of the time points, or the data that follow; reported apart.

@@ -12,9 +12,9 @@ from sympy.core.function import AppliedUndef
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.lower import lower
-from symdyn.discover.kinds import output_times
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
+from symdyn.inference.kinds import output_times
 
 __all__ = ["draw_fit", "draw_front", "term_band", "term_values"]
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from symdyn.discover.data import Observations, observations
-from symdyn.discover.evidence import information
-from symdyn.discover.information import intervals
-from symdyn.discover.optimum import find_optimum
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.information import intervals
+from symdyn.inference.optimum import find_optimum
 from symdyn.system import System
 
 __all__ = ["ParameterFit", "fit_parameters"]
@@ -76,7 +75,7 @@ def fit_parameters(
     Parameters
     ----------
     system : ODESystem or DiscreteSystem
-    data : Observations or anything that `symdyn.discover.data.observations` reads
+    data : Observations or anything that `symdyn.inference.data.observations` reads
     fit : iterable of Symbol or str
         Parameters to fit beside those without a value, and states whose declared initial values are fitted.
     guesses : mapping, optional
@@ -121,7 +120,7 @@ def fit_parameters(
     for note in found.notes:
         warnings.warn(note, stacklevel=2)
     problem, selection, model = found.problem, found.selection, found.model
-    facts = information(problem.shooting, selection, model)
+    facts = selection.information(model)
     values = dict(zip(found.free, model.theta * problem.candidates.sizes, strict=True))
     starts = model.starts[found.first_windows] * seen.scale
     fitted = system.with_parameters(values).with_initial(dict(zip(system.states, starts[0], strict=True)))

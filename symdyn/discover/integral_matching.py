@@ -9,9 +9,9 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.choose import LinearChoice, choose
-from symdyn.discover.kinds import right_sides
-from symdyn.discover.problem import SelectionProblem
-from symdyn.discover.shooting import ShootingWindows, windows
+from symdyn.inference.kinds import right_sides
+from symdyn.inference.problem import SelectionProblem
+from symdyn.inference.shooting import ShootingWindows, windows
 
 __all__ = ["matched_models"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.journal import Journal
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
+from symdyn.inference.journal import Journal
 
 __all__ = ["remembered"]
 

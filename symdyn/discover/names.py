@@ -11,14 +11,14 @@ from typing import Any
 import sympy as sp
 
 from symdyn.declaration import expression
-from symdyn.discover.guesses import read_bounds
-from symdyn.discover.kinds import KINDS
 from symdyn.discover.reads import Reads
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.request import Request
 from symdyn.discover.signs import read_signs
 from symdyn.discover.terms import added_functions, function_name, one_of_each
 from symdyn.errors import RecoveryError
+from symdyn.inference.guesses import read_bounds
+from symdyn.inference.kinds import KINDS
 from symdyn.parsing import parse_expression
 from symdyn.registry import suggest
 from symdyn.system import System

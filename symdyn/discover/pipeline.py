@@ -13,29 +13,29 @@ import sympy as sp
 
 from symdyn.declaration import lookup
 from symdyn.discover.assembly import assembled
-from symdyn.discover.budget import Budget, LateError
-from symdyn.discover.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
 from symdyn.discover.constants import constant_guesses
-from symdyn.discover.data import Observations
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
-from symdyn.discover.guesses import between, free_parameters, read_bounds, start_values
-from symdyn.discover.journal import Journal
-from symdyn.discover.kinds import kind_of
 from symdyn.discover.learned import remembered
-from symdyn.discover.naming import written
-from symdyn.discover.optimum import read_noise
 from symdyn.discover.options import RecoverOptions, Report
-from symdyn.discover.problem import make_problem, rough_states
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.regressors.registry import REGRESSORS
-from symdyn.discover.selection import SelectedModel
 from symdyn.discover.signs import read_signs, sign_penalty
-from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget, LateError
+from symdyn.inference.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
+from symdyn.inference.data import Observations
+from symdyn.inference.guesses import between, free_parameters, read_bounds, start_values
+from symdyn.inference.journal import Journal
+from symdyn.inference.kinds import kind_of
+from symdyn.inference.naming import written
+from symdyn.inference.optimum import read_noise
+from symdyn.inference.problem import make_problem, rough_states
+from symdyn.inference.selection import SelectedModel
+from symdyn.inference.starts import contradictions, with_declared_starts
 from symdyn.system import System
 
 __all__ = ["Pipeline"]

@@ -12,14 +12,13 @@ from scipy.stats import f as fisher
 from scipy.stats import t as student
 
 from symdyn.declaration import lookup
-from symdyn.discover.curve import FittedCurve
-from symdyn.discover.data import Observations, observations
-from symdyn.discover.evidence import information
-from symdyn.discover.held import fitted_again
-from symdyn.discover.information import check_level
-from symdyn.discover.levenberg import Fits
-from symdyn.discover.optimum import Optimum, find_optimum
 from symdyn.errors import RecoveryError
+from symdyn.inference.curve import FittedCurve
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.held import fitted_again
+from symdyn.inference.information import check_level
+from symdyn.inference.levenberg import Fits
+from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.system import System
 
 __all__ = ["profile"]
@@ -151,7 +150,7 @@ def _given(best: Optimum, column: int, values: Sequence[float]) -> np.ndarray:
 def _grid(best: Optimum, column: int, points: int, level: float) -> np.ndarray:
     """Values about the optimum, spaced as the hyperbolic sine: close by first, far away in the end."""
     estimate = best.value(column)
-    deviation = information(best.problem.shooting, best.selection, best.model).deviations[column]
+    deviation = best.selection.information(best.model).deviations[column]
     if not np.isfinite(deviation):
         deviation = max(abs(estimate), best.size(column))
     half = student.ppf(0.5 + level / 2, best.freedom) * max(deviation, 1e-9 * best.size(column))

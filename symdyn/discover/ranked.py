@@ -11,11 +11,11 @@ import pandas as pd
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.evidence import weights
-from symdyn.discover.information import Information, intervals, limits
-from symdyn.discover.naming import written
 from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import RecoveryError
+from symdyn.inference.criterion import weights
+from symdyn.inference.information import Information, intervals, limits
+from symdyn.inference.naming import written
 from symdyn.system import System
 
 __all__ = ["RankedSystem", "filled", "possible", "ranked_recovery"]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from symdyn.discover.budget import Budget
-from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.routes import measured, route_of
 from symdyn.discover.values import check_values
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal
 from symdyn.system import System
 
 __all__ = ["RecoverOptions", "recover"]
@@ -55,7 +55,7 @@ def recover(
         with axes x or y a field.  Their terms come from a general library with constants inside, unless `library` is given or
         another option that the search among the terms of a library reads, as the table below has them.
     data : Dataset, DataFrame, mapping of arrays, pair (t, X) of arrays, or a list of these
-        See `symdyn.discover.data.observations`: several trajectories, missing values and unobserved states are fine.
+        See `symdyn.inference.data.observations`: several trajectories, missing values and unobserved states are fine.
         Times of a map are whole steps apart.  Dates become days since the first.  A header that is no name in the text of
         a system, such as ``Temp (°C)``, becomes one, and a constant column is no state; `warnings` of the result say so.
     unknown : sequence, optional

@@ -12,10 +12,10 @@ import xarray as xr
 from sympy.core.function import AppliedUndef
 
 from symdyn.attached import RecoveryVerbs
-from symdyn.discover.data import Observations, observations
-from symdyn.discover.information import normal_draws
-from symdyn.discover.naming import rounded
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.information import normal_draws
+from symdyn.inference.naming import rounded
 from symdyn.system import System
 
 __all__ = ["Identifiability", "Recovery", "Terms"]
@@ -75,7 +75,7 @@ class Recovery(RecoveryVerbs):
     formulas : dict of AppliedUndef to Expr
         The same with the names of constants as in `system` and `intervals`.
     table : DataFrame
-        A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.discover.selection.criterion`), its
+        A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.inference.selection.criterion`), its
         weight among the models visited (NaN if only one was), rms (relative error of the fit), one_step, and
         heldout_one_step and heldout_free_run (relative errors; NaN if nothing was held out).
     intervals : DataFrame

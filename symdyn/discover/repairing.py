@@ -12,25 +12,25 @@ import sympy as sp
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
 from symdyn.discover.assembly import first_values
-from symdyn.discover.candidates import constant_symbols
 from symdyn.discover.changes import Changes, possible_changes
-from symdyn.discover.data import Observations, observations
 from symdyn.discover.descent import Descent, descend
-from symdyn.discover.evidence import free_and_ahead, hold_out, information
-from symdyn.discover.guesses import free_parameters, read_bounds, start_values
-from symdyn.discover.information import Information
-from symdyn.discover.kinds import kind_of, right_sides
-from symdyn.discover.optimum import read_noise
+from symdyn.discover.evidence import free_and_ahead, hold_out
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.problem import SelectionProblem, make_problem
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
-from symdyn.discover.selection import SelectedModel, Selection
-from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import constant_symbols
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.guesses import free_parameters, read_bounds, start_values
+from symdyn.inference.information import Information
+from symdyn.inference.kinds import kind_of, right_sides
+from symdyn.inference.optimum import read_noise
+from symdyn.inference.problem import SelectionProblem, make_problem
+from symdyn.inference.selection import SelectedModel, Selection
+from symdyn.inference.starts import contradictions, with_declared_starts
 from symdyn.system import System
 
 __all__ = ["Repair", "repaired"]
@@ -86,7 +86,7 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
     """Change a complete system where the data want it; see `symdyn.discover.recover` with the option ``repair``.
 
     Every additive term of the declared equations may get another coefficient or be dropped, every parameter another value,
-    and every library term may be added.  Each change costs what a term costs in `symdyn.discover.selection.criterion`, so
+    and every library term may be added.  Each change costs what a term costs in `symdyn.inference.selection.criterion`, so
     one that the data do not pay for is not made.
 
     Raises
@@ -166,7 +166,7 @@ def _ranked(problem: SelectionProblem, changes: Changes, found: Descent, keep: i
 
 def _droppable(selection: Selection, changes: Changes, model: SelectedModel) -> Iterator[np.ndarray]:
     """Sets of declared terms (K,) whose coefficients may be zero: each alone, and all of them."""
-    facts = information(selection.shooting, selection, model)
+    facts = selection.information(model)
     place = {name: i for i, name in enumerate(facts.names)}
     near = np.zeros(len(changes.all), dtype=bool)
     for k in np.flatnonzero(model.chosen):
@@ -209,7 +209,7 @@ def _assembled(
     best = ranked[0][1]
     labels = [(str(c.state if c.state is not None else c.parameter), str(c.term)) for c in changes.all]
     return ranked_recovery(
-        Repair, models, _in_numbers(changes, information(best.selection.shooting, best.selection, best.model)),
+        Repair, models, _in_numbers(changes, best.selection.information(best.model)),
         level=options.level,
         compared=[(c, [labels[k] for k in np.flatnonzero(m.model.chosen)]) for c, m in ranked], library=labels,
         formulas=models[0].terms, notes=found.notes, evaluations=found.selection.shooting.simulations,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from symdyn.discover.budget import Budget
-from symdyn.discover.journal import Journal
 from symdyn.discover.options import RecoverOptions, Report
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal
 
 __all__ = ["Request"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.discover.data import Observations, observations
-from symdyn.discover.levenberg import levenberg_marquardt
-from symdyn.discover.optimum import Optimum, find_optimum
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations, observations
+from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.optimum import Optimum, find_optimum
 from symdyn.system import System
 
 __all__ = ["bootstrap"]

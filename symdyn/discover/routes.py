@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symdyn.discover.names import check_names, check_stages
-from symdyn.discover.reading import read_data
 from symdyn.discover.reads import Reads, given, refuse_unread
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
+from symdyn.inference.reading import read_data
 from symdyn.system import System
 
 __all__ = ["ROUTES", "Route", "measured", "route_of"]

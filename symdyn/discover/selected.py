@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdyn.discover.data import observations
 from symdyn.discover.descent import NothingFollowsError
 from symdyn.discover.evidence import hold_out
-from symdyn.discover.kinds import kind_of
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.repairing import repaired
 from symdyn.discover.request import Request
 from symdyn.discover.terms import with_unknown_states
+from symdyn.inference.data import observations
+from symdyn.inference.kinds import kind_of
 from symdyn.system import System
 
 __all__ = ["recovered"]

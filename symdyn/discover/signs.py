@@ -10,12 +10,12 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.discover.candidates import Candidates
-from symdyn.discover.data import Observations
-from symdyn.discover.problem import rough_states
-from symdyn.discover.selection import BROKEN
 from symdyn.discover.terms import function_name
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import Candidates
+from symdyn.inference.criterion import BROKEN
+from symdyn.inference.data import Observations
+from symdyn.inference.problem import rough_states
 from symdyn.system import System
 
 __all__ = ["read_signs", "sign_penalty"]

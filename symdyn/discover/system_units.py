@@ -10,10 +10,10 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.discover.dimensions import Analysis, Form, consistent_terms, named_units
-from symdyn.discover.kinds import kind_of, right_sides
 from symdyn.discover.terms import one_of_each
 from symdyn.discover.unit_names import Unit, unit_text
 from symdyn.errors import RecoveryError
+from symdyn.inference.kinds import kind_of, right_sides
 from symdyn.registry import suggest
 from symdyn.system import System
 

@@ -9,9 +9,9 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
-from symdyn.discover.kinds import plain, right_sides
 from symdyn.discover.library import library_terms
 from symdyn.errors import RecoveryError
+from symdyn.inference.kinds import plain, right_sides
 from symdyn.registry import suggest
 from symdyn.system import System
 

@@ -18,7 +18,6 @@ import pandas as pd
 import sympy as sp
 import xarray as xr
 
-from symdyn.discover.data import Observations, Trajectory
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.result import DiffusionRecovery
 from symdyn.discover.fields.data import FieldData, FieldRun
@@ -29,6 +28,7 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.repairing import Repair
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.inference.data import Observations, Trajectory
 from symdyn.models.boundary import Condition
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.operators import read_operators

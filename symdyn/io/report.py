@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from symdyn.discover.naming import rounded
 from symdyn.discover.recovery import APART
 from symdyn.errors import DeclarationError
+from symdyn.inference.naming import rounded
 from symdyn.io.datasets import write_file
 from symdyn.io.recoveries import FORMAT, VERSION, packed
 from symdyn.models.text import model_text

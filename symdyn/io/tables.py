@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from symdyn.discover.columns import MISSING, days, is_ambiguous_date, read_date, read_number, written_date
-from symdyn.discover.headers import label_columns, legible_names, time_column, unique
 from symdyn.errors import DeclarationError, ParseError
+from symdyn.inference.columns import MISSING, days, is_ambiguous_date, read_date, read_number, written_date
+from symdyn.inference.headers import label_columns, legible_names, time_column, unique
 from symdyn.io.models import read_text
 
 __all__ = ["TABLES", "read_table", "read_times"]
@@ -72,7 +72,7 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
     ----------
     path : str or Path
     time : str, optional
-        Name of the column of times.  Otherwise it is found as in `symdyn.discover.data.observations`.
+        Name of the column of times.  Otherwise it is found as in `symdyn.inference.data.observations`.
     columns : collection of str, optional
         The columns to read, if they exist, as they are called in the file or in formulas; all by default.  Other columns
         may contain anything, and are named in a warning.

@@ -9,9 +9,9 @@ import sympy as sp
 import symdyn as sd
 
 pytest.importorskip("sklearn", reason="regressors need the extra 'discover'")
-from symdyn.discover.data import observations
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.surrogates.registry import SURROGATES
+from symdyn.inference.data import observations
 
 u, v, x, f = *sp.symbols("u v x"), sp.Function("f")
 NEEDS = {"operon": "pyoperon", "pysr": "pysr"}

@@ -12,8 +12,8 @@ import symdyn as sd
 from symdyn.discover.diffusions.defects import noise_defects
 from symdyn.discover.diffusions.increments import Increments, increments, lagged
 from symdyn.discover.diffusions.likelihood import PathLikelihood
-from symdyn.discover.local_moments import LocalMoments
 from symdyn.discover.options import RecoverOptions
+from symdyn.inference.local_moments import LocalMoments
 
 x, y, s, h = sp.symbols("x y s h")
 f, g, w = sp.symbols("f g w", cls=sp.Function)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import sympy as sp
@@ -13,12 +11,12 @@ from numpy.polynomial.hermite import hermgauss
 import symdyn as sd
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.learned import learn_fields
-from symdyn.discover.journal import Journal
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.request import Request
 from symdyn.discover.surrogates._dual import descend
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.errors import RecoveryError, SymdynError
+from symdyn.inference.budget import Budget
 
 jax = pytest.importorskip("jax", reason="needs jax")
 pytest.importorskip("optax", reason="needs optax")
@@ -122,11 +120,8 @@ def test_signs_hold_and_a_late_surrogate_is_left_out():
     assert np.all(surrogate.fit(system, data).terms[f(u)].values < 0)
     options = RecoverOptions(surrogate={"width": 4, "term_width": 3, "collocation": 40, "iterations": 6})
     notes = []
-    with Report(False) as report:
-        request = Request(
-            None, None, "pinn", "auto", True, time.monotonic() - 10, 0, report, 0.0, None, None, options, Journal()
-        )  # fmt: skip
-        assert learn_fields(system, data, request, notes) is None
+    request = Request(surrogate="pinn", budget=Budget(0.0), options=options)
+    assert learn_fields(system, data, request, notes) is None
     assert notes == ["went without the surrogate 'pinn': it did not end within 50% of the budget of time"]
 
 

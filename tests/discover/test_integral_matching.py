@@ -8,9 +8,9 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.changes import possible_changes
-from symdyn.discover.data import observations
 from symdyn.discover.integral_matching import matched_models
-from symdyn.discover.problem import make_problem
+from symdyn.inference.data import observations
+from symdyn.inference.problem import make_problem
 
 x, y, r = sp.symbols("x y r")
 

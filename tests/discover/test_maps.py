@@ -9,7 +9,6 @@ from scipy.optimize import least_squares
 
 import symdyn as sd
 from symdyn.discover.constants import natural_size
-from symdyn.discover.data import observations
 from symdyn.discover.evidence import errors
 from symdyn.discover.fitting import fit_parameters
 from symdyn.discover.formulas import formula_terms
@@ -17,6 +16,7 @@ from symdyn.discover.options import RecoverOptions
 from symdyn.discover.profiles import profile
 from symdyn.discover.resampling import bootstrap
 from symdyn.discover.surrogates.registry import SURROGATES
+from symdyn.inference.data import observations
 
 N, x, y, L, P, A, r, K, a, b, h, k, t = sp.symbols("N x y L P A r K a b h k t")
 f, g = sp.symbols("f g", cls=sp.Function)

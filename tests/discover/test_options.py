@@ -14,7 +14,6 @@ import xarray as xr
 
 import symdyn as sd
 from symdyn.discover import RecoverOptions
-from symdyn.discover.budget import Budget
 from symdyn.discover.fields.candidates import field_candidates
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.weakly import choose_weakly
@@ -24,6 +23,7 @@ from symdyn.discover.routes import route_of
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SURROGATES, SurrogateFit, TermSamples
 from symdyn.discover.values import VALUES
 from symdyn.errors import RecoveryError, SymdynError
+from symdyn.inference.budget import Budget
 
 u, h = sp.symbols("u h")
 f, g = sp.Function("f"), sp.Function("g")

@@ -9,9 +9,9 @@ from scipy.integrate import solve_ivp
 
 import symdyn as sd
 from symdyn.codegen.lower import lower
-from symdyn.discover.data import observations
 from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
 
 jax = pytest.importorskip("jax", reason="needs jax")
 pytest.importorskip("optax", reason="needs optax")

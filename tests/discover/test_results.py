@@ -14,9 +14,9 @@ from matplotlib import pyplot
 
 import symdyn as sd
 from symdyn.discover import RecoverOptions
-from symdyn.discover.information import Information
 from symdyn.discover.ranked import RankedSystem, ranked_recovery
 from symdyn.errors import DeclarationError, RecoveryError
+from symdyn.inference.information import Information
 
 x, y, u, X, a = sp.symbols("x y u X a")
 f, g = sp.Function("f"), sp.Function("g")

@@ -10,10 +10,10 @@ import sympy as sp
 from scipy.integrate import quad, solve_ivp
 
 import symdyn as sd
-from symdyn.discover.data import observations
 from symdyn.discover.surrogates._gaussian import _kernel, smooth
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
 
 x, y, k = sp.symbols("x y k")
 f, g = sp.Function("f"), sp.Function("g")

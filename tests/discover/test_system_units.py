@@ -7,12 +7,12 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.data import observations
 from symdyn.discover.formulas import formula_terms
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.system_units import SystemUnits
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
 
 x, y, h, k = sp.symbols("x y h k")
 f = sp.Function("f")

@@ -8,7 +8,6 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.data import observations
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import Fitter
@@ -18,6 +17,7 @@ from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.discover.whole.terms import INV, Atom, CandidateTerm, EquationModel
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
 
 x, y, z = sp.symbols("x y z")
 

@@ -9,11 +9,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.data import observations
 from symdyn.discover.whole.fits import Fitter
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.states import declared
 from symdyn.discover.whole.terms import CandidateTerm, EquationModel
+from symdyn.inference.data import observations
 from tests.cuda.conftest import run_simulated
 
 x = sp.Symbol("x")

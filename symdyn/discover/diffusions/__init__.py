@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.data import observations
 from symdyn.discover.diffusions.declared import declared, with_unknown_drifts
 from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
@@ -14,7 +13,8 @@ from symdyn.discover.diffusions.search import DiffusionSearch
 from symdyn.discover.diffusions.signs import sign_price
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
-from symdyn.discover.term_search import searched
+from symdyn.inference.data import observations
+from symdyn.inference.term_search import searched
 from symdyn.models.sde import SDESystem
 
 __all__ = ["DiffusionRecovery", "recovered"]
@@ -34,7 +34,7 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     r"""Drift and noise of a diffusion from one long path, or from several.
 
     Every step of a path is taken to be normal with the conditional mean and covariance of the diffusion, followed through the
-    step (`symdyn.discover.local_moments`).  The unknown functions are sums of terms of a library with coefficients that
+    step (`symdyn.inference.local_moments`).  The unknown functions are sums of terms of a library with coefficients that
     maximise this quasi-likelihood; which terms they have is chosen by an information criterion.  Of a noise :math:`g(x)` that
     stands alone the data tell only the square, and the library is of :math:`g^2`: by default 1, x and x squared, so that
     :math:`g = \sqrt{g_1 + g_2 x^2}`, :math:`g_1 x` and :math:`g_1 \sqrt x` are among the candidates.

@@ -12,13 +12,13 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import LibraryTerm, constant_symbols
 from symdyn.discover.constants import constant_guesses
-from symdyn.discover.guesses import free_parameters, read_bounds, start_values
-from symdyn.discover.local_moments import LocalMoments
 from symdyn.discover.request import Request
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import LibraryTerm, constant_symbols
+from symdyn.inference.guesses import free_parameters, read_bounds, start_values
+from symdyn.inference.local_moments import LocalMoments
 from symdyn.models.sde import SDESystem
 
 __all__ = ["Declared", "declared", "with_unknown_drifts"]

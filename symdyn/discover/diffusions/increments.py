@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.discover.data import Observations
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 
 __all__ = ["Increments", "increments", "lagged"]
 

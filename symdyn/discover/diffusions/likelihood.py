@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.discover.diffusions.increments import Increments
-from symdyn.discover.gaussian import gaussian_score, gaussian_value, impossible
-from symdyn.discover.local_moments import LocalMoments
-from symdyn.discover.scoring import Score
+from symdyn.inference.gaussian import gaussian_score, gaussian_value, impossible
+from symdyn.inference.local_moments import LocalMoments
+from symdyn.inference.scoring import Score
 
 __all__ = ["PathLikelihood", "fastest_rate"]
 
@@ -18,7 +18,7 @@ FEW = 200
 
 
 class PathLikelihood:
-    """Of the parameters of `moments`, from steps of paths; see `symdyn.discover.scoring.Likelihood`.
+    """Of the parameters of `moments`, from steps of paths; see `symdyn.inference.scoring.Likelihood`.
 
     Parameters
     ----------

@@ -11,15 +11,15 @@ import sympy as sp
 
 from symdyn.attached import DiffusionRecoveryVerbs
 from symdyn.declaration import derivative
-from symdyn.discover.data import Observations
 from symdyn.discover.diffusions.increments import Increments, increments, lagged
 from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
-from symdyn.discover.information import Information
-from symdyn.discover.naming import named_constants
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled, possible, ranked_recovery
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.scoring import maximise, sandwich
+from symdyn.inference.data import Observations
+from symdyn.inference.information import Information
+from symdyn.inference.naming import named_constants
+from symdyn.inference.scoring import maximise, sandwich
 from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
 

@@ -12,15 +12,15 @@ from scipy.optimize import nnls
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.discover.budget import Budget
 from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.defects import noise_defects
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.likelihood import PathLikelihood
-from symdyn.discover.journal import Journal, digest_of
-from symdyn.discover.price import price
-from symdyn.discover.scoring import SINGULAR, ScoredFit
-from symdyn.discover.term_search import FittedTerms, TermSearch, Trial, doubts
+from symdyn.inference.budget import Budget
+from symdyn.inference.criterion import price
+from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.scoring import SINGULAR, ScoredFit
+from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 
 __all__ = ["DiffusionModel", "DiffusionSearch"]
 

@@ -11,9 +11,9 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.increments import Increments
-from symdyn.discover.selection import BROKEN
 from symdyn.discover.signs import TOLERANCE, read_signs
 from symdyn.discover.terms import one_of_each
+from symdyn.inference.criterion import BROKEN
 
 __all__ = ["sign_price"]
 

@@ -13,9 +13,9 @@ import xarray as xr
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.recovery import FieldRecovery
-from symdyn.discover.information import Information, Inverse, estimated, inverse
-from symdyn.discover.naming import named_constants
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.inference.information import Information, Inverse, estimated, inverse
+from symdyn.inference.naming import named_constants
 from symdyn.models.pde import PDESystem
 
 __all__ = ["FieldOutcome", "Ranked", "assembled_fields", "information_of"]

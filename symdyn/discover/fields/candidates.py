@@ -11,11 +11,11 @@ import sympy as sp
 
 from symdyn.declaration import lookup, name_of
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.candidates import Candidates, LibraryTerm
 from symdyn.discover.constants import constant_guesses
 from symdyn.discover.fields.data import FieldData
-from symdyn.discover.guesses import between, free_parameters, read_bounds
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import Candidates, LibraryTerm
+from symdyn.inference.guesses import between, free_parameters, read_bounds
 from symdyn.models.operators import components, linear_form
 from symdyn.models.pde import PDESystem
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from symdyn.discover.headers import legible_names
-from symdyn.discover.reading import DataTable, dataset_times, on_one_clock, positions
 from symdyn.errors import RecoveryError
+from symdyn.inference.headers import legible_names
+from symdyn.inference.reading import DataTable, dataset_times, on_one_clock, positions
 from symdyn.models.pde import PDESystem
 
 __all__ = ["FieldData", "FieldRun", "difference_noise", "field_times", "read_fields"]

@@ -9,9 +9,9 @@ import sympy as sp
 import xarray as xr
 
 from symdyn.discover.fields.data import field_times
-from symdyn.discover.headers import legible_names
-from symdyn.discover.reading import positions
 from symdyn.errors import RecoveryError
+from symdyn.inference.headers import legible_names
+from symdyn.inference.reading import positions
 from symdyn.models.domains import Interval, Rectangle
 from symdyn.models.pde import PDESystem
 

@@ -10,8 +10,6 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.budget import LateError
-from symdyn.discover.candidates import LibraryTerm
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.simulated import Beginning
@@ -21,6 +19,8 @@ from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import LateError
+from symdyn.inference.candidates import LibraryTerm
 from symdyn.models.operators import Operator
 from symdyn.models.pde import PDESystem
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.fits import FieldFit, FieldFits
-from symdyn.discover.journal import Journal
-from symdyn.discover.selection import criterion
+from symdyn.inference.criterion import criterion
+from symdyn.inference.journal import Journal
 
 __all__ = ["FieldModel", "FieldSearch"]
 

@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 
-from symdyn.discover.budget import Budget
 from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.fits import FieldFits, dissipative_signs
@@ -17,8 +16,9 @@ from symdyn.discover.fields.matching import FieldMatching, match
 from symdyn.discover.fields.search import FieldSearch
 from symdyn.discover.fields.smoothing import smooth_fields
 from symdyn.discover.fields.starts import FieldStarts, read_starts
-from symdyn.discover.journal import Journal
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal
 
 __all__ = ["Beginning", "Simulated", "simulate_terms"]
 
@@ -51,7 +51,7 @@ class Simulated:
         Whether errors of the grid are small beside the residuals.
     evaluations : int
     level : int
-        How far the search went on, see `symdyn.discover.budget`.
+        How far the search went on, see `symdyn.inference.budget`.
     """
 
     search: FieldSearch

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 from scipy.interpolate import BSpline
 
-from symdyn.discover.selection import criterion
+from symdyn.inference.criterion import criterion
 from symdyn.models.pde import PDESystem
 
 __all__ = ["Smooth", "axis_basis", "between_points", "smooth_fields"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdyn.discover.choose import LinearChoice, choose
-from symdyn.discover.evidence import weights
 from symdyn.discover.fields.assemble import information_of
 from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.weak import WeakForm, weak_form
-from symdyn.discover.information import Information
+from symdyn.inference.criterion import weights
+from symdyn.inference.information import Information
 
 __all__ = ["WeakChoice", "choose_weakly", "is_dense"]
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.guesses import free_parameters, read_bounds, start_values
 from symdyn.discover.propensities.counts import Counts, observed
 from symdyn.discover.propensities.likelihoods import CompletePath, SampledPath, Snapshots, grid
 from symdyn.discover.propensities.normal import NormalPath, NormalSnapshots
@@ -19,8 +18,9 @@ from symdyn.discover.propensities.shapes import shape_terms
 from symdyn.discover.propensities.start import first_distribution, first_moments, largest_numbers
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
-from symdyn.discover.term_search import searched
 from symdyn.errors import RecoveryError
+from symdyn.inference.guesses import free_parameters, read_bounds, start_values
+from symdyn.inference.term_search import searched
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["PropensityRecovery", "recovered"]

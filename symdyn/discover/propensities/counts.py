@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.data import Observations, Trajectory, observations
-from symdyn.discover.reading import Reading, read_data
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations, Trajectory, observations
+from symdyn.inference.reading import Reading, read_data
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["Counts", "observed"]

@@ -15,11 +15,11 @@ import numpy as np
 import scipy.sparse as ss
 import sympy as sp
 
-from symdyn.discover.gaussian import impossible
 from symdyn.discover.propensities.counts import DIGITS, Counts
 from symdyn.discover.propensities.exponential import Generators, carried
 from symdyn.discover.propensities.rates import Rates
-from symdyn.discover.scoring import Score
+from symdyn.inference.gaussian import impossible
+from symdyn.inference.scoring import Score
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 

@@ -7,11 +7,11 @@ import sympy as sp
 
 from symdyn.discover.diffusions.increments import Increments
 from symdyn.discover.diffusions.likelihood import PathLikelihood, fastest_rate
-from symdyn.discover.gaussian import gaussian_score
-from symdyn.discover.local_moments import LocalMoments
 from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.rates import Rates
-from symdyn.discover.scoring import Score
+from symdyn.inference.gaussian import gaussian_score
+from symdyn.inference.local_moments import LocalMoments
+from symdyn.inference.scoring import Score
 
 __all__ = ["NormalPath", "NormalSnapshots", "network_moments"]
 

@@ -11,16 +11,16 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn.attached import PropensityRecoveryVerbs
-from symdyn.discover.data import Observations
-from symdyn.discover.information import Information
-from symdyn.discover.naming import named_constants
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import Counts, observed
 from symdyn.discover.propensities.search import PropensityModel, PropensitySearch, vague
 from symdyn.discover.ranked import RankedSystem, filled, possible, ranked_recovery
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.scoring import sandwich
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
+from symdyn.inference.information import Information
+from symdyn.inference.naming import named_constants
+from symdyn.inference.scoring import sandwich
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 

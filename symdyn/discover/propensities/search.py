@@ -11,14 +11,14 @@ import numpy as np
 import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.budget import Budget
-from symdyn.discover.candidates import LibraryTerm
-from symdyn.discover.journal import Journal, digest_of
-from symdyn.discover.price import price
 from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.rates import Rates
-from symdyn.discover.scoring import ScoredFit
-from symdyn.discover.term_search import FittedTerms, TermSearch, Trial, doubts
+from symdyn.inference.budget import Budget
+from symdyn.inference.candidates import LibraryTerm
+from symdyn.inference.criterion import price
+from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.scoring import ScoredFit
+from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["PropensityModel", "PropensitySearch", "vague"]

@@ -9,10 +9,10 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.candidates import LibraryTerm, constant_symbols
 from symdyn.discover.constants import natural_size
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import LibraryTerm, constant_symbols
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["LARGEST_EXPONENT", "shape_terms"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline, make_smoothing_spline
 
-from symdyn.discover.data import estimated_noise
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import estimated_noise
 
 __all__ = ["WIDTHS", "WeakRows", "noise_of", "smoothed", "weak_rows"]
 

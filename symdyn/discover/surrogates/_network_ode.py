@@ -15,9 +15,9 @@ from jax.flatten_util import ravel_pytree
 
 from symdyn.codegen.emit_jax import jax_function
 from symdyn.codegen.lower import lower
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._problem import argument_scales, scales, slots
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["NetworkODE", "TrainingWindows", "make_network_ode", "windows"]

@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from symdyn.discover.data import Observations, Trajectory
-from symdyn.discover.problem import rough_states
 from symdyn.discover.surrogates._dual import descend
 from symdyn.discover.surrogates._network_ode import NetworkODE, TrainingWindows, make_network_ode, windows
 from symdyn.discover.surrogates._training import average, holdouts, prepare
 from symdyn.discover.surrogates.registry import NothingLearnedError, SurrogateFit
 from symdyn.discover.surrogates.smoothing import Smoothing
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations, Trajectory
+from symdyn.inference.problem import rough_states
 from symdyn.system import System
 
 __all__ = ["train"]

@@ -13,9 +13,9 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.declaration import derivative
-from symdyn.discover.data import Observations
-from symdyn.discover.guesses import GUESSES
-from symdyn.discover.kinds import right_sides
+from symdyn.inference.data import Observations
+from symdyn.inference.guesses import GUESSES
+from symdyn.inference.kinds import right_sides
 from symdyn.system import System
 
 __all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear"]

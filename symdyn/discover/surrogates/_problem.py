@@ -14,9 +14,9 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.emit_jax import jax_function
 from symdyn.codegen.lower import lower
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["CollocationProblem", "Constants", "argument_scales", "make_problem", "scales", "slots"]

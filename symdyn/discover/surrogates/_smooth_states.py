@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._gaussian import Posterior, smooth
 from symdyn.discover.surrogates._pairs import Pairs, not_linear
 from symdyn.discover.surrogates.registry import NothingLearnedError, TermSamples
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["FEWEST", "SmoothStates", "samples_of", "smooth_states", "unsuitable"]

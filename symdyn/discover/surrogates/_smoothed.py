@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._pairs import LinearForm, Pairs, fitted_parameters, linear_form
 from symdyn.discover.surrogates._smooth_states import SmoothStates, samples_of, smooth_states, unsuitable
 from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["Smoothed"]

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from symdyn.codegen.load import cache_directory
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._levenberg import Trainer, Training
 from symdyn.discover.surrogates._problem import Constants, make_problem
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["average", "holdouts", "prepare", "train"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.data import Observations
-from symdyn.discover.problem import rough_states
 from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError, SurrogateFit, TermSamples, with_options
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
+from symdyn.inference.problem import rough_states
 from symdyn.system import System
 
 __all__ = ["Inversion", "InversionOptions"]

@@ -8,10 +8,10 @@ from typing import Any
 
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._networks import trained
 from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["NeuralODE", "NeuralODEOptions"]

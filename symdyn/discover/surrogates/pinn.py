@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symdyn.discover.data import Observations
 from symdyn.discover.surrogates._networks import trained
 from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["PINN", "PINNOptions"]

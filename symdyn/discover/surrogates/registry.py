@@ -10,8 +10,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.data import Observations
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 from symdyn.registry import Registry, suggest
 from symdyn.system import System
 

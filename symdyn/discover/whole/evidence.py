@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from symdyn_kernels.arguments.candidates import Points
 
-from symdyn.discover.data import Observations
-from symdyn.discover.information import Information, estimated, inverse
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.inference.data import Observations
+from symdyn.inference.information import Information, estimated, inverse
 
 __all__ = ["information", "prediction_errors"]
 

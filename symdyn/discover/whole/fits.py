@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from symdyn_kernels.arguments.candidates import ArrowEquations, FitArguments, Integration, Points, SensitivitySums, Table
 
-from symdyn.discover.budget import Budget
-from symdyn.discover.journal import Journal, digest_of
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.terms import COT, INV, EquationModel, packed
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal, digest_of
 
 __all__ = ["EXPANSION", "STRETCHED", "EquationFit", "Fitter"]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from symdyn_kernels.arguments.candidates import Integration, Points
 
-from symdyn.discover.data import Observations
 from symdyn.discover.whole.integration import integration
 from symdyn.discover.whole.noise import Noise, estimate, likeliest
 from symdyn.discover.whole.smoothing import interpolated, smoothed
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
 
 __all__ = ["EquationProblem", "prepared"]
 

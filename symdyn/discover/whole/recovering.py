@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.declaration import lookup
-from symdyn.discover.data import observations
 from symdyn.discover.evidence import hold_out
-from symdyn.discover.optimum import read_noise
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
@@ -18,6 +16,8 @@ from symdyn.discover.whole.result import assembled
 from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
+from symdyn.inference.optimum import read_noise
 from symdyn.system import System
 
 __all__ = ["recovered"]

@@ -8,12 +8,12 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.data import Observations
-from symdyn.discover.naming import named_constants
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.whole.evidence import information, prediction_errors
 from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.inference.data import Observations
+from symdyn.inference.naming import named_constants
 from symdyn.models.ode import ODESystem
 
 __all__ = ["assembled"]

@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from symdyn.discover.budget import Budget
-from symdyn.discover.journal import Journal
 from symdyn.discover.whole.choice import MARGIN, chosen, ranked
 from symdyn.discover.whole.continuity import cut_up, polished
 from symdyn.discover.whole.evidence import information
@@ -21,6 +19,8 @@ from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.reduction import reduced
 from symdyn.discover.whole.terms import EquationModel
 from symdyn.discover.whole.weak import weak_support
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal
 
 __all__ = ["EquationSearch"]
 

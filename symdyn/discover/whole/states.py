@@ -7,9 +7,9 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.kinds import plain
-from symdyn.discover.reading import read_data
 from symdyn.errors import RecoveryError
+from symdyn.inference.kinds import plain
+from symdyn.inference.reading import read_data
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 

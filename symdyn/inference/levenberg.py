@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdyn.discover.shooting import Quadratic, Shooting, ShootingWindows
+from symdyn.inference.shooting import Quadratic, Shooting, ShootingWindows
 
 __all__ = ["Fits", "levenberg_marquardt"]
 

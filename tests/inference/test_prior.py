@@ -9,7 +9,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.selection import criterion
+from symdyn.inference.criterion import criterion
 
 x, y, X = sp.symbols("x y X")
 f, g = sp.symbols("f g", cls=sp.Function)

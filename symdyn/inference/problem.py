@@ -10,17 +10,16 @@ import numpy as np
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.discover.candidates import Candidates
-from symdyn.discover.data import Observations
-from symdyn.discover.evidence import weights
-from symdyn.discover.guesses import Bounds
-from symdyn.discover.journal import Journal
-from symdyn.discover.kinds import RecoverableKind, kind_of
-from symdyn.discover.noise import freedom_of_data, growth_of_noise
-from symdyn.discover.price import SPARE
-from symdyn.discover.selection import SelectedModel, Selection
-from symdyn.discover.shooting import Shooting, windows
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import Candidates
+from symdyn.inference.criterion import SPARE, weights
+from symdyn.inference.data import Observations
+from symdyn.inference.guesses import Bounds
+from symdyn.inference.journal import Journal
+from symdyn.inference.kinds import RecoverableKind, kind_of
+from symdyn.inference.noise import freedom_of_data, growth_of_noise
+from symdyn.inference.selection import SelectedModel, Selection
+from symdyn.inference.shooting import Shooting, windows
 from symdyn.system import System
 
 __all__ = ["SelectionProblem", "data_counts", "make_problem", "read_windows", "rough_states"]

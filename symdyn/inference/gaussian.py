@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.discover.scoring import Score
+from symdyn.inference.scoring import Score
 
 __all__ = ["gaussian_score", "gaussian_value", "impossible"]
 

@@ -9,7 +9,9 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.budget import LEVELS, Budget, LateError
+from symdyn.inference.budget import LEVELS, Budget, LateError
+from symdyn.inference.problem import SelectionProblem
+from symdyn.inference.selection import Selection
 
 x = sp.Symbol("x")
 f = sp.Function("f")
@@ -46,8 +48,6 @@ def test_an_interrupt_with_nothing_found_is_raised():
 
 @pytest.mark.parametrize("moment", [1, 3, 5])
 def test_an_interrupt_at_any_moment_keeps_the_best_so_far(moment):
-    from symdyn.discover.selection import Selection
-
     fit, calls = Selection.fit, []
 
     def interrupted(selection, *args, **options):
@@ -58,9 +58,7 @@ def test_an_interrupt_at_any_moment_keeps_the_best_so_far(moment):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Selection, "fit", interrupted)
-        patch.setattr(
-            "symdyn.discover.problem.SelectionProblem.polish", lambda self, selection, count: selection.ranked()[:count]
-        )
+        patch.setattr(SelectionProblem, "polish", lambda self, selection, count: selection.ranked()[:count])
         found = sd.recover(sd.ODESystem({x: f(x)}), DATA, library=3, surrogate=None, progress=False)
     assert len(calls) == moment + 1
     assert not found.complete
@@ -77,4 +75,4 @@ def test_a_longer_budget_searches_further():
         )  # fmt: skip
         assert found.complete
         counts.append(found.evaluations)
-    assert counts[1] > 1.5 * counts[0]
+    assert counts[1] > 1.2 * counts[0]

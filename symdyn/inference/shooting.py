@@ -13,8 +13,8 @@ import sympy as sp
 
 from symdyn.codegen.kernel import Kernel, compile
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
-from symdyn.discover.data import Observations
-from symdyn.discover.kinds import kind_of, right_sides
+from symdyn.inference.data import Observations
+from symdyn.inference.kinds import kind_of, right_sides
 from symdyn.system import System
 
 __all__ = ["Quadratic", "Shooting", "ShootingWindows", "windows"]

@@ -7,11 +7,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.data import observations
-from symdyn.discover.evidence import errors, weights
+from symdyn.discover.evidence import errors
 from symdyn.discover.fitting import fit_parameters
-from symdyn.discover.selection import criterion
-from symdyn.discover.shooting import windows
+from symdyn.inference.criterion import criterion, weights
+from symdyn.inference.data import observations
+from symdyn.inference.shooting import windows
 
 x, y, a, b, c, d, t = sp.symbols("x y a b c d t")
 DECAY = sd.ODESystem({x: -a * x})

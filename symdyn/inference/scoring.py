@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from symdyn.discover.information import Inverse, inverse
+from symdyn.inference.information import Inverse, inverse
 
 __all__ = ["Likelihood", "Score", "ScoredFit", "maximise", "sandwich"]
 

@@ -9,11 +9,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.budget import LEVELS, Budget
-from symdyn.discover.candidates import LibraryTerm
-from symdyn.discover.price import price
-from symdyn.discover.scoring import Score
-from symdyn.discover.term_search import FittedTerms, TermSearch, Trial, doubts, searched
+from symdyn.inference.budget import LEVELS, Budget
+from symdyn.inference.candidates import LibraryTerm
+from symdyn.inference.criterion import price
+from symdyn.inference.scoring import Score
+from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts, searched
 
 x = sp.Symbol("x")
 f, g = sp.symbols("f g", cls=sp.Function)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from symdyn.discover.headers import TRAJECTORY
-from symdyn.discover.kinds import whole_steps
-from symdyn.discover.reading import DataTable, Reading, read_data
 from symdyn.errors import RecoveryError
+from symdyn.inference.headers import TRAJECTORY
+from symdyn.inference.kinds import whole_steps
+from symdyn.inference.reading import DataTable, Reading, read_data
 from symdyn.system import System
 
 __all__ = ["Observations", "Trajectory", "estimated_noise", "observations"]
@@ -98,7 +98,7 @@ def observations(system: System, data: Any) -> Observations:
         ``id``, ``run``, ``replicate`` and the like tell trajectories apart.  Of bare arrays t has the shape (T,), and X (T, n)
         in the order of the states, or (T,); t increases.
         Missing values are NaN; states without a column are unobserved.  Headers may have units, ``mass [kg]``, and whatever
-        else `symdyn.discover.headers.legible_names` takes out of a name.
+        else `symdyn.inference.headers.legible_names` takes out of a name.
 
     Returns
     -------

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from symdyn.declaration import lookup
-from symdyn.discover.data import Observations
-from symdyn.discover.evidence import information
-from symdyn.discover.guesses import Bounds
-from symdyn.discover.problem import NOISE_FLOOR, SelectionProblem, data_counts
-from symdyn.discover.selection import Selection
+from symdyn.inference.data import Observations
+from symdyn.inference.guesses import Bounds
+from symdyn.inference.problem import NOISE_FLOOR, SelectionProblem, data_counts
+from symdyn.inference.selection import Selection
 from symdyn.system import System
 
 __all__ = ["contradictions", "with_declared_starts"]
@@ -59,7 +58,7 @@ def contradictions(problem: SelectionProblem, selection: Selection, given: Bound
     opened.fit(best.chosen[None], best.theta[None], best.starts[None], iterations=60, tolerance=1e-9)
     if not opened.visited:
         return ()
-    facts = information(opened.shooting, opened, opened.ranked()[0])
+    facts = opened.information(opened.ranked()[0])
     starts, deviations = np.full((2, *opened.held.shape), np.nan)
     starts[~opened.held], deviations[~opened.held] = facts.values[-opened.nuisance :], facts.deviations[-opened.nuisance :]
     first = np.flatnonzero(opened.cut.origins[:, 1] == 0)

@@ -7,8 +7,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.price import price
-from symdyn.discover.selection import criterion
+from symdyn.inference.criterion import criterion, price
 
 x, X, s = sp.symbols("x X s")
 f = sp.Function("f")

@@ -14,9 +14,9 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative, name_of
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.data import Observations
-from symdyn.discover.kinds import kind_of, plain, right_sides
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import Observations
+from symdyn.inference.kinds import kind_of, plain, right_sides
 from symdyn.system import System
 
 __all__ = ["Candidates", "LibraryTerm", "candidate_system", "constant_symbols", "open_constants"]

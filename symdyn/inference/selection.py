@@ -8,59 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from symdyn.discover.candidates import Candidates
-from symdyn.discover.journal import Journal
-from symdyn.discover.levenberg import levenberg_marquardt
-from symdyn.discover.price import SPARE, price
-from symdyn.discover.shooting import Shooting, ShootingWindows
+from symdyn.inference.candidates import Candidates
+from symdyn.inference.criterion import criterion
+from symdyn.inference.information import Information, estimated, inverse
+from symdyn.inference.journal import Journal
+from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.shooting import Shooting, ShootingWindows
 
-__all__ = ["SelectedModel", "Selection", "criterion"]
+__all__ = ["SelectedModel", "Selection"]
 
 #: Relative error of simulated states below which differences between models mean nothing.
 PRECISION = 1e-5
 #: Share of a term's squared sensitivity that must be its own for it to be added.
 NOVELTY = 1e-7
-#: What a broken sign costs: more than any fit can gain back, yet finite, so that a search can leave such models.
-BROKEN = 1e4
-
-
-def criterion(
-    rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float, repeats: int = 0,
-    places: int = 1,
-) -> float:  # fmt: skip
-    r"""Information criterion of a model: small is good.
-
-    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N
-              + 2 (q - m) \log Q + 2 m \log \min(Q, 2u)
-
-    with `N` data less nuisance values.  It is the Bayesian criterion for unknown noise, corrected for few data, and
-    extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many candidates would always
-    seem to pay.  Where terms are taken to come again, because what one equation loses another often gains, a term of one
-    unknown function is in another of `u` with the prior 1/(2u); otherwise `m` is 0.
-
-    Parameters
-    ----------
-    rss : float
-        Weighted sum of squares `R`.
-    data, nuisance : int
-        Data, and initial values fitted to them.
-    parameters, terms, library : int
-        Fitted parameters `k`, of which `q` came with terms out of `Q`.
-    floor : float
-        Mean square `epsilon` that counts as zero.
-    repeats, places : int
-        Terms `m` that are taken to come again and do, in another of the `u` unknown functions; of a term in three functions
-        two are counted.
-
-    References
-    ----------
-    McQuarrie, Tsai, Regression and Time Series Model Selection (1998), sec. 2.3; Chen, Chen, Biometrika 95, 759 (2008).
-    """
-    n = data - nuisance
-    if not np.isfinite(rss) or n <= parameters + SPARE:
-        return np.inf
-    cost = price([(parameters, n)], terms=terms, library=library, data=n, repeats=repeats, places=places)
-    return float(n * np.log(rss / n + floor) + cost)
 
 
 @dataclass(frozen=True)
@@ -196,6 +156,39 @@ class Selection:
         """How many of the terms `chosen` (K,) another unknown function holds as well."""
         shapes = self._shapes[chosen].tolist()
         return len(shapes) - len(set(shapes))
+
+    def information(self, model: SelectedModel) -> Information:
+        """Gauss-Newton information of a fitted model, its noise estimated from the residuals."""
+        candidates, cut, shooting = self.candidates, self.cut, self.shooting
+        local = shooting.expand(cut, model.theta[None], model.starts[None])
+        active = np.flatnonzero(candidates.active(model.chosen[None])[0] & candidates.movable)
+        n, pieces = model.starts.shape[1], cut.count
+        size = len(active) + pieces * n
+        matrix = np.zeros((size, size))
+        matrix[: len(active), : len(active)] = local.information[0][np.ix_(active, active)]
+        for v in range(pieces):
+            at = slice(len(active) + v * n, len(active) + (v + 1) * n)
+            matrix[at, at] = local.start_information[0, v]
+            matrix[: len(active), at] = local.mixed[0, v][active]
+            matrix[at, : len(active)] = local.mixed[0, v][active].T
+        # initial values that are held are known
+        moved = np.concatenate([np.ones(len(active), dtype=bool), ~self.held.ravel()])
+        found = inverse(matrix[np.ix_(moved, moved)])
+        freedom = cut.size - int(moved.sum())
+        scales = np.concatenate([candidates.sizes[active], np.tile(shooting.scale, pieces)])[moved]
+
+        def joined(of_columns: np.ndarray, of_starts: np.ndarray) -> np.ndarray:
+            return np.concatenate([of_columns[active], of_starts.ravel()])[moved] * scales
+
+        names = [candidates.columns[i].name for i in active]
+        for v in range(pieces):
+            which = f" of trajectory {cut.origins[v, 0]}" if pieces > 1 else ""
+            names += [f"{s}({cut.first[v]:g}){which}" for s in shooting.system.names]
+        return estimated(
+            [name for name, m in zip(names, moved, strict=True) if m], joined(model.theta, model.starts), found,
+            float(model.rss.sum()), freedom, scales=scales, low=joined(candidates.low, self.start_bounds[0]),
+            high=joined(candidates.high, self.start_bounds[1]),
+        )  # fmt: skip
 
     def ranked(self) -> list[SelectedModel]:
         """Every model that was fitted, best first."""

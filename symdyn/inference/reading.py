@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from symdyn.discover.columns import as_array, as_numbers, as_times, days, has_dates, read_date, written_date
-from symdyn.discover.headers import TRAJECTORY, label_columns, legible_names, split_unit, time_column, unique
 from symdyn.errors import RecoveryError
+from symdyn.inference.columns import as_array, as_numbers, as_times, days, has_dates, read_date, written_date
+from symdyn.inference.headers import TRAJECTORY, label_columns, legible_names, split_unit, time_column, unique
 
 __all__ = ["CELLS", "DataTable", "Reading", "dataset_times", "on_one_clock", "positions", "read_data"]
 
@@ -105,7 +105,7 @@ def read_data(data: Any, states: Sequence[str] = (), time: str = "time") -> Read
     Parameters
     ----------
     data : Dataset, DataFrame, mapping of arrays, pair (t, X), a list of these, or a Reading
-        See `symdyn.discover.data.observations`.
+        See `symdyn.inference.data.observations`.
     states : sequence of str
         Names that columns keep, and names of the columns of bare arrays; empty if nothing is known.
     time : str

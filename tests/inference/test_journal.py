@@ -9,10 +9,10 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover import term_search
-from symdyn.discover.journal import Journal, digest_of
-from symdyn.discover.scoring import maximise
-from symdyn.discover.selection import Selection
-from symdyn.discover.term_search import TermSearch
+from symdyn.inference.budget import Budget
+from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.scoring import maximise
+from symdyn.inference.selection import Selection
 
 x, y = sp.symbols("x y")
 f, g = sp.symbols("f g", cls=sp.Function)
@@ -108,7 +108,7 @@ def test_searches_with_likelihoods_go_on_to_the_same_numbers(tmp_path, monkeypat
 
     monkeypatch.setattr(term_search, "maximise", counted)
     if how == "budget":
-        monkeypatch.setattr(TermSearch, "going", lambda self: len(fits) < 6)
+        monkeypatch.setattr(Budget, "left", lambda self: 6.0 - len(fits))
     part = sd.recover(system, values, progress=False, checkpoint=path)
     assert not part.complete
     assert {"interrupt": "was interrupted", "budget": "at its budget of time"}[how] in part.warnings[0]

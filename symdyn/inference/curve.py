@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symdyn.discover.held import fitted_again, joined
-from symdyn.discover.levenberg import Fits
-from symdyn.discover.optimum import Optimum
+from symdyn.inference.held import fitted_again, joined
+from symdyn.inference.levenberg import Fits
+from symdyn.inference.optimum import Optimum
 
 __all__ = ["FittedCurve"]
 

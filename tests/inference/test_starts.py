@@ -9,11 +9,11 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover.data import observations
 from symdyn.discover.fitting import fit_parameters
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.resampling import bootstrap
-from symdyn.discover.starts import with_declared_starts
+from symdyn.inference.data import observations
+from symdyn.inference.starts import with_declared_starts
 
 x, y, a, b = sp.symbols("x y a b")
 f = sp.Function("f")

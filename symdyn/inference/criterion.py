@@ -1,19 +1,21 @@
-"""What the parameters and terms of a model cost in an information criterion."""
+"""Information criteria: what parameters and terms of a model cost, and the weights of models."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import sympy as sp
 
-__all__ = ["SPARE", "order", "price"]
+__all__ = ["BROKEN", "SPARE", "criterion", "order", "price", "weights"]
 
 #: Each order of a term makes it less plausible by a factor of e, which is this in units of twice the logarithm.
 ORDER = 2.0
 
 #: More data than fitted values are needed than this, for a criterion to judge a model of unknown variance.
 SPARE = 2
+#: What a broken sign costs: more than any fit can gain back, yet finite, so that a search can leave such models.
+BROKEN = 1e4
 
 
 def price(
@@ -87,3 +89,53 @@ def order(shape: sp.Expr, arguments: Collection[sp.Symbol]) -> int:
     if shape.is_Pow and shape.exp.is_number:
         return order(shape.base, arguments) * int(np.ceil(abs(float(shape.exp))))
     return max([1, *(order(e, arguments) for e in shape.args)])
+
+
+def criterion(
+    rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float, repeats: int = 0,
+    places: int = 1,
+) -> float:  # fmt: skip
+    r"""Information criterion of a model: small is good.
+
+    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N
+              + 2 (q - m) \log Q + 2 m \log \min(Q, 2u)
+
+    with `N` data less nuisance values.  It is the Bayesian criterion for unknown noise, corrected for few data, and
+    extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many candidates would always
+    seem to pay.  Where terms are taken to come again, because what one equation loses another often gains, a term of one
+    unknown function is in another of `u` with the prior 1/(2u); otherwise `m` is 0.
+
+    Parameters
+    ----------
+    rss : float
+        Weighted sum of squares `R`.
+    data, nuisance : int
+        Data, and initial values fitted to them.
+    parameters, terms, library : int
+        Fitted parameters `k`, of which `q` came with terms out of `Q`.
+    floor : float
+        Mean square `epsilon` that counts as zero.
+    repeats, places : int
+        Terms `m` that are taken to come again and do, in another of the `u` unknown functions; of a term in three functions
+        two are counted.
+
+    References
+    ----------
+    McQuarrie, Tsai, Regression and Time Series Model Selection (1998), sec. 2.3; Chen, Chen, Biometrika 95, 759 (2008).
+    """
+    n = data - nuisance
+    if not np.isfinite(rss) or n <= parameters + SPARE:
+        return np.inf
+    cost = price([(parameters, n)], terms=terms, library=library, data=n, repeats=repeats, places=places)
+    return float(n * np.log(rss / n + floor) + cost)
+
+
+def weights(criteria: Sequence[float]) -> np.ndarray:
+    """Shares ``exp(-criterion/2)`` of the evidence, adding up to one.
+
+    >>> weights([10.0, 10.0, 1000.0]).round(9).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    gaps = np.asarray(criteria, dtype=float) - np.min(criteria)
+    shares = np.exp(-0.5 * gaps)
+    return shares / shares.sum()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdyn.discover.levenberg import Fits, levenberg_marquardt
-from symdyn.discover.optimum import Optimum
-from symdyn.discover.shooting import Quadratic
+from symdyn.inference.levenberg import Fits, levenberg_marquardt
+from symdyn.inference.optimum import Optimum
+from symdyn.inference.shooting import Quadratic
 
 __all__ = ["fitted_again", "joined"]
 

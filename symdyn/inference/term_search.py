@@ -14,12 +14,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from symdyn.discover.budget import Budget
-from symdyn.discover.candidates import LibraryTerm
-from symdyn.discover.journal import Journal
-from symdyn.discover.price import order
-from symdyn.discover.scoring import Score, ScoredFit, maximise, sandwich
 from symdyn.errors import RecoveryError
+from symdyn.inference.budget import Budget
+from symdyn.inference.candidates import LibraryTerm
+from symdyn.inference.criterion import order
+from symdyn.inference.journal import Journal
+from symdyn.inference.scoring import Score, ScoredFit, maximise, sandwich
 
 __all__ = ["FittedTerms", "TermSearch", "Trial", "doubts", "searched"]
 
@@ -37,7 +37,7 @@ class Trial:
     Attributes
     ----------
     likelihood : Likelihood
-        See `symdyn.discover.scoring.Likelihood`.
+        See `symdyn.inference.scoring.Likelihood`.
     names : sequence of str
         Of its parameters.
     starts : sequence of (P,) float64
@@ -97,11 +97,11 @@ class TermSearch(ABC, Generic[Model]):
     Attributes
     ----------
     orders : (K,) int64
-        Of the terms, see `symdyn.discover.price.order`.
+        Of the terms, see `symdyn.inference.criterion.order`.
     visited : dict of bytes to Model or None
         Fitted models by their terms; None if they make the data impossible.
     level : int
-        How far the search went on, see `symdyn.discover.budget`.
+        How far the search went on, see `symdyn.inference.budget`.
     complete : bool
         Whether the first level ended.
 

@@ -11,12 +11,12 @@ import sympy as sp
 import xarray as xr
 
 import symdyn as sd
-from symdyn.discover.data import estimated_noise, observations
-from symdyn.discover.headers import legible, legible_names, unique
 from symdyn.discover.library import library_terms
-from symdyn.discover.reading import read_data
 from symdyn.discover.whole.states import declared
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import estimated_noise, observations
+from symdyn.inference.headers import legible, legible_names, unique
+from symdyn.inference.reading import read_data
 from symdyn.io.tables import read_table
 from symdyn.models.text import model_text
 

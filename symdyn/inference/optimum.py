@@ -11,16 +11,16 @@ import numpy as np
 import sympy as sp
 
 from symdyn.declaration import lookup, name_of
-from symdyn.discover.candidates import Candidates, candidate_system
-from symdyn.discover.data import Observations
-from symdyn.discover.guesses import Bounds, free_parameters, read_bounds, start_values
-from symdyn.discover.kinds import kind_of
-from symdyn.discover.price import SPARE
-from symdyn.discover.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
-from symdyn.discover.selection import SelectedModel, Selection
-from symdyn.discover.shooting import Quadratic
-from symdyn.discover.starts import contradictions, with_declared_starts
 from symdyn.errors import RecoveryError
+from symdyn.inference.candidates import Candidates, candidate_system
+from symdyn.inference.criterion import SPARE
+from symdyn.inference.data import Observations
+from symdyn.inference.guesses import Bounds, free_parameters, read_bounds, start_values
+from symdyn.inference.kinds import kind_of
+from symdyn.inference.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
+from symdyn.inference.selection import SelectedModel, Selection
+from symdyn.inference.shooting import Quadratic
+from symdyn.inference.starts import contradictions, with_declared_starts
 from symdyn.system import System
 
 __all__ = ["Optimum", "find_optimum", "read_noise"]

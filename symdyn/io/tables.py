@@ -182,8 +182,8 @@ def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) ->
     value = read_number(text, comma=reader.separator != ",")
     if value is None:
         raise reader.error(
-            f"column {name!r} has {text!r} where a finite number belongs; leave the cell empty if it is missing, call the column "
-            f"{TRAJECTORY!r} if it labels trajectories, or name the columns that are states, as --states does",
+            f"column {name!r} has {text!r} where a finite number belongs; leave the cell empty if it is missing, call the "
+            f"column {TRAJECTORY!r} if it labels trajectories, or name the columns that are states, as --states does",
             offset, column,
         )  # fmt: skip
     if "," in text and reader.points:

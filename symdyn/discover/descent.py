@@ -10,7 +10,7 @@ import numpy as np
 from symdyn.discover.integral_matching import matched_models
 from symdyn.discover.options import RecoverOptions
 from symdyn.errors import RecoveryError
-from symdyn.inference.budget import Budget
+from symdyn.inference.budget import SEARCHING, Budget
 from symdyn.inference.data import Observations
 from symdyn.inference.problem import REWEIGHINGS, SelectionProblem
 from symdyn.inference.selection import Selection
@@ -80,16 +80,17 @@ def descend(
         If no model can be simulated along the data.
     """
     stages, notes, level = problem.stages(wanted=options.windows), [], 0
+    searching = budget.share(SEARCHING)
     first, data, joined, complete = problem, problem.shooting.observations, False, False
 
     def climb(selection: Selection, k: int) -> None:
-        if search and budget.going():
+        if search and searching.going():
             selection.climb(beam=options.beam, rounds=options.rounds)
         report((k + 1) / (len(stages) + 1))
 
     def stage(problem: SelectionProblem, pieces: int) -> Selection:
         selection = problem.selection(pieces)
-        selection.going = budget.going
+        selection.going = searching.going
         return selection
 
     selection = stage(problem, stages[0])
@@ -109,7 +110,7 @@ def descend(
                 "values of unobserved states"
             )
         for k, pieces in enumerate(stages[1:]):
-            if budget.over():
+            if searching.over():
                 break
             following = stage(problem, pieces)
             problem.join(selection, following)
@@ -122,10 +123,10 @@ def descend(
                 break
             selection = following
             climb(selection, k + 1)
-        if search and budget.going():
+        if search and searching.going():
             problem.renew(selection)
         for _ in range(REWEIGHINGS if options.noise is None else 0):
-            again = None if budget.over() else problem.reweighed(selection, selection.ranked())
+            again = None if searching.over() else problem.reweighed(selection, selection.ranked())
             if again is None:
                 break
             following = stage(again, selection.pieces)
@@ -134,16 +135,17 @@ def descend(
             if not following.visited:
                 break
             problem, selection = again, following
-        complete = budget.going()
-        for level in budget.levels() if search else ():
+        complete = searching.going()
+        for level in searching.levels() if search else ():
             before = len(selection.visited)
             selection.climb(beam=options.beam << level, rounds=options.rounds, width=1 << level)
             if len(selection.visited) == before:
                 break
     if selection.pieces > 1 and not joined:
         notes.append(f"fitted in {selection.cut.count} windows, for there was no time to join them")
+    notes += budget.notes(f"{first.shooting.simulations} simulations", level if complete else 0, late=searching.over())
     complete = complete and not budget.interrupted
-    notes += budget.notes(f"{first.shooting.simulations} simulations", level if complete else 0)
+    selection.going = budget.going
     report(1.0)
     return Descent(selection, tuple(notes), complete)
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Budget", "LateError"]
+__all__ = ["LEVELS", "SEARCHING", "Budget", "LateError"]
 
 #: Levels of a search beside the first, each about twice as wide as the one before, for which a budget may leave time.
 LEVELS = 4
+#: Share of the time that is left for a search, after which it ends, so that its best models can be fitted to the end.
+SEARCHING = 0.85
 
 
 class LateError(Exception):

@@ -19,7 +19,7 @@ from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.reduction import reduced
 from symdyn.discover.whole.terms import EquationModel
 from symdyn.discover.whole.weak import weak_support
-from symdyn.inference.budget import Budget
+from symdyn.inference.budget import SEARCHING, Budget
 from symdyn.inference.journal import Journal
 
 __all__ = ["EquationSearch"]
@@ -54,8 +54,8 @@ NEAR = 4
 ASTRAY = 1.5
 #: Seconds for each point that must be left for a beginning in weak form.
 WEAKLY = 0.01
-#: Shares of the time that is left at the beginning, after which the search and the fits to the end stop.
-SEARCHING, FINISHING = 0.85, 0.95
+#: Share of the time that is left at the beginning, after which the fits to the end stop.
+FINISHING = 0.95
 
 
 class EquationSearch:

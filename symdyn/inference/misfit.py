@@ -67,16 +67,15 @@ class Misfit:
 def misfit(states: Sequence[StateResiduals], fitted: int) -> Misfit:
     r"""Test the residuals of a fit.
 
-    Two tests for each state.  The correlations of neighbours,
+    Two tests for each state.  The correlation of neighbours,
 
-    .. math:: r_l = \frac{\sum_i e_i e_{i+l}}{\sum_i e_i^2},
+    .. math:: r = \frac{\sum_i e_i e_{i+1}}{\sum_i e_i^2},
 
-    are independent for N independent residuals, with the mean 0 and the variance 1/N; the mean of those up to the distance
-    :math:`N^{1/3}`, `r`, is normal.  Where the fit took the noise as constant, the residual variance over that of the noise
-    before the fit has the law of F (of chi-square if the noise is given).  Where a test fails, the residual variance is `c`
-    times that of independent errors, with the largest of that ratio, :math:`1/(1 - r_1)`, which compares with the mean squared
-    difference of neighbours (von Neumann), and :math:`1/(1 - r)`; the model misses the log-likelihood
-    :math:`\tfrac{N}{2} \log c`.
+    is normal for N independent residuals, with the mean 0 and the variance 1/N.  Where the fit took the noise as constant, the
+    residual variance over that of the noise before the fit has the law of F (of chi-square if the noise is given).  Where a
+    test fails, the residual variance is `c` times that of independent errors, with the larger one of that ratio and
+    :math:`1/(1 - r)`, which compares with the mean squared difference of neighbours (von Neumann); the model misses the
+    log-likelihood :math:`\tfrac{N}{2} \log c`.
 
     Parameters
     ----------
@@ -90,8 +89,7 @@ def misfit(states: Sequence[StateResiduals], fitted: int) -> Misfit:
 
     References
     ----------
-    von Neumann, Ann. Math. Stat. 12, 367 (1941); Bartlett, J. R. Stat. Soc. Suppl. 8, 27 (1946); Box, Pierce, J. Am. Stat.
-    Assoc. 65, 1509 (1970).
+    von Neumann, Ann. Math. Stat. 12, 367 (1941); Bartlett, J. R. Stat. Soc. Suppl. 8, 27 (1946).
 
     Examples
     --------
@@ -111,29 +109,26 @@ def misfit(states: Sequence[StateResiduals], fitted: int) -> Misfit:
         raw, count = np.concatenate(state.series), sum(map(len, left))
         if count < FEWEST or np.sqrt(np.mean(raw**2)) < EXACT * state.scale:
             continue
-        distances = range(1, round(count ** (1 / 3)) + 1)
-        pairs = [sum(max(len(e) - m, 0) for e in left) for m in distances]
-        lags = [sum(float(e[m:] @ e[:-m]) for e in left) for m in distances] / np.sum([e @ e for e in left])
-        mean, usual = float(lags.mean()), norm.isf(level) * np.sqrt(sum(pairs)) / (count * len(pairs))
+        lag = sum(float(e[1:] @ e[:-1]) for e in left) / sum(float(e @ e) for e in left)
+        usual = norm.isf(level) * np.sqrt(sum(max(len(e) - 1, 0) for e in left)) / count
         freedom = max(count * (1 - fitted / size), 1.0)
         ratio = float(raw @ raw) / freedom / state.noise**2
         known = chi2.isf(level, freedom) / freedom if state.given else variance_ratio.isf(level, freedom, KNOWN * count)
         weighed = np.concatenate(state.deviations)
         larger = np.ptp(weighed) <= 1e-9 * weighed.max() and ratio > known
-        if mean > usual or larger:
-            worse = max(1 / (1 - np.clip(max(lags[0], mean), 0, 1 - 1 / count)), ratio if larger else 1.0)
+        if lag > usual or larger:
+            worse = max(1 / (1 - np.clip(lag, 0, 1 - 1 / count)), ratio if larger else 1.0)
             missed += 0.5 * count * np.log(worse)
-            found.append(_words(state, mean, usual, len(pairs), ratio))
+            found.append(_words(state, lag, usual, ratio))
     if not found:
         return Misfit()
     end = "the library cannot express these data, and the weights compare models that are all wrong"
     return Misfit(float(missed), (f"what the first model leaves of {', of '.join(found)}; {end}",))
 
 
-def _words(state: StateResiduals, mean: float, usual: float, distance: int, ratio: float) -> str:
+def _words(state: StateResiduals, lag: float, usual: float, ratio: float) -> str:
     """A state with the numbers."""
-    near = "neighbours" if distance == 1 else f"neighbours up to distance {distance}"
-    parts = [f"residuals of {near} correlate by {mean:.2g} (of noise at most {usual:.2g})"]
+    parts = [f"neighbouring residuals correlate by {lag:.2g} (of noise at most {usual:.2g})"]
     if np.isfinite(ratio):
         parts.append(f"their variance is {ratio:.2g} times that of the {'given' if state.given else 'estimated'} noise")
     return f"{state.name} is not noise: {', '.join(parts)}"

@@ -160,17 +160,14 @@ class Selection:
         states, _ = shooting.simulate(cut, model.theta[None], model.starts[None])
         left, deviations = cut.values - states[0] * shooting.scale, shooting.deviations(cut)
         follows = np.append(cut.origins[1:, 0] == cut.origins[:-1, 0], False)  # the next window begins with its last point
-        lengths = np.empty(cut.count, dtype=int)
-        for members, times in cut.groups:
-            lengths[members] = len(times)
-        lengths -= follows
+        ends = [len(shooting.observations.trajectories[k].times) for k in cut.origins[:, 0]]
+        lengths = np.where(follows, np.append(cut.origins[1:, 1], 0), ends) - cut.origins[:, 1]
         for i, (name, scale) in enumerate(zip(shooting.observations.states, shooting.scale, strict=True)):
-            each = [(left[v, :m, i], deviations[v, :m, i]) for v, m in enumerate(lengths)]
+            each = [np.stack([left[v, :m, i], deviations[v, :m, i]]) for v, m in enumerate(lengths)]
             if kind_of(self.candidates.system).stepwise:  # what a map misses jumps in time, but not along the state before
-                before = [states[0, v, : m - 1, i] for v, m in enumerate(lengths)]
-                order = np.argsort(np.concatenate(before))
-                each = [tuple(np.concatenate([part[1:] for part in parts])[order] for parts in zip(*each, strict=True))]
-            each = [(e[k := np.isfinite(e)], d[k]) for e, d in each]
+                before = states[0, :, :-1, i].ravel()
+                each = [np.stack([left[:, 1:, i].ravel(), deviations[:, 1:, i].ravel()])[:, np.argsort(before)]]
+            each = [e[:, np.isfinite(e[0])] for e in each]
             noise = shooting.noise[i] if name in given else shooting.observations.estimate(i)
             found.append(StateResiduals(
                 name, tuple(e for e, _ in each), tuple(d for _, d in each), float(scale), float(noise), name in given

@@ -8,7 +8,8 @@ from pathlib import Path
 from benchmarks.cme import cme
 from benchmarks.compile_time import compile_time
 from benchmarks.derivation import derivation
-from benchmarks.discovery.suite import discovery
+from benchmarks.discovery.calibration import draw
+from benchmarks.discovery.suite import calibration, discovery
 from benchmarks.ensembles import ode, stiff
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
@@ -33,6 +34,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "pde": pde,
     "derivation": derivation,
     "discovery": discovery,
+    "calibration": calibration,
     "compile": compile_time,
     "first": first,
     "threads": threads,
@@ -43,4 +45,5 @@ FIGURES: dict[str, Callable[[Result, Path], None]] = {
     "ode": draw_precision,
     "stiff": draw_precision,
     "compile": draw_seconds,
+    "calibration": draw,
 }

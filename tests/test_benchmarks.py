@@ -16,6 +16,7 @@ import symdyn as sd
 from benchmarks import compare as comparison
 from benchmarks import ensembles, harness, populations
 from benchmarks.__main__ import main, run
+from benchmarks.discovery import calibration
 from benchmarks.ensembles import Solver
 from benchmarks.gcc_lanes import make_gcc
 from benchmarks.harness import Curve, Sample, Settings, Unfit, attempt, interleaved, paired
@@ -181,7 +182,7 @@ def test_folders_without_a_suite_in_common_are_refused(tmp_path, capsys):
 def test_the_suites_are_there_and_say_what_they_measure(capsys):
     assert set(SUITES) == {
         "ssa", "ode", "stiff", "sde", "populations", "cme", "pde", "derivation", "discovery", "compile", "first", "threads",
-        "scheduling",
+        "scheduling", "calibration",
     }  # fmt: skip
     assert set(FIGURES) <= set(SUITES)
     assert all(suite.__doc__ for suite in SUITES.values())
@@ -222,7 +223,11 @@ def test_figures_are_drawn(tmp_path):
     ]  # fmt: skip
     bars = [{"network": "n", "solver": s, SPEED: Sample((1.0, 2.0))} for s in ("symdyn, ensemble", "b")]
     lines = [{"equations": n, "compiler": "symdyn dop853, new", "CPU-seconds": Sample((0.1 * n,))} for n in (3, 30)]
-    tables = {"ssa": {"ssa": bars}, "ode": {"ode": points}, "stiff": {"stiff": points}, "compile": {"compile": lines}}
+    bins = [{"weight": "0.9 to 1", "answers": 9, "claimed": 0.95, "share": 0.9, "low": 0.6, "high": 0.98}]
+    tables = {
+        "ssa": {"ssa": bars}, "ode": {"ode": points}, "stiff": {"stiff": points}, "compile": {"compile": lines},
+        "calibration": {calibration.TITLE: bins},
+    }  # fmt: skip
     for name, draw in FIGURES.items():
         draw(Result(tables[name]), tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

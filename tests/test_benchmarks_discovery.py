@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import sympy as sp
 
-from benchmarks.discovery import goals, odebench, repairs, scores, suite
+import symdyn as sd
+from benchmarks.discovery import calibration, goals, odebench, repairs, scores, suite
 from benchmarks.discovery import lotka_volterra as lv
 from benchmarks.discovery.lotka_volterra_peers import Law, smoothed, weak_sindy
 from benchmarks.discovery.odebench_peers import splines
@@ -301,7 +302,29 @@ def test_one_thing_is_wrong_in_a_corrupted_system(kind):
     assert sum(before[t] != after[t] for t in set(before) & set(after)) == (kind == "rescaled")
 
 
+def test_claimed_weights_are_held_against_shares_that_are_right():
+    # 10 of 10: the lower end is the 10th root of 0.05; 0 of 5: the upper end is 1 less the 5th root
+    assert calibration.band(10, 10) == pytest.approx((0.05**0.1, 1.0))
+    assert calibration.band(0, 5) == pytest.approx((0.0, 1 - 0.05**0.2))
+    rows = [(0.95, True), (0.92, False), (1.0, True), (0.4, False), (np.nan, False)]
+    frame = pd.DataFrame(rows, columns=["weight", "right"]).assign(inside=True, misfit=False, noise=0.01)
+    table = calibration.summary(frame)
+    assert table["answers"].to_dict() == {"0.3 to 0.6": 1, "0.9 to 1": 3}
+    assert table.loc["0.9 to 1", "share"] == pytest.approx(2 / 3)
+    assert goals.calibration(frame) == []  # too few
+    many = pd.concat([frame] * 5, ignore_index=True)
+    assert [r.sample.median for r in goals.calibration(many)] == pytest.approx([2 / 3 / 0.85] * 2)
+
+
+def test_an_answer_is_right_if_its_terms_are_those_of_the_truth():
+    case = calibration.CASES["logistic growth"]
+    along, (s,) = {x: np.linspace(0.2, 4, 9)}, case.sides
+    assert calibration._right(case, sd.ODESystem({s: 1.1 * s - 0.2 * s**2}), along)
+    assert not calibration._right(case, sd.ODESystem({s: 1.1 * s - 0.2 * s**3}), along)
+
+
 def test_every_part_of_the_suite_is_there():
-    assert len({part.title for part in suite.PARTS}) == len(suite.PARTS)
-    for part in suite.PARTS:
+    parts = (*suite.PARTS, suite.WEIGHTS)
+    assert len({part.title for part in parts}) == len(parts)
+    for part in parts:
         assert importlib.util.find_spec(f"benchmarks.discovery.{part.module}"), part.module

@@ -8,8 +8,8 @@ from benchmarks.harness import Sample
 from benchmarks.results import Ratio
 
 __all__ = [
-    "fields", "flows", "intervals", "missing_terms", "repairs", "repeats", "short_paths", "stochastic", "surrogates",
-    "whole_equations",
+    "calibration", "fields", "flows", "intervals", "missing_terms", "repairs", "repeats", "short_paths", "stochastic",
+    "surrogates", "whole_equations",
 ]  # fmt: skip
 
 #: Shares of runs with exactly the right terms that should be reached, by points and noise.
@@ -34,12 +34,25 @@ HIDDEN = {
 ACCURATE = 0.9
 #: Fewest runs whose median or share says something.
 ENOUGH = 5
+#: Claimed weight from which answers count as confident, and the share of them that should be right.
+CONFIDENT, RIGHT = 0.9, 0.85
 #: Level of intervals, and the part of it that should be reached: 200 repeats tell shares to 2 %.
 LEVEL, REACHED = 0.9, 0.95
 
 
 def _ratio(name: str, value: float, goal: float | None = 1.0) -> Ratio:
     return Ratio(name, Sample((float(value),)), goal)
+
+
+def calibration(frame: pd.DataFrame) -> list[Ratio]:
+    """Of `benchmarks.discovery.calibration.run`: the share of confident answers that are right over the goal, by noise."""
+    confident = frame[frame["weight"] >= CONFIDENT]
+    groups = [("all noises", confident), *((f"noise {noise:g}", own) for noise, own in confident.groupby("noise"))]
+    return [
+        _ratio(f"{name}: right of the answers with weight {CONFIDENT:g} and more / {RIGHT:g}", own["right"].mean() / RIGHT)
+        for name, own in groups
+        if len(own) >= ENOUGH
+    ]
 
 
 def missing_terms(frame: pd.DataFrame) -> list[Ratio]:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.discovery import goals
+from benchmarks.discovery.calibration import TITLE
 from benchmarks.harness import Settings, attempt
 from benchmarks.results import Ratio, Result
 
-__all__ = ["PARTS", "Part", "add", "discovery"]
+__all__ = ["PARTS", "WEIGHTS", "Part", "add", "calibration", "discovery"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,19 @@ PARTS = (
         quick=({"seeds": (0,), "decibels": (40,), "names": ("Burgers",)},), ratios=goals.fields,
     ),
 )  # fmt: skip
+
+#: Of the suite `calibration`.
+WEIGHTS = Part(
+    TITLE, "calibration", summary="summary", ratios=goals.calibration,
+    quick=({"noises": (0.01,), "seeds": (0,), "cases": ("logistic growth", "pendulum, quadratics")},),
+)  # fmt: skip
+
+
+def calibration(settings: Settings) -> Result:
+    """Weights of recovered systems against the share of them that is right, also where the library does not hold the truth."""
+    result = Result()
+    add(result, WEIGHTS, settings)
+    return result
 
 
 def discovery(settings: Settings) -> Result:

@@ -10,13 +10,15 @@ import sympy as sp
 
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Recovery
+from symdyn.inference.misfit import Misfit, misfit
 from symdyn.inference.naming import named_constants
 from symdyn.inference.problem import SelectionProblem
 from symdyn.inference.selection import SelectedModel, Selection
 
-__all__ = ["assembled", "first_values"]
+__all__ = ["assembled", "first_values", "missed"]
 
 
 def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, learned: Any, notes: Sequence[str]) -> Recovery:
@@ -64,8 +66,9 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
     return ranked_recovery(
         Recovery, map(ranked, models), facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
         level=pipeline.options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
-        library=labels, formulas=formulas(models[0]), notes=notes, evaluations=selection.shooting.simulations,
-        surrogate=learned, observations=seen, heldout=later, complete=pipeline.complete,
+        library=labels, formulas=formulas(models[0]), notes=notes, misfit=missed(selection, models[0], pipeline.options),
+        evaluations=selection.shooting.simulations, surrogate=learned, observations=seen, heldout=later,
+        complete=pipeline.complete,
     )  # fmt: skip
 
 
@@ -74,3 +77,9 @@ def first_values(selection: Selection, model: SelectedModel) -> np.ndarray:
     data, origins = selection.shooting.observations, selection.cut.origins
     first = [int(np.flatnonzero(origins[:, 0] == k)[0]) for k in range(len(data.trajectories))]
     return np.asarray(model.starts[first] * data.scale)
+
+
+def missed(selection: Selection, model: SelectedModel, options: RecoverOptions) -> Misfit:
+    """How far a model is from the data."""
+    given = {getattr(key, "name", key) for key in options.noise or ()}
+    return misfit(selection.residuals(model, given), selection.information(model).rank)

@@ -15,6 +15,7 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import weights
 from symdyn.inference.information import Information, intervals, limits
+from symdyn.inference.misfit import Misfit
 from symdyn.inference.naming import written
 from symdyn.system import System
 
@@ -29,6 +30,7 @@ Kind = TypeVar("Kind", bound=Recovery)
 ERRORS = ("rms", "one_step", "heldout_one_step", "heldout_free_run")
 #: Gaps of the criterion within which a system is equivalent to the first, and plausible.
 EQUIVALENT, PLAUSIBLE = 2, 6
+RIGHT = Misfit()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class RankedSystem:
 
 def ranked_recovery(
     kind: type[Kind], models: Iterable[RankedSystem], facts: Information, *, level: float, compared: Iterable[Compared],
-    library: Iterable[Label] = (), formulas: Mapping[AppliedUndef, sp.Expr], notes: Iterable[str], **further: Any,
+    library: Iterable[Label] = (), formulas: Mapping[AppliedUndef, sp.Expr], notes: Iterable[str], misfit: Misfit = RIGHT,
+    **further: Any,
 ) -> Kind:  # fmt: skip
     """The result of a search.
 
@@ -103,6 +106,8 @@ def ranked_recovery(
     formulas : mapping of AppliedUndef to Expr
         Terms of the first system with names for the constants.
     notes : iterable of str
+    misfit : Misfit
+        Of the first model: the weights, and what counts as equivalent and plausible, allow for it.
     **further
         Other attributes.
 
@@ -112,9 +117,9 @@ def ranked_recovery(
         Unless the level lies between 0 and 1.
     """
     ranked, compared = list(models), [(criterion, tuple(terms)) for criterion, terms in compared]
-    shares = weights([c for c, _ in compared]) if len(compared) > 1 else np.full(1, np.nan)
+    shares = weights([c for c, _ in compared], misfit.missed) if len(compared) > 1 else np.full(1, np.nan)
     table = pd.DataFrame([m.row(float(share)) for m, share in zip(ranked, shares, strict=False)])
-    gaps = table["bic"][1:] - table["bic"][0]
+    gaps = (table["bic"][1:] - table["bic"][0]) / (1 + misfit.missed)
     close = [tuple(table["terms"][1:][(gaps >= 0) & (gaps < width)]) for width in (EQUIVALENT, PLAUSIBLE)]
     alone = ["only one model was compared, so that no weight is claimed"] if len(compared) < 2 else []
     frame = intervals(facts, level)
@@ -131,7 +136,7 @@ def ranked_recovery(
         identifiability=Identifiability(len(facts.names), facts.rank, facts.condition, *close),
         inclusion=_inclusion(shares, [terms for _, terms in compared], library),
         level=level,
-        warnings=(*notes, *alone, *limits(facts, frame)),
+        warnings=(*notes, *misfit.notes, *alone, *limits(facts, frame)),
         **further,
     )
 

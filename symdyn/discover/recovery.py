@@ -76,7 +76,8 @@ class Recovery(RecoveryVerbs):
         The same with the names of constants as in `system` and `intervals`.
     table : DataFrame
         A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.inference.selection.criterion`), its
-        weight among the models visited (NaN if only one was), rms (relative error of the fit), one_step, and
+        weight among the models visited (NaN if only one was; less sharp where a note says that what the first leaves is
+        not noise, see `symdyn.inference.criterion.weights`), rms (relative error of the fit), one_step, and
         heldout_one_step and heldout_free_run (relative errors; NaN if nothing was held out).
     intervals : DataFrame
         Constants and initial values of the first system with standard errors and intervals of probability `level`, given its

@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
-from symdyn.discover.assembly import first_values
+from symdyn.discover.assembly import first_values, missed
 from symdyn.discover.changes import Changes, possible_changes
 from symdyn.discover.descent import Descent, descend
 from symdyn.discover.evidence import free_and_ahead, hold_out
@@ -212,7 +212,8 @@ def _assembled(
         Repair, models, _in_numbers(changes, best.selection.information(best.model)),
         level=options.level,
         compared=[(c, [labels[k] for k in np.flatnonzero(m.model.chosen)]) for c, m in ranked], library=labels,
-        formulas=models[0].terms, notes=found.notes, evaluations=found.selection.shooting.simulations,
+        formulas=models[0].terms, notes=found.notes, misfit=missed(best.selection, best.model, options),
+        evaluations=found.selection.shooting.simulations,
         observations=seen, heldout=later, complete=found.complete, changes=texts[0], all_changes=tuple(texts),
     )  # fmt: skip
 

@@ -130,12 +130,33 @@ def criterion(
     return float(n * np.log(rss / n + floor) + cost)
 
 
-def weights(criteria: Sequence[float]) -> np.ndarray:
-    """Shares ``exp(-criterion/2)`` of the evidence, adding up to one.
+def weights(criteria: Sequence[float], missed: float = 0.0) -> np.ndarray:
+    r"""Shares of the evidence, adding up to one.
 
+    .. math:: w_i \propto \exp\left(-\frac{c_i}{2 (1 + D)}\right)
+
+    for criteria `c` and the log-likelihood `D` that the best model misses against one that could express the data.  Of models
+    that are all wrong, the likelihood tells apart even those that are equally far from the truth; here it has the power
+    1/(1 + D) of the coarsened posterior, that of the laws within a distance of the data which has the mean `D`: models count as
+    different where they differ by more than the best one misses.  A model that is right misses nothing.
+
+    Parameters
+    ----------
+    criteria : sequence of float
+    missed : float
+        See `symdyn.inference.misfit.misfit`.
+
+    References
+    ----------
+    Miller, Dunson, J. Am. Stat. Assoc. 114, 1113 (2019), sec. 2.
+
+    Examples
+    --------
     >>> weights([10.0, 10.0, 1000.0]).round(9).tolist()
     [0.5, 0.5, 0.0]
+    >>> weights([0.0, 20 * np.log(3)], missed=9.0).round(9).tolist()
+    [0.75, 0.25]
     """
     gaps = np.asarray(criteria, dtype=float) - np.min(criteria)
-    shares = np.exp(-0.5 * gaps)
+    shares = np.exp(-0.5 * gaps / (1 + missed))
     return shares / shares.sum()

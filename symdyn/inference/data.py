@@ -20,6 +20,8 @@ __all__ = ["Observations", "Trajectory", "estimated_noise", "observations"]
 
 #: Noise of the data of a map, relative to each state's scale, with which a fit begins.
 FIRST_NOISE = 0.05
+#: Least noise, relative to each state's scale.
+LEAST = 1e-8
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Observations:
         Estimated standard deviation of the measurement error, at least ``1e-8 * scale``.
     notes : tuple of str
         What was made of dates, headers and columns when the data were read.
+    estimated : bool
+        Whether the noise comes from the data; that of maps does not.
     """
 
     trajectories: tuple[Trajectory, ...]
@@ -60,11 +64,16 @@ class Observations:
     scale: np.ndarray
     noise: np.ndarray
     notes: tuple[str, ...] = ()
+    estimated: bool = False
 
     @property
     def size(self) -> int:
         """How many values were measured."""
         return sum(int(np.isfinite(t.values).sum()) for t in self.trajectories)
+
+    def estimate(self, state: int) -> float:
+        """The estimated noise of a state by position; NaN where it is none, for the data do not tell."""
+        return float(self.noise[state]) if self.estimated and self.noise[state] > LEAST * self.scale[state] else np.nan
 
     def split(self, fraction: float) -> tuple[Observations, Observations]:
         """The early part and the last `fraction` of the time points of every trajectory.
@@ -141,13 +150,15 @@ def observations(system: System, data: Any) -> Observations:
         seen = seen[np.isfinite(seen)]
         if seen.size and np.any(seen):
             scale[i] = np.sqrt(np.mean(seen**2))
+    estimated = False
     if system.map is not None:
         noise = FIRST_NOISE * scale
     elif {"diffusion", "propensities"} & system.parts:  # their paths are rough by themselves
         noise = np.zeros(len(scale))
     else:
+        estimated = True
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
-    return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, 1e-8 * scale), notes)
+    return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, LEAST * scale), notes, estimated)
 
 
 def _left_out(read: Reading, states: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,9 @@ from symdyn.inference.candidates import Candidates
 from symdyn.inference.criterion import criterion
 from symdyn.inference.information import Information, estimated, inverse
 from symdyn.inference.journal import Journal
+from symdyn.inference.kinds import kind_of
 from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.misfit import StateResiduals
 from symdyn.inference.shooting import Shooting, ShootingWindows
 
 __all__ = ["SelectedModel", "Selection"]
@@ -151,6 +153,26 @@ class Selection:
         """Mean square residual of a model, in units of the noise and corrected for what was fitted."""
         count = int((self.candidates.active(model.chosen[None]) & self.candidates.movable).sum())
         return float(model.rss.sum()) / max(self.cut.size - self.nuisance - count, 1) + self.floor
+
+    def residuals(self, model: SelectedModel, given: Collection[str] = ()) -> list[StateResiduals]:
+        """What a model leaves of the data of each state, in each window; `given` names the states whose noise is known."""
+        cut, shooting, found = self.cut, self.shooting, []
+        states, _ = shooting.simulate(cut, model.theta[None], model.starts[None])
+        left, deviations = cut.values - states[0] * shooting.scale, shooting.deviations(cut)
+        follows = np.append(cut.origins[1:, 0] == cut.origins[:-1, 0], False)  # the next window begins with its last point
+        ends = [len(shooting.observations.trajectories[k].times) for k in cut.origins[:, 0]]
+        lengths = np.where(follows, np.append(cut.origins[1:, 1], 0), ends) - cut.origins[:, 1]
+        for i, (name, scale) in enumerate(zip(shooting.observations.states, shooting.scale, strict=True)):
+            each = [np.stack([left[v, :m, i], deviations[v, :m, i]]) for v, m in enumerate(lengths)]
+            if kind_of(self.candidates.system).stepwise:  # what a map misses jumps in time, but not along the state before
+                before = states[0, :, :-1, i].ravel()
+                each = [np.stack([left[:, 1:, i].ravel(), deviations[:, 1:, i].ravel()])[:, np.argsort(before)]]
+            each = [e[:, np.isfinite(e[0])] for e in each]
+            noise = shooting.noise[i] if name in given else shooting.observations.estimate(i)
+            found.append(StateResiduals(
+                name, tuple(e for e, _ in each), tuple(d for _, d in each), float(scale), float(noise), name in given
+            ))  # fmt: skip
+        return found
 
     def _repeated(self, chosen: np.ndarray) -> int:
         """How many of the terms `chosen` (K,) another unknown function holds as well."""

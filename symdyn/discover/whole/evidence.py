@@ -11,8 +11,9 @@ from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.inference.data import Observations
 from symdyn.inference.information import Information, estimated, inverse
+from symdyn.inference.misfit import StateResiduals
 
-__all__ = ["information", "prediction_errors"]
+__all__ = ["information", "prediction_errors", "residuals"]
 
 
 def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], states: Sequence[str]) -> Information:
@@ -39,6 +40,22 @@ def information(fitter: Fitter, fit: EquationFit, constants: Sequence[str], stat
     told = inverse(found.basis.T @ found.matrix @ found.basis, found.basis[free])
     freedom = int(problem.seen.sum()) - len(free)
     return estimated(names, values, told, float(found.rss.sum()), freedom, scales=found.unit[free])
+
+
+def residuals(fitter: Fitter, fit: EquationFit, seen: Observations) -> list[StateResiduals]:
+    """What a fitted model leaves of the data of each state, in each window; none where it cannot be run."""
+    problem, run = fitter.problem, fitter.run(fit)
+    if run is None:
+        return []
+    found = []
+    for j, name in enumerate(seen.states):
+        each = [np.flatnonzero(problem.w[a:b, j] > 0) + a for a, b in problem.cut(fit.windows)]
+        given = bool(problem.given[j])
+        left = tuple(problem.x[k, j] - run[k, j] for k in each)
+        deviations = tuple(1 / problem.w[k, j] for k in each)
+        noise = float(np.median(np.concatenate(deviations))) if given else seen.estimate(j)
+        found.append(StateResiduals(name, left, deviations, float(problem.spread[j]), noise, given))
+    return found
 
 
 def prediction_errors(fitter: Fitter, fit: EquationFit, seen: Observations, later: Observations | None) -> dict[str, float]:

@@ -14,8 +14,9 @@ from symdyn.discover.whole.noise import Noise, estimate, likeliest
 from symdyn.discover.whole.smoothing import interpolated, smoothed
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
+from symdyn.inference.phase_flow import flow_contradiction
 
-__all__ = ["EquationProblem", "prepared"]
+__all__ = ["EquationProblem", "contradicted", "prepared"]
 
 #: Noise, relative to the spread of a state, below which data count as free of it; what they are then taken to have, for
 #: there are always errors of the interpolation; and the least noise of the others.
@@ -217,3 +218,15 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, me
         spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR,
         given=np.isin(np.arange(d), list(given)), integration=steps,
     )  # fmt: skip
+
+
+def contradicted(problem: EquationProblem, seen: Observations) -> tuple[str, ...]:
+    """A note where the smooth curves contradict an autonomous system of as many states as there are columns."""
+    times, curves = [], []
+    for a, b in itertools.pairwise(problem.first):
+        dense = np.concatenate([problem.nodes[a:b], problem.smooth[a:b, None]], axis=1)
+        curves.append(dense.reshape(-1, problem.d)[dense.shape[1] - 1 :])  # no nodes before the first point
+        times.append(np.repeat(problem.t[a:b], dense.shape[1])[dense.shape[1] - 1 :])
+    noise = np.median(problem.deviations(np.arange(problem.n)), axis=0)
+    found = flow_contradiction(seen.states, times, curves, noise)
+    return () if found is None else (found,)

@@ -11,7 +11,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.whole.choice import ranked
 from symdyn.discover.whole.fits import EquationFit
-from symdyn.discover.whole.problem import prepared
+from symdyn.discover.whole.problem import contradicted, prepared
 from symdyn.discover.whole.result import assembled
 from symdyn.discover.whole.search import EquationSearch
 from symdyn.discover.whole.states import declared
@@ -52,7 +52,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         prepared(seen, known), request.budget, report=lambda part: request.report("selection", part), journal=request.journal,
         windows=request.options.windows,
     )  # fmt: skip
-    notes: list[str] = []
+    notes = list(contradicted(search.fitter.problem, seen))
     best: EquationFit | None = None
     with request.budget.keeping(search.best):
         best = search.run()

@@ -10,9 +10,10 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.whole.evidence import information, prediction_errors
+from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.inference.data import Observations
+from symdyn.inference.misfit import misfit
 from symdyn.inference.naming import named_constants
 from symdyn.models.ode import ODESystem
 
@@ -60,7 +61,8 @@ def assembled(
         models.append(shown(fit, ROUGH * np.abs(fit.model.theta)))
     return ranked_recovery(
         Recovery, models, facts, level=level, compared=[(f.score, _labels(system, f)) for f in visited],
-        formulas=_sides(system, ranked[0], _symbols(system, ranked[0])), notes=notes, evaluations=fitter.runs,
+        formulas=_sides(system, ranked[0], _symbols(system, ranked[0])), notes=notes,
+        misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), evaluations=fitter.runs,
         observations=seen, heldout=later, complete=complete,
     )  # fmt: skip
 

@@ -253,6 +253,9 @@ def recover(
     library_degree: Annotated[
         int | None, typer.Option(min=1, max=8, help="Degree of the monomials that are candidates.")
     ] = None,
+    library: Annotated[
+        str | None, typer.Option(help="Terms that are candidates instead, by name: populations, mechanics or chemistry.")
+    ] = None,
     functions: Annotated[
         str | None, typer.Option(help="Functions in the library beside monomials, such as sin,exp; see the documentation.")
     ] = None,
@@ -291,12 +294,14 @@ def recover(
     missing = [name for name in columns or () if name not in named]
     if missing:
         raise typer.BadParameter(f"the data have no column {missing[0]!r}", param_hint="--states")
+    if library is not None and library_degree is not None:
+        raise typer.BadParameter("--library says which terms there are, and so does --library-degree; leave one of them out")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     found = run(
         system,
         tables,
-        library=library_degree,
+        library=library_degree if library is None else library,
         surrogate=None if surrogate == "none" else surrogate,
         regressor=None if regressor == "none" else regressor,
         budget=parse_duration(budget) if budget is not None else None,
@@ -314,7 +319,8 @@ def recover(
             "surrogate": surrogate,
             "regressor": regressor,
         }
-        made |= {"library degree": library_degree, "functions": functions, "budget": budget, "held out": heldout, "seed": seed}
+        made |= {"library": library, "library degree": library_degree, "functions": functions, "budget": budget}
+        made |= {"held out": heldout, "seed": seed}
         write_recovery(found, out, options={**made, "symdyn": sd.__version__})
         note(f"wrote report.md with figures, system.txt, equations.tex, table.csv and recovery.json to {out}", quiet)
 

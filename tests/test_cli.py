@@ -290,6 +290,10 @@ def test_options_reach_the_library(logistic, monkeypatch):
     }  # fmt: skip
     run("recover", "hidden.txt", "data.csv", "--functions", "sin, exp")
     assert seen["options"].functions == ["sin", "exp"]
+    run("recover", "hidden.txt", "data.csv", "--library", "chemistry")
+    assert seen["library"] == "chemistry"
+    done = run("recover", "hidden.txt", "data.csv", "--library", "chemistry", "--library-degree", "2")
+    assert (done.exit_code, "--library says which terms there are" in " ".join(done.stderr.split())) == (ExitCode.USAGE, True)
 
 
 def test_tables_alone_mean_that_nothing_is_known(logistic, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 
 from symdyn.declaration import expression
+from symdyn.discover.named_libraries import inner_names
 from symdyn.discover.reads import Reads
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.request import Request
@@ -118,6 +119,9 @@ def _constants(system: System, library: Any) -> list[str]:
     known = {s.name for s in (*system.states, *system.parameters, *getattr(system, "space", ()), system.time)}
     found: set[str] = set()
     for part in parts:
+        if isinstance(part, str):
+            found |= {*inner_names(system, part)} - known
+            continue
         for term in () if part is None or isinstance(part, int) else part:
             # terms of fields may be text
             read = parse_expression(term) if isinstance(term, str) and "fields" in system.parts else expression(term)

@@ -13,10 +13,11 @@ import sympy as sp
 
 from symdyn.declaration import lookup
 from symdyn.discover.assembly import assembled
-from symdyn.discover.constants import constant_guesses
+from symdyn.discover.constants import constant_guesses, constant_limits
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
 from symdyn.discover.learned import remembered
+from symdyn.discover.named_libraries import POSITIVE, library_names, positive_starts
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.regressors.registry import REGRESSORS
@@ -93,6 +94,7 @@ class Pipeline:
         self.bounds = bounds
         self.unknowns = one_of_each(system.unknowns)
         self.signs = read_signs(self.unknowns, signs)
+        self.positive = False
         self.notes: list[str] = []
         self.journal, self.complete = (Journal() if journal is None else journal), True
 
@@ -138,6 +140,7 @@ class Pipeline:
     def propose(self, choice: Any, learned: Any, regressor: str | None) -> tuple[list[LibraryTerm], Formulas]:
         """Candidate terms of every unknown function, and the regressor's formulas made of them, as far as units allow them."""
         units = None if self.options.units is None else SystemUnits(self.system, self.options.units)
+        self.positive = not POSITIVE.isdisjoint(library_names(choice))
         allowed, inner = {}, set()
         for unknown in self.unknowns:
             shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
@@ -203,9 +206,11 @@ class Pipeline:
         known = dict.fromkeys((*self.system.parameters, *self.system.states, *constants))
         given = read_bounds(self.bounds, known, self.system.states)
         limits = dict(with_declared_starts(self.system, self.seen, self.options.fit, given))
+        if self.positive:
+            limits |= positive_starts(self.system, self.seen, limits)
         for term in terms:
-            for c, values in term.constants.items():  # a constant keeps its sign unless bounds say otherwise
-                limits.setdefault(c, (0.0, np.inf) if values[0] > 0 else (-np.inf, 0.0))
+            for c, values in term.constants.items():
+                limits.setdefault(c, constant_limits(term.shape, c, values[0]))
         free = free_parameters(self.system, self.options.fit, self.system.states)
         named = {
             lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v

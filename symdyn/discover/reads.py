@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from symdyn.discover.named_libraries import library_names
 from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
@@ -37,6 +38,8 @@ class Reads:
         Those of `options` that have no effect where the library holds the terms themselves.
     regressor : str
         The regressor 'auto'.
+    named : bool
+        Whether the library may be one of `symdyn.discover.named_libraries.NAMED`.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Reads:
     surrogates: Mapping[str, Any] = field(default_factory=lambda: SURROGATES)
     shapes: frozenset[str] = frozenset({"options.degree"})
     regressor: str = "operon"
+    named: bool = False
 
     def reads(self, name: str) -> bool:
         """Whether an option has an effect on the route."""
@@ -72,6 +76,8 @@ class Reads:
             return "without a regressor; name one in regressor="
         if name in self.shapes and _replaces(name, request.library):
             return "beside library=, which says which terms there are; leave one of them out"
+        if name == "library" and not self.named and library_names(request.library):
+            return "with a name, which unknown terms of ODE systems and maps take; give degree or terms"
         if name in {"options.largest", "options.beam", "options.rounds"} and not request.selection:
             return "with selection=False, where nothing is searched; leave one of them out"
         return None

@@ -60,9 +60,11 @@ def recover(
         a system, such as ``Temp (°C)``, becomes one, and a constant column is no state; `warnings` of the result say so.
     unknown : sequence, optional
         States (or names) whose equations get a further unknown term of all states.
-    library : int, sequence of Expr, or mapping, optional
-        Degree of the monomials, or the candidate terms; for each function apart in a mapping.  Symbols in a term that
-        are neither states nor parameters are constants that are fitted, such as ``h`` in ``x*y/(1 + h*x)``.
+    library : int, str, sequence of Expr, or mapping, optional
+        Degree of the monomials, the name of a library for ODEs and maps of a kind of problem (second table below), or the
+        candidate terms; for each function apart in a mapping.  Symbols in a term that are neither states nor parameters are
+        constants that are fitted, such as ``h`` in ``x*y/(1 + h*x)``; exponents as n in ``x**n/(K**n + x**n)`` begin at 1, 2
+        and 4 and stay between 0.5 and 10 unless bounds are given.
     surrogate, regressor : str or None
         Names in their registries; None leaves the stage out.  Without a surrogate there is nothing for a regressor.
         The surrogate 'auto' is 'smoothing' for ODEs whose states are all observed, else 'pinn', and for maps 'inversion'; where
@@ -139,6 +141,22 @@ def recover(
     options.surrogate     x         -       t     s    -             -    -
     options.regressor     x         -       t     s    -             -    -
     ====================  ========  ======  ====  ===  ============  ===  =======
+
+    Named libraries have these terms of the states x, y among the arguments of an unknown function.  Those of populations are
+    for the equation of x, and lack the factor x where the system has it, as in ``x' = x*f(x, y)``; those of populations and of
+    chemistry are for states that are nowhere negative, whose initial values are fitted above zero.
+
+    =============  =======================================================================================================
+    library        terms
+    =============  =======================================================================================================
+    'populations'  x, x*x, x*y, x**3; saturation x/(1 + h_x*x), x**2/(1 + g_x*x**2); Ricker's x*exp(-b_x*x); Holling's type II
+                   x*y/(1 + h_x*x) and x*y/(1 + h_y*y), type III x**2*y/(1 + g_x*x**2) and x*y**2/(1 + g_y*y**2); ratio
+                   dependence x*y/(x + r_x_y*y)
+    'mechanics'    monomials up to degree 3 (of more than two states: 2) and cubes; sin(x), cos(x), abs(x)*x of all states,
+                   positions and velocities alike
+    'chemistry'    mass action: monomials up to degree 2 (of one state: 3); Michaelis-Menten x/(K_x + x), and y*x/(K_x + x);
+                   Hill x**n_x/(k_x**n_x + x**n_x) and k_x**n_x/(k_x**n_x + x**n_x)
+    =============  =======================================================================================================
 
     References
     ----------

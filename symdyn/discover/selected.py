@@ -28,6 +28,7 @@ READS = Reads(
         "options.units", "options.surrogate", "options.regressor",
     }),
     learning=frozenset({"regressor", "options.surrogate", "options.regressor"}),
+    named=True,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
 from symdyn.discover.library import library_terms
+from symdyn.discover.named_libraries import named_terms
 from symdyn.errors import RecoveryError
 from symdyn.inference.kinds import plain, right_sides
 from symdyn.registry import suggest
@@ -125,9 +126,9 @@ def allowed_terms(
 
     Parameters
     ----------
-    choice : None, int, sequence of Expr, or mapping
-        Monomials of `degree`, or of another one; the terms themselves; or one of these for each function by name,
-        function or application.  Of a plain sequence, terms with states that are no argument are left out.
+    choice : None, int, str, sequence of Expr, or mapping
+        Monomials of `degree`, or of another one; the name of a library; the terms themselves; or one of these for each
+        function by name, function or application.  Of a plain sequence, terms with states that are no argument are left out.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def allowed_terms(
         choice = by_name[name]
     if choice is None or isinstance(choice, int):
         return library_terms(unknown.args, degree if choice is None else choice, functions)
-    terms = [expression(e) for e in choice]
+    terms = list(named_terms(system, unknown, choice)) if isinstance(choice, str) else [expression(e) for e in choice]
     foreign = {*system.states, system.time} - unknown.free_symbols
     kept = [e for e in terms if not e.free_symbols & foreign]
     if not kept:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.library import FUNCTIONS
+from symdyn.discover.named_libraries import NAMED, library_names
 from symdyn.discover.options import RecoverOptions
 from symdyn.errors import RecoveryError
 from symdyn.registry import suggest
@@ -52,7 +53,9 @@ def _several(value: Any) -> bool:
 
 
 def _terms(value: Any) -> bool:
-    return value is None or (isinstance(value, int) and _whole(value) and value >= 0) or (_several(value) and len(value) > 0)
+    if isinstance(value, int):
+        return _whole(value) and value >= 0
+    return value is None or isinstance(value, str) or (_several(value) and len(value) > 0)
 
 
 def _or_none(value: _Value) -> _Value:
@@ -68,7 +71,8 @@ NAME = _Value("a name", lambda v: isinstance(v, str))
 VALUES: Mapping[str, _Value] = {
     "unknown": _or_none(STATES),
     "library": _Value(
-        "the degree of monomials, a sequence of one term or more, or a mapping from unknown functions to these",
+        "the degree of monomials, the name of a library, a sequence of one term or more, or a mapping from unknown functions "
+        "to these",
         lambda v: len(v) > 0 and all(map(_terms, v.values())) if isinstance(v, Mapping) else _terms(v),
     ),
     "surrogate": _or_none(NAME),
@@ -125,6 +129,9 @@ saturating. Did you mean 'sin'?
     for name, value in arguments.items():
         _check(name, value)
     options = arguments["options"]
+    for name in library_names(arguments.get("library")):
+        if name not in NAMED:
+            raise RecoveryError(f"library names {name!r}; known: {', '.join(NAMED)}.{suggest(name, NAMED)}")
     for name, value in vars(options).items():
         _check(f"options.{name}", value)
     for name in options.functions:

@@ -79,7 +79,7 @@ def descend(
     NothingFollowsError
         If no model can be simulated along the data.
     """
-    stages, notes, level = problem.stages(wanted=options.windows), [], 0
+    stages, notes = problem.stages(wanted=options.windows), []
     first, data, joined, complete = problem, problem.shooting.observations, False, False
 
     def climb(selection: Selection, k: int) -> None:
@@ -135,15 +135,12 @@ def descend(
                 break
             problem, selection = again, following
         complete = budget.going()
-        for level in budget.levels() if search else ():
-            before = len(selection.visited)
-            selection.climb(beam=options.beam << level, rounds=options.rounds, width=1 << level)
-            if len(selection.visited) == before:
-                break
+        if search:
+            selection.widen(budget, beam=options.beam, rounds=options.rounds)
     if selection.pieces > 1 and not joined:
         notes.append(f"fitted in {selection.cut.count} windows, for there was no time to join them")
     complete = complete and not budget.interrupted
-    notes += budget.notes(f"{first.shooting.simulations} simulations", level if complete else 0)
+    notes += budget.notes(f"{first.shooting.simulations} simulations", selection.level if complete else 0)
     report(1.0)
     return Descent(selection, tuple(notes), complete)
 

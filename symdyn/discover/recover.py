@@ -71,8 +71,10 @@ def recover(
     selection : bool
         Whether terms are selected by simulation; otherwise the regressor's formulas are only fitted to the data.
     budget : float, optional
-        Seconds from the call, imports included, after which the search ends with the best so far; a result cut short is
-        noted in `warnings`, and is the only one that another run might not repeat.
+        Seconds from the call, imports included, after which the search ends with the best so far.  Time that is left when
+        the search ends goes to further levels of it, each with about twice as many models as the one before.  A result cut
+        short is noted in `warnings`; one with a budget is the only one that another run might not repeat.  An interrupt
+        (Ctrl-C) ends the search with the best so far, too.
     seed : int
         Of surrogate and regressor; the same seed gives the same result.
     progress : bool or callable, optional

@@ -18,7 +18,7 @@ import pandas as pd
 
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.inference.columns import MISSING, days, is_ambiguous_date, read_date, read_number, written_date
-from symdyn.inference.headers import label_columns, legible_names, time_column, unique
+from symdyn.inference.headers import TRAJECTORY, label_columns, legible_names, time_column, unique
 from symdyn.io.models import read_text
 
 __all__ = ["TABLES", "read_table", "read_times"]
@@ -181,8 +181,11 @@ def _number(reader: _Reader, offset: int, column: int, cell: tuple[str, str]) ->
     name, text = cell
     value = read_number(text, comma=reader.separator != ",")
     if value is None:
-        message = f"column {name!r} has {text!r} where a finite number belongs (leave the cell empty if it is missing)"
-        raise reader.error(message, offset, column)
+        raise reader.error(
+            f"column {name!r} has {text!r} where a finite number belongs; leave the cell empty if it is missing, call the "
+            f"column {TRAJECTORY!r} if it labels trajectories, or name the columns that are states, as --states does",
+            offset, column,
+        )  # fmt: skip
     if "," in text and reader.points:
         raise reader.error(
             f"column {name!r} has {text!r}, but other numbers of the file have decimal points; use one of them", offset, column

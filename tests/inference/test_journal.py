@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.discover import term_search
+from symdyn.inference import term_search
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal, digest_of
 from symdyn.inference.scoring import maximise

@@ -79,7 +79,7 @@ def descend(
     NothingFollowsError
         If no model can be simulated along the data.
     """
-    stages, notes, level = problem.stages(wanted=options.windows), [], 0
+    stages, notes = problem.stages(wanted=options.windows), []
     searching = budget.share(SEARCHING)
     first, data, joined, complete = problem, problem.shooting.observations, False, False
 
@@ -136,14 +136,12 @@ def descend(
                 break
             problem, selection = again, following
         complete = searching.going()
-        for level in searching.levels() if search else ():
-            before = len(selection.visited)
-            selection.climb(beam=options.beam << level, rounds=options.rounds, width=1 << level)
-            if len(selection.visited) == before:
-                break
+        if search:
+            selection.widen(searching, beam=options.beam, rounds=options.rounds)
     if selection.pieces > 1 and not joined:
         notes.append(f"fitted in {selection.cut.count} windows, for there was no time to join them")
-    notes += budget.notes(f"{first.shooting.simulations} simulations", level if complete else 0, late=searching.over())
+    level = selection.level if complete else 0
+    notes += budget.notes(f"{first.shooting.simulations} simulations", level, late=searching.over())
     complete = complete and not budget.interrupted
     selection.going = budget.going
     report(1.0)

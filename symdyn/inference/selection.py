@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 
 from symdyn.inference.candidates import Candidates
+from symdyn.inference.climb import Climb, Expansion, Move
 from symdyn.inference.criterion import criterion
 from symdyn.inference.information import Information, estimated, inverse
 from symdyn.inference.journal import Journal
@@ -21,8 +22,6 @@ __all__ = ["SelectedModel", "Selection"]
 
 #: Relative error of simulated states below which differences between models mean nothing.
 PRECISION = 1e-5
-#: Share of a term's squared sensitivity that must be its own for it to be added.
-NOVELTY = 1e-7
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class SelectedModel:
     criterion: float
 
 
-class Selection:
+class Selection(Climb[SelectedModel]):
     """The search for terms at one number of windows; records every model it fitted.
 
     Parameters
@@ -71,8 +70,6 @@ class Selection:
         Whether terms of one unknown function are taken to come again in others, see `criterion`.
     """
 
-    ADDITIONS, DROPS, EXCHANGES = 8, 3, 6
-
     def __init__(
         self,
         candidates: Candidates,
@@ -86,15 +83,13 @@ class Selection:
         journal: Journal | None = None,
         repeats: bool = False,
     ) -> None:
-        self.repeats = repeats
-        self.candidates, self.shooting, self.cut = candidates, shooting, cut
+        super().__init__(candidates, largest)
+        self.repeats, self.shooting, self.cut = repeats, shooting, cut
         self.journal = Journal() if journal is None else journal
-        #: Asked before each iteration of a fit; False ends fits where they are.
-        self.going: Callable[[], bool] | None = None
         shapes = (cut.origins, cut.first, cut.values, *(times for _, times in cut.groups))
         self._context = (*shooting.facts, candidates.low, candidates.high, *start_bounds, *shapes)
-        self.start_bounds, self.penalty, self.largest, self.pieces = start_bounds, penalty, largest, pieces
-        self.visited: dict[bytes, SelectedModel] = {}
+        self.start_bounds, self.penalty, self.pieces = start_bounds, penalty, pieces
+        self._coefficients = np.arange(len(candidates.columns)) < len(candidates.terms)
         numbers: dict[sp.Expr, int] = {}
         self._shapes = np.array([numbers.setdefault(t.shape, len(numbers)) for t in candidates.terms], dtype=np.int64)
         self._places = len({t.unknown.func for t in candidates.terms})
@@ -116,8 +111,7 @@ class Selection:
     ) -> list[SelectedModel | None]:
         """Fit the models `chosen` (M, K) from `theta` (M, P) and `starts` (M, V, n), and remember them."""
         active = self.candidates.active(chosen)
-        coefficients = len(self.candidates.terms)
-        theta = np.where(active | (np.arange(theta.shape[1]) >= coefficients), theta, 0.0)
+        theta = np.where(active | ~self._coefficients, theta, 0.0)
 
         def compute() -> tuple[np.ndarray, ...]:
             fits = levenberg_marquardt(
@@ -134,11 +128,7 @@ class Selection:
         value = self.value(float(rss.sum()), chosen, theta)
         if not np.isfinite(value):
             return None
-        model = SelectedModel(chosen.copy(), theta.copy(), starts.copy(), rss.copy(), value)
-        key = chosen.tobytes()
-        if key not in self.visited or value < self.visited[key].criterion:
-            self.visited[key] = model
-        return self.visited[key]
+        return self.remember(SelectedModel(chosen.copy(), theta.copy(), starts.copy(), rss.copy(), value))
 
     def value(self, rss: float, chosen: np.ndarray, theta: np.ndarray | None = None) -> float:
         """The criterion of a choice of terms with this sum of squares; columns whose bounds are equal are not fitted."""
@@ -212,10 +202,6 @@ class Selection:
             high=joined(candidates.high, self.start_bounds[1]),
         )  # fmt: skip
 
-    def ranked(self) -> list[SelectedModel]:
-        """Every model that was fitted, best first."""
-        return sorted(self.visited.values(), key=lambda m: m.criterion)
-
     def effect_of_prior(self, named: Callable[[SelectedModel], str]) -> tuple[str, ...]:
         """A note where another model would be the first if terms were taken to come again, or were not where they are.
 
@@ -235,131 +221,33 @@ class Selection:
 
     # ---- searching -----------------------------------------------------------------------------
 
-    def climb(self, *, beam: int = 3, rounds: int = 12, width: int = 1) -> list[SelectedModel]:
-        """Look at the neighbours of the best `beam` models until all of those have been looked at, or `going` ends.
+    def expansions(self, model: SelectedModel) -> list[Expansion]:
+        """Expansions about a model, with the initial values eliminated; none where one cannot be simulated."""
+        lanes = self._opened(model)
+        local = self.shooting.expand(self.cut, lanes, np.repeat(model.starts[None], len(lanes), axis=0))
+        local = local.hold(np.repeat(self.held[None], len(lanes), axis=0))
+        if not np.isfinite(local.rss).all():
+            return []
+        total = float(model.rss.sum())
+        parts = zip(lanes, *local.profiled(np.full(len(lanes), 1e-9)), strict=True)
+        return [Expansion(theta, total, information, gradient, back) for theta, information, gradient, back in parts]
 
-        `width` times as many of each kind are fitted as usual.
-        """
-        looked: set[bytes] = set()
-        for _ in range(rounds):
-            fresh = [m for m in self.ranked()[:beam] if m.chosen.tobytes() not in looked]
-            if not fresh:
-                break
-            looked |= {m.chosen.tobytes() for m in fresh}
-            proposals = list(self._proposals(fresh, width))
-            if proposals:
-                self.fit(*(np.stack(column) for column in zip(*proposals, strict=True)))
-            if self.going is not None and not self.going():
-                break
-        return self.ranked()
+    def _opened(self, model: SelectedModel) -> np.ndarray:
+        """Columns (G, P) of a model, with each guess of the constants inside terms that it lacks."""
+        idle = ~self.candidates.active(model.chosen[None])[0]
+        lanes = np.where(idle, self.candidates.guesses, model.theta)
+        lanes[:, idle & self._coefficients] = 0.0
+        return lanes
 
-    def _proposals(
-        self, models: Sequence[SelectedModel], width: int
-    ) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
-        """Promising neighbours of models: choices, and where to fit them from."""
-        new: set[bytes] = set()
-        guesses = self.candidates.guesses
-        for model in models:
-            idle = ~self.candidates.active(model.chosen[None])[0]
-            lanes = np.where(idle, guesses, model.theta)
-            coefficients = np.arange(lanes.shape[1]) < len(self.candidates.terms)
-            lanes[:, idle & coefficients] = 0.0
-            local = self.shooting.expand(self.cut, lanes, np.repeat(model.starts[None], len(lanes), axis=0))
-            local = local.hold(np.repeat(self.held[None], len(lanes), axis=0))
-            if not np.isfinite(local.rss).all():
-                continue
-            information, gradient, back = local.profiled(np.full(len(lanes), 1e-9))
-            ranked: list[tuple[float, np.ndarray, np.ndarray, np.ndarray]] = []
-            for g in range(len(lanes)):
-                ranked += self._ranked_moves(model, width, lanes[g], information[g], gradient[g], back[g])
-            kinds: dict[int, int] = {}
-            limit = {1: width * self.ADDITIONS, -1: width * self.DROPS, 0: width * self.EXCHANGES}
-            for _, chosen, theta, starts in sorted(ranked, key=lambda move: move[0]):
-                kind, key = int(chosen.sum() - model.chosen.sum()), chosen.tobytes()
-                if key in self.visited or key in new or kinds.get(kind, 0) >= limit[kind]:
-                    continue
-                kinds[kind] = kinds.get(kind, 0) + 1
-                new.add(key)
-                yield chosen, theta, starts
-                if kind < 1:  # the same without the linear forecast, which may overshoot
-                    yield chosen, np.where(chosen @ self.candidates.inner | ~coefficients, lanes[0], 0.0), model.starts
-
-    def _ranked_moves(
-        self,
-        model: SelectedModel,
-        width: int,
-        theta: np.ndarray,
-        information: np.ndarray,
-        gradient: np.ndarray,
-        back: np.ndarray,
-    ) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
-        """Forecasts of the criterion after adding, dropping and exchanging terms, from one expansion."""
-        unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
-        a, g = information * unit[:, None] * unit, gradient * unit
-        total, moves = float(model.rss.sum()), []
-        base = self._columns(model.chosen)
-        gains = _additions(a, g, base)
-        # the fit may be unfinished: what the base itself can gain counts for every addition
-        own = float(g[base] @ _solve(a, g, base)) if base.size else 0.0
-        for k in map(int, np.flatnonzero(~model.chosen)):
-            if model.chosen.sum() < self.largest and gains[k] > 0:
-                chosen = model.chosen.copy()
-                chosen[k] = True
-                forecast = self.value(max(total - own - gains[k], 1e-9 * total), chosen)
-                moves.append((forecast, chosen, theta, model.starts))
-        for k in map(int, np.flatnonzero(model.chosen)):
-            rest = self._columns(np.where(np.arange(len(model.chosen)) == k, False, model.chosen))
-            shift = theta[k] / unit[k]
-            after = g + a[:, k] * shift  # gradient once the coefficient is zero
-            without = total + 2 * shift * g[k] + shift**2 * a[k, k]
-            step = _solve(a, after, rest) if rest.size else np.zeros(0)
-            without -= float(after[rest] @ step) if rest.size else 0.0
-            dropped = model.chosen.copy()
-            dropped[k] = False
-            forecast = self.value(max(without, 1e-9 * total), dropped)
-            moves.append((forecast, dropped, *self._moved(model, theta, unit, back, k, rest, step)))
-            gains = _additions(a, after, rest)
-            for j in np.argsort(-gains[: len(model.chosen)])[: width * self.EXCHANGES]:
-                if model.chosen[j] or gains[j] <= 0:
-                    continue
-                swapped = dropped.copy()
-                swapped[j] = True
-                both = np.append(rest, j)
-                step = _solve(a, after, both)
-                forecast = self.value(max(without - gains[j], 1e-9 * total), swapped)
-                moves.append((forecast, swapped, *self._moved(model, theta, unit, back, k, both, step)))
-        return moves
-
-    def _columns(self, chosen: np.ndarray) -> np.ndarray:
-        return np.flatnonzero(self.candidates.active(chosen[None])[0])
-
-    @staticmethod
-    def _moved(
-        model: SelectedModel,
-        theta: np.ndarray,
-        unit: np.ndarray,
-        back: np.ndarray,
-        dropped: int,
-        columns: np.ndarray,
-        step: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Parameters and initial values after a linear step that starts with one coefficient at zero."""
-        move = np.zeros_like(theta)
-        move[columns] = step * unit[columns]
-        move[dropped] = -theta[dropped]
-        return theta + move, model.starts + back[..., -1] - back[..., :-1] @ move
-
-
-def _solve(a: np.ndarray, g: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    return np.linalg.solve(a[np.ix_(columns, columns)] + 1e-11 * np.eye(len(columns)), g[columns])
-
-
-def _additions(a: np.ndarray, g: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """Score tests: how much the sum of squares falls when a single column joins `base`, for every column."""
-    own, score = np.diag(a).copy(), g.copy()
-    if base.size:
-        solved = np.linalg.solve(a[np.ix_(base, base)] + 1e-11 * np.eye(len(base)), np.c_[a[base], g[base]])
-        own -= np.einsum("ij,ij->j", a[base], solved[:, :-1])
-        score -= a[:, base] @ solved[:, -1]
-    novel = own > NOVELTY
-    return np.where(novel, score**2 / np.where(novel, own, 1.0), 0.0)
+    def fit_moves(self, moves: Iterator[tuple[SelectedModel, Move]]) -> None:
+        """Fit neighbours all at once; those with a term less or another also without the forecast, which may overshoot."""
+        rows = []
+        for model, move in moves:
+            theta, back = move.origin.theta, move.origin.back
+            if move.kind < 1 and back is not None:
+                rows.append((move.chosen, theta + move.step, model.starts + back[..., -1] - back[..., :-1] @ move.step))
+                own = move.chosen @ self.candidates.inner | ~self._coefficients
+                theta = np.where(own, self._opened(model)[0], 0.0)
+            rows.append((move.chosen, theta, model.starts))
+        if rows:
+            self.fit(*(np.stack(column) for column in zip(*rows, strict=True)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -18,38 +19,34 @@ from symdyn.inference.information import Information, Inverse, estimated, invers
 from symdyn.inference.naming import named_constants
 from symdyn.models.pde import PDESystem
 
-__all__ = ["FieldOutcome", "Ranked", "assembled_fields", "information_of"]
+__all__ = ["FieldOutcome", "assembled_fields", "information_of"]
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """A model in the result.
+class _Fitted(Protocol):
+    """A choice of terms (K,), fitted: values (P,) of the columns, and its criterion."""
 
-    Attributes
-    ----------
-    chosen : (K,) bool
-    theta : (P,) float64
-    criterion : float
-    rms, later : float
-        Relative errors of its run along the data used, and along the validation data; NaN unless it was run.
-    """
+    @property
+    def chosen(self) -> np.ndarray: ...
 
-    chosen: np.ndarray
-    theta: np.ndarray
-    criterion: float
-    rms: float = np.nan
-    later: float = np.nan
+    @property
+    def theta(self) -> np.ndarray: ...
+
+    @property
+    def criterion(self) -> float: ...
 
 
 @dataclass
 class FieldOutcome:
-    """Result of a search: models best first, all of them for their evidence, and facts of the first."""
+    """Result of a search: all models, best first, and facts of the first.
+
+    `errors` are relative errors of the runs of the first ones, along the data used and along the validation data.
+    """
 
     candidates: FieldCandidates
-    models: list[Ranked]
-    visited: list[Ranked]
+    models: Sequence[_Fitted]
     facts: Information
     method: str
+    errors: list[tuple[float, float]] = field(default_factory=list)
     starts: tuple[np.ndarray, ...] = ()
     fitted: tuple[xr.Dataset, ...] = ()
     evaluations: int = 0
@@ -59,38 +56,40 @@ class FieldOutcome:
 
 
 def assembled_fields(
-    system: PDESystem, outcome: FieldOutcome, seen: FieldData, later: FieldData | None, level: float
+    system: PDESystem, outcome: FieldOutcome, seen: FieldData, later: FieldData | None, *, keep: int, level: float
 ) -> FieldRecovery:
-    """The result of a recovery of the unknown terms of `system`."""
+    """The result of a recovery of the unknown terms of `system`, with the `keep` best models."""
     candidates, columns = outcome.candidates, outcome.candidates.columns
     unknowns, line = dict.fromkeys(t.unknown for t in candidates.terms), f"recovered from {seen.size} data by {outcome.method}"
 
-    def names(model: Ranked) -> dict[sp.Symbol, sp.Symbol]:
+    def names(model: _Fitted) -> dict[sp.Symbol, sp.Symbol]:
         terms = ((k, candidates.terms[k]) for k in np.flatnonzero(model.chosen))
         return named_constants(system, [(t.unknown, columns[k], tuple(t.constants)) for k, t in terms])
 
-    def formulas(model: Ranked, values: Mapping[sp.Symbol, Any]) -> dict[Any, sp.Expr]:
+    def formulas(model: _Fitted, values: Mapping[sp.Symbol, Any]) -> dict[Any, sp.Expr]:
         found = candidates.expressions(model.chosen, values)
         return {u: found.get(u, sp.S.Zero) for u in unknowns}
 
-    def named(model: Ranked) -> dict[Any, sp.Expr]:
+    def named(model: _Fitted) -> dict[Any, sp.Expr]:
         return formulas(model, dict(zip(columns, columns, strict=True)) | names(model))
 
-    def ranked(model: Ranked) -> RankedSystem:
+    def ranked(model: _Fitted, rms: float, ahead: float) -> RankedSystem:
         values = dict(zip(columns, map(float, model.theta), strict=True))
         own = {n: values[c] for c, n in names(model).items()} | {p: values[p] for p in system.parameters if p in values}
         text = None if unknowns else "; ".join(f"{c} = {v:.4g}" for c, v in values.items())
         return RankedSystem(
             filled(system, named(model), own, line), formulas(model, {c: sp.Float(v) for c, v in values.items()}),
             int(candidates.active(model.chosen[None]).sum()), model.criterion,
-            {"rms": model.rms, "heldout_free_run": model.later}, text=text,
+            {"rms": rms, "heldout_free_run": ahead}, text=text,
         )  # fmt: skip
 
     labels = [(str(t.unknown), str(t.shape)) for t in candidates.terms]
-    first, visited = outcome.models[0], outcome.visited
+    errors = itertools.chain(outcome.errors, itertools.repeat((np.nan, np.nan)))
+    shown = [ranked(m, *e) for m, e in zip(outcome.models[:keep], errors, strict=False)]
+    first = outcome.models[0]
     return ranked_recovery(
-        FieldRecovery, map(ranked, outcome.models), outcome.facts.renamed({c.name: n.name for c, n in names(first).items()}),
-        level=level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
+        FieldRecovery, shown, outcome.facts.renamed({c.name: n.name for c, n in names(first).items()}),
+        level=level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in outcome.models],
         library=labels, formulas=named(first), notes=outcome.notes, evaluations=outcome.evaluations,
         observations=seen, heldout=later, starts=outcome.starts, fitted=outcome.fitted, method=outcome.method,
         complete=outcome.complete,
@@ -113,12 +112,10 @@ def information_of(
         Sum of squares that is left, from which the noise is estimated.
     """
     active = np.flatnonzero(candidates.active(chosen[None])[0])
-    size = np.linalg.norm(jacobian, axis=0)
-    unit = 1 / np.where(size > 0, size, np.inf)
-    found, few = inverse((jacobian * unit).T @ (jacobian * unit)), len(active)
+    found, few = inverse(jacobian.T @ jacobian), len(active)
     lost = jacobian.shape[1] - found.rank
     own = Inverse(found.covariance[:few, :few], found.undetermined[:few], max(few - lost, 0), found.condition)
     return estimated(
         [candidates.columns[k].name for k in active], theta[active], own, rss, len(jacobian) - jacobian.shape[1],
-        scales=unit[:few], low=candidates.low[active], high=candidates.high[active],
+        low=candidates.low[active], high=candidates.high[active],
     )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.smoothing import axis_basis, smooth_fields
 from symdyn.discover.fields.starts import FieldStarts
-from symdyn.discover.regressors.subsets import Reduced, searched
+from symdyn.discover.regressors.subsets import Reduced, least_squares, searched
 
 __all__ = ["FieldMatching", "match"]
 
@@ -92,10 +92,7 @@ def match(lanes: Lanes, starts: FieldStarts) -> FieldMatching:
         if len(subset) <= LARGEST:
             columns = np.concatenate([always, terms[list(subset)]]).astype(int)
             values = np.where(candidates.always, guess, 0.0)
-            part = design[:, columns]
-            size = np.linalg.norm(part, axis=0)
-            size = np.where(size > 0, size, 1.0)
-            values[columns] = np.linalg.lstsq(part / size, target, rcond=1e-10)[0] / size
+            values[columns] = least_squares(design[:, columns], target)[0]
             found.append((subset, values))
     return FieldMatching(sizes, found)
 

@@ -11,7 +11,7 @@ import sympy as sp
 import xarray as xr
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.fields.assemble import FieldOutcome, Ranked, assembled_fields, information_of
+from symdyn.discover.fields.assemble import FieldOutcome, assembled_fields, information_of
 from symdyn.discover.fields.candidates import FieldCandidates, field_candidates
 from symdyn.discover.fields.data import FieldData, read_fields
 from symdyn.discover.fields.declared import declared_for
@@ -81,31 +81,31 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     everything = field_candidates(system, shapes, seen, **made)
 
     weak = None
+    shown: dict[str, Any] = dict(keep=request.options.keep, level=request.options.level)
     if is_dense(seen):
         weak = choose_weakly(everything, seen, largest=request.options.largest, stop=request.budget.over)
     request.report("selection", 0.2)
     if weak is not None and weak.decisive:
-        decided = _by_weak_form(everything, weak, seen, later, request.options.keep, notes)
+        decided = _by_weak_form(everything, weak, seen, later, notes)
         request.report("selection", 1.0)
-        return replace(assembled_fields(system, decided, seen, later, request.options.level), surrogate=surrogate)
+        return replace(assembled_fields(system, decided, seen, later, **shown), surrogate=surrogate)
     kept, left_out = _simulable(system, shapes, everything, seen)
     if left_out:
         notes.append(f"cannot be simulated with the walls, and were left out: {', '.join(left_out)}")
     candidates = everything if not left_out else field_candidates(system, kept, seen, **made)
     first = [] if surrogate is None or learned is None else learned.beginnings(candidates, surrogate.parameters)
     outcome = _by_simulation(candidates, everything, seen, later, weak, first, request, notes) or (
-        _by_weak_form(everything, weak, seen, later, request.options.keep, notes) if weak is not None else None
+        _by_weak_form(everything, weak, seen, later, notes) if weak is not None else None
     )
     if outcome is None:
         raise RecoveryError(
             "no candidate could be simulated along the data; check units, domain and boundary, or give guesses, bounds or "
             "a smaller library"
         )
-    if request.budget.over():
-        outcome.notes += request.budget.notes(f"{outcome.evaluations} simulations", outcome.level)
-        outcome.complete = outcome.level > 0 and not request.budget.interrupted
+    outcome.complete &= outcome.level > 0 or not request.budget.over()
+    outcome.notes += request.budget.notes(f"{outcome.evaluations} simulations", outcome.level, late=not outcome.complete)
     request.report("selection", 1.0)
-    return replace(assembled_fields(system, outcome, seen, later, request.options.level), surrogate=surrogate)
+    return replace(assembled_fields(system, outcome, seen, later, **shown), surrogate=surrogate)
 
 
 def _with_noise(data: FieldData, noise: Mapping[Any, float]) -> FieldData:
@@ -224,13 +224,12 @@ def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: i
     active = np.flatnonzero(candidates.active(best.chosen[None])[0])
     jacobian = np.concatenate([fits.slopes(best.fit, active), fits.start_slopes(best.fit)], axis=1)
     facts = information_of(candidates, best.chosen, best.theta, jacobian, best.fit.rss)
-    models = [
-        Ranked(m.chosen, m.theta, m.criterion, *_errors(fits, m.fit, seen, later)) for m in ranked[:keep]
-    ]  # fmt: skip
-    visited = [Ranked(m.chosen, m.theta, m.criterion) for m in ranked]
+    errors = [_errors(fits, m.fit, seen, later) for m in ranked[:keep]]
     starts = tuple(fits.lanes.initial(fits.starts.fields(r, best.fit.starts[None])) for r in range(len(seen.trajectories)))
     fitted = tuple(_dataset(fits, best.fit, r) for r in range(len(seen.trajectories)))
-    return FieldOutcome(candidates, models, visited, facts, "simulation", starts, fitted, found.evaluations, found.level, notes)
+    return FieldOutcome(
+        candidates, ranked, facts, "simulation", errors, starts, fitted, found.evaluations, search.level, notes, not found.late,
+    )  # fmt: skip
 
 
 def _errors(fits: FieldFits, fit: FieldFit, seen: FieldData, later: FieldData | None) -> tuple[float, float]:
@@ -265,16 +264,16 @@ def _dataset(fits: FieldFits, fit: FieldFit, run: int) -> xr.Dataset:
 
 
 def _by_weak_form(
-    candidates: FieldCandidates, weak: WeakChoice, seen: FieldData, later: FieldData | None, keep: int, notes: list[str]
+    candidates: FieldCandidates, weak: WeakChoice, seen: FieldData, later: FieldData | None, notes: list[str]
 ) -> FieldOutcome:
     """Models of the weak form; the first is run from the first snapshot, to see whether it follows the data."""
-    ranked = [Ranked(c.chosen, c.theta, c.criterion) for c in weak.ranked]
+    first = weak.ranked[0]
     if weak.spread > 2 * FOLLOWED:
         notes.append(
             f"the equations hold to {weak.spread:.2g} times what noise explains: a term may be missing, or the data too coarse"
         )
-    outcome = FieldOutcome(candidates, ranked[:keep], ranked, weak.facts, "weak form", notes=notes)
-    chosen = candidates.active(ranked[0].chosen[None])[0]
+    outcome = FieldOutcome(candidates, weak.ranked, weak.facts, "weak form", notes=notes)
+    chosen = candidates.active(first.chosen[None])[0]
     alone = candidates.system.map_expressions(
         lambda e: e.xreplace({c: sp.S.Zero for c, a in zip(candidates.columns, chosen, strict=True) if not a})
     )
@@ -287,9 +286,9 @@ def _by_weak_form(
         return outcome
     ones = np.ones(len(candidates.columns))
     fits = FieldFits(lanes, starts, ones, ones, lambda: False)
-    fit = FieldFit(ranked[0].theta, starts.first, np.zeros(0))
-    rms, later_rms = _errors(fits, fit, seen, later)
-    outcome.models[0] = replace(ranked[0], rms=rms, later=later_rms)
+    fit = FieldFit(first.theta, starts.first, np.zeros(0))
+    outcome.errors = [_errors(fits, fit, seen, later)]
+    rms = outcome.errors[0][0]
     if rms <= FOLLOWS:
         outcome.starts = tuple(lanes.initial(starts.fields(r, fit.starts[None])) for r in range(len(seen.trajectories)))
         outcome.fitted = tuple(_dataset(fits, fit, r) for r in range(len(seen.trajectories)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,9 @@ from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.matching import FieldMatching, match
 from symdyn.discover.fields.search import FieldSearch
 from symdyn.discover.fields.smoothing import smooth_fields
-from symdyn.discover.fields.starts import FieldStarts, read_starts
+from symdyn.discover.fields.starts import read_starts
 from symdyn.errors import RecoveryError
-from symdyn.inference.budget import Budget
+from symdyn.inference.budget import SEARCHING, Budget
 from symdyn.inference.journal import Journal
 
 __all__ = ["Beginning", "Simulated", "simulate_terms"]
@@ -46,19 +47,17 @@ class Simulated:
     Attributes
     ----------
     search : FieldSearch
-    starts : FieldStarts
     resolved : bool
         Whether errors of the grid are small beside the residuals.
     evaluations : int
-    level : int
-        How far the search went on, see `symdyn.inference.budget`.
+    late : bool
+        Whether its first level was cut short.
     """
 
     search: FieldSearch
-    starts: FieldStarts
     resolved: bool
     evaluations: int
-    level: int = 0
+    late: bool
 
 
 def simulate_terms(
@@ -96,18 +95,13 @@ def simulate_terms(
     journal : Journal
     """
     cells, spent, last = first_cells(candidates, data), 0, None
+    searching = budget.share(SEARCHING)
     least = floor = float(np.mean((PRECISION * data.scale / data.noise) ** 2))
     proposed, matched = list(beginnings), alone
     if alone and _has_pairs(candidates, data):
-        proposed += _from_pairs(candidates, data, cells, floor, largest=largest, stop=budget.over, journal=journal)
+        proposed += _from_pairs(candidates, data, cells, floor, largest=largest, stop=searching.over, journal=journal)
     for _ in range(DOUBLINGS + 1):
-        lanes = Lanes(candidates, data, cells)
-        starts = read_starts(lanes, data)
-        matching = match(lanes, starts)
-        split = linear_columns(candidates)
-        signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
-        fits = FieldFits(lanes, starts, matching.sizes, signs, budget.over)
-        here = FieldSearch(fits, largest=largest, floor=floor, journal=journal)
+        here, matching = _search(candidates, data, cells, searching.over, largest=largest, floor=floor, journal=journal)
         room, coarse = all(2 * c <= MOST[len(cells)] for c in cells), False
         with budget.keeping(partial(_any, here, last)):
             begin = [*proposed, *(_matched(candidates, matching) if matched else [])]
@@ -118,16 +112,20 @@ def simulate_terms(
             if here.ranked() and not coarse:
                 here.climb(beam=beam, rounds=rounds, report=report)
                 coarse = room and _is_coarse(here, data, least)
-        spent += lanes.simulations
+                if not coarse:
+                    here.widen(searching, beam=beam, rounds=rounds)
+        spent += here.fits.lanes.simulations
         ranked = here.ranked()
         if ranked:
-            last = Simulated(here, starts, not coarse, spent)
-            if budget.over() or not coarse:
-                return _widened(last, budget, beam, rounds)
+            late = budget.interrupted or (searching.over() and not here.level)
+            last = Simulated(here, not coarse, spent, late)
+            if late or not coarse:
+                here.fits.stop = budget.over  # the best are fitted to the end
+                return last
             # the next grid begins from what was best on this one
             proposed = [(m.chosen, m.theta, m.fit.starts) for m in ranked[:6]]
             matched, floor = False, max(here.floor * FINER, least)
-        elif budget.over() or not room:
+        elif budget.interrupted or searching.over() or not room:
             return last
         cells = tuple(2 * c for c in cells)
     return last
@@ -138,17 +136,17 @@ def _any(search: FieldSearch, before: Simulated | None) -> bool:
     return bool(search.ranked()) or before is not None
 
 
-def _widened(found: Simulated, budget: Budget, beam: int, rounds: int) -> Simulated:
-    """The same after further levels, each with more neighbours of more models, as far as a limit leaves time."""
-    spent, lanes = found.evaluations - found.search.fits.lanes.simulations, found.search.fits.lanes
-    with budget.keeping(lambda: found):
-        for found.level in budget.levels():
-            before = len(found.search.visited)
-            found.search.climb(beam=beam << found.level, rounds=rounds, width=1 << found.level)
-            if len(found.search.visited) == before:
-                break
-    found.evaluations = spent + lanes.simulations
-    return found
+def _search(
+    candidates: FieldCandidates, data: FieldData, cells: tuple[int, ...], stop: Callable[[], bool], *, held: bool = False,
+    **options: Any,
+) -> tuple[FieldSearch, FieldMatching]:  # fmt: skip
+    """A search on a grid, and what changes between snapshots match."""
+    lanes = Lanes(candidates, data, cells)
+    starts = read_starts(lanes, data, held=held)
+    matching = match(lanes, starts)
+    split = linear_columns(candidates)
+    signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
+    return FieldSearch(FieldFits(lanes, starts, matching.sizes, signs, stop), **options), matching
 
 
 def first_cells(candidates: FieldCandidates, data: FieldData) -> tuple[int, ...]:
@@ -205,16 +203,11 @@ def _from_pairs(
     pairs = data.pairs()
     if not pairs.trajectories:
         return []
-    lanes = Lanes(candidates, pairs, cells)
-    starts = read_starts(lanes, pairs, held=True)
-    matching = match(lanes, starts)
-    split = linear_columns(candidates)
-    signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
-    search = FieldSearch(
-        FieldFits(lanes, starts, matching.sizes, signs, stop), largest=largest, floor=floor, journal=journal, rough=True
+    search, matching = _search(
+        candidates, pairs, cells, stop, held=True, largest=largest, floor=floor, journal=journal, rough=True
     )
     _begin(search, _matched(candidates, matching))
-    search.climb(beam=1, rounds=6, report=lambda fraction: None)
+    search.climb(beam=1, rounds=6)
     return [(m.chosen, m.theta, None) for m in search.ranked()[:PROPOSED]]
 
 

@@ -1,0 +1,229 @@
+"""The search for terms that every kind of data shares: neighbours of the best models, by the forecast of a quadratic model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from symdyn.inference.budget import Budget
+from symdyn.inference.candidates import Candidates
+
+__all__ = ["Climb", "Expansion", "Move"]
+
+#: What is added to the diagonal of the scaled information, so that a step exists.
+RIDGE = 1e-11
+
+
+class _Model(Protocol):
+    """A choice of terms, fitted."""
+
+    @property
+    def chosen(self) -> np.ndarray: ...
+
+    @property
+    def criterion(self) -> float: ...
+
+
+M = TypeVar("M", bound=_Model)
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Gauss-Newton expansion of a sum of squares in the columns, with everything else that is fitted eliminated.
+
+    Attributes
+    ----------
+    theta : (P,) float64
+        Columns at which it holds; coefficients of terms that the model lacks are zero.
+    rss : float
+    information, gradient : (P, P), (P,) float64
+        ``J'J`` and ``J'r`` of residuals ``r`` (data less simulation) and derivatives ``J`` of the simulation.
+    back : (..., P + 1) float64, optional
+        The eliminated values move by its last column less the product of the others with a step of the columns.
+    """
+
+    theta: np.ndarray
+    rss: float
+    information: np.ndarray
+    gradient: np.ndarray
+    back: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """A neighbour of a model.
+
+    Attributes
+    ----------
+    forecast : float
+        Of its criterion.
+    chosen : (K,) bool
+    kind : int
+        1 with a term more, -1 with a term less, 0 with one exchanged for another.
+    step : (P,) float64
+        Linear forecast of the step of the columns; for a term more, of its coefficient alone.
+    origin : Expansion
+    """
+
+    forecast: float
+    chosen: np.ndarray
+    kind: int
+    step: np.ndarray
+    origin: Expansion
+
+
+class Climb(ABC, Generic[M]):
+    """A search for terms that adds, drops and exchanges terms while a criterion falls, and records the models it fitted.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    largest : int
+        Most terms in a model.
+
+    Attributes
+    ----------
+    visited : dict
+        Models by the bytes of their choice of terms.
+    going : callable or None
+        Asked before each iteration of a fit and each round; False ends them where they are.
+    level : int
+        How far the search went on, see `widen`.
+    """
+
+    #: Neighbours of a model that are fitted, by kind.
+    LIMITS: ClassVar[dict[int, int]] = {1: 8, -1: 3, 0: 6}
+    #: Share of a term's squared sensitivity that must be its own for it to be added.
+    NOVELTY: ClassVar[float] = 1e-7
+
+    def __init__(self, candidates: Candidates, largest: int) -> None:
+        self.candidates, self.largest, self.level = candidates, largest, 0
+        self.limits = self.LIMITS
+        self.visited: dict[bytes, M] = {}
+        self.going: Callable[[], bool] | None = None
+
+    @abstractmethod
+    def value(self, rss: float, chosen: np.ndarray) -> float:
+        """The criterion of a choice of terms with this sum of squares."""
+
+    @abstractmethod
+    def expansions(self, model: M) -> list[Expansion]:
+        """Expansions about a model, one for each guess of the constants inside terms that it lacks."""
+
+    @abstractmethod
+    def fit_moves(self, moves: Iterator[tuple[M, Move]]) -> None:
+        """Fit neighbours of models, and remember them."""
+
+    def remember(self, model: M) -> M:
+        """Keep a model unless a better one of the same terms is known, and return the better one."""
+        key = model.chosen.tobytes()
+        if key not in self.visited or model.criterion < self.visited[key].criterion:
+            self.visited[key] = model
+        return self.visited[key]
+
+    def ranked(self) -> list[M]:
+        """Every model that could be fitted, best first."""
+        return sorted((m for m in self.visited.values() if np.isfinite(m.criterion)), key=lambda m: m.criterion)
+
+    def climb(
+        self, *, beam: int = 3, rounds: int = 12, width: int = 1, report: Callable[[float], None] = lambda fraction: None
+    ) -> None:  # fmt: skip
+        """Fit neighbours of the best `beam` models until all of those have been looked at, or `going` ends.
+
+        `width` times as many of each kind are fitted as usual; `report` is called with the completed fraction.
+        """
+        looked: set[bytes] = set()
+        for k in range(rounds):
+            fresh = [m for m in self.ranked()[:beam] if m.chosen.tobytes() not in looked]
+            if not fresh or (self.going is not None and not self.going()):
+                break
+            looked |= {m.chosen.tobytes() for m in fresh}
+            self.fit_moves(self._neighbours(fresh, width))
+            report((k + 1) / rounds)
+
+    def widen(self, budget: Budget, *, beam: int, rounds: int) -> None:
+        """Climb on at further levels, each with more neighbours of more models, as far as a limit leaves time."""
+        for self.level in budget.levels():
+            before = len(self.visited)
+            self.climb(beam=beam << self.level, rounds=rounds, width=1 << self.level)
+            if len(self.visited) == before:
+                break
+
+    def _neighbours(self, models: Sequence[M], width: int) -> Iterator[tuple[M, Move]]:
+        """The most promising neighbours of each model that were not fitted, best first."""
+        new: set[bytes] = set()
+        for model in models:
+            found = [move for expansion in self.expansions(model) for move in self.moves(model.chosen, expansion, width)]
+            left = {kind: width * count for kind, count in self.limits.items()}
+            for move in sorted(found, key=lambda move: move.forecast):
+                key = move.chosen.tobytes()
+                if key not in self.visited and key not in new and left[move.kind] > 0:
+                    left[move.kind] -= 1
+                    new.add(key)
+                    yield model, move
+
+    def moves(self, model: np.ndarray, origin: Expansion, width: int = 1) -> Iterator[Move]:
+        """All additions and drops, and the most promising exchanges, of terms of the model (K,), with their forecasts."""
+        a, g, total, theta = origin.information, origin.gradient, origin.rss, origin.theta
+        unit = 1 / np.sqrt(np.maximum(np.diag(a), 1e-300))
+        a, g = a * unit[:, None] * unit, g * unit
+
+        def move(forecast: float, kind: int, new: np.ndarray, step: np.ndarray) -> Move:
+            return Move(self.value(max(forecast, 1e-9 * total), new), new, kind, step, origin)
+
+        base = self._columns(model)
+        gains, values = self._additions(a, g, base)
+        # the fit may be unfinished: what the base itself can gain counts for every addition
+        own = float(g[base] @ _solve(a, g, base))
+        for k in map(int, np.flatnonzero(~model)):
+            if model.sum() < self.largest and gains[k] > 0:
+                step = np.zeros_like(theta)
+                step[k] = values[k] * unit[k]
+                yield move(total - own - gains[k], 1, _with(model, k, True), step)
+        for k in map(int, np.flatnonzero(model)):
+            dropped = _with(model, k, False)
+            rest = self._columns(dropped)
+            shift = theta[k] / unit[k]
+            after = g + a[:, k] * shift  # gradient once the coefficient is zero
+            without = total + 2 * shift * g[k] + shift**2 * a[k, k]
+
+            def step_of(columns: np.ndarray, k: int = k, after: np.ndarray = after) -> np.ndarray:
+                step = np.zeros_like(theta)
+                step[columns] = _solve(a, after, columns) * unit[columns]
+                step[k] = -theta[k]
+                return step
+
+            without -= float(after[rest] @ _solve(a, after, rest))
+            yield move(without, -1, dropped, step_of(rest))
+            gains, _ = self._additions(a, after, rest)
+            for j in map(int, np.argsort(-gains[: len(model)])[: width * self.LIMITS[0]]):
+                if not model[j] and gains[j] > 0:
+                    yield move(without - gains[j], 0, _with(dropped, j, True), step_of(np.append(rest, j)))
+
+    def _columns(self, chosen: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(self.candidates.active(chosen[None])[0])
+
+    def _additions(self, a: np.ndarray, g: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score tests: how much the sum of squares falls when a single column joins `base`, and by how much that moves."""
+        own, score = np.diag(a).copy(), g.copy()
+        solved = np.linalg.solve(a[np.ix_(base, base)] + RIDGE * np.eye(len(base)), np.c_[a[base], g[base]])
+        own -= np.einsum("ij,ij->j", a[base], solved[:, :-1])
+        score -= a[:, base] @ solved[:, -1]
+        novel = own > self.NOVELTY
+        own = np.where(novel, own, 1.0)
+        return np.where(novel, score**2 / own, 0.0), np.where(novel, score / own, 0.0)
+
+
+def _solve(a: np.ndarray, g: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.linalg.solve(a[np.ix_(columns, columns)] + RIDGE * np.eye(len(columns)), g[columns])
+
+
+def _with(chosen: np.ndarray, k: int, value: bool) -> np.ndarray:
+    """The choice with one entry set."""
+    new = chosen.copy()
+    new[k] = value
+    return new

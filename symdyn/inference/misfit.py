@@ -122,7 +122,7 @@ def misfit(states: Sequence[StateResiduals], fitted: int) -> Misfit:
             found.append(_words(state, lag, usual, ratio))
     if not found:
         return Misfit()
-    end = "the library cannot express these data, and the weights compare models that are all wrong"
+    end = "no model of the library that was fitted can express these data, and the weights compare wrong models"
     return Misfit(float(missed), (f"what the first model leaves of {', of '.join(found)}; {end}",))
 
 

@@ -263,7 +263,7 @@ class Pipeline:
     def _noise(self) -> np.ndarray | None:
         if self.options.noise is None:
             return None
-        return read_noise(self.system, self.seen, self.options.noise)
+        return read_noise(self.system.states, self.seen.noise, self.options.noise)
 
 
 def _written(candidates: Candidates, model: SelectedModel) -> str:

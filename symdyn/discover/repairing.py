@@ -109,7 +109,7 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
     changes = possible_changes(
         system, library, seen, free=free, guesses=start_values(system, free, options.guesses, limits), bounds=limits
     )
-    noise = None if options.noise is None else read_noise(system, seen, options.noise)
+    noise = None if options.noise is None else read_noise(system.states, seen.noise, options.noise)
     problem = make_problem(
         system, changes.candidates, seen, limits, noise=noise, largest=options.largest, journal=request.journal,
         repeats=options.repeats,

@@ -12,27 +12,30 @@ import numpy as np
 from symdyn.inference.budget import Budget
 from symdyn.inference.candidates import Candidates
 
-__all__ = ["Climb", "Expansion", "Move"]
+__all__ = ["Climb", "Fitted", "Neighbour", "Profiled"]
 
 #: What is added to the diagonal of the scaled information, so that a step exists.
 RIDGE = 1e-11
 
 
-class _Model(Protocol):
-    """A choice of terms, fitted."""
+class Fitted(Protocol):
+    """A choice of terms (K,), fitted: values (P,) of the columns, and the criterion."""
 
     @property
     def chosen(self) -> np.ndarray: ...
 
     @property
+    def theta(self) -> np.ndarray: ...
+
+    @property
     def criterion(self) -> float: ...
 
 
-M = TypeVar("M", bound=_Model)
+M = TypeVar("M", bound=Fitted)
 
 
 @dataclass(frozen=True)
-class Expansion:
+class Profiled:
     """Gauss-Newton expansion of a sum of squares in the columns, with everything else that is fitted eliminated.
 
     Attributes
@@ -54,7 +57,7 @@ class Expansion:
 
 
 @dataclass(frozen=True)
-class Move:
+class Neighbour:
     """A neighbour of a model.
 
     Attributes
@@ -66,14 +69,14 @@ class Move:
         1 with a term more, -1 with a term less, 0 with one exchanged for another.
     step : (P,) float64
         Linear forecast of the step of the columns; for a term more, of its coefficient alone.
-    origin : Expansion
+    origin : Profiled
     """
 
     forecast: float
     chosen: np.ndarray
     kind: int
     step: np.ndarray
-    origin: Expansion
+    origin: Profiled
 
 
 class Climb(ABC, Generic[M]):
@@ -111,11 +114,11 @@ class Climb(ABC, Generic[M]):
         """The criterion of a choice of terms with this sum of squares."""
 
     @abstractmethod
-    def expansions(self, model: M) -> list[Expansion]:
+    def expansions(self, model: M) -> list[Profiled]:
         """Expansions about a model, one for each guess of the constants inside terms that it lacks."""
 
     @abstractmethod
-    def fit_moves(self, moves: Iterator[tuple[M, Move]]) -> None:
+    def fit_neighbours(self, moves: Iterator[tuple[M, Neighbour]]) -> None:
         """Fit neighbours of models, and remember them."""
 
     def remember(self, model: M) -> M:
@@ -142,7 +145,7 @@ class Climb(ABC, Generic[M]):
             if not fresh or (self.going is not None and not self.going()):
                 break
             looked |= {m.chosen.tobytes() for m in fresh}
-            self.fit_moves(self._neighbours(fresh, width))
+            self.fit_neighbours(self._promising(fresh, width))
             report((k + 1) / rounds)
 
     def widen(self, budget: Budget, *, beam: int, rounds: int) -> None:
@@ -153,11 +156,11 @@ class Climb(ABC, Generic[M]):
             if len(self.visited) == before:
                 break
 
-    def _neighbours(self, models: Sequence[M], width: int) -> Iterator[tuple[M, Move]]:
+    def _promising(self, models: Sequence[M], width: int) -> Iterator[tuple[M, Neighbour]]:
         """The most promising neighbours of each model that were not fitted, best first."""
         new: set[bytes] = set()
         for model in models:
-            found = [move for expansion in self.expansions(model) for move in self.moves(model.chosen, expansion, width)]
+            found = [move for expansion in self.expansions(model) for move in self.neighbours(model.chosen, expansion, width)]
             left = {kind: width * count for kind, count in self.limits.items()}
             for move in sorted(found, key=lambda move: move.forecast):
                 key = move.chosen.tobytes()
@@ -166,14 +169,14 @@ class Climb(ABC, Generic[M]):
                     new.add(key)
                     yield model, move
 
-    def moves(self, model: np.ndarray, origin: Expansion, width: int = 1) -> Iterator[Move]:
+    def neighbours(self, model: np.ndarray, origin: Profiled, width: int = 1) -> Iterator[Neighbour]:
         """All additions and drops, and the most promising exchanges, of terms of the model (K,), with their forecasts."""
         a, g, total, theta = origin.information, origin.gradient, origin.rss, origin.theta
         unit = 1 / np.sqrt(np.maximum(np.diag(a), 1e-300))
         a, g = a * unit[:, None] * unit, g * unit
 
-        def move(forecast: float, kind: int, new: np.ndarray, step: np.ndarray) -> Move:
-            return Move(self.value(max(forecast, 1e-9 * total), new), new, kind, step, origin)
+        def move(forecast: float, kind: int, new: np.ndarray, step: np.ndarray) -> Neighbour:
+            return Neighbour(self.value(max(forecast, 1e-9 * total), new), new, kind, step, origin)
 
         base = self._columns(model)
         gains, values = self._additions(a, g, base)
@@ -224,6 +227,4 @@ def _solve(a: np.ndarray, g: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 def _with(chosen: np.ndarray, k: int, value: bool) -> np.ndarray:
     """The choice with one entry set."""
-    new = chosen.copy()
-    new[k] = value
-    return new
+    return np.where(np.arange(len(chosen)) == k, value, chosen)

@@ -109,7 +109,9 @@ def find_optimum(
     candidates = candidate_system(
         system, (), data, free=free, guesses=start_values(system, free, known, limits), bounds=limits
     )  # fmt: skip
-    problem = make_problem(system, candidates, data, limits, noise=None if noise is None else read_noise(system, data, noise))
+    problem = make_problem(
+        system, candidates, data, limits, noise=None if noise is None else read_noise(system.states, data.noise, noise)
+    )
     stages = [problem.selection(c) for c in _counts(problem, data, windows)]
     _check_size(data, stages[-1], free)
     theta = np.concatenate([candidates.guesses, _random_guesses(candidates, free, known, limits, seed)])
@@ -159,7 +161,7 @@ def _check_size(data: Observations, selection: Selection, free: Sequence[sp.Symb
         )
 
 
-def read_noise(system: System, data: Observations, given: Mapping[Any, float]) -> np.ndarray:
+def read_noise(states: Sequence[sp.Symbol], estimated: np.ndarray, given: Mapping[Any, float]) -> np.ndarray:
     """Standard deviations that weigh the residuals, (n,): those given by state, else those estimated.
 
     Raises
@@ -167,12 +169,12 @@ def read_noise(system: System, data: Observations, given: Mapping[Any, float]) -
     RecoveryError
         If one is not positive.
     """
-    noise = data.noise.copy()
+    noise = estimated.copy()
     for key, value in given.items():
-        state = lookup(key, system.states, "state")
+        state = lookup(key, states, "state")
         if not value > 0:
             raise RecoveryError(f"the noise of {state} is {value!r}; expected a positive standard deviation")
-        noise[system.states.index(state)] = value
+        noise[states.index(state)] = value
     return noise
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.inference.candidates import Candidates
-from symdyn.inference.climb import Climb, Expansion, Move
+from symdyn.inference.climb import Climb, Neighbour, Profiled
 from symdyn.inference.criterion import criterion
 from symdyn.inference.information import Information, estimated, inverse
 from symdyn.inference.journal import Journal
@@ -221,7 +221,7 @@ class Selection(Climb[SelectedModel]):
 
     # ---- searching -----------------------------------------------------------------------------
 
-    def expansions(self, model: SelectedModel) -> list[Expansion]:
+    def expansions(self, model: SelectedModel) -> list[Profiled]:
         """Expansions about a model, with the initial values eliminated; none where one cannot be simulated."""
         lanes = self._opened(model)
         local = self.shooting.expand(self.cut, lanes, np.repeat(model.starts[None], len(lanes), axis=0))
@@ -230,7 +230,7 @@ class Selection(Climb[SelectedModel]):
             return []
         total = float(model.rss.sum())
         parts = zip(lanes, *local.profiled(np.full(len(lanes), 1e-9)), strict=True)
-        return [Expansion(theta, total, information, gradient, back) for theta, information, gradient, back in parts]
+        return [Profiled(theta, total, information, gradient, back) for theta, information, gradient, back in parts]
 
     def _opened(self, model: SelectedModel) -> np.ndarray:
         """Columns (G, P) of a model, with each guess of the constants inside terms that it lacks."""
@@ -239,7 +239,7 @@ class Selection(Climb[SelectedModel]):
         lanes[:, idle & self._coefficients] = 0.0
         return lanes
 
-    def fit_moves(self, moves: Iterator[tuple[SelectedModel, Move]]) -> None:
+    def fit_neighbours(self, moves: Iterator[tuple[SelectedModel, Neighbour]]) -> None:
         """Fit neighbours all at once; those with a term less or another also without the forecast, which may overshoot."""
         rows = []
         for model, move in moves:

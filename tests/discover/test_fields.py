@@ -11,8 +11,10 @@ from symdyn.discover.fields.candidates import field_candidates, linear_columns
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.declared import declared_for
 from symdyn.discover.fields.libraries import conservative_library, field_library, with_unknown_fields
+from symdyn.discover.fields.simulated import _search
 from symdyn.discover.fields.weakly import choose_weakly
 from symdyn.errors import CompileError, RecoveryError
+from symdyn.inference.journal import Journal
 from symdyn.models import zoo
 
 u, x, nu, D = sp.symbols("u x nu D")
@@ -229,6 +231,25 @@ def test_errors_say_what_to_do():
         sd.recover(system, data * np.nan)
     with pytest.raises(RecoveryError, match="mark missing ones as NaN"):
         sd.recover(system, data.where(data.u < 0.5, np.inf))
+
+
+def test_terms_with_constants_inside_are_judged_at_the_guesses_of_those():
+    K = sp.Symbol("K")  # with K = 0 the term u/(K + u) would be the constant 1
+    system = sd.PDESystem({u: f(u) + D * laplacian(u)}, (0, 30), parameters={D: 1})
+    data = read_fields(system, fisher())
+    candidates = field_candidates(system, {f(u): [sp.S.One, u, u / (K + u)]}, data)
+    search, _ = _search(candidates, data, (40,), lambda: False, largest=3, floor=1e-6, journal=Journal())
+    guess = candidates.guesses[0]
+    assert guess[3] > 0
+    model = search.visit(np.array([False, True, False]), np.array([0, 0.5, 0, 0]), search.fits.starts.first)
+    (expansion,) = search.expansions(model)
+    assert expansion.theta.tolist() == [0, model.theta[1], 0, guess[3]]
+    nudged = expansion.theta + 1e-3 * np.array([[0, 0, 1, 0], [0, 0, -1, 0]])
+    up, down = search.fits.residuals(nudged, np.repeat(model.fit.starts[None], 2, axis=0))
+    slope = (up - down) / 2e-3
+    assert expansion.information[2, 2] == pytest.approx(slope @ slope, rel=0.02)
+    assert expansion.gradient[2] == pytest.approx(-slope @ model.fit.residual, rel=0.02)
+    assert abs(expansion.information[0, 0] / expansion.information[2, 2] - 1) > 0.1
 
 
 def test_a_search_ends_at_its_budget():

@@ -10,7 +10,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.inference.candidates import Candidates, LibraryTerm
-from symdyn.inference.climb import Climb, Expansion
+from symdyn.inference.climb import Climb, Profiled
 from symdyn.inference.selection import SelectedModel
 
 x = sp.Symbol("x")
@@ -54,9 +54,9 @@ class Linear(Climb[SelectedModel]):
     def expansions(self, model):
         q = np.linalg.qr(self.others)[0]
         own, left = (a - q @ (q.T @ a) for a in (self.terms, self.target - self.terms @ model.theta))
-        return [Expansion(model.theta, float(left @ left), own.T @ own, own.T @ left)]
+        return [Profiled(model.theta, float(left @ left), own.T @ own, own.T @ left)]
 
-    def fit_moves(self, moves):
+    def fit_neighbours(self, moves):
         for _, move in moves:
             self.visit(move.chosen)
 
@@ -68,7 +68,7 @@ def with_terms(*which):
 def test_forecasts_are_exact_where_the_sum_of_squares_is_quadratic():
     search = Linear()
     model = search.visit(with_terms(0, 4, 5))
-    moves = list(search.moves(model.chosen, search.expansions(model)[0], width=TERMS))
+    moves = list(search.neighbours(model.chosen, search.expansions(model)[0], width=TERMS))
     assert {tuple(np.flatnonzero(m.chosen)) for m in moves} == {
         tuple(sorted(s))
         for s in [*itertools.combinations((0, 4, 5), 2), *[(0, 4, 5, k) for k in (1, 2, 3, 6)]]
@@ -103,7 +103,7 @@ def test_no_model_has_more_terms_than_allowed_and_a_repeated_term_is_not_added()
     twice = Linear()
     twice.terms[:, 2] = 2 * twice.terms[:, 4]
     model = twice.visit(with_terms(4))
-    added = [m.chosen for m in twice.moves(model.chosen, twice.expansions(model)[0]) if m.kind == 1]
+    added = [m.chosen for m in twice.neighbours(model.chosen, twice.expansions(model)[0]) if m.kind == 1]
     assert len(added) == TERMS - 2
     assert not any(c[2] for c in added)
 

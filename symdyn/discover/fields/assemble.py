@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -15,24 +15,12 @@ from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.inference.climb import Fitted
 from symdyn.inference.information import Information, Inverse, estimated, inverse
 from symdyn.inference.naming import named_constants
 from symdyn.models.pde import PDESystem
 
 __all__ = ["FieldOutcome", "assembled_fields", "information_of"]
-
-
-class _Fitted(Protocol):
-    """A choice of terms (K,), fitted: values (P,) of the columns, and its criterion."""
-
-    @property
-    def chosen(self) -> np.ndarray: ...
-
-    @property
-    def theta(self) -> np.ndarray: ...
-
-    @property
-    def criterion(self) -> float: ...
 
 
 @dataclass
@@ -43,7 +31,7 @@ class FieldOutcome:
     """
 
     candidates: FieldCandidates
-    models: Sequence[_Fitted]
+    models: Sequence[Fitted]
     facts: Information
     method: str
     errors: list[tuple[float, float]] = field(default_factory=list)
@@ -62,18 +50,18 @@ def assembled_fields(
     candidates, columns = outcome.candidates, outcome.candidates.columns
     unknowns, line = dict.fromkeys(t.unknown for t in candidates.terms), f"recovered from {seen.size} data by {outcome.method}"
 
-    def names(model: _Fitted) -> dict[sp.Symbol, sp.Symbol]:
+    def names(model: Fitted) -> dict[sp.Symbol, sp.Symbol]:
         terms = ((k, candidates.terms[k]) for k in np.flatnonzero(model.chosen))
         return named_constants(system, [(t.unknown, columns[k], tuple(t.constants)) for k, t in terms])
 
-    def formulas(model: _Fitted, values: Mapping[sp.Symbol, Any]) -> dict[Any, sp.Expr]:
+    def formulas(model: Fitted, values: Mapping[sp.Symbol, Any]) -> dict[Any, sp.Expr]:
         found = candidates.expressions(model.chosen, values)
         return {u: found.get(u, sp.S.Zero) for u in unknowns}
 
-    def named(model: _Fitted) -> dict[Any, sp.Expr]:
+    def named(model: Fitted) -> dict[Any, sp.Expr]:
         return formulas(model, dict(zip(columns, columns, strict=True)) | names(model))
 
-    def ranked(model: _Fitted, rms: float, ahead: float) -> RankedSystem:
+    def ranked(model: Fitted, rms: float, ahead: float) -> RankedSystem:
         values = dict(zip(columns, map(float, model.theta), strict=True))
         own = {n: values[c] for c, n in names(model).items()} | {p: values[p] for p in system.parameters if p in values}
         text = None if unknowns else "; ".join(f"{c} = {v:.4g}" for c, v in values.items())

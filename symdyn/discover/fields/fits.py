@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.fields.candidates import LinearTerm
+from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.starts import FieldStarts
@@ -221,10 +221,10 @@ def _squares(residuals: np.ndarray) -> np.ndarray:
     return np.where(fine, np.square(np.where(fine[:, None], residuals, 0.0)).sum(axis=1), np.inf)
 
 
-def dissipative_signs(columns: list[list[list[LinearTerm]]] | None, count: int) -> np.ndarray:
+def dissipative_signs(candidates: FieldCandidates) -> np.ndarray:
     """Signs of coefficients with which the highest even derivatives damp short waves; 1 for all others."""
-    signs = np.ones(count)
-    for rate in columns or ():
+    signs, split = np.ones(len(candidates.columns)), linear_columns(candidates)
+    for rate in () if split is None else split[0]:
         for k, parts in enumerate(rate):
             even = [(sum(t.orders), t.factor) for t in parts if sum(t.orders) and sum(t.orders) % 2 == 0]
             if even:

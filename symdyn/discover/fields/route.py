@@ -28,6 +28,7 @@ from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.discover.terms import one_of_each
 from symdyn.errors import DeclarationError, RecoveryError
+from symdyn.inference.optimum import read_noise
 from symdyn.models.pde import PDESystem
 
 __all__ = ["recovered"]
@@ -70,7 +71,7 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
         )
     seen, later = read_fields(system, data).split(request.heldout)
     if request.options.noise is not None:
-        seen = _with_noise(seen, request.options.noise)
+        seen = replace(seen, noise=read_noise(system.fields, seen.noise, request.options.noise))
     shapes = _shapes(system, request, whole=nothing)
     surrogate = None if nothing else learn_fields(system, seen, request, notes)
     learned = None if surrogate is None else learned_formulas(system, surrogate, shapes, request)
@@ -106,16 +107,6 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     outcome.notes += request.budget.notes(f"{outcome.evaluations} simulations", outcome.level, late=not outcome.complete)
     request.report("selection", 1.0)
     return replace(assembled_fields(system, outcome, seen, later, **shown), surrogate=surrogate)
-
-
-def _with_noise(data: FieldData, noise: Mapping[Any, float]) -> FieldData:
-    """The data with known standard deviations of their noise."""
-    given = {getattr(k, "name", k): float(v) for k, v in noise.items()}
-    wrong = [k for k in given if k not in data.fields]
-    if wrong:
-        raise RecoveryError(f"options.noise names {wrong[0]!r}; the fields with noise are {', '.join(data.fields)}")
-    values = np.array([given.get(f, n) for f, n in zip(data.fields, data.noise, strict=True)])
-    return FieldData(data.trajectories, data.fields, data.positions, data.scale, values)
 
 
 def _shapes(system: PDESystem, request: Request, *, whole: bool) -> dict[AppliedUndef, tuple[sp.Expr, ...]]:
@@ -224,40 +215,44 @@ def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: i
     active = np.flatnonzero(candidates.active(best.chosen[None])[0])
     jacobian = np.concatenate([fits.slopes(best.fit, active), fits.start_slopes(best.fit)], axis=1)
     facts = information_of(candidates, best.chosen, best.theta, jacobian, best.fit.rss)
-    errors = [_errors(fits, m.fit, seen, later) for m in ranked[:keep]]
-    starts = tuple(fits.lanes.initial(fits.starts.fields(r, best.fit.starts[None])) for r in range(len(seen.trajectories)))
-    fitted = tuple(_dataset(fits, best.fit, r) for r in range(len(seen.trajectories)))
-    return FieldOutcome(
-        candidates, ranked, facts, "simulation", errors, starts, fitted, found.evaluations, search.level, notes, not found.late,
+    errors = [(_error(fits, m.fit, seen), _error(fits, m.fit, later)) for m in ranked[:keep]]
+    outcome = FieldOutcome(
+        candidates, ranked, facts, "simulation", errors, evaluations=found.evaluations, level=search.level, notes=notes,
+        complete=not found.late,
     )  # fmt: skip
+    return _with_runs(outcome, fits, best.fit)
 
 
-def _errors(fits: FieldFits, fit: FieldFit, seen: FieldData, later: FieldData | None) -> tuple[float, float]:
-    """Root mean square errors of a run relative to the size of the fields: along the data, and along those held out."""
-    scale = seen.scale.reshape(1, -1, *[1] * len(seen.positions))
-    found = []
-    for part in (seen, later):
-        squares = []
-        for r, run in enumerate(part.trajectories if part is not None else ()):
-            begin = fits.starts.times[r][0]
-            kept = run.times >= begin
-            times = np.unique(np.concatenate([[begin], run.times[kept]]))
-            made = fits.lanes.run(fit.theta[None], fits.starts.fields(r, fit.starts[None]), times)[0]
-            gap = (made[np.searchsorted(times, run.times[kept])] - run.values[kept]) / scale
-            squares.append(np.square(gap[np.isfinite(run.values[kept])]))
-        joined = np.concatenate(squares) if squares else np.full(1, np.nan)
-        found.append(float(np.sqrt(joined.mean())) if np.isfinite(joined).all() else (np.inf if squares else np.nan))
-    return found[0], found[1]
+def _error(fits: FieldFits, fit: FieldFit, data: FieldData | None) -> float:
+    """Root mean square error of the runs of a fit, relative to the size of the fields."""
+    if data is None:
+        return np.nan
+    scale, gaps = fits.lanes.data.scale.reshape(1, -1, *[1] * len(data.positions)), []
+    for r, run in enumerate(data.trajectories):
+        begin = fits.starts.times[r][0]
+        kept = run.times >= begin
+        times = np.unique([begin, *run.times[kept]])
+        gap = (_run(fits, fit, r, times)[np.searchsorted(times, run.times[kept])] - run.values[kept]) / scale
+        gaps.append(gap[np.isfinite(run.values[kept])])
+    joined = np.concatenate(gaps)
+    return float(np.sqrt(np.square(joined).mean())) if np.isfinite(joined).all() else np.inf
 
 
-def _dataset(fits: FieldFits, fit: FieldFit, run: int) -> xr.Dataset:
-    """The run of a fit at the times and places of the data."""
-    system, data = fits.lanes.system, fits.lanes.data
-    times = fits.starts.times[run]
-    values = fits.lanes.run(fit.theta[None], fits.starts.fields(run, fit.starts[None]), times)[0]
-    axes = [s.name for s in system.space]
-    coords = {"time": times, **dict(zip(axes, data.positions, strict=True))}
-    return xr.Dataset({f: (("time", *axes), values[:, i]) for i, f in enumerate(data.fields)}, coords)
+def _run(fits: FieldFits, fit: FieldFit, run: int, times: np.ndarray) -> np.ndarray:
+    """Fields (T, fields, *positions) of an experiment."""
+    return fits.lanes.run(fit.theta[None], fits.starts.fields(run, fit.starts[None]), times)[0]
+
+
+def _with_runs(outcome: FieldOutcome, fits: FieldFits, fit: FieldFit) -> FieldOutcome:
+    """The outcome with the initial fields of a fit, and its runs at the times and places of the data."""
+    lanes, axes = fits.lanes, [s.name for s in fits.lanes.system.space]
+    for r, times in enumerate(fits.starts.times):
+        values = _run(fits, fit, r, times)
+        coords = {"time": times, **dict(zip(axes, lanes.data.positions, strict=True))}
+        made = xr.Dataset({f: (("time", *axes), values[:, i]) for i, f in enumerate(lanes.data.fields)}, coords)
+        outcome.starts += (lanes.initial(fits.starts.fields(r, fit.starts[None])),)
+        outcome.fitted += (made,)
+    return outcome
 
 
 # ---- by the weak form ----------------------------------------------------------------------------
@@ -287,11 +282,10 @@ def _by_weak_form(
     ones = np.ones(len(candidates.columns))
     fits = FieldFits(lanes, starts, ones, ones, lambda: False)
     fit = FieldFit(first.theta, starts.first, np.zeros(0))
-    outcome.errors = [_errors(fits, fit, seen, later)]
-    rms = outcome.errors[0][0]
+    rms = _error(fits, fit, seen)
+    outcome.errors = [(rms, _error(fits, fit, later))]
     if rms <= FOLLOWS:
-        outcome.starts = tuple(lanes.initial(starts.fields(r, fit.starts[None])) for r in range(len(seen.trajectories)))
-        outcome.fitted = tuple(_dataset(fits, fit, r) for r in range(len(seen.trajectories)))
+        _with_runs(outcome, fits, fit)
     else:
         notes.append(
             f"a run from the first snapshot departs from the data (relative error {rms:.2g}): small errors grow, or a term is "

@@ -10,12 +10,14 @@ import numpy as np
 
 from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.fits import FieldFit, FieldFits
-from symdyn.inference.climb import Climb, Expansion, Move
+from symdyn.inference.climb import Climb, Neighbour, Profiled
 from symdyn.inference.criterion import criterion
 from symdyn.inference.journal import Journal
 
 __all__ = ["FieldModel", "FieldSearch"]
 
+#: Options of fits that go on until nothing changes, and of those of a rough search.
+FINE, ROUGH = dict(iterations=20, tolerance=1e-7), dict(iterations=3, tolerance=1e-2)
 #: Neighbours of a model that are fitted in a rough search, by kind.
 ROUGH_LIMITS = {1: 2, -1: 2, 0: 2}
 
@@ -92,9 +94,7 @@ class FieldSearch(Climb[FieldModel]):
         """
         active = self.candidates.active(chosen[None])[0]
         shared = None if fine or grow else self._shared
-        options: dict[str, Any] = {}
-        if fine or self.rough:
-            options = dict(iterations=20, tolerance=1e-7) if fine else dict(iterations=3, tolerance=1e-2)
+        options: dict[str, Any] = FINE if fine else ROUGH if self.rough else {}
 
         def compute() -> tuple[np.ndarray, ...]:
             begin = (theta, starts)
@@ -120,9 +120,9 @@ class FieldSearch(Climb[FieldModel]):
         """Judge all models again, with another mean square that counts as zero."""
         self.floor = floor
         for key, m in self.visited.items():
-            self.visited[key] = FieldModel(m.chosen, m.fit, self.value(m.fit.rss, m.chosen))
+            self.visited[key] = replace(m, criterion=self.value(m.fit.rss, m.chosen))
 
-    def expansions(self, model: FieldModel) -> list[Expansion]:
+    def expansions(self, model: FieldModel) -> list[Profiled]:
         """The expansion about a model by its sensitivities, with the initial fields eliminated."""
         opened = replace(model.fit, theta=self._opened(model))
         slopes, self._shared = self.fits.slopes(opened, np.arange(len(opened.theta))), self.fits.start_slopes(model.fit)
@@ -130,13 +130,13 @@ class FieldSearch(Climb[FieldModel]):
         own, left = (part - q @ (q.T @ part) for part in (slopes, model.fit.residual))
         # what the initial fields make up for is no sensitivity
         own[:, np.square(own).sum(axis=0) <= self.NOVELTY * np.square(slopes).sum(axis=0)] = 0.0
-        return [Expansion(opened.theta, float(left @ left), own.T @ own, -own.T @ left)]
+        return [Profiled(opened.theta, float(left @ left), own.T @ own, -own.T @ left)]
 
     def _opened(self, model: FieldModel) -> np.ndarray:
         """Columns of a model, with guesses of constants inside terms that it lacks."""
         return np.where(self.candidates.active(model.chosen[None])[0], model.theta, self.candidates.guesses[0])
 
-    def fit_moves(self, moves: Iterator[tuple[FieldModel, Move]]) -> None:
+    def fit_neighbours(self, moves: Iterator[tuple[FieldModel, Neighbour]]) -> None:
         """Fit neighbours one after another, with snapshots taken in by and by where the run of one fails."""
         for model, move in moves:
             if self.fits.stop():

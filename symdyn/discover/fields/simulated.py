@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
+from symdyn.discover.fields.candidates import FieldCandidates
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.fits import FieldFits, dissipative_signs
 from symdyn.discover.fields.lanes import Lanes
@@ -144,9 +144,8 @@ def _search(
     lanes = Lanes(candidates, data, cells)
     starts = read_starts(lanes, data, held=held)
     matching = match(lanes, starts)
-    split = linear_columns(candidates)
-    signs = dissipative_signs(None if split is None else split[0], len(candidates.columns))
-    return FieldSearch(FieldFits(lanes, starts, matching.sizes, signs, stop), **options), matching
+    fits = FieldFits(lanes, starts, matching.sizes, dissipative_signs(candidates), stop)
+    return FieldSearch(fits, **options), matching
 
 
 def first_cells(candidates: FieldCandidates, data: FieldData) -> tuple[int, ...]:

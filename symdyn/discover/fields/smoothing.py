@@ -110,7 +110,7 @@ def smooth_fields(system: PDESystem, positions: Sequence[np.ndarray], frames: np
 
 def _counts(system: PDESystem, shape: Sequence[int]) -> list[tuple[int, ...]]:
     """Numbers of functions along the axes, more and more."""
-    found: list[tuple[int, ...]] = []
+    found = []
     for step in range(40):
         row = []
         for axis, n in enumerate(shape):
@@ -118,9 +118,8 @@ def _counts(system: PDESystem, shape: Sequence[int]) -> list[tuple[int, ...]]:
             wanted = round(3 * 1.18**step) if waves else round(6 * 1.15**step)
             limit = min(MOST, n - (1 - n % 2))
             row.append(max(min(wanted + (odd and 1 - wanted % 2), limit), 1 if waves else DEGREE + 1))
-        if tuple(row) not in found:
-            found.append(tuple(row))
-    return found
+        found.append(tuple(row))
+    return list(dict.fromkeys(found))
 
 
 def _mirrors(system: PDESystem, axis: int) -> bool:

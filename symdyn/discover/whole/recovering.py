@@ -46,7 +46,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
     given = request.options.noise or {}
-    noise = read_noise(whole, seen, given)
+    noise = read_noise(whole.states, seen.noise, given)
     known = {j: float(noise[j]) for j in (whole.states.index(lookup(k, whole.states, "state")) for k in given)}
     search = EquationSearch(
         prepared(seen, known), request.budget, report=lambda part: request.report("selection", part), journal=request.journal,

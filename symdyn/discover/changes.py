@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.inference.candidates import Candidates, LibraryTerm, candidate_system
+from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.data import Observations
+from symdyn.inference.guesses import free_parameters
 from symdyn.inference.kinds import plain, right_sides
+from symdyn.inference.parameters import LibraryTerm
 from symdyn.inference.selection import SelectedModel
 from symdyn.system import System
 
@@ -130,9 +133,9 @@ def possible_changes(
     library: Mapping[sp.Symbol, Sequence[sp.Expr]],
     data: Observations,
     *,
-    free: Iterable[sp.Symbol],
-    guesses: Mapping[sp.Symbol, Sequence[float]],
-    bounds: Mapping[sp.Symbol, tuple[float, float]],
+    fit: Sequence[Any],
+    guesses: Mapping[Any, float],
+    bounds: Mapping[Any, tuple[Any, Any]] | None,
 ) -> Changes:
     """Every change of the equations of some states, with the system that holds them all.
 
@@ -143,10 +146,10 @@ def possible_changes(
     library : mapping of Symbol to sequence of Expr
         Terms that may be added, by the state whose equation may be changed.
     data : Observations
-    free : iterable of Symbol
-        Parameters that are fitted whatever else is changed.
+    fit : sequence
+        Parameters with values that are fitted whatever else is changed, and states.
     guesses, bounds : mapping
-        Of them, as `candidate_system` takes them.
+        As `candidate_system` takes them.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def possible_changes(
     A parameter that stands alone before one term is changed with it.  One that enters elsewhere too, or not as a factor, is a
     change of its own.
     """
-    free = tuple(free)
+    free = free_parameters(system, fit, system.states)
     sides = dict(zip(system.states, right_sides(system), strict=True))
     terms = {s: additive_terms(side) for s, side in sides.items()}
     taken = {s.name for s in (*system.states, *system.parameters, system.time)}
@@ -188,7 +191,7 @@ def possible_changes(
     for p in valued:
         if p not in factors and places[p] and all(s in library for s, _ in places[p]):
             add(None, p, float(system.defaults[p]), p)
-    return Changes(system, tuple(found), _candidates(system, found, data, free, guesses, bounds))
+    return Changes(system, tuple(found), _candidates(system, found, data, fit, guesses, bounds))
 
 
 def _power(term: sp.Expr, parameter: sp.Symbol) -> int:
@@ -207,9 +210,9 @@ def _candidates(
     system: System,
     changes: Sequence[Change],
     data: Observations,
-    free: Sequence[sp.Symbol],
-    guesses: Mapping[sp.Symbol, Sequence[float]],
-    bounds: Mapping[sp.Symbol, tuple[float, float]],
+    fit: Sequence[Any],
+    guesses: Mapping[Any, float],
+    bounds: Mapping[Any, tuple[Any, Any]] | None,
 ) -> Candidates:
     """The declared system plus every change times a coefficient."""
     names = {s.name for s in (*system.states, *system.parameters)}
@@ -217,15 +220,15 @@ def _candidates(
     # the change of a parameter that enters in several places is no term: its symbol stands in for one
     terms = [LibraryTerm(holders[c.state if c.state is not None else system.states[0]], c.term) for c in changes]
     open_ = plain(system, [side + holders[s] for s, side in zip(system.states, right_sides(system), strict=True)])
-    made = candidate_system(open_, terms, data, free=free, guesses=guesses, bounds=bounds)
+    made = candidate_system(open_, terms, data, fit=fit, guesses=guesses, bounds=bounds)
     moved = {c.parameter: c.parameter * (1 + c.column) for c in changes if c.state is None}
     sides = [side.xreplace(moved) for side in right_sides(system)]
     for change in changes:
         if change.state is not None:
             sides[system.states.index(change.state)] += change.column * change.term.xreplace(moved)
-    relative = np.array([not c.new for c in changes] + [False] * len(free), dtype=bool)
+    relative = np.array([not c.new for c in changes] + [False] * len(made.free), dtype=bool)
     return replace(
-        made, system=plain(system, sides), columns=(*(c.column for c in changes), *free),
+        made, system=plain(system, sides), columns=(*(c.column for c in changes), *made.free),
         sizes=np.where(relative, 1.0, made.sizes),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.inference.candidates import LibraryTerm, open_constants
+from symdyn.inference.parameters import LibraryTerm, open_constants
 
 __all__ = ["formula_terms", "start_theta"]
 

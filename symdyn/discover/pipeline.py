@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup
+from symdyn.declaration import name_of
 from symdyn.discover.assembly import assembled
-from symdyn.discover.constants import constant_guesses, constant_limits
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
 from symdyn.discover.learned import remembered
@@ -21,19 +20,20 @@ from symdyn.discover.named_libraries import POSITIVE, library_names, positive_st
 from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.regressors.registry import REGRESSORS
-from symdyn.discover.signs import read_signs, sign_penalty
+from symdyn.discover.signs import read_signs, sign_price
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
 from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
 from symdyn.errors import RecoveryError
 from symdyn.inference.budget import Budget, LateError
-from symdyn.inference.candidates import Candidates, LibraryTerm, candidate_system, constant_symbols
+from symdyn.inference.candidates import Candidates, candidate_system
+from symdyn.inference.constants import constant_guesses
 from symdyn.inference.data import Observations
-from symdyn.inference.guesses import between, free_parameters, read_bounds, start_values
 from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.naming import written
 from symdyn.inference.optimum import read_noise
+from symdyn.inference.parameters import LibraryTerm, constant_symbols
 from symdyn.inference.problem import make_problem, rough_states
 from symdyn.inference.selection import SelectedModel
 from symdyn.inference.starts import contradictions, with_declared_starts
@@ -96,6 +96,7 @@ class Pipeline:
         self.signs = read_signs(self.unknowns, signs)
         self.positive = False
         self.notes: list[str] = []
+        self.renamed: dict[str, str] = {}
         self.journal, self.complete = (Journal() if journal is None else journal), True
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
@@ -157,7 +158,9 @@ class Pipeline:
                     if c not in swap:
                         swap[c] = c if c.name not in taken else sp.Symbol(f"{unknown.func.__name__}_{c.name}")
                         taken.add(swap[c].name)
-                inside = {swap[c]: self._constant_guesses(shape, c) for c in constant_symbols(shape, self.system)}
+                        if swap[c] != c:
+                            self.renamed[swap[c].name] = c.name
+                inside = {new: self._constant_guesses(shape, c) for c, new in swap.items() if shape.has(c)}
                 terms.append(LibraryTerm(unknown, shape.xreplace(swap), inside))
         formulas: Formulas = [[] for _ in self.unknowns]
         regressor = "operon" if regressor == "auto" else regressor
@@ -176,12 +179,6 @@ class Pipeline:
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:
         """Values from which a constant inside a library term is fitted."""
-        for key, value in self.options.guesses.items():
-            if getattr(key, "name", key) == constant.name:
-                return (float(value),)
-        for key, pair in (self.bounds or {}).items():
-            if getattr(key, "name", key) == constant.name and between(pair):
-                return between(pair)
         latest = max(abs(t.times).max() for t in self.seen.trajectories)
         sizes = {**dict.fromkeys(self.system.parameters, 1.0), **self.system.defaults, self.system.time: max(latest, 1.0)}
         sizes |= dict(zip(self.system.states, map(float, self.seen.scale), strict=True))
@@ -202,26 +199,17 @@ class Pipeline:
             raise RecoveryError(
                 "selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor"
             )
-        constants = [c for term in terms for c in term.constants]
-        known = dict.fromkeys((*self.system.parameters, *self.system.states, *constants))
-        given = read_bounds(self.bounds, known, self.system.states)
+        guesses = self._of_each(self.options.guesses) | ({} if learned is None else dict(learned.parameters))
+        candidates = candidate_system(
+            self.system, terms, self.seen, fit=self.options.fit, guesses=guesses, bounds=self._of_each(self.bounds or {})
+        )
+        given = candidates.given
         limits = dict(with_declared_starts(self.system, self.seen, self.options.fit, given))
         if self.positive:
             limits |= positive_starts(self.system, self.seen, limits)
-        for term in terms:
-            for c, values in term.constants.items():
-                limits.setdefault(c, constant_limits(term.shape, c, values[0]))
-        free = free_parameters(self.system, self.options.fit, self.system.states)
-        named = {
-            lookup(k, (*self.system.parameters, *constants), "parameter or constant"): v
-            for k, v in self.options.guesses.items()
-        }
-        guesses = start_values(self.system, free, {k: v for k, v in named.items() if k in self.system.parameters}, limits)
-        if learned is not None:
-            guesses |= {p: (float(v),) for p, v in learned.parameters.items() if p in guesses}
-        candidates = candidate_system(self.system, terms, self.seen, free=free, guesses=guesses, bounds=limits)
         fitted = list(zip(learned.times, learned.states, strict=True)) if learned is not None else None
-        penalty = sign_penalty(self.system, self.seen, candidates, self.signs) if self.signs else None
+        times, states = [t.times for t in self.seen.trajectories], rough_states(self.system, self.seen)[0]
+        penalty = sign_price(self.system, candidates, self.signs, np.concatenate(times), np.concatenate(states))
         problem = make_problem(
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
             noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.journal,
@@ -240,6 +228,11 @@ class Pipeline:
             *selection.effect_of_prior(partial(_written, candidates)),
         )
         return assembled(self, problem, selection, learned, (*self.notes, *notes))
+
+    def _of_each(self, given: Mapping[Any, Any]) -> dict[Any, Any]:
+        """What is given of a constant, also of those that had its name in terms of other functions."""
+        named = {name_of(k): v for k, v in given.items()}
+        return {new: named[name] for new, name in self.renamed.items() if name in named} | named
 
     def _beginnings(self, candidates: Candidates, formulas: Formulas, search: bool) -> tuple[np.ndarray, np.ndarray]:
         """Models to begin with: none of the terms, each term alone with either sign, and combinations of formulas."""

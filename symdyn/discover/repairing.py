@@ -22,12 +22,11 @@ from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.discover.terms import allowed_terms, function_name
 from symdyn.errors import RecoveryError
-from symdyn.inference.candidates import constant_symbols
 from symdyn.inference.data import Observations, observations
-from symdyn.inference.guesses import free_parameters, read_bounds, start_values
 from symdyn.inference.information import Information
 from symdyn.inference.kinds import kind_of, right_sides
 from symdyn.inference.optimum import read_noise
+from symdyn.inference.parameters import constant_symbols
 from symdyn.inference.problem import SelectionProblem, make_problem
 from symdyn.inference.selection import SelectedModel, Selection
 from symdyn.inference.starts import contradictions, with_declared_starts
@@ -103,12 +102,9 @@ def repaired(system: System, data: Any, request: Request) -> Repair:
         seen, later = hold_out(system, seen, request.heldout)
     options = request.options
     library = _library(system, request)
-    free = free_parameters(system, options.fit, system.states)
-    given = read_bounds(request.bounds, (*system.parameters, *system.states), system.states)
+    changes = possible_changes(system, library, seen, fit=options.fit, guesses=options.guesses, bounds=request.bounds)
+    given = changes.candidates.given
     limits = with_declared_starts(system, seen, options.fit, given)
-    changes = possible_changes(
-        system, library, seen, free=free, guesses=start_values(system, free, options.guesses, limits), bounds=limits
-    )
     noise = None if options.noise is None else read_noise(system.states, seen.noise, options.noise)
     problem = make_problem(
         system, changes.candidates, seen, limits, noise=noise, largest=options.largest, journal=request.journal,

@@ -11,7 +11,7 @@ from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.repairing import repaired
 from symdyn.discover.request import Request
-from symdyn.discover.terms import with_unknown_states
+from symdyn.discover.terms import with_unknown_terms
 from symdyn.inference.data import observations
 from symdyn.inference.kinds import kind_of
 from symdyn.system import System
@@ -37,7 +37,7 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     if request.options.repair:
         return repaired(system, data, request)
     kind_of(system, "recover")
-    whole = with_unknown_states(system, request.unknown)
+    whole = with_unknown_terms(system, request.unknown)
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
     pipeline = Pipeline(

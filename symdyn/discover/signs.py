@@ -1,4 +1,4 @@
-"""Known signs of unknown terms: models that break them are not chosen."""
+"""Known signs of unknown functions: models that violate them along the data are not chosen."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.terms import function_name
 from symdyn.errors import RecoveryError
-from symdyn.inference.candidates import Candidates
 from symdyn.inference.criterion import BROKEN
-from symdyn.inference.data import Observations
-from symdyn.inference.problem import rough_states
+from symdyn.inference.parameters import FreeColumns
 from symdyn.system import System
 
-__all__ = ["read_signs", "sign_penalty"]
+__all__ = ["read_signs", "sign_price"]
 
 #: How far a term may be on the wrong side of its sign, relative to its largest value.
 TOLERANCE = 0.02
@@ -44,29 +42,39 @@ def read_signs(unknowns: Sequence[AppliedUndef], signs: Mapping[Any, int] | None
     return found
 
 
-def sign_penalty(
-    system: System, data: Observations, candidates: Candidates, signs: Mapping[str, int]
+def sign_price(
+    system: System, columns: FreeColumns, signs: Mapping[str, int], times: np.ndarray, values: np.ndarray
 ) -> Callable[[np.ndarray, np.ndarray], float]:
-    """What a model (chosen terms, scaled parameters) pays for terms of the wrong sign anywhere on the data."""
-    values = np.concatenate(rough_states(system, data)[0])
-    times = np.concatenate([t.times for t in data.trajectories])
-    known = tuple(p for p in system.parameters if p not in candidates.columns)
-    blocks = [("t", (system.time,)), ("y", system.states), ("p", candidates.columns), ("k", known)]
-    shapes = [term.shape for term in candidates.terms]
+    """What a model (chosen terms, scaled columns) pays for unknown functions of the wrong sign anywhere on the data.
+
+    Parameters
+    ----------
+    system : System
+    columns : FreeColumns
+    signs : mapping of str to int
+        By the name of the function; of those that are not in it either sign is right.
+    times : (N,) float64
+    values : (N, n) float64
+        States at these times.
+    """
+    if not signs:
+        return lambda chosen, theta: 0.0
+    known = tuple(p for p in system.parameters if p not in columns.columns)
+    blocks = [("t", (system.time,)), ("y", system.states), ("p", columns.columns), ("k", known)]
+    owners = {name: np.array([t.unknown.func.__name__ == name for t in columns.terms]) for name in signs}
+    shapes = [term.shape for term in columns.terms]
     program = lower("terms", blocks, shapes, [""] * len(shapes))
     fixed = [np.asarray(system.defaults[p]) for p in known]
-    owners = {name: np.array([t.unknown.func.__name__ == name for t in candidates.terms]) for name in signs}
 
-    def penalty(chosen: np.ndarray, theta: np.ndarray) -> float:
-        natural = theta * candidates.sizes
-        columns = evaluate(program, [times], list(values.T), list(natural), fixed)
+    def price(chosen: np.ndarray, theta: np.ndarray) -> float:
+        natural = theta * columns.sizes
+        along = evaluate(program, [times], list(values.T), list(natural), fixed)
         total = 0.0
         for name, own in owners.items():
-            along = np.zeros(times.shape)
+            summed = np.zeros(times.shape)
             for k in np.flatnonzero(chosen & own):
-                along = along + natural[k] * columns[k]
-            wrong = -signs[name] * along
-            total += BROKEN * float(np.nanmax(wrong) > TOLERANCE * np.nanmax(np.abs(along)))
+                summed = summed + natural[k] * along[k]
+            total += BROKEN * float(np.nanmax(-signs[name] * summed) > TOLERANCE * np.nanmax(np.abs(summed)))
         return total
 
-    return penalty
+    return price

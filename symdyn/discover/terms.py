@@ -12,45 +12,77 @@ from symdyn.declaration import expression
 from symdyn.discover.library import library_terms
 from symdyn.discover.named_libraries import named_terms
 from symdyn.errors import RecoveryError
-from symdyn.inference.kinds import plain, right_sides
+from symdyn.inference.kinds import KINDS, plain, right_sides
+from symdyn.models.operators import AXES, OPERATORS, laplacian
+from symdyn.models.pde import PDESystem
+from symdyn.models.sde import SDESystem
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["added_functions", "allowed_terms", "function_name", "one_of_each", "refuse_nested", "with_unknown_states"]
+__all__ = ["added_functions", "allowed_terms", "function_name", "one_of_each", "with_unknown_terms"]
 
 
-def with_unknown_states(system: System, unknown: Sequence[Any] | None) -> System:
-    """The system with an unknown term of all states added to the equation of each state in `unknown`.
+def with_unknown_terms(system: Any, unknown: Sequence[Any] | None, *, needed: bool = True) -> Any:
+    """The system with an unknown function of all states added to the equation of each state in `unknown`.
 
-    Names of unknown functions may be given too; those are in the system already.
+    Names of unknown functions may be given too; those are in the system already.  Of fields the functions are of their
+    first derivatives and laplacian too; of diffusions they are added to the drift.
+
+    Parameters
+    ----------
+    system : ODESystem, DiscreteSystem, SDESystem or PDESystem
+    unknown : sequence, optional
+    needed : bool
+        Whether a system in which nothing is unknown is refused.
 
     Raises
     ------
     RecoveryError
         If nothing is unknown, a name is neither a state nor an unknown function, or an unknown function is an argument of
-        another or is named like a random number.
+        another, or is named like a random number or an operator.
 
     Notes
     -----
     Of a matrix model whose numbers are clamped at 0 the new terms stand inside: the result is clamped with them.
     """
     _check_functions(system)
-    clamped = system.clamped
-    sides = list(right_sides(system.replace(clamped=False) if clamped else system))
     added = added_functions(system, unknown)
-    for name, label in added.items():
-        sides[system.names.index(name)] += sp.Function(label)(*system.states)
-    if clamped:
-        sides = [sp.Max(0, side) for side in sides]
-    changed = plain(system, sides) if added else system
-    if not changed.unknowns:
+    if added:
+        system = _with_added(system, {s: sp.Function(added[s.name]) for s in system.states if s.name in added})
+    if needed and not system.unknowns:
+        ways = "or name states in unknown=[...]"
+        if system.parts <= set(KINDS):
+            ways = (
+                "name states in unknown=[...], fit its parameters with symdyn.discover.fitting.fit_parameters, or ask which of "
+                "its terms are wrong with options=RecoverOptions(repair=True)"
+            )
         raise RecoveryError(
-            "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), "
-            "in its equations, name states in unknown=[...], fit its parameters with "
-            "symdyn.discover.fitting.fit_parameters, or ask which of its terms are wrong with "
-            "options=RecoverOptions(repair=True)"
+            "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), in its equations, "
+            + ways
         )
-    return changed
+    return system
+
+
+def _with_added(system: Any, functions: Mapping[sp.Symbol, Any]) -> Any:
+    """The system with functions in the equations of some states."""
+    if isinstance(system, PDESystem):
+        scalars = [s for s in functions if s not in system.fields]
+        if scalars:
+            fields = ", ".join(map(str, system.fields))
+            raise RecoveryError(f"{scalars[0]} is a scalar; unknown terms can be added to fields: {fields}")
+        axes = AXES[: system.dimension]
+        terms = {s: f(*system.fields, *(axis(s) for axis in axes), laplacian(s)) for s, f in functions.items()}
+        return system.replace(rates=_sums(system, system.rates, terms))
+    terms = {s: f(*system.states) for s, f in functions.items()}
+    if isinstance(system, SDESystem):
+        return system.replace(drift=_sums(system, system.drift, terms))
+    sides = _sums(system, right_sides(system.replace(clamped=False) if system.clamped else system), terms)
+    return plain(system, [sp.Max(0, side) for side in sides] if system.clamped else sides)
+
+
+def _sums(system: System, sides: Sequence[sp.Expr], terms: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.Expr, ...]:
+    """Right-hand sides with further terms by state."""
+    return tuple(side + terms.get(s, 0) for s, side in zip(system.states, sides, strict=True))
 
 
 def added_functions(system: System, unknown: Sequence[Any] | None) -> dict[str, str]:
@@ -79,14 +111,8 @@ def added_functions(system: System, unknown: Sequence[Any] | None) -> dict[str, 
     return added
 
 
-def refuse_nested(system: System) -> None:
-    """Refuse unknown functions of unknown functions: only one of them could be told.
-
-    Raises
-    ------
-    RecoveryError
-        If there is one.
-    """
+def _check_functions(system: System) -> None:
+    """Refuse unknown functions for which no terms can be told."""
     for u in system.unknowns:
         inner = [v for a in u.args for v in a.atoms(AppliedUndef)]
         if inner:
@@ -94,14 +120,10 @@ def refuse_nested(system: System) -> None:
                 f"the unknown term {inner[0]} is an argument of another, {u}; only one of them can be recovered: "
                 "write the other as a formula"
             )
-
-
-def _check_functions(system: System) -> None:
-    """Refuse unknown functions for which no terms can be told."""
-    refuse_nested(system)
-    for u in system.unknowns:
         if system.drawn(sp.Symbol(u.func.__name__)):
             raise RecoveryError(f"the unknown function {u.func} is named like a random number of a map; rename it")
+        if "fields" in system.parts and u.func.__name__ in OPERATORS:
+            raise RecoveryError(f"the unknown function {u.func} is named like an operator; rename it")
 
 
 def function_name(key: Any) -> str:

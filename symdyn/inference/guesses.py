@@ -12,7 +12,7 @@ from symdyn.declaration import lookup
 from symdyn.errors import RecoveryError
 from symdyn.system import System
 
-__all__ = ["Bounds", "between", "free_parameters", "read_bounds", "start_values"]
+__all__ = ["GUESSES", "Bounds", "between", "free_parameters", "read_bounds"]
 
 Bounds = Mapping[sp.Symbol, tuple[float, float]]
 
@@ -49,20 +49,6 @@ def read_bounds(
         if not (low < high or (low == high and symbol in initial)):
             raise RecoveryError(f"the bounds of {symbol} are {pair!r}; the first must be below the second")
         found[symbol] = (low, high)
-    return found
-
-
-def start_values(
-    system: System, free: Iterable[sp.Symbol], guesses: Mapping[Any, float], bounds: Bounds
-) -> dict[sp.Symbol, tuple[float, ...]]:
-    """Values from which each free parameter is fitted."""
-    given = {lookup(k, system.parameters, "parameter"): float(v) for k, v in guesses.items()}
-    found: dict[sp.Symbol, tuple[float, ...]] = {}
-    for p in free:
-        if p in given or p in system.defaults:
-            found[p] = (given.get(p, system.defaults.get(p, 1.0)),)
-        else:
-            found[p] = between(bounds.get(p)) or GUESSES
     return found
 
 

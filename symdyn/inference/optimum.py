@@ -15,7 +15,6 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.criterion import SPARE
 from symdyn.inference.data import Observations
-from symdyn.inference.guesses import Bounds, free_parameters, read_bounds, start_values
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
 from symdyn.inference.selection import SelectedModel, Selection
@@ -102,19 +101,15 @@ def find_optimum(
     if system.unknowns:
         names = ", ".join(map(str, system.unknowns))
         raise RecoveryError(f"the system has unknown terms ({names}); recover them with symdyn.recover")
-    fit, known = tuple(fit), guesses or {}
-    free = free_parameters(system, fit, system.states)
-    given = read_bounds(bounds, (*system.parameters, *system.states), system.states)
-    limits = with_declared_starts(system, data, fit, given)
-    candidates = candidate_system(
-        system, (), data, free=free, guesses=start_values(system, free, known, limits), bounds=limits
-    )  # fmt: skip
+    fit = tuple(fit)
+    candidates = candidate_system(system, (), data, fit=fit, guesses=guesses, bounds=bounds)
+    limits = with_declared_starts(system, data, fit, candidates.given)
     problem = make_problem(
         system, candidates, data, limits, noise=None if noise is None else read_noise(system.states, data.noise, noise)
     )
     stages = [problem.selection(c) for c in _counts(problem, data, windows)]
-    _check_size(data, stages[-1], free)
-    theta = np.concatenate([candidates.guesses, _random_guesses(candidates, free, known, limits, seed)])
+    _check_size(data, stages[-1], candidates.free)
+    theta = np.concatenate([candidates.guesses, _random_guesses(candidates, guesses or {}, seed)])
     chosen = np.zeros((len(theta), 0), dtype=bool)
     problem.begin(stages[0], chosen, theta)
     last = stages[0]
@@ -139,7 +134,7 @@ def find_optimum(
         best = last.ranked()
     if not best:
         raise RecoveryError("no simulation of the system follows the data; give guesses or bounds of its parameters")
-    return Optimum(problem, last, best[0], free, contradictions(problem, last, given))
+    return Optimum(problem, last, best[0], candidates.free, contradictions(problem, last, candidates.given))
 
 
 def _counts(problem: SelectionProblem, data: Observations, windows: int | None) -> list[int]:
@@ -178,17 +173,15 @@ def read_noise(states: Sequence[sp.Symbol], estimated: np.ndarray, given: Mappin
     return noise
 
 
-def _random_guesses(
-    candidates: Candidates, free: Sequence[sp.Symbol], guesses: Mapping[Any, float], limits: Bounds, seed: int
-) -> np.ndarray:
+def _random_guesses(candidates: Candidates, guesses: Mapping[Any, float], seed: int) -> np.ndarray:
     """Scaled first values: anywhere between two bounds, near guesses, over several powers of ten for the others."""
     rng = np.random.default_rng(seed)
     given = {name_of(k) for k in guesses}
-    spread = np.array([0.5 if p.name in given else 3.0 for p in free])
+    spread = np.array([0.5 if p.name in given else 3.0 for p in candidates.free])
     middle = np.where(candidates.guesses[0] != 0, candidates.guesses[0], 1.0)
-    found = middle * np.exp(rng.normal(0.0, 1.0, (RANDOM, len(free))) * spread)
-    for i, p in enumerate(free):
-        low, high = limits.get(p, (-np.inf, np.inf))
+    found = middle * np.exp(rng.normal(0.0, 1.0, (RANDOM, len(spread))) * spread)
+    for i, p in enumerate(candidates.free):
+        low, high = candidates.given.get(p, (-np.inf, np.inf))
         if p.name in given or not np.isfinite([low, high]).all():
             continue
         share = rng.uniform(size=RANDOM)

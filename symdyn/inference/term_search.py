@@ -16,9 +16,9 @@ import numpy as np
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.budget import Budget
-from symdyn.inference.candidates import LibraryTerm
 from symdyn.inference.criterion import order
 from symdyn.inference.journal import Journal
+from symdyn.inference.parameters import LibraryTerm
 from symdyn.inference.scoring import Score, ScoredFit, maximise, sandwich
 
 __all__ = ["FittedTerms", "TermSearch", "Trial", "doubts", "searched"]

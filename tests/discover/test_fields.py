@@ -10,9 +10,10 @@ import symdyn as sd
 from symdyn.discover.fields.candidates import field_candidates, linear_columns
 from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.declared import declared_for
-from symdyn.discover.fields.libraries import conservative_library, field_library, with_unknown_fields
+from symdyn.discover.fields.libraries import conservative_library, field_library
 from symdyn.discover.fields.simulated import _search
 from symdyn.discover.fields.weakly import choose_weakly
+from symdyn.discover.terms import with_unknown_terms
 from symdyn.errors import CompileError, RecoveryError
 from symdyn.inference.journal import Journal
 from symdyn.models import zoo
@@ -276,8 +277,8 @@ def test_both_equations_of_two_fields_are_found_whole():
 
 def test_fields_that_are_named_get_an_unknown_term_of_their_derivatives():
     system = sd.PDESystem({u: nu * laplacian(u)}, (-1, 1), parameters={nu: NU})
-    added = with_unknown_fields(system, ["u"])
+    added = with_unknown_terms(system, ["u"])
     assert added.unknowns == (sp.Function("f_u")(u, dx(u), laplacian(u)),)
     nested = sd.PDESystem({u: f(sp.Function("g")(u))}, (0, 1))
     with pytest.raises(RecoveryError, match="is an argument of another"):
-        with_unknown_fields(nested, None)
+        with_unknown_terms(nested, None)

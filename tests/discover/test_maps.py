@@ -8,7 +8,6 @@ import sympy as sp
 from scipy.optimize import least_squares
 
 import symdyn as sd
-from symdyn.discover.constants import natural_size
 from symdyn.discover.evidence import errors
 from symdyn.discover.fitting import fit_parameters
 from symdyn.discover.formulas import formula_terms
@@ -16,6 +15,7 @@ from symdyn.discover.options import RecoverOptions
 from symdyn.discover.profiles import profile
 from symdyn.discover.resampling import bootstrap
 from symdyn.discover.surrogates.registry import SURROGATES
+from symdyn.inference.constants import natural_size
 from symdyn.inference.data import observations
 
 N, x, y, L, P, A, r, K, a, b, h, k, t = sp.symbols("N x y L P A r K a b h k t")

@@ -10,8 +10,8 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.inference.budget import LEVELS, Budget
-from symdyn.inference.candidates import LibraryTerm
 from symdyn.inference.criterion import price
+from symdyn.inference.parameters import LibraryTerm
 from symdyn.inference.scoring import Score
 from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts, searched
 

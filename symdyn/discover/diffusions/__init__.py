@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.diffusions.declared import declared, with_unknown_drifts
+from symdyn.discover.diffusions.declared import declared
 from symdyn.discover.diffusions.increments import increments
 from symdyn.discover.diffusions.result import DiffusionRecovery, result
 from symdyn.discover.diffusions.search import DiffusionSearch
-from symdyn.discover.diffusions.signs import sign_price
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
+from symdyn.discover.signs import read_signs, sign_price
+from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.inference.data import observations
 from symdyn.inference.term_search import searched
 from symdyn.models.sde import SDESystem
@@ -65,7 +66,7 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     Kessler, Scand. J. Statist. 24, 211 (1997); Sorensen, in Kessler, Lindner, Sorensen (eds.), Statistical Methods for
     Stochastic Differential Equations (2012), ch. 1; Friedrich et al., Phys. Rep. 506, 87 (2011).
     """
-    whole = with_unknown_drifts(system, request.unknown)
+    whole = with_unknown_terms(system, request.unknown)
     seen = observations(whole, data)
     seen, later = seen.split(request.heldout) if request.heldout else (seen, None)
     steps = increments(seen)
@@ -73,7 +74,8 @@ def recovered(system: SDESystem, data: Any, request: Request) -> DiffusionRecove
     typical |= {whole.time: max(float(np.abs(steps.times).max()), 1.0)}
     typical |= {p: float(whole.defaults.get(p, 1.0)) for p in whole.parameters}
     ready = declared(whole, request, typical)
-    broken = sign_price(ready, steps, request.signs)
+    signs = read_signs(one_of_each(whole.unknowns), request.signs)
+    broken = sign_price(whole, ready, signs, steps.times, steps.begin.T)
     search = DiffusionSearch(
         ready, steps, largest=request.options.largest, broken=broken, budget=request.budget, journal=request.journal
     )

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.declaration import lookup, name_of
-from symdyn.derive.sensitivities import fresh_symbol
-from symdyn.discover.constants import constant_guesses
+from symdyn.declaration import name_of
 from symdyn.discover.fields.data import FieldData
-from symdyn.errors import RecoveryError
-from symdyn.inference.candidates import Candidates, LibraryTerm
-from symdyn.inference.guesses import between, free_parameters, read_bounds
+from symdyn.inference.candidates import Candidates
+from symdyn.inference.constants import constant_guesses
+from symdyn.inference.parameters import LibraryTerm, constant_symbols, free_columns
 from symdyn.models.operators import components, linear_form
 from symdyn.models.pde import PDESystem
 
@@ -74,55 +72,30 @@ def field_candidates(
     RecoveryError
         For bounds that are none, and parameters to be fitted that do not enter the equations.
     """
-    taken = {s.name for s in (*system.states, *system.space, *system.parameters, *system.observables, system.time)}
-    terms, coefficients = [], []
     sizes = {**dict.fromkeys(system.parameters, 1.0), **system.defaults, system.time: max(data.span, 1.0)}
     sizes |= dict(zip(system.fields, map(float, data.scale), strict=True))
     sizes |= {s: float(np.abs(p).max()) for s, p in zip(system.space, data.positions, strict=True)}
-    given = {name_of(k): float(v) for k, v in (guesses or {}).items()}
-    limited = {name_of(k): v for k, v in (bounds or {}).items()}
-    for unknown, candidates in shapes.items():
-        for shape in candidates:
-            inside: dict[sp.Symbol, tuple[float, ...]] = {}
-            known = {s.name for s in sizes} | {s.name for s in system.scalars}
-            for c in sorted((s for s in shape.free_symbols if s.name not in known), key=lambda s: s.name):
-                if c.name in given:
-                    inside[c] = (given[c.name],)
-                else:
-                    inside[c] = between(limited.get(c.name)) or constant_guesses(
-                        shape, c, sizes, float(np.median(data.scale)), natural=True
-                    )
-            taken |= {c.name for c in inside}
-            terms.append(LibraryTerm(unknown, shape, inside))
-    coefficients = [fresh_symbol(f"c{k}", taken) for k in range(len(terms))]
-    filled = {u: sp.Add(*(c * t.shape for c, t in zip(coefficients, terms, strict=True) if t.unknown == u)) for u in shapes}
-    free = free_parameters(system, fit)
-    used = {s for e in (*system.rates, *system.initial.values()) for s in e.free_symbols} | {
-        s for row in system.conditions.values() for pair in row if pair != "periodic" for c in pair
-        for e in (*c.coefficients, c.value) for s in e.free_symbols
-    }  # fmt: skip
-    idle = [p for p in free if p not in used]
-    if idle:
-        raise RecoveryError(f"the parameter {idle[0]} is to be fitted but does not enter the equations; give it a value")
-    constants = tuple(dict.fromkeys(c for t in terms for c in t.constants))
-    columns = (*coefficients, *constants, *free)
-    start = {c: sorted(t.constants[c])[len(t.constants[c]) // 2] for t in reversed(terms) for c in t.constants}
-    start |= {p: given.get(p.name, system.defaults.get(p, (between(limited.get(p.name)) or (1.0,))[0])) for p in free}
-    full = system.with_terms(filled, {c: start.get(c, 0.0) for c in columns}) if filled else system
-    full = full.with_parameters({c: start.get(c, 0.0) for c in columns if c in full.parameters})
-    inner = np.zeros((len(terms), len(columns)), dtype=bool)
-    for k, term in enumerate(terms):
-        inner[k, k] = True
-        for c in term.constants:
-            inner[k, columns.index(c)] = True
-    always = np.array([c in free for c in columns], dtype=bool)
-    limits = read_bounds({lookup(k, columns, "parameter or constant"): v for k, v in (bounds or {}).items()}, columns)
-    for term in terms:
-        for c, values in term.constants.items():  # a constant keeps its sign unless bounds say otherwise
-            limits.setdefault(c, (0.0, np.inf) if values[0] > 0 else (-np.inf, 0.0))
-    low, high = (np.array([limits.get(c, (-np.inf, np.inf))[k] for c in columns]) for k in range(2))
-    row = np.array([start.get(c, 0.0) for c in columns])
-    return FieldCandidates(full, tuple(terms), columns, np.ones(len(columns)), inner, always, row[None], low, high)
+    usual = float(np.median(data.scale))
+    terms = [
+        LibraryTerm(u, e, {c: constant_guesses(e, c, sizes, usual) for c in constant_symbols(e, system)})
+        for u, candidates in shapes.items() for e in candidates
+    ]  # fmt: skip
+    # terms that no grid can hold are left out, and their constants with them
+    known = {s.name for s in (*system.parameters, *(c for term in terms for c in term.constants))}
+    guesses = {k: v for k, v in (guesses or {}).items() if name_of(k) in known}
+    bounds = {k: v for k, v in (bounds or {}).items() if name_of(k) in known}
+    columns = free_columns(system, terms, fit=fit, guesses=guesses, bounds=bounds)
+    start = dict(zip(columns.columns, map(float, columns.guesses[0]), strict=True))
+    full = system.with_terms(columns.expressions(), start) if terms else system
+    full = full.with_parameters({c: start[c] for c in columns.columns if c in full.parameters})
+    columns.check_entering((*full.rates, *full.initial.values(), *_conditions(full)))
+    return FieldCandidates(system=full, **vars(columns))
+
+
+def _conditions(system: PDESystem) -> list[sp.Expr]:
+    """Everything that conditions at walls are made of."""
+    pairs = [pair for row in system.conditions.values() for pair in row if pair != "periodic"]
+    return [e for pair in pairs for c in pair for e in (*c.coefficients, c.value)]
 
 
 def linear_columns(

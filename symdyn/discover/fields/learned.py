@@ -20,7 +20,7 @@ from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.inference.budget import LateError
-from symdyn.inference.candidates import LibraryTerm
+from symdyn.inference.parameters import LibraryTerm
 from symdyn.models.operators import Operator
 from symdyn.models.pde import PDESystem
 

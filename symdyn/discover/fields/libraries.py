@@ -11,13 +11,13 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
 from symdyn.discover.library import library_terms
-from symdyn.discover.terms import added_functions, function_name, refuse_nested
+from symdyn.discover.terms import function_name
 from symdyn.errors import RecoveryError
-from symdyn.models.operators import AXES, OPERATORS, Operator, laplacian, read_operators
+from symdyn.models.operators import AXES, Operator, laplacian, read_operators
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
 
-__all__ = ["conservative_library", "field_library", "with_unknown_fields"]
+__all__ = ["conservative_library", "field_library"]
 
 #: Degree of the polynomials before derivatives, where the arguments name derivatives.
 BEFORE = 2
@@ -132,26 +132,3 @@ def conservative_library(
                 power = w.as_base_exp()[1] if m == 1 and w.is_Pow else sp.S.One
                 terms += [axis(inner) / power for axis in AXES[:dimension]]
     return tuple(dict.fromkeys(terms))
-
-
-def with_unknown_fields(system: PDESystem, names: Sequence[Any] | None) -> PDESystem:
-    """The system with an unknown term in the equation of each state that is named: of fields also of their derivatives.
-
-    Raises
-    ------
-    RecoveryError
-        If a name is neither a state nor an unknown function, or one unknown term is an argument of another.
-    """
-    refuse_nested(system)
-    for u in system.unknowns:
-        if u.func.__name__ in OPERATORS:
-            raise RecoveryError(f"the unknown function {u.func} is named like an operator; rename it")
-    rates = list(system.rates)
-    for name, label in added_functions(system, names).items():
-        if name not in {f.name for f in system.fields}:
-            fields = ", ".join(map(str, system.fields))
-            raise RecoveryError(f"{name} is a scalar; unknown terms can be added to fields: {fields}")
-        own = system.fields[system.names.index(name)]
-        steep = [axis(own) for axis in AXES[: system.dimension]]
-        rates[system.names.index(name)] += sp.Function(label)(*system.fields, *steep, laplacian(own))
-    return system.replace(rates=tuple(rates)) if rates != list(system.rates) else system

@@ -18,7 +18,7 @@ from symdyn.discover.fields.declared import declared_for
 from symdyn.discover.fields.fits import FieldFit, FieldFits
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.learned import learn_fields, learned_formulas
-from symdyn.discover.fields.libraries import conservative_library, field_library, with_unknown_fields
+from symdyn.discover.fields.libraries import conservative_library, field_library
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.fields.simulated import Beginning, Simulated, first_cells, simulate_terms
 from symdyn.discover.fields.starts import read_starts
@@ -26,7 +26,7 @@ from symdyn.discover.fields.weakly import WeakChoice, choose_weakly, is_dense
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
-from symdyn.discover.terms import one_of_each
+from symdyn.discover.terms import one_of_each, with_unknown_terms
 from symdyn.errors import DeclarationError, RecoveryError
 from symdyn.inference.optimum import read_noise
 from symdyn.models.pde import PDESystem
@@ -62,13 +62,8 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     nothing = system is None
     if system is None:
         system, notes = declared_for(data)
-    system = with_unknown_fields(system, request.unknown)
     free = [p for p in system.parameters if p not in system.defaults]
-    if not (system.unknowns or free or request.options.fit):
-        raise RecoveryError(
-            "the system has no unknown term; write one as an undefined function, f = sympy.Function('f'), in its equations, "
-            "name fields in unknown=[...], or leave parameters without a value"
-        )
+    system = with_unknown_terms(system, request.unknown, needed=not (free or request.options.fit))
     seen, later = read_fields(system, data).split(request.heldout)
     if request.options.noise is not None:
         seen = replace(seen, noise=read_noise(system.fields, seen.noise, request.options.noise))

@@ -19,7 +19,8 @@ from symdyn.discover.propensities.start import first_distribution, first_moments
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
-from symdyn.inference.guesses import free_parameters, read_bounds, start_values
+from symdyn.inference.guesses import Bounds
+from symdyn.inference.parameters import free_columns
 from symdyn.inference.term_search import searched
 from symdyn.models.reactions import ReactionNetwork
 
@@ -78,21 +79,18 @@ def recovered(network: ReactionNetwork, data: Any, request: Request) -> Propensi
     columns = {s: k for k, s in enumerate(seen.species)}
     means = {s: float(seen.rows[:, columns[s.name]].mean()) if s.name in columns else 1.0 for s in network.states}
     sizes = {**{s: max(v, 1.0) for s, v in means.items()}, **{p: network.defaults.get(p, 1.0) for p in network.parameters}}
-    free = free_parameters(network, request.options.fit)
-    terms = shape_terms(network, request.library, sizes, request.options.guesses)
-    constants = tuple(dict.fromkeys(c for t in terms for c in t.constants))
-    limits = read_bounds(request.bounds, dict.fromkeys((*network.parameters, *constants, *network.states)), network.states)
-    guessed = {
-        k: v for k, v in request.options.guesses.items() if getattr(k, "name", k) in {p.name for p in network.parameters}
-    }
+    fitted = free_columns(
+        network, shape_terms(network, request.library, sizes), fit=request.options.fit, guesses=request.options.guesses,
+        bounds=request.bounds, initial=network.states,
+    )  # fmt: skip
+    fitted.check_entering(network.with_terms(fitted.expressions()).propensities)
     typical = np.array([sizes[s] for s in network.states])
     notes = list(seen.notes)
-    factory = _likelihoods(network, seen, limits, notes)
+    factory = _likelihoods(network, seen, fitted.given, notes)
     for pieces in PIECES:
         search = PropensitySearch(
-            network, terms, factory, data=seen, pieces=pieces, free=start_values(network, free, guessed, limits),
-            scale=float(max(typical.max() / seen.span, 1e-12)), typical=typical, bounds=limits,
-            largest=request.options.largest, budget=request.budget, journal=request.journal,
+            network, fitted, factory, data=seen, pieces=pieces, scale=float(max(typical.max() / seen.span, 1e-12)),
+            typical=typical, largest=request.options.largest, budget=request.budget, journal=request.journal,
         )  # fmt: skip
         found = searched(search, request.report)
         if not search.complete or not search.best() or search.accurate():
@@ -109,9 +107,7 @@ def _check(network: ReactionNetwork) -> None:
         raise RecoveryError("the network has events, which likelihoods of molecule numbers do not follow; leave them out")
 
 
-def _likelihoods(
-    network: ReactionNetwork, seen: Counts, limits: dict[sp.Symbol, tuple[float, float]], notes: list[str]
-) -> Callable[[Rates, int], Any]:
+def _likelihoods(network: ReactionNetwork, seen: Counts, limits: Bounds, notes: list[str]) -> Callable[[Rates, int], Any]:
     """How the likelihood of a model is made from its rates, and the pieces of the exponential of its generator."""
     if seen.kind == "complete":
         return lambda rates, pieces: CompletePath(rates, seen)

@@ -116,7 +116,7 @@ def result(
 def _names(search: PropensitySearch, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
     """Names of the constants of some terms."""
     terms = [(k, search.terms[k]) for k in chosen]
-    return named_constants(search.network, [(t.unknown, search.coefficients[k], tuple(t.constants)) for k, t in terms])
+    return named_constants(search.network, [(t.unknown, search.fitted.columns[k], tuple(t.constants)) for k, t in terms])
 
 
 def _symbols(search: PropensitySearch, model: PropensityModel) -> list[sp.Symbol]:
@@ -127,18 +127,14 @@ def _symbols(search: PropensitySearch, model: PropensityModel) -> list[sp.Symbol
 
 def _formulas(search: PropensitySearch, model: PropensityModel) -> dict[AppliedUndef, sp.Expr]:
     """Each unknown function in named constants."""
-    own = np.flatnonzero(model.chosen).tolist()
-    names, found = _names(search, own), dict.fromkeys(search.unknowns, sp.S.Zero)
-    for k in own:
-        found[search.terms[k].unknown] += names[search.coefficients[k]] * search.terms[k].shape.xreplace(names)
-    return found
+    return search.fitted.expressions(model.chosen, _names(search, np.flatnonzero(model.chosen).tolist()))
 
 
 def _facts(search: PropensitySearch, model: PropensityModel) -> Information:
     """Information about the constants, positive and fitted in their logarithms."""
     score, values = model.fit.score, model.values
     found, (rank, unsure) = sandwich(score), vague(score.information)
-    low, high = np.array([search.bounds.get(c, (-np.inf, np.inf)) for c in model.columns]).T
+    low, high = np.array([search.fitted.given.get(c, (-np.inf, np.inf)) for c in model.columns]).T
     return Information(
         tuple(s.name for s in _symbols(search, model)), values, found.covariance * np.outer(values, values),
         found.undetermined | unsure, rank, found.condition, low=low, high=high, logarithmic=True,

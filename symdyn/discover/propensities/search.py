@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.rates import Rates
 from symdyn.inference.budget import Budget
-from symdyn.inference.candidates import LibraryTerm
 from symdyn.inference.criterion import price
 from symdyn.inference.journal import Journal, digest_of
+from symdyn.inference.parameters import FreeColumns
 from symdyn.inference.scoring import ScoredFit
 from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts
 from symdyn.models.reactions import ReactionNetwork
@@ -62,17 +61,15 @@ class PropensitySearch(TermSearch[PropensityModel]):
     ----------
     network : ReactionNetwork
         With unknown functions.
-    terms : sequence of LibraryTerm
+    fitted : FreeColumns
+        Of all terms; parameters of the network may be fitted jointly.
     likelihood : callable
         From the rates of a model, and pieces into which times are cut, to its likelihood.
     data : Counts
     pieces : int
-    free : mapping of Symbol to tuple of float
-        Parameters of the network that are fitted jointly, with initial guesses.
     scale : float
         A typical propensity: numbers over the time of the data.
     typical : (1, species) float64
-    bounds : mapping of Symbol to pair
     largest : int
         Most terms of a model.
     budget : Budget
@@ -84,40 +81,28 @@ class PropensitySearch(TermSearch[PropensityModel]):
     BEAM, MOST_FITS, ROUNDS = 2, 40, 4
 
     def __init__(
-        self, network: ReactionNetwork, terms: Sequence[LibraryTerm], likelihood: Callable[[Rates, int], Any], *, data: Counts,
-        pieces: int, free: Mapping[sp.Symbol, Sequence[float]], scale: float, typical: np.ndarray,
-        bounds: Mapping[sp.Symbol, tuple[float, float]], largest: int, budget: Budget, journal: Journal | None = None,
+        self, network: ReactionNetwork, fitted: FreeColumns, likelihood: Callable[[Rates, int], Any], *, data: Counts,
+        pieces: int, scale: float, typical: np.ndarray, largest: int, budget: Budget, journal: Journal | None = None,
     ) -> None:  # fmt: skip
-        known: tuple[Mapping[Any, Any], ...] = (network.defaults, network.initial, bounds)
+        known: tuple[Mapping[Any, Any], ...] = (network.defaults, network.initial, fitted.given)
         facts = (
-            network.reactions, [(t.unknown, t.shape) for t in terms], data.kind, data.species, pieces,
+            network.reactions, [(t.unknown, t.shape) for t in fitted.terms], data.kind, data.species, pieces,
             *(sorted(d.items(), key=str) for d in known),
         )  # fmt: skip
         arrays = itertools.chain.from_iterable([(t.times, t.values) for t in data.trajectories] or data.snapshots)
         context = digest_of("propensities", *facts, *arrays)
-        self.unknowns = tuple(dict.fromkeys(t.unknown for t in terms))
-        super().__init__(terms, context, largest=largest, necessary=self.unknowns, budget=budget, journal=journal)
-        self.network, self.likelihood, self.pieces, self.free = network, likelihood, pieces, dict(free)
-        self.size, self.scale, self.typical, self.bounds = data.size, scale, typical, bounds
-        taken = {s.name for s in (*network.states, *network.parameters, network.time)}
-        taken |= {c.name for t in terms for c in t.constants}
-        self.coefficients = tuple(fresh_symbol(f"{t.unknown.func.__name__}_{k}", taken) for k, t in enumerate(terms))
+        self.unknowns = tuple(dict.fromkeys(t.unknown for t in fitted.terms))
+        super().__init__(fitted.terms, context, largest=largest, necessary=self.unknowns, budget=budget, journal=journal)
+        self.network, self.fitted, self.likelihood, self.pieces = network, fitted, likelihood, pieces
+        self.size, self.scale, self.typical = data.size, scale, typical
         self._levels: dict[Any, float] = dict.fromkeys(self.unknowns, scale)
 
     # ---- one model ---------------------------------------------------------------------------------
 
     def filled(self, chosen: np.ndarray) -> tuple[ReactionNetwork, tuple[sp.Symbol, ...]]:
         """The network with the terms `chosen`, and the constants that are fitted."""
-        own = np.flatnonzero(chosen)
-        inside = dict.fromkeys(c for k in own for c in self.terms[k].constants)
-        formulas = self._formulas(chosen, dict(enumerate(self.coefficients)))
-        return self.network.with_terms(formulas), (*(self.coefficients[k] for k in own), *inside, *self.free)
-
-    def _formulas(self, chosen: np.ndarray, factors: Mapping[int, sp.Expr]) -> dict[Any, sp.Expr]:
-        own = list(map(int, np.flatnonzero(chosen)))
-        return {
-            u: sp.Add(*(factors[k] * self.terms[k].shape for k in own if self.terms[k].unknown == u)) for u in self.unknowns
-        }
+        columns = (self.fitted.columns[k] for k in np.flatnonzero(self.fitted.active(chosen)))
+        return self.network.with_terms(self.fitted.expressions(chosen)), tuple(columns)
 
     def trial(self, chosen: np.ndarray, near: PropensityModel | None) -> Trial:
         """The likelihood of the model, and starts from which it is fitted."""
@@ -139,12 +124,11 @@ class PropensitySearch(TermSearch[PropensityModel]):
     def written(self, model: PropensityModel) -> str:
         """The formulas of a model with four digits."""
         at = {c: sp.Float(v, 4) for c, v in zip(model.columns, model.values, strict=True)}
-        formulas = self._formulas(model.chosen, dict(enumerate(self.coefficients)))
-        return ", ".join(f"{u} = {e.xreplace(at)}" for u, e in formulas.items())
+        return ", ".join(f"{u} = {e}" for u, e in self.fitted.expressions(model.chosen, at).items())
 
     def _limits(self, columns: Sequence[sp.Symbol], u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(divide="ignore"):
-            pairs = np.log([np.maximum(self.bounds.get(c, (0.0, np.inf)), 0.0) for c in columns])
+            pairs = np.log([np.maximum(self.fitted.given.get(c, (0.0, np.inf)), 0.0) for c in columns])
         return np.maximum(pairs[:, 0], u - REACH), np.minimum(pairs[:, 1], u + REACH)
 
     def _starts(self, chosen: np.ndarray, columns: Sequence[sp.Symbol], near: PropensityModel | None) -> Iterator[np.ndarray]:
@@ -152,23 +136,18 @@ class PropensitySearch(TermSearch[PropensityModel]):
         known = dict(zip(near.columns, near.values, strict=True)) if near is not None else {}
         levels = self._levels if near is None else self._means(near)
         own = list(map(int, np.flatnonzero(chosen)))
-        inside = list(dict.fromkeys(c for k in own for c in self.terms[k].constants))
-        listed = [self._values(c, known) for c in inside]
-        free = [(known[p],) if p in known else tuple(v) for p, v in self.free.items()]
+        inner = [c for c in columns if c in self.fitted.starts]
+        listed = [(known[c],) if c in known else self.fitted.starts[c] for c in inner]
         factors = FIRST_RATES if near is None else (1.0,)
         shared = {u: sum(self.terms[k].unknown == u for k in own) for u in self.unknowns}
-        for factor, *values in itertools.product(factors, *listed, *free):
-            at = dict(zip((*inside, *self.free), values, strict=True))
+        for factor, *values in itertools.product(factors, *listed):
+            at = dict(zip(inner, values, strict=True))
             start = dict(at)
             for k in own:
                 unknown = self.terms[k].unknown
                 shape = max(self._shape(k, at), 1e-12)
-                start[self.coefficients[k]] = factor * levels[unknown] / shape / shared[unknown]
+                start[self.fitted.columns[k]] = factor * levels[unknown] / shape / shared[unknown]
             yield np.log([max(float(start[c]), 1e-300) for c in columns])
-
-    def _values(self, constant: sp.Symbol, known: Mapping[sp.Symbol, float]) -> tuple[float, ...]:
-        first = next(t.constants[constant] for t in self.terms if constant in t.constants)
-        return (known[constant],) if constant in known else tuple(first)
 
     def _shape(self, k: int, at: Mapping[sp.Symbol, float]) -> float:
         """A term without coefficient at the typical numbers."""
@@ -181,7 +160,7 @@ class PropensitySearch(TermSearch[PropensityModel]):
         at = dict(zip(model.columns, model.values, strict=True))
         levels = dict.fromkeys(self.unknowns, 0.0)
         for k in map(int, np.flatnonzero(model.chosen)):
-            levels[self.terms[k].unknown] += at[self.coefficients[k]] * self._shape(k, at)
+            levels[self.terms[k].unknown] += at[self.fitted.columns[k]] * self._shape(k, at)
         return {u: max(v, 1e-3 * self.scale) for u, v in levels.items()}
 
     # ---- many --------------------------------------------------------------------------------------

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.constants import natural_size
+from symdyn.derive.sensitivities import fresh_symbol
 from symdyn.discover.terms import allowed_terms, function_name, one_of_each
 from symdyn.errors import RecoveryError
-from symdyn.inference.candidates import LibraryTerm, constant_symbols
+from symdyn.inference.constants import natural_size
+from symdyn.inference.parameters import LibraryTerm, constant_symbols
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["LARGEST_EXPONENT", "shape_terms"]
@@ -23,22 +23,7 @@ LARGEST_EXPONENT = 4
 THRESHOLDS = (0.3, 1.0, 3.0)
 
 
-@dataclass(frozen=True)
-class _Names:
-    """Names that are not yet taken."""
-
-    taken: set[str]
-
-    def fresh(self, name: str) -> sp.Symbol:
-        while name in self.taken:
-            name += "_"
-        self.taken.add(name)
-        return sp.Symbol(name)
-
-
-def shape_terms(
-    network: ReactionNetwork, library: Any, sizes: Mapping[sp.Symbol, float], guesses: Mapping[Any, float]
-) -> tuple[LibraryTerm, ...]:
+def shape_terms(network: ReactionNetwork, library: Any, sizes: Mapping[sp.Symbol, float]) -> tuple[LibraryTerm, ...]:
     r"""Candidate terms of every unknown function, each to be multiplied by a coefficient that is not negative.
 
     By default 1, x, x y (products of two arguments), and for each argument
@@ -51,22 +36,18 @@ def shape_terms(
         Degree of monomials, or terms, in which further symbols are positive constants; for each function in a mapping.
     sizes : mapping of Symbol to float
         Typical numbers of species, and values of parameters.
-    guesses : mapping
-        Values from which constants are fitted, by symbol or name.
     """
-    names = _Names({s.name for s in (*network.states, *network.parameters, network.time)})
-    named = {getattr(k, "name", k): float(v) for k, v in guesses.items()}
+    taken = {s.name for s in (*network.states, *network.parameters, network.time)}
     found: list[LibraryTerm] = []
     for unknown in one_of_each(network.unknowns):
         choice = library
         if isinstance(library, Mapping):
             choice = {function_name(k): v for k, v in library.items()}.get(unknown.func.__name__)
         if choice is None:
-            found += _standard(unknown, sizes, names)
+            found += _standard(unknown, sizes, taken)
             continue
         for shape in allowed_terms(network, unknown, choice, degree=2, functions=()):
-            inside = constant_symbols(shape, network)
-            values = {c: (named[c.name],) if c.name in named else _tried(shape, c, sizes) for c in inside}
+            values = {c: _tried(shape, c, sizes) for c in constant_symbols(shape, network)}
             found.append(LibraryTerm(unknown, shape, values))
     return tuple(found)
 
@@ -78,7 +59,7 @@ def _tried(shape: sp.Expr, constant: sp.Symbol, sizes: Mapping[sp.Symbol, float]
     return tuple((natural or max(own, default=1.0)) * s for s in THRESHOLDS)
 
 
-def _standard(unknown: AppliedUndef, sizes: Mapping[sp.Symbol, float], names: _Names) -> list[LibraryTerm]:
+def _standard(unknown: AppliedUndef, sizes: Mapping[sp.Symbol, float], taken: set[str]) -> list[LibraryTerm]:
     for a in unknown.args:
         if not (isinstance(a, sp.Symbol) and a in sizes):
             raise RecoveryError(
@@ -92,7 +73,7 @@ def _standard(unknown: AppliedUndef, sizes: Mapping[sp.Symbol, float], names: _N
         for n in range(1, LARGEST_EXPONENT + 1):
             for rising in (True, False):
                 suffix = "" if len(arguments) == 1 else f"_{a}"
-                K = names.fresh(f"{unknown.func.__name__}_K{suffix}{'r' if rising else 'f'}{n}")
+                K = fresh_symbol(f"{unknown.func.__name__}_K{suffix}{'r' if rising else 'f'}{n}", taken)
                 shape = (a**n if rising else K**n) / (K**n + a**n)
                 found.append(LibraryTerm(unknown, shape, {K: tuple(sizes[a] * s for s in THRESHOLDS)}))
     return found

@@ -13,7 +13,7 @@ from symdyn.discover.fields.data import read_fields
 from symdyn.discover.fields.learned import learn_fields
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.request import Request
-from symdyn.discover.surrogates._dual import descend
+from symdyn.discover.surrogates._descent import Blocks, descend
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
 from symdyn.errors import RecoveryError, SymdynError
 from symdyn.inference.budget import Budget
@@ -167,10 +167,23 @@ def test_operators_act_on_whatever_they_are_given():
 def test_a_linear_problem_is_solved_from_either_side(rows):
     rng = np.random.default_rng(0)
     a, b, precision = rng.normal(size=(rows, 6)), rng.normal(size=rows), np.full(6, 0.5)
-    found, cost, _ = descend(lambda w: a @ w - b, lambda w: a, np.zeros(6), precision, trials=60, tolerance=1e-14)
+    found, cost, _ = descend(lambda w, _: a @ w - b, lambda w, _: a, np.zeros(6), precision, trials=60, tolerance=1e-14)
     exact = np.linalg.solve(a.T @ a + np.diag(precision), a.T @ b)
     np.testing.assert_allclose(found, exact, atol=1e-6)
     assert cost == pytest.approx(np.sum((a @ exact - b) ** 2) + 0.5 * exact @ exact)
+
+
+@pytest.mark.parametrize("rows", [2, 9])
+def test_blocks_by_trajectory_take_the_step_of_the_entire_matrix(rows):
+    rng = np.random.default_rng(1)
+    own, common, b = rng.normal(size=(2, rows, 3)), rng.normal(size=(2, rows, 2)), rng.normal(size=2 * rows)
+    a = np.zeros((2, rows, 8))
+    a[0, :, :3], a[1, :, 3:6], a[:, :, 6:] = own[0], own[1], common
+    a, precision = a.reshape(2 * rows, 8), np.linspace(0.2, 0.9, 8)
+    found = descend(
+        lambda w, _: a @ w - b, lambda w, _: Blocks(own, common), np.zeros(8), precision, trials=60, tolerance=1e-14
+    )
+    np.testing.assert_allclose(found.weights, np.linalg.solve(a.T @ a + np.diag(precision), a.T @ b), atol=1e-6)
 
 
 def test_what_cannot_be_is_refused():

@@ -13,14 +13,12 @@ import sympy as sp
 
 from symdyn.codegen.emit_jax import jax_function
 from symdyn.codegen.lower import lower
+from symdyn.discover.surrogates._equations import RISE
 from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.models.boundary import Condition
 from symdyn.models.pde import PDESystem
 
 __all__ = ["FieldNetwork", "field_network"]
-
-#: How fast a network takes over from the initial field, over half the time of the data.
-RISE = 4.0
 
 
 @dataclass(frozen=True)

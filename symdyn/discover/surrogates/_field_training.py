@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.fields.data import FieldData
-from symdyn.discover.surrogates._dual import descend
-from symdyn.discover.surrogates._field_problem import Data, Equations
-from symdyn.discover.surrogates._training import average, prepare
+from symdyn.discover.surrogates._descent import descend
+from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
+from symdyn.discover.surrogates._equations import Data
+from symdyn.discover.surrogates._field_problem import FieldEquations
 from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.models.pde import PDESystem
@@ -40,72 +41,55 @@ def train(
     """Fit every member and average fields, terms and parameters."""
     prepare()
     begun = _data(system, observed, options)
-    equations = Equations(system, options, len(observed.trajectories))
-    low, high = system.domain.box[:, 0]
-    grids = [
-        np.stack(
-            np.meshgrid(np.linspace(ends[0], ends[1], TIMES), np.linspace(low, high, PLACES), indexing="ij"), axis=-1
-        ).reshape(-1, 2)
-        for ends in begun.ends
-    ]
-    grid, collected, losses = np.stack(grids), [], []
-    for k in range(options.members):
-        w, history = _member(equations, begun, options, np.random.default_rng([seed, k]), _teller(progress, k, options))
-        own, s = equations.split(w[0])
-        states, arguments, values = (np.asarray(v) for v in equations.sample(w[1], own, begun.ends, s, grid))
-        collected.append((states, arguments, values, np.asarray(equations.parameters(s))[equations.where]))
-        losses.append(history)
-    fit = average(system, tuple(np.linspace(ends[0], ends[1], TIMES) for ends in begun.ends), collected, {"members": losses})
-    fields = tuple(v.reshape(TIMES, PLACES, -1).transpose(0, 2, 1) for v in fit.states)
-    return SurrogateFit(fit.times, fields, fit.terms, fit.parameters, fit.history)
+    equations = FieldEquations(system, options, len(observed.trajectories))
+    points = np.linspace(system.domain.box[0, 0], system.domain.box[1, 0], PLACES)
+    times = tuple(np.linspace(ends[0], ends[1], TIMES) for ends in begun.ends)
+    grid = np.stack([_grid(t, points) for t in times])
+
+    def member(k: int, tell: Callable[[int], None]) -> Learned:
+        w, d, losses = _descended(equations, begun, options, np.random.default_rng([seed, k]), tell)
+        states, arguments, values = equations.sample(w, d, grid)
+        fields = np.asarray(states).reshape(len(times), TIMES, PLACES, -1).transpose(0, 1, 3, 2)
+        return fields, arguments, values, equations.terms.free(equations.split(w)[1]), losses
+
+    return ensemble(system, options, times, member, progress)
 
 
-def _teller(progress: Callable[[int, int], None] | None, member: int, options: Any) -> Callable[[int], None]:
-    def tell(done: int) -> None:
-        if progress is not None:
-            progress(member * options.iterations + min(done, options.iterations), options.members * options.iterations)
-
-    return tell
-
-
-def _after(tell: Callable[[int], None], before: int) -> Callable[[int], None]:
-    return lambda done: tell(before + done)
-
-
-def _member(
-    equations: Equations, d: Data, options: Any, rng: np.random.Generator, tell: Callable[[int], None]
-) -> tuple[tuple[np.ndarray, Data], list[float]]:
-    """Fields on the data alone, then with the equations ever more strictly; the weights with the units they belong to."""
-    done = min(ALONE, options.iterations)
-    w, cost, history = _descended(equations, d, equations.first(rng), done, tell)
-    d = _units(equations, d, w)
-    rate = d.equation
-    weight = np.sqrt(d.places.shape[1] / d.inside.shape[1]) / options.tolerance
-    left = options.iterations - done
-    for stricter, trials in zip(STRICTER, (max(left // 3, 1), max(left - left // 3, 1)), strict=True):
-        d = d._replace(equation=weight / stricter / rate)
-        w, cost, more = _descended(equations, d, w, trials, _after(tell, done))
-        history, done = history + more, done + trials
-    if not np.isfinite(cost):
-        raise RecoveryError(INFINITE)
-    tell(options.iterations)
-    return (w, d), history
+def _grid(times: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """All pairs of a time and a position, (m, 2)."""
+    return np.stack(np.meshgrid(times, points, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def _descended(
-    equations: Equations, d: Data, w: np.ndarray, trials: int, tell: Callable[[int], None]
-) -> tuple[np.ndarray, float, list[float]]:
-    return descend(
-        lambda v: equations.misfit(v, d), lambda v: equations.slopes(v, d), w, equations.precision, trials=trials,
-        tolerance=SETTLED, tell=tell,
-    )  # fmt: skip
+    equations: FieldEquations, d: Data, options: Any, rng: np.random.Generator, tell: Callable[[int], None]
+) -> tuple[np.ndarray, Data, dict[str, np.ndarray]]:
+    """Fields on the data alone, then with the equations ever more strictly; the weights with the units they belong to."""
+    done, w, found = 0, equations.first(rng), []
+    alone = min(ALONE, options.iterations)
+    left = options.iterations - alone
+    weight = np.sqrt(d.places.shape[1] / d.inside.shape[1]) / options.tolerance
+    trials = (alone, max(left // 3, 1), max(left - left // 3, 1))
+    for stricter, most in zip((np.inf, *STRICTER), trials, strict=True):
+        d = d._replace(strict=weight / stricter)
+
+        def further(count: int, before: int = done) -> None:
+            tell(before + count)
+
+        found.append(descend(
+            equations.misfit, equations.slopes, w, equations.precision, d, trials=most, tolerance=SETTLED, tell=further
+        ))  # fmt: skip
+        w, done = found[-1].weights, done + most
+        d = _units(equations, d, w) if np.isinf(stricter) else d
+    if not np.isfinite(found[-1].cost):
+        raise RecoveryError(INFINITE)
+    tell(options.iterations)
+    return w, d, {name: np.concatenate([f.history[name] for f in found]) for name in found[0].history}
 
 
-def _units(equations: Equations, d: Data, w: np.ndarray) -> Data:
+def _units(equations: FieldEquations, d: Data, w: np.ndarray) -> Data:
     """Middle and spread of the arguments of terms, sizes of terms, and rates of change, along fields that follow the data."""
-    own, s = equations.split(w)
-    change, rest, one = (np.asarray(v) for v in equations.offsets(d, own, d.ends, s, d.inside))
-    _, arguments, _ = equations.sample(d, own, d.ends, s, d.inside)
+    change, rest, one = (np.asarray(v) for v in equations.offsets(w, d))
+    _, arguments, _ = equations.sample(w, d, d.inside)
     a = np.asarray(arguments).reshape(-1, arguments.shape[-1])
     a = np.where(np.isfinite(a), a, np.nan)
     if np.isnan(a).all(axis=0).any():
@@ -116,7 +100,7 @@ def _units(equations: Equations, d: Data, w: np.ndarray) -> Data:
     gap, gain = _rms(rest.reshape(-1, rest.shape[-1])), _rms(one.reshape(-1, *one.shape[2:]))  # (n,), (k, n)
     reach = np.array([max((gap[i] / g for i, g in enumerate(row) if g > 1e-12), default=1.0) for row in gain])
     rate = np.where(rate > 0, rate, 1.0)
-    return d._replace(equation=rate, middle=middle, spread=spread, reach=np.where(reach > 0, reach, 1.0))
+    return d._replace(rate=rate, middle=middle, spread=spread, reach=np.where(reach > 0, reach, 1.0))
 
 
 def _rms(values: np.ndarray) -> np.ndarray:
@@ -135,7 +119,7 @@ def _data(system: PDESystem, observed: FieldData, options: Any) -> Data:
     values = np.full((len(runs), total, n), np.nan)
     ends = np.zeros((len(runs), 2))
     for k, run in enumerate(runs):
-        grid = np.stack(np.meshgrid(run.times, observed.positions[0], indexing="ij"), axis=-1).reshape(-1, 2)
+        grid = _grid(run.times, observed.positions[0])
         places[k] = grid[-1]
         places[k, : len(grid)], values[k, : len(grid)] = grid, run.values.transpose(0, 2, 1).reshape(-1, n)
         ends[k] = min(0.0, run.times[0]) if known else run.times[0], run.times[-1]
@@ -154,6 +138,6 @@ def _data(system: PDESystem, observed: FieldData, options: Any) -> Data:
     ])  # fmt: skip
     each = sum(len(u.args) for u in system.unknowns)
     return Data(
-        places, np.where(seen, values, 0.0), seen / noise, inside, ends, mean, size, np.zeros(n),
+        places, np.where(seen, values, 0.0), seen / noise, inside, ends, mean, size, np.ones(n),
         np.zeros(each), np.ones(each), np.ones(len(system.unknowns)),
     )  # fmt: skip

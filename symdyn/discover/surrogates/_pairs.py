@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from scipy.optimize import least_squares
+from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.declaration import derivative
+from symdyn.discover.surrogates.registry import NothingLearnedError, TermSamples
 from symdyn.inference.data import Observations
 from symdyn.inference.guesses import GUESSES
 from symdyn.inference.kinds import right_sides
 from symdyn.system import System
 
-__all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear"]
+__all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear", "samples_of"]
 
 #: Relative sensitivity of the residuals, to changes by its value or by 1, below which a parameter counts as not determined.
 DETERMINED = 1e-6
@@ -147,3 +150,33 @@ def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp
     size = np.linalg.norm(best.jac, axis=0) * np.maximum(np.abs(best.x), 1.0)  # 0 is a value as good as others
     told = size > DETERMINED * max(float(np.linalg.norm(residuals(np.zeros(len(free))))), 1.0)
     return {p: float(v) for p, v, t in zip(free, best.x, told, strict=True) if t}
+
+
+def samples_of(
+    unknown: AppliedUndef,
+    arguments: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    signs: Mapping[Any, int] | None,
+    source: str,
+    singular: float = 0.0,
+) -> TermSamples:
+    """Samples of a term that are finite, of its sign if that is known, and of more than that share of the largest weight.
+
+    Raises
+    ------
+    NothingLearnedError
+        If none is left; the message names the `source` of the samples.
+    """
+    good = np.isfinite(values) & np.isfinite(arguments).all(axis=1) & np.isfinite(weights)
+    good &= weights > singular * np.max(weights, initial=0.0, where=good)
+    if not good.any():
+        raise NothingLearnedError(f"nowhere on the data {unknown} can be told from {source}; go without, surrogate=None")
+    sign = {getattr(k, "__name__", str(k)): v for k, v in (signs or {}).items()}.get(unknown.func.__name__, 0)
+    good &= values * sign >= 0
+    if not good.any():
+        raise NothingLearnedError(
+            f"no value of {unknown} that the data tell has the sign {sign:+d}; give the other sign, or go without, "
+            "surrogate=None"
+        )
+    return TermSamples(arguments[good], values[good], weights[good] / weights[good].mean())

@@ -6,20 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sympy.core.function import AppliedUndef
-
-from symdyn.discover.surrogates._networks import trained
-from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit, with_options
-from symdyn.errors import RecoveryError
+from symdyn.discover.surrogates._networks import Networks, check_options
+from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit, nested
 from symdyn.models.operators import NUMBERS
 
 if TYPE_CHECKING:
-    from symdyn.discover.fields.data import FieldData
+    pass
 
 __all__ = ["FieldPINN", "FieldPINNOptions"]
-
-#: Distributions that bring what the training needs.
-PACKAGES = ("jax", "optax")
 
 
 @dataclass(frozen=True)
@@ -60,17 +54,10 @@ class FieldPINNOptions:
     noise_floor = 1e-3
 
     def __post_init__(self) -> None:
-        for name in ("width", "term_width", "waves", "collocation", "iterations", "tolerance", "decay", "members"):
-            if not getattr(self, name) > 0:
-                raise RecoveryError(
-                    f"the option {name} of the surrogate 'pinn' is {getattr(self, name)!r}; expected a positive number"
-                )
-        for term, sign in (self.signs or {}).items():
-            if sign not in (1, -1):
-                raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
+        check_options(self, "pinn")
 
 
-class FieldPINN:
+class FieldPINN(Networks):
     r"""Universal physics-informed networks for fields on an interval.
 
     One tanh network of time and position for the fields of each experiment, one network for each unknown function of its
@@ -103,8 +90,7 @@ class FieldPINN:
     Karniadakis, J. Comput. Phys. 378, 686 (2019).
     """
 
-    def __init__(self, options: FieldPINNOptions | None = None, **changes: Any) -> None:
-        self.options = with_options(options or FieldPINNOptions(), changes, "pinn")
+    name, usual = "pinn", FieldPINNOptions
 
     @staticmethod
     def applies(system: Any, observations: Any) -> str | None:
@@ -115,43 +101,15 @@ class FieldPINN:
             return f"the surrogate 'pinn' learns fields in one dimension, not in {system.dimension}; use surrogate=None"
         if system.scalars or any(e.has(*NUMBERS) for e in system.rates):
             return "the surrogate 'pinn' learns fields without scalars, means and integrals; use surrogate=None"
-        for term in system.unknowns:
-            if any(a.atoms(AppliedUndef) for a in term.args):
-                return f"the unknown term {term} has an unknown term among its arguments"
-        return None if system.unknowns else "the surrogate 'pinn' needs an unknown term; fit parameters with surrogate=None"
+        if not system.unknowns:
+            return "the surrogate 'pinn' needs an unknown term; fit parameters with surrogate=None"
+        return nested(system)
 
-    def fit(
-        self, system: Any, observations: FieldData, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
-    ) -> SurrogateFit:
-        """Train on `observations`.
+    @staticmethod
+    def _training() -> Callable[..., SurrogateFit]:
+        from symdyn.discover.surrogates._field_training import train
 
-        Parameters
-        ----------
-        system : PDESystem
-            With one or more unknown terms.
-        observations : FieldData
-        seed : int
-            Of first weights; the same seed gives the same result on the same machine.
-        progress : callable, optional
-            Called as ``progress(done, total)``.
-
-        Returns
-        -------
-        SurrogateFit
-            For each experiment times (m,) and fields (m, fields, positions) at the positions of the samples.
-
-        Raises
-        ------
-        RecoveryError
-            If JAX or optax is missing, `applies` gives a reason, or the equations are not finite near the data.
-        """
-        return trained(self, "pinn", PACKAGES, _training, system, observations, seed=seed, progress=progress)
-
-
-def _training() -> Callable[..., SurrogateFit]:
-    from symdyn.discover.surrogates._field_training import train
-
-    return train
+        return train
 
 
 FIELD_SURROGATES.register("pinn", FieldPINN)

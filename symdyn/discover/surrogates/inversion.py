@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear
-from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError, SurrogateFit, TermSamples, with_options
+from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear, samples_of
+from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.problem import rough_states
@@ -110,9 +110,12 @@ class Inversion:
         values, weights = form.solve(pairs, {**system.defaults, **parameters})
         arguments = form.arguments(pairs, {**system.defaults, **parameters})
         terms = {}
-        for u in system.unknowns:
+        for u in system.unknowns:  # a function is sampled by all its applications
             own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
-            terms[u] = self._samples(u, [(arguments[j], values[:, j], weights[:, j]) for j in own])
+            terms[u] = samples_of(
+                u, np.concatenate([arguments[j] for j in own]), values[:, own].T.ravel(), weights[:, own].T.ravel(),
+                self.options.signs, "the next state", self.options.singular,
+            )  # fmt: skip
         if progress is not None:
             progress(1, 1)
         states = rough_states(system, observations)[0]
@@ -120,25 +123,6 @@ class Inversion:
         return SurrogateFit(
             times, states, terms, parameters, {"pairs": len(pairs.now), "seconds": time.perf_counter() - started}
         )
-
-    def _samples(self, unknown: Any, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> TermSamples:
-        """The samples of a function that are worth something, over all its applications."""
-        arguments, values, weights = (np.concatenate(p) for p in zip(*parts, strict=True))
-        good = np.isfinite(values) & np.isfinite(arguments).all(axis=1)
-        good &= weights > self.options.singular * np.max(weights, initial=0.0, where=good)
-        if not good.any():
-            raise NothingLearnedError(
-                f"nowhere on the data {unknown} can be told from the next state; go without, surrogate=None"
-            )
-        signs = {getattr(k, "__name__", str(k)): v for k, v in (self.options.signs or {}).items()}
-        sign = signs.get(unknown.func.__name__, 0)
-        good &= values * sign >= 0
-        if not good.any():
-            raise NothingLearnedError(
-                f"no value of {unknown} that the data tell has the sign {sign:+d}; give the other sign, or go without, "
-                "surrogate=None"
-            )
-        return TermSamples(arguments[good], values[good], weights[good] / weights[good].mean())
 
 
 SURROGATES.register("inversion", Inversion)

@@ -6,18 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy.core.function import AppliedUndef
-
-from symdyn.discover.surrogates._networks import trained
-from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
-from symdyn.errors import RecoveryError
+from symdyn.discover.surrogates._networks import Networks, check_options
+from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, nested, not_rates
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["NeuralODE", "NeuralODEOptions"]
-
-#: What the training needs.
-PACKAGES = ("jax", "optax")
 
 
 @dataclass(frozen=True)
@@ -57,21 +51,10 @@ class NeuralODEOptions:
     noise_floor = 1e-5
 
     def __post_init__(self) -> None:
-        for name in ("width", "window", "substeps", "iterations", "decay", "members"):
-            if not getattr(self, name) > 0:
-                raise RecoveryError(
-                    f"the option {name} of the surrogate 'neural_ode' is {getattr(self, name)!r}; expected a positive number"
-                )
-        if not 0 <= self.holdout < 0.5:
-            raise RecoveryError(
-                f"the option holdout of the surrogate 'neural_ode' is {self.holdout!r}; expected 0 or more, below 0.5"
-            )
-        for term, sign in (self.signs or {}).items():
-            if sign not in (1, -1):
-                raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
+        check_options(self, "neural_ode")
 
 
-class NeuralODE:
+class NeuralODE(Networks):
     r"""A network of its arguments for each unknown function, inside the equations.
 
     The equations are integrated by the classical Runge-Kutta method from initial values that are fitted jointly;
@@ -97,49 +80,21 @@ class NeuralODE:
     Rackauckas et al., arXiv:2001.04385 (universal differential equations).
     """
 
-    def __init__(self, options: NeuralODEOptions | None = None, **changes: Any) -> None:
-        self.options = with_options(options or NeuralODEOptions(), changes, "neural_ode")
+    name, usual = "neural_ode", NeuralODEOptions
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
         """None for an ODESystem whose unknown terms are no arguments of each other, else the reason."""
-        if system.unmet(["drift"]):
-            return (
-                f"the surrogate 'neural_ode' needs an ODESystem, got {type(system).__name__}; "
-                "for a map leave surrogate='auto', which is 'inversion', or give None"
-            )
-        for term in system.unknowns:
-            if any(a.atoms(AppliedUndef) for a in term.args):
-                return f"the unknown term {term} has an unknown term among its arguments; give that one a state of its own"
-        return None if system.unknowns else "the surrogate 'neural_ode' needs an unknown term; fit parameters without it"
+        reason = not_rates(system, "neural_ode") or nested(system)
+        if reason is None and not system.unknowns:
+            return "the surrogate 'neural_ode' needs an unknown term; fit parameters without it"
+        return reason
 
-    def fit(
-        self, system: System, observations: Observations, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
-    ) -> SurrogateFit:
-        """Train on `observations`.
+    @staticmethod
+    def _training() -> Callable[..., SurrogateFit]:
+        from symdyn.discover.surrogates._network_training import train
 
-        Parameters
-        ----------
-        system : ODESystem
-            With one or more unknown terms.
-        observations : Observations
-        seed : int
-            Of first weights and held-out points; the same seed gives the same result on the same machine.
-        progress : callable, optional
-            Called as ``progress(done, total)``.
-
-        Raises
-        ------
-        RecoveryError
-            If JAX is missing, `applies` gives a reason, or the equations cannot be integrated along the data.
-        """
-        return trained(self, "neural_ode", PACKAGES, _training, system, observations, seed=seed, progress=progress)
-
-
-def _training() -> Callable[..., SurrogateFit]:
-    from symdyn.discover.surrogates._network_training import train
-
-    return train
+        return train
 
 
 SURROGATES.register("neural_ode", NeuralODE)

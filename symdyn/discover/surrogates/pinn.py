@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symdyn.discover.surrogates._networks import trained
-from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
+from symdyn.discover.surrogates._networks import Networks, check_options
+from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, not_rates
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
 __all__ = ["PINN", "PINNOptions"]
-
-#: Distribution that brings what the training needs.
-PACKAGES = ("jax", "optax")
 
 
 @dataclass(frozen=True)
@@ -86,26 +83,12 @@ class PINNOptions:
     noise_floor = 1e-4
 
     def __post_init__(self) -> None:
-        positive = ("width", "term_width", "collocation", "warm_up", "iterations", "tolerance", "decay", "members")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise RecoveryError(
-                    f"the option {name} of the surrogate 'pinn' is {getattr(self, name)!r}; expected a positive number"
-                )
-        if not 0 <= self.holdout < 0.5:
-            raise RecoveryError(
-                f"the option holdout of the surrogate 'pinn' is {self.holdout!r}; expected 0 or more, below 0.5"
-            )
+        check_options(self, "pinn")
         if self.initial not in ("hard", "soft"):
             raise RecoveryError(f"the option initial of the surrogate 'pinn' is {self.initial!r}; expected 'hard' or 'soft'")
-        if not self.causal >= 0:
-            raise RecoveryError(f"the option causal of the surrogate 'pinn' is {self.causal!r}; expected 0 or more")
-        for term, sign in (self.signs or {}).items():
-            if sign not in (1, -1):
-                raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
 
 
-class PINN:
+class PINN(Networks):
     r"""Universal physics-informed networks for one or several trajectories.
 
     One tanh network of scaled time for the states of each trajectory, one network for each unknown function of its
@@ -134,51 +117,18 @@ class PINN:
     Podina, Eastman, Kohandel, Universal physics-informed neural networks, ICML 2023, PMLR 202:27948.
     """
 
-    def __init__(self, options: PINNOptions | None = None, **changes: Any) -> None:
-        self.options = with_options(options or PINNOptions(), changes, "pinn")
+    name, usual = "pinn", PINNOptions
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
         """None for an ODESystem, else the reason why nothing can be learned."""
-        if system.unmet(["drift"]) is None:
-            return None
-        return (
-            f"the surrogate 'pinn' needs an ODESystem, got {type(system).__name__}; "
-            "for a map leave surrogate='auto', which is 'inversion', or give None"
-        )
+        return not_rates(system, "pinn")
 
-    def fit(
-        self,
-        system: System,
-        observations: Observations,
-        *,
-        seed: int = 0,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> SurrogateFit:
-        """Train on `observations`.
+    @staticmethod
+    def _training() -> Callable[..., SurrogateFit]:
+        from symdyn.discover.surrogates._state_training import train
 
-        Parameters
-        ----------
-        system : ODESystem
-            With one or more unknown terms or parameters without values.
-        observations : Observations
-        seed : int
-            Of first weights and held-out points; the same seed gives the same result on the same machine.
-        progress : callable, optional
-            Called as ``progress(done, total)``.
-
-        Raises
-        ------
-        RecoveryError
-            If JAX or optax is missing, the system is no ODESystem, or the training diverges.
-        """
-        return trained(self, "pinn", PACKAGES, _training, system, observations, seed=seed, progress=progress)
-
-
-def _training() -> Callable[..., SurrogateFit]:
-    from symdyn.discover.surrogates._training import train
-
-    return train
+        return train
 
 
 SURROGATES.register("pinn", PINN)

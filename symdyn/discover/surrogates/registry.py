@@ -15,7 +15,10 @@ from symdyn.inference.data import Observations
 from symdyn.registry import Registry, suggest
 from symdyn.system import System
 
-__all__ = ["FIELD_SURROGATES", "SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "with_options"]
+__all__ = [
+    "FIELD_SURROGATES", "SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested", "not_rates",
+    "with_options",
+]  # fmt: skip
 
 Options = TypeVar("Options")
 
@@ -177,6 +180,24 @@ class Surrogate(Protocol):
         [0.5, 1.0, 1.5]
         """
         ...
+
+
+def not_rates(system: System, surrogate: str) -> str | None:
+    """Why a surrogate of ODEs does not apply to a system of another kind, or None."""
+    if system.unmet(["drift"]) is None:
+        return None
+    return (
+        f"the surrogate {surrogate!r} needs an ODESystem, got {type(system).__name__}; "
+        "for a map leave surrogate='auto', which is 'inversion', or give None"
+    )
+
+
+def nested(system: System) -> str | None:
+    """Which unknown term has another one among its arguments, or None."""
+    for term in system.unknowns:
+        if any(a.atoms(AppliedUndef) for a in term.args):
+            return f"the unknown term {term} has an unknown term among its arguments; give that one a state of its own"
+    return None
 
 
 def with_options(options: Options, changes: Mapping[str, Any], surrogate: str) -> Options:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.discover.surrogates._pairs import LinearForm
-from symdyn.discover.surrogates._smooth_states import SmoothStates
-from symdyn.discover.surrogates._smoothed import Smoothed
+from symdyn.discover.surrogates._smoothed import Smoothed, SmoothStates
 from symdyn.discover.surrogates.registry import SURROGATES, with_options
 from symdyn.errors import RecoveryError
 

@@ -11,8 +11,7 @@ from scipy.interpolate import BSpline
 from scipy.linalg import block_diag
 
 from symdyn.discover.surrogates._pairs import LinearForm, Pairs
-from symdyn.discover.surrogates._smooth_states import SmoothStates
-from symdyn.discover.surrogates._smoothed import Smoothed
+from symdyn.discover.surrogates._smoothed import Smoothed, SmoothStates
 from symdyn.discover.surrogates.registry import SURROGATES, with_options
 from symdyn.errors import RecoveryError
 

@@ -1,0 +1,68 @@
+"""Ensembles of networks: the loop over members, and their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from symdyn.codegen.load import cache_directory
+from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
+from symdyn.system import System
+
+__all__ = ["Learned", "ensemble", "prepare"]
+
+#: States of every trajectory; arguments (..., a) and values (..., k) of terms; free parameters; losses.
+Learned = tuple[Any, Any, Any, Any, dict[str, np.ndarray]]
+
+
+def prepare() -> None:
+    """Double precision, and a place where compiled code is kept."""
+    jax.config.update("jax_enable_x64", True)
+    # compiling takes as long as training: keep what was compiled, as for kernels, unless the program chose a place itself
+    if not getattr(jax.config, "jax_compilation_cache_dir", None):
+        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "jax"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def ensemble(
+    system: System,
+    options: Any,
+    times: tuple[np.ndarray, ...],
+    member: Callable[[int, Callable[[int], None]], Learned],
+    progress: Callable[[int, int], None] | None,
+) -> SurrogateFit:
+    """Train every member and average states, terms and parameters; samples on which members disagree weigh less.
+
+    Parameters
+    ----------
+    times : tuple of (m,) float64
+        Of the states, one array a trajectory.
+    member : callable
+        From its number, and a function that takes the iterations it has done, to what it learned.
+    """
+    found = []
+    for k in range(options.members):
+
+        def tell(done: int, before: int = k * options.iterations) -> None:
+            if progress is not None:
+                progress(before + min(done, options.iterations), options.members * options.iterations)
+
+        found.append(member(k, tell))
+    states, arguments, values, parameters, losses = zip(*found, strict=True)
+    ends = np.cumsum([0, *(len(u.args) for u in system.unknowns)])
+    columns, every = np.mean(arguments, axis=0), np.stack(values)
+    terms = {}
+    for j, unknown in enumerate(system.unknowns):
+        each = every[..., j].reshape(len(found), -1)
+        mean, spread = each.mean(axis=0), each.std(axis=0)
+        typical = np.sqrt(np.mean(spread**2))
+        weights = 1 / (1 + (spread / typical) ** 2) if typical > 0 else np.ones(mean.size)
+        own = columns[..., ends[j] : ends[j + 1]].reshape(-1, len(unknown.args))
+        terms[unknown] = TermSamples(own, mean, weights / weights.mean())
+    free = [p for p in system.parameters if p not in system.defaults]
+    estimated = dict(zip(free, map(float, np.mean(parameters, axis=0)), strict=True))
+    mean_states = tuple(np.mean(each, axis=0) for each in zip(*states, strict=True))
+    return SurrogateFit(times, mean_states, terms, estimated, {"members": list(losses)})

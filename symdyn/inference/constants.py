@@ -77,7 +77,7 @@ def _products(shape: sp.Expr, constant: sp.Symbol) -> Iterator[tuple[sp.Expr, li
         else:
             continue
         for part in parts:
-            if part.is_Pow and part.base == constant and _is_exponent(shape, part.exp):
+            if part.is_Pow and part.base == constant and part.exp.is_Symbol and _is_exponent(shape, part.exp):
                 yield sp.S.One, [other.base for other in parts if other.is_Pow and other is not part]
             rest = part / constant
             if part.has(constant) and not rest.has(constant):

@@ -17,7 +17,7 @@ x, y, r = sp.symbols("x y r")
 
 def models(system, data, library, pieces, free=(), guesses=None):
     seen = observations(system, data)
-    changes = possible_changes(system, library, seen, free=free, guesses=guesses or {}, bounds={})
+    changes = possible_changes(system, library, seen, fit=free, guesses=guesses or {}, bounds={})
     problem = make_problem(system, changes.candidates, seen, {})
     found = matched_models(problem, pieces)
     assert problem.shooting.simulations == 0
@@ -51,7 +51,7 @@ def test_parameters_are_fitted_along():
     # x' = r + x with r = 2 unknown and x missing: x = 3 exp(t) - 2
     times = np.linspace(0, 1, 21)
     seen = {"t": times, "x": 3 * np.exp(times) - 2}
-    found, values, changes = models(sd.ODESystem({x: r}), seen, {x: [x, x**2]}, 1, free=[r], guesses={r: (0.5,)})
+    found, values, changes = models(sd.ODESystem({x: r}), seen, {x: [x, x**2]}, 1, free=[r], guesses={r: 0.5})
     assert values[0]["x"] == pytest.approx(1.0, rel=1e-4)
     assert found[0].theta[-1] * changes.candidates.sizes[-1] == pytest.approx(2.0, rel=1e-4)
 

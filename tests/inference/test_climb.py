@@ -9,8 +9,9 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
-from symdyn.inference.candidates import Candidates, LibraryTerm
+from symdyn.inference.candidates import Candidates
 from symdyn.inference.climb import Climb, Profiled
+from symdyn.inference.parameters import LibraryTerm, free_columns
 from symdyn.inference.selection import SelectedModel
 
 x = sp.Symbol("x")
@@ -22,13 +23,10 @@ class Linear(Climb[SelectedModel]):
     """Terms of a linear model beside two columns that every model has; they are eliminated."""
 
     def __init__(self, largest=4, seed=0):
-        columns = sp.symbols(f"c:{TERMS}")
-        terms = tuple(LibraryTerm(f(x), x**k) for k in range(TERMS))
-        ones = np.ones(TERMS)
-        system = sd.ODESystem({x: sum(c * t.shape for c, t in zip(columns, terms, strict=True))})
-        never = np.zeros(TERMS, dtype=bool)
-        inner = np.eye(TERMS, dtype=bool)
-        super().__init__(Candidates(system, terms, columns, ones, inner, never, 0 * ones[None], -9 * ones, 9 * ones), largest)
+        system = sd.ODESystem({x: f(x)})
+        columns = free_columns(system, [LibraryTerm(f(x), x**k) for k in range(TERMS)])
+        filled = system.with_terms(columns.expressions(), {})
+        super().__init__(Candidates(system=filled, **vars(columns)), largest)
         rng = np.random.default_rng(seed)
         mixed = rng.normal(size=(ROWS, TERMS + NUISANCE)) @ (np.eye(TERMS + NUISANCE) + 0.3)
         self.terms, self.others = mixed[:, :TERMS] * 10.0 ** np.arange(-3, 4), mixed[:, TERMS:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ __all__ = ["Networks", "check_options"]
 PACKAGES = ("jax", "optax")
 
 
-class Networks:
+class Networks(ABC):
     """A surrogate of networks.
 
     Attributes
@@ -41,14 +42,14 @@ class Networks:
         self.options = with_options(options or type(self).usual(), changes, self.name)
 
     @staticmethod
+    @abstractmethod
     def applies(system: Any, observations: Any) -> str | None:
         """None if the networks can learn from these data, else the reason."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def _training() -> Callable[..., SurrogateFit]:
         """Imports the function that trains: ``train(system, observations, options, seed=..., progress=...)``."""
-        raise NotImplementedError
 
     def fit(
         self, system: Any, observations: Any, *, seed: int = 0, progress: Callable[[int, int], None] | None = None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Journal:
                     if int(index) != len(known):
                         raise ValueError(name)
                     self._entries[key] = (*known, file[name])
-        except (ValueError, OSError, EOFError, KeyError) as error:
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
             raise RecoveryError(f"checkpoint {path}: not a file of a search ({error}); delete it or name another") from None
 
     def __len__(self) -> int:

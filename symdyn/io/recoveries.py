@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def read_recovery(folder: str | Path) -> Recovery:
     path = Path(folder) / "recovery.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DeclarationError(f"{path}: this is not JSON ({error})") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DeclarationError(f"{path}: this is not a recovery that save wrote")
@@ -100,7 +101,7 @@ def read_recovery(folder: str | Path) -> Recovery:
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
             recovery = _unpacked(found["result"], arrays)
-    except (AttributeError, EOFError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, BadZipFile, EOFError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the recovery in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:
         raise DeclarationError(f"{path}: {error}") from None

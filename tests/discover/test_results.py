@@ -297,6 +297,10 @@ def test_files_that_are_no_recovery_are_refused(exact, tmp_path):
     refused(json.dumps(text | {"result": {"object": "os.system", "attributes": {}}}), "damaged")
     refused(json.dumps(text | {"result": {"expression": "__import__('os')"}}), "recovery.json")
     refused(json.dumps(text | {"result": {"array": "array0"}}), "this is a ndarray, expected a Recovery")
+    refused("[" * 100_000, "this is not JSON")
+    whole = path.with_suffix(".npz").read_bytes()
+    path.with_suffix(".npz").write_bytes(whole[: len(whole) // 2])
+    refused(json.dumps(text), "the recovery in it is damaged")
 
 
 def test_a_system_without_text_cannot_be_read_back(exact, tmp_path):

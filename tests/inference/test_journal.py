@@ -145,6 +145,10 @@ def test_what_is_no_journal_is_named(tmp_path):
     (tmp_path / "j.npz").write_text("nothing of the kind")
     with pytest.raises(sd.RecoveryError, match=r"j\.npz: not a file of a search .*; delete it or name another"):
         Journal(tmp_path / "j.npz")
+    np.savez(tmp_path / "h.npz", a=np.arange(1000.0))
+    (tmp_path / "h.npz").write_bytes((tmp_path / "h.npz").read_bytes()[:4000])
+    with pytest.raises(sd.RecoveryError, match=r"h\.npz: not a file of a search"):
+        Journal(tmp_path / "h.npz")
     np.savez(tmp_path / "k.npz", a=np.array([{}], dtype=object))
     with pytest.raises(sd.RecoveryError, match="not a file of a search"):
         Journal(tmp_path / "k.npz")

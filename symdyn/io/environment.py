@@ -8,8 +8,9 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from symdyn.codegen.cache import FOLDERS, LARGEST, cache_directory
 from symdyn.codegen.kernel import LANES
-from symdyn.codegen.load import cache_directory, host
+from symdyn.codegen.load import host
 from symdyn.errors import SymdynError
 from symdyn.version import __version__
 
@@ -51,8 +52,6 @@ OPTIONAL = {
 }
 #: Features of processors from which the width of their vectors follows.
 VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")
-#: Folders of the cache directory; other files are not removed.
-CACHE_FOLDERS = ("drivers", "models", "cuda")
 
 
 def _version(distribution: str) -> str | None:
@@ -129,7 +128,7 @@ def summary(facts: dict[str, Any]) -> str:
 def cache_facts() -> dict[str, Any]:
     """Directory of the cache, numbers of compiled drivers and models in it, and their size in bytes."""
     root = cache_directory()
-    files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
+    files = [p for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
     drivers = sum(p.parent == root / "drivers" and p.suffix == ".py" for p in files)
     models = sum(p.parent == root / "models" and p.suffix == ".json" for p in files)
     return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
@@ -137,12 +136,13 @@ def cache_facts() -> dict[str, Any]:
 
 def cache_summary(facts: dict[str, Any]) -> str:
     """`cache_facts` as a line."""
-    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {facts['bytes'] / 1e6:.1f} MB"
+    size = f"{facts['bytes'] / 1e6:.1f} MB of at most {LARGEST / 1e6:.0f}"
+    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {size}"
 
 
 def clear_cache() -> None:
     """Remove all compiled code; other files in the cache directory are not removed."""
     root: Path = cache_directory()
-    for folder in CACHE_FOLDERS:
+    for folder in FOLDERS:
         if (root / folder).is_dir():
             shutil.rmtree(root / folder)

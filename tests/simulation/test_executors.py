@@ -5,7 +5,6 @@ import importlib
 import os
 import re
 import signal
-import subprocess
 import sys
 
 import numpy as np
@@ -192,28 +191,6 @@ def test_an_interrupt_keeps_what_is_done(client, tmp_path):
         partial = long(executor=Watched(client, interrupt), store=tmp_path / "run")
     assert int((partial.status == 0).sum()) >= 2 * 64
     xr.testing.assert_identical(long(executor=client, store=tmp_path / "run").load(), long())
-
-
-DRIVER = """
-from numba import njit
-
-@njit("float64(float64, int64)", nogil=True, cache=True)
-def run(x, steps):
-    for _ in range(steps):
-        x += 2 * x * x
-    return x
-"""
-
-
-def test_processes_may_compile_the_same_driver_at_once(tmp_path):
-    """As workers do when a method is used for the first time; of models, tests/codegen/test_cache.py."""
-    script = f"from symdyn.codegen.load import import_driver; print(import_driver('map', {DRIVER!r}).run(1.0, 3))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "SYMDYN_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", script]
-    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate(timeout=300)[0] for process in running] == ["903.0\n"] * 2  # 1, 3, 21, 903
-    assert [process.returncode for process in running] == [0, 0]
-    assert len(list((tmp_path / "drivers").glob("map_*.py"))) == 1
 
 
 # ---- from a shell --------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ except ImportError:  # Windows: several processes may then compile the same text
 
 __all__ = [
     "FOLDERS",
+    "FORMAT",
     "LARGEST",
     "cache_directory",
     "folder",
@@ -54,6 +55,8 @@ __all__ = [
 ]
 
 LOG = logging.getLogger("symdyn")
+#: Form of the files; another form is another entry.
+FORMAT = 2
 #: Bytes that the cache may take.
 LARGEST = 1_000_000_000
 #: Folders of the cache directory; other files in it are left alone.

@@ -62,7 +62,7 @@ def digest(*parts: object) -> str:
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
     """Versions, processor and its features, on which all compiled code depends."""
-    versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
+    versions = f"{cache.FORMAT} {numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
     return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 

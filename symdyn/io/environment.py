@@ -12,17 +12,16 @@ from symdyn.codegen.cache import FOLDERS, LARGEST, cache_directory
 from symdyn.codegen.kernel import LANES
 from symdyn.codegen.load import host
 from symdyn.errors import SymdynError
+from symdyn.optional import OPTIONAL
 from symdyn.version import __version__
 
 __all__ = [
-    "OPTIONAL",
     "REQUIRED",
     "cache_facts",
     "cache_summary",
     "card_facts",
     "clear_cache",
     "environment",
-    "extra_of_module",
     "optional_packages",
     "summary",
     "versions",
@@ -33,23 +32,6 @@ REQUIRED = (
     "sympy", "numpy", "scipy", "numba", "llvmlite", "xarray", "pandas", "matplotlib", "netCDF4", "platformdirs", "tqdm",
     "typer", "rich", "scikit-fem",
 )  # fmt: skip
-#: Optional modules: the distribution of each, and the extra that installs it.
-OPTIONAL = {
-    "jax": ("jax", "discover"),
-    "optax": ("optax", "discover"),
-    "pyoperon": ("pyoperon", "discover"),
-    "sklearn": ("scikit-learn", "discover"),
-    "numba_cuda": ("numba-cuda", "cuda"),
-    "libsbml": ("python-libsbml", "sbml"),
-    "distributed": ("distributed", "distributed"),
-    "zarr": ("zarr", "distributed"),
-    "ipykernel": ("ipykernel", "notebook"),
-    "ipywidgets": ("ipywidgets", "notebook"),
-    "nbclient": ("nbclient", "notebook"),
-    "nbformat": ("nbformat", "notebook"),
-    "pysr": ("pysr", "pysr"),
-    "gmsh": ("gmsh", "gmsh"),
-}
 #: Features of processors from which the width of their vectors follows.
 VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")
 
@@ -73,15 +55,6 @@ def optional_packages() -> dict[str, dict[str, str | bool | None]]:
         name: {"present": util.find_spec(module) is not None, "version": _version(name), "extra": extra}
         for module, (name, extra) in OPTIONAL.items()
     }
-
-
-def extra_of_module(module: str | None) -> tuple[str, str] | None:
-    """Distribution and extra of a module that could not be imported; None for unknown modules.
-
-    >>> extra_of_module("sklearn.base")
-    ('scikit-learn', 'discover')
-    """
-    return OPTIONAL.get((module or "").partition(".")[0])
 
 
 def environment() -> dict[str, Any]:

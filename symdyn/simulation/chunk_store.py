@@ -34,10 +34,10 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.load import announce
 from symdyn.errors import SymdynError
+from symdyn.optional import require
 from symdyn.simulation import netcdf
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.dataset import counts, reduced_dataset
-from symdyn.simulation.extras import require
 from symdyn.simulation.frames import Variable
 from symdyn.simulation.gather import Folded
 from symdyn.simulation.parts import UNFINISHED, Parts, put

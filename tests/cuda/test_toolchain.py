@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 import symdyn as sd
+
+pytest.importorskip("numba_cuda")
+
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import single_precision
 

@@ -11,7 +11,7 @@ import sympy as sp
 
 pytest.importorskip("libsbml", reason="python-libsbml is not installed")
 
-from symdyn.errors import DeclarationError
+from symdyn.errors import DeclarationError, MissingPackageError
 from symdyn.io import sbml
 from symdyn.io.sbml import read_sbml, to_sbml
 from symdyn.models.ode import ODESystem
@@ -373,5 +373,5 @@ def test_what_sbml_cannot_hold():
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "libsbml", None)
-    with pytest.raises(DeclarationError, match="pip install python-libsbml"):
+    with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[sbml\]\""):
         sbml.read_sbml("<sbml/>")

@@ -4,7 +4,9 @@ import asyncio
 import importlib
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -275,10 +277,36 @@ def test_what_is_no_address_is_named_before_there_is_a_client(address, monkeypat
         connect(address)
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_scheduler_behind_tls_takes_who_has_a_certificate(tmp_path):
+    ca, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    subject = ["-subj", "/CN=localhost", "-nodes", "-days", "1"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", *subject, "-keyout", key, "-out", ca], check=True)
+    files = {
+        f"tls_{role}_{kind}": path for role in ("scheduler", "worker", "client") for kind, path in (("cert", ca), ("key", key))
+    }
+    security = distributed.Security(tls_ca_file=ca, require_encryption=True, **files)
+    with distributed.LocalCluster(1, processes=False, security=security, dashboard_address=None, protocol="tls") as cluster:
+        address = cluster.scheduler_address
+        with connect(address, ca=ca, cert=ca, key=key) as client:
+            assert toggle(executor=client).identical(toggle())
+        for given, message in (
+            ({}, "no scheduler answers"),
+            ({"ca": ca, "cert": ca}, "TLS takes three files"),
+        ):
+            with pytest.raises(sd.SymdynError, match=message):
+                connect(address, **given)
+    with pytest.raises(sd.DeclarationError, match="with certificates it begins with tls://"):
+        connect("tcp://127.0.0.1:9", ca=ca, cert=ca, key=key)
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     for attempt in (lambda: connect("tcp://127.0.0.1:9"), lambda: toggle(executor=4)):
-        with pytest.raises(sd.SymdynError, match=r'distributed is not installed.*pip install "symdyn-modeling\[distributed\]"'):
+        with pytest.raises(
+            sd.SymdynError,
+            match=r'this needs distributed, which .*: pip install "symdyn-modeling\[distributed\]"',
+        ):
             attempt()
 
 

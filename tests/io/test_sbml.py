@@ -375,3 +375,43 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "libsbml", None)
     with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[sbml\]\""):
         sbml.read_sbml("<sbml/>")
+
+
+def _with_rule(body: str) -> str:
+    rule = f'<assignmentRule variable="k"><math xmlns="http://www.w3.org/1998/Math/MathML">{body}</math></assignmentRule>'
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1">'
+        '<model id="m"><listOfParameters><parameter id="k" constant="false"/></listOfParameters>'
+        f"<listOfRules>{rule}</listOfRules></model></sbml>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_with_rule("<apply><sin/>" * 10_000 + "<cn>1</cn>" + "</apply>" * 10_000), "nested more than 500 deep"),
+        (_with_rule("<apply><sin/>" * 200 + "<cn>1</cn>" + "</apply>" * 200), "nested too deeply"),
+        ("<sbml><notes>" + "<p>" * 100_000 + "</p>" * 100_000 + "</notes></sbml>", "nested more than 500 deep"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + _with_rule("<cn>1</cn>"), "a document type is declared"),
+        (_with_rule("<apply><power/><cn>1</cn></apply>"), "of 1 arguments; it takes 2"),
+        (_with_rule("<apply><divide/></apply>"), "of 0 arguments; it takes 2"),
+        (_with_rule("<cn>1</cn>")[:-9], "line 1, column .*: (no element|unclosed)"),
+    ],
+    ids=["deep formula", "less deep formula", "deep notes", "entities", "power of one", "division of nothing", "cut off"],
+)
+def test_hostile_files_end_in_an_error(text, message):
+    with pytest.raises(DeclarationError, match=message):
+        sbml.read_sbml(text)
+
+
+def test_rules_that_grow_are_bounded():
+    body = "<apply><plus/><apply><times/><ci>{0}</ci><ci>{0}</ci></apply><ci>{0}</ci></apply>"
+    first = _with_rule("<cn>1</cn>").replace("<cn>1</cn>", body.format("k0"))
+    chain = "".join(
+        f'<assignmentRule variable="k{i}"><math xmlns="http://www.w3.org/1998/Math/MathML">{body.format(f"k{i + 1}")}</math></assignmentRule>'
+        for i in range(30)
+    )
+    names = "".join(f'<parameter id="k{i}" constant="false"/>' for i in range(31))
+    text = first.replace("</listOfRules>", f"{chain}</listOfRules>").replace("<listOfParameters>", f"<listOfParameters>{names}")
+    with pytest.raises(DeclarationError, match=r"has \S+e\+05 symbols, numbers and operators .* more than 100000"):
+        sbml.read_sbml(text)

@@ -377,12 +377,18 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
         sbml.read_sbml("<sbml/>")
 
 
+CORE = "http://www.sbml.org/sbml/level3/version1/core"
+
+
+def _rule(name: str, body: str) -> str:
+    return f'<assignmentRule variable="{name}"><math xmlns="http://www.w3.org/1998/Math/MathML">{body}</math></assignmentRule>'
+
+
 def _with_rule(body: str) -> str:
-    rule = f'<assignmentRule variable="k"><math xmlns="http://www.w3.org/1998/Math/MathML">{body}</math></assignmentRule>'
     return (
-        '<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1">'
+        f'<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="{CORE}" level="3" version="1">'
         '<model id="m"><listOfParameters><parameter id="k" constant="false"/></listOfParameters>'
-        f"<listOfRules>{rule}</listOfRules></model></sbml>"
+        f"<listOfRules>{_rule('k', body)}</listOfRules></model></sbml>"
     )
 
 
@@ -407,10 +413,7 @@ def test_hostile_files_end_in_an_error(text, message):
 def test_rules_that_grow_are_bounded():
     body = "<apply><plus/><apply><times/><ci>{0}</ci><ci>{0}</ci></apply><ci>{0}</ci></apply>"
     first = _with_rule("<cn>1</cn>").replace("<cn>1</cn>", body.format("k0"))
-    chain = "".join(
-        f'<assignmentRule variable="k{i}"><math xmlns="http://www.w3.org/1998/Math/MathML">{body.format(f"k{i + 1}")}</math></assignmentRule>'
-        for i in range(30)
-    )
+    chain = "".join(_rule(f"k{i}", body.format(f"k{i + 1}")) for i in range(30))
     names = "".join(f'<parameter id="k{i}" constant="false"/>' for i in range(31))
     text = first.replace("</listOfRules>", f"{chain}</listOfRules>").replace("<listOfParameters>", f"<listOfParameters>{names}")
     with pytest.raises(DeclarationError, match=r"has \S+e\+05 symbols, numbers and operators .* more than 100000"):

@@ -10,10 +10,10 @@ from scipy.spatial import cKDTree
 __all__ = ["criterion", "deviance", "effective_size", "neighbours"]
 
 
-def criterion(misfit: Any, size: float, count: Any, library: int = 1) -> Any:
-    """Extended Bayesian information criterion, corrected for few samples, of one candidate or of arrays of them.
+def criterion(misfit: Any, size: float, count: Any) -> Any:
+    """Bayesian information criterion, corrected for few samples, of one candidate or of arrays of them.
 
-    ``misfit + count (log(size) + 2 log(library)) + 2 count (count + 1) / (size - count - 1)``
+    ``misfit + count log(size) + 2 count (count + 1) / (size - count - 1)``
 
     Parameters
     ----------
@@ -23,15 +23,13 @@ def criterion(misfit: Any, size: float, count: Any, library: int = 1) -> Any:
         Independent data.
     count : float or array
         Fitted numbers.
-    library : int
-        Terms that were chosen from; 1 leaves the choice free of charge.
 
     References
     ----------
-    Chen, Chen, Biometrika 95, 759 (2008); Hurvich, Tsai, Biometrika 76, 297 (1989) (few samples).
+    Hurvich, Tsai, Biometrika 76, 297 (1989) (few samples).
     """
     few = 2 * count * (count + 1) / np.maximum(size - count - 1, 1.0)
-    return misfit + count * (np.log(max(size, 2.0)) + 2 * np.log(library)) + few
+    return misfit + count * np.log(max(size, 2.0)) + few
 
 
 def deviance(relative_loss: Any, size: float, floor: float) -> Any:

@@ -54,7 +54,6 @@ def descent(
     *,
     growth: tuple[float, float] = (2.0, 2.0),
     own_scale: bool = False,
-    renew: Callable[[Any, Any], Any] | None = None,
 ) -> Iterator[Attempt]:
     """The trials of minimising ``|r(w)|^2 + precision . w^2``; the first is `first` itself, the only one if it is not finite.
 
@@ -67,15 +66,10 @@ def descent(
         Factor of the damping after a rejected step, and factor of that factor.
     own_scale : bool
         Whether the first damping follows from the weights of trajectories alone.
-    renew : callable, optional
-        ``renew(w, data)`` gives the data by which further steps from accepted weights are judged.
     """
     w, damping = np.array(first, dtype=float), -1.0
     r, cost = _valued(residuals, w, precision, data)
     while True:
-        if renew is not None and np.isfinite(cost):
-            data = renew(w, data)
-            r, cost = _valued(residuals, w, precision, data)
         yield Attempt(w, cost, True)
         if not np.isfinite(cost):
             return
@@ -103,9 +97,11 @@ def descend(
     *,
     trials: int,
     judge: Callable[[np.ndarray], float] | None = None,
+    margin: float = 1.0,
     patience: int = 25,
     tolerance: float = 1e-5,
     tell: Callable[[int], None] | None = None,
+    **damping: Any,
 ) -> Descended:
     """Minimise as `descent` does.
 
@@ -114,23 +110,27 @@ def descend(
     trials : int
         Most steps that are tried.
     judge : callable, optional
-        Misfit of held-out data; the weights that it likes best are returned, and `patience` trials without a better value
-        end the training.
+        Misfit of held-out data; the last weights are returned that it likes within a factor `margin` of the best, and
+        `patience` trials without a better value end the training.
     tolerance : float
         Relative decrease over ten accepted steps below which it is over.
     tell : callable, optional
         Called with the number of trials.
+    **damping
+        As `descent` takes it.
     """
     best, liked, since = first, np.inf, 0
     costs: list[float] = []
     values: list[float] = []
-    for done, (w, cost, accepted) in enumerate(islice(descent(residuals, jacobian, first, precision, data), trials + 1)):
+    found = descent(residuals, jacobian, first, precision, data, **damping)
+    for done, (w, cost, accepted) in enumerate(islice(found, trials + 1)):
         since += 1
         if accepted:
             costs.append(cost)
             values.append(judge(w) if judge is not None else np.nan)
+            best = w if values[-1] <= margin * liked else best
             if values[-1] < liked:
-                best, liked, since = w, values[-1], 0
+                liked, since = values[-1], 0
             if len(costs) > 10 and costs[-11] - cost < tolerance * cost:
                 break
         if tell is not None and done:

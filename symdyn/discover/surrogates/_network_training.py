@@ -48,7 +48,6 @@ def train(
         parts = (weights[..., None] * v for v in ode.derivatives(w, cut.times))
         return Blocks(*(v.reshape(ode.count, -1, v.shape[3]) for v in parts))
 
-    keys = jax.random.split(jax.random.PRNGKey(seed), options.members)
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
 
     def member(k: int, tell: Callable[[int], None]) -> Learned:
@@ -56,7 +55,7 @@ def train(
         judging = cut.weights - training
         begun = _smoothed(system, trained[k])  # or the points that judge would have been seen
         starts = (_starts(system, observed, cut, begun) / ode.scale).ravel()
-        first = np.concatenate([starts, _begin(ode, ode.first(keys[k]), begun, system)])
+        first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
         def judge(w: np.ndarray) -> float:
             value = float(np.sum(np.asarray(residuals(w, judging)) ** 2))

@@ -21,7 +21,7 @@ from symdyn.inference.guesses import GUESSES
 from symdyn.inference.kinds import right_sides
 from symdyn.system import System
 
-__all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear", "samples_of"]
+__all__ = ["Pairs", "consecutive", "not_linear", "solved"]
 
 #: Relative sensitivity of the residuals, to changes by its value or by 1, below which a parameter counts as not determined.
 DETERMINED = 1e-6
@@ -60,7 +60,7 @@ def consecutive(data: Observations) -> Pairs:
 
 
 @dataclass(frozen=True)
-class LinearForm:
+class _LinearForm:
     """``F(x) = A(x) + B(x) u``, lowered, for n states and k values u of unknown functions; parameters are 1 unless given."""
 
     program: Program
@@ -104,7 +104,7 @@ class LinearForm:
         return np.split(found, np.cumsum(self.arities)[:-1], axis=1)
 
 
-def linear_form(system: System) -> LinearForm:
+def _linear_form(system: System) -> _LinearForm:
     """The right-hand sides as linear functions of the unknown terms; `not_linear` must have given no reason."""
     stand_in = {u: sp.Dummy() for u in system.unknowns}
     zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
@@ -116,7 +116,7 @@ def linear_form(system: System) -> LinearForm:
     blocks = [("t", (system.time,)), ("y", system.states), ("p", system.parameters)]
     program = lower("pairs", blocks, expressions, [""] * len(expressions))
     arities = tuple(len(u.args) for u in system.unknowns)
-    return LinearForm(program, system.parameters, (len(sides), len(stand_in)), arities)
+    return _LinearForm(program, system.parameters, (len(sides), len(stand_in)), arities)
 
 
 def not_linear(system: System) -> str | None:
@@ -136,7 +136,7 @@ def not_linear(system: System) -> str | None:
     return None
 
 
-def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp.Symbol, float]:
+def _fitted_parameters(system: System, form: _LinearForm, pairs: Pairs) -> dict[sp.Symbol, float]:
     """Values of the parameters that have none, as far as the equations determine them beside the unknown terms."""
     free = [p for p in system.parameters if p not in system.defaults]
     if not free:
@@ -152,14 +152,49 @@ def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp
     return {p: float(v) for p, v, t in zip(free, best.x, told, strict=True) if t}
 
 
-def samples_of(
+def solved(
+    system: System, pairs: Pairs, signs: Mapping[Any, int] | None, source: str, singular: float = 0.0
+) -> tuple[dict[AppliedUndef, TermSamples], dict[sp.Symbol, float]]:
+    """Samples of every unknown term, and values of the parameters that have none; a function has those of all its applications.
+
+    Parameters
+    ----------
+    system : ODESystem or DiscreteSystem
+    pairs : Pairs
+    signs : mapping, optional
+        From the name of a term to its sign; samples of the other one are left out.
+    source : str
+        Of the samples, for messages.
+    singular : float
+        Share of the largest weight up to which samples are left out.
+
+    Raises
+    ------
+    NothingLearnedError
+        If no sample of a term is left.
+    """
+    form = _linear_form(system)
+    parameters = _fitted_parameters(system, form, pairs)
+    known = {**system.defaults, **parameters}
+    values, weights = form.solve(pairs, known)
+    arguments, terms = form.arguments(pairs, known), {}
+    for u in system.unknowns:
+        own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
+        terms[u] = _samples_of(
+            u, np.concatenate([arguments[j] for j in own]), values[:, own].T.ravel(), weights[:, own].T.ravel(), signs, source,
+            singular,
+        )  # fmt: skip
+    return terms, parameters
+
+
+def _samples_of(
     unknown: AppliedUndef,
     arguments: np.ndarray,
     values: np.ndarray,
     weights: np.ndarray,
     signs: Mapping[Any, int] | None,
     source: str,
-    singular: float = 0.0,
+    singular: float,
 ) -> TermSamples:
     """Samples of a term that are finite, of its sign if that is known, and of more than that share of the largest weight.
 

@@ -7,40 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear, samples_of
-from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
+from symdyn.discover.surrogates._pairs import consecutive, not_linear, solved
+from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.problem import rough_states
 from symdyn.system import System
 
-__all__ = ["Inversion", "InversionOptions"]
+__all__ = ["Inversion"]
 
 
 @dataclass(frozen=True)
-class InversionOptions:
-    """Details of the inversion.
-
-    Attributes
-    ----------
-    singular : float
-        Share of the largest weight below which a sample is left out: there the term hardly moves the next state.
-    signs : mapping, optional
-        From the name of a term to +1 or -1 if its sign is known; samples of the other sign are left out.
-    """
-
-    singular: float = 1e-6
-    signs: Mapping[Any, int] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.singular < 1:
-            raise RecoveryError(
-                f"the option singular of the surrogate 'inversion' is {self.singular!r}; expected 0 or more, below 1"
-            )
-
-
 class Inversion:
     r"""Values of unknown functions that enter a map linearly, from pairs of consecutive complete observations.
 
@@ -53,9 +30,10 @@ class Inversion:
 
     Parameters
     ----------
-    options : InversionOptions, optional
-    **changes
-        Single options instead.
+    singular : float
+        Share of the largest weight below which a sample is left out: there the term hardly moves the next state.
+    signs : mapping, optional
+        From the name of a term to +1 or -1 if its sign is known; samples of the other sign are left out.
 
     Notes
     -----
@@ -63,8 +41,14 @@ class Inversion:
     which are then fitted to all data.
     """
 
-    def __init__(self, options: InversionOptions | None = None, **changes: Any) -> None:
-        self.options = with_options(options or InversionOptions(), changes, "inversion")
+    singular: float = 1e-6
+    signs: Mapping[Any, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.singular < 1:
+            raise RecoveryError(
+                f"the option singular of the surrogate 'inversion' is {self.singular!r}; expected 0 or more, below 1"
+            )
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
@@ -105,17 +89,8 @@ class Inversion:
         if reason is not None:
             raise RecoveryError(f"{reason}; go without, surrogate=None")
         started = time.perf_counter()
-        pairs, form = consecutive(observations), linear_form(system)
-        parameters = fitted_parameters(system, form, pairs)
-        values, weights = form.solve(pairs, {**system.defaults, **parameters})
-        arguments = form.arguments(pairs, {**system.defaults, **parameters})
-        terms = {}
-        for u in system.unknowns:  # a function is sampled by all its applications
-            own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
-            terms[u] = samples_of(
-                u, np.concatenate([arguments[j] for j in own]), values[:, own].T.ravel(), weights[:, own].T.ravel(),
-                self.options.signs, "the next state", self.options.singular,
-            )  # fmt: skip
+        pairs = consecutive(observations)
+        terms, parameters = solved(system, pairs, self.signs, "the next state", self.singular)
         if progress is not None:
             progress(1, 1)
         states = rough_states(system, observations)[0]

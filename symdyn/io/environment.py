@@ -35,7 +35,6 @@ REQUIRED = (
 #: Optional modules: the distribution of each, and the extra that installs it.
 OPTIONAL = {
     "jax": ("jax", "discover"),
-    "optax": ("optax", "discover"),
     "pyoperon": ("pyoperon", "discover"),
     "sklearn": ("scikit-learn", "discover"),
     "numba_cuda": ("numba-cuda", "cuda"),

@@ -14,7 +14,6 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 
 jax = pytest.importorskip("jax", reason="needs jax")
-pytest.importorskip("optax", reason="needs optax")
 
 x, y, z, k = sp.symbols("x y z k")
 f, g = sp.Function("f"), sp.Function("g")
@@ -83,7 +82,7 @@ def test_the_same_seed_gives_the_same_fit_and_signs_hold():
     t = np.linspace(0, 2, 15)
     seen = observations(system, {"t": t, "x": np.exp(-t)})
     calls = []
-    options = {"members": 1, "width": 6, "term_width": 4, "iterations": 40, "warm_up": 100, "signs": {f: -1}}
+    options = {"members": 1, "width": 6, "term_width": 4, "iterations": 40, "signs": {f: -1}}
     first = SURROGATES["pinn"](**options).fit(system, seen, seed=3, progress=lambda *numbers: calls.append(numbers))
     again = SURROGATES["pinn"](**options).fit(system, seen, seed=3)
     np.testing.assert_array_equal(first.terms[f(x)].values, again.terms[f(x)].values)
@@ -96,7 +95,7 @@ def test_initial_values_are_fitted():
     system = sd.ODESystem({x: f(x)})
     t = np.linspace(0, 2, 15)
     seen = observations(system, {"t": t, "x": 2 * np.exp(-t)})
-    options = {"members": 1, "width": 6, "term_width": 4, "iterations": 60, "warm_up": 100}
+    options = {"members": 1, "width": 6, "term_width": 4, "iterations": 60}
     fit = SURROGATES["pinn"](**options).fit(system, seen)
     assert fit.states[0][0, 0] == pytest.approx(2, rel=0.01)
     samples = fit.terms[f(x)]

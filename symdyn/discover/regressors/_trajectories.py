@@ -12,7 +12,7 @@ from symdyn.discover.regressors.subsets import Shrinking
 from symdyn.discover.whole.fits import EXPANSION, EquationFit, Fitter
 from symdyn.discover.whole.moves import Screen
 from symdyn.discover.whole.problem import EquationProblem
-from symdyn.discover.whole.terms import ABS, COS, EXP, INV, LOG, SIN, SQRT, Atom, CandidateTerm, EquationModel
+from symdyn.discover.whole.terms import ABS, COS, EXP, INV, LOG, SIN, SQRT, TANH, Atom, CandidateTerm, EquationModel
 from symdyn.errors import RecoveryError
 
 __all__ = ["SimulatedFit", "TrajectoryFits", "table_term"]
@@ -28,7 +28,7 @@ FINE, STEPS = 1e-3, 20
 #: Largest exponent of a state in a table.
 LARGEST = 7
 #: Number of each function in a table.
-FUNCTIONS = {sp.sin: SIN, sp.cos: COS, sp.exp: EXP, sp.log: LOG, sp.Abs: ABS}
+FUNCTIONS = {sp.sin: SIN, sp.cos: COS, sp.exp: EXP, sp.log: LOG, sp.Abs: ABS, sp.tanh: TANH}
 
 
 def table_term(term: sp.Expr, symbols: Sequence[sp.Symbol], cost: float) -> CandidateTerm:
@@ -58,7 +58,7 @@ def table_term(term: sp.Expr, symbols: Sequence[sp.Symbol], cost: float) -> Cand
             atoms.append(None)
     if None in atoms or len(atoms) > 2 or max(exponents.values()) > LARGEST:
         raise RecoveryError(
-            f"the library term {term} is not a monomial times one or two of sin, cos, exp, log, sqrt, abs and 1/z, with "
+            f"the library term {term} is not a monomial times one or two of sin, cos, exp, log, sqrt, abs, tanh and 1/z, with "
             "z = a + b*x**m + c*y**m, so that it cannot be simulated here: set refine=False, or name the term in the library "
             "of symdyn.recover"
         )
@@ -116,6 +116,8 @@ class TrajectoryFits:
     symbols : sequence of Symbol
     equations : pair of (r, n p) and (r,) float64
         ``A c = b`` for all coefficients; with any, terms are not selected.
+    defined : (p,) bool
+        Terms that are finite along the data; others are not looked at.
     """
 
     #: Mean squared residual, in units of the noise, beyond which a fit is not believed.
@@ -127,6 +129,7 @@ class TrajectoryFits:
         terms: Sequence[sp.Expr],
         symbols: Sequence[sp.Symbol],
         equations: tuple[np.ndarray, np.ndarray],
+        defined: np.ndarray,
     ) -> None:
         cost = float(np.log(len(terms) * problem.d))  # each choice of a term and an equation is as likely
         numbers, shapes = zip(*(term.as_coeff_Mul() for term in terms), strict=True)
@@ -135,7 +138,8 @@ class TrajectoryFits:
         self.numbers = np.array(numbers, dtype=float)
         problem.integration = problem.integration._replace(attempts=max(problem.integration.attempts, float(STEPS * problem.n)))
         self.fitter = Fitter(problem)
-        self.screen = None if len(equations[0]) else Screen(self.fitter, self.terms)
+        looked = [term for term, finite in zip(self.terms, defined, strict=True) if finite]
+        self.screen = None if len(equations[0]) else Screen(self.fitter, looked)
 
     def refined(self, first: np.ndarray) -> SimulatedFit | None:
         """A fit that begins with coefficients (n, p); None if it cannot be simulated along the data."""

@@ -32,7 +32,8 @@ class SparseRegression(FormulaRegressor):
     r"""Few terms of a library, chosen by search of small subsets and by an information criterion.
 
     With times all right-hand sides are fitted: first in weak form, where no derivative of the data is taken, then by
-    integrating windows of the trajectories, whose initial values are fitted jointly.
+    integrating windows of the trajectories, whose initial values are fitted jointly, for as long as windows that grow do not
+    spoil the fit.
 
     Parameters
     ----------
@@ -60,7 +61,9 @@ class SparseRegression(FormulaRegressor):
         Maps that the equations respect, as mappings of columns to images: ``{x: -x, y: -y}`` for odd right-hand sides,
         ``{x: y, y: x}`` for a swap.  A single term is even under the map, odd if it is given as ``({x: -x}, -1)``.
     refine : bool
-        Whether a right-hand side is refined by integrating windows of the trajectories.
+        Whether a right-hand side is refined by integrating windows of the trajectories, and terms are exchanged where that
+        pays.  Terms are then monomials times at most two functions of `symdyn_kernels.candidates`: sines, cosines,
+        exponentials, logarithms, roots, absolute values, tanh and reciprocals of ``a + b*x**m + c*y**m``.
     candidates : int
         How many formulas are kept.
     names : sequence of Symbol or str, optional
@@ -157,8 +160,8 @@ class SparseRegression(FormulaRegressor):
         Raises
         ------
         RecoveryError
-            If `t` is given beside `y` or weights, an option is unknown, the library does not fit the columns, or constraints
-            contradict each other.
+            If `t` is given beside `y` or weights, an option is unknown, the library does not fit the columns, constraints
+            contradict each other, or a term cannot be integrated (`refine`).
 
         Examples
         --------
@@ -204,8 +207,9 @@ class SparseRegression(FormulaRegressor):
         equations = self._library(system=True)
         states = ODESystem(dict.fromkeys(self.symbols_, sp.S.Zero))
         problem = prepared(observations(states, runs))
-        along = TrajectoryFits(problem, self.terms_, self.symbols_, equations) if self.refine else None
-        values, best = columns(self.terms_, self.symbols_, problem.nodes.reshape(-1, problem.d)), None
+        values, best, along = columns(self.terms_, self.symbols_, problem.nodes.reshape(-1, problem.d)), None, None
+        if self.refine:
+            along = TrajectoryFits(problem, self.terms_, self.symbols_, equations, np.isfinite(values).all(axis=0))
         for width in WIDTHS:
             rows = weak_rows(problem, values, width)
             first, ranking = self._first(rows, equations)

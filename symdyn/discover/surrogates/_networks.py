@@ -14,9 +14,6 @@ from symdyn.errors import RecoveryError
 
 __all__ = ["Networks"]
 
-#: Distributions that bring what a training needs.
-PACKAGES = ("jax", "optax")
-
 
 class Networks(ABC):
     """A surrogate of networks; a frozen dataclass with its options as fields.
@@ -79,15 +76,13 @@ class Networks(ABC):
         Raises
         ------
         RecoveryError
-            If JAX or optax is missing, `applies` gives a reason, or the equations are not finite near the data.
+            If JAX is missing, `applies` gives a reason, or the equations are not finite near the data.
         """
         reason = self.applies(system, observations)
         if reason is not None:
             raise RecoveryError(reason)
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                needed = " ".join(PACKAGES)
-                raise RecoveryError(f"the surrogate {self.name!r} needs {package}; install it with: pip install {needed}")
+        if importlib.util.find_spec("jax") is None:
+            raise RecoveryError(f"the surrogate {self.name!r} needs jax; install it with: pip install jax")
         train = self._training()
         started = time.perf_counter()
         fit = train(system, observations, self, seed=seed, progress=progress)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
 from symdyn.discover.surrogates._descent import descend
 from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
@@ -22,6 +20,8 @@ from symdyn.system import System
 
 __all__ = ["train"]
 
+#: Trials with softened equations to begin with, and their tolerance.
+SOFT, SOFTENED = 30, 0.1
 PATIENCE = 60  # trials without a better validation before stopping
 SETTLED = 1e-4  # relative decrease over ten accepted trials that ends a training
 SAMPLES = 200  # points on each trajectory at which states and terms are reported
@@ -38,50 +38,33 @@ def train(
     equations = StateEquations(system, observed, options)
     trained = [equations.weights(o) for o in trained_on(observed, options, np.random.default_rng(seed))]
     grid = np.linspace(equations.data.ends[:, 0], equations.data.ends[:, 1], SAMPLES, axis=1)
-    warm = jax.jit(_warm_up(equations, options))
 
     def member(k: int, tell: Callable[[int], None]) -> Learned:
         d = equations.data._replace(weights=trained[k])
-        first = warm(equations.first(np.random.default_rng([seed, k])), d)
+        first = equations.first(np.random.default_rng([seed, k]))
         best, losses = _descended(equations, first, d, equations.data.weights - trained[k], options, tell)
         return *equations.sample(best, d, grid[..., None]), equations.terms.free(equations.split(best)[1]), losses
 
     return ensemble(system, options, tuple(grid), member, progress)
 
 
-def _warm_up(equations: StateEquations, options: Any) -> Callable[[Any, Data], jax.Array]:
-    """Steps of Adam on the data and softened equations; those that are not finite count as zero."""
-    schedule = optax.cosine_decay_schedule(1e-2, options.warm_up, 0.05)
-    optimiser = optax.chain(optax.zero_nans(), optax.adam(schedule))
-
-    def loss(w: jax.Array, d: Data) -> jax.Array:
-        count, typical = jnp.maximum(jnp.sum(d.weights > 0), 1), jnp.sqrt(jnp.mean(d.weights**2)) + 1e-300
-        return jnp.sum((equations.differences(w, d) / typical) ** 2) / count + 0.1 * jnp.mean(equations.relative(w, d) ** 2)
-
-    def warm(w: jax.Array, d: Data) -> jax.Array:
-        def step(carry: Any, _: None) -> tuple[Any, None]:
-            update, memory = optimiser.update(jax.grad(loss)(carry[0], d), carry[1])
-            return (optax.apply_updates(carry[0], update), memory), None
-
-        return jax.lax.scan(step, (w, optimiser.init(w)), None, length=options.warm_up)[0][0]
-
-    return warm
-
-
 def _descended(
     equations: StateEquations, first: Any, d: Data, judges: np.ndarray, options: Any, tell: Callable[[int], None]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Levenberg-Marquardt; the last weights that validate well (or the last of all), and the losses."""
+    """With softened equations, then as they are; the last weights that validate well (or the last of all), and the losses."""
     held = int(np.sum(judges > 0))
 
     def judge(w: np.ndarray) -> float:
         return float(np.sum(np.asarray(equations.differences(w, d._replace(weights=judges))) ** 2)) / held
 
+    minimise = partial(
+        descend, equations.misfit, equations.slopes, precision=equations.precision, growth=(4.0, 1.0), own_scale=True
+    )
+    soft = d._replace(strict=d.strict * options.tolerance / SOFTENED)
     # few points judge: among weights within a standard error of the best, the longest trained are kept
-    best, cost, losses = descend(
-        equations.misfit, equations.slopes, np.asarray(first), equations.precision, d, trials=options.iterations,
+    best, cost, losses = minimise(
+        minimise(first, data=soft, trials=SOFT, tolerance=10 * SETTLED).weights, data=d, trials=options.iterations,
         judge=judge if held else None, margin=1 + np.sqrt(2.0 / max(held, 1)), patience=PATIENCE, tolerance=SETTLED, tell=tell,
-        growth=(4.0, 1.0), own_scale=True,
     )  # fmt: skip
     if not np.isfinite(cost):
         raise RecoveryError(

@@ -24,9 +24,9 @@ class PINN(Networks):
     .. math:: \sum \frac{(\hat x_i(t_k) - x_{ik})^2}{\sigma_i^2}
               + \frac{T}{C} \sum \frac{(\dot{\hat x}_i - f_i)^2}{(\tau r_i)^2} + \lambda |w|^2
 
-    with estimated noise :math:`\sigma`, rates of change :math:`r`, `T` data times and `C` collocation points: first by
-    Adam, then by Levenberg-Marquardt in residual space.  The longest trained weights are kept
-    whose misfit of validation points is within a standard error of the smallest.
+    with estimated noise :math:`\sigma`, rates of change :math:`r`, `T` data times and `C` collocation points: by
+    Levenberg-Marquardt in residual space, first with a larger :math:`\tau`.  The longest trained weights are kept whose misfit
+    of validation points is within a standard error of the smallest.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class PINN(Networks):
         Neurons in each of the two hidden layers of a state network and of a term network.
     collocation : int
         Points on each trajectory at which the equations are imposed (fewer if there are very many residuals).
-    warm_up, iterations : int
-        Steps of Adam, then at most so many trials of Levenberg-Marquardt.
+    iterations : int
+        Most trials of Levenberg-Marquardt.
     tolerance : float
         Size of an acceptable residual of the equations, relative to the rate of change of each state.
     decay : float
@@ -67,7 +67,6 @@ class PINN(Networks):
     width: int = 24
     term_width: int = 16
     collocation: int = 60
-    warm_up: int = 500
     iterations: int = 160
     tolerance: float = 2e-3
     decay: float = 1.0

@@ -7,34 +7,32 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-__all__ = ["criterion", "deviance", "effective_size", "neighbours"]
+__all__ = ["criterion", "effective_size", "neighbours"]
 
 
-def criterion(misfit: Any, size: float, count: Any) -> Any:
+def criterion(loss: Any, size: float, count: Any, floor: float) -> Any:
     """Bayesian information criterion, corrected for few samples, of one candidate or of arrays of them.
 
-    ``misfit + count log(size) + 2 count (count + 1) / (size - count - 1)``
+    ``size log(loss + floor^2) + count log(size) + 2 count (count + 1) / (size - count - 1)``
 
     Parameters
     ----------
-    misfit : float or array
-        Twice the negative log-likelihood: a chi-square, or `deviance` where the variance is not known.
+    loss : float or array
+        Mean squared error relative to the mean square of the values.
     size : float
         Independent data.
     count : float or array
         Fitted numbers.
+    floor : float
+        Errors below it, relative to the values, count as none.
 
     References
     ----------
     Hurvich, Tsai, Biometrika 76, 297 (1989) (few samples).
     """
     few = 2 * count * (count + 1) / np.maximum(size - count - 1, 1.0)
+    misfit = size * np.log(np.maximum(loss, 0.0) + floor**2 + 1e-300)
     return misfit + count * np.log(max(size, 2.0)) + few
-
-
-def deviance(relative_loss: Any, size: float, floor: float) -> Any:
-    """``size log(loss + floor^2)``: errors below `floor`, relative to the values, count as none."""
-    return size * np.log(np.maximum(relative_loss, 0.0) + floor**2 + 1e-300)
 
 
 def neighbours(x: np.ndarray) -> np.ndarray:

@@ -212,7 +212,10 @@ class SparseRegression(FormulaRegressor):
             along = TrajectoryFits(problem, self.terms_, self.symbols_, equations, np.isfinite(values).all(axis=0))
         for width in WIDTHS:
             rows = weak_rows(problem, values, width)
-            first, ranking = self._first(rows, equations)
+            tied = len(equations[0]) > 0
+            each = self._tied(rows, equations) if tied else [self._free(rows.design, target) for target in rows.targets.T]
+            first = np.stack([choices[0].coefficients for choices in each])
+            ranking = [self._candidates(choices, float(len(rows.design))) for choices in each]
             if width == WIDTHS[0]:
                 self.coef_, self.expressions_, chosen_rows = first, ranking, rows
             if along is None or not np.any(first):
@@ -232,15 +235,6 @@ class SparseRegression(FormulaRegressor):
         if self.ensemble:
             self.inclusion_ = np.stack([self._inclusion(chosen_rows.design, y) for y in chosen_rows.targets.T])
         return self
-
-    def _first(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, list[list[Candidate]]]:
-        """Coefficients (n, p) by the weak form, and candidates for each state."""
-        if len(equations[0]):
-            each = self._tied(rows, equations)
-        else:
-            each = [self._free(rows.design, target) for target in rows.targets.T]
-        first = np.stack([c[0].coefficients for c in each])
-        return first, [self._candidates(c, float(len(rows.design))) for c in each]
 
     def _tied(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> list[list[Choice]]:
         """Choices for each state under equations between all coefficients.

@@ -54,7 +54,7 @@ def train(
         training = windows(trained[k], noise, options.window).weights
         judging = cut.weights - training
         begun = _smoothed(system, trained[k])  # or the points that judge would have been seen
-        starts = (_starts(system, observed, cut, begun) / ode.scale).ravel()
+        starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
         first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
         def judge(w: np.ndarray) -> float:
@@ -86,18 +86,12 @@ def _smoothed(system: System, observed: Observations) -> SurrogateFit | None:
         return None
 
 
-def _starts(system: System, observed: Observations, cut: TrainingWindows, begun: SurrogateFit | None) -> np.ndarray:
+def _starts(system: System, observed: Observations, cut: TrainingWindows) -> np.ndarray:
     """First initial values of the windows, (W, n)."""
-    fitted = None if begun is None else list(zip(begun.times, begun.states, strict=True))
-    rough = rough_states(system, observed, fitted)[0]
-    found = np.empty((len(cut.trajectory), cut.values.shape[2]))
-    for w, k in enumerate(cut.trajectory):
-        at = observed.trajectories[k].times
-        if fitted is None:
-            found[w] = rough[k][int(np.argmin(np.abs(at - cut.times[w, 0])))]
-        else:
-            found[w] = [np.interp(cut.times[w, 0], fitted[k][0], v) for v in fitted[k][1].T]
-    return found
+    rough, runs = rough_states(system, observed)[0], observed.trajectories
+    return np.array(
+        [rough[k][np.argmin(np.abs(runs[k].times - t))] for k, t in zip(cut.trajectory, cut.times[:, 0], strict=True)]
+    )
 
 
 def _dense(observed: Observations, cut: TrainingWindows) -> tuple[np.ndarray, np.ndarray]:

@@ -57,9 +57,7 @@ def _descended(
     def judge(w: np.ndarray) -> float:
         return float(np.sum(np.asarray(equations.differences(w, d._replace(weights=judges))) ** 2)) / held
 
-    minimise = partial(
-        descend, equations.misfit, equations.slopes, precision=equations.precision, growth=(4.0, 1.0), own_scale=True
-    )
+    minimise = partial(descend, equations.misfit, equations.slopes, precision=equations.precision)
     soft = d._replace(strict=d.strict * options.tolerance / SOFTENED)
     # few points judge: among weights within a standard error of the best, the longest trained are kept
     best, cost, losses = minimise(

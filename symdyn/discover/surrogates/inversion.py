@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symdyn.discover.surrogates._pairs import consecutive, not_linear, solved
-from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit
+import numpy as np
+
+from symdyn.discover.surrogates._pairs import Pairs, Solving, consecutive, not_linear
+from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.problem import rough_states
@@ -18,7 +19,7 @@ __all__ = ["Inversion"]
 
 
 @dataclass(frozen=True)
-class Inversion:
+class Inversion(Solving):
     r"""Values of unknown functions that enter a map linearly, from pairs of consecutive complete observations.
 
     With :math:`F(x) = A(x) + B(x)\,u` for the values `u` of the unknown functions, every pair gives
@@ -41,6 +42,8 @@ class Inversion:
     which are then fitted to all data.
     """
 
+    source = "the next state"
+
     singular: float = 1e-6
     signs: Mapping[Any, int] | None = None
 
@@ -60,44 +63,11 @@ class Inversion:
             reason = "no two observations of all states are one step apart"
         return None if reason is None else f"the surrogate 'inversion' cannot solve for the unknown terms: {reason}"
 
-    def fit(
-        self,
-        system: System,
-        observations: Observations,
-        *,
-        seed: int = 0,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> SurrogateFit:
-        """Solve for the unknown terms along `observations`.
-
-        Parameters
-        ----------
-        system : DiscreteSystem
-            With unknown terms.
-        observations : Observations
-        seed : int
-            Without effect: the result is unique.
-        progress : callable, optional
-            Called as ``progress(done, total)``.
-
-        Raises
-        ------
-        RecoveryError
-            If `applies` gives a reason, nowhere on the data a term moves the next state, or none of its values has its sign.
-        """
-        reason = self.applies(system, observations)
-        if reason is not None:
-            raise RecoveryError(f"{reason}; go without, surrogate=None")
-        started = time.perf_counter()
-        pairs = consecutive(observations)
-        terms, parameters = solved(system, pairs, self.signs, "the next state", self.singular)
-        if progress is not None:
-            progress(1, 1)
-        states = rough_states(system, observations)[0]
-        times = tuple(t.times for t in observations.trajectories)
-        return SurrogateFit(
-            times, states, terms, parameters, {"pairs": len(pairs.now), "seconds": time.perf_counter() - started}
-        )
+    def _along(
+        self, system: System, observations: Observations, progress: Callable[[int, int], None]
+    ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray], Pairs]:
+        progress(1, 1)
+        return [t.times for t in observations.trajectories], rough_states(system, observations)[0], consecutive(observations)
 
 
 SURROGATES.register("inversion", Inversion)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from symdyn.discover.surrogates._gaussian import smooth
-from symdyn.discover.surrogates._pairs import Pairs, not_linear, solved
-from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, not_rates
+from symdyn.discover.surrogates._pairs import Pairs, Solving, not_linear
+from symdyn.discover.surrogates.registry import SURROGATES, not_rates
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.system import System
@@ -23,7 +22,7 @@ FEWEST = 6
 
 
 @dataclass(frozen=True)
-class Smoothing:
+class Smoothing(Solving):
     r"""Values of unknown terms that enter linearly, from smoothed states and their derivatives.
 
     Every state is the posterior mean of an integrated Wiener process (a quintic smoothing spline), whose smoothness and noise
@@ -45,6 +44,8 @@ class Smoothing:
     All states must be observed.  Parameters without a value are fitted by the residuals of equations beyond the unknown terms.
     """
 
+    source, singular = "the derivatives of the states", 0.0
+
     points: int = 200
     signs: Mapping[Any, int] | None = None
 
@@ -65,28 +66,15 @@ class Smoothing:
                 reason = f"{state} has {counts.min()} values on a trajectory, and smoothing needs {FEWEST}; 'pinn' needs none"
         return None if reason is None else f"the surrogate 'smoothing' cannot solve for the unknown terms: {reason}"
 
-    def fit(
-        self, system: System, observations: Observations, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
-    ) -> SurrogateFit:
-        """Learn from `observations`; `seed` is without effect, the result is unique.
-
-        Raises
-        ------
-        RecoveryError
-            If `applies` gives a reason, or nowhere on the data a term moves a derivative.
-        """
-        reason = self.applies(system, observations)
-        if reason is not None:
-            raise RecoveryError(reason)
-        started, runs = time.perf_counter(), []
+    def _along(
+        self, system: System, observations: Observations, progress: Callable[[int, int], None]
+    ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray], Pairs]:
+        runs = []
         for k, t in enumerate(observations.trajectories):
             runs.append(_smooth_states(t, self.points))
-            if progress is not None:
-                progress(k + 1, len(observations.trajectories))
+            progress(k + 1, len(observations.trajectories))
         pairs = Pairs(*(np.concatenate([getattr(r, name) for r in runs]) for name in ("times", "now", "then", "noise")))
-        terms, parameters = solved(system, pairs, self.signs, "the derivatives of the states")
-        history = {"seconds": time.perf_counter() - started}
-        return SurrogateFit(tuple(r.times for r in runs), tuple(r.now for r in runs), terms, parameters, history)
+        return [r.times for r in runs], [r.now for r in runs], pairs
 
 
 def _smooth_states(t: Trajectory, points: int) -> Pairs:

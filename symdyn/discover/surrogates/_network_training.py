@@ -13,7 +13,7 @@ from symdyn.discover.surrogates._descent import Blocks, descend
 from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
 from symdyn.discover.surrogates._network_ode import NetworkODE
 from symdyn.discover.surrogates._windows import TrainingWindows, trained_on, windows
-from symdyn.discover.surrogates.registry import NothingLearnedError, SurrogateFit
+from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.discover.surrogates.smoothing import Smoothing
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
@@ -53,7 +53,10 @@ def train(
     def member(k: int, tell: Callable[[int], None]) -> Learned:
         training = windows(trained[k], noise, options.window).weights
         judging = cut.weights - training
-        begun = _smoothed(system, trained[k])  # or the points that judge would have been seen
+        try:  # of all points, those that judge would have been seen
+            begun = Smoothing().fit(system, trained[k])
+        except RecoveryError:
+            begun = None
         starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
         first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
@@ -74,16 +77,6 @@ def train(
         return [path[r] for r in rows], *sample(s, dense[kept], path[kept]), ode.networks.free(s), losses
 
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
-
-
-def _smoothed(system: System, observed: Observations) -> SurrogateFit | None:
-    """What smoothing tells, where it can."""
-    if Smoothing.applies(system, observed) is not None:
-        return None
-    try:
-        return Smoothing().fit(system, observed)
-    except NothingLearnedError:
-        return None
 
 
 def _starts(system: System, observed: Observations, cut: TrainingWindows) -> np.ndarray:

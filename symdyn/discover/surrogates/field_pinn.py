@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symdyn.discover.surrogates._networks import Networks
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit, nested
 from symdyn.models.operators import NUMBERS
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["FieldPINN"]
 

@@ -42,27 +42,37 @@ class NetworkODE:
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + slope(at + h, y + h * k3))
         return y
 
-    def _path(self, start: jax.Array, s: jax.Array, times: jax.Array) -> jax.Array:
-        """States (T, n) at times (T,) from the first one."""
-
-        def advance(y: jax.Array, ends: tuple[jax.Array, jax.Array]) -> Any:
-            after = self._interval(s, y, *ends)
-            return after, after
-
-        return jnp.concatenate([start[None], jax.lax.scan(advance, start, (times[:-1], times[1:]))[1]])
-
-    def _split(self, w: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Initial values of the windows (W, n), and shared weights."""
-        return w[: self.starts].reshape(self.count, -1) * self.scale, w[self.starts :]
-
     def states(self, w: jax.Array, times: Any) -> jax.Array:
         """At times (W, T) of the windows, (W, T, n)."""
-        return jax.vmap(self._path, (0, None, 0))(*self._split(w), times)
+        starts, s = w[: self.starts].reshape(self.count, -1) * self.scale, w[self.starts :]
+
+        def along(start: jax.Array, at: jax.Array) -> jax.Array:
+            def advance(y: jax.Array, ends: tuple[jax.Array, jax.Array]) -> Any:
+                after = self._interval(s, y, *ends)
+                return after, after
+
+            _, path = jax.lax.scan(advance, start, (at[:-1], at[1:]))
+            return jnp.concatenate([start[None], path])
+
+        return jax.vmap(along)(starts, times)
 
     def derivatives(self, w: jax.Array, times: Any) -> Blocks:
         """Of the states by the initial values of their own window (W, T, n, n), and by the shared weights (W, T, n, q)."""
-        own, common = jax.vmap(jax.jacfwd(self._path, (0, 1)), (0, None, 0))(*self._split(w), times)
-        return Blocks(own * self.scale, common)
+        s, path = w[self.starts :], self.states(w, times)
+        point = jax.jacrev(self._interval, argnums=(0, 1))
+        local = jax.vmap(jax.vmap(point, in_axes=(None, 0, 0, 0)), in_axes=(None, 0, 0, 0))
+        forced, moved = local(s, path[:, :-1], times[:, :-1], times[:, 1:])
+
+        def along(forced: jax.Array, moved: jax.Array) -> Blocks:
+            def advance(now: Blocks, each: tuple[jax.Array, jax.Array]) -> Any:
+                after = Blocks(each[1] @ now.own, each[1] @ now.common + each[0])
+                return after, after
+
+            first = Blocks(jnp.diag(jnp.asarray(self.scale)), jnp.zeros(forced.shape[1:]))
+            _, rest = jax.lax.scan(advance, first, (forced, moved))
+            return Blocks(*(jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
+
+        return jax.vmap(along)(forced, moved)
 
     def terms(self, s: jax.Array, times: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Arguments and values of the terms at times (m,) and states (m, n), for shared weights."""

@@ -169,14 +169,9 @@ def check_stages(system: System, request: Request, route: Reads) -> None:
 
 def _check_options(stage: str, makers: Mapping[str, Any], names: Iterable[str], options: Mapping[str, Any]) -> None:
     """Refuse options that none of the stages of these names takes."""
-    first = None
-    for name in names:
-        error = _refused(stage, name, makers[name], options)
-        if error is None:
-            return
-        first = first or error
-    if first is not None:
-        raise first
+    refused = [_refused(stage, name, makers[name], options) for name in names]
+    if refused and refused[0] is not None and all(refused):
+        raise refused[0]
 
 
 def _refused(stage: str, name: str, make: Any, options: Mapping[str, Any]) -> RecoveryError | None:

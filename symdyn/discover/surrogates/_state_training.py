@@ -10,7 +10,6 @@ import numpy as np
 
 from symdyn.discover.surrogates._descent import descend
 from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
-from symdyn.discover.surrogates._equations import Data
 from symdyn.discover.surrogates._state_equations import StateEquations
 from symdyn.discover.surrogates._windows import trained_on
 from symdyn.discover.surrogates.registry import SurrogateFit, nested
@@ -39,34 +38,28 @@ def train(
     trained = [equations.weights(o) for o in trained_on(observed, options, np.random.default_rng(seed))]
     grid = np.linspace(equations.data.ends[:, 0], equations.data.ends[:, 1], SAMPLES, axis=1)
 
+    minimise = partial(descend, equations.misfit, equations.slopes, precision=equations.precision)
+
     def member(k: int, tell: Callable[[int], None]) -> Learned:
-        d = equations.data._replace(weights=trained[k])
+        d, judges = equations.data._replace(weights=trained[k]), equations.data.weights - trained[k]
+        held = int(np.sum(judges > 0))
+
+        def judge(w: np.ndarray) -> float:
+            return float(np.sum(np.asarray(equations.differences(w, d._replace(weights=judges))) ** 2)) / held
+
+        soft = d._replace(strict=d.strict * options.tolerance / SOFTENED)
         first = equations.first(np.random.default_rng([seed, k]))
-        best, losses = _descended(equations, first, d, equations.data.weights - trained[k], options, tell)
+        # few points judge: among weights within a standard error of the best, the longest trained are kept
+        best, cost, losses = minimise(
+            minimise(first, data=soft, trials=SOFT, tolerance=10 * SETTLED).weights, data=d, trials=options.iterations,
+            judge=judge if held else None, margin=1 + np.sqrt(2.0 / max(held, 1)), patience=PATIENCE, tolerance=SETTLED,
+            tell=tell,
+        )  # fmt: skip
+        if not np.isfinite(cost):
+            raise RecoveryError(
+                "the training of the networks diverged: the equations are not finite near the data; "
+                "check logarithms, roots and divisions of the known terms, or the values of parameters"
+            )
         return *equations.sample(best, d, grid[..., None]), equations.terms.free(equations.split(best)[1]), losses
 
     return ensemble(system, options, tuple(grid), member, progress)
-
-
-def _descended(
-    equations: StateEquations, first: Any, d: Data, judges: np.ndarray, options: Any, tell: Callable[[int], None]
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """With softened equations, then as they are; the last weights that validate well (or the last of all), and the losses."""
-    held = int(np.sum(judges > 0))
-
-    def judge(w: np.ndarray) -> float:
-        return float(np.sum(np.asarray(equations.differences(w, d._replace(weights=judges))) ** 2)) / held
-
-    minimise = partial(descend, equations.misfit, equations.slopes, precision=equations.precision)
-    soft = d._replace(strict=d.strict * options.tolerance / SOFTENED)
-    # few points judge: among weights within a standard error of the best, the longest trained are kept
-    best, cost, losses = minimise(
-        minimise(first, data=soft, trials=SOFT, tolerance=10 * SETTLED).weights, data=d, trials=options.iterations,
-        judge=judge if held else None, margin=1 + np.sqrt(2.0 / max(held, 1)), patience=PATIENCE, tolerance=SETTLED, tell=tell,
-    )  # fmt: skip
-    if not np.isfinite(cost):
-        raise RecoveryError(
-            "the training of the networks diverged: the equations are not finite near the data; "
-            "check logarithms, roots and divisions of the known terms, or the values of parameters"
-        )
-    return best, losses

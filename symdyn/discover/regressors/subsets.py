@@ -22,7 +22,7 @@ __all__ = [
 EXACT = 20_000  # subsets of one size that are tried exhaustively
 BATCH = 4096
 STEP = 1.5  # between thresholds
-MOVES = 200
+MOVES = 200  # that a search makes at most
 #: Share of a column's squared length that must stand out of the others for it to be added.
 INDEPENDENT = 1e-10
 #: Singular values, relative to the largest, below which a direction of the coefficients is not determined.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
@@ -14,7 +15,7 @@ from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.terms import ABS, COS, EXP, INV, LOG, SIN, SQRT, TANH, Atom, CandidateTerm, EquationModel
 from symdyn.errors import RecoveryError
 
-__all__ = ["TrajectoryFits", "table_term"]
+__all__ = ["SimulatedFit", "TrajectoryFits", "table_term"]
 
 #: Points of the windows, one stage after another; the last has one window.
 LENGTHS = (12, 25, 50, 100)
@@ -24,8 +25,6 @@ ROUNDS, TRIALS, LESS = 15, 8, 0.5
 HOPELESS = 3.0
 #: Share of the errors of steps that the last fit is allowed, and steps that each datum may take.
 FINE, STEPS = 1e-3, 20
-#: Mean squared residual, in units of the noise, beyond which a fit is not believed.
-DOUBTFUL = 2.0
 #: Largest exponent of a state in a table.
 LARGEST = 7
 #: Number of each function in a table.
@@ -85,6 +84,28 @@ def _atom(function: int, argument: sp.Expr, symbols: Sequence[sp.Symbol]) -> Ato
     return Atom(function, tuple(weights), offset, powers.pop())
 
 
+@dataclass(frozen=True)
+class SimulatedFit:
+    """A right-hand side fitted to trajectories.
+
+    Attributes
+    ----------
+    coefficients, errors : (n, p) float64
+        With their standard errors; both zero where a term was not chosen.
+    windows : int
+        Of a trajectory.
+    score : float
+    good : bool
+        Whether the residuals are about as large as the noise.
+    """
+
+    coefficients: np.ndarray
+    errors: np.ndarray
+    windows: int
+    score: float
+    good: bool
+
+
 class TrajectoryFits:
     """Fits of right-hand sides made of the terms of a library.
 
@@ -99,10 +120,17 @@ class TrajectoryFits:
         Terms that are finite along the data; others are not looked at.
     """
 
+    #: Mean squared residual, in units of the noise, beyond which a fit is not believed.
+    DOUBTFUL = 2.0
+
     def __init__(
-        self, problem: EquationProblem, terms: Sequence[sp.Expr], symbols: Sequence[sp.Symbol],
-        equations: tuple[np.ndarray, np.ndarray], defined: np.ndarray,
-    ) -> None:  # fmt: skip
+        self,
+        problem: EquationProblem,
+        terms: Sequence[sp.Expr],
+        symbols: Sequence[sp.Symbol],
+        equations: tuple[np.ndarray, np.ndarray],
+        defined: np.ndarray,
+    ) -> None:
         cost = float(np.log(len(terms) * problem.d))  # each choice of a term and an equation is as likely
         numbers, shapes = zip(*(term.as_coeff_Mul() for term in terms), strict=True)
         self.problem, self.equations = problem, equations
@@ -113,7 +141,7 @@ class TrajectoryFits:
         looked = [term for term, finite in zip(self.terms, defined, strict=True) if finite]
         self.screen = None if len(equations[0]) else Screen(self.fitter, looked)
 
-    def refined(self, first: np.ndarray) -> EquationFit | None:
+    def refined(self, first: np.ndarray) -> SimulatedFit | None:
         """A fit that begins with coefficients (n, p); None if it cannot be simulated along the data."""
         chosen = [(int(e), int(j)) for e, j in np.argwhere(first)]
         model = EquationModel(
@@ -127,7 +155,7 @@ class TrajectoryFits:
             if fit is None or (best is not None and not self.fitter.promoted(best, fit)):
                 break
             best = fit if self.screen is None else self._climbed(fit, self.screen)
-        return best
+        return None if best is None else self._finished(best)
 
     def _climbed(self, fit: EquationFit, screen: Screen) -> EquationFit:
         """Steepest descent of the score over single moves."""
@@ -145,29 +173,30 @@ class TrajectoryFits:
             fit = best
         return fit
 
-    def good(self, fit: EquationFit) -> bool:
-        """Whether residuals are about as large as the noise."""
-        return bool(np.max(self.problem.mean_squares(fit.rss)) < DOUBTFUL)
-
-    def finished(self, fit: EquationFit) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients (n, p) of the optimum, integrated more finely and under the equations, with standard errors."""
+    def _finished(self, fit: EquationFit) -> SimulatedFit | None:
+        """The optimum, integrated more finely, with errors and under the equations."""
         problem, usual = self.problem, self.problem.integration
         problem.integration = usual.scaled(FINE, attempts=10)
         fit = self.fitter.fit(fit.model, fit.starts, fit.windows, 25, fall=1e-9) or fit
+        made = self.fitter.call(fit.model, fit.starts, fit.windows, EXPANSION)
         problem.integration = usual
-        arrow, theta = self.fitter.call(fit.model, fit.starts, fit.windows, EXPANSION).arrow, fit.model.theta
+        if not made.info[0]:
+            return None
+        arrow, theta = made.arrow, fit.model.theta
         back = np.linalg.solve(arrow.starts, np.swapaxes(arrow.mixed, -1, -2))
         gram = arrow.parameters - np.einsum("vpi,viq->pq", arrow.mixed, back)
         place = [e * len(self.terms) + self.terms.index(term) for e, term in fit.model.terms]
         unit = 1 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
-        scaled, number = gram * unit[:, None] * unit, self.numbers[[p % len(self.terms) for p in place]]
+        scaled = gram * unit[:, None] * unit
+        number = self.numbers[[p % len(self.terms) for p in place]]
         # about an optimum the sum of squares is a quadratic form in the coefficients: its least value under the equations
         left = Shrinking.under(scaled, scaled @ (theta / unit), self.equations[0][:, place] * unit / number, self.equations[1])
         if left is None:
-            raise RecoveryError("the constraints cannot hold with the terms that were chosen; leave some out, or refine=False")
+            return None
         freedom = max(problem.seen.sum() - len(theta) - fit.starts.size, 1.0)
         coefficients, errors = np.zeros((2, problem.d * len(self.terms)))
         coefficients[place] = (left.coefficients * unit if len(self.equations[0]) else theta) / number
         errors[place] = unit / np.abs(number) * np.linalg.norm(left.root, axis=1) * np.sqrt(fit.total / freedom)
         shape = problem.d, len(self.terms)
-        return coefficients.reshape(shape), errors.reshape(shape)
+        good = bool(np.max(problem.mean_squares(fit.rss)) < self.DOUBTFUL)
+        return SimulatedFit(coefficients.reshape(shape), errors.reshape(shape), fit.windows, fit.score, good)

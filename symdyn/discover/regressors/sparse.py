@@ -222,11 +222,10 @@ class SparseRegression(FormulaRegressor):
                 continue
             fit = along.refined(first)
             if fit is not None and (best is None or (fit.windows, fit.score) < (best.windows, best.score)):
-                best, chosen_rows, self.expressions_ = fit, rows, ranking
-            if best is not None and along.good(best):
+                best, chosen_rows = fit, rows
+                self.coef_, self.errors_, self.expressions_ = fit.coefficients, fit.errors, ranking
+            if best is not None and best.good:
                 break
-        if along is not None and best is not None:
-            self.coef_, self.errors_ = along.finished(best)
         self.expression_ = tuple(self._expression(c) for c in self.coef_)
         start = dict(zip(self.symbols_, map(float, runs[0][1][0]), strict=True))
         self.system_ = ODESystem(

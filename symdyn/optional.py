@@ -14,7 +14,6 @@ __all__ = ["OPTIONAL", "named", "require"]
 #: Optional modules: the distribution of each, and the extra that installs it.
 OPTIONAL = {
     "jax": ("jax", "discover"),
-    "optax": ("optax", "discover"),
     "pyoperon": ("pyoperon", "discover"),
     "sklearn": ("scikit-learn", "discover"),
     "numba_cuda": ("numba-cuda", "cuda"),

@@ -107,7 +107,7 @@ def test_constraints_and_licences_have_every_dependency(config):
 
 
 def test_import_is_light():
-    heavy = ("jax", "numba", "llvmlite", "matplotlib", "pyoperon", "sklearn", "optax", "pysr")
+    heavy = ("jax", "numba", "llvmlite", "matplotlib", "pyoperon", "sklearn", "pysr")
     program = f"import sys, symdyn; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True)
     assert done.stdout == "[]\n"

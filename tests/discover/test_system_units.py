@@ -8,9 +8,10 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.formulas import formula_terms
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.pipeline import Pipeline
-from symdyn.discover.system_units import SystemUnits
+from symdyn.discover.request import Request
+from symdyn.discover.units import SystemUnits
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 
@@ -45,7 +46,7 @@ def test_units_that_contradict_the_equations_are_refused():
 
 def _proposed(system, options, library=None):
     seen = observations(system, DATA)
-    pipeline = Pipeline(system, seen, None, options, Report(False), seed=0, bounds=None, signs=None)
+    pipeline = Pipeline(system, seen, None, Request(options=options))
     return [term.shape for term in pipeline.propose(library, None, None)[0]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +13,7 @@ from symdyn.inference.information import Inverse, inverse
 from symdyn.inference.levenberg import levenberg_marquardt, outward
 from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["Likelihood", "Score", "ScoredFit", "maximise", "sandwich"]
+__all__ = ["Likelihood", "Score", "Scored", "ScoredFit", "maximise", "sandwich"]
 
 #: Gain of the log-likelihood below which a step is not taken.
 SMALL_GAIN = 1e-8
@@ -42,6 +43,18 @@ class Score:
     information: np.ndarray
     outer: np.ndarray
 
+    @classmethod
+    def none(cls, count: int, value: float = 0.0) -> Score:
+        """Of no data; of data that cannot be, if the value is minus infinity."""
+        return cls(value, np.zeros(count), np.zeros((count, count)), np.zeros((count, count)))
+
+    def __add__(self, other: Score) -> Score:
+        """Of both data."""
+        return Score(
+            self.value + other.value, self.gradient + other.gradient, self.information + other.information,
+            self.outer + other.outer,
+        )  # fmt: skip
+
 
 class Likelihood(Protocol):
     """What is maximised; `value` alone is cheaper."""
@@ -49,6 +62,22 @@ class Likelihood(Protocol):
     def value(self, theta: np.ndarray) -> float: ...
 
     def score(self, theta: np.ndarray) -> Score: ...
+
+
+class Scored(ABC):
+    """A likelihood whose value and score are computed alike."""
+
+    def value(self, theta: np.ndarray) -> float:
+        """The log-likelihood."""
+        return self._score(theta, slopes=False).value
+
+    def score(self, theta: np.ndarray) -> Score:
+        """The same with its score and information."""
+        return self._score(theta, slopes=True)
+
+    @abstractmethod
+    def _score(self, theta: np.ndarray, *, slopes: bool) -> Score:
+        """The score, of no parameters without slopes."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from symdyn.parsing import parse_expression
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["SystemUnits", "Unit", "consistent_terms", "read_unit", "unit_text"]
+__all__ = ["Analysis", "SystemUnits", "Unit", "consistent_terms", "read_unit", "unit_text"]
 
 #: Exponents of base units by name; names are taken as they are, so that 'mM' and 'M' are different units.
 Unit = Mapping[str, Fraction]

@@ -67,7 +67,7 @@ def test_bounds_and_held_parameters_are_kept(linear):
 
 
 def test_what_cannot_become_good_enough_is_given_up(linear):
-    design, data, expand, asked = linear
+    *_, expand, asked = linear
     lost = levenberg_marquardt(expand, *begin(), needed=-1e6)
     assert lost.abandoned.all()
     assert asked == [[0, 1]]

@@ -17,7 +17,7 @@ from symdyn.inference.journal import Journal
 __all__ = ["FieldModel", "FieldSearch"]
 
 #: Options of fits that go on until nothing changes, and of those of a rough search.
-FINE, ROUGH = dict(iterations=40, tolerance=1e-7), dict(iterations=4, tolerance=1e-2)
+FINE, ROUGH = dict(iterations=30, tolerance=1e-6), dict(iterations=4, tolerance=1e-2)
 #: Neighbours of a model that are fitted in a rough search, by kind.
 ROUGH_LIMITS = {1: 2, -1: 2, 0: 2}
 

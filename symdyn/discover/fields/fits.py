@@ -170,21 +170,26 @@ class FieldFits:
         """
         columns, rows, candidates = np.flatnonzero(active), self.rows(until), self.lanes.candidates
         others = None if start_slopes is None else start_slopes[rows] * self.units
-        best, least = None, np.inf
+        best, least, failed = None, np.inf, False
 
         def expand(which: np.ndarray, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
-            nonlocal best, least, others
-            fit, slopes = self.moved(theta[0] * self.sizes, starts[0, 0] * self.units, columns, until, begin=others is None)
+            nonlocal best, least, others, failed
+            at = theta[0] * self.sizes, starts[0, 0] * self.units
+            # after a step that failed the next may fail too: it goes without sensitivities
+            fit, slopes = self.moved(*at, () if failed else columns, until, begin=others is None)
             if others is None:
                 others = slopes[:, len(columns) :] * self.units
             residual = fit.residual[rows]
             fine = np.isfinite(residual).all()
             rss = float(residual @ residual) if fine else np.inf
-            if rss < least or best is None:
-                best, least = fit, rss
             design = np.zeros((1, 1, residual.size, self.sizes.size + self.units.size))
-            design[..., columns] = slopes[:, : len(columns)] * self.sizes[columns]
-            design[..., self.sizes.size :] = others
+            if rss < least:
+                slopes = self.moved(*at, columns, until, begin=False)[1] if failed else slopes[:, : len(columns)]
+                design[..., columns] = slopes * self.sizes[columns]
+                design[..., self.sizes.size :] = others
+            if rss < least or best is None:
+                best = fit
+            failed, least = rss >= least, min(rss, least)
             return Quadratic.of(np.array([[rss]]), np.where(fine, -residual, 0.0)[None, None], design, self.sizes.size)
 
         where = np.where(active, [candidates.low, candidates.high], [[-np.inf], [np.inf]]) / self.sizes

@@ -83,7 +83,7 @@ def levenberg_marquardt(
     needed : float
         Candidates that cannot come below this sum of squares are given up.
     damping : (float, float)
-        At first, and after a step that failed at least; what would be less after a step that succeeded is the first again.
+        At first, and after a step that failed at least.
     going : callable, optional
         Called before each iteration; False ends the fits where they are.
 
@@ -124,9 +124,8 @@ def levenberg_marquardt(
         theta[taken], starts[taken] = trial[better], start_trial[better]
         local.put(taken, there.take(np.flatnonzero(better)))
         shrink = np.maximum(1 / 9, 1 - (2 * np.clip(gain, 0, 1) - 1) ** 3)
-        shrunk = np.maximum(damped[now] * shrink, 1e-12)
-        shrunk = np.where(shrunk < damping[1], damping[0], shrunk)
-        damped[now] = np.where(better, shrunk, np.maximum(damped[now] * growth[now], damping[1]))
+        grown = np.maximum(damped[now] * growth[now], damping[1])
+        damped[now] = np.where(better, np.maximum(damped[now] * shrink, 1e-12), grown)
         growth[now] = np.where(better, 2.0, 2 * growth[now])
         done = better & (before - after <= tolerance * before)
         still = (expected <= 1e-2 * tolerance * before) | (np.where(better, after, before) <= floor)

@@ -15,17 +15,15 @@ from symdyn.declaration import name_of
 from symdyn.discover.assembly import assembled
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
-from symdyn.discover.learned import remembered
+from symdyn.discover.learned import formulas_of, surrogate_fit
 from symdyn.discover.named_libraries import POSITIVE, library_names, positive_starts
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.discover.request import Request
 from symdyn.discover.signs import read_signs, sign_price
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
-from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
+from symdyn.discover.units import SystemUnits, consistent_terms
 from symdyn.errors import RecoveryError
-from symdyn.inference.budget import LateError
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.data import Observations
@@ -44,9 +42,6 @@ __all__ = ["Pipeline"]
 BEGINNINGS = 2
 #: Coefficients, in units of the typical size of a term, with which a term begins alone.
 FIRST_SIZES = (1.0, 0.1, -0.1, -1.0)
-
-#: Share of a budget of time that a surrogate may take.
-SHARE = 0.5
 
 Formulas = list[list[list[tuple[int, float]]]]
 
@@ -68,10 +63,9 @@ class Pipeline:
         self.system, self.seen, self.later, self.request, self.options = system, seen, later, request, request.options
         self.unknowns = one_of_each(system.unknowns)
         self.signs = read_signs(self.unknowns, request.signs)
-        self.positive = False
+        self.positive, self.complete = False, True
         self.notes: list[str] = []
         self.renamed: dict[str, str] = {}
-        self.complete = True
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
@@ -80,36 +74,22 @@ class Pipeline:
 
         It is left out if it takes longer than its share of the budget: without one there still is a search.
         """
-        name = self.request.surrogate
-        chosen = name != "auto"
-        if not chosen:
+        name, noise = self.request.surrogate, self._noise()
+        if name == "auto":
             usual = kind_of(self.system).surrogates
             name = next((s for s in usual if SURROGATES[s].applies(self.system, self.seen) is None), None)
         if name is None:
             return None
-        options = dict(self.options.surrogate)
-        if self.signs:
-            options.setdefault("signs", self.signs)
-        surrogate, noise = SURROGATES[name](**options), self._noise()
         seen = self.seen if noise is None else replace(self.seen, noise=noise)
-        data = (a for t in seen.trajectories for a in (t.times, t.values))
-        key = (name, sorted(options.items(), key=str), self.system.digest, self.request.seed, seen.scale, seen.noise, *data)
-
-        progress = self.request.budget.share(SHARE).stopping(lambda fraction: self.request.report("surrogate", fraction))
-
-        def fit() -> Any:
-            return surrogate.fit(self.system, seen, seed=self.request.seed, progress=progress)
-
         try:
-            return remembered(self.request.journal, key, self.unknowns, self.system.parameters, fit)
+            found = surrogate_fit(name, SURROGATES, self.system, seen, self.request, self.notes)
         except NothingLearnedError as error:
-            if chosen:
+            if self.request.surrogate != "auto":
                 raise
             self.notes.append(f"went without the surrogate {name!r}: {str(error).partition('; ')[0]}")
-        except LateError:
-            self.complete = False
-            self.notes.append(f"went without the surrogate {name!r}: it did not end within {SHARE:.0%} of the budget of time")
-        return None
+            return None
+        self.complete = found is not None
+        return found
 
     # ---- stage 2: propose terms ----------------------------------------------------------------
 
@@ -122,7 +102,7 @@ class Pipeline:
         for unknown in self.unknowns:
             shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
             inner |= {c for shape in shapes for c in constant_symbols(shape, self.system)}
-            allowed[unknown] = shapes if units is None else units.allowed(unknown, shapes)
+            allowed[unknown] = shapes if units is None else consistent_terms(shapes, units.units)
         if units is not None:
             units.check_names(sorted(inner, key=str))
         terms: list[LibraryTerm] = []
@@ -143,14 +123,9 @@ class Pipeline:
         if learned is not None and regressor is not None:
             for i, unknown in enumerate(self.unknowns):
                 self.request.report("regressor", i / len(self.unknowns))
-                samples = learned.terms[unknown]
-                names = [sp.Dummy(f"x{k}") for k in range(len(unknown.args))]
-                engine = REGRESSORS[regressor](names=names, random_state=self.request.seed, **self.options.regressor)
-                engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
-                swap = dict(zip(names, unknown.args, strict=True))
-                found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]
+                found = formulas_of(regressor, unknown, learned, self.request)
                 allows = None if units is None else units.allows
-                formulas[i] = formula_terms(unknown, found, terms, taken, samples.arguments, allows)
+                formulas[i] = formula_terms(unknown, found, terms, taken, learned.terms[unknown].arguments, allows)
         return terms, formulas
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from numpy.polynomial.hermite import hermgauss
 
 import symdyn as sd
 from symdyn.discover.fields.data import read_fields
-from symdyn.discover.fields.learned import learn_fields
+from symdyn.discover.learned import surrogate_fit
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.request import Request
 from symdyn.discover.surrogates._descent import Blocks, descend
@@ -120,7 +120,7 @@ def test_signs_hold_and_a_late_surrogate_is_left_out():
     options = RecoverOptions(surrogate={"width": 4, "term_width": 3, "collocation": 40, "iterations": 6})
     notes = []
     request = Request(surrogate="pinn", budget=Budget(0.0), options=options)
-    assert learn_fields(system, data, request, notes) is None
+    assert surrogate_fit("pinn", FIELD_SURROGATES, system, data, request, notes) is None
     assert notes == ["went without the surrogate 'pinn': it did not end within 50% of the budget of time"]
 
 

@@ -11,7 +11,7 @@ from symdyn.discover.formulas import formula_terms
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.pipeline import Pipeline
 from symdyn.discover.request import Request
-from symdyn.discover.system_units import SystemUnits
+from symdyn.discover.units import SystemUnits
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 

@@ -128,14 +128,16 @@ def simulate(
     progress : bool
         Show a bar (never in pipes).
     on_failure : {'raise', 'nan'}
-        What to do when trajectories fail: raise, or return NaN from the failure on and a nonzero ``status``.
+        What to do when trajectories fail: raise, or return NaN from the failure on and a nonzero ``status``; the attribute
+        ``failed_trajectories`` says how many of how many failed.
 
     Returns
     -------
     xarray.Dataset
         A variable for each state and observable with dims (sweeps..., ``trajectory`` if asked for, ``time``), and for fields
         the positions ``x`` and ``y``; with `reduce`
-        one for each statistic, ``x_mean``, without ``trajectory``.  With dims (sweeps..., ``trajectory`` if asked for):
+        one for each statistic, ``x_mean``, without ``trajectory``, and ``x_count``, how many values are finite at each time and
+        enter the statistics.  With dims (sweeps..., ``trajectory`` if asked for):
         ``status`` (0 is success), ``steps``, ``rejected`` and ``evaluations``; tau-leaping adds ``leaps``, ``exact_events`` and
         ``implicit_leaps``, hybrid simulation ``jumps`` and ``switches``; `until` adds ``first_passage``, the time at which the
         condition was first found true, infinite if it was not before the last output time, NaN where the trajectory failed
@@ -214,6 +216,8 @@ def simulate(
     outcome = sink.outcome
     if outcome.passed_on:
         attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {kernel.stiff_method}"
+    if outcome.failed:
+        attrs["failed_trajectories"] = f"{outcome.failed} of {design.size}"
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
 
 

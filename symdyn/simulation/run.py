@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
-#: Steps of an SDE from the first to the last time if none is given.
-DEFAULT_STEPS = 1000
+#: Steps of an SDE from the first to the last time if none is given, and the most that may be asked for.
+DEFAULT_STEPS, MOST_STEPS = 1000, 1e15
 
 
 def simulate(
@@ -235,6 +235,12 @@ def _numbers(
     """The numerical options of the driver, with defaults for those that were not given."""
     length = step or (math.inf if kernel.adaptive else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
+    count = (times[-1] - times[0]) / length
+    if count > MOST_STEPS:
+        raise DeclarationError(
+            f"from {times[0]:g} to {times[-1]:g} there are {count:.3g} steps of the length {length:g}; "
+            f"expected at most {MOST_STEPS:g}"
+        )
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)

@@ -61,7 +61,7 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
             free_and_ahead(kernel, row, start, seen, later), start=start,
         )  # fmt: skip
 
-    labels = [(str(t.unknown), str(t.shape)) for t in candidates.terms]
+    labels = [(", ".join(map(str, t.parts)), str(t.shape)) for t in candidates.terms]
     facts = selection.information(models[0])
     return ranked_recovery(
         Recovery, map(ranked, models), facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),

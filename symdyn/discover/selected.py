@@ -22,7 +22,7 @@ __all__ = ["recovered"]
 READS = Reads(
     "an ODESystem or DiscreteSystem with unknown terms",
     frozenset({
-        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs",
+        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs", "conserved", "graph",
         "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
         "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.repeats",
         "options.units", "options.surrogate", "options.regressor",
@@ -42,7 +42,7 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
     pipeline = Pipeline(
         whole, seen, later, request.options, request.report, seed=request.seed, bounds=request.bounds, signs=request.signs,
-        journal=request.journal,
+        conserved=request.conserved, graph=request.graph, journal=request.journal,
     )  # fmt: skip
     learned = pipeline.learn(request.surrogate, request.budget)
     terms, formulas = pipeline.propose(request.library, learned, request.regressor)

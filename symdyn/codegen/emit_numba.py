@@ -107,9 +107,10 @@ def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str],
                     lines.append(f"v{i} = {texts[i][0]}")
                     texts[i] = f"v{i}", ATOM
             a, b = (texts[i][0] for i in sorted(args, key=lambda i: program.operations[i].op != "const"))
-            sign = EXTREMES[op]
-            known = any(program.operations[i].op == "const" for i in args)
-            text, level = f"({a} if ({a} {sign} {b}){'' if known else f' or ({a} != {a})'} else {b})", ATOM
+            if any(program.operations[i].op == "const" for i in args):  # numba's own is a choice without branches, and keeps b
+                text, level = f"{op[1:]}({b}, {a})", ATOM
+            else:
+                text, level = f"({a} if ({a} {EXTREMES[op]} {b}) or ({a} != {a}) else {b})", ATOM
         elif op == "select":
             text, level = f"({x[1][0]} if {x[0][0]} else {x[2][0]})", ATOM
         else:

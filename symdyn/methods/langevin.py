@@ -54,7 +54,8 @@ def extents(network: ReactionNetwork, symbols: StepSymbols) -> list[tuple[dict[s
             change[s] = change.get(s, sp.S.Zero) + burst.mean
             variance = sp.expand(burst.moment(2) - burst.mean**2)
             found.append(({s: sp.S.One}, sp.sqrt(variance) * root * next(dW)))
-        found.append((change, propensity * symbols.h + root * dw))
+        # a product, where a sum of two would be contracted with what it is added to by some compilers, and not by others
+        found.append((change, root * (root * symbols.h + dw)))
     return found
 
 

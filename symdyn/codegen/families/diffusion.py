@@ -53,35 +53,31 @@ class DiffusionFamily(SteppingFamily):
 def _limited(
     build: Lowering, states: Sequence[sp.Symbol], extents: Sequence[tuple[Mapping[sp.Symbol, sp.Expr], sp.Expr]]
 ) -> list[int]:
-    """The states after the extents, each multiplied by the least share of what it takes that is there.
+    """The states after the extents, each divided by the greatest excess of what is taken over what is there.
 
-    Choices, not minima: they keep what is not a number, so that a blow-up shows.
+    Choices, not maxima: they keep what is not a number, so that a blow-up shows.
     """
     zero, one = build.constant(0), build.constant(1)
     sizes = [build.value(extent) for _, extent in extents]
-    own: dict[sp.Symbol, list[tuple[int, int]]] = {s: [] for s in states}
-    for k, (change, _) in enumerate(extents):
-        for s, d in change.items():
-            if d != 0:
-                own[s].append((k, sizes[k] if d == 1 else build.op("mul", build.value(d), sizes[k])))
-    least = [one] * len(extents)
+
+    def part(d: sp.Expr, size: int) -> int:
+        return size if d == 1 else build.op("neg", size) if d == -1 else build.op("mul", build.value(d), size)
+
+    own = {s: [(k, change[s]) for k, (change, _) in enumerate(extents) if change.get(s, 0) != 0] for s in states}
+    excess = [one] * len(extents)
     for s, parts in own.items():
-        n = build.value(s)
-        losing = [(k, build.op("lt", part, zero), part) for k, part in parts]
-        if not losing:
-            continue
-        taken = reduce(
-            lambda a, b: build.op("sub", a, b), [build.op("select", is_loss, part, zero) for _, is_loss, part in losing], zero
-        )
-        share = build.op("select", build.op("gt", taken, n), build.op("div", n, taken), one)
-        for k, is_loss, _ in losing:
-            less = build.op("and", is_loss, build.op("lt", share, least[k]))
-            least[k] = build.op("select", less, share, least[k])
+        n, taken, losing = build.value(s), zero, []
+        for k, d in parts:
+            loss = part(d, sizes[k])
+            losing.append((k, build.op("lt", loss, zero)))
+            taken = build.op("sub", taken, build.op("select", losing[-1][1], loss, zero))
+        over = build.op("select", build.op("gt", taken, n), build.op("div", taken, n), one)
+        for k, is_loss in losing:
+            excess[k] = build.op("select", build.op("and", is_loss, build.op("gt", over, excess[k])), over, excess[k])
+    limited = [size if over == one else build.op("div", size, over) for size, over in zip(sizes, excess, strict=True)]
     new = []
     for s, parts in own.items():
-        value = reduce(
-            lambda a, b: build.op("add", a, b), [build.op("mul", part, least[k]) for k, part in parts], build.value(s)
-        )
+        value = reduce(lambda a, b: build.op("add", a, b), [part(d, limited[k]) for k, d in parts], build.value(s))
         new.append(build.op("select", build.op("lt", value, zero), zero, value))  # a rounding below 0
     return new
 

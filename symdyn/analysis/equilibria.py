@@ -39,11 +39,14 @@ def steady_states(
 ) -> xr.Dataset:
     r"""Every steady state, :math:`f(x, p) = 0`, and whether it is stable.
 
-    For right-hand sides that are rational functions of the states the answer is complete: all isolated real solutions.
-    Unknowns that occur linearly are eliminated exactly; the roots of the one or two unknowns that are then left are isolated
-    exactly, through a resultant; three and more are found by homotopy continuation, all paths of which are accounted for.
+    For right-hand sides that are rational functions of the states all isolated real solutions are found, and counted:
+    ``attrs["complete"]`` is 1 if as many were found as there are, and otherwise ``attrs["notes"]`` says what is wanting.
+    Unknowns that occur linearly are eliminated exactly; the roots of one unknown that is then left are isolated exactly,
+    those of two through a resultant, whose multiplicities, or real roots in other coordinates, say how many there are;
+    three and more are found by homotopy continuation, each proven by Krawczyk's test, and their number is the dimension of
+    the quotient algebra.  What more digits are needed for is computed again with four and sixteen times as many.
     Other right-hand sides, and algebraic ones for which all this would take more than about ten seconds of a typical core, are
-    searched from many starting points, ``attrs["complete"]`` is then 0, and ``attrs["notes"]`` says why.  The search of moment
+    searched from many starting points; ``complete`` is then 0.  The search of moment
     equations also starts from moments of log-normal distributions, from steady states of the first two moments, and from
     late times of solutions.
 
@@ -84,7 +87,7 @@ def steady_states(
     References
     ----------
     Sommese & Wampler, The Numerical Solution of Systems of Polynomials (2005); Cox, Little & O'Shea, Using Algebraic
-    Geometry, 2nd ed. (2005), chapter 3.
+    Geometry, 2nd ed. (2005), chapters 2 and 3; Krawczyk, Computing 4 (1969) 187; Mourrain, AAECC-13 (1999) 430.
 
     Examples
     --------

@@ -10,8 +10,8 @@ import mpmath
 from sympy.polys.densearith import dup_quo
 from sympy.polys.densetools import dup_clear_denoms, dup_primitive
 from sympy.polys.domains import QQ, ZZ
-from sympy.polys.rootisolation import dup_isolate_real_roots_sqf
 
+from symdyn.analysis.isolation import isolated
 from symdyn.analysis.squarefree import squarefree_part
 
 __all__ = ["DIGITS", "count_real_roots", "number", "real_roots", "roots", "with_multiplicities"]
@@ -49,9 +49,8 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
 
     Notes
     -----
-    Roots are isolated exactly (continued fractions; Akritas and Strzebonski, Nonlinear Analysis: Modelling and Control
-    10 (2005) 297), so none is missed, and refined by Newton's method in fixed point, kept inside the isolating interval, until
-    the signs at both ends of a small enough interval differ by more than rounding.
+    Roots are isolated exactly, by Descartes' rule, so none is missed, and refined by Newton's method in fixed point, kept
+    inside the isolating interval, until the signs at both ends of a small enough interval differ by more than rounding.
 
     Examples
     --------
@@ -64,7 +63,7 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
     if len(polynomial) < 2:
         return []
     found = []
-    for low, high in dup_isolate_real_roots_sqf(polynomial, ZZ, blackbox=False):
+    for low, high in isolated(polynomial):
         found.append(_refine(polynomial, low, high, digits))
     return found
 
@@ -78,7 +77,7 @@ def count_real_roots(coefficients: Sequence[int]) -> int:
     2
     """
     polynomial = _squarefree(coefficients) if len(coefficients) > 1 else []
-    return len(dup_isolate_real_roots_sqf(polynomial, ZZ, blackbox=False)) if len(polynomial) > 1 else 0
+    return len(isolated(polynomial)) if len(polynomial) > 1 else 0
 
 
 def with_multiplicities(coefficients: Sequence[int], digits: int = DIGITS) -> list[tuple[Any, int]]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.analysis.univariate import number
+from symdyn.analysis.values import NoPivot
 
 __all__ = ["Polynomials", "proven", "proven_precisely"]
 
@@ -127,7 +128,7 @@ def proven_precisely(
     jacobian = [[_both(p, unknowns, x, context) for p in row] for row in slopes]
     try:
         inverse = context.inverse(context.matrix([[v for v, _ in row] for row in jacobian]))
-    except ZeroDivisionError:
+    except NoPivot:
         return None
     weight = [[abs(inverse[i, j]) for j in range(n)] for i in range(n)]
     eta = []

@@ -27,17 +27,19 @@ from symdyn.analysis.effort import Effort
 from symdyn.analysis.field import Field
 from symdyn.analysis.polynomials import PolynomialSystem, exact, polynomial_system
 from symdyn.analysis.univariate import DIGITS, roots
-from symdyn.analysis.values import Digits, value_and_size
+from symdyn.analysis.values import Digits, NoPivot, value_and_size
 from symdyn.analysis.zeros import all_zeros
 
 __all__ = ["Candidate", "CriticalSystem"]
 
 #: Seconds of a typical core for the test function, and for the zeros.
 LIMIT, ZEROS = 1.0, 2.0
-#: Least singular value, against the largest, below which the curve of steady states is not regular.
-SINGULAR = 1e-10
-#: Relative size of what is zero in multiple precision.
-ZERO = 1e-15
+#: Least singular value, against the largest, below which the curve of steady states is not regular, and is not known to be.
+SINGULAR, SUSPECT = 1e-13, 1e-8
+#: Relative size of what is zero in multiple precision, and of what is not known to differ from zero.
+ZERO, NEAR = 1e-15, 1e-8
+#: Relative difference of the parameter beside a point that is not told from rounding.
+LEVEL = 1e-50
 #: How far along the curve its sides are looked at, relative.
 BESIDE = 1e-9
 
@@ -61,7 +63,7 @@ class CriticalSystem:
         The parameter that varies.
     row : (k,) float64
         Values of all parameters.
-    start : sequence of float or None
+    start : (n,) float64 or None
         A point of which conserved quantities have the values.
 
     Raises
@@ -70,7 +72,7 @@ class CriticalSystem:
         If a right-hand side is not a rational function of the states and the parameter.
     """
 
-    def __init__(self, field: Field, symbol: Any, row: np.ndarray, start: Sequence[float] | None) -> None:
+    def __init__(self, field: Field, symbol: Any, row: np.ndarray, start: np.ndarray | None) -> None:
         self.field, self.n = field, len(field.states)
         values = {s: v for s, v in zip(field.system.parameters, row, strict=True) if s != symbol}
         self.system: PolynomialSystem = polynomial_system(field.expressions, (*field.states, symbol), values)
@@ -193,7 +195,7 @@ class CriticalSystem:
             matrix = [[self._value(p, x)[0] for p in line] for line in self._slopes]
             try:
                 delta = self.context.lu_solve(self.context.matrix([*matrix, row]), self.context.matrix(values))
-            except ZeroDivisionError:
+            except NoPivot:
                 return None
             x = [a - d for a, d in zip(x, delta, strict=True)]
             if max(map(abs, delta)) <= size * self.context.mpf(10) ** (15 - DIGITS):
@@ -212,7 +214,13 @@ class CriticalSystem:
         _, singular, directions = np.linalg.svd(np.array(rows))
         if singular[-1] <= SINGULAR * singular[0]:
             return None
+        if singular[-1] <= SUSPECT * singular[0]:
+            self._undecided("whether branches cross", z)
         return directions[-1]
+
+    def _undecided(self, what: str, z: list[Any]) -> None:
+        self.complete = False
+        self.notes.append(f"{what} at {float(z[-1]):g} could not be decided")
 
     def _sizes(self, z: list[Any]) -> list[Any]:
         return [abs(v) or self.context.mpf(1) for v in z]
@@ -233,11 +241,11 @@ class CriticalSystem:
             return False
         along = [self.context.mpf(float(d)) / s for d, s in zip(direction, self._sizes(z), strict=True)]
         sides = self._beside(z, direction, along)
-        if sides is None:
-            self.complete = False
-            self.notes.append(f"whether there is a fold at {float(z[-1]):g} could not be decided")
+        steps = [side[-1] - z[-1] for side in sides or ()]
+        if not steps or min(map(abs, steps)) <= LEVEL * self._sizes(z)[-1]:
+            self._undecided("whether there is a fold", z)
             return False
-        return bool((sides[0][-1] - z[-1]) * (sides[1][-1] - z[-1]) > 0)
+        return bool(steps[0] * steps[1] > 0)
 
     def _eigenvalues(self, z: list[Any]) -> list[Any]:
         under = self._value(self._scaled_jacobian[1], z)[0]
@@ -248,7 +256,10 @@ class CriticalSystem:
         """Frequencies of the pairs of eigenvalues that cross the imaginary axis here."""
         values = self._eigenvalues(z)
         largest = max(map(abs, values))
-        pairs = [v for v in values if self.context.im(v) > ZERO**0.5 * largest and abs(self.context.re(v)) <= ZERO * abs(v)]
+        near = [v for v in values if self.context.im(v) > ZERO**0.5 * largest and abs(self.context.re(v)) <= NEAR * abs(v)]
+        pairs = [v for v in near if abs(self.context.re(v)) <= ZERO * abs(v)]
+        if len(pairs) < len(near):
+            self._undecided("whether a pair is imaginary", z)
         if not pairs:
             return []
         direction = self._tangent(z)
@@ -257,8 +268,7 @@ class CriticalSystem:
             normal = [self.context.mpf(0)] * self.n + [self.context.mpf(1)]
             sides = self._beside(z, direction, normal)
         if sides is None:
-            self.notes.append(f"an eigenvalue vanishes where a pair is imaginary, at {float(z[-1]):g}")
-            self.complete = False
+            self._undecided("whether a pair crosses the axis where another eigenvalue vanishes", z)
             return [float(self.context.im(v)) for v in pairs]
         found = []
         for v in pairs:

@@ -13,6 +13,7 @@ RATES = {
     "counting": 1e8,
     "expansion": 3e5,
     "polishing": 3e2,
+    "roots": 1.5e5,
 }
 
 

@@ -187,6 +187,7 @@ def isolated_zeros(
         if ledger.complete() or not (lost or ledger.more_to_find()) or (k and ledger.doubtful):
             break
     complete = ledger.complete()
+    effort.left -= ledger.spent
     return HomotopyResult(ledger.points(real), complete, [] if complete else [ledger.why()])
 
 

@@ -14,7 +14,7 @@ from symdyn.analysis.certificates import Polynomials, proven, proven_precisely
 from symdyn.analysis.counting import local_multiplicity, quotient_bounds, saturated
 from symdyn.analysis.effort import Effort
 from symdyn.analysis.univariate import number
-from symdyn.analysis.values import Digits, value_and_size, vanishes
+from symdyn.analysis.values import Digits, NoPivot, value_and_size, vanishes
 
 __all__ = ["Ledger"]
 
@@ -26,6 +26,10 @@ LONGEST = 500
 INFINITE = 1e-6
 #: Relative distance within which end points that are not proven are taken for the same singular zero.
 CLOSE = 1e-3
+#: End points close to one another that are refined before the others are left.
+TRIES = 4
+#: Newton's steps, most of which halve the error where two zeros are close.
+STEPS = 40
 #: Largest denominator of the coordinates of a singular zero that is recognised.
 DENOMINATOR = 1000
 #: Relative size of what may not vanish below which an end point that is not proven is not looked at.
@@ -72,13 +76,13 @@ class Ledger:
         self.doubtful: list[np.ndarray] = []
         self.bounds: list[tuple[int | None, Iterator[int], bool]] = []
         self.effort = Effort(min(LIMIT, effort.left))
+        self.counting = Effort(self.effort.left)
+        self.limit = self.effort.left
         over = not len(equations) > len(square)
         bezout = math.prod(max(map(sum, p.itermonoms())) for p in square)
         self.bounds.append((bezout if over else None, quotient_bounds(self.equations, self.unknowns, self.effort), False))
         if self.nonzero and math.prod(map(len, self.nonzero)) <= LONGEST:
-            self.bounds.append(
-                (None, quotient_bounds(*saturated(equations, unknowns, nonzero), Effort(self.effort.left)), True)
-            )
+            self.bounds.append((None, quotient_bounds(*saturated(equations, unknowns, nonzero), self.counting), True))
 
     def enter(self, ends: np.ndarray) -> None:
         """Add the zeros that some of these points (paths, n + 1), homogeneous and scaled, are close to."""
@@ -99,7 +103,7 @@ class Ledger:
         rest = ~(ok & (real | apart)) & (np.abs(ends[:, 0]) > INFINITE)
         self.doubtful = []
         for point in given[rest]:
-            if not any(_near(point, other) for other in self.doubtful) and not self._doubted(point):
+            if sum(_near(point, other) for other in self.doubtful) < TRIES and not self._doubted(point):
                 self.doubtful.append(point)
 
     def _add(self, x: np.ndarray, rho: np.ndarray, real: bool, precise: list[Any] | None = None) -> None:
@@ -120,6 +124,8 @@ class Ledger:
 
     def _doubted(self, point: np.ndarray) -> bool:
         """Whether an end point that double precision does not decide is a zero, or need not be one."""
+        if any(_near(point, self._scaled([number(v, self.context) for v in other])) for other, _ in self.singular):
+            return True
         start = [self._unscaled(v, s) for v, s in zip(point, self.scale, strict=True)]
         at = dict(zip(self.unknowns, start, strict=True))
         if any(abs(value) <= EXCLUDED * size for value, size in (value_and_size(q, at, self.context) for q in self.nonzero)):
@@ -226,6 +232,11 @@ class Ledger:
         """Whether zeros are known to be missing."""
         return any(bound is not None and bound > self.found(away) for bound, _, away in self.bounds)
 
+    @property
+    def spent(self) -> float:
+        """Seconds of a typical core for counting and refining."""
+        return 2 * self.limit - self.effort.left - self.counting.left if math.isfinite(self.limit) else 0.0
+
     def why(self) -> str:
         """What is wanting."""
         doubt = f"; {len(self.doubtful)} paths end at singular points, which are left out" if self.doubtful else ""
@@ -247,12 +258,11 @@ def _near(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def _polish(square: list[Any], slopes: list[list[Any]], unknowns: Sequence[int], start: list[Any], context: Any) -> list | None:
-    """Newton's method in multiple precision; None where it does not converge quadratically to a near point."""
+    """Newton's method in multiple precision; None where it does not converge to a near point, or too slowly."""
     x = context.matrix(start)
     n = len(start)
     size = max(abs(v) for v in start)
-    before = context.inf
-    for k in range(12):
+    for k in range(STEPS):
         at = dict(zip(unknowns, x, strict=True))
         values = context.matrix([value_and_size(p, at, context)[0] for p in square])
         jacobian = context.matrix(n, n)
@@ -261,7 +271,7 @@ def _polish(square: list[Any], slopes: list[list[Any]], unknowns: Sequence[int],
                 jacobian[a, b] = value_and_size(slopes[a][b], at, context)[0]
         try:
             delta = context.lu_solve(jacobian, values)
-        except ZeroDivisionError:
+        except NoPivot:
             return None
         x = x - delta
         moved = max(abs(v) for v in delta)
@@ -269,7 +279,4 @@ def _polish(square: list[Any], slopes: list[list[Any]], unknowns: Sequence[int],
             return None
         if all(abs(d) <= context.mpf(10) ** (10 - context.dps) * (abs(v) + TINY * size) for d, v in zip(delta, x, strict=True)):
             return list(x)
-        if k > 2 and moved > before / 10:  # at singular zeros errors are halved
-            return None
-        before = moved
     return None

@@ -18,6 +18,8 @@ __all__ = ["DIGITS", "count_real_roots", "number", "real_roots", "roots", "with_
 
 #: Decimal digits to which roots are computed: what is substituted into other equations loses some of them.
 DIGITS = 60
+#: Steps that the iteration for all roots at once takes, typically.
+STEPS = 40
 #: Most decades between the largest and the least root that further digits make up for.
 SPREAD = 2000
 
@@ -216,7 +218,7 @@ def roots(coefficients: Sequence[Any], context: Any) -> list[Any]:
     Raises
     ------
     OverflowError
-        If the iteration does not converge, as for roots of high multiplicity.
+        If the iteration does not converge, as for roots of high multiplicity, or the effort of the context does not suffice.
     """
     first = next((k for k, c in enumerate(coefficients) if c != 0), len(coefficients))
     kept = list(coefficients[first:])
@@ -231,6 +233,10 @@ def roots(coefficients: Sequence[Any], context: Any) -> list[Any]:
         largest, least = _size(kept, context), 1 / _size(kept[::-1], context)
         power = 2 ** context.mpf(math.ceil(context.log(largest, 2)))
         more = max(0, math.ceil(context.log(largest / least, 10)))
+        effort = getattr(context, "effort", None)
+        if effort is not None:
+            digits = context.dps + min(more, SPREAD) + 6 * n
+            effort.spend("roots", n * n * STEPS * (1 + (digits / 200) ** 1.5), "finding the roots of a polynomial")
         with context.workdps(context.dps + min(more, SPREAD)):
             scaled = [context.convert(c) / power**k for k, c in enumerate(kept)]
             try:

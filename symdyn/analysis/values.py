@@ -7,11 +7,13 @@ from typing import Any
 
 import mpmath
 
+from symdyn.analysis.effort import Effort
 from symdyn.analysis.univariate import DIGITS, number
 
 __all__ = [
     "Digits",
     "Doubt",
+    "NoPivot",
     "degree_in",
     "distinct_numbers",
     "in_one",
@@ -22,6 +24,9 @@ __all__ = [
     "value_and_size",
     "vanishes",
 ]
+
+#: What mpmath raises for singular matrices: the second where a whole column is zero.
+NoPivot = (ZeroDivisionError, TypeError)
 
 
 class Doubt(ArithmeticError):
@@ -38,11 +43,13 @@ class Digits(mpmath.MPContext):
         these, as those of a root of multiplicity five are correct to so many.
     strict : bool
         Raise `Doubt` for numbers that are neither zero nor clearly not.
+    effort : Effort, optional
+        What is left for computing roots.
     """
 
-    def __init__(self, digits: int = DIGITS, *, strict: bool = False) -> None:
+    def __init__(self, digits: int = DIGITS, *, strict: bool = False, effort: Effort | None = None) -> None:
         super().__init__()
-        self.dps = digits
+        self.dps, self.effort = digits, effort
         more = digits > DIGITS
         self.nothing = self.mpf(10) ** -(digits // 5 if more else digits // 3)
         self.something = self.mpf(10) ** -(digits // 12) if strict else self.nothing

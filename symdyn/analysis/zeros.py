@@ -23,6 +23,7 @@ from symdyn.analysis.values import (
     degree_in,
     distinct_numbers,
     in_one,
+    negligible,
     occurring,
     selected,
     total_degree,
@@ -40,10 +41,9 @@ BRIEF = 2.0
 SECOND = 3.0
 #: Digits of the computation, in turn until what is found is as much as there is.
 PRECISIONS = (DIGITS, 4 * DIGITS, 16 * DIGITS)
-#: Steps that an iteration for all roots at once may take.
-STEPS = 500
 #: Digits that a step of Euclid's algorithm may lose, on average.
 LOST = 10
+UNCOUNTED = "the zeros of two polynomials, some multiple or at infinity, could not be counted"
 
 
 @dataclass
@@ -128,12 +128,12 @@ def _solve_precisely(leaf: Leaf, found: Zeros, real: bool) -> None:
     before = list(found.points), found.complete, list(found.notes)
     for digits in PRECISIONS:
         try:
-            _solve_leaf(leaf, found, Digits(digits, strict=True), real)
+            _solve_leaf(leaf, found, Digits(digits, strict=True, effort=found.effort), real)
             return
         except Doubt as reason:
             doubt = str(reason)
             found.points, found.complete, found.notes = list(before[0]), before[1], list(before[2])
-    _solve_leaf(leaf, found, Digits(PRECISIONS[1]), real)
+    _solve_leaf(leaf, found, Digits(PRECISIONS[1], effort=found.effort), real)
     found.note(doubt)
 
 
@@ -236,16 +236,28 @@ def _substituted(rest: list[Any], point: dict, context: Digits, real: bool, foun
     if not all(abs(context.im(x)) == 0 for x in point.values()):
         found.note("complex zeros of nested systems are left out")
         return []
-    values = [(ring.gens[i], _rational(context.re(x))) for i, x in point.items()]
-    equations = [q for q in (p.subs(values) for p in rest) if q]
+    equations = [q for q in (ring.from_dict(_partial(p, point, context)) for p in rest) if q]
     if not equations:
         found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
         return []
-    found.nested = True
+    before, found.nested = found.nested, True
     try:
         return [{**point, **more} for more in _solve(equations, (), found, context, real)]
     finally:
-        found.nested = False
+        found.nested = before
+
+
+def _partial(p: Any, point: dict[int, Any], context: Digits) -> dict[tuple[int, ...], Any]:
+    """Coefficients that remain after the substitution of real numbers; zero where they cancel."""
+    sums: dict[tuple[int, ...], list[Any]] = {}
+    for m, c in p.iterterms():
+        term = number(c, context)
+        for i, x in point.items():
+            term *= context.re(x) ** m[i]
+        pair = sums.setdefault(tuple(0 if i in point else e for i, e in enumerate(m)), [context.mpf(0), context.mpf(0)])
+        pair[0] += term
+        pair[1] += abs(term)
+    return {m: _rational(v) for m, (v, size) in sums.items() if not negligible(v, size, context)}
 
 
 def _rational(x: Any) -> Any:
@@ -282,7 +294,9 @@ def _pair(
     common = p.gcd(q) if always or total_degree(p) * total_degree(q) <= 36 else p.ring.one
     if not common.is_ground:
         p, q = p.quo(common), q.quo(common)
-        if len(members) == 2 or all(not f.rem([common]) for f in members[2:]):
+        if any(f.rem([common]) for f in members[2:]):
+            found.note("zeros of a common factor of two of several polynomials are left out")
+        else:
             found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
         if p.is_ground or q.is_ground:
             return []
@@ -301,14 +315,20 @@ def _pair(
     eliminated = found.resultants[p, q, i]
     if not eliminated:
         return [] if always else _pair(members, i, j, found, context, real, always=True)
-    bits = max((abs(c).bit_length() for c in eliminated), default=0)
-    each = STEPS * 600 if found.nested else bits
-    found.effort.spend("isolation", len(eliminated) ** 2 * each, "finding the roots of a resultant")
     if real and not found.nested:
+        bits = max(abs(c).bit_length() for c in eliminated)
+        found.effort.spend("isolation", len(eliminated) ** 2 * bits, "finding the roots of a resultant")
         points = _over_levels(p, q, i, j, eliminated, found, context)
     else:  # approximate coefficients split multiple roots, which takes exact isolation very long
-        levels = distinct_numbers(selected(roots([context.mpf(c) for c in eliminated], context), context, real), context)
-        points = [{j: y, i: x} for y in levels for x in roots_over(p, q, i, {j: y}, context, real)]
+        every = roots([context.mpf(c) for c in eliminated], context)
+        points, certain = [], True
+        for y in distinct_numbers(selected(every, context, real), context):
+            values = roots_over(p, q, i, {j: y}, context, False)
+            times = sum(negligible(y - v, abs(y) + abs(v), context) for v in every)
+            certain &= len(values) == times and not (found.nested and times > 1)
+            points += [{j: y, i: x} for x in selected(values, context, real)]
+        if not certain:
+            found.note(UNCOUNTED)
     return [point for point in points if all(vanishes(f, point, context) for f in members[2:])]
 
 
@@ -336,7 +356,7 @@ def _over_levels(p: Any, q: Any, i: int, j: int, eliminated: list[int], found: Z
         except OverflowError:
             count = None
         if count is None:
-            found.note("the zeros of two polynomials, some multiple or at infinity, could not be counted")
+            found.note(UNCOUNTED)
         elif count != len(points) and context.something > context.nothing:
             raise Doubt(f"{len(points)} of {count} real zeros of two polynomials were found")
     return points
@@ -353,6 +373,8 @@ def _tracked(
     result = found.tracked[key]
     for note in result.notes:
         found.note(note)
+    if found.nested:  # rounded coefficients may split what is multiple
+        found.note("the zeros of equations in which others are substituted could not be counted")
     return [{i: context.convert(x) for i, x in zip(unknowns, point, strict=True)} for point in result.points]
 
 

@@ -28,7 +28,7 @@ from symdyn.analysis import steady_states
 __all__ = ["KINDS", "Case", "claims", "make"]
 
 #: Seconds after which an exact count is given up, and another system is drawn.
-PATIENCE = 3
+PATIENCE = 1.0
 
 
 @dataclass
@@ -187,13 +187,13 @@ def make(number: int) -> Case | None:
     """The system with this number; None where it has families of zeros, or counting them takes too long."""
     rng = random.Random(number)
     before = signal.signal(signal.SIGALRM, _give_up)
-    signal.alarm(PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         return KINDS[number % len(KINDS)](rng)
     except _TooLong:
         return None
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 

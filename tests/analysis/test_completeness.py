@@ -10,7 +10,7 @@ from sympy.polys.orderings import grevlex
 from sympy.polys.rings import PolyRing
 
 import symdyn as sd
-from symdyn.analysis import folds, hopf_points, steady_states
+from symdyn.analysis import folds, hopf_points, steady_states, zeros
 from symdyn.analysis.certificates import proven, proven_precisely
 from symdyn.analysis.counting import local_multiplicity, quotient_bounds
 from symdyn.analysis.effort import Effort
@@ -23,7 +23,7 @@ from tests.analysis.random_systems import claims, make
 x, y, z, p, c = sp.symbols("x y z p c")
 
 
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(24))
 def test_no_claim_about_a_random_system_is_wrong(number):
     case = make(number)
     if case is None or case.count is None:  # families of zeros, which no number belongs to
@@ -66,7 +66,7 @@ def test_krawczyks_test_takes_regular_zeros_alone():
         scaled = _Homogeneous(equations, [0, 1], np.zeros(2, int)).affine
         _, radii, ok = proven(scaled, np.array([start], complex))
         if expected:
-            assert (radii < 1e-12).all()
+            assert (radii < 1e-11).all()
         assert ok.tolist() == [expected or start == [3, 4.5]]  # Newton's method leads from there to the zero
         context = Digits()
         slopes = [[q.diff(g) for g in gens] for q in equations]
@@ -79,7 +79,7 @@ def test_zeros_are_counted_with_multiplicities_and_without_those_at_infinity():
     count = lambda equations, n: [*quotient_bounds(equations, range(n), Effort(5.0))]  # noqa: E731
     assert count([a * b - 1, a * b + a - 3], 2)[-1] == 1
     assert count([a**2 - b, b**2, d - 1], 3)[-1] == 4
-    assert count([a**2 + b**2 + d**2 - 1, a * b - d, b * d - a], 3)[-1] == 8
+    assert count([a**2 + b**2 + d**2 - 1, a * b - d, b * d - a], 3)[-1] == 6  # twice a triple zero
     assert count([a * b - 1, a], 2)[-1] == 0
     assert count([a * b, a * d, d * b], 3) == []  # three lines
     assert local_multiplicity([a**2 - b, b**3 - a * b], [0, 1], [QQ(0), QQ(0)], Effort(5.0)) == 3
@@ -165,11 +165,12 @@ def test_pairs_within_one_step_of_a_branch(distance):
     "rows",
     [
         {x: (x + y + z + 1) ** 60 - 1, y: x - y**60, z: y - z**60},
-        {x: sum((x + k * y + z) ** 40 for k in range(9)) - 1, y: x - y, z: z - x},
+        {x: sum((x + k * y + z) ** 40 for k in range(9)) - 1, y: x * y - z**2 + 1, z: x * z - y**2 + 2},
     ],
     ids=["degrees", "terms"],
 )
-def test_what_is_too_large_is_searched(rows):
+def test_what_is_too_large_is_searched(rows, monkeypatch):
+    monkeypatch.setattr(zeros, "LIMIT", 0.5)
     found = steady_states(sd.ODESystem(rows), starts=8)
     assert found.attrs["complete"] == 0
     assert "other steady states may exist" in found.attrs["notes"]

@@ -12,7 +12,7 @@ RATES = {
     "paths": 5e6,
     "counting": 1e8,
     "expansion": 3e5,
-    "polishing": 3e2,
+    "polishing": 1e3,
     "roots": 1.5e5,
 }
 

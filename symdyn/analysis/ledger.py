@@ -102,7 +102,9 @@ class Ledger:
             self._add(x[k].conj(), rho[k], False)
         rest = ~(ok & (real | apart)) & (np.abs(ends[:, 0]) > INFINITE)
         self.doubtful = []
-        for point in given[rest]:
+        size = np.maximum(np.abs(given).max(axis=1, keepdims=True), 1e-300)
+        likely = np.argsort((rho / size).max(axis=1))  # the least singular first
+        for point in given[likely[rest[likely]]]:
             if sum(_near(point, other) for other in self.doubtful) < TRIES and not self._doubted(point):
                 self.doubtful.append(point)
 

@@ -176,6 +176,27 @@ def test_what_is_too_large_is_searched(rows, monkeypatch):
     assert "other steady states may exist" in found.attrs["notes"]
 
 
+def test_a_system_over_the_root_of_another_equation_is_counted():
+    """Over x = 2^(1/3) a circle of radius sqrt(4 + x^2) meets the hyperbola y z = x^2 in four real points."""
+    found = steady_states(sd.ODESystem({x: x**3 - 2, y: y**2 + z**2 - x**2 - 4, z: y * z - x**2}))
+    assert (found.attrs["complete"], found.sizes["branch"]) == (1, 4)
+
+
+def test_double_zeros_over_an_irrational_number_are_not_split():
+    """(y - z)^2 = 0 and y z = x^2 over x = 2^(1/3): two real points, both double."""
+    found = steady_states(sd.ODESystem({x: x**3 - 2, y: y**2 + z**2 - 2 * x**2, z: y * z - x**2}))
+    assert not found.attrs["complete"] or found.sizes["branch"] == 2
+
+
+def test_a_factor_of_two_of_three_polynomials_is_not_lost():
+    """The hyperbola x y = 2 meets the circle in four points; the lines that are the other factors meet in one of it."""
+    gens = PolyRing("x,y", QQ, grevlex).gens
+    a = gens[0] * gens[1] - 2
+    circle = gens[0] ** 2 + gens[1] ** 2 - QQ(9, 2)
+    found = zeros.all_zeros([a * (gens[0] + gens[1] - 3), a * (gens[0] - gens[1]), circle], [])
+    assert len(found.points) == 5 or not found.complete
+
+
 def test_a_singular_steady_state_is_found_and_counted():
     """The origin of x^2 + x^3 = y z, y^2 = x z, z^2 = 2 x y is not regular."""
     found = steady_states(sd.ODESystem({x: x**2 - y * z + x**3, y: y**2 - x * z, z: z**2 - 2 * x * y}))

@@ -7,9 +7,9 @@ quotient, so :math:`|B_d|` bounds the number of zeros from above; from degrees b
 (Mourrain, AAECC-13 (1999) 430; Lazard, EUROCAL '83, 146).  As many different zeros are therefore all zeros.
 
 The elimination is done modulo a random prime of 31 bits.  It differs from that in rational numbers only if the prime divides
-one of the pivots.  These are integers of at most `b` bits, with `b` about the size of the echelon form times the bits of a
-coefficient, of which no more than `b / 30` of the :math:`5 \cdot 10^7` primes are divisors: the probability is below
-:math:`10^{-9} b`, some :math:`10^{-5}` for a hundred rows with coefficients of a hundred bits.  A wrong claim would need just
+one of the pivots, which are quotients of minors.  A prime of this size divides a number at random once in :math:`10^9` times:
+among a hundred pivots that is a probability of about :math:`10^{-7}`, and never more than :math:`10^{-9}` times the bits of all
+minors, as each has one such divisor for thirty bits among :math:`5 \cdot 10^7` primes.  A wrong claim would need just
 as many zeros to be missed in addition.
 """
 

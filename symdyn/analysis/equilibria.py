@@ -43,9 +43,9 @@ def steady_states(
     Unknowns that occur linearly are eliminated exactly; the roots of one unknown that is then left are isolated exactly,
     those of two through a resultant, whose multiplicities, or real roots in other coordinates, say how many there are;
     three and more are found by homotopy continuation, each proven by Krawczyk's test, and their number is that of Bezout or
-    the dimension of the quotient algebra.  The latter is computed modulo a prime of 31 bits, which is wrong with a probability
-    of the order of :math:`10^{-5}` (see `symdyn.analysis.counting`).  Where more digits are needed, four and sixteen times as
-    many are used.
+    the dimension of the quotient algebra.  The latter is computed modulo a prime of 31 bits, and wrong with a probability of
+    about :math:`10^{-9}` for each pivot (see `symdyn.analysis.counting`).  Where more digits are needed, four and sixteen times
+    as many are used.
     Other right-hand sides, and algebraic ones for which all this would take more than about ten seconds of a typical core, are
     searched from many starting points; ``complete`` is then 0.  The search of moment
     equations also starts from moments of log-normal distributions, from steady states of the first two moments, and from

@@ -43,6 +43,7 @@ SECOND = 3.0
 PRECISIONS = (DIGITS, 4 * DIGITS, 16 * DIGITS)
 #: Digits that a step of Euclid's algorithm may lose, on average.
 LOST = 10
+FAMILIES = "some zeros are not isolated: they form curves or surfaces, which are left out"
 UNCOUNTED = "the zeros of two polynomials, some multiple or at infinity, could not be counted"
 
 
@@ -100,7 +101,7 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
             _solve_precisely(leaf, found, real)
         except OverflowError as reason:
             found.complete, found.unfinished = False, str(reason)
-    if not found.complete:
+    if not found.complete and FAMILIES not in found.notes:
         _all_at_once(equations, nonzero, found, real)
     found.points = _distinct(found.points)
     return found
@@ -157,7 +158,7 @@ def _solve_leaf(leaf: Leaf, found: Zeros, context: Digits, real: bool) -> None:
         found.used("elimination")
     for point in partial:
         if free:
-            found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+            found.note(FAMILIES)
             continue
         if any(vanishes(p, point, context) for p in leaf.nonzero):
             continue
@@ -193,7 +194,7 @@ def _solve(equations: list[Any], nonzero: Sequence[Any], found: Zeros, context: 
             return _extend(first, [p for p in equations if groups[id(p)] != [i, j]], context, real, found)
     present = occurring(equations)
     if len(equations) < len(present):
-        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        found.note(FAMILIES)
         return []
     within = [q for q in nonzero if set(occurring([q])) <= set(present)]
     return _tracked(equations, present, within, found, context, real)
@@ -238,7 +239,7 @@ def _substituted(rest: list[Any], point: dict, context: Digits, real: bool, foun
         return []
     equations = [q for q in (ring.from_dict(_partial(p, point, context)) for p in rest) if q]
     if not equations:
-        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        found.note(FAMILIES)
         return []
     before, found.nested = found.nested, True
     try:
@@ -297,7 +298,7 @@ def _pair(
         if any(f.rem([common]) for f in members[2:]):
             found.note("zeros of a common factor of two of several polynomials are left out")
         else:
-            found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+            found.note(FAMILIES)
         if p.is_ground or q.is_ground:
             return []
     if degree_in(p, i) + degree_in(q, i) > degree_in(p, j) + degree_in(q, j):

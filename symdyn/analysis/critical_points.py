@@ -40,8 +40,6 @@ SINGULAR, SUSPECT = 1e-13, 1e-8
 ZERO, NEAR = 1e-15, 1e-8
 #: Relative difference of the parameter beside a point that is not told from rounding.
 LEVEL = 1e-50
-#: Share of the largest coordinate below which another is zero up to rounding.
-TINY = 1e-30
 #: How far along the curve its sides are looked at, relative.
 BESIDE = 1e-9
 
@@ -225,8 +223,7 @@ class CriticalSystem:
         self.notes.append(f"{what} at {float(z[-1]):g} could not be decided")
 
     def _sizes(self, z: list[Any]) -> list[Any]:
-        largest = max(map(abs, z))
-        return [abs(v) if abs(v) > TINY * largest else self.context.mpf(1) for v in z]
+        return [abs(v) or self.context.mpf(1) for v in z]
 
     def _beside(self, z: list[Any], direction: np.ndarray, along: list[Any]) -> list[list[Any]] | None:
         """Points of the curve on both sides of `z`; `along` is the normal of the planes that they are in."""

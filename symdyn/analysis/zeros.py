@@ -101,7 +101,7 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
             _solve_precisely(leaf, found, real)
         except OverflowError as reason:
             found.complete, found.unfinished = False, str(reason)
-    if not found.complete and FAMILIES not in found.notes:
+    if not found.complete:
         _all_at_once(equations, nonzero, found, real)
     found.points = _distinct(found.points)
     return found

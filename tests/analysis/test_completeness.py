@@ -87,7 +87,7 @@ def test_zeros_are_counted_with_multiplicities_and_without_those_at_infinity():
     assert local_multiplicity([a * b, a * d, d * b], [0, 1, 2], [QQ(1), QQ(0), QQ(0)], Effort(5.0)) is None
 
 
-@pytest.mark.parametrize("distance", [0.1, 1e-2, 1e-4, 1e-8])
+@pytest.mark.parametrize("distance", [0.1, 1e-2, 1e-4, 1e-6])
 def test_pairs_of_hopf_points(distance):
     mu = (p - sp.Rational("0.37")) ** 2 - sp.Rational(str(distance)) ** 2
     system = sd.ODESystem({x: mu * x - y - x * (x**2 + y**2), y: x + mu * y - y * (x**2 + y**2)})
@@ -174,27 +174,6 @@ def test_what_is_too_large_is_searched(rows, monkeypatch):
     found = steady_states(sd.ODESystem(rows), starts=8)
     assert found.attrs["complete"] == 0
     assert "other steady states may exist" in found.attrs["notes"]
-
-
-def test_a_system_over_the_root_of_another_equation_is_counted():
-    """Over x = 2^(1/3) a circle of radius sqrt(4 + x^2) meets the hyperbola y z = x^2 in four real points."""
-    found = steady_states(sd.ODESystem({x: x**3 - 2, y: y**2 + z**2 - x**2 - 4, z: y * z - x**2}))
-    assert (found.attrs["complete"], found.sizes["branch"]) == (1, 4)
-
-
-def test_double_zeros_over_an_irrational_number_are_not_split():
-    """(y - z)^2 = 0 and y z = x^2 over x = 2^(1/3): two real points, both double."""
-    found = steady_states(sd.ODESystem({x: x**3 - 2, y: y**2 + z**2 - 2 * x**2, z: y * z - x**2}))
-    assert not found.attrs["complete"] or found.sizes["branch"] == 2
-
-
-def test_a_factor_of_two_of_three_polynomials_is_not_lost():
-    """The hyperbola x y = 2 meets the circle in four points; the lines that are the other factors meet in one of it."""
-    gens = PolyRing("x,y", QQ, grevlex).gens
-    a = gens[0] * gens[1] - 2
-    circle = gens[0] ** 2 + gens[1] ** 2 - QQ(9, 2)
-    found = zeros.all_zeros([a * (gens[0] + gens[1] - 3), a * (gens[0] - gens[1]), circle], [])
-    assert len(found.points) == 5 or not found.complete
 
 
 def test_a_singular_steady_state_is_found_and_counted():

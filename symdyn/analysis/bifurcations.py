@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,16 @@ import numpy as np
 import xarray as xr
 
 from symdyn.analysis.branch import BranchCurve
+from symdyn.analysis.conservation import sampled_integrals, tangent_space
+from symdyn.analysis.critical_points import Candidate, CriticalSystem
 from symdyn.analysis.equilibria import steady_states
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import Branch, follow, read_span
-from symdyn.analysis.special_points import Special
+from symdyn.analysis.polynomials import NotAlgebraic
+from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import attributes
+from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
 
 __all__ = ["branches", "folds", "hopf_points"]
@@ -23,26 +28,37 @@ __all__ = ["branches", "folds", "hopf_points"]
 VALUES = 5
 #: Relative distance below which two special points are one.
 SAME = 1e-6
+NO_MAPS = "bifurcations are those of steady states of an ODESystem; maps are not covered yet"
 
 
 def folds(
     system: System, parameter: Any, span: Sequence[float], *, parameters: Mapping[Any, float] | None = None, **options: Any
 ) -> xr.Dataset:
-    """All fold bifurcations: where two steady states coalesce and vanish.
+    r"""All fold bifurcations: where two steady states coalesce and vanish.
+
+    For right-hand sides that are rational in the states and in the parameter they are the real zeros of
+    :math:`f(x, p) = 0,\ \det \partial f / \partial x = 0` at which the parameter has an extremum along the curve of steady
+    states. All are found, on closed curves too, and ``attrs["complete"]`` is 1 if that is certain (see `steady_states`).
+    Otherwise, and where it would take more than some seconds of a typical core, branches are followed, ``complete`` is 0, and
+    ``attrs["notes"]`` says why.
 
     Parameters
     ----------
     system, parameter, span, parameters :
         As in `symdyn.analysis.continuation`.
     **options :
-        As in `branches`: ``values``, ``initial``, ``log``, ``step``.
+        As in `branches`: ``initial``, and ``values``, ``log``, ``step`` of the branches that are followed.
 
     Returns
     -------
     xarray.Dataset
         With dim ``point``, sorted by the parameter: the parameter, the states, ``eigenvalue_real`` (of the least stable
-        eigenvalue that does not vanish: negative where a stable branch ends) and ``frequency``.  ``attrs["complete"]`` is 1
-        if the steady states from which all branches were followed are complete.
+        eigenvalue that does not vanish: negative where a stable branch ends) and ``frequency``.  Attributes: ``complete`` (0 or
+        1), ``method``, ``notes`` and how it was made.
+
+    References
+    ----------
+    Kuznetsov, Elements of Applied Bifurcation Theory, 3rd ed. (2004), secs. 3.2 and 10.2.
 
     Examples
     --------
@@ -58,7 +74,11 @@ def folds(
 def hopf_points(
     system: System, parameter: Any, span: Sequence[float], *, parameters: Mapping[Any, float] | None = None, **options: Any
 ) -> xr.Dataset:
-    """All Hopf bifurcations: where a pair of eigenvalues crosses the imaginary axis and a limit cycle emerges.
+    r"""All Hopf bifurcations: where a pair of eigenvalues crosses the imaginary axis and a limit cycle emerges.
+
+    For right-hand sides that are rational in the states and in the parameter they are among the real zeros of
+    :math:`f(x, p) = 0,\ \Delta_{n-1}(x, p) = 0`, with the Hurwitz determinant of the characteristic polynomial of the Jacobian.
+    ``attrs["complete"]`` is 1 where all of these are certain to have been found, as for `folds`.
 
     Parameters
     ----------
@@ -70,7 +90,7 @@ def hopf_points(
     parameters : mapping, optional
         Values of the other parameters over the defaults.
     **options :
-        As in `branches`: ``values``, ``initial``, ``log``, ``step``.
+        As in `branches`: ``initial``, and ``values``, ``log``, ``step`` of the branches that are followed.
 
     Returns
     -------
@@ -107,8 +127,8 @@ def branches(
     initial: Mapping[Any, Any] | None = None,
     log: bool | None = None,
     step: float = 0.1,
-) -> tuple[list[Branch], bool]:
-    """Every branch that passes a steady state at one of the values of the parameter, and whether those are complete.
+) -> list[Branch]:
+    """Every branch that passes one of the steady states that are found at some values of the parameter.
 
     Parameters
     ----------
@@ -120,7 +140,7 @@ def branches(
     low, high, log = read_span(span, log)
     field = Field(system)
     if field.is_map:
-        raise DeclarationError("bifurcations are those of steady states of an ODESystem; maps are not covered yet")
+        raise DeclarationError(NO_MAPS)
     row = parameter_row(system, {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}, without=parameter)
     curve = BranchCurve(field, parameter, row, log=log, length=high - low)
     if isinstance(values, (int, np.integer)):
@@ -129,20 +149,16 @@ def branches(
         grid = [float(v) for v in values]
     names = {s.name: float(v) for s, v in zip(system.parameters, row, strict=True) if s != curve.symbol}
     found: list[Branch] = []
-    complete = True
     for value in sorted(grid):
         value = min(max(value, low), high)
         states = steady_states(system, {**names, curve.symbol.name: value}, initial=initial)
-        complete &= bool(states.attrs["complete"])
         for k in range(states.sizes["branch"]):
             x = np.array([float(states[n][k]) for n in system.names])
             if not any(_passes(branch, x, value) for branch in found):
                 own = BranchCurve(field, parameter, row, log=log, length=high - low)
-                try:
+                with contextlib.suppress(DeclarationError):  # singular just here: other values show the branch
                     found.append(follow(own, x, value, (low, high), step=step))
-                except DeclarationError:  # singular just here: other values of the parameter show the branch
-                    complete = False
-    return found, complete
+    return found
 
 
 def _passes(branch: Branch, x: np.ndarray, value: float) -> bool:
@@ -162,32 +178,84 @@ def _passes(branch: Branch, x: np.ndarray, value: float) -> bool:
 
 
 def _points(kind: str, system: System, parameter: Any, span: Any, parameters: Any, options: dict[str, Any]) -> xr.Dataset:
-    """Special points of one kind on all branches."""
-    found, complete = branches(system, parameter, span, parameters=parameters, **options)
-    kept: list[tuple[BranchCurve, Special]] = []
-    for branch in found:
-        for special in branch.specials:
-            if special is not None and special.kind == kind and not any(_same(special, other) for _, other in kept):
-                kept.append((branch.curve, special))
-    kept.sort(key=lambda pair: pair[1].place.q)
-    name = getattr(parameter, "name", parameter)
-    data = xr.Dataset({name: ("point", np.array([c.value(s.place.q) for c, s in kept]))})
+    """Special points of one kind: all of them where that is certain, otherwise also those on the branches that are followed."""
+    low, high, _ = read_span(span, options.get("log"))
+    field = Field(system)
+    if field.is_map:
+        raise DeclarationError(NO_MAPS)
+    row = parameter_row(system, {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}, without=parameter)
+    symbol = lookup(parameter, system.parameters, "parameter")
+    found, notes = _certain(kind, field, symbol, row, (low, high), options.get("initial"))
+    method = "zeros of the test function"
+    if notes:
+        method = f"{method}, continuation" if found else "continuation"
+        for branch in branches(system, parameter, span, parameters=parameters, **options):
+            for special in branch.specials:
+                if special is not None and special.kind == kind:
+                    new = Candidate(special.place.x, branch.curve.value(special.place.q), special.frequency)
+                    if not any(_same(new, other, branch.curve.log, special.place.scale) for other in found):
+                        found.append(new)
+        found.sort(key=lambda point: point.value)
+    data = xr.Dataset({symbol.name: ("point", np.array([c.value for c in found]))})
     for i, state in enumerate(system.names):
-        data[state] = ("point", np.array([s.place.x[i] for _, s in kept]))
-    data["frequency"] = ("point", np.array([s.frequency for _, s in kept]))
-    data["eigenvalue_real"] = ("point", np.array([_others(c, s) for c, s in kept]))
-    data.attrs = attributes(system, complete=int(complete), kind=kind)
+        data[state] = ("point", np.array([c.x[i] for c in found]))
+    data["frequency"] = ("point", np.array([c.frequency for c in found]))
+    data["eigenvalue_real"] = ("point", np.array([_others(field, symbol, row, c, kind) for c in found]))
+    data.attrs = attributes(system, complete=int(not notes), method=method, notes="; ".join(notes), kind=kind)
     return data
 
 
-def _same(a: Special, b: Special) -> bool:
-    near = np.abs(a.place.x - b.place.x) <= SAME * np.maximum(a.place.scale, b.place.scale)
-    return bool(near.all() and abs(a.place.q - b.place.q) <= SAME * (1 + abs(a.place.q)))
+def _certain(
+    kind: str, field: Field, symbol: Any, row: np.ndarray, span: tuple[float, float], initial: Any
+) -> tuple[list[Candidate], list[str]]:
+    """Points from the test function, and why these need not be all."""
+    other = "points on branches that pass none of the steady states looked for may exist"
+    try:
+        critical = CriticalSystem(field, symbol, row, _start(field, symbol, row, span, initial))
+        found = critical.folds(span) if kind == "fold" else critical.hopf_points(span)
+    except (NotAlgebraic, OverflowError) as reason:
+        return [], [f"{reason}; {other}"]
+    return found, [] if critical.complete else [f"{'; '.join(dict.fromkeys(critical.notes))}; {other}"]
 
 
-def _others(curve: BranchCurve, special: Special) -> float:
+def _start(field: Field, symbol: Any, row: np.ndarray, span: tuple[float, float], initial: Any) -> np.ndarray | None:
+    """Initial values of the states, from which conserved quantities are computed; None if there are none.
+
+    Raises
+    ------
+    NotAlgebraic
+        If they depend on the parameter.
+    """
+    system = field.system
+    points = []
+    for value in span:
+        values = {s.name: value if s == symbol else float(v) for s, v in zip(system.parameters, row, strict=True)}
+        try:
+            points.append(make_design(system, initial, values, None).rows(0, 1)[0][0])
+        except DeclarationError:
+            if initial is not None:
+                raise
+            return None
+    if not np.array_equal(*points):
+        raise NotAlgebraic("conserved quantities depend on the parameter")
+    return points[0]
+
+
+def _same(a: Candidate, b: Candidate, log: bool, scale: np.ndarray) -> bool:
+    """Whether two points are one, their distance being measured as on the branch."""
+    near = np.abs(a.x - b.x) <= SAME * scale
+    size = a.value if log else 1 + abs(a.value)
+    return bool(near.all() and abs(a.value - b.value) <= SAME * size)
+
+
+def _others(field: Field, symbol: Any, row: np.ndarray, point: Candidate, kind: str) -> float:
     """The largest real part among the eigenvalues that are not on the axis here."""
-    values = curve.eigenvalues(special.place)
-    order = np.argsort(np.abs(values.real))
-    rest = np.delete(values.real, order[: 2 if special.kind == "hopf" else 1])
+    p = row.copy()
+    p[field.system.parameters.index(symbol)] = point.value
+    values = field.eigenvalues(point.x, p, tangent_space(sampled_integrals(field, p)))
+    if kind == "hopf":
+        order = np.argsort(np.abs(values - 1j * point.frequency) * np.abs(values + 1j * point.frequency))
+    else:
+        order = np.argsort(np.abs(values))
+    rest = np.delete(values.real, order[: 2 if kind == "hopf" else 1])
     return float(rest.max()) if rest.size else -np.inf

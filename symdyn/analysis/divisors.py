@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from symdyn.analysis.univariate import roots
-from symdyn.analysis.values import degree_in, distinct_numbers, in_one, selected, vanishes
+from symdyn.analysis.values import Digits, degree_in, distinct_numbers, in_one, selected, vanishes
 
 __all__ = ["checked_roots", "roots_over", "shared_divisor"]
 
 
-def shared_divisor(p: Any, q: Any, i: int, level: dict[int, Any], context: Any) -> list[Any]:
+def shared_divisor(p: Any, q: Any, i: int, level: dict[int, Any], context: Digits) -> list[Any]:
     """Coefficients of the common divisor of two polynomials in generator `i`, the other generator being known.
 
     Multiple roots are made single ones; an empty list if both polynomials vanish.
@@ -24,7 +24,7 @@ def shared_divisor(p: Any, q: Any, i: int, level: dict[int, Any], context: Any) 
     return found
 
 
-def _euclid(a: list[Any], b: list[Any], context: Any) -> list[Any]:
+def _euclid(a: list[Any], b: list[Any], context: Digits) -> list[Any]:
     """The greatest common divisor; what falls to half the digits in one division is taken for zero."""
     tiny = context.mpf(10) ** (-context.dps // 2)
     b, a = sorted((_trimmed(a), _trimmed(b)), key=len)
@@ -56,15 +56,15 @@ def _trimmed(coefficients: list[Any]) -> list[Any]:
     return coefficients[first:]
 
 
-def checked_roots(shared: list[Any], p: Any, q: Any, i: int, level: dict[int, Any], context: Any) -> list[Any] | None:
-    """Real roots of the common divisor; None if one of its roots is none of the polynomials."""
+def checked_roots(shared: list[Any], p: Any, q: Any, i: int, level: dict[int, Any], context: Digits) -> list[Any] | None:
+    """Roots of the common divisor; None if one of its roots is none of the polynomials."""
     values = roots([context.convert(c) for c in shared], context)
     if not all(vanishes(f, {**level, i: x}, context) for x in values for f in (p, q)):
         return None
-    return distinct_numbers(selected(values, context, True), context)
+    return distinct_numbers(values, context)
 
 
-def roots_over(p: Any, q: Any, i: int, level: dict[int, Any], context: Any, real: bool) -> list[Any]:
+def roots_over(p: Any, q: Any, i: int, level: dict[int, Any], context: Digits, real: bool) -> list[Any]:
     """Values of generator `i` at which both vanish, the other generator being known."""
     first, second = (p, q) if degree_in(p, i) <= degree_in(q, i) else (q, p)
     for f, g in ((first, second), (second, first)):

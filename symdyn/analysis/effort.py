@@ -5,7 +5,16 @@ from __future__ import annotations
 __all__ = ["Effort"]
 
 #: Operations of each kind that take about a second on one core.
-RATES = {"elimination": 3e4, "resultant": 2e8, "isolation": 2e8, "paths": 5e6}
+RATES = {
+    "elimination": 3e4,
+    "resultant": 2e8,
+    "isolation": 2e8,
+    "paths": 5e6,
+    "counting": 1e8,
+    "expansion": 3e5,
+    "polishing": 1e3,
+    "roots": 1.5e5,
+}
 
 
 class Effort:

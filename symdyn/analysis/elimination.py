@@ -79,9 +79,9 @@ def eliminate(equations: Sequence[Any], nonzero: Sequence[Any], effort: Effort |
         children = (
             _split(branch)
             or _linear(branch)
-            or _pivot(branch, constant=True)
+            or _pivot(branch, effort, constant=True)
             or _twist(branch)
-            or _pivot(branch, constant=False)
+            or _pivot(branch, effort, constant=False)
             or _strip(branch)
         )
         if children is None:
@@ -175,7 +175,7 @@ def _degree(p: Any) -> int:
     return max(map(sum, p.itermonoms()))
 
 
-def _pivot(branch: Leaf, *, constant: bool) -> list[Leaf] | None:
+def _pivot(branch: Leaf, effort: Effort, *, constant: bool) -> list[Leaf] | None:
     """Branches that solve an equation for an unknown in which it is linear, the cheapest of all."""
     best: tuple | None = None
     for k, p in enumerate(branch.equations):
@@ -204,12 +204,12 @@ def _pivot(branch: Leaf, *, constant: bool) -> list[Leaf] | None:
             first = replace(branch, equations=(*others, common))
             second = replace(branch, equations=(*others, p.quo(common)), nonzero=(*branch.nonzero, common))
             return [first, second]
-    substituted = [_substitute(q, i, a, b) for q in others]
+    substituted = [_substitute(q, i, a, b, effort) for q in others]
     large = max((len(q) for q in substituted), default=0) > LARGE
     if inconstant and large and len(_present(branch)) > 2:
         return None
     left = tuple(j for j in branch.unknowns if j != i)
-    away = [_substitute(q, i, a, b) for q in branch.nonzero]
+    away = [_substitute(q, i, a, b, effort) for q in branch.nonzero]
     solved = replace(
         branch,
         equations=tuple(substituted),
@@ -279,13 +279,14 @@ def _coefficients(p: Any, i: int) -> list[Any]:
     return [p.ring.from_dict(parts.get(n, {})) for n in range(max(parts, default=0) + 1)]
 
 
-def _substitute(p: Any, i: int, a: Any, b: Any) -> Any:
+def _substitute(p: Any, i: int, a: Any, b: Any, effort: Effort) -> Any:
     """``a**n p(x_i = -b/a)``, with `n` the degree of `p` in generator `i`."""
     parts = _coefficients(p, i)
     if len(parts) == 1:
         return p
     total, power = parts[-1], p.ring.one
     for c in reversed(parts[:-1]):  # Horner's rule on homogeneous terms
+        effort.spend("expansion", len(total) * len(b) + len(power) * (len(a) + len(c)), "eliminating unknowns")
         power = power * a
         total = total * -b + c * power
     return total

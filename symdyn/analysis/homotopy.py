@@ -4,6 +4,9 @@ The paths of :math:`H(z, s) = (1 - s) \gamma G(z) + s F(z)` lead from the known 
 :math:`G_i = z_i^{d_i} - z_0^{d_i}` to all isolated zeros of the homogenised :math:`F` for almost every complex
 :math:`\gamma` (Sommese & Wampler, The Numerical Solution of Systems of Polynomials, 2005, chapter 8).  In projective space
 no path diverges: those that end at :math:`z_0 = 0` have gone to infinity.
+
+What the paths lead to is a claim only once it is counted: every zero is proven to be one (`certificates`), and as many
+different ones as the system has (`counting`) are all of them.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import mpmath
 import numpy as np
 
+from symdyn.analysis.certificates import Polynomials
 from symdyn.analysis.effort import Effort
-from symdyn.analysis.univariate import DIGITS, number
+from symdyn.analysis.ledger import Ledger
 
 __all__ = ["HomotopyResult", "isolated_zeros", "trackable"]
 
@@ -49,18 +52,18 @@ class _Homogeneous:
         monomials: dict[tuple[int, ...], int] = {}
         entries = []
         for row, (p, d) in enumerate(zip(equations, self.degrees, strict=True)):
+            line = []
             for m, c in p.iterterms():
                 short = tuple(m[i] for i in unknowns)
-                size = float(np.sum(np.log(scale) * short))
                 column = monomials.setdefault((int(d) - sum(short), *short), len(monomials))
-                entries.append((row, column, 1 if c > 0 else -1, _log(c) + size))
+                line.append((column, c, int(np.dot(scale, short))))
+            largest = max(math.floor(_log2(c)) + shift for _, c, shift in line)
+            entries += [(row, column, _shifted(c, shift - largest)) for column, c, shift in line]
         self.exponents = np.array(list(monomials))
         self.matrix = np.zeros((self.n, len(monomials)))
-        for row in range(self.n):  # the largest coefficient of each equation becomes one
-            line = [(column, sign, size) for r, column, sign, size in entries if r == row]
-            largest = max(size for *_, size in line)
-            for column, sign, size in line:
-                self.matrix[row, column] = sign * np.exp(size - largest)
+        for row, column, value in entries:
+            self.matrix[row, column] = value
+        self.affine = Polynomials(self.exponents[:, 1:], self.matrix)
         self.top = int(self.exponents.max())
 
     def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,9 +84,15 @@ class _Homogeneous:
         return values.T, slopes
 
 
-def _log(c: Any) -> float:
+def _log2(c: Any) -> float:
     """Logarithm of the absolute value of a rational number of any length."""
-    return math.log(abs(int(c.numerator))) - math.log(int(c.denominator))
+    return math.log2(abs(int(c.numerator))) - math.log2(int(c.denominator))
+
+
+def _shifted(c: Any, power: int) -> float:
+    """``c * 2**power``, rounded once; `c` times it is not above two."""
+    over, under = int(c.numerator), int(c.denominator)
+    return (over << power) / under if power >= 0 else over / (under << -power)
 
 
 def _start(degrees: np.ndarray) -> np.ndarray:
@@ -105,7 +114,7 @@ def _starter(z: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _scales(equations: Sequence[Any], unknowns: Sequence[int]) -> np.ndarray:
-    """Sizes of the unknowns that make the coefficients of each equation alike, by least squares of logarithms."""
+    """Powers of two of the unknowns that make the coefficients of each equation alike, by least squares of logarithms."""
     rows, right = [], []
     n = len(unknowns)
     for k, p in enumerate(equations):
@@ -114,9 +123,9 @@ def _scales(equations: Sequence[Any], unknowns: Sequence[int]) -> np.ndarray:
             line[:n] = [m[i] for i in unknowns]
             line[n + k] = 1
             rows.append(line)
-            right.append(-_log(c))
+            right.append(-_log2(c))
     found = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
-    return np.exp(np.clip(found[:n], -200, 200))
+    return np.clip(np.rint(found[:n]), -300, 300).astype(int)
 
 
 def _square(equations: Sequence[Any], unknowns: Sequence[int], rng: np.random.Generator) -> list[Any]:
@@ -134,9 +143,28 @@ def trackable(degrees: Sequence[int]) -> bool:
 
 
 def isolated_zeros(
-    equations: Sequence[Any], unknowns: Sequence[int], effort: Effort | None = None, *, seed: int = 0, real: bool = True
+    equations: Sequence[Any],
+    unknowns: Sequence[int],
+    effort: Effort | None = None,
+    *,
+    nonzero: Sequence[Any] = (),
+    seed: int = 0,
+    real: bool = True,
 ) -> HomotopyResult:
     """Isolated zeros of `equations` in the generators `unknowns`, to many digits.
+
+    Parameters
+    ----------
+    equations : sequence of polynomial
+        At least as many as unknowns.
+    unknowns : sequence of int
+    effort : Effort, optional
+    nonzero : sequence of polynomial
+        In the same unknowns; zeros where one of them vanishes need not be found.
+    seed : int
+        Of the random numbers that keep the paths apart.
+    real : bool
+        Real zeros alone.
 
     Raises
     ------
@@ -151,22 +179,16 @@ def isolated_zeros(
         raise OverflowError(f"the degrees {degrees} are too high for homotopy continuation")
     scale = _scales(square, unknowns)
     system = _Homogeneous(square, unknowns, scale)
-    best: tuple[int, HomotopyResult] | None = None
-    for _ in range(ATTEMPTS):
+    ledger = Ledger(system.affine, square, equations, unknowns, nonzero, scale, effort)
+    for k in range(ATTEMPTS):
         with np.errstate(all="ignore"):  # steps that overflow are refused and halved
             ends, lost = _track(system, rng, effort)
-        result, doubtful = _finish(square, equations, unknowns, ends, scale, real)
-        trouble = lost + doubtful
-        if best is None or trouble < best[0]:
-            best = (trouble, result)
-        if not trouble:
+        ledger.enter(ends)
+        if ledger.complete() or not (lost or ledger.more_to_find()) or (k and ledger.doubtful):
             break
-    assert best is not None
-    trouble, result = best
-    if trouble:
-        result.complete = False
-        result.notes.append(f"{trouble} of {len(_start(system.degrees))} homotopy paths ended in doubt")
-    return result
+    complete = ledger.complete()
+    effort.left -= ledger.spent
+    return HomotopyResult(ledger.points(real), complete, [] if complete else [ledger.why()])
 
 
 def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tuple[np.ndarray, int]:
@@ -239,84 +261,3 @@ def _track(system: _Homogeneous, rng: np.random.Generator, effort: Effort) -> tu
         s[near] = np.where(1 - s[near] < 1e-2, 2.0, s[near])
         alive[np.setdiff1d(stuck, near)] = False
     return z[alive], int((~alive).sum())
-
-
-def _finish(
-    square: list[Any], equations: Sequence[Any], unknowns: Sequence[int], ends: np.ndarray, scale: np.ndarray, real: bool
-) -> tuple[HomotopyResult, int]:
-    """Refine the end points, drop those at infinity and those that solve no equation, and merge those that coincide."""
-    context = mpmath.MPContext()
-    context.dps = DIGITS
-    ends = ends / np.abs(ends).max(axis=1, keepdims=True)
-    finite = ends[np.abs(ends[:, 0]) > 1e-6]
-    doubtful = 0
-    candidates = finite[:, 1:] / finite[:, :1] * scale
-    kept: list[np.ndarray] = []
-    counts: list[int] = []
-    for x in candidates:  # before refinement, equal end points are equal to some digits
-        same = [k for k, y in enumerate(kept) if (np.abs(x - y) <= 1e-7 * (np.abs(x) + np.abs(y) + 1e-9 * scale)).all()]
-        if same:
-            counts[same[0]] += 1
-        else:
-            kept.append(x)
-            counts.append(1)
-    result = HomotopyResult()
-    singular = 0
-    slopes = [[p.diff(p.ring.gens[i]) for i in unknowns] for p in square]
-    for x, times in zip(kept, counts, strict=True):
-        if real and (np.abs(x.imag) > 1e-5 * (np.abs(x) + 1e-6 * scale)).any():
-            continue
-        start = [context.mpf(v.real) if real else context.mpc(v) for v in x]
-        point = _polish(square, slopes, unknowns, start, context)
-        if point is None:
-            singular += times
-            continue
-        if times > 1:
-            doubtful += times - 1  # a regular zero is reached by one path
-        if len(equations) > len(square) and not _fits(equations, unknowns, point, context):
-            continue
-        result.points.append(point)
-    if singular:
-        result.notes.append(f"{singular} homotopy paths end at singular points, which are left out")
-    return result, doubtful
-
-
-def _evaluate(p: Any, unknowns: Sequence[int], point: list[Any], context: Any) -> tuple[Any, Any]:
-    total, size = context.mpf(0), context.mpf(0)
-    for m, c in p.iterterms():
-        term = number(c, context)
-        for i, x in zip(unknowns, point, strict=True):
-            if m[i]:
-                term *= x ** m[i]
-        total += term
-        size += abs(term)
-    return total, size
-
-
-def _fits(equations: Sequence[Any], unknowns: Sequence[int], point: list[Any], context: Any) -> bool:
-    pairs = [_evaluate(p, unknowns, point, context) for p in equations]
-    return all(abs(value) <= 1e-20 * size for value, size in pairs)
-
-
-def _polish(square: list[Any], slopes: list[list[Any]], unknowns: Sequence[int], start: list[Any], context: Any) -> list | None:
-    """Newton's method in multiple precision; None where it does not converge quadratically to a near point."""
-    x = context.matrix(start)
-    n = len(start)
-    size = max(abs(v) for v in start)
-    for k in range(12):
-        values = context.matrix([_evaluate(p, unknowns, list(x), context)[0] for p in square])
-        jacobian = context.matrix(n, n)
-        for a in range(n):
-            for b in range(n):
-                jacobian[a, b] = _evaluate(slopes[a][b], unknowns, list(x), context)[0]
-        try:
-            delta = context.lu_solve(jacobian, values)
-        except ZeroDivisionError:
-            return None
-        x = x - delta
-        moved = max(abs(v) for v in delta)
-        if k == 0 and moved > 1e-3 * (size + 1):
-            return None
-        if moved <= context.mpf(10) ** (10 - context.dps) * (size + context.mpf(10) ** -20):
-            return list(x)
-    return None

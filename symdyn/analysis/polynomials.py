@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,14 @@ from sympy.polys.domains import QQ
 from sympy.polys.orderings import grevlex
 from sympy.polys.rings import PolyRing
 
+from symdyn.analysis.effort import Effort
+
 __all__ = ["NotAlgebraic", "PolynomialSystem", "exact", "polynomial_system"]
 
 #: Largest power that is expanded.
 LARGEST_POWER = 64
+#: Seconds of a typical core for expanding right-hand sides.
+LIMIT = 3.0
 
 
 class NotAlgebraic(Exception):
@@ -61,14 +66,14 @@ def exact(value: float | sp.Expr) -> Any:
 
 
 class _Fraction:
-    """A numerator over a product of powers of polynomials."""
+    """A numerator over a product of powers of polynomials; the work of multiplying them out is limited."""
 
-    def __init__(self, over: Any, under: dict[Any, int] | None = None) -> None:
-        self.over, self.under = over, under or {}
+    def __init__(self, over: Any, under: dict[Any, int], effort: Effort) -> None:
+        self.over, self.under, self.effort = over, under, effort
 
     def __add__(self, other: _Fraction) -> _Fraction:
         if self.under == other.under:
-            return _Fraction(self.over + other.over, self.under)
+            return _Fraction(self.over + other.over, self.under, self.effort)
         common = dict(self.under)
         for k, n in other.under.items():
             common[k] = max(common.get(k, 0), n)
@@ -78,24 +83,32 @@ class _Fraction:
             for k, n in common.items():
                 missing = n - side.under.get(k, 0)
                 if missing:
-                    over = over * k**missing
+                    over = self._product(over, self._power(k, missing))
             parts.append(over)
-        return _Fraction(parts[0] + parts[1], common)
+        return _Fraction(parts[0] + parts[1], common, self.effort)
 
     def __mul__(self, other: _Fraction) -> _Fraction:
         under = dict(self.under)
         for k, n in other.under.items():
             under[k] = under.get(k, 0) + n
-        return _Fraction(self.over * other.over, under)
+        return _Fraction(self._product(self.over, other.over), under, self.effort)
+
+    def _product(self, p: Any, q: Any) -> Any:
+        self.effort.spend("expansion", len(p) * len(q), "expanding the right-hand sides")
+        return p * q
+
+    def _power(self, p: Any, n: int) -> Any:
+        self.effort.spend("expansion", len(p) * math.comb(len(p) + n - 1, n) if p else 1, "expanding the right-hand sides")
+        return p**n
 
     def power(self, n: int) -> _Fraction:
         if n >= 0:
-            return _Fraction(self.over**n, {k: m * n for k, m in self.under.items()})
+            return _Fraction(self._power(self.over, n), {k: m * n for k, m in self.under.items()}, self.effort)
         if not self.over:
             raise NotAlgebraic("a division by zero")
         over = self.over.ring.one
         for k, m in self.under.items():
-            over = over * k ** (-n * m)
+            over = self._product(over, self._power(k, -n * m))
         under: dict[Any, int] = {}
         rest = self.over
         monomial = _content(rest)
@@ -105,10 +118,10 @@ class _Fraction:
                 if m:
                     under[g] = -n * m
         if rest.is_ground:
-            return _Fraction(over.mul_ground(1 / rest.coeff(1) ** (-n)), under)
+            return _Fraction(over.mul_ground(1 / rest.coeff(1) ** (-n)), under, self.effort)
         leading = rest.LC
         under[rest.monic()] = -n
-        return _Fraction(over.mul_ground(1 / leading ** (-n)), under)
+        return _Fraction(over.mul_ground(1 / leading ** (-n)), under, self.effort)
 
 
 def _content(p: Any) -> tuple[int, ...]:
@@ -125,10 +138,13 @@ def polynomial_system(
     ------
     NotAlgebraic
         If an expression is no rational function of the states.
+    OverflowError
+        If they are too large to be multiplied out.
     """
+    effort = Effort(LIMIT)
     ring = PolyRing([f"x{k}" for k in range(len(states))], QQ, grevlex)
-    known = {s: _Fraction(g) for s, g in zip(states, ring.gens, strict=True)}
-    known |= {s: _Fraction(ring(exact(v))) for s, v in values.items()}
+    known = {s: _Fraction(g, {}, effort) for s, g in zip(states, ring.gens, strict=True)}
+    known |= {s: _Fraction(ring(exact(v)), {}, effort) for s, v in values.items()}
     memory: dict[sp.Basic, _Fraction] = dict(known)  # type: ignore[arg-type]
 
     def read(e: sp.Basic) -> _Fraction:
@@ -138,7 +154,7 @@ def polynomial_system(
 
     def convert(e: sp.Basic) -> _Fraction:
         if isinstance(e, (sp.Rational, sp.Float)):
-            return _Fraction(ring(exact(e)))
+            return _Fraction(ring(exact(e)), {}, effort)
         if e.is_Add:
             first, *rest = map(read, e.args)
             for other in rest:
@@ -161,7 +177,7 @@ def polynomial_system(
         number = sp.N(e.subs(values))
         if not number.is_real:
             raise NotAlgebraic(f"{e} has no real value here")
-        return _Fraction(ring(exact(float(number))))
+        return _Fraction(ring(exact(float(number))), {}, effort)
 
     found = [read(e) for e in expressions]
     denominators = sorted({k for f in found for k in f.under}, key=str)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from symdyn.analysis.branch import BranchCurve, Place
 
@@ -19,6 +20,8 @@ REAL = 1e-7
 
 #: Share of a test function's values at the ends of a step that counts as zero where it cannot be had exactly.
 NEXT = 1e-6
+#: Share of a test function's values at the ends of a step that a parabola's extremum has to be below for it to be looked at.
+NEAR = 0.5
 
 
 @dataclass
@@ -45,36 +48,77 @@ def special_points(curve: BranchCurve, a: Place, b: Place, before: np.ndarray, a
         Eigenvalues at `a` and `b`, sorted by falling real part.
     """
     length = float(np.append((b.x - a.x) / a.scale, b.q - a.q) @ a.tangent)
+    middle = curve.step(a, length / 2)
     found: list[tuple[float, Special]] = []
-    folded = False
-    if a.tangent[-1] * b.tangent[-1] < 0:
-        at = _locate(curve, a, length, lambda place: float(place.tangent[-1]))
-        if at is not None:
-            folded = True
-            kind = "branch point" if curve.regularity(at[1], a) < CROSSING else "fold"
-            found.append((at[0], Special(kind, at[1])))
-    for j in _crossings(before, after):
-        at = _locate(curve, a, length, lambda place, j=j: float(curve.eigenvalues(place)[j].real))  # type: ignore[misc]
-        if at is None:
-            continue
-        values = curve.eigenvalues(at[1])
-        if abs(values[j].imag) > REAL * np.abs(values).max():
-            if not any(s.kind == "hopf" and abs(t - at[0]) < 1e-6 * abs(length) for t, s in found):
-                found.append((at[0], Special("hopf", at[1], float(abs(values[j].imag)))))
-        elif not folded:
-            found.append((at[0], Special("branch point", at[1])))
+
+    def turning(place: Place) -> float:
+        return float(place.tangent[-1])
+
+    within = None if middle is None else turning(middle)
+    turns = list(_zeros(curve, a, length, turning, (turning(a), within, turning(b))))
+    for at in turns:
+        kind = "branch point" if curve.regularity(at[1], a) < CROSSING else "fold"
+        found.append((at[0], Special(kind, at[1])))
+    between = None if middle is None else curve.eigenvalues(middle)
+    for j in range(before.size):
+
+        def growth(place: Place, j: int = j) -> float:
+            return float(curve.eigenvalues(place)[j].real)
+
+        values = (float(before[j].real), None if between is None else float(between[j].real), float(after[j].real))
+        for at in _zeros(curve, a, length, growth, values):
+            eigenvalues = curve.eigenvalues(at[1])
+            if abs(eigenvalues[j].imag) > REAL * np.abs(eigenvalues).max():
+                if not any(s.kind == "hopf" and abs(t - at[0]) < 1e-6 * abs(length) for t, s in found):
+                    found.append((at[0], Special("hopf", at[1], float(abs(eigenvalues[j].imag)))))
+            elif not turns:
+                found.append((at[0], Special("branch point", at[1])))
     return [special for _, special in sorted(found, key=lambda pair: pair[0])]
 
 
-def _crossings(before: np.ndarray, after: np.ndarray) -> Iterator[int]:
-    """Positions in the sorted eigenvalues whose real parts change sign."""
-    for j, (u, v) in enumerate(zip(before, after, strict=True)):
-        if u.real * v.real < 0:
-            yield j
+def _zeros(
+    curve: BranchCurve, a: Place, length: float, test: Callable[[Place], float], values: tuple[float, float | None, float]
+) -> Iterator[tuple[float, Place]]:
+    """Where on the step a test function vanishes, from its values at the ends and in the middle.
+
+    Where it has one sign at these, but the parabola through them comes close to zero, its extremum is looked for: the two
+    zeros of a pair of special points are then on either side.
+    """
+    first, middle, last = values
+    bounds = [0.0, length]
+    if first * last < 0:
+        pass
+    elif middle is None or not first * last > 0:
+        return
+    elif first * middle < 0:
+        bounds.insert(1, length / 2)
+    else:
+        bend, slope = 2 * (first - 2 * middle + last), 4 * middle - 3 * first - last
+        if not bend * first > 0 or not 0 < -slope / (2 * bend) < 1:
+            return
+        if (first - slope**2 / (4 * bend)) * np.sign(first) > NEAR * min(abs(first), abs(last)):
+            return
+
+        def size(s: float) -> float:
+            place = curve.step(a, s)
+            return abs(first) + abs(last) if place is None else test(place) * np.sign(first)
+
+        lowest = minimize_scalar(size, bounds=sorted(bounds), method="bounded", options={"xatol": 1e-9 * abs(length)})
+        if not lowest.fun < 0:
+            return
+        bounds.insert(1, float(lowest.x))
+    for low, high in itertools.pairwise(bounds):
+        at = _locate(curve, a, (low, high), test)
+        if at is not None:
+            yield at
 
 
-def _locate(curve: BranchCurve, a: Place, length: float, test: Callable[[Place], float]) -> tuple[float, Place] | None:
-    """Where on the step a test function vanishes."""
+def _locate(
+    curve: BranchCurve, a: Place, between: tuple[float, float], test: Callable[[Place], float]
+) -> tuple[float, Place] | None:
+    """Where on a part of the step a test function vanishes."""
+    low, high = between
+    length = high - low
     known: dict[float, Place] = {0.0: a}
 
     def value(s: float) -> float:
@@ -86,13 +130,16 @@ def _locate(curve: BranchCurve, a: Place, length: float, test: Callable[[Place],
         return test(known[s])
 
     try:
-        ends = value(0.0), value(length)
+        ends = value(low), value(high)
+    except ArithmeticError:
+        return None
+    try:
         if ends[0] * ends[1] > 0:
             return None
-        s = float(brentq(value, 0.0, length, xtol=1e-14 * max(abs(length), 1e-3), rtol=1e-14))
+        s = float(brentq(value, low, high, xtol=1e-14 * max(abs(length), 1e-3), rtol=1e-14))
         value(s)
     except ArithmeticError:  # the corrector fails where branches cross: next to it is near enough
         s = min(known, key=lambda at: abs(test(known[at])))
-        if s in (0.0, length) or abs(test(known[s])) > NEXT * max(map(abs, ends)):
+        if s in between or abs(test(known[s])) > NEXT * max(map(abs, ends)):
             return None
     return s, known[s]

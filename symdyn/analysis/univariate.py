@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import mpmath
-from sympy.polys.densetools import dup_clear_denoms
+from sympy.polys.densearith import dup_quo
+from sympy.polys.densetools import dup_clear_denoms, dup_primitive
 from sympy.polys.domains import QQ, ZZ
-from sympy.polys.rootisolation import dup_isolate_real_roots_sqf
 
+from symdyn.analysis.isolation import isolated
 from symdyn.analysis.squarefree import squarefree_part
 
-__all__ = ["DIGITS", "number", "real_roots", "roots"]
+__all__ = ["DIGITS", "count_real_roots", "number", "real_roots", "roots", "with_multiplicities"]
 
 #: Decimal digits to which roots are computed: what is substituted into other equations loses some of them.
 DIGITS = 60
+#: Steps that the iteration for all roots at once takes, typically.
+STEPS = 40
+#: Most decades between the largest and the least root that further digits make up for.
+SPREAD = 2000
 
 
 def number(value: Any, context: Any) -> Any:
@@ -46,9 +51,8 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
 
     Notes
     -----
-    Roots are isolated exactly (continued fractions; Akritas and Strzebonski, Nonlinear Analysis: Modelling and Control
-    10 (2005) 297), so none is missed, and refined by Newton's method in fixed point, kept inside the isolating interval, until
-    the signs at both ends of a small enough interval differ by more than rounding.
+    Roots are isolated exactly, by Descartes' rule, so none is missed, and refined by Newton's method in fixed point, kept
+    inside the isolating interval, until the signs at both ends of a small enough interval differ by more than rounding.
 
     Examples
     --------
@@ -61,9 +65,46 @@ def real_roots(coefficients: Sequence[Any], digits: int = DIGITS) -> list[Any]:
     if len(polynomial) < 2:
         return []
     found = []
-    for low, high in dup_isolate_real_roots_sqf(polynomial, ZZ, blackbox=False):
+    for low, high in isolated(polynomial):
         found.append(_refine(polynomial, low, high, digits))
     return found
+
+
+def count_real_roots(coefficients: Sequence[int]) -> int:
+    """How many different real roots there are.
+
+    Examples
+    --------
+    >>> count_real_roots([1, -2, 0, 2, -1])  # (x - 1)**3 (x + 1)
+    2
+    """
+    polynomial = _squarefree(coefficients) if len(coefficients) > 1 else []
+    return len(isolated(polynomial)) if len(polynomial) > 1 else 0
+
+
+def with_multiplicities(coefficients: Sequence[int], digits: int = DIGITS) -> list[tuple[Any, int]]:
+    """Every real root once, in increasing order, and its multiplicity.
+
+    Examples
+    --------
+    >>> [(float(x), times) for x, times in with_multiplicities([1, -2, 0, 2, -1])]
+    [(-1.0, 1), (1.0, 3)]
+    """
+    found = real_roots(coefficients, digits)
+    times = [0] * len(found)
+    rest = [ZZ(int(c)) for c in coefficients]
+    while len(rest) > 1:
+        part = _squarefree(rest)
+        if all(times):  # those of multiplicity k + 1 are among those of multiplicity k
+            for x in real_roots(part, digits):
+                times[min(range(len(found)), key=lambda k, x=x: abs(found[k] - x))] += 1  # type: ignore[misc]
+        else:
+            times = [1] * len(found)
+        if len(part) == len(rest):
+            break
+        _, primitive = dup_primitive(rest, ZZ)
+        rest = dup_quo(primitive, part, ZZ)
+    return list(zip(found, times, strict=True))
 
 
 def _refine(polynomial: list[Any], low: Any, high: Any, digits: int) -> Any:
@@ -177,7 +218,7 @@ def roots(coefficients: Sequence[Any], context: Any) -> list[Any]:
     Raises
     ------
     OverflowError
-        If the iteration does not converge, as for roots of high multiplicity.
+        If the iteration does not converge, as for roots of high multiplicity, or the effort of the context does not suffice.
     """
     first = next((k for k, c in enumerate(coefficients) if c != 0), len(coefficients))
     kept = list(coefficients[first:])
@@ -186,9 +227,28 @@ def roots(coefficients: Sequence[Any], context: Any) -> list[Any]:
         kept.pop()
         zeros += 1
     found = [context.mpc(0)] * zeros
-    if len(kept) > 1:
-        try:
-            found += context.polyroots(kept, maxsteps=500, extraprec=20 * len(kept) + 100, error=False)
-        except context.NoConvergence:
-            raise OverflowError("multiple roots take too long") from None
+    n = len(kept) - 1
+    if n > 0:
+        # roots of very different sizes: all relative to the largest, with as many further digits as the least is smaller
+        largest, least = _size(kept, context), 1 / _size(kept[::-1], context)
+        power = 2 ** context.mpf(math.ceil(context.log(largest, 2)))
+        more = max(0, math.ceil(context.log(largest / least, 10)))
+        effort = getattr(context, "effort", None)
+        if effort is not None:
+            digits = context.dps + min(more, SPREAD) + 6 * n
+            effort.spend("roots", n * n * STEPS * (1 + (digits / 200) ** 1.5), "finding the roots of a polynomial")
+        with context.workdps(context.dps + min(more, SPREAD)):
+            scaled = [context.convert(c) / power**k for k, c in enumerate(kept)]
+            try:
+                relative = context.polyroots(scaled, maxsteps=500, extraprec=20 * len(kept) + 100, error=False)
+            except context.NoConvergence:
+                raise OverflowError("multiple roots take too long") from None
+            relative = [x * power for x in relative]
+        found += [+x for x in relative]
     return found
+
+
+def _size(coefficients: Sequence[Any], context: Any) -> Any:
+    """A bound of the sizes of all roots (Fujiwara): at most 2 n times the largest of them."""
+    first = abs(coefficients[0])
+    return 2 * max((abs(c) / first) ** (context.mpf(1) / k) for k, c in enumerate(coefficients) if k and c != 0)

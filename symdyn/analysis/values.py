@@ -5,14 +5,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from symdyn.analysis.univariate import number
+import mpmath
 
-__all__ = ["degree_in", "distinct_numbers", "in_one", "occurring", "selected", "total_degree", "value_and_size", "vanishes"]
+from symdyn.analysis.effort import Effort
+from symdyn.analysis.univariate import DIGITS, number
 
-#: Relative size of a polynomial's value, against the sum of its terms' sizes, below which it is taken for zero.
-ZERO = 1e-20
-#: Relative size of an imaginary part below which it is taken for zero.
-REAL = 1e-20
+__all__ = [
+    "Digits",
+    "Doubt",
+    "NoPivot",
+    "degree_in",
+    "distinct_numbers",
+    "in_one",
+    "negligible",
+    "occurring",
+    "selected",
+    "total_degree",
+    "value_and_size",
+    "vanishes",
+]
+
+#: What mpmath raises for singular matrices: the second where a whole column is zero.
+NoPivot = (ZeroDivisionError, TypeError)
+
+
+class Doubt(ArithmeticError):
+    """Whether a number is zero, or how many zeros there are, cannot be decided with so many digits."""
+
+
+class Digits(mpmath.MPContext):
+    """Multiple precision that knows what it takes for zero.
+
+    Parameters
+    ----------
+    digits : int
+        Decimal digits.  Numbers below 1e-20 of what they are made of are zero; with more digits than usual, below a fifth of
+        these, as those of a root of multiplicity five are correct to so many.
+    strict : bool
+        Raise `Doubt` for numbers that are neither zero nor clearly not.
+    effort : Effort, optional
+        What is left for computing roots.
+    """
+
+    def __init__(self, digits: int = DIGITS, *, strict: bool = False, effort: Effort | None = None) -> None:
+        super().__init__()
+        self.dps, self.effort = digits, effort
+        more = digits > DIGITS
+        self.nothing = self.mpf(10) ** -(digits // 5 if more else digits // 3)
+        self.something = self.mpf(10) ** -(digits // 12) if strict else self.nothing
+
+
+def negligible(value: Any, size: Any, context: Digits) -> bool:
+    """Whether a number is zero, up to rounding, against the size of what it is made of.
+
+    Raises
+    ------
+    Doubt
+        If more digits are needed to say that.
+    """
+    value = abs(value)
+    if value <= context.nothing * size:
+        return True
+    if value < context.something * size:
+        raise Doubt("whether some numbers are zero needs more digits")
+    return False
 
 
 def occurring(equations: Sequence[Any]) -> list[int]:
@@ -30,7 +86,7 @@ def total_degree(p: Any) -> int:
     return max(map(sum, p.itermonoms()))
 
 
-def in_one(p: Any, i: int, point: dict[int, Any], context: Any) -> list[Any]:
+def in_one(p: Any, i: int, point: dict[int, Any], context: Digits) -> list[Any]:
     """Coefficients of the powers of generator `i`, highest first, with numbers for the others; zero where they cancel."""
     sums: dict[int, list[Any]] = {}
     for m, c in p.iterterms():
@@ -43,17 +99,17 @@ def in_one(p: Any, i: int, point: dict[int, Any], context: Any) -> list[Any]:
         pair[1] += abs(term)
     top = max(sums)
     values = [sums.get(n, [context.mpf(0), context.mpf(1)]) for n in range(top, -1, -1)]
-    return [v if abs(v) > ZERO * size else context.mpf(0) for v, size in values]
+    return [context.mpf(0) if negligible(v, size, context) else v for v, size in values]
 
 
-def selected(values: list[Any], context: Any, real: bool) -> list[Any]:
+def selected(values: list[Any], context: Digits, real: bool) -> list[Any]:
     """All values, or the real parts of those that are real up to rounding."""
     if not real:
         return values
-    return [context.re(x) for x in values if abs(context.im(x)) <= REAL * max(abs(x), context.mpf(10) ** -30)]
+    return [context.re(x) for x in values if negligible(context.im(x), abs(x), context)]
 
 
-def value_and_size(p: Any, point: dict[int, Any], context: Any) -> tuple[Any, Any]:
+def value_and_size(p: Any, point: dict[int, Any], context: Digits) -> tuple[Any, Any]:
     """A polynomial's value and the sum of the sizes of its terms."""
     total, size = context.mpf(0), context.mpf(0)
     for m, c in p.iterterms():
@@ -66,16 +122,16 @@ def value_and_size(p: Any, point: dict[int, Any], context: Any) -> tuple[Any, An
     return total, size
 
 
-def vanishes(p: Any, point: dict[int, Any], context: Any) -> bool:
+def vanishes(p: Any, point: dict[int, Any], context: Digits) -> bool:
     """Whether a polynomial is zero at a point, up to rounding."""
     value, size = value_and_size(p, point, context)
-    return abs(value) <= ZERO * size
+    return negligible(value, size, context)
 
 
-def distinct_numbers(values: list[Any], context: Any) -> list[Any]:
+def distinct_numbers(values: list[Any], context: Digits) -> list[Any]:
     """Without repetitions: multiple roots agree to part of their digits only."""
     kept: list[Any] = []
     for x in values:
-        if all(abs(x - y) > ZERO * (abs(x) + abs(y)) for y in kept):
+        if not any(negligible(x - y, abs(x) + abs(y), context) for y in kept):
             kept.append(x)
     return kept

@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-import mpmath
 import numpy as np
 from sympy.polys.domains import QQ
 
-from symdyn.analysis.bivariate import resultant, whole_coefficients, work
+from symdyn.analysis.bivariate import real_count, resultant, whole_coefficients, work
 from symdyn.analysis.coordinates import Shift
 from symdyn.analysis.divisors import checked_roots, roots_over, shared_divisor
 from symdyn.analysis.effort import Effort
 from symdyn.analysis.elimination import Leaf, Solved, eliminate
-from symdyn.analysis.homotopy import isolated_zeros, trackable
-from symdyn.analysis.univariate import DIGITS, number, real_roots, roots
+from symdyn.analysis.homotopy import HomotopyResult, isolated_zeros, trackable
+from symdyn.analysis.univariate import DIGITS, number, real_roots, roots, with_multiplicities
 from symdyn.analysis.values import (
+    Digits,
+    Doubt,
     degree_in,
     distinct_numbers,
     in_one,
+    negligible,
     occurring,
     selected,
     total_degree,
@@ -35,10 +37,14 @@ __all__ = ["Zeros", "all_zeros"]
 LIMIT = 10.0
 #: The same where some zeros will not be found anyway.
 BRIEF = 2.0
-#: Steps that an iteration for all roots at once may take.
-STEPS = 500
+#: The same for counting common zeros of two polynomials.
+SECOND = 3.0
+#: Digits of the computation, in turn until what is found is as much as there is.
+PRECISIONS = (DIGITS, 4 * DIGITS, 16 * DIGITS)
 #: Digits that a step of Euclid's algorithm may lose, on average.
 LOST = 10
+FAMILIES = "some zeros are not isolated: they form curves or surfaces, which are left out"
+UNCOUNTED = "the zeros of two polynomials, some multiple or at infinity, could not be counted"
 
 
 @dataclass
@@ -51,6 +57,8 @@ class Zeros:
     notes: list[str] = field(default_factory=list)
     unfinished: str = ""
     nested: bool = False
+    resultants: dict[tuple[Any, Any, int], list[int]] = field(default_factory=dict)
+    tracked: dict[tuple[Any, ...], HomotopyResult] = field(default_factory=dict)
     effort: Effort = field(default_factory=lambda: Effort(LIMIT))
 
     def note(self, text: str, *, complete: bool = False) -> None:
@@ -63,7 +71,7 @@ class Zeros:
             self.methods.append(method)
 
 
-def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = True) -> Zeros:
+def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = True, limit: float | None = None) -> Zeros:
     """All isolated zeros of `equations` where none of `nonzero` vanishes.
 
     Parameters
@@ -72,15 +80,15 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
         Over the rational numbers, in one ring.
     real : bool
         Real zeros alone.
+    limit : float, optional
+        Seconds of a typical core after which exact computations are given up; ten by default.
 
     Raises
     ------
     OverflowError
         If elimination would take too long.  Subsequent parts that take too long are left out, and named by `unfinished`.
     """
-    context = mpmath.MPContext()
-    context.dps = DIGITS
-    found = Zeros()
+    found = Zeros(effort=Effort(LIMIT if limit is None else limit))
     equations = [p for p in equations if p]
     if not equations:
         found.note("every point is a zero")
@@ -90,11 +98,44 @@ def all_zeros(equations: Sequence[Any], nonzero: Sequence[Any], *, real: bool = 
         found.effort.left = min(found.effort.left, BRIEF)
     for leaf in leaves:
         try:
-            _solve_leaf(leaf, found, context, real)
+            _solve_precisely(leaf, found, real)
         except OverflowError as reason:
             found.complete, found.unfinished = False, str(reason)
-    found.points = _distinct(found.points, context)
+    if not found.complete:
+        _all_at_once(equations, nonzero, found, real)
+    found.points = _distinct(found.points)
     return found
+
+
+def _all_at_once(equations: Sequence[Any], nonzero: Sequence[Any], found: Zeros, real: bool) -> None:
+    """Follow the paths to the zeros of the equations as they are given, where elimination left some in doubt."""
+    present = occurring(equations)
+    degrees = sorted(map(total_degree, equations))[: len(present)]
+    if len(present) < equations[0].ring.ngens or len(equations) < len(present) or not trackable(degrees):
+        return
+    try:
+        result = isolated_zeros(equations, present, Effort(BRIEF), nonzero=nonzero, real=real)
+    except OverflowError:
+        return
+    if result.complete:
+        context = Digits()
+        kept = [x for x in result.points if not any(vanishes(q, dict(enumerate(x)), context) for q in nonzero)]
+        found.points, found.complete, found.unfinished, found.notes = kept, True, "", []
+        found.used("homotopy continuation")
+
+
+def _solve_precisely(leaf: Leaf, found: Zeros, real: bool) -> None:
+    """Solve with more and more digits."""
+    before = list(found.points), found.complete, list(found.notes)
+    for digits in PRECISIONS:
+        try:
+            _solve_leaf(leaf, found, Digits(digits, strict=True, effort=found.effort), real)
+            return
+        except Doubt as reason:
+            doubt = str(reason)
+            found.points, found.complete, found.notes = list(before[0]), before[1], list(before[2])
+    _solve_leaf(leaf, found, Digits(PRECISIONS[1], effort=found.effort), real)
+    found.note(doubt)
 
 
 def _difficulty(leaf: Leaf) -> tuple[int, int]:
@@ -110,14 +151,14 @@ def _hopeless(leaf: Leaf) -> bool:
     return not trackable(sorted(map(total_degree, leaf.equations))[: len(present)])
 
 
-def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool) -> None:
-    partial = _solve(list(leaf.equations), found, context, real)
+def _solve_leaf(leaf: Leaf, found: Zeros, context: Digits, real: bool) -> None:
+    partial = _solve(list(leaf.equations), leaf.nonzero, found, context, real)
     free = set(leaf.unknowns) - set(occurring(leaf.equations))
     if not leaf.equations:
         found.used("elimination")
     for point in partial:
         if free:
-            found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+            found.note(FAMILIES)
             continue
         if any(vanishes(p, point, context) for p in leaf.nonzero):
             continue
@@ -131,7 +172,7 @@ def _solve_leaf(leaf: Leaf, found: Zeros, context: Any, real: bool) -> None:
         found.points.append([point[i] for i in range(len(point))])
 
 
-def _solve(equations: list[Any], found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
+def _solve(equations: list[Any], nonzero: Sequence[Any], found: Zeros, context: Digits, real: bool) -> list[dict[int, Any]]:
     """Common zeros, each a mapping from generators that occur to numbers."""
     if not equations:
         return [{}]
@@ -153,12 +194,15 @@ def _solve(equations: list[Any], found: Zeros, context: Any, real: bool) -> list
             return _extend(first, [p for p in equations if groups[id(p)] != [i, j]], context, real, found)
     present = occurring(equations)
     if len(equations) < len(present):
-        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        found.note(FAMILIES)
         return []
-    return _tracked(equations, present, found, context, real)
+    within = [q for q in nonzero if set(occurring([q])) <= set(present)]
+    return _tracked(equations, present, within, found, context, real)
 
 
-def _extend(points: list[dict[int, Any]], equations: list[Any], context: Any, real: bool, found: Zeros) -> list[dict[int, Any]]:
+def _extend(
+    points: list[dict[int, Any]], equations: list[Any], context: Digits, real: bool, found: Zeros
+) -> list[dict[int, Any]]:
     """Complete partial zeros by equations with one further unknown at a time; drop those that fit none."""
     done = []
     todo = list(points)
@@ -187,22 +231,34 @@ def _extend(points: list[dict[int, Any]], equations: list[Any], context: Any, re
     return done
 
 
-def _substituted(rest: list[Any], point: dict, context: Any, real: bool, found: Zeros) -> list[dict[int, Any]]:
+def _substituted(rest: list[Any], point: dict, context: Digits, real: bool, found: Zeros) -> list[dict[int, Any]]:
     """Zeros after substitution of the known numbers, as rational numbers of full precision."""
     ring = rest[0].ring
     if not all(abs(context.im(x)) == 0 for x in point.values()):
         found.note("complex zeros of nested systems are left out")
         return []
-    values = [(ring.gens[i], _rational(context.re(x))) for i, x in point.items()]
-    equations = [q for q in (p.subs(values) for p in rest) if q]
+    equations = [q for q in (ring.from_dict(_partial(p, point, context)) for p in rest) if q]
     if not equations:
-        found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        found.note(FAMILIES)
         return []
-    found.nested = True
+    before, found.nested = found.nested, True
     try:
-        return [{**point, **more} for more in _solve(equations, found, context, real)]
+        return [{**point, **more} for more in _solve(equations, (), found, context, real)]
     finally:
-        found.nested = False
+        found.nested = before
+
+
+def _partial(p: Any, point: dict[int, Any], context: Digits) -> dict[tuple[int, ...], Any]:
+    """Coefficients that remain after the substitution of real numbers; zero where they cancel."""
+    sums: dict[tuple[int, ...], list[Any]] = {}
+    for m, c in p.iterterms():
+        term = number(c, context)
+        for i, x in point.items():
+            term *= context.re(x) ** m[i]
+        pair = sums.setdefault(tuple(0 if i in point else e for i, e in enumerate(m)), [context.mpf(0), context.mpf(0)])
+        pair[0] += term
+        pair[1] += abs(term)
+    return {m: _rational(v) for m, (v, size) in sums.items() if not negligible(v, size, context)}
 
 
 def _rational(x: Any) -> Any:
@@ -215,7 +271,7 @@ def _known(p: Any, point: dict[int, Any]) -> bool:
     return all(i in point for i in occurring([p]))
 
 
-def _common_roots(polynomials: list[Any], i: int, context: Any, real: bool) -> list[Any]:
+def _common_roots(polynomials: list[Any], i: int, context: Digits, real: bool) -> list[Any]:
     """Roots that all of several polynomials in one generator share."""
     common = reduce(lambda a, b: a.gcd(b), polynomials)
     if common.is_ground:
@@ -224,14 +280,14 @@ def _common_roots(polynomials: list[Any], i: int, context: Any, real: bool) -> l
     for m, c in common.iterterms():
         coefficients[len(coefficients) - 1 - m[i]] = c
     if real:
-        return [context.convert(x) for x in real_roots(coefficients)]
+        return [context.convert(x) for x in real_roots(coefficients, context.dps)]
     part = common.sqf_part()
     values = [part.coeff(part.ring.gens[i] ** n) if n else part.coeff(1) for n in range(degree_in(part, i), -1, -1)]
     return roots([number(c, context) for c in values], context)
 
 
 def _pair(
-    members: list[Any], i: int, j: int, found: Zeros, context: Any, real: bool, always: bool = False
+    members: list[Any], i: int, j: int, found: Zeros, context: Digits, real: bool, always: bool = False
 ) -> list[dict[int, Any]]:
     """Common zeros of polynomials in the generators `i` and `j`; `always` look for a common factor first."""
     members = sorted(members, key=total_degree)
@@ -239,8 +295,10 @@ def _pair(
     common = p.gcd(q) if always or total_degree(p) * total_degree(q) <= 36 else p.ring.one
     if not common.is_ground:
         p, q = p.quo(common), q.quo(common)
-        if len(members) == 2 or all(not f.rem([common]) for f in members[2:]):
-            found.note("some zeros are not isolated: they form curves or surfaces, which are left out")
+        if any(f.rem([common]) for f in members[2:]):
+            found.note("zeros of a common factor of two of several polynomials are left out")
+        else:
+            found.note(FAMILIES)
         if p.is_ground or q.is_ground:
             return []
     if degree_in(p, i) + degree_in(q, i) > degree_in(p, j) + degree_in(q, j):
@@ -252,42 +310,78 @@ def _pair(
         ]
     bound = min(degree_in(p, i) * degree_in(q, j) + degree_in(q, i) * degree_in(p, j), total_degree(p) * total_degree(q))
     left, right = whole_coefficients(p, i, j), whole_coefficients(q, i, j)
-    found.effort.spend("resultant", work(left, right), "the resultant of two polynomials")
-    eliminated = resultant(left, right, bound)
+    if (p, q, i) not in found.resultants:
+        found.effort.spend("resultant", work(left, right), "the resultant of two polynomials")
+        found.resultants[p, q, i] = resultant(left, right, bound)
+    eliminated = found.resultants[p, q, i]
     if not eliminated:
         return [] if always else _pair(members, i, j, found, context, real, always=True)
-    bits = max((abs(c).bit_length() for c in eliminated), default=0)
-    each = STEPS * 600 if found.nested else bits
-    found.effort.spend("isolation", len(eliminated) ** 2 * each, "finding the roots of a resultant")
-    if real and not found.nested:  # more digits, as Euclid's algorithm loses some with each step
-        fine = mpmath.MPContext()
-        fine.dps = DIGITS + LOST * max(degree_in(p, i), degree_in(q, i))
-        points = []
-        for y in real_roots(eliminated, fine.dps):
-            level = {j: context.convert(y)}
-            shared = shared_divisor(p, q, i, {j: fine.convert(y)}, fine)
-            found_here = checked_roots(shared, p, q, i, level, context) if shared else None
-            if found_here is None:
-                found_here = roots_over(p, q, i, level, context, real)
-            points += [{**level, i: x} for x in found_here]
+    if real and not found.nested:
+        bits = max(abs(c).bit_length() for c in eliminated)
+        found.effort.spend("isolation", len(eliminated) ** 2 * bits, "finding the roots of a resultant")
+        points = _over_levels(p, q, i, j, eliminated, found, context)
     else:  # approximate coefficients split multiple roots, which takes exact isolation very long
-        levels = distinct_numbers(selected(roots([context.mpf(c) for c in eliminated], context), context, real), context)
-        points = [{j: y, i: x} for y in levels for x in roots_over(p, q, i, {j: y}, context, real)]
+        every = roots([context.mpf(c) for c in eliminated], context)
+        points, certain = [], True
+        for y in distinct_numbers(selected(every, context, real), context):
+            values = roots_over(p, q, i, {j: y}, context, False)
+            times = sum(negligible(y - v, abs(y) + abs(v), context) for v in every)
+            certain &= len(values) == times and not (found.nested and times > 1)
+            points += [{j: y, i: x} for x in selected(values, context, real)]
+        if not certain:
+            found.note(UNCOUNTED)
     return [point for point in points if all(vanishes(f, point, context) for f in members[2:])]
 
 
-def _tracked(equations: list[Any], unknowns: list[int], found: Zeros, context: Any, real: bool) -> list[dict[int, Any]]:
+def _over_levels(p: Any, q: Any, i: int, j: int, eliminated: list[int], found: Zeros, context: Digits) -> list[dict[int, Any]]:
+    """Real common zeros over the real roots of the resultant, and whether these are all.
+
+    Over a root of multiplicity `m` there are at most `m` zeros, real or not.  Where fewer are found, because they are
+    multiple or at infinity, all real zeros are counted in other coordinates.
+    """
+    fine = Digits(context.dps, strict=False)  # more digits, as Euclid's algorithm loses some with each step
+    fine.dps = context.dps + LOST * max(degree_in(p, i), degree_in(q, i))
+    points: list[dict[int, Any]] = []
+    certain = True
+    for y, times in with_multiplicities(eliminated, fine.dps):
+        level = {j: context.convert(y)}
+        shared = shared_divisor(p, q, i, {j: fine.convert(y)}, fine)
+        values = checked_roots(shared, p, q, i, level, context) if len(shared) > 1 else None
+        if values is None:
+            values = roots_over(p, q, i, level, context, False)
+        certain &= len(values) == times
+        points += [{**level, i: x} for x in selected(values, context, True)]
+    if not certain:
+        try:
+            count = real_count(p, q, i, j, Effort(SECOND))
+        except OverflowError:
+            count = None
+        if count is None:
+            found.note(UNCOUNTED)
+        elif count != len(points) and context.something > context.nothing:
+            raise Doubt(f"{len(points)} of {count} real zeros of two polynomials were found")
+    return points
+
+
+def _tracked(
+    equations: list[Any], unknowns: list[int], nonzero: Sequence[Any], found: Zeros, context: Digits, real: bool
+) -> list[dict[int, Any]]:
     """Common zeros by homotopy continuation."""
     found.used("homotopy continuation")
-    result = isolated_zeros(equations, unknowns, found.effort, real=real)
+    key = tuple(equations)
+    if key not in found.tracked:
+        found.tracked[key] = isolated_zeros(equations, unknowns, found.effort, nonzero=nonzero, real=real)
+    result = found.tracked[key]
     for note in result.notes:
-        found.note(note, complete=result.complete)
+        found.note(note)
+    if found.nested:  # rounded coefficients may split what is multiple
+        found.note("the zeros of equations in which others are substituted could not be counted")
     return [{i: context.convert(x) for i, x in zip(unknowns, point, strict=True)} for point in result.points]
 
 
-def _distinct(points: list[list[Any]], context: Any) -> list[list[Any]]:
+def _distinct(points: list[list[Any]]) -> list[list[Any]]:
     """Without repetitions, in increasing order of the coordinates."""
-    ordered = sorted(points, key=lambda x: [(float(context.re(v)), float(context.im(v))) for v in x])
+    ordered = sorted(points, key=lambda x: [(float(v.real), float(v.imag)) for v in x])
     table = np.array([[complex(v) for v in x] for x in ordered]) if ordered else np.empty((0, 0))
     kept: list[int] = []
     for k in range(len(ordered)):

@@ -24,7 +24,7 @@ u, v, S, D, r, c, x, y, t = sp.symbols("u v S D r c x y t")
 TIGHT = dict(method="tsit5", rtol=1e-10, atol=1e-12, progress=False)
 
 
-DISCRETISATION = ("order", "scheme", "dealias", "implicit")
+DISCRETISATION = ("order", "scheme", "dealias", "implicit", "advection")
 
 
 def run(system, times, grid, **options):

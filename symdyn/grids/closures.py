@@ -1,0 +1,164 @@
+r"""First derivatives next to walls by summation by parts, with the condition at the wall built in.
+
+The rows :math:`D` of the first derivative next to a wall, at whose outside the condition :math:`\sum_k a_k \partial_n^k u = 0`
+is met by polynomials P, are those of
+
+.. math:: H D = S - \tfrac12 \ell \ell^T, \qquad D P = P', \qquad H = H^T > 0, \quad S = -S^T, \quad \ell^T P = P(0)
+
+and :math:`S` goes on as the centred differences between the walls.  So :math:`2 u^T H D u = u_{right}^2 - u_{left}^2` as for
+the derivative itself, with values at the wall that the condition determines: 0 for Dirichlet's.  Advection then has the energy
+that it has between cells and moves it neither up nor down, whatever its speed and the size of the cells.  H and S are, of all
+that are exact, the nearest to the identity and to centred differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import factorial
+from typing import Any
+
+import numpy as np
+
+from symdyn.errors import DeclarationError
+from symdyn.grids.stencils import differences
+
+__all__ = ["OPEN", "closure", "closure_points", "slope_matrix"]
+
+#: The coefficients of no condition: a wall through which advection leaves needs none.
+OPEN: tuple[float, ...] = (0.0,)
+
+
+def closure_points(order: int) -> tuple[int, int]:
+    """How many cells next to a wall have rows of their own, and how many cells these rows read.
+
+    >>> closure_points(4)
+    (4, 6)
+    """
+    rows = order + (order > 4)
+    return rows, rows + max(differences(order).cell(1).offsets)
+
+
+@lru_cache(maxsize=256)
+def closure(order: int, condition: tuple[float, ...], h: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""Rows of the derivative away from the wall in the cells next to it, and their weights of the value of the condition.
+
+    Parameters
+    ----------
+    order : int
+        Of accuracy between the walls; next to them it is one less, which the order of solutions does not feel.
+    condition : tuple of float
+        The coefficients of :math:`u, \partial_n u, \ldots` at the wall, `OPEN` for none.
+    h : float
+        Width of the cells.
+
+    Returns
+    -------
+    D : (rows, points) float64
+    c : (rows,) float64
+
+    Raises
+    ------
+    DeclarationError
+        If no such rows exist.
+
+    References
+    ----------
+    B. Strand, Journal of Computational Physics 110 (1994) 47-67; D. C. Del Rey Fernandez, P. D. Boom, D. W. Zingg, Journal of
+    Computational Physics 266 (2014) 214-239.
+
+    Examples
+    --------
+    >>> D, c = closure(2, (1.0,), 1.0)       # u = gamma at the wall
+    >>> (D @ [1.0, 3.0, 5.0]).round(12)   # of 2 x, which is 0 there
+    array([2., 2.])
+    >>> (D.sum(axis=1) + c).round(12)   # of the constant 1
+    array([0., 0.])
+    """
+    H, D, c = _rows(order, tuple(a / h**k for k, a in enumerate(condition)))
+    if not np.isfinite(D).all() or np.linalg.eigvalsh(H)[0] <= 1e-3 or np.abs(D).max() > 1e2:
+        terms = " + ".join(f"{a:g}*{('u', 'du/dn')[k] if k < 2 else f'd{k}u/dn{k}'}" for k, a in enumerate(condition))
+        raise DeclarationError(
+            f"first derivatives next to a wall with the condition {terms} have no stable differences of order {order} on cells "
+            f"of width {h:g}; change its coefficients, the order or the grid"
+        )
+    return D / h, c / h
+
+
+def _rows(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """H, D and the weights of the value of the condition, on cells of width 1."""
+    stencil = dict(zip(*differences(order).cell(1), strict=True))
+    r, m = closure_points(order)
+    homogeneous, particular = _polynomials(order, condition)
+    x, powers = np.arange(m) + 0.5, np.arange(order)
+    values = x[:, None] ** powers
+    slopes = powers * x[:r, None] ** np.maximum(powers - 1, 0)
+    P, dP = values @ homogeneous, slopes @ homogeneous
+    wall = np.linalg.pinv(P[:r].T) @ homogeneous[0]
+    far = np.array([[stencil.get(j - i, 0.0) for j in range(r, m)] for i in range(r)])
+    upper, strict = np.triu_indices(r), np.triu_indices(r, 1)
+    columns = [(_unit(r, i, j, 1.0) @ dP).ravel() for i, j in zip(*upper, strict=True)]
+    columns += [(-_unit(r, i, j, -1.0) @ P[:r]).ravel() for i, j in zip(*strict, strict=True)]
+    A, boundary = np.array(columns).T, -0.5 * np.outer(wall, wall)
+    near = np.array([float(i == j) for i, j in zip(*upper, strict=True)])
+    near = np.concatenate([near, [stencil.get(int(j - i), 0.0) for i, j in zip(*strict, strict=True)]])
+    found = near + np.linalg.lstsq(A, (boundary @ P[:r] + far @ P[r:]).ravel() - A @ near, rcond=1e-11)[0]
+    H, S = np.zeros((r, r)), np.zeros((r, r))
+    H[upper] = found[: upper[0].size]
+    H = H + H.T - np.diag(np.diag(H))
+    S[strict] = found[upper[0].size :]
+    D = np.linalg.solve(H, np.hstack([S - S.T + boundary, far]))
+    return H, D, slopes @ particular - D @ (values @ particular)
+
+
+def _unit(r: int, i: int, j: int, sign: float) -> np.ndarray:
+    """The matrix with 1 at (i, j) and `sign` at (j, i)."""
+    matrix = np.zeros((r, r))
+    matrix[j, i] = sign
+    matrix[i, j] = 1.0
+    return matrix
+
+
+def _polynomials(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of all polynomials below a degree for which the condition is 0, and of one for which it is 1."""
+    row = np.zeros(order)
+    for k, a in enumerate(condition[:order]):
+        row[k] = a * factorial(k) * (-1) ** k
+    if not row.any():
+        return np.eye(order), np.zeros(order)
+    return np.linalg.svd(row[None])[2][1:].T, row / (row @ row)
+
+
+def slope_matrix(n: int, h: float, order: int, left: Any, right: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""The first derivative along an axis between walls as a matrix.
+
+    .. math:: \partial_x u \approx A u + l \gamma_{left} + r \gamma_{right}
+
+    Parameters
+    ----------
+    n, h, order :
+        Cells, their width and the order of accuracy.
+    left, right : tuple of float
+        The coefficients of u, its normal derivative, ...; `OPEN` for no condition.
+
+    Returns
+    -------
+    A : (n, n) float64
+    l, r : (n,) float64
+
+    Examples
+    --------
+    >>> A, _, _ = slope_matrix(20, 0.05, 4, (1.0,), (1.0,))
+    >>> bool(abs(np.linalg.eigvals(A).real).max() < 1e-10)   # advection between such walls neither grows nor decays
+    True
+    """
+    A = sum(c * np.eye(n, k=k) for k, c in zip(*differences(order).cell(1), strict=True)) / h
+    walls = np.zeros((2, n))
+    rows, points = closure_points(order)
+    for side, condition in enumerate((left, right)):
+        D, c = closure(order, tuple(condition), h)
+        target, value = (A, walls[side]) if side == 0 else (A[::-1, ::-1], walls[side][::-1])
+        target[:rows] = 0.0
+        target[:rows, :points] = D if side == 0 else -D
+        value[:rows] = c if side == 0 else -c
+    return A, walls[0], walls[1]

@@ -23,34 +23,38 @@ import numpy as np
 from symdyn.errors import DeclarationError
 from symdyn.grids.stencils import differences
 
-__all__ = ["OPEN", "closure", "closure_points", "slope_matrix"]
+__all__ = ["OPEN", "closure", "closure_rows", "slope_matrix"]
 
 #: The coefficients of no condition: a wall through which advection leaves needs none.
 OPEN: tuple[float, ...] = (0.0,)
 
 
-def closure_points(order: int) -> tuple[int, int]:
-    """How many cells next to a wall have rows of their own, and how many cells these rows read.
+def closure_rows(order: int, derivatives: int) -> int:
+    """How many cells next to a wall have rows of their own, for a condition with so many derivatives.
 
-    >>> closure_points(4)
+    So many make H positive, and leave no growth to advection with diffusion.
+
+    >>> closure_rows(4, 0), closure_rows(4, 1)
     (4, 6)
     """
-    rows = order + (order > 4)
-    return rows, rows + max(differences(order).cell(1).offsets)
+    return order + 2 * (order > 4) + 2 * (derivatives > 0)
 
 
 @lru_cache(maxsize=256)
-def closure(order: int, condition: tuple[float, ...], h: float) -> tuple[np.ndarray, np.ndarray]:
+def closure(order: int, condition: tuple[float, ...], h: float, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     r"""Rows of the derivative away from the wall in the cells next to it, and their weights of the value of the condition.
 
     Parameters
     ----------
     order : int
-        Of accuracy between the walls; next to them it is one less, which the order of solutions does not feel.
+        Of accuracy between the walls.  Next to them it is that for conditions with derivatives, else one less, which the
+        order of solutions does not feel.
     condition : tuple of float
         The coefficients of :math:`u, \partial_n u, \ldots` at the wall, `OPEN` for none.
     h : float
         Width of the cells.
+    rows : int, optional
+        More than `closure_rows`, filled up with centred differences.
 
     Returns
     -------
@@ -75,24 +79,32 @@ def closure(order: int, condition: tuple[float, ...], h: float) -> tuple[np.ndar
     >>> (D.sum(axis=1) + c).round(12)   # of the constant 1
     array([0., 0.])
     """
-    H, D, c = _rows(order, tuple(a / h**k for k, a in enumerate(condition)))
-    if not np.isfinite(D).all() or np.linalg.eigvalsh(H)[0] <= 1e-3 or np.abs(D).max() > 1e2:
+    H, D, c, miss = _rows(order, tuple(a / h**k for k, a in enumerate(condition)))
+    if not np.isfinite(D).all() or miss > 1e-8 or np.linalg.eigvalsh(H)[0] <= 1e-3 or np.abs(D).max() > 1e2:
         terms = " + ".join(f"{a:g}*{('u', 'du/dn')[k] if k < 2 else f'd{k}u/dn{k}'}" for k, a in enumerate(condition))
         raise DeclarationError(
             f"first derivatives next to a wall with the condition {terms} have no stable differences of order {order} on cells "
             f"of width {h:g}; change its coefficients, the order or the grid"
         )
-    return D / h, c / h
+    own, reach = len(D), max(differences(order).cell(1).offsets)
+    total = max(own, rows or 0)
+    found, values = np.zeros((total, total + reach)), np.zeros(total)
+    found[:own, : own + reach], values[:own] = D, c
+    for k, x in zip(*differences(order).cell(1), strict=True):
+        found[np.arange(own, total), np.arange(own, total) + k] = x
+    return found / h, values / h
 
 
-def _rows(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """H, D and the weights of the value of the condition, on cells of width 1."""
+def _rows(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """H, D, the weights of the value of the condition, and how far D is from exact, on cells of width 1."""
     stencil = dict(zip(*differences(order).cell(1), strict=True))
-    r, m = closure_points(order)
-    homogeneous, particular = _polynomials(order, condition)
-    x, powers = np.arange(m) + 0.5, np.arange(order)
+    r = closure_rows(order, len(condition) - 1)
+    m = r + max(stencil)
+    homogeneous, particular = _polynomials(order + (len(condition) > 1), condition)
+    x, powers = np.arange(m) + 0.5, np.arange(len(particular))
     values = x[:, None] ** powers
     slopes = powers * x[:r, None] ** np.maximum(powers - 1, 0)
+    homogeneous = homogeneous @ np.linalg.inv(np.linalg.qr(values @ homogeneous)[1])
     P, dP = values @ homogeneous, slopes @ homogeneous
     wall = np.linalg.pinv(P[:r].T) @ homogeneous[0]
     far = np.array([[stencil.get(j - i, 0.0) for j in range(r, m)] for i in range(r)])
@@ -102,13 +114,14 @@ def _rows(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarra
     A, boundary = np.array(columns).T, -0.5 * np.outer(wall, wall)
     near = np.array([float(i == j) for i, j in zip(*upper, strict=True)])
     near = np.concatenate([near, [stencil.get(int(j - i), 0.0) for i, j in zip(*strict, strict=True)]])
-    found = near + np.linalg.lstsq(A, (boundary @ P[:r] + far @ P[r:]).ravel() - A @ near, rcond=1e-11)[0]
+    goal = (boundary @ P[:r] + far @ P[r:]).ravel()
+    found = near + np.linalg.lstsq(A, goal - A @ near, rcond=1e-11)[0]
     H, S = np.zeros((r, r)), np.zeros((r, r))
     H[upper] = found[: upper[0].size]
     H = H + H.T - np.diag(np.diag(H))
     S[strict] = found[upper[0].size :]
     D = np.linalg.solve(H, np.hstack([S - S.T + boundary, far]))
-    return H, D, slopes @ particular - D @ (values @ particular)
+    return H, D, slopes @ particular - D @ (values @ particular), float(np.abs(A @ found - goal).max())
 
 
 def _unit(r: int, i: int, j: int, sign: float) -> np.ndarray:
@@ -119,13 +132,13 @@ def _unit(r: int, i: int, j: int, sign: float) -> np.ndarray:
     return matrix
 
 
-def _polynomials(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of all polynomials below a degree for which the condition is 0, and of one for which it is 1."""
-    row = np.zeros(order)
-    for k, a in enumerate(condition[:order]):
+def _polynomials(count: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of all polynomials of `count` powers for which the condition is 0, and of one for which it is 1."""
+    row = np.zeros(count)
+    for k, a in enumerate(condition[:count]):
         row[k] = a * factorial(k) * (-1) ** k
     if not row.any():
-        return np.eye(order), np.zeros(order)
+        return np.eye(count), np.zeros(count)
     return np.linalg.svd(row[None])[2][1:].T, row / (row @ row)
 
 
@@ -154,11 +167,10 @@ def slope_matrix(n: int, h: float, order: int, left: Any, right: Any) -> tuple[n
     """
     A = sum(c * np.eye(n, k=k) for k, c in zip(*differences(order).cell(1), strict=True)) / h
     walls = np.zeros((2, n))
-    rows, points = closure_points(order)
     for side, condition in enumerate((left, right)):
         D, c = closure(order, tuple(condition), h)
         target, value = (A, walls[side]) if side == 0 else (A[::-1, ::-1], walls[side][::-1])
-        target[:rows] = 0.0
-        target[:rows, :points] = D if side == 0 else -D
-        value[:rows] = c if side == 0 else -c
+        target[: len(D)] = 0.0
+        target[: len(D), : D.shape[1]] = D if side == 0 else -D
+        value[: len(D)] = c if side == 0 else -c
     return A, walls[0], walls[1]

@@ -18,11 +18,11 @@ import sympy as sp
 
 from symdyn.codegen.lower import lower
 from symdyn.errors import DeclarationError
-from symdyn.grids.closures import OPEN
+from symdyn.grids.closures import OPEN, closure_rows
 from symdyn.grids.passes import CELL, Array, Closure, Read, Sweep
 from symdyn.grids.reflection import mirrored
 from symdyn.grids.stencils import Stencil, differences
-from symdyn.grids.upwind import face_flux
+from symdyn.grids.upwind import FLUXES, face_flux
 from symdyn.models.operators import AXES, NUMBERS, components, derivative_of, integral, laplacian, linear_form, varies
 from symdyn.models.pde import PDESystem
 
@@ -33,6 +33,8 @@ Index = tuple[int, ...]
 
 class Passes:
     """The passes of a system on cells of given widths.
+
+    `advection` is as for `PDESystem.discretize`, and None for what is no rate: its first derivatives at walls have full order.
 
     Attributes
     ----------
@@ -62,9 +64,10 @@ class Passes:
         cells: int,
         ends: Sequence[sp.Expr],
         numbers: Sequence[sp.Expr],
-        advection: str = "central",
+        advection: str | None = "central",
     ) -> None:
         self.pde, self.order, self.spacing, self.cells = pde, order, tuple(spacing), cells
+        self._stable = advection is not None
         self.dimension = pde.dimension
         self.mirror = mirrored(pde)
         self.operands = {components(k, self.dimension): k for k in pde.conditions if k not in pde.fields}
@@ -86,7 +89,7 @@ class Passes:
         self._points: dict[int, sp.Expr] = {}
         self._building: set[sp.Expr] = set()
         ends = [components(e, self.dimension) for e in ends]
-        points = [self.value(e, CELL) for e in ends] if advection == "central" else self._transported(ends, advection)
+        points = self._transported(ends, advection) if advection in FLUXES else [self.value(e, CELL) for e in ends]
         values = [self.value(components(e, self.dimension), CELL) for e in numbers]
         self._schedule()
         first = len(self.arrays)
@@ -205,7 +208,7 @@ class Passes:
 
     def _closed(self, w: sp.Expr, axis: int, known: Collection[sp.Expr]) -> bool:
         """Whether a first derivative has rows of its own next to walls."""
-        if axis in self.pde.periodic or all((axis, side) in self.mirror for side in range(2)):
+        if not self._stable or axis in self.pde.periodic or all((axis, side) in self.mirror for side in range(2)):
             return False
         return w in known or not w.has(*AXES, laplacian)
 
@@ -219,7 +222,8 @@ class Passes:
             self.arrays.append(Array(AXES[axis](w), CELL, self._level([point]) + 1))
             self._points[place] = point
             sides = self._known_side(w, axis, 0), self._known_side(w, axis, 1)
-            self.closures.append(Closure(source, place, axis, w, self._speeds.get(key), sides))
+            rows = self._rows_at(w, axis, 0, sides[0]), self._rows_at(w, axis, 1, sides[1])
+            self.closures.append(Closure(source, place, axis, w, self._speeds.get(key), sides, rows))
         return self._slopes[key]
 
     def _known_side(self, w: sp.Expr, axis: int, side: int) -> tuple[float, ...] | None:
@@ -236,6 +240,10 @@ class Passes:
             self.wall_values[w, axis, side] = w.xreplace(values)
             return (1.0,)
         return OPEN
+
+    def _rows_at(self, w: sp.Expr, axis: int, side: int, known: tuple[float, ...] | None) -> int:
+        own = self.pde.conditions[self.conditioned(w)][axis][side].coefficients if known is None else known
+        return max(closure_rows(self.order, len(own) - 1), closure_rows(self.order, 0))
 
     def _derivative(self, m: Index, at: int) -> dict[Index, float]:
         """Offsets and coefficients of a derivative at `at`."""

@@ -18,7 +18,7 @@ from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
 from symdyn.codegen.program import Program
 from symdyn.errors import DeclarationError
-from symdyn.grids.closures import OPEN, closure_points
+from symdyn.grids.closures import OPEN
 from symdyn.grids.lowering import Passes
 from symdyn.grids.tables import Tables
 from symdyn.grids.walls import MIRROR, PERIODIC
@@ -29,8 +29,6 @@ __all__ = ["GridModel", "Workspace"]
 
 #: Operations above which the optimiser is left out.
 LONG = 2000
-#: The highest order with rows next to walls without a condition.
-CLOSED = 4
 _MODULES: dict[str, CompiledModule] = {}
 
 
@@ -84,6 +82,7 @@ class GridModel:
         system: Any = None,
     ) -> None:
         n = len(pde.fields)
+        transport = advection if ends is None else None
         self.pde, self.shape, self.order, self.system = pde, tuple(shape), order, system
         self.fields, self.scalars = tuple(f.name for f in pde.fields), tuple(s.name for s in pde.scalars)
         self.parameters = pde.parameters
@@ -94,12 +93,11 @@ class GridModel:
         ends = pde.rates[:n] if ends is None else ends
         numbers = pde.rates[n:] if numbers is None else numbers
         self.results = len(ends), len(numbers)
-        self.passes = Passes(pde, order, self.spacing, self.cells, ends, numbers, advection)
+        self.passes = Passes(pde, order, self.spacing, self.cells, ends, numbers, transport)
         self.program: Program = self.passes.last.program
         least = max(order + (2 if order > 2 else 0), self.passes.ghosts)
-        closed = {c.axis for c in self.passes.closures}
         for k, (count, axis) in enumerate(zip(self.shape, pde.space, strict=True)):
-            needed = max(least, 2 * closure_points(order)[0]) if k in closed else least
+            needed = max([least, *(sum(c.rows) for c in self.passes.closures if c.axis == k)])
             if count < needed:
                 raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {needed}")
         self._tables = Tables(pde, self.passes, self.shape, self.spacing, order, self.results)
@@ -164,7 +162,7 @@ class GridModel:
     def slopes(self, p: np.ndarray) -> list[tuple[tuple[float, ...], ...]]:
         """For each first derivative between walls the coefficients of the condition that it has on both sides.
 
-        Where advection leaves the domain it has none, up to the order `CLOSED`.
+        Where advection leaves the domain it has none.
         """
         values, walls = dict(zip(self.parameters, map(float, p), strict=True)), self.walls(p)
         found = []
@@ -172,7 +170,7 @@ class GridModel:
             rows = walls.get(self.passes.conditioned(made.expr))
             sides = [s if s is not None else rows[made.axis][k] for k, s in enumerate(made.sides)]  # type: ignore[index]
             speed = 0.0 if made.speed is None else float(made.speed.xreplace(values))
-            if speed and self.order <= CLOSED:
+            if speed:
                 sides[int(speed < 0)] = OPEN
             found.append(tuple(sides))
         return found

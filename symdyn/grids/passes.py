@@ -57,7 +57,8 @@ class Closure:
     """Derivatives of an array along an axis, in an array of their own, and what is known of `expr` at the walls.
 
     `speed` is the coefficient that the derivative has in the rate of its own field, if it is made of parameters.  A side is
-    None where the conditions of `expr` stand, else the coefficients of the condition that follows for it.
+    None where the conditions of `expr` stand, else the coefficients of the condition that follows for it.  `rows` counts the
+    cells next to each wall with rows of their own.
     """
 
     source: int
@@ -66,3 +67,4 @@ class Closure:
     expr: sp.Expr
     speed: sp.Expr | None
     sides: tuple[tuple[float, ...] | None, tuple[float, ...] | None]
+    rows: tuple[int, int]

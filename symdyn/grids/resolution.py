@@ -72,10 +72,9 @@ def cell_peclet(grid: GridSystem, values: Mapping[sp.Symbol, float]) -> float:
         for axis, h in enumerate(grid.spacing):
             along = [tuple(m * (i == axis) for i in range(grid.dimension)) for m in (1, 2)]
             speed, spread = form.get((field, along[0]), sp.S.Zero), diffusion.get((along[1],), sp.S.Zero)
-            numbers = [e.xreplace(dict(values)) for e in (speed, spread)]
-            if numbers[0].is_number and numbers[0] != 0:
-                d = float(numbers[1]) if numbers[1].is_number else np.inf
-                worst = max(worst, abs(float(numbers[0])) * h / d if d > 0 else np.inf)
+            if speed != 0 and speed.free_symbols <= values.keys():
+                c, d = abs(float(speed.xreplace(values))), float(spread.xreplace(values))
+                worst = max(worst, c * h / d if d > 0 else np.inf if c > 0 else 0.0)
     return worst
 
 

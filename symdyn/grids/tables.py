@@ -14,9 +14,10 @@ from symdyn_kernels.stencils import layout as at
 
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.grids.closures import closure, closure_points
+from symdyn.grids.closures import closure
 from symdyn.grids.lowering import Passes
 from symdyn.grids.passes import CELL, Sweep
+from symdyn.grids.stencils import differences
 from symdyn.grids.upwind import wall_ghosts
 from symdyn.grids.walls import extrapolation, ghost_weights, mirror
 from symdyn.models.pde import PDESystem
@@ -178,12 +179,13 @@ class Tables:
     def _close(self, k: int) -> None:
         """Derivatives next to walls, whose weights follow those of ghosts."""
         made = self.passes.closures[k]
-        rows, points = closure_points(self.order)
-        row = [self._place[made.source], self._place[made.target], made.axis + self._shift, rows, points]
-        for side in range(2):
-            row += [self._width, self._slots.get((self.passes.conditioned(made.expr), made.axis, side), -1)]
+        reach = max(differences(self.order).cell(1).offsets)
+        row = [self._place[made.source], self._place[made.target], made.axis + self._shift]
+        for side, rows in enumerate(made.rows):
+            slot = self._slots.get((self.passes.conditioned(made.expr), made.axis, side), -1)
+            row += [rows, rows + reach, self._width, slot]
             self._closings.append((self._width, k, side))
-            self._width += rows * (points + 1)
+            self._width += rows * (rows + reach + 1)
         self._schedule.append([at.CLOSE, len(self._close_rows)])
         self._close_rows.append(row)
 
@@ -234,7 +236,8 @@ class Tables:
             part = np.concatenate([w.ravel(), c])
             found[self._weights_at + start : self._weights_at + start + part.size] = part
         for start, k, side in self._closings:
-            D, c = closure(self.order, slopes[k][side], self.spacing[self.passes.closures[k].axis])
+            made = self.passes.closures[k]
+            D, c = closure(self.order, slopes[k][side], self.spacing[made.axis], made.rows[side])
             part = np.concatenate([D.ravel(), c]) * (1 - 2 * side)
             found[self._weights_at + start : self._weights_at + start + part.size] = part
         return found

@@ -14,10 +14,10 @@ from symdyn_kernels.stencils.passes import base
 def close(T, F, q, y, dst, aux, gamma):
     """Replace the derivatives of one array along one axis next to both walls."""
     source, target = base(T, y, dst, aux, T[q]), base(T, y, dst, aux, T[q + 1])
-    axis, rows, points = T[q + 2], T[q + 3], T[q + 4]
-    s, length = T[S], T[LENGTH]
+    axis, s, length = T[q + 2], T[S], T[LENGTH]
     for side in range(2):
-        w0, slot = T[WEIGHTS] + T[q + 5 + 2 * side], T[q + 6 + 2 * side]
+        p = q + 3 + 4 * side
+        rows, points, w0, slot = T[p], T[p + 1], T[WEIGHTS] + T[p + 2], T[p + 3]
         v0 = w0 + rows * points
         if axis == 1:
             for i in range(T[N0]):

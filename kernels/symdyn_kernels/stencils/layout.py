@@ -20,4 +20,4 @@ HEADER = 31
 #: Events of the schedule.
 WALL, FILL, PASS, SUM, ODE, CLOSE = range(6)
 #: Lengths of the rows of the tables.
-PASS_ROW, IN_ROW, FILL_ROW, WALL_ROW, SUM_ROW, CLOSE_ROW = 12, 3, 10, 7, 3, 9
+PASS_ROW, IN_ROW, FILL_ROW, WALL_ROW, SUM_ROW, CLOSE_ROW = 12, 3, 10, 7, 3, 11

@@ -45,9 +45,10 @@ def draw(runs: dict[str, xr.Dataset]) -> Figure:
     exact = START + END / 2
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         ax.plot([0, exact, exact, 1], [1, 1, 0, 0], color="black", lw=0.8, label="exact")
-        ax.plot(run.x, run.u[-1], "o-", ms=2.5, lw=0.8, color=COLORS[name], label=name)
+        ax.plot(run.x, run.u[-1], "o-", ms=2.5, lw=0.8, color=COLORS[name])
         ax.set(xlabel="x", title=name, ylim=(-0.5, 1.7))
         ax.spines[["top", "right"]].set_visible(False)
+    axes[-1].legend(frameon=False, fontsize=8)
     axes[0].set_ylabel(f"u at t = {END:g}")
     return figure
 

@@ -9,6 +9,10 @@ and :math:`S` goes on as the centred differences between the walls.  So :math:`2
 the derivative itself, with values at the wall that the condition determines: 0 for Dirichlet's.  Advection then has the energy
 that it has between cells and moves it neither up nor down, whatever its speed and the size of the cells.  H and S are, of all
 that are exact, the nearest to the identity and to centred differences.
+
+What cells do not resolve still couples where advection enters through a wall without flux and ends in a layer at a fixed value
+that is thinner than the cells: a constant, which should stay, may grow or decay by up to a tenth while it crosses the domain.
+Waves of several fields, :math:`u_t = v_x, v_t = u_x`, have no common H at orders 4 and 6, and may grow at walls.
 """
 
 from __future__ import annotations

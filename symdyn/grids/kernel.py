@@ -132,7 +132,8 @@ class GridKernel(ArrayKernel):
             for values, p, status in zip(run.values, batch.parameters, run.status, strict=True):
                 if status == SUCCESS:
                     known = dict(zip(self.system.parameters, map(float, p), strict=True))
-                    warn_of_waves(self.system, values[0], values[-1], known, float(batch.times[-1]))
+                    if warn_of_waves(self.system, values[0], values[-1], known, float(batch.times[-1])):
+                        break  # one says it for all
         return run
 
     def decay(self, y: np.ndarray, p: np.ndarray, problem: Problem) -> float:

@@ -19,7 +19,7 @@ import sympy as sp
 from symdyn.codegen.lower import lower
 from symdyn.errors import DeclarationError
 from symdyn.grids.closures import OPEN, closure_rows
-from symdyn.grids.passes import CELL, Array, Closure, Read, Sweep
+from symdyn.grids.passes import CELL, Array, Read, Slope, Sweep
 from symdyn.grids.reflection import mirrored
 from symdyn.grids.stencils import Stencil, differences
 from symdyn.grids.upwind import FLUXES, face_flux
@@ -42,7 +42,7 @@ class Passes:
         The fields, then what is computed on the way.
     schedule : list
         Passes, and places (in `arrays`) whose ghosts are filled and whose sums are taken, by levels: (kind, what).
-    closures : list of Closure
+    closures : list of Slope
         First derivatives between walls.
     wall_values : dict
         Of expressions that take values at walls which conditions determine, by (expression, axis, side).
@@ -78,7 +78,7 @@ class Passes:
         self._means: dict[tuple[sp.Expr, type], sp.Dummy] = {}
         self._mean_levels: dict[sp.Basic, int] = {}
         self._made: dict[tuple[sp.Expr, int], int] = {}
-        self.closures: list[Closure] = []
+        self.closures: list[Slope] = []
         self.wall_values: dict[tuple[sp.Expr, int, int], sp.Expr] = {}
         self._slopes: dict[tuple[sp.Expr, int], int] = {}
         self._limited: dict[sp.Symbol, int] = {}
@@ -223,7 +223,7 @@ class Passes:
             self._points[place] = point
             sides = self._known_side(w, axis, 0), self._known_side(w, axis, 1)
             rows = self._rows_at(w, axis, 0, sides[0]), self._rows_at(w, axis, 1, sides[1])
-            self.closures.append(Closure(source, place, axis, w, self._speeds.get(key), sides, rows))
+            self.closures.append(Slope(source, place, axis, w, self._speeds.get(key), sides, rows))
         return self._slopes[key]
 
     def _known_side(self, w: sp.Expr, axis: int, side: int) -> tuple[float, ...] | None:

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdyn.codegen.program import Program
 
-__all__ = ["CELL", "Array", "Closure", "Read", "Sweep"]
+__all__ = ["CELL", "Array", "Read", "Slope", "Sweep"]
 
 Index = tuple[int, ...]
 #: Where a value is taken: in the cells, or on the faces across an axis.
@@ -53,7 +53,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Closure:
+class Slope:
     """Derivatives of an array along an axis, in an array of their own, and what is known of `expr` at the walls.
 
     `speed` is the coefficient that the derivative has in the rate of its own field, if it is made of parameters.  A side is

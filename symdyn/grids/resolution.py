@@ -78,8 +78,8 @@ def cell_peclet(grid: GridSystem, values: Mapping[sp.Symbol, float]) -> float:
     return worst
 
 
-def warn_of_waves(grid: GridSystem, start: np.ndarray, end: np.ndarray, values: Mapping[sp.Symbol, float], t: float) -> None:
-    """Warn if a field has grown in waves of two cells.
+def warn_of_waves(grid: GridSystem, start: np.ndarray, end: np.ndarray, values: Mapping[sp.Symbol, float], t: float) -> bool:
+    """Warn if a field has grown in waves of two cells, and return whether one has.
 
     Parameters
     ----------
@@ -106,3 +106,5 @@ def warn_of_waves(grid: GridSystem, start: np.ndarray, end: np.ndarray, values: 
             f"not those of a smooth solution; take {more}, or more diffusion",
             stacklevel=2,
         )
+        return True
+    return False

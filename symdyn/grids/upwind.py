@@ -4,11 +4,11 @@ For :math:`\partial_t u + \partial_x F(u) = \ldots` the flux on a face is made o
 
 - "upwind": :math:`\hat F = \tfrac12 (F(u^-) + F(u^+)) - \tfrac12 a (u^+ - u^-)` with :math:`u^\pm` on lines through the cells
   whose slopes are limited by minmod, so that no new extrema arise;
-- "weno5": :math:`\hat F` of the fifth order where u is smooth, of :math:`\tfrac12 (F \pm a u)` on the three stencils of three
-  cells that are smoothest.
+- "weno5": :math:`\hat F` of :math:`\tfrac12 (F \pm a u)` on the three stencils of three cells, by their smoothness: of fifth
+  order for a of one value, of at least fourth where a follows u, which leaves one of the two without a slope.
 
 Here a bounds the speeds of waves, :math:`|F'|`, in the cells around the face; with several fields it is the largest sum over a
-row of the Jacobian, which bounds its eigenvalues.  In smooth flow both take from u what central fluxes lack to be stable.
+row of the Jacobian, which bounds its eigenvalues.
 
 References
 ----------

@@ -128,7 +128,7 @@ def _rows(order: int, condition: Sequence[float]) -> tuple[np.ndarray, np.ndarra
     return H, D, slopes @ particular - D @ (values @ particular), float(np.abs(A @ found - goal).max())
 
 
-def _unit(r: int, i: int, j: int, sign: float) -> np.ndarray:
+def _unit(r: int, i: int | np.integer[Any], j: int | np.integer[Any], sign: float) -> np.ndarray:
     """The matrix with 1 at (i, j) and `sign` at (j, i)."""
     matrix = np.zeros((r, r))
     matrix[j, i] = sign
@@ -169,8 +169,9 @@ def slope_matrix(n: int, h: float, order: int, left: Any, right: Any) -> tuple[n
     >>> bool(abs(np.linalg.eigvals(A).real).max() < 1e-10)   # advection between such walls neither grows nor decays
     True
     """
-    A = sum(c * np.eye(n, k=k) for k, c in zip(*differences(order).cell(1), strict=True)) / h
-    walls = np.zeros((2, n))
+    A, walls = np.zeros((n, n)), np.zeros((2, n))
+    for k, x in zip(*differences(order).cell(1), strict=True):
+        A += x / h * np.eye(n, k=k)
     for side, condition in enumerate((left, right)):
         D, c = closure(order, tuple(condition), h)
         target, value = (A, walls[side]) if side == 0 else (A[::-1, ::-1], walls[side][::-1])

@@ -11,6 +11,7 @@ functions and tables could serve a kernel for a card, with a thread in place of 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -89,7 +90,8 @@ class Passes:
         self._points: dict[int, sp.Expr] = {}
         self._building: set[sp.Expr] = set()
         ends = [components(e, self.dimension) for e in ends]
-        points = self._transported(ends, advection) if advection in FLUXES else [self.value(e, CELL) for e in ends]
+        plain = advection is None or advection not in FLUXES
+        points = [self.value(e, CELL) for e in ends] if plain else self._transported(ends, str(advection))
         values = [self.value(components(e, self.dimension), CELL) for e in numbers]
         self._schedule()
         first = len(self.arrays)
@@ -186,7 +188,7 @@ class Passes:
             known = {f: along.get(f, sp.S.Zero) for f in self.pde.fields}
             for i, field in enumerate(self.pde.fields):
                 if known[field] != 0:
-                    point = face_flux(advection, field, known, lambda f, k, axis=axis: self._beside(f, axis, k))
+                    point = face_flux(advection, field, known, partial(self._beside, axis))
                     place = len(self.arrays)
                     self.arrays.append(Array(known[field], axis, self._level([point]) + 1))
                     self._points[place] = point
@@ -194,7 +196,7 @@ class Passes:
                     found[i] -= self._read(place, {_along(self.dimension, axis, k): (2 * k - 1) / h for k in range(2)})
         return found
 
-    def _beside(self, field: sp.Symbol, axis: int, k: int) -> sp.Symbol:
+    def _beside(self, axis: int, field: sp.Symbol, k: int) -> sp.Symbol:
         """The value of a field in a cell beside a face, with ghosts of its own at walls."""
         source = self.bases[field]
         if axis not in self.pde.periodic:

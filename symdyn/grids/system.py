@@ -209,8 +209,8 @@ def discretize(
         Of first derivatives in rates, of fields and of fluxes such as ``dx(u**2/2)``.  Central differences have `order` and
         add no diffusion, but oscillate at shocks and jumps.  The others take fluxes on faces from where waves come from:
         'upwind' on lines with slopes limited by minmod, of second order and without new extrema, 'weno5' of fourth order and
-        more where the solution is smooth.  Both conserve what the equations conserve, to rounding; next to walls they are of first to
-        second order.  Products such as ``u*dx(u)`` are no fluxes and stay central: write ``dx(u**2/2)``.
+        more where the solution is smooth.  Both conserve what the equations conserve, to rounding; next to walls they are of
+        first to second order.  Products such as ``u*dx(u)`` are no fluxes and stay central: write ``dx(u**2/2)``.
 
     Returns
     -------

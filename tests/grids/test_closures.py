@@ -86,6 +86,17 @@ def test_a_bump_decays_between_dirichlet_walls():
         assert most[3] < 0.01
 
 
+@pytest.mark.parametrize("order", [2, 4, 6])
+def test_speeds_that_vary_make_nothing_grow(order):
+    """Of a flow away from a point within, and of a rotation between walls, at cell Peclet numbers up to hundreds."""
+    line = PDESystem({u: -(x - 0.3) * dx(u) + laplacian(u) / 10**4}, (0, 1), boundary=Dirichlet(0))
+    plane = PDESystem({u: y * dx(u) - x * dy(u) + laplacian(u) / 10**4}, Rectangle(2, 2, (-1, -1)), boundary=Dirichlet(0))
+    for system, n in ((line, (60,)), (plane, (18, 18))):
+        model, size = system.discretize(n, order=order).model(), int(np.prod(n))
+        matrix = np.array([model.rates(row, 0.0, np.empty(0)) for row in np.eye(size)]).T
+        assert np.linalg.eigvals(matrix).real.max() < 0.05
+
+
 def error(rate, walls, exact, n, order, end=0.3, space=(0, 1)):
     """The greatest error of a manufactured solution."""
     source = sp.diff(exact, t) - rate(exact)

@@ -189,6 +189,7 @@ class FieldVerbs:
         scheme: str = "finite differences",
         dealias: bool = True,
         implicit: Mapping[Any, Any] | None = None,
+        advection: str = "central",
     ) -> GridSystem:
         """The system on a grid of cells, to be simulated."""
     def frame(self, initial: Mapping[Any, Any] | None, times: np.ndarray, grid: Any = None) -> GridFrame:

@@ -114,7 +114,7 @@ class GridFrame(Frame):
                           for k, row in grid.conditions.items() for a, pair in enumerate(row))  # fmt: skip
         found: dict[str, Any] = {"system": "PDESystem", "scheme": grid.scheme, "domain": str(grid.domain), "boundary": walls}
         if grid.scheme != "spectral":
-            found["order"] = grid.order
+            found |= {"order": grid.order, "advection": grid.advection}
         return found if self.starts.text is None else {**found, "initial": self.starts.text}
 
     @cached_property

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.status import SUCCESS
 
 from symdyn.codegen.drivers import plain_driver
-from symdyn.codegen.families.base import Options
+from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.kernel import compile
 from symdyn.codegen.stopping import margin
 from symdyn.errors import DeclarationError
 from symdyn.grids.frames import observer_of
 from symdyn.grids.problems import make_problem
+from symdyn.grids.resolution import has_advection, warn_of_waves
 from symdyn.grids.stiffness import decay_rates, has_empty_cells, warn_of_diffusion
 from symdyn.grids.system import GridSystem
 from symdyn.integration.kernel import ArrayKernel
@@ -87,6 +89,7 @@ class GridKernel(ArrayKernel):
         self._stencils = isinstance(self._scheme, ExplicitRungeKutta) and system.scheme != "spectral"
         if self._stencils:
             plain_driver("stencil_steps")  # compiled before threads ask for it
+        self._advected = system.scheme != "spectral" and has_advection(system)
         self._margin = None if until is None else _margin(system, until)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -122,6 +125,16 @@ class GridKernel(ArrayKernel):
     def margin(self, p: np.ndarray) -> Margin | None:
         found = self._margin
         return None if found is None else lambda t, y: float(found.rates(y, t, p)[-1])
+
+    def launch(self, run: Run, batch: Batch, options: Options, *, signals: Signals, lanes: int | None = None) -> Run:
+        run = super().launch(run, batch, options, signals=signals, lanes=lanes)
+        if self._advected:
+            for values, p, status in zip(run.values, batch.parameters, run.status, strict=True):
+                if status == SUCCESS:
+                    known = dict(zip(self.system.parameters, map(float, p), strict=True))
+                    if warn_of_waves(self.system, values[0], values[-1], known, float(batch.times[-1])):
+                        break  # one says it for all
+        return run
 
     def decay(self, y: np.ndarray, p: np.ndarray, problem: Problem) -> float:
         # transforms spread rounding errors into empty cells, which may grow ahead of a front

@@ -2,14 +2,16 @@
 
 Linear expressions with coefficients that are constant in space are differentiated by centred stencils.  A derivative of any
 other expression is the difference of fluxes, which are computed on the faces between cells, so that they are conserved; second
-and higher derivatives of other expressions are taken of an array of their values in the cells.  The values that a pass reads
-from arrays are symbols of its point functions, which therefore do not depend on the grid: the same functions and tables could
-serve a kernel for a card, with a thread in place of a lane.
+and higher derivatives of other expressions are taken of an array of their values in the cells.  Between walls first derivatives
+of what holds no derivative have an array of their own, whose values next to the walls are those of `symdyn.grids.closures`.
+The values that a pass reads from arrays are symbols of its point functions, which therefore do not depend on the grid: the same
+functions and tables could serve a kernel for a card, with a thread in place of a lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -17,10 +19,12 @@ import sympy as sp
 
 from symdyn.codegen.lower import lower
 from symdyn.errors import DeclarationError
-from symdyn.grids.passes import CELL, Array, Read, Sweep
+from symdyn.grids.closures import OPEN, closure_rows
+from symdyn.grids.passes import CELL, Array, Read, Slope, Sweep
 from symdyn.grids.reflection import mirrored
 from symdyn.grids.stencils import Stencil, differences
-from symdyn.models.operators import AXES, NUMBERS, components, integral, laplacian, linear_form, varies
+from symdyn.grids.upwind import FLUXES, face_flux
+from symdyn.models.operators import AXES, NUMBERS, components, derivative_of, integral, laplacian, linear_form, varies
 from symdyn.models.pde import PDESystem
 
 __all__ = ["Passes"]
@@ -31,12 +35,18 @@ Index = tuple[int, ...]
 class Passes:
     """The passes of a system on cells of given widths.
 
+    `advection` is as for `PDESystem.discretize`, and None for what is no rate: its first derivatives at walls have full order.
+
     Attributes
     ----------
     arrays : list of Array
         The fields, then what is computed on the way.
     schedule : list
         Passes, and places (in `arrays`) whose ghosts are filled and whose sums are taken, by levels: (kind, what).
+    closures : list of Slope
+        First derivatives between walls.
+    wall_values : dict
+        Of expressions that take values at walls which conditions determine, by (expression, axis, side).
     means : list of (array, factor)
         Sums over cells that are numbers of subsequent passes.
     last : Sweep
@@ -55,8 +65,10 @@ class Passes:
         cells: int,
         ends: Sequence[sp.Expr],
         numbers: Sequence[sp.Expr],
+        advection: str | None = "central",
     ) -> None:
         self.pde, self.order, self.spacing, self.cells = pde, order, tuple(spacing), cells
+        self._stable = advection is not None
         self.dimension = pde.dimension
         self.mirror = mirrored(pde)
         self.operands = {components(k, self.dimension): k for k in pde.conditions if k not in pde.fields}
@@ -67,12 +79,19 @@ class Passes:
         self._means: dict[tuple[sp.Expr, type], sp.Dummy] = {}
         self._mean_levels: dict[sp.Basic, int] = {}
         self._made: dict[tuple[sp.Expr, int], int] = {}
+        self.closures: list[Slope] = []
+        self.wall_values: dict[tuple[sp.Expr, int, int], sp.Expr] = {}
+        self._slopes: dict[tuple[sp.Expr, int], int] = {}
+        self._limited: dict[sp.Symbol, int] = {}
+        self._speeds = _speeds(pde)
         self._reads: dict[Read, sp.Dummy] = {}
         self._read_of: dict[sp.Basic, Read] = {}
         self._values: dict[tuple[sp.Expr, int], sp.Expr] = {}
         self._points: dict[int, sp.Expr] = {}
         self._building: set[sp.Expr] = set()
-        points = [self.value(components(e, self.dimension), CELL) for e in ends]
+        ends = [components(e, self.dimension) for e in ends]
+        plain = advection is None or advection not in FLUXES
+        points = [self.value(e, CELL) for e in ends] if plain else self._transported(ends, str(advection))
         values = [self.value(components(e, self.dimension), CELL) for e in numbers]
         self._schedule()
         first = len(self.arrays)
@@ -127,7 +146,9 @@ class Passes:
             if not any(m):
                 terms.append(factor if w == 1 else factor * self.value(w, at))
                 continue
-            if at == CELL and sum(m) == 1 and w not in known:
+            if at == CELL and sum(m) == 1 and self._closed(w, m.index(1), known):
+                array, parts = self._slope(w, m.index(1)), {(0,) * self.dimension: 1.0}
+            elif at == CELL and sum(m) == 1 and w not in known:
                 axis = m.index(1)
                 array = self._array(w, axis)
                 stencil = differences(self.order).face(1)
@@ -141,6 +162,90 @@ class Passes:
             for offset, x in parts.items():
                 entries[offset] = entries.get(offset, 0.0) + float(number) * x
         return sp.Add(*terms, *(c * self._read(array, entries) for (array, c), entries in groups.items()))
+
+    # ---- fluxes of conservation laws -----------------------------------------------------------
+
+    def _transported(self, rates: Sequence[sp.Expr], advection: str) -> list[sp.Expr]:
+        r"""Rates, with :math:`-\partial_x F` of what holds no derivative by the fluxes of `symdyn.grids.upwind`."""
+        rest: list[sp.Expr] = []
+        fluxes: dict[int, dict[sp.Symbol, sp.Expr]] = {}
+        for field, rate in zip(self.pde.fields, rates, strict=True):
+            terms = []
+            for (w, m), c in linear_form(rate, {*self.bases, *self.operands}, self.pde.space, self.dimension).items():
+                if (
+                    sum(m) == 1
+                    and w not in self.operands
+                    and not w.has(*AXES, laplacian, *NUMBERS)
+                    and varies(w, self.pde.fields)
+                ):
+                    along = fluxes.setdefault(m.index(1), {})
+                    along[field] = along.get(field, sp.S.Zero) - c * w
+                else:
+                    terms.append(c * derivative_of(w, m))
+            rest.append(sp.Add(*terms))
+        found = [self.value(e, CELL) for e in rest]
+        for axis, along in fluxes.items():
+            known = {f: along.get(f, sp.S.Zero) for f in self.pde.fields}
+            for i, field in enumerate(self.pde.fields):
+                if known[field] != 0:
+                    point = face_flux(advection, field, known, partial(self._beside, axis))
+                    place = len(self.arrays)
+                    self.arrays.append(Array(known[field], axis, self._level([point]) + 1))
+                    self._points[place] = point
+                    h = self.spacing[axis]
+                    found[i] -= self._read(place, {_along(self.dimension, axis, k): (2 * k - 1) / h for k in range(2)})
+        return found
+
+    def _beside(self, axis: int, field: sp.Symbol, k: int) -> sp.Symbol:
+        """The value of a field in a cell beside a face, with ghosts of its own at walls."""
+        source = self.bases[field]
+        if axis not in self.pde.periodic:
+            if field not in self._limited:
+                place = self._limited[field] = len(self.arrays)
+                point = self._read(source, {(0,) * self.dimension: 1.0})
+                self.arrays.append(Array(field, CELL, self._level([point]) + 1, target=field, limited=True))
+                self._points[place] = point
+            source = self._limited[field]
+        return self._read(source, {_along(self.dimension, axis, k): 1.0})
+
+    def _closed(self, w: sp.Expr, axis: int, known: Collection[sp.Expr]) -> bool:
+        """Whether a first derivative has rows of its own next to walls."""
+        if not self._stable or axis in self.pde.periodic or all((axis, side) in self.mirror for side in range(2)):
+            return False
+        return w in known or not w.has(*AXES, laplacian)
+
+    def _slope(self, w: sp.Expr, axis: int) -> int:
+        """The array of a first derivative between walls."""
+        key = w, axis
+        if key not in self._slopes:
+            source, m = self._array(w, CELL), _along(self.dimension, axis, 1)
+            point = self._read(source, self._derivative(m, CELL))
+            place = self._slopes[key] = len(self.arrays)
+            self.arrays.append(Array(AXES[axis](w), CELL, self._level([point]) + 1))
+            self._points[place] = point
+            sides = self._known_side(w, axis, 0), self._known_side(w, axis, 1)
+            rows = self._rows_at(w, axis, 0, sides[0]), self._rows_at(w, axis, 1, sides[1])
+            self.closures.append(Slope(source, place, axis, w, self._speeds.get(key), sides, rows))
+        return self._slopes[key]
+
+    def _known_side(self, w: sp.Expr, axis: int, side: int) -> tuple[float, ...] | None:
+        """The condition that follows at a wall for an expression from those of its fields; None for what has its own."""
+        if (axis, side) in self.mirror:
+            return 0.0, 1.0
+        if w in self.bases and self.conditioned(w) in self.pde.conditions:
+            return None
+        conditions = {f: self.pde.conditions[f][axis][side] for f in self.pde.fields if w.has(f)}
+        if all(c.reflecting for c in conditions.values()) and not w.has(self.pde.space[axis]):
+            return 0.0, 1.0
+        if all(len(c.coefficients) == 1 for c in conditions.values()) and not w.has(*NUMBERS):
+            values = {f: c.value / c.coefficients[0] for f, c in conditions.items()}
+            self.wall_values[w, axis, side] = w.xreplace(values)
+            return (1.0,)
+        return OPEN
+
+    def _rows_at(self, w: sp.Expr, axis: int, side: int, known: tuple[float, ...] | None) -> int:
+        own = self.pde.conditions[self.conditioned(w)][axis][side].coefficients if known is None else known
+        return max(closure_rows(self.order, len(own) - 1), closure_rows(self.order, 0))
 
     def _derivative(self, m: Index, at: int) -> dict[Index, float]:
         """Offsets and coefficients of a derivative at `at`."""
@@ -237,11 +342,12 @@ class Passes:
                 points = [self._points[i] for i in places]
                 labels = [str(self.arrays[i].expr) for i in places]
                 self.schedule.append(("pass", self._sweep(f"pass_{len(self.schedule)}", *key, points, places, labels)))
+            self.schedule += [("close", k) for k, c in enumerate(self.closures) if c.target in made]
             self.schedule += [("fill", i) for i in made if not self.arrays[i].extended and self._needs_ghosts(i)]
             self.schedule += [("sum", k) for k, (place, _) in enumerate(self.means) if self.arrays[place].level == level]
 
     def _needs_ghosts(self, place: int) -> bool:
-        return any(r.array == place for r in self._reads)
+        return any(r.array == place and any(map(any, r.offsets)) for r in self._reads)
 
     def blocks(self, symbols: Sequence[sp.Basic]) -> list[tuple[str, Sequence[Any]]]:
         """Argument blocks of point functions: time and positions, what is read from arrays, and numbers."""
@@ -258,6 +364,18 @@ class Passes:
         program = lower(name, self.blocks(symbols), points, labels)
         uses = frozenset(i for i, s in enumerate(self.pde.space) if s in free)
         return Sweep(location, extended, program, [self._read_of[s] for s in symbols], outputs, uses)
+
+
+def _speeds(pde: PDESystem) -> dict[tuple[sp.Expr, int], sp.Expr]:
+    """The coefficients, made of parameters, that first derivatives of fields have in their own rates, by field and axis."""
+    found = {}
+    for field, rate in zip(pde.fields, pde.rates, strict=False):
+        form = linear_form(components(rate, pde.dimension), pde.fields, pde.space, pde.dimension)
+        for axis in range(pde.dimension):
+            speed = form.get((field, _along(pde.dimension, axis, 1)))
+            if speed is not None and speed.free_symbols <= set(pde.parameters) and not speed.has(*NUMBERS):
+                found[field, axis] = speed
+    return found
 
 
 def _along(dimension: int, axis: int, k: int) -> Index:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["convergence", "manufactured"]
 
 #: Arguments of `PDESystem.discretize`.
-DISCRETISATION = frozenset({"order", "scheme", "dealias", "implicit"})
+DISCRETISATION = frozenset({"order", "scheme", "dealias", "implicit", "advection"})
 
 
 def manufactured(pde: PDESystem, exact: Mapping[Any, Any], *, parameters: Mapping[Any, float] | None = None) -> PDESystem:

@@ -18,6 +18,7 @@ from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.load import LOCK, CompiledModule, compile_ir, digest, load_object
 from symdyn.codegen.program import Program
 from symdyn.errors import DeclarationError
+from symdyn.grids.closures import OPEN
 from symdyn.grids.lowering import Passes
 from symdyn.grids.tables import Tables
 from symdyn.grids.walls import MIRROR, PERIODIC
@@ -51,6 +52,8 @@ class GridModel:
     order : int
     ends, numbers : sequences of Expr, optional
         What to compute in place of the rates: expressions that vary in space, and others.
+    advection : str, optional
+        As for `PDESystem.discretize`.
 
     Attributes
     ----------
@@ -75,9 +78,11 @@ class GridModel:
         *,
         ends: Sequence[sp.Expr] | None = None,
         numbers: Sequence[sp.Expr] | None = None,
+        advection: str = "central",
         system: Any = None,
     ) -> None:
         n = len(pde.fields)
+        transport = advection if ends is None else None
         self.pde, self.shape, self.order, self.system = pde, tuple(shape), order, system
         self.fields, self.scalars = tuple(f.name for f in pde.fields), tuple(s.name for s in pde.scalars)
         self.parameters = pde.parameters
@@ -88,12 +93,13 @@ class GridModel:
         ends = pde.rates[:n] if ends is None else ends
         numbers = pde.rates[n:] if numbers is None else numbers
         self.results = len(ends), len(numbers)
-        self.passes = Passes(pde, order, self.spacing, self.cells, ends, numbers)
+        self.passes = Passes(pde, order, self.spacing, self.cells, ends, numbers, transport)
         self.program: Program = self.passes.last.program
         least = max(order + (2 if order > 2 else 0), self.passes.ghosts)
-        for count, axis in zip(self.shape, pde.space, strict=True):
-            if count < least:
-                raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {least}")
+        for k, (count, axis) in enumerate(zip(self.shape, pde.space, strict=True)):
+            needed = max([least, *(sum(c.rows) for c in self.passes.closures if c.axis == k)])
+            if count < needed:
+                raise DeclarationError(f"{count} cells along {axis} are too few for order {order}; take at least {needed}")
         self._tables = Tables(pde, self.passes, self.shape, self.spacing, order, self.results)
         begin = time.perf_counter()
         self.source = module_text(self._tables.programs, self._tables.lanes, llvm.get_process_triple())
@@ -153,6 +159,22 @@ class GridModel:
             found[target] = tuple(pairs)
         return found
 
+    def slopes(self, p: np.ndarray) -> list[tuple[tuple[float, ...], ...]]:
+        """For each first derivative between walls the coefficients of the condition that it has on both sides.
+
+        Where advection leaves the domain it has none.
+        """
+        values, walls = dict(zip(self.parameters, map(float, p), strict=True)), self.walls(p)
+        found = []
+        for made in self.passes.closures:
+            rows = walls.get(self.passes.conditioned(made.expr))
+            sides = [s if s is not None else rows[made.axis][k] for k, s in enumerate(made.sides)]  # type: ignore[index]
+            speed = 0.0 if made.speed is None else float(made.speed.xreplace(values))
+            if speed:
+                sides[int(speed < 0)] = OPEN
+            found.append(tuple(sides))
+        return found
+
     # ---- tables --------------------------------------------------------------------------------
 
     @cached_property
@@ -165,7 +187,7 @@ class GridModel:
         key = np.asarray(p, float).tobytes()
         known = self._known
         if known is None or known[0] != key:
-            self._known = known = key, self._tables.weigh(self._numbers, self.walls(p))
+            self._known = known = key, self._tables.weigh(self._numbers, self.walls(p), self.slopes(p))
         return known[1]
 
 

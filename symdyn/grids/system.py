@@ -15,12 +15,14 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.grids.model import GridModel
 from symdyn.grids.starts import sizes_text
 from symdyn.grids.stencils import STENCILS
+from symdyn.grids.upwind import FLUXES
 from symdyn.models.pde import PDESystem
 from symdyn.registry import suggest
 
 __all__ = ["SCHEMES", "GridSystem", "discretize"]
 
 SCHEMES = ("finite differences", "spectral")
+ADVECTION = ("central", *FLUXES)
 
 
 class GridSystem(GridVerbs, PDESystem):
@@ -28,7 +30,7 @@ class GridSystem(GridVerbs, PDESystem):
 
     Parameters
     ----------
-    pde, points, order, scheme, dealias, implicit
+    pde, points, order, scheme, dealias, implicit, advection
         As for `PDESystem.discretize`.
 
     Attributes
@@ -40,6 +42,7 @@ class GridSystem(GridVerbs, PDESystem):
     scheme : {'finite differences', 'spectral'}
     dealias : bool
     implicit : mapping or None
+    advection : {'central', 'upwind', 'weno5'}
     pde : PDESystem
         The equations without the grid.
 
@@ -55,6 +58,7 @@ class GridSystem(GridVerbs, PDESystem):
     scheme: str
     dealias: bool
     implicit: Mapping[Any, Any] | None
+    advection: str
     kind: ClassVar[str] = "field"
     gridless: ClassVar[bool] = False
 
@@ -67,6 +71,7 @@ class GridSystem(GridVerbs, PDESystem):
         scheme: str = "finite differences",
         dealias: bool = True,
         implicit: Mapping[Any, Any] | None = None,
+        advection: str = "central",
     ) -> None:
         shape = tuple(points) if isinstance(points, (Sequence, np.ndarray)) else (points,) * pde.dimension
         if len(shape) != pde.dimension or not all(
@@ -87,10 +92,16 @@ class GridSystem(GridVerbs, PDESystem):
             raise DeclarationError(
                 f"implicit is {implicit!r}; expected a mapping such as {{{pde.fields[0]}: D*laplacian({pde.fields[0]})}}"
             )
+        if advection not in ADVECTION:
+            known = _choices([repr(a) for a in ADVECTION])
+            raise DeclarationError(f"advection is {advection!r}; expected {known}.{suggest(str(advection), ADVECTION)}")
+        if advection != "central" and scheme == "spectral":
+            raise DeclarationError(f"advection={advection!r} belongs to finite differences; spectral derivatives have no faces")
         own = {k: v for k, v in pde.__dict__.items() if k not in _DERIVED}
         self.__dict__.update(
-            own, shape=tuple(map(int, shape)), order=order, scheme=scheme, dealias=bool(dealias), implicit=implicit
-        )
+            own, shape=tuple(map(int, shape)), order=order, scheme=scheme, dealias=bool(dealias), implicit=implicit,
+            advection=advection,
+        )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in super().__getstate__().items() if k not in _DERIVED}
@@ -159,7 +170,7 @@ class GridSystem(GridVerbs, PDESystem):
             from symdyn.grids.spectral import SpectralModel
 
             return SpectralModel(self.pde, self.shape, dealias=self.dealias)
-        model = GridModel(self.pde, self.shape, self.order, system=self)
+        model = GridModel(self.pde, self.shape, self.order, advection=self.advection, system=self)
         model.passes.check_operands()
         return model
 
@@ -172,6 +183,7 @@ def discretize(
     scheme: str = "finite differences",
     dealias: bool = True,
     implicit: Mapping[Any, Any] | None = None,
+    advection: str = "central",
 ) -> GridSystem:
     r"""The system on a grid of cells, to be simulated.
 
@@ -193,6 +205,12 @@ def discretize(
     implicit : mapping, optional
         From fields to linear expressions, such as ``{u: D*laplacian(u)}``, that implicit and exponential methods treat so,
         in place of all that is linear.
+    advection : {'central', 'upwind', 'weno5'}
+        Of first derivatives in rates, of fields and of fluxes such as ``dx(u**2/2)``.  Central differences have `order` and
+        add no diffusion, but oscillate at shocks and jumps.  The others take fluxes on faces from where waves come from:
+        'upwind' on lines with slopes limited by minmod, of second order and without new extrema, 'weno5' of fourth order and
+        more where the solution is smooth.  Both conserve what the equations conserve, to rounding; next to walls they are of
+        first to second order.  Products such as ``u*dx(u)`` are no fluxes and stay central: write ``dx(u**2/2)``.
 
     Returns
     -------
@@ -216,12 +234,12 @@ def discretize(
     >>> pde.discretize(50, order=4).spacing
     (0.02,)
     """
-    return GridSystem(pde, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit)
+    return GridSystem(pde, points, order=order, scheme=scheme, dealias=dealias, implicit=implicit, advection=advection)
 
 
 def _choices(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-_GRID = ("shape", "order", "scheme", "dealias", "implicit")
+_GRID = ("shape", "order", "scheme", "dealias", "implicit", "advection")
 _DERIVED = ("pde", "_model", "digest", "_text", "expressions", "unknowns")

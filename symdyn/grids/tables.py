@@ -5,7 +5,7 @@ In one dimension the axis of the system is the last of two of the driver, whose 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,11 @@ from symdyn_kernels.stencils import layout as at
 
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
+from symdyn.grids.closures import closure
 from symdyn.grids.lowering import Passes
 from symdyn.grids.passes import CELL, Sweep
+from symdyn.grids.stencils import differences
+from symdyn.grids.upwind import wall_ghosts
 from symdyn.grids.walls import extrapolation, ghost_weights, mirror
 from symdyn.models.pde import PDESystem
 
@@ -89,6 +92,7 @@ class Tables:
         self._static = True
         for axis, side in ((a, s) for a in range(len(self.shape)) for s in range(2) if a not in self.pde.periodic):
             here = [(t, row[axis][side].value) for t, row in self.pde.conditions.items() if row[axis][side].value != 0]
+            here += [(w, e) for (w, a, s), e in self.passes.wall_values.items() if (a, s) == (axis, side) and e != 0]
             if not here:
                 continue
             program = lower(f"wall_{axis}_{side}", self.passes.blocks(()), [e for _, e in here], [str(t) for t, _ in here])
@@ -130,7 +134,9 @@ class Tables:
         """The schedule, with ghost fills, whose weights come with the values of the parameters, and sums."""
         self._fill_rows: list[list[int]] = []
         self._sum_rows: list[list[int]] = []
-        self._fills: list[tuple[int, sp.Expr | None, int, int, int]] = []
+        self._fills: list[tuple[int, int, int, int]] = []
+        self._closings: list[tuple[int, int, int]] = []
+        self._close_rows: list[list[int]] = []
         self._width, done = 0, 0
         self._schedule = [[at.WALL, k] for k in range(len(self._wall_rows))]
         for kind, what in self.passes.schedule:
@@ -139,6 +145,8 @@ class Tables:
                 done += 1
             elif kind == "fill":
                 self._fill(what)
+            elif kind == "close":
+                self._close(what)
             else:
                 array, factor = self.passes.means[what]
                 position = len(self.pde.parameters) + len(self.pde.scalars) + what
@@ -160,13 +168,26 @@ class Tables:
             for side in range(0 if periodic else 2):
                 slot = -1 if array.target is None else self._slots.get((self.passes.conditioned(array.target), axis, side), -1)
                 row[6 + 2 * side], row[7 + 2 * side] = self._width, slot
-                self._fills.append((self._width, array.target, axis, side, array.location))
-                odd = (axis, side) in self.passes.mirror
-                points = (g if odd else self.order) + (array.location != CELL)
+                self._fills.append((self._width, place, axis, side))
+                points = g if (axis, side) in self.passes.mirror else 1 if array.limited else self.order
+                points += array.location != CELL
                 row[5] |= points << 16 * side
                 self._width += g * (points + 1)
             self._schedule.append([at.FILL, len(self._fill_rows)])
             self._fill_rows.append(row)
+
+    def _close(self, k: int) -> None:
+        """Derivatives next to walls, whose weights follow those of ghosts."""
+        made = self.passes.closures[k]
+        reach = max(differences(self.order).cell(1).offsets)
+        row = [self._place[made.source], self._place[made.target], made.axis + self._shift]
+        for side, rows in enumerate(made.rows):
+            slot = self._slots.get((self.passes.conditioned(made.expr), made.axis, side), -1)
+            row += [rows, rows + reach, self._width, slot]
+            self._closings.append((self._width, k, side))
+            self._width += rows * (rows + reach + 1)
+        self._schedule.append([at.CLOSE, len(self._close_rows)])
+        self._close_rows.append(row)
 
     def assemble(self, address: Callable[[str], int], rates: int) -> tuple[np.ndarray, np.ndarray]:
         """Both tables, with the addresses of programs; the weights of ghost values are missing still."""
@@ -175,6 +196,7 @@ class Tables:
             at.SCHEDULE: self._schedule, at.PASSES: [[address(r[0]), *r[1:]] for r in self._pass_rows], at.INS: self._ins,
             at.ENTRIES: self._offsets, at.OUTS: self._outs, at.FILLS: self._fill_rows,
             at.WALLS: [[address(r[0]), *r[1:]] for r in self._wall_rows], at.SUMS: self._sum_rows,
+            at.CLOSURES: self._close_rows,
         }  # fmt: skip
         inputs = max(len(s.reads) for s in self._sweeps)
         outputs = max([*(len(s.outputs) for s in self._sweeps), *(r[2] for r in self._wall_rows), self.results[1]])
@@ -198,18 +220,24 @@ class Tables:
         self.work = (3 + inputs + outputs + count) * self.lanes + len(self._slots) * head[at.LENGTH] + aux * self.array + 64
         return np.array(table, dtype=np.int64), np.array([*self._numbers, *self._coefficients, *[0.0] * (self._width + 1)])
 
-    def weigh(self, numbers: np.ndarray, walls: Mapping[sp.Expr, Any]) -> np.ndarray:
-        """A copy of the numbers with the weights of ghost values, for conditions as `GridModel.walls` gives them."""
+    def weigh(self, numbers: np.ndarray, walls: Mapping[sp.Expr, Any], slopes: Sequence[Any]) -> np.ndarray:
+        """A copy of the numbers with the weights of ghost values, for conditions as `GridModel` gives them."""
         found, g = numbers.copy(), self.passes.ghosts
-        for start, target, axis, side, location in self._fills:
-            odd, c = (axis, side) in self.passes.mirror, np.zeros(g)
-            if location != CELL:
+        for start, place, axis, side in self._fills:
+            array, odd, c = self.passes.arrays[place], (axis, side) in self.passes.mirror, np.zeros(g)
+            if array.location != CELL:
                 w = extrapolation(self.order, g, odd=odd)
             elif odd:
                 w = mirror(g)
             else:
-                assert target is not None
-                w, c = ghost_weights(self.order, g, walls[self.passes.conditioned(target)][axis][side], self.spacing[axis])
+                assert array.target is not None
+                condition, h = walls[self.passes.conditioned(array.target)][axis][side], self.spacing[axis]
+                w, c = wall_ghosts(g, condition, h) if array.limited else ghost_weights(self.order, g, condition, h)
             part = np.concatenate([w.ravel(), c])
+            found[self._weights_at + start : self._weights_at + start + part.size] = part
+        for start, k, side in self._closings:
+            made = self.passes.closures[k]
+            D, c = closure(self.order, slopes[k][side], self.spacing[made.axis], made.rows[side])
+            part = np.concatenate([D.ravel(), c]) * (1 - 2 * side)
             found[self._weights_at + start : self._weights_at + start + part.size] = part
         return found

@@ -14,10 +14,10 @@ PAD = 8
 # places in the header of the table of integers
 (
     N0, N1, G0, S, SIZE, W, NF, NS, NP, NPAR, INPUTS, OUTPUTS, SLOTS, LENGTH, SCHEDULE, EVENTS, PASSES, INS, ENTRIES, OUTS,
-    FILLS, WALLS, SUMS, COEFFICIENTS, WEIGHTS, SCALARS, STATIC, NR, NSR, RATES,
-) = range(30)  # fmt: skip
-HEADER = 30
+    FILLS, WALLS, SUMS, COEFFICIENTS, WEIGHTS, SCALARS, STATIC, NR, NSR, RATES, CLOSURES,
+) = range(31)  # fmt: skip
+HEADER = 31
 #: Events of the schedule.
-WALL, FILL, PASS, SUM, ODE = range(5)
+WALL, FILL, PASS, SUM, ODE, CLOSE = range(6)
 #: Lengths of the rows of the tables.
-PASS_ROW, IN_ROW, FILL_ROW, WALL_ROW, SUM_ROW = 12, 3, 10, 7, 3
+PASS_ROW, IN_ROW, FILL_ROW, WALL_ROW, SUM_ROW, CLOSE_ROW = 12, 3, 10, 7, 3, 11

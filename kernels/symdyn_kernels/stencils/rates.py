@@ -7,8 +7,12 @@ from numba import njit
 from symdyn_kernels.options import PLAIN
 from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.stencils.calls import call_rates
+from symdyn_kernels.stencils.closures import close
 from symdyn_kernels.stencils.ghosts import fill, wall_values
 from symdyn_kernels.stencils.layout import (
+    CLOSE,
+    CLOSE_ROW,
+    CLOSURES,
     EVENTS,
     FILL,
     FILL_ROW,
@@ -63,6 +67,8 @@ def all_rates(T, F, y, dst, work, t, scale, fused, first):
             run_pass(T, F, T[PASSES] + PASS_ROW * row, y, dst, aux, lane, yb, pb, ob, scale, fused)
         elif kind == FILL:
             fill(T, F, T[FILLS] + FILL_ROW * row, y, dst, aux, gamma)
+        elif kind == CLOSE:
+            close(T, F, T[CLOSURES] + CLOSE_ROW * row, y, dst, aux, gamma)
         elif kind == WALL:
             if first or not T[STATIC]:
                 wall_values(T, F, T[WALLS] + WALL_ROW * row, lane, yb, pb, ob, gamma)

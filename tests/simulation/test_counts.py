@@ -129,7 +129,7 @@ def test_attributes_say_what_was_approximated():
     assert (attrs["tau"]["method"], attrs["tau"]["order"]) == ("tau", 2)
     assert attrs["hybrid"]["threshold"] == pytest.approx(1 / 0.03**2)
     assert "noise of flowing reactions is neglected" in attrs["hybrid"]["accuracy"]
-    assert "negative are set to 0" in attrs["langevin"]["positivity"]
+    assert "extents that would take more than there is are limited" in attrs["langevin"]["positivity"]
     assert attrs["langevin"]["order"] == 1
     for family in FAMILIES.values():
         assert set(family.counted) == {"steps", "rejected", "evaluations"}

@@ -218,7 +218,7 @@ def test_orders_are_those_of_cao_gillespie_and_petzold():
             values.append(
                 {
                     "add": lambda u, v: u + v, "sub": lambda u, v: u - v, "mul": lambda u, v: u * v, "div": lambda u, v: u / v,
-                    "neg": lambda u: -u, "fabs": abs, "fmax": max, "gt": lambda u, v: u > v,
+                    "neg": lambda u: -u, "fabs": abs, "fmax": max, "gt": lambda u, v: u > v, "ne": lambda u, v: u != v,
                     "select": lambda c, u, v: u if c else v,
                 }[op](*a)
             )  # fmt: skip

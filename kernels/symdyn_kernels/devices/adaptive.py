@@ -7,7 +7,7 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, SPACING, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, SMALLEST, SPACING, WINDOW_END, WINDOW_START
 from symdyn_kernels.devices._model import (
     EXTRA,
     FACTORS,
@@ -180,7 +180,7 @@ def trajectory(
                 following, before, earlier = first_step(memory, relative, absolute), real(1), real(1)
         else:
             rejected, growth = rejected + 1, real(1)
-            if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
+            if not (abs(t) * real64(SMALLEST) + real64(1e-200) <= following):
                 status = STEP_TOO_SMALL if x == x else NOT_FINITE
             elif steps + rejected >= max_steps:
                 status = TOO_MANY_STEPS

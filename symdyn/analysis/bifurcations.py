@@ -11,7 +11,7 @@ import xarray as xr
 
 from symdyn.analysis.branch import BranchCurve
 from symdyn.analysis.conservation import sampled_integrals, tangent_space
-from symdyn.analysis.critical_points import Candidate, CriticalSystem
+from symdyn.analysis.critical_points import CriticalSystem, CriticalZero
 from symdyn.analysis.equilibria import steady_states
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import Branch, follow, read_span
@@ -192,7 +192,7 @@ def _points(kind: str, system: System, parameter: Any, span: Any, parameters: An
         for branch in branches(system, parameter, span, parameters=parameters, **options):
             for special in branch.specials:
                 if special is not None and special.kind == kind:
-                    new = Candidate(special.place.x, branch.curve.value(special.place.q), special.frequency)
+                    new = CriticalZero(special.place.x, branch.curve.value(special.place.q), special.frequency)
                     if not any(_same(new, other, branch.curve.log, special.place.scale) for other in found):
                         found.append(new)
         found.sort(key=lambda point: point.value)
@@ -207,7 +207,7 @@ def _points(kind: str, system: System, parameter: Any, span: Any, parameters: An
 
 def _certain(
     kind: str, field: Field, symbol: Any, row: np.ndarray, span: tuple[float, float], initial: Any
-) -> tuple[list[Candidate], list[str]]:
+) -> tuple[list[CriticalZero], list[str]]:
     """Points from the test function, and why these need not be all."""
     other = "points on branches that pass none of the steady states looked for may exist"
     try:
@@ -241,14 +241,14 @@ def _start(field: Field, symbol: Any, row: np.ndarray, span: tuple[float, float]
     return points[0]
 
 
-def _same(a: Candidate, b: Candidate, log: bool, scale: np.ndarray) -> bool:
+def _same(a: CriticalZero, b: CriticalZero, log: bool, scale: np.ndarray) -> bool:
     """Whether two points are one, their distance being measured as on the branch."""
     near = np.abs(a.x - b.x) <= SAME * scale
     size = a.value if log else 1 + abs(a.value)
     return bool(near.all() and abs(a.value - b.value) <= SAME * size)
 
 
-def _others(field: Field, symbol: Any, row: np.ndarray, point: Candidate, kind: str) -> float:
+def _others(field: Field, symbol: Any, row: np.ndarray, point: CriticalZero, kind: str) -> float:
     """The largest real part among the eigenvalues that are not on the axis here."""
     p = row.copy()
     p[field.system.parameters.index(symbol)] = point.value

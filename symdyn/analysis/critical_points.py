@@ -30,7 +30,7 @@ from symdyn.analysis.univariate import DIGITS, roots
 from symdyn.analysis.values import Digits, NoPivot, value_and_size
 from symdyn.analysis.zeros import all_zeros
 
-__all__ = ["Candidate", "CriticalSystem"]
+__all__ = ["CriticalSystem", "CriticalZero"]
 
 #: Seconds of a typical core for the test function, and for the zeros.
 LIMIT, ZEROS = 1.0, 2.0
@@ -45,7 +45,7 @@ BESIDE = 1e-9
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CriticalZero:
     """A special point: the states, the value of the parameter and the frequency of a Hopf point."""
 
     x: np.ndarray
@@ -90,12 +90,12 @@ class CriticalSystem:
         self.notes: list[str] = []
         self.complete = True
 
-    def folds(self, span: tuple[float, float]) -> list[Candidate]:
+    def folds(self, span: tuple[float, float]) -> list[CriticalZero]:
         """All folds within the span, by increasing value of the parameter."""
         slopes = [[p.diff(g) for g in self.ring.gens[:-1]] for p in self.equations]
-        return [Candidate(*_floats(z)) for z in self._zeros(self._determinant(slopes), span) if self._turns(z)]
+        return [CriticalZero(*_floats(z)) for z in self._zeros(self._determinant(slopes), span) if self._turns(z)]
 
-    def hopf_points(self, span: tuple[float, float]) -> list[Candidate]:
+    def hopf_points(self, span: tuple[float, float]) -> list[CriticalZero]:
         """All Hopf points within the span, by increasing value of the parameter."""
         size = self.n - len(self.integrals)
         if size < 2:
@@ -108,7 +108,7 @@ class CriticalSystem:
         found = []
         for z in self._zeros(self._determinant(hurwitz), span):
             for frequency in self._crossing(z):
-                found.append(Candidate(*_floats(z), frequency))
+                found.append(CriticalZero(*_floats(z), frequency))
         return found
 
     def _zeros(self, test: Any, span: tuple[float, float]) -> list[list[Any]]:

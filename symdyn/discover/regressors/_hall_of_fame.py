@@ -27,6 +27,8 @@ FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
     "log10": lambda x: sp.log(x) / sp.log(10),
     "relu": lambda x: sp.Max(x, 0),
 }
+#: Calls of them; the grammar of models has other words for some.
+CALL = re.compile(rf"\b({'|'.join(FUNCTIONS)})\(")
 SLOT, ENTRY = re.compile(r"#(\d+)"), re.compile(r"\b([A-Za-z_]\w*)\[(\d+)\]")
 LIST = re.compile(r"\[([^\]]*)\]$")
 
@@ -64,12 +66,12 @@ def read_hall_of_fame(path: Path, template: Mapping[str, Any] | None = None) -> 
 
 def _formula(text: str) -> sp.Expr:
     """One formula; slots such as ``#1`` become symbols ``slot_1``, and entries such as ``p[2]`` symbols ``p_2``."""
-    e = parse_expression(ENTRY.sub(r"\1_\2", SLOT.sub(r"slot_\1", text)))
-    return e.replace(lambda a: isinstance(a, AppliedUndef) and a.func.__name__ in FUNCTIONS, _known)
+    e = parse_expression(ENTRY.sub(r"\1_\2", SLOT.sub(r"slot_\1", CALL.sub(r"julia_\1(", text))))
+    return e.replace(lambda a: isinstance(a, AppliedUndef) and a.func.__name__.startswith("julia_"), _known)
 
 
 def _known(e: AppliedUndef) -> sp.Expr:
-    return FUNCTIONS[e.func.__name__](*e.args)
+    return FUNCTIONS[e.func.__name__.removeprefix("julia_")](*e.args)
 
 
 def _combined(text: str, template: Mapping[str, Any]) -> sp.Expr:

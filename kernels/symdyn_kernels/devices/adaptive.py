@@ -7,7 +7,7 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, SMALLEST, SPACING, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
 from symdyn_kernels.devices._model import (
     EXTRA,
     FACTORS,
@@ -131,10 +131,9 @@ def trajectory(
     if UNTIL and begin[i] < 0:
         passage[i], due, begun = times[0], hold(1, i, Y, values, memory), 0
     while due < times.size and status == SUCCESS:
-        wanted = max(real64(following if following < longest else longest), abs(t) * real64(SPACING))
-        wanted = (t + wanted) - t  # a step is the difference of two times
+        wanted = following if following < longest else longest
         final = not (wanted < until - t)
-        h = real(until - t) if final else real(wanted)
+        h = real(until - t) if final else wanted
         step(t, h, p, memory, factors)
         x = error(h, memory, relative, absolute)
         factor = controller.shrink  # an error that is no number shrinks the step too
@@ -146,7 +145,7 @@ def trajectory(
         if x <= 1.0:
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
-            t_next = until if final else t + wanted
+            t_next = until if final else t + h
             high = margin((real(t_next),), W, p, memory) if UNTIL else -1.0
             over = high >= 0.0
             if high != high:
@@ -180,7 +179,7 @@ def trajectory(
                 following, before, earlier = first_step(memory, relative, absolute), real(1), real(1)
         else:
             rejected, growth = rejected + 1, real(1)
-            if not (abs(t) * real64(SMALLEST) + real64(1e-200) <= following):
+            if not (abs(t) * real64(4e-16) + real64(1e-200) <= following):
                 status = STEP_TOO_SMALL if x == x else NOT_FINITE
             elif steps + rejected >= max_steps:
                 status = TOO_MANY_STEPS

@@ -15,7 +15,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, SMALLEST, SPACING, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.drivers._steps import (
     DEGREE,
@@ -57,7 +57,7 @@ from symdyn_kernels.lanes import (
 )
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
-from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vst
+from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
@@ -100,7 +100,7 @@ def control(lanes, WL, controller, max_steps, look, halts):
         vst(lanes[STEPS], l, steps)
         vst(lanes[REJECTED], l, rejected)
         due += hsum(le(vld(lanes[TNEXT], l), new))
-        stuck = sel(good, zero, one - le(vabs(t) * SMALLEST + 1e-200, following))
+        stuck = sel(good, zero, one - le(vabs(t) * 4e-16 + 1e-200, following))
         alarm += hsum((stuck + le(splat(max_steps), steps + rejected)) * on)
         if look:
             phase = steps - vfloor(steps * (1.0 / PERIOD)) * float(PERIOD)
@@ -112,14 +112,9 @@ def control(lanes, WL, controller, max_steps, look, halts):
 
 @njit(error_model="numpy")
 def limit(lanes, WL, longest):
-    """Clip the next step of every lane to the end of its interval and to the longest that is allowed.
-
-    A step is the difference of two times: far from 0 the time after a step of any other length would not be that of the step.
-    """
+    """Clip the next step of every lane to the end of its interval and to the longest that is allowed."""
     for l in range(0, WL, 8):
-        t = vld(lanes[T], l)
-        h = vmax(vmin(vld(lanes[HNEXT], l), splat(longest)), vabs(t) * SPACING)
-        vst(lanes[H], l, vmin((t + h) - t, vld(lanes[TEND], l) - t))
+        vst(lanes[H], l, vmin(vmin(vld(lanes[HNEXT], l), splat(longest)), vld(lanes[TEND], l) - vld(lanes[T], l)))
 
 
 @njit(error_model="numpy")
@@ -206,7 +201,7 @@ def chunk(arguments):
                 if who[l] >= 0 and ended[l] == 0 and ld(lanes[ACTIVE], l) > 0.5:
                     x, h, t = ld(lanes[ERR], l), ld(lanes[HNEXT], l), ld(lanes[T], l)
                     code = SUCCESS
-                    if ld(lanes[ACCEPT], l) < 0.5 and not (h > abs(t) * SMALLEST + 1e-200):
+                    if ld(lanes[ACCEPT], l) < 0.5 and not (h > abs(t) * 4e-16 + 1e-200):
                         code = STEP_TOO_SMALL if x == x else NOT_FINITE
                     elif ld(lanes[STEPS], l) + ld(lanes[REJECTED], l) >= max_steps and ld(lanes[TNEW], l) < times[-1]:
                         code = TOO_MANY_STEPS

@@ -123,7 +123,7 @@ def test_statistics_and_seed(here):
     assert texts[0] == texts[1] != texts[2]
     Path("m.csv").write_text(texts[0])
     table = read_table("m.csv")
-    assert list(table.columns) == ["time", "x_mean", "x_var", "failed"]
+    assert list(table.columns) == ["time", "x_count", "x_mean", "x_var", "failed"]
     # Euler-Maruyama: mean 5*0.9**10, variance 0.1*(1 - 0.9**20)/(1 - 0.81); five standard errors of 300 samples
     variance = 0.1 * (1 - 0.9**20) / (1 - 0.81)
     assert table["x_mean"][1] == pytest.approx(5 * 0.9**10, abs=5 * np.sqrt(variance / 300))

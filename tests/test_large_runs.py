@@ -48,7 +48,7 @@ def test_chunks_tasks_and_objects_are_those_of_a_store(names, tmp_path, reduce, 
     found = names["large_run"](1000, 16, 1.0, 2, variables=1, kept=reduce is None)
     assert executor.tasks == found["tasks"] == found["chunks"]
     chunks = [p for p in path.rglob("*") if re.fullmatch(r"c\.\d+(\.0)*|\d+\.npz", p.name)]
-    mine = {p.name for p in path.iterdir()} - {"time", "a", "trajectory", "x_mean"}
+    mine = {p.name for p in path.iterdir()} - {"time", "a", "trajectory", "x_mean", "x_count"}
     assert len([p for p in chunks if p.parent.name in {*mine, "parts"}]) == found["objects"]
 
 

@@ -27,6 +27,8 @@ OPTIONAL = {
     "pysr": ("pysr", "pysr"),
     "gmsh": ("gmsh", "gmsh"),
 }
+#: Packages that come with one of them.
+BROUGHT = {"dask": "distributed", "numcodecs": "zarr"}
 
 
 @contextmanager
@@ -43,11 +45,16 @@ def named() -> Iterator[None]:
     ...     raise ModuleNotFoundError("No module named 'zarr.storage'", name="zarr.storage")
     Traceback (most recent call last):
     symdyn.errors.MissingPackageError: this needs zarr, which is not installed: pip install "symdyn-modeling[distributed]"
+    >>> with named():
+    ...     raise ModuleNotFoundError("No module named 'numcodecs'", name="numcodecs")
+    Traceback (most recent call last):
+    symdyn.errors.MissingPackageError: this needs zarr, which is not installed: pip install "symdyn-modeling[distributed]"
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        found = OPTIONAL.get((error.name or "").partition(".")[0])
+        top = (error.name or "").partition(".")[0]
+        found = OPTIONAL.get(BROUGHT.get(top, top))
         if found is None or isinstance(error, MissingPackageError):
             raise
         distribution, extra = found

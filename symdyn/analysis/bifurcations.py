@@ -28,7 +28,6 @@ __all__ = ["branches", "folds", "hopf_points"]
 VALUES = 5
 #: Relative distance below which two special points are one.
 SAME = 1e-6
-NO_MAPS = "bifurcations are those of steady states of an ODESystem; maps are not covered yet"
 
 
 def folds(
@@ -138,10 +137,7 @@ def branches(
         Fixes conserved quantities, as in `steady_states`.
     """
     low, high, log = read_span(span, log)
-    field = Field(system)
-    if field.is_map:
-        raise DeclarationError(NO_MAPS)
-    row = parameter_row(system, {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}, without=parameter)
+    field, row = _read(system, parameter, parameters)
     curve = BranchCurve(field, parameter, row, log=log, length=high - low)
     if isinstance(values, (int, np.integer)):
         grid = (np.geomspace if log else np.linspace)(low, high, int(values)).tolist()
@@ -159,6 +155,15 @@ def branches(
                 with contextlib.suppress(DeclarationError):  # singular just here: other values show the branch
                     found.append(follow(own, x, value, (low, high), step=step))
     return found
+
+
+def _read(system: System, parameter: Any, parameters: Mapping[Any, float] | None) -> tuple[Field, np.ndarray]:
+    """The right-hand sides and the values of the other parameters."""
+    field = Field(system)
+    if field.is_map:
+        raise DeclarationError("bifurcations are those of steady states of an ODESystem; maps are not covered yet")
+    others = {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}
+    return field, parameter_row(system, others, without=parameter)
 
 
 def _passes(branch: Branch, x: np.ndarray, value: float) -> bool:
@@ -180,10 +185,7 @@ def _passes(branch: Branch, x: np.ndarray, value: float) -> bool:
 def _points(kind: str, system: System, parameter: Any, span: Any, parameters: Any, options: dict[str, Any]) -> xr.Dataset:
     """Special points of one kind: all of them where that is certain, otherwise also those on the branches that are followed."""
     low, high, _ = read_span(span, options.get("log"))
-    field = Field(system)
-    if field.is_map:
-        raise DeclarationError(NO_MAPS)
-    row = parameter_row(system, {k: v for k, v in (parameters or {}).items() if str(k) != str(parameter)}, without=parameter)
+    field, row = _read(system, parameter, parameters)
     symbol = lookup(parameter, system.parameters, "parameter")
     found, notes = _certain(kind, field, symbol, row, (low, high), options.get("initial"))
     method = "zeros of the test function"

@@ -94,7 +94,7 @@ def real_count(p: Any, q: Any, i: int, j: int, effort: Effort) -> int:
     slope = QQ(numbers.randint(1, 2**16), numbers.randint(1, 2**16))
     for f in (p, q):
         degree = max(map(sum, f.itermonoms()))
-        effort.spend("elimination", sum(math.comb(m[j] + 1, 1) for m in f.itermonoms()) * degree / 10, "counting zeros")
+        effort.spend("elimination", sum(m[j] + 1 for m in f.itermonoms()) * degree / 10, "counting zeros")
         sheared.append(whole_coefficients(f.compose(ring.gens[j], ring.gens[j] - slope * ring.gens[i]), i, j))
     first, second = sheared
     effort.spend("resultant", work(first, second), "counting zeros")

@@ -23,7 +23,6 @@ import json
 import logging
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ from pathlib import Path
 import platformdirs
 
 from symdyn.errors import CompileError
+from symdyn.files import put
 
 try:
     import fcntl
@@ -46,7 +46,6 @@ __all__ = [
     "note",
     "one_at_a_time",
     "read",
-    "replace",
     "seal",
     "sealed",
     "sweep",
@@ -163,18 +162,6 @@ def _checksum(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write a file atomically: other processes read either all of it or nothing."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write(path: Path, data: bytes) -> bool:
     """Write a file with its checksum, atomically.
 
@@ -184,7 +171,7 @@ def write(path: Path, data: bytes) -> bool:
         False if it cannot be written, which is logged once for each reason.
     """
     try:
-        replace(path, data + _MARK + _checksum(data).encode())
+        put(path, data + _MARK + _checksum(data).encode())
     except OSError as error:
         note(path, error)
         return False

@@ -29,6 +29,7 @@ import sympy as sp
 
 from symdyn.codegen import cache, vector_math
 from symdyn.errors import CompileError
+from symdyn.files import put
 from symdyn.started import STARTED
 
 __all__ = [
@@ -132,7 +133,7 @@ def import_text(name: str, text: str, kind: str, *, announced: bool = False) -> 
         begin = time.perf_counter()
         try:
             cache.unseal(path)
-            cache.replace(path, content)
+            put(path, content)
             module = _executed(full, path)
             cache.seal(path)
         except OSError as error:

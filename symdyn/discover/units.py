@@ -32,7 +32,7 @@ Unit = Mapping[str, Fraction]
 Form = dict[Any, Fraction]
 
 #: Functions that have the unit of their arguments.
-KEEPING = (sp.Abs, sp.Max, sp.Min, sp.re, sp.floor, sp.ceiling)
+KEEPING = (sp.Abs, sp.Max, sp.Min, sp.Mod, sp.re, sp.floor, sp.ceiling)
 #: Functions that only ask for arguments of equal units.
 COMPARING = (sp.atan2, sp.sign, sp.Heaviside)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from tokenize import TokenError  # numpy reads the header of an array as Python
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from symdyn.errors import RecoveryError
+from symdyn.files import put_arrays, read_arrays
 
 __all__ = ["Journal", "digest_of"]
 
@@ -72,17 +69,13 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         try:
-            loaded = np.load(path, allow_pickle=False)
-            if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
-            with loaded as file:
-                for name in file.files:
-                    key, _, index = name.partition("-")
-                    known = self._entries.get(key, ())
-                    if int(index) != len(known):
-                        raise ValueError(name)
-                    self._entries[key] = (*known, file[name])
-        except (ValueError, OSError, EOFError, KeyError, BadZipFile, SyntaxError, TokenError) as error:
+            for name, array in read_arrays(path).items():
+                key, _, index = name.partition("-")
+                known = self._entries.get(key, ())
+                if int(index) != len(known):
+                    raise ValueError(name)
+                self._entries[key] = (*known, array)
+        except (ValueError, OSError) as error:
             raise RecoveryError(f"checkpoint {path}: not a file of a search ({error}); delete it or name another") from None
 
     def __len__(self) -> int:
@@ -119,10 +112,7 @@ class Journal:
         if self.path is None or not self._new:
             return
         arrays = {f"{key}-{i}": array for key, value in self._entries.items() for i, array in enumerate(value)}
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}-") as folder:
-            temporary = Path(folder) / "journal.npz"
-            np.savez(temporary, **arrays)  # type: ignore[arg-type]  # its stub takes every keyword for an option
-            os.replace(temporary, self.path)
+        put_arrays(self.path, arrays)
         self._new, self._written = False, time.monotonic()
 
     def remove(self) -> None:

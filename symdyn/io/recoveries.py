@@ -11,9 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from tokenize import TokenError  # numpy reads the header of an array as Python
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,6 +28,7 @@ from symdyn.discover.recovery import Identifiability, Recovery, Terms
 from symdyn.discover.repairing import Repair
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.files import read_arrays
 from symdyn.inference.data import Observations, Trajectory
 from symdyn.models.boundary import Condition
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
@@ -100,19 +99,8 @@ def read_recovery(folder: str | Path) -> Recovery:
             f"{path}: the version is {found.get('version')!r}, expected {VERSION}; recover and save it again"
         )
     try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-            recovery = _unpacked(found["result"], arrays)
-    except (
-        AttributeError,
-        BadZipFile,
-        EOFError,
-        KeyError,
-        RecursionError,
-        SyntaxError,
-        TokenError,
-        TypeError,
-        ValueError,
-    ) as error:
+        recovery = _unpacked(found["result"], read_arrays(path.with_suffix(".npz")))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DeclarationError(f"{path}: the recovery in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:
         raise DeclarationError(f"{path}: {error}") from None

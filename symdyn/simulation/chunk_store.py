@@ -34,13 +34,14 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.load import announce
 from symdyn.errors import SymdynError
+from symdyn.files import UNFINISHED, put
 from symdyn.optional import require
 from symdyn.simulation import netcdf
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.dataset import counts, reduced_dataset
 from symdyn.simulation.frames import Variable
 from symdyn.simulation.gather import Folded
-from symdyn.simulation.parts import UNFINISHED, Parts, put
+from symdyn.simulation.parts import Parts
 from symdyn.simulation.plan import ChunkGrid, Plan
 from symdyn.simulation.verdict import Outcome
 

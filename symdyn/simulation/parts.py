@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import re
-import secrets
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +12,11 @@ import numpy as np
 
 from symdyn.codegen.load import announce
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.files import put_arrays, read_arrays
 
-__all__ = ["Parts", "put", "read_path"]
+__all__ = ["Parts", "read_path"]
 
 LOG = logging.getLogger("symdyn")
-#: Ending of files that are being written.
-UNFINISHED = ".unfinished"
 
 
 def read_path(store: Any, kinds: str) -> Path | None:
@@ -39,21 +33,6 @@ def read_path(store: Any, kinds: str) -> Path | None:
     if not Path(text).name or "\0" in text or re.match(r"[A-Za-z][\w+.-]+:/", text):
         raise DeclarationError(f"store is {text or store!r}; expected the path of {kinds}")
     return Path(text).expanduser()
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file atomically, with the permissions of the user's mask."""
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
-    try:
-        try:
-            temporary.write_bytes(data)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class Parts:
@@ -75,9 +54,7 @@ class Parts:
     def save(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Store a part."""
         if self.folder is not None:
-            data = io.BytesIO()
-            np.savez(data, **arrays)  # type: ignore[arg-type]
-            put(self.folder / f"{name}.npz", data.getvalue())
+            put_arrays(self.folder / f"{name}.npz", arrays)
 
     def load(self, name: str) -> dict[str, np.ndarray] | None:
         """A part, or None if it is not there or damaged."""
@@ -85,11 +62,10 @@ class Parts:
             return None
         path = self.folder / f"{name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return dict(file)
+            return read_arrays(path)
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, ValueError) as error:
             announce()
             LOG.warning("%s is damaged (%s) and is done again", path, error)
             return None

@@ -53,9 +53,11 @@ def with_atheris(name: str) -> None:
 
     from symdyn.errors import SymdynError
 
+    read = TARGETS[name]().read
+
     def one(data: bytes) -> None:
         with contextlib.suppress(SymdynError):
-            TARGETS[name].read(data)
+            read(data)
 
     atheris.instrument_all()
     atheris.Setup([sys.argv[0], "-timeout=2", "-rss_limit_mb=4000"], one)

@@ -108,7 +108,7 @@ def main() -> None:
 
 def _fuzzed(name: str, given: argparse.Namespace, current: mmap.mmap) -> dict[str, Any]:
     """What became of the inputs of a reader."""
-    target, rng = TARGETS[name], random.Random(f"{name} {given.seed}")
+    target, rng = TARGETS[name](), random.Random(f"{name} {given.seed}")
     pool, known = list(target.seeds), set()
     counts: dict[str, int] = {}
     failures: dict[str, dict[str, str]] = {}

@@ -106,10 +106,10 @@ def test_a_cluster_gives_the_bits_of_this_process(case, client, tmp_path, monkey
 
 SCRIPT = """
 import os, signal, sys
-from symdyn.simulation import parts
+from symdyn import files
 from tests.simulation.test_fields import RUNS, sd
 
-whole, count = parts.put, int(sys.argv[3])
+whole, count = files.put, int(sys.argv[3])
 
 def put(path, data):
     global count
@@ -119,7 +119,7 @@ def put(path, data):
         if count == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-parts.put = put
+files.put = put
 RUNS[sys.argv[1]](store=sys.argv[2], layout=sd.Layout(chunk=1))
 """
 
@@ -129,7 +129,7 @@ def test_a_sweep_that_is_killed_is_resumed_by_a_cluster_with_the_same_bits(kind,
     path = tmp_path / "run"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, os.getcwd()]))}
     command = [sys.executable, "-c", SCRIPT, kind, str(path), "2"]
-    killed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    killed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     parts = sorted((path / ".symdyn" / "parts").iterdir())
     assert len(parts) == 2

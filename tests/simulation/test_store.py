@@ -218,10 +218,11 @@ def test_a_seed_that_was_drawn_is_kept(tmp_path):
 SCRIPT = """
 import os, signal, sys
 import symdyn as sd
-from symdyn.simulation import chunk_store, parts
+from symdyn import files
+from symdyn.simulation import chunk_store
 
 count, kind = int(sys.argv[2]), sys.argv[3]
-whole = chunk_store.put
+whole = files.put
 
 def put(path, data):
     # the chunk that comes next is written in part: some files are there, one is torn, and the process is gone
@@ -234,7 +235,7 @@ def put(path, data):
         os.kill(os.getpid(), signal.SIGKILL)
     whole(path, data)
 
-chunk_store.put = parts.put = put
+chunk_store.put = files.put = put
 net = sd.ReactionNetwork.from_text("0 -> X, k; X -> 0, d", parameters={"k": 10, "d": 1})
 sd.simulate(net, [0.0, 0.5, 2.0], initial={"X": 0}, parameters={"k": [5, 10]}, trajectories=2500, seed=3,
             layout=sd.Layout(chunk=500), store=sys.argv[1], progress=False,
@@ -245,7 +246,7 @@ sd.simulate(net, [0.0, 0.5, 2.0], initial={"X": 0}, parameters={"k": [5, 10]}, t
 def process(path, count, kind):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", SCRIPT, str(path), str(count), kind]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("kind", ["whole", "reduced"])

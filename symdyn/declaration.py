@@ -19,10 +19,12 @@ __all__ = [
     "check_symbols",
     "derivative",
     "expression",
+    "initial_values",
     "lookup",
     "name_of",
     "numeric_values",
     "read_equations",
+    "value_of",
 ]
 
 #: Atoms that no real and finite expression contains.
@@ -97,13 +99,75 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
         try:
             number = float(value)
         except (TypeError, ValueError):
-            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a number") from None
+            expected = "a number" if what == "parameter" else "a number, or an expression of parameters"
+            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected {expected}") from None
         except OverflowError:  # a whole number that no float holds
             raise DeclarationError(f"the value of {what} {symbol} is beyond 1e308, where floats end") from None
         if not math.isfinite(number):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a finite number")
         checked[symbol] = number
     return checked
+
+
+def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
+    """The value of an expression, or nan if it or a part of it is no finite real number.
+
+    Operations follow one another with doubles, so that no tower of powers takes long.
+
+    >>> k = sp.Symbol("k")
+    >>> value_of(2 * k**2, {k: 3.0}), value_of(sp.exp(sp.exp(sp.exp(k))), {k: 1000.0})
+    (18.0, nan)
+    """
+    found: dict[sp.Basic, sp.Basic] = {s: sp.Float(v) for s, v in values.items()}
+    for node in dag.nodes([e]):
+        if node in found:
+            continue
+        made = node.func(*(found[a] for a in node.args)) if node.args else node
+        if node.args and isinstance(made, sp.Expr):
+            try:
+                number = float(made) if made.is_comparable else math.nan
+            except OverflowError:
+                number = math.nan
+            if not math.isfinite(number):
+                return math.nan
+            made = sp.Float(number)
+        found[node] = made
+    return float(found[e])
+
+
+def initial_values(
+    values: Mapping[Any, Any] | None, states: Iterable[sp.Symbol], time: sp.Symbol, what: str = "state"
+) -> dict[sp.Symbol, float | sp.Expr]:
+    """`values` with symbols for keys, and for values finite floats, or expressions of parameters and other initial values.
+
+    >>> S, P, k, t = sp.symbols("S P k t")
+    >>> initial_values({"S": 2 * k, P: 3}, (S, P), t)
+    {S: 2*k, P: 3.0}
+    """
+    states = tuple(states)
+    if values is not None and not isinstance(values, Mapping):
+        raise DeclarationError(f"{what} values are {values!r}; expected a mapping from symbols or names to numbers")
+    written = {k: v for k, v in (values or {}).items() if isinstance(v, sp.Expr) and not v.is_number}
+    if not written:
+        return {**numeric_values(values, states, what)}
+    swap = {sp.Function(s.name)(time): s for s in states}
+    found: dict[sp.Symbol, float | sp.Expr] = {}
+    for key, value in (values or {}).items():
+        if key not in written:
+            found |= numeric_values({key: value}, states, what)
+            continue
+        symbol = lookup(key, states, what)
+        dag.refuse_growth(dag.size(value), f"the initial value of {symbol}")
+        found[symbol] = e = value.xreplace(swap)
+        wrong = [f"the unknown term {u}" for u in sorted(map(str, e.atoms(AppliedUndef)))]
+        wrong += [f"the time {time}"] if time in e.free_symbols else []
+        if wrong:
+            raise DeclarationError(
+                f"the initial value {e} of {symbol} contains {wrong[0]}; it may depend on parameters and on the initial values "
+                "of other states"
+            )
+    dag.written_out({s: e for s, e in found.items() if isinstance(e, sp.Expr)}, "initial value of")
+    return found
 
 
 def _as_symbol(value: Any, what: str) -> sp.Symbol:

@@ -4,7 +4,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
 
     x' = a*x - b*x*y        # an equation; or dx/dt = ..., dx = f*dt + g*dW, x[t+1] = ... with random numbers dW, dW1 ...
     a = 8/3                 # the value of a parameter
-    x(0) = 30               # an initial value
+    x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
     total := x + y          # an observable
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -42,7 +43,8 @@ class ModelText:
         Whether equations were written ``x' =`` (or ``dx/dt =``), ``x[t+1] =`` or ``dx = f*dt + g*dW``.
     noise : dict of str to dict of str to Expr
         For each state with noise, the coefficient of each ``dW``.
-    parameters, initial : dict of str to float
+    parameters : dict of str to float
+    initial : dict of str to float or Expr
     observables : dict of str to Expr
 
     Examples
@@ -58,7 +60,7 @@ class ModelText:
     style: str
     noise: dict[str, dict[str, sp.Expr]]
     parameters: dict[str, float]
-    initial: dict[str, float]
+    initial: dict[str, Any]
     observables: dict[str, sp.Expr]
 
 
@@ -144,12 +146,15 @@ def parse_model(text: str) -> ModelText:
     statements = [left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
     style, scope = _declarations(text, statements)
     terms = TermBuilder(text)
+    observables = {s.name for s in statements if s.kind == "observable"}
     model = ModelText({}, style, {}, {}, {}, {})
     for statement in statements:
         node = read_side(terms, statement.right, scope)
-        if statement.kind in ("parameter", "initial"):
-            target = model.parameters if statement.kind == "parameter" else model.initial
-            target[statement.name] = constant(text, statement, node, scope)
+        if statement.kind == "parameter":
+            model.parameters[statement.name] = constant(text, statement, node, scope)
+            continue
+        if statement.kind == "initial":
+            model.initial[statement.name] = start(text, statement, node, scope, observables)
             continue
         if statement.kind == "observable":
             _refuse_noise(text, statement.right)
@@ -296,6 +301,21 @@ def constant(text: str, statement: Statement, node: Node, scope: Scope) -> float
         message = f"the value of {statement.name} must be a number, such as 8/3, without names; got {token.text}"
         raise ParseError(message, text, token.start)
     return node.value
+
+
+def start(text: str, statement: Statement, node: Node, scope: Scope, observables: Collection[str] = ()) -> float | sp.Expr:
+    """An initial value: a number, or an expression of parameters and other states, which stand for their initial values."""
+    if node.value is not None:
+        return node.value
+    for token in statement.right:
+        wrong = "is drawn in every step" if _NOISE.fullmatch(token.text) and token.kind == "name" else None
+        wrong = "is an observable" if token.kind == "name" and token.text in observables else wrong
+        wrong = "is an unknown term" if scope.called.get(token.text) == token.start else wrong
+        wrong = "is the time step" if token.kind == "name" and token.text == scope.index else wrong
+        if wrong:
+            message = f"an initial value depends on parameters and on initial values of other states only; {token.text} {wrong}"
+            raise ParseError(message, text, token.start)
+    return node.expr
 
 
 def _is_differential(name: str) -> bool:

@@ -8,7 +8,7 @@
     X => 0, Vm*X/(K + X)          # the complete propensity, in molecule numbers
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
     volume V                      # the volume of mass action
-    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models
+    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models; Y(0) = 2*n follows the parameter n
     total := X + Y                # an observable; rates and events may use it
     when X > 50 and t < 9, X = 0  # an event: at the moment when the condition becomes true
 """
@@ -16,12 +16,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sympy as sp
 
 from symdyn.dag import put_in, written_out
 from symdyn.errors import DeclarationError, ParseError
-from symdyn.parsing import check_calls, constant, left_side, read_side
+from symdyn.parsing import check_calls, constant, left_side, read_side, start
 from symdyn.text.grammar import RESERVED, Scope, read_comparison
 from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.terms import TermBuilder
@@ -63,7 +64,7 @@ class NetworkText:
     reactions: list[ReactionText]
     species: list[str]
     parameters: dict[str, float]
-    initial: dict[str, float]
+    initial: dict[str, Any]
     observables: dict[str, sp.Expr]
     events: list[EventText]
     volume: str | None
@@ -143,7 +144,10 @@ def parse_network(text: str) -> NetworkText:
         if s.name in target or (s.kind != "initial" and s.name in {**network.parameters, **network.observables}):
             raise ParseError(f"{s.name} is declared twice; remove one", text, s.start)
         node = read_side(terms, s.right, scope)
-        target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
+        if s.kind == "initial":
+            target[s.name] = start(text, s, node, scope, [o.name for o in others if o.kind == "observable"])
+        else:
+            target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
     for a in arrows:
         network.reactions.extend(_directions(text, a, terms, scope))
     for parts in moments:

@@ -56,7 +56,7 @@ class DiscreteSystem(SteppedSystem):
         equations: Mapping[Any, Any],
         parameters: Mapping[Any, float] | None = None,
         *,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),

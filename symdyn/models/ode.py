@@ -30,7 +30,8 @@ class ODESystem(FlowVerbs, System):
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
-        Default initial values; named expressions that a simulation reports in addition to the states.
+        Default initial values, which may be expressions of parameters and of other states, for their initial values; named
+        expressions that a simulation reports in addition to the states.
     time : Symbol or str, optional
         The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 
@@ -63,7 +64,7 @@ class ODESystem(FlowVerbs, System):
         equations: Mapping[Any, Any] | Iterable[sp.Eq],
         parameters: Mapping[Any, float] | None = None,
         *,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),

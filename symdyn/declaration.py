@@ -13,6 +13,8 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
+from symdyn.text.functions import ELSEWHERE, FUNCTIONS
+from symdyn.text.rate_laws import RATE_LAWS
 
 __all__ = [
     "RESERVED_NAMES",
@@ -233,6 +235,8 @@ def check_symbols(
         if node in NOT_REAL:
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} is not real and finite")
+        if isinstance(node, AppliedUndef):
+            _refuse_called(node, states, time)
         if isinstance(node, (sp.Derivative, sp.Integral)):
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} contains a derivative or an integral; write it as a further state")
@@ -253,6 +257,26 @@ def check_symbols(
         if name.name in by_name:
             raise DeclarationError(f"the observable {name} has the name of a state, a parameter or time; rename it")
     return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
+
+
+def _refuse_called(call: AppliedUndef, states: tuple[sp.Symbol, ...], time: sp.Symbol) -> None:
+    """Refuse undefined functions whose name means something else than a term that is not known."""
+    name = call.func.__name__
+    if any(s.name == name for s in states):
+        if time in call.free_symbols and call.args != (time,):
+            raise DeclarationError(
+                f"{call} is the state {name} at another time: delays are not supported; a chain of further states "
+                "approximates one"
+            )
+        raise DeclarationError(f"{call} is a call of the state {name}; write the symbol {name}, or {name}({time}) everywhere")
+    if (law := name.lower()) in RATE_LAWS:
+        raise DeclarationError(f"{call} is no unknown term; write symdyn.{RATE_LAWS[law].signature(law)}")
+    instead = {"piecewise": "sympy.Piecewise((value, condition), (otherwise, True))", "pow": "x**y", **ELSEWHERE}.get(name)
+    if name in FUNCTIONS:
+        known = FUNCTIONS[name]
+        instead = f"the function of sympy, {known.build(*sp.symbols('x y')[: known.fewest])}"
+    if instead is not None:
+        raise DeclarationError(f"{call} is no unknown term, {name} is a function of the field; write {instead}")
 
 
 def name_of(key: Any) -> Any:

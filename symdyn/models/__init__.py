@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from symdyn.models.ode import ODESystem
     from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
     from symdyn.models.pde import PDESystem
+    from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.models.reaction import Burst, Event, Reaction
     from symdyn.models.reactions import ReactionNetwork
     from symdyn.models.sde import SDESystem
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy(
         "ode": ("ODESystem",),
         "operators": ("div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
         "pde": ("PDESystem",),
+        "rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "reaction": ("Burst", "Event", "Reaction"),
         "reactions": ("ReactionNetwork",),
         "sde": ("SDESystem",),

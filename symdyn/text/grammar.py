@@ -26,6 +26,7 @@ import sympy as sp
 
 from symdyn.text.functions import ELSEWHERE, FUNCTIONS, SOFT
 from symdyn.text.lexer import MAX_DEPTH, Token
+from symdyn.text.rate_laws import RATE_LAWS
 from symdyn.text.terms import Node, TermBuilder
 
 __all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
@@ -41,6 +42,8 @@ _RANK = {"or": 1, "and": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
 _RANK |= {"+": 5, "-": 5, "*": 6, "/": 6, "^": 8, "**": 8}
 _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER = 3, 4, 5, 6, 7, 8
 _MAX_SIGNS = 20
+#: What models call time; a model that is read does not know.
+_TIMES = ("t", "time")
 
 
 @dataclass
@@ -221,11 +224,18 @@ class _Reader:
     def check_callable(self, token: Token) -> None:
         """A call is of the whitelist or an unknown term; anything that looks like a mistake is refused."""
         name = token.text
+        if name in self.scope.states and self.next().text in _TIMES and self.next(2).text in ("-", "+"):
+            message = f"{name}({self.next().text} - ...) is the state {name} at another time: delays are not supported"
+            self.fail(f"{message}; a chain of further states approximates one (a product is written {name}*(...))", token)
         for kind, names in (("state", self.scope.states), ("parameter", self.scope.parameters)):
             if name in names:
                 self.fail(f"{name} is a {kind}, not a function; write {name}*(...) or {name}", token)
         if name in _HARD or name in SOFT:
             return
+        if name == "delay":
+            self.fail("delays are not supported; a chain of further states approximates one", token)
+        if law := next((known for known in RATE_LAWS if name.lower() == known), None):
+            self.fail(f"{name} is not a function; write {RATE_LAWS[law].signature(law)}", token)
         if name in ELSEWHERE:
             self.fail(f"{name} is not a function of the grammar; write {ELSEWHERE[name]}", token)
         if near := next((known for known in (*FUNCTIONS, "piecewise") if known in _HARD and _near(name, known)), None):
@@ -283,6 +293,8 @@ class _Reader:
             return self.terms.power(parts[0], parts[1], place)._replace(start=place)
         if name in FUNCTIONS:
             return self.terms.call(name, parts, place)
+        if name in RATE_LAWS:
+            return self.terms.rate_law(name, parts, place)
         return self.terms.unknown(name, parts, place)
 
     def misplaced(self) -> NoReturn:

@@ -13,6 +13,7 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from symdyn import dag
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
+from symdyn.text.derivatives import derivative_name
 from symdyn.text.functions import ELSEWHERE, FUNCTIONS
 from symdyn.text.rate_laws import RATE_LAWS
 
@@ -80,9 +81,11 @@ def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
 
 
 def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
-    """The symbol among `symbols` that `key` (a symbol or a name) means, whatever its assumptions."""
+    """The symbol among `symbols` that `key` (a symbol, a name or ``x'``) means, whatever its assumptions."""
     name = name_of(key)
     by_name = {s.name: s for s in symbols}
+    if isinstance(name, str) and name not in by_name and name.endswith("'"):
+        name = derivative_name(name.rstrip("'"), len(name) - len(name.rstrip("'")))
     if name in by_name:
         return by_name[name]
     known = ", ".join(by_name) or "none"
@@ -280,5 +283,8 @@ def _refuse_called(call: AppliedUndef, states: tuple[sp.Symbol, ...], time: sp.S
 
 
 def name_of(key: Any) -> Any:
-    """The name of a state or parameter given as a symbol, as ``x(t)`` or by name."""
+    """The name of a state or parameter given as a symbol, as ``x(t)``, as a derivative ``x(t).diff(t)`` or by name."""
+    key = key.expr if isinstance(key, sp.Subs) else key  # a derivative at a point, as conditions of dsolve are written
+    if isinstance(key, sp.Derivative) and isinstance(key.expr, AppliedUndef):
+        return derivative_name(key.expr.func.__name__, key.derivative_count)
     return key.func.__name__ if isinstance(key, AppliedUndef) else getattr(key, "name", key)

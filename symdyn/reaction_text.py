@@ -137,6 +137,8 @@ def parse_network(text: str) -> NetworkText:
     for s in others:
         if s.kind not in ("parameter", "initial", "observable"):
             raise ParseError(f"an equation has no place in a network; a reaction is written {_FORM}", text, s.start)
+        if s.kind == "initial" and s.order:
+            raise ParseError("numbers of molecules have no derivatives; write X(0) = ... for an initial value", text, s.start)
         if s.kind != "initial" and s.name in species:
             message = f"{s.name} is a species here; write {s.name}(0) = ... for its initial value, or rename one"
             raise ParseError(message, text, s.start)

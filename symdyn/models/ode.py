@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdyn.attached import FlowVerbs
 from symdyn.errors import DeclarationError
+from symdyn.models._higher_order import first_order
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -26,7 +27,9 @@ class ODESystem(FlowVerbs, System):
     ----------
     equations : mapping or iterable of Eq
         From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
-        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.
+        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.  Equations of higher
+        order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the derivatives as further states ``x_dot``,
+        ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)`` in text.
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
@@ -52,6 +55,11 @@ class ODESystem(FlowVerbs, System):
     >>> print(sd.ODESystem({x: a * x - x * y, y: x * y - b * y}, parameters={a: 1, b: 0.5}))
     x' = a*x - x*y
     y' = -b*y + x*y
+
+    >>> t, x, c = sp.Symbol("t"), sp.Function("x"), sp.Symbol("c")
+    >>> print(sd.ODESystem([sp.Eq(x(t).diff(t, 2), -x(t) - c * x(t).diff(t))], initial={x(t): 0, x(t).diff(t): 1}))
+    x' = x_dot
+    x_dot' = -c*x_dot - x
     """
 
     drift: tuple[sp.Expr, ...]
@@ -69,8 +77,10 @@ class ODESystem(FlowVerbs, System):
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
+        if not isinstance(equations, Mapping):
+            equations, observables = first_order(equations, observables)
         rows = self.declare(
-            equations if isinstance(equations, Mapping) else _from_derivatives(equations),
+            equations,
             parameters=parameters,
             initial=initial,
             observables=observables,
@@ -113,16 +123,3 @@ class ODESystem(FlowVerbs, System):
 
 
 KINDS.register("ode", ODESystem)
-
-
-def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:
-    """``Eq(x(t).diff(t), rhs)`` for each state, as a mapping from ``x(t)``."""
-    rows: dict[sp.Expr, sp.Expr] = {}
-    for equation in equations:
-        left = getattr(equation, "lhs", None)
-        if not isinstance(equation, sp.Eq) or not isinstance(left, sp.Derivative) or left.derivative_count != 1:
-            raise DeclarationError(f"expected Eq(Derivative(x(t), t), right-hand side), got {equation}")
-        if left.expr in rows:
-            raise DeclarationError(f"the state {left.expr} has two equations")
-        rows[left.expr] = equation.rhs
-    return rows

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 import sympy as sp
 
+from symdyn.text.derivatives import derivative_name
 from symdyn.text.functions import ELSEWHERE, FUNCTIONS, SOFT
 from symdyn.text.lexer import MAX_DEPTH, Token
 from symdyn.text.rate_laws import RATE_LAWS
@@ -55,6 +56,8 @@ class Scope:
     states, parameters : collections of names
     index : str or None
         In a map, the name in ``x[t+1]``: ``x[t]`` then means ``x``.
+    orders : mapping of str to int
+        Of states whose equation is of order 2 or more; their derivatives of lower order are states too.
     used, called : dict
         Every plain name and every unknown term met, with the place where it was met first.
     functions : dict
@@ -64,6 +67,7 @@ class Scope:
     states: Collection[str] = ()
     parameters: Collection[str] = ()
     index: str | None = None
+    orders: Mapping[str, int] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     called: dict[str, int] = field(default_factory=dict)
     functions: dict[str, int] = field(default_factory=dict)
@@ -191,6 +195,8 @@ class _Reader:
         if self.next().text in ("(", "[") and scope.index and name in scope.states:
             return self.indexed(token)
         self.at += 1
+        if self.token.text == "'" and name in scope.orders:
+            return self.primed(token)
         if self.token.text == "[":
             self.fail(f"square brackets only mark the time step in a map; write {name} or {name}(...)", self.token)
         if self.token.text == "(":
@@ -208,6 +214,17 @@ class _Reader:
             return Node(sp.pi, self.terms.real(float(sp.pi), token.start), token.start)
         scope.used.setdefault(name, token.start)
         return Node(sp.Symbol(name), None, token.start)
+
+    def primed(self, token: Token) -> Node:
+        """``x'`` of a state whose equation is of higher order: the state that is its derivative."""
+        begin = self.at
+        while self.token.text == "'":
+            self.at += 1
+        primes, order = self.at - begin, self.scope.orders[token.text]
+        if primes >= order:
+            written = token.text + primes * "'"
+            self.fail(f"{written} is no state, as {token.text} has an equation of order {order}; solve for the highest", token)
+        return Node(sp.Symbol(derivative_name(token.text, primes)), None, token.start)
 
     def indexed(self, token: Token) -> Node:
         """``x[t]`` or ``x(t)`` in a map: the state x now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sympy as sp
@@ -19,6 +19,7 @@ from symdyn.text.rate_laws import RATE_LAWS
 
 __all__ = [
     "RESERVED_NAMES",
+    "TIMES",
     "check_symbols",
     "derivative",
     "expression",
@@ -27,11 +28,15 @@ __all__ = [
     "name_of",
     "numeric_values",
     "read_equations",
+    "refuse_over_time",
     "value_of",
 ]
 
 #: Atoms that no real and finite expression contains.
 NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
+
+#: What the axis of time is called in data.
+TIMES = ("time", "t")
 
 #: Names of dimensions and variables that simulated datasets have; no state, parameter or observable may take them.
 RESERVED_NAMES = frozenset(
@@ -101,6 +106,7 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
     checked = {}
     for key, value in (values or {}).items():
         symbol = lookup(key, symbols, what)
+        refuse_over_time(value, symbol, what)
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -138,6 +144,43 @@ def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
             made = sp.Float(number)
         found[node] = made
     return float(found[e])
+
+
+def refuse_over_time(value: Any, symbol: sp.Symbol, what: str, times: Collection[str] = TIMES) -> None:
+    """Refuse a Series or DataArray that is a function of time, which is neither one value nor a sweep.
+
+    Of a Series, the index is of dates or intervals of time, is called as one of `times`, or holds floating numbers without
+    a name; a DataArray has such a dimension, or one whose labels are dates.
+
+    >>> import xarray as xr
+    >>> refuse_over_time(xr.DataArray([1.0, 2.0], dims="dose"), sp.Symbol("k"), "parameter")
+    """
+    index: Any = getattr(value, "index", None)
+    if index is not None and hasattr(index, "dtype") and getattr(value, "ndim", 0) == 1:  # a Series of pandas
+        axes, unclear = [(index.name, index.dtype)], index.name is None and index.dtype.kind == "f"
+    elif hasattr(value, "dims") and hasattr(value, "coords"):  # a DataArray
+        axes, unclear = [(d, value.coords[d].dtype if d in value.coords else None) for d in value.dims], False
+    else:
+        return
+    dated = [name for name, dtype in axes if getattr(dtype, "kind", None) in ("m", "M") or str(dtype).startswith("period")]
+    named = [name for name, _ in axes if name in times]
+    if not (dated or named or unclear):
+        return
+    kind = f"a {type(value).__name__} over {(named or dated)[0] or 'time'}" if dated or named else (
+        f"a Series with the index {index[0]:g} ... {index[-1]:g}, which may be time"
+    )  # fmt: skip
+    sweep = " (values of a sweep: .to_numpy())" if unclear else ""
+    if what == "parameter":
+        raise DeclarationError(
+            f"parameter {symbol} is {kind}{sweep}; what changes over time is no parameter: write a function of time for "
+            f"{symbol} in the right-hand sides, such as sympy.Piecewise((a, t < 1), (b, True)), in text "
+            "piecewise(a, t < 1, b), or between measured values "
+            "sympy.Piecewise(*sympy.interpolating_spline(1, t, times, values).args, (values[-1], True))"
+        )
+    raise DeclarationError(
+        f"{what} {symbol} has for its initial value {kind}{sweep}; an initial value holds at the first time: take one, such as "
+        f"{'.iloc[-1]' if index is not None else f'.isel({(named or dated)[0]}=-1)'}"
+    )
 
 
 def initial_values(

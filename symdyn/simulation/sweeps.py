@@ -14,7 +14,7 @@ import xarray as xr
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.dag import written_out
-from symdyn.declaration import RESERVED_NAMES, initial_values, lookup
+from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
 from symdyn.system import System
@@ -146,16 +146,15 @@ def make_design(
     coords: dict[str, Any] = {}
     symbols = (*system.initial_symbols, *system.states, *system.parameters, *system.observables)
     taken = {s.name for s in symbols}
+    times = {*TIMES, system.time.name} - taken
 
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
         if given is not None and not isinstance(given, Mapping):
             raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
         values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
         # sweeps come in the order in which they were given; distributions and expressions are none
-        ready = {
-            s: v if (spread and is_distribution(v)) or (what == "state" and _symbolic(v)) else _labelled(v, s, what, taken)
-            for s, v in values.items()
-        }
+        kept = {s for s, v in values.items() if (spread and is_distribution(v)) or (what == "state" and _symbolic(v))}
+        ready = {s: v if s in kept else _labelled(v, s, what, taken, times) for s, v in values.items()}
         for s, v in ready.items():
             if not isinstance(v, xr.DataArray):
                 continue
@@ -268,7 +267,8 @@ def check_volume(design: Design, network: Any) -> None:
             raise DeclarationError(f"the volume {network.volume} is {wrong.flat[0]:g}; expected a positive number")
 
 
-def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str]) -> xr.DataArray:
+def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: Collection[str]) -> xr.DataArray:
+    refuse_over_time(value, symbol, what, times)
     if not isinstance(value, xr.DataArray):
         try:
             array = np.asarray(value, dtype=float)

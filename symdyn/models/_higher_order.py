@@ -48,9 +48,8 @@ def first_order(
     observed = {k: expression(v) for k, v in (observables or {}).items()}
     sides = [*(side for _, side in found.values()), *observed.values()]
     names = {f: [sp.Symbol(derivative_name(f.func.__name__, k)) for k in range(1, n)] for f, (n, _) in found.items()}
-    taken = {s.name for e in sides for s in (*e.free_symbols, *e.atoms(AppliedUndef)) if isinstance(s, sp.Symbol)}
-    taken |= {u.func.__name__ for e in sides for u in e.atoms(AppliedUndef)} | {f.func.__name__ for f in found}
-    taken |= {name_of(k) for k in observed}
+    taken = {s.name for e in sides for s in e.free_symbols} | {name_of(k) for k in observed}
+    taken |= {u.func.__name__ for u in (*found, *(u for e in sides for u in e.atoms(AppliedUndef)))}
     for f, states in names.items():
         if clash := next((s for s in states if s.name in taken), None):
             raise DeclarationError(

@@ -129,7 +129,7 @@ def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     >>> value_of(2 * k**2, {k: 3.0}), value_of(sp.exp(sp.exp(sp.exp(k))), {k: 1000.0})
     (18.0, nan)
     """
-    found: dict[sp.Basic, sp.Basic] = {s: sp.Float(v) for s, v in values.items()}
+    found: dict[sp.Basic, sp.Basic] = {s: sp.Float(values[s]) for s in dag.free_symbols([e])}
     for node in dag.nodes([e]):
         if node in found:
             continue
@@ -214,7 +214,7 @@ def initial_values(
                 f"the initial value {e} of {symbol} contains {wrong[0]}; it may depend on parameters and on the initial values "
                 "of other states"
             )
-    dag.written_out({s: e for s, e in found.items() if isinstance(e, sp.Expr)}, "initial value of")
+    dag.in_order({s: e for s, e in found.items() if isinstance(e, sp.Expr)}, "initial value of")
     return found
 
 

@@ -23,12 +23,13 @@ from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.events import Event, dose
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
-from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
 from symdyn.system import System
@@ -84,6 +85,6 @@ __getattr__, __dir__, __all__ = lazy(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
         "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Plane",
         "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "SymdynError", "System", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
     ),
 )  # fmt: skip

@@ -137,6 +137,8 @@ class System(ABC):
     default_method: ClassVar[str | None] = None
     #: Attributes that `from_text` needs besides the text that `symdyn.models.text` writes; None where no text is written.
     text_options: ClassVar[tuple[str, ...] | None] = None
+    #: Whether a text of this kind may contain events.
+    eventful: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -293,6 +295,8 @@ class System(ABC):
         {a: 2.0, b: 0.5}
         """
         model = parse_model(text)
+        if model.events and not cls.eventful:
+            raise DeclarationError(f"a {cls.__name__} has no events; an ODESystem and a ReactionNetwork may have them")
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -554,6 +558,7 @@ class System(ABC):
         """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
         parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
+        parts += [e.fingerprint for e in self.events]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property

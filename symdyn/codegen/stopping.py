@@ -32,8 +32,12 @@ OVERSHOOT = 0.5825971579390106
 GUESSES = 5
 
 
-def margin(condition: sp.Basic, bound: Callable[[sp.Expr], sp.Expr] = lambda e: e) -> sp.Expr:
-    """The margin of a condition; `bound` changes that of each comparison.
+def margin(
+    condition: sp.Basic,
+    bound: Callable[[sp.Expr], sp.Expr] = lambda e: e,
+    strict: Callable[[sp.Expr], sp.Expr] = lambda e: e,
+) -> sp.Expr:
+    """The margin of a condition; `bound` changes that of each comparison, and `strict` that of those by < and >.
 
     Raises
     ------
@@ -48,13 +52,14 @@ def margin(condition: sp.Basic, bound: Callable[[sp.Expr], sp.Expr] = lambda e: 
     """
     condition = sp.to_nnf(condition, simplify=False)
     if isinstance(condition, (sp.And, sp.Or)):
-        parts = [margin(a, bound) for a in sorted(condition.args, key=str)]
+        parts = [margin(a, bound, strict) for a in sorted(condition.args, key=str)]
         return sp.Min(*parts) if isinstance(condition, sp.And) else sp.Max(*parts)
-    if isinstance(condition, (sp.Gt, sp.Ge)):
-        return bound(condition.lhs - condition.rhs)
-    if isinstance(condition, (sp.Lt, sp.Le)):
-        return bound(condition.rhs - condition.lhs)
-    raise CompileError(f"until has the condition {condition}; expected comparisons by <, <=, > or >=, joined by &, | and ~")
+    if isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
+        found = bound(condition.gts - condition.lts)
+        return strict(found) if isinstance(condition, (sp.Gt, sp.Lt)) else found
+    raise CompileError(
+        f"the condition {condition} cannot be located; expected comparisons by <, <=, > or >=, joined by &, | and ~"
+    )
 
 
 def margin_program(system: System, until: sp.Basic) -> Program:

@@ -18,7 +18,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.errors import CompileError
-from symdyn.models.reaction import Event
+from symdyn.models.events import Event
 
 __all__ = ["Crossing", "Triggers", "crossings"]
 

@@ -57,6 +57,8 @@ def model_text(system: System) -> str:
         raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
     sides = (*system.expressions, *system.observables.values())
     exact = system.map_expressions(_written_exactly) if any(e.has(sp.Float) for e in sides) else system
+    if system.drift is not None and any(side.has(sp.Float) for e in system.events for side in e.sides):
+        exact = exact.replace(events=tuple(e.mapped(_written_exactly) for e in system.events))
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]

@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.event_program import recorded
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.system import System
@@ -137,17 +138,29 @@ class Frame:
     """
 
     skip: frozenset[sp.Symbol] = frozenset()
-    coordinates: Mapping[str, Any] = {}
     facts: Mapping[str, Any] = {}
 
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         self.system, self.given = system, initial
+        self.coordinates = {"event": [str(e) for e in system.events]} if system.drift is not None and system.events else {}
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
-        return tuple(Variable(name, start=i) for i, name in enumerate(names))
+        timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
+        return timed + (self._fired if self.system.drift is not None and self.system.events else ())
+
+    @property
+    def _fired(self) -> tuple[Variable, ...]:
+        """What is reported of events, beside the output times."""
+        count, each = recorded(self.system)
+        number = Variable("fired", ("event",), (count,), 0, timed=False, meaning="how often the event happened")
+        if not each:
+            return (number,)
+        return number, Variable(
+            "fired_at", ("event", "firing"), (count, each), count, timed=False, meaning=f"when, up to {each} times"
+        )
 
     @cached_property
     def columns(self) -> int:

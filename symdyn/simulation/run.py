@@ -16,7 +16,7 @@ from symdyn.codegen.kernel import Kernel, Options, compile, read_method
 from symdyn.errors import DeclarationError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
-from symdyn.models.reaction import condition_text
+from symdyn.models.events import condition_text
 from symdyn.models.spatial import SpatialSystem
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition

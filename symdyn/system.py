@@ -296,7 +296,7 @@ class System(ABC):
         """
         model = parse_model(text)
         if model.events and not cls.eventful:
-            raise DeclarationError(f"a {cls.__name__} has no events; an ODESystem and a ReactionNetwork may have them")
+            raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -798,6 +798,7 @@ class System(ABC):
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
         lines += [f"    {e}" for e in self.equations()]
+        lines += [f"    {e}" for e in self.events]
         if self.parameters:
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
             lines.append(f"  parameters: {', '.join(shown)}")
@@ -809,6 +810,7 @@ class System(ABC):
 
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
+        rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, PERSISTENT
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
 from symdyn_kernels.crossing import interpolate
 from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
@@ -176,10 +176,12 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                 continue
             turned, undefined, peaked = False, False, -1
             for e in range(events.flags.size):
+                if events.flags[e] & KNOWN:
+                    continue
                 v, a, b = ld(memory.margins, e * W + l), memory.far[l, e], memory.near[l, e]
-                if memory.unsure[l, e]:
+                if memory.unsure[l, e] and v != b:
                     memory.unsure[l, e] = 0
-                    if v <= b:
+                    if v < b:
                         _release(events, memory, l, e)
                 undefined |= v != v
                 turned |= v >= 0.0 and memory.held[l, e] == 0
@@ -208,7 +210,7 @@ def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
                 for e in range(events.flags.size):
                     v = ld(memory.margins, e * W + l)
                     memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
-                    if v < 0.0 and memory.held[l, e] != 0:
+                    if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
                         _release(events, memory, l, e)
         earlier, before = before, part
     return failed
@@ -266,10 +268,10 @@ def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes):
 
 @njit(error_model="numpy")
 def _highest(events, memory, l, W):
-    """The largest margin of the conditions that do not count as true."""
+    """The largest margin of the conditions that do not count as true and may change within a step."""
     most = -np.inf
     for e in range(events.flags.size):
-        if memory.held[l, e] == 0:
+        if memory.held[l, e] == 0 and not events.flags[e] & KNOWN:
             most = max(most, ld(memory.margins, e * W + l))
     return most
 
@@ -300,13 +302,14 @@ def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
             reach *= 0.5
     _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes)
     for e in range(events.flags.size):
-        memory.chosen[l, e] = memory.held[l, e] == 0 and ld(memory.margins, e * W + l) >= 0.0
+        own = memory.held[l, e] == 0 and not events.flags[e] & KNOWN
+        memory.chosen[l, e] = own and ld(memory.margins, e * W + l) >= 0.0
     if b < 1.0:
         _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes)
     for e in range(events.flags.size):
         v = ld(memory.margins, e * W + l)
         memory.level[l, e] = min(v, 0.0) if memory.chosen[l, e] else 0.0
-        if v < 0.0 and memory.held[l, e] != 0:
+        if v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN:
             _release(events, memory, l, e)
     if b < 1.0:
         end = ld(lanes[TB], l)
@@ -333,24 +336,23 @@ def arrivals(events, memory, W, y, pb, lanes, who, last):
     for l in range(W):
         if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5:
             continue
-        if memory.happens[l] == 0:
-            new = ld(lanes[TNEW], l)
-            if next_moment(events, memory, l, who[l]) > new and not (ld(lanes[TEND], l) <= new < last):
-                continue
+        new = ld(lanes[TNEW], l)
+        if next_moment(events, memory, l, who[l]) <= new or ld(lanes[TEND], l) <= new < last:
             memory.happens[l] = 1
-            if not events.sampled:
-                if not evaluated:
-                    call(events.triggers, lanes[TNEW], y, pb, memory.margins)
-                    evaluated = True
-                _choose(events, memory, l, W)
-        found += 1.0
+            if not evaluated:
+                call(events.triggers, lanes[TNEW], y, pb, memory.margins)
+                evaluated = True
+            _choose(events, memory, l, W, KNOWN)
+        found += memory.happens[l]
     return found
 
 
 @njit(error_model="numpy")
-def _choose(events, memory, l, W):
-    """Note which conditions have turned true or false."""
+def _choose(events, memory, l, W, kind):
+    """Note which conditions, of events with the flag `kind` unless that is 0, have turned true or false."""
     for e in range(events.flags.size):
+        if kind and not events.flags[e] & kind:
+            continue
         v = ld(memory.margins, e * W + l)
         memory.chosen[l, e] = memory.held[l, e] == 0 and v >= 0.0
         if not v >= 0.0 and memory.held[l, e] != 0:
@@ -367,7 +369,7 @@ def begin_events(events, memory, l, W, y, pb, lanes):
     memory.happens[l] = 1
     put(lanes[TNEW], l, ld(lanes[T], l), W)
     call(events.triggers, lanes[TNEW], y, pb, memory.margins)
-    _choose(events, memory, l, W)
+    _choose(events, memory, l, W, 0)
 
 
 @njit(error_model="numpy")
@@ -438,9 +440,9 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
             code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
     while memory.upcoming[l] < events.schedule.shape[1] and events.schedule[k, memory.upcoming[l], 0] <= t:
         at = min(at, events.schedule[k, memory.upcoming[l], 0])
-        e = np.int64(events.schedule[k, memory.upcoming[l], 1])
+        due = np.int64(events.schedule[k, memory.upcoming[l], 1])
         memory.upcoming[l] += 1
-        if e >= 0 and not _push(memory, l, at, e):
+        if due >= 0 and not _push(memory, l, at, due):
             code = TOO_MANY_EVENTS
     while code == SUCCESS:
         q = _next_in_line(events, memory, l, t, y, W, pb, lanes)
@@ -481,6 +483,6 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
     for e in range(events.flags.size):
         v = ld(memory.margins, e * W + l)
         memory.near[l, e] = v
-        memory.unsure[l, e] = v < 0.0 and memory.held[l, e] != 0
+        memory.unsure[l, e] = v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN
         memory.level[l, e] = 0.0
     return code

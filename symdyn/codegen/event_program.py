@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, PERSISTENT, EventTables
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, EventTables
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
-from symdyn.codegen.stopping import margin
 from symdyn.codegen.triggers import crossings
 from symdyn.errors import CompileError, DeclarationError
-from symdyn.models.events import Event, Schedule
+from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
 __all__ = ["event_facts", "event_programs", "event_tables", "recorded"]
@@ -65,8 +64,11 @@ def event_facts(system: System) -> dict[str, Any]:
         places.append(len(targets))
     delays = _rows([e.delay != 0 for e in system.events], len(targets))
     priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
-    flags = [e.persistent * PERSISTENT + e.initial * INITIAL + e.from_trigger * FROM_TRIGGER for e in system.events]
     moments = [_moments(e, system) for e in system.events]
+    flags = [
+        e.persistent * PERSISTENT + e.initial * INITIAL + e.from_trigger * FROM_TRIGGER + (listed is not None) * KNOWN
+        for e, listed in zip(system.events, moments, strict=True)
+    ]
     times = [(k, *found) for k, listed in enumerate(moments) for found in listed or ()]
     expressions = [e for _, _, sides in times for e in sides]
     return {
@@ -141,24 +143,25 @@ def event_tables(
     DeclarationError
         For schedules of too many times, or whose times are no numbers.
     """
-    listed = (facts[name] for name in ("first", "targets", "delays", "priorities", "flags"))
-    arrays = [np.array(values, np.int64) for values in listed]
+    names = ("first", "targets", "delays", "priorities", "flags")
+    arrays = {name: np.array(facts[name], np.int64) for name in names}
     schedule = _schedule(system, facts, parameters, times)
-    return EventTables(*addresses, *arrays, facts["sampled"], schedule, recorded(system)[1])
+    triggers, effects = addresses
+    return EventTables(triggers, effects, sampled=facts["sampled"], schedule=schedule, recorded=recorded(system)[1], **arrays)
 
 
 def _schedule(system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Known times of each trajectory and what happens there, (N, S, 2)."""
     count, begin, end = len(parameters), times[0], times[-1]
     found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
-    values = iter([np.broadcast_to(v, count) for v in found])
+    values = iter([np.array(np.broadcast_to(v, count)) for v in found])
     columns: list[np.ndarray] = []  # (N, 2) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]
         if kind == "dose":
             columns += _doses(system.events[event], event, sides, begin, end)
         else:
-            at = np.nextafter(sides[0], math.inf) if kind == "after" else sides[0]
+            (at,) = (np.nextafter(side, math.inf) if kind == "after" else side for side in sides if side is not None)
             columns.append(np.stack([np.where((at > begin) & (at <= end), at, np.inf), np.full(count, -1.0)], axis=1))
     if not columns:
         return np.empty((count, 0, 2))

@@ -11,10 +11,10 @@ from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn import dag
 from symdyn.declaration import expression, name_of
-from symdyn.errors import DeclarationError
+from symdyn.errors import CompileError, DeclarationError
 from symdyn.text.events import FLAGS, EventText
 
-__all__ = ["Event", "Schedule", "condition_text", "dose", "event_of", "listed_events", "observed_events"]
+__all__ = ["Event", "Schedule", "condition_text", "dose", "event_of", "listed_events", "margin", "observed_events"]
 
 #: Firings whose times are reported, of each event in each trajectory, unless the event says otherwise.
 RECORDED = 100
@@ -81,8 +81,8 @@ class Schedule:
         return Schedule(*(None if e is None else function(e) for e in (self.start, self.every, self.times)))
 
     def __str__(self) -> str:
-        every = "" if self.every is None else f" every {self.every}"
-        return f"at {self.start}{every}{'' if self.times in (None, 1) else f' times {self.times}'}"
+        words = {"at": self.start, "every": self.every, "times": None if self.times == 1 else self.times}
+        return " ".join(f"{word} {dag.written_exactly(e)}" for word, e in words.items() if e is not None)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Event:
     when X > 50 delay 2 persistent false, X = 0
     """
 
-    trigger: sp.Basic | Schedule
+    trigger: Any
     assignments: Mapping[sp.Symbol, sp.Expr]
     delay: sp.Expr = sp.S.Zero
     priority: sp.Expr | None = None
@@ -205,6 +205,25 @@ class Event:
         new = self.mapped(lambda side: side.xreplace(swap))
         return replace(new, assignments={swap.get(k, k): v for k, v in new.assignments.items()})
 
+    def scaled(self, factor: sp.Expr) -> Event:
+        """The event with new values that are multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : Expr
+
+        Returns
+        -------
+        Event
+
+        Examples
+        --------
+        >>> X, V = sp.symbols("X V")
+        >>> print(Event(X > 1, {X: X + 3}).scaled(1 / V))
+        when X > 1, X = X/V + 3/V
+        """
+        return replace(self, assignments={k: sp.expand_mul(v * factor) for k, v in self.assignments.items()})
+
     @property
     def fingerprint(self) -> str:
         """What decides its meaning, exactly."""
@@ -215,14 +234,14 @@ class Event:
     def heading(self) -> str:
         """When it happens, as text."""
         words = str(self.trigger) if isinstance(self.trigger, Schedule) else f"when {condition_text(self.trigger)}"
-        words += f" delay {self.delay}" if self.delay != 0 else ""
-        words += "" if self.priority is None else f" priority {self.priority}"
+        words += f" delay {dag.written_exactly(self.delay)}" if self.delay != 0 else ""
+        words += "" if self.priority is None else f" priority {dag.written_exactly(self.priority)}"
         fields = type(self).__dataclass_fields__
         changed = (name for name in FLAGS if getattr(self, name) != fields[name].default)
         return words + "".join(f" {name} {str(getattr(self, name)).lower()}" for name in changed)
 
     def __str__(self) -> str:
-        return ", ".join([self.heading, *(f"{k} = {v}" for k, v in self.assignments.items())])
+        return ", ".join([self.heading, *(f"{k} = {dag.written_exactly(v)}" for k, v in self.assignments.items())])
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -311,8 +330,39 @@ def observed_events(
     return tuple(e.mapped(read) for e in listed_events(events))
 
 
+def margin(
+    condition: sp.Basic,
+    bound: Callable[[sp.Expr], sp.Expr] = lambda e: e,
+    strict: Callable[[sp.Expr], sp.Expr] = lambda e: e,
+) -> sp.Expr:
+    """The margin of a condition; `bound` changes that of each comparison, and `strict` that of those by < and >.
+
+    Raises
+    ------
+    CompileError
+        For equalities, which a state that changes continuously meets at no time that a step sees.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> margin((x < 2) & ~(y < x))
+    Min(2 - x, -x + y)
+    """
+    condition = sp.to_nnf(condition, simplify=False)
+    if isinstance(condition, (sp.And, sp.Or)):
+        parts = [margin(a, bound, strict) for a in sorted(condition.args, key=str)]
+        return sp.Min(*parts) if isinstance(condition, sp.And) else sp.Max(*parts)
+    if isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
+        found = bound(condition.gts - condition.lts)
+        return strict(found) if isinstance(condition, (sp.Gt, sp.Lt)) else found
+    raise CompileError(
+        f"the condition {condition} cannot be located; expected comparisons by <, <=, > or >=, joined by &, | and ~"
+    )
+
+
 def condition_text(e: sp.Basic) -> str:
     """A condition as the grammar reads it."""
+    e = dag.written_exactly(e)
     for kind, word in ((sp.And, " and "), (sp.Or, " or ")):
         if isinstance(e, kind):
             return word.join(f"({condition_text(a)})" for a in sorted(e.args, key=str))

@@ -312,8 +312,6 @@ class ReactionNetwork(NetworkVerbs, System):
 
     def __repr__(self) -> str:
         lines = super().__repr__().split("\n")
-        after = 1 + len(self.reactions)
-        lines[after:after] = [f"    {e}" for e in self.events]
         if self.volume != 1:
             lines.append(f"  volume: {self.volume}")
         if self.combinatoric:

@@ -142,7 +142,8 @@ class Frame:
 
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         self.system, self.given = system, initial
-        self.coordinates = {"event": [str(e) for e in system.events]} if system.drift is not None and system.events else {}
+        named = system.drift is not None and system.events
+        self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if named else {}
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:

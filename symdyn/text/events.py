@@ -46,8 +46,12 @@ def is_event(tokens: list[Token]) -> bool:
     >>> from symdyn.text.lexer import tokenize
     >>> is_event(tokenize("when x > 1, x = 0")), is_event(tokenize("at = 3")), is_event(tokenize("at' = 3"))
     (True, False, False)
+    >>> is_event(tokenize("when (x > 1), x = 0")), is_event(tokenize("at(0) = 3"))
+    (True, False)
     """
-    return tokens[0].text in (_WHEN, _AT) and tokens[1].text not in ("=", ":=", "'", "(", "[")
+    first, *rest = (t.text for t in tokens[:5])
+    initial = rest[:1] == ["("] and rest[2:] == [")", "="]
+    return first in (_WHEN, _AT) and rest[0] not in ("=", ":=", "'", "[") and not initial
 
 
 def split_at_commas(tokens: Iterable[Token]) -> list[list[Token]]:

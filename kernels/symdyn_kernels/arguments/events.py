@@ -8,10 +8,10 @@ import numpy as np
 
 from symdyn_kernels.arguments.parts import Frames, Integers
 
-__all__ = ["FROM_TRIGGER", "INITIAL", "PERSISTENT", "EventTables"]
+__all__ = ["FROM_TRIGGER", "INITIAL", "KNOWN", "PERSISTENT", "EventTables"]
 
 #: Bits of ``EventTables.flags``.
-PERSISTENT, INITIAL, FROM_TRIGGER = 1, 2, 4
+PERSISTENT, INITIAL, FROM_TRIGGER, KNOWN = 1, 2, 4, 8
 
 
 class EventTables(NamedTuple):
@@ -31,9 +31,10 @@ class EventTables(NamedTuple):
     delays, priorities : (E,) int64
         Rows of the effects, or -1 where there is none.
     flags : (E,) int64
-        Whether an event persists, counts as true before the first time, and takes its values at its trigger.
+        Whether an event persists, counts as true before the first time, takes its values at its trigger, and changes its
+        condition at scheduled times alone.
     sampled : int
-        Whether conditions are evaluated within steps; else they change at scheduled times alone.
+        Whether there are conditions that are evaluated within steps.
     schedule : (N, S, 2) float64
         For each trajectory times in order, infinite where there are fewer, and at each the event that acts, or -1 where time
         alone may change a condition.

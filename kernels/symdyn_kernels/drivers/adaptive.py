@@ -266,7 +266,7 @@ def chunk(arguments):
             emit(polynomial, n, W, output, lanes, spare)
             if passed_by > 0.0:
                 hold(ended, fb + 8 * yt, n, W, output)
-        if happened > 0.0:
+        if EVENTS and happened > 0.0:
             for l in range(W):
                 k = who[l]
                 if k >= 0 and happening.happens[l] != 0:

@@ -22,7 +22,7 @@ from symdyn.codegen.event_program import event_facts, event_programs, event_tabl
 from symdyn.codegen.families._start import holds_at_start, integrate_rest, start_fact
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
-from symdyn.codegen.program import Made, Operation
+from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program
 from symdyn.errors import CompileError
@@ -63,7 +63,7 @@ class AdaptiveFamily(Family):
         stops = stop_program(system) if timed else None
         found = {"jumps": None if stops is None else stops.as_json(), **start_fact(system, until)}
         found["events"] = event_facts(system) if system.events else None
-        ends = () if until is None else (margin_program(system, until),)
+        ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
         ends += event_programs(system) if system.events else ()
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
@@ -92,8 +92,8 @@ class AdaptiveFamily(Family):
         counts = np.zeros((count, 4), np.int64)
         own, events = task.addresses, EventTables.none()
         if task.facts["events"] is not None:
-            *own, triggers, effects = own
-            events = event_tables(task.system, task.facts["events"], (triggers, effects), batch.parameters, batch.times)
+            own, found = own[:-2], own[-2:]
+            events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times)
             run.aside[:, : events.flags.size] = 0
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])
         rhs, factor, solve = (*own, 0, 0)[:3]

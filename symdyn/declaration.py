@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.paths import Path
 from symdyn.registry import suggest
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "name_of",
     "numeric_values",
     "read_equations",
+    "refuse_inputs",
 ]
 
 #: Atoms that no real and finite expression contains.
@@ -86,6 +88,12 @@ def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     raise DeclarationError(f"{key!r} is not a {what} of this system; its {several}: {known}.{suggest(str(key), by_name)}")
 
 
+def refuse_inputs(symbol: sp.Symbol) -> None:
+    """Raise an error for an input over time, whose values are no numbers."""
+    if isinstance(symbol, Path):
+        raise DeclarationError(f"{symbol} is an input over time, not a number; give it as a Path, inputs={{'{symbol}': ...}}")
+
+
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
     """`values` with symbols for keys and finite floats for values."""
     symbols = tuple(symbols)
@@ -94,6 +102,7 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
     checked = {}
     for key, value in (values or {}).items():
         symbol = lookup(key, symbols, what)
+        refuse_inputs(symbol)
         try:
             number = float(value)
         except (TypeError, ValueError):

@@ -13,9 +13,10 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn import dag
-from symdyn.declaration import check_symbols, expression, name_of, numeric_values, read_equations
+from symdyn.declaration import check_symbols, expression, lookup, name_of, numeric_values, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
+from symdyn.paths import Path, PathSlope
 from symdyn.registry import suggest
 
 __all__ = ["PARTS", "Equation", "System"]
@@ -32,6 +33,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
         "events": "events",
+        "inputs": "inputs over time",
     }
 )
 
@@ -94,6 +96,8 @@ class System(ABC):
         Of each cell, where cells share a field.
     events : tuple
         Instantaneous changes of states.
+    inputs : tuple of Path
+        Parameters that are functions of time; their values are numbers of courses, from 0.
     binary : tuple of Symbol
         States that are 0 or 1.
     interpretation : str or None
@@ -248,11 +252,13 @@ class System(ABC):
         >>> Line(2).drift, Line(2).parameters
         ((-x0 + x1, c - x1), (c,))
         """
-        found = tuple(s for s in check_symbols(states, time, sides, observables) if not self.drawn(s))
+        named = (s for s in check_symbols(states, time, sides, observables) if not self.drawn(s))
+        found = tuple(dict.fromkeys(s.path if isinstance(s, PathSlope) else s for s in named))
+        paths = {s: 0.0 for s in found if isinstance(s, Path)}
         self.__dict__.update(
             states=states,
             parameters=found,
-            defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
+            defaults=MappingProxyType({**numeric_values(parameters, found, "parameter"), **paths}),
             initial=MappingProxyType(numeric_values(initial, states, "state")),
             observables=MappingProxyType(observables),
             time=time,
@@ -507,10 +513,55 @@ class System(ABC):
         if sides is not None and self.parts <= {"drift", "map"}:
             return sides
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
+        if self.inputs or self.events:
+            hint = f"; this one has {'inputs over time' if self.inputs else 'events'}"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"
         raise DeclarationError(
             f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
+        )
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The parameters that are functions of time."""
+        return tuple(p for p in self.parameters if isinstance(p, Path))
+
+    def with_inputs(self, paths: Mapping[Any, Any]) -> Self:
+        """The same system with other courses of its inputs.
+
+        Parameters
+        ----------
+        paths : mapping of Path or str to Path or sequence of Path
+            Of several courses a simulation takes each.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            If the system has no such input.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, u = sp.Symbol("x"), sd.Path("u", [0, 1], [0, 1])
+        >>> other = sd.ODESystem({x: u - x}).with_inputs({u: sd.Path("u", [0, 5], [3, 3])})
+        >>> other.inputs[0].curves[0].times.tolist()
+        [0.0, 5.0]
+        """
+        swap: dict[sp.Basic, sp.Basic] = {}
+        for key, value in paths.items():
+            old = lookup(key, self.inputs, "input")
+            swap[old] = old.with_curves(value)
+            swap[PathSlope(old)] = PathSlope(swap[old])
+        new = self.map_expressions(lambda e: e.xreplace(swap))
+        changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in self.events)} if self.events else {}
+        return new.replace(
+            parameters=tuple(swap.get(p, p) for p in self.parameters),
+            defaults=MappingProxyType({swap.get(p, p): v for p, v in self.defaults.items()}),
+            **changed,
         )
 
     @property
@@ -558,7 +609,7 @@ class System(ABC):
         """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
         parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
-        parts += [e.fingerprint for e in self.events]
+        parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
@@ -776,7 +827,7 @@ class System(ABC):
         filled = self.map_expressions(fill)
         line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
         symbols = set().union(*(e.free_symbols for e in (*filled.expressions, *filled.observables.values())))
-        free = symbols - set(self.states) - {self.time}
+        free = {s.path if isinstance(s, PathSlope) else s for s in symbols} - set(self.states) - {self.time}
         parameters = tuple(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))
         values = {**self.defaults, **(defaults or {})}
         return filled.replace(
@@ -800,7 +851,8 @@ class System(ABC):
         lines += [f"    {e}" for e in self.equations()]
         lines += [f"    {e}" for e in self.events]
         if self.parameters:
-            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+            plain = [p for p in self.parameters if p not in self.inputs]
+            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {', '.join(shown)}")
         if self.initial:
             lines.append(f"  initial: {', '.join(f'{s} = {v:g}' for s, v in self.initial.items())}")

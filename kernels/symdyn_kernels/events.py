@@ -52,6 +52,8 @@ class EventMemory(NamedTuple):
         The margins at the last part that was evaluated, at first the beginning of the step, and at that before it.
     unsure : (W, E) int64
         Whether a condition that has just turned true is still false by rounding: it counts as true unless it then falls.
+    smooth : (W,) int64
+        Whether rates of change are continuous in what has just happened.
     happens : (W,) int64
         Whether something happens at the end of the present step.
     waiting : (W,) int64
@@ -77,6 +79,7 @@ class EventMemory(NamedTuple):
     near: np.ndarray
     far: np.ndarray
     unsure: np.ndarray
+    smooth: np.ndarray
     happens: np.ndarray
     waiting: np.ndarray
     due: np.ndarray
@@ -106,7 +109,7 @@ def event_memory(events, W, address, trial):
     return EventMemory(
         address, values, trial,
         np.zeros((W, count), np.int64), np.zeros((W, count), np.int64), np.zeros((W, count)), np.zeros((W, count)),
-        np.zeros((W, count)), np.zeros((W, count), np.int64), np.zeros(W, np.int64),
+        np.zeros((W, count)), np.zeros((W, count), np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64),
         np.zeros(W, np.int64), np.zeros((W, MOST_WAITING)), np.zeros((W, MOST_WAITING), np.int64),
         np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros(W), np.zeros(W, np.int64),
     )  # fmt: skip
@@ -323,7 +326,7 @@ def next_moment(events, memory, l, k):
     """When something is next known to happen to trajectory `k` in lane `l`."""
     at = np.inf
     if memory.upcoming[l] < events.schedule.shape[1]:
-        at = events.schedule[k, memory.upcoming[l], 0]
+        at = events.schedule[min(k, events.schedule.shape[0] - 1), memory.upcoming[l], 0]
     for q in range(memory.waiting[l]):
         at = min(at, memory.due[l, q])
     return at
@@ -339,7 +342,7 @@ def arrivals(events, memory, W, y, pb, lanes, who, last):
         new = ld(lanes[TNEW], l)
         if next_moment(events, memory, l, who[l]) <= new or ld(lanes[TEND], l) <= new < last:
             memory.happens[l] = 1
-            if not evaluated:
+            if not evaluated and events.triggers != 0:
                 call(events.triggers, lanes[TNEW], y, pb, memory.margins)
                 evaluated = True
             _choose(events, memory, l, W, KNOWN)
@@ -368,7 +371,8 @@ def begin_events(events, memory, l, W, y, pb, lanes):
     memory.waiting[l], memory.upcoming[l], memory.latest[l], memory.still[l] = 0, 0, -np.inf, 0
     memory.happens[l] = 1
     put(lanes[TNEW], l, ld(lanes[T], l), W)
-    call(events.triggers, lanes[TNEW], y, pb, memory.margins)
+    if events.triggers != 0:
+        call(events.triggers, lanes[TNEW], y, pb, memory.margins)
     _choose(events, memory, l, W, 0)
 
 
@@ -424,6 +428,15 @@ def _next_in_line(events, memory, l, t, y, W, pb, lanes):
 
 
 @njit(error_model="numpy")
+def change_segment(events, memory, l, i, row, W, pb):
+    """Input `i` has come to a knot."""
+    for r in range(events.sizes[i]):
+        st(pb, (events.places[i] + r) * W + l, events.segments[row, r])
+    if not events.smooth[i]:
+        memory.smooth[l] = 0
+
+
+@njit(error_model="numpy")
 def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
     """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
 
@@ -433,14 +446,17 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
     at = t
     memory.happens[l] = 0
     put(lanes[TB], l, t, W)
-    code, acted = SUCCESS, 0
+    code, acted, row = SUCCESS, 0, min(k, events.schedule.shape[0] - 1)
+    memory.smooth[l] = 1
     for e in range(events.flags.size):
         if memory.chosen[l, e]:
-            memory.chosen[l, e] = 0
+            memory.chosen[l, e], memory.smooth[l] = 0, 0
             code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
-    while memory.upcoming[l] < events.schedule.shape[1] and events.schedule[k, memory.upcoming[l], 0] <= t:
-        at = min(at, events.schedule[k, memory.upcoming[l], 0])
-        due = np.int64(events.schedule[k, memory.upcoming[l], 1])
+    while memory.upcoming[l] < events.schedule.shape[1] and events.schedule[row, memory.upcoming[l], 0] <= t:
+        at = min(at, events.schedule[row, memory.upcoming[l], 0])
+        due = np.int64(events.schedule[row, memory.upcoming[l], 1])
+        if due <= -2:
+            change_segment(events, memory, l, -2 - due, np.int64(events.schedule[row, memory.upcoming[l], 2]), W, pb)
         memory.upcoming[l] += 1
         if due >= 0 and not _push(memory, l, at, due):
             code = TOO_MANY_EVENTS
@@ -470,6 +486,7 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
             elif not true and memory.held[l, other] != 0:
                 _release(events, memory, l, other)
     if acted:
+        memory.smooth[l] = 0
         memory.still[l] = memory.still[l] + 1 if t - memory.latest[l] <= STILL * abs(t) else 0
         memory.latest[l] = t
         if memory.still[l] > MOST_STILL:
@@ -479,7 +496,8 @@ def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
             for i in range(n):
                 output.values[k, q, i] = ld(y, i * W + l)
             q -= 1
-    call(events.triggers, lanes[TB], y, pb, memory.margins)
+    if events.triggers != 0:
+        call(events.triggers, lanes[TB], y, pb, memory.margins)
     for e in range(events.flags.size):
         v = ld(memory.margins, e * W + l)
         memory.near[l, e] = v

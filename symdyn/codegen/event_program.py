@@ -1,4 +1,4 @@
-"""Events as lane functions and tables for `symdyn_kernels.events`, and the times at which they are known to be due."""
+"""Events and inputs as lane functions and tables for `symdyn_kernels.events`, and the times that are known of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, EventTables
 
+from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segments
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.triggers import crossings
@@ -146,29 +148,55 @@ def event_tables(
     names = ("first", "targets", "delays", "priorities", "flags")
     arrays = {name: np.array(facts[name], np.int64) for name in names}
     schedule = _schedule(system, facts, parameters, times)
+    places, sizes = segment_places(system)
+    smooth = [continuous(system, path) for path in system.inputs]
+    inputs = {"places": places, "sizes": sizes, "smooth": smooth}
+    arrays |= {name: np.array(values, np.int64) for name, values in inputs.items()}
     triggers, effects = addresses
-    return EventTables(triggers, effects, sampled=facts["sampled"], schedule=schedule, recorded=recorded(system)[1], **arrays)
+    return EventTables(
+        triggers,
+        effects,
+        sampled=facts["sampled"],
+        schedule=schedule,
+        recorded=recorded(system)[1],
+        segments=segments(system),
+        **arrays,
+    )
 
 
 def _schedule(system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Known times of each trajectory and what happens there, (N, S, 2)."""
+    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike."""
+    if not (parameters != parameters[:1])[:, _decisive(system)].any():
+        parameters = parameters[:1]
     count, begin, end = len(parameters), times[0], times[-1]
     found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
     values = iter([np.array(np.broadcast_to(v, count)) for v in found])
-    columns: list[np.ndarray] = []  # (N, 2) each
+    columns: list[np.ndarray] = []  # (N, K, 3) each
     for event, kind, there in facts["times"]:
         sides = [next(values) if yes else None for yes in there]
         if kind == "dose":
             columns += _doses(system.events[event], event, sides, begin, end)
         else:
             (at,) = (np.nextafter(side, math.inf) if kind == "after" else side for side in sides if side is not None)
-            columns.append(np.stack([np.where((at > begin) & (at <= end), at, np.inf), np.full(count, -1.0)], axis=1))
+            columns.append(_entries(np.where((at > begin) & (at <= end), at, np.inf), -1))
+    columns += knot_entries(system, parameters, times)
     if not columns:
-        return np.empty((count, 0, 2))
-    stacked = np.stack(columns, axis=1)
+        return np.empty((count, 0, 3))
+    stacked = np.concatenate(columns, axis=1)
     order = np.argsort(stacked[:, :, :1], axis=1, kind="stable")
     kept = int((stacked[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
     return np.ascontiguousarray(np.take_along_axis(stacked, order, axis=1)[:, :kept])
+
+
+def _entries(at: np.ndarray, what: int) -> np.ndarray:
+    """One entry of the schedule of each trajectory, (N, 1, 3)."""
+    return np.stack([at, np.full(len(at), float(what)), np.zeros(len(at))], axis=1)[:, None]
+
+
+def _decisive(system: System) -> list[int]:
+    """Columns of the parameters on which schedules depend."""
+    used = dag.free_symbols([side for e in system.events for side in e.sides]) | set(system.inputs)
+    return [i for i, p in enumerate(system.parameters) if p in used]
 
 
 def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: float) -> list[np.ndarray]:
@@ -193,5 +221,5 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
     for k in range(max(0, int(most))):
         at = start + (first + k) * every
         due = (first + k <= last) & (at >= begin) & (at <= end)
-        columns.append(np.stack([np.where(due, at, np.inf), np.full(len(start), float(number))], axis=1))
+        columns.append(_entries(np.where(due, at, np.inf), number))
     return columns

@@ -146,7 +146,7 @@ class ExplicitRungeKutta:
         """
         if "fields" in system.parts:
             return system.unmet(["fields"], ["kinetics"])
-        return system.unmet(["drift"], ["events"] if self.adaptive else ())
+        return system.unmet(["drift"], ["events", "inputs"] if self.adaptive else ())
 
 
 @dataclass(frozen=True)
@@ -231,4 +231,4 @@ class Rosenbrock:
         >>> sd.METHODS["rodas4"].applies(sd.DiscreteSystem.from_text("x[t+1] = 2*x"))
         'it takes systems of rates of change; this DiscreteSystem has next values'
         """
-        return system.unmet(["drift"], ["events"])
+        return system.unmet(["drift"], ["events", "inputs"])

@@ -48,6 +48,7 @@ def simulate(
     *,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
+    inputs: Mapping[Any, Any] | None = None,
     trajectories: int | None = None,
     seed: int | None = None,
     method: str | MethodOptions | None = None,
@@ -78,6 +79,8 @@ def simulate(
         array (n,) becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a DataArray
         keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.  Fields
         also start from arrays, expressions of position and functions of the positions.
+    inputs : mapping from inputs or names to Path, optional
+        Other courses of inputs over time; a list of paths is a sweep, whose dimension is named after the input.
     trajectories : int, optional
         How many at each point of the sweep; they form the dimension ``trajectory``, which results lack if this is not given.
     seed : int, optional
@@ -173,6 +176,7 @@ def simulate(
     """
     if not isinstance(system, System):
         raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
+    system = system.with_inputs(inputs) if inputs else system
     times = _times(t, system)
     numbers = {"seed": seed, "rtol": rtol, "atol": atol, "step": step}
     check_positive(rtol=rtol, atol=atol, step=step)

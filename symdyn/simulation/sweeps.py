@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import RESERVED_NAMES, lookup
+from symdyn.declaration import RESERVED_NAMES, lookup, refuse_inputs
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
 from symdyn.system import System
@@ -147,7 +147,10 @@ def make_design(
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
         if given is not None and not isinstance(given, Mapping):
             raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
-        values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
+        own = {lookup(k, symbols, what): v for k, v in (given or {}).items()}
+        for symbol in own:
+            refuse_inputs(symbol)
+        values = {**known, **own}
         # sweeps come in the order in which they were given; a distribution is no sweep
         ready = {s: v if spread and is_distribution(v) else _labelled(v, s, what, taken) for s, v in values.items()}
         for s, v in ready.items():
@@ -163,7 +166,8 @@ def make_design(
         return ready
 
     spread = system.distributions
-    numbers = read(parameters, system.parameters, system.defaults, "parameter")
+    courses = {p: np.arange(len(p.curves)) for p in system.inputs if len(p.curves) > 1}
+    numbers = read(parameters, system.parameters, {**system.defaults, **courses}, "parameter")
     missing = [s.name for s in system.parameters if s not in numbers]
     if missing:
         raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")

@@ -1,4 +1,4 @@
-"""Arguments of drivers about events: instantaneous changes of states."""
+"""Arguments of drivers about events, which change states, and about inputs, whose course changes at their knots."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from symdyn_kernels.arguments.parts import Frames, Integers
+from symdyn_kernels.arguments.parts import Frames, Integers, Rows
 
 __all__ = ["FROM_TRIGGER", "INITIAL", "KNOWN", "PERSISTENT", "EventTables"]
 
@@ -15,7 +15,7 @@ PERSISTENT, INITIAL, FROM_TRIGGER, KNOWN = 1, 2, 4, 8
 
 
 class EventTables(NamedTuple):
-    """The events of a model.
+    """The events and inputs of a model.
 
     Attributes
     ----------
@@ -35,9 +35,15 @@ class EventTables(NamedTuple):
         condition at scheduled times alone.
     sampled : int
         Whether there are conditions that are evaluated within steps.
-    schedule : (N, S, 2) float64
-        For each trajectory times in order, infinite where there are fewer, and at each the event that acts, or -1 where time
-        alone may change a condition.
+    schedule : (N, S, 3) float64
+        For each trajectory, or one for all, times in order, infinite where there are fewer; at each the event that acts, or -1
+        where time alone may change a condition, or -2 - i at a knot of input i; and there the row in `segments`.
+    segments : (C, d) float64
+        What the parameters of an input become at its knots.
+    places, sizes : (I,) int64
+        Where the parameters of each input begin, and how many there are.
+    smooth : (I,) int64
+        Whether an input is continuous at its knots.
     recorded : int
         For how many firings of each event the times are recorded aside, after the numbers of firings.
 
@@ -56,6 +62,10 @@ class EventTables(NamedTuple):
     flags: Integers
     sampled: int
     schedule: Frames
+    segments: Rows
+    places: Integers
+    sizes: Integers
+    smooth: Integers
     recorded: int
 
     @classmethod
@@ -72,4 +82,5 @@ class EventTables(NamedTuple):
         0
         """
         empty, one = np.empty(0, np.int64), np.zeros(1, np.int64)
-        return cls(0, 0, one, empty, empty, empty, empty, 0, np.empty((0, 0, 2)), 0)
+        none = np.empty((0, 0, 3)), np.empty((0, 0))
+        return cls(0, 0, one, empty, empty, empty, empty, 0, *none, empty, empty, empty, 0)

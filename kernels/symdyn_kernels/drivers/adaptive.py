@@ -65,6 +65,8 @@ from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TO
 
 #: Of a lane that begins anew: after an event, and with another trajectory.
 AFTER_EVENT, NEW = 2, 3
+#: Of a lane that goes on with its step size at a knot of an input.
+KNOT = 4
 #: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
 LEAST_STEP = 2e-15
 
@@ -222,8 +224,9 @@ def chunk(arguments):
         if EVENTS:
             if looking > 0.0:
                 stiffness(functions, sizes, memory, places, tolerances)
-            if events.sampled:
+            if events.sampled or margin != 0 or outputs + arrived > 0.0:
                 dense(functions, sizes, memory, places, tolerances)
+            if events.sampled:
                 alarm += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status)
             happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1])
         passed_by, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status) if margin != 0 else (0.0, 0.0)
@@ -259,7 +262,7 @@ def chunk(arguments):
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            if not EVENTS or not events.sampled:
+            if not EVENTS:
                 dense(functions, sizes, memory, places, tolerances)
             if passed_by > 0.0:
                 end(ends, polynomial, n, W, lanes, who)
@@ -272,8 +275,8 @@ def chunk(arguments):
                 if k >= 0 and happening.happens[l] != 0:
                     if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
                         status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside)
-                        fresh[l] = AFTER_EVENT
-                        counts[k, 3] += 1
+                        fresh[l] = KNOT if happening.smooth[l] else AFTER_EVENT
+                        counts[k, 3] += fresh[l] != KNOT
                     happening.happens[l] = 0
                     alarm += 1.0
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
@@ -318,6 +321,9 @@ def chunk(arguments):
                         put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, who[l])), W)
             if EVENTS:
                 resumed[:] = fresh == AFTER_EVENT
+                for l in range(W):
+                    if fresh[l] == KNOT:
+                        fresh[l] = 0
             start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
             if EVENTS:
                 for l in range(W):

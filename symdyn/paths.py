@@ -199,7 +199,7 @@ class Path(sp.Symbol):
         >>> len(u.with_curves([u, sd.Path("v", [0, 1], [1, 0])]).curves)
         2
         """
-        listed = list(paths) if isinstance(paths, (list, tuple)) else [paths]
+        listed: list[Any] = list(paths) if isinstance(paths, (list, tuple)) else [paths]
         wrong = next((p for p in listed if not isinstance(p, Path)), None)
         if wrong is not None or not listed:
             raise DeclarationError(f"the input {self.name} is {wrong if listed else []!r}; expected a Path, or a list of them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -39,10 +40,7 @@ def test_a_driven_decay_is_its_convolution_with_the_input(kind, method):
     data = sd.simulate(driven, outputs, method=method, **TIGHT)
     for at, value in zip(outputs, data.x.values, strict=True):
         ends = [*TIMES[at > TIMES], at]
-        area = sum(
-            quad(lambda s, at=at: path(s) * np.exp(-0.7 * (at - s)), a, b, epsabs=1e-13)[0]
-            for a, b in zip(ends, ends[1:], strict=False)
-        )
+        area = sum(quad(lambda s, at=at: path(s) * np.exp(-0.7 * (at - s)), a, b, epsabs=1e-13)[0] for a, b in pairwise(ends))
         assert value == pytest.approx(2 * np.exp(-0.7 * at) + area, abs=1e-8)
     np.testing.assert_allclose(data.doubled, 2 * np.array([path(s) for s in outputs]), atol=1e-12)
 

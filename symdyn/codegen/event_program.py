@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, EventTables
+from symdyn_kernels.arguments.parts import Batch
 
 from symdyn import dag
 from symdyn.codegen.evaluate import evaluate
@@ -20,7 +21,7 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
-__all__ = ["event_facts", "event_programs", "event_tables", "recorded"]
+__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded"]
 
 #: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
 JUST_NOT = -1e-300
@@ -122,6 +123,33 @@ def recorded(system: System) -> tuple[int, int]:
     (1, 5)
     """
     return len(system.events), max((e.record for e in system.events), default=0)
+
+
+def begun(system: System, batch: Batch) -> Batch:
+    """A batch whose initial values are those after what schedules have at the first time, for drivers that begin after it.
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2, X = X + 5")
+    >>> batch = Batch(np.array([[3.0]]), np.ones((1, 1)), np.array([4.0, 5.0]), np.arange(1))
+    >>> begun(net, batch).initial.tolist()
+    [[8.0]]
+    """
+    scheduled = [e for e in system.events if isinstance(e.trigger, Schedule)]
+    if not scheduled:
+        return batch
+    states, before = batch.initial.copy(), np.nextafter(batch.times[0], -math.inf)
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+    for event in scheduled:
+        after = lower("after", blocks, [event.trigger.after(system.time)], ["after"])
+        new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
+        given = list(states.T), list(batch.parameters.T)
+        due = np.broadcast_to(evaluate(after, [before], *given)[0] <= batch.times[0], len(states))
+        for state, value in zip(event.assignments, evaluate(new, [batch.times[0]], *given), strict=True):
+            column = system.states.index(state)
+            states[:, column] = np.where(due, value, states[:, column])
+    return batch._replace(initial=states)
 
 
 def event_tables(

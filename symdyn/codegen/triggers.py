@@ -18,7 +18,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.errors import CompileError
-from symdyn.models.events import Event
+from symdyn.models.events import Event, Schedule
 
 __all__ = ["Crossing", "Triggers", "crossings"]
 
@@ -125,17 +125,25 @@ class Triggers:
         there are events.
         """
         build, current = self.build, list(states)
-        before = [self.truth(e.trigger) for e in events]
+        before = [
+            self._due(e, self.build.value(self.time)) if isinstance(e.trigger, Schedule) else self.truth(e.trigger)
+            for e in events
+        ]
         for _ in events:
             for k, event in enumerate(events):
                 meaning = self.meaning(current, time)
-                now = self.truth(event.trigger, meaning)
+                scheduled = isinstance(event.trigger, Schedule)
+                now = self._due(event, time) if scheduled else self.truth(event.trigger, meaning)
                 turned = build.op("and", now, build.op("not", before[k]))
                 before[k] = now
                 for species, value in event.assignments.items():
                     i = self.states.index(species)
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
         return current
+
+    def _due(self, event: Event, time: int) -> int:
+        """The number of whether a time of the event's schedule has come since the present time."""
+        return self.build.op("ge", time, self.build.value(event.trigger.after(self.time)))
 
     def integers(self, events: Sequence[Event], states: Sequence[int]) -> int:
         """Whether the values that events assign are numbers of molecules: integer, finite and not negative."""

@@ -18,6 +18,8 @@ __all__ = ["Event", "Schedule", "condition_text", "dose", "event_of", "listed_ev
 
 #: Firings whose times are reported, of each event in each trajectory, unless the event says otherwise.
 RECORDED = 100
+#: Rounding errors of the number of a time in a schedule, relative to it.
+ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,30 @@ class Schedule:
                 raise DeclarationError(f"{name} is {value}; expected a positive number")
         if self.times is not None and self.times.is_number and self.times != int(self.times):
             raise DeclarationError(f"times is {self.times}; expected a whole number")
+
+    def after(self, time: sp.Symbol) -> sp.Expr:
+        """The first of its times after `time`, or infinity.
+
+        Parameters
+        ----------
+        time : Symbol
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> t = sp.Symbol("t")
+        >>> [Schedule(5, 2, 3).after(t).subs(t, now) for now in (0, 5, 6.5, 7, 9)]
+        [5, 7, 7, 9, oo]
+        """
+        if self.every is None:
+            return sp.Piecewise((self.start, time < self.start), (sp.oo, True))
+        q = (time - self.start) / self.every
+        number = sp.Max(0, sp.floor(q + ROUNDING * sp.Abs(q)) + 1)
+        following = self.start + self.every * number
+        return following if self.times is None else sp.Piecewise((following, number < self.times), (sp.oo, True))
 
     @property
     def sides(self) -> tuple[sp.Expr, ...]:
@@ -154,8 +180,9 @@ class Event:
 
     @property
     def plain(self) -> bool:
-        """Whether it is a condition and assignments alone, without delay, priority and what else may be said."""
-        return not isinstance(self.trigger, Schedule) and self.heading == f"when {condition_text(self.trigger)}"
+        """Whether it is a condition or a schedule with assignments alone, without delay, priority and what else may be said."""
+        when = str(self.trigger) if isinstance(self.trigger, Schedule) else f"when {condition_text(self.trigger)}"
+        return self.heading == when
 
     @property
     def sides(self) -> tuple[sp.Basic, ...]:

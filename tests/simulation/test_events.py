@@ -199,8 +199,8 @@ def test_methods_that_follow_no_events_say_so():
         sd.compile(neuron, target="cuda")
     with pytest.raises(sd.CompileError, match="inline"):
         sd.simulate(neuron, [0, 1], layout=sd.Layout(inline=True))
-    network = sd.ReactionNetwork.from_text("X -> 0, k; at 1, X = X + 5", initial={"X": 3}, parameters={"k": 1})
-    with pytest.raises(sd.CompileError, match="networks follow conditions without delay"):
+    network = sd.ReactionNetwork.from_text("X -> 0, k; when t >= 1 delay 1, X = 5", initial={"X": 3}, parameters={"k": 1})
+    with pytest.raises(sd.CompileError, match="without delay and priority"):
         sd.simulate(network, [0, 2])
     with pytest.raises(sd.CompileError, match="depend on states or time"):
         sd.compile(sd.ODESystem({A: -A}, events=sd.dose(A, 1, start=A)))
@@ -259,3 +259,26 @@ def test_rate_equations_keep_the_events_of_a_network(concentrations):
     after = [90 * np.exp(-0.5 * (at - low)) for at, low in ((3, lows[0]), (6, lows[2]), (7.5, lows[3]))]
     expected = [100, after[0], after[1], 2 * after[2]]
     np.testing.assert_allclose(data.X * (10 if concentrations else 1), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("rate", ["k", "k*(1 + 0*t + 0*sin(t))", "k + 1e-9*sin(t)"])
+def test_doses_of_molecules_that_decay_are_binomial(rate):
+    network = sd.ReactionNetwork.from_text(f"X => 0, ({rate})*X; at 1 every 2 times 3, X = X + 50", parameters={"k": 0.5})
+    times = np.array([1.0, 1.5, 3.0, 4.999, 5.0, 6.0, 9.0])
+    data = sd.simulate(network, times, initial={"X": 20}, trajectories=20_000, seed=1, reduce=["mean", "var"], progress=False)
+    begun = [(20, 1.0), (50, 1.0), (50, 3.0), (50, 5.0)]
+    left = [(n, np.where(times >= at, np.exp(-0.5 * (times - at)), 0)) for n, at in begun]
+    mean, var = sum(n * p for n, p in left), sum(n * p * (1 - p) for n, p in left)
+    np.testing.assert_allclose(data.X_mean, mean, atol=5 * np.sqrt(var.max() / 20_000))
+    np.testing.assert_allclose(data.X_var, var, atol=5 * var.max() * np.sqrt(2 / 20_000))
+
+
+def test_schedules_of_networks_are_met_exactly_and_large_networks_say_what_to_write():
+    still = sd.ReactionNetwork.from_text("X -> X + Y, r; at s every h times 4, X = X + 1", parameters={"r": 0})
+    data = sd.simulate(
+        still, [0, 0.1, 0.3, 0.7, 1, 5], initial={"X": 0, "Y": 0}, parameters={"s": [0, 0.1], "h": 0.1 * 3}, seed=1
+    )
+    assert data.X.values.tolist() == [[1, 1, 2, 3, 4, 4], [0, 1, 1, 3, 4, 4]]
+    many = sd.ReactionNetwork.from_text("\n".join(f"S{k} -> S{k + 1}, k" for k in range(400)) + "\nat 1, S0 = S0 + 5")
+    with pytest.raises(sd.CompileError, match="write it as conditions"):
+        sd.compile(many)

@@ -112,10 +112,8 @@ class Ingredients:
         schedules = [e.trigger for e in network.events if isinstance(e.trigger, Schedule)]
         conditions = [e.trigger for e in network.events if not isinstance(e.trigger, Schedule)]
         conditions += [] if until is None else [until]
-        self.crossings = [
-            *crossings(conditions, network.time),
-            *(Crossing(s.after(network.time), after=False) for s in schedules),
-        ]
+        self.crossings = crossings(conditions, network.time)
+        self.crossings += [Crossing(s.after(network.time), after=False) for s in schedules]
         needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *([] if until is None else [until])]
         self.p = hoisting.rows([*needed, *(side for e in network.events for side in e.sides)])
         rates = [r.rate for r in listed if r.rate is not None]

@@ -125,15 +125,11 @@ class Triggers:
         there are events.
         """
         build, current = self.build, list(states)
-        before = [
-            self._due(e, self.build.value(self.time)) if isinstance(e.trigger, Schedule) else self.truth(e.trigger)
-            for e in events
-        ]
+        before = [self._changed(e, {}, self.build.value(self.time)) for e in events]
         for _ in events:
             for k, event in enumerate(events):
                 meaning = self.meaning(current, time)
-                scheduled = isinstance(event.trigger, Schedule)
-                now = self._due(event, time) if scheduled else self.truth(event.trigger, meaning)
+                now = self._changed(event, meaning, time)
                 turned = build.op("and", now, build.op("not", before[k]))
                 before[k] = now
                 for species, value in event.assignments.items():
@@ -141,8 +137,10 @@ class Triggers:
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
         return current
 
-    def _due(self, event: Event, time: int) -> int:
-        """The number of whether a time of the event's schedule has come since the present time."""
+    def _changed(self, event: Event, meaning: Mapping[sp.Symbol, sp.Symbol], time: int) -> int:
+        """The number of whether an event's condition holds, or a time of its schedule has come since the present time."""
+        if not isinstance(event.trigger, Schedule):
+            return self.truth(event.trigger, meaning)
         return self.build.op("ge", time, self.build.value(event.trigger.after(self.time)))
 
     def integers(self, events: Sequence[Event], states: Sequence[int]) -> int:

@@ -201,7 +201,6 @@ def test_what_does_not_hold_together_is_named(make, message):
 @pytest.mark.parametrize(
     "derive",
     [
-        sd.ReactionNetwork.rate_equations,
         sd.ReactionNetwork.langevin,
         sd.ReactionNetwork.linear_noise,
         lambda net: net.moments(2),

@@ -151,9 +151,7 @@ class JumpFamily(Family):
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         if any(isinstance(e.trigger, Schedule) for e in system.events):
-            raise CompileError(
-                "target='cuda' follows no schedules of networks; write conditions, when t >= ..., or use target='cpu'"
-            )
+            raise CompileError("target='cuda' follows no schedules of networks; use target='cpu', or conditions, when t >= ...")
         if made.facts["large"]:
             return large_jump_device(system, made)  # type: ignore[arg-type]
         return jump_device(system, made)

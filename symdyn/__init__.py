@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
+    from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
@@ -75,6 +76,7 @@ __getattr__, __dir__, __all__ = lazy(
         "methods": (),
         "methods.registry": ("METHODS",),
         "models": (),
+        "models.rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),

@@ -8,7 +8,7 @@
     X => 0, Vm*X/(K + X)          # the complete propensity, in molecule numbers
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
     volume V                      # the volume of mass action
-    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models
+    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models; Y(0) = 2*n follows the parameter n
     total := X + Y                # an observable; rates and events may use it
     when X > 50 and t < 9, X = 0  # an event: at the moment when the condition becomes true
 """
@@ -16,12 +16,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sympy as sp
 
 from symdyn.dag import put_in, written_out
 from symdyn.errors import DeclarationError, ParseError
-from symdyn.parsing import check_calls, constant, left_side
+from symdyn.parsing import check_calls, constant, left_side, start
 from symdyn.text.events import EventText, closed, is_event, read_event, split_at_commas
 from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import Token, split_statements, tokenize
@@ -56,7 +57,7 @@ class NetworkText:
     reactions: list[ReactionText]
     species: list[str]
     parameters: dict[str, float]
-    initial: dict[str, float]
+    initial: dict[str, Any]
     observables: dict[str, sp.Expr]
     events: list[EventText]
     volume: str | None
@@ -129,6 +130,8 @@ def parse_network(text: str) -> NetworkText:
     for s in others:
         if s.kind not in ("parameter", "initial", "observable"):
             raise ParseError(f"an equation has no place in a network; a reaction is written {_FORM}", text, s.start)
+        if s.kind == "initial" and s.order:
+            raise ParseError("numbers of molecules have no derivatives; write X(0) = ... for an initial value", text, s.start)
         if s.kind != "initial" and s.name in species:
             message = f"{s.name} is a species here; write {s.name}(0) = ... for its initial value, or rename one"
             raise ParseError(message, text, s.start)
@@ -136,7 +139,10 @@ def parse_network(text: str) -> NetworkText:
         if s.name in target or (s.kind != "initial" and s.name in {**network.parameters, **network.observables}):
             raise ParseError(f"{s.name} is declared twice; remove one", text, s.start)
         node = read_side(terms, s.right, scope)
-        target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
+        if s.kind == "initial":
+            target[s.name] = start(text, s, node, scope, [o.name for o in others if o.kind == "observable"])
+        else:
+            target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
     for a in arrows:
         network.reactions.extend(_directions(text, a, terms, scope))
     network.events.extend(read_event(text, tokens, terms, scope) for tokens in moments)

@@ -55,7 +55,10 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         observables = {k: e.xreplace(scaled) for k, e in observables.items()}
         events = tuple(e.mapped(lambda side: side.xreplace(scaled)).scaled(1 / volume) for e in events)
         size = network.defaults.get(volume) if volume.is_Symbol else float(volume)
-        initial = {} if size is None else {s: n / size for s, n in initial.items()}
+        initial = {} if size is None else {
+            s: _without(n.xreplace(scaled) / volume, volume) if isinstance(n, sp.Expr) else n / size
+            for s, n in initial.items()
+        }  # fmt: skip
         line = "rate equations in concentrations"
         if size is None and network.initial:
             line += f" (initial values left out: the volume {volume} has no value)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.declaration import derivative, lookup
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.errors import DeclarationError
@@ -67,10 +68,10 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
               \qquad S_{ik} = \frac{\partial x_i}{\partial p_k}
 
     with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and
-    :math:`S_{ij}(0) = \delta_{ij}`.  Of a map :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is
-    :math:`S_{ik}` at the next step.  Events move in time, and sensitivities jump there by what
-    `symdyn.derive._event_sensitivities` states.  Maxima, minima and absolute values are differentiated on either side of
-    their kinks.
+    :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
+    :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
+    and sensitivities jump there by what `symdyn.derive._event_sensitivities` states.  Maxima, minima and absolute values are
+    differentiated on either side of their kinks.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
         for f, partial in zip(sides, jacobian, strict=True):
             direct = sp.S.Zero if column in system.states else derivative(f, column)
             rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
-    defaults = {names[state, column]: float(state == column) for state, column in names}
+    defaults = {names[state, column]: value for state, column, value in _first(system, columns)}
     events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
     kept = dict.fromkeys(further, 0.0)
     extended = _extended(
@@ -132,8 +133,18 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     return Sensitivities(extended, system, columns, MappingProxyType(names))
 
 
+def _first(system: System, columns: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.Symbol, sp.Symbol, Any]]:
+    """Initial sensitivities of the states to the columns: of initial values that are expressions, their derivatives."""
+    for column in columns:
+        rules = {s: v for s, v in system.initial.items() if s != column and isinstance(v, sp.Expr)}
+        written = dag.written_out(rules, "initial value of")
+        for state in system.states:
+            slope = derivative(written[state], column) if state in written else sp.S.Zero
+            yield state, column, float(state == column) if slope.is_zero else float(slope) if slope.is_number else slope
+
+
 def _extended(
-    system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, float],
+    system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, Any],
     events: Sequence[Event], provenance: tuple[str, ...],
 ) -> System:  # fmt: skip
     """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""

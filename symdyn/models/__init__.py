@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from symdyn.models.ode import ODESystem
     from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
     from symdyn.models.pde import PDESystem
+    from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.models.reaction import Burst, Reaction
     from symdyn.models.reactions import ReactionNetwork
     from symdyn.models.sde import SDESystem
@@ -41,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy(
         "ode": ("ODESystem",),
         "operators": ("div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
         "pde": ("PDESystem",),
+        "rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "reaction": ("Burst", "Reaction"),
         "reactions": ("ReactionNetwork",),
         "sde": ("SDESystem",),

@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef
 from symdyn.attached import FlowVerbs
 from symdyn.declaration import lookup, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.models._higher_order import first_order
 from symdyn.models.events import Event, event_of, observed_events
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -29,11 +30,14 @@ class ODESystem(FlowVerbs, System):
     ----------
     equations : mapping or iterable of Eq
         From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
-        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.
+        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.  Equations of higher
+        order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the derivatives as further states ``x_dot``,
+        ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)`` in text.
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
-        Default initial values; named expressions that a simulation reports in addition to the states.
+        Default initial values, which may be expressions of parameters and of other states, for their initial values; named
+        expressions that a simulation reports in addition to the states.
     events : Event or sequence of Event, optional
         Instantaneous changes when a condition turns true, or at given times (`symdyn.dose`).
     time : Symbol or str, optional
@@ -63,6 +67,10 @@ class ODESystem(FlowVerbs, System):
     >>> print(sd.ODESystem({v: I - v}, {I: 1.5}, events=sd.Event(v >= 1, {v: 0})))
     v' = I - v
     when v >= 1, v = 0
+    >>> t, x, c = sp.Symbol("t"), sp.Function("x"), sp.Symbol("c")
+    >>> print(sd.ODESystem([sp.Eq(x(t).diff(t, 2), -x(t) - c * x(t).diff(t))], initial={x(t): 0, x(t).diff(t): 1}))
+    x' = x_dot
+    x_dot' = -c*x_dot - x
     """
 
     drift: tuple[sp.Expr, ...]
@@ -77,15 +85,16 @@ class ODESystem(FlowVerbs, System):
         equations: Mapping[Any, Any] | Iterable[sp.Eq],
         parameters: Mapping[Any, float] | None = None,
         *,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        given = equations if isinstance(equations, Mapping) else _from_derivatives(equations)
-        rows, observed, time = read_equations(given, time, observables)
-        swap = {key: state for key, state in zip(given, rows, strict=True) if isinstance(key, AppliedUndef)}
+        if not isinstance(equations, Mapping):
+            equations, observables = first_order(equations, observables)
+        rows, observed, time = read_equations(equations, time, observables)
+        swap = {key: state for key, state in zip(equations, rows, strict=True) if isinstance(key, AppliedUndef)}
         moments = observed_events(events, observed, swap)
         for event in moments:
             for state in event.assignments:
@@ -129,16 +138,3 @@ class ODESystem(FlowVerbs, System):
 
 
 KINDS.register("ode", ODESystem)
-
-
-def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:
-    """``Eq(x(t).diff(t), rhs)`` for each state, as a mapping from ``x(t)``."""
-    rows: dict[sp.Expr, sp.Expr] = {}
-    for equation in equations:
-        left = getattr(equation, "lhs", None)
-        if not isinstance(equation, sp.Eq) or not isinstance(left, sp.Derivative) or left.derivative_count != 1:
-            raise DeclarationError(f"expected Eq(Derivative(x(t), t), right-hand side), got {equation}")
-        if left.expr in rows:
-            raise DeclarationError(f"the state {left.expr} has two equations")
-        rows[left.expr] = equation.rhs
-    return rows

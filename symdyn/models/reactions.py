@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.attached import NetworkVerbs
 from symdyn.declaration import expression, lookup, read_equations
 from symdyn.errors import DeclarationError
@@ -43,7 +44,7 @@ class ReactionNetwork(NetworkVerbs, System):
     reactions : sequence of Reaction
         Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and contain unknown functions.
     parameters, initial, observables, time :
-        As for `ODESystem`; initial values are molecule numbers.
+        As for `ODESystem`; initial values are molecule numbers, and those that are expressions have whole numbers for values.
     volume : Symbol, str or number, optional
         The volume V of mass action; 1 by default.
     combinatoric : bool
@@ -93,7 +94,7 @@ class ReactionNetwork(NetworkVerbs, System):
         *,
         volume: Any = None,
         combinatoric: bool = False,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         binary: Iterable[Any] = (),
         events: Sequence[Event] = (),
         species: Iterable[Any] = (),
@@ -280,6 +281,10 @@ class ReactionNetwork(NetworkVerbs, System):
         parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
         parts += [str(self.combinatoric), *map(str, self.binary), *(e.fingerprint for e in self.events)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def _symbols(self) -> set[sp.Symbol]:
+        means = [b.mean for r in self.reactions for b in (r.bursts or {}).values()]
+        return super()._symbols() | dag.free_symbols([self.volume, *means])
 
     # ---- display -----------------------------------------------------------------------------------
 

@@ -60,7 +60,8 @@ def model_text(system: System) -> str:
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
-    lines += [f"{name}(0) = {value!r}" for name, value in system.initial.items()]
+    starts = {s: expression_text(v) if isinstance(v, sp.Expr) else repr(v) for s, v in system.initial.items()}
+    lines += [f"{name}(0) = {value}" for name, value in starts.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -109,7 +110,8 @@ def _plain(system: System) -> bool:
     """Whether a system is certain to read back: sums, products, powers and functions of the grammar, of names that it reads."""
     if system.events or system.kind not in text_kinds():
         return False
-    for node in dag.nodes((*system.expressions, *system.observables.values())):
+    starts = [v for v in system.initial.values() if isinstance(v, sp.Expr)]
+    for node in dag.nodes((*system.expressions, *system.observables.values(), *starts)):
         if isinstance(node, sp.Function):
             known = FUNCTIONS.get(node.func.__name__)
             if known is None or not known.fewest <= len(node.args) <= known.most:

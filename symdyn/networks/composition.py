@@ -127,7 +127,7 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
         {swap.get(k, k): v for k, v in network.defaults.items()},
         volume=network.volume.xreplace(swap),
         combinatoric=network.combinatoric,
-        initial={swap.get(k, k): v for k, v in network.initial.items()},
+        initial={swap.get(k, k): v.xreplace(swap) if isinstance(v, sp.Expr) else v for k, v in network.initial.items()},
         binary=[swap.get(s, s) for s in network.binary],
         species=[swap.get(s, s) for s in network.states],
         observables={swap.get(k, k): v.xreplace(swap) for k, v in network.observables.items()},

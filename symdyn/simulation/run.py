@@ -77,8 +77,9 @@ def simulate(
     initial, parameters : mapping from symbols or names to values, optional
         Over the defaults of the system, in the units of states and parameters.  A number applies to every trajectory; a list or
         array (n,) becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a DataArray
-        keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.  Fields
-        also start from arrays, expressions of position and functions of the positions.
+        keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.  Initial values
+        may be expressions of parameters and of other states, for their initial values, and follow these through a sweep.
+        Fields also start from arrays, expressions of position and functions of the positions.
     inputs : mapping from inputs or names to Path, optional
         Other courses of inputs over time; a list of paths is a sweep, whose dimension is named after the input.
     trajectories : int, optional

@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.paths import Path
 from symdyn.registry import suggest
 from symdyn.text.derivatives import derivative_name
 from symdyn.text.functions import ELSEWHERE, FUNCTIONS
@@ -28,6 +29,7 @@ __all__ = [
     "name_of",
     "numeric_values",
     "read_equations",
+    "refuse_inputs",
     "refuse_over_time",
     "value_of",
 ]
@@ -98,6 +100,12 @@ def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
     raise DeclarationError(f"{key!r} is not a {what} of this system; its {several}: {known}.{suggest(str(key), by_name)}")
 
 
+def refuse_inputs(symbol: sp.Symbol) -> None:
+    """Raise an error for an input over time, whose values are no numbers."""
+    if isinstance(symbol, Path):
+        raise DeclarationError(f"{symbol} is an input over time, not a number; give it as a Path, inputs={{'{symbol}': ...}}")
+
+
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
     """`values` with symbols for keys and finite floats for values."""
     symbols = tuple(symbols)
@@ -106,6 +114,7 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
     checked = {}
     for key, value in (values or {}).items():
         symbol = lookup(key, symbols, what)
+        refuse_inputs(symbol)
         refuse_over_time(value, symbol, what)
         try:
             number = float(value)

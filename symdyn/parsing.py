@@ -7,6 +7,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
     a = 8/3                 # the value of a parameter
     x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
     total := x + y          # an observable
+    when x > 9, x = 0       # an event, see `symdyn.text.events`
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ import sympy as sp
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
 from symdyn.text.derivatives import derivative_name
+from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
-from symdyn.text.grammar import RESERVED, Scope, read_comparison, read_expression
+from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import MAX_NAME, Token, split_statements, tokenize
+from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import Node, TermBuilder
 
 __all__ = ["ModelText", "parse_condition", "parse_expression", "parse_model"]
@@ -52,6 +55,7 @@ class ModelText:
     parameters : dict of str to float
     initial : dict of str to float or Expr
     observables : dict of str to Expr
+    events : list of EventText
     orders : dict of str to int
         Of states whose equation is of order 2 or more; `equations` are of first order, with the derivatives as states.
 
@@ -70,6 +74,7 @@ class ModelText:
     parameters: dict[str, float]
     initial: dict[str, Any]
     observables: dict[str, sp.Expr]
+    events: list[EventText] = field(default_factory=list)
     orders: dict[str, int] = field(default_factory=dict)
 
 
@@ -123,7 +128,7 @@ def parse_condition(text: str, operators: Collection[str] = ()) -> sp.Basic:
     """
     tokens = _only_statement(text, "X <= 0")
     scope = Scope()
-    node = _built(TermBuilder(text), tokens, scope, read_comparison)
+    node = read_condition_side(TermBuilder(text), tokens, scope)
     unknown = {name: place for name, place in scope.called.items() if name not in operators}
     if unknown:
         name, place = next(iter(unknown.items()))
@@ -156,7 +161,8 @@ def parse_model(text: str) -> ModelText:
     >>> model.equations, model.parameters, model.initial
     ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
-    statements = [left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
+    listed = split_statements(text, tokenize(text))
+    statements = [left_side(text, tokens) for tokens in listed if not is_event(tokens)]
     style, scope = _declarations(text, statements)
     terms = TermBuilder(text)
     observables = {s.name for s in statements if s.kind == "observable"}
@@ -183,6 +189,7 @@ def parse_model(text: str) -> ModelText:
         model.equations[last] = drift
         if noise:
             model.noise[last] = noise
+    model.events.extend(read_event(text, tokens, terms, scope) for tokens in listed if is_event(tokens))
     check_calls(text, scope)
     for name, order in model.orders.items():
         for k in range(1, order):
@@ -190,27 +197,6 @@ def parse_model(text: str) -> ModelText:
                 message = f"{further} is the derivative {name}{k * PRIME} here; write {name}{k * PRIME}, or rename it"
                 raise ParseError(message, text, place)
     return model
-
-
-def read_side(terms: TermBuilder, tokens: list[Token], scope: Scope) -> Node:
-    """Read an expression; whatever sympy cannot bear is an error of the text."""
-    return _built(terms, tokens, scope, read_expression)
-
-
-def _built(
-    terms: TermBuilder, tokens: list[Token], scope: Scope, read: Callable[[TermBuilder, list[Token], Scope], Node]
-) -> Node:
-    try:
-        node = read(terms, tokens, scope)
-        complex_or_infinite = node.expr.has(sp.I, sp.zoo, sp.oo, sp.nan, -sp.oo)
-    except ParseError:
-        raise
-    except (ArithmeticError, MemoryError, NotImplementedError, RecursionError, TypeError, ValueError) as error:
-        message = f"this expression could not be built ({type(error).__name__}); simplify it"
-        raise ParseError(message, terms.text, tokens[0].start) from None
-    if complex_or_infinite:
-        raise ParseError("this is not a real number (infinite, undefined or complex)", terms.text, tokens[0].start)
-    return node
 
 
 def check_calls(text: str, scope: Scope) -> None:

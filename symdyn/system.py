@@ -18,6 +18,7 @@ from symdyn.declaration import (
     check_symbols,
     expression,
     initial_values,
+    lookup,
     name_of,
     numeric_values,
     read_equations,
@@ -25,6 +26,7 @@ from symdyn.declaration import (
 )
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
+from symdyn.paths import Path, PathSlope
 from symdyn.registry import suggest
 
 __all__ = ["PARTS", "Equation", "System"]
@@ -41,6 +43,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
         "events": "events",
+        "inputs": "inputs over time",
     }
 )
 
@@ -105,6 +108,8 @@ class System(ABC):
         Of each cell, where cells share a field.
     events : tuple
         Instantaneous changes of states.
+    inputs : tuple of Path
+        Parameters that are functions of time; their values are numbers of courses, from 0.
     binary : tuple of Symbol
         States that are 0 or 1.
     interpretation : str or None
@@ -148,6 +153,8 @@ class System(ABC):
     default_method: ClassVar[str | None] = None
     #: Attributes that `from_text` needs besides the text that `symdyn.models.text` writes; None where no text is written.
     text_options: ClassVar[tuple[str, ...] | None] = None
+    #: Whether a text of this kind may contain events.
+    eventful: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -260,11 +267,13 @@ class System(ABC):
         """
         begin = initial_values(initial, states, time)
         formulas = self._formulas(begin)
-        found = tuple(s for s in check_symbols(states, time, [*sides, *formulas], observables) if not self.drawn(s))
+        named = (s for s in check_symbols(states, time, [*sides, *formulas], observables) if not self.drawn(s))
+        found = tuple(dict.fromkeys(s.path if isinstance(s, PathSlope) else s for s in named))
+        paths = {s: 0.0 for s in found if isinstance(s, Path)}
         self.__dict__.update(
             states=states,
             parameters=found,
-            defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
+            defaults=MappingProxyType({**numeric_values(parameters, found, "parameter"), **paths}),
             initial=MappingProxyType(begin),
             observables=MappingProxyType(observables),
             time=time,
@@ -307,6 +316,8 @@ class System(ABC):
         {a: 2.0, b: 0.5}
         """
         model = parse_model(text)
+        if model.events and not cls.eventful:
+            raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -517,10 +528,55 @@ class System(ABC):
         if sides is not None and self.parts <= {"drift", "map"}:
             return sides
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
+        if self.inputs or self.events:
+            hint = f"; this one has {'inputs over time' if self.inputs else 'events'}"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"
         raise DeclarationError(
             f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
+        )
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The parameters that are functions of time."""
+        return tuple(p for p in self.parameters if isinstance(p, Path))
+
+    def with_inputs(self, paths: Mapping[Any, Any]) -> Self:
+        """The same system with other courses of its inputs.
+
+        Parameters
+        ----------
+        paths : mapping of Path or str to Path or sequence of Path
+            Of several courses a simulation takes each.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            If the system has no such input.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, u = sp.Symbol("x"), sd.Path("u", [0, 1], [0, 1])
+        >>> other = sd.ODESystem({x: u - x}).with_inputs({u: sd.Path("u", [0, 5], [3, 3])})
+        >>> other.inputs[0].curves[0].times.tolist()
+        [0.0, 5.0]
+        """
+        swap: dict[sp.Basic, sp.Basic] = {}
+        for key, value in paths.items():
+            old = lookup(key, self.inputs, "input")
+            swap[old] = old.with_curves(value)
+            swap[PathSlope(old)] = PathSlope(swap[old])
+        new = self.map_expressions(lambda e: e.xreplace(swap))
+        changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in self.events)} if self.events else {}
+        return new.replace(
+            parameters=tuple(swap.get(p, p) for p in self.parameters),
+            defaults=MappingProxyType({swap.get(p, p): v for p, v in self.defaults.items()}),
+            **changed,
         )
 
     @property
@@ -568,6 +624,7 @@ class System(ABC):
         """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
         parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
+        parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
@@ -831,7 +888,7 @@ class System(ABC):
 
     def _symbols(self) -> set[sp.Symbol]:
         """Symbols of all that is declared, apart from initial values."""
-        events = [e for event in self.events for e in (event.trigger, *event.assignments.values())]
+        events = [side for event in self.events for side in event.sides]
         return dag.free_symbols((*self.expressions, *self.observables.values(), *events))
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
@@ -882,6 +939,7 @@ class System(ABC):
         filled = self.map_expressions(fill)
         line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
         symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
+        symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
         free = symbols - set(self.initial_symbols) - {self.time}
         parameters = tuple(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))
         values = {**self.defaults, **(defaults or {})}
@@ -904,8 +962,10 @@ class System(ABC):
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
         lines += [f"    {e}" for e in self.equations()]
+        lines += [f"    {e}" for e in self.events]
         if self.parameters:
-            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+            plain = [p for p in self.parameters if p not in self.inputs]
+            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {', '.join(shown)}")
         if self.initial:
             shown = (f"{s} = {v if isinstance(v, sp.Expr) else format(v, 'g')}" for s, v in self.initial.items())
@@ -916,6 +976,7 @@ class System(ABC):
 
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
+        rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
 
 

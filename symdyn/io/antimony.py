@@ -14,10 +14,10 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
-from symdyn.parsing import read_side
 from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.rate_laws import RATE_LAWS
+from symdyn.text.sides import read_side
 from symdyn.text.terms import TermBuilder
 
 __all__ = ["read_antimony"]

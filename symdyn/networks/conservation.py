@@ -13,7 +13,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import expression, lookup
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Event, Reaction
+from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.networks._integers import independent, left_null_space, semiflows
 
@@ -170,9 +170,7 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
         binary=[s for s in network.binary if s != gone],
         species=[s for s in network.states if s != gone],
         observables={**{k: v.xreplace(swap) for k, v in network.observables.items()}, gone: number},
-        events=[
-            Event(e.trigger.xreplace(swap), {s: v.xreplace(swap) for s, v in e.assignments.items()}) for e in network.events
-        ],
+        events=[e.mapped(lambda side: side.xreplace(swap)) for e in network.events],
         time=network.time,
         provenance=(*network.provenance, f"{gone} eliminated by {law.expression} = {amount}"),
     )

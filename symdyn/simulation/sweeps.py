@@ -14,7 +14,7 @@ import xarray as xr
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.dag import free_symbols, in_order
-from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_over_time
+from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_inputs, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
 from symdyn.system import System
@@ -151,7 +151,10 @@ def make_design(
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
         if given is not None and not isinstance(given, Mapping):
             raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
-        values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
+        own = {lookup(k, symbols, what): v for k, v in (given or {}).items()}
+        for symbol in own:
+            refuse_inputs(symbol)
+        values = {**known, **own}
         # sweeps come in the order in which they were given; distributions and expressions are none
         kept = {s for s, v in values.items() if (spread and is_distribution(v)) or (what == "state" and _symbolic(v))}
         ready = {s: v if s in kept else _labelled(v, s, what, taken, times) for s, v in values.items()}
@@ -168,7 +171,8 @@ def make_design(
         return ready
 
     spread = system.distributions
-    numbers = read(parameters, system.parameters, system.defaults, "parameter")
+    courses = {p: np.arange(len(p.curves)) for p in system.inputs if len(p.curves) > 1}
+    numbers = read(parameters, system.parameters, {**system.defaults, **courses}, "parameter")
     missing = [s.name for s in system.parameters if s not in numbers]
     if missing:
         raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")

@@ -209,6 +209,16 @@ def test_towers_and_pieces():
         sd.simulate(system, [0, 1], parameters={"k": 1000})
 
 
+def test_inputs_over_time_are_refused():
+    u = sd.Path("u", [0, 5], [3, 4])
+    with pytest.raises(sd.DeclarationError, match="contains the input u over time"):
+        sd.ODESystem({S: u - S}, initial={S: 2 * u})
+    system = sd.ODESystem({S: u - S}, initial={S: 1})
+    for value in (2 * u, 2 * sp.Symbol("u")):
+        with pytest.raises(sd.DeclarationError, match="contains the input u over time"):
+            sd.simulate(system, [0, 1], initial={S: value})
+
+
 def test_refused_in_calls_and_texts():
     with pytest.raises(sd.DeclarationError, match="depends on q, which is no parameter of this system; its parameters: k"):
         sd.simulate(decay(), [0, 1], initial={S: 2 * sp.Symbol("q")})

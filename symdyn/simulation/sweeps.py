@@ -213,9 +213,9 @@ def _evaluated(values: dict[sp.Symbol, Any], parameters: dict[sp.Symbol, Any], s
     rules = {s: e for s, e in values.items() if _symbolic(e)}
     if not rules:
         return values
-    rules = initial_values(rules, system.initial_symbols, system.time)
     named = {p.name: p for p in (*parameters, *system.initial_symbols)}
     rules = {s: e.xreplace({q: named.get(q.name, q) for q in e.free_symbols}) for s, e in rules.items()}
+    rules = {**initial_values(rules, system.initial_symbols, system.time)}
     numbers = {**{s: v for s, v in values.items() if s not in rules}, **parameters}
     for s in in_order(rules, "initial value of"):
         e = rules[s]

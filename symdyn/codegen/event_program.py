@@ -252,7 +252,8 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
         raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")
     columns = []
     for k in range(max(0, int(most))):
-        at = np.clip(start + (first + k) * every, begin, end)  # by rounding it may be beyond
+        at = start + (first + k) * every
+        at = np.where(np.abs(at - begin) <= NEAR * every, begin, np.minimum(at, end))  # but for rounding
         due = first + k <= last
         columns.append(_entries(np.where(due, at, np.inf), number))
     return columns

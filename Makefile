@@ -1,11 +1,12 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer:
 #   make demo    the main job on real data; figures and a report in out/
 #   make test    the whole test suite
+#   make test-lowest    a sample of it with the lowest versions of the dependencies
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-lowest lint bench clean
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
@@ -21,6 +22,15 @@ test: $(VENV)/.ready lint
 	$(BIN)/symdyn cache warm
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
+# the lowest versions that setup.cfg names, without the extras that need a card or a network of their own
+LOWEST = $(VENV)-lowest
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[sbml,distributed]' 'pytest>=8'
+	$(LOWEST)/bin/symdyn doctor --quiet
+	OPENBLAS_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q tests/models tests/derive tests/networks tests/io
+
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,4 +43,4 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks all
 
 clean:
-	rm -rf $(VENV) out build *.egg-info
+	rm -rf $(VENV) $(LOWEST) out build *.egg-info

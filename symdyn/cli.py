@@ -1,4 +1,4 @@
-"""The command line: ``symdyn simulate``, ``store``, ``recover``, ``info`` and ``cache``, for scripts.
+"""The command line: ``symdyn simulate``, ``store``, ``recover``, ``info``, ``doctor`` and ``cache``, for scripts.
 
 Results go to standard output or to files; everything else goes to standard error.  `symdyn.command` has the exit codes.
 """
@@ -150,8 +150,14 @@ def simulate(
     ] = None,
     resume: Annotated[bool, typer.Option(help="Resume a store that exists; else it is refused.")] = True,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler whose workers compute, tcp://host:8786.")
+        str | None,
+        typer.Option(
+            help="Address of a dask scheduler whose workers compute, tcp://host:8786; who reaches its port runs code, but for tls://."
+        ),
     ] = None,
+    tls_ca_file: Annotated[str | None, typer.Option(help="Certificate of the authority, for tls://.")] = None,
+    tls_cert: Annotated[str | None, typer.Option(help="Certificate of this client.")] = None,
+    tls_key: Annotated[str | None, typer.Option(help="Key of this client.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a model, or a sweep of it, and write the trajectories."""
@@ -175,6 +181,8 @@ def simulate(
         argument(check_format, out, "--out")
         if store is not None and out.resolve() == store.resolve():
             raise typer.BadParameter("this is the store, which holds the results already", param_hint="--out")
+    if scheduler is None and (tls_ca_file or tls_cert or tls_key):
+        raise typer.BadParameter("the files are for a scheduler, --scheduler tls://host:8786", param_hint="--tls-ca-file")
     quieten(quiet)
     given = {"interpretation": interpretation and str(interpretation), "volume": volume, "combinatoric": combinatoric or None}
     system = read_model(model, kind, **{k: v for k, v in given.items() if v is not None})
@@ -193,7 +201,7 @@ def simulate(
         until=until,
         reduce=reduce or None,
         layout=Layout(threads=threads, precision=str(precision)),
-        executor=None if scheduler is None else connect(scheduler),
+        executor=None if scheduler is None else connect(scheduler, ca=tls_ca_file, cert=tls_cert, key=tls_key),
         store=None if store is None else Store(store, resume=resume),
         progress=not quiet,
         on_failure=str(on_failure),
@@ -333,6 +341,32 @@ def info(as_json: AsJSON = False) -> None:
 
     facts = environment()
     typer.echo(json.dumps(facts, indent=1) if as_json else summary(facts))
+
+
+@app.command(epilog=EPILOG)
+@reported
+def doctor(as_json: AsJSON = False, quiet: Quiet = False) -> None:
+    """Check the installation: versions, cache, files, and a short run of each kind of system against theory.
+
+    The first time the drivers of all methods are compiled, which takes minutes.
+    """
+    from dataclasses import asdict
+
+    from symdyn.doctor import findings
+    from symdyn.io.environment import environment, summary
+
+    quieten(quiet)
+    facts, found = environment(), []
+    if not as_json:
+        typer.echo(summary(facts))
+    for finding in findings():
+        found.append(finding)
+        if not as_json:
+            typer.echo(f"{finding.outcome:<8} {finding.name:<22} {finding.seconds:6.2f} s  {finding.message}")
+    if as_json:
+        typer.echo(json.dumps({**facts, "checks": [asdict(finding) for finding in found]}, indent=1))
+    if failed := [finding.name for finding in found if finding.outcome == "failed"]:
+        fail(f"{len(failed)} of {len(found)} checks failed: {', '.join(failed)}", ExitCode.FAILURE)
 
 
 # ---- the cache -----------------------------------------------------------------------------------

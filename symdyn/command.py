@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from symdyn.errors import DeclarationError, RecoveryError, SimulationError, SymdynError
+from symdyn.optional import named
 
 __all__ = ["EPILOG", "ExitCode", "argument", "fail", "note", "quieten", "reported"]
 
@@ -60,7 +61,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
             try:
-                command(*args, **kwargs)
+                with named():
+                    command(*args, **kwargs)
             except KeyboardInterrupt:
                 fail("interrupted", ExitCode.INTERRUPTED)
             except SimulationError as error:
@@ -74,19 +76,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             except OSError as error:
                 where = f"{error.filename}: " if error.filename else ""
                 fail(f"{where}{error.strerror or error}", ExitCode.INPUT)
-            except ModuleNotFoundError as error:
-                _missing_module(error)
 
     return run
-
-
-def _missing_module(error: ModuleNotFoundError) -> NoReturn:
-    from symdyn.io.environment import extra_of_module
-
-    found = extra_of_module(error.name)
-    if found is None:
-        raise error
-    fail(f"this needs {found[0]}, which is not installed; the extra {found[1]!r} of symdyn installs it", ExitCode.INPUT)
 
 
 def argument(read: Callable[[Any], T], text: Any, option: str) -> T:

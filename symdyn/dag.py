@@ -12,7 +12,23 @@ from typing import Any
 import sympy as sp
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-__all__ = ["fingerprint", "free_symbols", "nodes", "pack", "replace", "unpack"]
+from symdyn.errors import DeclarationError
+
+__all__ = [
+    "fingerprint",
+    "free_symbols",
+    "nodes",
+    "pack",
+    "put_in",
+    "refuse_growth",
+    "replace",
+    "size",
+    "unpack",
+    "written_out",
+]
+
+#: Nodes of the largest expression that rules built on each other may become.
+LARGEST = 100_000
 
 #: What binds symbols.
 BINDING = (ExprWithLimits, sp.Lambda, sp.Subs)
@@ -76,6 +92,76 @@ def replace(expressions: Iterable[sp.Expr], swap: Mapping[sp.Basic, sp.Basic]) -
         else:
             new[node] = node.func(*args)
     return [new[e] for e in expressions]
+
+
+def size(e: sp.Basic, of: Mapping[sp.Basic, int] | None = None) -> int:
+    """Number of nodes of the tree of an expression, computed on its graph; `of` has the sizes of symbols that stand for others.
+
+    >>> x = sp.Symbol("x")
+    >>> size(x + x**2), size(x + x**2, {x: 1000})
+    (5, 2003)
+    """
+    sizes: dict[sp.Basic, int] = dict(of or {})
+    for node in nodes([e]):
+        if node not in sizes:
+            sizes[node] = 1 + sum(sizes[a] for a in node.args)
+    return sizes[e]
+
+
+def put_in(e: sp.Basic, values: Mapping[sp.Symbol, sp.Expr], what: str) -> Any:
+    """`e` with values in the place of symbols.
+
+    Raises
+    ------
+    DeclarationError
+        If it would become larger than `LARGEST`: a few lines can stand for expressions that no computer holds.
+    """
+    used = {s: values[s] for s in e.free_symbols if s in values}
+    refuse_growth(size(e, {s: size(v) for s, v in used.items()}), what)
+    return e.xreplace(used)
+
+
+def refuse_growth(nodes: int, what: str) -> None:
+    """Raise a `DeclarationError` where `what` has more nodes than `LARGEST`."""
+    if nodes > LARGEST:
+        raise DeclarationError(
+            f"{what} has {nodes:.3g} symbols, numbers and operators when what it is built on is written out, "
+            f"more than {LARGEST}"
+        )
+
+
+def written_out(rules: Mapping[sp.Symbol, sp.Expr], what: str) -> dict[sp.Symbol, sp.Expr]:
+    """The rules without the symbols of each other.
+
+    Raises
+    ------
+    DeclarationError
+        If they go round in a circle, or one would become larger than `LARGEST`.
+
+    Examples
+    --------
+    >>> x, a, b = sp.symbols("x a b")
+    >>> written_out({b: a**2, a: x + 1}, "observable")
+    {b: (x + 1)**2, a: x + 1}
+    """
+    done: dict[sp.Symbol, sp.Expr] = {}
+    for root in rules:
+        path: list[sp.Symbol] = []
+        waiting = [root]
+        while waiting:
+            symbol = waiting[-1]
+            needed = [s for s in rules[symbol].free_symbols if s in rules and s not in done]
+            if symbol in done:
+                waiting.pop()
+            elif not needed:
+                waiting.pop()
+                done[symbol] = put_in(rules[symbol], done, f"the {what} {symbol}")
+            elif symbol in path:
+                raise DeclarationError(f"the {what} {symbol} is defined by itself")
+            else:
+                path.append(symbol)
+                waiting += needed
+    return {symbol: done[symbol] for symbol in rules}
 
 
 def _product(factors: list[sp.Basic]) -> sp.Basic:

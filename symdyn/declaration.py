@@ -98,6 +98,8 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
             number = float(value)
         except (TypeError, ValueError):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a number") from None
+        except OverflowError:  # a whole number that no float holds
+            raise DeclarationError(f"the value of {what} {symbol} is beyond 1e308, where floats end") from None
         if not math.isfinite(number):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a finite number")
         checked[symbol] = number

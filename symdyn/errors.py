@@ -89,6 +89,16 @@ class CompileError(SymdynError):
     """
 
 
+class MissingPackageError(SymdynError, ModuleNotFoundError):
+    """An optional package is not installed; the message has the line that installs it.
+
+    Examples
+    --------
+    >>> issubclass(MissingPackageError, ImportError)  # so a program can go on without what needs the package
+    True
+    """
+
+
 class SimulationError(SymdynError, RuntimeError):
     """One or more trajectories failed.
 

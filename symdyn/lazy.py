@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from symdyn.optional import named
+
 __all__ = ["lazy"]
 
 
@@ -31,7 +33,8 @@ def lazy(
         if name not in origins:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, attribute = origins[name]
-        found = importlib.import_module(f"{package}.{module}")
+        with named():
+            found = importlib.import_module(f"{package}.{module}")
         value = getattr(found, attribute) if attribute else found
         setattr(sys.modules[package], name, value)
         return value

@@ -18,6 +18,7 @@ import sympy as sp
 
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
+from symdyn.text.functions import SOFT
 from symdyn.text.grammar import RESERVED, Scope, read_comparison, read_expression
 from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.terms import Node, TermBuilder
@@ -185,7 +186,7 @@ def _built(
 
 
 def check_calls(text: str, scope: Scope) -> None:
-    for name, place in scope.called.items():
+    for name, place in (scope.called | scope.functions).items():
         if name in scope.used:
             raise ParseError(f"{name} is also used as a plain name; write {name}*(...) for a product", text, place)
 
@@ -289,7 +290,7 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
 
 def constant(text: str, statement: Statement, node: Node, scope: Scope) -> float:
     constants = RESERVED if "pi" in (*scope.states, *scope.parameters) else RESERVED | {"pi"}
-    token = next((t for t in statement.right if t.kind == "name" and t.text not in constants), None)
+    token = next((t for t in statement.right if t.kind == "name" and t.text not in constants | SOFT), None)
     if token is not None or node.value is None:
         token = token or statement.right[0]
         message = f"the value of {statement.name} must be a number, such as 8/3, without names; got {token.text}"

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symdyn.errors import ParseError
+from symdyn.dag import put_in, written_out
+from symdyn.errors import DeclarationError, ParseError
 from symdyn.parsing import check_calls, constant, left_side, read_side
 from symdyn.text.grammar import RESERVED, Scope, read_comparison
 from symdyn.text.lexer import Token, split_statements, tokenize
@@ -153,25 +154,25 @@ def parse_network(text: str) -> NetworkText:
 
 def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, int]) -> NetworkText:
     """The network with observables written out in rates, events and other observables."""
-    assigned: dict[sp.Symbol, sp.Expr] = {}
-    for name in network.observables:
-        e, symbols = network.observables[name], {sp.Symbol(o): v for o, v in network.observables.items()}
-        for _ in symbols:
-            e = e.xreplace(symbols)
-        if e.free_symbols & set(symbols):
-            raise ParseError(f"the observable {name} is defined by itself", text, places[name])
-        assigned[sp.Symbol(name)] = e
-    if not assigned:
+    if not network.observables:
         return network
-    return replace(
-        network,
-        reactions=[replace(r, rate=r.rate.xreplace(assigned)) for r in network.reactions],
-        events=[
-            EventText(e.trigger.xreplace(assigned), {k: v.xreplace(assigned) for k, v in e.assignments.items()})
-            for e in network.events
-        ],
-        observables={k.name: v for k, v in assigned.items()},
-    )
+    try:
+        assigned = written_out({sp.Symbol(name): e for name, e in network.observables.items()}, "observable")
+        return replace(
+            network,
+            reactions=[replace(r, rate=put_in(r.rate, assigned, "a rate")) for r in network.reactions],
+            events=[
+                EventText(
+                    put_in(e.trigger, assigned, "a condition"),
+                    {k: put_in(v, assigned, f"the new value of {k}") for k, v in e.assignments.items()},
+                )
+                for e in network.events
+            ],
+            observables={k.name: v for k, v in assigned.items()},
+        )
+    except DeclarationError as error:
+        named = (place for name, place in places.items() if str(error).startswith(f"the observable {name} "))
+        raise ParseError(str(error), text, next(named, 0)) from None
 
 
 def _directions(text: str, a: _Arrow, terms: TermBuilder, scope: Scope) -> list[ReactionText]:

@@ -16,6 +16,7 @@ from types import MethodType
 from typing import Any
 
 from symdyn import attached
+from symdyn.optional import named
 
 __all__ = ["VERBS", "Attached", "AttachedMaker", "AttachedProperty"]
 
@@ -36,7 +37,8 @@ class Attached:
     @property
     def function(self) -> Callable[..., Any]:
         """The function itself."""
-        found: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name)
+        with named():
+            found: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name)
         return found
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -20,9 +20,9 @@ import symdyn.simulation.run
 from symdyn.cli import ExitCode, app
 from symdyn.codegen.families import FAMILIES
 from symdyn.io.datasets import read_dataset
-from symdyn.io.environment import OPTIONAL
 from symdyn.io.models import read_model
 from symdyn.io.tables import read_table
+from symdyn.optional import OPTIONAL
 
 ROOT = Path(__file__).parents[1]
 DECAY = "x' = -a*x\na = 2\nx(0) = 3\nhalf := x/2\n"
@@ -399,7 +399,7 @@ def test_missing_optional_package_is_named(logistic, monkeypatch):
     monkeypatch.setattr(symdyn.discover.recover, "recover", recover)
     done = run("recover", "hidden.txt", "data.csv")
     assert done.exit_code == ExitCode.INPUT
-    assert "this needs scikit-learn, which is not installed; the extra 'discover'" in done.stderr
+    assert "this needs scikit-learn, which is not installed: pip install" in done.stderr
 
 
 # ---- info and cache ------------------------------------------------------------------------------
@@ -417,6 +417,22 @@ def test_info_names_versions_targets_and_extras():
         line = next(line for line in text.splitlines() if line.startswith(name + " "))
         assert ("missing; the extra" in line) is not found["present"]
     assert facts["cache"]["directory"] in text
+
+
+def test_doctor_runs_every_kind_of_system_and_names_what_fails(monkeypatch):
+    from symdyn import doctor
+
+    done = run("doctor")
+    lines = {line[9:31].strip(): line for line in done.stdout.splitlines()}
+    for name in doctor.CHECKS:
+        assert lines[name].startswith(("ok ", "skipped ")), lines[name]
+    assert (done.exit_code, lines["CUDA"][:7]) == (0, "skipped")
+    assert sd.__version__ in done.stdout
+    monkeypatch.setattr(doctor, "CHECKS", {"small": lambda: doctor._near(1.01, 1, 0.001), "map": doctor._iteration})
+    done = run("doctor", "--json")
+    assert done.exit_code == ExitCode.FAILURE
+    assert "1 of 2 checks failed: small" in done.stderr
+    assert json.loads(done.stdout)["checks"][0]["message"] == "ArithmeticError: 1.01, in theory 1"
 
 
 def test_cache_is_cleared_of_compiled_code_only(tmp_path, monkeypatch):

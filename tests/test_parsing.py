@@ -100,7 +100,7 @@ def test_names_of_modellers_are_plain_symbols(name):
     assert model.equations == {name: 2 * sp.Symbol(name)}
 
 
-@pytest.mark.parametrize("name", ["gamma", "beta", "N", "S", "zeta", "Q", "rate"])
+@pytest.mark.parametrize("name", ["beta", "N", "S", "zeta", "Q", "rate"])
 def test_other_calls_are_unknown_terms(name):
     assert parse_expression(f"{name}(x)") == sp.Function(name)(x)
 
@@ -203,7 +203,7 @@ ERRORS = [
     ("x' = k(x) + k", 1, 6, "also used as a plain name"),
     ("x' = print(x)", 1, 6, "a word of Python"),
     ("x' = lambda(x)", 1, 6, "a word of Python"),
-    ("x' = pow(x, 2)", 1, 6, "write x^y"),
+    ("x' = pow(x)", 1, 6, "pow takes 2 arguments"),
     ("x' = x.real", 1, 7, "names have no parts"),
     ("x' = 'x'", 1, 6, "quote"),
     ('x\' = "x"', 1, 6, "quotes"),

@@ -36,7 +36,7 @@ def measured(noise: float, seed: int, points: int = 31) -> dict[str, np.ndarray]
 
 
 def run(
-    names: Sequence[str] = ("smoothing", "weak", "neural_ode", "pinn"),
+    names: Sequence[str] = ("smoothing", "neural_ode", "pinn"),
     noises: Sequence[float] = NOISES,
     seeds: Sequence[int] = (0, 1, 2),
     options: Mapping[str, Mapping[str, Any]] | None = None,

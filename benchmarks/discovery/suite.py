@@ -51,7 +51,7 @@ PARTS = (
     ),
     Part(
         "Lotka-Volterra, the missing terms learned by surrogates", "hidden_terms",
-        quick=({"names": ("smoothing", "weak"), "noises": (0.01,), "seeds": (0,)},), ratios=goals.surrogates,
+        quick=({"names": ("smoothing",), "noises": (0.01,), "seeds": (0,)},), ratios=goals.surrogates,
     ),
     Part(
         "two hidden terms, with and without the prior on terms that come again", "repeats", summary="summary",

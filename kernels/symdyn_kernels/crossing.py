@@ -13,6 +13,7 @@ from symdyn_kernels.fused import fma
 from symdyn_kernels.lanes import ACCEPT, ACTIVE, MARGIN, TB, TNEW, H, T, put
 from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.simd import call, hsum, ld, le, splat, st, vld
+from symdyn_kernels.status import NOT_FINITE
 
 __all__ = ["Ends", "crossings", "end", "hold"]
 
@@ -40,18 +41,28 @@ class Ends(NamedTuple):
 
 
 @njit(error_model="numpy")
-def crossings(ends, y, W, WL, lanes):
-    """Mark the lanes in which the condition is true at the end of an accepted step; returns how many there are."""
+def crossings(ends, y, W, WL, lanes, who, status):
+    """Mark the lanes in which the condition is true at the end of an accepted step; returns how many there are.
+
+    And how many fail, because their margin is not a number.
+    """
     margin, pb, _, ended, _ = ends
     call(margin, lanes[TNEW], y, pb, lanes[MARGIN])
     put(lanes[MARGIN], 0, ld(lanes[MARGIN], 0), W)
-    found = 0.0
+    found, undefined = 0.0, 0.0
     for l in range(0, WL, 8):
-        found += hsum(le(splat(0.0), vld(lanes[MARGIN], l)) * vld(lanes[ACCEPT], l) * vld(lanes[ACTIVE], l))
+        size, here = vld(lanes[MARGIN], l), vld(lanes[ACCEPT], l) * vld(lanes[ACTIVE], l)
+        found += hsum(le(splat(0.0), size) * here)
+        undefined += hsum((splat(1.0) - le(size, size)) * here)
     if found > 0.0:
         for l in range(W):
             ended[l] = ld(lanes[MARGIN], l) >= 0.0 and ld(lanes[ACCEPT], l) > 0.5 and ld(lanes[ACTIVE], l) > 0.5
-    return found
+    if undefined > 0.0:
+        for l in range(W):
+            size = ld(lanes[MARGIN], l)
+            if size != size and who[l] >= 0 and ld(lanes[ACCEPT], l) > 0.5 and ld(lanes[ACTIVE], l) > 0.5:
+                status[who[l]] = NOT_FINITE
+    return found, undefined
 
 
 @njit(error_model="numpy")

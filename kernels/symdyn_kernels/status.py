@@ -11,6 +11,7 @@ INTERRUPTED = 5
 NEGATIVE = 6
 FRACTION = 7
 PROBABILITY = 8
+TOO_MANY_MOLECULES = 9
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -24,4 +25,6 @@ MESSAGES = {
     NEGATIVE: "a propensity or a number of molecules became negative",
     FRACTION: "an event set a species to a fraction of a molecule; round its new value, as in floor(X/2)",
     PROBABILITY: "a probability was negative, or those of a stage added up to more than 1, or a mean number was negative",
+    TOO_MANY_MOLECULES: "a number of molecules exceeded 2^53, above which single molecules cannot be counted; use a method for "
+    "large numbers, such as 'tau' or the rate equations",
 }

@@ -19,7 +19,8 @@ __all__ = ["argument_names", "emit_numba", "harmless", "mangle", "module_source"
 
 INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-PYTHON_CALLS = {"fmin": "min", "fmax": "max", "fabs": "abs"}
+EXTREMES = {"fmin": "<", "fmax": ">"}
+NAMED = re.compile(r"v\d+")
 ATOM = 9
 LONGEST = 88  # characters of an expression before it gets a name of its own
 
@@ -100,13 +101,22 @@ def statements(program: Program, arguments: list[list[str]]) -> tuple[list[str],
             text, level = f"({x[0][0]}) {op} ({x[1][0]})", 0
         elif op == "not":
             text, level = f"not ({x[0][0]})", 0
+        elif op in EXTREMES:  # not a number if one is not
+            for i in args:
+                if program.operations[i].op not in ("input", "const") and not NAMED.fullmatch(texts[i][0]):
+                    lines.append(f"v{i} = {texts[i][0]}")
+                    texts[i] = f"v{i}", ATOM
+            a, b = (texts[i][0] for i in sorted(args, key=lambda i: program.operations[i].op != "const"))
+            sign = EXTREMES[op]
+            known = any(program.operations[i].op == "const" for i in args)
+            text, level = f"({a} if ({a} {sign} {b}){'' if known else f' or ({a} != {a})'} else {b})", ATOM
         elif op == "select":
             text, level = f"({x[1][0]} if {x[0][0]} else {x[2][0]})", ATOM
         else:
-            call = PYTHON_CALLS.get(op, f"math.{op}")
+            call = "abs" if op == "fabs" else f"math.{op}"
             text, level = f"{call}({', '.join(v for v, _ in x)})", ATOM
         # numba cannot build a long tuple from values with branches in them, so choices get names
-        if uses[k] > 1 or op == "select" or (len(text) > LONGEST and op not in COMPARISONS):
+        if uses[k] > 1 or op == "select" or op in EXTREMES or (len(text) > LONGEST and op not in COMPARISONS):
             lines.append(f"v{k} = {text}")
             text, level = f"v{k}", ATOM
         texts.append((text, level))
@@ -136,5 +146,10 @@ def emit_numba(program: Program) -> str:
 def module_source(title: str, programs: tuple[Program, ...], lanes: int) -> str:
     """A module with the functions of all programs."""
     imports = "from symdyn_kernels.fused import fma\n" if any(isinstance(p, ConvolvedProgram) for p in programs) else ""
+    functions = "\n\n".join(emit_numba(p) for p in programs)
+    # numba makes integers of math.floor and math.ceil, of what is not a number too
+    if "math.floor(" in functions or "math.ceil(" in functions:
+        functions = functions.replace("math.floor(", "np.floor(").replace("math.ceil(", "np.ceil(")
+        imports = f"import numpy as np\n{imports}"
     header = HEADER.format(title=harmless(title, keep="\n"), lanes=lanes, imports=imports)
-    return "\n\n".join([header, *(emit_numba(p) for p in programs)])
+    return f"{header}\n\n{functions}"

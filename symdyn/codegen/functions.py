@@ -15,12 +15,13 @@ from typing import Any
 import llvmlite.binding as llvm
 import sympy as sp
 
+from symdyn.codegen import cache
 from symdyn.codegen.drivers import link
 from symdyn.codegen.emit_llvm import modules
 from symdyn.codegen.emit_numba import module_source
 from symdyn.codegen.emit_tables import DRIVER, FUNCTIONS
 from symdyn.codegen.families import family_of
-from symdyn.codegen.load import cache_directory, compile_ir, digest, generator, host, import_text, load_object, write_atomic
+from symdyn.codegen.load import compile_ir, digest, generator, host, import_text, load_object
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError
 from symdyn.system import System
@@ -102,18 +103,18 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
     """
     begin = time.perf_counter()
     key = digest(_model(system, method, until), lanes, backend, generator(), *host())
-    folder = cache_directory() / "models"
-    note = folder / f"{key}.json"
-    cached = note.exists()
+    folder = cache.folder("models")
+    kept, codes = _kept(folder, key)
     made: Made | None = None
-    if cached:
-        kept = json.loads(note.read_text(encoding="utf-8"))
-    else:
+    cached = kept is not None
+    if kept is None:
         made = programs(system, method, until)[1]
         names = made.names or _names(made, lanes, backend)
         kept = {"names": names, "facts": made.facts, "tables": made.elimination is not None}
     if backend == "llvm":
-        path, owner, addresses = _llvm(key, folder, made, lanes, kept)
+        if made is not None:
+            codes = _compiled(key, folder, made, lanes, kept)
+        path, owner, addresses = _loaded(folder, kept, codes)
     else:
         made = made or programs(system, method, until)[1]
         if made.ir or made.elimination is not None:
@@ -125,11 +126,21 @@ def model_functions(system: System, method: Any, *, lanes: int, backend: str, un
         owner = import_text("model", module_source(title, made.programs, lanes), "models")
         path, addresses = str(owner.__file__), tuple(getattr(owner, n).address for n in kept["names"])
     if not cached:
-        write_atomic(note, json.dumps(kept).encode())
+        cache.write(folder / f"{key}.json", json.dumps(kept).encode())
     seconds = time.perf_counter() - begin
     level = logging.INFO if seconds > NOTICEABLE and not cached else logging.DEBUG
     LOG.log(level, "%s %s in %.3f s: %s", "loaded" if cached else "compiled", type(system).__name__, seconds, path)
     return ModelFunctions(addresses, kept["facts"], path, cached, seconds, owner)
+
+
+def _kept(folder: Path, key: str) -> tuple[dict[str, Any] | None, list[bytes]]:
+    """What the cache has of a model, and the code of its object files; nothing if a part is lost or damaged."""
+    note = cache.read(folder / f"{key}.json")
+    if note is None:
+        return None, []
+    kept = json.loads(note)
+    codes = [code for name, _ in kept.get("objects", []) if (code := cache.read(folder / name)) is not None]
+    return (kept, codes) if len(codes) == len(kept.get("objects", [])) else (None, [])
 
 
 def _names(made: Made, lanes: int, backend: str) -> list[str]:
@@ -141,19 +152,18 @@ def _names(made: Made, lanes: int, backend: str) -> list[str]:
     return [name for names in found for name in names]
 
 
-def _llvm(key: str, folder: Path, made: Made | None, lanes: int, kept: dict[str, Any]) -> tuple[str, Any, tuple[int, ...]]:
-    """Path, owners and addresses of the functions, compiled or from their one or two object files where these are known."""
-    if made is not None:
-        parts = modules(made, lanes, llvm.get_process_triple())
-        codes = [compile_ir(part.text, quick=part.quick) for part in parts]
-        kept["objects"] = [[f"{key}.{k}.o", part.names] for k, part in enumerate(parts)]
-        for (name, _), code in zip(kept["objects"], codes, strict=True):
-            write_atomic(folder / name, code)
-    else:
-        try:
-            codes = [(folder / name).read_bytes() for name, _ in kept["objects"]]
-        except FileNotFoundError:
-            raise CompileError(f"the cache entry {key} has lost its object file; clear it with 'symdyn cache clear'") from None
+def _compiled(key: str, folder: Path, made: Made, lanes: int, kept: dict[str, Any]) -> list[bytes]:
+    """Code of the one or two object files of a model, which the cache keeps and `kept` names."""
+    parts = modules(made, lanes, llvm.get_process_triple())
+    codes = [compile_ir(part.text, quick=part.quick) for part in parts]
+    kept["objects"] = [[f"{key}.{k}.o", part.names] for k, part in enumerate(parts)]
+    for (name, _), code in zip(kept["objects"], codes, strict=True):
+        cache.write(folder / name, code)
+    return codes
+
+
+def _loaded(folder: Path, kept: dict[str, Any], codes: list[bytes]) -> tuple[str, Any, tuple[int, ...]]:
+    """Path, owners and addresses of the functions."""
     if kept["tables"]:
         link(DRIVER)
     owners: list[Any] = []

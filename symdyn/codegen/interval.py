@@ -80,6 +80,8 @@ class IntervalBounds:
     # ---- rules ---------------------------------------------------------------------------------
 
     def _rule(self, op: str, args: tuple[int, ...], x: list[ValueRange]) -> ValueRange:
+        if op == "ne" and args[0] == args[1]:  # whether it is not a number
+            return ValueRange(*(self._op("ne", end, end) for end in x[0]))
         if op in COMPARISONS:
             return self._truth(op, x)
         if op in ("add", "fmin", "fmax"):

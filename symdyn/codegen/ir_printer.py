@@ -16,7 +16,8 @@ VECTOR = 8
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 PREDICATES = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 #: Calls that are instructions or short sequences; all others are functions of `symdyn.codegen.vector_math`.
-NATIVE = {"sqrt": "sqrt", "fabs": "fabs", "floor": "floor", "ceil": "ceil", "fmin": "minnum", "fmax": "maxnum"}
+NATIVE = {"sqrt": "sqrt", "fabs": "fabs", "floor": "floor", "ceil": "ceil"}
+EXTREMES = {"fmin": "lt", "fmax": "gt"}
 BLOCKS = 3
 PAIR = 2
 
@@ -112,7 +113,21 @@ class Printer:
             return self._emit(name, f"xor {self.bool} {x[0]}, {ones}")
         if op == "select":
             return self._emit(name, f"select {self.bool} {x[0]}, {t} {x[1]}, {t} {x[2]}")
+        if op in EXTREMES:
+            return self._extreme(k)
         return self._emit(name, f"call {t} {self._callee(op)}({', '.join(f'{t} {v}' for v in x)})")
+
+    def _extreme(self, k: int) -> str:
+        """The least or greatest value, not a number if one is not: a comparison alone would give the second one then."""
+        op, args, _ = self.program.operations[k]
+        a, b = sorted(args, key=lambda i: self.program.operations[i].op != "const")
+        x, y, t = self.names[a], self.names[b], self.type
+        less = self._emit(f"%c{k}", f"fcmp {PREDICATES[EXTREMES[op]]} {t} {x}, {y}")
+        if self.program.operations[a].op == "const":
+            return self._emit(f"%v{k}", f"select {self.bool} {less}, {t} {x}, {t} {y}")
+        found = self._emit(f"%m{k}", f"select {self.bool} {less}, {t} {x}, {t} {y}")
+        undefined = self._emit(f"%u{k}", f"fcmp uno {t} {x}, {x}")
+        return self._emit(f"%v{k}", f"select {self.bool} {undefined}, {t} {x}, {t} {found}")
 
     def _contracted(self, k: int) -> str:
         """A sum with a product inside, rounded once where the processor can."""

@@ -29,6 +29,14 @@ def guarded(build: Lowering, reaction: LoweredPropensity) -> int:
     return value
 
 
+def _scale(mean: sp.Expr) -> sp.Expr:
+    r"""1 / ln(1 + 1/b), with :math:`\ln(1 + 1/b) = 2 \operatorname{artanh}(1/(2 b + 1))`, right for large b too."""
+    small, large = 1 / sp.log(1 + 1 / mean), 1 / (2 * sp.atanh(1 / (2 * mean + 1), evaluate=False))
+    if mean.is_number:
+        return small if mean < 1 else large
+    return sp.Piecewise((small, mean < 1), (large, True))
+
+
 class Bursts:
     r"""Random numbers of molecules, from random numbers that the driver draws for every event.
 
@@ -49,7 +57,7 @@ class Bursts:
         exponentials = [sp.Symbol(f"g{k}'") for k in range(max(map(len, geometric)))]
         for numbers, listed in zip(self._numbers, geometric, strict=True):
             for (species, burst), g in zip(listed, exponentials, strict=False):
-                slope = hoisting.slot(1 / sp.log(1 + 1 / burst.mean))
+                slope = hoisting.slot(_scale(burst.mean))
                 numbers[species] = sp.floor(sp.Mul(g, slope, evaluate=False), evaluate=False)
         self._means: list[sp.Symbol] = []
         poisson: list[sp.Symbol] = []

@@ -1,26 +1,18 @@
-"""The only part that touches disk: the private cache of drivers and model functions.
+"""Text and LLVM IR become functions in memory, by way of the private cache on disk (`symdyn.codegen.cache`).
 
-Layout of the cache directory (``SYMDYN_CACHE_DIR``, else the user's cache directory, created with mode 0700)::
-
-    drivers/<name>_<digest>.py       text compiled by numba once; numba keeps its machine code beside it
-    drivers/<function>_<digest>.o    object code of an elementary function
-    cuda/<name>_<digest>.py, .json   source of a kernel for cards; its PTX and what a thread of it takes
-    models/<digest>.<k>.o, .json     object code, of long functions apart, and what belongs to it; .py where numba compiles it
-
-Every file is written under another name and moved into place, so several processes may share the cache.  Digests
-cover the text, the sources of the modules of `symdyn_kernels` that it links (for models those that generate them), the
-versions of numba, llvmlite and numpy, and the processor.
+Digests cover the text, the sources of the modules of `symdyn_kernels` that it links (for models those that generate them), the
+versions of numba, llvmlite and numpy (for models of sympy), and the processor.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.abc
 import importlib.util
 import logging
 import os
 import re
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable
@@ -32,17 +24,16 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 import numpy as np
-import platformdirs
 import symdyn_kernels
+import sympy as sp
 
-from symdyn.codegen import vector_math
+from symdyn.codegen import cache, vector_math
 from symdyn.errors import CompileError
 from symdyn.started import STARTED
 
 __all__ = [
     "LOCK",
     "CompiledModule",
-    "cache_directory",
     "compile_ir",
     "digest",
     "edited",
@@ -52,7 +43,6 @@ __all__ = [
     "import_text",
     "linked",
     "load_object",
-    "write_atomic",
 ]
 
 LOG = logging.getLogger("symdyn")
@@ -69,41 +59,10 @@ def digest(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:20]
 
 
-def cache_directory() -> Path:
-    """The private cache directory, created on first use.
-
-    Raises
-    ------
-    CompileError
-        If it cannot be created or belongs to another user.
-    """
-    path = Path(os.environ.get("SYMDYN_CACHE_DIR") or platformdirs.user_cache_dir("symdyn", appauthor=False))
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise CompileError(f"the cache directory {path} cannot be created ({error}); set SYMDYN_CACHE_DIR") from None
-    if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-        raise CompileError(f"the cache directory {path} belongs to another user; set SYMDYN_CACHE_DIR to one of your own")
-    return path
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file atomically: other processes read either all of it or nothing."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 @lru_cache(maxsize=1)
 def host() -> tuple[str, str, str]:
     """Versions, processor and its features, on which all compiled code depends."""
-    versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
+    versions = f"{cache.FORMAT} {numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
     return versions, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
@@ -146,21 +105,57 @@ def generator() -> str:
     root = Path(__file__).parent.parent
     files = [*root.glob("codegen/**/*.py"), *root.glob("methods/*.py"), *root.glob("models/*.py"), *root.glob("*.py")]
     called = linked("from symdyn_kernels.drivers.elimination import factorise")  # by the code of large models
-    return digest(*((p.relative_to(root), p.read_text(encoding="utf-8")) for p in sorted(files)), called, *edited(files))
+    texts = ((p.relative_to(root), p.read_text(encoding="utf-8")) for p in sorted(files))
+    return digest(sp.__version__, *texts, called, *edited(files))
 
 
 # ---- text that numba compiles ------------------------------------------------------------------
 
 
-def import_text(name: str, text: str, folder: str) -> ModuleType:
-    """Import `text` as a module from the cache directory, where numba can keep what it compiles."""
+def import_text(name: str, text: str, kind: str, *, announced: bool = False) -> ModuleType:
+    """Import `text` as a module from a folder of the cache, where numba keeps what it compiles.
+
+    Where nothing can be kept, for want of room or of rights, the text is compiled in memory.
+    """
     full = f"{name}_{digest(text, linked(text), *host())}"
     if full in sys.modules:
         return sys.modules[full]
-    path = cache_directory() / folder / f"{full}.py"
-    if not path.exists():
-        write_atomic(path, text.encode())
-    spec = importlib.util.spec_from_file_location(full, path)
+    path, content = cache.folder(kind, "__pycache__").parent / f"{full}.py", text.encode()
+    if cache.sealed(path, content):
+        return _executed(full, path)
+    with cache.one_at_a_time(path, name):
+        if cache.sealed(path, content):  # by the process that held the lock
+            return _executed(full, path)
+        if announced:
+            announce()
+            LOG.info("compiling the driver of %s (once; subsequent runs take it from %s)", name, path.parent)
+        begin = time.perf_counter()
+        try:
+            cache.unseal(path)
+            cache.replace(path, content)
+            module = _executed(full, path)
+            cache.seal(path)
+        except OSError as error:
+            cache.note(path, error)
+            module = _executed(full, path, text)
+        if announced:
+            LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
+        return module
+
+
+class _Text(importlib.abc.InspectLoader):
+    """Loads a module from a text in memory, of which numba keeps nothing."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.replace("cache=True", "cache=False")
+
+    def get_source(self, fullname: str) -> str:
+        return self._text
+
+
+def _executed(full: str, path: Path, text: str | None = None) -> ModuleType:
+    """The module of a file, or of a text in memory."""
+    spec = importlib.util.spec_from_file_location(full, path, loader=None if text is None else _Text(text))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -176,19 +171,7 @@ def import_text(name: str, text: str, folder: str) -> ModuleType:
 def import_driver(name: str, text: str) -> ModuleType:
     """Import a driver, and log once that it is being compiled if it is not in the cache."""
     with LOCK:
-        full = f"{name}_{digest(text, linked(text), *host())}"
-        if full in sys.modules:
-            return sys.modules[full]
-        folder = cache_directory() / "drivers"
-        known = any((folder / "__pycache__").glob(f"{full}.*.nbc"))
-        if not known:
-            announce()
-            LOG.info("compiling the driver of %s (once; subsequent runs take it from %s)", name, folder)
-        begin = time.perf_counter()
-        module = import_text(name, text, "drivers")
-        if not known:
-            LOG.info("compiled the driver of %s in %.1f s", name, time.perf_counter() - begin)
-        return module
+        return import_text(name, text, "drivers", announced=True)
 
 
 # ---- LLVM IR -----------------------------------------------------------------------------------
@@ -245,8 +228,9 @@ def _provide(functions: Iterable[tuple[str, int]]) -> None:
     """Make elementary functions known to subsequently loaded code; each is compiled once and cached on disk."""
     for op, width in functions:
         name, text = vector_math.function_name(op, width), vector_math.module_text(op, width, llvm.get_process_triple())
-        path = cache_directory() / "drivers" / f"{op}_{digest(text, *host())}.o"
-        if not path.exists():
-            write_atomic(path, compile_ir(text))
-        _FUNCTIONS[op, width] = module = CompiledModule(path.read_bytes())
+        path = cache.folder("drivers") / f"{op}_{digest(text, *host())}.o"
+        code = cache.read(path)
+        if code is None:
+            cache.write(path, code := compile_ir(text))
+        _FUNCTIONS[op, width] = module = CompiledModule(code)
         llvm.add_symbol(name, module.address(name))

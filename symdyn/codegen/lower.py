@@ -3,11 +3,15 @@
 The same operation on the same operands is one value, so common subexpressions cost nothing to find.  Products start
 with the states in their order: ``a*x*y`` and ``b*x*y`` then share ``x*y``.  Time is linear in the size of the
 expressions; nothing is ever simplified.
+
+What is chosen by a value that is not a number is not a number: the least and greatest value, signs and steps, and pieces.
+States, time and parameters that conditions compare are taken to be numbers, as drivers end trajectories where they are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -72,9 +76,9 @@ class Lowering:
         return operation.args[0] if operation.op == "neg" else self.op("neg", k)
 
     def sign(self, x: int) -> int:
-        """The number of -1, 0 or 1."""
+        """The number of -1, 0 or 1, or of no number."""
         zero = self.constant(0)
-        down = self.op("select", self.op("lt", x, zero), self.constant(-1), zero)
+        down = self.op("select", self.op("lt", x, zero), self.constant(-1), self.op("mul", zero, x))
         return self.op("select", self.op("gt", x, zero), self.constant(1), down)
 
     def needed(self, values: Iterable[int]) -> list[int]:
@@ -144,12 +148,20 @@ class Lowering:
             return self.sign(self.value(e.args[0]))
         if function is sp.Heaviside:
             x, zero = self.value(e.args[0]), self.constant(0)
-            above = self.op("select", self.op("gt", x, zero), self.constant(1), self.value(e.args[1]))
+            there = self.op("add", self.value(e.args[1]), self.op("mul", zero, x))
+            above = self.op("select", self.op("gt", x, zero), self.constant(1), there)
             return self.op("select", self.op("lt", x, zero), zero, above)
+        if function is sp.factorial:
+            return self.value(sp.gamma(e.args[0] + 1, evaluate=False))
         if function is sp.Mod:
-            a, b = map(self.value, e.args)
-            return self.op("sub", a, self.op("mul", b, self.op("floor", self.op("div", a, b))))
+            return self._modulo(*map(self.value, e.args))
         raise CompileError(f"no code can be generated for {function.__name__} in {e}; known: {', '.join(CALLS)}")
+
+    def _modulo(self, a: int, b: int) -> int:
+        """a - b floor(a/b), which has the sign of b: where a/b was rounded up to the next integer, b is added."""
+        rest = self.op("sub", a, self.op("mul", b, self.op("floor", self.op("div", a, b))))
+        beyond = self.op("lt", self.op("mul", rest, b), self.constant(0))
+        return self.op("select", beyond, self.op("add", rest, b), rest)
 
     def _order(self, e: sp.Basic) -> tuple:
         base = e.base if e.is_Pow else e
@@ -227,7 +239,17 @@ class Lowering:
         for value, condition in reversed(e.args):
             k = self.value(value)
             result = k if condition is sp.true else self.op("select", self._condition(condition), k, result)
-        return result
+        undefined = self.undefined(pair.cond for pair in e.args)
+        return result if undefined is None else self.op("select", undefined, self.constant(float("nan")), result)
+
+    def undefined(self, conditions: Iterable[sp.Basic], states: Sequence[int] = ()) -> int | None:
+        """The number of whether a value that the conditions compare is not a number.
+
+        None if they compare inputs and values in `states` alone, which drivers look at.
+        """
+        sides = {self.value(s): None for c in conditions for r in sorted(c.atoms(sp.Rel), key=str) for s in (r.lhs, r.rhs)}
+        tests = [self.op("ne", k, k) for k in sides if k not in states and self.operations[k].op not in ("input", "const")]
+        return reduce(lambda a, b: self.op("or", a, b), tests) if tests else None
 
     def _condition(self, e: sp.Basic) -> int:
         for relation, name in RELATIONS.items():

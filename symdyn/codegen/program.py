@@ -12,7 +12,8 @@ __all__ = ["BINARY", "CALLS", "COMPARISONS", "Elimination", "Made", "Operation",
 BINARY = ("add", "sub", "mul", "div")
 #: Comparisons and logic; their values are used by `select` alone.
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not")
-#: Functions of one or two operands, by the names that C's math library gives them.
+#: Functions of one or two operands, by the names that C's math library gives them; but fmin and fmax of what is not a number
+#: and anything else are not a number.
 CALLS = {
     **dict.fromkeys(
         (

@@ -11,6 +11,7 @@ Gobet & Menozzi, Stochastic Processes and their Applications 120 (2010) 130-162:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import sympy as sp
@@ -132,6 +133,9 @@ def stopped(
         else:
             there = between(part)
         states = [build.op("select", holds, y, z) for y, z in zip(there, new, strict=True)]
+    undefined = build.undefined([then], new)
+    if undefined is not None:
+        states = [build.op("select", undefined, build.constant(math.nan), value) for value in states]
     states = [build.op("select", before, build.value(s), value) for s, value in zip(system.states, states, strict=True)]
     time = build.value(system.time)
     first = build.op("select", now, time, build.op("add", time, length))

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.discover.ranked import RankedSystem, TermModels
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.misfit import Misfit, misfit
-from symdyn.inference.naming import named_constants
 from symdyn.inference.problem import SelectionProblem
 from symdyn.inference.selection import SelectedModel, Selection
 
@@ -36,39 +34,21 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
     """
     seen, later, candidates = pipeline.seen, pipeline.later, problem.candidates
     models = problem.polish(selection, pipeline.options.keep)
-    visited, system, columns = selection.ranked(), pipeline.system, candidates.columns
-    kernel = compile(candidates.system)
-
-    def names(model: SelectedModel) -> dict[sp.Symbol, sp.Symbol]:
-        terms = ((k, candidates.terms[k]) for k in np.flatnonzero(model.chosen))
-        return named_constants(system, [(t.unknown, columns[k], tuple(t.constants)) for k, t in terms])
-
-    def formulas(model: SelectedModel) -> dict[Any, sp.Expr]:
-        return candidates.expressions(model.chosen, dict(zip(columns, columns, strict=True)) | names(model))
+    kernel, line = compile(candidates.system), f"recovered from {seen.size} data with the simulation in the loop"
+    written = TermModels(pipeline.system, candidates, line)
 
     def ranked(model: SelectedModel) -> RankedSystem:
-        values = dict(zip(columns, map(float, model.theta * candidates.sizes), strict=True))
-        known, start = {**system.defaults, **values}, first_values(selection, model)
-        off = {columns[k] for k in np.flatnonzero(~model.chosen)}
-        row = np.array([0.0 if p in off else known[p] for p in candidates.system.parameters])
+        theta, start = model.theta * candidates.sizes, first_values(selection, model)
         # constants of terms that are not in the model stay out: their working names may be those of others
-        own = {n: values[c] for c, n in names(model).items()} | {p: values[p] for p in system.parameters if p in values}
-        line = f"recovered from {seen.size} data with the simulation in the loop"
-        return RankedSystem(
-            filled(system, formulas(model), own, line, start[0]),
-            candidates.expressions(model.chosen, {c: sp.Float(v) for c, v in values.items()}),
-            int(candidates.active(model.chosen[None]).sum()), model.criterion,
-            free_and_ahead(kernel, row, start, seen, later), start=start,
-        )  # fmt: skip
+        off = np.concatenate([~model.chosen, np.zeros(len(theta) - len(model.chosen), dtype=bool)])
+        known = {**pipeline.system.defaults, **dict(zip(candidates.columns, np.where(off, 0.0, theta), strict=True))}
+        row = np.array([known[p] for p in candidates.system.parameters])
+        return written.shown(model, theta, free_and_ahead(kernel, row, start, seen, later), start=start)
 
-    labels = [(str(t.unknown), str(t.shape)) for t in candidates.terms]
-    facts = selection.information(models[0])
-    return ranked_recovery(
-        Recovery, map(ranked, models), facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
-        level=pipeline.options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
-        library=labels, formulas=formulas(models[0]), notes=notes, misfit=missed(selection, models[0], pipeline.options),
-        evaluations=selection.shooting.simulations, surrogate=learned, observations=seen, heldout=later,
-        complete=pipeline.complete,
+    return written.recovery(
+        Recovery, map(ranked, models), selection.ranked(), selection.information(models[0]), level=pipeline.options.level,
+        notes=notes, misfit=missed(selection, models[0], pipeline.options), evaluations=selection.shooting.simulations,
+        surrogate=learned, observations=seen, heldout=later, complete=pipeline.complete,
     )  # fmt: skip
 
 

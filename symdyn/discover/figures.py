@@ -16,7 +16,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
 from symdyn.inference.kinds import output_times
 
-__all__ = ["draw_fit", "draw_front", "term_band", "term_values"]
+__all__ = ["draw_curve", "draw_fit", "draw_front", "panels", "term_band", "term_values"]
 
 #: Draws of the constants behind a band, and the band itself.
 DRAWS, BAND = 400, (0.05, 0.95)
@@ -56,13 +56,7 @@ def draw_fit(recovery: Recovery, *, axes: Any = None) -> Any:
     """
     states, unknowns = recovery.system.states, list(recovery.terms)
     count = len(states) + len(unknowns)
-    if axes is None:
-        from matplotlib import pyplot
-
-        _, axes = pyplot.subplots(count, 1, figsize=(7, 2.2 * count), layout="constrained", squeeze=False)
-    axes = np.ravel(axes)
-    if len(axes) < count:
-        raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, one for each state and unknown term")
+    axes = panels(axes, count, "one for each state and unknown term", (7, 2.2))
     runs = _draw_states(recovery, axes[: len(states)])
     for axis, unknown in zip(axes[len(states) :], unknowns, strict=False):
         # over a state all trajectories make one curve, over time they would be several
@@ -107,10 +101,7 @@ def _draw_term(recovery: Recovery, axis: Any, unknown: AppliedUndef, times: np.n
     arguments = np.stack([_along(a, {**place, **known}, len(times)) for a in unknown.args], axis=1)
     single = len(unknown.args) == 1
     across = arguments[:, 0] if single else times
-    order = np.argsort(across)
-    low, high = term_band(recovery, unknown, arguments)
-    axis.fill_between(across[order], low[order], high[order], color="C3", alpha=0.25, lw=0, label="90 % of constants")
-    axis.plot(across[order], term_values(recovery, unknown, arguments)[order], lw=1.5, color="C3", label="formula")
+    draw_curve(recovery, axis, unknown, across, arguments)
     if recovery.surrogate is not None and unknown in recovery.surrogate.terms:
         samples = recovery.surrogate.terms[unknown]
         learned = recovery.surrogate.times
@@ -125,6 +116,36 @@ def _along(expression: sp.Expr, place: dict[sp.Symbol, np.ndarray], count: int) 
     names = tuple(place)
     program = lower("argument", [("none", ()), ("x", names)], [expression], [""])
     return np.broadcast_to(evaluate(program, [], [place[s] for s in names])[0], count)
+
+
+def panels(axes: Any, count: int, each: str, size: tuple[float, float], *, across: bool = False) -> np.ndarray:
+    """Axes of so many panels, made unless given, each of a size in inches, below one another or side by side.
+
+    Raises
+    ------
+    RecoveryError
+        If there are fewer axes than panels; `each` says what they are for.
+    """
+    if axes is None:
+        from matplotlib import pyplot
+
+        rows, columns = (1, count) if across else (count, 1)
+        inches = (size[0] * columns, size[1] * rows)
+        _, axes = pyplot.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)
+    axes = np.ravel(axes)
+    if len(axes) < count:
+        raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, {each}")
+    return axes
+
+
+def draw_curve(
+    recovery: Recovery, axis: Any, unknown: AppliedUndef, across: np.ndarray, arguments: np.ndarray, *, power: int = 1
+) -> None:
+    """A power of a recovered term for rows of its arguments, with its 90 % band, over `across` (m,)."""
+    order = np.argsort(across)
+    low, high = (band[order] ** power for band in term_band(recovery, unknown, arguments))
+    axis.fill_between(across[order], low, high, color="C3", alpha=0.25, lw=0, label="90 % of constants")
+    axis.plot(across[order], term_values(recovery, unknown, arguments)[order] ** power, lw=1.5, color="C3", label="formula")
 
 
 def term_values(recovery: Recovery, unknown: AppliedUndef, arguments: np.ndarray) -> np.ndarray:

@@ -169,29 +169,21 @@ def check_stages(system: System, request: Request, route: Reads) -> None:
 
 def _check_options(stage: str, makers: Mapping[str, Any], names: Iterable[str], options: Mapping[str, Any]) -> None:
     """Refuse options that none of the stages of these names takes."""
-    first = None
-    for name in names:
-        error = _refused(stage, name, makers[name], options)
-        if error is None:
-            return
-        first = first or error
-    if first is not None:
-        raise first
+    refused = [_refused(stage, name, makers[name], options) for name in names]
+    if refused and refused[0] is not None and all(refused):
+        raise refused[0]
 
 
 def _refused(stage: str, name: str, make: Any, options: Mapping[str, Any]) -> RecoveryError | None:
     """Why what is made of that name does not take the options; None if it does."""
-    known = inspect.signature(make).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
-        try:
-            make(**options)
-        except RecoveryError as error:
-            return error
-        return None
-    free = [key for key in known if key not in {"names", "random_state"}]
+    free = [key for key in inspect.signature(make).parameters if key not in {"names", "random_state"}]
     wrong = [key for key in options if key not in free]
-    if not wrong:
-        return None
-    return RecoveryError(
-        f"unknown option of the {stage} {name!r}: {wrong[0]}; known: {', '.join(free)}.{suggest(wrong[0], free)}"
-    )
+    if wrong:
+        return RecoveryError(
+            f"unknown option of the {stage} {name!r}: {wrong[0]}; known: {', '.join(free)}.{suggest(wrong[0], free)}"
+        )
+    try:
+        make(**options)
+    except RecoveryError as error:
+        return error
+    return None

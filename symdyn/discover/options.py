@@ -54,7 +54,7 @@ class RecoverOptions:
     units : mapping, optional
         Units of states, time, parameters, unknown functions and constants of the library, by symbol or name: texts such as
         ``"mM/s"``, or 1.  What has none takes the unit it needs.  Terms of the unknown functions of ODE systems and maps that
-        add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.dimensions`.
+        add different units, or have one in an exponential or a sine, are left out; see `symdyn.discover.units`.
     surrogate, regressor : mapping
         Options of those stages, by name.
     given : tuple of str

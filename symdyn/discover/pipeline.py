@@ -15,21 +15,18 @@ from symdyn.declaration import name_of
 from symdyn.discover.assembly import assembled
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
-from symdyn.discover.learned import remembered
+from symdyn.discover.learned import formulas_of, surrogate_fit
 from symdyn.discover.named_libraries import POSITIVE, library_names, positive_starts
-from symdyn.discover.options import RecoverOptions, Report
 from symdyn.discover.recovery import Recovery
-from symdyn.discover.regressors.registry import REGRESSORS
+from symdyn.discover.request import Request
 from symdyn.discover.signs import read_signs, sign_price
 from symdyn.discover.surrogates.registry import SURROGATES, NothingLearnedError
-from symdyn.discover.system_units import SystemUnits
 from symdyn.discover.terms import allowed_terms, one_of_each
+from symdyn.discover.units import SystemUnits, consistent_terms
 from symdyn.errors import RecoveryError
-from symdyn.inference.budget import Budget, LateError
 from symdyn.inference.candidates import Candidates, candidate_system
 from symdyn.inference.constants import constant_guesses
 from symdyn.inference.data import Observations
-from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.naming import written
 from symdyn.inference.optimum import read_noise
@@ -46,9 +43,6 @@ BEGINNINGS = 2
 #: Coefficients, in units of the typical size of a term, with which a term begins alone.
 FIRST_SIZES = (1.0, 0.1, -0.1, -1.0)
 
-#: Share of a budget of time that a surrogate may take.
-SHARE = 0.5
-
 Formulas = list[list[list[tuple[int, float]]]]
 
 
@@ -61,92 +55,54 @@ class Pipeline:
         With unknown terms.
     seen, later : Observations
         The data to use, and the validation data (or None).
-    options : RecoverOptions
-    report : Report
-    seed : int
-    bounds, signs : mapping, optional
-        As `recover` takes them.
-    journal : Journal, optional
-        Keeps what costs time.
+    request : Request
+        What was asked for.
     """
 
-    def __init__(
-        self,
-        system: System,
-        seen: Observations,
-        later: Observations | None,
-        options: RecoverOptions,
-        report: Report,
-        *,
-        seed: int,
-        bounds: Mapping[Any, tuple[Any, Any]] | None,
-        signs: Mapping[Any, int] | None,
-        journal: Journal | None = None,
-    ) -> None:
-        self.system, self.seen, self.later, self.options, self.report, self.seed = (
-            system,
-            seen,
-            later,
-            options,
-            report,
-            seed,
-        )
-        self.bounds = bounds
+    def __init__(self, system: System, seen: Observations, later: Observations | None, request: Request) -> None:
+        self.system, self.seen, self.later, self.request, self.options = system, seen, later, request, request.options
         self.unknowns = one_of_each(system.unknowns)
-        self.signs = read_signs(self.unknowns, signs)
-        self.positive = False
+        self.signs = read_signs(self.unknowns, request.signs)
+        self.positive, self.complete = False, True
         self.notes: list[str] = []
         self.renamed: dict[str, str] = {}
-        self.journal, self.complete = (Journal() if journal is None else journal), True
 
     # ---- stage 1: learn states and terms -------------------------------------------------------
 
-    def learn(self, name: str | None, budget: Budget) -> Any:
+    def learn(self) -> Any:
         """The fit of a surrogate, or None; 'auto' is the first of those of the kind of system that can learn this one.
 
         It is left out if it takes longer than its share of the budget: without one there still is a search.
         """
-        chosen = name != "auto"
-        if not chosen:
+        name, noise = self.request.surrogate, self._noise()
+        if name == "auto":
             usual = kind_of(self.system).surrogates
             name = next((s for s in usual if SURROGATES[s].applies(self.system, self.seen) is None), None)
         if name is None:
             return None
-        options = dict(self.options.surrogate)
-        if self.signs:
-            options.setdefault("signs", self.signs)
-        surrogate, noise = SURROGATES[name](**options), self._noise()
         seen = self.seen if noise is None else replace(self.seen, noise=noise)
-        data = (a for t in seen.trajectories for a in (t.times, t.values))
-        key = (name, sorted(options.items(), key=str), self.system.digest, self.seed, seen.scale, seen.noise, *data)
-
-        progress = budget.share(SHARE).stopping(lambda fraction: self.report("surrogate", fraction))
-
-        def fit() -> Any:
-            return surrogate.fit(self.system, seen, seed=self.seed, progress=progress)
-
         try:
-            return remembered(self.journal, key, self.unknowns, self.system.parameters, fit)
+            found = surrogate_fit(name, SURROGATES, self.system, seen, self.request, self.notes)
         except NothingLearnedError as error:
-            if chosen:
+            if self.request.surrogate != "auto":
                 raise
             self.notes.append(f"went without the surrogate {name!r}: {str(error).partition('; ')[0]}")
-        except LateError:
-            self.complete = False
-            self.notes.append(f"went without the surrogate {name!r}: it did not end within {SHARE:.0%} of the budget of time")
-        return None
+            return None
+        self.complete = found is not None
+        return found
 
     # ---- stage 2: propose terms ----------------------------------------------------------------
 
-    def propose(self, choice: Any, learned: Any, regressor: str | None) -> tuple[list[LibraryTerm], Formulas]:
+    def propose(self, learned: Any) -> tuple[list[LibraryTerm], Formulas]:
         """Candidate terms of every unknown function, and the regressor's formulas made of them, as far as units allow them."""
+        choice, regressor = self.request.library, self.request.regressor
         units = None if self.options.units is None else SystemUnits(self.system, self.options.units)
         self.positive = not POSITIVE.isdisjoint(library_names(choice))
         allowed, inner = {}, set()
         for unknown in self.unknowns:
             shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
             inner |= {c for shape in shapes for c in constant_symbols(shape, self.system)}
-            allowed[unknown] = shapes if units is None else units.allowed(unknown, shapes)
+            allowed[unknown] = shapes if units is None else consistent_terms(shapes, units.units)
         if units is not None:
             units.check_names(sorted(inner, key=str))
         terms: list[LibraryTerm] = []
@@ -166,15 +122,10 @@ class Pipeline:
         regressor = "operon" if regressor == "auto" else regressor
         if learned is not None and regressor is not None:
             for i, unknown in enumerate(self.unknowns):
-                self.report("regressor", i / len(self.unknowns))
-                samples = learned.terms[unknown]
-                names = [sp.Dummy(f"x{k}") for k in range(len(unknown.args))]
-                engine = REGRESSORS[regressor](names=names, random_state=self.seed, **self.options.regressor)
-                engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
-                swap = dict(zip(names, unknown.args, strict=True))
-                found = [candidate.expression.xreplace(swap) for candidate in engine.expressions_]
+                self.request.report("regressor", i / len(self.unknowns))
+                found = formulas_of(regressor, unknown, learned, self.request)
                 allows = None if units is None else units.allows
-                formulas[i] = formula_terms(unknown, found, terms, taken, samples.arguments, allows)
+                formulas[i] = formula_terms(unknown, found, terms, taken, learned.terms[unknown].arguments, allows)
         return terms, formulas
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:
@@ -187,7 +138,7 @@ class Pipeline:
 
     # ---- stage 3: select with the simulation in the loop ----------------------------------------
 
-    def select(self, terms: list[LibraryTerm], formulas: Formulas, learned: Any, budget: Budget, *, search: bool) -> Recovery:
+    def select(self, terms: list[LibraryTerm], formulas: Formulas, learned: Any) -> Recovery:
         """Fit, add, drop and exchange terms; return the ranked systems.
 
         Raises
@@ -195,14 +146,16 @@ class Pipeline:
         RecoveryError
             If nothing can be simulated along the data, or there is nothing to fit without a search.
         """
+        search = self.request.selection
         if not search and not any(formulas):
             raise RecoveryError(
                 "selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor"
             )
         guesses = self._of_each(self.options.guesses) | ({} if learned is None else dict(learned.parameters))
         candidates = candidate_system(
-            self.system, terms, self.seen, fit=self.options.fit, guesses=guesses, bounds=self._of_each(self.bounds or {})
-        )
+            self.system, terms, self.seen, fit=self.options.fit, guesses=guesses,
+            bounds=self._of_each(self.request.bounds or {}),
+        )  # fmt: skip
         given = candidates.given
         limits = dict(with_declared_starts(self.system, self.seen, self.options.fit, given))
         if self.positive:
@@ -212,13 +165,13 @@ class Pipeline:
         penalty = sign_price(self.system, candidates, self.signs, np.concatenate(times), np.concatenate(states))
         problem = make_problem(
             self.system, candidates, self.seen, limits, rough=rough_states(self.system, self.seen, fitted),
-            noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.journal,
+            noise=self._noise(), penalty=penalty, largest=self.options.largest, journal=self.request.journal,
             repeats=self.options.repeats,
         )  # fmt: skip
         chosen, theta = self._beginnings(candidates, formulas, search)
         found = descend(
-            problem, chosen, theta, self.options, search=search, budget=budget,
-            report=lambda done: self.report("selection", done),
+            problem, chosen, theta, self.options, search=search, budget=self.request.budget,
+            report=lambda done: self.request.report("selection", done),
         )  # fmt: skip
         self.complete &= found.complete
         selection = found.selection

@@ -16,10 +16,11 @@ from symdyn.errors import RecoveryError
 from symdyn.inference.criterion import weights
 from symdyn.inference.information import Information, intervals, limits
 from symdyn.inference.misfit import Misfit
-from symdyn.inference.naming import written
+from symdyn.inference.naming import named_constants, written
+from symdyn.inference.parameters import FreeColumns
 from symdyn.system import System
 
-__all__ = ["RankedSystem", "filled", "possible", "ranked_recovery"]
+__all__ = ["RankedSystem", "TermModels", "filled", "possible", "ranked_recovery"]
 
 #: A term as a pair (unknown function, shape), and a model as its criterion and terms.
 Label = tuple[str, str]
@@ -139,6 +140,69 @@ def ranked_recovery(
         warnings=(*notes, *misfit.notes, *alone, *limits(facts, frame)),
         **further,
     )
+
+
+@dataclass(frozen=True)
+class TermModels:
+    """Models of library terms in a result: what their constants are called, and how they are shown.
+
+    Attributes
+    ----------
+    system : System
+        As it was declared, with unknown functions.
+    columns : FreeColumns
+    line : str
+        For the provenance of recovered systems.
+    """
+
+    system: System
+    columns: FreeColumns
+    line: str
+
+    def names(self, chosen: np.ndarray) -> dict[sp.Symbol, sp.Symbol]:
+        """Names of the constants of the terms `chosen` (K,), by their columns."""
+        terms, columns = self.columns.terms, self.columns.columns
+        owners = [(terms[k].unknown, columns[k], tuple(terms[k].constants)) for k in np.flatnonzero(chosen)]
+        return named_constants(self.system, owners)
+
+    def labels(self) -> list[Label]:
+        """Terms as the table of evidence names them."""
+        return [(str(t.unknown), str(t.shape)) for t in self.columns.terms]
+
+    def formulas(self, chosen: np.ndarray) -> dict[AppliedUndef, sp.Expr]:
+        """Each unknown function in named constants."""
+        return self.columns.expressions(chosen, self.names(chosen))
+
+    def values(self, chosen: np.ndarray, theta: np.ndarray) -> dict[sp.Symbol, float]:
+        """Values of the named constants, and of fitted parameters, for columns `theta` (P,)."""
+        named = {c: c for c in self.columns.free} | self.names(chosen)
+        found = dict(zip(self.columns.columns, map(float, theta), strict=True))
+        return {name: found[c] for c, name in named.items()}
+
+    def shown(
+        self, model: Any, theta: np.ndarray, errors: Mapping[str, float] | None = None, *, start: np.ndarray | None = None,
+        log_likelihood: float | None = None,
+    ) -> RankedSystem:  # fmt: skip
+        """A fitted model with columns `theta` (P,) as a system; see `RankedSystem` for the rest."""
+        values, formulas = self.values(model.chosen, theta), self.formulas(model.chosen)
+        known = {s: sp.Float(v) for s, v in values.items()}
+        text = None if formulas else "; ".join(f"{c} = {v:.4g}" for c, v in values.items())
+        return RankedSystem(
+            filled(self.system, formulas, values, self.line, None if start is None else start[0]),
+            {u: e.xreplace(known) for u, e in formulas.items()}, int(self.columns.active(model.chosen).sum()),
+            model.criterion, errors or {}, log_likelihood, start, text,
+        )  # fmt: skip
+
+    def recovery(
+        self, kind: type[Kind], shown: Iterable[RankedSystem], visited: Sequence[Any], facts: Information, **further: Any
+    ) -> Kind:
+        """The result of a search that `visited` models; see `ranked_recovery`."""
+        labels, names = self.labels(), self.names(visited[0].chosen)
+        return ranked_recovery(
+            kind, shown, facts.renamed({c.name: n.name for c, n in names.items()}), library=labels,
+            compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
+            formulas=self.formulas(visited[0].chosen), **further,
+        )  # fmt: skip
 
 
 def possible(models: Sequence[Any]) -> Sequence[Any]:

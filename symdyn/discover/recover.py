@@ -15,11 +15,13 @@ from symdyn.discover.routes import measured, route_of
 from symdyn.discover.values import check_values
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal
+from symdyn.optional import named
 from symdyn.system import System
 
 __all__ = ["RecoverOptions", "recover"]
 
 
+@named()
 def recover(
     system: System | None,
     data: Any,

@@ -88,7 +88,7 @@ def bootstrap(
     problem, selection, model = best.problem, best.selection, best.model
     cut = replace(selection.cut, values=_made_anew(best, repeats, parametric, np.random.default_rng(seed)))
     fits = levenberg_marquardt(
-        problem.shooting, cut,
+        problem.shooting.along(cut),
         np.repeat(model.theta[None], repeats, axis=0), np.repeat(model.starts[None], repeats, axis=0),
         np.ones((repeats, len(best.free)), dtype=bool), bounds=(problem.candidates.low, problem.candidates.high),
         start_bounds=selection.start_bounds, iterations=60, tolerance=1e-8,

@@ -40,18 +40,15 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     whole = with_unknown_terms(system, request.unknown)
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)
-    pipeline = Pipeline(
-        whole, seen, later, request.options, request.report, seed=request.seed, bounds=request.bounds, signs=request.signs,
-        journal=request.journal,
-    )  # fmt: skip
-    learned = pipeline.learn(request.surrogate, request.budget)
-    terms, formulas = pipeline.propose(request.library, learned, request.regressor)
+    pipeline = Pipeline(whole, seen, later, request)
+    learned = pipeline.learn()
+    terms, formulas = pipeline.propose(learned)
     try:
-        return pipeline.select(terms, formulas, learned, request.budget, search=request.selection)
+        return pipeline.select(terms, formulas, learned)
     except NothingFollowsError:
         if not any(formulas) or not request.selection:
             raise
     # sensitivities to terms that are not in use may end a run, too
     pipeline.notes.append("went without the formulas of the regressor: their terms cannot be simulated along the data")
-    terms, formulas = pipeline.propose(request.library, None, None)
-    return pipeline.select(terms, formulas, learned, request.budget, search=True)
+    terms, formulas = pipeline.propose(None)
+    return pipeline.select(terms, formulas, learned)

@@ -19,7 +19,7 @@ from symdyn.models.sde import SDESystem
 from symdyn.registry import suggest
 from symdyn.system import System
 
-__all__ = ["added_functions", "allowed_terms", "function_name", "one_of_each", "with_unknown_terms"]
+__all__ = ["added_functions", "allowed_terms", "function_name", "one_of_each", "own_library", "with_unknown_terms"]
 
 
 def with_unknown_terms(system: Any, unknown: Sequence[Any] | None, *, needed: bool = True) -> Any:
@@ -141,6 +141,22 @@ def one_of_each(unknowns: Sequence[AppliedUndef]) -> tuple[AppliedUndef, ...]:
     return tuple(found.values())
 
 
+def own_library(unknown: AppliedUndef, choice: Any) -> Any:
+    """What a library says of one unknown function: itself, or of a mapping the entry with its name.
+
+    Raises
+    ------
+    RecoveryError
+        If a mapping does not name the function.
+    """
+    if not isinstance(choice, Mapping):
+        return choice
+    by_name = {function_name(k): v for k, v in choice.items()}
+    if unknown.func.__name__ not in by_name:
+        raise RecoveryError(f"the library has no terms for {unknown}; its keys: {', '.join(by_name)}")
+    return by_name[unknown.func.__name__]
+
+
 def allowed_terms(
     system: System, unknown: AppliedUndef, choice: Any, *, degree: int, functions: Sequence[str]
 ) -> tuple[sp.Expr, ...]:
@@ -157,16 +173,11 @@ def allowed_terms(
     RecoveryError
         If nothing is left, or a mapping does not name the function.
     """
-    if isinstance(choice, Mapping):
-        name = unknown.func.__name__
-        by_name = {function_name(k): v for k, v in choice.items()}
-        if name not in by_name:
-            raise RecoveryError(f"the library has no terms for {unknown}; its keys: {', '.join(by_name)}")
-        choice = by_name[name]
+    choice = own_library(unknown, choice)
     if choice is None or isinstance(choice, int):
         return library_terms(unknown.args, degree if choice is None else choice, functions)
     terms = list(named_terms(system, unknown, choice)) if isinstance(choice, str) else [expression(e) for e in choice]
-    foreign = {*system.states, system.time} - unknown.free_symbols
+    foreign = {*system.states, *getattr(system, "space", ()), system.time} - unknown.free_symbols
     kept = [e for e in terms if not e.free_symbols & foreign]
     if not kept:
         raise RecoveryError(f"no term of the library is made of the arguments of {unknown}")

@@ -6,14 +6,9 @@ import numpy as np
 
 from symdyn.inference.scoring import Score
 
-__all__ = ["gaussian_score", "gaussian_value", "impossible"]
+__all__ = ["gaussian_score", "gaussian_value"]
 
 LOG_2PI = float(np.log(2 * np.pi))
-
-
-def impossible(count: int) -> Score:
-    """The score of parameters at which the data cannot be."""
-    return Score(-np.inf, np.zeros(count), np.zeros((count, count)), np.zeros((count, count)))
 
 
 def _roots(covariance: np.ndarray) -> np.ndarray | None:
@@ -53,12 +48,12 @@ def gaussian_score(residual: np.ndarray, covariance: np.ndarray, slopes: np.ndar
     """
     root = _roots(covariance)
     if root is None or not np.isfinite(residual).all():
-        return impossible(len(slopes))
+        return Score.none(len(slopes), -np.inf)
     white = _solved(root, residual[..., None])[..., 0]
     value = -0.5 * float((white**2).sum()) - float(np.log(np.diagonal(root, axis1=1, axis2=2)).sum())
     value -= 0.5 * residual.size * LOG_2PI
     if not len(slopes):
-        return Score(value, np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)))
+        return Score.none(0, value)
     moved = np.stack([_solved(root, s[..., None])[..., 0] for s in slopes])
     half = np.stack([_solved(root, s) for s in spreads])
     turned = np.stack([_solved(root, np.swapaxes(h, 1, 2)) for h in half])  # L^-1 dS L^-T
@@ -68,7 +63,7 @@ def gaussian_score(residual: np.ndarray, covariance: np.ndarray, slopes: np.ndar
     with np.errstate(over="ignore", invalid="ignore"):
         information, outer = flat @ flat.T + 0.5 * (bent @ bent.T), each @ each.T
     if not (np.isfinite(information).all() and np.isfinite(outer).all()):
-        return impossible(len(slopes))
+        return Score.none(len(slopes), -np.inf)
     return Score(value, each.sum(axis=1), information, outer)
 
 

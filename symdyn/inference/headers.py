@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -28,8 +27,6 @@ TIME_NAMES = frozenset(
     | {"month", "months", "year", "years", "date", "dates", "datetime", "timestamp", "generation", "generations"}
     | {"step", "steps"}
 )
-#: A name and its unit, ``dose [mg/(kg d)]`` or ``dose (mg)``.
-_WITH_UNIT = re.compile(r"(.*?\S)\s*(?:\[(.*)\]|\((.*)\))")
 #: Characters of a name that is made of a longer header.
 _LONGEST = 60
 
@@ -40,8 +37,10 @@ def split_unit(header: str) -> tuple[str, str]:
     >>> split_unit("dose [mg/(kg d)]"), split_unit("hare")
     (('dose', 'mg/(kg d)'), ('hare', ''))
     """
-    found = _WITH_UNIT.fullmatch(header.strip())
-    return (found[1], (found[2] or found[3] or "").strip()) if found else (header.strip(), "")
+    header = header.strip()
+    opening = {"]": "[", ")": "("}.get(header[-1:], "")
+    place = header.find(opening, 1) if opening else -1
+    return (header[:place].rstrip(), header[place + 1 : -1].strip()) if place > 0 else (header, "")
 
 
 def unique(headers: Iterable[str]) -> list[str]:
@@ -50,12 +49,15 @@ def unique(headers: Iterable[str]) -> list[str]:
     >>> unique(["t", "x", "x", ""])
     ['t', 'x', 'x #2', 'column 4']
     """
-    found: list[str] = []
+    found: dict[str, None] = {}
+    times: dict[str, int] = {}
     for place, header in enumerate(headers, start=1):
-        header = header.strip() or f"column {place}"
-        others = (f"{header} #{k}" for k in itertools.count(2))
-        found.append(header if header not in found else next(h for h in others if h not in found))
-    return found
+        first = header = header.strip() or f"column {place}"
+        while header in found:
+            times[first] = times.get(first, 1) + 1
+            header = f"{first} #{times[first]}"
+        found[header] = None
+    return list(found)
 
 
 def legible(header: str) -> str:

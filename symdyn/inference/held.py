@@ -6,7 +6,7 @@ import numpy as np
 
 from symdyn.inference.levenberg import Fits, levenberg_marquardt
 from symdyn.inference.optimum import Optimum
-from symdyn.inference.shooting import Quadratic
+from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["fitted_again", "joined"]
 
@@ -30,13 +30,14 @@ def fitted_again(best: Optimum, column: int, grid: np.ndarray, near: Fits, neare
         Which of them for each value.
     """
     count, problem, selection = len(grid), best.problem, best.selection
+    along = problem.shooting.along(selection.cut)
     theta, starts = near.theta[nearest].copy(), near.starts[nearest].copy()
     theta[:, column] = grid / problem.candidates.sizes[column]
     active = np.arange(theta.shape[1])[None] != np.full((count, 1), column)
 
     def refit(theta: np.ndarray, starts: np.ndarray) -> Fits:
         return levenberg_marquardt(
-            problem.shooting, selection.cut, theta, starts, active, bounds=(problem.candidates.low, problem.candidates.high),
+            along, theta, starts, active, bounds=(problem.candidates.low, problem.candidates.high),
             start_bounds=selection.start_bounds, iterations=60, tolerance=1e-8,
         )  # fmt: skip
 

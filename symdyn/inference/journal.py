@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from tokenize import TokenError  # numpy reads the header of an array as Python
 from typing import Any
 from zipfile import BadZipFile
 
@@ -71,14 +72,17 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         try:
-            with np.load(path, allow_pickle=False) as file:
+            loaded = np.load(path, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
+            with loaded as file:
                 for name in file.files:
                     key, _, index = name.partition("-")
                     known = self._entries.get(key, ())
                     if int(index) != len(known):
                         raise ValueError(name)
                     self._entries[key] = (*known, file[name])
-        except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile, SyntaxError, TokenError) as error:
             raise RecoveryError(f"checkpoint {path}: not a file of a search ({error}); delete it or name another") from None
 
     def __len__(self) -> int:

@@ -1,17 +1,22 @@
-"""Levenberg-Marquardt for a batch of shooting problems that differ in which parameters are free."""
+"""Levenberg-Marquardt for a batch of problems that differ in which parameters are free: the one optimiser of all fits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from symdyn.inference.shooting import Quadratic, Shooting, ShootingWindows
+from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["Fits", "levenberg_marquardt"]
+__all__ = ["Expand", "Fits", "levenberg_marquardt", "outward"]
 
 FIRST_DAMPING, MOST_DAMPING = 1e-2, 1e8
+#: How many times the fall that a step promises all further ones are taken to bring at most.
+OPTIMISM = 20.0
+
+#: From the places (m,) of candidates in the batch, their parameters (m, P) and initial values (m, V, n) to their expansions.
+Expand = Callable[[np.ndarray, np.ndarray, np.ndarray], Quadratic]
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,14 @@ class Fits:
         Initial values of the windows.
     local : Quadratic
         Sums of squares and expansions there.
+    abandoned : (M,) bool
+        Candidates that were given up because what was needed is out of reach; empty if nothing was.
     """
 
     theta: np.ndarray
     starts: np.ndarray
     local: Quadratic
+    abandoned: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @property
     def total(self) -> np.ndarray:
@@ -38,8 +46,7 @@ class Fits:
 
 
 def levenberg_marquardt(
-    shooting: Shooting,
-    cut: ShootingWindows,
+    expand: Expand,
     theta: np.ndarray,
     starts: np.ndarray,
     active: np.ndarray,
@@ -49,14 +56,17 @@ def levenberg_marquardt(
     iterations: int = 30,
     tolerance: float = 1e-4,
     floor: float = 0.0,
+    small: float = -np.inf,
+    needed: float = np.inf,
+    damping: tuple[float, float] = (FIRST_DAMPING, 0.0),
     going: Callable[[], bool] | None = None,
 ) -> Fits:
-    """Fit M candidates at once: every iteration is one kernel call for those that still move.
+    """Fit M candidates at once: every iteration expands those that still move.
 
     Parameters
     ----------
-    shooting, cut :
-        The problem and its windows.
+    expand : callable
+        See `Expand`; of simulations one kernel call.
     theta, starts : (M, P), (M, V, n) float64
         Where to begin, scaled.
     active : (M, P) bool
@@ -68,6 +78,12 @@ def levenberg_marquardt(
         A candidate is done when a step lowers its sum of squares by less than this fraction.
     floor : float
         Sums of squares below this are as good as zero.
+    small : float
+        A candidate is done when a step promises less than this.
+    needed : float
+        Candidates that cannot come below this sum of squares are given up.
+    damping : (float, float)
+        At first, and after a step that failed at least.
     going : callable, optional
         Called before each iteration; False ends the fits where they are.
 
@@ -78,37 +94,48 @@ def levenberg_marquardt(
     low, high = bounds or (-np.inf, np.inf)
     start_low, start_high = start_bounds or (np.float64(-np.inf), np.float64(np.inf))
     theta, starts = np.clip(theta, low, high), np.clip(starts, start_low, start_high)
-    local = shooting.expand(cut, theta, starts)
-    damping, growth = np.full(len(theta), FIRST_DAMPING), np.full(len(theta), 2.0)
+    count = len(theta)
+    local = expand(np.arange(count), theta, starts)
+    damped, growth, abandoned = np.full(count, damping[0]), np.full(count, 2.0), np.zeros(count, dtype=bool)
     open_ = np.isfinite(local.rss).all(axis=1)
     for _ in range(iterations):
         now = np.flatnonzero(open_)
         if not now.size or (going is not None and not going()):
             break
         here = local.take(now)
-        outward = ((theta[now] <= low) & (here.gradient < 0)) | ((theta[now] >= high) & (here.gradient > 0))
-        blocked = (starts[now] <= start_low) & (here.start_gradient < 0)
-        blocked |= (starts[now] >= start_high) & (here.start_gradient > 0)
+        blocked = outward(starts[now], here.start_gradient, start_low, start_high)
         here = here.hold(blocked | (start_low == start_high))
-        move, start_move = _step(here, active[now] & ~outward, damping[now])
+        free = active[now] & ~outward(theta[now], here.gradient, low, high)
+        move, start_move = _step(here, free, damped[now])
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
-        there = shooting.expand(cut.take(now), trial, start_trial)
-        before, after = here.rss.sum(axis=1), there.rss.sum(axis=1)
+        before = here.rss.sum(axis=1)
         expected = _expected(here, trial - theta[now], start_trial - starts[now])
-        good = np.isfinite(after) & (expected > 1e-12 * before)
+        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed)
+        ended = (expected < small) | abandoned[now]
+        if ended.all():
+            break
+        there = expand(now, trial, start_trial)
+        after = there.rss.sum(axis=1)
+        good = np.isfinite(after) & (expected > 1e-12 * np.abs(before))
         gain = np.where(good, (before - np.where(good, after, before)) / np.where(good, expected, 1.0), -1.0)
         better = after < before
         taken = now[better]
         theta[taken], starts[taken] = trial[better], start_trial[better]
         local.put(taken, there.take(np.flatnonzero(better)))
         shrink = np.maximum(1 / 9, 1 - (2 * np.clip(gain, 0, 1) - 1) ** 3)
-        damping[now] = np.where(better, np.maximum(damping[now] * shrink, 1e-12), damping[now] * growth[now])
+        grown = np.maximum(damped[now] * growth[now], damping[1])
+        damped[now] = np.where(better, np.maximum(damped[now] * shrink, 1e-12), grown)
         growth[now] = np.where(better, 2.0, 2 * growth[now])
-        small = better & (before - after <= tolerance * before)
+        done = better & (before - after <= tolerance * before)
         still = (expected <= 1e-2 * tolerance * before) | (np.where(better, after, before) <= floor)
-        open_[now] = ~(small | still | (damping[now] > MOST_DAMPING))
-    return Fits(theta, starts, local)
+        open_[now] = ~(done | still | ended | (damped[now] > MOST_DAMPING))
+    return Fits(theta, starts, local, abandoned)
+
+
+def outward(values: np.ndarray, gradient: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
+    """Which values are at a bound that the step of steepest descent, `gradient`, points beyond."""
+    return ((values <= low) & (gradient < 0)) | ((values >= high) & (gradient > 0))
 
 
 def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

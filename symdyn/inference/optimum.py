@@ -17,8 +17,8 @@ from symdyn.inference.criterion import SPARE
 from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.problem import REWEIGHINGS, SelectionProblem, make_problem, read_windows
+from symdyn.inference.quadratic import Quadratic
 from symdyn.inference.selection import SelectedModel, Selection
-from symdyn.inference.shooting import Quadratic
 from symdyn.inference.starts import contradictions, with_declared_starts
 from symdyn.system import System
 

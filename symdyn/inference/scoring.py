@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,17 +10,17 @@ from typing import Protocol
 import numpy as np
 
 from symdyn.inference.information import Inverse, inverse
+from symdyn.inference.levenberg import levenberg_marquardt, outward
+from symdyn.inference.quadratic import Quadratic
 
-__all__ = ["Likelihood", "Score", "ScoredFit", "maximise", "sandwich"]
+__all__ = ["Likelihood", "Score", "Scored", "ScoredFit", "maximise", "sandwich"]
 
-#: Gain of the log-likelihood below which a step is the last, and how often a step is shortened.
-SMALL_GAIN, SHORTENED = 1e-8, 12
-#: Gain that a step which is not shortened may still promise at an optimum.
+#: Gain of the log-likelihood below which a step is not taken.
+SMALL_GAIN = 1e-8
+#: Gain that a step which is not damped may still promise at an optimum.
 FLAT = 1e-4
-#: How many times the gain that the next step promises all further steps are taken to gain at most.
-OPTIMISM = 20.0
-#: Share of the scaled information that is added to its diagonal, so that a step exists.
-SINGULAR = 1e-10
+#: Share of the scaled information that is added to its diagonal, so that a step exists; after a step that failed at least.
+SINGULAR, DAMPED = 1e-10, 0.05
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,18 @@ class Score:
     information: np.ndarray
     outer: np.ndarray
 
+    @classmethod
+    def none(cls, count: int, value: float = 0.0) -> Score:
+        """Of no data; of data that cannot be, if the value is minus infinity."""
+        return cls(value, np.zeros(count), np.zeros((count, count)), np.zeros((count, count)))
+
+    def __add__(self, other: Score) -> Score:
+        """Of both data."""
+        return Score(
+            self.value + other.value, self.gradient + other.gradient, self.information + other.information,
+            self.outer + other.outer,
+        )  # fmt: skip
+
 
 class Likelihood(Protocol):
     """What is maximised; `value` alone is cheaper."""
@@ -49,6 +62,22 @@ class Likelihood(Protocol):
     def value(self, theta: np.ndarray) -> float: ...
 
     def score(self, theta: np.ndarray) -> Score: ...
+
+
+class Scored(ABC):
+    """A likelihood whose value and score are computed alike."""
+
+    def value(self, theta: np.ndarray) -> float:
+        """The log-likelihood."""
+        return self._score(theta, slopes=False).value
+
+    def score(self, theta: np.ndarray) -> Score:
+        """The same with its score and information."""
+        return self._score(theta, slopes=True)
+
+    @abstractmethod
+    def _score(self, theta: np.ndarray, *, slopes: bool) -> Score:
+        """The score, of no parameters without slopes."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +112,7 @@ def maximise(
     needed: float = -np.inf,
     going: Callable[[], bool] | None = None,
 ) -> ScoredFit:
-    """Climb from `start` by scoring, damped as in Levenberg's method where a step would lead downhill.
+    """Climb from `start` by scoring: minus twice the log-likelihood is minimised with the information as that of residuals.
 
     Parameters
     ----------
@@ -103,44 +132,27 @@ def maximise(
     """
     low = np.full(start.shape, -np.inf) if low is None else low
     high = np.full(start.shape, np.inf) if high is None else high
-    theta = np.clip(start, low, high)
-    score, damping, evaluations = likelihood.score(theta), 0.0, 1
-    for _ in range(iterations):
-        if not np.isfinite(score.value) or (going is not None and not going()):
-            break
-        held = ((theta <= low) & (score.gradient < 0)) | ((theta >= high) & (score.gradient > 0))
-        move = _steps(score, ~held)
-        flat = 0.5 * float(score.gradient @ (np.clip(theta + move(0.0), low, high) - theta)) < FLAT
-        for _ in range(SHORTENED):
-            new = np.clip(theta + move(damping), low, high)
-            gain = 0.5 * float(score.gradient @ (new - theta))
-            if gain < SMALL_GAIN:
-                return ScoredFit(theta, score, flat, False, evaluations)
-            if score.value + OPTIMISM * gain < needed:
-                return ScoredFit(theta, score, False, True, evaluations)
-            trial = likelihood.score(new)
-            evaluations += 1
-            if trial.value > score.value:
-                break
-            damping = max(4 * damping, 0.05)
-        else:
-            return ScoredFit(theta, score, flat, False, evaluations)
-        theta, score, damping = new, trial, damping / 8 if damping > 0.01 else 0.0
-    return ScoredFit(theta, score, False, False, evaluations)
+    scores: list[Score] = []
 
+    def expand(which: np.ndarray, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
+        scores.append(last := likelihood.score(theta[0]))
+        none = np.zeros((1, 0, len(start), 0)), np.zeros((1, 0, 0, 0)), np.zeros((1, 0, 0))
+        return Quadratic(np.array([[-2 * last.value]]), last.information[None], last.gradient[None], *none)
 
-def _steps(score: Score, free: np.ndarray) -> Callable[[float], np.ndarray]:
-    """Steps (P,) of the free parameters by a damping, which is relative to the information about each."""
-    own = np.flatnonzero(free)
-    size = np.sqrt(np.maximum(np.diag(score.information)[own], 1e-300))
-    scaled, slope = score.information[np.ix_(own, own)] / np.outer(size, size), score.gradient[own] / size
-
-    def step(damping: float) -> np.ndarray:
-        found = np.zeros(len(free))
-        found[own] = np.linalg.solve(scaled + max(damping, SINGULAR) * np.eye(len(own)), slope) / size
-        return found
-
-    return step
+    fits = levenberg_marquardt(
+        expand, start[None], np.zeros((1, 0, 0)), np.ones((1, len(start)), dtype=bool), bounds=(low, high),
+        iterations=iterations, tolerance=0.0, floor=-np.inf, small=2 * SMALL_GAIN, needed=-2 * needed,
+        damping=(SINGULAR, DAMPED), going=going,
+    )  # fmt: skip
+    theta, score = fits.theta[0], max(scores, key=lambda s: s.value)
+    free = np.flatnonzero(~outward(theta, score.gradient, low, high))
+    size = np.sqrt(np.maximum(np.diag(score.information)[free], 1e-300))
+    scaled = score.information[np.ix_(free, free)] / np.outer(size, size) + SINGULAR * np.eye(len(free))
+    further = theta.copy()
+    further[free] += np.linalg.solve(scaled, score.gradient[free] / size) / size
+    flat = 0.5 * float(score.gradient @ (np.clip(further, low, high) - theta)) < FLAT
+    lost = bool(fits.abandoned.any())
+    return ScoredFit(theta, score, np.isfinite(score.value) and flat and not lost, lost, len(scores))
 
 
 def sandwich(score: Score) -> Inverse:

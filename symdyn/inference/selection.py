@@ -107,7 +107,7 @@ class Selection(Climb[SelectedModel]):
 
         def compute() -> tuple[np.ndarray, ...]:
             fits = levenberg_marquardt(
-                self.shooting, self.cut, theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
+                self.shooting.along(self.cut), theta, starts, active, bounds=(self.candidates.low, self.candidates.high),
                 start_bounds=self.start_bounds, iterations=iterations, tolerance=tolerance,
                 floor=0.01 * self.floor * self.cut.size, going=self.going,
             )  # fmt: skip

@@ -15,9 +15,11 @@ from symdyn.codegen.kernel import Kernel, compile
 from symdyn.derive.sensitivities import Sensitivities, fresh_symbol, sensitivities
 from symdyn.inference.data import Observations
 from symdyn.inference.kinds import kind_of, right_sides
+from symdyn.inference.levenberg import Expand
+from symdyn.inference.quadratic import Quadratic
 from symdyn.system import System
 
-__all__ = ["Quadratic", "Shooting", "ShootingWindows", "windows"]
+__all__ = ["Shooting", "ShootingWindows", "windows"]
 
 RTOL, ATOL = 1e-6, 1e-8
 #: Attempted steps allowed to a window; a candidate that needs more is running away.
@@ -93,77 +95,6 @@ def windows(observations: Observations, per_trajectory: int) -> ShootingWindows:
         tuple((np.array(members), times) for members, times in groups),
         values,
     )
-
-
-@dataclass(frozen=True)
-class Quadratic:
-    """Sums of squares of M candidates and their Gauss-Newton expansions, in scaled units.
-
-    With residuals ``r`` (data minus simulation, over the noise) and their model derivatives ``J``:
-
-    Attributes
-    ----------
-    rss : (M, n) float64
-        Sum of squares of each state; infinite if a simulation failed.
-    information, gradient : (M, P, P), (M, P)
-        ``J'J`` and ``J'r`` of the parameters.
-    mixed : (M, V, P, n)
-        ``J'J`` of parameters with the initial values of each window.
-    start_information, start_gradient : (M, V, n, n), (M, V, n)
-        The same of the initial values.
-    """
-
-    rss: np.ndarray
-    information: np.ndarray
-    gradient: np.ndarray
-    mixed: np.ndarray
-    start_information: np.ndarray
-    start_gradient: np.ndarray
-
-    def take(self, which: np.ndarray) -> Quadratic:
-        """The candidates `which`."""
-        return Quadratic(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
-
-    def put(self, which: np.ndarray, other: Quadratic) -> None:
-        """Overwrite the candidates `which`."""
-        for name in self.__dataclass_fields__:
-            getattr(self, name)[which] = getattr(other, name)
-
-    def hold(self, held: np.ndarray) -> Quadratic:
-        """The same where the initial values `held` (M, V, n) may not move."""
-        if not held.any():
-            return self
-        both = ~held[..., :, None] & ~held[..., None, :]
-        eye = np.eye(held.shape[-1])
-        return replace(
-            self,
-            mixed=np.where(held[:, :, None, :], 0.0, self.mixed),
-            start_gradient=np.where(held, 0.0, self.start_gradient),
-            start_information=np.where(both, self.start_information, 0.0) + eye * held[..., None],
-        )
-
-    def profiled(self, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Information and gradient of the parameters with the windows' initial values eliminated, and what leads back.
-
-        Parameters
-        ----------
-        damping : (M,) float64
-            Multiples of the diagonal that are added to the information of the initial values.
-
-        Returns
-        -------
-        information, gradient : (M, P, P), (M, P)
-        back : (M, V, n, P + 1)
-            Solutions of ``start_information @ back = [mixed', start_gradient]``.
-        """
-        n = self.start_gradient.shape[-1]
-        scale = np.einsum("mvii->mvi", self.start_information)
-        floor = 1e-12 * scale.max(axis=(1, 2), keepdims=True) + 1e-300
-        damped = self.start_information + ((damping[:, None, None] * scale + floor)[..., None] * np.eye(n))
-        right = np.concatenate([np.swapaxes(self.mixed, -1, -2), self.start_gradient[..., None]], axis=-1)
-        back = np.linalg.solve(damped, right)
-        lost = np.einsum("mvpi,mviq->mpq", self.mixed, back, optimize=True)
-        return self.information - lost[..., :-1], self.gradient - lost[..., -1], back
 
 
 class Shooting:
@@ -259,6 +190,10 @@ class Shooting:
             self.simulations += len(rows)
         return states, slopes
 
+    def along(self, cut: ShootingWindows) -> Expand:
+        """The expansions along windows, as the optimiser asks for them."""
+        return lambda which, theta, starts: self.expand(cut.take(which), theta, starts)
+
     def expand(self, cut: ShootingWindows, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
         """Sums of squares and Gauss-Newton expansions of M candidates."""
         states, slopes = self.simulate(cut, theta, starts)
@@ -274,12 +209,8 @@ class Shooting:
         residual[failed], design[failed] = 0.0, 0.0
         rss = np.einsum("mvti,mvti->mi", residual, residual)
         rss[failed] = np.inf
-        flat = design.reshape(count, pieces, length * n, -1)
-        gram = np.swapaxes(flat, -1, -2) @ flat
-        slope = np.einsum("mvrq,mvr->mvq", flat, residual.reshape(count, pieces, -1), optimize=True)
-        p = len(self.free)
-        both, mixed, own = gram[..., :p, :p].sum(axis=1), gram[..., :p, p:], gram[..., p:, p:]
-        return Quadratic(rss, both, slope[..., :p].sum(axis=1), mixed, own, slope[..., p:])
+        rows = (count, pieces, length * n)
+        return Quadratic.of(rss, residual.reshape(rows), design.reshape(*rows, -1), len(self.free))
 
 
 @lru_cache(maxsize=16)

@@ -160,8 +160,9 @@ class Adaptive(_ByErrors):
         left, self.length = self.end - t, min(self.length, self.longest)
         self.last = self.length >= 0.999 * left
         # two steps of half the way rather than a long and a tiny one
-        self.taken = left if self.last else min(self.length, left / 2)
-        return self.taken, self.end if self.last else t + self.taken
+        new = self.end if self.last else t + max(min(self.length, left / 2), float(np.spacing(abs(t))))
+        self.taken = new - t  # far from 0 the time after a step of any other length would not be that of the step
+        return self.taken, new
 
     def accepted(self, error: float) -> None:
         longer = self.taken * self._longer(error)

@@ -10,10 +10,11 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
+from symdyn.dag import refuse_growth, size
 from symdyn.errors import DeclarationError
 from symdyn.registry import suggest
 
-__all__ = ["Formula", "Functions", "to_node"]
+__all__ = ["MAX_DEPTH", "Formula", "Functions", "to_node"]
 
 #: Limits against malicious files: depth of a formula, nodes visited in a file, exponent of a number.
 MAX_DEPTH = 150
@@ -50,6 +51,18 @@ _RELATIONS: dict[int, Callable[..., Any]] = {
     sbml.AST_RELATIONAL_GEQ: sp.Ge,
 }
 _LOGIC = {sbml.AST_LOGICAL_AND: sp.And, sbml.AST_LOGICAL_OR: sp.Or, sbml.AST_LOGICAL_NOT: sp.Not}
+#: Least and most arguments where their number is fixed.
+_ARITIES = {
+    sbml.AST_MINUS: (1, 2),
+    sbml.AST_DIVIDE: (2, 2),
+    sbml.AST_POWER: (2, 2),
+    sbml.AST_FUNCTION_POWER: (2, 2),
+    sbml.AST_FUNCTION_ROOT: (1, 2),
+    sbml.AST_FUNCTION_LOG: (1, 2),
+    **dict.fromkeys(_UNARY, (1, 1)),
+    **dict.fromkeys(_RELATIONS, (2, 2)),
+    sbml.AST_LOGICAL_NOT: (1, 1),
+}
 _WRITTEN = {
     sp.exp: sbml.AST_FUNCTION_EXP,
     sp.log: sbml.AST_FUNCTION_LN,
@@ -92,6 +105,7 @@ class Formula:
         if node is None:
             raise DeclarationError(f"{where} has no formula")
         value = self._read(node, names, where, 0)
+        refuse_growth(size(value), where)
         if not isinstance(value, sp.Expr) or value.has(sp.nan, sp.zoo, sp.oo, sp.I):
             raise DeclarationError(f"{where} is {sbml.formulaToL3String(node)}, which is no finite real number")
         return value
@@ -155,6 +169,9 @@ def _real(value: float, where: str) -> sp.Expr:
 
 def _apply(kind: int, parts: list[Any], node: Any, where: str) -> Any:
     """An operator or function of the whitelist."""
+    least, most = _ARITIES.get(kind, (0, len(parts)))
+    if not least <= len(parts) <= most:
+        raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)!r} of {len(parts)} arguments; it takes {most}")
     if kind == sbml.AST_PLUS:
         return sp.Add(*parts)
     if kind == sbml.AST_TIMES:

@@ -9,8 +9,9 @@ import libsbml as sbml
 import sympy as sp
 
 from symdyn.errors import DeclarationError
-from symdyn.io._mathml import Formula
+from symdyn.io._mathml import MAX_DEPTH, Formula
 from symdyn.io._rate_laws import mass_action, split_reversible
+from symdyn.io._xml import bounded
 from symdyn.models.reaction import Event, Reaction
 from symdyn.models.reactions import ReactionNetwork
 
@@ -21,6 +22,7 @@ LAWS = ("propensities", "rate equations")
 
 def read(text: str, laws: str) -> ReactionNetwork:
     """The network of an SBML text; `laws` as for `read_sbml`."""
+    bounded(text)
     document = sbml.readSBMLFromString(text)
     for i in range(document.getNumErrors()):
         error = document.getError(i)
@@ -105,6 +107,8 @@ class _Reader:
             return self.names[name]
         if name in self.opened:
             raise DeclarationError(f"the assignment rules go round in a circle: {' -> '.join([*self.opened, name])}")
+        if len(self.opened) > MAX_DEPTH:
+            raise DeclarationError(f"more than {MAX_DEPTH} assignment rules are built on each other, the last that of {name}")
         self.opened.append(name)
         symbol: sp.Expr = sp.Symbol(name)
         if name in self.species:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import sympy as sp
 
+from symdyn.dag import put_in, written_out
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.models.reaction import Reaction
@@ -226,7 +227,7 @@ class _Reader:
         names = {sp.Symbol(s): sp.Symbol(s) / sizes[s] for s in self.species if s not in self.rules}
         names[sp.Symbol("time")] = sp.Symbol("t")
         rules = self.settled(names)
-        laws = [self.expression(a.law).xreplace(rules).xreplace(names) for a in self.arrows]
+        laws = [put_in(put_in(self.expression(a.law), rules, "a law"), names, "a law") for a in self.arrows]
         used = {sp.Symbol(c) for c in self.compartments} & set().union(*(law.free_symbols for law in laws))
         volume = used.pop() if len(used) == 1 else sp.S.One
         states = {sp.Symbol(s) for s in moving}
@@ -253,12 +254,8 @@ class _Reader:
 
     def settled(self, names: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
         """Assignment rules by what they lean on in the end."""
-        rules = {sp.Symbol(n): self.expression(t) for n, t in self.rules.items()}
-        for _ in range(len(rules) + 1):
-            if not any(e.free_symbols & set(rules) for e in rules.values()):
-                return {s: e.xreplace(names) for s, e in rules.items()}
-            rules = {s: e.xreplace(rules) for s, e in rules.items()}
-        raise DeclarationError(f"the assignment rules of {', '.join(map(str, rules))} go round in a circle")
+        rules = written_out({sp.Symbol(n): self.expression(t) for n, t in self.rules.items()}, "rule of")
+        return {s: put_in(e, names, f"the rule of {s}") for s, e in rules.items()}
 
     def value(self, name: str, opened: tuple[str, ...]) -> float:
         """Initial number of a species, or value of another symbol."""

@@ -8,20 +8,20 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from symdyn.codegen.cache import FOLDERS, LARGEST, cache_directory
 from symdyn.codegen.kernel import LANES
-from symdyn.codegen.load import cache_directory, host
+from symdyn.codegen.load import host
 from symdyn.errors import SymdynError
+from symdyn.optional import OPTIONAL
 from symdyn.version import __version__
 
 __all__ = [
-    "OPTIONAL",
     "REQUIRED",
     "cache_facts",
     "cache_summary",
     "card_facts",
     "clear_cache",
     "environment",
-    "extra_of_module",
     "optional_packages",
     "summary",
     "versions",
@@ -32,27 +32,8 @@ REQUIRED = (
     "sympy", "numpy", "scipy", "numba", "llvmlite", "xarray", "pandas", "matplotlib", "netCDF4", "platformdirs", "tqdm",
     "typer", "rich", "scikit-fem",
 )  # fmt: skip
-#: Optional modules: the distribution of each, and the extra that installs it.
-OPTIONAL = {
-    "jax": ("jax", "discover"),
-    "optax": ("optax", "discover"),
-    "pyoperon": ("pyoperon", "discover"),
-    "sklearn": ("scikit-learn", "discover"),
-    "numba_cuda": ("numba-cuda", "cuda"),
-    "libsbml": ("python-libsbml", "sbml"),
-    "distributed": ("distributed", "distributed"),
-    "zarr": ("zarr", "distributed"),
-    "ipykernel": ("ipykernel", "notebook"),
-    "ipywidgets": ("ipywidgets", "notebook"),
-    "nbclient": ("nbclient", "notebook"),
-    "nbformat": ("nbformat", "notebook"),
-    "pysr": ("pysr", "pysr"),
-    "gmsh": ("gmsh", "gmsh"),
-}
 #: Features of processors from which the width of their vectors follows.
 VECTORS = ("sse2", "avx", "avx2", "fma", "avx512f", "neon", "sve", "sve2")
-#: Folders of the cache directory; other files are not removed.
-CACHE_FOLDERS = ("drivers", "models", "cuda")
 
 
 def _version(distribution: str) -> str | None:
@@ -74,15 +55,6 @@ def optional_packages() -> dict[str, dict[str, str | bool | None]]:
         name: {"present": util.find_spec(module) is not None, "version": _version(name), "extra": extra}
         for module, (name, extra) in OPTIONAL.items()
     }
-
-
-def extra_of_module(module: str | None) -> tuple[str, str] | None:
-    """Distribution and extra of a module that could not be imported; None for unknown modules.
-
-    >>> extra_of_module("sklearn.base")
-    ('scikit-learn', 'discover')
-    """
-    return OPTIONAL.get((module or "").partition(".")[0])
 
 
 def environment() -> dict[str, Any]:
@@ -129,7 +101,7 @@ def summary(facts: dict[str, Any]) -> str:
 def cache_facts() -> dict[str, Any]:
     """Directory of the cache, numbers of compiled drivers and models in it, and their size in bytes."""
     root = cache_directory()
-    files = [p for folder in CACHE_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
+    files = [p for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
     drivers = sum(p.parent == root / "drivers" and p.suffix == ".py" for p in files)
     models = sum(p.parent == root / "models" and p.suffix == ".json" for p in files)
     return {"directory": str(root), "drivers": drivers, "models": models, "bytes": sum(p.stat().st_size for p in files)}
@@ -137,12 +109,13 @@ def cache_facts() -> dict[str, Any]:
 
 def cache_summary(facts: dict[str, Any]) -> str:
     """`cache_facts` as a line."""
-    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {facts['bytes'] / 1e6:.1f} MB"
+    size = f"{facts['bytes'] / 1e6:.1f} MB of at most {LARGEST / 1e6:.0f}"
+    return f"{facts['directory']}: {facts['drivers']} drivers, {facts['models']} models, {size}"
 
 
 def clear_cache() -> None:
     """Remove all compiled code; other files in the cache directory are not removed."""
     root: Path = cache_directory()
-    for folder in CACHE_FOLDERS:
+    for folder in FOLDERS:
         if (root / folder).is_dir():
             shutil.rmtree(root / folder)

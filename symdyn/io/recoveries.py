@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from tokenize import TokenError  # numpy reads the header of an array as Python
 from typing import Any
 from zipfile import BadZipFile
 
@@ -101,7 +102,17 @@ def read_recovery(folder: str | Path) -> Recovery:
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
             recovery = _unpacked(found["result"], arrays)
-    except (AttributeError, BadZipFile, EOFError, KeyError, RecursionError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        BadZipFile,
+        EOFError,
+        KeyError,
+        RecursionError,
+        SyntaxError,
+        TokenError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise DeclarationError(f"{path}: the recovery in it is damaged ({type(error).__name__}: {error})") from None
     except SymdynError as error:
         raise DeclarationError(f"{path}: {error}") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from symdyn.errors import DeclarationError
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.optional import require
 
 __all__ = ["read_sbml", "to_sbml"]
 
@@ -60,7 +61,7 @@ def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetw
     0 -> X, k
     2 X -> 0, c
     """
-    _require()
+    require("libsbml")
     from symdyn.io._sbml_reader import LAWS, read
 
     if laws not in LAWS:
@@ -119,7 +120,7 @@ def to_sbml(network: Any, path: str | Path | None = None) -> str:
     >>> "rateRule" in text
     True
     """
-    _require()
+    require("libsbml")
     from symdyn.io._sbml_odes import write_rates
     from symdyn.io._sbml_writer import write
 
@@ -127,11 +128,3 @@ def to_sbml(network: Any, path: str | Path | None = None) -> str:
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text
-
-
-def _require() -> None:
-    """One clear message where the optional package is missing."""
-    try:
-        import libsbml  # noqa: F401
-    except ImportError:
-        raise DeclarationError("SBML needs python-libsbml; install it with: pip install python-libsbml") from None

@@ -25,6 +25,8 @@ __all__ = ["TABLES", "read_table", "read_times"]
 
 #: Suffixes of files with tables.
 TABLES = frozenset({".csv", ".tsv"})
+#: Columns that are read of a table.
+MAX_COLUMNS = 1_000
 
 
 class _Reader:
@@ -103,6 +105,8 @@ def read_table(path: str | Path, *, time: str | None = None, columns: Collection
         raise reader.error(
             "the first line holds numbers; expected a header line with names of the columns, such as time,x,y", start
         )
+    if len(columns or given) > MAX_COLUMNS:
+        raise reader.error(f"{len(columns or given)} columns are more than {MAX_COLUMNS}; name those that matter", start)
     for offset, cells in rows:
         if len(cells) != len(given):
             raise reader.error(f"this line has {len(cells)} cells, the header {len(given)}", offset)

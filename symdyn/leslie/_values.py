@@ -12,7 +12,9 @@ from symdyn.errors import DeclarationError
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.random_steps import noise_of
 
-__all__ = ["as_array", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "require_linear", "row_of", "simplest"]
+__all__ = [
+    "as_array", "check_split", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "require_linear", "row_of", "simplest",
+]  # fmt: skip
 
 
 def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
@@ -21,9 +23,12 @@ def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
     Raises
     ------
     DeclarationError
-        If its entries depend on time or on random numbers, or are not finite at low density.
+        If its entries depend on time or on random numbers, or are not finite at low density; if a part is asked for and it is
+        not known which entries are reproduction.
     """
     matrix = getattr(model, part)
+    if part != "matrix":
+        check_split(model)
     free = matrix.free_symbols
     noise = noise_of(list(matrix))
     if noise:
@@ -43,6 +48,22 @@ def matrix_of(model: MatrixModel, part: str = "matrix") -> sp.Matrix:
     if found.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise DeclarationError("vital rates are not finite where all numbers are 0; give numbers, model.at({...})")
     return sp.ImmutableDenseMatrix(found)
+
+
+def check_split(model: MatrixModel) -> None:
+    """Refuse models of which it is not known which entries are reproduction.
+
+    Raises
+    ------
+    DeclarationError
+        Naming the entry.
+    """
+    if not model.split:
+        first = model.names[0]
+        raise DeclarationError(
+            f"the entry {model.matrix[0, 0]} from {first} to {first} may be reproduction, survival or both, as individuals can "
+            "also remain in other stages; say which part of the matrix is reproduction: fecundity=[[...], ...]"
+        )
 
 
 def exact(matrix: sp.MatrixBase) -> bool:

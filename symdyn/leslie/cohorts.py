@@ -39,7 +39,8 @@ def fundamental_matrix(model: MatrixModel) -> np.ndarray:
     Raises
     ------
     DeclarationError
-        If T has an eigenvalue of 1 or more, so that lifetimes have no mean.
+        If T has an eigenvalue of 1 or more, so that lifetimes have no mean; if entries are negative, or survival is above 1; if
+        it is not known which entries are reproduction, see `MatrixModel`.
 
     References
     ----------
@@ -54,6 +55,7 @@ def fundamental_matrix(model: MatrixModel) -> np.ndarray:
     """
     transitions = matrix_of(model, "transitions")
     n = transitions.shape[0]
+    check_rates(model)
     few = n <= FEW and sum(e != 0 for e in transitions) <= 3 * n  # formulas of dense matrices are too long to be of use
     if exact(transitions) or (transitions.free_symbols and few):
         _check_mortal(model, transitions)
@@ -90,7 +92,6 @@ def life_expectancy(model: MatrixModel) -> pd.DataFrame:
     n1      3.0      10.0            3.162278
     n2      4.0      12.0            3.464102
     """
-    check_survival(model)
     N = _floats(model)
     mean = N.sum(axis=0)
     variance = (2 * N @ N - N).sum(axis=0) - mean**2
@@ -117,7 +118,7 @@ def net_reproductive_rate(model: MatrixModel) -> Any:
     Raises
     ------
     DeclarationError
-        If T has an eigenvalue of 1 or more, so that lifetimes have no mean.
+        As `fundamental_matrix`.
 
     References
     ----------
@@ -179,22 +180,29 @@ def _floats(model: MatrixModel) -> np.ndarray:
     return np.asarray(fundamental_matrix(model), dtype=float)
 
 
-def check_survival(model: MatrixModel) -> None:
-    """Refuse transitions that are no probabilities: those out of a stage add up to at most 1.
+def check_rates(model: MatrixModel) -> None:
+    """Refuse transitions that are no probabilities, of which those out of a stage add up to at most 1, and negative fecundity.
+
+    Parameters without value may have any.
 
     Raises
     ------
     DeclarationError
         Naming the stage; usually an entry of reproduction is declared as survival.
     """
-    matrix = numeric(matrix_of(model, "transitions"))
-    totals = matrix.sum(axis=0)
-    wrong = np.flatnonzero((totals > 1 + 1e-9) | (matrix < 0).any(axis=0))
-    if wrong.size:
-        raise DeclarationError(
-            f"the transitions out of the stage {model.names[wrong[0]]} add up to {totals[wrong[0]]:.6g} or are negative; "
-            "expected probabilities, of at most 1 in total; if part of these entries is reproduction, declare it: fecundity=..."
-        )
+    transitions, fecundity = matrix_of(model, "transitions"), fecundity_of(model)
+    for j, name in enumerate(model.names):
+        rates = [float(e) for e in transitions.col(j) if not e.free_symbols]
+        if min(rates, default=0.0) < 0 or sum(rates) > 1 + 1e-9:
+            raise DeclarationError(
+                f"the transitions out of the stage {name} add up to {sum(rates):.6g} or are negative; expected "
+                "probabilities, of at most 1 in total; if part of these entries is reproduction, declare it: fecundity=..."
+            )
+        births = [e for e in fecundity.col(j) if not e.free_symbols and e < 0]
+        if births:
+            raise DeclarationError(
+                f"the fecundity of the stage {name} has the entry {births[0]}; expected numbers of offspring, 0 or more"
+            )
 
 
 def _check_mortal(model: MatrixModel, transitions: sp.Matrix) -> None:

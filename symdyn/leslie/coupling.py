@@ -330,16 +330,17 @@ def _joined(
     stages = {
         n: [n] if m.shape[0] == 1 else [f"{n}{i}" for i in range(1, m.shape[0] + 1)] for n, m in zip(chosen, own, strict=True)
     }
-    births = [MatrixModel(m).fecundity for m in own]
+    models = [MatrixModel(m) for m in own]
     starts = [sum(m.shape[0] for m in own[:i]) for i in range(k + 1)]
     joint, reproduction = sp.zeros(starts[-1], starts[-1]), sp.zeros(starts[-1], starts[-1])
     for i in range(k):
         at = slice(starts[i], starts[i + 1])
-        joint[at, at], reproduction[at, at] = own[i], births[i]
+        joint[at, at], reproduction[at, at] = own[i], models[i].fecundity
         for j in range(k):
             if (i, j) in effects:
                 joint[at, starts[j] : starts[j + 1]] = effects[i, j]
     if "states" in options:
         raise DeclarationError("stages of coupled species are named after them; pass names, one for each species, not states")
     given = {"provenance": (line,), "fecundity": reproduction, "species": stages, **options}
-    return MatrixModel(joint, [s for group in stages.values() for s in group], **given)
+    coupled = MatrixModel(joint, [s for group in stages.values() for s in group], **given)
+    return coupled.replace(split="fecundity" in options or all(m.split for m in models))

@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdyn.declaration import expression
 from symdyn.errors import DeclarationError
+from symdyn.leslie._values import check_split
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.matrix_reading import read_block, read_vector
 from symdyn.registry import suggest
@@ -220,6 +221,8 @@ def density_dependent(
     if not e.free_symbols & set(model.states):
         raise DeclarationError(f"the factor {e} holds no state; the states: {', '.join(model.names)}")
     births, others = model.fecundity, model.transitions
+    if on in ("fecundity", "survival"):
+        check_split(model)
     if isinstance(on, str):
         if on not in PARTS:
             raise DeclarationError(f"on is {on!r}; known: {', '.join(PARTS)}, or pairs of row and column.{suggest(on, PARTS)}")
@@ -234,11 +237,12 @@ def density_dependent(
         births, others = (
             sp.ImmutableDenseMatrix(n, n, lambda i, j, m=m: m[i, j] * (e if (i, j) in places else 1)) for m in (births, others)
         )
-    return MatrixModel(
+    dependent = MatrixModel(
         births + others, model.states, {**model.defaults, **(parameters or {})}, fecundity=births,
         immigration=model.immigration, species=model.species, clamped=model.clamped, initial=dict(model.initial),
         observables=dict(model.observables), time=model.time, provenance=(*model.provenance, f"vital rates times {e}"),
     )  # fmt: skip
+    return dependent.replace(split=model.split)
 
 
 def leslie_gower(

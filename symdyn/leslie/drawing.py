@@ -19,6 +19,7 @@ __all__ = ["draw"]
 _KINDS = {
     "survival": ("#2b5c8a", "survival, growth"),
     "reproduction": ("#c2571a", "reproduction"),
+    "either": ("#6e6e6e", "survival or reproduction"),
     "gain": ("#3a7d44", "into another species or patch"),
     "loss": ("#a3263b", "taken by another species"),
 }
@@ -119,7 +120,7 @@ def _arrows(model: MatrixModel) -> list[Arrow]:
                 entry = part[i, j]
                 if entry == 0:
                     continue
-                kind = own
+                kind = "either" if i == j == 0 and not model.split else own
                 if entry.is_negative or entry.could_extract_minus_sign():
                     kind = "loss"
                 elif own == "survival" and row_of[to] != row_of[whence]:

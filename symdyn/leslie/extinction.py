@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.stats import norm
 
 from symdyn.errors import DeclarationError
+from symdyn.leslie._values import check_split
 from symdyn.leslie.stochastic import counted_states
 from symdyn.models.branching import BranchingSystem
 from symdyn.models.discrete import DiscreteSystem
@@ -177,6 +178,7 @@ def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingS
     >>> np.unique(data.n1.values % 1).tolist()
     [0.0]
     """
+    check_split(model)
     if model.clamped:
         raise DeclarationError("numbers of individuals are never negative; make the chain from the model before it was clamped")
     if any(e.is_number and e < 0 for e in (*model.transitions, *model.fecundity)):

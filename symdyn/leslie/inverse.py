@@ -67,7 +67,7 @@ def from_series(
         raise RecoveryError(f"the series has the shape {values.shape}; expected times x stages, with two times or more")
     n = values.shape[1]
     allowed = _pattern(pattern, n, "the pattern")
-    births = _births(allowed) if fecundity is None else _pattern(fecundity, n, "the fecundity") & allowed
+    births, split = _births(allowed) if fecundity is None else (_pattern(fecundity, n, "the fecundity") & allowed, True)
     scale = np.ones(n) if weights is None else np.sqrt(np.asarray(weights, dtype=float))
     if scale.shape != (n,) or not (scale >= 0).all():
         raise DeclarationError(f"weights are {weights!r}; expected {n} numbers from 0, one for each stage")
@@ -84,7 +84,7 @@ def from_series(
     found = np.zeros((n, n))
     found[rows, columns] = solved
     given = {"provenance": (f"fitted to {len(steps)} steps of a series of stages",), **options}
-    return MatrixModel(found, states or names, fecundity=np.where(births, found, 0.0), **given)
+    return MatrixModel(found, states or names, fecundity=np.where(births, found, 0.0), **given).replace(split=split)
 
 
 def _solve(
@@ -119,7 +119,7 @@ def _pattern(value: Any, n: int, what: str) -> np.ndarray:
     return found
 
 
-def _births(allowed: np.ndarray) -> np.ndarray:
-    """The first row, without its first entry unless the pattern is that of a Leslie matrix."""
+def _births(allowed: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The first row, and whether it is known that this is reproduction."""
     as_model = MatrixModel(allowed.astype(int).tolist())
-    return np.array(as_model.fecundity, dtype=int) != 0
+    return np.array(as_model.fecundity, dtype=int) != 0, as_model.split

@@ -10,7 +10,7 @@ import pandas as pd
 from symdyn.errors import DeclarationError
 from symdyn.leslie._stages import cohort
 from symdyn.leslie._values import fecundity_of, matrix_of, numeric
-from symdyn.leslie.cohorts import check_survival, fundamental_matrix
+from symdyn.leslie.cohorts import check_rates, fundamental_matrix
 from symdyn.models.matrix import MatrixModel
 
 __all__ = ["followed", "life_table"]
@@ -65,7 +65,7 @@ def life_table(model: MatrixModel, stage: Any = None, *, ages: int | None = None
     """
     if ages is not None and (isinstance(ages, bool) or int(ages) != ages or ages < 0):
         raise DeclarationError(f"the last age is {ages!r}; expected a number of steps, 0 or more")
-    check_survival(model)
+    check_rates(model)
     alive = followed(model, stage, last=OLDEST if ages is None else int(ages), left=LEFT if ages is None else 0.0)
     lx = alive.sum(axis=1)
     following = np.append(lx[1:], (numeric(matrix_of(model, "transitions")) @ alive[-1]).sum())

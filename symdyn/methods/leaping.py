@@ -65,8 +65,9 @@ class DiffusionScheme(NetworkScheme):
     ----------
     noises : callable
         ``noises(network)`` is the number of Wiener processes.
-    step : callable
-        ``step(network, symbols)`` gives the new numbers of molecules as a tuple of expressions; negative ones are set to 0.
+    extents : callable
+        ``extents(network, symbols)`` gives pairs: a mapping from species to what a unit of an extent changes, and the extent in
+        one step as an expression; extents are limited to what there is.
 
     Examples
     --------
@@ -76,5 +77,5 @@ class DiffusionScheme(NetworkScheme):
     """
 
     noises: Callable[[ReactionNetwork], int]
-    step: Callable[[ReactionNetwork, StepSymbols], tuple[sp.Expr, ...]]
+    extents: Callable[[ReactionNetwork, StepSymbols], list[tuple[dict[sp.Symbol, sp.Expr], sp.Expr]]]
     options: type[MethodOptions] = field(default=FixedStepOptions, kw_only=True)

@@ -42,8 +42,9 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     parameters, initial, observables, time :
         As for `ODESystem`.
     fecundity : Matrix, array or nested sequence, optional
-        F, the part of A that is reproduction.  By default the first row; its first entry counts as reproduction if
-        individuals cannot remain in any other stage but the last, as in a Leslie matrix, otherwise as survival.
+        F, the part of A that is reproduction.  By default the first row.  If its first entry is not 0 and A is no Leslie
+        matrix, because individuals can remain in a stage other than the last, that entry may be reproduction, survival or
+        both: it is left out, and what depends on it, such as the net reproductive rate, is refused until F is given.
     immigration : sequence, optional
         m, the immigrants of each step.
     species : mapping of str to sequence of states, optional
@@ -58,6 +59,8 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     immigration : tuple of Expr
     species : mapping of str to tuple of Symbol
     clamped : bool
+    split : bool
+        Whether it is known which entries are reproduction.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
     immigration: tuple[sp.Expr, ...]
     species: Mapping[str, tuple[sp.Symbol, ...]]
     clamped: bool
+    split: bool
     sides: ClassVar[tuple[str, ...]] = ("matrix", "fecundity", "immigration")
 
     def __init__(
@@ -103,7 +107,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         if len(rows) != size:
             raise DeclarationError(f"the matrix has {size} stages, but only {len(rows)} different states are named")
         stages = tuple(rows)
-        births = guessed_fecundity(full) if fecundity is None else read_matrix(fecundity, "the fecundity", size)
+        births, split = guessed_fecundity(full) if fecundity is None else (read_matrix(fecundity, "the fecundity", size), True)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
         self.settle(
             stages, [*full, *births, *arrivals], observed, time,
@@ -114,6 +118,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
             fecundity=births,
             immigration=arrivals,
             clamped=bool(clamped),
+            split=split,
             species=MappingProxyType(_species(species, stages)),
         )
         self.__dict__["initial"] = MappingProxyType(numeric_values(self.read_initial(initial), stages, "state"))

@@ -115,8 +115,9 @@ def is_leslie(matrix: sp.MatrixBase) -> bool:
     return all(matrix[i, j] == 0 or j == i - 1 or (i == j == n - 1) for i in range(1, n) for j in range(n))
 
 
-def guessed_fecundity(matrix: sp.ImmutableDenseMatrix) -> sp.ImmutableDenseMatrix:
-    """The first row, without its first entry where that may be survival in the first stage."""
+def guessed_fecundity(matrix: sp.ImmutableDenseMatrix) -> tuple[sp.ImmutableDenseMatrix, bool]:
+    """The first row without its first entry where that may be survival in the first stage; and whether this is certain."""
     n = matrix.shape[0]
     first = 0 if is_leslie(matrix) else 1
-    return sp.ImmutableDenseMatrix(n, n, lambda i, j: matrix[0, j] if i == 0 and j >= first else 0)
+    births = sp.ImmutableDenseMatrix(n, n, lambda i, j: matrix[0, j] if i == 0 and j >= first else 0)
+    return births, first == 0 or matrix[0, 0] == 0

@@ -47,6 +47,7 @@ def sum_on_card(
         if point not in found:
             found[point] = plan.statistics()
         found[point].add_summed(*summed.summary[:, b])
+    run.passage[:] += plan.origin
     # of all values only those of the first trajectory that failed came back
     kept = run if summed.failed is None else run._replace(values=np.broadcast_to(summed.failed, (count, *summed.failed.shape)))
     outcome = Outcome.of(kept, plan.times, start, passed_on=plan.passed_on(summed.passed_on))

@@ -34,10 +34,10 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.load import announce
 from symdyn.errors import SymdynError
+from symdyn.optional import require
 from symdyn.simulation import netcdf
 from symdyn.simulation.chunks import Chunk
 from symdyn.simulation.dataset import counts, reduced_dataset
-from symdyn.simulation.extras import require
 from symdyn.simulation.frames import Variable
 from symdyn.simulation.gather import Folded
 from symdyn.simulation.parts import UNFINISHED, Parts, put
@@ -52,6 +52,8 @@ FORMAT = {"format": "symdyn-store", "version": 2}
 FACTS = "facts"
 #: Threads that look for complete chunks.
 READERS = 16
+#: Most trajectories of a store.
+MOST_ROWS = 10**15
 #: The folder inside a store that holds manifest and parts; its ``zarr.json`` makes it a group without arrays.
 INSIDE = ".symdyn"
 #: Seconds after which a file is taken to be no longer written to.
@@ -98,19 +100,23 @@ class ChunkStore:
         """
         path, file = _split(path)
         if file is not None and file.exists():
-            found = cls(path, netcdf.read_manifest(file), file)
-            found.outcomes = {i: Outcome.read(o) for i, o in enumerate(found.manifest["outcomes"])}
+            manifest = netcdf.read_manifest(file)
+            try:
+                found = cls(path, _checked(manifest), file)
+                found.outcomes = {i: Outcome.read(o) for i, o in enumerate(manifest["outcomes"])}
+            except (ValueError, KeyError, TypeError, IndexError):
+                raise SymdynError(f"{file} has a manifest that cannot be read; remove it or name another path") from None
             return found
         try:
             manifest = json.loads((path / INSIDE / "zarr.json").read_text(encoding="utf-8"))["attributes"]
             if {k: manifest[k] for k in FORMAT} == FORMAT:
-                return cls(path, manifest, file)
+                return cls(path, _checked(manifest), file)
             other = f"is of version {manifest['version']}, this symdyn reads version {FORMAT['version']}"
         except (FileNotFoundError, NotADirectoryError):
             if not path.exists() or (path.is_dir() and not any(path.iterdir())):
                 return None
             other = "is not a store of symdyn"
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             other = "has a manifest that cannot be read"
         except OSError as error:
             other = f"cannot be looked at ({error.strerror})"
@@ -301,6 +307,24 @@ class ChunkStore:
         require("dask")
         data = xr.open_zarr(self.path, consolidated=True, chunks=chunks)
         return data[self.manifest["variables"]].assign_coords(data.coords)  # also those that no variable has
+
+
+def _checked(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A manifest as `ChunkStore.begin` writes it; a `ValueError` for another, which a run might take for its own."""
+    grid, seed, names = manifest["grid"], manifest["seed"], manifest["variables"]
+    shape = [*grid["shape"], grid["length"]]
+    good = (
+        all(type(n) is int and 0 < n <= MOST_ROWS for n in shape)
+        and math.prod(shape[:-1]) <= MOST_ROWS
+        and type(grid["axis"]) is int
+        and 0 <= grid["axis"] < max(1, len(grid["shape"]))
+        and (seed is None or (type(seed) is int and seed >= 0))
+        and all(isinstance(text, str) for text in [manifest["token"], *names, *manifest["request"].values()])
+        and not any(set(name) & {"/", "\\"} or name in ("", ".", "..") for name in names)
+    )
+    if not good:
+        raise ValueError("manifest")
+    return manifest
 
 
 def _length(variable: Variable, times: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from symdyn_kernels.status import INTERRUPTED, STIFF
+from symdyn_kernels.status import INTERRUPTED, STIFF, TOO_MANY_MOLECULES
 
 from symdyn.codegen.kernel import Run
 from symdyn.simulation.card import sum_on_card
@@ -63,12 +63,21 @@ def compute(plan: Plan, start: int, stop: int, *, threads: int, report: Callable
     elif stiff.size:  # interrupted before their turn came
         run.status[stiff] = INTERRUPTED
         stiff = stiff[:0]
+    run.passage[:] += plan.origin
+    _check_countable(run, plan.kernel.family.largest)
     outcome = Outcome.of(run, plan.times, start, passed_on=plan.passed_on(stiff.size))
     observed = plan.frame.observed(run.values, batch.parameters, plan.times)
     if plan.reductions is None:
         return Chunk(run._replace(values=observed), {}, outcome, not complete)
     kept = run._replace(values=observed[:0], aside=run.aside[:0])
     return Chunk(kept, _reduce(plan, start, observed), outcome, not complete)
+
+
+def _check_countable(run: Run, largest: float) -> None:
+    """Trajectories with more molecules than their method can count fail at the first such output."""
+    for row in np.flatnonzero((run.values > largest).any(axis=(1, 2))) if largest < np.inf else ():
+        first = int((run.values[row] > largest).any(axis=1).argmax())
+        run.values[row, first:], run.status[row] = np.nan, TOO_MANY_MOLECULES
 
 
 def _reduce(plan: Plan, start: int, observed: np.ndarray) -> dict[int, dict[str, np.ndarray]]:

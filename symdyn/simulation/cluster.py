@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from symdyn.errors import DeclarationError, SymdynError
+from symdyn.optional import require
 from symdyn.simulation.executors import Executor
-from symdyn.simulation.extras import require
 
 __all__ = ["Cluster", "as_executor", "connect", "connected"]
 
@@ -52,8 +52,16 @@ def as_executor(given: Any) -> Executor:
     raise DeclarationError(f"executor is a {got}; expected a distributed.Client or None{hint}. {HOW}")
 
 
-def connect(address: str) -> Any:
-    """A client of the scheduler at an address such as ``tcp://host:8786``.
+def connect(address: str, *, ca: str | None = None, cert: str | None = None, key: str | None = None) -> Any:
+    """A client of the scheduler at an address such as ``tcp://host:8786`` or ``tls://host:8786``.
+
+    Whoever reaches the port of a scheduler can run code on its workers.  With TLS both sides show a certificate.
+
+    Parameters
+    ----------
+    address : str
+    ca, cert, key : str, optional
+        PEM files of the authority, of this client's certificate and of its key; else those of dask's configuration.
 
     Raises
     ------
@@ -61,10 +69,16 @@ def connect(address: str) -> Any:
         If ``distributed`` is not installed, or no scheduler answers.
     """
     distributed = require("distributed")
+    files = {"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key}
+    if any(files.values()) and not all(files.values()):
+        raise DeclarationError("TLS takes three files: those of the authority, of the certificate and of its key")
+    if any(files.values()) and not address.startswith("tls://"):
+        raise DeclarationError(f"the address is {address!r}; with certificates it begins with tls://")
+    security = distributed.Security(**files, require_encryption=True) if any(files.values()) else None
     try:
         distributed.comm.get_address_host(address)  # a client would fail only after its timeout
-        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
+        return distributed.Client(address, timeout=PATIENCE, set_as_default=False, security=security)
+    except (OSError, ValueError, TypeError) as error:  # the last for want of a certificate
         raise SymdynError(f"no scheduler answers at {address!r} ({error}); start one with 'dask scheduler'") from None
 
 

@@ -124,9 +124,10 @@ def reduced_dataset(
     counts: Counts,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
-    """Variables ``x_mean``, ``x_quantile``, ... with dims (sweeps, time, ...[, quantile or bin])."""
+    """Variables ``x_count``, ``x_mean``, ``x_quantile``, ... with dims (sweeps, time, ...[, quantile or bin])."""
     results = [s.result() for s in statistics]
     last = {"quantile": ("quantile",), "histogram": ("bin",), "edges": ("edge",)}
+    about = {"count": {"long_name": f"finite values among {design.trajectories}, of which the statistics are computed"}}
     variables = {}
     for kind, first in results[0].items():
         stacked = np.stack([r[kind] for r in results]).reshape(*design.sweep_shape, *first.shape)
@@ -135,7 +136,11 @@ def reduced_dataset(
             if v.timed:
                 part = stacked[(slice(None),) * lead + (v.columns,)]
                 shaped = part.reshape(*part.shape[:lead], *v.shape, *part.shape[lead + 1 :])
-                variables[f"{v.name}_{kind}"] = ((*design.sweep_dims, *v.labelled, *last.get(kind, ())), shaped)
+                variables[f"{v.name}_{kind}"] = (
+                    (*design.sweep_dims, *v.labelled, *last.get(kind, ())),
+                    shaped,
+                    about.get(kind, {}),
+                )
     data = _dataset(frame, design, times, variables, counts, attrs)
     if "quantile" in results[0]:
         data = data.assign_coords(quantile=list(statistics[0].reductions["quantile"]))

@@ -13,7 +13,7 @@ import netCDF4
 import xarray as xr
 
 from symdyn.errors import SymdynError
-from symdyn.simulation.extras import require
+from symdyn.optional import require
 from symdyn.simulation.parts import UNFINISHED
 
 __all__ = ["open_file", "read_manifest", "write_file"]

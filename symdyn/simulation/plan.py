@@ -12,6 +12,7 @@ import numpy as np
 
 from symdyn.codegen.kernel import Batch, Kernel, Options, compile
 from symdyn.errors import CompileError
+from symdyn.integration.kernel import ArrayKernel
 from symdyn.simulation.frames import Frame
 from symdyn.simulation.reduce import BLOCK, SUMMED, Statistics
 from symdyn.simulation.sweeps import Design
@@ -110,8 +111,18 @@ class Plan:
     def batch(self, start: int, stop: int) -> Batch:
         """The trajectories `start` to `stop`, with all times at which their steps are known to end."""
         initial, parameters = self.design.rows(start, stop)
-        states, stops = self.frame.states(initial, parameters), self.kernel.stops(parameters, self.times)
-        return Batch(states, parameters, self.times, self.design.streams(start, stop), stops)
+        states, times = self.frame.states(initial, parameters), self.times - self.origin
+        return Batch(states, parameters, times, self.design.streams(start, stop), self.kernel.stops(parameters, times))
+
+    @cached_property
+    def origin(self) -> float:
+        """What is time 0 for kernels: the first time, to keep digits, where that is far from 0 and nothing depends on time."""
+        system, until, start = self.system, self.recipe["until"], float(self.times[0])
+        if abs(start) <= self.times[-1] - start or not np.array_equal((self.times - start) + start, self.times):
+            return 0.0
+        sides = (*system.expressions, *system.observables.values(), *([] if until is None else [until]))
+        timed = isinstance(self.kernel, ArrayKernel) or system.events or any(system.time in e.free_symbols for e in sides)
+        return 0.0 if timed else start
 
     def statistics(self) -> Statistics:
         """Empty statistics of a point of the sweep."""

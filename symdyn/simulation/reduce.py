@@ -2,7 +2,8 @@
 
 Trajectories are reduced in blocks of a fixed size, and blocks are merged in their order, so that neither chunks, threads nor
 processes change a bit of the result.  The statistics of a chunk of blocks are sent and stored as `Statistics.arrays`, and
-merged with those of the preceding blocks.  Trajectories that failed are excluded.
+merged with those of the preceding blocks.  Values that are not finite, such as those of trajectories that failed, are
+excluded; `Statistics.result` has under ``count`` how many remain.
 """
 
 from __future__ import annotations
@@ -88,6 +89,21 @@ class MomentSums(Statistic):
             both, delta = before + count, mean - own
             weight = count / np.maximum(both, 1)
             self.total = np.array([both, own + delta * weight, spread + squares + delta**2 * before * weight])
+
+
+class Finite(Statistic):
+    """How many values are finite."""
+
+    fields = ("count",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.count = np.zeros(shape, np.int64)
+
+    def add(self, block: np.ndarray) -> None:
+        self.count += np.isfinite(block).sum(axis=0)
+
+    def merge(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.count = self.count + arrays["count"]
 
 
 class Extremes(Statistic):
@@ -210,7 +226,7 @@ class Statistics:
         self.exact: np.ndarray | None = None
         if "quantile" in reductions and trajectories <= BLOCK:
             self.exact = np.full((*shape, len(reductions["quantile"])), np.nan)
-        self.parts: dict[str, Any] = {}
+        self.parts: dict[str, Any] = {"finite": Finite(shape)}
         if {"mean", "var", "std"} & set(reductions):
             self.parts["moments"] = MomentSums(shape)
         if {"min", "max"} & set(reductions):
@@ -227,12 +243,14 @@ class Statistics:
         if self.exact is not None:
             levels = self.reductions["quantile"]
             with np.errstate(all="ignore"):
-                between = np.nanquantile(block, levels, axis=0)
-                own = np.nanquantile(block, levels, axis=0, method="inverted_cdf") if self.whole.any() else between
+                finite = np.where(np.isfinite(block), block, np.nan)
+                between = np.nanquantile(finite, levels, axis=0)
+                own = np.nanquantile(finite, levels, axis=0, method="inverted_cdf") if self.whole.any() else between
             self.exact = np.moveaxis(np.where(self.whole, own, between), 0, -1)
 
     def add_summed(self, count: np.ndarray, mean: np.ndarray, squares: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         """Accumulate a block given by its summary, each entry (time, variable), which suffices for all of `SUMMED`."""
+        self.parts["finite"].count += count.astype(np.int64)
         if "moments" in self.parts:
             self.parts["moments"].append(count, mean, squares)
         if "extremes" in self.parts:
@@ -255,22 +273,27 @@ class Statistics:
         return own if self.exact is None else {**own, "exact": self.exact}
 
     def result(self) -> dict[str, np.ndarray]:
-        """Arrays ``(time, variable)`` of all that was merged, with a last axis for quantiles, bins and edges."""
-        out: dict[str, np.ndarray] = {}
+        """Arrays ``(time, variable)`` of all that was merged, with a last axis for quantiles, bins and edges.
+
+        ``count`` is the number of finite values; where it is 0 there are no statistics but counts.
+        """
+        finite = self.parts["finite"].count
+        out: dict[str, np.ndarray] = {"count": finite}
         for name in self.reductions:
             if name in ("mean", "var", "std"):
                 count, mean, squares = self.parts["moments"].total
                 with np.errstate(all="ignore"):
                     variance = np.where(count > 1, squares / (count - 1), np.nan)
-                mean = np.where(count > 0, mean, np.nan)
+                mean = np.where(finite > 0, mean, np.nan)
                 out[name] = {"mean": mean, "var": variance, "std": np.sqrt(variance)}[name]
             elif name in ("min", "max"):
                 e = self.parts["extremes"]
-                out[name] = e.low if name == "min" else e.high
+                out[name] = np.where(finite > 0, e.low if name == "min" else e.high, np.nan)
             elif name == "quantile":
                 out[name] = self.parts["fine"].quantiles(self.reductions[name]) if self.exact is None else self.exact
             else:
-                out["histogram"], out["edges"] = self.parts["histogram"].counts, self.parts["histogram"].edges()
+                out["histogram"], edges = self.parts["histogram"].counts, self.parts["histogram"].edges()
+                out["edges"] = np.where(finite[..., None] > 0, edges, np.nan)
         return out
 
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
-#: Steps of an SDE from the first to the last time if none is given.
-DEFAULT_STEPS = 1000
+#: Steps of an SDE from the first to the last time if none is given, and the most that may be asked for.
+DEFAULT_STEPS, MOST_STEPS = 1000, 1e15
 
 
 def simulate(
@@ -128,14 +128,16 @@ def simulate(
     progress : bool
         Show a bar (never in pipes).
     on_failure : {'raise', 'nan'}
-        What to do when trajectories fail: raise, or return NaN from the failure on and a nonzero ``status``.
+        What to do when trajectories fail: raise, or return NaN from the failure on and a nonzero ``status``; the attribute
+        ``failed_trajectories`` says how many of how many failed.
 
     Returns
     -------
     xarray.Dataset
         A variable for each state and observable with dims (sweeps..., ``trajectory`` if asked for, ``time``), and for fields
         the positions ``x`` and ``y``; with `reduce`
-        one for each statistic, ``x_mean``, without ``trajectory``.  With dims (sweeps..., ``trajectory`` if asked for):
+        one for each statistic, ``x_mean``, without ``trajectory``, and ``x_count``, how many values are finite at each time and
+        enter the statistics.  With dims (sweeps..., ``trajectory`` if asked for):
         ``status`` (0 is success), ``steps``, ``rejected`` and ``evaluations``; tau-leaping adds ``leaps``, ``exact_events`` and
         ``implicit_leaps``, hybrid simulation ``jumps`` and ``switches``; `until` adds ``first_passage``, the time at which the
         condition was first found true, infinite if it was not before the last output time, NaN where the trajectory failed
@@ -214,6 +216,8 @@ def simulate(
     outcome = sink.outcome
     if outcome.passed_on:
         attrs["stiff_trajectories"] = f"{outcome.passed_on} passed on to {kernel.stiff_method}"
+    if outcome.failed:
+        attrs["failed_trajectories"] = f"{outcome.failed} of {design.size}"
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
 
 
@@ -231,6 +235,12 @@ def _numbers(
     """The numerical options of the driver, with defaults for those that were not given."""
     length = step or (math.inf if kernel.adaptive else (times[-1] - times[0]) / DEFAULT_STEPS or 1.0)
     length = 1.0 if kernel.system.whole_steps else float(length)
+    count = (times[-1] - times[0]) / length
+    if count > MOST_STEPS:
+        raise DeclarationError(
+            f"from {times[0]:g} to {times[-1]:g} there are {count:.3g} steps of the length {length:g}; "
+            f"expected at most {MOST_STEPS:g}"
+        )
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-__all__ = ["FUNCTIONS", "Function"]
+__all__ = ["ELSEWHERE", "FUNCTIONS", "SOFT", "Function"]
 
 
 class Function(NamedTuple):
@@ -40,6 +40,24 @@ def _logarithm(base: int) -> Callable[..., sp.Expr]:
     return build
 
 
+def _log(x: sp.Expr, base: sp.Expr | None = None, evaluate: bool = True) -> sp.Expr:
+    return sp.log(x, evaluate=evaluate) if base is None else sp.log(x, evaluate=evaluate) / sp.log(base, evaluate=evaluate)
+
+
+def _modulo(x: float, y: float) -> float:
+    return x - y * math.floor(x / y)
+
+
+def _factorial(x: sp.Expr, evaluate: bool = True) -> sp.Expr:
+    return sp.gamma(x + 1, evaluate=evaluate)
+
+
+def _log_gamma(x: float) -> float:
+    if x <= 0:
+        raise ValueError("it is complex, or infinite")
+    return math.lgamma(x)
+
+
 def _absolute(x: sp.Expr, evaluate: bool = True) -> sp.Expr:
     """Abs without sympy's evaluation, which takes symbols for complex numbers: Abs(exp(x)) would become exp(re(x))."""
     if x.is_Number:
@@ -60,7 +78,8 @@ def _keep(choice: Callable[..., float]) -> Callable[[list[Any], list[float]], sp
 
 _ENTRIES: dict[str, Function] = {
     "exp": Function(sp.exp, math.exp),
-    "log ln": Function(sp.log, math.log),
+    "log": Function(_log, math.log, 1, 2),
+    "ln": Function(sp.log, math.log),
     "log10": Function(_logarithm(10), math.log10),
     "log2": Function(_logarithm(2), math.log2),
     "sqrt": Function(lambda x, evaluate=True: sp.sqrt(x), math.sqrt),
@@ -88,5 +107,38 @@ _ENTRIES: dict[str, Function] = {
     "min Min": Function(sp.Min, min, 2, 8, _keep(min)),
 }
 
+#: Functions whose names may also be declared, because modellers use them: a rate gamma, a time sec.
+_SOFT_ENTRIES: dict[str, Function] = {
+    "sec": Function(sp.sec, lambda x: 1 / math.cos(x)),
+    "csc": Function(sp.csc, lambda x: 1 / math.sin(x)),
+    "cot": Function(sp.cot, lambda x: 1 / math.tan(x)),
+    "sech": Function(sp.sech, lambda x: 1 / math.cosh(x)),
+    "csch": Function(sp.csch, lambda x: 1 / math.sinh(x)),
+    "coth": Function(sp.coth, lambda x: 1 / math.tanh(x)),
+    "erfc": Function(sp.erfc, math.erfc),
+    "gamma": Function(sp.gamma, math.gamma),
+    "lgamma loggamma gammaln": Function(sp.loggamma, _log_gamma),
+    "factorial": Function(_factorial, lambda x: math.gamma(x + 1)),
+    "mod Mod": Function(sp.Mod, _modulo, 2, 2, lambda e, v: e[0] - e[1] * sp.Integer(math.floor(v[0] / v[1]))),
+}
+
+
+def _named(entries: dict[str, Function]) -> dict[str, Function]:
+    return {name: entry for names, entry in entries.items() for name in names.split()}
+
+
+SOFT = frozenset(_named(_SOFT_ENTRIES))
 #: Every accepted name, aliases included.
-FUNCTIONS: dict[str, Function] = {name: entry for names, entry in _ENTRIES.items() for name in names.split()}
+FUNCTIONS: dict[str, Function] = _named(_ENTRIES | _SOFT_ENTRIES)
+
+#: Functions of other languages that are no unknown terms here, and what to write.
+ELSEWHERE: dict[str, str] = {
+    "asec": "acos(1/x)", "acsc": "asin(1/x)", "acot": "atan(1/x)", "arcsec": "acos(1/x)", "arccsc": "asin(1/x)",
+    "arccot": "atan(1/x)", "asech": "acosh(1/x)", "acsch": "asinh(1/x)", "acoth": "atanh(1/x)", "arcsech": "acosh(1/x)",
+    "arccsch": "asinh(1/x)", "arccoth": "atanh(1/x)", "hypot": "sqrt(x^2 + y^2)", "expm1": "exp(x) - 1",
+    "log1p": "log(1 + x)", "exp2": "2^x", "exp10": "10^x", "square": "x^2", "fmod": "mod(x, y)", "rem": "mod(x, y)",
+    "remainder": "mod(x, y)", "trunc": "sign(x)*floor(abs(x))", "cosec": "csc(x)", "fabs": "abs(x)", "tgamma": "gamma(x)",
+    "fmin": "min(x, y)", "fmax": "max(x, y)", "ifelse": "piecewise(value, condition, otherwise)",
+    "where": "piecewise(value, condition, otherwise)", "binomial": "factorial(n)/(factorial(k)*factorial(n - k))",
+    "logistic": "1/(1 + exp(-x))", "sigmoid": "1/(1 + exp(-x))", "sinc": "sin(x)/x",
+}  # fmt: skip

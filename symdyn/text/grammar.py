@@ -24,7 +24,7 @@ from typing import NoReturn
 
 import sympy as sp
 
-from symdyn.text.functions import FUNCTIONS
+from symdyn.text.functions import ELSEWHERE, FUNCTIONS, SOFT
 from symdyn.text.lexer import MAX_DEPTH, Token
 from symdyn.text.terms import Node, TermBuilder
 
@@ -32,8 +32,10 @@ __all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
 
 _CONSTANTS = frozenset({"True", "False", "None"})
 _WORDS = frozenset({"and", "or", "not"})
+#: Names that are functions wherever they stand.
+_HARD = frozenset({*FUNCTIONS, "piecewise", "pow"}) - SOFT
 #: Names that mean something in the grammar and cannot be declared.
-RESERVED = frozenset({*FUNCTIONS, "piecewise"}) | _CONSTANTS | _WORDS
+RESERVED = (_HARD - {"pow"}) | _CONSTANTS | _WORDS
 
 _RANK = {"or": 1, "and": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
 _RANK |= {"+": 5, "-": 5, "*": 6, "/": 6, "^": 8, "**": 8}
@@ -52,6 +54,8 @@ class Scope:
         In a map, the name in ``x[t+1]``: ``x[t]`` then means ``x``.
     used, called : dict
         Every plain name and every unknown term met, with the place where it was met first.
+    functions : dict
+        The same of functions whose names may also be plain.
     """
 
     states: Collection[str] = ()
@@ -59,6 +63,7 @@ class Scope:
     index: str | None = None
     used: dict[str, int] = field(default_factory=dict)
     called: dict[str, int] = field(default_factory=dict)
+    functions: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -187,12 +192,12 @@ class _Reader:
             self.fail(f"square brackets only mark the time step in a map; write {name} or {name}(...)", self.token)
         if self.token.text == "(":
             self.check_callable(token)
-            if name not in RESERVED:
-                scope.called.setdefault(name, token.start)
+            if name not in _HARD:
+                (scope.functions if name in SOFT else scope.called).setdefault(name, token.start)
             self.stack.append(_Pending(0, token, call=name))
             self.at += 1
             return None
-        if name in FUNCTIONS or name == "piecewise":
+        if name in RESERVED and name not in _CONSTANTS:
             self.fail(f"{name} is a function; write {name}(...)", token)
         if name in _CONSTANTS:
             self.fail(f"{name} is not a number; write 1 or 0, or a condition such as x > 1", token)
@@ -219,13 +224,13 @@ class _Reader:
         for kind, names in (("state", self.scope.states), ("parameter", self.scope.parameters)):
             if name in names:
                 self.fail(f"{name} is a {kind}, not a function; write {name}*(...) or {name}", token)
-        if name in FUNCTIONS or name == "piecewise":
+        if name in _HARD or name in SOFT:
             return
-        if near := next((known for known in (*FUNCTIONS, "piecewise") if _near(name, known)), None):
+        if name in ELSEWHERE:
+            self.fail(f"{name} is not a function of the grammar; write {ELSEWHERE[name]}", token)
+        if near := next((known for known in (*FUNCTIONS, "piecewise") if known in _HARD and _near(name, known)), None):
             message = f"{name} is not a function; did you mean {near}?"
             self.fail(f"{message} (An unknown term needs a name less like it.)", token)
-        if name == "pow":
-            self.fail("pow is not a function of the grammar; write x^y", token)
         if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
             self.fail(f"{name} is a word of Python, not a function here; an unknown term needs another name", token)
 
@@ -272,6 +277,10 @@ class _Reader:
                 _number(self.terms, part)
             return self.terms.piecewise(call.parts, place)
         parts = [_number(self.terms, part) for part in call.parts]
+        if name == "pow":
+            if len(parts) != 2:
+                self.terms.fail(f"pow takes 2 arguments, got {len(parts)}", place)
+            return self.terms.power(parts[0], parts[1], place)._replace(start=place)
         if name in FUNCTIONS:
             return self.terms.call(name, parts, place)
         return self.terms.unknown(name, parts, place)

@@ -234,7 +234,9 @@ def test_sweeps_are_runs_of_their_own(three):
     for name in ("v_1", "w_3", "U"):
         assert many[name].sel(v_10=1.5, D=1.0).values == pytest.approx(one[name].values, rel=1e-12)
     assert (many.steps == 20).all()
-    assert many.attrs["method"] == "imex"
+    assert (many.attrs["method"], many.attrs["step"]) == ("imex", step)
+    assert swept.attrs["rtol"] > 0  # by default steps are chosen by tolerances, which are recorded
+    assert "step" not in swept.attrs
     assert (many.step_error < 1e-2).all()
 
 

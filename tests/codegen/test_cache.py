@@ -1,18 +1,22 @@
 """The cache of compiled functions: private, shared by processes, never stale."""
 
+import errno
 import os
 import pickle
 import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.codegen import cache as cache_module
 from symdyn.codegen import load
+from symdyn.codegen.drivers import adaptive_driver
 
 x, a = sp.symbols("x a")
 
@@ -57,6 +61,12 @@ def test_other_mathematics_or_sources_are_other_entries(cache, monkeypatch):
     assert len(paths) == 4
 
 
+def test_another_sympy_is_another_generator(monkeypatch):
+    before = load.generator.__wrapped__()
+    monkeypatch.setattr(sp, "__version__", "another")
+    assert load.generator.__wrapped__() != before
+
+
 def test_code_of_sources_edited_meanwhile_is_not_kept_for_others(monkeypatch):
     """What runs is then not what is on disk: no other process may find it under the name of the new sources."""
     fresh = load.generator.__wrapped__()
@@ -80,20 +90,161 @@ def test_a_driver_is_known_by_the_kernel_modules_it_links(tmp_path, monkeypatch)
     assert load.linked(text) != before
 
 
-def test_a_lost_object_file_is_named(cache, monkeypatch):
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 0x10
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", [os.unlink, _flip, lambda path: os.truncate(path, 100)], ids=["lost", "flipped", "cut off"])
+@pytest.mark.parametrize("suffix", [".o", ".json"])
+def test_a_damaged_model_is_compiled_again(cache, monkeypatch, harm, suffix):
     kernel = sd.compile(sd.ODESystem({x: -a * x**5}), method="tsit5")
     monkeypatch.setattr(load, "_ENGINES", {})  # what is loaded stays loaded: other code calls functions in it
-    os.unlink(kernel.path)
-    with pytest.raises(sd.CompileError, match="lost its object file"):
-        sd.compile(sd.ODESystem({x: -a * x**5}), method="tsit5")
+    (path,) = (cache / "models").glob(f"*{suffix}")
+    before = path.read_bytes()
+    harm(path)
+    assert not sd.compile(sd.ODESystem({x: -a * x**5}), method="tsit5").cached
+    assert path.read_bytes() == before
+    assert Path(kernel.path).exists()
 
 
-def test_nothing_half_written_is_left(cache, tmp_path):
+TEXT = """
+from numba import njit
+
+
+@njit("float64(float64)", cache=True)
+def twice(x):
+    return 2 * x
+"""
+
+
+@pytest.fixture
+def driver(cache, monkeypatch):
+    """Imports the driver of a text anew, as another process does; tells whether it was compiled."""
+    sealed = []
+    monkeypatch.setattr(cache_module, "seal", lambda path, seal=cache_module.seal: (sealed.append(path), seal(path)))
+
+    def imported():
+        sealed.clear()
+        module = load.import_driver("small", TEXT)
+        del sys.modules[module.__name__]
+        assert module.twice(3.0) == 6.0
+        return bool(sealed)
+
+    return imported
+
+
+class _Planted:
+    def __reduce__(self):
+        return os.mkdir, ("planted",)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [_flip, lambda path: path.write_bytes(pickle.dumps("0.61") + pickle.dumps(_Planted())), os.unlink],
+    ids=["flipped", "planted", "lost"],
+)
+@pytest.mark.parametrize("suffix", ["nbi", "nbc", "py", "seal"])
+def test_a_driver_is_loaded_as_it_was_sealed_or_compiled_again(cache, driver, monkeypatch, tmp_path, suffix, harm):
+    monkeypatch.chdir(tmp_path)
+    assert driver()
+    assert not driver()
+    (path,) = (cache / "drivers").rglob(f"small_*.{suffix}")
+    harm(path)
+    assert driver()
+    assert not driver()
+    assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775, 0o702])
+@pytest.mark.parametrize("where", ["", "models", "drivers/__pycache__"])
+def test_a_directory_others_can_write_to_is_refused(cache, mode, where):
+    path = cache / where
+    path.mkdir(parents=True)
+    path.chmod(mode)
+    with pytest.raises(sd.CompileError, match=rf"others can write to .*{path.name} \(mode {mode:04o}\); .*(chmod|cache clear)"):
+        cache_module.folder(*where.split("/") if where else ["cuda"])
+
+
+def test_so_is_one_on_the_way_to_it_or_a_link_to_such_a_one(cache, tmp_path, monkeypatch):
+    parent = tmp_path / "open"
+    parent.mkdir()
+    parent.chmod(0o777)
+    (parent / "cache").mkdir(mode=0o700)
+    cache.symlink_to(parent / "cache")
+    for path in (cache, parent / "cache", tmp_path / "open" / ".." / "open" / "cache"):
+        monkeypatch.setenv("SYMDYN_CACHE_DIR", str(path))
+        with pytest.raises(sd.CompileError, match=r"others can write to .*open \(mode 0777\); run 'chmod go-w .*open'"):
+            cache_module.cache_directory()
+    parent.chmod(0o1777)  # where nobody can rename what is another's, as in /tmp
+    assert cache_module.cache_directory() == parent / ".." / "open" / "cache"
+
+
+def test_and_one_of_another_user(cache, monkeypatch):
+    cache.mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: os.stat(cache).st_uid + 1)
+    with pytest.raises(sd.CompileError, match=r"belongs to another user .*; set SYMDYN_CACHE_DIR to a directory of your own"):
+        cache_module.cache_directory()
+
+
+def _full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("full", ["symdyn.codegen.cache.replace", "numba.core.caching.IndexDataCacheFile.save"])
+def test_a_full_disk_costs_time_and_no_results(tmp_path, monkeypatch, caplog, full):
+    adaptive_driver("tsit5")  # takes ten seconds to compile
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SYMDYN_CACHE_DIR", str(cache))
+    monkeypatch.setattr(full, _full)
+    monkeypatch.setattr(cache_module, "_NOTED", set())
+    assert load.import_driver("small", f"{TEXT}# {full}").twice(3.0) == 6.0
+    kernel = sd.compile(sd.ODESystem({x: -a * x**7}), method="tsit5")
+    assert kernel([[1.0]], [[1.0]], [0.0, 1.0], rtol=1e-10).values[0, 1, 0] == pytest.approx(7 ** (-1 / 6), rel=1e-8)
+    (note,) = [r.message for r in caplog.records if "not kept" in r.message]
+    assert "No space left on device; make room (symdyn cache clear) or set SYMDYN_CACHE_DIR" in note
+    assert not list(cache.rglob("*.seal"))
+
+
+def test_nothing_half_written_is_left(tmp_path):
     target = tmp_path / "file"
     with pytest.raises(TypeError):
-        load.write_atomic(target, "text, not bytes")
-    assert not list(tmp_path.glob(".file*"))
-    assert not target.exists()
+        cache_module.replace(target, "text, not bytes")
+    assert not list(tmp_path.iterdir())
+
+
+def test_old_entries_and_what_killed_runs_left_are_removed(cache):
+    models = cache_module.folder("models")
+    ages = {"new.o": 0, "used.o": 2, "old.o": 5, ".old.o1f": 2, ".new.o2f": 0}  # hours
+    for name, age in ages.items():
+        (models / name).write_bytes(bytes(1000))
+        os.utime(models / name, (time.time() - 3600 * age,) * 2)
+    cache_module.sweep(cache, 4000)
+    assert sorted(p.name for p in models.iterdir()) == [".new.o2f", "new.o", "used.o"]
+    (models / ".another").write_bytes(b"")
+    os.utime(models / ".another", (0, 0))
+    cache_module.sweep(cache)  # once a day
+    assert (models / ".another").exists()
+
+
+COMPILE = f"""
+import logging
+from symdyn.codegen import cache as cache_module
+from symdyn.codegen import load
+from symdyn.codegen.drivers import adaptive_driver
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+assert load.import_driver("small", {TEXT!r}).twice(3.0) == 6.0
+"""
+
+
+def test_one_process_compiles_a_driver_and_the_others_wait(cache):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = [sys.executable, "-c", COMPILE]
+    runs = [subprocess.Popen(run, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [process.communicate(timeout=300)[1] for process in runs]
+    assert all(process.returncode == 0 for process in runs)
+    assert sum("compiled the driver of small" in text for text in said) == 1
 
 
 SCRIPT = """

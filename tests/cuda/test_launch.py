@@ -8,6 +8,9 @@ import xarray as xr
 from symdyn_kernels.status import INTERRUPTED, SUCCESS
 
 import symdyn as sd
+
+pytest.importorskip("numba_cuda")
+
 from examples import lorenz_gpu
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.reductions import _groups

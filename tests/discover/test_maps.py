@@ -350,7 +350,6 @@ def test_natural_sizes_of_constants():
             lambda d: SURROGATES["inversion"](signs={"f": -1}).fit(s := sd.DiscreteSystem({N: f(N)}), observations(s, d)),
             r"no value of f\(N\) that the data tell has the sign -1",
         ),
-        (lambda d: SURROGATES["inversion"](width=3), "unknown option of the surrogate 'inversion': width; known: sing"),
         (lambda d: SURROGATES["inversion"](singular=2), "the option singular of the surrogate 'inversion' is 2"),
         (
             lambda d: SURROGATES["inversion"]().fit(

@@ -15,19 +15,11 @@ from symdyn.errors import RecoveryError
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 
-from symdyn.discover.regressors._hall_of_fame import accepted_keywords, installed_source, read_hall_of_fame
+from symdyn.discover.regressors._hall_of_fame import read_hall_of_fame
 from symdyn.discover.regressors.pysr import PySRRegression
 
 x, y = sp.symbols("x y")
 STUB = (sys.executable, "-I", "-S", str(Path(__file__).with_name("stub_worker.py")))
-SOURCE = """
-class PySRRegressor:
-    def __init__(self, model_selection="best", *, operators=None, niterations=1, maxsize=1, parsimony=0.0, precision=32,
-                 progress=True, verbosity=1, random_state=None, deterministic=False, parallelism=None, population_size=27,
-                 dimensional_constraint_penalty=None, timeout_in_seconds=None, guesses=None, expression_spec=None,
-                 output_directory=None): ...
-    def fit(self, X, y, *, weights=None, variable_names=None, X_units=None, y_units=None): ...
-"""
 
 
 @pytest.fixture
@@ -56,7 +48,7 @@ def test_the_process_is_told_everything():
         {2: ["+", "*"], 1: ["exp"]}, guesses=[2 * x * y, "x^2"], units=["m", "s"], target_units="m/s", unit_penalty=100.0,
         maxsize=15, parsimony=0.01, timeout=30.0, options={"populations": 8}, names=(x, y),
     )  # fmt: skip
-    task = json.loads(json.dumps(options.task((x, y))))
+    task = json.loads(json.dumps(options._task((x, y))))
     assert task["search"]["operators"] == {"2": ["+", "*"], "1": ["exp"]}
     assert task["search"]["guesses"] == ["2*x0*x1", "x0^2"]
     assert task["fit"] == {"variable_names": ["x0", "x1"], "X_units": ["m", "s"], "y_units": "m/s"}
@@ -66,7 +58,7 @@ def test_the_process_is_told_everything():
     }  # fmt: skip
     assert expected.items() <= task["search"].items()
     with pytest.raises(RecoveryError, match="units has 1 entries for 2 columns"):
-        PySRRegression(units=["m"]).task((x, y))
+        PySRRegression(units=["m"])._task((x, y))
 
 
 def test_a_template_is_passed_on_and_its_rows_are_put_together(samples, tmp_path):
@@ -76,33 +68,11 @@ def test_a_template_is_passed_on_and_its_rows_are_put_together(samples, tmp_path
     command = script(tmp_path, f"open(folder + '/hall_of_fame.csv', 'w').write('Complexity,Loss,Equation\\n' + {row!r})")
     values = (points[:, 0] ** 2 - 0.5) * points[:, 1] + 2
     regressor = PySRRegression(template=template, names=(x, y), command=command)
-    assert regressor.task((x, y))["template"]["variable_names"] == ["x", "y"]
+    assert regressor._task((x, y))["template"]["variable_names"] == ["x", "y"]
     found = regressor.fit(points, values)
     assert sp.expand(found.expression_ - (x**2 * y - 0.5 * y + 2)).subs({x: 1.7, y: 0.3}) == pytest.approx(0, abs=1e-9)
     with pytest.raises(RecoveryError, match="the template lacks 'expressions'"):
-        PySRRegression(template={"combine": "f(x)"}).task((x, y))
-
-
-def test_keywords_are_compared_with_a_source(tmp_path):
-    source = tmp_path / "sr.py"
-    source.write_text(SOURCE)
-    full = PySRRegression(
-        units=["1", "1"], target_units="1", unit_penalty=1.0, timeout=1.0, guesses=[x], options={"population_size": 3},
-        names=(x, y), template={"combine": "f(x)", "expressions": ["f"]},
-    )  # fmt: skip
-    full.check_keywords(source, (x, y))
-    with pytest.raises(RecoveryError, match=r"no keyword 'popultion_size'.* Did you mean 'population_size'\?"):
-        PySRRegression(options={"popultion_size": 3}).check_keywords(source, (x, y))
-    source.write_text("x = 1")
-    with pytest.raises(RecoveryError, match="declares no class PySRRegressor"):
-        accepted_keywords(source)
-
-
-@pytest.mark.skipif(installed_source() is None, reason="pysr is an optional extra and not installed")
-def test_keywords_are_those_of_the_installed_pysr():
-    template = {"combine": "f(x)", "expressions": ["f"]}
-    full = PySRRegression(units=["1"], target_units="1", unit_penalty=1.0, timeout=1.0, guesses=[x], template=template)
-    full.check_keywords(installed_source(), (x,))
+        PySRRegression(template={"combine": "f(x)"})._task((x, y))
 
 
 @pytest.mark.skipif(find_spec("pysr") is not None, reason="pysr is installed")

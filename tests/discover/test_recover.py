@@ -21,8 +21,8 @@ from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, TermSa
 x, y, a, b, c, d, h, t = sp.symbols("x y a b c d h t")
 f, g = sp.symbols("f g", cls=sp.Function)
 needs_jax = pytest.mark.skipif(
-    any(importlib.util.find_spec(p) is None for p in ("jax", "optax", "pyoperon", "sklearn")),
-    reason="needs the packages of the extra 'discover': jax, optax, pyoperon, scikit-learn",
+    any(importlib.util.find_spec(p) is None for p in ("jax", "pyoperon", "sklearn")),
+    reason="needs the packages of the extra 'discover': jax, pyoperon, scikit-learn",
 )
 
 # the missing-term problem of Rackauckas et al. (2020): 1.3 x - 0.9 x y, 0.8 x y - 1.8 y
@@ -288,7 +288,7 @@ def test_the_plot_shows_states():
 def test_the_whole_path_with_network_and_regression():
     system = sd.ODESystem({x: -f(x)})
     data = table(system.with_terms({f(x): x**2}), np.linspace(0, 2, 25), {x: 2.0}, noise=0.002)
-    small = RecoverOptions(surrogate={"iterations": 30, "warm_up": 200, "members": 1})
+    small = RecoverOptions(surrogate={"iterations": 30, "members": 1})
     found = sd.recover(system, data, library=1, surrogate="pinn", regressor="sparse", progress=False, options=small)
     assert found.surrogate.terms[f(x)].values.shape[0] > 0
     assert found.terms[f(x)].as_coeff_Mul()[1] == x**2  # not in the library, proposed by the regressor

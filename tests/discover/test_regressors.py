@@ -121,6 +121,20 @@ def test_without_refinement_the_weak_form_stands_alone():
     assert np.all(found.inclusion_[lorenz_matrix(found.terms_) != 0] == 1)
 
 
+def test_functions_are_integrated_and_other_terms_are_refused():
+    """A pendulum with x' = y and y' = -sin(x) - tanh(y)/5."""
+    t = np.linspace(0, 12, 200)
+
+    def rhs(t, u):
+        return [u[1], -np.sin(u[0]) - np.tanh(u[1]) / 5]
+
+    states = solve_ivp(rhs, (0, 12), [2.5, 0.0], t_eval=t, rtol=1e-11, atol=1e-11).y.T
+    found = SparseRegression([x, y, sp.sin(x), sp.tanh(y), x / (1 + x**2)], names=(x, y)).fit(states, t=t)
+    np.testing.assert_allclose(found.coef_, [[0, 1, 0, 0, 0], [0, 0, -1, -0.2, 0]], atol=1e-6)
+    with pytest.raises(RecoveryError, match=r"the library term sin\(x\*y\) is not a monomial times"):
+        SparseRegression([x, y, sp.sin(x * y)], names=(x, y)).fit(states, t=t)
+
+
 def test_thresholds_find_what_subsets_find(samples):
     points, rng = samples
     values = 2 - 0.5 * points[:, 0] ** 2 + 3 * points[:, 0] * points[:, 1] + rng.normal(0, 0.02, len(points))
@@ -243,7 +257,7 @@ def test_unusable_input_says_why(samples):
     for weights in (points[:, 0] - 1, 0 * points[:, 0]):
         with pytest.raises(ValueError, match="sample_weight has negative values or no positive one"):
             SparseRegression().fit(points, points[:, 0], weights)
-    with pytest.raises(RecoveryError, match="8 or more increasing"):
+    with pytest.raises(RecoveryError, match=r"a trajectory has 5 values of x0; .* need 8 or more"):
         SparseRegression().fit(points[:5], t=np.arange(5.0))
     with pytest.raises(RecoveryError, match="3 entries for 2 columns"):
         SparseRegression(names="xyz").fit(points, points[:, 0])

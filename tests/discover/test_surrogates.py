@@ -1,4 +1,4 @@
-"""Surrogates without a state network: smoothing, weak form, and networks inside the equations."""
+"""Surrogates without a state network: smoothing, and networks inside the equations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from symdyn.inference.data import observations
 x, y, k = sp.symbols("x y k")
 f, g = sp.Function("f"), sp.Function("g")
 SYSTEM = sd.ODESystem({x: 1.3 * x - f(x, y), y: g(x, y) - 1.8 * y})
-HAS_JAX = all(find_spec(name) for name in ("jax", "optax"))
+HAS_JAX = find_spec("jax") is not None
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +70,15 @@ def test_a_polynomial_of_degree_two_is_followed_exactly_and_long_series_in_stret
     np.testing.assert_allclose(p.value, 3 - 2 * np.array([0.0, 3.3, 9.9]) + 0.5 * np.array([0.0, 3.3, 9.9]) ** 2, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("smoothing", 0.01), ("weak", 0.03)])
-def test_hidden_terms_without_noise(exact, name, tolerance):
-    fit = SURROGATES[name]().fit(SYSTEM, observations(SYSTEM, data(exact)))
-    assert hidden_error(fit, exact) < tolerance
+def test_hidden_terms_without_noise(exact):
+    fit = SURROGATES["smoothing"]().fit(SYSTEM, observations(SYSTEM, data(exact)))
+    assert hidden_error(fit, exact) < 0.01
     np.testing.assert_allclose(fit.terms[f(x, y)].arguments, fit.states[0])
     np.testing.assert_allclose(fit.states[0].T, exact(fit.times[0]), atol=0.01)
 
 
-@pytest.mark.parametrize("name", ["smoothing", "weak"])
-def test_uncertain_samples_weigh_less(exact, name):
-    fit = SURROGATES[name]().fit(SYSTEM, observations(SYSTEM, data(exact, noise=0.02)))
+def test_uncertain_samples_weigh_less(exact):
+    fit = SURROGATES["smoothing"]().fit(SYSTEM, observations(SYSTEM, data(exact, noise=0.02)))
     samples = fit.terms[f(x, y)]
     a, b = exact(fit.times[0])
     error = np.abs(samples.values - 0.9 * a * b)
@@ -89,36 +87,31 @@ def test_uncertain_samples_weigh_less(exact, name):
     assert samples.weights.mean() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", ["smoothing", "weak"])
-def test_several_trajectories_and_a_free_parameter(name):
+def test_several_trajectories_and_a_free_parameter():
     system = sd.ODESystem({x: -k * x, y: f(x)})
     t = np.linspace(0, 2, 31)
     runs = [{"t": t, "x": s * np.exp(-1.5 * t), "y": s * (1 - np.exp(-1.5 * t))} for s in (1.0, 2.0)]
-    fit = SURROGATES[name]().fit(system, observations(system, runs))
+    fit = SURROGATES["smoothing"]().fit(system, observations(system, runs))
     assert fit.parameters[k] == pytest.approx(1.5, rel=0.01)
     samples = fit.terms[f(x)]
-    inside = np.concatenate([(s > 0.1) & (s < 1.9) for s in fit.times])  # test functions vanish at the ends
-    np.testing.assert_allclose(samples.values[inside], 1.5 * samples.arguments[inside, 0], atol=0.05)
+    np.testing.assert_allclose(samples.values, 1.5 * samples.arguments[:, 0], atol=0.05)
     assert len(fit.states) == 2
 
 
-@pytest.mark.parametrize("name", ["smoothing", "weak"])
-def test_recover_takes_them_by_name(exact, name):
-    found = sd.recover(SYSTEM, data(exact, points=31, noise=0.005), surrogate=name, regressor="sparse", progress=False)
+def test_recover_takes_it_by_name(exact):
+    found = sd.recover(SYSTEM, data(exact, points=31, noise=0.005), surrogate="smoothing", regressor="sparse", progress=False)
     for term, coefficient in ((f(x, y), 0.9), (g(x, y), 0.8)):
         number, shape = found.terms[term].as_coeff_Mul()
         assert shape == x * y
         assert float(number) == pytest.approx(coefficient, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["smoothing", "weak", "neural_ode"])
+@pytest.mark.parametrize("name", ["smoothing", "neural_ode"])
 def test_what_cannot_be_learned_is_refused(exact, name):
     surrogate = SURROGATES[name]
     seen = observations(SYSTEM, data(exact))
     with pytest.raises(RecoveryError, match="needs an ODESystem, got DiscreteSystem"):
         surrogate().fit(sd.DiscreteSystem({x: f(x)}), seen)
-    with pytest.raises(RecoveryError, match="unknown option of the surrogate"):
-        surrogate(wdth=3)
     nested = sd.ODESystem({x: f(g(x)), y: -y})
     with pytest.raises(RecoveryError, match="argument"):
         surrogate().fit(nested, seen)
@@ -133,8 +126,6 @@ def test_smoothing_needs_all_states_and_values_of_the_right_sign(exact):
         SURROGATES["smoothing"](signs={"f": -1}).fit(SYSTEM, observations(SYSTEM, data(exact)))
     with pytest.raises(RecoveryError, match="option points of the surrogate 'smoothing' is 1"):
         SURROGATES["smoothing"](points=1)
-    with pytest.raises(RecoveryError, match="option knots of the surrogate 'weak' is 2"):
-        SURROGATES["weak"](knots=2)
     with pytest.raises(RecoveryError, match="option width of the surrogate 'neural_ode' is 0"):
         SURROGATES["neural_ode"](width=0)
     with pytest.raises(RecoveryError, match=r"option holdout .* below 0.5"):
@@ -143,7 +134,7 @@ def test_smoothing_needs_all_states_and_values_of_the_right_sign(exact):
         SURROGATES["neural_ode"](signs={"f": 2})
 
 
-@pytest.mark.skipif(not HAS_JAX, reason="needs jax and optax")
+@pytest.mark.skipif(not HAS_JAX, reason="needs jax")
 def test_a_network_inside_the_equations_with_a_state_that_is_not_observed():
     """x' = -f(x) with f = 1.5 x from x alone; y' = x is its integral, and z never measured."""
     z = sp.Symbol("z")

@@ -8,9 +8,10 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.discover.formulas import formula_terms
-from symdyn.discover.options import RecoverOptions, Report
+from symdyn.discover.options import RecoverOptions
 from symdyn.discover.pipeline import Pipeline
-from symdyn.discover.system_units import SystemUnits
+from symdyn.discover.request import Request
+from symdyn.discover.units import SystemUnits
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 
@@ -45,8 +46,8 @@ def test_units_that_contradict_the_equations_are_refused():
 
 def _proposed(system, options, library=None):
     seen = observations(system, DATA)
-    pipeline = Pipeline(system, seen, None, options, Report(False), seed=0, bounds=None, signs=None)
-    return [term.shape for term in pipeline.propose(library, None, None)[0]]
+    pipeline = Pipeline(system, seen, None, Request(library=library, options=options))
+    return [term.shape for term in pipeline.propose(None)[0]]
 
 
 def test_a_recovery_looks_only_at_terms_that_units_allow():

@@ -8,6 +8,9 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+
+pytest.importorskip("sklearn")
+
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import Fitter

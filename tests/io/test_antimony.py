@@ -59,7 +59,7 @@ def test_a_file(tmp_path):
         ("A -> B; k*A; at (time > 5): A = 0;", ParseError, "an event, 'at ...', is not read"),
         ("A -> B; k*A; A' = 3;", ParseError, "changes by reactions alone"),
         ("A -> B; k*A; k = k2; k2 = k;", DeclarationError, "circle: k -> k2 -> k"),
-        ("A -> B; x*A; x := y; y := x;", DeclarationError, "rules of x, y go round"),
+        ("A -> B; x*A; x := y; y := x;", DeclarationError, "the rule of x is defined by itself"),
         ("A -> B; k*A; k = m;", DeclarationError, "need m, which has none"),
         ("A -> B; f(A);", ParseError, r"f\(\.\.\.\) is no function"),
         ("1.5 A -> B; k*A;", ParseError, "coefficient must be a whole number"),

@@ -11,7 +11,7 @@ import sympy as sp
 
 pytest.importorskip("libsbml", reason="python-libsbml is not installed")
 
-from symdyn.errors import DeclarationError
+from symdyn.errors import DeclarationError, MissingPackageError
 from symdyn.io import sbml
 from symdyn.io.sbml import read_sbml, to_sbml
 from symdyn.models.ode import ODESystem
@@ -373,5 +373,48 @@ def test_what_sbml_cannot_hold():
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "libsbml", None)
-    with pytest.raises(DeclarationError, match="pip install python-libsbml"):
+    with pytest.raises(MissingPackageError, match=r"pip install \"symdyn-modeling\[sbml\]\""):
         sbml.read_sbml("<sbml/>")
+
+
+CORE = "http://www.sbml.org/sbml/level3/version1/core"
+
+
+def _rule(name: str, body: str) -> str:
+    return f'<assignmentRule variable="{name}"><math xmlns="http://www.w3.org/1998/Math/MathML">{body}</math></assignmentRule>'
+
+
+def _with_rule(body: str) -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="{CORE}" level="3" version="1">'
+        '<model id="m"><listOfParameters><parameter id="k" constant="false"/></listOfParameters>'
+        f"<listOfRules>{_rule('k', body)}</listOfRules></model></sbml>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_with_rule("<apply><sin/>" * 10_000 + "<cn>1</cn>" + "</apply>" * 10_000), "nested more than 500 deep"),
+        (_with_rule("<apply><sin/>" * 200 + "<cn>1</cn>" + "</apply>" * 200), "nested too deeply"),
+        ("<sbml><notes>" + "<p>" * 100_000 + "</p>" * 100_000 + "</notes></sbml>", "nested more than 500 deep"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + _with_rule("<cn>1</cn>"), "a document type is declared"),
+        (_with_rule("<apply><power/><cn>1</cn></apply>"), "of 1 arguments; it takes 2"),
+        (_with_rule("<apply><divide/></apply>"), "of 0 arguments; it takes 2"),
+        (_with_rule("<cn>1</cn>")[:-9], "line 1, column .*: (no element|unclosed)"),
+    ],
+    ids=["deep formula", "less deep formula", "deep notes", "entities", "power of one", "division of nothing", "cut off"],
+)
+def test_hostile_files_end_in_an_error(text, message):
+    with pytest.raises(DeclarationError, match=message):
+        sbml.read_sbml(text)
+
+
+def test_rules_that_grow_are_bounded():
+    body = "<apply><plus/><apply><times/><ci>{0}</ci><ci>{0}</ci></apply><ci>{0}</ci></apply>"
+    first = _with_rule("<cn>1</cn>").replace("<cn>1</cn>", body.format("k0"))
+    chain = "".join(_rule(f"k{i}", body.format(f"k{i + 1}")) for i in range(30))
+    names = "".join(f'<parameter id="k{i}" constant="false"/>' for i in range(31))
+    text = first.replace("</listOfRules>", f"{chain}</listOfRules>").replace("<listOfParameters>", f"<listOfParameters>{names}")
+    with pytest.raises(DeclarationError, match=r"has \S+e\+05 symbols, numbers and operators .* more than 100000"):
+        sbml.read_sbml(text)

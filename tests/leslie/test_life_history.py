@@ -222,5 +222,53 @@ def test_survival_of_more_than_one_is_reproduction_in_the_wrong_place():
             ask(model)
     told = sd.leslie.from_matrix([[0, 0.3], [2, 0.5]], fecundity=[[0, 0.3], [2, 0]])
     assert sd.leslie.life_expectancy(told)["mean"].tolist() == [1.0, 2.0]
-    with pytest.raises(DeclarationError, match=r"growth factor is -1\.1.*below 0"):
-        _ = sd.leslie.from_matrix([[-0.5, 2], [0.3, -0.1]]).generation_time
+    for ask in ("net_reproductive_rate", "generation_time"):
+        with pytest.raises(DeclarationError, match=r"transitions out of the stage n1 add up to 2 "):
+            getattr(model, ask)
+    with pytest.raises(DeclarationError, match=r"transitions out of the stage n2 add up to -0\.1 or are negative"):
+        _ = sd.leslie.from_matrix([[0.5, 2], [0.3, -0.1]]).net_reproductive_rate
+    with pytest.raises(DeclarationError, match=r"fecundity of the stage n1 has the entry -0\.5"):
+        _ = sd.leslie.from_matrix([[-0.5, 2], [0.3, 0.1]]).net_reproductive_rate
+    s = sp.Symbol("s")
+    with pytest.raises(DeclarationError, match=r"transitions out of the stage n2 add up to 1\.5"):
+        _ = sd.leslie.from_matrix([[0, 2], [s, 1.5]]).net_reproductive_rate
+
+
+#: Its first entry may be reproduction or survival, because individuals can remain in the second stage.
+MIXED = [[0.2, 1.5, 1.0], [0.5, 0.3, 0.0], [0.0, 0.4, 0.0]]
+
+
+@pytest.mark.parametrize(("first", "expected"), [(0.2, 0.2 + 0.75 / 0.7 + 0.2 / 0.7), (0.0, (0.75 + 0.2) / 0.7 / 0.8)])
+def test_the_first_entry_as_reproduction_and_as_survival(first, expected):
+    model = sd.leslie.from_matrix(MIXED, fecundity=[[first, 1.5, 1.0], [0, 0, 0], [0, 0, 0]])
+    assert model.net_reproductive_rate == pytest.approx(expected, rel=1e-14)
+
+
+def test_an_entry_that_may_be_reproduction_or_survival_is_not_guessed():
+    model = sd.leslie.from_matrix(MIXED)
+    n1 = model.states[0]
+    for ask in (
+        lambda m: m.net_reproductive_rate, lambda m: m.generation_time, sd.leslie.life_expectancy, sd.leslie.fundamental_matrix,
+        lambda m: m.life_table(), lambda m: m.demographic(), lambda m: m.at([1, 1, 1]).net_reproductive_rate,
+        lambda m: m.with_initial([1, 0, 0]).net_reproductive_rate,
+        lambda m: sd.leslie.density_dependent(m, 1 / (1 + n1)),
+        lambda m: sd.leslie.density_dependent(m, 1 / (1 + n1), on="all").net_reproductive_rate,
+    ):  # fmt: skip
+        with pytest.raises(
+            DeclarationError, match=r"entry 0\.2.* from n1 to n1 may be reproduction, survival or both.*fecundity="
+        ):
+            ask(model)
+    both = MIXED[0][0] + MIXED[1][0]  # what does not depend on it is there
+    assert both < model.growth_factor < 1.5
+    lower = sd.leslie.from_matrix(MIXED, fecundity=[[0.1, 1.5, 1.0], [0, 0, 0], [0, 0, 0]])
+    assert lower.growth_factor == pytest.approx(model.growth_factor, rel=1e-14)
+
+
+def test_coupled_species_and_fitted_matrices_do_not_decide_it_either():
+    pair = sd.leslie.community({"fox": MIXED, "hare": MIXED}, {})
+    numbers = [np.linalg.matrix_power(np.array(MIXED), t) @ [10.0, 1.0, 3.0] for t in range(8)]
+    fitted = sd.leslie.from_series(numbers, np.array(MIXED) != 0)
+    np.testing.assert_allclose(np.array(fitted.matrix, float), MIXED, atol=1e-9)
+    for model in (pair, fitted):
+        with pytest.raises(DeclarationError, match=r"may be reproduction, survival or both"):
+            _ = model.net_reproductive_rate

@@ -230,3 +230,9 @@ def test_moments_of_geometric_bursts_in_closed_form():
     burst = sd.Burst("geometric", b)
     assert sp.expand(burst.moment(2) - (b + 2 * b**2)) == 0
     assert sp.expand(burst.moment(3) - (b + 6 * b**2 + 6 * b**3)) == 0
+
+
+def test_observables_that_grow_are_bounded():
+    grown = "\n".join(["a0 := X + 1", *(f"a{i} := a{i - 1}*a{i - 1} + a{i - 1}" for i in range(1, 26))])
+    with pytest.raises(sd.ParseError, match=r"the observable a\d+ has \S+e\+05 symbols, .* more than 100000"):
+        sd.ReactionNetwork.from_text(f"X -> 0, 1\n{grown}")

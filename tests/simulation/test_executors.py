@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,28 +195,6 @@ def test_an_interrupt_keeps_what_is_done(client, tmp_path):
     xr.testing.assert_identical(long(executor=client, store=tmp_path / "run").load(), long())
 
 
-DRIVER = """
-from numba import njit
-
-@njit("float64(float64, int64)", nogil=True, cache=True)
-def run(x, steps):
-    for _ in range(steps):
-        x += 2 * x * x
-    return x
-"""
-
-
-def test_processes_may_compile_the_same_driver_at_once(tmp_path):
-    """As workers do when a method is used for the first time; of models, tests/codegen/test_cache.py."""
-    script = f"from symdyn.codegen.load import import_driver; print(import_driver('map', {DRIVER!r}).run(1.0, 3))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "SYMDYN_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", script]
-    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate(timeout=300)[0] for process in running] == ["903.0\n"] * 2  # 1, 3, 21, 903
-    assert [process.returncode for process in running] == [0, 0]
-    assert len(list((tmp_path / "drivers").glob("map_*.py"))) == 1
-
-
 # ---- from a shell --------------------------------------------------------------------------------
 
 
@@ -298,10 +277,36 @@ def test_what_is_no_address_is_named_before_there_is_a_client(address, monkeypat
         connect(address)
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_scheduler_behind_tls_takes_who_has_a_certificate(tmp_path):
+    ca, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    subject = ["-subj", "/CN=localhost", "-nodes", "-days", "1"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", *subject, "-keyout", key, "-out", ca], check=True)
+    files = {
+        f"tls_{role}_{kind}": path for role in ("scheduler", "worker", "client") for kind, path in (("cert", ca), ("key", key))
+    }
+    security = distributed.Security(tls_ca_file=ca, require_encryption=True, **files)
+    with distributed.LocalCluster(1, processes=False, security=security, dashboard_address=None, protocol="tls") as cluster:
+        address = cluster.scheduler_address
+        with connect(address, ca=ca, cert=ca, key=key) as client:
+            assert toggle(executor=client).identical(toggle())
+        for given, message in (
+            ({}, "no scheduler answers"),
+            ({"ca": ca, "cert": ca}, "TLS takes three files"),
+        ):
+            with pytest.raises(sd.SymdynError, match=message):
+                connect(address, **given)
+    with pytest.raises(sd.DeclarationError, match="with certificates it begins with tls://"):
+        connect("tcp://127.0.0.1:9", ca=ca, cert=ca, key=key)
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     for attempt in (lambda: connect("tcp://127.0.0.1:9"), lambda: toggle(executor=4)):
-        with pytest.raises(sd.SymdynError, match=r'distributed is not installed.*pip install "symdyn-modeling\[distributed\]"'):
+        with pytest.raises(
+            sd.SymdynError,
+            match=r'this needs distributed, which .*: pip install "symdyn-modeling\[distributed\]"',
+        ):
             attempt()
 
 

@@ -59,9 +59,38 @@ def test_options_of_statistics_may_be_numbers_of_numpy():
     assert (data.x_quantile.values.tolist(), data.x_histogram.values.tolist()) == ([[1.0, 3.5]], [[2, 1]])
 
 
-def test_failed_trajectories_are_left_out():
-    explosion = sd.ODESystem({x: x**2})
-    start = xr.DataArray([0.1, 0.2, 2.0], dims="trajectory")
-    data = sd.simulate(explosion, [0.0, 1.0], initial={x: start}, reduce="mean", on_failure="nan")
+EXPLOSION = sd.ODESystem({x: x**2}, observables={"inverse": 1 / (x - 0.1)})
+START = xr.DataArray([0.1, 0.2, 2.0], dims="trajectory")
+
+
+def test_failed_trajectories_are_left_out_and_counted():
+    data = sd.simulate(EXPLOSION, [0.0, 1.0], initial={x: START}, reduce="mean", on_failure="nan")
     assert float(data.x_mean[1]) == pytest.approx((1 / 9 + 1 / 4) / 2, rel=1e-4)
     assert data.status.values.tolist() == [0, 0, 1]
+    assert data.x_count.values.tolist() == [3, 2]
+    assert data.inverse_count.values.tolist() == [2, 2]  # infinite where x is 0.1
+    assert "finite values among 3" in data.x_count.attrs["long_name"]
+    assert data.attrs["failed_trajectories"] == "1 of 3"
+    each = sd.simulate(EXPLOSION, [0.0, 1.0], initial={x: START}, on_failure="nan")
+    assert each.attrs["failed_trajectories"] == "1 of 3"
+    assert "failed_trajectories" not in sd.simulate(DECAY, [0.0, 1.0], initial={x: START}).attrs
+
+
+@pytest.mark.parametrize("reduction", ALL)
+def test_every_reduction_counts(reduction):
+    """Also where chunks are merged, and where nothing is left there is no number that looks like a result."""
+    start = xr.DataArray(np.repeat([0.5, 2.0], [1500, 600]), dims="trajectory")
+    settings = dict(initial={x: start}, reduce={reduction: ALL[reduction]}, on_failure="nan", layout=sd.Layout(chunk=1))
+    data = sd.simulate(EXPLOSION, [0.0, 1.0, 3.0], **settings)
+    assert data.x_count.values.tolist() == [2100, 1500, 0]
+    result = data.x_edges if reduction == "histogram" else data[f"x_{reduction}"]
+    assert np.isfinite(result.values[:2]).all() or reduction in ("var", "std")
+    assert np.isnan(result.values[2]).all()
+    if reduction == "histogram":
+        assert data.x_histogram.values.sum(axis=1).tolist() == [2100, 1500, 0]
+
+
+def test_counts_of_a_store(tmp_path):
+    settings = dict(initial={x: START}, reduce=["mean", "max"], on_failure="nan")
+    stored = sd.simulate(EXPLOSION, [0.0, 1.0], store=tmp_path / "run", **settings).load()
+    xr.testing.assert_identical(stored, sd.simulate(EXPLOSION, [0.0, 1.0], **settings))

@@ -376,6 +376,6 @@ def test_the_store_of_a_simulation_is_not_one_of_a_study(begun):
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(sd.SymdynError, match=r'zarr is not installed.*pip install "symdyn-modeling\[distributed\]"'):
+    with pytest.raises(sd.SymdynError, match=r'this needs zarr, .*: pip install "symdyn-modeling\[distributed\]"'):
         births(tmp_path / "run")
     assert not list(tmp_path.iterdir())

@@ -9,10 +9,10 @@ from numba import njit
 
 from symdyn_kernels.options import PLAIN
 
-__all__ = ["ABS", "COS", "COT", "EXP", "INV", "LOG", "MOST", "NONE", "SIG", "SIN", "SQRT", "powers", "slopes", "value"]
+__all__ = ["ABS", "COS", "COT", "EXP", "INV", "LOG", "MOST", "NONE", "SIG", "SIN", "SQRT", "TANH", "powers", "slopes", "value"]
 
 #: Functions of terms; SIG is ``1/(1 + exp(z))``, LOG and SQRT are those of ``|z|``.
-NONE, SIN, COS, EXP, LOG, SQRT, ABS, INV, SIG, COT = range(10)
+NONE, SIN, COS, EXP, LOG, SQRT, ABS, INV, SIG, COT, TANH = range(11)
 #: Largest exponent of a state.
 MOST = 7
 #: Beyond these arguments a function counts as undefined, or saturated.
@@ -54,6 +54,9 @@ def _function(ty, z):
     if ty == SIG:
         g = 1.0 / (1.0 + math.exp(max(min(z, _SATURATED), -_SATURATED)))
         return g, -g * (1.0 - g)
+    if ty == TANH:
+        g = math.tanh(z)
+        return g, 1.0 - g * g
     s = math.sin(z)
     g = 1.0 / s if abs(s) > _POLE else np.nan
     return math.cos(z) * g, -g * g

@@ -7,7 +7,7 @@ Formulas, order of operations and status codes are those of `symdyn_kernels.driv
 from __future__ import annotations
 
 from symdyn_kernels.arguments.parts import Control
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, SPACING, WINDOW_END, WINDOW_START
 from symdyn_kernels.devices._model import (
     EXTRA,
     FACTORS,
@@ -131,9 +131,10 @@ def trajectory(
     if UNTIL and begin[i] < 0:
         passage[i], due, begun = times[0], hold(1, i, Y, values, memory), 0
     while due < times.size and status == SUCCESS:
-        wanted = following if following < longest else longest
+        wanted = max(real64(following if following < longest else longest), abs(t) * real64(SPACING))
+        wanted = (t + wanted) - t  # a step is the difference of two times
         final = not (wanted < until - t)
-        h = real(until - t) if final else wanted
+        h = real(until - t) if final else real(wanted)
         step(t, h, p, memory, factors)
         x = error(h, memory, relative, absolute)
         factor = controller.shrink  # an error that is no number shrinks the step too
@@ -145,9 +146,11 @@ def trajectory(
         if x <= 1.0:
             steps, growth = steps + 1, controller.grow
             earlier, before = before, x
-            t_next = until if final else t + h
+            t_next = until if final else t + wanted
             high = margin((real(t_next),), W, p, memory) if UNTIL else -1.0
             over = high >= 0.0
+            if high != high:
+                status = NOT_FINITE
             if STOPS and t_next == until and until < end and not over:
                 t_next, begun = stops[passed, 1, i], begun + 1
             if steps + rejected >= max_steps and t_next < end and not over:

@@ -69,11 +69,16 @@ def increments(s, spare, stored, h, fine):
 
 def record(y, i, q, values):
     """Write the states at an output time; returns whether all of them are finite."""
-    nothing = real(0)
     for k in range(SPECIES):
         values[q, k, i] = y[k]
-        nothing = nothing + (y[k] - y[k])
-    return nothing == 0.0
+    return watched(y, real(0)) == 0.0
+
+
+def watched(y, mark):
+    """A mark that remains 0 while states are finite."""
+    for k in range(SPECIES):
+        mark = mark + (y[k] - y[k])
+    return mark
 
 
 def trajectory(
@@ -90,15 +95,16 @@ def trajectory(
         gap = times[q] - times[q - 1]
         n_steps = 0 if gap <= 0.0 else max(1, int(math.ceil(gap / step_size - SLACK)))
         length = gap / max(1, n_steps)
-        h, root = real(length), real(math.sqrt(length))
+        h, root, mark = real(length), real(math.sqrt(length)), real(0)
         for j in range(n_steps):
             lane = (real(times[q - 1] + j * length), h, root)
             if NOISES > 0:
                 dw, spare, stored, s = increments(s, spare, stored, h, fine)
                 lane = lane + dw
             y = step(lane, y, p)
+            mark = watched(y, mark)
             taken += 1
-        good = record(y, i, q, values)
+        good = record(y, i, q, values) and mark == 0.0
         q += 1
     if not good:
         void(i, q - 1, SPECIES, values)

@@ -15,7 +15,7 @@ from numba import njit
 
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
-from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
+from symdyn_kernels.constants.adaptive import HITS, PERIOD, SPACING, WINDOW_END, WINDOW_START
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.drivers._steps import (
     DEGREE,
@@ -57,7 +57,7 @@ from symdyn_kernels.lanes import (
 )
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
-from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
+from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmax, vmin, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 
@@ -112,9 +112,14 @@ def control(lanes, WL, controller, max_steps, look, halts):
 
 @njit(error_model="numpy")
 def limit(lanes, WL, longest):
-    """Clip the next step of every lane to the end of its interval and to the longest that is allowed."""
+    """Clip the next step of every lane to the end of its interval and to the longest that is allowed.
+
+    A step is the difference of two times: far from 0 the time after a step of any other length would not be that of the step.
+    """
     for l in range(0, WL, 8):
-        vst(lanes[H], l, vmin(vmin(vld(lanes[HNEXT], l), splat(longest)), vld(lanes[TEND], l) - vld(lanes[T], l)))
+        t = vld(lanes[T], l)
+        h = vmax(vmin(vld(lanes[HNEXT], l), splat(longest)), vabs(t) * SPACING)
+        vst(lanes[H], l, vmin((t + h) - t, vld(lanes[TEND], l) - t))
 
 
 @njit(error_model="numpy")
@@ -191,7 +196,8 @@ def chunk(arguments):
         step(functions, sizes, memory, places, tolerances)
         error(functions, sizes, memory, places, tolerances)
         outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
-        crossed = crossings(ends, fb + 8 * yt, W, WL, lanes) if margin != 0 else 0.0
+        crossed, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status) if margin != 0 else (0.0, 0.0)
+        alarm += undefined
         outputs += crossed
         if arrived > 0.0:
             outputs += arrive(W, stops, passed, ended, who, fresh, counts, lanes)

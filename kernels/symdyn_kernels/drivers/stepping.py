@@ -76,12 +76,32 @@ def _load(block, lanes, values, first, count):
 
 
 @njit(error_model="numpy")
-def _record(y, lanes, first, count, g, out, status, steps, taken):
-    """Write the states of a group at an output time; return how many trajectories are still finite."""
+def _watch(y, lanes, n, marks):
+    """Add what is 0 for finite states to the mark of each lane, so that passing through infinity between outputs shows."""
+    if lanes == 1:
+        mark = ld(marks, 0)
+        for i in range(n):
+            x = ld(y, i)
+            mark += x - x
+        st(marks, 0, mark)
+    else:
+        for lane in range(0, lanes, WIDTH):
+            mark = vld(marks, lane)
+            for i in range(n):
+                x = vld(y, i * lanes + lane)
+                mark = mark + (x - x)
+            vst(marks, lane, mark)
+
+
+@njit(error_model="numpy")
+def _record(y, lanes, first, count, g, out, status, steps, taken, marks):
+    """Write the states of a group at an output time; return how many trajectories have been finite in all steps."""
     alive = 0
     for lane in range(count):
         k = first + lane
         if status[k] == SUCCESS:
+            if ld(marks, lane) != 0.0:
+                status[k] = NOT_FINITE
             for i in range(out.shape[2]):
                 x = ld(y, i * lanes + lane)
                 out[k, g, i] = x
@@ -117,11 +137,12 @@ def chunk(arguments):
     pieces = 4 if draws < 4 else 2  # drawn at once: an even number of normals, so that pairs are never split
     row_count = _FIXED_ROWS + draws
     state_size = n * lanes + WIDTH  # a lane function of one lane stores eight at a time
-    buffer = np.zeros((row_count + pieces * draws + 4) * stride + row_count + 2 * state_size + npar * lanes + 2 * WIDTH)
+    buffer = np.zeros((row_count + pieces * draws + 5) * stride + row_count + 2 * state_size + npar * lanes + 2 * WIDTH)
     rows = (buffer.ctypes.data + 63) // 64 * 64
     normals = rows + 8 * row_count * stride
     state = normals + 8 * pieces * draws * stride
-    y = state + 8 * 4 * stride
+    marks = state + 8 * 4 * stride
+    y = marks + 8 * stride
     new = y + 8 * state_size
     p = new + 8 * state_size
     lane_rows = rows if lanes == stride else p + 8 * npar * lanes
@@ -139,7 +160,8 @@ def chunk(arguments):
         for lane in range(stride):
             start_stream(state, lane, stride, seed, streams[k0 + min(lane, count - 1)])
         piece, taken = pieces, 0
-        alive = _record(y, lanes, k0, count, 0, out, status, steps, taken)
+        _fill(marks, 0, stride, 0.0)
+        alive = _record(y, lanes, k0, count, 0, out, status, steps, taken, marks)
         for g in range(1, times.size):
             gap = times[g] - times[g - 1]
             n_steps = 0 if gap <= 0.0 else max(1, math.ceil(gap / longest - SLACK))
@@ -161,13 +183,14 @@ def chunk(arguments):
                         st(lane_rows, row, ld(rows, row * stride))
                 call(f, lane_rows, y, p, new)
                 y, new = new, y
+                _watch(y, lanes, out.shape[2], marks)
                 taken += 1
             if alive == 0:
                 break
             if stop[0] != 0:
                 _interrupt(k0, k0 + count, g, out, status, steps, taken)
                 break
-            alive = _record(y, lanes, k0, count, g, out, status, steps, taken)
+            alive = _record(y, lanes, k0, count, g, out, status, steps, taken, marks)
         ended = 0
         for k in range(k0, k0 + count):
             ended += status[k] != INTERRUPTED

@@ -244,10 +244,10 @@ def chunk(arguments):
         expand(model, lanes)
         outputs, alarm = control(model, tolerances, m, WL, work, lanes)
         advance(c, stride, order, m, wm, yb, lanes)
-        crossed = crossings(ends, yb, W, WL, lanes) if functions.margin != 0 else 0.0
+        crossed, undefined = crossings(ends, yb, W, WL, lanes, who, status) if functions.margin != 0 else (0.0, 0.0)
         if alarm != 0:
             for l in range(W):
-                if who[l] >= 0 and ended[l] == 0:
+                if who[l] >= 0 and ended[l] == 0 and status[who[l]] == SUCCESS:
                     status[who[l]] = judge(l, lanes, max_steps, times[-1])
         if outputs != 0 or crossed > 0.0:
             polynomial = Polynomial(c, yb, c + 8 * stride, stride, order, 0)
@@ -259,7 +259,7 @@ def chunk(arguments):
         for l in range(0, WL, 8):
             vst(lanes[T], l, vld(lanes[TNEW], l))
             vst(lanes[H], l, vld(lanes[HNEXT], l))
-        if outputs != 0 or crossed > 0.0 or alarm != 0:
+        if outputs != 0 or crossed > 0.0 or alarm != 0 or undefined > 0.0:
             for l in range(W):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):

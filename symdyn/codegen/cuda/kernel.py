@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn.codegen import cache
 from symdyn.codegen.cuda import toolchain
 from symdyn.codegen.cuda.join import arguments, join_kernel
 from symdyn.codegen.cuda.launch import CardKernel, require_card, run_on_card
@@ -18,7 +19,7 @@ from symdyn.codegen.cuda.reductions import Reduction
 from symdyn.codegen.cuda.toolchain import Resources
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.functions import programs
-from symdyn.codegen.load import cache_directory, digest, host, import_text, write_atomic
+from symdyn.codegen.load import digest, host, import_text
 from symdyn.codegen.program import Program
 from symdyn.errors import CompileError
 from symdyn.methods.options import MethodOptions
@@ -65,7 +66,7 @@ class CudaKernel(CardKernel):
         if precision == "float32" and not device.single:
             raise CompileError(f"{method!r} counts molecules, which single precision cannot; leave precision='float32' out")
         self._source = join_kernel(f"{method} for\n\n{system}", device, precision)
-        self._note = cache_directory() / "cuda" / f"{digest(self._source, toolchain.VERSION, *host())}.json"
+        self._note = cache.folder("cuda") / f"{digest(self._source, toolchain.VERSION, *host())}.json"
         self._known = self._note.exists()
         self._seconds = time.perf_counter() - begin
 
@@ -101,12 +102,12 @@ class CudaKernel(CardKernel):
 
     @cached_property
     def _compiled(self) -> tuple[str, Resources]:
-        if self._note.exists():
-            kept = json.loads(self._note.read_text(encoding="utf-8"))
+        if (note := cache.read(self._note)) is not None:
+            kept = json.loads(note)
         else:
             ptx = toolchain.compile_ptx(self.module.run, arguments(self.precision))
             kept = {"ptx": ptx, "resources": toolchain.machine_code(ptx)[1]}
-            write_atomic(self._note, json.dumps(kept).encode())
+            cache.write(self._note, json.dumps(kept).encode())
         return kept["ptx"], Resources(*kept["resources"])
 
     @property

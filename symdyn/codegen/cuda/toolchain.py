@@ -25,14 +25,16 @@ import numba
 import numpy as np
 
 from symdyn.codegen.load import announce
-from symdyn.errors import CompileError
+from symdyn.errors import CompileError, MissingPackageError
 
 INSTALL = 'pip install "symdyn-modeling[cuda]"'
 
 try:
     VERSION = metadata.version("numba-cuda")
 except metadata.PackageNotFoundError:
-    raise CompileError(f"target='cuda' needs the package numba-cuda and CUDA's compilers: {INSTALL}") from None
+    raise MissingPackageError(
+        f"target='cuda' needs the package numba-cuda and CUDA's compilers: {INSTALL}", name="numba_cuda"
+    ) from None
 
 from numba import cuda  # noqa: E402
 
@@ -159,7 +161,7 @@ def _without_card() -> Iterator[None]:
         name = "get_current_device"
         if not hasattr(dispatcher, name):
             raise CompileError(
-                f"numba-cuda {VERSION} is not a version that symdyn knows; install the one it asks for: {INSTALL}"
+                f"numba-cuda {VERSION} compiles in a way that symdyn does not know; install the version of constraints.txt"
             )
         asked = getattr(dispatcher, name)
         setattr(dispatcher, name, Hopper)

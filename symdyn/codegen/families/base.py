@@ -129,6 +129,8 @@ class Family(ABC):
     stops: ClassVar[str] = ""
     #: Whether states are whole numbers at all times: bins of histograms then have integer widths.
     integer: ClassVar[bool] = False
+    #: The largest state that a method can change by one.
+    largest: ClassVar[float] = math.inf
     #: What initial values must be: 'real', 'nonnegative' or 'whole' (numbers of molecules).
     start: ClassVar[str] = "real"
     #: What `steps`, `rejected` and `evaluations` count.

@@ -50,6 +50,7 @@ class JumpFamily(Family):
     max_steps = 1_000_000_000
     stops = "after every event, and where time alone changes it"
     integer = True
+    largest = 2.0**53
     start = "whole"
     always_random = True
     remedies = ()

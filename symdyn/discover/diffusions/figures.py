@@ -12,8 +12,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.declaration import derivative
 from symdyn.discover.diffusions.result import DiffusionRecovery
-from symdyn.discover.figures import term_band, term_values
-from symdyn.errors import RecoveryError
+from symdyn.discover.figures import draw_curve, panels, term_values
 
 __all__ = ["binned", "draw"]
 
@@ -55,13 +54,7 @@ def draw(recovery: DiffusionRecovery, *, axes: Any = None) -> Any:
     1
     """
     unknowns = list(recovery.terms)
-    if axes is None:
-        from matplotlib import pyplot
-
-        _, axes = pyplot.subplots(1, len(unknowns), figsize=(4.6 * len(unknowns), 3.6), layout="constrained", squeeze=False)
-    axes = np.ravel(axes)
-    if len(axes) < len(unknowns):
-        raise RecoveryError(f"plot got {len(axes)} axes; expected {len(unknowns)}, one for each unknown function")
+    axes = panels(axes, len(unknowns), "one for each unknown function", (4.6, 3.6), across=True)
     for axis, unknown in zip(axes, unknowns, strict=False):
         arguments, estimates, squared = _estimates(recovery, unknown)
         if len(unknown.args) == 1 or not recovery.formulas[unknown].free_symbols & set(recovery.system.states):
@@ -123,9 +116,7 @@ def _over_argument(
     grid = np.linspace(*_range(x), 201)
     power = 2 if squared else 1
     places = np.tile(grid[:, None], len(unknown.args))  # of several arguments the function depends on none
-    low, high = (band**power for band in term_band(recovery, unknown, places))
-    axis.fill_between(grid, low, high, color="C3", alpha=0.25, lw=0, label="90 % of constants")
-    axis.plot(grid, term_values(recovery, unknown, places) ** power, color="C3", lw=1.5, label="formula")
+    draw_curve(recovery, axis, unknown, grid, places, power=power)
     where, mean, error = binned(x, estimates)
     axis.errorbar(where, mean, error, fmt="o", ms=3, lw=0.8, color="0.4", label="increments in bins", zorder=0)
     axis.set(xlabel=str(unknown.args[0]), ylabel=f"${sp.latex(unknown**power)}$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symdyn.discover.diffusions.increments import Increments
-from symdyn.inference.gaussian import gaussian_score, gaussian_value, impossible
+from symdyn.inference.gaussian import gaussian_score, gaussian_value
 from symdyn.inference.local_moments import LocalMoments
 from symdyn.inference.scoring import Score
 
@@ -50,7 +50,7 @@ class PathLikelihood:
 
     def score(self, theta: np.ndarray) -> Score:
         if not self.possible(theta):
-            return impossible(len(theta))
+            return Score.none(len(theta), -np.inf)
         found, slopes = self._after(theta, slopes=True)
         n = len(self.data.begin)
         residual, covariance = self._split(found)

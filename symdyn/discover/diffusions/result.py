@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdyn.attached import DiffusionRecoveryVerbs
-from symdyn.declaration import derivative
+from symdyn.discover.diffusions.declared import Declared
 from symdyn.discover.diffusions.increments import Increments, increments, lagged
 from symdyn.discover.diffusions.search import DiffusionModel, DiffusionSearch
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.ranked import RankedSystem, filled, possible, ranked_recovery
+from symdyn.discover.ranked import RankedSystem, TermModels, possible
 from symdyn.discover.recovery import Recovery
 from symdyn.inference.data import Observations
 from symdyn.inference.information import Information
-from symdyn.inference.naming import named_constants
 from symdyn.inference.scoring import maximise, sandwich
 from symdyn.models.ode import ODESystem
 from symdyn.models.sde import SDESystem
@@ -78,83 +78,69 @@ def result(
     RecoveryError
         If there is no model.
     """
-    declared = search.declared
     visited = possible(search.ranked())
     ahead = increments(later) if later is not None else None
-    labels, best = _labels(search), visited[0]
-    facts = _facts(search, best)
-    steps, stretched = _stretched(search, best, facts, seen)
+    best, line = visited[0], f"recovered from {search.data.count} steps of observed paths"
+    written = _Written(search.declared.system, search.declared, line)
+    facts = _facts(written, best)
+    steps, stretched = _stretched(search, written, best, facts, seen)
     residual, covariance = search.likelihood(best.active).residuals(best.theta[best.active])
-    return ranked_recovery(
-        DiffusionRecovery, [_ranked(search, m, ahead) for m in visited[: options.keep]], facts, level=options.level,
-        compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited], library=labels,
-        formulas=declared.formulas(best.chosen, _names(search, best)[0]),
+
+    def ranked(model: DiffusionModel) -> RankedSystem:
+        theta = model.theta[model.active]
+        rms = _relative(search.likelihood(model.active).residuals(theta)[0], search.data)
+        errors = {"rms": rms, "one_step": rms}
+        if ahead is not None:
+            errors["heldout_one_step"] = _relative(search.likelihood(model.active, ahead).residuals(theta)[0], ahead)
+        return written.shown(model, model.theta, errors, log_likelihood=model.fit.score.value)
+
+    return written.recovery(
+        DiffusionRecovery, map(ranked, visited[: options.keep]), visited, facts, level=options.level,
         notes=[*notes, *_residual_notes(search, residual, covariance), *stretched], evaluations=search.evaluations,
-        observations=seen, heldout=later, complete=complete, steps=steps, increments=search.data, declared=declared.system,
-        residuals=residual, variances=np.diagonal(covariance, axis1=1, axis2=2),
+        observations=seen, heldout=later, complete=complete, steps=steps, increments=search.data,
+        declared=search.declared.system, residuals=residual, variances=np.diagonal(covariance, axis1=1, axis2=2),
     )  # fmt: skip
 
 
-def _labels(search: DiffusionSearch) -> list[tuple[str, str]]:
-    """Terms as the table of evidence names them."""
-    squares = search.declared.squares
-    return [
-        (str(t.unknown), f"{t.shape} in {t.unknown}**2" if t.unknown in squares else str(t.shape))
-        for t in search.declared.terms
-    ]
+@dataclass(frozen=True)
+class _Written(TermModels):
+    """Diffusions: of a noise that is known by its square, a lone coefficient is shown by its root."""
+
+    columns: Declared
+
+    def labels(self) -> list[tuple[str, str]]:
+        squares, plain = self.columns.squares, super().labels()
+        return [
+            (u, f"{e} in {u}**2" if t.unknown in squares else e) for t, (u, e) in zip(self.columns.terms, plain, strict=True)
+        ]
+
+    def formulas(self, chosen: np.ndarray) -> dict[AppliedUndef, sp.Expr]:
+        return self.columns.formulas(chosen, self.names(chosen))
+
+    def values(self, chosen: np.ndarray, theta: np.ndarray) -> dict[sp.Symbol, float]:
+        return super().values(chosen, self.rooted(chosen, theta))
+
+    def lone(self, chosen: np.ndarray) -> np.ndarray:
+        """Columns (P,) that are shown by their roots."""
+        found = np.zeros(len(self.columns.columns), dtype=bool)
+        owners = [self.columns.terms[k].unknown for k in np.flatnonzero(chosen)]
+        found[np.flatnonzero(chosen)] = [u in self.columns.squares and owners.count(u) == 1 for u in owners]
+        return found
+
+    def rooted(self, chosen: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Columns (P,), or bounds of them, with the roots of the lone ones; none of those is negative."""
+        return np.where(self.lone(chosen), np.sqrt(np.maximum(theta, 0.0)), theta)
 
 
-def _names(search: DiffusionSearch, model: DiffusionModel) -> tuple[dict[sp.Symbol, sp.Symbol], list[sp.Expr]]:
-    """Names of the active columns, and what stands for each: the root of a lone square."""
-    declared = search.declared
-    chosen = np.flatnonzero(model.chosen)
-    owners = [(declared.terms[k].unknown, declared.columns[k], tuple(declared.terms[k].constants)) for k in chosen]
-    names = named_constants(declared.system, owners)
-    lone = {}
-    for u in declared.squares:
-        own = [k for k in chosen if declared.terms[k].unknown == u]
-        if len(own) == 1:
-            lone[declared.columns[own[0]]] = sp.sqrt(declared.columns[own[0]])
-    columns = [c for c, on in zip(declared.columns, model.active, strict=True) if on]
-    return {c: names.get(c, c) for c in columns}, [lone.get(c, c) for c in columns]
-
-
-def _values(search: DiffusionSearch, model: DiffusionModel, theta: np.ndarray) -> np.ndarray:
-    """Values of the named constants of a model at its active columns `theta`."""
-    names, meanings = _names(search, model)
-    at = {c: sp.Float(v) for c, v in zip(names, theta, strict=True)}
-    return np.array([float(e.xreplace(at)) for e in meanings])
-
-
-def _facts(search: DiffusionSearch, model: DiffusionModel) -> Information:
-    """Information about the named constants, by their slopes."""
-    names, meanings = _names(search, model)
-    theta, found = model.theta[model.active], sandwich(model.fit.score)
-    at = {c: sp.Float(v) for c, v in zip(names, theta, strict=True)}
-    slopes = np.array([float(derivative(e, c).xreplace(at)) for e, c in zip(meanings, names, strict=True)])
-    lone = np.array([e.is_Pow for e in meanings], dtype=bool)  # the root of a square is not negative
-    low, high = (b[model.active] for b in (search.declared.low, search.declared.high))
+def _facts(written: _Written, model: DiffusionModel) -> Information:
+    """Information about the values that are shown, by their slopes."""
+    found, columns, on = sandwich(model.fit.score), written.columns, model.active
+    values, low, high = (written.rooted(model.chosen, v)[on] for v in (model.theta, columns.low, columns.high))
+    slopes = np.where(written.lone(model.chosen)[on], 0.5 / np.maximum(values, 1e-300), 1.0)
+    names = tuple(c.name for c, active in zip(columns.columns, on, strict=True) if active)
     return Information(
-        tuple(s.name for s in names.values()), _values(search, model, theta),
-        found.covariance * slopes[:, None] * slopes, found.undetermined, found.rank, found.condition,
-        low=np.where(lone, np.sqrt(np.maximum(low, 0.0)), low), high=np.where(lone, np.sqrt(np.maximum(high, 0.0)), high),
-    )  # fmt: skip
-
-
-def _ranked(search: DiffusionSearch, model: DiffusionModel, ahead: Increments | None) -> RankedSystem:
-    declared, (names, _) = search.declared, _names(search, model)
-    theta = model.theta[model.active]
-    values = dict(zip(names.values(), map(float, _values(search, model, theta)), strict=True))
-    formulas = declared.formulas(model.chosen, names)
-    known = {s: sp.Float(v) for s, v in values.items()}
-    rms = _relative(search.likelihood(model.active).residuals(theta)[0], search.data)
-    errors = {"rms": rms, "one_step": rms}
-    if ahead is not None:
-        errors["heldout_one_step"] = _relative(search.likelihood(model.active, ahead).residuals(theta)[0], ahead)
-    return RankedSystem(
-        filled(declared.system, formulas, values, f"recovered from {search.data.count} steps of observed paths"),
-        {u: e.xreplace(known) for u, e in formulas.items()}, len(names), model.criterion, errors,
-        model.fit.score.value,
+        names, values, found.covariance * slopes[:, None] * slopes, found.undetermined, found.rank, found.condition,
+        low=low, high=high,
     )  # fmt: skip
 
 
@@ -189,7 +175,7 @@ def _residual_notes(search: DiffusionSearch, residual: np.ndarray, covariance: n
 
 
 def _stretched(
-    search: DiffusionSearch, model: DiffusionModel, facts: Information, seen: Observations
+    search: DiffusionSearch, written: _Written, model: DiffusionModel, facts: Information, seen: Observations
 ) -> tuple[pd.DataFrame, list[str]]:
     """The first system fitted to steps twice as long, and a note if that moves it."""
     twice = increments(seen, 2)
@@ -197,11 +183,13 @@ def _stretched(
     likelihood.steps = 2 * search.steps
     low, high = search.declared.low[model.active], search.declared.high[model.active]
     fit = maximise(likelihood, model.theta[model.active], low=low, high=high)
-    long = _values(search, model, fit.theta)
+    theta = model.theta.copy()
+    theta[model.active] = fit.theta
+    long, names = written.rooted(model.chosen, theta)[model.active], written.names(model.chosen)
     moved = np.abs(long - facts.values) / np.maximum(facts.deviations, 1e-300)
     frame = pd.DataFrame(
         {
-            "constant": list(facts.names),
+            "constant": [names.get(c, c).name for c in np.array(written.columns.columns)[model.active]],
             "all steps": facts.values,
             "twice as long": long,
             "extrapolated": facts.values + (facts.values - long) / 3,

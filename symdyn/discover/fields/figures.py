@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from symdyn.discover.fields.recovery import FieldRecovery
-from symdyn.errors import RecoveryError
+from symdyn.discover.figures import panels
 
 __all__ = ["draw"]
 
@@ -46,13 +46,7 @@ def draw(recovery: FieldRecovery, *, axes: Any = None) -> Any:
     ['x', 'evidence that the term belongs to the equations']
     """
     count = len(recovery.system.fields) + 1
-    if axes is None:
-        from matplotlib import pyplot
-
-        _, axes = pyplot.subplots(count, 1, figsize=(7, 2.6 * count), layout="constrained", squeeze=False)
-    axes = np.ravel(axes)
-    if len(axes) < count:
-        raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, one for each field and one for the terms")
+    axes = panels(axes, count, "one for each field and one for the terms", (7, 2.6))
     for axis, f in zip(axes, recovery.system.fields, strict=False):
         _draw_field(recovery, axis, f)
     _draw_terms(recovery, axes[count - 1])

@@ -1,8 +1,8 @@
-"""Fits of candidates to snapshots: simulated fields, their sensitivities by further runs, and Levenberg-Marquardt steps."""
+"""Fits of candidates to snapshots: simulated fields, and their sensitivities by further runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +12,13 @@ from symdyn.discover.fields.candidates import FieldCandidates, linear_columns
 from symdyn.discover.fields.data import FieldData
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.starts import FieldStarts
+from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.quadratic import Quadratic
 
 __all__ = ["FieldFit", "FieldFits", "dissipative_signs"]
 
 #: Steps of differences, in units of the size of a value.
 NUDGE = 1e-3
-#: First damping, and the factors that are tried at once in every iteration.
-DAMPING, FACTORS = 1e-2, (0.1, 1.0, 30.0)
-#: Damping with which a fit gives up.
-STUCK = 1e8
 #: Lengths of time to which a fit grows.
 HORIZONS = 4
 
@@ -82,7 +80,7 @@ class FieldFits:
             ]
         )
         self.size = sum(v.size for v in self._values)
-        self.units = np.abs(starts.first) + 0.1 * (np.sqrt(np.mean(starts.first**2)) if starts.first.size else 0.0)
+        self.units = np.abs(starts.first) + 0.1 * (np.sqrt(np.mean(starts.first**2)) if starts.first.any() else 1.0)
 
     @property
     def facts(self) -> tuple[object, ...]:
@@ -106,49 +104,54 @@ class FieldFits:
             parts.append(found[:, self._seen[r]] - self._values[r])
         return np.concatenate(parts, axis=1)
 
-    def at(self, theta: np.ndarray, starts: np.ndarray, until: int | None = None) -> FieldFit:
-        """The fit at these values, nothing moved."""
-        return FieldFit(theta, starts, self.residuals(theta[None], starts[None], until)[0])
-
     def rows(self, until: int | None) -> Any:
         """The residuals up to an output."""
         return slice(None) if until is None else self.output <= until
 
-    def slopes(self, fit: FieldFit, columns: np.ndarray, until: int | None = None) -> np.ndarray:
-        """Sensitivities (D, k) of the residuals up to an output to columns; 0 where they could not be computed."""
-        rows = self.rows(until)
-        residual = fit.residual[rows]
-        step = NUDGE * np.maximum(self.sizes, np.abs(fit.theta))
-        found = np.zeros((residual.size, len(columns)))
-        # where a nudge makes the run fail the other way may not
-        for sign in (self.signs, -self.signs):
-            todo = np.array([k for k, c in enumerate(columns) if not found[:, k].any()], dtype=int)
-            if not todo.size:
-                break
-            theta = np.repeat(fit.theta[None], len(todo), axis=0)
-            nudged = columns[todo]
-            theta[np.arange(len(todo)), nudged] += sign[nudged] * step[nudged]
-            runs = self.residuals(theta, np.repeat(fit.starts[None], len(todo), axis=0), until)[:, rows]
-            slope = (runs - residual) / (sign[nudged] * step[nudged])[:, None]
-            fine = np.isfinite(slope).all(axis=1)
-            found[:, todo[fine]] = slope[fine].T
-        return found
+    def moved(
+        self, theta: np.ndarray, starts: np.ndarray, columns: Sequence[int] | np.ndarray = (), until: int | None = None, *,
+        begin: bool = True,
+    ) -> tuple[FieldFit, np.ndarray]:  # fmt: skip
+        """The fit at these values, and sensitivities of its residuals up to an output.
 
-    def start_slopes(self, fit: FieldFit, until: int | None = None) -> np.ndarray:
-        """Sensitivities (D, M) to the coefficients of the initial fields."""
-        rows = self.rows(until)
-        count, residual = fit.starts.size, fit.residual[rows]
-        if not count:
-            return np.zeros((residual.size, 0))
-        step = NUDGE * self.units
-        starts = fit.starts + np.diag(step)
-        runs = self.residuals(np.repeat(fit.theta[None], count, axis=0), starts, until)[:, rows]
-        slope = (runs - residual) / step[:, None]
-        return np.where(np.isfinite(slope).all(axis=1)[:, None], slope, 0.0).T
+        Parameters
+        ----------
+        theta, starts
+            The values.
+        columns : (k,) int
+        until : int, optional
+            The last output.
+        begin : bool
+            Whether to move the coefficients of the initial fields too.
+
+        Returns
+        -------
+        fit : FieldFit
+        slopes : (D, k + M) or (D, k) float64
+            By the columns, then by the coefficients.  They are 0 where they could not be computed: where a nudge makes the
+            run fail, the other way may not.
+        """
+        rows, at = self.rows(until), np.concatenate([theta, starts])
+        step = NUDGE * np.concatenate([self.signs * np.maximum(self.sizes, np.abs(theta)), self.units])
+        moved = [*columns, *range(len(theta), len(at) if begin else len(theta))]
+        nudges = np.concatenate([np.zeros((1, len(at))), np.diag(step)[moved]])
+
+        def run(which: np.ndarray | slice) -> np.ndarray:
+            values = at + nudges[which]
+            return self.residuals(values[:, : len(theta)], values[:, len(theta) :], until)
+
+        runs = run(slice(None))
+        slopes = runs[1:, rows] - runs[0, rows]
+        failed = np.flatnonzero(~np.isfinite(slopes).all(axis=1))
+        if failed.size and np.isfinite(runs[0, rows]).all():
+            nudges[1 + failed] *= -1
+            slopes[failed] = run(1 + failed)[:, rows] - runs[0, rows]
+        slopes /= nudges[1:].sum(axis=1)[:, None]
+        return FieldFit(theta, starts, runs[0]), np.where(np.isfinite(slopes).all(axis=1)[:, None], slopes, 0.0).T
 
     def fit(
         self, theta: np.ndarray, starts: np.ndarray, active: np.ndarray, *, start_slopes: np.ndarray | None = None,
-        iterations: int = 8, tolerance: float = 1e-4, until: int | None = None,
+        iterations: int = 12, tolerance: float = 1e-4, until: int | None = None,
     ) -> FieldFit:  # fmt: skip
         """Minimise the sum of squares over the active columns and the initial fields.
 
@@ -165,45 +168,36 @@ class FieldFits:
         until : int, optional
             The last output that counts.
         """
-        columns = np.flatnonzero(active)
-        low, high = self.lanes.candidates.low[columns], self.lanes.candidates.high[columns]
-        rows = self.rows(until)
-        best = self.at(np.where(active, theta, 0.0), starts, until)
-        damping, least = DAMPING, _squares(best.residual[None, rows])[0]
-        if not np.isfinite(least):
-            return best
-        others = self.start_slopes(best, until) if start_slopes is None else start_slopes[rows]
-        for _ in range(iterations):
-            if self.stop() or not (columns.size or starts.size):
-                break
-            jacobian = np.concatenate([self.slopes(best, columns, until), others], axis=1)
-            size = np.linalg.norm(jacobian, axis=0)
-            size = np.where(size > 0, size, 1.0)
-            scaled = jacobian / size
-            a, g = scaled.T @ scaled, scaled.T @ best.residual[rows]
-            before, improved = least, False
-            while damping < STUCK and not improved and not self.stop():
-                thetas, begins = [], []
-                for factor in FACTORS:
-                    move = -np.linalg.solve(a + (damping * factor + 1e-12) * np.eye(len(g)), g) / size
-                    moved = best.theta.copy()
-                    moved[columns] = np.clip(best.theta[columns] + move[: columns.size], low, high)
-                    thetas.append(moved)
-                    begins.append(best.starts + move[columns.size :])
-                tried = self.residuals(np.array(thetas), np.array(begins), until)
-                sums = _squares(tried[:, rows])
-                k = int(np.argmin(sums))
-                improved = bool(sums[k] < least)
-                if improved:
-                    best, damping, least = (
-                        FieldFit(thetas[k], begins[k], tried[k]),
-                        max(damping * FACTORS[k] * 0.3, 1e-9),
-                        sums[k],
-                    )
-                else:
-                    damping *= 1e3
-            if not improved or before - least < tolerance * before:
-                break
+        columns, rows, candidates = np.flatnonzero(active), self.rows(until), self.lanes.candidates
+        others = None if start_slopes is None else start_slopes[rows] * self.units
+        best, least, failed = None, np.inf, False
+
+        def expand(which: np.ndarray, theta: np.ndarray, starts: np.ndarray) -> Quadratic:
+            nonlocal best, least, others, failed
+            at = theta[0] * self.sizes, starts[0, 0] * self.units
+            # after a step that failed the next may fail too: it goes without sensitivities
+            fit, slopes = self.moved(*at, () if failed else columns, until, begin=others is None)
+            if others is None:
+                others = slopes[:, len(columns) :] * self.units
+            residual = fit.residual[rows]
+            fine = np.isfinite(residual).all()
+            rss = float(residual @ residual) if fine else np.inf
+            design = np.zeros((1, 1, residual.size, self.sizes.size + self.units.size))
+            if rss < least:
+                slopes = self.moved(*at, columns, until, begin=False)[1] if failed else slopes[:, : len(columns)]
+                design[..., columns] = slopes * self.sizes[columns]
+                design[..., self.sizes.size :] = others
+            if rss < least or best is None:
+                best = fit
+            failed, least = rss >= least, min(rss, least)
+            return Quadratic.of(np.array([[rss]]), np.where(fine, -residual, 0.0)[None, None], design, self.sizes.size)
+
+        where = np.where(active, [candidates.low, candidates.high], [[-np.inf], [np.inf]]) / self.sizes
+        levenberg_marquardt(
+            expand, np.where(active, theta, 0.0)[None] / self.sizes, (starts / self.units)[None, None], active[None],
+            bounds=(where[0], where[1]), iterations=iterations, tolerance=tolerance, going=lambda: not self.stop(),
+        )  # fmt: skip
+        assert best is not None
         return best
 
     def grown(self, theta: np.ndarray, starts: np.ndarray, active: np.ndarray) -> FieldFit:
@@ -211,14 +205,8 @@ class FieldFits:
         last = int(self.output.max(initial=0))
         best = FieldFit(theta, starts, np.full(self.size, np.nan))
         for until in np.unique(np.linspace(1, last, HORIZONS + 1).round().astype(int))[:-1]:
-            best = self.fit(best.theta, best.starts, active, iterations=5, tolerance=1e-2, until=int(until))
+            best = self.fit(best.theta, best.starts, active, iterations=6, tolerance=1e-2, until=int(until))
         return best
-
-
-def _squares(residuals: np.ndarray) -> np.ndarray:
-    """Sums of squares of rows, infinite where they are not finite."""
-    fine = np.isfinite(residuals).all(axis=1)
-    return np.where(fine, np.square(np.where(fine[:, None], residuals, 0.0)).sum(axis=1), np.inf)
 
 
 def dissipative_signs(candidates: FieldCandidates) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain, combinations_with_replacement
 from typing import Any
 
@@ -11,8 +11,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import expression
 from symdyn.discover.library import library_terms
-from symdyn.discover.terms import function_name
-from symdyn.errors import RecoveryError
+from symdyn.discover.terms import allowed_terms, own_library
 from symdyn.models.operators import AXES, Operator, laplacian, read_operators
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
@@ -61,12 +60,7 @@ def field_library(
     >>> field_library(system, f(u, dx(u), laplacian(u)), 1)
     (1, u, dx(u), u*dx(u), laplacian(u), u*laplacian(u), dx(u)**2)
     """
-    if isinstance(choice, Mapping):
-        name = unknown.func.__name__
-        by_name = {function_name(k): v for k, v in choice.items()}
-        if name not in by_name:
-            raise RecoveryError(f"the library has no terms for {unknown}; its keys: {', '.join(by_name)}")
-        choice = by_name[name]
+    choice = own_library(unknown, choice)
     plain = [a for a in unknown.args if not a.has(Operator)]
     if choice is None or isinstance(choice, int):
         whole = degree if choice is None else choice
@@ -77,12 +71,7 @@ def field_library(
         terms += [p * a for a in steep for p in before]
         terms += [a**2 for a in steep if isinstance(a, AXES) and not a.args[0].has(Operator)]
         return tuple(dict.fromkeys(terms))
-    terms = [_read(e, system) for e in choice]
-    foreign = {*system.states, *system.space, system.time} - unknown.free_symbols
-    kept = [e for e in terms if not e.free_symbols & foreign]
-    if not kept:
-        raise RecoveryError(f"no term of the library is made of the arguments of {unknown}")
-    return tuple(dict.fromkeys(kept))
+    return allowed_terms(system, unknown, [_read(e, system) for e in choice], degree=0, functions=())
 
 
 def _read(value: Any, system: PDESystem) -> sp.Expr:

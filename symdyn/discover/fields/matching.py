@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdyn.discover.choose import LinearChoice, choose
 from symdyn.discover.fields.lanes import Lanes
 from symdyn.discover.fields.smoothing import axis_basis, smooth_fields
 from symdyn.discover.fields.starts import FieldStarts
-from symdyn.discover.regressors.subsets import Reduced, least_squares, searched
 
 __all__ = ["FieldMatching", "match"]
 
 #: Test functions along an axis.
 TESTS = 12
-#: Largest subsets that are looked for.
-LARGEST = 4
+#: Largest subsets that are looked for, and the mean square, relative to that of the changes, that counts as zero.
+LARGEST, EXACT = 4, 1e-12
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class FieldMatching:
     ----------
     sizes : (P,) float64
         For each column the value with which it changes a field by its own size within the time of the data.
-    subsets : list of (tuple of int, (P,) float64)
-        Columns and their values, the best of every size.
+    subsets : list of LinearChoice
+        The best of every size.
     """
 
     sizes: np.ndarray
-    subsets: list[tuple[tuple[int, ...], np.ndarray]]
+    subsets: list[LinearChoice]
 
 
 def match(lanes: Lanes, starts: FieldStarts) -> FieldMatching:
@@ -80,21 +80,12 @@ def match(lanes: Lanes, starts: FieldStarts) -> FieldMatching:
     rms = np.sqrt(squares / max(seen, 1))
     sizes = np.where(rms > 0, 1 / np.maximum(rms, 1e-300) / max(data.span, 1e-300), 1.0)
     sizes = np.where(coefficient, sizes, np.where(guess != 0, np.maximum(np.abs(guess), 1e-300), sizes))
-    design, target = np.concatenate(designs), np.concatenate(targets)
-    always = np.flatnonzero(candidates.always)
-    found = []
-    base = design[:, always]
-    q = np.linalg.qr(base)[0] if always.size else np.zeros((len(target), 0))
-    terms = np.flatnonzero(coefficient)
-    small = Reduced.of(design[:, terms] - q @ (q.T @ design[:, terms]), target - q @ (q.T @ target))
-    for places in searched(small, 0.0, LARGEST):
-        subset = tuple(int(k) for k in small.place[list(places)])
-        if len(subset) <= LARGEST:
-            columns = np.concatenate([always, terms[list(subset)]]).astype(int)
-            values = np.where(candidates.always, guess, 0.0)
-            values[columns] = least_squares(design[:, columns], target)[0]
-            found.append((subset, values))
-    return FieldMatching(sizes, found)
+    choices = choose(
+        np.concatenate(designs), np.concatenate(targets), np.flatnonzero(coefficient), np.flatnonzero(candidates.always),
+        largest=LARGEST, floor=EXACT,
+    )  # fmt: skip
+    best = {int(c.chosen.sum()): c for c in reversed(choices)}
+    return FieldMatching(sizes, [best[size] for size in sorted(best)])
 
 
 def _frames(lanes: Lanes, starts: FieldStarts, run: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -17,12 +17,13 @@ from symdyn.discover.fields.data import FieldData, read_fields
 from symdyn.discover.fields.declared import declared_for
 from symdyn.discover.fields.fits import FieldFit, FieldFits
 from symdyn.discover.fields.lanes import Lanes
-from symdyn.discover.fields.learned import learn_fields, learned_formulas
+from symdyn.discover.fields.learned import learned_formulas
 from symdyn.discover.fields.libraries import conservative_library, field_library
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.fields.simulated import Beginning, Simulated, first_cells, simulate_terms
 from symdyn.discover.fields.starts import read_starts
 from symdyn.discover.fields.weakly import WeakChoice, choose_weakly, is_dense
+from symdyn.discover.learned import surrogate_fit
 from symdyn.discover.reads import Reads
 from symdyn.discover.request import Request
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES
@@ -68,7 +69,9 @@ def recovered(system: PDESystem | None, data: Any, request: Request) -> FieldRec
     if request.options.noise is not None:
         seen = replace(seen, noise=read_noise(system.fields, seen.noise, request.options.noise))
     shapes = _shapes(system, request, whole=nothing)
-    surrogate = None if nothing else learn_fields(system, seen, request, notes)
+    surrogate = None
+    if request.surrogate not in (None, "auto") and system.unknowns and not nothing:
+        surrogate = surrogate_fit(request.surrogate, FIELD_SURROGATES, system, seen, request, notes)
     learned = None if surrogate is None else learned_formulas(system, surrogate, shapes, request)
     guesses = dict(request.options.guesses)
     if learned is not None:
@@ -208,7 +211,7 @@ def _outcome(found: Simulated, seen: FieldData, later: FieldData | None, keep: i
     candidates, ranked = search.candidates, search.ranked()
     best = ranked[0]
     active = np.flatnonzero(candidates.active(best.chosen[None])[0])
-    jacobian = np.concatenate([fits.slopes(best.fit, active), fits.start_slopes(best.fit)], axis=1)
+    jacobian = fits.moved(best.fit.theta, best.fit.starts, active)[1]
     facts = information_of(candidates, best.chosen, best.theta, jacobian, best.fit.rss)
     errors = [(_error(fits, m.fit, seen), _error(fits, m.fit, later)) for m in ranked[:keep]]
     outcome = FieldOutcome(

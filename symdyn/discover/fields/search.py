@@ -17,7 +17,7 @@ from symdyn.inference.journal import Journal
 __all__ = ["FieldModel", "FieldSearch"]
 
 #: Options of fits that go on until nothing changes, and of those of a rough search.
-FINE, ROUGH = dict(iterations=20, tolerance=1e-7), dict(iterations=3, tolerance=1e-2)
+FINE, ROUGH = dict(iterations=30, tolerance=1e-6), dict(iterations=4, tolerance=1e-2)
 #: Neighbours of a model that are fitted in a rough search, by kind.
 ROUGH_LIMITS = {1: 2, -1: 2, 0: 2}
 
@@ -107,13 +107,13 @@ class FieldSearch(Climb[FieldModel]):
         context = (*self.fits.facts, theta, starts, active, np.zeros(0) if shared is None else shared, fine, grow)
         fit = FieldFit(*self.journal(context, compute, keep=self.going))
         if shared is None and fit.starts.size and np.isfinite(fit.rss):
-            self._shared = self.fits.start_slopes(fit)
+            self._shared = self.fits.moved(fit.theta, fit.starts)[1]
         return self.remember(FieldModel(chosen, fit, self.value(fit.rss, chosen)))
 
     def nuisance(self, fit: FieldFit) -> np.ndarray:
         """Sensitivities (D, M) to the coefficients of initial fields, as last computed."""
         if self._shared is None:
-            self._shared = self.fits.start_slopes(fit)
+            self._shared = self.fits.moved(fit.theta, fit.starts)[1]
         return self._shared
 
     def settle(self, floor: float) -> None:
@@ -124,13 +124,14 @@ class FieldSearch(Climb[FieldModel]):
 
     def expansions(self, model: FieldModel) -> list[Profiled]:
         """The expansion about a model by its sensitivities, with the initial fields eliminated."""
-        opened = replace(model.fit, theta=self._opened(model))
-        slopes, self._shared = self.fits.slopes(opened, np.arange(len(opened.theta))), self.fits.start_slopes(model.fit)
+        theta = self._opened(model)
+        both = self.fits.moved(theta, model.fit.starts, np.arange(len(theta)))[1]
+        slopes, self._shared = np.split(both, [len(theta)], axis=1)
         q = np.linalg.qr(self._shared)[0]
         own, left = (part - q @ (q.T @ part) for part in (slopes, model.fit.residual))
         # what the initial fields make up for is no sensitivity
         own[:, np.square(own).sum(axis=0) <= self.NOVELTY * np.square(slopes).sum(axis=0)] = 0.0
-        return [Profiled(opened.theta, float(left @ left), own.T @ own, -own.T @ left)]
+        return [Profiled(theta, float(left @ left), own.T @ own, -own.T @ left)]
 
     def _opened(self, model: FieldModel) -> np.ndarray:
         """Columns of a model, with guesses of constants inside terms that it lacks."""

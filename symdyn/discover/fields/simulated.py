@@ -179,11 +179,9 @@ def _matched(candidates: FieldCandidates, matching: FieldMatching) -> list[Begin
     """Models to begin with: no terms, and those that match changes between snapshots."""
     none = np.zeros(len(candidates.terms), dtype=bool)
     found: list[Beginning] = [(none, np.where(candidates.always, candidates.guesses[0], 0.0), None)]
-    for subset, values in matching.subsets:
-        chosen = none.copy()
-        chosen[list(subset)] = True
-        inside = candidates.active(chosen[None])[0] & (values == 0)
-        found.append((chosen, np.where(inside, candidates.guesses[0], values), None))
+    for c in matching.subsets:
+        inside = candidates.active(c.chosen) & (c.theta == 0)
+        found.append((c.chosen, np.where(inside, candidates.guesses[0], c.theta), None))
     return found
 
 

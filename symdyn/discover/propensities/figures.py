@@ -8,9 +8,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.figures import term_band, term_values
+from symdyn.discover.figures import draw_curve, panels
 from symdyn.discover.propensities.result import PropensityRecovery
-from symdyn.errors import RecoveryError
 
 __all__ = ["draw"]
 
@@ -51,13 +50,7 @@ def draw(recovery: PropensityRecovery, *, axes: Any = None) -> Any:
     """
     unknowns, more = list(recovery.terms), bool(recovery.distributions)
     count = len(unknowns) + more
-    if axes is None:
-        from matplotlib import pyplot
-
-        _, axes = pyplot.subplots(1, count, figsize=(4.6 * count, 3.6), layout="constrained", squeeze=False)
-    axes = np.ravel(axes)
-    if len(axes) < count:
-        raise RecoveryError(f"plot got {len(axes)} axes; expected {count}, one for each propensity and one for snapshots")
+    axes = panels(axes, count, "one for each propensity and one for snapshots", (4.6, 3.6), across=True)
     for axis, unknown in zip(axes, unknowns, strict=False):
         _propensity(recovery, axis, unknown)
     if more:
@@ -72,9 +65,7 @@ def _propensity(recovery: PropensityRecovery, axis: Any, unknown: AppliedUndef) 
     grid = np.linspace(0, top, 201)
     means = [rows[:, species.index(str(a))].mean() if str(a) in species else 1.0 for a in unknown.args]
     arguments = np.stack([grid, *(np.full(201, m) for m in means[1:])], axis=1)
-    low, high = term_band(recovery, unknown, arguments)
-    axis.fill_between(grid, low, high, color="C3", alpha=0.25, lw=0, label="90 % of constants")
-    axis.plot(grid, term_values(recovery, unknown, arguments), color="C3", lw=1.5, label="recovered")
+    draw_curve(recovery, axis, unknown, grid, arguments)
     if recovery.counts.kind == "complete":
         _jump_rates(recovery, axis, unknown)
     elif argument in species:  # how often each number was seen

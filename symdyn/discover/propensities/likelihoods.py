@@ -6,7 +6,7 @@ at some times, and cells that are not followed, have transition and state probab
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,7 @@ import sympy as sp
 from symdyn.discover.propensities.counts import DIGITS, Counts
 from symdyn.discover.propensities.exponential import Generators, carried
 from symdyn.discover.propensities.rates import Rates
-from symdyn.inference.gaussian import impossible
-from symdyn.inference.scoring import Score
+from symdyn.inference.scoring import Score, Scored
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 
@@ -29,7 +28,7 @@ __all__ = ["CompletePath", "SampledPath", "Snapshots", "StateGrid", "grid"]
 FLOOR = 1e-10
 
 
-class CompletePath:
+class CompletePath(Scored):
     """Paths of which every jump is known."""
 
     pieces = 1
@@ -48,23 +47,17 @@ class CompletePath:
             np.bincount(which.ravel()[(steps == k).all(axis=1)], minlength=len(self.states)).astype(float) for k in kinds
         ]
 
-    def value(self, u: np.ndarray) -> float:
-        return self._score(u, slopes=False).value
-
-    def score(self, u: np.ndarray) -> Score:
-        return self._score(u, slopes=True)
-
     def _score(self, u: np.ndarray, *, slopes: bool) -> Score:
         found = self.rates.at(np.exp(u), self.states, slopes=slopes)
         if found is None:
-            return impossible(len(u))
+            return Score.none(len(u), -np.inf)
         rates, bent = found
         value, gradient = 0.0, np.zeros(len(bent))
         information, outer = np.zeros((len(bent),) * 2), np.zeros((len(bent),) * 2)
         for group, jumps in zip(self.groups, self.jumps, strict=True):
             flow, slope = rates[group].sum(axis=0), bent[:, group].sum(axis=1)
             if (flow[jumps > 0] <= 0).any():
-                return impossible(len(u))
+                return Score.none(len(u), -np.inf)
             safe = np.maximum(flow, 1e-300)
             value += float(jumps @ np.log(safe)) - float(self.sojourn @ flow)
             relative = np.where(flow > 0, slope / safe, 0.0)
@@ -114,22 +107,16 @@ def _bursts(network: ReactionNetwork) -> list[Any]:
     return [b for r in network.reactions for b in (r.bursts or {}).values()]
 
 
-class _OnGrid(ABC):
+class _OnGrid(Scored):
     """What likelihoods by the master equation share."""
 
     def __init__(self, rates: Rates, box: StateGrid, pieces: int) -> None:
         self.rates, self.box, self.pieces = rates, box, pieces
 
-    def value(self, u: np.ndarray) -> float:
-        return self._score(u, slopes=False).value
-
-    def score(self, u: np.ndarray) -> Score:
-        return self._score(u, slopes=True)
-
     def _score(self, u: np.ndarray, *, slopes: bool) -> Score:
         found = self.rates.at(np.exp(u), self.box.states, slopes=slopes)
         if found is None:
-            return impossible(len(u))
+            return Score.none(len(u), -np.inf)
         data = self.box.generators.data(found[0])
         moving = np.array([self.box.generators.data(b) for b in found[1]]).reshape(-1, len(data))
 
@@ -143,15 +130,12 @@ class _OnGrid(ABC):
         """The score of all data, carried through time by `carry`, with `count` slopes."""
 
 
-def _added(p: np.ndarray, dp: np.ndarray, counts: np.ndarray, total: np.ndarray, score: list[Any]) -> None:
-    """Add outcomes of probabilities p (m,), seen `counts` times in `total` trials, to value, gradient, information, outer."""
+def _outcomes(p: np.ndarray, dp: np.ndarray, counts: np.ndarray, total: np.ndarray) -> Score:
+    """Of outcomes of probabilities p (m,), seen `counts` times in `total` trials."""
     seen = counts > 0
-    score[0] += float(counts[seen] @ np.log(np.maximum(p[seen], 1e-300))) if (p[seen] > 0).all() else -np.inf
-    safe = np.maximum(p, FLOOR)
-    relative = np.where(p > FLOOR, dp / safe, 0.0)
-    score[1] += relative @ counts
-    score[2] += (dp * total) @ relative.T
-    score[3] += (relative * counts) @ relative.T
+    value = float(counts[seen] @ np.log(np.maximum(p[seen], 1e-300))) if (p[seen] > 0).all() else -np.inf
+    relative = np.where(p > FLOOR, dp / np.maximum(p, FLOOR), 0.0)
+    return Score(value, relative @ counts, (dp * total) @ relative.T, (relative * counts) @ relative.T)
 
 
 class Snapshots(_OnGrid):
@@ -192,7 +176,7 @@ class Snapshots(_OnGrid):
     def _collect(self, carry: Callable[..., tuple[np.ndarray, np.ndarray]], count: int) -> Score:
         y, dy = self.start[:, None], np.zeros((count, len(self.start), 1))
         time = self.begin
-        score: list[Any] = [0.0, np.zeros(count), np.zeros((count, count)), np.zeros((count, count))]
+        score = Score.none(count)
         for when, counts in self.seen:
             y, dy = carry(y, dy, round(when - time, DIGITS))
             time = when
@@ -200,8 +184,8 @@ class Snapshots(_OnGrid):
             dp = np.array([np.bincount(self.group, weights=d[:, 0], minlength=self.outcomes) for d in dy])
             if self._kept is not None:
                 self._kept.append((when, p))
-            _added(p, dp.reshape(count, self.outcomes), counts, counts.sum(), score)
-        return Score(*score)
+            score += _outcomes(p, dp.reshape(count, self.outcomes), counts, counts.sum())
+        return score
 
 
 class SampledPath(_OnGrid):
@@ -231,12 +215,12 @@ class SampledPath(_OnGrid):
         return box_size * begins * len(gaps)
 
     def _collect(self, carry: Callable[..., tuple[np.ndarray, np.ndarray]], count: int) -> Score:
-        score: list[Any] = [0.0, np.zeros(count), np.zeros((count, count)), np.zeros((count, count))]
+        score = Score.none(count)
         n = len(self.box.states)
         for gap, begins, table in self.seen:
             y = np.zeros((n, len(begins)))
             y[begins, np.arange(len(begins))] = 1.0
             p, dp = carry(y, np.zeros((count, *y.shape)), gap)
             total = np.broadcast_to(table.sum(axis=0), table.shape).ravel()
-            _added(p.ravel(), dp.reshape(count, table.size), table.ravel(), total, score)
-        return Score(*score)
+            score += _outcomes(p.ravel(), dp.reshape(count, table.size), table.ravel(), total)
+        return score

@@ -11,7 +11,7 @@ from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.rates import Rates
 from symdyn.inference.gaussian import gaussian_score
 from symdyn.inference.local_moments import LocalMoments
-from symdyn.inference.scoring import Score
+from symdyn.inference.scoring import Score, Scored
 
 __all__ = ["NormalPath", "NormalSnapshots", "network_moments"]
 
@@ -57,7 +57,7 @@ class NormalPath:
         return self._inner
 
 
-class NormalSnapshots:
+class NormalSnapshots(Scored):
     """Cells that are not followed, their numbers normal."""
 
     pieces = 1
@@ -69,17 +69,12 @@ class NormalSnapshots:
         self._axes = [rates.network.names.index(s) for s in data.species]
         self._seen = [(t, v.astype(float)) for t, v in data.snapshots if t > self._begin]
 
-    def value(self, u: np.ndarray) -> float:
-        return self._collect(np.exp(u), slopes=False).value
-
-    def score(self, u: np.ndarray) -> Score:
-        return self._collect(np.exp(u), slopes=True)
-
-    def _collect(self, theta: np.ndarray, *, slopes: bool) -> Score:
+    def _score(self, u: np.ndarray, *, slopes: bool) -> Score:
+        theta = np.exp(u)
         n, count = len(self._mean), len(theta) * slopes
         y = np.concatenate([self._mean, self._spread])[:, None]
         dy, time, whole = np.zeros((len(y), count, 1)), self._begin, self._moments.matrix
-        total = Score(0.0, np.zeros(count), np.zeros((count, count)), np.zeros((count, count)))
+        total = Score.none(count)
         for when, values in self._seen:
             gap, start = np.array([when - time]), np.array([time])
             rate = fastest_rate(self._moments, theta, y[:n], start)
@@ -92,13 +87,9 @@ class NormalSnapshots:
             scaled = theta[:count, None]
             slope = bent[:, :n, 0][:, self._axes] * scaled
             turned = whole(bent[:, n:, 0].T)[:, self._axes][:, :, self._axes] * scaled[..., None]
-            found = gaussian_score(
+            total += gaussian_score(
                 residual, np.broadcast_to(spread, (len(values), *spread.shape)),
                 np.broadcast_to(slope[:, None], (*wide, slope.shape[1])),
                 np.broadcast_to(turned[:, None], (*wide, *spread.shape)),
-            )  # fmt: skip
-            total = Score(
-                total.value + found.value, total.gradient + found.gradient, total.information + found.information,
-                total.outer + found.outer,
             )  # fmt: skip
         return total

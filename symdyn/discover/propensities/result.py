@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import sympy as sp
-from sympy.core.function import AppliedUndef
 
 from symdyn.attached import PropensityRecoveryVerbs
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import Counts, observed
 from symdyn.discover.propensities.search import PropensityModel, PropensitySearch, vague
-from symdyn.discover.ranked import RankedSystem, filled, possible, ranked_recovery
+from symdyn.discover.ranked import RankedSystem, TermModels, possible
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.information import Information
-from symdyn.inference.naming import named_constants
 from symdyn.inference.scoring import sandwich
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
@@ -91,60 +88,41 @@ def result(
     """
     visited = possible(search.ranked())
     best, told, distributions = visited[0], list(notes), []
-    # of the library every term as if it were alone
-    labels = [(str(t.unknown), str(t.shape.xreplace(_names(search, [k])))) for k, t in enumerate(search.terms)]
-    line = f"recovered from {seen.size} {KINDS[seen.kind]}"
+    written = _Written(search.network, search.fitted, f"recovered from {seen.size} {KINDS[seen.kind]}")
     if hasattr(best.likelihood, "distributions"):
         likelihood = best.likelihood
-        found = likelihood.distributions(best.fit.theta)
-        leak = 1 - min(p.sum() for _, p in found)
+        carried = likelihood.distributions(best.fit.theta)
+        leak = 1 - min(p.sum() for _, p in carried)
         if leak > LEAK:
             told.append(
                 f"the probability {leak:.1g} leaves the box of numbers up to "
                 f"{', '.join(str(n - 1) for n in likelihood.box.shape)}; widen it with bounds of the species"
             )
         width = likelihood.box.shape[search.network.names.index(seen.species[0])]
-        distributions = [(t, p.reshape(width, -1).sum(axis=1)) for t, p in found]
-    return ranked_recovery(
-        PropensityRecovery, [_ranked(search, m, line) for m in visited[: options.keep]], _facts(search, best),
-        level=options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
-        library=labels, formulas=_formulas(search, best), notes=told, evaluations=search.evaluations, complete=complete,
-        counts=seen, declared=search.network, distributions=tuple(distributions),
-    )  # fmt: skip
-
-
-def _names(search: PropensitySearch, chosen: Sequence[int]) -> dict[sp.Symbol, sp.Symbol]:
-    """Names of the constants of some terms."""
-    terms = [(k, search.terms[k]) for k in chosen]
-    return named_constants(search.network, [(t.unknown, search.fitted.columns[k], tuple(t.constants)) for k, t in terms])
-
-
-def _symbols(search: PropensitySearch, model: PropensityModel) -> list[sp.Symbol]:
-    """Names of what was fitted."""
-    names = _names(search, np.flatnonzero(model.chosen).tolist())
-    return [names.get(c, c) for c in model.columns]
-
-
-def _formulas(search: PropensitySearch, model: PropensityModel) -> dict[AppliedUndef, sp.Expr]:
-    """Each unknown function in named constants."""
-    return search.fitted.expressions(model.chosen, _names(search, np.flatnonzero(model.chosen).tolist()))
-
-
-def _facts(search: PropensitySearch, model: PropensityModel) -> Information:
-    """Information about the constants, positive and fitted in their logarithms."""
-    score, values = model.fit.score, model.values
+        distributions = [(t, p.reshape(width, -1).sum(axis=1)) for t, p in carried]
+    score, columns = best.fit.score, search.fitted
     found, (rank, unsure) = sandwich(score), vague(score.information)
-    low, high = np.array([search.fitted.given.get(c, (-np.inf, np.inf)) for c in model.columns]).T
-    return Information(
-        tuple(s.name for s in _symbols(search, model)), values, found.covariance * np.outer(values, values),
+    low, high = np.array([columns.given.get(c, (-np.inf, np.inf)) for c in best.columns]).T
+    facts = Information(
+        tuple(c.name for c in best.columns), best.values, found.covariance * np.outer(best.values, best.values),
         found.undetermined | unsure, rank, found.condition, low=low, high=high, logarithmic=True,
     )  # fmt: skip
 
+    def ranked(model: PropensityModel) -> RankedSystem:
+        theta = np.zeros(len(columns.columns))
+        theta[columns.active(model.chosen)] = model.values
+        return written.shown(model, theta, log_likelihood=model.fit.score.value)
 
-def _ranked(search: PropensitySearch, model: PropensityModel, line: str) -> RankedSystem:
-    values = dict(zip(_symbols(search, model), map(float, model.values), strict=True))
-    formulas, known = _formulas(search, model), {s: sp.Float(v) for s, v in values.items()}
-    return RankedSystem(
-        filled(search.network, formulas, values, line), {u: e.xreplace(known) for u, e in formulas.items()},
-        len(values), model.criterion, log_likelihood=model.fit.score.value,
+    return written.recovery(
+        PropensityRecovery, map(ranked, visited[: options.keep]), visited, facts, level=options.level, notes=told,
+        evaluations=search.evaluations, complete=complete, counts=seen, declared=search.network,
+        distributions=tuple(distributions),
     )  # fmt: skip
+
+
+class _Written(TermModels):
+    """Of the library every term has its name as if it were alone."""
+
+    def labels(self) -> list[tuple[str, str]]:
+        alone = np.eye(len(self.columns.terms), dtype=bool)
+        return [(str(t.unknown), str(t.shape.xreplace(self.names(k)))) for t, k in zip(self.columns.terms, alone, strict=True)]

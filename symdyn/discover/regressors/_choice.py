@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symdyn.discover.regressors._criterion import criterion, deviance, effective_size
+from symdyn.discover.regressors._criterion import criterion, effective_size
 from symdyn.discover.regressors.subsets import Reduced, Shrinking, eliminated, searched, stepwise, thresholded
 from symdyn.errors import RecoveryError
 
@@ -58,7 +58,7 @@ def chosen(
     size = effective_size(target - design @ fitted(min(losses, key=lambda s: losses[s])).coefficients, near)
 
     def price(loss: Any, count: Any) -> Any:
-        return criterion(deviance(loss / power, size, threshold), size, count)
+        return criterion(loss / power, size, count, threshold)
 
     if method == "subsets":
         best = min(losses, key=lambda s: price(losses[s], len(s)))
@@ -107,8 +107,5 @@ def chosen_under(
     full = fitted(np.arange(len(place)))
     path = eliminated(left)
     worth = size(full.coefficients)
-    costs = [
-        criterion(deviance((full.loss + lost) / power if power else 0.0, worth, threshold), worth, free)
-        for _, lost, free in path
-    ]
+    costs = [criterion((full.loss + lost) / power if power else 0.0, worth, free, threshold) for _, lost, free in path]
     return [fitted(path[k][0]) for k in np.argsort(costs, kind="stable")[:most]]

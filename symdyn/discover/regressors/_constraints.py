@@ -67,7 +67,6 @@ class _Reader:
         self.terms, self.symbols, self.system = list(terms), list(symbols), system
         self.rows = len(symbols) if system else 1
         self.count = self.rows * len(self.terms)
-        self.by_name = {s.name: s for s in self.symbols}
 
     # ---- ties ----------------------------------------------------------------------------------
 
@@ -94,13 +93,16 @@ class _Reader:
         if term not in self.terms:
             known = ", ".join(map(str, self.terms[:12]))
             raise RecoveryError(f"a constraint names {term}, which is not in the library: {known}")
-        row = 0
-        if state is not None:
-            name = getattr(state, "name", str(state))
-            if name not in self.by_name:
-                raise RecoveryError(f"a constraint names the state {name}; the columns are {', '.join(self.by_name)}")
-            row = self.symbols.index(self.by_name[name])
+        row = 0 if state is None else self.symbols.index(self.column(state, "constraint"))
         return row * len(self.terms) + self.terms.index(term)
+
+    def column(self, key: Any, what: str) -> sp.Symbol:
+        """The symbol of a column that a constraint or symmetry names."""
+        by_name = {s.name: s for s in self.symbols}
+        name = getattr(key, "name", str(key))
+        if name not in by_name:
+            raise RecoveryError(f"a {what} names {name}; the columns are {', '.join(by_name)}")
+        return by_name[name]
 
     # ---- identities ----------------------------------------------------------------------------
 
@@ -118,10 +120,8 @@ class _Reader:
         if not self.system:
             raise RecoveryError("Conserved needs the whole system: fit states with their times")
         quantity = expression(c.quantity)
-        strange = quantity.free_symbols - set(self.symbols)
-        if strange:
-            known = ", ".join(self.by_name)
-            raise RecoveryError(f"the conserved quantity uses {min(map(str, strange))}; the columns are {known}")
+        for s in sorted(quantity.free_symbols - set(self.symbols), key=str):
+            self.column(s, "conserved quantity")
         p = len(self.terms)
         parts = []
         for i, s in enumerate(self.symbols):
@@ -140,12 +140,7 @@ class _Reader:
                 f"a symmetry is {given!r}; expected a mapping of columns to their images, such as {{x: -x}} or {{x: y, y: x}}; "
                 "for a single odd term ({x: -x}, -1)"
             )
-        images = {}
-        for key, image in given.items():
-            name = getattr(key, "name", str(key))
-            if name not in self.by_name:
-                raise RecoveryError(f"a symmetry names {name}; the columns are {', '.join(self.by_name)}")
-            images[self.by_name[name]] = expression(image)
+        images = {self.column(key, "symmetry"): expression(image) for key, image in given.items()}
         maps = [images.get(s, s) for s in self.symbols]
         if any(m.free_symbols - set(self.symbols) for m in maps):
             raise RecoveryError(f"a symmetry maps columns to {maps}; expected expressions of the columns")

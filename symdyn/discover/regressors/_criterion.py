@@ -7,36 +7,32 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-__all__ = ["criterion", "deviance", "effective_size", "neighbours"]
+__all__ = ["criterion", "effective_size", "neighbours"]
 
 
-def criterion(misfit: Any, size: float, count: Any, library: int = 1) -> Any:
-    """Extended Bayesian information criterion, corrected for few samples, of one candidate or of arrays of them.
+def criterion(loss: Any, size: float, count: Any, floor: float) -> Any:
+    """Bayesian information criterion, corrected for few samples, of one candidate or of arrays of them.
 
-    ``misfit + count (log(size) + 2 log(library)) + 2 count (count + 1) / (size - count - 1)``
+    ``size log(loss + floor^2) + count log(size) + 2 count (count + 1) / (size - count - 1)``
 
     Parameters
     ----------
-    misfit : float or array
-        Twice the negative log-likelihood: a chi-square, or `deviance` where the variance is not known.
+    loss : float or array
+        Mean squared error relative to the mean square of the values.
     size : float
         Independent data.
     count : float or array
         Fitted numbers.
-    library : int
-        Terms that were chosen from; 1 leaves the choice free of charge.
+    floor : float
+        Errors below it, relative to the values, count as none.
 
     References
     ----------
-    Chen, Chen, Biometrika 95, 759 (2008); Hurvich, Tsai, Biometrika 76, 297 (1989) (few samples).
+    Hurvich, Tsai, Biometrika 76, 297 (1989) (few samples).
     """
     few = 2 * count * (count + 1) / np.maximum(size - count - 1, 1.0)
-    return misfit + count * (np.log(max(size, 2.0)) + 2 * np.log(library)) + few
-
-
-def deviance(relative_loss: Any, size: float, floor: float) -> Any:
-    """``size log(loss + floor^2)``: errors below `floor`, relative to the values, count as none."""
-    return size * np.log(np.maximum(relative_loss, 0.0) + floor**2 + 1e-300)
+    misfit = size * np.log(np.maximum(loss, 0.0) + floor**2 + 1e-300)
+    return misfit + count * np.log(max(size, 2.0)) + few
 
 
 def neighbours(x: np.ndarray) -> np.ndarray:

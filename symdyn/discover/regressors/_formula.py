@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from symdyn.codegen.evaluate import evaluate as evaluate_program
 from symdyn.codegen.lower import lower
-from symdyn.discover.regressors._criterion import criterion, deviance, effective_size, neighbours
+from symdyn.discover.regressors._criterion import criterion, effective_size, neighbours
 from symdyn.discover.regressors.registry import Candidate, complexity_of
 from symdyn.discover.regressors.subsets import Shrinking
 from symdyn.errors import CompileError
@@ -63,7 +63,7 @@ def ranked(
     if not found:
         return []
     size = effective_size(errors[int(np.argmin([c.loss for c in found]))], neighbours(x))
-    return sorted(found, key=lambda c: criterion(deviance(c.loss / scale, size, floor), size, c.complexity / 2))
+    return sorted(found, key=lambda c: criterion(c.loss / scale, size, c.complexity / 2, floor))
 
 
 def front(candidates: Sequence[Candidate]) -> list[Candidate]:

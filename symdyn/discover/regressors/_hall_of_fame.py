@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import re
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from sympy.core.function import AppliedUndef
 from symdyn.errors import ParseError, RecoveryError
 from symdyn.parsing import parse_expression
 
-__all__ = ["accepted_keywords", "installed_source", "julia_text", "read_hall_of_fame"]
+__all__ = ["julia_text", "read_hall_of_fame"]
 
 #: Functions of PySR that have no name of their own in a model.
 FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
@@ -107,26 +105,3 @@ def julia_text(expression: sp.Expr) -> str:
     '2*x0^2 + 1'
     """
     return str(expression).replace("**", "^")
-
-
-def installed_source() -> Path | None:
-    """Where the installed PySR declares its search; found without importing it, which would start Julia."""
-    spec = find_spec("pysr")
-    place = None if spec is None or spec.origin is None else Path(spec.origin).with_name("sr.py")
-    return place if place is not None and place.exists() else None
-
-
-def accepted_keywords(source: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """Keywords of ``PySRRegressor`` and of its ``fit``, read from the source."""
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == "PySRRegressor":
-            methods = {f.name: f for f in node.body if isinstance(f, ast.FunctionDef)}
-            if "__init__" in methods and "fit" in methods:
-                first, second = (_names(methods[name]) for name in ("__init__", "fit"))
-                return first, second
-    raise RecoveryError(f"{source} declares no class PySRRegressor with __init__ and fit; install PySR 2: pip install -U pysr")
-
-
-def _names(function: ast.FunctionDef) -> frozenset[str]:
-    return frozenset(a.arg for a in (*function.args.args, *function.args.kwonlyargs)) - {"self"}

@@ -17,11 +17,10 @@ from sklearn.utils import check_random_state
 
 from symdyn.declaration import expression
 from symdyn.discover.regressors._estimator import SearchedFormula
-from symdyn.discover.regressors._hall_of_fame import accepted_keywords, installed_source, julia_text, read_hall_of_fame
+from symdyn.discover.regressors._hall_of_fame import julia_text, read_hall_of_fame
 from symdyn.discover.regressors.registry import REGRESSORS
 from symdyn.errors import RecoveryError
 from symdyn.parsing import parse_expression
-from symdyn.registry import suggest
 
 __all__ = ["WORKER", "PySRRegression"]
 
@@ -63,8 +62,7 @@ class PySRRegression(SearchedFormula):
         Seconds for the search.  Starting Julia comes on top; a process that outlives both is stopped, and what it has found
         by then is used.
     options : mapping, optional
-        Further keywords of ``pysr.PySRRegressor``; plain numbers, texts and lists of them.  They are checked against the
-        installed PySR.
+        Further keywords of ``pysr.PySRRegressor``; plain numbers, texts and lists of them.
     names : sequence of Symbol or str, optional
         Names of the columns.  Unless given they are the names of a data frame's columns, or ``x0, x1, ...``.
     command : sequence of str, optional
@@ -135,19 +133,8 @@ class PySRRegression(SearchedFormula):
         self.command = command
         self.random_state = random_state
 
-    def keywords(self) -> dict[str, Any]:
-        """Keyword arguments for ``PySRRegressor`` (version 2), but for the template, which has a class of its own.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> keywords = PySRRegression(iterations=10, timeout=60, options={"populations": 8}).keywords()
-        >>> keywords["niterations"], keywords["timeout_in_seconds"], keywords["populations"]
-        (10, 60, 8)
-        """
+    def _keywords(self) -> dict[str, Any]:
+        """Keyword arguments for ``PySRRegressor`` (version 2), but for the template, which has a class of its own."""
         operators = self.operators or {2: ("+", "-", "*", "/")}
         chosen: dict[str, Any] = {
             "operators": {int(arity): list(names) for arity, names in operators.items() if names},
@@ -167,33 +154,18 @@ class PySRRegression(SearchedFormula):
             chosen.update(random_state=seed, deterministic=True, parallelism="serial")
         return {**chosen, **(self.options or {})}
 
-    def task(self, symbols: Sequence[sp.Symbol]) -> dict[str, Any]:
-        """The task of the worker: keywords of the search, of its fit, and of the template.
+    def _task(self, symbols: Sequence[sp.Symbol]) -> dict[str, Any]:
+        """The task of the worker, as JSON holds it: keywords of the search, of its fit, and of the template.
 
-        Parameters
-        ----------
-        symbols : sequence of Symbol
-            Names of the columns; the search calls them ``x0, x1, ...`` unless there is a template.
-
-        Returns
-        -------
-        dict
-            Keys ``search``, ``fit`` and ``template``; it can be written as JSON.
+        The search calls the columns ``x0, x1, ...`` unless there is a template.
 
         Raises
         ------
         RecoveryError
             If the template lacks a key, or units are not one for each column.
-
-        Examples
-        --------
-        >>> x, v = sp.symbols("x v")
-        >>> task = PySRRegression(units=["m", "m/s"], guesses=[x * v]).task((x, v))
-        >>> task["fit"], task["search"]["guesses"]
-        ({'variable_names': ['x0', 'x1'], 'X_units': ['m', 'm/s']}, ['x0*x1'])
         """
         places = {s: sp.Symbol(f"x{i}") for i, s in enumerate(symbols)}
-        search, template = self.keywords(), None
+        search, template = self._keywords(), None
         if self.guesses:
             search["guesses"] = [
                 {name: str(text) for name, text in g.items()} if isinstance(g, Mapping)
@@ -215,51 +187,11 @@ class PySRRegression(SearchedFormula):
             fit["y_units"] = str(self.target_units)
         return {"search": search, "fit": fit, "template": template}
 
-    def check_keywords(self, source: Path, symbols: Sequence[sp.Symbol]) -> None:
-        r"""Compare the keywords of the search, for columns of those names, with those of an installed PySR.
-
-        Parameters
-        ----------
-        source : Path
-            The module ``sr.py`` of that PySR.
-        symbols : sequence of Symbol
-            Names of the columns.
-
-        Raises
-        ------
-        RecoveryError
-            For the first keyword that it does not have.
-
-        Examples
-        --------
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     source = Path(folder) / "sr.py"
-        ...     _ = source.write_text("class PySRRegressor:\n    def __init__(self): ...\n    def fit(self): ...\n")
-        ...     try:
-        ...         PySRRegression().check_keywords(source, [sp.Symbol("x")])
-        ...     except RecoveryError as error:
-        ...         print(str(error).partition(";")[0])
-        the installed PySR has no keyword 'operators'
-        """
-        accepted, fitting = accepted_keywords(source)
-        task = self.task(symbols)
-        asked = [*task["search"], "output_directory", *(["expression_spec"] if self.template is not None else [])]
-        for name, known in (*((n, accepted) for n in asked), *((n, fitting) for n in (*task["fit"], "weights"))):
-            if name not in known:
-                raise RecoveryError(
-                    f"the installed PySR has no keyword {name!r}; leave it out, or if PySR is older than 2: "
-                    f"pip install -U pysr.{suggest(name, known)}"
-                )
-
     def _search(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[sp.Expr]:
         """The formulas of the hall of fame that hold no other names than the columns'."""
-        if self.command is None:
-            if find_spec("pysr") is None:
-                raise RecoveryError(f"the regressor 'pysr' needs PySR; install it with: {INSTALL}")
-            source = installed_source()
-            if source is not None:
-                self.check_keywords(source, self.symbols_)
-        task = self.task(self.symbols_)
+        if self.command is None and find_spec("pysr") is None:
+            raise RecoveryError(f"the regressor 'pysr' needs PySR; install it with: {INSTALL}")
+        task = self._task(self.symbols_)
         with tempfile.TemporaryDirectory(prefix="symdyn-pysr-") as folder:
             place = Path(folder)
             np.savez(place / "samples.npz", X=x, y=y, weights=weights)

@@ -16,25 +16,24 @@ from symdyn.discover.regressors._constraints import Conserved, linear_equations
 from symdyn.discover.regressors._criterion import effective_size, neighbours
 from symdyn.discover.regressors._estimator import FormulaRegressor
 from symdyn.discover.regressors._formula import columns, merged
-from symdyn.discover.regressors._matching import Library
-from symdyn.discover.regressors._weak import WIDTHS, WeakRows, noise_of, smoothed, weak_rows
-from symdyn.discover.regressors._whole import whole_fit
+from symdyn.discover.regressors._trajectories import TrajectoryFits
+from symdyn.discover.regressors._weak import WIDTHS, WeakRows, weak_rows
 from symdyn.discover.regressors.registry import REGRESSORS, Candidate, complexity_of
+from symdyn.discover.whole.problem import prepared
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
 from symdyn.models.ode import ODESystem
 from symdyn.registry import suggest
 
 __all__ = ["Conserved", "SparseRegression"]
-
-#: Sum of squares over its degrees of freedom beyond which a fit is not believed.
-DOUBTFUL = 2.0
 
 
 class SparseRegression(FormulaRegressor):
     r"""Few terms of a library, chosen by search of small subsets and by an information criterion.
 
     With times all right-hand sides are fitted: first in weak form, where no derivative of the data is taken, then by
-    integrating windows of the trajectories, whose initial values are fitted jointly.
+    integrating windows of the trajectories, whose initial values are fitted jointly, for as long as windows that grow do not
+    spoil the fit.
 
     Parameters
     ----------
@@ -62,7 +61,9 @@ class SparseRegression(FormulaRegressor):
         Maps that the equations respect, as mappings of columns to images: ``{x: -x, y: -y}`` for odd right-hand sides,
         ``{x: y, y: x}`` for a swap.  A single term is even under the map, odd if it is given as ``({x: -x}, -1)``.
     refine : bool
-        Whether a right-hand side is refined by integrating windows of the trajectories.
+        Whether a right-hand side is refined by integrating windows of the trajectories, and terms are exchanged where that
+        pays.  Terms are then monomials times at most two functions of `symdyn_kernels.candidates`: sines, cosines,
+        exponentials, logarithms, roots, absolute values, tanh and reciprocals of ``a + b*x**m + c*y**m``.
     candidates : int
         How many formulas are kept.
     names : sequence of Symbol or str, optional
@@ -159,8 +160,8 @@ class SparseRegression(FormulaRegressor):
         Raises
         ------
         RecoveryError
-            If `t` is given beside `y` or weights, an option is unknown, the library does not fit the columns, or constraints
-            contradict each other.
+            If `t` is given beside `y` or weights, an option is unknown, the library does not fit the columns, constraints
+            contradict each other, or a term cannot be integrated (`refine`).
 
         Examples
         --------
@@ -204,41 +205,36 @@ class SparseRegression(FormulaRegressor):
             runs.append((np.asarray(times, dtype=float), validate_data(self, x, dtype=np.float64, reset=not runs)))
         self._prepare()
         equations = self._library(system=True)
-        smooth = [smoothed(times, x) for times, x in runs]
-        fine, at_data = [s[:2] for s in smooth], [(*run, s[2]) for run, s in zip(runs, smooth, strict=True)]
-        library, noise = Library(self.terms_, self.symbols_), noise_of(runs) if self.refine else None
-        least = np.inf
+        states = ODESystem(dict.fromkeys(self.symbols_, sp.S.Zero))
+        problem = prepared(observations(states, runs))
+        values, best, along = columns(self.terms_, self.symbols_, problem.nodes.reshape(-1, problem.d)), None, None
+        if self.refine:
+            along = TrajectoryFits(problem, self.terms_, self.symbols_, equations, np.isfinite(values).all(axis=0))
         for width in WIDTHS:
-            rows = weak_rows(fine, library.values, width)
-            first, ranking = self._first(rows, equations)
+            rows = weak_rows(problem, values, width)
+            tied = len(equations[0]) > 0
+            each = self._tied(rows, equations) if tied else [self._free(rows.design, target) for target in rows.targets.T]
+            first = np.stack([choices[0].coefficients for choices in each])
+            ranking = [self._candidates(choices, float(len(rows.design))) for choices in each]
             if width == WIDTHS[0]:
                 self.coef_, self.expressions_, chosen_rows = first, ranking, rows
-            if noise is None or not np.any(first):
+            if along is None or not np.any(first):
                 continue
-            fit = whole_fit(library, at_data, first, noise, equations[0] if len(equations[0]) else None)
-            if fit.points and fit.chi2 < least:
-                least, chosen_rows = fit.chi2, rows
+            fit = along.refined(first)
+            if fit is not None and (best is None or (fit.windows, fit.score) < (best.windows, best.score)):
+                best, chosen_rows = fit, rows
                 self.coef_, self.errors_, self.expressions_ = fit.coefficients, fit.errors, ranking
-            if least < DOUBTFUL:
+            if best is not None and best.good:
                 break
         self.expression_ = tuple(self._expression(c) for c in self.coef_)
+        start = dict(zip(self.symbols_, map(float, runs[0][1][0]), strict=True))
         self.system_ = ODESystem(
-            dict(zip(self.symbols_, self.expression_, strict=True)),
-            initial={s: float(v) for s, v in zip(self.symbols_, runs[0][1][0], strict=True)},
+            dict(zip(self.symbols_, self.expression_, strict=True)), initial=start,
             provenance=(f"sparse regression on {len(self.terms_)} terms",),
-        )
+        )  # fmt: skip
         if self.ensemble:
             self.inclusion_ = np.stack([self._inclusion(chosen_rows.design, y) for y in chosen_rows.targets.T])
         return self
-
-    def _first(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, list[list[Candidate]]]:
-        """Coefficients (n, p) by the weak form, and candidates for each state."""
-        if len(equations[0]):
-            each = self._tied(rows, equations)
-        else:
-            each = [self._free(rows.design, target) for target in rows.targets.T]
-        first = np.stack([c[0].coefficients for c in each])
-        return first, [self._candidates(c, float(len(rows.design))) for c in each]
 
     def _tied(self, rows: WeakRows, equations: tuple[np.ndarray, np.ndarray]) -> list[list[Choice]]:
         """Choices for each state under equations between all coefficients.

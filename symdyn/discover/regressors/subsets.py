@@ -16,13 +16,13 @@ from math import comb
 import numpy as np
 
 __all__ = [
-    "Reduced", "Shrinking", "eliminated", "leading", "least_squares", "null_space", "searched", "solve_on",
-    "stepwise", "thresholded",
+    "Reduced", "Shrinking", "eliminated", "leading", "least_squares", "searched", "stepwise", "thresholded",
 ]  # fmt: skip
 
 EXACT = 20_000  # subsets of one size that are tried exhaustively
 BATCH = 4096
 STEP = 1.5  # between thresholds
+MOVES = 200  # that a search makes at most
 #: Share of a column's squared length that must stand out of the others for it to be added.
 INDEPENDENT = 1e-10
 #: Singular values, relative to the largest, below which a direction of the coefficients is not determined.
@@ -42,17 +42,6 @@ def least_squares(design: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, f
     return coefficients, float(residual @ residual)
 
 
-def solve_on(gram: np.ndarray, right: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Coefficients (q,) that minimise the quadratic form on the support, zero elsewhere."""
-    found = np.zeros(len(right))
-    if len(support):
-        part = gram[np.ix_(support, support)]
-        unit = 1 / np.sqrt(np.maximum(np.diag(part), 1e-300))
-        scaled = part * unit[:, None] * unit
-        found[support] = unit * np.linalg.lstsq(scaled, unit * right[support], rcond=1e-14)[0]
-    return found
-
-
 def leading(gram: np.ndarray, right: np.ndarray, subsets: np.ndarray, count: int) -> list[tuple[tuple[int, ...], float]]:
     """The subsets (s, k) of columns of unit length that lower the sum of squares most, `count` of them, and by how much.
 
@@ -68,7 +57,7 @@ def leading(gram: np.ndarray, right: np.ndarray, subsets: np.ndarray, count: int
     return [(tuple(int(j) for j in subsets[i]), float(gains[i])) for i in order]
 
 
-def null_space(a: np.ndarray) -> np.ndarray:
+def _null_space(a: np.ndarray) -> np.ndarray:
     """An orthonormal basis (q, r) of the null space of ``A`` (m, q)."""
     if not len(a):
         return np.eye(a.shape[1])
@@ -125,7 +114,7 @@ class Shrinking:
         particular = np.linalg.lstsq(a[held], b[held], rcond=None)[0] if held.any() else np.zeros(len(right))
         if held.any() and np.abs(a[held] @ particular - b[held]).max() > 1e-8 * max(1.0, np.abs(b).max()):
             return None
-        basis = null_space(a[held])
+        basis = _null_space(a[held])
         values, vectors = np.linalg.eigh(basis.T @ gram @ basis)
         floor = 1e-14 * max(values.max(initial=0.0), 1e-300)
         along = basis @ vectors
@@ -301,9 +290,6 @@ def stepwise(
     right: np.ndarray,
     support: np.ndarray,
     cost: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    *,
-    allowed: np.ndarray | None = None,
-    moves: int = 200,
 ) -> np.ndarray:
     """The support after single moves, each the one that lowers the cost most, until none does.
 
@@ -315,10 +301,6 @@ def stepwise(
         Where to begin.
     cost : callable
         From how much the sum of squares is lowered, an array, and the number of columns, an array, to what is minimised.
-    allowed : (q,) bool, optional
-        Columns that may be added.
-    moves : int
-        Most moves.
 
     Returns
     -------
@@ -335,11 +317,9 @@ def stepwise(
     unit = 1 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
     g, b = gram * unit[:, None] * unit, right * unit
     free = np.diag(gram) > 0
-    if allowed is not None:
-        free &= allowed
     inside = np.zeros(len(b), dtype=bool)
     inside[support] = True
-    for _ in range(moves):
+    for _ in range(MOVES):
         own, rest = np.flatnonzero(inside), np.flatnonzero(~inside & free)
         inverse = np.linalg.pinv(g[np.ix_(own, own)], rcond=1e-14, hermitian=True)
         cross = inverse @ g[np.ix_(own, rest)]

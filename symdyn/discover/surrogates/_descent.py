@@ -10,14 +10,13 @@ Weights of one trajectory touch its own residuals alone: their part of :math:`J 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, block_diag, cho_factor, cho_solve
 
-__all__ = ["Attempt", "Blocks", "Descended", "descend", "descent"]
+__all__ = ["Blocks", "Descended", "descend"]
 
 LEAST, MOST = 1e-8, 1e12
 
@@ -29,69 +28,12 @@ class Blocks(NamedTuple):
     common: Any
 
 
-class Attempt(NamedTuple):
-    """Weights and cost after an attempt, which was accepted or not."""
-
-    weights: np.ndarray
-    cost: float
-    accepted: bool
-
-
 class Descended(NamedTuple):
     """Weights and cost at the end, and the costs and misfits of held-out data at every accepted step."""
 
     weights: np.ndarray
     cost: float
     history: dict[str, np.ndarray]
-
-
-def descent(
-    residuals: Callable[[Any, Any], Any],
-    jacobian: Callable[[Any, Any], Any],
-    first: np.ndarray,
-    precision: np.ndarray,
-    data: Any = None,
-    *,
-    growth: tuple[float, float] = (2.0, 2.0),
-    own_scale: bool = False,
-    renew: Callable[[Any, Any], Any] | None = None,
-) -> Iterator[Attempt]:
-    """The trials of minimising ``|r(w)|^2 + precision . w^2``; the first is `first` itself, the only one if it is not finite.
-
-    Parameters
-    ----------
-    residuals, jacobian : callable
-        Of the weights (q,) and `data`: residuals of any shape, and `Blocks` or a matrix.  Weights of trajectories come first.
-    first, precision : (q,) float64
-    growth : pair of float
-        Factor of the damping after a rejected step, and factor of that factor.
-    own_scale : bool
-        Whether the first damping follows from the weights of trajectories alone.
-    renew : callable, optional
-        ``renew(w, data)`` gives the data by which further steps from accepted weights are judged.
-    """
-    w, damping = np.array(first, dtype=float), -1.0
-    r, cost = _valued(residuals, w, precision, data)
-    while True:
-        if renew is not None and np.isfinite(cost):
-            data = renew(w, data)
-            r, cost = _valued(residuals, w, precision, data)
-        yield Attempt(w, cost, True)
-        if not np.isfinite(cost):
-            return
-        j = _blocks(jacobian(w, data))
-        size = sum(float(np.sum(part**2)) for part in (j[:1] if own_scale else j)) / r.size
-        damping, rise = 1e-2 * size if damping < 0 else max(damping / 3, LEAST), growth[0]
-        while True:
-            after = w + _step(j, r, w, precision, damping)
-            there, value = _valued(residuals, after, precision, data)
-            if np.isfinite(value) and value < cost:
-                break
-            damping, rise = damping * rise, rise * growth[1]
-            if damping > MOST:
-                return
-            yield Attempt(w, cost, False)
-        w, r, cost = after, there, value
 
 
 def descend(
@@ -103,38 +45,58 @@ def descend(
     *,
     trials: int,
     judge: Callable[[np.ndarray], float] | None = None,
+    margin: float = 1.0,
     patience: int = 25,
     tolerance: float = 1e-5,
     tell: Callable[[int], None] | None = None,
 ) -> Descended:
-    """Minimise as `descent` does.
+    """Minimise ``|r(w)|^2 + precision . w^2``.
 
     Parameters
     ----------
+    residuals, jacobian : callable
+        Of the weights (q,) and `data`: residuals of any shape, and `Blocks` or a matrix.  Weights of trajectories come first.
+    first, precision : (q,) float64
     trials : int
         Most steps that are tried.
     judge : callable, optional
-        Misfit of held-out data; the weights that it likes best are returned, and `patience` trials without a better value
-        end the training.
+        Misfit of held-out data; the last weights are returned that it likes within a factor `margin` of the best, and
+        `patience` trials without a better value end the training.
     tolerance : float
         Relative decrease over ten accepted steps below which it is over.
     tell : callable, optional
         Called with the number of trials.
     """
-    best, liked, since = first, np.inf, 0
+    w, damping, rise = np.array(first, dtype=float), -1.0, 2.0
+    r, cost = _valued(residuals, w, precision, data)
+    j, best, liked, since, accepted = Blocks(None, None), w, np.inf, 0, True
     costs: list[float] = []
     values: list[float] = []
-    for done, (w, cost, accepted) in enumerate(islice(descent(residuals, jacobian, first, precision, data), trials + 1)):
+    for done in range(trials + 1):
+        if done:
+            after = w + _step(j, r, w, precision, damping)
+            there, value = _valued(residuals, after, precision, data)
+            accepted = bool(np.isfinite(value) and value < cost)
+            if accepted:
+                w, r, cost = after, there, value
+            else:
+                damping, rise = damping * rise, 2 * rise
+            if damping > MOST:
+                break
+            if tell is not None:
+                tell(done)
         since += 1
         if accepted:
             costs.append(cost)
             values.append(judge(w) if judge is not None else np.nan)
+            best = w if values[-1] <= margin * liked else best
             if values[-1] < liked:
-                best, liked, since = w, values[-1], 0
-            if len(costs) > 10 and costs[-11] - cost < tolerance * cost:
+                liked, since = values[-1], 0
+            if not np.isfinite(cost) or (len(costs) > 10 and costs[-11] - cost < tolerance * cost):
                 break
-        if tell is not None and done:
-            tell(done)
+            j = _blocks(jacobian(w, data))
+            size = sum(float(np.sum(part**2)) for part in j) / r.size
+            damping, rise = 1e-2 * size if damping < 0 else max(damping / 3, LEAST), 2.0
         if judge is not None and since >= max(patience, 1):
             break
     return Descended(best if judge is not None else w, cost, {"train": np.array(costs), "validation": np.array(values)})

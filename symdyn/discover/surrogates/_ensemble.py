@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from symdyn.codegen.load import cache_directory
+from symdyn.codegen import cache
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.system import System
 
@@ -23,7 +23,7 @@ def prepare() -> None:
     jax.config.update("jax_enable_x64", True)
     # compiling takes as long as training: keep what was compiled, as for kernels, unless the program chose a place itself
     if not getattr(jax.config, "jax_compilation_cache_dir", None):
-        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "jax"))
+        jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 

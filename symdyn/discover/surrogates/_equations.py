@@ -15,7 +15,7 @@ from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.discover.surrogates._term_networks import TermNetworks
 from symdyn.system import System
 
-__all__ = ["RISE", "Data", "Equations", "causal_roots", "everywhere"]
+__all__ = ["RISE", "Data", "Equations", "everywhere"]
 
 #: How fast a network takes over from the initial value, over half the time of the data.
 RISE = 4.0
@@ -39,7 +39,6 @@ class Data(NamedTuple):
     spread: Any  # (arguments,)
     reach: Any  # (applications,) size of a term that matters
     strict: Any = 0.0  # weight of a residual of the equations, relative to the rates of change
-    roots: Any = 1.0  # (K, C, 1) further weights of each point
 
 
 class Equations(ABC):
@@ -104,27 +103,18 @@ class Equations(ABC):
 
     def _misfit(self, w: Any, d: Data) -> jax.Array:
         """Residuals of data and equations, (K, R)."""
-        parts = (self._differences(w, d), d.strict * d.roots * self._relative(w, d))
+        parts = (self._differences(w, d), d.strict * self._relative(w, d))
         return jnp.concatenate([p.reshape(self.count, -1) for p in parts], axis=1)
 
     def _slopes(self, w: Any, d: Data) -> Blocks:
         """Derivatives of the residuals by the weights, each at its own place."""
         parts = []
         for function, places, factor in (
-            (self._state, d.places, d.weights), (self._residual, d.inside, d.strict * d.roots * jnp.ones((1, 1, 1)))
+            (self._state, d.places, d.weights), (self._residual, d.inside, d.strict * jnp.ones((1, 1, 1)))
         ):  # fmt: skip
             found = everywhere(jax.jacrev(function, argnums=(1, 2)))(d, *self.split(w), d.ends, places)
             parts.append([(factor[..., None] * v).reshape(self.count, -1, v.shape[3]) for v in found])
         return Blocks(*(jnp.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
-
-
-def causal_roots(relative: Any, epsilon: float) -> Any:
-    r"""Square roots of the weights :math:`e^{-\epsilon \sum_{j<i} L_j}` of the collocation points, (K, C).
-
-    Here :math:`L_j` is the mean square of the relative residuals (K, C, n) at the j-th point.
-    """
-    losses = jnp.mean(relative**2, axis=2)
-    return jnp.exp(-0.5 * epsilon * (jnp.cumsum(losses, axis=1) - losses))
 
 
 def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,8 +23,8 @@ class FieldEquations(Equations):
     """Fields and equations of a PDESystem on an interval, in so many experiments."""
 
     def __init__(self, system: PDESystem, options: Any, count: int) -> None:
-        self._network = field_network(system, width=options.width, waves=options.waves)
-        super().__init__(system, options, count, self._network.net)
+        net, self._fields = field_network(system, width=options.width, waves=options.waves)
+        super().__init__(system, options, count, net)
         self._index = {components(u, 1): j for j, u in enumerate(system.unknowns)}
         self._rates = [value_of(system, components(e, 1)) for e in system.rates]
         self._arguments = [[value_of(system, a) for a in u.args] for u in self._index]
@@ -48,7 +48,7 @@ class FieldEquations(Equations):
         return jax.jvp(lambda z: self._state(d, w, s, ends, jnp.stack([z, x])), (t,), (jnp.ones_like(t),))[1]
 
     def _state(self, d: Data, w: Any, s: Any, ends: Any, place: Any) -> jax.Array:
-        return self._network.fields(w, self.terms.parameters(s), d.centre, d.size, *ends, *place)
+        return self._fields(w, self.terms.parameters(s), d.centre, d.size, *ends, *place)
 
     def _residual(self, d: Data, w: Any, s: Any, ends: Any, place: Any) -> jax.Array:
         return (self._change(d, w, s, ends, place) - self._rate(d, w, s, ends, place)) / d.rate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -18,12 +17,11 @@ from symdyn.discover.surrogates._perceptron import Perceptron
 from symdyn.models.boundary import Condition
 from symdyn.models.pde import PDESystem
 
-__all__ = ["FieldNetwork", "field_network"]
+__all__ = ["field_network"]
 
 
-@dataclass(frozen=True)
-class FieldNetwork:
-    r"""Fields of one experiment in one dimension.
+def field_network(system: PDESystem, *, width: int, waves: int) -> tuple[Perceptron, Callable[..., jax.Array]]:
+    r"""The network of the fields of one experiment on an interval, and the fields that it gives.
 
     .. math:: u(x, t) = b(x, t) + d(x)\, g(t)\, s\, N(\tau, \phi(x)) .
 
@@ -31,19 +29,8 @@ class FieldNetwork:
     values d vanishes, and b has their values.  The features :math:`\phi` are waves on periodic axes and cosines between
     walls without flux, the position itself otherwise; other conditions are left to data and equations.
 
-    Attributes
-    ----------
-    net : Perceptron
-    fields : callable
-        From weights, parameters (P,), centre and size (fields,), begin and end of time, time and position to (fields,).
+    The fields (n,) are a function of weights, parameters (P,), centre and size (n,), begin and end of time, time and position.
     """
-
-    net: Perceptron
-    fields: Callable[..., jax.Array]
-
-
-def field_network(system: PDESystem, *, width: int, waves: int) -> FieldNetwork:
-    """Lay out the network of a system on an interval."""
     low, high = (float(e) for e in system.domain.box[:, 0])
     periodic = 0 in system.periodic
     rows = [system.conditions[f][0] for f in system.fields]
@@ -83,7 +70,7 @@ def field_network(system: PDESystem, *, width: int, waves: int) -> FieldNetwork:
         gate = jnp.where(given, -jnp.expm1(-RISE * (1 + tau)), 1.0)
         return now + distance * gate * size * net(w, jnp.concatenate([tau[None], features(xi)]))
 
-    return FieldNetwork(net, fields)
+    return net, fields
 
 
 def _level(condition: Condition) -> sp.Expr | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import jax
@@ -30,16 +29,6 @@ class NetworkODE:
         self.count, self.scale = len(cut.trajectory), self.units.size
         self.starts = self.count * len(self.scale)
         self.precision = np.concatenate([np.full(self.starts, LOOSE), self.networks.precision])
-
-    def first(self, key: jax.Array) -> np.ndarray:
-        """Normal weights, and no biases, of the networks to begin with; free parameters are 1."""
-        parts = []
-        for net, k in zip(self.networks.nets.values(), jax.random.split(key, len(self.networks.nets)), strict=True):
-            layers = list(pairwise(net.shape))
-            for (a, b), layer in zip(layers, jax.random.split(k, len(layers)), strict=True):
-                parts += [(jax.random.normal(layer, (a, b)) * np.sqrt(1 / a)).ravel(), np.zeros(b)]
-        found = np.concatenate(parts)
-        return np.concatenate([found, np.zeros(self.networks.size - len(found))])
 
     def _interval(self, s: jax.Array, y: jax.Array, time: jax.Array, following: jax.Array) -> jax.Array:
         """The state at the next time, by steps of the classical Runge-Kutta method."""

@@ -13,7 +13,7 @@ from symdyn.discover.surrogates._descent import Blocks, descend
 from symdyn.discover.surrogates._ensemble import Learned, ensemble, prepare
 from symdyn.discover.surrogates._network_ode import NetworkODE
 from symdyn.discover.surrogates._windows import TrainingWindows, trained_on, windows
-from symdyn.discover.surrogates.registry import NothingLearnedError, SurrogateFit
+from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.discover.surrogates.smoothing import Smoothing
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
@@ -48,15 +48,17 @@ def train(
         parts = (weights[..., None] * v for v in ode.derivatives(w, cut.times))
         return Blocks(*(v.reshape(ode.count, -1, v.shape[3]) for v in parts))
 
-    keys = jax.random.split(jax.random.PRNGKey(seed), options.members)
     trained = list(trained_on(observed, options, np.random.default_rng(seed)))
 
     def member(k: int, tell: Callable[[int], None]) -> Learned:
         training = windows(trained[k], noise, options.window).weights
         judging = cut.weights - training
-        begun = _smoothed(system, trained[k])  # or the points that judge would have been seen
-        starts = (_starts(system, observed, cut, begun) / ode.scale).ravel()
-        first = np.concatenate([starts, _begin(ode, ode.first(keys[k]), begun, system)])
+        try:  # of all points, those that judge would have been seen
+            begun = Smoothing().fit(system, trained[k])
+        except RecoveryError:
+            begun = None
+        starts = (_starts(system, trained[k], cut) / ode.scale).ravel()
+        first = np.concatenate([starts, _begin(ode, ode.networks.first(np.random.default_rng([seed, k])), begun, system)])
 
         def judge(w: np.ndarray) -> float:
             value = float(np.sum(np.asarray(residuals(w, judging)) ** 2))
@@ -77,28 +79,12 @@ def train(
     return ensemble(system, options, tuple(dense[r] for r in rows), member, progress)
 
 
-def _smoothed(system: System, observed: Observations) -> SurrogateFit | None:
-    """What smoothing tells, where it can."""
-    if Smoothing.applies(system, observed) is not None:
-        return None
-    try:
-        return Smoothing().fit(system, observed)
-    except NothingLearnedError:
-        return None
-
-
-def _starts(system: System, observed: Observations, cut: TrainingWindows, begun: SurrogateFit | None) -> np.ndarray:
+def _starts(system: System, observed: Observations, cut: TrainingWindows) -> np.ndarray:
     """First initial values of the windows, (W, n)."""
-    fitted = None if begun is None else list(zip(begun.times, begun.states, strict=True))
-    rough = rough_states(system, observed, fitted)[0]
-    found = np.empty((len(cut.trajectory), cut.values.shape[2]))
-    for w, k in enumerate(cut.trajectory):
-        at = observed.trajectories[k].times
-        if fitted is None:
-            found[w] = rough[k][int(np.argmin(np.abs(at - cut.times[w, 0])))]
-        else:
-            found[w] = [np.interp(cut.times[w, 0], fitted[k][0], v) for v in fitted[k][1].T]
-    return found
+    rough, runs = rough_states(system, observed)[0], observed.trajectories
+    return np.array(
+        [rough[k][np.argmin(np.abs(runs[k].times - t))] for k, t in zip(cut.trajectory, cut.times[:, 0], strict=True)]
+    )
 
 
 def _dense(observed: Observations, cut: TrainingWindows) -> tuple[np.ndarray, np.ndarray]:

@@ -5,41 +5,42 @@ from __future__ import annotations
 import importlib.util
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
-from symdyn.discover.surrogates.registry import SurrogateFit, with_options
+from symdyn.discover.surrogates.registry import SurrogateFit
 from symdyn.errors import RecoveryError
 
-__all__ = ["Networks", "check_options"]
-
-#: Distributions that bring what a training needs.
-PACKAGES = ("jax", "optax")
+__all__ = ["Networks"]
 
 
 class Networks(ABC):
-    """A surrogate of networks.
+    """A surrogate of networks; a frozen dataclass with its options as fields.
 
     Attributes
     ----------
     name : str
         In the registry.
-    usual : frozen dataclass
-        The options.
-
-    Parameters
-    ----------
-    options : frozen dataclass, optional
-    **changes
-        Single options instead.
+    signs : mapping or None
+        From the name of a term to +1 or -1 if its sign is known.
     """
 
     name: ClassVar[str]
-    usual: ClassVar[Callable[[], Any]]
+    signs: Mapping[Any, int] | None
 
-    def __init__(self, options: Any = None, **changes: Any) -> None:
-        self.options = with_options(options or type(self).usual(), changes, self.name)
+    def __post_init__(self) -> None:
+        """Refuse options out of range: numbers are positive but for ``holdout``."""
+        for each in fields(self):  # type: ignore[arg-type]
+            value, said = getattr(self, each.name), f"the option {each.name} of the surrogate {self.name!r} is "
+            if each.name == "holdout":
+                if not 0 <= value < 0.5:
+                    raise RecoveryError(f"{said}{value!r}; expected 0 or more, below 0.5")
+            elif isinstance(each.default, (int, float)) and not value > 0:
+                raise RecoveryError(f"{said}{value!r}; expected a positive number")
+        for term, sign in (self.signs or {}).items():
+            if sign not in (1, -1):
+                raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")
 
     @staticmethod
     @abstractmethod
@@ -75,38 +76,14 @@ class Networks(ABC):
         Raises
         ------
         RecoveryError
-            If JAX or optax is missing, `applies` gives a reason, or the equations are not finite near the data.
+            If JAX is missing, `applies` gives a reason, or the equations are not finite near the data.
         """
         reason = self.applies(system, observations)
         if reason is not None:
             raise RecoveryError(reason)
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                needed = " ".join(PACKAGES)
-                raise RecoveryError(f"the surrogate {self.name!r} needs {package}; install it with: pip install {needed}")
+        if importlib.util.find_spec("jax") is None:
+            raise RecoveryError(f"the surrogate {self.name!r} needs jax; install it with: pip install jax")
         train = self._training()
         started = time.perf_counter()
-        fit = train(system, observations, self.options, seed=seed, progress=progress)
+        fit = train(system, observations, self, seed=seed, progress=progress)
         return replace(fit, history={**fit.history, "seconds": time.perf_counter() - started})
-
-
-def check_options(options: Any, surrogate: str) -> None:
-    """Refuse options out of range: numbers are positive but for ``holdout`` and ``causal``.
-
-    Raises
-    ------
-    RecoveryError
-    """
-    for each in fields(options):
-        value, said = getattr(options, each.name), f"the option {each.name} of the surrogate {surrogate!r} is "
-        if each.name == "holdout":
-            if not 0 <= value < 0.5:
-                raise RecoveryError(f"{said}{value!r}; expected 0 or more, below 0.5")
-        elif each.name == "causal":
-            if not value >= 0:
-                raise RecoveryError(f"{said}{value!r}; expected 0 or more")
-        elif isinstance(each.default, (int, float)) and not value > 0:
-            raise RecoveryError(f"{said}{value!r}; expected a positive number")
-    for term, sign in (options.signs or {}).items():
-        if sign not in (1, -1):
-            raise RecoveryError(f"the sign of the term {term} is {sign!r}; expected +1 or -1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -15,13 +17,14 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.declaration import derivative
-from symdyn.discover.surrogates.registry import NothingLearnedError, TermSamples
+from symdyn.discover.surrogates.registry import NothingLearnedError, SurrogateFit, TermSamples
+from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.guesses import GUESSES
 from symdyn.inference.kinds import right_sides
 from symdyn.system import System
 
-__all__ = ["LinearForm", "Pairs", "consecutive", "fitted_parameters", "linear_form", "not_linear", "samples_of"]
+__all__ = ["Pairs", "Solving", "consecutive", "not_linear"]
 
 #: Relative sensitivity of the residuals, to changes by its value or by 1, below which a parameter counts as not determined.
 DETERMINED = 1e-6
@@ -60,7 +63,7 @@ def consecutive(data: Observations) -> Pairs:
 
 
 @dataclass(frozen=True)
-class LinearForm:
+class _LinearForm:
     """``F(x) = A(x) + B(x) u``, lowered, for n states and k values u of unknown functions; parameters are 1 unless given."""
 
     program: Program
@@ -104,7 +107,7 @@ class LinearForm:
         return np.split(found, np.cumsum(self.arities)[:-1], axis=1)
 
 
-def linear_form(system: System) -> LinearForm:
+def _linear_form(system: System) -> _LinearForm:
     """The right-hand sides as linear functions of the unknown terms; `not_linear` must have given no reason."""
     stand_in = {u: sp.Dummy() for u in system.unknowns}
     zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
@@ -116,7 +119,7 @@ def linear_form(system: System) -> LinearForm:
     blocks = [("t", (system.time,)), ("y", system.states), ("p", system.parameters)]
     program = lower("pairs", blocks, expressions, [""] * len(expressions))
     arities = tuple(len(u.args) for u in system.unknowns)
-    return LinearForm(program, system.parameters, (len(sides), len(stand_in)), arities)
+    return _LinearForm(program, system.parameters, (len(sides), len(stand_in)), arities)
 
 
 def not_linear(system: System) -> str | None:
@@ -136,7 +139,7 @@ def not_linear(system: System) -> str | None:
     return None
 
 
-def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp.Symbol, float]:
+def _fitted_parameters(system: System, form: _LinearForm, pairs: Pairs) -> dict[sp.Symbol, float]:
     """Values of the parameters that have none, as far as the equations determine them beside the unknown terms."""
     free = [p for p in system.parameters if p not in system.defaults]
     if not free:
@@ -152,14 +155,72 @@ def fitted_parameters(system: System, form: LinearForm, pairs: Pairs) -> dict[sp
     return {p: float(v) for p, v, t in zip(free, best.x, told, strict=True) if t}
 
 
-def samples_of(
+class Solving(ABC):
+    """A surrogate that solves for the unknown terms, which enter linearly; a frozen dataclass with its options as fields.
+
+    Attributes
+    ----------
+    source : str
+        What the samples come from, for messages.
+    singular : float
+        Share of the largest weight up to which samples are left out.
+    signs : mapping or None
+        From the name of a term to +1 or -1; samples of the other sign are left out.
+    """
+
+    source: ClassVar[str]
+    singular: float
+    signs: Mapping[Any, int] | None
+
+    @staticmethod
+    @abstractmethod
+    def applies(system: System, observations: Observations) -> str | None:
+        """None if the terms can be solved for, else the reason."""
+
+    @abstractmethod
+    def _along(
+        self, system: System, observations: Observations, progress: Callable[[int, int], None]
+    ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray], Pairs]:
+        """Times and states of every trajectory, and the pairs that give the samples."""
+
+    def fit(
+        self, system: System, observations: Observations, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    ) -> SurrogateFit:
+        """Learn from `observations`; `seed` is without effect, the result is unique.
+
+        Raises
+        ------
+        RecoveryError
+            If `applies` gives a reason, nowhere on the data a term has an effect, or none of its values has its sign.
+        """
+        reason = self.applies(system, observations)
+        if reason is not None:
+            raise RecoveryError(f"{reason}; go without, surrogate=None")
+        started = time.perf_counter()
+        times, states, pairs = self._along(system, observations, progress or (lambda done, total: None))
+        form = _linear_form(system)
+        parameters = _fitted_parameters(system, form, pairs)
+        known = {**system.defaults, **parameters}
+        values, weights = form.solve(pairs, known)
+        arguments, terms = form.arguments(pairs, known), {}
+        for u in system.unknowns:  # a function is sampled by all its applications
+            own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
+            terms[u] = _samples_of(
+                u, np.concatenate([arguments[j] for j in own]), values[:, own].T.ravel(), weights[:, own].T.ravel(), self.signs,
+                self.source, self.singular,
+            )  # fmt: skip
+        history = {"pairs": len(pairs.now), "seconds": time.perf_counter() - started}
+        return SurrogateFit(tuple(times), tuple(states), terms, parameters, history)
+
+
+def _samples_of(
     unknown: AppliedUndef,
     arguments: np.ndarray,
     values: np.ndarray,
     weights: np.ndarray,
     signs: Mapping[Any, int] | None,
     source: str,
-    singular: float = 0.0,
+    singular: float,
 ) -> TermSamples:
     """Samples of a term that are finite, of its sign if that is known, and of more than that share of the largest weight.
 

@@ -26,9 +26,8 @@ class StateEquations(Equations):
 
     def __init__(self, system: System, observed: Observations, options: Any) -> None:
         n, trajectories = len(system.states), observed.trajectories
-        self._hard = options.initial == "hard"
         net = Perceptron((1, options.width, options.width, n))
-        super().__init__(system, options, len(trajectories), net, n if self._hard else 0)
+        super().__init__(system, options, len(trajectories), net, n)
         self._rates = NetworkRates(system, self.terms)
         units = self._rates.units(observed)
         self._noise = np.maximum(observed.noise, options.noise_floor * units.size)
@@ -46,7 +45,7 @@ class StateEquations(Equations):
         inside = np.linspace(ends[:, 0], ends[:, 1], points, axis=1)
         self.data = Data(
             cut.times[..., None], cut.values, cut.weights, inside[..., None], ends, *units,
-            strict=1.0 / options.tolerance / np.sqrt(points / longest), roots=np.ones((self.count, points, 1)),
+            strict=1.0 / options.tolerance / np.sqrt(points / longest),
         )  # fmt: skip
 
     def weights(self, observed: Observations) -> np.ndarray:
@@ -54,14 +53,11 @@ class StateEquations(Equations):
         return windows(observed, self._noise, self.data.places.shape[1]).weights
 
     def _with_starts(self, own: np.ndarray) -> np.ndarray:
-        return np.concatenate([own, self._starts], axis=1) if self._hard else own
+        return np.concatenate([own, self._starts], axis=1)
 
     def _state(self, d: Data, w: Any, s: Any, ends: Any, place: Any) -> jax.Array:
         tau = (2 * place - ends[0] - ends[1]) / (ends[1] - ends[0])
-        out = self.net(w, tau)
-        if self._hard:
-            out = self._loose * w[self.net.size :] - jnp.expm1(-RISE * (1 + tau)) * out
-        return d.centre + d.size * out
+        return d.centre + d.size * (self._loose * w[self.net.size :] - jnp.expm1(-RISE * (1 + tau)) * self.net(w, tau))
 
     def _residual(self, d: Data, w: Any, s: Any, ends: Any, place: Any) -> jax.Array:
         y, change = jax.jvp(lambda t: self._state(d, w, s, ends, t), (place,), (jnp.ones_like(place),))

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from symdyn.discover.surrogates._networks import Networks, check_options
+from symdyn.discover.surrogates._networks import Networks
 from symdyn.discover.surrogates.registry import FIELD_SURROGATES, SurrogateFit, nested
 from symdyn.models.operators import NUMBERS
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["FieldPINN", "FieldPINNOptions"]
+__all__ = ["FieldPINN"]
 
 
 @dataclass(frozen=True)
-class FieldPINNOptions:
-    """How the networks are built and trained.
+class FieldPINN(Networks):
+    r"""Universal physics-informed networks for fields on an interval.
 
-    Attributes
+    One tanh network of time and position for the fields of each experiment, one network for each unknown function of its
+    declared arguments (fields, derivatives, positions), and parameters without a value minimise
+
+    .. math:: \sum \frac{(\hat u_i(x_k, t_k) - u_{ik})^2}{\sigma_i^2}
+              + \frac{M}{C} \sum \frac{(\partial_t \hat u_i - f_i)^2}{(\tau r_i)^2} + \lambda |w|^2
+
+    with estimated noise :math:`\sigma`, rates of change :math:`r`, `M` places and times of data and `C` collocation points, by
+    Levenberg-Marquardt: first on the data alone, then with the equations.  Initial values of the system and Dirichlet
+    or periodic walls hold exactly; so do walls without flux if all fields have them at both ends.  Other conditions are
+    not imposed.
+
+    Parameters
     ----------
     width, term_width : int
         Neurons in each of the two hidden layers of the network of the fields and of that of a term.
@@ -38,44 +46,6 @@ class FieldPINNOptions:
         Networks trained from other first weights; the result is their mean.
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
-    """
-
-    width: int = 16
-    term_width: int = 8
-    waves: int = 2
-    collocation: int = 400
-    iterations: int = 150
-    tolerance: float = 1e-2
-    decay: float = 0.1
-    members: int = 1
-    signs: Mapping[Any, int] | None = None
-
-    #: Smallest noise believed, relative to the size of a field: below it the networks, not the data, limit the fit.
-    noise_floor = 1e-3
-
-    def __post_init__(self) -> None:
-        check_options(self, "pinn")
-
-
-class FieldPINN(Networks):
-    r"""Universal physics-informed networks for fields on an interval.
-
-    One tanh network of time and position for the fields of each experiment, one network for each unknown function of its
-    declared arguments (fields, derivatives, positions), and parameters without a value minimise
-
-    .. math:: \sum \frac{(\hat u_i(x_k, t_k) - u_{ik})^2}{\sigma_i^2}
-              + \frac{M}{C} \sum \frac{(\partial_t \hat u_i - f_i)^2}{(\tau r_i)^2} + \lambda |w|^2
-
-    with estimated noise :math:`\sigma`, rates of change :math:`r`, `M` places and times of data and `C` collocation points, by
-    Levenberg-Marquardt: first on the data alone, then with the equations.  Initial values of the system and Dirichlet
-    or periodic walls hold exactly; so do walls without flux if all fields have them at both ends.  Other conditions are
-    not imposed.
-
-    Parameters
-    ----------
-    options : FieldPINNOptions, optional
-    **changes
-        Single options instead.
 
     Notes
     -----
@@ -90,7 +60,20 @@ class FieldPINN(Networks):
     Karniadakis, J. Comput. Phys. 378, 686 (2019).
     """
 
-    name, usual = "pinn", FieldPINNOptions
+    name = "pinn"
+
+    width: int = 16
+    term_width: int = 8
+    waves: int = 2
+    collocation: int = 400
+    iterations: int = 150
+    tolerance: float = 1e-2
+    decay: float = 0.1
+    members: int = 1
+    signs: Mapping[Any, int] | None = None
+
+    #: Smallest noise believed, relative to the size of a field: below it the networks, not the data, limit the fit.
+    noise_floor = 1e-3
 
     @staticmethod
     def applies(system: Any, observations: Any) -> str | None:

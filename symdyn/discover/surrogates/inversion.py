@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from symdyn.discover.surrogates._pairs import consecutive, fitted_parameters, linear_form, not_linear, samples_of
-from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, with_options
+from symdyn.discover.surrogates._pairs import Pairs, Solving, consecutive, not_linear
+from symdyn.discover.surrogates.registry import SURROGATES
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.problem import rough_states
 from symdyn.system import System
 
-__all__ = ["Inversion", "InversionOptions"]
+__all__ = ["Inversion"]
 
 
 @dataclass(frozen=True)
-class InversionOptions:
-    """Details of the inversion.
-
-    Attributes
-    ----------
-    singular : float
-        Share of the largest weight below which a sample is left out: there the term hardly moves the next state.
-    signs : mapping, optional
-        From the name of a term to +1 or -1 if its sign is known; samples of the other sign are left out.
-    """
-
-    singular: float = 1e-6
-    signs: Mapping[Any, int] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.singular < 1:
-            raise RecoveryError(
-                f"the option singular of the surrogate 'inversion' is {self.singular!r}; expected 0 or more, below 1"
-            )
-
-
-class Inversion:
+class Inversion(Solving):
     r"""Values of unknown functions that enter a map linearly, from pairs of consecutive complete observations.
 
     With :math:`F(x) = A(x) + B(x)\,u` for the values `u` of the unknown functions, every pair gives
@@ -53,9 +31,10 @@ class Inversion:
 
     Parameters
     ----------
-    options : InversionOptions, optional
-    **changes
-        Single options instead.
+    singular : float
+        Share of the largest weight below which a sample is left out: there the term hardly moves the next state.
+    signs : mapping, optional
+        From the name of a term to +1 or -1 if its sign is known; samples of the other sign are left out.
 
     Notes
     -----
@@ -63,8 +42,16 @@ class Inversion:
     which are then fitted to all data.
     """
 
-    def __init__(self, options: InversionOptions | None = None, **changes: Any) -> None:
-        self.options = with_options(options or InversionOptions(), changes, "inversion")
+    source = "the next state"
+
+    singular: float = 1e-6
+    signs: Mapping[Any, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.singular < 1:
+            raise RecoveryError(
+                f"the option singular of the surrogate 'inversion' is {self.singular!r}; expected 0 or more, below 1"
+            )
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:
@@ -76,53 +63,11 @@ class Inversion:
             reason = "no two observations of all states are one step apart"
         return None if reason is None else f"the surrogate 'inversion' cannot solve for the unknown terms: {reason}"
 
-    def fit(
-        self,
-        system: System,
-        observations: Observations,
-        *,
-        seed: int = 0,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> SurrogateFit:
-        """Solve for the unknown terms along `observations`.
-
-        Parameters
-        ----------
-        system : DiscreteSystem
-            With unknown terms.
-        observations : Observations
-        seed : int
-            Without effect: the result is unique.
-        progress : callable, optional
-            Called as ``progress(done, total)``.
-
-        Raises
-        ------
-        RecoveryError
-            If `applies` gives a reason, nowhere on the data a term moves the next state, or none of its values has its sign.
-        """
-        reason = self.applies(system, observations)
-        if reason is not None:
-            raise RecoveryError(f"{reason}; go without, surrogate=None")
-        started = time.perf_counter()
-        pairs, form = consecutive(observations), linear_form(system)
-        parameters = fitted_parameters(system, form, pairs)
-        values, weights = form.solve(pairs, {**system.defaults, **parameters})
-        arguments = form.arguments(pairs, {**system.defaults, **parameters})
-        terms = {}
-        for u in system.unknowns:  # a function is sampled by all its applications
-            own = [j for j, other in enumerate(system.unknowns) if other.func == u.func]
-            terms[u] = samples_of(
-                u, np.concatenate([arguments[j] for j in own]), values[:, own].T.ravel(), weights[:, own].T.ravel(),
-                self.options.signs, "the next state", self.options.singular,
-            )  # fmt: skip
-        if progress is not None:
-            progress(1, 1)
-        states = rough_states(system, observations)[0]
-        times = tuple(t.times for t in observations.trajectories)
-        return SurrogateFit(
-            times, states, terms, parameters, {"pairs": len(pairs.now), "seconds": time.perf_counter() - started}
-        )
+    def _along(
+        self, system: System, observations: Observations, progress: Callable[[int, int], None]
+    ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray], Pairs]:
+        progress(1, 1)
+        return [t.times for t in observations.trajectories], rough_states(system, observations)[0], consecutive(observations)
 
 
 SURROGATES.register("inversion", Inversion)

@@ -6,19 +6,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symdyn.discover.surrogates._networks import Networks, check_options
+from symdyn.discover.surrogates._networks import Networks
 from symdyn.discover.surrogates.registry import SURROGATES, SurrogateFit, nested, not_rates
 from symdyn.inference.data import Observations
 from symdyn.system import System
 
-__all__ = ["NeuralODE", "NeuralODEOptions"]
+__all__ = ["NeuralODE"]
 
 
 @dataclass(frozen=True)
-class NeuralODEOptions:
-    """How the networks are built and trained.
+class NeuralODE(Networks):
+    r"""A network of its arguments for each unknown function, inside the equations.
 
-    Attributes
+    The equations are integrated by the classical Runge-Kutta method from initial values that are fitted jointly;
+    Levenberg-Marquardt in residual space minimises
+
+    .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 .
+
+    The equations hold exactly: there is no weight to choose between data and equations.  The networks begin with what
+    smoothing tells of the terms, where all states are observed; unobserved states begin at their declared initial values.
+
+    Parameters
     ----------
     width : int
         Neurons in each of the two hidden layers of a term's network.
@@ -36,7 +44,17 @@ class NeuralODEOptions:
         Networks trained from other initial weights and validation points; the result is their mean.
     signs : mapping, optional
         From the name of a term to +1 or -1 if its sign is known.
+
+    Notes
+    -----
+    The first fit switches JAX to double precision for the entire process.
+
+    References
+    ----------
+    Rackauckas et al., arXiv:2001.04385 (universal differential equations).
     """
+
+    name = "neural_ode"
 
     width: int = 12
     window: int = 40
@@ -49,38 +67,6 @@ class NeuralODEOptions:
 
     #: Smallest noise believed, relative to the size of a state.
     noise_floor = 1e-5
-
-    def __post_init__(self) -> None:
-        check_options(self, "neural_ode")
-
-
-class NeuralODE(Networks):
-    r"""A network of its arguments for each unknown function, inside the equations.
-
-    The equations are integrated by the classical Runge-Kutta method from initial values that are fitted jointly;
-    Levenberg-Marquardt in residual space minimises
-
-    .. math:: \sum \frac{(x_i(t_k; w) - x_{ik})^2}{\sigma_i^2} + \lambda |w|^2 .
-
-    The equations hold exactly: there is no weight to choose between data and equations.  The networks begin with what
-    smoothing tells of the terms, where all states are observed; unobserved states begin at their declared initial values.
-
-    Parameters
-    ----------
-    options : NeuralODEOptions, optional
-    **changes
-        Single options instead.
-
-    Notes
-    -----
-    The first fit switches JAX to double precision for the entire process.
-
-    References
-    ----------
-    Rackauckas et al., arXiv:2001.04385 (universal differential equations).
-    """
-
-    name, usual = "neural_ode", NeuralODEOptions
 
     @staticmethod
     def applies(system: System, observations: Observations) -> str | None:

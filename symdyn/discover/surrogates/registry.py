@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -12,15 +12,12 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
-from symdyn.registry import Registry, suggest
+from symdyn.registry import Registry
 from symdyn.system import System
 
 __all__ = [
     "FIELD_SURROGATES", "SURROGATES", "NothingLearnedError", "Surrogate", "SurrogateFit", "TermSamples", "nested", "not_rates",
-    "with_options",
 ]  # fmt: skip
-
-Options = TypeVar("Options")
 
 
 class NothingLearnedError(RecoveryError):
@@ -198,23 +195,6 @@ def nested(system: System) -> str | None:
         if any(a.atoms(AppliedUndef) for a in term.args):
             return f"the unknown term {term} has an unknown term among its arguments; give that one a state of its own"
     return None
-
-
-def with_options(options: Options, changes: Mapping[str, Any], surrogate: str) -> Options:
-    """Options (a frozen dataclass) with single ones changed.
-
-    Raises
-    ------
-    RecoveryError
-        If the surrogate of that name has no such option.
-    """
-    known = options.__dataclass_fields__  # type: ignore[attr-defined]
-    wrong = [name for name in changes if name not in known]
-    if wrong:
-        raise RecoveryError(
-            f"unknown option of the surrogate {surrogate!r}: {wrong[0]}; known: {', '.join(known)}.{suggest(wrong[0], known)}"
-        )
-    return replace(options, **changes)  # type: ignore[type-var]
 
 
 #: Classes of surrogates by name; each is made with its options as keywords.

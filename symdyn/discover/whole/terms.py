@@ -23,8 +23,9 @@ FUNCTIONS: dict[int, tuple[str, Callable[[sp.Expr], sp.Expr]]] = {
     7: ("inv", lambda z: 1 / z),
     8: ("sig", lambda z: 1 / (1 + sp.exp(z))),
     9: ("cot", lambda z: sp.cos(z) / sp.sin(z)),
+    10: ("tanh", sp.tanh),
 }
-SIN, COS, EXP, LOG, SQRT, ABS, INV, SIG, COT = FUNCTIONS
+SIN, COS, EXP, LOG, SQRT, ABS, INV, SIG, COT, TANH = FUNCTIONS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""Optional packages, and one clear message where one of them is missing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from symdyn.errors import MissingPackageError
+
+__all__ = ["OPTIONAL", "named", "require"]
+
+#: Optional modules: the distribution of each, and the extra that installs it.
+OPTIONAL = {
+    "jax": ("jax", "discover"),
+    "pyoperon": ("pyoperon", "discover"),
+    "sklearn": ("scikit-learn", "discover"),
+    "numba_cuda": ("numba-cuda", "cuda"),
+    "libsbml": ("python-libsbml", "sbml"),
+    "distributed": ("distributed", "distributed"),
+    "zarr": ("zarr", "distributed"),
+    "ipykernel": ("ipykernel", "notebook"),
+    "ipywidgets": ("ipywidgets", "notebook"),
+    "nbclient": ("nbclient", "notebook"),
+    "nbformat": ("nbformat", "notebook"),
+    "pysr": ("pysr", "pysr"),
+    "gmsh": ("gmsh", "gmsh"),
+}
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """Say which extra installs an optional package whose import fails inside.
+
+    Raises
+    ------
+    MissingPackageError
+
+    Examples
+    --------
+    >>> with named():
+    ...     raise ModuleNotFoundError("No module named 'zarr.storage'", name="zarr.storage")
+    Traceback (most recent call last):
+    symdyn.errors.MissingPackageError: this needs zarr, which is not installed: pip install "symdyn-modeling[distributed]"
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        found = OPTIONAL.get((error.name or "").partition(".")[0])
+        if found is None or isinstance(error, MissingPackageError):
+            raise
+        distribution, extra = found
+        raise MissingPackageError(
+            f'this needs {distribution}, which is not installed: pip install "symdyn-modeling[{extra}]"', name=error.name
+        ) from None
+
+
+def require(module: str) -> Any:
+    """An optional module.
+
+    Raises
+    ------
+    MissingPackageError
+    """
+    with named():
+        return importlib.import_module(module)

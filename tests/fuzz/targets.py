@@ -1,0 +1,154 @@
+"""What is fuzzed: every reader of files and texts of strangers, each with inputs to begin from."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sympy as sp
+
+import symdyn as sd
+from symdyn.inference.journal import Journal
+from symdyn.inference.reading import read_data
+from symdyn.io.arguments import parse_assignments, parse_duration, parse_range
+from symdyn.io.models import read_model
+from symdyn.io.tables import read_table, read_times
+from symdyn.simulation.chunk_store import ChunkStore
+
+__all__ = ["TARGETS", "TOKENS", "Target"]
+
+#: Pieces that mutation inserts: syntax of the readers, extreme numbers, and what would run if it were evaluated.
+TOKENS = tuple(
+    text.encode()
+    for text in (
+        "__import__('os').system('CANARY')", "exec('CANARY')", "CANARY", "().__class__", "lambda: 0", "sin(",
+        "exp(exp(", "x", "y'", "->", "<->", ":=", "=", "==", "'", '"', ";", "\n", "#", "//", "/*", "*/", "@", "at",
+        "piecewise(", "where", "d/dt", "dx(", "laplacian(", "x[t+1]", "1e308", "1e-308", "1e400", "-1", "0", "nan",
+        "inf", "9" * 45, "^", "**", "^9^9^9", "/0", "(" * 60, ")" * 60, "[", "]", "{", "}", ",", ";;", "\x00", "\ufeff",
+        "é", "π", "1,5", "2024-01-31", "31.12.2024 23:59", "12:30", "%", "null", "true", "[[[[", '{"a":', "<a>", "</a>",
+        "<!DOCTYPE x>", "&lt;", "<apply><power/>", "<ci>x</ci>", "<cn>1e999</cn>", "<piecewise>", "<sbml ",
+        "../../etc/passwd", "/dev/zero", "CON", "PK\x03\x04", "\x93NUMPY",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader.
+
+    Parameters
+    ----------
+    seeds : tuple of bytes
+        Valid inputs.
+    read : callable
+        Of the bytes; a `SymdynError` is a proper answer.
+    """
+
+    seeds: tuple[bytes, ...]
+    read: Callable[[bytes], object]
+
+
+def _text(read: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda data: read(data.decode("utf-8", "replace"))
+
+
+FOLDER = Path(tempfile.mkdtemp(prefix="symdyn-fuzz-"))
+
+
+def _file(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
+    """A reader of a file, which is written anew each time."""
+
+    def written(data: bytes) -> object:
+        path = FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return read(path)
+
+    return written
+
+
+def _recovery() -> tuple[tuple[bytes, ...], Callable[[bytes], object]]:
+    x, f = sp.Symbol("x"), sp.Function("f")
+    t = np.linspace(0, 4, 21)
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}, library=2, surrogate=None, progress=False
+    )
+    folder = FOLDER / "recovery"
+    found.save(folder)
+    return ((folder / "recovery.json").read_bytes(),), _file("recovery/recovery.json", lambda p: sd.Recovery.load(p.parent))
+
+
+def _store() -> tuple[tuple[bytes, ...], Callable[[bytes], object]]:
+    path = FOLDER / "run.zarr"
+    sd.simulate(sd.ODESystem({sp.Symbol("x"): -sp.Symbol("x")}), [0, 1], initial={"x": [1, 2, 3]}, store=path, progress=False)
+    (manifest,) = (p for p in path.rglob("zarr.json") if b'"request"' in p.read_bytes())
+
+    def read(data: bytes) -> object:
+        manifest.write_bytes(data)
+        found = ChunkStore.find(path)
+        if found is not None:
+            found.look()
+        return str(found)
+
+    return (manifest.read_bytes(),), read
+
+
+def _checkpoint() -> tuple[bytes, ...]:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{"ab-0": np.arange(3.0), "ab-1": np.ones((2, 2))})
+    lone = io.BytesIO()
+    np.save(lone, np.arange(3.0))
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    return buffer.getvalue(), lone.getvalue(), empty.getvalue()
+
+
+def _data(path: Path) -> object:
+    return read_data(read_table(path))
+
+
+SBML = sd.ReactionNetwork.from_text("2 X <-> Y, k1, k2\n0 -> X, a/(1 + Y)\nk1 = 2; k2 = 1; a = 3; X(0) = 5").to_sbml()
+ODE = """x' = a*x - b*x*y + piecewise(1, x > 2, 0)
+y' = c*x*y/(1 + x^2) - d*exp(-y)
+a = 0.5; b = 3e-2; c = 1/3; d = 2
+x(0) = 1"""
+NETWORK = (
+    "2 X <-> 3 X, k1, k2\n0 <-> X, k3, k4\nTotal := X + 1\nat X >= 5: X = 0\nk1 = 60; k2 = 1; k3 = 4600; k4 = 1000; X(0) = 3"
+)
+
+TARGETS: dict[str, Target] = {
+    "ODE text": Target((ODE.encode(), b"x' = f(x) + sin(t)\ny' = -y"), _text(sd.ODESystem.from_text)),
+    "map text": Target((b"x[t+1] = r*x[t]*(1 - x[t])\nr = 3.7; x(0) = 0.2",), _text(sd.DiscreteSystem.from_text)),
+    "network text": Target((NETWORK.encode(), b"A + B -> C, k\nC => A, v*C/(K + C)"), _text(sd.ReactionNetwork.from_text)),
+    "field text": Target(
+        (b"u' = D*laplacian(u) + u*(1 - u) - dx(u^2)\nD = 0.1; u(0) = sin(x)",),
+        _text(lambda text: sd.PDESystem.from_text(text, domain=(0, 1))),
+    ),
+    "Antimony": Target(
+        (b"J1: 2 A -> B; k1*A*(A - 1); J2: B => 2 A; k2*B\nA = 10; k1 = 0.5; k2 := A + 1",),
+        _file("model.ant", sd.read_antimony),
+    ),
+    "SBML": Target((SBML.encode(),), _file("model.xml", sd.read_sbml)),
+    "model file": Target((b"# ode\n" + ODE.encode(), NETWORK.encode()), _file("model.txt", read_model)),
+    "table": Target(
+        (
+            b"time [d],hare (1000),lynx\n0,30.1,4\n1,,6.1\n2,70.2,9.8\n",
+            b"Date;A;B\n01.02.2024;1,5;2\n02.02.2024;1,75;3\n",
+            b"id,t,x\n1,0,1\n1,1,2\n2,0,3\n2,1,5\n",
+        ),
+        _file("table.csv", _data),
+    ),
+    "times": Target((b"0\n1\n2.5\n", b"t\n0\n1\n"), _file("times.txt", read_times)),
+    "arguments": Target(
+        (b"0:20:101", b"10m", b"a=0.4,0.5:2:7"),
+        _text(lambda text: [read(text) for read in (parse_range, parse_duration, lambda text: parse_assignments([text]))]),
+    ),
+    "recovery": Target(*_recovery()),
+    "checkpoint": Target(_checkpoint(), _file("search.npz", Journal)),
+    "store": Target(*_store()),
+}

@@ -1,0 +1,66 @@
+"""A few hundred mutated inputs for every reader, the same in each run; ``python -m tests.fuzz`` runs as long as one likes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("libsbml")
+pytest.importorskip("zarr")
+from tests.fuzz.targets import TARGETS
+
+ROOT = Path(__file__).parents[2]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+
+
+def worker(
+    current: Path, *arguments: str, script: tuple[str, str] = ("-m", "tests.fuzz.worker")
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *script, *arguments, "--current", str(current)]
+    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def test_no_reader_crashes_hangs_or_runs_what_it_reads(tmp_path):
+    done = worker(tmp_path / "current", *TARGETS, "--executions", "100")
+    assert done.returncode == 0, done.stderr
+    for name, found in json.loads(done.stdout).items():
+        assert not found["failures"], name
+        assert sum(found["counts"].values()) == 100
+        assert set(found["counts"]) <= {"read", "refused"}
+
+
+FRAGILE = """
+import os, sys, time
+from symdyn.errors import SymdynError
+from tests.fuzz import targets
+def read(data):
+    if b"CANARY" in data: compile(data.decode("utf-8", "replace"), "text", "exec")
+    if b"nan" in data: raise KeyError("nan")
+    if b"sin(" in data:
+        while True: pass
+    if b"PK" in data: os.kill(os.getpid(), 11)
+    raise SymdynError("refused")
+targets.TARGETS["times"] = targets.Target((b"x",), read)
+from tests.fuzz import worker
+worker.SECONDS = 0.05
+worker.main()
+"""
+
+
+def test_a_fragile_reader_is_found_out(tmp_path):
+    current = tmp_path / "current"
+    done = worker(current, "times", "--executions", "100000", script=("-c", FRAGILE))
+    assert done.returncode == -11
+    held = current.read_bytes()
+    assert b"PK" in held[8 : 8 + int.from_bytes(held[:8], "little")]  # the input that ended the process
+    done = worker(current, "times", "--executions", "2000", script=("-c", FRAGILE.replace('b"PK"', 'b"-never-"')))
+    counts = json.loads(done.stdout)["times"]["counts"]
+    assert set(counts) == {"refused", "crash", "hang", "code"}
+    assert sum(counts.values()) == 2000

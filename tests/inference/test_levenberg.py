@@ -1,0 +1,107 @@
+"""The one optimiser, on linear least squares, where the optimum is known, and on a likelihood with a closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+
+from symdyn.inference.levenberg import levenberg_marquardt
+from symdyn.inference.quadratic import Quadratic
+from symdyn.inference.scoring import Score, maximise
+
+WINDOWS, ROWS, COLUMNS, STARTS = 3, 8, 4, 2
+
+
+@pytest.fixture
+def linear():
+    """Designs (V, R, P + n) and data (M, V, R) of M = 2 candidates, their expansions, and places that were asked for."""
+    rng = np.random.default_rng(0)
+    design, data = rng.normal(size=(WINDOWS, ROWS, COLUMNS + STARTS)), rng.normal(size=(2, WINDOWS, ROWS))
+    asked = []
+
+    def expand(which, theta, starts):
+        asked.append(which.tolist())
+        values = np.concatenate([np.repeat(theta[:, None], WINDOWS, axis=1), starts], axis=2)
+        left = data[which] - np.einsum("vrq,mvq->mvr", design, values)
+        whole = np.broadcast_to(design, (len(which), *design.shape))
+        return Quadratic.of((left**2).sum(axis=(1, 2))[:, None], left, whole, COLUMNS)
+
+    return design, data, expand, asked
+
+
+def begin():
+    return np.zeros((2, COLUMNS)), np.zeros((2, WINDOWS, STARTS)), np.ones((2, COLUMNS), dtype=bool)
+
+
+def joint(design):
+    """The design of parameters and of the initial values of all windows, (V R, P + V n)."""
+    found = np.zeros((WINDOWS, ROWS, COLUMNS + WINDOWS * STARTS))
+    found[..., :COLUMNS] = design[..., :COLUMNS]
+    for v in range(WINDOWS):
+        found[v, :, COLUMNS + v * STARTS : COLUMNS + (v + 1) * STARTS] = design[v, :, COLUMNS:]
+    return found.reshape(WINDOWS * ROWS, -1)
+
+
+def test_parameters_and_initial_values_are_those_of_least_squares(linear):
+    design, data, expand, _ = linear
+    fits = levenberg_marquardt(expand, *begin(), tolerance=1e-14)
+    for m in range(2):
+        exact = np.linalg.lstsq(joint(design), data[m].ravel(), rcond=None)[0]
+        np.testing.assert_allclose(np.append(fits.theta[m], fits.starts[m]), exact, atol=1e-7)
+
+
+def test_bounds_and_held_parameters_are_kept(linear):
+    design, data, expand, _ = linear
+    theta, starts, active = begin()
+    active[:, 3] = False
+    low, high = np.full(COLUMNS, -0.05), np.full(COLUMNS, 0.05)
+    fits = levenberg_marquardt(expand, theta, starts, active, bounds=(low, high), iterations=200, tolerance=1e-14)
+    whole = np.delete(joint(design), 3, axis=1)
+    edges = np.append(low[:3], np.full(WINDOWS * STARTS, -np.inf)), np.append(high[:3], np.full(WINDOWS * STARTS, np.inf))
+    for m in range(2):
+        exact = lsq_linear(whole, data[m].ravel(), edges, tol=1e-14)
+        assert fits.total[m] == pytest.approx(2 * exact.cost, rel=1e-6)
+        assert fits.theta[m, 3] == 0
+        np.testing.assert_allclose(fits.theta[m, :3], exact.x[:3], atol=1e-4)
+
+
+def test_what_cannot_become_good_enough_is_given_up(linear):
+    *_, expand, asked = linear
+    lost = levenberg_marquardt(expand, *begin(), needed=-1e6)
+    assert lost.abandoned.all()
+    assert asked == [[0, 1]]
+    assert np.all(lost.theta == 0)
+    assert not levenberg_marquardt(expand, *begin(), needed=1e6).abandoned.any()
+
+
+class Counts:
+    """Poisson numbers of a mean whose logarithm is sought."""
+
+    numbers = np.array([3.0, 5.0, 9.0])
+
+    def value(self, theta):
+        return self.score(theta).value
+
+    def score(self, theta):
+        mean = np.exp(theta[0])
+        left = self.numbers - mean
+        return Score(
+            float((self.numbers * theta[0] - mean).sum()),
+            left.sum(keepdims=True),
+            np.array([[3 * mean]]),
+            np.array([[left @ left]]),
+        )
+
+
+@pytest.mark.parametrize("start", [-3.0, 1.0, 8.0])
+def test_a_likelihood_is_maximised(start):
+    fit = maximise(Counts(), np.array([start]))
+    assert fit.converged
+    assert fit.theta[0] == pytest.approx(np.log(17 / 3), abs=1e-4)
+    at_bound = maximise(Counts(), np.array([min(start, 1.2)]), high=np.array([1.2]))
+    assert at_bound.converged
+    assert at_bound.theta[0] == 1.2
+    lost = maximise(Counts(), np.array([1.7]), needed=100.0)
+    assert lost.abandoned
+    assert not lost.converged

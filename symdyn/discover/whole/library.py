@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from symdyn.discover.whole.terms import ABS, COS, COT, EXP, INV, LOG, SIG, SIN, SQRT, Atom, CandidateTerm
 
-__all__ = ["DEGREE_COST", "SCALED_COST", "library", "monomials"]
+__all__ = ["DEGREE_COST", "LEVELS", "SCALED_COST", "library", "monomials"]
+
+#: Libraries, each with the terms of those before it.
+LEVELS = range(3)
 
 #: Cost of a monomial by its degree, and of an exponential with its rate.
 DEGREE_COST, SCALED_COST = (1.0, 0.5, 1.0, 2.0, 4.0, 5.0), 4.5
@@ -33,19 +36,20 @@ def monomials(d: int) -> list[CandidateTerm]:
     return [CandidateTerm(e, cost=DEGREE_COST[sum(e)]) for e in powers]
 
 
-def library(x: np.ndarray, *, functions: bool) -> list[CandidateTerm]:
-    """Terms for states that take the values `x` (n, d); monomials alone unless `functions`."""
+def library(x: np.ndarray, level: int) -> list[CandidateTerm]:
+    """Terms for states that take the values `x` (n, d), of a level of `LEVELS`: monomials, functions, and what is rarer."""
     d = x.shape[1]
     found = monomials(d)
-    if functions:
-        found += _trigonometric(x)
+    if level >= 1:
+        found += [*_trigonometric(x), *_rational(x)]
         if d <= 2:
-            found += _elementary(x)
-        found += _rational(x)
+            found += [*_elementary(x), *_sigmoids(x)]
+    if level >= 2:
+        found += _repressing(x)
+        if d <= 2:
+            found += _scaled(x)
         if d <= 3:
             found += _competing(x)
-        if d <= 2:
-            found += _sigmoids(x)
     return list({(t.key, t.atoms): t for t in found}.values())
 
 
@@ -87,7 +91,7 @@ def _trigonometric(x: np.ndarray) -> Iterator[CandidateTerm]:
 
 def _elementary(x: np.ndarray) -> Iterator[CandidateTerm]:
     d = x.shape[1]
-    none, size, spread = (0,) * d, np.abs(x).max(axis=0), x.std(axis=0) + 1e-9
+    none, size = (0,) * d, np.abs(x).max(axis=0)
     for i in range(d):
         yield CandidateTerm(_power(d, i), (Atom(ABS, _unit(d, i)),), 3.5)
         yield CandidateTerm(none, (Atom(ABS, _unit(d, i)),), 3.5)
@@ -100,34 +104,48 @@ def _elementary(x: np.ndarray) -> Iterator[CandidateTerm]:
             yield CandidateTerm(none, (Atom(EXP, _unit(d, i, -1.0)),), 3.5)
         if size[i] < RISING:
             yield CandidateTerm(none, (Atom(EXP, _unit(d, i)),), 3.5)
-        for rate in (r / spread[i] for r in RATES):
-            # rates that the data determine: the exponential neither vanishes nor runs away along them
-            if abs(rate) * size[i] < FALLING:
-                yield CandidateTerm(none, (Atom(EXP, _unit(d, i, float(rate)), 0.0, 1, (i,)),), SCALED_COST)
+
+
+def _scaled(x: np.ndarray) -> Iterator[CandidateTerm]:
+    """``exp(k x)`` with rates that the data determine: the exponential neither vanishes nor runs away along them."""
+    d, size = x.shape[1], np.abs(x).max(axis=0)
+    for i, r in itertools.product(range(d), RATES):
+        rate = r / (x[:, i].std() + 1e-9)
+        if abs(rate) * size[i] < FALLING:
+            yield CandidateTerm((0,) * d, (Atom(EXP, _unit(d, i, float(rate)), 0.0, 1, (i,)),), SCALED_COST)
 
 
 def _positive(x: np.ndarray) -> list[int]:
     return list(np.flatnonzero(x.min(axis=0) > -POSITIVE * np.abs(x).max(axis=0)).tolist())
 
 
-def _rational(x: np.ndarray) -> Iterator[CandidateTerm]:
-    """``x^a/(K + x^n)`` with a from 0 to n, and times another state, K on a grid: odd n where a state is nowhere negative."""
+def _saturating(x: np.ndarray, powers: Sequence[tuple[int, Sequence[int]]], every: int) -> Iterator[CandidateTerm]:
+    """``x^a/(K + x^n)`` for n and its a, and times another state, K on a grid: odd n where a state is nowhere negative."""
     d = x.shape[1]
     positive = _positive(x)
     for i in range(d):
         grid = np.percentile(np.abs(x[:, i]), SATURATING.get(d, MANY_SATURATING))
         if d <= 2:
             grid = np.unique([0.5 * grid[0], *grid, 2 * grid[-1], 6 * grid[-1]])
-        for n in (1, 2, 3, 4) if d >= 2 else (1, 2, 3, 4, 5):
-            if n % 2 and i not in positive:
-                continue
-            for a in range(n + 1) if n <= 2 else (0, n):
-                for k in grid if a and (n <= 2 or d == 1) else grid[::2]:
-                    atom = Atom(INV, _unit(d, i), float(max(k, 1e-3) ** n), n, (-1,))
-                    yield CandidateTerm(_power(d, i, a), (atom,), 5.0)
-                    for j in range(d) if n <= 2 else ():
-                        if j != i:
-                            yield CandidateTerm(_sum(_power(d, i, a), _power(d, j)), (atom,), 5.5)
+        for n, numerators in powers if i in positive else [p for p in powers if p[0] % 2 == 0]:
+            for a, k in itertools.product(numerators, grid[::every]):
+                atom = Atom(INV, _unit(d, i), float(max(k, 1e-3) ** n), n, (-1,))
+                yield CandidateTerm(_power(d, i, a), (atom,), 5.0)
+                for j in range(d) if n <= 2 else ():
+                    if j != i:
+                        yield CandidateTerm(_sum(_power(d, i, a), _power(d, j)), (atom,), 5.5)
+
+
+def _rational(x: np.ndarray) -> Iterator[CandidateTerm]:
+    """Terms that saturate."""
+    steep = [(n, (n,)) for n in (3, 4, 5)] if x.shape[1] == 1 else []
+    return _saturating(x, [(1, (1,)), (2, (1, 2)), *steep], 1)
+
+
+def _repressing(x: np.ndarray) -> Iterator[CandidateTerm]:
+    """Terms that fall to nothing, and steep ones of several states."""
+    most = 5 if x.shape[1] == 1 else 4
+    return _saturating(x, [(n, (0,) if n <= 2 or x.shape[1] == 1 else (0, n)) for n in range(1, most + 1)], 2)
 
 
 def _competing(x: np.ndarray) -> Iterator[CandidateTerm]:

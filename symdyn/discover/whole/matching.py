@@ -137,14 +137,15 @@ class WeakMatching:
             scores[gains <= 0] = np.inf
             keep = BEAM[min(k, 3) - 1]
             level: dict[tuple[int, ...], Subset] = {}
-            flat = scores.ravel()
-            some = min(flat.size, (k + 1) * keep)
-            for at in sorted(np.argpartition(flat, some - 1)[:some], key=lambda q: flat[q]):
-                r, l = divmod(int(at), len(good))
-                if np.isfinite(flat[at]):
-                    subset = tuple(sorted((*map(int, pool[r]), l)))
-                    level.setdefault(subset, (float(flat[at]), subset, float(rss[r, l])))
-            best = list(itertools.islice(level.values(), keep))
+            flat, rows = scores.ravel(), pool.tolist()
+            some = np.argpartition(flat, min(flat.size, (k + 1) * keep) - 1)[: (k + 1) * keep]
+            for at in some[np.argsort(flat[some], kind="stable")].tolist():
+                r, l = divmod(at, len(good))
+                if not np.isfinite(flat[at]) or len(level) == keep:
+                    break
+                subset = tuple(sorted((*rows[r], l)))
+                level.setdefault(subset, (float(flat[at]), subset, float(rss[r, l])))
+            best = list(level.values())
             if not best:
                 break
             if k <= FAMILY_SIZE and d <= 2 and not clean:

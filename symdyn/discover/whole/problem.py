@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from symdyn_kernels.arguments.candidates import Integration, Points
@@ -80,6 +80,7 @@ class EquationProblem:
     floor: float
     given: np.ndarray
     integration: Integration
+    _cuts: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:
@@ -96,11 +97,13 @@ class EquationProblem:
 
     def cut(self, windows: int) -> np.ndarray:
         """First points of the windows and the points after their last, (windows, 2), so many in each trajectory."""
-        pieces = []
-        for a, b in itertools.pairwise(self.first):
-            edges = np.linspace(a, b, max(1, min(windows, (b - a) // SHORTEST)) + 1).astype(np.int64)
-            pieces.append(np.stack([edges[:-1], edges[1:]], axis=1))
-        return np.ascontiguousarray(np.concatenate(pieces))
+        if windows not in self._cuts:
+            edges = [
+                np.linspace(a, b, max(1, min(windows, (b - a) // SHORTEST)) + 1).astype(np.int64)
+                for a, b in itertools.pairwise(self.first)
+            ]
+            self._cuts[windows] = np.concatenate([np.stack([e[:-1], e[1:]], axis=1) for e in edges])
+        return self._cuts[windows]
 
     def mean_squares(self, rss: np.ndarray) -> np.ndarray:
         """Mean squared residuals of each state."""

@@ -5,7 +5,7 @@ Training is the longest single piece of many recoveries, so that it is kept in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -67,18 +67,22 @@ def surrogate_fit(name: str, kinds: Any, system: System, seen: Any, request: Req
 
 
 def formulas_of(
-    regressor: str, unknown: AppliedUndef, learned: SurrogateFit, request: Request, library: Sequence[sp.Expr] = ()
-) -> list[sp.Expr]:
+    regressor: str, unknown: AppliedUndef, learned: SurrogateFit, request: Request, library: Sequence[sp.Expr] = (),
+    without: Set[sp.Symbol] = frozenset(),
+) -> list[sp.Expr]:  # fmt: skip
     """Formulas of a regressor for what was learned of an unknown function, in its arguments, best first.
 
-    A `library` is that of the regressor unless it is given another.
+    A `library` is that of the regressor unless it is given another; arguments that have a symbol of `without` are left out.
     """
-    samples, names = learned.terms[unknown], [sp.Dummy(f"x{k}") for k in range(len(unknown.args))]
-    swap = dict(zip(unknown.args, names, strict=True))
+    kept = [k for k, argument in enumerate(unknown.args) if not argument.free_symbols & without]
+    if not kept:
+        return []
+    samples, names = learned.terms[unknown], [sp.Dummy(f"x{k}") for k in kept]
+    swap = dict(zip((unknown.args[k] for k in kept), names, strict=True))
     own: dict[str, Any] = {"library": [e.xreplace(swap) for e in library]} if library else {}
     engine = REGRESSORS[regressor](names=names, random_state=request.seed, **(own | dict(request.options.regressor)))
-    engine.fit(samples.arguments, samples.values, sample_weight=samples.weights)
-    back = dict(zip(names, unknown.args, strict=True))
+    engine.fit(samples.arguments[:, kept], samples.values, sample_weight=samples.weights)
+    back = {name: argument for argument, name in swap.items()}
     return [candidate.expression.xreplace(back) for candidate in engine.expressions_]
 
 

@@ -92,8 +92,13 @@ def named_terms(system: System, unknown: AppliedUndef, name: str) -> tuple[sp.Ex
     Returns
     -------
     tuple of Expr
-        Of populations, each has the state in whose equation the function stands as a factor, unless that is a factor of the
+        Of populations, each has all states in whose equations the function stands as factors, unless they are factors of the
         function: in ``x' = x*f(x, y)`` the terms are those of ``x' = f(x, y)`` divided by x.
+
+    Raises
+    ------
+    RecoveryError
+        If no argument is a state, or no term of populations has the factors that the equations need.
 
     Examples
     --------
@@ -105,17 +110,28 @@ def named_terms(system: System, unknown: AppliedUndef, name: str) -> tuple[sp.Ex
     states = [a for a in unknown.args if a in system.states]
     if not states:
         raise RecoveryError(f"the library {name!r} has terms of states, and no argument of {unknown} is one; give its terms")
-    owners: dict[sp.Symbol, bool] = {}
+    owners: dict[sp.Symbol, bool] = {}  # whether the equation has the state as a factor of the function
     for state, side in zip(system.states, right_sides(system), strict=True):
         for u in system.unknowns:
-            if u.func == unknown.func and side.has(u) and state in states:
+            if u.func == unknown.func and side.has(u):
                 stand_in = sp.Dummy()
                 slope = derivative(side.xreplace({u: stand_in}), stand_in)
                 owners[state] = state in sp.Mul.make_args(slope)
-    terms = _free_of(system, dict.fromkeys(NAMED[name](states, tuple(owners) or states)))
-    if name == "populations" and len(owners) == 1 and all(owners.values()):
-        return tuple(term / next(iter(owners)) for term in terms)
-    return terms
+    own = tuple(s for s in owners if s in states)
+    terms = _free_of(system, dict.fromkeys(NAMED[name](states, own or states)))
+    if name != "populations":
+        return terms
+    if len(owners) == 1 and own and owners[own[0]]:
+        return tuple(term / own[0] for term in terms)
+    needed = [s for s, factor in owners.items() if not factor]
+    found = tuple(term for term in terms if all(term.has(s) and term.xreplace({s: sp.S.Zero}) == 0 for s in needed))
+    if not found:
+        names = ", ".join(map(str, needed))
+        raise RecoveryError(
+            f"the library 'populations' gives each equation its state as a factor, and no term of {unknown} has {names}; make "
+            f"them arguments, or write the factors in the equations, as in {needed[0]}*{unknown}"
+        )
+    return found
 
 
 def _free_of(system: System, terms: Collection[sp.Expr]) -> tuple[sp.Expr, ...]:

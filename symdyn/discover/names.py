@@ -11,6 +11,8 @@ from typing import Any
 import sympy as sp
 
 from symdyn.declaration import expression
+from symdyn.discover.conserved import read_conserved
+from symdyn.discover.graph import read_graph
 from symdyn.discover.named_libraries import inner_names
 from symdyn.discover.reads import Reads
 from symdyn.discover.regressors.registry import REGRESSORS
@@ -66,6 +68,8 @@ def check_names(system: System, request: Request) -> None:
     for key in request.signs or ():
         _name("signs", key)
     read_signs(unknowns, request.signs)
+    read_conserved(system, request.conserved)
+    read_graph(system, request.graph)
     constants = _constants(system, request.library)
     states, parameters = ([s.name for s in part] for part in (system.states, system.parameters))
     if isinstance(request.library, Mapping):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdyn.declaration import name_of
 from symdyn.discover.assembly import assembled
+from symdyn.discover.conserved import read_conserved, shared_terms
 from symdyn.discover.descent import descend
 from symdyn.discover.formulas import formula_terms, start_theta
+from symdyn.discover.graph import absent_states, read_graph
 from symdyn.discover.learned import formulas_of, surrogate_fit
 from symdyn.discover.named_libraries import POSITIVE, library_names, positive_starts
 from symdyn.discover.recovery import Recovery
@@ -63,6 +66,9 @@ class Pipeline:
         self.system, self.seen, self.later, self.request, self.options = system, seen, later, request, request.options
         self.unknowns = one_of_each(system.unknowns)
         self.signs = read_signs(self.unknowns, request.signs)
+        self.conserved = read_conserved(system, request.conserved)
+        linked = read_graph(system, request.graph)
+        self.absent = {u: absent_states(system, u, linked) for u in self.unknowns}
         self.positive, self.complete = False, True
         self.notes: list[str] = []
         self.renamed: dict[str, str] = {}
@@ -101,32 +107,47 @@ class Pipeline:
         allowed, inner = {}, set()
         for unknown in self.unknowns:
             shapes = allowed_terms(self.system, unknown, choice, degree=self.options.degree, functions=self.options.functions)
+            shapes = tuple(shape for shape in shapes if not shape.free_symbols & self.absent[unknown])
+            if not shapes:
+                raise RecoveryError(f"graph leaves no term of the library to {unknown}; name more states, or give other terms")
             inner |= {c for shape in shapes for c in constant_symbols(shape, self.system)}
             allowed[unknown] = shapes if units is None else consistent_terms(shapes, units.units)
         if units is not None:
             units.check_names(sorted(inner, key=str))
         terms: list[LibraryTerm] = []
         taken = {s.name for s in (*self.system.states, *self.system.parameters, self.system.time)}
-        for unknown, shapes in allowed.items():
-            swap: dict[sp.Symbol, sp.Symbol] = {}
-            for shape in shapes:
-                for c in constant_symbols(shape, self.system):
-                    if c not in swap:
-                        swap[c] = c if c.name not in taken else sp.Symbol(f"{unknown.func.__name__}_{c.name}")
-                        taken.add(swap[c].name)
-                        if swap[c] != c:
-                            self.renamed[swap[c].name] = c.name
-                inside = {new: self._constant_guesses(shape, c) for c, new in swap.items() if shape.has(c)}
-                terms.append(LibraryTerm(unknown, shape.xreplace(swap), inside))
+        swaps: dict[AppliedUndef, dict[sp.Symbol, sp.Symbol]] = {}
+        for shares, shape in self._placed(allowed):
+            unknown = next(iter(shares))
+            swap = swaps.setdefault(unknown, {})
+            for c in constant_symbols(shape, self.system):
+                if c not in swap:
+                    swap[c] = c if c.name not in taken else sp.Symbol(f"{unknown.func.__name__}_{c.name}")
+                    taken.add(swap[c].name)
+                    if swap[c] != c:
+                        self.renamed[swap[c].name] = c.name
+            inside = {new: self._constant_guesses(shape, c) for c, new in swap.items() if shape.has(c)}
+            terms.append(LibraryTerm(unknown, shape.xreplace(swap), inside, shares if self.conserved else {}))
         formulas: Formulas = [[] for _ in self.unknowns]
         regressor = "operon" if regressor == "auto" else regressor
-        if learned is not None and regressor is not None:
+        if learned is not None and regressor is not None and not self.conserved:
             for i, unknown in enumerate(self.unknowns):
                 self.request.report("regressor", i / len(self.unknowns))
-                found = formulas_of(regressor, unknown, learned, self.request)
+                found = formulas_of(regressor, unknown, learned, self.request, without=self.absent[unknown])
                 allows = None if units is None else units.allows
                 formulas[i] = formula_terms(unknown, found, terms, taken, learned.terms[unknown].arguments, allows)
         return terms, formulas
+
+    def _placed(
+        self, allowed: Mapping[AppliedUndef, Sequence[sp.Expr]]
+    ) -> Iterator[tuple[Mapping[AppliedUndef, sp.Expr], sp.Expr]]:
+        """Unknown functions and the factors with which they hold each term, and its shape."""
+        if self.conserved:
+            yield from shared_terms(self.system, self.conserved, allowed)
+            return
+        for unknown, shapes in allowed.items():
+            for shape in shapes:
+                yield {unknown: sp.S.One}, shape
 
     def _constant_guesses(self, shape: sp.Expr, constant: sp.Symbol) -> tuple[float, ...]:
         """Values from which a constant inside a library term is fitted."""

@@ -167,7 +167,7 @@ class TermModels:
 
     def labels(self) -> list[Label]:
         """Terms as the table of evidence names them."""
-        return [(str(t.unknown), str(t.shape)) for t in self.columns.terms]
+        return [(", ".join(map(str, t.parts)), str(t.shape)) for t in self.columns.terms]
 
     def formulas(self, chosen: np.ndarray) -> dict[AppliedUndef, sp.Expr]:
         """Each unknown function in named constants."""

@@ -15,6 +15,8 @@ __all__ = ["EVERYWHERE", "Reads", "given", "refuse_unread"]
 
 #: Read by every route; what draws no random numbers gives the same for every seed.
 EVERYWHERE = frozenset({"seed", "budget", "progress", "checkpoint"})
+#: What is said of the terms of one unknown function alone.
+TIED = frozenset({"regressor", "options.regressor", "selection", "options.repeats"})
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Reads:
             return "beside library=, which says which terms there are; leave one of them out"
         if name == "library" and not self.named and library_names(request.library):
             return "with a name, which unknown terms of ODE systems and maps take; give degree or terms"
+        if name in TIED and request.conserved:
+            return "beside conserved=, which ties terms of several unknown functions; leave one of them out"
         if name in {"options.largest", "options.beam", "options.rounds"} and not request.selection:
             return "with selection=False, where nothing is searched; leave one of them out"
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ def recover(
     heldout: float = 0.0,
     bounds: Mapping[Any, tuple[Any, Any]] | None = None,
     signs: Mapping[Any, int] | None = None,
+    conserved: Sequence[Any] | None = None,
+    graph: Mapping[Any, Collection[Any]] | None = None,
     checkpoint: str | Path | None = None,
     options: RecoverOptions | None = None,
 ) -> Recovery:
@@ -90,6 +92,12 @@ def recover(
         equal numbers holds an initial value.
     signs : mapping, optional
         +1 or -1 for unknown functions whose sign is known along the data.
+    conserved : sequence of str or Expr, optional
+        Quantities that stay as they are, such as ``["x + y"]``; of maps, linear ones.  Every recovered system keeps them
+        exactly: what one unknown function loses in a term, others gain.  Terms come from the library alone.
+    graph : mapping, optional
+        States that may enter the unknown functions in the equation of a state, beside itself: ``{"x": ["y"]}``.  Equations
+        that it does not name are free.
     checkpoint : str or Path, optional
         File that keeps what the search has computed, written every few seconds.  A search that was cut short, by its budget,
         an interrupt or a crash, goes on from it when it is run again, and ends with the numbers of one that was not; when
@@ -126,6 +134,8 @@ def recover(
     heldout               x         x       x     x    x             x    -
     bounds                x         x       t     x    x             x    x
     signs                 x         -       t     s    -             x    -
+    conserved             x         -       t     -    -             -    -
+    graph                 x         -       t     -    -             -    -
     options.degree        x         x       t     x    x             x    -
     options.functions     x         x       t     x    -             x    -
     options.fit           x         x       -     x    -             x    x
@@ -178,7 +188,7 @@ def recover(
     options = RecoverOptions() if options is None else options
     asked: dict[str, Any] = dict(
         unknown=unknown, library=library, surrogate=surrogate, regressor=regressor, selection=selection, seed=seed,
-        heldout=heldout, bounds=bounds, signs=signs, options=options,
+        heldout=heldout, bounds=bounds, signs=signs, conserved=conserved, graph=graph, options=options,
     )  # fmt: skip
     check_values({**asked, "budget": budget, "progress": progress, "checkpoint": checkpoint})
     data = measured(system, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -39,5 +39,7 @@ class Request:
     heldout: float = 0.0
     bounds: Mapping[Any, tuple[Any, Any]] | None = None
     signs: Mapping[Any, int] | None = None
+    conserved: Sequence[Any] | None = None
+    graph: Mapping[Any, Collection[Any]] | None = None
     options: RecoverOptions = field(default_factory=RecoverOptions)
     journal: Journal = field(default_factory=Journal)

@@ -22,7 +22,7 @@ __all__ = ["recovered"]
 READS = Reads(
     "an ODESystem or DiscreteSystem with unknown terms",
     frozenset({
-        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs",
+        "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs", "conserved", "graph",
         "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
         "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.repeats",
         "options.units", "options.surrogate", "options.regressor",

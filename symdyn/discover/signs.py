@@ -61,20 +61,21 @@ def sign_price(
         return lambda chosen, theta: 0.0
     known = tuple(p for p in system.parameters if p not in columns.columns)
     blocks = [("t", (system.time,)), ("y", system.states), ("p", columns.columns), ("k", known)]
-    owners = {name: np.array([t.unknown.func.__name__ == name for t in columns.terms]) for name in signs}
-    shapes = [term.shape for term in columns.terms]
-    program = lower("terms", blocks, shapes, [""] * len(shapes))
+    held = [(k, u.func.__name__, part) for k, term in enumerate(columns.terms) for u, part in term.parts.items()]
+    held = [part for part in held if part[1] in signs]
+    program = lower("terms", blocks, [part for *_, part in held], [""] * len(held))
     fixed = [np.asarray(system.defaults[p]) for p in known]
 
     def price(chosen: np.ndarray, theta: np.ndarray) -> float:
         natural = theta * columns.sizes
         along = evaluate(program, [times], list(values.T), list(natural), fixed)
         total = 0.0
-        for name, own in owners.items():
+        for name, sign in signs.items():
             summed = np.zeros(times.shape)
-            for k in np.flatnonzero(chosen & own):
-                summed = summed + natural[k] * along[k]
-            total += BROKEN * float(np.nanmax(-signs[name] * summed) > TOLERANCE * np.nanmax(np.abs(summed)))
+            for (k, owner, _), values_along in zip(held, along, strict=True):
+                if owner == name and chosen[k]:
+                    summed = summed + natural[k] * values_along
+            total += BROKEN * float(np.nanmax(-sign * summed) > TOLERANCE * np.nanmax(np.abs(summed)))
         return total
 
     return price

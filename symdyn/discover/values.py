@@ -84,6 +84,8 @@ VALUES: Mapping[str, _Value] = {
     "heldout": _Value("a fraction from 0 to below 1", lambda v: _real(v) and 0 <= v < 1),
     "bounds": _or_none(MAPPING),
     "signs": _or_none(MAPPING),
+    "conserved": _or_none(_Value("a sequence of expressions of states, such as ['x + y']", _several)),
+    "graph": _or_none(MAPPING),
     "checkpoint": _or_none(_Value("the path of a file", lambda v: isinstance(v, (str, os.PathLike)))),
     "options": _Value("RecoverOptions(...)", lambda v: isinstance(v, RecoverOptions)),
     "options.degree": _count(0),

@@ -85,15 +85,16 @@ def _coefficient_sizes(
     names = tuple(known)
     blocks = [("t", (system.time,)), ("y", system.states), ("p", names)]
     effects = _effects(system, terms)
-    expressions = [t.shape for t in terms] + [e for found in effects.values() for e in found]
+    parts = [(k, u.func.__name__, part) for k, t in enumerate(terms) for u, part in t.parts.items()]
+    expressions = [part for *_, part in parts] + [e for found in effects.values() for e in found]
     program = lower("terms", blocks, expressions, [""] * len(expressions))
     results = evaluate(program, [times], list(values.T), [np.asarray(known[p]) for p in names])
-    columns, rest = results[: len(terms)], iter(results[len(terms) :])
+    columns, rest = results[: len(parts)], iter(results[len(parts) :])
     factors = {name: [np.abs(next(rest)) for _ in found] for name, found in effects.items()}
     rate = float(np.median(observations.scale)) / span
-    sizes = np.empty(len(terms))
-    for k, column in enumerate(columns):
-        factor = np.max([np.broadcast_to(f, times.shape) for f in factors[terms[k].unknown.func.__name__]], axis=0)
+    largest = np.zeros(len(terms))
+    for (k, name, _), column in zip(parts, columns, strict=True):
+        factor = np.max([np.broadcast_to(f, times.shape) for f in factors[name]], axis=0)
         factor = np.where(np.isfinite(factor) & (factor > 0), factor, 1.0)
         column = np.broadcast_to(column, times.shape) * factor
         finite = column[np.isfinite(column)]
@@ -101,8 +102,8 @@ def _coefficient_sizes(
             raise RecoveryError(
                 f"the library term {terms[k].shape} of {terms[k].unknown} is not finite on the data; leave it out"
             )
-        sizes[k] = rate / max(float(np.sqrt(np.mean(finite**2))), 1e-12)
-    return sizes
+        largest[k] = max(largest[k], float(np.sqrt(np.mean(finite**2))))
+    return np.asarray(rate / np.maximum(largest, 1e-12))
 
 
 def _effects(system: System, terms: Sequence[LibraryTerm]) -> dict[str, list[sp.Expr]]:
@@ -110,7 +111,7 @@ def _effects(system: System, terms: Sequence[LibraryTerm]) -> dict[str, list[sp.
     stand_in = {u: sp.Dummy() for u in system.unknowns}
     zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
     sides = [e.xreplace(stand_in) for e in right_sides(system)]
-    found: dict[str, list[sp.Expr]] = {term.unknown.func.__name__: [sp.S.Zero] for term in terms}
+    found: dict[str, list[sp.Expr]] = {u.func.__name__: [sp.S.Zero] for t in terms for u in t.parts}
     for u, symbol in stand_in.items():
         slopes = [derivative(e, symbol).xreplace(zero) for e in sides if e.has(symbol)]
         # 1/f and log(f) have no slope where f is 0

@@ -32,11 +32,19 @@ class LibraryTerm:
         The term without its coefficient, in the arguments of `unknown` and `constants`.
     constants : mapping of Symbol to tuple of float
         Constants inside the term, with values from which to fit them.
+    shares : mapping of AppliedUndef to Expr
+        Unknown functions that hold the term at once, `unknown` among them, each with a factor; that one alone unless given.
     """
 
     unknown: AppliedUndef
     shape: sp.Expr
     constants: Mapping[sp.Symbol, tuple[float, ...]] = field(default_factory=dict)
+    shares: Mapping[AppliedUndef, sp.Expr] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[AppliedUndef, sp.Expr]:
+        """What each unknown function holds of the term."""
+        return {u: share * self.shape for u, share in (self.shares or {self.unknown: sp.S.One}).items()}
 
 
 @dataclass(frozen=True)
@@ -98,11 +106,12 @@ class FreeColumns:
     ) -> dict[AppliedUndef, sp.Expr]:
         """Each unknown function with the terms `chosen` (K,), by default all, and columns replaced by `values`."""
         values = values or {}
-        found: dict[AppliedUndef, list[sp.Expr]] = {term.unknown: [] for term in self.terms}
+        found: dict[AppliedUndef, list[sp.Expr]] = {u: [] for term in self.terms for u in term.parts}
         for k in range(len(self.terms)) if chosen is None else np.flatnonzero(chosen):
             term = self.terms[k]
-            shape = term.shape.xreplace({c: values[c] for c in term.constants if c in values})
-            found[term.unknown].append(values.get(self.columns[k], self.columns[k]) * shape)
+            inside = {c: values[c] for c in term.constants if c in values}
+            for unknown, part in term.parts.items():
+                found[unknown].append(values.get(self.columns[k], self.columns[k]) * part.xreplace(inside))
         return {unknown: sp.Add(*parts) for unknown, parts in found.items()}
 
     def check_entering(self, expressions: Iterable[sp.Expr]) -> None:

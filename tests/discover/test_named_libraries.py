@@ -93,9 +93,14 @@ def test_terms_of_populations_have_the_state_of_the_equation_as_a_factor():
     system = sd.ODESystem({x: x * f(x, y) - g(x, y), y: sp.Function("w")(x, y) + 2 * g(x, y)})
     per_capita, shared, own = (named_terms(system, u, "populations") for u in system.unknowns)
     assert {1, x, y} < set(per_capita)
-    assert {x, y, x**2, x * y, y**2} < set(shared)
+    assert {y, x * y, y**2} < set(own)
     assert all(term.subs(y, 0) == 0 for term in own)
-    assert set(own) < set(shared)
+    # what stands in both equations has both as factors, unless the system brings one
+    assert {x * y, x**2 * y / (1 + x**2 * sp.Symbol("g_x"))} < set(shared)
+    assert all(term.subs(s, 0) == 0 for term in shared for s in (x, y))
+    half = named_terms(sd.ODESystem({x: x * f(x, y), y: f(x, y)}), f(x, y), "populations")
+    assert {y, y**2, x * y} < set(half)
+    assert all(term.subs(y, 0) == 0 for term in half)
 
 
 def test_constants_have_names_of_their_own():
@@ -118,6 +123,7 @@ def test_nothing_known_leads_to_terms_of_all_states(name):
         (sd.ODESystem({x: f(x)}), {f: "chemstry"}, "library names 'chemstry'.*Did you mean 'chemistry'"),
         (sd.SDESystem({x: f(x)}, {x: 1}), "chemistry", "library has no effect on an SDESystem.* with a name"),
         (sd.ODESystem({x: f(sp.Symbol("t"))}), "chemistry", "no argument of .* is one; give its terms"),
+        (sd.ODESystem({x: x - f(y), y: -y}), "populations", r"no term of f\(y\) has x; make .* as in x\*f\(y\)"),
         (sd.ODESystem({x: f(x)}), "chemistry", "x goes down to -1 in the data.* nowhere negative"),
     ],
 )

@@ -56,7 +56,8 @@ KINDS = {
 #: A value of each option that is right for every kind, and what it needs beside it.
 EXAMPLES = {
     "unknown": ["u"], "library": 2, "surrogate": "pinn", "regressor": "sparse", "selection": False, "heldout": 0.2,
-    "bounds": {"h": (0, 2)}, "signs": {"f": 1}, "options.degree": 2, "options.functions": ["sin"], "options.fit": ["h"],
+    "bounds": {"h": (0, 2)}, "signs": {"f": 1}, "conserved": ["u"], "graph": {"u": []},
+    "options.degree": 2, "options.functions": ["sin"], "options.fit": ["h"],
     "options.guesses": {"h": 1.0}, "options.noise": {"u": 0.1}, "options.windows": 2, "options.largest": 2, "options.beam": 2,
     "options.rounds": 2, "options.keep": 2, "options.level": 0.5, "options.repair": True, "options.units": {"u": "mM"},
     "options.repeats": True, "options.surrogate": {"width": 4}, "options.regressor": {"library": 2},

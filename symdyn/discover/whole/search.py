@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import sympy as sp
 
 from symdyn.discover.regressors.sparse import SparseRegression
-from symdyn.discover.whole.continuity import cut_up, polished
+from symdyn.discover.whole.continuity import Pieces, cut_up, polished
 from symdyn.discover.whole.evidence import information
 from symdyn.discover.whole.fits import MARGIN, EquationFit, Fitter
 from symdyn.discover.whole.library import LEVELS, library, monomials
@@ -50,6 +50,8 @@ PASSES, CLIMBS, SAME = 3, 3, 0.02
 BEGINNINGS, CLEAN_BEGINNINGS = 4, 2
 #: Models over pieces of runs that are looked at over the runs.
 NEAR = 4
+#: Score above the best within which one of these is opened, to look at its neighbours.
+OPEN = 12.0
 #: Factors of the sum of squares by which a run has gone astray, and over which another descent is better.
 ASTRAY, BETTER = 1.5, 1.4
 #: Seconds for each point that must be left for a beginning in weak form.
@@ -369,23 +371,48 @@ class EquationSearch:
         return self._stretched(best)
 
     def _stretched(self, best: EquationFit) -> EquationFit:
-        """The optimum of a run along which errors grow, and of a model chosen over pieces of it, whichever is better."""
-        fitter, pieces = self.fitter, cut_up(self.fitter, best)
+        """The optimum of a run along which errors grow, and of models that are chosen over pieces of it, whichever is best.
+
+        From there the search goes on among the neighbours of the best models, each fitted over pieces and then joined: long
+        runs tell apart what pieces do not, and a fit of a long run itself ends short of its optimum.
+        """
+        pieces = cut_up(self.fitter, best)
         if not len(pieces.joined) or self.late:
             return best
-        start = fitter.fit(best.model, fitter.joined(best, pieces.windows), pieces.windows, 25)
-        found = [start] if start is not None else []
-        if start is not None and self.screen is not None and not self.problem.clean:
-            self.allow(MOST_WORK)
-            least = self._climbed(start, self.screen).score
-            # pieces tell less than long runs: what is nearly as good over them is polished, too
-            near = [f for f in fitter.ranked(pieces.windows)[:NEAR] if f.score < least + MARGIN]
-            found += [f for f in near if f is not start]
-        for fit, windows in itertools.product(found, sorted({1, best.windows})):
+        start = self._in_pieces(best, best.model, pieces)
+        if start is None:
+            return best
+        if self.screen is None or self.problem.clean:
+            return min([best, *self._polished(best, [start], pieces)], key=lambda f: f.score)
+        self.allow(MOST_WORK)
+        least = self._climbed(start, self.screen).score
+        # pieces tell less than long runs: what is nearly as good over them is polished, too
+        near = [f for f in self.fitter.ranked(pieces.windows)[:NEAR] if f.score < least + MARGIN and f is not start]
+        known = _least([best, *self._polished(best, [start, *near], pieces)])
+        opened: set[tuple] = set()
+        for _ in range(ROUNDS):
+            order = sorted(known.values(), key=lambda f: f.score)
+            fit = next((f for f in order[:NEAR] if f.model.key not in opened and f.score < order[0].score + OPEN), None)
+            if fit is None or self.spent():
+                break
+            opened.add(fit.model.key)
+            models = (fit.model.changed(move.drop, move.add) for move in self.screen.moves(fit))
+            new = {m.key: m for m in models if m.K and m.key not in known}
+            fits = [self._in_pieces(fit, m, pieces) for m in itertools.islice(new.values(), self.trials) if not self.spent()]
+            known = _least([*known.values(), *self._polished(fit, [f for f in fits if f is not None], pieces)])
+        return min(known.values(), key=lambda f: f.score)
+
+    def _in_pieces(self, fit: EquationFit, model: EquationModel, pieces: Pieces) -> EquationFit | None:
+        """A model over the pieces of the run of a fit."""
+        return self.fitter.fit(model, self.fitter.joined(fit, pieces.windows), pieces.windows, 25)
+
+    def _polished(self, fit: EquationFit, fits: Sequence[EquationFit], pieces: Pieces) -> Iterator[EquationFit]:
+        """Fits over pieces, each joined to one run over a trajectory, and to as many as another fit has."""
+        for part, windows in itertools.product(fits, sorted({1, fit.windows})):
             joined = np.flatnonzero(~np.isin(pieces.cut[:, 0], self.problem.cut(windows)[:, 0]))
-            new = polished(fitter, fit.model, windows, replace(pieces, joined=joined), fit.starts)
-            best = new if new is not None and new.score < best.score else best
-        return best
+            new = polished(self.fitter, part.model, windows, replace(pieces, joined=joined), part.starts)
+            if new is not None:
+                yield new
 
     def sharpen(self, fit: EquationFit) -> bool:
         """Allow smaller errors of steps until runs have converged relative to the noise; whether that changed anything."""
@@ -417,6 +444,11 @@ class EquationSearch:
 def _descent(windows: int) -> tuple[int, ...]:
     """Ever fewer windows, down to one."""
     return (windows, *_descent(windows // 3)) if windows > 1 else (1,)
+
+
+def _least(fits: Iterable[EquationFit]) -> dict[tuple, EquationFit]:
+    """The best fit of each structure, by its key."""
+    return {f.model.key: f for f in sorted(fits, key=lambda f: -f.score)}
 
 
 def _assembled(sides: Sequence[MatchedSupport]) -> EquationModel:

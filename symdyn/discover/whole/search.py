@@ -109,6 +109,9 @@ class EquationSearch:
             if self.late or (level and self._explained(level)):
                 break
             self._search(level)
+        else:
+            if self.problem.clean and not self._explained(LEVELS.stop):
+                self._usual()
         if not self.problem.clean and not self.late and self.fitter.visited:
             self._matched_again()
             self._reweighed()
@@ -180,6 +183,14 @@ class EquationSearch:
         if self.problem.clean:
             return bool(np.all(squares < CLEAN_EXPLAINED))
         return (self.problem.d >= 3 or level > 1) and best.windows == 1 and bool(np.all(squares < EXPLAINED))
+
+    def _usual(self) -> None:
+        """Forget models with rarer terms, which leave a misfit as the usual ones do."""
+        terms = library(self.problem.smooth, LEVELS[-2])
+        keys = {t.key for t in terms}
+        left = {place: f for place, f in self.fitter.visited.items() if keys.issuperset(t.key for _, t in f.model.terms)}
+        if left:
+            self.fitter.visited, self.screen = left, Screen(self.fitter, terms)
 
     def _perfect(self, fit: EquationFit) -> bool:
         few = 3 if self.problem.d == 1 else 4

@@ -9,11 +9,10 @@ import numpy as np
 
 from symdyn.discover.whole.terms import ABS, COS, COT, EXP, INV, LOG, SIG, SIN, SQRT, Atom, CandidateTerm
 
-__all__ = ["DEGREE_COST", "LEVELS", "SCALED_COST", "library", "monomials"]
+__all__ = ["DEGREE_COST", "LIBRARIES", "SCALED_COST", "library", "monomials"]
 
 #: Libraries, each with the terms of those before it.
-LEVELS = range(3)
-
+LIBRARIES = range(3)
 #: Cost of a monomial by its degree, and of an exponential with its rate.
 DEGREE_COST, SCALED_COST = (1.0, 0.5, 1.0, 2.0, 4.0, 5.0), 4.5
 #: Largest degree by the number of states.
@@ -36,15 +35,15 @@ def monomials(d: int) -> list[CandidateTerm]:
     return [CandidateTerm(e, cost=DEGREE_COST[sum(e)]) for e in powers]
 
 
-def library(x: np.ndarray, level: int) -> list[CandidateTerm]:
-    """Terms for states that take the values `x` (n, d), of a level of `LEVELS`: monomials, functions, and what is rarer."""
+def library(x: np.ndarray, number: int) -> list[CandidateTerm]:
+    """Terms for states that take the values `x` (n, d), one of `LIBRARIES`: monomials, then functions, then rarer ones."""
     d = x.shape[1]
     found = monomials(d)
-    if level >= 1:
+    if number >= 1:
         found += [*_trigonometric(x), *_rational(x)]
         if d <= 2:
             found += [*_elementary(x), *_sigmoids(x)]
-    if level >= 2:
+    if number >= 2:
         found += _repressing(x)
         if d <= 2:
             found += _scaled(x)

@@ -13,7 +13,7 @@ from symdyn.discover.regressors.sparse import SparseRegression
 from symdyn.discover.whole.continuity import Pieces, cut_up, polished
 from symdyn.discover.whole.evidence import information
 from symdyn.discover.whole.fits import MARGIN, EquationFit, Fitter
-from symdyn.discover.whole.library import LEVELS, library, monomials
+from symdyn.discover.whole.library import LIBRARIES, library, monomials
 from symdyn.discover.whole.matching import MatchedSupport, WeakMatching, elbow
 from symdyn.discover.whole.moves import Move, Screen
 from symdyn.discover.whole.problem import EquationProblem
@@ -105,12 +105,12 @@ class EquationSearch:
 
     def run(self) -> EquationFit | None:
         """The best model; None if none can be simulated."""
-        for level in LEVELS:
-            if self.late or (level and self._explained(level)):
+        for number in LIBRARIES:
+            if self.late or (number and self._explained(number)):
                 break
-            self._search(level)
+            self._search(number)
         else:
-            if self.problem.clean and not self._explained(LEVELS.stop):
+            if self.problem.clean and not self._explained(LIBRARIES.stop):
                 self._usual()
         if not self.problem.clean and not self.late and self.fitter.visited:
             self._matched_again()
@@ -132,11 +132,11 @@ class EquationSearch:
 
     # ---- one library ---------------------------------------------------------------------------
 
-    def _search(self, level: int) -> None:
+    def _search(self, number: int) -> None:
         """Climb from the best beginnings with one library."""
         problem = self.problem
-        terms = library(problem.smooth, level)
-        starts = self._starts(WeakMatching(problem, terms), level)
+        terms = library(problem.smooth, number)
+        starts = self._starts(WeakMatching(problem, terms), number)
         if not starts:
             return
 
@@ -151,7 +151,7 @@ class EquationSearch:
             self.finals = self._renewed(self.finals)
             starts = [(fit, sides) for f, sides in starts for fit in self._renewed([f])] or starts
             starts.sort(key=order)
-        if level and self.finals:
+        if number and self.finals:
             before = min(self.finals, key=lambda f: (f.windows, f.score))
             starts.insert(1, (before, starts[0][1]))
         screen = self.screen = Screen(self.fitter, terms)
@@ -172,21 +172,21 @@ class EquationSearch:
                 fit = self._climbed(longer, screen)
             self.finals.append(fit)
 
-    def _explained(self, level: int) -> bool:
-        """Whether models of the libraries below a level leave nothing to explain."""
+    def _explained(self, number: int) -> bool:
+        """Whether models of the libraries before this one leave nothing to explain."""
         if not self.finals:
             return False
         best = min(self.finals, key=lambda f: f.score)
-        if self.problem.clean and level == 1:
+        if self.problem.clean and number == 1:
             return self._perfect(best)
         squares = self.problem.mean_squares(best.rss)
         if self.problem.clean:
             return bool(np.all(squares < CLEAN_EXPLAINED))
-        return (self.problem.d >= 3 or level > 1) and best.windows == 1 and bool(np.all(squares < EXPLAINED))
+        return (self.problem.d >= 3 or number > 1) and best.windows == 1 and bool(np.all(squares < EXPLAINED))
 
     def _usual(self) -> None:
         """Forget models with rarer terms, which leave a misfit as the usual ones do."""
-        terms = library(self.problem.smooth, LEVELS[-2])
+        terms = library(self.problem.smooth, LIBRARIES[-2])
         keys = {t.key for t in terms}
         left = {place: f for place, f in self.fitter.visited.items() if keys.issuperset(t.key for _, t in f.model.terms)}
         if left:
@@ -196,11 +196,11 @@ class EquationSearch:
         few = 3 if self.problem.d == 1 else 4
         return bool(np.all(self.problem.mean_squares(fit.rss) < CLEAN_EXPLAINED)) and int(fit.model.counts().max()) <= few
 
-    def _starts(self, matching: WeakMatching, level: int) -> list[tuple[EquationFit, Sides]]:
+    def _starts(self, matching: WeakMatching, number: int) -> list[tuple[EquationFit, Sides]]:
         """Models put together from the best right-hand sides of each state, fitted."""
         found: list[tuple[EquationFit, Sides]] = []
         seen: set[tuple] = set()
-        for model, sides in self._proposed(matching, level):
+        for model, sides in self._proposed(matching, number):
             if model.key in seen or (found and self.spent(0.6)):
                 continue
             seen.add(model.key)
@@ -208,7 +208,7 @@ class EquationSearch:
             found += [(fit, sides)] if fit is not None else []
         return found
 
-    def _proposed(self, matching: WeakMatching, level: int) -> Iterator[tuple[EquationModel, Sides]]:
+    def _proposed(self, matching: WeakMatching, number: int) -> Iterator[tuple[EquationModel, Sides]]:
         """Models by integral matching and in weak form, with the right-hand sides that matching found for each state."""
         problem, sides = self.problem, []
         for windows in CLEAN_MATCHING if problem.clean else MATCHING:
@@ -219,7 +219,7 @@ class EquationSearch:
             if not problem.clean:
                 yield _assembled([elbow(s, problem, j) for j, s in enumerate(sides)]), sides
         # three states or more may be chaotic
-        if problem.d < 3 or problem.clean or level or self.spent(0.6) or not all(sides):
+        if problem.d < 3 or problem.clean or number or self.spent(0.6) or not all(sides):
             return
         weak = _weak_support(problem) if self.fitter.budget.left() > WEAKLY * problem.n else None
         if weak is not None:

@@ -110,7 +110,7 @@ class EquationSearch:
                 break
             self._search(number)
         else:
-            if self.problem.clean and not self._explained(LIBRARIES.stop):
+            if self.problem.clean:
                 self._usual()
         if not self.problem.clean and not self.late and self.fitter.visited:
             self._matched_again()
@@ -177,24 +177,25 @@ class EquationSearch:
         if not self.finals:
             return False
         best = min(self.finals, key=lambda f: f.score)
-        if self.problem.clean and number == 1:
-            return self._perfect(best)
-        squares = self.problem.mean_squares(best.rss)
         if self.problem.clean:
-            return bool(np.all(squares < CLEAN_EXPLAINED))
-        return (self.problem.d >= 3 or number > 1) and best.windows == 1 and bool(np.all(squares < EXPLAINED))
+            return self._perfect(best)
+        return (self.problem.d >= 3 or number > 1) and best.windows == 1 and self._close(best)
+
+    def _perfect(self, fit: EquationFit) -> bool:
+        return self._close(fit) and int(fit.model.counts().max()) <= (3 if self.problem.d == 1 else 4)
+
+    def _close(self, fit: EquationFit) -> bool:
+        return bool(np.all(self.problem.mean_squares(fit.rss) < (CLEAN_EXPLAINED if self.problem.clean else EXPLAINED)))
 
     def _usual(self) -> None:
-        """Forget models with rarer terms, which leave a misfit as the usual ones do."""
+        """Forget models with rarer terms if these do not end a misfit."""
+        if any(map(self._close, self.finals)):
+            return
         terms = library(self.problem.smooth, LIBRARIES[-2])
         keys = {t.key for t in terms}
         left = {place: f for place, f in self.fitter.visited.items() if keys.issuperset(t.key for _, t in f.model.terms)}
         if left:
             self.fitter.visited, self.screen = left, Screen(self.fitter, terms)
-
-    def _perfect(self, fit: EquationFit) -> bool:
-        few = 3 if self.problem.d == 1 else 4
-        return bool(np.all(self.problem.mean_squares(fit.rss) < CLEAN_EXPLAINED)) and int(fit.model.counts().max()) <= few
 
     def _starts(self, matching: WeakMatching, number: int) -> list[tuple[EquationFit, Sides]]:
         """Models put together from the best right-hand sides of each state, fitted."""

@@ -75,21 +75,24 @@ _NOTED: set[str] = set()
 
 
 def cache_directory() -> Path:
-    """The private cache directory, created on first use.
+    """The private cache directory, created on first use if it can be.
 
     Raises
     ------
     CompileError
-        If it cannot be created, or another user can change it or a folder on the way to it.
+        If it is a file, or another user can change it or a folder on the way to it.
     """
     path = Path(os.environ.get("SYMDYN_CACHE_DIR") or platformdirs.user_cache_dir("symdyn", appauthor=False)).absolute()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path not in _PRIVATE:
-            _refuse_strangers(path)
-            _PRIVATE.add(path)
-    except OSError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise CompileError(f"the cache directory {path} cannot be used ({error}); set SYMDYN_CACHE_DIR") from None
+    except OSError as error:  # nothing is there that could be loaded
+        note(path, error)
+        return path
+    if path not in _PRIVATE:
+        _refuse_strangers(path)
+        _PRIVATE.add(path)
     return path
 
 
@@ -132,7 +135,7 @@ def _refuse_strangers(path: Path) -> None:
             continue
         links += 1
         if links > 40:
-            raise OSError(f"too many symbolic links at {at / name}")
+            raise CompileError(f"the cache directory {path} goes through too many links; set SYMDYN_CACHE_DIR")
         target = Path(os.readlink(at / name))
         at = Path(target.anchor) if target.is_absolute() else at
         waiting += reversed(target.parts[1:] if target.is_absolute() else target.parts)

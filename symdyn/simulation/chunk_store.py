@@ -286,7 +286,12 @@ class ChunkStore:
         folded = Folded(plan)
         for index in sorted(self.outcomes):
             gathered: dict[int, dict[str, np.ndarray]] = {}
-            for key, values in (self._parts.load(_part(index)) or {}).items():
+            part = self._parts.load(_part(index))
+            if part is None:  # a mean of the others would look like one of all
+                raise SymdynError(
+                    f"a file of chunk {index} of {self.path} cannot be read; run again, which does that chunk again"
+                )
+            for key, values in part.items():
                 point, separator, name = key.partition(":")
                 if separator:
                     gathered.setdefault(int(point), {})[name] = values

@@ -12,7 +12,6 @@ import pytest
 
 pytest.importorskip("libsbml")
 pytest.importorskip("zarr")
-from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,9 +27,11 @@ def worker(
 
 
 def test_no_reader_crashes_hangs_or_runs_what_it_reads(tmp_path):
-    done = worker(tmp_path / "current", *TARGETS, "--executions", "100")
+    done = worker(tmp_path / "current", "--executions", "100")
     assert done.returncode == 0, done.stderr
-    for name, found in json.loads(done.stdout).items():
+    report = json.loads(done.stdout)
+    assert len(report) > 10
+    for name, found in report.items():
         assert not found["failures"], name
         assert sum(found["counts"].values()) == 100
         assert set(found["counts"]) <= {"read", "refused"}

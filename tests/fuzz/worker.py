@@ -88,7 +88,7 @@ def _place() -> str:
 def main() -> None:
     """Run until the time or the number of inputs is over; a line of JSON at the end, by reader."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="+", choices=TARGETS)
+    parser.add_argument("targets", nargs="*", default=list(TARGETS))
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--executions", type=int, default=sys.maxsize)
     parser.add_argument("--seed", type=int, default=0)

@@ -14,7 +14,6 @@ pytest.importorskip("sklearn")
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import Fitter
-from symdyn.discover.whole.library import library
 from symdyn.discover.whole.problem import prepared
 from symdyn.discover.whole.reduction import reduced
 from symdyn.discover.whole.search import EquationSearch
@@ -109,17 +108,6 @@ def test_constants_inside_terms_are_found_without_noise(equations, start, end, m
     for state, side in equations.items():
         values = [sp.lambdify(list(equations), e)(*run.values()) for e in (found.terms[f"f_{state}"], side)]
         np.testing.assert_allclose(*values, atol=1e-3)
-
-
-@pytest.mark.parametrize("noise", [0.0, 0.02])
-def test_rarer_terms_are_tried_only_where_usual_ones_leave_a_misfit(noise):
-    frame = data(BUDWORM, (0.3,), end=20.0, noise=noise)
-    search = EquationSearch(prepared(observations(declared(None, frame), frame)))
-    search.run()
-    usual, every = ({t.key for t in library(search.problem.smooth, number)} for number in (1, 2))
-    tried = {t.key for fit in search.fitter.visited.values() for _, t in fit.model.terms}
-    assert usual < every
-    assert tried <= usual
 
 
 def test_intervals_cover_the_truth():

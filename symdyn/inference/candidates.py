@@ -26,12 +26,7 @@ ENDLESS = (sp.zoo, sp.nan, sp.oo, sp.S.NegativeInfinity)
 
 @dataclass(frozen=True)
 class Candidates(FreeColumns):
-    """A system with a coefficient before every candidate term; see `FreeColumns`.
-
-    Attributes
-    ----------
-    system : ODESystem, DiscreteSystem or PDESystem
-    """
+    """A system with a coefficient before every candidate term; see `FreeColumns`."""
 
     system: System
 

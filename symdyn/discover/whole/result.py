@@ -29,17 +29,10 @@ def assembled(
     system: ODESystem, fitter: Fitter, ranked: Sequence[EquationFit], visited: Sequence[EquationFit], seen: Observations,
     later: Observations | None, *, level: float, notes: Sequence[str], complete: bool,
 ) -> Recovery:  # fmt: skip
-    """The result of a search.
+    """The result of a search: a system with an unknown function for each right-hand side, and models of different structures.
 
-    Parameters
-    ----------
-    system : ODESystem
-        With an unknown function for each right-hand side.
-    fitter : Fitter
-    ranked : sequence of EquationFit
-        Models of different structures, the best first.
-    visited : sequence of EquationFit
-        All that share the evidence; `ranked` are their first ones, of which those that there is no time for are left out.
+    `visited` share the evidence; `ranked` are their first ones, the best first, of which those that there is no time for are
+    left out.
     """
     first = np.searchsorted(fitter.problem.cut(ranked[0].windows)[:, 0], fitter.problem.first[:-1])
     facts = information(fitter, ranked[0], [s.name for s in _symbols(system, ranked[0])], system.names)

@@ -10,9 +10,12 @@ import sympy as sp
 
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
+from symdyn.discover.model_error import recovery_with_errors
 from symdyn.discover.options import RecoverOptions
-from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
+from symdyn.discover.rivals import Offer
+from symdyn.inference.criterion import ORDER, order, price
 from symdyn.inference.misfit import Misfit, misfit
 from symdyn.inference.naming import named_constants
 from symdyn.inference.problem import SelectionProblem
@@ -58,25 +61,42 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
             filled(system, formulas(model), own, line, start[0]),
             candidates.expressions(model.chosen, {c: sp.Float(v) for c, v in values.items()}),
             int(candidates.active(model.chosen[None]).sum()), model.criterion,
-            free_and_ahead(kernel, row, start, seen, later), start=start,
+            free_and_ahead(kernel, row, start, seen, later), start=start, formulas=formulas(model),
+            free=frozenset(own), labels=held_terms(model),
+            prior=selection.prior(model.chosen) + ORDER * sum(orders[model.chosen]),
         )  # fmt: skip
 
     labels = [(str(t.unknown), str(t.shape)) for t in candidates.terms]
+    orders = np.array([order(t.shape, system.states) for t in candidates.terms])
+    offers = [
+        Offer(t.unknown, t.shape, price((), terms=1, library=len(labels), orders=int(o)))
+        for t, o in zip(candidates.terms, orders, strict=True)
+        if not t.constants
+    ]
+
+    def held_terms(model: SelectedModel) -> tuple[tuple[str, str], ...]:
+        return tuple(labels[k] for k in np.flatnonzero(model.chosen))
+
     facts = selection.information(models[0])
-    return ranked_recovery(
-        Recovery, map(ranked, models), facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
-        level=pipeline.options.level, compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
-        library=labels, formulas=formulas(models[0]), notes=notes, misfit=missed(selection, models[0], pipeline.options),
-        evaluations=selection.shooting.simulations, surrogate=learned, observations=seen, heldout=later,
-        complete=pipeline.complete,
+    return recovery_with_errors(
+        [ranked(m) for m in models], facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
+        declared=system, offers=offers,
+        data=seen, later=later, options=pipeline.options, compared=[(m.criterion, held_terms(m)) for m in visited],
+        misfit=missed(selection, models[0], pipeline.options), bounds={p.name: b for p, b in candidates.given.items()},
+        held=selection.held[_first_windows(selection)], going=selection.going or (lambda: True), notes=notes, library=labels,
+        evaluations=selection.shooting.simulations, surrogate=learned, complete=pipeline.complete,
     )  # fmt: skip
 
 
 def first_values(selection: Selection, model: SelectedModel) -> np.ndarray:
     """Initial values of every trajectory, (trajectories, n)."""
-    data, origins = selection.shooting.observations, selection.cut.origins
-    first = [int(np.flatnonzero(origins[:, 0] == k)[0]) for k in range(len(data.trajectories))]
-    return np.asarray(model.starts[first] * data.scale)
+    return np.asarray(model.starts[_first_windows(selection)] * selection.shooting.observations.scale)
+
+
+def _first_windows(selection: Selection) -> list[int]:
+    """The window in which each trajectory begins."""
+    count = len(selection.shooting.observations.trajectories)
+    return [int(np.flatnonzero(selection.cut.origins[:, 0] == k)[0]) for k in range(count)]
 
 
 def missed(selection: Selection, model: SelectedModel, options: RecoverOptions) -> Misfit:

@@ -19,7 +19,7 @@ from symdyn.inference.misfit import Misfit
 from symdyn.inference.naming import written
 from symdyn.system import System
 
-__all__ = ["RankedSystem", "filled", "possible", "ranked_recovery"]
+__all__ = ["Compared", "RankedSystem", "filled", "possible", "ranked_recovery"]
 
 #: A term as a pair (unknown function, shape), and a model as its criterion and terms.
 Label = tuple[str, str]
@@ -27,7 +27,7 @@ Compared = tuple[float, Iterable[Label]]
 Kind = TypeVar("Kind", bound=Recovery)
 
 #: Columns of the table with relative errors, NaN unless measured.
-ERRORS = ("rms", "one_step", "heldout_one_step", "heldout_free_run")
+ERRORS = ("rms", "one_step", "forecast", "heldout_one_step", "heldout_free_run")
 #: Gaps of the criterion within which a system is equivalent to the first, and plausible.
 EQUIVALENT, PLAUSIBLE = 2, 6
 RIGHT = Misfit()
@@ -55,6 +55,14 @@ class RankedSystem:
         What the table shows of the terms, unless these themselves.
     complexity : int or None
         Nodes, of the terms unless given.
+    formulas : mapping of AppliedUndef to Expr
+        Unknown functions with names for the constants.
+    free : frozenset of Symbol
+        Parameters of the system that are fitted.
+    labels : tuple of (str, str)
+        Its terms: unknown function, and shape.
+    prior : float
+        Minus twice the logarithm of the prior of the terms.
     """
 
     system: System
@@ -66,6 +74,10 @@ class RankedSystem:
     start: np.ndarray | None = None
     text: str | None = None
     complexity: int | None = None
+    formulas: Mapping[AppliedUndef, sp.Expr] = field(default_factory=dict)
+    free: frozenset[sp.Symbol] = frozenset()
+    labels: tuple[Label, ...] = ()
+    prior: float = 0.0
 
     def row(self, weight: float) -> dict[str, Any]:
         """The row of the table."""

@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from symdyn.attached import RecoveryVerbs
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
+from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import normal_draws
 from symdyn.inference.naming import rounded
 from symdyn.system import System
@@ -77,8 +78,9 @@ class Recovery(RecoveryVerbs):
     table : DataFrame
         A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.inference.selection.criterion`), its
         weight among the models visited (NaN if only one was; less sharp where a note says that what the first leaves is
-        not noise, see `symdyn.inference.criterion.weights`), rms (relative error of the fit), one_step, and
-        heldout_one_step and heldout_free_run (relative errors; NaN if nothing was held out).
+        not noise, see `symdyn.inference.criterion.weights`), rms (relative error of the fit), one_step, forecast (error of
+        forecasts from within the data, see `RecoverOptions.process`; NaN unless measured), and heldout_one_step and
+        heldout_free_run (relative errors; NaN if nothing was held out).
     intervals : DataFrame
         Constants and initial values of the first system with standard errors and intervals of probability `level`, given its
         terms.  They end at declared bounds, and are infinite where the data do not tell a value; both is noted.
@@ -94,6 +96,11 @@ class Recovery(RecoveryVerbs):
         The data used, and the validation data (None if there are none).
     starts : tuple of (trajectories, n) float64
         Fitted initial values of every trajectory for each system.
+    law : ErrorLaw or None
+        How errors are distributed in the first system, where models were compared with process noise.
+    noise : DataFrame or None
+        Then the standard deviations of its errors by state: measurement, and model (in a unit of time; zero if there is none),
+        as shares of the values where the law is logarithmic.
     level : float
         Of the intervals.
     warnings : tuple of str
@@ -131,6 +138,8 @@ class Recovery(RecoveryVerbs):
     observations: Any = None
     heldout: Any = None
     starts: tuple[np.ndarray, ...] = ()
+    law: ErrorLaw | None = None
+    noise: pd.DataFrame | None = None
     level: float = 0.9
     warnings: tuple[str, ...] = ()
     complete: bool = True

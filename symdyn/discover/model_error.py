@@ -1,0 +1,255 @@
+"""Ranking of a few models with the error of the model beside that of measurement, and by what they foretell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from symdyn.codegen.kernel import compile
+from symdyn.discover.evidence import free_and_ahead
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
+from symdyn.discover.recovery import Recovery
+from symdyn.discover.rivals import Offer, Rival, rivals
+from symdyn.inference.data import Observations
+from symdyn.inference.error_fits import ORIGINS, ErrorFit, fit_errors, laws, persistence
+from symdyn.inference.filtering import ErrorLaw
+from symdyn.inference.information import Information
+from symdyn.inference.misfit import Misfit
+from symdyn.inference.naming import named_constants
+from symdyn.system import System
+
+__all__ = ["recovery_with_errors", "weighed"]
+
+#: Data for each fitted value below which the few of them may have been spent on errors of the model; error of the fit, relative
+#: to the states, below which there are none; and most data and states of the comparison.
+FEW, EXACT, MOST, STATES = 10, 0.01, 400, 4
+#: Models of the search that are compared, and those of all that are looked at again.
+COMPARED, AGAIN = 6, 6
+#: Gap of the criterion within which models are told apart by their forecasts.
+CLOSE = 20.0
+#: A criterion, a model and its fit.
+Fitted = tuple[float, RankedSystem, ErrorFit]
+_NONE: Mapping[str, tuple[float, float]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Models under a law of error.
+
+    Attributes
+    ----------
+    models : list of RankedSystem
+        The best first.
+    facts : Information
+        Of the first.
+    law : ErrorLaw
+        Of the first.
+    errors : DataFrame
+        Of the first, see `ErrorFit.errors`.
+    notes : tuple of str
+    """
+
+    models: list[RankedSystem]
+    facts: Information
+    law: ErrorLaw
+    errors: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def recovery_with_errors(
+    models: Sequence[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer], data: Observations,
+    later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
+    bounds: Mapping[str, tuple[float, float]] = _NONE, held: np.ndarray | None = None, going: Callable[[], bool],
+    notes: Sequence[str], **further: Any,
+) -> Recovery:  # fmt: skip
+    """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
+
+    Parameters
+    ----------
+    models, facts, compared, misfit, notes :
+        As of `ranked_recovery`.
+    declared, offers, data, later, bounds, held, going :
+        As of `weighed`.
+    options : RecoverOptions
+    **further
+        Other attributes of the result.
+    """
+    ranked = list(models)
+    law, noise = None, None
+    if _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
+        none = np.zeros((len(data.trajectories), len(data.states)), dtype=bool)
+        found = weighed(declared, ranked, offers, data, later, bounds=bounds, held=none if held is None else held, going=going)
+        if found is not None:
+            ranked, facts, law, noise = found.models, found.facts, found.law, found.errors
+            compared, notes = [(m.criterion, m.labels) for m in ranked], (*notes, *found.notes)
+    return ranked_recovery(
+        Recovery, ranked[: options.keep], facts, level=options.level, compared=compared, formulas=ranked[0].formulas,
+        notes=notes, misfit=misfit, law=law, noise=noise, observations=data, heldout=later, **further,
+    )  # fmt: skip
+
+
+def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fitted: int, missed: float) -> bool:
+    """Whether models are compared with process noise: where it is asked for, the data are few or the residuals show it."""
+    if process is not None:
+        return process
+    rough = first.errors.get("rms", 0.0) > EXACT
+    return rough and data.size <= MOST and len(data.states) <= STATES and (data.size < FEW * fitted or missed > 0)
+
+
+def weighed(
+    declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
+    *, bounds: Mapping[str, tuple[float, float]], held: np.ndarray, going: Callable[[], bool],
+) -> Weighed | None:  # fmt: skip
+    r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
+
+    The criterion is that of Bayes, corrected for few data, of the likelihood of `symdyn.inference.filtering`, with the prior
+    of the terms.  All models share whether errors are those of logarithms.  To those that are near the best by it, forecasts
+    from m origins add
+
+    .. math:: m \log \frac{E^2}{E_0^2}
+
+    for root mean square errors E and the least one, :math:`E_0`: the log-likelihood of one normal error an origin.
+
+    Parameters
+    ----------
+    declared : System
+        With unknown functions.
+    models : sequence of RankedSystem
+    offers : sequence of Offer
+        Terms of rivals; none where there are to be none.
+    data, later : Observations
+    bounds : mapping of str to pair
+        Of parameters by name.
+    held : (trajectories, n) bool
+        Initial values that are known.
+    going : callable
+        Whether there is time left.
+
+    Returns
+    -------
+    Weighed or None
+        None if no model could be fitted, or there was no time.
+    """
+    first = np.array([_first(t.values, data.scale) for t in data.trajectories])
+
+    def fitted(model: RankedSystem, law: ErrorLaw, before: ErrorFit | None = None) -> ErrorFit | None:
+        free = [p for p in model.system.parameters if p in model.free]
+        limits = {p: bounds[p.name] for p in free if p.name in bounds}
+        starts = model.start if model.start is not None else first
+        return fit_errors(model.system, data, law, free, starts=starts, held=held, bounds=limits, before=before)
+
+    best: list[list[Fitted]] = []
+    for still in laws(data):
+        moved, rows = replace(still, process="common"), []
+        small = [_built(declared, r, first) for r in rivals(declared, offers, data, logarithmic=still.logarithmic)]
+        known = {frozenset(m.labels) for m in models[:COMPARED]}
+        for model in (*models[:COMPARED], *(m for m in small if frozenset(m.labels) not in known)):
+            if not going():
+                return None
+            fits = [fitted(model, still)]
+            fits.append(fitted(model, moved, fits[0]))
+            if np.isnan(model.criterion) and fits[1] is not None:  # a rival has not been fitted to runs
+                fits.append(fitted(model, still, fits[1]))
+            scored = [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
+            rows += [min(scored, key=_criterion)] if scored else []
+        rows.sort(key=_criterion)
+        for k, (criterion, model, fit) in enumerate(rows[:AGAIN]) if len(data.states) > 1 else ():
+            each = fitted(model, replace(still, process="each"), fit)
+            if each is not None and each.criterion(model.prior) < criterion:
+                rows[k] = (each.criterion(model.prior), model, each)
+        best.append(sorted(rows, key=_criterion))
+    chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
+    if not chosen:
+        return None
+    return _ranked(min(chosen, key=lambda rows: rows[0][0]), data, later, going)
+
+
+def _criterion(row: Fitted) -> float:
+    return row[0]
+
+
+def _ranked(rows: list[Fitted], data: Observations, later: Observations | None, going: Callable[[], bool]) -> Weighed:
+    """The models in their order, with forecasts of those that are near the first."""
+    near = [k for k, row in enumerate(rows) if row[0] < rows[0][0] + CLOSE][:AGAIN]
+    foretold = {k: rows[k][2].forecast_error() for k in near if going()}
+    counts = [count for _, count in foretold.values()]
+    errors = {k: error for k, (error, count) in foretold.items() if count == max(counts, default=0) and count}
+    least = min(errors.values(), default=np.nan)
+    worst = max(errors.values(), default=np.nan)
+    scored = []
+    for k, (criterion, model, fit) in enumerate(rows):
+        loss = 2 * len(ORIGINS) * np.log(errors.get(k, worst) / least) if errors else 0.0
+        scored.append((criterion + loss, k, model, fit))
+    scored.sort(key=lambda row: row[0])
+    found = [_shown(model, fit, criterion, errors.get(k, np.nan), data, later) for criterion, k, model, fit in scored]
+    first = scored[0][3]
+    notes = []
+    if first.law.process:
+        shares = ", ".join(f"{s} {v:.2g}" for s, v in first.errors()["model"].items())
+        unit = " of its value" if first.law.logarithmic else ""
+        notes.append(
+            f"the first model has an error of its own, process noise with the standard deviation{unit} in a unit of time of "
+            f"{shares}; see noise. Its runs from initial values alone need not follow the data"
+        )
+    still = persistence(first)
+    own = errors.get(scored[0][1], np.nan)
+    if own > still:
+        notes.append(
+            f"the data do not tell enough to foretell them: forecasts of the first model from within the data have the error "
+            f"{own:.2g}, forecasts that nothing changes {still:.2g}"
+        )
+    return Weighed(found, first.information(), first.law, first.errors(), tuple(notes))
+
+
+def _shown(
+    model: RankedSystem, fit: ErrorFit, criterion: float, forecast: float, data: Observations, later: Observations | None
+) -> RankedSystem:  # fmt: skip
+    """A model with the values of a fit."""
+    values, starts = fit.values()
+    system = model.system.with_parameters(values).with_initial(
+        dict(zip(model.system.states, map(float, starts[0]), strict=True))
+    )
+    row = np.array([values[p] for p in system.parameters])
+    errors = free_and_ahead(compile(system), row, starts, data, later) | {"forecast": forecast}
+    if later is not None:
+        runs = fit.foretold([t.times for t in later.trajectories])
+        gaps = [(run - t.values) / data.scale for run, t in zip(runs, later.trajectories, strict=True)]
+        known = np.concatenate([np.isfinite(t.values) for t in later.trajectories])
+        squares = np.concatenate(gaps)[known] ** 2
+        errors["heldout_free_run"] = float(np.sqrt(np.mean(np.where(np.isfinite(squares), squares, np.inf))))
+    numbers = {p: sp.Float(values[p]) for p in model.free}
+    terms = {u: e.xreplace(numbers) for u, e in model.formulas.items()}
+    return replace(model, system=system, terms=terms, criterion=criterion, errors=errors, start=starts)
+
+
+def _built(declared: System, rival: Rival, starts: np.ndarray) -> RankedSystem:
+    """A rival as a system."""
+    working = [sp.Dummy() for _ in rival.terms]
+    names = named_constants(declared, [(o.unknown, c, ()) for (o, _), c in zip(rival.terms, working, strict=True)])
+    formulas: dict[Any, sp.Expr] = dict.fromkeys(declared.unknowns, sp.S.Zero)
+    values = {names[c]: value for (_, value), c in zip(rival.terms, working, strict=True)}
+    for (offer, _), c in zip(rival.terms, working, strict=True):
+        formulas[offer.unknown] += names[c] * offer.shape
+    system = filled(declared, formulas, values, "a small model that follows steps of the data", starts[0])
+    terms = {u: e.xreplace({s: sp.Float(v) for s, v in values.items()}) for u, e in formulas.items()}
+    return RankedSystem(
+        system, terms, len(values), np.nan, start=starts, formulas=formulas, prior=sum(o.prior for o, _ in rival.terms),
+        labels=tuple((str(o.unknown), str(o.shape)) for o, _ in rival.terms), free=frozenset(values),
+    )  # fmt: skip
+
+
+def _first(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """First measured values of a trajectory (n,); the scale of what was never measured."""
+    found = scale.copy()
+    for i, column in enumerate(values.T):
+        have = np.flatnonzero(np.isfinite(column))
+        if have.size:
+            found[i] = column[have[0]]
+    return found

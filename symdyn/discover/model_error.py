@@ -28,8 +28,8 @@ from symdyn.system import System
 __all__ = ["recovery_with_errors", "weighed"]
 
 #: Data for each fitted value below which the few of them may have been spent on errors of the model; error of the fit, relative
-#: to the states, below which there are none; and most data and states of the comparison.
-FEW, EXACT, MOST, STATES = 10, 0.01, 400, 4
+#: to the states, below which there are none; and most data and states of a comparison that was not asked for: it takes time.
+FEW, EXACT, MOST, STATES = 10, 0.01, 60, 3
 #: Models of the search that are compared, and those of all that are looked at again.
 COMPARED, AGAIN = 6, 6
 #: Gap of the criterion within which models are told apart by their forecasts.
@@ -155,8 +155,6 @@ def weighed(
                 return None
             fits = [fitted(model, still)]
             fits.append(fitted(model, moved, fits[0]))
-            if np.isnan(model.criterion) and fits[1] is not None:  # a rival has not been fitted to runs
-                fits.append(fitted(model, still, fits[1]))
             scored = [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
             rows += [min(scored, key=_criterion)] if scored else []
         rows.sort(key=_criterion)

@@ -20,11 +20,12 @@ __all__ = ["ORIGINS", "ErrorFit", "fit_errors", "laws", "persistence"]
 
 #: Deviation of both errors, in units of the scale, from which a fit begins.
 BEGIN = 0.1
-ITERATIONS = 60
+#: Steps of a fit, and the gain of a step that ends it.
+ITERATIONS, GAIN = 30, 2e-3
 #: Shares of the data that are used before each forecast.
 ORIGINS = (1 / 2, 2 / 3, 5 / 6)
 #: Relative error of a forecast, in units of the spread of the data, that counts as none, and the largest that is counted.
-FORETOLD, LOST = 1e-3, 10.0
+FORETOLD, LOST = 1e-3, 3.0
 #: Information about the logarithm of a deviation below which an error is absent, and draws for each that is kept.
 ABSENT, MORE = 0.1, 4
 #: Share of an error of measurement with which a fit begins that has process noise besides.
@@ -165,11 +166,13 @@ class ErrorFit:
         Returns
         -------
         error : float
-            Root mean square, of logarithms where the errors are those of logarithms, else in units of the scale of each state.
+            Root mean square of those from an origin, and the geometric mean over the origins; of logarithms where the errors
+            are those of logarithms, else in units of the scale of each state.
         count : int
-            Forecasts times states; 0 where the data are too few.
+            Origins; 0 where the data are too few.
         """
-        like, squares = self.likelihood, []
+        like = self.likelihood
+        squares: list[np.floating] = []
         for kept in self.origins():
             early = replace(like.data, trajectories=tuple(
                 replace(t, times=t.times[:k], values=t.values[:k]) for t, k in zip(like.data.trajectories, kept, strict=True)
@@ -180,13 +183,11 @@ class ErrorFit:
                 like.system, early, like.law, like.free, starts=like.outward(like.initial), held=like.held, bounds=like.limits
             )
             low, high = own.bounds
-            found = ErrorFit(own, maximise(own, self.found.theta, low=low, high=high, iterations=ITERATIONS))
+            found = ErrorFit(own, maximise(own, self.found.theta, low=low, high=high, iterations=ITERATIONS, tolerance=GAIN))
             later = [t.times[k:] for t, k in zip(like.data.trajectories, kept, strict=True)]
-            for t, k, run in zip(like.data.trajectories, kept, found.foretold(later), strict=True):
-                squares.append(_squares(like.inward(run), like.inward(t.values[k:])))
-        if not squares:
-            return np.nan, 0
-        return float(np.sqrt(np.mean(squares) + FORETOLD**2)), np.size(squares)
+            runs = zip(like.data.trajectories, kept, found.foretold(later), strict=True)
+            squares.append(np.mean([_squares(like.inward(run), like.inward(t.values[k:])) for t, k, run in runs]))
+        return _overall(squares), len(squares)
 
 
 def _correlated(covariances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -197,13 +198,21 @@ def _correlated(covariances: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 def persistence(fit: ErrorFit) -> float:
     """The error of the same forecasts if nothing changed after the last complete data before them; NaN if there are none."""
-    like, squares = fit.likelihood, []
+    like = fit.likelihood
+    squares: list[np.floating] = []
     for kept in fit.origins():
+        each = []
         for t, k in zip(like.data.trajectories, kept, strict=True):
             before = np.flatnonzero(np.isfinite(t.values[:k]).all(axis=1))
             if before.size:
-                squares.append(_squares(like.inward(t.values[before[-1]]), like.inward(t.values[k:])))
-    return float(np.sqrt(np.mean(squares))) if squares else np.nan
+                each.append(_squares(like.inward(t.values[before[-1]]), like.inward(t.values[k:])))
+        squares += [np.mean(each)] if each else []
+    return _overall(squares)
+
+
+def _overall(squares: Sequence[np.floating]) -> float:
+    """Root of the geometric mean over origins of mean squared errors; NaN if there are none."""
+    return float(np.exp(0.5 * np.mean(np.log(np.array(squares) + FORETOLD**2)))) if squares else np.nan
 
 
 def _squares(run: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -245,5 +254,5 @@ def fit_errors(
         measured, process = np.split(before.found.theta[kept:], [first - kept])
         begin[kept:first] = measured if process.size or not law.process else measured + np.log(LESS)
         begin[first:] = (process if process.size else measured).mean()
-    found = maximise(likelihood, np.clip(begin, low, high), low=low, high=high, iterations=ITERATIONS)
+    found = maximise(likelihood, np.clip(begin, low, high), low=low, high=high, iterations=ITERATIONS, tolerance=GAIN)
     return ErrorFit(likelihood, found) if np.isfinite(found.score.value) else None

@@ -126,6 +126,9 @@ class FilterLikelihood:
         known = [np.isfinite(t.values) for t in data.trajectories]
         self.measured = np.flatnonzero(np.concatenate(known).any(axis=0))
         self._y, self.initial = [self.inward(t.values) for t in data.trajectories], self.inward(starts)
+        for start, y in zip(self.initial, self._y, strict=True):  # a logarithm of what is not positive: begin from the data
+            for i in np.flatnonzero(~np.isfinite(start)):
+                start[i] = next(iter(y[np.isfinite(y[:, i]), i]), 0.0)
         self.held = np.zeros(self.initial.shape, dtype=bool) if held is None else held
         self.loose = np.flatnonzero(~self.held)
         self._cuts = np.cumsum([len(self.free), len(self.loose), len(self.measured), law.count(self.n)])

@@ -82,6 +82,7 @@ def maximise(
     iterations: int = 100,
     needed: float = -np.inf,
     going: Callable[[], bool] | None = None,
+    tolerance: float = SMALL_GAIN,
 ) -> ScoredFit:
     """Climb from `start` by scoring, damped as in Levenberg's method where a step would lead downhill.
 
@@ -95,6 +96,8 @@ def maximise(
         The climb is given up where this value is out of reach.
     going : callable, optional
         Asked before each step; the climb ends where it is when this returns False.
+    tolerance : float
+        Gain of the log-likelihood below which a step is the last.
 
     Returns
     -------
@@ -114,8 +117,8 @@ def maximise(
         for _ in range(SHORTENED):
             new = np.clip(theta + move(damping), low, high)
             gain = 0.5 * float(score.gradient @ (new - theta))
-            if gain < SMALL_GAIN:
-                return ScoredFit(theta, score, flat, False, evaluations)
+            if gain < tolerance:
+                return ScoredFit(theta, score, flat or tolerance > FLAT, False, evaluations)
             if score.value + OPTIMISM * gain < needed:
                 return ScoredFit(theta, score, False, True, evaluations)
             trial = likelihood.score(new)

@@ -46,7 +46,8 @@ def walking():
 def test_process_noise_is_chosen_and_said(walking):
     assert walking.law.process
     assert any("process noise" in note for note in walking.warnings)
-    assert walking.noise.loc["x", "model"] == pytest.approx(0.25, abs=0.1)
+    unit = 1.0 if walking.law.logarithmic else walking.observations.scale[0]
+    assert walking.noise.loc["x", "model"] / unit == pytest.approx(0.25, abs=0.12)
     assert np.isfinite(walking.table["forecast"][0])
 
 

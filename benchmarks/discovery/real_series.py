@@ -188,7 +188,7 @@ def stochastic(seeds: Iterable[int], *, noise: float = 0.15, years: int = 24) ->
         Columns seed, process (whether models were compared with process noise), right, inside (see `run`), error.
     """
     a, b, c, d = 0.55, 0.028, 0.84, 0.026
-    system = sd.SDESystem({x: a * x - b * x * y, y: d * x * y - c * y}, noise={x: noise * x, y: noise * y})
+    system = sd.SDESystem({x: a * x - b * x * y, y: d * x * y - c * y}, sp.diag(noise * x, noise * y))
     truth = {"x": {x, x * y}, "y": {y, x * y}}
     rows = []
     for seed in seeds:

@@ -80,10 +80,10 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
     facts = selection.information(models[0])
     return recovery_with_errors(
         [ranked(m) for m in models], facts.renamed({c.name: n.name for c, n in names(models[0]).items()}),
-        declared=system, offers=offers,
-        data=seen, later=later, options=pipeline.options, compared=[(m.criterion, held_terms(m)) for m in visited],
-        misfit=missed(selection, models[0], pipeline.options), bounds={p.name: b for p, b in candidates.given.items()},
-        held=selection.held[_first_windows(selection)], going=selection.going or (lambda: True), notes=notes, library=labels,
+        declared=system, offers=offers, data=seen, later=later, options=pipeline.options,
+        compared=[(m.criterion, held_terms(m)) for m in visited], misfit=missed(selection, models[0], pipeline.options),
+        bounds={p.name: b for p, b in candidates.given.items()}, held=selection.held[_first_windows(selection)],
+        free=not pipeline.signs, going=selection.going or (lambda: True), notes=notes, library=labels,
         evaluations=selection.shooting.simulations, surrogate=learned, complete=pipeline.complete,
     )  # fmt: skip
 

@@ -23,10 +23,13 @@ from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import Information
 from symdyn.inference.misfit import Misfit
 from symdyn.inference.naming import named_constants
+from symdyn.inference.problem import data_counts
 from symdyn.system import System
 
 __all__ = ["recovery_with_errors", "weighed"]
 
+#: Data of a state below which two errors cannot be told apart.
+LEAST = 12
 #: Data for each fitted value below which the few of them may have been spent on errors of the model; error of the fit, relative
 #: to the states, below which there are none; and most data and states of a comparison that was not asked for: it takes time.
 FEW, EXACT, MOST, STATES = 10, 0.01, 60, 3
@@ -47,27 +50,31 @@ class Weighed:
     ----------
     models : list of RankedSystem
         The best first.
-    facts : Information
+    facts : Information or None
+        Of the first; None where it could not be fitted under one.
+    law : ErrorLaw or None
         Of the first.
-    law : ErrorLaw
-        Of the first.
-    errors : DataFrame
+    errors : DataFrame or None
         Of the first, see `ErrorFit.errors`.
     notes : tuple of str
+    told : bool
+        Whether the order is that of the comparison: where it foretells no better than that nothing changes, the order before
+        it is kept.
     """
 
     models: list[RankedSystem]
-    facts: Information
-    law: ErrorLaw
-    errors: pd.DataFrame
+    facts: Information | None
+    law: ErrorLaw | None
+    errors: pd.DataFrame | None
     notes: tuple[str, ...]
+    told: bool
 
 
 def recovery_with_errors(
     models: Sequence[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer], data: Observations,
     later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
-    bounds: Mapping[str, tuple[float, float]] = _NONE, held: np.ndarray | None = None, going: Callable[[], bool],
-    notes: Sequence[str], **further: Any,
+    bounds: Mapping[str, tuple[float, float]] = _NONE, held: np.ndarray | None = None, free: bool = True,
+    going: Callable[[], bool], notes: Sequence[str], **further: Any,
 ) -> Recovery:  # fmt: skip
     """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
 
@@ -78,17 +85,20 @@ def recovery_with_errors(
     declared, offers, data, later, bounds, held, going :
         As of `weighed`.
     options : RecoverOptions
+    free : bool
+        Whether terms may have either sign; where they may not there is no comparison.
     **further
         Other attributes of the result.
     """
     ranked = list(models)
     law, noise = None, None
-    if _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
+    if free and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
         none = np.zeros((len(data.trajectories), len(data.states)), dtype=bool)
         found = weighed(declared, ranked, offers, data, later, bounds=bounds, held=none if held is None else held, going=going)
         if found is not None:
-            ranked, facts, law, noise = found.models, found.facts, found.law, found.errors
-            compared, notes = [(m.criterion, m.labels) for m in ranked], (*notes, *found.notes)
+            ranked, law, noise, notes = found.models, found.law, found.errors, (*notes, *found.notes)
+            facts = facts if found.facts is None else found.facts
+            compared = [(m.criterion, m.labels) for m in ranked] if found.told else compared
     return ranked_recovery(
         Recovery, ranked[: options.keep], facts, level=options.level, compared=compared, formulas=ranked[0].formulas,
         notes=notes, misfit=misfit, law=law, noise=noise, observations=data, heldout=later, **further,
@@ -99,7 +109,8 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
     """Whether models are compared with process noise: where it is asked for, the data are few or the residuals show it."""
     if process is not None:
         return process
-    rough = first.errors.get("rms", 0.0) > EXACT
+    counts = data_counts(data)
+    rough = first.errors.get("rms", 0.0) > EXACT and counts[counts > 0].min() >= LEAST
     return rough and data.size <= MOST and len(data.states) <= STATES and (data.size < FEW * fitted or missed > 0)
 
 
@@ -166,44 +177,55 @@ def weighed(
     chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
     if not chosen:
         return None
-    return _ranked(min(chosen, key=lambda rows: rows[0][0]), data, later, going)
+    return _ranked(min(chosen, key=lambda rows: rows[0][0]), models, data, later, going)
 
 
 def _criterion(row: Fitted) -> float:
     return row[0]
 
 
-def _ranked(rows: list[Fitted], data: Observations, later: Observations | None, going: Callable[[], bool]) -> Weighed:
+def _ranked(
+    rows: list[Fitted], models: Sequence[RankedSystem], data: Observations, later: Observations | None,
+    going: Callable[[], bool],
+) -> Weighed:  # fmt: skip
     """The models in their order, with forecasts of those that are near the first."""
     near = [k for k, row in enumerate(rows) if row[0] < rows[0][0] + CLOSE][:AGAIN]
     foretold = {k: rows[k][2].forecast_error() for k in near if going()}
-    counts = [count for _, count in foretold.values()]
-    errors = {k: error for k, (error, count) in foretold.items() if count == max(counts, default=0) and count}
-    least = min(errors.values(), default=np.nan)
-    worst = max(errors.values(), default=np.nan)
+    most = max((count for _, count in foretold.values()), default=0)
+    errors = {k: error for k, (error, count) in foretold.items() if count == most and count}
+    least, worst = min(errors.values(), default=np.nan), max(errors.values(), default=np.nan)
     scored = []
     for k, (criterion, model, fit) in enumerate(rows):
         loss = 2 * len(ORIGINS) * np.log(errors.get(k, worst) / least) if errors else 0.0
         scored.append((criterion + loss, k, model, fit))
     scored.sort(key=lambda row: row[0])
-    found = [_shown(model, fit, criterion, errors.get(k, np.nan), data, later) for criterion, k, model, fit in scored]
-    first = scored[0][3]
-    notes = []
-    if first.law.process:
-        shares = ", ".join(f"{s} {v:.2g}" for s, v in first.errors()["model"].items())
-        unit = " of its value" if first.law.logarithmic else ""
-        notes.append(
-            f"the first model has an error of its own, process noise with the standard deviation{unit} in a unit of time of "
-            f"{shares}; see noise. Its runs from initial values alone need not follow the data"
-        )
-    still = persistence(first)
+    first, still = scored[0][3], persistence(scored[0][3])
     own = errors.get(scored[0][1], np.nan)
-    if own > still:
-        notes.append(
-            f"the data do not tell enough to foretell them: forecasts of the first model from within the data have the error "
-            f"{own:.2g}, forecasts that nothing changes {still:.2g}"
-        )
-    return Weighed(found, first.information(), first.law, first.errors(), tuple(notes))
+    if own < still:
+        found = [_shown(model, fit, criterion, errors.get(k, np.nan), data, later) for criterion, k, model, fit in scored]
+        return Weighed(found, first.information(), first.law, first.errors(), tuple(_noisy(first)), True)
+    doubt = (
+        "the data do not tell enough to foretell them: where few terms and process noise are preferred, forecasts from within "
+        f"the data have the error {own:.2g}, forecasts that nothing changes {still:.2g}; the order is that without process noise"
+    )
+    kept = next((row for row in scored if row[2].labels == models[0].labels), None)
+    if kept is None:
+        return Weighed(list(models), None, None, None, (doubt,), False)
+    _, k, model, fit = kept
+    shown = _shown(model, fit, model.criterion, errors.get(k, np.nan), data, later)
+    return Weighed([shown, *models[1:]], fit.information(), fit.law, fit.errors(), (doubt, *_noisy(fit)), False)
+
+
+def _noisy(fit: ErrorFit) -> list[str]:
+    """A note on process noise where there is some."""
+    if not fit.law.process:
+        return []
+    shares = ", ".join(f"{s} {v:.2g}" for s, v in fit.errors()["model"].items())
+    unit = " (a share of the value)" if fit.law.logarithmic else ""
+    return [
+        f"the first model has an error of its own, process noise with these standard deviations{unit} in a unit of time: "
+        f"{shares}; see noise. Its runs from initial values alone need not follow the data"
+    ]
 
 
 def _shown(

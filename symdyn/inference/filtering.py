@@ -269,7 +269,7 @@ class FilterLikelihood:
         for gap, spread in zip(run.gaps, run.spreads, strict=True):
             slope = -(gap[1 : count + 1] - gap[count + 1 :]) / (2 * STEP)  # of the prediction
             bend = (spread[1 : count + 1] - spread[count + 1 :]) / (2 * STEP)
-            inverse = np.linalg.inv(spread[0])
+            inverse = np.linalg.pinv(spread[0], hermitian=True)
             left = inverse @ gap[0]
             shape = inverse @ bend
             own = slope @ left + 0.5 * np.einsum("i,aij,j->a", left, bend, left) - 0.5 * np.einsum("aii->a", shape)
@@ -288,7 +288,8 @@ def _root(cov: np.ndarray) -> np.ndarray:
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solutions of linear equations; NaN where a matrix holds no number."""
-    sound = np.isfinite(matrix).all(axis=(1, 2))
+    """Solutions of linear equations; NaN where a matrix holds no number or is singular."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sound = np.isfinite(matrix).all(axis=(1, 2)) & (np.abs(np.linalg.det(matrix)) > 0)
     found = np.linalg.solve(np.where(sound[:, None, None], matrix, np.eye(matrix.shape[-1])), right)
     return np.asarray(np.where(sound[:, None, None], found, np.nan))

@@ -32,12 +32,16 @@ def test_rivals_of_exact_data_hold_the_truth():
         assert next(r for r in found if set(r) == {x, x**2}) == pytest.approx({x: 1.0, x**2: -1 / 3}, rel=0.01)
 
 
+KICKS = 0.25 * np.random.default_rng(3).standard_normal(20)
+
+
 @pytest.fixture(scope="module")
 def walking():
-    """A population that grows and is moved at random, measured nearly without error."""
-    rng, values = np.random.default_rng(3), [0.3]
-    for _ in range(20):
-        values.append(values[-1] * np.exp(0.5 * (1 - values[-1] / 3) + 0.25 * rng.standard_normal()))
+    """Logistic growth whose logarithm is moved at random once in a unit of time, measured without error."""
+    values = [0.3]
+    for kick in KICKS:
+        grown = values[-1] * np.exp(0.5)
+        values.append(grown / (1 + (grown - values[-1]) / 3) * np.exp(kick))
     return sd.recover(
         sd.ODESystem({x: f(x)}), pd.DataFrame({"t": range(21), "x": values}), library=[x, x**2], surrogate=None, progress=False
     )
@@ -46,8 +50,8 @@ def walking():
 def test_process_noise_is_chosen_and_said(walking):
     assert walking.law.process
     assert any("process noise" in note for note in walking.warnings)
-    unit = 1.0 if walking.law.logarithmic else walking.observations.scale[0]
-    assert walking.noise.loc["x", "model"] / unit == pytest.approx(0.25, abs=0.12)
+    assert walking.law.logarithmic
+    assert np.hypot(*walking.noise.loc["x"]) == pytest.approx(KICKS.std(), rel=0.25)
     assert np.isfinite(walking.table["forecast"][0])
 
 

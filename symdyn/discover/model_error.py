@@ -205,8 +205,9 @@ def _ranked(
         found = [_shown(model, fit, criterion, errors.get(k, np.nan), data, later) for criterion, k, model, fit in scored]
         return Weighed(found, first.information(), first.law, first.errors(), tuple(_noisy(first)), True)
     doubt = (
-        "the data do not tell enough to foretell them: where few terms and process noise are preferred, forecasts from within "
-        f"the data have the error {own:.2g}, forecasts that nothing changes {still:.2g}; the order is that without process noise"
+        "the data do not tell enough to foretell them: where few terms and process noise are preferred, forecasts from "
+        f"within the data have the error {own:.2g}, forecasts that nothing changes {still:.2g}; the order is that without "
+        "process noise"
     )
     kept = next((row for row in scored if row[2].labels == models[0].labels), None)
     if kept is None:

@@ -75,6 +75,9 @@ def test_models_without_an_error_of_their_own_are_not_given_one():
     assert measured.law is not None
     assert measured.law.process is None
     assert set(measured.terms[f(x)].as_coefficients_dict()) == {x, x**2}
+    table = measured.optima(6)
+    assert table["reached"].sum() <= 6
+    assert table.loc[0, ["f_1", "f_2"]].tolist() == pytest.approx([1.0, -1 / 3], rel=0.1)
     band = measured.predict([6.5], band=0.9)
     assert band["x_lower"].item() < 3 / (1 + 9 * np.exp(-6.5)) < band["x_upper"].item()
 

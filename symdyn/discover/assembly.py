@@ -71,7 +71,7 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
     offers = [
         Offer(t.unknown, t.shape, price((), terms=1, library=len(labels), orders=int(o)))
         for t, o in zip(candidates.terms, orders, strict=True)
-        if not t.constants
+        if pipeline.searched and not t.constants
     ]
 
     def held_terms(model: SelectedModel) -> tuple[tuple[str, str], ...]:

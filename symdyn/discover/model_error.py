@@ -94,7 +94,17 @@ def recovery_with_errors(
     law, noise = None, None
     if free and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
         none = np.zeros((len(data.trajectories), len(data.states)), dtype=bool)
-        found = weighed(declared, ranked, offers, data, later, bounds=bounds, held=none if held is None else held, going=going)
+        found = weighed(
+            declared,
+            ranked,
+            offers,
+            data,
+            later,
+            largest=options.largest,
+            bounds=bounds,
+            held=none if held is None else held,
+            going=going,
+        )
         if found is not None:
             ranked, law, noise, notes = found.models, found.law, found.errors, (*notes, *found.notes)
             facts = facts if found.facts is None else found.facts
@@ -116,7 +126,7 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
 
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
-    *, bounds: Mapping[str, tuple[float, float]], held: np.ndarray, going: Callable[[], bool],
+    *, largest: int, bounds: Mapping[str, tuple[float, float]], held: np.ndarray, going: Callable[[], bool],
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
@@ -136,6 +146,8 @@ def weighed(
     offers : sequence of Offer
         Terms of rivals; none where there are to be none.
     data, later : Observations
+    largest : int
+        Most terms of a rival.
     bounds : mapping of str to pair
         Of parameters by name.
     held : (trajectories, n) bool
@@ -160,6 +172,7 @@ def weighed(
     for still in laws(data):
         moved, rows = replace(still, process="common"), []
         small = [_built(declared, r, first) for r in rivals(declared, offers, data, logarithmic=still.logarithmic)]
+        small = [m for m in small if len(m.labels) <= largest]
         known = {frozenset(m.labels) for m in models[:COMPARED]}
         for model in (*models[:COMPARED], *(m for m in small if frozenset(m.labels) not in known)):
             if not going():

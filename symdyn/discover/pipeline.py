@@ -94,7 +94,7 @@ class Pipeline:
         self.bounds = bounds
         self.unknowns = one_of_each(system.unknowns)
         self.signs = read_signs(self.unknowns, signs)
-        self.positive = False
+        self.positive, self.searched = False, True
         self.notes: list[str] = []
         self.renamed: dict[str, str] = {}
         self.journal, self.complete = (Journal() if journal is None else journal), True
@@ -199,6 +199,7 @@ class Pipeline:
             raise RecoveryError(
                 "selection=False leaves only formulas of a regressor, and there are none; name a surrogate and a regressor"
             )
+        self.searched = search
         guesses = self._of_each(self.options.guesses) | ({} if learned is None else dict(learned.parameters))
         candidates = candidate_system(
             self.system, terms, self.seen, fit=self.options.fit, guesses=guesses, bounds=self._of_each(self.bounds or {})

@@ -1,4 +1,4 @@
-"""Ranking of a few models with the error of the model beside that of measurement, and by what they foretell."""
+"""Ranking of a few models with the error of the model beside that of measurement, and a test of what they foretell."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sympy as sp
+from scipy.stats import ttest_1samp
 
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
-from symdyn.discover.recovery import Recovery
+from symdyn.discover.recovery import Forecaster, Recovery
 from symdyn.discover.rivals import Offer, Rival, rivals
 from symdyn.inference.data import Observations
-from symdyn.inference.error_fits import ORIGINS, ErrorFit, fit_errors, laws, persistence
+from symdyn.inference.error_fits import LOST, ErrorFit, fit_errors, laws
 from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import Information
 from symdyn.inference.misfit import Misfit
-from symdyn.inference.naming import named_constants
+from symdyn.inference.naming import named_constants, written
 from symdyn.inference.problem import data_counts
 from symdyn.system import System
 
@@ -35,8 +36,10 @@ LEAST = 12
 FEW, EXACT, MOST, STATES = 10, 0.01, 60, 3
 #: Models of the search that are compared, and those of all that are looked at again.
 COMPARED, AGAIN = 6, 6
-#: Gap of the criterion within which models are told apart by their forecasts.
-CLOSE = 20.0
+#: Gap of the criterion within which models take part in bands.
+GAP = 8.0
+#: Origins of forecasts that a test needs, and its level.
+PAIRS, CHANCE = 3, 0.05
 #: A criterion, a model and its fit.
 Fitted = tuple[float, RankedSystem, ErrorFit]
 _NONE: Mapping[str, tuple[float, float]] = MappingProxyType({})
@@ -56,16 +59,18 @@ class Weighed:
         Of the first.
     errors : DataFrame or None
         Of the first, see `ErrorFit.errors`.
+    forecasters : tuple of Forecaster
+        Models that take part in bands.
     notes : tuple of str
     told : bool
-        Whether the order is that of the comparison: where it foretells no better than that nothing changes, the order before
-        it is kept.
+        Whether the order is that of the comparison.
     """
 
     models: list[RankedSystem]
     facts: Information | None
     law: ErrorLaw | None
     errors: pd.DataFrame | None
+    forecasters: tuple[Forecaster, ...]
     notes: tuple[str, ...]
     told: bool
 
@@ -91,7 +96,7 @@ def recovery_with_errors(
         Other attributes of the result.
     """
     ranked = list(models)
-    law, noise = None, None
+    law, noise, forecasters = None, None, ()
     if free and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
         none = np.zeros((len(data.trajectories), len(data.states)), dtype=bool)
         found = weighed(
@@ -100,6 +105,7 @@ def recovery_with_errors(
             offers,
             data,
             later,
+            automatic=options.process is None,
             largest=options.largest,
             bounds=bounds,
             held=none if held is None else held,
@@ -107,11 +113,12 @@ def recovery_with_errors(
         )
         if found is not None:
             ranked, law, noise, notes = found.models, found.law, found.errors, (*notes, *found.notes)
+            forecasters = found.forecasters
             facts = facts if found.facts is None else found.facts
             compared = [(m.criterion, m.labels) for m in ranked] if found.told else compared
     return ranked_recovery(
         Recovery, ranked[: options.keep], facts, level=options.level, compared=compared, formulas=ranked[0].formulas,
-        notes=notes, misfit=misfit, law=law, noise=noise, observations=data, heldout=later, **further,
+        notes=notes, misfit=misfit, law=law, noise=noise, forecasters=forecasters, observations=data, heldout=later, **further,
     )  # fmt: skip
 
 
@@ -126,17 +133,16 @@ def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fi
 
 def weighed(
     declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
-    *, largest: int, bounds: Mapping[str, tuple[float, float]], held: np.ndarray, going: Callable[[], bool],
+    *, automatic: bool, largest: int, bounds: Mapping[str, tuple[float, float]], held: np.ndarray,
+    going: Callable[[], bool],
 ) -> Weighed | None:  # fmt: skip
     r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
 
     The criterion is that of Bayes, corrected for few data, of the likelihood of `symdyn.inference.filtering`, with the prior
-    of the terms.  All models share whether errors are those of logarithms.  To those that are near the best by it, forecasts
-    from m origins add
-
-    .. math:: m \log \frac{E^2}{E_0^2}
-
-    for root mean square errors E and the least one, :math:`E_0`: the log-likelihood of one normal error an origin.
+    of the terms.  All models share whether errors are those of logarithms.  A comparison that was not asked for must not make
+    forecasts worse: both the first model by the criterion and the first of the search are fitted to the data before each of
+    several origins and foretell those after it.  Only where the errors of the former are less by more than chance, by the
+    paired test of Student of :math:`\log (E_k^2 / E_{0,k}^2)` over the origins, does it come first; else nothing changes.
 
     Parameters
     ----------
@@ -146,6 +152,8 @@ def weighed(
     offers : sequence of Offer
         Terms of rivals; none where there are to be none.
     data, later : Observations
+    automatic : bool
+        Whether the order of the search is to be kept unless forecasts speak against it.
     largest : int
         Most terms of a rival.
     bounds : mapping of str to pair
@@ -190,7 +198,9 @@ def weighed(
     chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
     if not chosen:
         return None
-    return _ranked(min(chosen, key=lambda rows: rows[0][0]), models, data, later, going)
+    rows = min(chosen, key=lambda rows: rows[0][0])
+    standing = fitted(models[0], laws(data)[0]) if automatic else None
+    return _ranked(rows, models, standing, data, later, automatic=automatic)
 
 
 def _criterion(row: Fitted) -> float:
@@ -198,36 +208,59 @@ def _criterion(row: Fitted) -> float:
 
 
 def _ranked(
-    rows: list[Fitted], models: Sequence[RankedSystem], data: Observations, later: Observations | None,
-    going: Callable[[], bool],
+    rows: list[Fitted], models: Sequence[RankedSystem], standing: ErrorFit | None, data: Observations,
+    later: Observations | None, *, automatic: bool,
 ) -> Weighed:  # fmt: skip
-    """The models in their order, with forecasts of those that are near the first."""
-    near = [k for k, row in enumerate(rows) if row[0] < rows[0][0] + CLOSE][:AGAIN]
-    foretold = {k: rows[k][2].forecast_error() for k in near if going()}
-    most = max((count for _, count in foretold.values()), default=0)
-    errors = {k: error for k, (error, count) in foretold.items() if count == most and count}
-    least, worst = min(errors.values(), default=np.nan), max(errors.values(), default=np.nan)
-    scored = []
-    for k, (criterion, model, fit) in enumerate(rows):
-        loss = 2 * len(ORIGINS) * np.log(errors.get(k, worst) / least) if errors else 0.0
-        scored.append((criterion + loss, k, model, fit))
-    scored.sort(key=lambda row: row[0])
-    first, still = scored[0][3], persistence(scored[0][3])
-    own = errors.get(scored[0][1], np.nan)
-    if own < still:
-        found = [_shown(model, fit, criterion, errors.get(k, np.nan), data, later) for criterion, k, model, fit in scored]
-        return Weighed(found, first.information(), first.law, first.errors(), tuple(_noisy(first)), True)
-    doubt = (
-        "the data do not tell enough to foretell them: where few terms and process noise are preferred, forecasts from "
-        f"within the data have the error {own:.2g}, forecasts that nothing changes {still:.2g}; the order is that without "
-        "process noise"
+    """The models in their order, or in that of the search unless they are shown to foretell better than its first model."""
+    first = rows[0][2]
+    like, ahead = first.likelihood, first.forecasts()
+    errors = {f.origin: f.error(like) for f in ahead}
+    still = _root_mean([f.unchanged(like) for f in ahead])
+    forecasters = tuple(
+        Forecaster(_filled(model, fit), fit.values()[1], tuple(p.name for p in fit.likelihood.free), fit.law, criterion)
+        for criterion, model, fit in rows
+        if criterion < rows[0][0] + GAP
     )
-    kept = next((row for row in scored if row[2].labels == models[0].labels), None)
-    if kept is None:
-        return Weighed(list(models), None, None, None, (doubt,), False)
-    _, k, model, fit = kept
-    shown = _shown(model, fit, model.criterion, errors.get(k, np.nan), data, later)
-    return Weighed([shown, *models[1:]], fit.information(), fit.law, fit.errors(), (doubt, *_noisy(fit)), False)
+    if automatic:
+        lost = dict.fromkeys(errors, LOST**2)
+        before = lost if standing is None else {f.origin: f.error(like) for f in standing.forecasts()}
+        common = sorted(errors.keys() & before.keys())
+        if not _less([errors[k] for k in common], [before[k] for k in common]):
+            own = _root_mean(list(before.values()))
+            notes = _doubts(own, still)
+            if rows[0][1].labels != models[0].labels or first.law.process:
+                notes.append(
+                    "with process noise allowed for, the criterion prefers "
+                    f"{written(rows[0][1].terms)}, but its forecasts from within the data are not better by more than chance "
+                    f"(error {_root_mean(list(errors.values())):.2g}, of the first model {own:.2g}): the order is that without"
+                )
+            kept = replace(models[0], errors={**models[0].errors, "forecast": own})
+            return Weighed([kept, *models[1:]], None, None, None, forecasters, tuple(notes), False)
+    found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in rows]
+    own = _root_mean(list(errors.values()))
+    found[0].errors["forecast"] = own
+    notes = [*_doubts(own, still), *_noisy(first)]
+    return Weighed(found, first.information(), first.law, first.errors(), forecasters, tuple(notes), True)
+
+
+def _root_mean(squares: Sequence[float]) -> float:
+    """Root of the geometric mean over origins; NaN if there are none."""
+    return float(np.exp(0.5 * np.mean(np.log(squares)))) if squares else np.nan
+
+
+def _less(ours: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether mean squares of errors from the same origins are less by more than chance, by Student's test of log ratios."""
+    return len(ours) >= PAIRS and bool(ttest_1samp(np.log(ours) - np.log(others), 0.0, alternative="less").pvalue < CHANCE)
+
+
+def _doubts(own: float, still: float) -> list[str]:
+    """A note where forecasts are no better than persistence."""
+    if not own >= still:
+        return []
+    return [
+        "the data do not tell enough to foretell them: forecasts of the first model from within the data have the error "
+        f"{own:.2g}, those that nothing changes {still:.2g}"
+    ]
 
 
 def _noisy(fit: ErrorFit) -> list[str]:
@@ -243,15 +276,12 @@ def _noisy(fit: ErrorFit) -> list[str]:
 
 
 def _shown(
-    model: RankedSystem, fit: ErrorFit, criterion: float, forecast: float, data: Observations, later: Observations | None
+    model: RankedSystem, fit: ErrorFit, criterion: float, data: Observations, later: Observations | None
 ) -> RankedSystem:  # fmt: skip
     """A model with the values of a fit."""
-    values, starts = fit.values()
-    system = model.system.with_parameters(values).with_initial(
-        dict(zip(model.system.states, map(float, starts[0]), strict=True))
-    )
+    (values, starts), system = fit.values(), _filled(model, fit)
     row = np.array([values[p] for p in system.parameters])
-    errors = free_and_ahead(compile(system), row, starts, data, later) | {"forecast": forecast}
+    errors = free_and_ahead(compile(system), row, starts, data, later)
     if later is not None:
         runs = fit.foretold([t.times for t in later.trajectories])
         gaps = [(run - t.values) / data.scale for run, t in zip(runs, later.trajectories, strict=True)]
@@ -261,6 +291,12 @@ def _shown(
     numbers = {p: sp.Float(values[p]) for p in model.free}
     terms = {u: e.xreplace(numbers) for u, e in model.formulas.items()}
     return replace(model, system=system, terms=terms, criterion=criterion, errors=errors, start=starts)
+
+
+def _filled(model: RankedSystem, fit: ErrorFit) -> System:
+    """The system of a model with the values of a fit."""
+    values, starts = fit.values()
+    return model.system.with_parameters(values).with_initial(dict(zip(model.system.states, map(float, starts[0]), strict=True)))
 
 
 def _built(declared: System, rival: Rival, starts: np.ndarray) -> RankedSystem:

@@ -49,7 +49,8 @@ def predict(
         Over the fitted ones.
     band : float, optional
         Probability of bands of data to come, between 0 and 1, for ODE systems and maps and times after the data: each state x
-        gets ``x_lower`` and ``x_upper``.  They hold what is not known of the values and the state, and both errors.
+        gets ``x_lower`` and ``x_upper``.  They hold what is not known of structure, values and the state, and both errors, and
+        are widened by how far forecasts within the data miss, see `symdyn.discover.forecasts`.
     **options
         Further arguments of `symdyn.simulate`, such as ``trajectories=100, seed=1`` for systems with noise.
 
@@ -82,12 +83,12 @@ def predict(
         return simulate(recovery.system, times, initial=initial, **settings)
     ends = [t.times[-1] for t in getattr(recovery.observations, "trajectories", ())]
     after = bool(ends) and times[0] > max(ends)
-    fit = (
-        refitted(recovery, after) if band is not None or (recovery.law is not None and recovery.law.process and after) else None
-    )
+    if band is not None and not after:
+        raise RecoveryError("bands are those of data to come: give times after those of the data")
+    fit = refitted(recovery) if recovery.law is not None and recovery.law.process and after else None
     runs = []
     for k, (begin, values) in enumerate(recovery._beginnings()):
-        if fit is not None and recovery.law is not None and recovery.law.process:
+        if fit is not None:
             begin, values = ends[k], dict(zip(recovery.system.names, map(float, fit.ended()[k]), strict=True))
         gap = times[0] - begin
         early = abs(gap) <= SAME * max(abs(begin), abs(times[-1]))
@@ -100,8 +101,8 @@ def predict(
         runs.append(run if early else run.isel(time=slice(1, None)))
     if not runs:
         raise RecoveryError("the data hold no complete values to begin from; give initial=")
-    if band is not None and fit is not None:
-        runs = [_banded(run, *bounds) for run, bounds in zip(runs, bands(fit, times, band), strict=True)]
+    if band is not None:
+        runs = [_banded(run, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)]
     if len(runs) == 1:
         return runs[0]
     return xr.concat(
@@ -110,12 +111,13 @@ def predict(
 
 
 def _banded(run: xr.Dataset, lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
-    """A prediction with its bands (T, n)."""
+    """A prediction with bands (T, n), which are made to hold it: they are those of other systems too."""
     names = list(run.data_vars)[: lower.shape[1]]
     more = {}
     for i, name in enumerate(names):
-        for side, values in (("lower", lower), ("upper", upper)):
-            more[f"{name}_{side}"] = ("time", values[:, i], dict(run[name].attrs))
+        own = run[name].values
+        for side, values in (("lower", np.fmin(lower[:, i], own)), ("upper", np.fmax(upper[:, i], own))):
+            more[f"{name}_{side}"] = ("time", values, dict(run[name].attrs))
     return run.assign(more)
 
 

@@ -19,7 +19,7 @@ from symdyn.inference.information import normal_draws
 from symdyn.inference.naming import rounded
 from symdyn.system import System
 
-__all__ = ["Identifiability", "Recovery", "Terms"]
+__all__ = ["Forecaster", "Identifiability", "Recovery", "Terms"]
 
 #: Relative error from which a run has nothing to do with the data, as of a chaotic system in the long run.
 APART = 0.5
@@ -57,6 +57,31 @@ class Identifiability:
     condition: float
     equivalent: tuple[str, ...]
     plausible: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A system that takes part in the bands of predictions.
+
+    Attributes
+    ----------
+    system : System
+        With fitted values.
+    start : (trajectories, n) float64
+        Fitted initial values.
+    free : tuple of str
+        Fitted parameters.
+    law : ErrorLaw
+        Of its errors.
+    criterion : float
+        Minus twice the logarithm of its weight, but for a constant.
+    """
+
+    system: System
+    start: np.ndarray
+    free: tuple[str, ...]
+    law: ErrorLaw
+    criterion: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +126,8 @@ class Recovery(RecoveryVerbs):
     noise : DataFrame or None
         Then the standard deviations of its errors by state: measurement, and model (in a unit of time; zero if there is none),
         as shares of the values where the law is logarithmic.
+    forecasters : tuple of Forecaster
+        Systems that were compared with process noise allowed for, the best first, which the bands of predictions mix.
     level : float
         Of the intervals.
     warnings : tuple of str
@@ -140,6 +167,7 @@ class Recovery(RecoveryVerbs):
     starts: tuple[np.ndarray, ...] = ()
     law: ErrorLaw | None = None
     noise: pd.DataFrame | None = None
+    forecasters: tuple[Forecaster, ...] = ()
     level: float = 0.9
     warnings: tuple[str, ...] = ()
     complete: bool = True

@@ -16,14 +16,14 @@ from symdyn.inference.information import Information, inverse
 from symdyn.inference.scoring import ScoredFit, maximise
 from symdyn.system import System
 
-__all__ = ["ORIGINS", "ErrorFit", "fit_errors", "laws", "persistence"]
+__all__ = ["LOST", "ErrorFit", "Forecast", "fit_errors", "laws"]
 
 #: Deviation of both errors, in units of the scale, from which a fit begins.
 BEGIN = 0.1
 #: Steps of a fit, and the gain of a step that ends it.
 ITERATIONS, GAIN = 30, 2e-3
 #: Shares of the data that are used before each forecast.
-ORIGINS = (1 / 2, 2 / 3, 5 / 6)
+ORIGINS = (6 / 12, 7 / 12, 8 / 12, 9 / 12, 10 / 12, 11 / 12)
 #: Relative error of a forecast, in units of the spread of the data, that counts as none, and the largest that is counted.
 FORETOLD, LOST = 1e-3, 3.0
 #: Information about the logarithm of a deviation below which an error is absent, and draws for each that is kept.
@@ -155,64 +155,65 @@ class ErrorFit:
             found.append(like.outward(np.array(rows_of).reshape(-1, like.n)))
         return found
 
-    def origins(self) -> list[list[int]]:
-        """How many points of each trajectory come before each forecast."""
-        like = self.likelihood
-        return [[max(round(share * len(t.times)), 2) for t in like.data.trajectories] for share in ORIGINS]
-
-    def forecast_error(self) -> tuple[float, int]:
-        """Errors of forecasts from several origins, each after a fit to the data before it.
-
-        Returns
-        -------
-        error : float
-            Root mean square of those from an origin, and the geometric mean over the origins; of logarithms where the errors
-            are those of logarithms, else in units of the scale of each state.
-        count : int
-            Origins; 0 where the data are too few.
-        """
-        like = self.likelihood
-        squares: list[np.floating] = []
-        for kept in self.origins():
+    def forecasts(self) -> list[Forecast]:
+        """Forecasts from several origins within the data, each after a fit to the data before it; none where those are few."""
+        like, found = self.likelihood, []
+        for share in ORIGINS:
+            kept = [max(round(share * len(t.times)), 2) for t in like.data.trajectories]
             early = replace(like.data, trajectories=tuple(
                 replace(t, times=t.times[:k], values=t.values[:k]) for t, k in zip(like.data.trajectories, kept, strict=True)
             ))  # fmt: skip
-            if early.size <= like.size + 1:
+            later = [(t.times[k:], t.values[k:]) for t, k in zip(like.data.trajectories, kept, strict=True)]
+            if early.size <= like.size + 1 or not any(np.isfinite(values).any() for _, values in later):
                 continue
             own = FilterLikelihood(
                 like.system, early, like.law, like.free, starts=like.outward(like.initial), held=like.held, bounds=like.limits
             )
             low, high = own.bounds
-            found = ErrorFit(own, maximise(own, self.found.theta, low=low, high=high, iterations=ITERATIONS, tolerance=GAIN))
-            later = [t.times[k:] for t, k in zip(like.data.trajectories, kept, strict=True)]
-            runs = zip(like.data.trajectories, kept, found.foretold(later), strict=True)
-            squares.append(np.mean([_squares(like.inward(run), like.inward(t.values[k:])) for t, k, run in runs]))
-        return _overall(squares), len(squares)
+            fit = ErrorFit(own, maximise(own, self.found.theta, low=low, high=high, iterations=ITERATIONS, tolerance=GAIN))
+            found.append(Forecast(share, fit, [t for t, _ in later], [v for _, v in later]))
+        return found
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Data after an origin, and the fit to those before it.
+
+    Attributes
+    ----------
+    origin : float
+        Share of the data that comes before.
+    fit : ErrorFit
+    times : list of (T,) float64
+        Of what comes after, of each trajectory.
+    values : list of (T, n) float64
+    """
+
+    origin: float
+    fit: ErrorFit
+    times: list[np.ndarray]
+    values: list[np.ndarray]
+
+    def error(self, like: FilterLikelihood) -> float:
+        """Mean squared error, as a likelihood has states: of logarithms, or in units of the scale of each; bounded."""
+        runs = self.fit.foretold(self.times)
+        each = [_squares(like.inward(run), like.inward(v)) for run, v in zip(runs, self.values, strict=True)]
+        return float(np.mean(each)) + FORETOLD**2
+
+    def unchanged(self, like: FilterLikelihood) -> float:
+        """The same if nothing changed after the last complete data before the origin."""
+        each = []
+        for t, values in zip(self.fit.likelihood.data.trajectories, self.values, strict=True):
+            whole = np.flatnonzero(np.isfinite(t.values).all(axis=1))
+            last = t.values[whole[-1]] if whole.size else np.full(like.n, np.nan)
+            each.append(_squares(like.inward(last), like.inward(values)))
+        return float(np.mean(each)) + FORETOLD**2
 
 
 def _correlated(covariances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Normal draws (L, n), one for each covariance."""
     values, vectors = np.linalg.eigh(covariances)
     return np.einsum("lij,lj->li", vectors * np.sqrt(np.maximum(values, 0.0))[:, None], rng.standard_normal(values.shape))
-
-
-def persistence(fit: ErrorFit) -> float:
-    """The error of the same forecasts if nothing changed after the last complete data before them; NaN if there are none."""
-    like = fit.likelihood
-    squares: list[np.floating] = []
-    for kept in fit.origins():
-        each = []
-        for t, k in zip(like.data.trajectories, kept, strict=True):
-            before = np.flatnonzero(np.isfinite(t.values[:k]).all(axis=1))
-            if before.size:
-                each.append(_squares(like.inward(t.values[before[-1]]), like.inward(t.values[k:])))
-        squares += [np.mean(each)] if each else []
-    return _overall(squares)
-
-
-def _overall(squares: Sequence[np.floating]) -> float:
-    """Root of the geometric mean over origins of mean squared errors; NaN if there are none."""
-    return float(np.exp(0.5 * np.mean(np.log(np.array(squares) + FORETOLD**2)))) if squares else np.nan
 
 
 def _squares(run: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ import pytest
 import sympy as sp
 
 import symdyn as sd
+from symdyn.discover.forecasts import refitted
+from symdyn.discover.model_error import _less
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.rivals import Offer, rivals
 from symdyn.errors import RecoveryError
@@ -43,8 +45,9 @@ def walking():
         grown = values[-1] * np.exp(0.5)
         values.append(grown / (1 + (grown - values[-1]) / 3) * np.exp(kick))
     return sd.recover(
-        sd.ODESystem({x: f(x)}), pd.DataFrame({"t": range(21), "x": values}), library=[x, x**2], surrogate=None, progress=False
-    )
+        sd.ODESystem({x: f(x)}), pd.DataFrame({"t": range(21), "x": values}), library=[x, x**2], surrogate=None, progress=False,
+        options=RecoverOptions(process=True),
+    )  # fmt: skip
 
 
 def test_process_noise_is_chosen_and_said(walking):
@@ -65,6 +68,27 @@ def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):
         walking.predict([3, 30], band=0.8)
     with pytest.raises(RecoveryError, match="give no initial= or parameters= beside band="):
         walking.predict([23], {x: 1}, band=0.8)
+
+
+def test_an_order_changes_only_where_forecasts_are_better_by_more_than_chance():
+    others = np.array([1.0, 2.0, 1.5, 3.0, 1.2, 2.5])
+    assert _less(0.5 * others * [1, 1.1, 0.9, 1, 1.1, 0.9], others)
+    assert not _less(others, others)
+    assert not _less(others * [0.1, 3, 2, 0.2, 3, 2], others)  # better in the mean of logarithms, by chance
+    assert not _less(0.5 * others[:2], others[:2])
+
+
+def test_bands_of_a_wrong_system_are_as_wide_as_its_forecasts_are_wrong():
+    # an exponential fitted to logistic growth foretells too much from each origin, and knows its one rate well
+    data, time = logistic(0.01, 25), [9.0]
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), data, library=[x], surrogate=None, progress=False, options=RecoverOptions(process=False)
+    )
+    fit = refitted(found)
+    alone = np.quantile(fit.paths([np.array(time)], 1000, np.random.default_rng(0))[0][:, 0, 0], 0.1)
+    band, truth = found.predict(time, band=0.8), 3 / (1 + 9 * np.exp(-9))
+    assert alone > truth
+    assert band["x_lower"].item() < truth < band["x_upper"].item()
 
 
 def test_models_without_an_error_of_their_own_are_not_given_one():

@@ -6,9 +6,10 @@ A band is to hold what comes with its probability though the structure is uncert
   data, process noise along the way, errors of measurement.  They are those that were compared with process noise allowed for,
   weighted by the Bayesian criterion, or else the best of the table without and with process noise, weighted as there.  For the
   root mean square errors E of forecasts from origins within the data, which overlap and count as one, weights are divided by E.
-- *Calibration.*  The same mixture, of fits to the data before each origin, has bands for the data after it.  The factor by
-  which they would have to be wider to hold the share of these data that they claim, at least 1, is the one by which the band
-  is wider, as in split conformal prediction.
+- *Calibration.*  The same mixture, of fits to the data before each of m origins, has bands for the data after it.  The factors
+  by which these would have to be wider, to hold the share p of the data that they claim, are one number an origin; the one of
+  rank :math:`\lceil (m + 1) p \rceil` (the largest, where there are fewer), at least 1, is that by which the band is wider, as
+  in split conformal prediction.
 
 References
 ----------
@@ -141,19 +142,20 @@ def _ranked(recovery: Recovery) -> list[tuple[float, ErrorFit]]:
 def _factor(
     shares: np.ndarray, forecasts: list[dict[float, Forecast]], like: FilterLikelihood, level: float, rng: np.random.Generator
 ) -> float:
-    """By what the halves of bands from origins within the data would have to be longer, at least 1."""
-    ratios: list[np.ndarray] = []
+    """By what bands have to be wider, at least 1: the rank statistic of what those from each origin within the data needed."""
+    needed = []
     for origin in sorted(set.intersection(*(set(f) for f in forecasts))):
         early = [f[origin] for f in forecasts]
         halves = _halves(shares, [f.fit for f in early], early[0].times, like, level, EARLY, rng)
+        ratios: list[float] = []
         for (middle, below, above), values in zip(halves, early[0].values, strict=True):
             gap = like.inward(values) - middle
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = np.abs(gap) / np.where(gap < 0, below, above)
-            ratios.append(ratio[np.isfinite(values)])
-    every = np.concatenate(ratios) if ratios else np.ones(0)
-    every = every[np.isfinite(every)]
-    return max(float(np.quantile(every, level)), 1.0) if every.size else 1.0
+            ratios += ratio[np.isfinite(ratio)].tolist()
+        needed += [float(np.quantile(ratios, level))] if ratios else []
+    rank = min(int(np.ceil((len(needed) + 1) * level)), len(needed))
+    return max(sorted(needed)[rank - 1], 1.0) if needed else 1.0
 
 
 def _halves(

@@ -187,13 +187,11 @@ def weighed(
                 return None
             fits = [fitted(model, still)]
             fits.append(fitted(model, moved, fits[0]))
-            scored = [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
-            rows += [min(scored, key=_criterion)] if scored else []
+            rows += [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
         rows.sort(key=_criterion)
-        for k, (criterion, model, fit) in enumerate(rows[:AGAIN]) if len(data.states) > 1 else ():
+        for _, model, fit in _once(rows)[:AGAIN] if len(data.states) > 1 else ():
             each = fitted(model, replace(still, process="each"), fit)
-            if each is not None and each.criterion(model.prior) < criterion:
-                rows[k] = (each.criterion(model.prior), model, each)
+            rows += [(each.criterion(model.prior), model, each)] if each is not None else []
         best.append(sorted(rows, key=_criterion))
     chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
     if not chosen:
@@ -205,6 +203,14 @@ def weighed(
 
 def _criterion(row: Fitted) -> float:
     return row[0]
+
+
+def _once(rows: Sequence[Fitted]) -> list[Fitted]:
+    """The first row of each model."""
+    found: dict[Any, Fitted] = {}
+    for row in rows:
+        found.setdefault(row[1].labels, row)
+    return list(found.values())
 
 
 def _ranked(
@@ -232,11 +238,12 @@ def _ranked(
                 notes.append(
                     "with process noise allowed for, the criterion prefers "
                     f"{written(rows[0][1].terms)}, but its forecasts from within the data are not better by more than chance "
-                    f"(error {_root_mean(list(errors.values())):.2g}, of the first model {own:.2g}): the order is that without"
+                    f"(error {_root_mean(list(errors.values())):.2g}, of the first model {own:.2g}): the order is "
+                    "that without, and bands mix all that were compared"
                 )
             kept = replace(models[0], errors={**models[0].errors, "forecast": own})
             return Weighed([kept, *models[1:]], None, None, None, forecasters, tuple(notes), False)
-    found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in rows]
+    found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in _once(rows)]
     own = _root_mean(list(errors.values()))
     found[0].errors["forecast"] = own
     notes = [*_doubts(own, still), *_noisy(first)]

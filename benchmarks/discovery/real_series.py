@@ -101,7 +101,7 @@ def run(folder: Path, names: Iterable[str] = tuple(SERIES)) -> pd.DataFrame:
     -------
     DataFrame
         Columns series, method, error (root mean square, relative to the standard deviation of each population in the part that
-        is foretold, and the mean over these), inside (share of the data within the band, NaN without one), law, seconds, note.
+        is foretold, and the mean over these), inside (share of the data within the band, NaN without one), seconds, note, run.
     """
     rows = []
     for name in names:
@@ -112,7 +112,7 @@ def run(folder: Path, names: Iterable[str] = tuple(SERIES)) -> pd.DataFrame:
             run, note = found if found is not None else (None, note)
             rows.append({
                 "series": name, "method": method, "error": _error(run, late), "inside": _inside(run, late),
-                "seconds": time.process_time() - before, "note": note,
+                "seconds": time.process_time() - before, "note": note, "run": run,
             })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -213,13 +213,15 @@ def stochastic(seeds: Iterable[int], *, noise: float = 0.15, years: int = 24) ->
     return pd.DataFrame(rows)
 
 
-def draw(folder: Path, path: Path, names: Iterable[str] = ("hare and lynx", "two species of Paramecium")) -> None:
-    """Data, forecasts and bands of some series."""
-    names = tuple(names)
+def draw(
+    folder: Path, frame: pd.DataFrame, path: Path, names: Iterable[str] = ("hare and lynx", "two species of Paramecium")
+) -> None:
+    """Data, forecasts and bands of some series that were run."""
+    names, runs = tuple(names), frame.set_index(["series", "method"])["run"]
     figure, axes = plt.subplots(2, len(names), figsize=(5 * len(names), 5.4), layout="constrained", squeeze=False)
     for column, name in zip(axes.T, names, strict=True):
         early, late = split(read(folder, name))
-        ours, book = (_methods(SERIES[name])[m](early, late["t"].to_numpy())[0] for m in ("nothing known", "textbook"))
+        ours, book = (runs[name, method] for method in ("nothing known", "textbook"))
         for ax, s, label in zip(column, late.columns[1:], SERIES[name].columns, strict=True):
             ax.plot(early["t"], early[s], "o", color="#333333", ms=4, label="fitted")
             ax.plot(late["t"], late[s], "o", mfc="none", color="#333333", ms=5, label="held out")
@@ -248,13 +250,13 @@ def main(arguments: list[str] | None = None) -> int:
     frame = run(chosen.data)
     text = f"{__doc__.strip()}\n\n{summary(frame).round(2).to_string()}\n\n"
     text += frame[["series", "method", "seconds", "note"]].round(1).to_string(index=False, max_colwidth=160) + "\n"
+    draw(chosen.data, frame, chosen.out / "real_series.png")
     if chosen.seeds:
         simulated = stochastic(range(chosen.seeds))
         text += "\nLotka-Volterra with process noise, simulated\n"
         text += simulated.groupby("process")[["right", "inside", "error"]].mean().round(2).to_string() + "\n"
     (chosen.out / "real_series.txt").write_text(text)
     sys.stdout.write(text)
-    draw(chosen.data, chosen.out / "real_series.png")
     return 0
 
 

@@ -96,7 +96,8 @@ def recovery_with_errors(
         Other attributes of the result.
     """
     ranked = list(models)
-    law, noise, forecasters = None, None, ()
+    law, noise = None, None
+    forecasters: tuple[Forecaster, ...] = ()
     if free and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
         none = np.zeros((len(data.trajectories), len(data.states)), dtype=bool)
         found = weighed(
@@ -245,7 +246,7 @@ def _ranked(
             return Weighed([kept, *models[1:]], None, None, None, forecasters, tuple(notes), False)
     found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in _once(rows)]
     own = _root_mean(list(errors.values()))
-    found[0].errors["forecast"] = own
+    found[0] = replace(found[0], errors={**found[0].errors, "forecast": own})
     notes = [*_doubts(own, still), *_noisy(first)]
     return Weighed(found, first.information(), first.law, first.errors(), forecasters, tuple(notes), True)
 

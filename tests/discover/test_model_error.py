@@ -70,6 +70,14 @@ def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):
         walking.predict([23], {x: 1}, band=0.8)
 
 
+def test_bands_are_those_of_a_recovery_that_is_read_back(walking, tmp_path):
+    walking.save(tmp_path)
+    again = sd.Recovery.load(tmp_path)
+    assert [f.law for f in again.forecasters] == [f.law for f in walking.forecasters]
+    ours, theirs = (found.predict([23], band=0.8)["x_upper"].item() for found in (walking, again))
+    assert theirs == pytest.approx(ours, rel=0.05)
+
+
 def test_an_order_changes_only_where_forecasts_are_better_by_more_than_chance():
     others = np.array([1.0, 2.0, 1.5, 3.0, 1.2, 2.5])
     assert _less(0.5 * others * [1, 1.1, 0.9, 1, 1.1, 0.9], others)

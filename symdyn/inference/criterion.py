@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import sympy as sp
 
-__all__ = ["BROKEN", "SPARE", "criterion", "order", "price", "weights"]
+__all__ = ["BROKEN", "ORDER", "SPARE", "criterion", "order", "price", "weights"]
 
 #: Each order of a term makes it less plausible by a factor of e, which is this in units of twice the logarithm.
 ORDER = 2.0

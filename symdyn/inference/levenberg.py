@@ -110,7 +110,12 @@ def levenberg_marquardt(
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
         before = here.rss.sum(axis=1)
-        expected = _expected(here, trial - theta[now], start_trial - starts[now])
+        linear, square = _promised(here, trial - theta[now], start_trial - starts[now])
+        # a step that bounds have bent may promise no fall, but a share of it does
+        share = np.where(square > 2 * linear, np.maximum(linear, 0.0) / np.maximum(square, 1e-300), 1.0)
+        expected = share * (2 * linear - share * square)
+        trial = theta[now] + share[:, None] * (trial - theta[now])
+        start_trial = starts[now] + share[:, None, None] * (start_trial - starts[now])
         abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed)
         ended = (expected < small) | abandoned[now]
         if ended.all():
@@ -153,10 +158,10 @@ def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray) -> tuple[np
     return move, start_move
 
 
-def _expected(local: Quadratic, move: np.ndarray, start_move: np.ndarray) -> np.ndarray:
-    """Fall of the sum of squares that the expansion promises for a step, (M,)."""
+def _promised(local: Quadratic, move: np.ndarray, start_move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Twice the first less the second, (M,) each, is the fall of the sum of squares that the expansion promises for a step."""
     linear = np.einsum("mp,mp->m", local.gradient, move) + np.einsum("mvi,mvi->m", local.start_gradient, start_move)
     square = np.einsum("mp,mpq,mq->m", move, local.information, move, optimize=True)
     square += 2 * np.einsum("mp,mvpi,mvi->m", move, local.mixed, start_move, optimize=True)
     square += np.einsum("mvi,mvij,mvj->m", start_move, local.start_information, start_move, optimize=True)
-    return 2 * linear - square
+    return linear, square

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdyn.inference.candidates import Candidates
 from symdyn.inference.climb import Climb, Neighbour, Profiled
-from symdyn.inference.criterion import criterion
+from symdyn.inference.criterion import criterion, price
 from symdyn.inference.information import Information, arrow, estimated, inverse
 from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import kind_of
@@ -130,6 +130,11 @@ class Selection(Climb[SelectedModel]):
             repeats=self._repeated(chosen) if self.repeats else 0, places=self._places,
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
+
+    def prior(self, chosen: np.ndarray) -> float:
+        """Minus twice the logarithm of the prior of a choice of terms."""
+        repeats = self._repeated(chosen) if self.repeats else 0
+        return price((), terms=int(chosen.sum()), library=len(chosen), repeats=repeats, places=self._places)
 
     def variance(self, model: SelectedModel) -> float:
         """Mean square residual of a model, in units of the noise and corrected for what was fitted."""

@@ -24,7 +24,7 @@ __all__ = ["recovered"]
 #: What is read here of what `recover` is given.
 READS = Reads(
     "equations of which nothing is known",
-    frozenset({"heldout", "options.noise", "options.windows", "options.keep", "options.level"}),
+    frozenset({"heldout", "options.noise", "options.windows", "options.keep", "options.level", "options.process"}),
 )  # fmt: skip
 #: Share of the data above which fitted values are many.
 MANY = 0.4
@@ -80,7 +80,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
 
     def result(keep: int) -> Recovery:
         return assembled(
-            whole, search.fitter, visited[:keep], visited, seen, later, level=request.options.level, notes=notes,
+            whole, search.fitter, visited[:keep], visited, seen, later, options=request.options, notes=notes,
             complete=search.complete and not request.budget.interrupted,
         )  # fmt: skip
 

@@ -110,14 +110,12 @@ def levenberg_marquardt(
         trial = np.clip(theta[now] + move, low, high)
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
         before = here.rss.sum(axis=1)
-        linear, square = _promised(here, trial - theta[now], start_trial - starts[now])
-        # a step that bounds have bent may promise no fall, but a share of it does
-        share = np.where(square > 2 * linear, np.maximum(linear, 0.0) / np.maximum(square, 1e-300), 1.0)
-        expected = share * (2 * linear - share * square)
-        trial = theta[now] + share[:, None] * (trial - theta[now])
-        start_trial = starts[now] + share[:, None, None] * (start_trial - starts[now])
-        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed)
-        ended = (expected < small) | abandoned[now]
+        expected = _expected(here, trial - theta[now], start_trial - starts[now])
+        # a step that bounds have bent may promise no fall, while a more damped one does
+        bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
+        vain = bent & (expected <= 0)
+        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed) & ~vain
+        ended = (expected < small) & ~vain | abandoned[now]
         if ended.all():
             break
         there = expand(now, trial, start_trial)
@@ -133,7 +131,7 @@ def levenberg_marquardt(
         damped[now] = np.where(better, np.maximum(damped[now] * shrink, 1e-12), grown)
         growth[now] = np.where(better, 2.0, 2 * growth[now])
         done = better & (before - after <= tolerance * before)
-        still = (expected <= 1e-2 * tolerance * before) | (np.where(better, after, before) <= floor)
+        still = (expected <= 1e-2 * tolerance * before) & ~vain | (np.where(better, after, before) <= floor)
         open_[now] = ~(done | still | ended | (damped[now] > MOST_DAMPING))
     return Fits(theta, starts, local, abandoned)
 
@@ -158,10 +156,10 @@ def _step(local: Quadratic, active: np.ndarray, damping: np.ndarray) -> tuple[np
     return move, start_move
 
 
-def _promised(local: Quadratic, move: np.ndarray, start_move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Twice the first less the second, (M,) each, is the fall of the sum of squares that the expansion promises for a step."""
+def _expected(local: Quadratic, move: np.ndarray, start_move: np.ndarray) -> np.ndarray:
+    """Fall of the sum of squares that the expansion promises for a step, (M,)."""
     linear = np.einsum("mp,mp->m", local.gradient, move) + np.einsum("mvi,mvi->m", local.start_gradient, start_move)
     square = np.einsum("mp,mpq,mq->m", move, local.information, move, optimize=True)
     square += 2 * np.einsum("mp,mvpi,mvi->m", move, local.mixed, start_move, optimize=True)
     square += np.einsum("mvi,mvij,mvj->m", start_move, local.start_information, start_move, optimize=True)
-    return linear, square
+    return 2 * linear - square

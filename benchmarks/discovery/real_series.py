@@ -1,8 +1,8 @@
 """Forecasts of measured populations: the first two thirds of a series fitted, the last third foretold.
 
 The first model of a recovery from nothing, and from a library of populations, beside the fitted textbook model and beside
-persistence, where nothing changes after the last datum.  ``python -m benchmarks.discovery.real_series DATA --out FOLDER`` reads
-the series, which are published with their sources, from the folder DATA, and draws them.
+persistence, where nothing changes after the last datum.  ``python -m benchmarks.discovery.real_series --out FOLDER`` reads the
+series, which are published with their sources, from ``examples/data``, and draws them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from symdyn.discover.fitting import fit_parameters
 
 __all__ = ["LIBRARIES", "SERIES", "Series", "draw", "main", "read", "run", "stochastic", "summary"]
 
-OUT = Path("out") / "benchmarks"
+OUT, DATA = Path("out") / "benchmarks", Path(__file__).parents[2] / "examples" / "data"
 #: Share of a series that is fitted, and the probability of a band.
 FITTED, BAND = 2 / 3, 0.8
 LIBRARIES: Mapping[str, dict[str, Any]] = {"nothing known": {}, "populations": {"library": "populations"}}
@@ -242,7 +242,7 @@ def draw(
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.discovery.real_series", description=__doc__)
-    parser.add_argument("data", type=Path, help="the folder of the series")
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the series")
     parser.add_argument("--out", type=Path, default=OUT, help="where the text and the figure go")
     parser.add_argument("--seeds", type=int, default=20, help="simulated series with process noise")
     chosen = parser.parse_args(arguments)

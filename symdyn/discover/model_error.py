@@ -22,7 +22,7 @@ from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import Information
 from symdyn.inference.misfit import Misfit
 from symdyn.inference.naming import named_constants, written
-from symdyn.inference.problem import data_counts
+from symdyn.inference.problem import data_counts, rough_states
 from symdyn.system import System
 
 __all__ = ["recovery_with_errors", "weighed"]
@@ -142,7 +142,7 @@ def weighed(
     Weighed or None
         None if no model could be fitted, or there was no time.
     """
-    first = np.array([_first(t.values, data.scale) for t in data.trajectories])
+    first = np.array([table[0] for table in rough_states(declared, data)[0]])
 
     def fitted(model: RankedSystem, law: ErrorLaw, before: ErrorFit | None = None) -> ErrorFit | None:
         free = [p for p in model.system.parameters if p in model.free]
@@ -293,13 +293,3 @@ def _built(declared: System, rival: Rival, starts: np.ndarray) -> RankedSystem:
         system, formulas, terms, len(values), np.nan, start=starts, prior=sum(o.prior for o, _ in rival.terms),
         labels=tuple((str(o.unknown), str(o.shape)) for o, _ in rival.terms), free=dict.fromkeys(values, (-np.inf, np.inf)),
     )  # fmt: skip
-
-
-def _first(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """First measured values of a trajectory (n,); the scale of what was never measured."""
-    found = scale.copy()
-    for i, column in enumerate(values.T):
-        have = np.flatnonzero(np.isfinite(column))
-        if have.size:
-            found[i] = column[have[0]]
-    return found

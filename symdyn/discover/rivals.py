@@ -15,7 +15,7 @@ from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.discover.choose import choose
 from symdyn.inference.data import Observations
-from symdyn.inference.kinds import kind_of, right_sides
+from symdyn.inference.kinds import kind_of, unknown_slopes
 from symdyn.system import System
 
 __all__ = ["Offer", "Rival", "rivals"]
@@ -121,25 +121,16 @@ def rivals(system: System, offers: Sequence[Offer], data: Observations, *, logar
 
 def _owners(system: System) -> list[tuple[AppliedUndef | None, sp.Expr, sp.Expr]] | None:
     """Of each equation the unknown function, the known rest and the factor of the function; None if there are others."""
-    found: list[tuple[AppliedUndef | None, sp.Expr, sp.Expr]] = []
-    seen: set[AppliedUndef] = set()
-    for side in right_sides(system):
-        unknowns = side.atoms(AppliedUndef)
-        if len(unknowns) > 1 or unknowns & seen:
-            return None
-        if not unknowns:
-            found.append((None, side, sp.S.Zero))
-            continue
-        (unknown,) = unknowns
-        seen.add(unknown)
-        stand_in = sp.Dummy()
-        flat = side.xreplace({unknown: stand_in})
-        factor = sp.diff(flat, stand_in)
-        if factor.has(stand_in):
-            return None
-        found.append((unknown, flat.xreplace({stand_in: sp.S.Zero}), factor))
+    rest, slopes = unknown_slopes(system)
+    factors = [{u: e[i] for u, e in slopes.items() if e[i] != 0} for i in range(len(rest))]
+    owned = [u for own in factors for u in own]
     free = set(system.parameters) - set(system.defaults)
-    return None if free or not seen else found
+    if free or not owned or len(set(owned)) < len(owned) or any(len(own) > 1 for own in factors):
+        return None
+    if any(e.has(AppliedUndef) for e in (*rest, *(factor for own in factors for factor in own.values()))):
+        return None
+    none: tuple[AppliedUndef | None, sp.Expr] = (None, sp.S.Zero)
+    return [(u, e, factor) for e, own in zip(rest, factors, strict=True) for u, factor in (own.items() or [none])]
 
 
 def _nodes(data: Observations, logarithmic: bool) -> tuple[np.ndarray, ...] | None:

@@ -46,8 +46,8 @@ def problem(t, values, method="tsit5"):
     begins[0] = 1
     return EquationProblem(
         t=t, x=values, w=np.ones((n, d)), smooth=values, first=np.array([0, n]), nodes=np.zeros((n, 1, d)),
-        quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d), clean=False, floor=1e-3,
-        given=np.zeros(d, bool),
+        at=np.zeros((n, 1)), quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d),
+        clean=False, floor=1e-3, given=np.zeros(d, bool),
         integration=integration(method, np.full(d, 1e-11), rtol=1e-11, largest=1e6, attempts=1e6),
     )  # fmt: skip
 

@@ -175,9 +175,7 @@ class Fitter:
         """The run of a fit over whole trajectories at the nodes of the problem, (n, m, d); None if it fails."""
         problem = self.problem
         count = problem.nodes.shape[1]
-        share = 0.5 * (1 - np.polynomial.legendre.leggauss(count)[0])
-        gaps = np.where(problem.begins > 0, 0.0, np.diff(problem.t, prepend=problem.t[0]))
-        t = np.concatenate([problem.t[:, None] - gaps[:, None] * share, problem.t[:, None]], axis=1)
+        t = np.concatenate([problem.at, problem.t[:, None]], axis=1)
         made = self.simulated(fit.model, t.ravel(), problem.cut(1) * (count + 1), fit.starts)
         run = made.run.reshape(problem.n, count + 1, problem.d)[:, :-1]
         return np.ascontiguousarray(run) if made.info[0] else None

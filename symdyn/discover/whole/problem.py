@@ -50,8 +50,9 @@ class EquationProblem:
         The smooth curves at those times.
     first : (r + 1,) int64
         Where each trajectory begins, and n.
-    nodes, quadrature : (n, m, d), (n, m) float64
-        The curves at nodes in the interval before each point, and the weights there; 0 before the first of a trajectory.
+    nodes, at, quadrature : (n, m, d), (n, m), (n, m) float64
+        The curves at nodes in the interval before each point, their times and the weights there; 0 before the first of a
+        trajectory.
     begins : (n,) uint8
         1 at the first point of each trajectory.
     seen, spread : (d,) float64
@@ -72,6 +73,7 @@ class EquationProblem:
     smooth: np.ndarray
     first: np.ndarray
     nodes: np.ndarray
+    at: np.ndarray
     quadrature: np.ndarray
     begins: np.ndarray
     seen: np.ndarray
@@ -202,7 +204,7 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, me
     begins[first[:-1]] = 1
     steps = integration(method, _step_errors(deviation), rtol=STEP_STATE, largest=LOST * float(np.abs(x).max()), attempts=STEPS)
     return EquationProblem(
-        t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes,
+        t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes, at=at,
         quadrature=np.ascontiguousarray(0.5 * gaps[:, None] * part), begins=begins, seen=known.sum(axis=0).astype(float),
         spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR,
         given=np.isin(np.arange(d), list(given)), integration=steps,

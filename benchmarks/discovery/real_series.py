@@ -253,7 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     draw(chosen.data, frame, chosen.out / "real_series.png")
     if chosen.seeds:
         simulated = stochastic(range(chosen.seeds))
-        text += "\nLotka-Volterra with process noise, simulated\n"
+        text += f"\nLotka-Volterra with process noise, {chosen.seeds} times simulated\n"
         text += simulated.groupby("process")[["right", "inside", "error"]].mean().round(2).to_string() + "\n"
     (chosen.out / "real_series.txt").write_text(text)
     sys.stdout.write(text)

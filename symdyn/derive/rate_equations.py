@@ -57,7 +57,7 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     if concentrations:
         volume = network.volume
         scaled = {s: volume * s for s in network.states}
-        drift = {s: _without(sp.Add(*(_per(t, volume, scaled) for t in terms)), volume) for s, terms in rows.items()}
+        drift = {s: sp.Add(*(t.xreplace(scaled) / volume for t in terms)) for s, terms in rows.items()}
         observables = {k: e.xreplace(scaled) for k, e in observables.items()}
         size = network.defaults.get(volume) if volume.is_Symbol else float(volume)
         initial = {} if size is None else {s: n / size for s, n in initial.items()}
@@ -68,16 +68,3 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         drift, observables=observables, initial=initial, time=network.time, provenance=(*network.provenance, line)
     )
     return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})
-
-
-def _per(term: sp.Expr, volume: sp.Expr, scaled: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
-    """A rate of molecule numbers as a rate of concentrations."""
-    return term.xreplace(scaled) / volume
-
-
-def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:
-    """`e` with the volume cancelled in quotients, as in ``V*X/(V*K + V*X)``."""
-    if not volume.is_Symbol or volume not in e.free_symbols:
-        return e
-    terms = [sp.cancel(t) if volume in t.free_symbols and t.is_rational_function(volume) else t for t in sp.Add.make_args(e)]
-    return sp.Add(*terms)

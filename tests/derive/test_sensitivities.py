@@ -8,7 +8,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 
 import symdyn as sd
-from symdyn.derive.sensitivities import sensitivities
+from symdyn.derive.sensitivities import fresh_symbol, sensitivities
 
 x, y, a, b, k, t = sp.symbols("x y a b k t")
 
@@ -155,3 +155,8 @@ def test_sensitivities_of_a_state_called_w_are_no_random_numbers():
 def test_what_cannot_be_differentiated_is_refused(make, message):
     with pytest.raises(sd.DeclarationError, match=message):
         make()
+
+
+def test_fresh_symbols_are_taken_from_then_on():
+    taken = {"a"}
+    assert [fresh_symbol("a", taken).name for _ in range(3)] == ["a_", "a__", "a___"]

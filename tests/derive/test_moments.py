@@ -441,6 +441,18 @@ def test_a_saturating_rate_is_expanded_about_the_mean():
     assert "expanded" not in sd.ReactionNetwork.from_text("2 X -> 0, c").moments(2).provenance[-2]
 
 
+def test_raw_and_central_moments_of_a_saturating_rate_change_alike():
+    # E[X^3] = M3 + 3 m M2 + m^3, and E[X^2] = M2 + m^2
+    net = sd.ReactionNetwork.from_text("0 -> X, 2; X => 0, X/(3 + X)")
+    m, M2, M3 = values = 5.0, 1.5, 0.7
+    raw = net.moments(3, taylor_order=4)
+    central = net.moments(3, central=True, taylor_order=4)
+    dm, d2, d3 = (float(f.subs(dict(zip(central.states, values, strict=True)))) for f in central.drift)
+    at = dict(zip(raw.states, (m, M2 + m**2, M3 + 3 * m * M2 + m**3), strict=True))
+    expected = dm, d2 + 2 * m * dm, d3 + 3 * (dm * M2 + m * d2) + 3 * m**2 * dm
+    assert [float(f.subs(at)) for f in raw.drift] == pytest.approx(expected, rel=1e-12)
+
+
 def test_moments_of_fixed_changes_and_bursts_multiply():
     # <2^3 m> = 8 b, and <(1 + m)^2> = 1 + 2 b + b + 2 b^2 of a geometric burst on 0, 1, 2, ...
     b, rate = symbols("b", "rate")

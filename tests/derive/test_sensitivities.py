@@ -34,6 +34,10 @@ def test_linear_decay_with_source():
     np.testing.assert_allclose(slopes[:, 0, 0], by_a, atol=1e-9)
     np.testing.assert_allclose(slopes[:, 0, 1], (1 - e) / 0.7, atol=1e-9)
     np.testing.assert_allclose(slopes[:, 0, 2], e, atol=1e-9)
+    assert sensitivities(extended.base, initial=False).columns == extended.columns[:2]
+    many = np.arange(24.0).reshape(2, 3, 4)  # trajectories, times, and one state with three derivatives
+    for found, expected in zip(extended.split(many), (many[..., :1], many[..., None, 1:]), strict=True):
+        assert np.array_equal(found, expected)
 
 
 def test_logistic_growth():

@@ -9,6 +9,7 @@ import sympy as sp
 import symdyn as sd
 from symdyn.inference.candidates import candidate_system
 from symdyn.inference.data import observations
+from symdyn.inference.information import estimated, inverse
 from symdyn.inference.optimum import find_optimum
 from symdyn.inference.parameters import LibraryTerm, open_constants
 from symdyn.inference.problem import make_problem, rough_states
@@ -52,6 +53,9 @@ def test_constants_that_went_astray_are_fitted_again_from_every_guess():
     astray = problem.candidates.guesses[problem.candidates.guesses[:, 1].argmax()]
     selection.fit(np.array([[True]]), astray[None], np.full((1, 1, 1), 3.0) / problem.shooting.scale, iterations=3)
     before = selection.ranked()[0]
+    # a constant keeps its value where its term is left out, its coefficient does not
+    (without,) = selection.fit(np.array([[False]]), np.array([[0.7, 0.3]]), np.ones((1, 1, 1)), iterations=0)
+    assert without.theta.tolist() == [0.0, 0.3]
     assert before.theta[1] * problem.candidates.sizes[1] > 10
     problem.renew(selection)
     after = selection.ranked()[0]
@@ -85,6 +89,13 @@ def test_freedom_is_data_less_what_was_fitted():
     assert best.freedom == 12 - 1
     assert best.value(0) == pytest.approx(1.0, rel=1e-5)
     assert best.bounds(0) == pytest.approx((0.5, 3.0))
+
+
+def test_variances_of_estimates_are_those_of_the_noise_times_the_inverse_information():
+    found = inverse(np.diag([4.0, 0.25]))
+    for freedom, noise in ((6, 3 / 6), (1, 3.0), (0, 3.0)):  # without freedom all that is left is noise
+        facts = estimated(("a", "b"), np.ones(2), found, 3.0, freedom, scales=np.array([10.0, 1.0]))
+        assert facts.covariance == pytest.approx(np.diag([100 * noise / 4, noise / 0.25]))
 
 
 def test_decimal_numbers_inside_a_term_are_opened():

@@ -74,3 +74,4 @@ def test_strong_orders(method):
             errors.append(np.abs(data.x[:, -1].values - exact(data.w[:, -1].values)).mean())
         orders.append(np.polyfit(np.log(pieces), np.log(errors), 1)[0])
     assert min(orders) > scheme.strong_order - 0.12
+    assert all(order > 0 and (2 * order).is_integer() for order in (scheme.strong_order, scheme.weak_order))

@@ -54,7 +54,13 @@ PACKAGES: dict[str, Package] = {
     ),
     "codegen": Package(
         ("symdyn/codegen/lower.py", "symdyn/codegen/program.py", "symdyn/codegen/hoist.py", "symdyn/codegen/ordering.py"),
-        ("tests/codegen/test_lower.py", "tests/codegen/test_printers.py", "tests/codegen/test_call_groups.py"),
+        (
+            "tests/codegen/test_lower.py",
+            "tests/codegen/test_ordering.py",
+            "tests/codegen/test_elimination.py",
+            "tests/codegen/test_printers.py",
+            "tests/codegen/test_call_groups.py",
+        ),
     ),
     "dag": Package(("symdyn/dag.py",), ("tests/test_dag.py", "tests/test_system.py", "tests/codegen/test_lower.py")),
     "parsing": Package(

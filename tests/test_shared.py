@@ -286,6 +286,11 @@ def test_pairs_in_equilibrium_relax_at_the_rate_of_their_net_flux(shared):
     assert relaxing(1e6, 1.04e6, 1e6 - k, 1.04e6 + q) == pytest.approx(k + q)
     assert relaxing(1e6, 1.06e6, 1e6 - k, 1.06e6 + q) == 0.0
     assert relaxing(10.0, 10.0, 11.0, 10.0) == 0.0  # a firing that drives the pair away
+    # the trapezoidal rule adds half the change of a propensity; whole firings at equilibrium, or else on average
+    assert shared.equilibria.correction(0, 0.2, 30.0, 50.0) == pytest.approx(2.0)
+    assert shared.equilibria.correction(1, 0.2, 30.0, 50.0) == 0.0
+    assert [shared.equilibria.rounded("stream", 1, c) for c in (2.4, 2.6, -2.6)] == [(k, "stream") for k in (2.0, 3.0, -3.0)]
+    assert shared.equilibria.rounded("stream", 0, 7.0) == (7.0, "stream")
     assert shared.equilibria.crossed(2.0, 0.3) == 2.0
     assert shared.equilibria.crossed(2.0, 0.25) == INF
 
@@ -341,7 +346,7 @@ def loops(shared, monkeypatch):
         monkeypatch.setattr(shared.equilibria, "newton_step", newton_step)
         options = {"epsilon": 0.03, "max_steps": 10**6} | given
         values, found = np.full((len(seeds), len(times), n), np.nan), []
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             for i, seed in enumerate(seeds):
                 space = leaping.Space(
                     *(np.zeros(n) for _ in range(3)), *(np.zeros(reactions) for _ in range(2)),
@@ -514,6 +519,8 @@ def test_noise_of_an_environment_is_drawn_in_pairs(shared):
     with np.errstate(over="ignore"):
         s = streams.open_stream(1, 2)
         first, second, after = streams.next_normals(s)
-        third, _, last = streams.next_normals(after)
-        for noises, expected, end in ((3, [first, second, third], last), (2, [first, second, 9.0], after), (0, [9.0] * 3, s)):
-            assert shared.branching.environment(population(noises=noises), s, [9.0] * 3) == (expected, end)
+        third, fourth, last = streams.next_normals(after)
+        drawn = [first, second, third, fourth]
+        for noises, end in ((4, last), (3, last), (2, after), (0, s)):
+            expected = drawn[:noises] + [9.0] * (4 - noises)
+            assert shared.branching.environment(population(noises=noises), s, [9.0] * 4) == (expected, end)

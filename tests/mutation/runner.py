@@ -268,12 +268,15 @@ class Runner:
             if time.time() > until:
                 return
             found = in_a_copy(lambda i=item: _traced(i), self.slowest, changed=False)
-            if not isinstance(found, tuple) or found[0]:
-                print(f"left out, as it {'is slow' if found == TIMEOUT else 'fails'}: {name}", flush=True)
-                found = ("", set(), float("inf"))
+            if found == TIMEOUT:
+                print(f"left out, as it is slow: {name}", flush=True)
+                found = False, set(), float("inf")
+            elif found is None or found[0]:
+                print(f"left out, as it fails: {name}", flush=True)
+                continue
             _, self.calls[name], self.seconds[name] = found
             self.record.write_bytes(pickle.dumps({"calls": self.calls, "seconds": self.seconds}))
-        self.names = [n for n in items if self.seconds[n] < float("inf")]
+        self.names = [n for n in items if self.seconds.get(n, float("inf")) < float("inf")]
         pickle.dump(("record", self.names, self.calls, self.seconds), pipe)
         for mutant in mutants:
             tree = mutated((ROOT / mutant.path).read_text(encoding="utf-8"), mutant.number)

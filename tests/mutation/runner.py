@@ -48,6 +48,10 @@ class _Watch:
     def __init__(self, loop: Callable[[pytest.Session], Any] | None = None, order: list[str] | None = None) -> None:
         self.loop, self.order, self.failed = loop, order, ""
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Put the finder first: pytest has one of its own for the files that are named on the command line."""
+        sys.meta_path.sort(key=lambda finder: not isinstance(finder, _Finder))
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self.order is not None:
             place = {name: k for k, name in enumerate(self.order)}

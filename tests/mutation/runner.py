@@ -304,13 +304,13 @@ class Runner:
         Of compiled modules these are all tests, and those that are known to call the function come first; of a statement of a
         module those that have the name of the module in their own.
         """
+        module = Path(mutant.path).stem
         direct = {n for n in self.names if (mutant.path, mutant.function) in self.calls[n]}
         called = [n for n in self.names if n in direct]
         if not called or not mutant.function:
-            called = [n for n in self.names if any(path == mutant.path for path, _ in self.calls[n])]
+            called = [n for n in self.names if module in n or any(path == mutant.path for path, _ in self.calls[n])]
         if not called or self.package.compiled:
             called = list(self.names)
-        module = Path(mutant.path).stem
         called.sort(key=lambda n: (n not in direct, not mutant.function and module not in n, self.seconds[n]))
         total, kept = 0.0, []
         for name in called:

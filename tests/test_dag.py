@@ -22,10 +22,10 @@ def tower(height):
 
 
 def test_every_node_is_visited_once_after_its_operands():
-    seen = list(dag.nodes([tower(60), x, tower(60) + y]))
-    assert len(seen) == len(set(seen)) < 60 * 10
-    place = {e: k for k, e in enumerate(seen)}
-    assert all(place[arg] < place[e] for e in seen for arg in e.args)
+    visited = list(dag.nodes([tower(60), x, tower(60) + y]))
+    assert len(visited) == len(set(visited)) < 60 * 10
+    place = {e: k for k, e in enumerate(visited)}
+    assert all(place[arg] < place[e] for e in visited for arg in e.args)
 
 
 def test_bound_symbols_are_not_free():

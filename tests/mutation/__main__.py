@@ -27,12 +27,12 @@ OTHERS += ("scipy.sparse.linalg", "matplotlib.pyplot", "matplotlib.animation", "
 def scores(report: dict[str, Any], reasons: dict[str, str]) -> str:
     """The table of the report: equivalent mutants do not count."""
     rows = [f"{'package':12}{'mutants':>9}{'killed':>8}{'equivalent':>12}{'survived':>10}{'score':>8}"]
-    for name, fates in report.items():
-        equal = sum(fate == SURVIVED and mutant in reasons for mutant, (fate, _) in fates.items())
-        left = sum(fate == SURVIVED for fate, _ in fates.values()) - equal
-        killed = len(fates) - equal - left
+    for name, found in report.items():
+        equal = sum(outcome == SURVIVED and mutant in reasons for mutant, (outcome, _) in found.items())
+        left = sum(outcome == SURVIVED for outcome, _ in found.values()) - equal
+        killed = len(found) - equal - left
         score = 100 * killed / max(killed + left, 1)
-        rows.append(f"{name:12}{len(fates):9}{killed:8}{equal:12}{left:10}{score:7.0f} %")
+        rows.append(f"{name:12}{len(found):9}{killed:8}{equal:12}{left:10}{score:7.0f} %")
     return "\n".join(rows)
 
 
@@ -62,14 +62,13 @@ def main() -> None:
         if given.again is None:
             chosen = [m for m in sample(every, given.sample, given.seed) if m.name not in report[name]]
         else:
-            again = {
-                k for k, (fate, _) in report[name].items() if given.again == "all" or (fate == SURVIVED and k not in reasons)
-            }
+            known = report[name].items()
+            again = {k for k, (outcome, _) in known if given.again == "all" or (outcome == SURVIVED and k not in reasons)}
             chosen = list({m.name: m for m in every if m.name in again}.values())
 
-        def done(mutant: Mutant, fate: str, test: str, count: int, name: str = name) -> None:
-            print(f"{fate:9}{mutant.line:5} {mutant.name}   [{test or f'{count} tests'}]", flush=True)
-            report.setdefault(name, {})[mutant.name] = [fate, test]
+        def done(mutant: Mutant, outcome: str, test: str, count: int, name: str = name) -> None:
+            print(f"{outcome:9}{mutant.line:5} {mutant.name}   [{test or f'{count} tests'}]", flush=True)
+            report.setdefault(name, {})[mutant.name] = [outcome, test]
             kept = {n: report[n] for n in PACKAGES if n in report}
             given.report.write_text(json.dumps(kept, indent=1) + "\n")
 

@@ -42,7 +42,7 @@ MEMORY = 12 << 30
 Calls = set[tuple[str, str]]
 
 
-class _Watch:
+class _Reporter:
     """A plugin that reports the first test that fails, and runs what it is given in place of the loop over tests."""
 
     def __init__(self, loop: Callable[[pytest.Session], Any] | None = None, order: list[str] | None = None) -> None:
@@ -156,9 +156,9 @@ def _exchange(mutant: Mutant, tree: ast.Module, *, try_only: bool = False) -> bo
 
 def collect(loop: Callable[[pytest.Session], Any] | None, paths: list[str], order: list[str] | None = None) -> str:
     """Collect tests and run them, or the loop in their place; the first that failed, or why none was run."""
-    watch = _Watch(loop, order)
-    code = pytest.main(["-q", "-s", "-x", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *paths], plugins=[watch])
-    return watch.failed or ("" if code == 0 or loop is not None else "collection")
+    reporter = _Reporter(loop, order)
+    code = pytest.main(["-q", "-s", "-x", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *paths], plugins=[reporter])
+    return reporter.failed or ("" if code == 0 or loop is not None else "collection")
 
 
 def _first_failure(items: list[pytest.Item]) -> str:
@@ -199,7 +199,7 @@ def _imported(mutant: Mutant, order: list[str]) -> str:
     return collect(None, sorted({name.split("::")[0] for name in order}), order)
 
 
-def _fate(failed: str | None) -> tuple[str, str]:
+def _outcome(failed: str | None) -> tuple[str, str]:
     if failed == TIMEOUT:
         return TIMEOUT, ""
     return (SURVIVED, "") if failed == "" else (KILLED, failed or "end of the process")
@@ -234,7 +234,7 @@ class Runner:
         self.names: list[str] = []
 
     def run(self, mutants: list[Mutant], report: Callable[[Mutant, str, str, int], None], until: float) -> bool:
-        """Report the fate, the test that failed and the number of tests of each mutant; False if a moment of the clock came."""
+        """Report the outcome, the test that failed and the number of tests of each mutant; False if the time was over."""
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -252,7 +252,7 @@ class Runner:
                     _, self.names, self.calls, self.seconds = message
                 elif message[0] == "wait":
                     waiting.append(message[1])
-                elif message[0] == "fate":
+                elif message[0] == "outcome":
                     report(*message[1:])
         os.waitpid(child, 0)
         for mutant in waiting:
@@ -260,7 +260,7 @@ class Runner:
                 return False
             order = self.order(mutant)
             failed = in_a_copy(lambda m=mutant, o=order: _imported(m, o), self._time(order))
-            report(mutant, *_fate(failed), len(order))
+            report(mutant, *_outcome(failed), len(order))
         return time.time() <= until
 
     def _collected(self, session: pytest.Session, mutants: list[Mutant], pipe: IO[bytes], until: float) -> None:
@@ -293,7 +293,7 @@ class Runner:
             failed = in_a_copy(
                 lambda m=mutant, t=tree, o=order: _exchange(m, t) and _first_failure([items[n] for n in o]), self._time(order)
             )
-            pickle.dump(("fate", mutant, *_fate(failed), len(order)), pipe)
+            pickle.dump(("outcome", mutant, *_outcome(failed), len(order)), pipe)
             pipe.flush()
 
     # ---- what tests call ---------------------------------------------------------------------------

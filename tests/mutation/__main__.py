@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from tests.mutation.mutants import Mutant, sample
 from tests.mutation.packages import PACKAGES
 from tests.mutation.runner import SURVIVED, Runner
@@ -47,7 +49,8 @@ def main() -> None:
     parser.add_argument("--slowest", type=float, default=10, help="seconds beyond which a test is left out")
     parser.add_argument("--again", choices=("survived", "all"), help="of the report; instead of a sample")
     parser.add_argument("--report", type=Path, default=REPORT)
-    parser.add_argument("--record", type=Path, default=Path("/tmp/symdyn-mutation"), help="folder: what each test calls")
+    cache = Path(platformdirs.user_cache_dir("symdyn-mutation", appauthor=False))
+    parser.add_argument("--record", type=Path, default=cache, help="folder: what tests call; remove it after they changed")
     given = parser.parse_args()
     until = time.time() + given.seconds
     report = json.loads(given.report.read_text()) if given.report.exists() else {}

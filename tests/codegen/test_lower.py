@@ -174,6 +174,8 @@ def test_signs_steps_and_remainders_where_they_jump():
     for (first, second), expected in columns.items():
         found = evaluate(program, [0.0], [np.float64(first), np.float64(second)], [0.0, 0.0])
         assert [float(v) for v in found] == expected
+    (factorial,) = evaluate(lower("factorial", BLOCKS, [sp.factorial(x)], "f"), [0.0], [np.float64(4.0), 0.0], [0.0, 0.0])
+    assert factorial == pytest.approx(24)
     nothing = evaluate(program, [0.0], [np.float64("nan"), np.float64(1.0)], [0.0, 0.0])
     assert all(np.isnan(v) for v in nothing[:4])
 

@@ -71,3 +71,11 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         provenance=(*network.provenance, line),
     )
     return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})
+
+
+def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:
+    """`e` with the volume cancelled in quotients, as in ``V*X/(V*K + V*X)``."""
+    if not volume.is_Symbol or volume not in e.free_symbols:
+        return e
+    terms = [sp.cancel(t) if volume in t.free_symbols and t.is_rational_function(volume) else t for t in sp.Add.make_args(e)]
+    return sp.Add(*terms)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from symdyn.derive import _expansion
+from symdyn.inference import criterion
 from tests.mutation.__main__ import EQUIVALENT, REPORT, scores
 from tests.mutation.mutants import mutants, mutated, sample
 from tests.mutation.packages import PACKAGES, ROOT
@@ -69,12 +69,12 @@ def test_samples_are_the_same_where_other_lines_change():
 
 
 def test_a_function_is_exchanged_in_a_copy_of_the_process_alone():
-    path = "symdyn/derive/_expansion.py"
+    path = "symdyn/inference/criterion.py"
     source = (ROOT / path).read_text()
-    mutant = next(m for m in mutants(path, source) if m.function == "index_of" and m.after == "return None")
+    mutant = next(m for m in mutants(path, source) if m.function == "weights" and m.after == "return None")
     tree = mutated(source, mutant.number)
-    assert in_a_copy(lambda: (_exchange(mutant, tree), _expansion.index_of((0, 2))), 60) == (True, None)
-    assert _expansion.index_of((0, 2)) == ((0, 1), (2, 1))
+    assert in_a_copy(lambda: (_exchange(mutant, tree), criterion.weights([1.0])), 60) == (True, None)
+    assert criterion.weights([1.0]).tolist() == [1.0]
 
 
 def endless():

@@ -50,13 +50,13 @@ class Selection(Climb[SelectedModel]):
     cut : ShootingWindows
     start_bounds : pair of (V, n) float64
         Smallest and largest initial values of the windows, scaled; where they are equal the value is fixed.
-    penalty : callable, optional
+    penalty : callable or None
         From chosen terms and scaled parameters to what is added to the criterion.
     largest : int
         Most terms in a model.
     pieces : int
         ShootingWindows into which each trajectory was to be cut.
-    journal : Journal, optional
+    journal : Journal or None
         Stores fits, so that an interrupted search can be resumed.
     repeats : bool
         Whether terms of one unknown function are taken to come again in others, see `criterion`.
@@ -69,11 +69,11 @@ class Selection(Climb[SelectedModel]):
         cut: ShootingWindows,
         *,
         start_bounds: tuple[np.ndarray, np.ndarray],
-        penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
-        largest: int = 12,
-        pieces: int = 1,
-        journal: Journal | None = None,
-        repeats: bool = False,
+        penalty: Callable[[np.ndarray, np.ndarray], float] | None,
+        largest: int,
+        pieces: int,
+        journal: Journal | None,
+        repeats: bool,
     ) -> None:
         super().__init__(candidates, largest)
         self.repeats, self.shooting, self.cut = repeats, shooting, cut

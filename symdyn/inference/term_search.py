@@ -267,7 +267,7 @@ class TermSearch(ABC, Generic[Model]):
             if self.allowed(new):
                 yield new
         for i, m in itertools.product(map(int, np.flatnonzero(chosen)), map(int, np.flatnonzero(~chosen))):
-            if self.terms[i].unknown == self.terms[m].unknown and chosen.sum() <= self.largest:
+            if self.terms[i].unknown == self.terms[m].unknown:
                 new = chosen.copy()
                 new[i], new[m] = False, True
                 yield new

@@ -26,12 +26,13 @@ from symdyn.text.grammar import RESERVED, Scope, read_comparison
 from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.terms import TermBuilder
 
-__all__ = ["BURSTS", "EventText", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
+__all__ = ["BURSTS", "MAX_COEFFICIENT", "EventText", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 
 #: Distributions of a random number of molecules, each given by its mean.
 BURSTS = ("geometric", "poisson")
 _ARROWS = ("->", "=>", "<->", "<=>")
-_MAX_COEFFICIENT = 1000
+#: Most molecules of a species on one side of a reaction.
+MAX_COEFFICIENT = 1000
 _WHEN, _VOLUME = "when", "volume"
 _EVENT = "when X > 50, X = 0, Y = Y + 1"
 _FORM = "A + 2 B -> C, k (mass action), A => C, k*A (propensity), A <-> B, k1, k2"
@@ -289,8 +290,8 @@ def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:
 
 
 def _coefficient(text: str, token: Token) -> int:
-    if not token.text.isdigit() or not 1 <= int(token.text) <= _MAX_COEFFICIENT:
-        message = f"a coefficient must be a whole number from 1 to {_MAX_COEFFICIENT}, got {token.text}"
+    if not token.text.isdigit() or not 1 <= int(token.text) <= MAX_COEFFICIENT:
+        message = f"a coefficient must be a whole number from 1 to {MAX_COEFFICIENT}, got {token.text}"
         raise ParseError(message, text, token.start)
     return int(token.text)
 

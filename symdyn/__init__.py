@@ -23,14 +23,16 @@ from symdyn.models.branching import BranchingSystem
 from symdyn.models.colony import BulkCellSystem
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+from symdyn.models.events import Event, dose
 from symdyn.models.matrix import MatrixModel
 from symdyn.models.moments import MomentSystem
 from symdyn.models.ode import ODESystem
 from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
 from symdyn.models.pde import PDESystem
-from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.sde import SDESystem
+from symdyn.paths import Path
 from symdyn.system import System
 from symdyn.version import __version__
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from symdyn.io.antimony import read_antimony
     from symdyn.io.sbml import read_sbml
     from symdyn.methods.registry import METHODS
+    from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
     from symdyn.projection import MasterEquation
     from symdyn.simulation.run import simulate
     from symdyn.simulation.settings import Layout, Store
@@ -73,6 +76,7 @@ __getattr__, __dir__, __all__ = lazy(
         "methods": (),
         "methods.registry": ("METHODS",),
         "models": (),
+        "models.rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
         "networks": (),
         "projection": (),
         "projection.equation": ("MasterEquation",),
@@ -82,8 +86,8 @@ __getattr__, __dir__, __all__ = lazy(
     },
     eager=(
         "BranchingSystem", "BulkCellSystem", "Burst", "CompileError", "DeclarationError", "Dirichlet", "DiscreteSystem", "Disk",
-        "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Plane",
+        "Event", "Interval", "MatrixModel", "MomentSystem", "Neumann", "ODESystem", "PDESystem", "ParseError", "Path", "Plane",
         "Polygon", "Reaction", "ReactionNetwork", "RecoveryError", "Rectangle", "Robin", "SDESystem", "SimulationError",
-        "SymdynError", "System", "div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
+        "SymdynError", "System", "div", "dose", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector",
     ),
 )  # fmt: skip

@@ -116,7 +116,7 @@ def simulate(
     set_: Annotated[
         list[str], typer.Option("--set", help="Parameter, a=0.5; a sweep, a=0.4,0.5 or a=0.4:0.6:3. Repeatable.")
     ] = [],  # noqa: B006
-    initial: Annotated[list[str], typer.Option(help="Initial value, x=30, or a sweep of it. Repeatable.")] = [],  # noqa: B006
+    initial: Annotated[list[str], typer.Option(help="Initial value, x=30, a sweep of it, or x=2*a. Repeatable.")] = [],  # noqa: B006
     trajectories: Annotated[int | None, typer.Option(min=1, help="Trajectories at each point of the sweep.")] = None,
     seed: Seed = None,
     method: Annotated[str | None, typer.Option(help="Numerical method; chosen for the system unless given.")] = None,
@@ -164,7 +164,7 @@ def simulate(
     from symdyn_kernels.status import INTERRUPTED
 
     from symdyn.codegen.kernel import with_options
-    from symdyn.io.arguments import parse_assignments, parse_range
+    from symdyn.io.arguments import parse_assignments, parse_range, parse_starts
     from symdyn.io.datasets import check_format, write_csv, write_dataset
     from symdyn.io.models import read_model
     from symdyn.io.tables import read_times
@@ -176,7 +176,7 @@ def simulate(
         raise typer.BadParameter("give the output times by one of --times and --times-file", param_hint="--times")
     at = argument(parse_range, times, "--times") if times_file is None else read_times(times_file)
     parameters = argument(parse_assignments, set_, "--set")
-    start = argument(parse_assignments, initial, "--initial")
+    start = argument(parse_starts, initial, "--initial")
     if out is not None:
         argument(check_format, out, "--out")
         if store is not None and out.resolve() == store.resolve():

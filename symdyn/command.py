@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from symdyn.errors import DeclarationError, RecoveryError, SimulationError, SymdynError
+from symdyn.errors import DeclarationError, ParseError, RecoveryError, SimulationError, SymdynError
 from symdyn.optional import named
 
 __all__ = ["EPILOG", "ExitCode", "argument", "fail", "note", "quieten", "reported"]
@@ -84,7 +84,7 @@ def argument(read: Callable[[Any], T], text: Any, option: str) -> T:
     """`text` as `read` understands it; what it refuses is an error of usage."""
     try:
         return read(text)
-    except DeclarationError as error:
+    except (DeclarationError, ParseError) as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "replace",
     "size",
     "unpack",
+    "written_exactly",
     "written_out",
 ]
 
@@ -162,6 +163,18 @@ def written_out(rules: Mapping[sp.Symbol, sp.Expr], what: str) -> dict[sp.Symbol
                 path.append(symbol)
                 waiting += needed
     return {symbol: done[symbol] for symbol in rules}
+
+
+def written_exactly(e: Any) -> Any:
+    """`e` with every float as a symbol that is called like its shortest exact decimal; sympy prints 15 digits only.
+
+    >>> x = sp.Symbol("x")
+    >>> print(0.1 * x, written_exactly(0.1 * x))
+    0.1*x 0.1*x
+    >>> print(x < 0.1, written_exactly(x < 0.1))
+    x < 0.1 x < 0.1
+    """
+    return e.xreplace({f: sp.sign(f) * sp.Symbol(repr(abs(float(f)))) for f in e.atoms(sp.Float)})
 
 
 def _product(factors: list[sp.Basic]) -> sp.Basic:

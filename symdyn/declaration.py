@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sympy as sp
@@ -12,21 +12,33 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
+from symdyn.paths import Path
 from symdyn.registry import suggest
+from symdyn.text.derivatives import derivative_name
+from symdyn.text.functions import ELSEWHERE, FUNCTIONS
+from symdyn.text.rate_laws import RATE_LAWS
 
 __all__ = [
     "RESERVED_NAMES",
+    "TIMES",
     "check_symbols",
     "derivative",
     "expression",
+    "initial_values",
     "lookup",
     "name_of",
     "numeric_values",
     "read_equations",
+    "refuse_inputs",
+    "refuse_over_time",
+    "value_of",
 ]
 
 #: Atoms that no real and finite expression contains.
 NOT_REAL = frozenset({sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo})
+
+#: What the axis of time is called in data.
+TIMES = ("time", "t")
 
 #: Names of dimensions and variables that simulated datasets have; no state, parameter or observable may take them.
 RESERVED_NAMES = frozenset(
@@ -76,14 +88,22 @@ def derivative(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
 
 
 def lookup(key: Any, symbols: Iterable[sp.Symbol], what: str) -> sp.Symbol:
-    """The symbol among `symbols` that `key` (a symbol or a name) means, whatever its assumptions."""
+    """The symbol among `symbols` that `key` (a symbol, a name or ``x'``) means, whatever its assumptions."""
     name = name_of(key)
     by_name = {s.name: s for s in symbols}
+    if isinstance(name, str) and name not in by_name and name.endswith("'"):
+        name = derivative_name(name.rstrip("'"), len(name) - len(name.rstrip("'")))
     if name in by_name:
         return by_name[name]
     known = ", ".join(by_name) or "none"
     several = what if what.endswith("s") else f"{what}s"
     raise DeclarationError(f"{key!r} is not a {what} of this system; its {several}: {known}.{suggest(str(key), by_name)}")
+
+
+def refuse_inputs(symbol: sp.Symbol) -> None:
+    """Raise an error for an input over time, whose values are no numbers."""
+    if isinstance(symbol, Path):
+        raise DeclarationError(f"{symbol} is an input over time, not a number; give it as a Path, inputs={{'{symbol}': ...}}")
 
 
 def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], what: str) -> dict[sp.Symbol, float]:
@@ -94,16 +114,117 @@ def numeric_values(values: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol
     checked = {}
     for key, value in (values or {}).items():
         symbol = lookup(key, symbols, what)
+        refuse_inputs(symbol)
+        refuse_over_time(value, symbol, what)
         try:
             number = float(value)
         except (TypeError, ValueError):
-            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a number") from None
+            expected = "a number" if what == "parameter" else "a number, or an expression of parameters"
+            raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected {expected}") from None
         except OverflowError:  # a whole number that no float holds
             raise DeclarationError(f"the value of {what} {symbol} is beyond 1e308, where floats end") from None
         if not math.isfinite(number):
             raise DeclarationError(f"{what} {symbol} has the value {value!r}; expected a finite number")
         checked[symbol] = number
     return checked
+
+
+def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
+    """The value of an expression, or nan if it or a part of it is no finite real number.
+
+    Operations follow one another with doubles, so that no tower of powers takes long.
+
+    >>> k = sp.Symbol("k")
+    >>> value_of(2 * k**2, {k: 3.0}), value_of(sp.exp(sp.exp(sp.exp(k))), {k: 1000.0})
+    (18.0, nan)
+    """
+    found: dict[sp.Basic, sp.Basic] = {s: sp.Float(v) for s, v in values.items()}
+    for node in dag.nodes([e]):
+        if node in found:
+            continue
+        made = node.func(*(found[a] for a in node.args)) if node.args else node
+        if node.args and isinstance(made, sp.Expr):
+            try:
+                number = float(made) if made.is_comparable else math.nan
+            except OverflowError:
+                number = math.nan
+            if not math.isfinite(number):
+                return math.nan
+            made = sp.Float(number)
+        found[node] = made
+    return float(found[e])
+
+
+def refuse_over_time(value: Any, symbol: sp.Symbol, what: str, times: Collection[str] = TIMES) -> None:
+    """Refuse a Series or DataArray that is a function of time, which is neither one value nor a sweep.
+
+    Of a Series, the index is of dates or intervals of time, is called as one of `times`, or holds floating numbers without
+    a name; a DataArray has such a dimension, or one whose labels are dates.
+
+    >>> import xarray as xr
+    >>> refuse_over_time(xr.DataArray([1.0, 2.0], dims="dose"), sp.Symbol("k"), "parameter")
+    """
+    index: Any = getattr(value, "index", None)
+    if index is not None and hasattr(index, "dtype") and getattr(value, "ndim", 0) == 1:  # a Series of pandas
+        axes, unclear = [(index.name, index.dtype)], index.name is None and index.dtype.kind == "f"
+    elif hasattr(value, "dims") and hasattr(value, "coords"):  # a DataArray
+        axes, unclear = [(d, value.coords[d].dtype if d in value.coords else None) for d in value.dims], False
+    else:
+        return
+    dated = [name for name, dtype in axes if getattr(dtype, "kind", None) in ("m", "M") or str(dtype).startswith("period")]
+    named = [name for name, _ in axes if name in times]
+    if not (dated or named or unclear):
+        return
+    kind = f"a {type(value).__name__} over {(named or dated)[0] or 'time'}" if dated or named else (
+        f"a Series with the index {index[0]:g} ... {index[-1]:g}, which may be time"
+    )  # fmt: skip
+    sweep = " (values of a sweep: .to_numpy())" if unclear else ""
+    if what == "parameter":
+        raise DeclarationError(
+            f"parameter {symbol} is {kind}{sweep}; what changes over time is no parameter: write a function of time for "
+            f"{symbol} in the right-hand sides, such as sympy.Piecewise((a, t < 1), (b, True)), in text "
+            "piecewise(a, t < 1, b), or between measured values "
+            "sympy.Piecewise(*sympy.interpolating_spline(1, t, times, values).args, (values[-1], True))"
+        )
+    raise DeclarationError(
+        f"{what} {symbol} has for its initial value {kind}{sweep}; an initial value holds at the first time: take one, such as "
+        f"{'.iloc[-1]' if index is not None else f'.isel({(named or dated)[0]}=-1)'}"
+    )
+
+
+def initial_values(
+    values: Mapping[Any, Any] | None, states: Iterable[sp.Symbol], time: sp.Symbol, what: str = "state"
+) -> dict[sp.Symbol, float | sp.Expr]:
+    """`values` with symbols for keys, and for values finite floats, or expressions of parameters and other initial values.
+
+    >>> S, P, k, t = sp.symbols("S P k t")
+    >>> initial_values({"S": 2 * k, P: 3}, (S, P), t)
+    {S: 2*k, P: 3.0}
+    """
+    states = tuple(states)
+    if values is not None and not isinstance(values, Mapping):
+        raise DeclarationError(f"{what} values are {values!r}; expected a mapping from symbols or names to numbers")
+    written = {k: v for k, v in (values or {}).items() if isinstance(v, sp.Expr) and not v.is_number}
+    if not written:
+        return {**numeric_values(values, states, what)}
+    swap = {sp.Function(s.name)(time): s for s in states}
+    found: dict[sp.Symbol, float | sp.Expr] = {}
+    for key, value in (values or {}).items():
+        if key not in written:
+            found |= numeric_values({key: value}, states, what)
+            continue
+        symbol = lookup(key, states, what)
+        dag.refuse_growth(dag.size(value), f"the initial value of {symbol}")
+        found[symbol] = e = value.xreplace(swap)
+        wrong = [f"the unknown term {u}" for u in sorted(map(str, e.atoms(AppliedUndef)))]
+        wrong += [f"the time {time}"] if time in e.free_symbols else []
+        if wrong:
+            raise DeclarationError(
+                f"the initial value {e} of {symbol} contains {wrong[0]}; it may depend on parameters and on the initial values "
+                "of other states"
+            )
+    dag.written_out({s: e for s, e in found.items() if isinstance(e, sp.Expr)}, "initial value of")
+    return found
 
 
 def _as_symbol(value: Any, what: str) -> sp.Symbol:
@@ -169,6 +290,8 @@ def check_symbols(
         if node in NOT_REAL:
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} is not real and finite")
+        if isinstance(node, AppliedUndef):
+            _refuse_called(node, states, time)
         if isinstance(node, (sp.Derivative, sp.Integral)):
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} contains a derivative or an integral; write it as a further state")
@@ -191,6 +314,29 @@ def check_symbols(
     return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
 
 
+def _refuse_called(call: AppliedUndef, states: tuple[sp.Symbol, ...], time: sp.Symbol) -> None:
+    """Refuse undefined functions whose name means something else than a term that is not known."""
+    name = call.func.__name__
+    if any(s.name == name for s in states):
+        if time in call.free_symbols and call.args != (time,):
+            raise DeclarationError(
+                f"{call} is the state {name} at another time: delays are not supported; a chain of further states "
+                "approximates one"
+            )
+        raise DeclarationError(f"{call} is a call of the state {name}; write the symbol {name}, or {name}({time}) everywhere")
+    if (law := name.lower()) in RATE_LAWS:
+        raise DeclarationError(f"{call} is no unknown term; write symdyn.{RATE_LAWS[law].signature(law)}")
+    instead = {"piecewise": "sympy.Piecewise((value, condition), (otherwise, True))", "pow": "x**y", **ELSEWHERE}.get(name)
+    if name in FUNCTIONS:
+        known = FUNCTIONS[name]
+        instead = f"the function of sympy, {known.build(*sp.symbols('x y')[: known.fewest])}"
+    if instead is not None:
+        raise DeclarationError(f"{call} is no unknown term, {name} is a function of the field; write {instead}")
+
+
 def name_of(key: Any) -> Any:
-    """The name of a state or parameter given as a symbol, as ``x(t)`` or by name."""
+    """The name of a state or parameter given as a symbol, as ``x(t)``, as a derivative ``x(t).diff(t)`` or by name."""
+    key = key.expr if isinstance(key, sp.Subs) else key  # a derivative at a point, as conditions of dsolve are written
+    if isinstance(key, sp.Derivative) and isinstance(key.expr, AppliedUndef):
+        return derivative_name(key.expr.func.__name__, key.derivative_count)
     return key.func.__name__ if isinstance(key, AppliedUndef) else getattr(key, "name", key)

@@ -3,28 +3,38 @@
 One statement a line or between semicolons; ``#`` begins a comment::
 
     x' = a*x - b*x*y        # an equation; or dx/dt = ..., dx = f*dt + g*dW, x[t+1] = ... with random numbers dW, dW1 ...
+    x'' = -x - c*x'         # of higher order, for which x' becomes a state x_dot; its initial value: x'(0) = 1
     a = 8/3                 # the value of a parameter
-    x(0) = 30               # an initial value
+    x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
     total := x + y          # an observable
+    when x > 9, x = 0       # an event, see `symdyn.text.events`
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import sympy as sp
 
 from symdyn.errors import ParseError
 from symdyn.registry import suggest
+from symdyn.text.derivatives import derivative_name
+from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
-from symdyn.text.grammar import RESERVED, Scope, read_comparison, read_expression
-from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.grammar import RESERVED, Scope
+from symdyn.text.lexer import MAX_NAME, Token, split_statements, tokenize
+from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import Node, TermBuilder
 
 __all__ = ["ModelText", "parse_condition", "parse_expression", "parse_model"]
 
+PRIME = "'"
+#: Highest order of an equation.
+MAX_ORDER = 10
 _NOISE = re.compile(r"dW\w*")
 _FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1 or total := ..."
 _STYLES = {"prime": "x' = ...", "next": "x[t+1] = ...", "differential": "dx = f*dt + g*dW"}
@@ -42,8 +52,12 @@ class ModelText:
         Whether equations were written ``x' =`` (or ``dx/dt =``), ``x[t+1] =`` or ``dx = f*dt + g*dW``.
     noise : dict of str to dict of str to Expr
         For each state with noise, the coefficient of each ``dW``.
-    parameters, initial : dict of str to float
+    parameters : dict of str to float
+    initial : dict of str to float or Expr
     observables : dict of str to Expr
+    events : list of EventText
+    orders : dict of str to int
+        Of states whose equation is of order 2 or more; `equations` are of first order, with the derivatives as states.
 
     Examples
     --------
@@ -58,19 +72,25 @@ class ModelText:
     style: str
     noise: dict[str, dict[str, sp.Expr]]
     parameters: dict[str, float]
-    initial: dict[str, float]
+    initial: dict[str, Any]
     observables: dict[str, sp.Expr]
+    events: list[EventText] = field(default_factory=list)
+    orders: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A left side that has been parsed and its right side; `kind` is a style or 'parameter', 'initial', 'observable'."""
+    """A left side that has been parsed and its right side; `kind` is a style or 'parameter', 'initial', 'observable'.
+
+    `order` is the number of primes; the `name` of an initial value of a derivative is that of its state.
+    """
 
     kind: str
     name: str
     start: int
     right: list[Token]
     index: str | None = None
+    order: int = 0
 
 
 def parse_expression(text: str) -> sp.Expr:
@@ -108,7 +128,7 @@ def parse_condition(text: str, operators: Collection[str] = ()) -> sp.Basic:
     """
     tokens = _only_statement(text, "X <= 0")
     scope = Scope()
-    node = _built(TermBuilder(text), tokens, scope, read_comparison)
+    node = read_condition_side(TermBuilder(text), tokens, scope)
     unknown = {name: place for name, place in scope.called.items() if name not in operators}
     if unknown:
         name, place = next(iter(unknown.items()))
@@ -141,15 +161,19 @@ def parse_model(text: str) -> ModelText:
     >>> model.equations, model.parameters, model.initial
     ({'x': a*x*(1 - x/K)}, {'a': 0.5}, {'x': 0.1})
     """
-    statements = [left_side(text, tokens) for tokens in split_statements(text, tokenize(text))]
+    listed = split_statements(text, tokenize(text))
+    statements = [left_side(text, tokens) for tokens in listed if not is_event(tokens)]
     style, scope = _declarations(text, statements)
     terms = TermBuilder(text)
+    observables = {s.name for s in statements if s.kind == "observable"}
     model = ModelText({}, style, {}, {}, {}, {})
     for statement in statements:
         node = read_side(terms, statement.right, scope)
-        if statement.kind in ("parameter", "initial"):
-            target = model.parameters if statement.kind == "parameter" else model.initial
-            target[statement.name] = constant(text, statement, node, scope)
+        if statement.kind == "parameter":
+            model.parameters[statement.name] = constant(text, statement, node, scope)
+            continue
+        if statement.kind == "initial":
+            model.initial[statement.name] = start(text, statement, node, scope, observables)
             continue
         if statement.kind == "observable":
             _refuse_noise(text, statement.right)
@@ -157,32 +181,22 @@ def parse_model(text: str) -> ModelText:
             model.observables[statement.name] = node.expr
             continue
         drift, noise = _split(text, statement, node.expr)
-        model.equations[statement.name] = drift
+        name = statement.name
+        for k in range(1, scope.orders.get(name, 1)):
+            model.orders[name] = k + 1
+            model.equations[derivative_name(name, k - 1)] = sp.Symbol(derivative_name(name, k))
+        last = derivative_name(name, model.orders.get(name, 1) - 1)
+        model.equations[last] = drift
         if noise:
-            model.noise[statement.name] = noise
+            model.noise[last] = noise
+    model.events.extend(read_event(text, tokens, terms, scope) for tokens in listed if is_event(tokens))
     check_calls(text, scope)
+    for name, order in model.orders.items():
+        for k in range(1, order):
+            if (place := scope.used.get(further := derivative_name(name, k))) is not None:
+                message = f"{further} is the derivative {name}{k * PRIME} here; write {name}{k * PRIME}, or rename it"
+                raise ParseError(message, text, place)
     return model
-
-
-def read_side(terms: TermBuilder, tokens: list[Token], scope: Scope) -> Node:
-    """Read an expression; whatever sympy cannot bear is an error of the text."""
-    return _built(terms, tokens, scope, read_expression)
-
-
-def _built(
-    terms: TermBuilder, tokens: list[Token], scope: Scope, read: Callable[[TermBuilder, list[Token], Scope], Node]
-) -> Node:
-    try:
-        node = read(terms, tokens, scope)
-        complex_or_infinite = node.expr.has(sp.I, sp.zoo, sp.oo, sp.nan, -sp.oo)
-    except ParseError:
-        raise
-    except (ArithmeticError, MemoryError, NotImplementedError, RecursionError, TypeError, ValueError) as error:
-        message = f"this expression could not be built ({type(error).__name__}); simplify it"
-        raise ParseError(message, terms.text, tokens[0].start) from None
-    if complex_or_infinite:
-        raise ParseError("this is not a real number (infinite, undefined or complex)", terms.text, tokens[0].start)
-    return node
 
 
 def check_calls(text: str, scope: Scope) -> None:
@@ -206,14 +220,14 @@ def left_side(text: str, tokens: list[Token]) -> Statement:
     if right[0].kind == "end":
         message = f"the right side is missing; write {text[first.start : tokens[cut].end]} followed by an expression"
         raise ParseError(message, text, right[0].start)
-    kind, name, index = _form(text, left, right, observable=tokens[cut].text == ":=")
+    kind, name, index, order = _form(text, left, right, observable=tokens[cut].text == ":=")
     if name in RESERVED:
         raise ParseError(f"{name} belongs to the grammar and cannot be declared; rename it", text, first.start)
-    return Statement(kind, name, first.start, right, index)
+    return Statement(kind, name, first.start, right, index, order)
 
 
-def _form(text: str, left: list[Token], right: list[Token], *, observable: bool) -> tuple[str, str, str | None]:
-    """Kind, name and index of a left side."""
+def _form(text: str, left: list[Token], right: list[Token], *, observable: bool) -> tuple[str, str, str | None, int]:
+    """Kind, name, index and number of primes of a left side."""
     first = left[0]
     words = [token.text for token in left]
     name, rest = words[0], words[1:]
@@ -222,18 +236,18 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
         form = "total := x + y" if observable else f"one of {_FORMS}"
         raise ParseError(f"this left side is not understood; expected {form}", text, first.start)
     if observable:
-        return "observable", name, None
-    if rest == ["'"]:
-        return "prime", name, None
-    if rest[:2] == ["'", "'"]:
-        message = f"second derivatives are two equations: {name}' = v and v' = ..."
-        raise ParseError(message, text, left[2].start)
+        return "observable", name, None, 0
+    primes = next((i for i, word in enumerate(rest) if word != PRIME), len(rest))
+    if primes > MAX_ORDER:
+        raise ParseError(f"a derivative of order {primes}; the highest is {MAX_ORDER}", text, first.start)
+    if primes and primes == len(rest):
+        return "prime", name, None, primes
+    if rest[primes:] in (["(", "0", ")"], ["[", "0", "]"]):
+        return "initial", derivative_name(name, primes), None, primes
     if rest == ["/", "dt"] and name.startswith("d") and name[1:].isidentifier():
-        return "prime", name[1:], None
+        return "prime", name[1:], None, 1
     if shape[1:] in (["(", "a", "+", "1", ")"], ["[", "a", "+", "1", "]"]):
-        return "next", name, words[2]
-    if rest in (["(", "0", ")"], ["[", "0", "]"]):
-        return "initial", name, None
+        return "next", name, words[2], 0
     if shape[1:] in (["(", "a", ")"], ["[", "a", "]"]):
         t = words[2]
         message = f"write {name}' = ... or {name}[{t}+1] = ... for an equation, {name}(0) = ... for an initial value"
@@ -241,7 +255,7 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
     if rest:
         raise ParseError(f"this left side is not understood; expected one of {_FORMS}", text, left[1].start)
     differential = name.startswith("d") and name[1:].isidentifier() and _first_differential(right) is not None
-    return ("differential", name[1:], None) if differential else ("parameter", name, None)
+    return ("differential", name[1:], None, 0) if differential else ("parameter", name, None, 0)
 
 
 def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
@@ -271,18 +285,35 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
         if kind != "state" and (_NOISE.fullmatch(s.name) or (s.name == "dt" and style == "differential")):
             raise ParseError(f"{s.name} is a differential and has no value; rename it", text, s.start)
         declared[s.name] = kind
-    states = [name for name, kind in declared.items() if kind == "state"]
+    orders = {s.name: s.order for s in statements if s.kind == "prime" and s.order > 1}
+    further = {name: [derivative_name(name, k) for k in range(1, n)] for name, n in orders.items()}
+    states = [s for name, kind in declared.items() if kind == "state" for s in (name, *further.get(name, ()))]
+    for s in statements:
+        last = derivative_name(s.name, s.order - 1) if s.kind == "prime" and s.order > 1 else ""
+        if len(last) > MAX_NAME or "__" in last:
+            message = (
+                f"the derivatives of {s.name} are states {derivative_name(s.name, 1)} ..., which are no names; rename {s.name}"
+            )
+            raise ParseError(message, text, s.start)
+    derivatives = {*itertools.chain(*further.values())}
+    for s in statements:
+        if s.kind != "initial" and s.name in derivatives:
+            message = f"{s.name} is a derivative, a state that an equation of higher order brings in; rename this one"
+            raise ParseError(message, text, s.start)
     if style is None:
         place = statements[0].start if statements else 0
         raise ParseError("the model has no equation; write one, such as x' = -a*x", text, place)
     for s in statements:
         if s.kind == "initial" and s.name not in states:
             message = f"{s.name} has an initial value but no equation; the states: {', '.join(states[:20])}."
+            if s.order:
+                message = "a derivative has an initial value where an equation is of higher order, such as x'' = ..."
+                raise ParseError(message, text, s.start)
             raise ParseError(message + suggest(s.name, states), text, s.start)
     if index in declared:
         place = next(s.start for s in statements if s.name == index and s.kind != "initial")
         raise ParseError(f"{index} is the time step and cannot be a {declared[str(index)]}; rename one", text, place)
-    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index)
+    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index, orders)
 
 
 # ---- right sides -----------------------------------------------------------------------------------
@@ -296,6 +327,21 @@ def constant(text: str, statement: Statement, node: Node, scope: Scope) -> float
         message = f"the value of {statement.name} must be a number, such as 8/3, without names; got {token.text}"
         raise ParseError(message, text, token.start)
     return node.value
+
+
+def start(text: str, statement: Statement, node: Node, scope: Scope, observables: Collection[str] = ()) -> float | sp.Expr:
+    """An initial value: a number, or an expression of parameters and other states, which stand for their initial values."""
+    if node.value is not None:
+        return node.value
+    for token in statement.right:
+        wrong = "is drawn in every step" if _NOISE.fullmatch(token.text) and token.kind == "name" else None
+        wrong = "is an observable" if token.kind == "name" and token.text in observables else wrong
+        wrong = "is an unknown term" if scope.called.get(token.text) == token.start else wrong
+        wrong = "is the time step" if token.kind == "name" and token.text == scope.index else wrong
+        if wrong:
+            message = f"an initial value depends on parameters and on initial values of other states only; {token.text} {wrong}"
+            raise ParseError(message, text, token.start)
+    return node.expr
 
 
 def _is_differential(name: str) -> bool:

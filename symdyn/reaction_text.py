@@ -8,7 +8,7 @@
     X => 0, Vm*X/(K + X)          # the complete propensity, in molecule numbers
     G -> G + geometric(b) P, kp   # a burst: a random number of molecules
     volume V                      # the volume of mass action
-    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models
+    k0 = 1.5; X(0) = 10; V = 100  # values, as in other models; Y(0) = 2*n follows the parameter n
     total := X + Y                # an observable; rates and events may use it
     when X > 50 and t < 9, X = 0  # an event: at the moment when the condition becomes true
 """
@@ -16,25 +16,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sympy as sp
 
 from symdyn.dag import put_in, written_out
 from symdyn.errors import DeclarationError, ParseError
-from symdyn.parsing import check_calls, constant, left_side, read_side
-from symdyn.text.grammar import RESERVED, Scope, read_comparison
+from symdyn.parsing import check_calls, constant, left_side, start
+from symdyn.text.events import EventText, closed, is_event, read_event, split_at_commas
+from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.sides import read_side
 from symdyn.text.terms import TermBuilder
 
-__all__ = ["BURSTS", "MAX_COEFFICIENT", "EventText", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
+__all__ = ["BURSTS", "MAX_COEFFICIENT", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 
 #: Distributions of a random number of molecules, each given by its mean.
 BURSTS = ("geometric", "poisson")
 _ARROWS = ("->", "=>", "<->", "<=>")
 #: Most molecules of a species on one side of a reaction.
 MAX_COEFFICIENT = 1000
-_WHEN, _VOLUME = "when", "volume"
-_EVENT = "when X > 50, X = 0, Y = Y + 1"
+_VOLUME = "volume"
 _FORM = "A + 2 B -> C, k (mass action), A => C, k*A (propensity), A <-> B, k1, k2"
 
 
@@ -50,21 +52,13 @@ class ReactionText:
 
 
 @dataclass(frozen=True)
-class EventText:
-    """A condition, and what species become when it turns true."""
-
-    trigger: sp.Basic
-    assignments: dict[str, sp.Expr]
-
-
-@dataclass(frozen=True)
 class NetworkText:
     """Content of the text of a network; `species` in order of appearance, observables substituted where they are used."""
 
     reactions: list[ReactionText]
     species: list[str]
     parameters: dict[str, float]
-    initial: dict[str, float]
+    initial: dict[str, Any]
     observables: dict[str, sp.Expr]
     events: list[EventText]
     volume: str | None
@@ -113,8 +107,8 @@ def parse_network(text: str) -> NetworkText:
         place = next((i for i, t in enumerate(tokens) if t.text in _ARROWS), None)
         if place is not None:
             arrows.append(_arrow(text, tokens, place))
-        elif tokens[0].text == _WHEN and tokens[1].text not in ("=", ":="):
-            moments.append(_split_at_commas(tokens[1:-1]))
+        elif is_event(tokens):
+            moments.append(tokens)
         elif tokens[0].text == _VOLUME and [t.kind for t in tokens[1:]] == ["name", "end"]:
             if volume is not None:
                 raise ParseError("the volume is declared twice; remove one", text, tokens[0].start)
@@ -137,6 +131,8 @@ def parse_network(text: str) -> NetworkText:
     for s in others:
         if s.kind not in ("parameter", "initial", "observable"):
             raise ParseError(f"an equation has no place in a network; a reaction is written {_FORM}", text, s.start)
+        if s.kind == "initial" and s.order:
+            raise ParseError("numbers of molecules have no derivatives; write X(0) = ... for an initial value", text, s.start)
         if s.kind != "initial" and s.name in species:
             message = f"{s.name} is a species here; write {s.name}(0) = ... for its initial value, or rename one"
             raise ParseError(message, text, s.start)
@@ -144,11 +140,13 @@ def parse_network(text: str) -> NetworkText:
         if s.name in target or (s.kind != "initial" and s.name in {**network.parameters, **network.observables}):
             raise ParseError(f"{s.name} is declared twice; remove one", text, s.start)
         node = read_side(terms, s.right, scope)
-        target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
+        if s.kind == "initial":
+            target[s.name] = start(text, s, node, scope, [o.name for o in others if o.kind == "observable"])
+        else:
+            target[s.name] = node.expr if s.kind == "observable" else constant(text, s, node, scope)
     for a in arrows:
         network.reactions.extend(_directions(text, a, terms, scope))
-    for parts in moments:
-        network.events.append(_event(text, parts, terms, scope))
+    network.events.extend(read_event(text, tokens, terms, scope) for tokens in moments)
     check_calls(text, scope)
     return _with_observables_put_in(text, network, {s.name: s.start for s in others})
 
@@ -163,9 +161,11 @@ def _with_observables_put_in(text: str, network: NetworkText, places: dict[str, 
             network,
             reactions=[replace(r, rate=put_in(r.rate, assigned, "a rate")) for r in network.reactions],
             events=[
-                EventText(
-                    put_in(e.trigger, assigned, "a condition"),
-                    {k: put_in(v, assigned, f"the new value of {k}") for k, v in e.assignments.items()},
+                replace(
+                    e,
+                    trigger=put_in(e.trigger, assigned, "a condition"),
+                    assignments={k: put_in(v, assigned, f"the new value of {k}") for k, v in e.assignments.items()},
+                    options={k: v if isinstance(v, bool) else put_in(v, assigned, k) for k, v in e.options.items()},
                 )
                 for e in network.events
             ],
@@ -201,50 +201,14 @@ def _arrow(text: str, tokens: list[Token], place: int) -> _Arrow:
     second = next((t for t in tokens[place + 1 :] if t.text in _ARROWS), None)
     if second is not None:
         raise ParseError("a second arrow in one statement; one reaction a line", text, second.start)
-    parts = _split_at_commas(tokens[place + 1 : -1])
+    parts = split_at_commas(tokens[place + 1 : -1])
     wanted = 2 if arrow.text in ("<->", "<=>") else 1
     if len(parts) - 1 != wanted or not all(parts[1:]):
         what = "two rates, forward and back" if wanted == 2 else "one rate"
         message = f"expected {what} after a comma; a reaction is written {_FORM}"
         raise ParseError(message, text, end.start if len(parts) <= wanted else parts[-1][0].start if parts[-1] else end.start)
     sides = _complex(text, tokens[:place], arrow), _complex(text, parts[0], arrow)
-    return _Arrow(*sides, arrow, [_closed(p) for p in parts[1:]])
-
-
-def _split_at_commas(tokens: list[Token]) -> list[list[Token]]:
-    """The parts between commas outside brackets."""
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for t in tokens:
-        depth += (t.text in ("(", "[")) - (t.text in (")", "]"))
-        if t.text == "," and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(t)
-    return parts
-
-
-def _closed(tokens: list[Token]) -> list[Token]:
-    """Tokens of an expression with the ``end`` that the reader expects."""
-    return [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)]
-
-
-def _event(text: str, parts: list[list[Token]], terms: TermBuilder, scope: Scope) -> EventText:
-    """An event from its condition and its assignments."""
-    if len(parts) < 2 or not all(parts):
-        place = parts[0][0].start if parts[0] else len(text)
-        raise ParseError(f"an event is a condition and what becomes of species; write {_EVENT}", text, place)
-    trigger = read_comparison(terms, _closed(parts[0]), scope).expr
-    assignments: dict[str, sp.Expr] = {}
-    for p in parts[1:]:
-        if len(p) < 3 or p[1].text != "=":
-            raise ParseError(f"expected an assignment to a species; an event is written {_EVENT}", text, p[0].start)
-        name = p[0].text
-        if name not in scope.states or name in assignments:
-            fault = "is assigned twice" if name in assignments else "is no species of this network"
-            raise ParseError(f"{name} {fault}; an event is written {_EVENT}", text, p[0].start)
-        assignments[name] = read_side(terms, _closed(p[2:]), scope).expr
-    return EventText(trigger, assignments)
+    return _Arrow(*sides, arrow, [closed(p) for p in parts[1:]])
 
 
 def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -13,9 +14,19 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdyn import dag
-from symdyn.declaration import check_symbols, expression, name_of, numeric_values, read_equations
+from symdyn.declaration import (
+    check_symbols,
+    expression,
+    initial_values,
+    lookup,
+    name_of,
+    numeric_values,
+    read_equations,
+    value_of,
+)
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
+from symdyn.paths import Path, PathSlope
 from symdyn.registry import suggest
 
 __all__ = ["PARTS", "Equation", "System"]
@@ -32,6 +43,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
         "events": "events",
+        "inputs": "inputs over time",
     }
 )
 
@@ -68,8 +80,10 @@ class System(ABC):
         In the order of the equations.
     parameters : tuple of Symbol
         Every other free symbol, sorted by name.
-    defaults, initial : mapping of Symbol to float
-        Parameter values and initial values that are used unless others are given.
+    defaults : mapping of Symbol to float
+        Parameter values that are used unless others are given.
+    initial : mapping of Symbol to float or Expr
+        The same of initial values; an expression is of parameters and of the initial values of other states, and follows them.
     observables : mapping of Symbol to Expr
         Named functions of states, parameters and time that a simulation reports too.
     time : Symbol
@@ -94,6 +108,8 @@ class System(ABC):
         Of each cell, where cells share a field.
     events : tuple
         Instantaneous changes of states.
+    inputs : tuple of Path
+        Parameters that are functions of time; their values are numbers of courses, from 0.
     binary : tuple of Symbol
         States that are 0 or 1.
     interpretation : str or None
@@ -112,7 +128,7 @@ class System(ABC):
     states: tuple[sp.Symbol, ...]
     parameters: tuple[sp.Symbol, ...]
     defaults: Mapping[sp.Symbol, float]
-    initial: Mapping[sp.Symbol, float]
+    initial: Mapping[sp.Symbol, Any]
     observables: Mapping[sp.Symbol, sp.Expr]
     time: sp.Symbol
     provenance: tuple[str, ...]
@@ -137,6 +153,8 @@ class System(ABC):
     default_method: ClassVar[str | None] = None
     #: Attributes that `from_text` needs besides the text that `symdyn.models.text` writes; None where no text is written.
     text_options: ClassVar[tuple[str, ...] | None] = None
+    #: Whether a text of this kind may contain events.
+    eventful: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -145,7 +163,7 @@ class System(ABC):
         equations: Mapping[Any, Any],
         *,
         parameters: Mapping[Any, float] | None,
-        initial: Mapping[Any, float] | None,
+        initial: Mapping[Any, Any] | None,
         observables: Mapping[Any, Any] | None,
         time: Any,
         provenance: Sequence[str],
@@ -158,7 +176,8 @@ class System(ABC):
             From each state (Symbol, name or ``x(t)``) to its right-hand side, an expression or a sequence of expressions
             (such as the drift of an `SDESystem` followed by its row of the diffusion matrix).
         parameters, initial : mapping or None
-            Default values by symbol or name, in the units of the parameters and states.
+            Default values by symbol or name, in the units of the parameters and states; initial values also as expressions of
+            parameters and of other states, which stand for their initial values.
         observables : mapping or None
             From names to expressions in states, parameters and time.
         time : Symbol or str
@@ -205,7 +224,7 @@ class System(ABC):
         time: sp.Symbol,
         *,
         parameters: Mapping[Any, float] | None,
-        initial: Mapping[Any, float] | None,
+        initial: Mapping[Any, Any] | None,
         provenance: Sequence[str],
     ) -> None:
         """Check names and expressions that have been read, and set the attributes that all kinds of systems have.
@@ -246,12 +265,16 @@ class System(ABC):
         >>> Line(2).drift, Line(2).parameters
         ((-x0 + x1, c - x1), (c,))
         """
-        found = tuple(s for s in check_symbols(states, time, sides, observables) if not self.drawn(s))
+        begin = initial_values(initial, states, time)
+        formulas = self._formulas(begin)
+        named = (s for s in check_symbols(states, time, [*sides, *formulas], observables) if not self.drawn(s))
+        found = tuple(dict.fromkeys(s.path if isinstance(s, PathSlope) else s for s in named))
+        paths = {s: 0.0 for s in found if isinstance(s, Path)}
         self.__dict__.update(
             states=states,
             parameters=found,
-            defaults=MappingProxyType(numeric_values(parameters, found, "parameter")),
-            initial=MappingProxyType(numeric_values(initial, states, "state")),
+            defaults=MappingProxyType({**numeric_values(parameters, found, "parameter"), **paths}),
+            initial=MappingProxyType(begin),
             observables=MappingProxyType(observables),
             time=time,
             provenance=tuple(provenance) or (f"declared as {type(self).__name__}",),
@@ -262,8 +285,8 @@ class System(ABC):
         """Read a system from text, one equation a line or separated by semicolons.
 
         The text is parsed by a grammar of its own and never evaluated.  It may also set parameters (``a = 0.5``), initial
-        values (``x(0) = 30``) and observables (``total := x + y``).  Calls of other functions, ``f(x, y)``, are unknown
-        terms.
+        values (``x(0) = 30``, or ``x(0) = 2*a``, which follows the parameter) and observables (``total := x + y``).  Calls of
+        other functions, ``f(x, y)``, are unknown terms.
 
         Parameters
         ----------
@@ -293,6 +316,8 @@ class System(ABC):
         {a: 2.0, b: 0.5}
         """
         model = parse_model(text)
+        if model.events and not cls.eventful:
+            raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -503,10 +528,55 @@ class System(ABC):
         if sides is not None and self.parts <= {"drift", "map"}:
             return sides
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
+        if self.inputs or self.events:
+            hint = f"; this one has {'inputs over time' if self.inputs else 'events'}"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"
         raise DeclarationError(
             f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
+        )
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The parameters that are functions of time."""
+        return tuple(p for p in self.parameters if isinstance(p, Path))
+
+    def with_inputs(self, paths: Mapping[Any, Any]) -> Self:
+        """The same system with other courses of its inputs.
+
+        Parameters
+        ----------
+        paths : mapping of Path or str to Path or sequence of Path
+            Of several courses a simulation takes each.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        DeclarationError
+            If the system has no such input.
+
+        Examples
+        --------
+        >>> import sympy as sp, symdyn as sd
+        >>> x, u = sp.Symbol("x"), sd.Path("u", [0, 1], [0, 1])
+        >>> other = sd.ODESystem({x: u - x}).with_inputs({u: sd.Path("u", [0, 5], [3, 3])})
+        >>> other.inputs[0].curves[0].times.tolist()
+        [0.0, 5.0]
+        """
+        swap: dict[sp.Basic, sp.Basic] = {}
+        for key, value in paths.items():
+            old = lookup(key, self.inputs, "input")
+            swap[old] = old.with_curves(value)
+            swap[PathSlope(old)] = PathSlope(swap[old])
+        new = self.map_expressions(lambda e: e.xreplace(swap))
+        changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in self.events)} if self.events else {}
+        return new.replace(
+            parameters=tuple(swap.get(p, p) for p in self.parameters),
+            defaults=MappingProxyType({swap.get(p, p): v for p, v in self.defaults.items()}),
+            **changed,
         )
 
     @property
@@ -554,6 +624,7 @@ class System(ABC):
         """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
         parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
+        parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
@@ -590,6 +661,47 @@ class System(ABC):
         if missing:
             raise DeclarationError(f"no value for the state {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
         return {s: values[s] for s in self.states}
+
+    def initial_numbers(
+        self, parameters: Mapping[Any, float] | None = None, *, unknown: Iterable[Any] = ()
+    ) -> dict[sp.Symbol, Any]:
+        """Default initial values as numbers, as far as the parameters in them have values.
+
+        Parameters
+        ----------
+        parameters : mapping of Symbol or str to float, optional
+            Values of parameters; the others have their default values.
+        unknown : iterable of Symbol or str
+            Parameters that have no value, whatever their defaults.
+
+        Returns
+        -------
+        dict of Symbol to float
+            Without the states whose initial value is not known; distributions remain as they are.
+
+        Raises
+        ------
+        DeclarationError
+            For unknown names, and an initial value that is no finite number.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> system = sd.ODESystem.from_text("x' = -k*x; y' = k*x; x(0) = 2*k; y(0) = 1 - x; k = 0.1")
+        >>> system.initial_numbers(), system.initial_numbers({"k": 3})
+        ({x: 0.2, y: 0.8}, {x: 6.0, y: -5.0})
+        """
+        left = {name_of(p) for p in unknown}
+        given = {**self.defaults, **numeric_values(parameters, self.parameters, "parameter")}
+        rules = {s: v for s, v in self.initial.items() if isinstance(v, sp.Expr)}
+        numbers = {s: v for s, v in self.initial.items() if s not in rules}
+        known = {s: v for s, v in (*given.items(), *numbers.items()) if s.name not in left and isinstance(v, float)}
+        for s, e in dag.written_out(rules, "initial value of").items():
+            if e.free_symbols <= known.keys():
+                numbers[s] = value_of(e, known)
+                if math.isnan(numbers[s]):
+                    raise DeclarationError(f"the initial value {e} of {s} is no finite number")
+        return {s: numbers[s] for s in self.initial if s in numbers}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -695,14 +807,15 @@ class System(ABC):
         given = numeric_values({**(values or {}), **named}, self.parameters, "parameter")
         return self.replace(defaults=MappingProxyType({**self.defaults, **given}))
 
-    def with_initial(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
+    def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
         """The same system with other default initial values.
 
         Parameters
         ----------
-        values : mapping of Symbol or str to float, optional
-            In the units of the states; others keep their values.
-        **named : float
+        values : mapping of Symbol or str to float or Expr, optional
+            In the units of the states; others keep their values.  Expressions are of parameters, which become parameters of the
+            system, and of the initial values of other states.
+        **named : float or Expr
             Values by name.
 
         Returns
@@ -712,7 +825,7 @@ class System(ABC):
         Raises
         ------
         DeclarationError
-            For unknown names and values that are not finite numbers.
+            For unknown names and values that are neither finite numbers nor such expressions.
 
         Examples
         --------
@@ -720,8 +833,63 @@ class System(ABC):
         >>> sd.ODESystem.from_text("x' = -x").with_initial(x=3).initial[sp.Symbol("x")]
         3.0
         """
-        given = numeric_values({**(values or {}), **named}, self.states, "state")
-        return self.replace(initial=MappingProxyType({**self.initial, **given}))
+        return self._beginning({**self.initial, **initial_values({**(values or {}), **named}, self.states, self.time)})
+
+    def with_initial_numbers(self, *, unknown: Iterable[Any] = ()) -> Self:
+        """The same system with numbers for the initial values that are expressions, without those that are not known.
+
+        Parameters
+        ----------
+        unknown : iterable of Symbol or str
+            Parameters that have no value, whatever their defaults.
+
+        Returns
+        -------
+        System
+            Without the parameters that occurred in initial values only.
+
+        Raises
+        ------
+        DeclarationError
+            For an initial value that is no finite number.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> system = sd.ODESystem.from_text("x' = -x; x(0) = 2*k; k = 3").with_initial_numbers()
+        >>> system.initial, system.parameters
+        (mappingproxy({x: 6.0}), ())
+        """
+        return self._beginning(self.initial_numbers(unknown=unknown)) if self._formulas(self.initial) else self
+
+    def _formulas(self, initial: Mapping[sp.Symbol, Any]) -> list[sp.Expr]:
+        """The initial values that are expressions."""
+        found = [e for e in initial.values() if isinstance(e, sp.Expr)]
+        if drawn := [s for s in dag.free_symbols(found) if self.drawn(s)]:
+            raise DeclarationError(f"an initial value contains the random number {drawn[0]}, which is drawn in every step")
+        return found
+
+    def _beginning(self, initial: Mapping[sp.Symbol, Any]) -> Self:
+        """The system with other initial values, and the parameters that it then has."""
+        before, after = self._formulas(self.initial), self._formulas(initial)
+        if not before and not after:
+            return self.replace(initial=MappingProxyType(dict(initial)))
+        if self.kinetics:
+            raise DeclarationError(f"cells in a bulk begin from numbers, got {after[0]}")
+        dag.written_out({s: e for s, e in initial.items() if isinstance(e, sp.Expr)}, "initial value of")
+        free = set(check_symbols(self.initial_symbols, self.time, [*self.parameters, *after], self.observables))
+        gone = dag.free_symbols(before) - dag.free_symbols(after) - self._symbols()
+        parameters = tuple(sorted(free - gone, key=lambda s: s.name))
+        return self.replace(
+            initial=MappingProxyType(dict(initial)),
+            parameters=parameters,
+            defaults=MappingProxyType({p: v for p, v in self.defaults.items() if p in parameters}),
+        )
+
+    def _symbols(self) -> set[sp.Symbol]:
+        """Symbols of all that is declared, apart from initial values."""
+        events = [side for event in self.events for side in event.sides]
+        return dag.free_symbols((*self.expressions, *self.observables.values(), *events))
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
         """The same system with unknown terms replaced by expressions.
@@ -770,8 +938,9 @@ class System(ABC):
 
         filled = self.map_expressions(fill)
         line = "with " + ", ".join(f"{k} = {v}" for k, v in found.values())
-        symbols = set().union(*(e.free_symbols for e in (*filled.expressions, *filled.observables.values())))
-        free = symbols - set(self.states) - {self.time}
+        symbols = filled._symbols() | dag.free_symbols(self._formulas(self.initial))
+        symbols = {s.path if isinstance(s, PathSlope) else s for s in symbols}
+        free = symbols - set(self.initial_symbols) - {self.time}
         parameters = tuple(sorted((s for s in free if not self.drawn(s)), key=lambda s: s.name))
         values = {**self.defaults, **(defaults or {})}
         return filled.replace(
@@ -793,17 +962,21 @@ class System(ABC):
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
         lines += [f"    {e}" for e in self.equations()]
+        lines += [f"    {e}" for e in self.events]
         if self.parameters:
-            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in self.parameters)
+            plain = [p for p in self.parameters if p not in self.inputs]
+            shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
             lines.append(f"  parameters: {', '.join(shown)}")
         if self.initial:
-            lines.append(f"  initial: {', '.join(f'{s} = {v:g}' for s, v in self.initial.items())}")
+            shown = (f"{s} = {v if isinstance(v, sp.Expr) else format(v, 'g')}" for s, v in self.initial.items())
+            lines.append(f"  initial: {', '.join(shown)}")
         if self.unknowns:
             lines.append(f"  unknown: {', '.join(map(str, self.unknowns))}")
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
+        rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
 
 

@@ -15,7 +15,7 @@ from symdyn_kernels.shared.roots import MOST_GUESSES, NEAR, next_guess
 from symdyn_kernels.simd import call, hsum, ld, le, splat, st, vld
 from symdyn_kernels.status import NOT_FINITE
 
-__all__ = ["Ends", "crossings", "end", "hold"]
+__all__ = ["Ends", "crossings", "end", "hold", "interpolate"]
 
 
 class Ends(NamedTuple):
@@ -66,7 +66,7 @@ def crossings(ends, y, W, WL, lanes, who, status):
 
 
 @njit(error_model="numpy")
-def _interpolate(polynomial, theta, l, n, W, target):
+def interpolate(polynomial, theta, l, n, W, target):
     """The states of lane `l` at a part `theta` of its step, by the operations of `symdyn_kernels.output`."""
     before, _, coefficients, stride, degree, nested = polynomial
     other = 1.0 - theta if nested else theta
@@ -95,7 +95,7 @@ def end(ends, polynomial, n, W, lanes, who):
                 guess = next_guess(a, b, low, high, reach) if low < 0.0 else b * NEAR
                 if not a < guess < b:
                     break
-                _interpolate(polynomial, guess * length / h, l, n, W, trial)
+                interpolate(polynomial, guess * length / h, l, n, W, trial)
                 put(lanes[TB], l, t + guess * length, W)
                 call(margin, lanes[TB], trial, pb, lanes[TB] + 8 * W)
                 value = ld(lanes[TB] + 8 * W, l)
@@ -106,7 +106,7 @@ def end(ends, polynomial, n, W, lanes, who):
                 reach *= 0.5
             if b < 1.0:
                 put(lanes[TNEW], l, t + b * length, W)
-                _interpolate(polynomial, b * length / h, l, n, W, polynomial.after)
+                interpolate(polynomial, b * length / h, l, n, W, polynomial.after)
             passage[who[l]] = ld(lanes[TNEW], l)
 
 

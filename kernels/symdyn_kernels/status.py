@@ -12,6 +12,9 @@ NEGATIVE = 6
 FRACTION = 7
 PROBABILITY = 8
 TOO_MANY_MOLECULES = 9
+BAD_DELAY = 10
+TOO_MANY_EVENTS = 11
+ENDLESS_EVENTS = 12
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -27,4 +30,7 @@ MESSAGES = {
     PROBABILITY: "a probability was negative, or those of a stage added up to more than 1, or a mean number was negative",
     TOO_MANY_MOLECULES: "a number of molecules exceeded 2^53, above which single molecules cannot be counted; use a method for "
     "large numbers, such as 'tau' or the rate equations",
+    BAD_DELAY: "the delay of an event was negative or not a number",
+    TOO_MANY_EVENTS: "more than 128 events waited for their delay at once",
+    ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
 }

@@ -1,4 +1,4 @@
-"""Steady states, stability, continuation, bifurcations, blow-up and late-time behaviour of systems; chaos and cycles of maps.
+"""Steady states, stability, continuation, bifurcations, blow-up and late times of systems; chaos and cycles of maps and flows.
 
 Names are imported when they are first used.
 """
@@ -12,9 +12,10 @@ from symdyn.lazy import lazy
 if TYPE_CHECKING:
     from symdyn.analysis.attractors import late_time
     from symdyn.analysis.bifurcations import folds, hopf_points
+    from symdyn.analysis.cycles import limit_cycle
     from symdyn.analysis.equilibria import steady_states
     from symdyn.analysis.existence import blow_up
-    from symdyn.analysis.figures import plot_bifurcations
+    from symdyn.analysis.figures import plot_bifurcations, plot_cycle
     from symdyn.analysis.following import continuation
     from symdyn.analysis.linearisation import stability
     from symdyn.analysis.lyapunov import lyapunov_exponents
@@ -26,9 +27,10 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "attractors": ("late_time",),
         "bifurcations": ("folds", "hopf_points"),
+        "cycles": ("limit_cycle",),
         "equilibria": ("steady_states",),
         "existence": ("blow_up",),
-        "figures": ("plot_bifurcations",),
+        "figures": ("plot_bifurcations", "plot_cycle"),
         "following": ("continuation",),
         "linearisation": ("stability",),
         "lyapunov": ("lyapunov_exponents",),

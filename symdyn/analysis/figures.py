@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,9 +10,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
 
-__all__ = ["plot_bifurcations"]
+__all__ = ["plot_bifurcations", "plot_cycle"]
 
 #: One colour for each set of initial values; where there is one alone it is the first.
 COLOURS = ("#1f4e79", "#c0392b", "#2a9d5c", "#e07b39", "#7d5fb2", "#303030")
@@ -81,4 +83,49 @@ def plot_bifurcations(data: xr.Dataset, state: Any = None) -> Figure:
     below.axhline(0, color="#888888", lw=0.8, ls=":")
     top.set_ylabel(name)
     below.set(xlabel=parameter, ylabel="Lyapunov exponent", xlim=(values.min(), values.max()))
+    return figure
+
+
+def plot_cycle(data: xr.Dataset, states: Sequence[Any] | None = None) -> Figure:
+    """A limit cycle in the plane of two states, and its Floquet multipliers in the complex plane with the unit circle.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `limit_cycle`.
+    states : sequence of two Symbols or str, optional
+        The first two by default; the only state against time.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DeclarationError
+        If `data` is no limit cycle, or there are no such states.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> found = sd.analysis.limit_cycle(sd.ODESystem.from_text("x' = y; y' = (1 - x**2)*y - x"), initial={"x": 1, "y": 0})
+    >>> plot_cycle(found).axes[0].get_title()
+    'period 6.66329'
+    """
+    if not isinstance(data, xr.Dataset) or not {"period", "multiplier"} <= set(data.data_vars):
+        raise DeclarationError(f"expected a dataset from limit_cycle, got {type(data).__name__} without its period")
+    known = [str(name) for name, v in data.data_vars.items() if v.dims == ("time",)]
+    names = known[:2] if states is None else [str(name_of(s)) for s in states]
+    wrong = next((name for name in names if name not in known), None)
+    if wrong is not None or len(names) != min(2, len(known)):
+        raise DeclarationError(f"{wrong or names!r} is not a state, or no pair of them; the states: {', '.join(known)}")
+    figure, (orbit, circle) = plt.subplots(1, 2, figsize=(8, 4))
+    pair = names if len(names) == 2 else ["time", *names]
+    orbit.plot(data[pair[0]].values, data[pair[1]].values, color=COLOURS[0])
+    orbit.set(xlabel=pair[0], ylabel=pair[1], title=f"period {data.period.item():.6g}")
+    angle = np.linspace(0, 2 * np.pi, 200)
+    circle.plot(np.cos(angle), np.sin(angle), color="0.6", linewidth=0.8)
+    circle.plot(data.multiplier.values, data.multiplier_imag.values, "o", color=COLOURS[1])
+    circle.set(xlabel="real part", ylabel="imaginary part", title="Floquet multipliers", aspect="equal")
+    figure.tight_layout()
     return figure

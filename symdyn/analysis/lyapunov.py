@@ -1,4 +1,4 @@
-"""Lyapunov exponents of maps."""
+"""Lyapunov exponents of maps and flows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from symdyn.analysis.flow_exponents import default_interval, flow_growth
 from symdyn.analysis.tangents import follow, growth, tangent_map
 from symdyn.errors import DeclarationError
 from symdyn.simulation.dataset import STATUS_CODES, attributes
@@ -26,17 +27,19 @@ def lyapunov_exponents(
     steps: int = 20_000,
     burn_in: int = 2_000,
     batches: int = 20,
+    interval: float | None = None,
     seed: int = 0,
     target: str = "cpu",
 ) -> xr.Dataset:
-    r"""The Lyapunov spectrum of a map: mean logarithmic rates at which tangent vectors grow, the largest first.
+    r"""The Lyapunov spectrum of a map or a flow: mean logarithmic rates at which tangent vectors grow, the largest first.
 
-    The map is extended by the vectors, `tangent_map`, and compiled as one; all points of a sweep run in its lanes.  Of
-    random maps, and of products of random matrices, the first exponent is the stochastic growth rate.
+    A map is extended by the vectors, `tangent_map`, and compiled as one; all points of a sweep run in its lanes.  Of
+    random maps, and of products of random matrices, the first exponent is the stochastic growth rate.  The vectors of a flow
+    are integrated with it and made orthonormal after each `interval`.
 
     Parameters
     ----------
-    system : DiscreteSystem
+    system : DiscreteSystem or ODESystem
     parameters, initial : mapping, optional
         As in `symdyn.simulate`; arrays make a sweep.  States on which the Jacobian does not depend need no initial value.
     count : int, optional
@@ -47,6 +50,8 @@ def lyapunov_exponents(
         Preceding steps, in which the state converges to its attractor and the vectors to their directions.
     batches : int
         Equal parts of the steps, from whose means the standard error is estimated.
+    interval : float, optional
+        Of a flow, the time of a step; by default 10 divided by the norm of the Jacobian at the initial values.
     seed : int
         Of random maps.
     target : {'cpu', 'cuda'}
@@ -54,15 +59,15 @@ def lyapunov_exponents(
     Returns
     -------
     xarray.Dataset
-        With the dims of the sweep: ``lyapunov`` (..., ``exponent``) per step, ``standard_error`` likewise, ``kaplan_yorke``
-        and ``status`` (0 is success; where the state becomes infinite the others are NaN).  The Kaplan-Yorke dimension
-        :math:`k + \sum_{i \le k} \lambda_i / |\lambda_{k+1}|`, with the largest k whose sum is not negative, is NaN where it
-        depends on exponents that `count` leaves out.
+        With the dims of the sweep: ``lyapunov`` (..., ``exponent``) per step or unit of time, ``standard_error`` likewise,
+        ``kaplan_yorke`` and ``status`` (0 is success; where the state becomes infinite the others are NaN).  The Kaplan-Yorke
+        dimension :math:`k + \sum_{i \le k} \lambda_i / |\lambda_{k+1}|`, with the largest k whose sum is not negative, is NaN
+        where it depends on exponents that `count` leaves out.
 
     Raises
     ------
     DeclarationError
-        If `system` is no map, or numbers are out of range.
+        If `system` is neither map nor flow, or numbers are out of range.
 
     Notes
     -----
@@ -81,7 +86,19 @@ def lyapunov_exponents(
     >>> found = lyapunov_exponents(zoo.logistic_map(), {"r": 4}, initial={"x": 0.3}, steps=100_000)
     >>> abs(found.lyapunov.item() - 0.693147) < 1e-3, found.kaplan_yorke.item()
     (True, 1.0)
+
+    Of Lorenz's equations the sum of the exponents is the divergence, :math:`-(\sigma + 1 + \beta)`:
+
+    >>> import symdyn as sd
+    >>> lorenz = sd.ODESystem.from_text("x' = s*(y - x); y' = x*(r - z) - y; z' = x*y - b*z; s = 10; r = 28; b = 8/3")
+    >>> found = lyapunov_exponents(lorenz, initial={"x": 1, "y": 1, "z": 20}, steps=2000, burn_in=100)
+    >>> round(found.lyapunov.sum().item(), 6), abs(found.lyapunov[0].item() - 0.9056) < 0.05
+    (-13.666667, True)
     """
+    if system.drift is not None:
+        return _of_flow(system, parameters, initial, count, steps, burn_in, batches, interval, seed, target)
+    if interval is not None:
+        raise DeclarationError("interval= belongs to flows; the steps of a map are its own")
     extended = tangent_map(system, count)
     for name, value in (("steps", steps), ("batches", batches), ("burn_in", burn_in)):
         check_whole(name, value, 2 if name == "batches" else 0 if name == "burn_in" else 1)
@@ -103,6 +120,38 @@ def lyapunov_exponents(
     coords = {"exponent": np.arange(1, extended.count + 1)}
     facts = dict(steps=length * batches, burn_in=burn_in, batches=batches, seed=seed if system.noise else None, target=target)
     return sweep_dataset(system, design, columns, coords, facts)
+
+
+def _of_flow(
+    system: System, parameters: Mapping[Any, Any] | None, initial: Mapping[Any, Any] | None, count: int | None, steps: int,
+    burn_in: int, batches: int, interval: float | None, seed: int, target: str,
+) -> xr.Dataset:  # fmt: skip
+    """The spectrum of a flow."""
+    if seed or target != "cpu":
+        raise DeclarationError(
+            "seed= and target= belong to maps; the exponents of a flow are computed here and without random numbers"
+        )
+    n = len(system.states)
+    for name, value in (("steps", steps), ("batches", batches), ("burn_in", burn_in), ("count", count or n)):
+        check_whole(name, value, 2 if name == "batches" else 0 if name == "burn_in" else 1)
+    kept = n if count is None else count
+    if kept > n:
+        raise DeclarationError(f"count is {kept}; the system has {n} states")
+    design = make_design(system, initial, parameters, None)
+    length = default_interval(system, design) if interval is None else float(interval)
+    if not length > 0 or not np.isfinite(length):
+        raise DeclarationError(f"interval is {interval!r}; expected a positive number")
+    mean, error, status = flow_growth(system, design, steps=steps, burn_in=burn_in, batches=batches, interval=length)
+    order = np.argsort(-mean, axis=1, kind="stable")
+    mean, error = np.take_along_axis(mean, order, 1), np.take_along_axis(error, order, 1)
+    columns = {
+        "lyapunov": (("exponent",), mean[:, :kept], "mean logarithmic growth of a tangent vector per unit of time"),
+        "standard_error": (("exponent",), error[:, :kept], "standard error of lyapunov, from the means of batches"),
+        "kaplan_yorke": ((), _kaplan_yorke(mean, complete=True), "Kaplan-Yorke dimension"),
+        "status": ((), status, STATUS_CODES),
+    }
+    facts = dict(steps=-(-steps // batches) * batches, burn_in=burn_in, batches=batches, interval=length)
+    return sweep_dataset(system, design, columns, {"exponent": np.arange(1, kept + 1)}, facts)
 
 
 def check_whole(name: str, value: Any, least: int) -> None:

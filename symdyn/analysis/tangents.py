@@ -135,7 +135,8 @@ def tangent_map(system: System, count: int | None = None, *, keep: bool = False)
         rows[zeros] = zeros + none
     # at random: unit vectors could lie in a subspace that the map leaves alone
     first, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((n, int(count))))
-    initial = {states[i]: system.initial[states[i]] for i in kept if states[i] in system.initial}
+    known = system.initial_numbers()  # what is not kept may be missing in expressions
+    initial = {states[i]: known[states[i]] for i in kept if states[i] in known}
     initial |= {q: float(first[i, j]) for j, column in enumerate(before) for i, q in enumerate(column)}
     initial |= {s: 0.0 for three in sums for s in three}
     present = dag.free_symbols(rows.values())

@@ -370,7 +370,7 @@ class ReducedCells(ReducedVerbs, ODESystem):
     def _rest(self, parameters: Mapping[Any, Any] | None) -> tuple[np.ndarray, list[np.ndarray]]:
         values = self.values(parameters)
         names = cell_names(self.colony)
-        begin = {s.name: v for s, v in self.initial.items()}
+        begin = {s.name: v for s, v in self.initial_numbers().items()}
         starts = [np.array([begin.get(n, 1.0) for n in names]), *(np.full(len(names), v) for v in (1.0, 0.1, 3.0))]
         return resting(values, self.matrices(parameters), starts)
 

@@ -42,11 +42,12 @@ FIRST, LAST = {first}, {last}  # slots of f(y) and, where the method ends with i
 SLOTS = {slots}
 DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = {stiffness!r}
+EVENTS = {events}  # whether states change at events
 '''
 
 
-def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
-    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method."""
+def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False) -> str:
+    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and whether its driver knows events."""
     steps = _Lanes(method)
     header = HEADER.format(
         name=method.name,
@@ -56,6 +57,7 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock) -> str:
         slots=len(steps.slots),
         degree=len(steps.coefficients),
         stiffness=steps.stiffness,
+        events=events,
     )
     functions = [
         f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join([*_unpacked(lines), *_inside(lines or ["pass"])])

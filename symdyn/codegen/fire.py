@@ -21,6 +21,8 @@ from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Made
 from symdyn.codegen.time_bounds import TimeBounds
 from symdyn.codegen.triggers import Triggers
+from symdyn.errors import CompileError
+from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["fire_module"]
@@ -53,6 +55,12 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
     CompileError
         For unknown terms, functions without code, and rates whose dependence on time cannot be bounded.
     """
+    scheduled = next((e for e in network.events if isinstance(e.trigger, Schedule)), None)
+    if scheduled is not None:
+        raise CompileError(
+            f"networks of so many reactions as these {len(network.reactions)} follow conditions alone, and there is the event "
+            f"'{scheduled}'; write it as conditions, when t >= ..."
+        )
     return _Network(network, until).made()
 
 

@@ -10,7 +10,8 @@ from symdyn.codegen.hoist import Hoisting
 from symdyn.codegen.lower import Lowering, lower
 from symdyn.codegen.program import Program
 from symdyn.codegen.propensities import LoweredPropensity, hoisted_propensities
-from symdyn.codegen.triggers import crossings
+from symdyn.codegen.triggers import Crossing, crossings
+from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
@@ -108,10 +109,13 @@ class Ingredients:
         listed = hoisted_propensities(network, hoisting)
         self.reactions = [listed[j] for j in order]
         self.bursts = Bursts(self.reactions, hoisting)
-        conditions = [*(e.trigger for e in network.events), *([] if until is None else [until])]
+        schedules = [e.trigger for e in network.events if isinstance(e.trigger, Schedule)]
+        conditions = [e.trigger for e in network.events if not isinstance(e.trigger, Schedule)]
+        conditions += [] if until is None else [until]
         self.crossings = crossings(conditions, network.time)
-        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *conditions]
-        self.p = hoisting.rows([*needed, *(v for e in network.events for v in e.assignments.values())])
+        self.crossings += [Crossing(s.after(network.time), after=False) for s in schedules]
+        needed = [*(r.value for r in self.reactions), *self.bursts.expressions, *([] if until is None else [until])]
+        self.p = hoisting.rows([*needed, *(side for e in network.events for side in e.sides)])
         rates = [r.rate for r in listed if r.rate is not None]
         unsigned = [*rates, network.volume, *(b.mean for r in listed for b in r.bursts.values())]
         self.setup = hoisting.setup(self.p, unsigned)

@@ -137,6 +137,12 @@ def default_method(system: System) -> str:
         if METHODS[name].applies(system) is None:
             return name
     known = ", ".join(name for name in METHODS if METHODS[name].applies(system) is None)
+    if system.inputs:
+        raise CompileError(f"{system.inputs[0]} is an input over time, which no method for {type(system).__name__} follows")
+    reasons = (METHODS[name].applies(system) for name in DEFAULT_METHODS)
+    own = next((reason for reason in reasons if reason is not None and not reason.startswith("it takes")), None)
+    if own is not None and not known:
+        raise CompileError(f"no method can be used here: {own}")
     raise CompileError(
         f"no method is the default for a {type(system).__name__}; name one"
         + (f": {known}" if known else " that you register: none of those that are known applies")

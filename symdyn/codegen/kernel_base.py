@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.event_program import recorded
 from symdyn.codegen.families import family_of
 from symdyn.codegen.families.base import Batch, Options, Run, Signals
 from symdyn.codegen.stops import stops_within
@@ -347,7 +348,8 @@ class Kernel(ABC):
         >>> kernel.empty(trajectories=5, times=3).values.shape
         (5, 3, 1)
         """
-        return Run.empty(trajectories, times, self.size, len(self.details))
+        count, each = recorded(self.system) if self.system.drift is not None else (0, 0)
+        return Run.empty(trajectories, times, self.size, len(self.details), count * (1 + each))
 
     def check(self, options: Options, *, here: bool) -> None:
         """Refuse options that the target cannot satisfy.

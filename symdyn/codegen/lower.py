@@ -18,6 +18,7 @@ from sympy.core.function import AppliedUndef
 
 from symdyn.codegen.program import CALLS, Operation, Program
 from symdyn.errors import CompileError
+from symdyn.paths import Path, PathSlope
 
 __all__ = ["Lowering", "lower"]
 
@@ -46,7 +47,8 @@ class Lowering:
         self.operations: list[Operation] = []
         self._numbers: dict[tuple[str, tuple[int, ...], float], int] = {}
         self._values: dict[sp.Basic, int] = {}
-        self._inputs = {s: (b, i) for b, (_, symbols) in enumerate(self.blocks) for i, s in enumerate(symbols)}
+        numbered = ((s, (b, i)) for b, (_, symbols) in enumerate(self.blocks) for i, s in enumerate(symbols))
+        self._inputs = {s: place for s, place in numbered if not isinstance(s, Path)}
         # products begin with states (block 1), then time (block 0), then parameters
         self._rank = {s: ((1, 0, 2, 3)[b], i) for s, (b, i) in self._inputs.items()}
 
@@ -126,6 +128,8 @@ class Lowering:
             return self._power(e.base, e.exp)
         if isinstance(e, AppliedUndef):
             raise CompileError(f"{e} is an unknown term; give it an expression with with_terms, or recover it from data")
+        if isinstance(e, (Path, PathSlope)):
+            raise CompileError(f"{e} is an input over time, which adaptive methods for ordinary differential equations follow")
         if isinstance(e, sp.Symbol):
             raise CompileError(f"the symbol {e} has no value here")
         if isinstance(e, sp.Piecewise):

@@ -18,11 +18,11 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.program import Program
-from symdyn.errors import CompileError
 from symdyn.methods.stochastic import StepSymbols
+from symdyn.models.events import margin
 from symdyn.system import System
 
-__all__ = ["ENDED", "margin", "margin_program", "stopped"]
+__all__ = ["ENDED", "margin_program", "stopped"]
 
 #: States that are added to those of a system: whether a trajectory has ended, and when.
 ENDED = (sp.Symbol("ended'"), sp.Symbol("moment'"))
@@ -30,31 +30,6 @@ ENDED = (sp.Symbol("ended'"), sp.Symbol("moment'"))
 OVERSHOOT = 0.5825971579390106
 #: Guesses of the part of a step at which a margin crosses zero, each about as many times nearer as the step is shorter.
 GUESSES = 5
-
-
-def margin(condition: sp.Basic, bound: Callable[[sp.Expr], sp.Expr] = lambda e: e) -> sp.Expr:
-    """The margin of a condition; `bound` changes that of each comparison.
-
-    Raises
-    ------
-    CompileError
-        For equalities, which a state that changes continuously meets at no time that a step sees.
-
-    Examples
-    --------
-    >>> x, y = sp.symbols("x y")
-    >>> margin((x < 2) & ~(y < x))
-    Min(2 - x, -x + y)
-    """
-    condition = sp.to_nnf(condition, simplify=False)
-    if isinstance(condition, (sp.And, sp.Or)):
-        parts = [margin(a, bound) for a in sorted(condition.args, key=str)]
-        return sp.Min(*parts) if isinstance(condition, sp.And) else sp.Max(*parts)
-    if isinstance(condition, (sp.Gt, sp.Ge)):
-        return bound(condition.lhs - condition.rhs)
-    if isinstance(condition, (sp.Lt, sp.Le)):
-        return bound(condition.rhs - condition.lhs)
-    raise CompileError(f"until has the condition {condition}; expected comparisons by <, <=, > or >=, joined by &, | and ~")
 
 
 def margin_program(system: System, until: sp.Basic) -> Program:

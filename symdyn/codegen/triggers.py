@@ -18,7 +18,7 @@ import sympy as sp
 
 from symdyn.codegen.lower import Lowering
 from symdyn.errors import CompileError
-from symdyn.models.reaction import Event
+from symdyn.models.events import Event, Schedule
 
 __all__ = ["Crossing", "Triggers", "crossings"]
 
@@ -125,17 +125,23 @@ class Triggers:
         there are events.
         """
         build, current = self.build, list(states)
-        before = [self.truth(e.trigger) for e in events]
+        before = [self._changed(e, {}, self.build.value(self.time)) for e in events]
         for _ in events:
             for k, event in enumerate(events):
                 meaning = self.meaning(current, time)
-                now = self.truth(event.trigger, meaning)
+                now = self._changed(event, meaning, time)
                 turned = build.op("and", now, build.op("not", before[k]))
                 before[k] = now
                 for species, value in event.assignments.items():
                     i = self.states.index(species)
                     current[i] = build.op("select", turned, build.value(value.xreplace(meaning)), current[i])
         return current
+
+    def _changed(self, event: Event, meaning: Mapping[sp.Symbol, sp.Symbol], time: int) -> int:
+        """The number of whether an event's condition holds, or a time of its schedule has come since the present time."""
+        if not isinstance(event.trigger, Schedule):
+            return self.truth(event.trigger, meaning)
+        return self.build.op("ge", time, self.build.value(event.trigger.after(self.time)))
 
     def integers(self, events: Sequence[Event], states: Sequence[int]) -> int:
         """Whether the values that events assign are numbers of molecules: integer, finite and not negative."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdyn.derive.jumps import mean_jumps, refuse_events
+from symdyn.derive.jumps import mean_jumps
 from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 
@@ -26,12 +26,7 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     Returns
     -------
     ODESystem
-        With the parameter values, initial values and observables of the network.
-
-    Raises
-    ------
-    DeclarationError
-        If the network has events.
+        With the parameter values, initial values, observables and events of the network.
 
     References
     ----------
@@ -46,26 +41,34 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     >>> print(rate_equations(net, concentrations=True))
     X' = -2*X**2*k2 + k1
     """
-    refuse_events(network, "rate equations")
     rows: dict[sp.Symbol, list[sp.Expr]] = {s: [] for s in network.states}
     for reaction, rate in zip(network.reactions, network.macroscopic, strict=True):
         for species, jump in mean_jumps(reaction).items():
             rows[species].append(jump * rate)
     drift = {s: sp.Add(*terms) for s, terms in rows.items()}
-    observables, initial = dict(network.observables), dict(network.initial)
+    observables, initial, events = dict(network.observables), dict(network.initial), network.events
     line = "rate equations in molecule numbers"
     if concentrations:
         volume = network.volume
         scaled = {s: volume * s for s in network.states}
         drift = {s: _without(sp.Add(*(_per(t, volume, scaled) for t in terms)), volume) for s, terms in rows.items()}
         observables = {k: e.xreplace(scaled) for k, e in observables.items()}
+        events = tuple(e.mapped(lambda side: side.xreplace(scaled)).scaled(1 / volume) for e in events)
         size = network.defaults.get(volume) if volume.is_Symbol else float(volume)
-        initial = {} if size is None else {s: n / size for s, n in initial.items()}
+        initial = {} if size is None else {
+            s: _without(n.xreplace(scaled) / volume, volume) if isinstance(n, sp.Expr) else n / size
+            for s, n in initial.items()
+        }  # fmt: skip
         line = "rate equations in concentrations"
         if size is None and network.initial:
             line += f" (initial values left out: the volume {volume} has no value)"
     system = ODESystem(
-        drift, observables=observables, initial=initial, time=network.time, provenance=(*network.provenance, line)
+        drift,
+        observables=observables,
+        initial=initial,
+        events=events,
+        time=network.time,
+        provenance=(*network.provenance, line),
     )
     return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.declaration import derivative, lookup
+from symdyn.derive._event_sensitivities import extended_events
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
+from symdyn.models.events import Event
 from symdyn.system import System
 
 __all__ = ["Sensitivities", "fresh_symbol", "sensitivities"]
@@ -25,7 +28,8 @@ class Sensitivities:
     Attributes
     ----------
     system : ODESystem or DiscreteSystem
-        The n states, then the n sensitivities to the first of `columns`, then to the second ...
+        The n states, then the n sensitivities to the first of `columns`, then to the second ...; then what events with delays
+        need.
     base : ODESystem or DiscreteSystem
         The system without them.
     columns : tuple of Symbol
@@ -44,15 +48,16 @@ class Sensitivities:
         initial = np.atleast_2d(np.asarray(initial, dtype=float))
         n = len(self.base.states)
         slopes = np.zeros((len(self.columns), n))
+        further = np.zeros((len(initial), len(self.system.states) - n - slopes.size))
         for k, column in enumerate(self.columns):
             if column in self.base.states:
                 slopes[k, self.base.states.index(column)] = 1.0
-        return np.concatenate([initial, np.broadcast_to(slopes.ravel(), (len(initial), slopes.size))], axis=1)
+        return np.concatenate([initial, np.broadcast_to(slopes.ravel(), (len(initial), slopes.size)), further], axis=1)
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """States (..., n) and derivatives (..., n, k) from values of the extended system, (..., n + n*k)."""
         n = len(self.base.states)
-        slopes = values[..., n:].reshape(*values.shape[:-1], len(self.columns), n)
+        slopes = values[..., n : n + n * len(self.columns)].reshape(*values.shape[:-1], len(self.columns), n)
         return values[..., :n], np.swapaxes(slopes, -1, -2)
 
 
@@ -63,8 +68,10 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
               \qquad S_{ik} = \frac{\partial x_i}{\partial p_k}
 
     with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and
-    :math:`S_{ij}(0) = \delta_{ij}`.  Of a map :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is
-    :math:`S_{ik}` at the next step.  Maxima, minima and absolute values are differentiated on either side of their kinks.
+    :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
+    :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
+    and sensitivities jump there by what `symdyn.derive._event_sensitivities` states.  Maxima, minima and absolute values are
+    differentiated on either side of their kinks.
 
     Parameters
     ----------
@@ -93,7 +100,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_da' = -a*dx_da - x
     dx_dx' = -a*dx_dx
     """
-    sides = system.deterministic("the derivation of sensitivities")
+    smooth = system.replace(events=()) if system.drift is not None and system.events else system
+    sides = smooth.deterministic("the derivation of sensitivities")
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
@@ -114,21 +122,37 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
         for f, partial in zip(sides, jacobian, strict=True):
             direct = sp.S.Zero if column in system.states else derivative(f, column)
             rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
-    defaults = {names[state, column]: float(state == column) for state, column in names}
+    defaults = {names[state, column]: value for state, column, value in _first(system, columns)}
+    events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
+    kept = dict.fromkeys(further, 0.0)
     extended = _extended(
-        system, system.states + tuple(names.values()), sides + tuple(rows), {**system.initial, **defaults},
+        system, (*system.states, *names.values(), *further), (*sides, *rows, *(sp.S.Zero for _ in further)),
+        {**system.initial, **defaults, **kept}, events,
         (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
     )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
 
 
+def _first(system: System, columns: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.Symbol, sp.Symbol, Any]]:
+    """Initial sensitivities of the states to the columns: of initial values that are expressions, their derivatives."""
+    for column in columns:
+        rules = {s: v for s, v in system.initial.items() if s != column and isinstance(v, sp.Expr)}
+        written = dag.written_out(rules, "initial value of")
+        for state in system.states:
+            slope = derivative(written[state], column) if state in written else sp.S.Zero
+            yield state, column, float(state == column) if slope.is_zero else float(slope) if slope.is_number else slope
+
+
 def _extended(
-    system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, float],
-    provenance: tuple[str, ...],
+    system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, Any],
+    events: Sequence[Event], provenance: tuple[str, ...],
 ) -> System:  # fmt: skip
     """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""
     if system.drift is not None:
-        return system.replace(states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance)
+        changed = {"events": tuple(events)} if events else {}
+        return system.replace(
+            states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance, **changed
+        )
     return DiscreteSystem(
         dict(zip(states, sides, strict=True)), dict(system.defaults), initial=initial,
         observables=dict(system.observables), time=system.time, provenance=provenance,

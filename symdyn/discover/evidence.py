@@ -64,10 +64,11 @@ def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, st
     if missing:
         raise RecoveryError(f"no value of the parameter {', '.join(missing)}; set it with with_parameters, or fit it")
     if starts is None:
-        absent = [str(s) for s in system.states if s not in system.initial]
+        known = system.initial_numbers()
+        absent = [str(s) for s in system.states if s not in known]
         if absent:
             raise RecoveryError(f"no initial value of {', '.join(absent)}; set it with with_initial, or give starts")
-        starts = np.tile([system.initial[s] for s in system.states], (len(seen.trajectories), 1))
+        starts = np.tile([known[s] for s in system.states], (len(seen.trajectories), 1))
     kernel = compile(system)
     row = np.array([system.defaults[p] for p in system.parameters])
     return prediction_errors(kernel, row, np.asarray(starts, dtype=float), seen, later)

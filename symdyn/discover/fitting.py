@@ -113,6 +113,8 @@ def fit_parameters(
     >>> fit_parameters(ricker, data[["N"]]).intervals["value"].round(6).tolist()
     [1.0, 2.0, 0.1]
     """
+    fit = tuple(fit)
+    system = system.with_initial_numbers(unknown=fit)
     seen = data if isinstance(data, Observations) else observations(system, data)
     found = find_optimum(
         system, seen, fit=fit, guesses=guesses, bounds=bounds, noise=noise, windows=windows, seed=seed

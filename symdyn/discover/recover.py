@@ -192,6 +192,8 @@ def recover(
     )  # fmt: skip
     check_values({**asked, "budget": budget, "progress": progress, "checkpoint": checkpoint})
     data = measured(system, data)
+    if isinstance(system, System) and not system.fields:
+        system = system.with_initial_numbers(unknown=options.fit)
     journal = Journal(checkpoint)
     with Report(progress) as report:
         request = Request(**asked, budget=Budget(budget, began=began), report=report, journal=journal)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import expression, lookup
+from symdyn.declaration import TIMES, expression, lookup, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.pde import PDESystem
 from symdyn.parsing import parse_expression
@@ -105,6 +105,7 @@ class Starts:
         coords: dict[str, Any] = {}
         if isinstance(value, xr.DataArray):
             names = [s.name for s in pde.space]
+            refuse_over_time(value, state, "field", {*TIMES, pde.time.name} - {*names})
             missing = [n for n in names if n not in value.dims]
             if missing and value.ndim:
                 raise DeclarationError(

@@ -8,6 +8,7 @@ import libsbml as sbml
 
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
+from symdyn.io._sbml_writer import write_initial
 from symdyn.models.ode import ODESystem
 
 __all__ = ["write_rates"]
@@ -28,7 +29,9 @@ def write_rates(system: ODESystem) -> str:
         label += "_"
     model.setId(label)
     for s in system.states:
-        _parameter(model, s.name, constant=False, value=system.initial.get(s))
+        start = system.initial.get(s)
+        _parameter(model, s.name, constant=False, value=start if isinstance(start, float) else None)
+        write_initial(model, s, system)
     for p in system.parameters:
         _parameter(model, p.name, constant=True, value=system.defaults.get(p))
     for s, rate in zip(system.states, system.drift, strict=True):

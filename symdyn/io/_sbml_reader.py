@@ -12,7 +12,8 @@ from symdyn.errors import DeclarationError
 from symdyn.io._mathml import MAX_DEPTH, Formula
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.io._xml import bounded
-from symdyn.models.reaction import Event, Reaction
+from symdyn.models.events import Event
+from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.reaction_text import MAX_COEFFICIENT
 

@@ -11,8 +11,9 @@ import sympy as sp
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.system import System
 
-__all__ = ["write"]
+__all__ = ["write", "write_initial"]
 
 
 def write(network: ReactionNetwork) -> str:
@@ -34,6 +35,7 @@ def write(network: ReactionNetwork) -> str:
     home = _compartment(model, network, names)
     for s in network.states:
         _species(model, s, home, network.initial.get(s))
+        write_initial(model, s, network)
     for p in network.parameters:
         if p != network.volume:
             parameter = model.createParameter()
@@ -73,15 +75,24 @@ def _compartment(model: Any, network: ReactionNetwork, names: set[str]) -> str:
     return compartment.getId()
 
 
-def _species(model: Any, symbol: sp.Symbol, home: str, amount: float | None) -> None:
+def _species(model: Any, symbol: sp.Symbol, home: str, amount: Any) -> None:
     species = model.createSpecies()
     species.setId(symbol.name)
     species.setCompartment(home)
     species.setHasOnlySubstanceUnits(True)
     species.setBoundaryCondition(False)
     species.setConstant(False)
-    if amount is not None:
+    if isinstance(amount, float):
         species.setInitialAmount(amount)
+
+
+def write_initial(model: Any, state: sp.Symbol, system: System) -> None:
+    """An initial assignment, where the initial value of a state is an expression."""
+    value = system.initial.get(state)
+    if isinstance(value, sp.Expr):
+        assignment = model.createInitialAssignment()
+        assignment.setSymbol(state.name)
+        assignment.setMath(to_node(value, system.time))
 
 
 def _reaction(model: Any, network: ReactionNetwork, number: int, names: set[str]) -> None:

@@ -14,10 +14,11 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
-from symdyn.parsing import read_side
 from symdyn.reaction_text import MAX_COEFFICIENT
 from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import Token, split_statements, tokenize
+from symdyn.text.rate_laws import RATE_LAWS
+from symdyn.text.sides import read_side
 from symdyn.text.terms import TermBuilder
 
 __all__ = ["read_antimony"]
@@ -214,8 +215,9 @@ class _Reader:
     def expression(self, tokens: list[Token]) -> sp.Expr:
         scope = Scope()
         found = read_side(self.terms, tokens, scope).expr
-        if scope.called:
-            name, start = next(iter(scope.called.items()))
+        unknown = scope.called | {name: place for name, place in scope.functions.items() if name in RATE_LAWS}
+        if unknown:
+            name, start = next(iter(unknown.items()))
             raise ParseError(f"{name}(...) is no function that is known", self.text, start)
         return found
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from symdyn.errors import DeclarationError
+from symdyn.parsing import parse_expression
 
-__all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_values"]
+__all__ = ["parse_assignments", "parse_duration", "parse_range", "parse_starts", "parse_values"]
 
+#: The beginning of a name; the e of 1e3 is none.
+_NAME = re.compile(r"(?<![0-9.])[A-Za-z_]")
 _MOST_POINTS = 10_000_000
 
 
@@ -75,8 +80,24 @@ def parse_values(text: str) -> float | np.ndarray:
     return _number(text, text)
 
 
-def parse_assignments(items: Iterable[str]) -> dict[str, float | np.ndarray]:
-    """``name=values`` for each name, in the order given.
+def parse_starts(items: Iterable[str]) -> dict[str, Any]:
+    """``name=values`` for each state, or ``name=expression`` of parameters.
+
+    Raises
+    ------
+    DeclarationError
+        As `parse_assignments`; a text that is neither numbers nor an expression is a ParseError.
+
+    Examples
+    --------
+    >>> parse_starts(["x=2*k", "y=0.5,1"])
+    {'x': 2*k, 'y': array([0.5, 1. ])}
+    """
+    return parse_assignments(items, lambda text: parse_expression(text) if _NAME.search(text) else parse_values(text))
+
+
+def parse_assignments(items: Iterable[str], read: Callable[[str], Any] = parse_values) -> dict[str, Any]:
+    """``name=values`` for each name, in the order given; `read` reads the values.
 
     Raises
     ------
@@ -88,12 +109,12 @@ def parse_assignments(items: Iterable[str]) -> dict[str, float | np.ndarray]:
     >>> parse_assignments(["a=0.5", "b=1"])
     {'a': 0.5, 'b': 1.0}
     """
-    found: dict[str, float | np.ndarray] = {}
+    found: dict[str, Any] = {}
     for item in items:
         name, equals, values = (part.strip() for part in item.partition("="))
         if not (name and equals and values):
             raise DeclarationError(f"got {item!r}; expected name=value, such as a=0.5, a=0.4,0.5 or a=0.4:0.6:3")
         if name in found:
             raise DeclarationError(f"{name} is given twice; a sweep is written {name}=0.4,0.5 or {name}=0.4:0.6:3")
-        found[name] = parse_values(values)
+        found[name] = read(values)
     return found

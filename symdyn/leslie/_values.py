@@ -143,7 +143,7 @@ def row_of(model: MatrixModel, initial: Any) -> np.ndarray:
     DeclarationError
         If a stage has no number.
     """
-    given = model.read_initial(initial) if initial is not None else dict(model.initial)
+    given = model.read_initial(initial) if initial is not None else model.initial_numbers()
     missing = [s.name for s in model.states if s not in given]
     if missing:
         raise DeclarationError(f"no number for the stage {missing[0]}; give one for each of {', '.join(model.names)}")

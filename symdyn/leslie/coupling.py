@@ -282,7 +282,10 @@ def patches(
     states = [f"{name}_{stage}" for name in local for stage in first.names]
     species = {name: states[i * s : (i + 1) * s] for i, name in enumerate(local)}
     arrivals = [m for model in local.values() for m in model.immigration]
-    start = {f"{name}_{stage}": v for name, m in local.items() for stage, v in m.initial.items()}
+    start: dict[str, Any] = {}
+    for name, m in local.items():
+        own = {s: sp.Symbol(f"{name}_{s}") for s in m.states}
+        start |= {f"{name}_{s}": v.xreplace(own) if isinstance(v, sp.Expr) else v for s, v in m.initial.items()}
     known = {"immigration": arrivals, "initial": start, "clamped": any(m.clamped for m in local.values())}
     given = {"provenance": (f"{k} patches of {s} stages joined by migration",), **known, **options}
     parameters = {**joined_defaults(local.values()), **(given.pop("parameters", None) or {})}

@@ -110,7 +110,7 @@ def stochastic_growth_rate(
     scaled = _scaled(model, numbers)
     start = {s: 1 / len(numbers) for s in numbers} | {LOG: 0.0}
     begin = {
-        **{s.name: v for s, v in model.initial.items() if s not in numbers},
+        **{s.name: v for s, v in model.initial_numbers().items() if s not in numbers},
         **{getattr(k, "name", k): v for k, v in start.items()},
     }
     data = simulate(

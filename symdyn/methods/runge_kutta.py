@@ -144,7 +144,9 @@ class ExplicitRungeKutta:
         'it takes systems of rates of change; this SDESystem has rates of change and Wiener noise'
         >>> sd.METHODS["tsit5"].applies(sd.PDESystem.example())
         """
-        return system.unmet(["fields"], ["kinetics"]) if "fields" in system.parts else system.unmet(["drift"])
+        if "fields" in system.parts:
+            return system.unmet(["fields"], ["kinetics"])
+        return system.unmet(["drift"], ["events", "inputs"] if self.adaptive else ())
 
 
 @dataclass(frozen=True)
@@ -229,4 +231,4 @@ class Rosenbrock:
         >>> sd.METHODS["rodas4"].applies(sd.DiscreteSystem.from_text("x[t+1] = 2*x"))
         'it takes systems of rates of change; this DiscreteSystem has next values'
         """
-        return system.unmet(["drift"])
+        return system.unmet(["drift"], ["events", "inputs"])

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from symdyn.models.colony import BulkCellSystem
     from symdyn.models.discrete import DiscreteSystem
     from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
+    from symdyn.models.events import Event, dose
     from symdyn.models.matrix import MatrixModel
     from symdyn.models.moments import MomentSystem
     from symdyn.models.ode import ODESystem
     from symdyn.models.operators import div, dot, dx, dy, grad, integral, laplacian, mean, vector
     from symdyn.models.pde import PDESystem
-    from symdyn.models.reaction import Burst, Event, Reaction
+    from symdyn.models.rate_laws import hill, hillar, hillr, mm, mmr
+    from symdyn.models.reaction import Burst, Reaction
     from symdyn.models.reactions import ReactionNetwork
     from symdyn.models.sde import SDESystem
 
@@ -34,12 +36,14 @@ __getattr__, __dir__, __all__ = lazy(
         "colony": ("BulkCellSystem",),
         "discrete": ("DiscreteSystem",),
         "domains": ("Disk", "Interval", "Plane", "Polygon", "Rectangle"),
+        "events": ("Event", "dose"),
         "matrix": ("MatrixModel",),
         "moments": ("MomentSystem",),
         "ode": ("ODESystem",),
         "operators": ("div", "dot", "dx", "dy", "grad", "integral", "laplacian", "mean", "vector"),
         "pde": ("PDESystem",),
-        "reaction": ("Burst", "Event", "Reaction"),
+        "rate_laws": ("hill", "hillar", "hillr", "mm", "mmr"),
+        "reaction": ("Burst", "Reaction"),
         "reactions": ("ReactionNetwork",),
         "sde": ("SDESystem",),
         "zoo": (),

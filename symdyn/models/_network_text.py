@@ -9,7 +9,8 @@ import sympy as sp
 
 from symdyn.declaration import name_of
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.models.events import event_of
+from symdyn.models.reaction import Burst, Reaction
 from symdyn.reaction_text import parse_network
 
 __all__ = ["read_network"]
@@ -38,7 +39,7 @@ def read_network(
         )
         for r in model.reactions
     ]
-    events = [Event(e.trigger, {sp.Symbol(k): v for k, v in e.assignments.items()}) for e in model.events]
+    events = [event_of(e) for e in model.events]
     values: dict[str, Any] = {
         **options,
         "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -55,7 +56,7 @@ def read_network(
 def _check_used(reactions: Sequence[Reaction], given: Mapping[str, float], values: Mapping[str, Any]) -> None:
     """Name a value of the text that nothing uses: most often it is that of the volume."""
     sides = [*(r.rate for r in reactions), *(b.mean for r in reactions for b in (r.bursts or {}).values())]
-    sides += [*values["observables"].values(), *(v for e in values["events"] for v in (e.trigger, *e.assignments.values()))]
+    sides += [*values["observables"].values(), *values["initial"].values(), *(v for e in values["events"] for v in e.sides)]
     used = {s.name for e in sides for s in getattr(e, "free_symbols", ())}
     unused = next((name for name in given if name not in used), None)
     if unused is not None and values.get("volume") is None:

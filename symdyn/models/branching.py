@@ -102,7 +102,7 @@ class BranchingSystem(SteppedSystem):
         *,
         offspring: str = "poisson",
         immigration: Sequence[Any] | None = None,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),

@@ -139,11 +139,12 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         )  # fmt: skip
         reading.check_permeabilities(self.influx, self.efflux, {*bulk, sp.Symbol("t")}, inside)
         known = {s: v for j in range(self.cells) for s, v in self._kinetic_values(j)}
-        beginnings = {s: v for j in range(self.cells) for s, v in self._cell_initial(j)}
         states = (*(s for j in range(self.cells) for s in self.cell_states(j)), *bulk)
         sides = (*self._constants(), *self.expressions)
         self.settle(states, sides, {}, sp.Symbol("t"), parameters=None, initial=None, provenance=provenance)
         given = numeric_values(parameters, self.parameters, "parameter")
+        values = {**known, **given}
+        beginnings = {s: v for j in range(self.cells) for s, v in self._cell_initial(j, values)}
         started = numeric_values(initial, states, "state")
         self.__dict__.update(
             defaults=MappingProxyType({p: v for p, v in {**known, **given}.items() if p in self.parameters}),
@@ -306,11 +307,10 @@ class BulkCellSystem(ColonyVerbs, SpatialSystem):
         names, defaults = self.parameter_names(cell), self.kinetics[cell].defaults
         return [(names[p], v) for p, v in defaults.items()]
 
-    def _cell_initial(self, cell: int) -> list[tuple[sp.Symbol, float]]:
+    def _cell_initial(self, cell: int, values: Mapping[sp.Symbol, float]) -> list[tuple[sp.Symbol, float]]:
         system = self.kinetics[cell]
-        return [
-            (s, system.initial[q]) for q, s in zip(system.states, self.cell_states(cell), strict=True) if q in system.initial
-        ]
+        start = system.initial_numbers({p: values[q] for p, q in self.parameter_names(cell).items() if q in values})
+        return [(s, start[q]) for q, s in zip(system.states, self.cell_states(cell), strict=True) if q in start]
 
     # ---- systems from it -----------------------------------------------------------------------
 

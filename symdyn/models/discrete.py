@@ -56,7 +56,7 @@ class DiscreteSystem(SteppedSystem):
         equations: Mapping[Any, Any],
         parameters: Mapping[Any, float] | None = None,
         *,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),
@@ -81,6 +81,9 @@ class DiscreteSystem(SteppedSystem):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style == "differential" or model.noise:
             raise DeclarationError("a DiscreteSystem is written x[t+1] = ..., or x' = ... without dW, and has no dt")
+        if model.orders:
+            derivative = f"{next(iter(model.orders))}'' is a second derivative by time"
+            raise DeclarationError(derivative + ", and a map has steps; write y[t+1] = x and x[t+1] = ...")
         return cls(model.equations, **options)
 
     def equations(self) -> list[Equation]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import lookup, numeric_values
+from symdyn.declaration import initial_values, lookup
 from symdyn.errors import DeclarationError
 from symdyn.models.moment_index import Index
 
@@ -21,12 +21,12 @@ def is_distribution(value: Any) -> bool:
     return callable(getattr(value, "moment", None))
 
 
-def checked(initial: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol]) -> dict[sp.Symbol, Any]:
-    """Numbers and distributions by symbol."""
+def checked(initial: Mapping[Any, Any] | None, symbols: Iterable[sp.Symbol], time: sp.Symbol) -> dict[sp.Symbol, Any]:
+    """Numbers, expressions of parameters and distributions by symbol."""
     symbols = tuple(symbols)
     spread = {lookup(k, symbols, "species or state"): v for k, v in (initial or {}).items() if is_distribution(v)}
     numbers = {k: v for k, v in (initial or {}).items() if not is_distribution(v)}
-    return {**numeric_values(numbers, symbols, "species or state"), **spread}
+    return {**initial_values(numbers, symbols, time, "species or state"), **spread}
 
 
 def initial_moments(

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from symdyn import dag
 from symdyn.attached import MatrixVerbs
-from symdyn.declaration import expression, lookup, name_of, numeric_values, read_equations
+from symdyn.declaration import expression, initial_values, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector
@@ -109,11 +110,8 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         stages = tuple(rows)
         births, split = guessed_fecundity(full) if fecundity is None else (read_matrix(fecundity, "the fecundity", size), True)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
-        self.settle(
-            stages, [*full, *births, *arrivals], observed, time,
-            parameters=parameters, initial=None, provenance=provenance,
-        )  # fmt: skip
         self.__dict__.update(
+            states=stages,
             matrix=full,
             fecundity=births,
             immigration=arrivals,
@@ -121,7 +119,10 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
             split=split,
             species=MappingProxyType(_species(species, stages)),
         )
-        self.__dict__["initial"] = MappingProxyType(numeric_values(self.read_initial(initial), stages, "state"))
+        self.settle(
+            stages, [*full, *births, *arrivals], observed, time,
+            parameters=parameters, initial=self.read_initial(initial), provenance=provenance,
+        )  # fmt: skip
         self._check_noise()
 
     @cached_property
@@ -312,10 +313,15 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         return self._frozen(values, f"with {', '.join(f'{p} = {v}' for p, v in values.items())}")
 
     def _frozen(self, values: Mapping[sp.Symbol, sp.Expr], line: str) -> Self:
+        held = {p: v for p, v in values.items() if p in self.parameters}
+        start = {s: v.xreplace(held) if isinstance(v, sp.Expr) else v for s, v in self.initial.items()}
+        start = initial_values(start, self.states, self.time)
         new = self.map_expressions(lambda e: e.subs(values, simultaneous=True) if e.free_symbols & values.keys() else e)
         left = new.matrix.free_symbols | {s for m in new.immigration for s in m.free_symbols}
+        left |= dag.free_symbols(self._formulas(start))
         parameters = tuple(p for p in self.parameters if p in left)
         return new.replace(
+            initial=MappingProxyType(start),
             observables=self.observables,
             parameters=parameters,
             defaults=MappingProxyType({p: v for p, v in self.defaults.items() if p in parameters}),

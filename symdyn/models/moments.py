@@ -131,12 +131,13 @@ class MomentSystem(ODESystem):
         )
         observed = {**_moments_observed(self, equations), **(observables or {})}
         super().__init__(equations, None, observables=observed, time=time, provenance=provenance)
+        begun = self._beginning(checked(initial, self.initial_symbols, self.time))
+        self.__dict__.update(initial=begun.initial, parameters=begun.parameters)
         names = {p.name for p in self.parameters}
         defaults = {lookup(k, self.parameters, "parameter"): v for k, v in (parameters or {}).items() if name_of(k) in names}
         self.__dict__.update(
             open_sides=self.drift if open_sides is None else tuple(open_sides),
             defaults=self.with_parameters(defaults).defaults,
-            initial=MappingProxyType(checked(initial, self.initial_symbols)),
         )
 
     @classmethod
@@ -402,9 +403,9 @@ class MomentSystem(ODESystem):
 
         Parameters
         ----------
-        values : mapping of Symbol or str to float or distribution, optional
-            Of species, numbers (in molecules) or distributions; of states, numbers.
-        **named : float or distribution
+        values : mapping of Symbol or str to float, Expr or distribution, optional
+            Of species, numbers (in molecules), expressions of parameters or distributions; of states, numbers or expressions.
+        **named : float, Expr or distribution
             Values by name.
 
         Returns
@@ -423,8 +424,8 @@ class MomentSystem(ODESystem):
         >>> closed.initial_values(closed.initial)
         {E[X]: 3.0, E[X^2]: 9.0}
         """
-        given = checked({**(values or {}), **named}, self.initial_symbols)
-        return self.replace(initial=MappingProxyType({**self.initial, **given}))
+        given = checked({**(values or {}), **named}, self.initial_symbols, self.time)
+        return self._beginning({**self.initial, **given})
 
     # ---- display -----------------------------------------------------------------------------------
 
@@ -515,4 +516,6 @@ def _has_variance(system: MomentSystem, k: int) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, sp.Expr):
+        return str(value)
     return f"{value:g}" if isinstance(value, float) else type(getattr(value, "dist", value)).__name__.removesuffix("_gen")

@@ -7,9 +7,13 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdyn.attached import FlowVerbs
+from symdyn.declaration import lookup, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.models._higher_order import first_order
+from symdyn.models.events import Event, event_of, observed_events
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -26,11 +30,16 @@ class ODESystem(FlowVerbs, System):
     ----------
     equations : mapping or iterable of Eq
         From each state (a symbol, a name or ``x(t)``) to its right-hand side, or equations
-        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.
+        ``Eq(Derivative(x(t), t), rhs)``.  Undefined functions such as ``f(x, y)`` are unknown terms.  Equations of higher
+        order, ``Eq(x(t).diff(t, 2), rhs)`` or ``x'' = ...`` in text, bring in the derivatives as further states ``x_dot``,
+        ``x_dot2`` ..., whose initial values are those of ``x(t).diff(t)``, ``x'(0)`` in text.
     parameters : mapping, optional
         Default values; keys are symbols or names.  Every free symbol that is no state and not time is a parameter.
     initial, observables : mapping, optional
-        Default initial values; named expressions that a simulation reports in addition to the states.
+        Default initial values, which may be expressions of parameters and of other states, for their initial values; named
+        expressions that a simulation reports in addition to the states.
+    events : Event or sequence of Event, optional
+        Instantaneous changes when a condition turns true, or at given times (`symdyn.dose`).
     time : Symbol or str, optional
         The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 
@@ -51,32 +60,48 @@ class ODESystem(FlowVerbs, System):
     >>> print(sd.ODESystem({x: a * x - x * y, y: x * y - b * y}, parameters={a: 1, b: 0.5}))
     x' = a*x - x*y
     y' = -b*y + x*y
+
+    A neuron that fires and is reset:
+
+    >>> v, I = sp.symbols("v I")
+    >>> print(sd.ODESystem({v: I - v}, {I: 1.5}, events=sd.Event(v >= 1, {v: 0})))
+    v' = I - v
+    when v >= 1, v = 0
+    >>> t, x, c = sp.Symbol("t"), sp.Function("x"), sp.Symbol("c")
+    >>> print(sd.ODESystem([sp.Eq(x(t).diff(t, 2), -x(t) - c * x(t).diff(t))], initial={x(t): 0, x(t).diff(t): 1}))
+    x' = x_dot
+    x_dot' = -c*x_dot - x
     """
 
     drift: tuple[sp.Expr, ...]
+    events: tuple[Event, ...]
     kind: ClassVar[str] = "ode"
     sides: ClassVar[tuple[str, ...]] = ("drift",)
     text_options: ClassVar[tuple[str, ...] | None] = ()
+    eventful: ClassVar[bool] = True
 
     def __init__(
         self,
         equations: Mapping[Any, Any] | Iterable[sp.Eq],
         parameters: Mapping[Any, float] | None = None,
         *,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
+        events: Event | Iterable[Event] = (),
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
-        rows = self.declare(
-            equations if isinstance(equations, Mapping) else _from_derivatives(equations),
-            parameters=parameters,
-            initial=initial,
-            observables=observables,
-            time=time,
-            provenance=provenance,
-        )
-        self.__dict__["drift"] = tuple(rows.values())
+        if not isinstance(equations, Mapping):
+            equations, observables = first_order(equations, observables)
+        rows, observed, time = read_equations(equations, time, observables)
+        swap = {key: state for key, state in zip(equations, rows, strict=True) if isinstance(key, AppliedUndef)}
+        moments = observed_events(events, observed, swap)
+        for event in moments:
+            for state in event.assignments:
+                lookup(state, rows, "state")
+        sides = [*rows.values(), *(side for event in moments for side in event.sides)]
+        self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
+        self.__dict__.update(drift=tuple(rows.values()), events=moments)
 
     @classmethod
     def example(cls) -> Self:
@@ -87,11 +112,12 @@ class ODESystem(FlowVerbs, System):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
-        return cls(model.equations, **options)
+        return cls(model.equations, **{**options, "events": [*map(event_of, model.events), *options.get("events", ())]})
 
     @cached_property
     def _text(self) -> str:
-        return "\n".join(f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
+        rows = (f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
+        return "\n".join([*rows, *map(str, self.events)])
 
     def equations(self) -> list[Equation]:
         """The equations as text and as LaTeX.
@@ -112,16 +138,3 @@ class ODESystem(FlowVerbs, System):
 
 
 KINDS.register("ode", ODESystem)
-
-
-def _from_derivatives(equations: Iterable[sp.Eq]) -> dict[sp.Expr, sp.Expr]:
-    """``Eq(x(t).diff(t), rhs)`` for each state, as a mapping from ``x(t)``."""
-    rows: dict[sp.Expr, sp.Expr] = {}
-    for equation in equations:
-        left = getattr(equation, "lhs", None)
-        if not isinstance(equation, sp.Eq) or not isinstance(left, sp.Derivative) or left.derivative_count != 1:
-            raise DeclarationError(f"expected Eq(Derivative(x(t), t), right-hand side), got {equation}")
-        if left.expr in rows:
-            raise DeclarationError(f"the state {left.expr} has two equations")
-        rows[left.expr] = equation.rhs
-    return rows

@@ -188,6 +188,9 @@ class PDESystem(FieldVerbs, SpatialSystem):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("a PDESystem is written u' = ..., without noise")
+        if model.orders:
+            derivative = f"{next(iter(model.orders))}'' is a second derivative by time"
+            raise DeclarationError(derivative + ", and fields have equations of first order; write u' = v and v' = ...")
         return cls(model.equations, **options)
 
     # ---- contents -------------------------------------------------------------------------

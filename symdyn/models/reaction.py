@@ -1,4 +1,4 @@
-"""One reaction: reactants, products and rate; bursts (random numbers of molecules) and events."""
+"""One reaction: reactants, products and rate; bursts, which are random numbers of molecules."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from numbers import Real
 from typing import Any
 
 import sympy as sp
-from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn.declaration import expression, name_of
 from symdyn.errors import DeclarationError
 from symdyn.reaction_text import BURSTS
 from symdyn.registry import suggest
 
-__all__ = ["Burst", "Event", "Reaction", "complex_text", "rate_text"]
+__all__ = ["Burst", "Reaction", "complex_text", "rate_text"]
 
 
 @dataclass(frozen=True)
@@ -264,58 +263,9 @@ class Reaction:
         return hash(str(self))
 
 
-@dataclass(frozen=True)
-class Event:
-    """Species take new values at the moment when a condition turns from false to true.
-
-    Parameters
-    ----------
-    trigger : Boolean
-        A comparison of species, parameters and time, or several joined by and, or, not.  One that is true at the start
-        does not trigger then.
-    assignments : mapping
-        From species to new values, all from the state before the event.
-
-    Examples
-    --------
-    >>> X, t = sp.symbols("X t")
-    >>> print(Event(t >= 25, {X: 50}))
-    when t >= 25, X = 50
-    """
-
-    trigger: sp.Basic
-    assignments: Mapping[sp.Symbol, sp.Expr]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.trigger, Boolean) or isinstance(self.trigger, (BooleanAtom, sp.Symbol)):
-            raise DeclarationError(f"an event has the trigger {self.trigger!r}; expected a comparison, such as X > 50")
-        if not isinstance(self.assignments, Mapping) or not self.assignments:
-            raise DeclarationError(
-                f"an event assigns {self.assignments!r}; expected a mapping from species to values, {{X: 0}}"
-            )
-        given = {_species(k): expression(v) for k, v in self.assignments.items()}
-        object.__setattr__(self, "assignments", given)
-
-    def __str__(self) -> str:
-        return ", ".join([f"when {condition_text(self.trigger)}", *(f"{k} = {v}" for k, v in self.assignments.items())])
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
 def rate_text(rate: sp.Expr) -> str:
     """A rate as text; a single decimal number with the digits that determine it."""
     return repr(float(rate)) if rate.is_Float else str(rate)
-
-
-def condition_text(e: sp.Basic) -> str:
-    """A condition as the grammar reads it."""
-    for kind, word in ((sp.And, " and "), (sp.Or, " or ")):
-        if isinstance(e, kind):
-            return word.join(f"({condition_text(a)})" for a in sorted(e.args, key=str))
-    if isinstance(e, sp.Not):
-        return f"not ({condition_text(e.args[0])})"
-    return f"{e.args[0]} {e.rel_op} {e.args[1]}"  # type: ignore[attr-defined]
 
 
 def complex_text(counts: Mapping[sp.Symbol, int], more: list[str] | None = None) -> str:

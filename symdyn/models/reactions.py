@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import sympy as sp
 
+from symdyn import dag
 from symdyn.attached import NetworkVerbs
 from symdyn.declaration import expression, lookup, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._network_text import read_network
-from symdyn.models.reaction import Burst, Event, Reaction, complex_text, rate_text
+from symdyn.models.events import Event, listed_events
+from symdyn.models.reaction import Burst, Reaction, complex_text, rate_text
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -42,7 +44,7 @@ class ReactionNetwork(NetworkVerbs, System):
     reactions : sequence of Reaction
         Or of tuples ``(reactants, products, rate)``.  Rates may depend on species and time, and contain unknown functions.
     parameters, initial, observables, time :
-        As for `ODESystem`; initial values are molecule numbers.
+        As for `ODESystem`; initial values are molecule numbers, and those that are expressions have whole numbers for values.
     volume : Symbol, str or number, optional
         The volume V of mass action; 1 by default.
     combinatoric : bool
@@ -92,7 +94,7 @@ class ReactionNetwork(NetworkVerbs, System):
         *,
         volume: Any = None,
         combinatoric: bool = False,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         binary: Iterable[Any] = (),
         events: Sequence[Event] = (),
         species: Iterable[Any] = (),
@@ -118,13 +120,11 @@ class ReactionNetwork(NetworkVerbs, System):
                 f"the volume is {size}, which is {'time' if size == time else 'a species'}; expected a parameter"
             )
         means = [b.mean for r in listed for b in (r.bursts or {}).values()]
-        moments = tuple(events)
+        moments = listed_events(events)
         for e in moments:
-            if not isinstance(e, Event):
-                raise DeclarationError(f"an event is {e!r}; expected Event(X > 50, {{X: 0}})")
             for s in e.assignments:
                 lookup(s, order, "species")
-        sides = [v for e in moments for v in (*e.assignments.values(), *e.trigger.atoms(sp.Rel), e.trigger)]
+        sides = [v for e in moments for v in e.sides]
         self.settle(
             order, [*(r.rate for r in listed), size, *means, *sides], observed, time,
             parameters=parameters, initial=initial, provenance=provenance,
@@ -279,8 +279,12 @@ class ReactionNetwork(NetworkVerbs, System):
             sides = complex_text(r.reactants), complex_text(r.products)
             parts += [*sides, bursts, str(r.mass_action), sp.srepr(rate)]
         parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
-        parts += [str(self.combinatoric), *map(str, self.binary), *map(str, self.events)]
+        parts += [str(self.combinatoric), *map(str, self.binary), *(e.fingerprint for e in self.events)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def _symbols(self) -> set[sp.Symbol]:
+        means = [b.mean for r in self.reactions for b in (r.bursts or {}).values()]
+        return super()._symbols() | dag.free_symbols([self.volume, *means])
 
     # ---- display -----------------------------------------------------------------------------------
 
@@ -313,8 +317,6 @@ class ReactionNetwork(NetworkVerbs, System):
 
     def __repr__(self) -> str:
         lines = super().__repr__().split("\n")
-        after = 1 + len(self.reactions)
-        lines[after:after] = [f"    {e}" for e in self.events]
         if self.volume != 1:
             lines.append(f"  volume: {self.volume}")
         if self.combinatoric:

@@ -63,7 +63,7 @@ class SDESystem(DiffusionVerbs, System):
         diffusion: Mapping[Any, Any] | sp.MatrixBase | Iterable[Iterable[Any]],
         parameters: Mapping[Any, float] | None = None,
         *,
-        initial: Mapping[Any, float] | None = None,
+        initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         interpretation: str = "ito",
         time: Any = "t",

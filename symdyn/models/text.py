@@ -57,11 +57,12 @@ def model_text(system: System) -> str:
     if system.text_options is None:
         raise DeclarationError(f"a {type(system).__name__} has no text that reads back; keep the Python that declares it")
     sides = (*system.expressions, *system.observables.values())
-    exact = system.map_expressions(_written_exactly) if any(e.has(sp.Float) for e in sides) else system
+    exact = system.map_expressions(dag.written_exactly) if any(e.has(sp.Float) for e in sides) else system
     lines = [str(exact)]
     lines += [f"{name} := {value}" for name, value in exact.observables.items()]
     lines += [f"{name} = {value!r}" for name, value in system.defaults.items()]
-    lines += [f"{name}(0) = {value!r}" for name, value in system.initial.items()]
+    starts = {s: expression_text(v) if isinstance(v, sp.Expr) else repr(v) for s, v in system.initial.items()}
+    lines += [f"{name}(0) = {value}" for name, value in starts.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -80,7 +81,7 @@ def text_of(system: System) -> str | None:
     >>> text_of(network.moments(order=2)) is None
     True
     """
-    if system.text_options is None:
+    if system.text_options is None or system.inputs:
         return None
     text = model_text(system)
     return text if _plain(system) or reads_back(system, text) else None
@@ -94,7 +95,7 @@ def expression_text(e: sp.Expr) -> str:
     >>> expression_text(sp.Float(0.1) * sp.Symbol("x") ** 2 + sp.Float(1) / 3)
     '0.1*x**2 + 0.3333333333333333'
     """
-    return str(_written_exactly(e))
+    return str(dag.written_exactly(e))
 
 
 def reads_back(system: System, text: str) -> bool:
@@ -110,8 +111,9 @@ def _plain(system: System) -> bool:
     """Whether a system is certain to read back: sums, products, powers and functions of the grammar, of names that it reads."""
     if system.events or system.kind not in text_kinds():
         return False
+    starts = [v for v in system.initial.values() if isinstance(v, sp.Expr)]
     numbers = [v for v in (*system.defaults.values(), *system.initial.values()) if isinstance(v, (int, float, sp.Number))]
-    for node in dag.nodes((*system.expressions, *system.observables.values())):
+    for node in dag.nodes((*system.expressions, *system.observables.values(), *starts)):
         if isinstance(node, sp.Function):
             known = FUNCTIONS.get(node.func.__name__)
             if known is None or not known.fewest <= len(node.args) <= known.most:
@@ -126,8 +128,3 @@ def _plain(system: System) -> bool:
         return all(parse_expression(s.name) == s for s in (*system.states, *system.parameters, *system.observables))
     except SymdynError:
         return False
-
-
-def _written_exactly(e: sp.Expr) -> sp.Expr:
-    """`e` with every float as a symbol that is called like its shortest exact decimal; sympy prints 15 digits only."""
-    return e.xreplace({f: sp.sign(f) * sp.Symbol(repr(abs(float(f)))) for f in e.atoms(sp.Float)})

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.declaration import lookup, name_of
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 
 __all__ = ["compose", "renamed", "with_reactions"]
@@ -127,14 +127,11 @@ def renamed(network: ReactionNetwork, names: Mapping[Any, Any]) -> ReactionNetwo
         {swap.get(k, k): v for k, v in network.defaults.items()},
         volume=network.volume.xreplace(swap),
         combinatoric=network.combinatoric,
-        initial={swap.get(k, k): v for k, v in network.initial.items()},
+        initial={swap.get(k, k): v.xreplace(swap) if isinstance(v, sp.Expr) else v for k, v in network.initial.items()},
         binary=[swap.get(s, s) for s in network.binary],
         species=[swap.get(s, s) for s in network.states],
         observables={swap.get(k, k): v.xreplace(swap) for k, v in network.observables.items()},
-        events=[
-            Event(e.trigger.xreplace(swap), {swap.get(s, s): v.xreplace(swap) for s, v in e.assignments.items()})
-            for e in network.events
-        ],
+        events=[e.renamed(swap) for e in network.events],
         time=network.time,
         provenance=(*network.provenance, "renamed " + ", ".join(f"{k} to {v}" for k, v in swap.items())),
     )

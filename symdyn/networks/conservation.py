@@ -10,9 +10,10 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn import dag
 from symdyn.declaration import expression, lookup
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Event, Reaction
+from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.networks._integers import independent, left_null_space, semiflows
 
@@ -80,13 +81,13 @@ def conservation_laws(network: ReactionNetwork) -> tuple[ConservationLaw, ...]:
     >>> print(*net.conservation_laws(), sep="; ")
     E + ES = 2; ES + P + S = 10
     """
-    matrix = _effects(network)
+    matrix, start = _effects(network), network.initial_numbers()
     known = sorted(semiflows(matrix) or [], key=lambda y: (sum(map(bool, y)), sum(y), [-v for v in y]))
     found = []
     for law in independent([*known, *left_null_space(matrix)]):
         coefficients = {s: c for s, c in zip(network.states, law, strict=True) if c}
-        complete = all(s in network.initial for s in coefficients)
-        total = sum(c * network.initial[s] for s, c in coefficients.items()) if complete else None
+        complete = all(s in start for s in coefficients)
+        total = sum(c * start[s] for s, c in coefficients.items()) if complete else None
         found.append(ConservationLaw(MappingProxyType(coefficients), total))
     return tuple(found)
 
@@ -107,7 +108,8 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
     species : Symbol or str
         Of the laws that contain it, that with the fewest species is used.
     total : number, Symbol or str, optional
-        Value of the law in molecules, which may be a parameter; by default that of the initial values.
+        Value of the law in molecules, which may be a parameter; by default that of the initial values, an expression where
+        these are expressions.
 
     Returns
     -------
@@ -140,7 +142,11 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
     law = min(laws, key=lambda law: len(law.coefficients))
     if len(law.coefficients) == len(network.states) == 1:
         raise DeclarationError(f"{gone} is the only species, so the network without it is empty")
+    beginnings = dag.written_out({s: expression(v) for s, v in network.initial.items()}, "initial value of")
     value = law.total if total is None else total
+    if total is None and any(beginnings[s].free_symbols for s in law.coefficients if s in beginnings):
+        known = all(s in beginnings for s in law.coefficients)
+        value = sp.Add(*(c * beginnings[s] for s, c in law.coefficients.items())) if known else None
     if value is None:
         missing = ", ".join(str(s) for s in law.coefficients if s not in network.initial)
         raise DeclarationError(f"the total of {law.expression} is not known; give total=..., or initial values of {missing}")
@@ -152,21 +158,23 @@ def eliminate(network: ReactionNetwork, species: Any, total: Any = None) -> Reac
     defaults = dict(network.defaults)
     if law.total is not None and amount.is_Symbol:
         defaults.setdefault(amount, law.total)
-    return ReactionNetwork(
+    made = ReactionNetwork(
         reactions,
-        defaults,
         volume=network.volume,
         combinatoric=network.combinatoric,
-        initial={s: v for s, v in network.initial.items() if s != gone},
+        initial={
+            s: v.xreplace({gone: beginnings.get(gone, gone)}) if isinstance(v, sp.Expr) else v
+            for s, v in network.initial.items()
+            if s != gone
+        },
         binary=[s for s in network.binary if s != gone],
         species=[s for s in network.states if s != gone],
         observables={**{k: v.xreplace(swap) for k, v in network.observables.items()}, gone: number},
-        events=[
-            Event(e.trigger.xreplace(swap), {s: v.xreplace(swap) for s, v in e.assignments.items()}) for e in network.events
-        ],
+        events=[e.mapped(lambda side: side.xreplace(swap)) for e in network.events],
         time=network.time,
         provenance=(*network.provenance, f"{gone} eliminated by {law.expression} = {amount}"),
     )
+    return made.with_parameters({p: v for p, v in defaults.items() if p in made.parameters})
 
 
 def _without(reaction: Reaction, gone: sp.Symbol, number: sp.Expr, network: ReactionNetwork) -> Reaction:

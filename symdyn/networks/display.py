@@ -123,7 +123,8 @@ def network_html(network: ReactionNetwork) -> str:
     parts = [f"<b>ReactionNetwork</b>: {count}", reactions_html(network)]
     parts += [f"<div>{escape(str(event))}</div>" for event in network.events]
     values = [f"{_math(sp.latex(k))} = {v:g}" for k, v in network.defaults.items()]
-    values += [f"{_math(sp.latex(s))}(0) = {v:g}" for s, v in network.initial.items()]
+    starts = {s: _math(sp.latex(v)) if isinstance(v, sp.Expr) else f"{v:g}" for s, v in network.initial.items()}
+    values += [f"{_math(sp.latex(s))}(0) = {v}" for s, v in starts.items()]
     if values:
         parts.append(f"<div>{', '.join(values)}</div>")
     facts = [f"volume {_math(sp.latex(network.volume))}"] if network.volume != 1 else []

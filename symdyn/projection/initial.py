@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
 from symdyn.declaration import lookup
@@ -19,7 +20,9 @@ __all__ = ["begin", "outside", "read_initial"]
 TAIL = 1e-15
 
 
-def read_initial(network: ReactionNetwork, initial: Any) -> tuple[np.ndarray, np.ndarray]:
+def read_initial(
+    network: ReactionNetwork, initial: Any, parameters: Mapping[sp.Symbol, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """States (k, species) int64 and their probabilities (k,).
 
     Parameters
@@ -28,6 +31,8 @@ def read_initial(network: ReactionNetwork, initial: Any) -> tuple[np.ndarray, np
         For each species a number, a discrete distribution of scipy.stats, or a DataArray over the species; or a joint
         DataArray, such as a distribution computed before.  Species that are not named start from the network's own
         numbers.
+    parameters : mapping of Symbol to float
+        Values of the parameters, which the network's own numbers may depend on.
 
     Raises
     ------
@@ -40,7 +45,10 @@ def read_initial(network: ReactionNetwork, initial: Any) -> tuple[np.ndarray, np
         raise DeclarationError(
             f"initial is {type(initial).__name__}; expected a mapping from species to numbers or distributions, or a DataArray"
         )
-    given = {**network.initial, **{lookup(k, network.states, "species"): v for k, v in (initial or {}).items()}}
+    given = {
+        **network.initial_numbers(parameters),
+        **{lookup(k, network.states, "species"): v for k, v in (initial or {}).items()},
+    }
     missing = [s.name for s in network.states if s not in given]
     if missing:
         example = ", ".join(f"{name!r}: 0" for name in missing)
@@ -53,9 +61,9 @@ def read_initial(network: ReactionNetwork, initial: Any) -> tuple[np.ndarray, np
     return _kept(np.stack([g.ravel() for g in grids], axis=1), weight.ravel())
 
 
-def begin(network: ReactionNetwork, space: StateSpace, initial: Any) -> np.ndarray:
+def begin(network: ReactionNetwork, space: StateSpace, initial: Any, parameters: Mapping[sp.Symbol, float]) -> np.ndarray:
     """An initial distribution on a set of states; what lies outside is missing."""
-    states, weight = read_initial(network, initial)
+    states, weight = read_initial(network, initial, parameters)
     index = space.locate(states)
     if (index < 0).all():
         raise outside(network, states[0])

@@ -61,7 +61,7 @@ class StationarySearch:
         self.network = equation.network
         self.start: tuple[np.ndarray, np.ndarray] | None = None
         if initial is not None or len(self.network.initial) == len(self.network.states):
-            self.start = read_initial(self.network, initial)
+            self.start = read_initial(self.network, initial, transitions.values)
 
     def run(self, tolerance: float, *, factors: bool = False) -> Found:
         """The distribution on the box that was given, or on one that is large enough."""

@@ -73,13 +73,16 @@ def transient_sensitivity(
     check_tolerance(tolerance)
     transitions = equation.constant(parameters, "a sensitivity")
     theta = transitions.parameter(wrt)
+    for s, v in equation.network.initial.items():
+        if theta in getattr(v, "free_symbols", ()):
+            raise DeclarationError(f"the initial number {v} of {s} depends on {theta}, and whole numbers have no derivative")
     # theta ds/dtheta is of the size of p times numbers of events, in any units of theta
     scale = abs(transitions.values[theta]) or 1.0
     jumps = equation.jumps(transitions, explicit=True)
     generator = assemble(space, transitions.propensities(space), jumps, reflecting=False)
     slope = _slope(equation, space, transitions, theta, reflecting=False)
     scaled = Generator(slope.rates * scale, slope.offsets, slope.sources, slope.starts)
-    p = np.concatenate([begin(equation.network, space, initial), np.zeros(space.size)])
+    p = np.concatenate([begin(equation.network, space, initial, transitions.values), np.zeros(space.size)])
     out = np.empty((times.size, p.size))
     clock = Clock(0.0, error=tolerance / max(times[-1], 1e-300))
     Exponential(augmented(generator, scaled), "krylov", contracting=False).advance(p, clock, times, out)

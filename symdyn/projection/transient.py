@@ -94,7 +94,7 @@ def transient(
     scheme = read_scheme(method)
     transitions = Transitions(equation.network, parameters)
     if equation.box is not None:
-        p, accuracy = begin(equation.network, equation.box, initial), tolerance
+        p, accuracy = begin(equation.network, equation.box, initial, transitions.values), tolerance
         rows = advance(
             equation.box,
             transitions,
@@ -111,7 +111,7 @@ def transient(
         found = grown(
             equation,
             transitions,
-            read_initial(equation.network, initial),
+            read_initial(equation.network, initial, transitions.values),
             times,
             start=start,
             tolerance=tolerance,

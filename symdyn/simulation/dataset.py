@@ -79,7 +79,8 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
         ("parameters", system.parameters, design.parameters),
         ("initial", system.states, design.initial),
     ):
-        pairs = [(s, v) for s, (v, axes) in zip(symbols, columns, strict=True) if not axes and s not in skip]
+        named = zip(symbols, columns, strict=True)
+        pairs = [(s, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
         text = ", ".join(f"{s} = {repr(float(v)).removesuffix('.0')}" for s, v in pairs)
         found |= {name: text} if text else {}
     return found

@@ -15,8 +15,11 @@ import numpy as np
 import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.event_program import recorded
+from symdyn.codegen.input_paths import input_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
+from symdyn.paths import PathSlope
 from symdyn.system import System
 
 __all__ = ["Frame", "Variable", "observe", "observer"]
@@ -137,17 +140,30 @@ class Frame:
     """
 
     skip: frozenset[sp.Symbol] = frozenset()
-    coordinates: Mapping[str, Any] = {}
     facts: Mapping[str, Any] = {}
 
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         self.system, self.given = system, initial
+        named = system.drift is not None and system.events
+        self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if named else {}
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
-        return tuple(Variable(name, start=i) for i, name in enumerate(names))
+        timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
+        return timed + (self._fired if self.system.drift is not None and self.system.events else ())
+
+    @property
+    def _fired(self) -> tuple[Variable, ...]:
+        """What is reported of events, beside the output times."""
+        count, each = recorded(self.system)
+        number = Variable("fired", ("event",), (count,), 0, timed=False, meaning="how often the event happened")
+        if not each:
+            return (number,)
+        return number, Variable(
+            "fired_at", ("event", "firing"), (count, each), count, timed=False, meaning=f"when, up to {each} times"
+        )
 
     @cached_property
     def columns(self) -> int:
@@ -210,7 +226,8 @@ class Frame:
         >>> frame.observed(np.array([[[3.0]]]), np.empty((1, 0)), np.zeros(1)).tolist()
         [[[3.0, 6.0]]]
         """
-        return observe(self.observer, values, parameters, times)
+        inputs = input_values(self.system, parameters, times) if self.observer is not None else []
+        return observe(self.observer, values, parameters, times, inputs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "observer"}
@@ -220,16 +237,20 @@ def observer(system: System) -> Program | None:
     """The program of the observables, if there are any."""
     if not system.observables:
         return None
-    blocks: Sequence[Any] = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-    return lower("observe", blocks, list(system.observables.values()), [o.name for o in system.observables])
+    courses = {s: sp.Symbol(f"{s.name}'") for path in system.inputs for s in (path, PathSlope(path))}
+    blocks: Sequence[Any] = [("lane", (system.time, *courses.values())), ("y", system.states), ("p", system.parameters)]
+    observed = [e.xreplace(courses) for e in system.observables.values()]
+    return lower("observe", blocks, observed, [o.name for o in system.observables])
 
 
-def observe(program: Program | None, values: np.ndarray, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k) and times (T,)."""
+def observe(
+    program: Program | None, values: np.ndarray, parameters: np.ndarray, times: np.ndarray, inputs: Sequence[np.ndarray] = ()
+) -> np.ndarray:
+    """States and observables (N, T, n + m) from states (N, T, n), parameters (N, k), times (T,) and inputs (N, T) each."""
     if program is None:
         return values
     states = [values[..., i] for i in range(values.shape[-1])]
-    found = evaluate(program, [times[None, :]], states, [p[:, None] for p in parameters.T])
+    found = evaluate(program, [times[None, :], *inputs], states, [p[:, None] for p in parameters.T])
     shape = values.shape[:-1]
     columns = [np.where(np.isnan(values[..., 0]), np.nan, np.broadcast_to(f, shape)) for f in found]
     return np.concatenate([values, np.stack(columns, axis=-1)], axis=-1)

@@ -15,7 +15,7 @@ import symdyn_kernels
 
 from symdyn.codegen.load import digest, edited, generator
 from symdyn.errors import SymdynError
-from symdyn.models.reaction import condition_text
+from symdyn.models.events import condition_text
 from symdyn.simulation.plan import Plan
 
 __all__ = ["check_same", "checked", "describe", "software"]

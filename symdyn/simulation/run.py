@@ -16,7 +16,7 @@ from symdyn.codegen.kernel import Kernel, Options, compile, read_method
 from symdyn.errors import DeclarationError
 from symdyn.integration.kernel import ArrayKernel
 from symdyn.methods.options import MethodOptions, check_positive, check_whole
-from symdyn.models.reaction import condition_text
+from symdyn.models.events import condition_text
 from symdyn.models.spatial import SpatialSystem
 from symdyn.simulation.cluster import as_executor
 from symdyn.simulation.conditions import read_condition
@@ -48,6 +48,7 @@ def simulate(
     *,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
+    inputs: Mapping[Any, Any] | None = None,
     trajectories: int | None = None,
     seed: int | None = None,
     method: str | MethodOptions | None = None,
@@ -76,8 +77,11 @@ def simulate(
     initial, parameters : mapping from symbols or names to values, optional
         Over the defaults of the system, in the units of states and parameters.  A number applies to every trajectory; a list or
         array (n,) becomes a sweep dimension named after the parameter (``x0`` for the initial value of ``x``); a DataArray
-        keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.  Fields
-        also start from arrays, expressions of position and functions of the positions.
+        keeps its own dims, of which ``trajectory`` means one value a trajectory.  Sweeps form an outer product.  Initial values
+        may be expressions of parameters and of other states, for their initial values, and follow these through a sweep.
+        Fields also start from arrays, expressions of position and functions of the positions.
+    inputs : mapping from inputs or names to Path, optional
+        Other courses of inputs over time; a list of paths is a sweep, whose dimension is named after the input.
     trajectories : int, optional
         How many at each point of the sweep; they form the dimension ``trajectory``, which results lack if this is not given.
     seed : int, optional
@@ -173,6 +177,7 @@ def simulate(
     """
     if not isinstance(system, System):
         raise DeclarationError(f"expected a system to simulate, got {type(system).__name__}; text goes through from_text")
+    system = system.with_inputs(inputs) if inputs else system
     times = _times(t, system)
     numbers = {"seed": seed, "rtol": rtol, "atol": atol, "step": step}
     check_positive(rtol=rtol, atol=atol, step=step)

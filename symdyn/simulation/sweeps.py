@@ -11,7 +11,10 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from symdyn.declaration import RESERVED_NAMES, lookup
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.lower import lower
+from symdyn.dag import written_out
+from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_inputs, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
 from symdyn.system import System
@@ -143,13 +146,18 @@ def make_design(
     coords: dict[str, Any] = {}
     symbols = (*system.initial_symbols, *system.states, *system.parameters, *system.observables)
     taken = {s.name for s in symbols}
+    times = {*TIMES, system.time.name} - taken
 
     def read(given: Mapping[Any, Any] | None, symbols: tuple[sp.Symbol, ...], known: Mapping, what: str) -> dict:
         if given is not None and not isinstance(given, Mapping):
             raise DeclarationError(f"{what} values must be a mapping such as {{{symbols[0]}: 1.0}}, got {type(given).__name__}")
-        values = {**known, **{lookup(k, symbols, what): v for k, v in (given or {}).items()}}
-        # sweeps come in the order in which they were given; a distribution is no sweep
-        ready = {s: v if spread and is_distribution(v) else _labelled(v, s, what, taken) for s, v in values.items()}
+        own = {lookup(k, symbols, what): v for k, v in (given or {}).items()}
+        for symbol in own:
+            refuse_inputs(symbol)
+        values = {**known, **own}
+        # sweeps come in the order in which they were given; distributions and expressions are none
+        kept = {s for s, v in values.items() if (spread and is_distribution(v)) or (what == "state" and _symbolic(v))}
+        ready = {s: v if s in kept else _labelled(v, s, what, taken, times) for s, v in values.items()}
         for s, v in ready.items():
             if not isinstance(v, xr.DataArray):
                 continue
@@ -163,11 +171,13 @@ def make_design(
         return ready
 
     spread = system.distributions
-    numbers = read(parameters, system.parameters, system.defaults, "parameter")
+    courses = {p: np.arange(len(p.curves)) for p in system.inputs if len(p.curves) > 1}
+    numbers = read(parameters, system.parameters, {**system.defaults, **courses}, "parameter")
     missing = [s.name for s in system.parameters if s not in numbers]
     if missing:
         raise DeclarationError(f"no value for the parameter {', '.join(missing)}; pass parameters={{'{missing[0]}': ...}}")
-    beginnings = system.initial_values(read(initial, system.initial_symbols, system.initial, "state"))
+    starts = read(initial, system.initial_symbols, system.initial, "state")
+    beginnings = system.initial_values(_evaluated(starts, numbers, system))
     own = lengths.pop(TRAJECTORY, None)
     if own is not None and trajectories not in (None, own):
         raise DeclarationError(f"values along 'trajectory' number {own}, but trajectories={trajectories}")
@@ -192,6 +202,39 @@ def make_design(
     states = columns([beginnings[s] for s in system.states])
     shape = (*lengths.values(), *([int(count)] if own is not None else []))
     return Design(dims, shape, coords, states, columns([numbers[p] for p in system.parameters]))
+
+
+def _symbolic(value: Any) -> bool:
+    return isinstance(value, sp.Expr) and not value.is_number
+
+
+def _evaluated(values: dict[sp.Symbol, Any], parameters: dict[sp.Symbol, Any], system: System) -> dict[sp.Symbol, Any]:
+    """Initial values with numbers for those that are expressions, along the dims of what these depend on."""
+    rules = {s: e for s, e in values.items() if _symbolic(e)}
+    if not rules:
+        return values
+    rules = initial_values(rules, system.initial_symbols, system.time)
+    named = {p.name: p for p in (*parameters, *system.initial_symbols)}
+    rules = {s: e.xreplace({q: named.get(q.name, q) for q in e.free_symbols}) for s, e in rules.items()}
+    numbers = {**{s: v for s, v in values.items() if s not in rules}, **parameters}
+    found = {}
+    for s, e in written_out(rules, "initial value of").items():
+        symbols = sorted(e.free_symbols, key=str)
+        for q in symbols:
+            if q not in numbers or is_distribution(numbers[q]):
+                what = "is a distribution" if q in numbers else "has no value" if q in system.initial_symbols else (
+                    f"is no parameter of this system; its parameters: {', '.join(map(str, system.parameters)) or 'none'}"
+                )  # fmt: skip
+                raise DeclarationError(f"the initial value {e} of {s} depends on {q}, which {what}")
+        arrays = xr.broadcast(*(xr.DataArray(numbers[q]) for q in symbols))
+        program = lower("start", [("p", symbols)], [e], [str(s)])
+        (array,) = evaluate(program, [np.asarray(a.values, dtype=float) for a in arrays])
+        if not np.isfinite(array).all():
+            at = {q: float(a.values.ravel()[np.argmin(np.isfinite(array))]) for q, a in zip(symbols, arrays, strict=True)}
+            place = ", ".join(f"{q} = {v:g}" for q, v in at.items())
+            raise DeclarationError(f"the initial value {e} of {s} is no finite number where {place}")
+        found[s] = arrays[0].copy(data=array)
+    return {s: found.get(s, v) for s, v in values.items()}
 
 
 def check_counts(design: Design, system: System, *, whole: bool = True) -> None:
@@ -228,7 +271,8 @@ def check_volume(design: Design, network: Any) -> None:
             raise DeclarationError(f"the volume {network.volume} is {wrong.flat[0]:g}; expected a positive number")
 
 
-def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str]) -> xr.DataArray:
+def _labelled(value: Any, symbol: sp.Symbol, what: str, taken: set[str], times: Collection[str]) -> xr.DataArray:
+    refuse_over_time(value, symbol, what, times)
     if not isinstance(value, xr.DataArray):
         try:
             array = np.asarray(value, dtype=float)

@@ -16,7 +16,8 @@ CONVERGED = 1e-10
 
 def starts(system: ODESystem, rows: np.ndarray) -> np.ndarray:
     """Initial guesses of the steady state: the initial values of the cells."""
-    start = [system.initial.get(s, 1.0) for s in system.states]
+    known = system.initial_numbers()
+    start = [known.get(s, 1.0) for s in system.states]
     return np.tile(np.array(start), (len(rows), 1))
 
 

@@ -174,7 +174,7 @@ class _Study:
             raise DeclarationError(f"orders is {self.orders}; expected orders from 2, since variances are part of the answer")
         self.values = _parameters(network, parameters)
         rest, relaxation = _rest(network, self.values)
-        self.numbers, self.concentrations, self.labels = _starts(network, rest, starts)
+        self.numbers, self.concentrations, self.labels = _starts(network, rest, starts, self.values)
         self.guess = np.concatenate([rest, self.concentrations]).max(axis=0)
         self.t_end = float(t_end) if t_end is not None else LENGTH * relaxation
         self.size = len(self.closures) * len(self.orders) * len(self.volumes)
@@ -286,7 +286,8 @@ def _rest(network: ReactionNetwork, values: Mapping[str, float]) -> tuple[np.nda
     """Steady concentrations (state, species) of the rate equations, and their longest relaxation time."""
     size = {**values, network.volume.name: float(network.defaults.get(network.volume, 1.0))}
     flow = network.rate_equations(concentrations=True)
-    initial = {s.name: network.initial.get(s, 0.0) / size[network.volume.name] for s in network.states}
+    start = network.initial_numbers(size)
+    initial = {s.name: start.get(s, 0.0) / size[network.volume.name] for s in network.states}
     try:
         found = steady_states(flow, {p.name: size[p.name] for p in flow.parameters}, initial=initial, positive=True)
     except SymdynError:
@@ -296,7 +297,9 @@ def _rest(network: ReactionNetwork, values: Mapping[str, float]) -> tuple[np.nda
     return rest, float(1 / rates[rates > 0].min()) if (rates > 0).any() else UNKNOWN_RELAXATION
 
 
-def _starts(network: ReactionNetwork, rest: np.ndarray, starts: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _starts(
+    network: ReactionNetwork, rest: np.ndarray, starts: Any, values: Mapping[str, float]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Molecule numbers and concentrations (start, species), of which a start is the sum, and their labels."""
     if starts is not None:
         rows = [{name_of(k): float(v) for k, v in row.items()} for row in starts]
@@ -306,7 +309,10 @@ def _starts(network: ReactionNetwork, rest: np.ndarray, starts: Any) -> tuple[np
         table = np.array([[row.get(s, 0.0) for s in network.names] for row in rows])
         return np.zeros_like(table), table, [f"start {i + 1}" for i in range(len(rows))]
     none = np.zeros((1, len(network.states)))
-    numbers = np.array([[float(network.initial.get(s, 0.0)) for s in network.states]])
+    if varied := next((s for s, v in network.initial.items() if network.volume in getattr(v, "free_symbols", ())), None):
+        raise DeclarationError(f"the initial number of {varied} depends on the volume, which is varied; give starts=")
+    known = network.initial_numbers(values)
+    numbers = np.array([[known.get(s, 0.0) for s in network.states]])
     table = np.concatenate([none, rest, 2 * rest.max(axis=0, keepdims=True)] if len(rest) else [none])
     labels = ["initial", *(f"rate equations {i + 1}" for i in range(len(rest))), "twice the largest"][: len(table)]
     return np.concatenate([numbers, np.zeros((len(table) - 1, len(network.states)))]), table, labels

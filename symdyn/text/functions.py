@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symdyn.text.rate_laws import RATE_LAWS
+
 __all__ = ["ELSEWHERE", "FUNCTIONS", "SOFT", "Function"]
 
 
@@ -127,7 +129,7 @@ def _named(entries: dict[str, Function]) -> dict[str, Function]:
     return {name: entry for names, entry in entries.items() for name in names.split()}
 
 
-SOFT = frozenset(_named(_SOFT_ENTRIES))
+SOFT = frozenset(_named(_SOFT_ENTRIES)) | RATE_LAWS.keys()
 #: Every accepted name, aliases included.
 FUNCTIONS: dict[str, Function] = _named(_ENTRIES | _SOFT_ENTRIES)
 
@@ -140,5 +142,8 @@ ELSEWHERE: dict[str, str] = {
     "remainder": "mod(x, y)", "trunc": "sign(x)*floor(abs(x))", "cosec": "csc(x)", "fabs": "abs(x)", "tgamma": "gamma(x)",
     "fmin": "min(x, y)", "fmax": "max(x, y)", "ifelse": "piecewise(value, condition, otherwise)",
     "where": "piecewise(value, condition, otherwise)", "binomial": "factorial(n)/(factorial(k)*factorial(n - k))",
-    "logistic": "1/(1 + exp(-x))", "sigmoid": "1/(1 + exp(-x))", "sinc": "sin(x)/x",
+    "michaelis_menten": "mm(X, v, K)", "monod": "mm(X, v, K)", "hill_activation": "hill(X, v, K, n)",
+    "hill_repression": "hillr(X, v, K, n)", "step": "heaviside(t - a)", "unitstep": "heaviside(t - a)",
+    "pulse": "piecewise(1, t >= a and t < b, 0)", "clip": "max(a, min(x, b))", "logistic": "1/(1 + exp(-x))",
+    "sigmoid": "1/(1 + exp(-x))", "sinc": "sin(x)/x",
 }  # fmt: skip

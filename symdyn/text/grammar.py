@@ -18,14 +18,16 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 import sympy as sp
 
+from symdyn.text.derivatives import derivative_name
 from symdyn.text.functions import ELSEWHERE, FUNCTIONS, SOFT
 from symdyn.text.lexer import MAX_DEPTH, Token
+from symdyn.text.rate_laws import RATE_LAWS
 from symdyn.text.terms import Node, TermBuilder
 
 __all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
@@ -41,6 +43,8 @@ _RANK = {"or": 1, "and": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
 _RANK |= {"+": 5, "-": 5, "*": 6, "/": 6, "^": 8, "**": 8}
 _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER = 3, 4, 5, 6, 7, 8
 _MAX_SIGNS = 20
+#: What models call time; a model that is read does not know.
+_TIMES = ("t", "time")
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Scope:
     states, parameters : collections of names
     index : str or None
         In a map, the name in ``x[t+1]``: ``x[t]`` then means ``x``.
+    orders : mapping of str to int
+        Of states whose equation is of order 2 or more; their derivatives of lower order are states too.
     used, called : dict
         Every plain name and every unknown term met, with the place where it was met first.
     functions : dict
@@ -61,6 +67,7 @@ class Scope:
     states: Collection[str] = ()
     parameters: Collection[str] = ()
     index: str | None = None
+    orders: Mapping[str, int] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     called: dict[str, int] = field(default_factory=dict)
     functions: dict[str, int] = field(default_factory=dict)
@@ -188,6 +195,8 @@ class _Reader:
         if self.next().text in ("(", "[") and scope.index and name in scope.states:
             return self.indexed(token)
         self.at += 1
+        if self.token.text == "'" and name in scope.orders:
+            return self.primed(token)
         if self.token.text == "[":
             self.fail(f"square brackets only mark the time step in a map; write {name} or {name}(...)", self.token)
         if self.token.text == "(":
@@ -206,6 +215,17 @@ class _Reader:
         scope.used.setdefault(name, token.start)
         return Node(sp.Symbol(name), None, token.start)
 
+    def primed(self, token: Token) -> Node:
+        """``x'`` of a state whose equation is of higher order: the state that is its derivative."""
+        begin = self.at
+        while self.token.text == "'":
+            self.at += 1
+        primes, order = self.at - begin, self.scope.orders[token.text]
+        if primes >= order:
+            written = token.text + primes * "'"
+            self.fail(f"{written} is no state, as {token.text} has an equation of order {order}; solve for the highest", token)
+        return Node(sp.Symbol(derivative_name(token.text, primes)), None, token.start)
+
     def indexed(self, token: Token) -> Node:
         """``x[t]`` or ``x(t)`` in a map: the state x now."""
         name, index = token.text, self.scope.index
@@ -221,11 +241,18 @@ class _Reader:
     def check_callable(self, token: Token) -> None:
         """A call is of the whitelist or an unknown term; anything that looks like a mistake is refused."""
         name = token.text
+        if name in self.scope.states and self.next().text in _TIMES and self.next(2).text in ("-", "+"):
+            message = f"{name}({self.next().text} - ...) is the state {name} at another time: delays are not supported"
+            self.fail(f"{message}; a chain of further states approximates one (a product is written {name}*(...))", token)
         for kind, names in (("state", self.scope.states), ("parameter", self.scope.parameters)):
             if name in names:
                 self.fail(f"{name} is a {kind}, not a function; write {name}*(...) or {name}", token)
         if name in _HARD or name in SOFT:
             return
+        if name == "delay":
+            self.fail("delays are not supported; a chain of further states approximates one", token)
+        if law := next((known for known in RATE_LAWS if name.lower() == known), None):
+            self.fail(f"{name} is not a function; write {RATE_LAWS[law].signature(law)}", token)
         if name in ELSEWHERE:
             self.fail(f"{name} is not a function of the grammar; write {ELSEWHERE[name]}", token)
         if near := next((known for known in (*FUNCTIONS, "piecewise") if known in _HARD and _near(name, known)), None):
@@ -283,6 +310,8 @@ class _Reader:
             return self.terms.power(parts[0], parts[1], place)._replace(start=place)
         if name in FUNCTIONS:
             return self.terms.call(name, parts, place)
+        if name in RATE_LAWS:
+            return self.terms.rate_law(name, parts, place)
         return self.terms.unknown(name, parts, place)
 
     def misplaced(self) -> NoReturn:

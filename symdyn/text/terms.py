@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 import sympy as sp
 
 from symdyn.errors import ParseError
 from symdyn.text.functions import FUNCTIONS
+from symdyn.text.rate_laws import RATE_LAWS
 
 __all__ = ["MAX_EXPONENT", "MAX_MAGNITUDE", "MAX_WORK", "Node", "TermBuilder"]
 
@@ -64,6 +66,28 @@ def _bits(number: sp.Basic) -> int:
 def _head(expr: sp.Basic) -> sp.Basic:
     """The numeric coefficient of a product, in constant time."""
     return expr.args[0] if isinstance(expr, sp.Mul) else expr
+
+
+class _Operand:
+    """A node in a formula of Python; its operators build nodes, with all their limits."""
+
+    def __init__(self, terms: TermBuilder, node: Node, place: int) -> None:
+        self.terms, self.node, self.place = terms, node, place
+
+    def _made(self, build: Callable[..., Node], other: _Operand, *more: list[int]) -> _Operand:
+        return _Operand(self.terms, build([self.node, other.node], *more), self.place)
+
+    def __add__(self, other: _Operand) -> _Operand:
+        return self._made(self.terms.add, other, [1, 1], [self.place] * 2)
+
+    def __mul__(self, other: _Operand) -> _Operand:
+        return self._made(self.terms.multiply, other, [1, 1], [self.place] * 2)
+
+    def __truediv__(self, other: _Operand) -> _Operand:
+        return self._made(self.terms.multiply, other, [1, -1], [self.place] * 2)
+
+    def __pow__(self, other: _Operand) -> _Operand:
+        return _Operand(self.terms, self.terms.power(self.node, other.node, self.place), self.place)
 
 
 class TermBuilder:
@@ -293,6 +317,14 @@ class TermBuilder:
                 self.spend(200 * evaluate * (len(parts) - 1) ** 2, place)
             expr = function.build(*arguments, evaluate=evaluate)
         return self.node(expr, value, place, parts)._replace(start=place, calls=calls)
+
+    def rate_law(self, name: str, parts: list[Node], place: int) -> Node:
+        """A rate law that has a name, from its formula."""
+        law = RATE_LAWS[name]
+        if len(parts) != len(law.arguments):
+            self.fail(f"{name} takes {len(law.arguments)} arguments, {law.signature(name)}; got {len(parts)}", place)
+        built = law.formula(*(_Operand(self, part, place) for part in parts)).node
+        return built._replace(start=place, calls=max(built.calls, 1 + max(part.calls for part in parts)))
 
     def _check_exponential(self, exponent: sp.Basic, place: int) -> None:
         """exp(n*log(x)) becomes x**n in sympy: the exponent is limited as in a power."""

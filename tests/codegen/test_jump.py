@@ -21,7 +21,7 @@ from symdyn.codegen.program import Program
 from symdyn.codegen.propensities import hoisted_propensities
 from symdyn.codegen.time_bounds import TimeBounds
 from symdyn.codegen.triggers import crossings
-from symdyn.models.reaction import Event
+from symdyn.models.events import Event
 
 t, h, x, k, v = sp.symbols("t h x k v")
 

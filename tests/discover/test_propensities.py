@@ -14,7 +14,7 @@ import symdyn as sd
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.propensities.counts import observed
 from symdyn.discover.propensities.exponential import Generators, carried
-from symdyn.models.reaction import Event
+from symdyn.models.events import Event
 
 X, Y, c, k = sp.symbols("X Y c k")
 f = sp.Function("f")

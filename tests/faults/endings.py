@@ -157,9 +157,7 @@ def _in_child(run: Run, folder: Path, result: Path, errors: Path) -> None:
 def _swallowed(messages: str) -> bool:
     """Whether Python itself dropped the interrupt, in a destructor or a callback from C: no code can do better."""
     lines = messages.strip().splitlines() or [""]
-    return (
-        lines[0].startswith("Exception ignored") and lines[-1].startswith("KeyboardInterrupt") and "symdyn" not in messages
-    )
+    return lines[0].startswith("Exception ignored") and lines[-1].startswith("KeyboardInterrupt") and "symdyn" not in messages
 
 
 # ---- the campaign ------------------------------------------------------------------------------

@@ -93,3 +93,8 @@ def test_read_model_knows_the_ending(tmp_path):
     assert read_model(path) == read_model(path, kind="jump") == read_antimony(MODEL)
     with pytest.raises(DeclarationError, match="holds a reaction network"):
         read_model(path, kind="ode")
+
+
+def test_rate_laws_that_have_names_are_no_functions_of_antimony():
+    with pytest.raises(ParseError, match=r"hill\(\.\.\.\) is no function that is known"):
+        read_antimony("species S; S => ; hill(S, 1, 2, 3)")

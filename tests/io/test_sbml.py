@@ -14,8 +14,9 @@ pytest.importorskip("libsbml", reason="python-libsbml is not installed")
 from symdyn.errors import DeclarationError, MissingPackageError
 from symdyn.io import sbml
 from symdyn.io.sbml import read_sbml, to_sbml
+from symdyn.models.events import Event
 from symdyn.models.ode import ODESystem
-from symdyn.models.reaction import Burst, Event, Reaction
+from symdyn.models.reaction import Burst, Reaction
 from symdyn.models.reactions import ReactionNetwork
 
 MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'

@@ -158,9 +158,9 @@ def test_a_species_called_t_leaves_time_a_name():
         ("X -> Y, k\nk = 1\nk = 2", 3, "declared twice"),
         ("X → Y, k", 1, "write -> for a reaction"),
         ("X -> Y, __import__(k)", 1, "two underscores"),
-        ("X -> Y, k\nwhen X > 3", 2, "an event is a condition and what becomes of species"),
+        ("X -> Y, k\nwhen X > 3", 2, "an event is a condition and what becomes of states"),
         ("X -> Y, k\nwhen X, Y = 3", 2, "expected a condition"),
-        ("X -> Y, k\nwhen X > 3, Z = 3", 2, "Z is no species"),
+        ("X -> Y, k\nwhen X > 3, Z = 3", 2, "Z has no equation and no reaction here"),
         ("X -> Y, k\nwhen X > 3, X = 3, X = 4", 2, "assigned twice"),
         ("X -> Y, k\nwhen X > 3, X", 2, "expected an assignment"),
     ],
@@ -189,7 +189,7 @@ def test_a_text_that_cannot_be_read_is_pointed_at(text, line, message):
         (lambda: one("X -> status, k"), "names a dimension"),
         (lambda: one("X -> Y, k", parameters={"l": 1}), "not a parameter"),
         (lambda: sd.Event(X, {X: 0}), "expected a comparison"),
-        (lambda: sd.Event(X > 1, {}), "mapping from species"),
+        (lambda: sd.Event(X > 1, {}), "mapping from states"),
         (lambda: sd.ReactionNetwork([({X: 1}, {}, k)], events=[sd.Event(X > 1, {Y: 0})]), "not a species"),
     ],
 )
@@ -201,7 +201,6 @@ def test_what_does_not_hold_together_is_named(make, message):
 @pytest.mark.parametrize(
     "derive",
     [
-        sd.ReactionNetwork.rate_equations,
         sd.ReactionNetwork.langevin,
         sd.ReactionNetwork.linear_noise,
         lambda net: net.moments(2),

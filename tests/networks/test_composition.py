@@ -7,7 +7,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Event
+from symdyn.models.events import Event
 from symdyn.networks.composition import compose, renamed, with_reactions
 
 

@@ -8,7 +8,7 @@ import sympy as sp
 
 import symdyn as sd
 from symdyn.errors import DeclarationError
-from symdyn.models.reaction import Event
+from symdyn.models.events import Event
 from symdyn.networks._integers import left_null_space, rank, semiflows
 from symdyn.networks.conservation import conservation_laws, eliminate
 

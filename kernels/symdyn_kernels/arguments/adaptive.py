@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Control, IntegerRows, Run, Signals, Tolerances
 
 __all__ = ["AdaptiveArguments", "AdaptiveFunctions", "AdaptiveSizes", "SeriesArguments", "SeriesFunctions", "SeriesSizes"]
@@ -57,6 +58,7 @@ class AdaptiveArguments(NamedTuple):
         Whether to stop trajectories that turn out to be stiff, with STIFF.
     counts : (N, 4) int64
         Filled: accepted steps, rejected steps, steps with output, stops.
+    events : EventTables
     """
 
     functions: AdaptiveFunctions
@@ -68,6 +70,7 @@ class AdaptiveArguments(NamedTuple):
     run: Run
     counts: IntegerRows
     signals: Signals
+    events: EventTables
 
 
 class SeriesFunctions(NamedTuple):

@@ -14,6 +14,7 @@ FIRST, LAST = 0, 6  # slots of f(y) and, where the method ends with it, of f(y_n
 SLOTS = 7
 DEGREE = 4  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = 10.5625
+EVENTS = False  # whether states change at events
 
 
 @njit(error_model="numpy")

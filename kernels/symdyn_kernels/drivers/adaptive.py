@@ -3,7 +3,8 @@
 A lane whose trajectory is finished takes the next one.  Where a right-hand side may jump in time a trajectory stops: its step
 ends just before, and the next one begins just after with a newly evaluated derivative.  Lanes are independent, so results are
 bitwise the same for any number of lanes, threads and chunks.  The methods differ in `step`, `error`, `stiffness` and `dense`;
-loading a driver replaces the import of `_steps` by the text of the method.
+loading a driver replaces the import of `_steps` by the text of the method.  There `EVENTS` says whether states change at
+events: the driver of models without them does not know them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_S
 from symdyn_kernels.crossing import Ends, crossings, end, hold
 from symdyn_kernels.drivers._steps import (
     DEGREE,
+    EVENTS,
     FIRST,
     LAST,
     SLOTS,
@@ -28,6 +30,7 @@ from symdyn_kernels.drivers._steps import (
     step,
     stiffness,
 )
+from symdyn_kernels.events import arrivals, begin_events, crossed, event_memory, happen, next_moment, output_size
 from symdyn_kernels.lanes import (
     ACCEPT,
     ACTIVE,
@@ -59,6 +62,13 @@ from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
 from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
+
+#: Of a lane that begins anew: after an event, and with another trajectory.
+AFTER_EVENT, NEW = 2, 3
+#: Of a lane that goes on with its step size at a knot of an input.
+KNOT = 4
+#: Least first step after an event, relative to the time: of a shorter one the time takes no notice.
+LEAST_STEP = 2e-15
 
 
 @njit(error_model="numpy")
@@ -147,7 +157,7 @@ def enter(l, k, W, stops, passed, lanes):
 @njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
-    functions, model, batch, tolerances, controller, detect, run, counts, signals = arguments
+    functions, model, batch, tolerances, controller, detect, run, counts, signals, events = arguments
     n, npar, nlu, nft, W = model
     sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
     f, margin, times, status = functions.rhs, functions.margin, batch.times, run.status
@@ -156,7 +166,14 @@ def chunk(arguments):
     WL = max(W, 8)
     m = (n * W + 7) // 8 * 8
     ms = m + 8 - m % 16  # an odd number of cache lines apart, so that slots do not share cache sets
-    buffer = np.zeros((4 + SLOTS + DEGREE) * ms + ROWS * WL + (npar + nlu + nft) * W + work_size(n) + 80)
+    buffer = np.zeros(
+        (4 + SLOTS + DEGREE) * ms
+        + ROWS * WL
+        + (npar + nlu + nft) * W
+        + work_size(n)
+        + 80
+        + (output_size(events, W) + ms if EVENTS else 0)
+    )
     fb = (buffer.ctypes.data + 63) // 64 * 64
     a = fb + 8 * (4 + SLOTS + DEGREE) * ms
     lanes = arrays(a, WL)
@@ -174,11 +191,21 @@ def chunk(arguments):
     ends = Ends(margin, pb, fb + 8 * work, ended, run.passage)
     stops = batch.stops
     halts = stops.shape[1] > 0
-    waiting, live, iterations = 0, 0, 0
+    resumed = np.zeros(W, np.bool_)
+    if EVENTS:
+        trial = (spare + 8 * work_size(n) + 127) // 64 * 64
+        happening = event_memory(events, W, trial + 8 * ms, trial)
+    waiting, live, iterations, wrong = 0, 0, 0, 0
     for l in range(W):
         load(min(waiting, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
         if waiting < last:
+            if EVENTS:
+                begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
+                status[waiting] = happen(events, happening, l, waiting, fb + 8 * yb, n, W, pb, lanes, output, run.aside)
+                wrong += status[waiting] != SUCCESS
             enter(l, waiting, W, stops, passed, lanes)
+            if EVENTS:
+                put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, waiting)), W)
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
         else:
             park(l, lanes, who, W)
@@ -191,9 +218,22 @@ def chunk(arguments):
         step(functions, sizes, memory, places, tolerances)
         error(functions, sizes, memory, places, tolerances)
         outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
-        crossed, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status) if margin != 0 else (0.0, 0.0)
+        inner = fb + 8 * (ks + SLOTS * ms)
+        polynomial = Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1)
+        happened = 0.0
+        if EVENTS:
+            if looking > 0.0:
+                stiffness(functions, sizes, memory, places, tolerances)
+            if events.sampled or margin != 0 or outputs + arrived > 0.0:
+                dense(functions, sizes, memory, places, tolerances)
+            if events.sampled:
+                alarm += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status)
+            happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1])
+        passed_by, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status) if margin != 0 else (0.0, 0.0)
         alarm += undefined
-        outputs += crossed
+        outputs += passed_by
+        if EVENTS:
+            alarm, wrong = alarm + wrong, 0
         if arrived > 0.0:
             outputs += arrive(W, stops, passed, ended, who, fresh, counts, lanes)
         if alarm > 0.0:
@@ -208,7 +248,8 @@ def chunk(arguments):
                     if code != SUCCESS:
                         status[who[l]] = code
         if looking > 0.0:
-            stiffness(functions, sizes, memory, places, tolerances)
+            if not EVENTS:
+                stiffness(functions, sizes, memory, places, tolerances)
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
@@ -221,14 +262,23 @@ def chunk(arguments):
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            dense(functions, sizes, memory, places, tolerances)
-            inner = fb + 8 * (ks + SLOTS * ms)
-            polynomial = Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1)
-            if crossed > 0.0:
+            if not EVENTS:
+                dense(functions, sizes, memory, places, tolerances)
+            if passed_by > 0.0:
                 end(ends, polynomial, n, W, lanes, who)
             emit(polynomial, n, W, output, lanes, spare)
-            if crossed > 0.0:
+            if passed_by > 0.0:
                 hold(ended, fb + 8 * yt, n, W, output)
+        if EVENTS and happened > 0.0:
+            for l in range(W):
+                k = who[l]
+                if k >= 0 and happening.happens[l] != 0:
+                    if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
+                        status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside)
+                        fresh[l] = KNOT if happening.smooth[l] else AFTER_EVENT
+                        counts[k, 3] += fresh[l] != KNOT
+                    happening.happens[l] = 0
+                    alarm += 1.0
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
         for l in range(W):
             if ld(lanes[ACCEPT], l) < 0.5:
@@ -253,17 +303,32 @@ def chunk(arguments):
                     hits[l], passed[l] = 0, 0
                     if waiting < last:
                         load(waiting, l, W, batch, output, fb + 8 * yb, pb, lanes)
-                        waiting, fresh[l], loaded = waiting + 1, 1, True
+                        waiting, fresh[l], loaded = waiting + 1, NEW, True
                     else:
                         live -= 1
                         park(l, lanes, who, W)
                         fresh[l] = 0
-        if loaded or arrived > 0.0:
+        if loaded or arrived > 0.0 or happened > 0.0:
             for l in range(W):
                 if fresh[l]:
                     put(lanes[TEND], l, times[-1], W)
+                    if EVENTS and fresh[l] == NEW:
+                        begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
+                        status[who[l]] = happen(events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside)
+                        wrong += status[who[l]] != SUCCESS
                     enter(l, who[l], W, stops, passed, lanes)
+                    if EVENTS:
+                        put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, who[l])), W)
+            if EVENTS:
+                resumed[:] = fresh == AFTER_EVENT
+                for l in range(W):
+                    if fresh[l] == KNOT:
+                        fresh[l] = 0
             start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
+            if EVENTS:
+                for l in range(W):
+                    if resumed[l]:
+                        put(lanes[HNEXT], l, max(ld(lanes[HNEXT], l), LEAST_STEP * abs(ld(lanes[T], l))), W)
         limit(lanes, WL, longest)
 
     abandon(output, waiting, status)

@@ -11,18 +11,22 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
 from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
+from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
+from symdyn.codegen.event_program import event_facts, event_programs, event_tables
 from symdyn.codegen.families._start import holds_at_start, integrate_rest, start_fact
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.inlining import Inlining
-from symdyn.codegen.program import Made, Operation
+from symdyn.codegen.input_paths import coefficient_rows, written_out
+from symdyn.codegen.program import Made, Operation, Program
 from symdyn.codegen.stopping import margin_program
 from symdyn.codegen.stops import stop_program
+from symdyn.errors import CompileError
 from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 from symdyn.system import System
 
@@ -52,6 +56,9 @@ class AdaptiveFamily(Family):
         return type(scheme).__name__
 
     def programs(self, system: System, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        eventful = bool(system.events or system.inputs)
+        system, conditions = written_out(system, *(() if until is None else (until,)))
+        until = conditions[0] if conditions else None
         build = lowering(system)
         drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
@@ -59,7 +66,9 @@ class AdaptiveFamily(Family):
         timed = Operation("input", (0, 0)) in rhs.operations
         stops = stop_program(system) if timed else None
         found = {"jumps": None if stops is None else stops.as_json(), **start_fact(system, until)}
-        ends = () if until is None else (margin_program(system, until),)
+        found["events"] = event_facts(system) if eventful else None
+        ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
+        ends += event_programs(system) if system.events else ()
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
         made = eliminated(system, build, drift)
@@ -72,6 +81,8 @@ class AdaptiveFamily(Family):
         return adaptive_driver(method)
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
+        if system.events or system.inputs:
+            raise CompileError("inline=True is for models without events and inputs; leave it out")
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
@@ -83,7 +94,13 @@ class AdaptiveFamily(Family):
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, margin = (task.addresses, 0) if task.facts["start"] is None else (task.addresses[:-1], task.addresses[-1])
+        own, events = task.addresses, EventTables.none()
+        if task.facts["events"] is not None:
+            own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
+            events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times)
+            run.aside[:, : events.flags.size] = 0
+            batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
+        own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])
         rhs, factor, solve = (*own, 0, 0)[:3]
         arguments = Arguments(
             AdaptiveFunctions(rhs, factor, solve, margin),
@@ -95,8 +112,9 @@ class AdaptiveFamily(Family):
             run=run,
             counts=counts,
             signals=task.signals,
+            events=events,
         )
-        (task.driver or self.driver(task.method)).chunk(arguments)
+        (task.driver or adaptive_driver(task.method, events=task.facts["events"] is not None)).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
         begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
@@ -109,6 +127,8 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if system.events or system.inputs:
+            raise CompileError("target='cuda' follows no events and inputs of a system of rates of change; use target='cpu'")
         return adaptive_device(system, scheme, made)
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

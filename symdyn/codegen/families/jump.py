@@ -17,6 +17,7 @@ from symdyn.codegen.cuda.jump import jump_device
 from symdyn.codegen.cuda.jump_large import large_jump_device
 from symdyn.codegen.drivers import plain_driver, plain_text
 from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.event_program import begun
 from symdyn.codegen.families._start import holds_at_start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.fire import fire_module
@@ -25,6 +26,7 @@ from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.methods.jump import JumpScheme
+from symdyn.models.events import Schedule
 from symdyn.system import System
 
 __all__ = ["JUMP"]
@@ -88,6 +90,7 @@ class JumpFamily(Family):
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
         run.passage[:] = np.inf
+        batch = begun(task.system, batch)
         rows, begin = self.device_batch(batch, task.facts)
         if not begin.any():
             self._run(run, batch, rows, task)
@@ -147,6 +150,8 @@ class JumpFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if any(isinstance(e.trigger, Schedule) for e in system.events):
+            raise CompileError("target='cuda' follows no schedules of networks; use target='cpu', or conditions, when t >= ...")
         if made.facts["large"]:
             return large_jump_device(system, made)  # type: ignore[arg-type]
         return jump_device(system, made)

@@ -1,0 +1,506 @@
+"""Events of the lanes of an adaptive driver: where conditions turn true in the interpolant of a step, and what follows.
+
+A condition is a margin, a number that is 0 or above where it is true.  It is evaluated at the `PARTS` of every step; where the
+largest of three margins lies between the others, their peak is looked for, so that a condition which is true for a moment
+within a step is found too.  A crossing is located to rounding, and the step of the lane ends at the last number before it: a
+state is never beyond the condition at which it changes, and a ball that comes to rest does not fall through the floor.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT
+from symdyn_kernels.crossing import interpolate
+from symdyn_kernels.fused import vfma
+from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
+from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
+from symdyn_kernels.simd import call, ld, splat, st, vld, vst
+from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
+
+__all__ = ["EventMemory", "arrivals", "begin_events", "crossed", "event_memory", "happen", "next_moment", "output_size"]
+
+#: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
+PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
+#: Evaluations in search of a peak.
+MOST_CLIMBS = 6
+#: Events of a lane that may wait for their delay.
+MOST_WAITING = 128
+#: Events at one moment that may follow from each other, and moments that may follow one another within rounding.
+MOST_AT_ONCE, MOST_STILL = 1000, 30
+#: Moments nearer to each other than this, relative to the time, are within rounding.
+STILL = 1e-12
+
+
+class EventMemory(NamedTuple):
+    """The events of W lanes.
+
+    Attributes
+    ----------
+    margins, values, trial : int
+        Addresses of the results of both lane functions, and of scratch memory for the states of all lanes.
+    held : (W, E) int64
+        Whether a condition counts as true.
+    chosen : (W, E) int64
+        Whether it has just turned true.
+    level : (W, E) float64
+        The margin from which on it counts as true while events act: just below 0 for those that have just turned true.
+    near, far : (W, E) float64
+        The margins at the last part that was evaluated, at first the beginning of the step, and at that before it.
+    unsure : (W, E) int64
+        Whether a condition that has just turned true is still false by rounding: it counts as true unless it then falls.
+    smooth : (W,) int64
+        Whether rates of change are continuous in what has just happened.
+    happens : (W,) int64
+        Whether something happens at the end of the present step.
+    waiting : (W,) int64
+        Number of events that wait, in the order of their triggers.
+    due : (W, q) float64
+    which : (W, q) int64
+        When each acts, and which it is.
+    kept : (W, q, a) float64
+        Its values from the moment of the trigger.
+    upcoming : (W,) int64
+        The next entry of the schedule.
+    latest : (W,) float64
+    still : (W,) int64
+        The last moment, and how many have followed one another within rounding.
+    """
+
+    margins: int
+    values: int
+    trial: int
+    held: np.ndarray
+    chosen: np.ndarray
+    level: np.ndarray
+    near: np.ndarray
+    far: np.ndarray
+    unsure: np.ndarray
+    smooth: np.ndarray
+    happens: np.ndarray
+    waiting: np.ndarray
+    due: np.ndarray
+    which: np.ndarray
+    kept: np.ndarray
+    upcoming: np.ndarray
+    latest: np.ndarray
+    still: np.ndarray
+
+
+@njit(error_model="numpy")
+def output_size(events, W):
+    """Doubles that both lane functions write, with room for a whole vector each."""
+    rows = events.targets.size
+    for e in range(events.flags.size):
+        rows = max(rows, events.delays[e] + 1, events.priorities[e] + 1)
+    return (events.flags.size + rows) * W + 32
+
+
+@njit(error_model="numpy")
+def event_memory(events, W, address, trial):
+    """Memory for the events of W lanes; `output_size` doubles begin at `address`, the states of all lanes at `trial`."""
+    count, longest = events.flags.size, 1
+    for e in range(count):
+        longest = max(longest, events.first[e + 1] - events.first[e])
+    values = (address + 8 * (count * W + 8) + 63) // 64 * 64
+    return EventMemory(
+        address, values, trial,
+        np.zeros((W, count), np.int64), np.zeros((W, count), np.int64), np.zeros((W, count)), np.zeros((W, count)),
+        np.zeros((W, count)), np.zeros((W, count), np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64),
+        np.zeros(W, np.int64), np.zeros((W, MOST_WAITING)), np.zeros((W, MOST_WAITING), np.int64),
+        np.zeros((W, MOST_WAITING, longest)), np.zeros(W, np.int64), np.zeros(W), np.zeros(W, np.int64),
+    )  # fmt: skip
+
+
+@njit(error_model="numpy")
+def _release(events, memory, l, e):
+    """A condition is no longer true; what it triggered and does not persist is dropped."""
+    memory.held[l, e] = 0
+    if events.flags[e] & PERSISTENT:
+        return
+    q = 0
+    while q < memory.waiting[l]:
+        if memory.which[l, q] == e:
+            _drop(memory, l, q)
+        else:
+            q += 1
+
+
+@njit(error_model="numpy")
+def _drop(memory, l, q):
+    memory.waiting[l] -= 1
+    for r in range(q, memory.waiting[l]):
+        memory.due[l, r] = memory.due[l, r + 1]
+        memory.which[l, r] = memory.which[l, r + 1]
+        memory.kept[l, r] = memory.kept[l, r + 1]
+
+
+@njit(error_model="numpy")
+def _sample(polynomial, theta, m, target):
+    """The states of all lanes at a part `theta` of their steps."""
+    before, _, coefficients, stride, degree, nested = polynomial
+    x = splat(theta)
+    other = splat(1.0 - theta) if nested else x
+    for e in range(0, m, 8):
+        v = vld(coefficients, (degree - 1) * stride + e)
+        for j in range(degree - 2, -1, -1):
+            v = vfma(v, other if j % 2 == 0 else x, vld(coefficients, j * stride + e))
+        vst(target, e, vfma(v, x, vld(before, e)))
+
+
+@njit(error_model="numpy")
+def _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes):
+    """Evaluate the margins of all lanes at a part of their steps."""
+    if part < 1.0:
+        _sample(polynomial, part, m, memory.trial)
+        for l in range(0, WL, 8):
+            t = vld(lanes[T], l)
+            vst(lanes[TB], l, t + (vld(lanes[TNEW], l) - t) * part)
+        call(events.triggers, lanes[TB], memory.trial, pb, memory.margins)
+    else:
+        call(events.triggers, lanes[TNEW], polynomial.after, pb, memory.margins)
+
+
+@njit(error_model="numpy")
+def crossed(events, memory, polynomial, n, W, WL, m, pb, lanes, who, status):
+    """End the step of each lane in which a condition turns true where it does so; returns how many fail.
+
+    A lane fails where a margin is not a number.
+    """
+    failed, before, earlier = 0.0, 0.0, 0.0
+    for j in range(len(PARTS)):
+        part = PARTS[j]
+        _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes)
+        for l in range(W):
+            if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5 or memory.happens[l] != 0 or status[who[l]] != SUCCESS:
+                continue
+            turned, undefined, peaked = False, False, -1
+            for e in range(events.flags.size):
+                if events.flags[e] & KNOWN:
+                    continue
+                v, a, b = ld(memory.margins, e * W + l), memory.far[l, e], memory.near[l, e]
+                if memory.unsure[l, e] and v != b:
+                    memory.unsure[l, e] = 0
+                    if v < b:
+                        _release(events, memory, l, e)
+                undefined |= v != v
+                turned |= v >= 0.0 and memory.held[l, e] == 0
+                up = memory.held[l, e] == 0
+                if j > 0 and (a < b > v and b < 0.0 if up else a > b < v and b >= 0.0):
+                    peaked = e
+            if undefined:
+                status[who[l]] = NOT_FINITE
+                failed += 1.0
+                continue
+            if peaked >= 0:
+                found = _peak(events, memory, polynomial, peaked, earlier, before, part, l, n, W, pb, lanes)
+                if found >= 0.0:
+                    memory.happens[l] = 1
+                    if memory.held[l, peaked] == 0:
+                        _locate(events, memory, polynomial, earlier, found, l, n, W, pb, lanes)
+                    else:
+                        _release(events, memory, l, peaked)
+                        _locate(events, memory, polynomial, found, part, l, n, W, pb, lanes)
+            if turned and memory.happens[l] == 0:
+                memory.happens[l] = 1
+                _locate(events, memory, polynomial, before, part, l, n, W, pb, lanes)
+            if memory.happens[l] != 0 or peaked >= 0:  # the margins of the other lanes are still needed
+                _margins_of_all(events, memory, polynomial, part, m, WL, pb, lanes)
+            if memory.happens[l] == 0:
+                for e in range(events.flags.size):
+                    v = ld(memory.margins, e * W + l)
+                    memory.far[l, e], memory.near[l, e] = memory.near[l, e], v
+                    if v < 0.0 and memory.held[l, e] != 0 and not (memory.unsure[l, e] or events.flags[e] & KNOWN):
+                        _release(events, memory, l, e)
+        earlier, before = before, part
+    return failed
+
+
+@njit(error_model="numpy")
+def _peak(events, memory, polynomial, e, a, b, c, l, n, W, pb, lanes):
+    """A part of the step between `a` and `c` at which the condition of an event changes, or -1 if none is found.
+
+    By successive parabolic interpolation of the margins at `a`, `b` and `c`, of which that at `b` is nearest to a change; it
+    ends where the parabola has its peak far from one.
+    """
+    sign = 1.0 if memory.held[l, e] == 0 else -1.0
+    low, top, high = sign * memory.far[l, e], sign * memory.near[l, e], sign * ld(memory.margins, e * W + l)
+    for _ in range(MOST_CLIMBS):
+        left, right = (top - low) / (b - a), (high - top) / (c - b)
+        bend = (right - left) / (c - a)
+        if not bend < 0.0:
+            break
+        x = 0.5 * (a + b) - 0.5 * left / bend
+        peak = top + (x - b) * (left + bend * (x - a))
+        if not a < x < c or abs(x - b) <= 1e-4 * (c - a) or peak + 3.0 * (peak - top) < 0.0:
+            break
+        _margins_at(events, memory, polynomial, x, l, n, W, pb, lanes)
+        margin = ld(memory.margins, e * W + l)
+        v = sign * margin
+        if margin >= 0.0 if sign > 0.0 else margin < 0.0:
+            return x
+        if v >= top:
+            if x > b:
+                a, low = b, top
+            else:
+                c, high = b, top
+            b, top = x, v
+        elif x > b:
+            c, high = x, v
+        else:
+            a, low = x, v
+    return -1.0
+
+
+@njit(error_model="numpy")
+def _margins_at(events, memory, polynomial, part, l, n, W, pb, lanes):
+    """Evaluate the margins of lane `l` at a part of its step, whose states are then in the trial memory."""
+    t, length = ld(lanes[T], l), ld(lanes[TNEW], l) - ld(lanes[T], l)
+    if part < 1.0:
+        interpolate(polynomial, part * length / ld(lanes[H], l), l, n, W, memory.trial)
+        put(lanes[TB], l, t + part * length, W)
+    else:
+        for i in range(n):
+            st(memory.trial, i * W + l, ld(polynomial.after, i * W + l))
+        put(lanes[TB], l, t + length, W)
+    call(events.triggers, lanes[TB], memory.trial, pb, memory.margins)
+
+
+@njit(error_model="numpy")
+def _highest(events, memory, l, W):
+    """The largest margin of the conditions that do not count as true and may change within a step."""
+    most = -np.inf
+    for e in range(events.flags.size):
+        if memory.held[l, e] == 0 and not events.flags[e] & KNOWN:
+            most = max(most, ld(memory.margins, e * W + l))
+    return most
+
+
+@njit(error_model="numpy")
+def _locate(events, memory, polynomial, a, b, l, n, W, pb, lanes):
+    """Note which conditions turn true first between two parts of a step, and end the step just before."""
+    _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes)
+    high = _highest(events, memory, l, W)
+    _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes)
+    low = _highest(events, memory, l, W)
+    reach = b - a
+    if low >= 0.0:  # it became true where the right-hand side jumped
+        b = a
+    else:
+        for _ in range(MOST_GUESSES):
+            guess = next_guess(a, b, low, high, reach)
+            if not a < guess < b:
+                guess = 0.5 * (a + b)
+                if not a < guess < b:
+                    break
+            _margins_at(events, memory, polynomial, guess, l, n, W, pb, lanes)
+            value = _highest(events, memory, l, W)
+            if value >= 0.0:
+                b, high = guess, value
+            else:
+                a, low = guess, value
+            reach *= 0.5
+    _margins_at(events, memory, polynomial, b, l, n, W, pb, lanes)
+    for e in range(events.flags.size):
+        own = memory.held[l, e] == 0 and not events.flags[e] & KNOWN
+        memory.chosen[l, e] = own and ld(memory.margins, e * W + l) >= 0.0
+    if b < 1.0:
+        _margins_at(events, memory, polynomial, a, l, n, W, pb, lanes)
+    for e in range(events.flags.size):
+        v = ld(memory.margins, e * W + l)
+        memory.level[l, e] = min(v, 0.0) if memory.chosen[l, e] else 0.0
+        if v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN:
+            _release(events, memory, l, e)
+    if b < 1.0:
+        end = ld(lanes[TB], l)
+        for i in range(n):
+            st(polynomial.after, i * W + l, ld(memory.trial, i * W + l))
+        put(lanes[TNEW], l, end, W)
+
+
+@njit(error_model="numpy")
+def next_moment(events, memory, l, k):
+    """When something is next known to happen to trajectory `k` in lane `l`."""
+    at = np.inf
+    if memory.upcoming[l] < events.schedule.shape[1]:
+        at = events.schedule[min(k, events.schedule.shape[0] - 1), memory.upcoming[l], 0]
+    for q in range(memory.waiting[l]):
+        at = min(at, memory.due[l, q])
+    return at
+
+
+@njit(error_model="numpy")
+def arrivals(events, memory, W, y, pb, lanes, who, last):
+    """Note the lanes that have come to such a moment; returns how many lanes something happens to."""
+    found, evaluated = 0.0, False
+    for l in range(W):
+        if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5:
+            continue
+        new = ld(lanes[TNEW], l)
+        if next_moment(events, memory, l, who[l]) <= new or ld(lanes[TEND], l) <= new < last:
+            memory.happens[l] = 1
+            if not evaluated and events.triggers != 0:
+                call(events.triggers, lanes[TNEW], y, pb, memory.margins)
+                evaluated = True
+            _choose(events, memory, l, W, KNOWN)
+        found += memory.happens[l]
+    return found
+
+
+@njit(error_model="numpy")
+def _choose(events, memory, l, W, kind):
+    """Note which conditions, of events with the flag `kind` unless that is 0, have turned true or false."""
+    for e in range(events.flags.size):
+        if kind and not events.flags[e] & kind:
+            continue
+        v = ld(memory.margins, e * W + l)
+        memory.chosen[l, e] = memory.held[l, e] == 0 and v >= 0.0
+        if not v >= 0.0 and memory.held[l, e] != 0:
+            _release(events, memory, l, e)
+
+
+@njit(error_model="numpy")
+def begin_events(events, memory, l, W, y, pb, lanes):
+    """Before the first step of a trajectory: what is true or due at the first time."""
+    for e in range(events.flags.size):
+        memory.held[l, e] = (events.flags[e] & INITIAL) != 0
+        memory.level[l, e] = 0.0
+    memory.waiting[l], memory.upcoming[l], memory.latest[l], memory.still[l] = 0, 0, -np.inf, 0
+    memory.happens[l] = 1
+    put(lanes[TNEW], l, ld(lanes[T], l), W)
+    if events.triggers != 0:
+        call(events.triggers, lanes[TNEW], y, pb, memory.margins)
+    _choose(events, memory, l, W, 0)
+
+
+@njit(error_model="numpy")
+def _push(memory, l, at, e):
+    """Let an event wait; returns whether there is room."""
+    q = memory.waiting[l]
+    if q == MOST_WAITING:
+        return False
+    memory.due[l, q], memory.which[l, q] = at, e
+    memory.waiting[l] = q + 1
+    return True
+
+
+@njit(error_model="numpy")
+def _trigger(events, memory, l, e, t, y, W, pb, lanes):
+    """A condition turned true: its event waits for its delay; returns a status."""
+    memory.held[l, e] = 1
+    delay = 0.0
+    if events.delays[e] >= 0 or events.flags[e] & FROM_TRIGGER:
+        call(events.effects, lanes[TB], y, pb, memory.values)
+        if events.delays[e] >= 0:
+            delay = ld(memory.values, events.delays[e] * W + l)
+            if not delay >= 0.0:
+                return BAD_DELAY
+    if not _push(memory, l, t + delay, e):
+        return TOO_MANY_EVENTS
+    if events.flags[e] & FROM_TRIGGER:
+        for r in range(events.first[e], events.first[e + 1]):
+            memory.kept[l, memory.waiting[l] - 1, r - events.first[e]] = ld(memory.values, r * W + l)
+    return SUCCESS
+
+
+@njit(error_model="numpy")
+def _next_in_line(events, memory, l, t, y, W, pb, lanes):
+    """The waiting event that acts next at time `t`, or -1."""
+    best, most, count = -1, -np.inf, 0
+    for q in range(memory.waiting[l]):
+        if memory.due[l, q] <= t:
+            count += 1
+    evaluated = False
+    for q in range(memory.waiting[l]):
+        if memory.due[l, q] <= t:
+            row, priority = events.priorities[memory.which[l, q]], -np.inf
+            if count > 1 and row >= 0:
+                if not evaluated:
+                    call(events.effects, lanes[TB], y, pb, memory.values)
+                    evaluated = True
+                priority = ld(memory.values, row * W + l)
+            if best < 0 or priority > most:
+                best, most = q, priority
+    return best
+
+
+@njit(error_model="numpy")
+def change_segment(events, memory, l, i, row, W, pb):
+    """Input `i` has come to a knot."""
+    for r in range(events.sizes[i]):
+        st(pb, (events.places[i] + r) * W + l, events.segments[row, r])
+    if not events.smooth[i]:
+        memory.smooth[l] = 0
+
+
+@njit(error_model="numpy")
+def happen(events, memory, l, k, y, n, W, pb, lanes, output, aside):
+    """Let everything happen that is due to lane `l` at the end of its step, at address `y`; returns a status.
+
+    Output times from there on, at which the values before it were written, get those after it.
+    """
+    t = ld(lanes[TNEW], l)
+    at = t
+    memory.happens[l] = 0
+    put(lanes[TB], l, t, W)
+    code, acted, row = SUCCESS, 0, min(k, events.schedule.shape[0] - 1)
+    memory.smooth[l] = 1
+    for e in range(events.flags.size):
+        if memory.chosen[l, e]:
+            memory.chosen[l, e], memory.smooth[l] = 0, 0
+            code = max(code, _trigger(events, memory, l, e, t, y, W, pb, lanes))
+    while memory.upcoming[l] < events.schedule.shape[1] and events.schedule[row, memory.upcoming[l], 0] <= t:
+        at = min(at, events.schedule[row, memory.upcoming[l], 0])
+        due = np.int64(events.schedule[row, memory.upcoming[l], 1])
+        if due <= -2:
+            change_segment(events, memory, l, -2 - due, np.int64(events.schedule[row, memory.upcoming[l], 2]), W, pb)
+        memory.upcoming[l] += 1
+        if due >= 0 and not _push(memory, l, at, due):
+            code = TOO_MANY_EVENTS
+    while code == SUCCESS:
+        q = _next_in_line(events, memory, l, t, y, W, pb, lanes)
+        if q < 0:
+            break
+        acted += 1
+        if acted > MOST_AT_ONCE:
+            code = ENDLESS_EVENTS
+        e = memory.which[l, q]
+        if not events.flags[e] & FROM_TRIGGER:
+            call(events.effects, lanes[TB], y, pb, memory.values)
+        for r in range(events.first[e], events.first[e + 1]):
+            taken = memory.kept[l, q, r - events.first[e]] if events.flags[e] & FROM_TRIGGER else ld(memory.values, r * W + l)
+            st(y, events.targets[r] * W + l, taken)
+        _drop(memory, l, q)
+        fired = np.int64(aside[k, e])
+        aside[k, e] = fired + 1.0
+        if fired < events.recorded:
+            aside[k, events.flags.size + e * events.recorded + fired] = t
+        call(events.triggers, lanes[TB], y, pb, memory.margins)
+        for other in range(events.flags.size):
+            true = ld(memory.margins, other * W + l) >= memory.level[l, other]
+            if true and memory.held[l, other] == 0:
+                code = max(code, _trigger(events, memory, l, other, t, y, W, pb, lanes))
+            elif not true and memory.held[l, other] != 0:
+                _release(events, memory, l, other)
+    if acted:
+        memory.smooth[l] = 0
+        memory.still[l] = memory.still[l] + 1 if t - memory.latest[l] <= STILL * abs(t) else 0
+        memory.latest[l] = t
+        if memory.still[l] > MOST_STILL:
+            code = ENDLESS_EVENTS
+        q = output.due[l] - 1
+        while q >= 0 and output.times[q] >= at:
+            for i in range(n):
+                output.values[k, q, i] = ld(y, i * W + l)
+            q -= 1
+    if events.triggers != 0:
+        call(events.triggers, lanes[TB], y, pb, memory.margins)
+    for e in range(events.flags.size):
+        v = ld(memory.margins, e * W + l)
+        memory.near[l, e] = v
+        memory.unsure[l, e] = v < 0.0 and memory.held[l, e] != 0 and not events.flags[e] & KNOWN
+        memory.level[l, e] = 0.0
+    return code

@@ -1,0 +1,253 @@
+"""Events and inputs as lane functions and tables for `symdyn_kernels.events`, and the times that are known of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from symdyn_kernels.arguments.events import FROM_TRIGGER, INITIAL, KNOWN, PERSISTENT, EventTables
+from symdyn_kernels.arguments.parts import Batch
+
+from symdyn import dag
+from symdyn.codegen.evaluate import evaluate
+from symdyn.codegen.input_paths import continuous, knot_entries, segment_places, segments
+from symdyn.codegen.lower import Lowering, lower
+from symdyn.codegen.program import Program
+from symdyn.codegen.triggers import crossings
+from symdyn.errors import CompileError, DeclarationError
+from symdyn.models.events import Event, Schedule, margin
+from symdyn.system import System
+
+__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded"]
+
+#: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
+JUST_NOT = -1e-300
+#: Known times of one trajectory.
+MOST_TIMES = 1_000_000
+
+
+def event_programs(system: System) -> tuple[Program, Program]:
+    """The functions ``triggers`` and ``effects`` that `symdyn_kernels.arguments.events.EventTables` describes.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x = sp.Symbol("x")
+    >>> triggers, effects = event_programs(sd.ODESystem({x: 1}, events=sd.Event(x >= 1, {x: x - 1})))
+    >>> [o.op for o in triggers.operations], [o.op for o in effects.operations]
+    (['input', 'const', 'sub'], ['input', 'const', 'sub'])
+    """
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+    build = Lowering(blocks)
+    margins = [
+        build.constant(-1) if isinstance(e.trigger, Schedule) else build.value(margin(e.trigger, strict=_strict))
+        for e in system.events
+    ]
+    triggers = build.program("triggers", margins, [e.heading for e in system.events])
+    values = [(f"{state} of event {k}", v) for k, e in enumerate(system.events) for state, v in e.assignments.items()]
+    values += [(f"delay of event {k}", e.delay) for k, e in enumerate(system.events) if e.delay != 0]
+    values += [(f"priority of event {k}", e.priority) for k, e in enumerate(system.events) if e.priority is not None]
+    return triggers, lower("effects", blocks, [v for _, v in values], [label for label, _ in values])
+
+
+def _strict(difference: sp.Expr) -> sp.Expr:
+    """The margin of a comparison that is false for equal numbers."""
+    return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0)), (difference, True), evaluate=False)
+
+
+def event_facts(system: System) -> dict[str, Any]:
+    """What `event_tables` needs besides the functions, as values that JSON can hold."""
+    places, states = [0], {s: i for i, s in enumerate(system.states)}
+    targets: list[int] = []
+    for e in system.events:
+        targets += [states[s] for s in e.assignments]
+        places.append(len(targets))
+    delays = _rows([e.delay != 0 for e in system.events], len(targets))
+    priorities = _rows([e.priority is not None for e in system.events], len(targets) + sum(k >= 0 for k in delays))
+    moments = [_moments(e, system) for e in system.events]
+    flags = [
+        e.persistent * PERSISTENT + e.initial * INITIAL + e.from_trigger * FROM_TRIGGER + (listed is not None) * KNOWN
+        for e, listed in zip(system.events, moments, strict=True)
+    ]
+    times = [(k, *found) for k, listed in enumerate(moments) for found in listed or ()]
+    expressions = [e for _, _, sides in times for e in sides]
+    return {
+        "first": places, "targets": targets, "delays": delays, "priorities": priorities, "flags": flags,
+        "sampled": int(any(listed is None for listed in moments)),
+        "times": [[k, kind, [e is not None for e in sides]] for k, kind, sides in times],
+        "schedule": lower(
+            "schedule", [("lane", ()), ("y", ()), ("p", system.parameters)], [e for e in expressions if e is not None],
+            [str(e) for e in expressions if e is not None],
+        ).as_json(),
+    }  # fmt: skip
+
+
+def _rows(there: Sequence[bool], begin: int) -> list[int]:
+    """Numbers from `begin` on for what is there, -1 for what is not."""
+    found = []
+    for yes in there:
+        found.append(begin if yes else -1)
+        begin += yes
+    return found
+
+
+def _moments(event: Event, system: System) -> list[tuple[str, tuple[sp.Expr | None, ...]]] | None:
+    """The known times of an event, or None if states decide when its condition changes.
+
+    They are schedules, ``("dose", (start, every, times))``, and times at which comparisons with time change,
+    ``("at", (time,))``, or just after these, ``("after", (time,))``.
+    """
+    trigger = event.trigger
+    if isinstance(trigger, Schedule):
+        if any(e.free_symbols & {*system.states, system.time} for e in trigger.sides):
+            raise CompileError(f"the times of the event '{event.heading}' depend on states or time; give a condition instead")
+        return [("dose", (trigger.start, trigger.every, trigger.times))]
+    if trigger.free_symbols & set(system.states):
+        return None
+    try:
+        found = crossings([trigger], system.time)
+    except CompileError:
+        return None
+    return [("after" if c.after else "at", (c.time,)) for c in found]
+
+
+def recorded(system: System) -> tuple[int, int]:
+    """Numbers that a trajectory records aside: how often each event happened, and times for each.
+
+    >>> import symdyn as sd
+    >>> x = sp.Symbol("x")
+    >>> recorded(sd.ODESystem({x: 1}, events=sd.Event(x >= 1, {x: 0}, record=5)))
+    (1, 5)
+    """
+    return len(system.events), max((e.record for e in system.events), default=0)
+
+
+def begun(system: System, batch: Batch) -> Batch:
+    """A batch whose initial values are those after what schedules have at the first time, for drivers that begin after it.
+
+    Examples
+    --------
+    >>> import numpy as np, symdyn as sd
+    >>> net = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2, X = X + 5")
+    >>> batch = Batch(np.array([[3.0]]), np.ones((1, 1)), np.array([4.0, 5.0]), np.arange(1))
+    >>> begun(net, batch).initial.tolist()
+    [[8.0]]
+    """
+    scheduled = [e for e in system.events if isinstance(e.trigger, Schedule)]
+    if not scheduled:
+        return batch
+    states, before = batch.initial.copy(), np.nextafter(batch.times[0], -math.inf)
+    blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
+    for event in scheduled:
+        after = lower("after", blocks, [event.trigger.after(system.time)], ["after"])
+        new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
+        given = list(states.T), list(batch.parameters.T)
+        due = np.broadcast_to(evaluate(after, [before], *given)[0] <= batch.times[0], len(states))
+        for state, value in zip(event.assignments, evaluate(new, [batch.times[0]], *given), strict=True):
+            column = system.states.index(state)
+            states[:, column] = np.where(due, value, states[:, column])
+    return batch._replace(initial=states)
+
+
+def event_tables(
+    system: System, facts: Mapping[str, Any], addresses: Sequence[int], parameters: np.ndarray, times: np.ndarray
+) -> EventTables:
+    """The tables for a batch of trajectories.
+
+    Parameters
+    ----------
+    system : System
+    facts : mapping
+        From `event_facts`.
+    addresses : sequence of int
+        Of the functions ``triggers`` and ``effects``.
+    parameters : (N, k) float64
+    times : (T,) float64
+        Output times.
+
+    Raises
+    ------
+    DeclarationError
+        For schedules of too many times, or whose times are no numbers.
+    """
+    names = ("first", "targets", "delays", "priorities", "flags")
+    arrays = {name: np.array(facts[name], np.int64) for name in names}
+    schedule = _schedule(system, facts, parameters, times)
+    places, sizes = segment_places(system)
+    smooth = [continuous(system, path) for path in system.inputs]
+    inputs = {"places": places, "sizes": sizes, "smooth": smooth}
+    arrays |= {name: np.array(values, np.int64) for name, values in inputs.items()}
+    triggers, effects = addresses
+    return EventTables(
+        triggers,
+        effects,
+        sampled=facts["sampled"],
+        schedule=schedule,
+        recorded=recorded(system)[1],
+        segments=segments(system),
+        **arrays,
+    )
+
+
+def _schedule(system: System, facts: Mapping[str, Any], parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Known times of each trajectory and what happens there, (N, S, 3); one row where all are alike."""
+    if not (parameters != parameters[:1])[:, _decisive(system)].any():
+        parameters = parameters[:1]
+    count, begin, end = len(parameters), times[0], times[-1]
+    found = evaluate(Program.from_json(facts["schedule"]), (), (), list(parameters.T))
+    values = iter([np.array(np.broadcast_to(v, count)) for v in found])
+    columns: list[np.ndarray] = []  # (N, K, 3) each
+    for event, kind, there in facts["times"]:
+        sides = [next(values) if yes else None for yes in there]
+        if kind == "dose":
+            columns += _doses(system.events[event], event, sides, begin, end)
+        else:
+            (at,) = (np.nextafter(side, math.inf) if kind == "after" else side for side in sides if side is not None)
+            columns.append(_entries(np.where((at > begin) & (at <= end), at, np.inf), -1))
+    columns += knot_entries(system, parameters, times)
+    if not columns:
+        return np.empty((count, 0, 3))
+    stacked = np.concatenate(columns, axis=1)
+    order = np.argsort(stacked[:, :, :1], axis=1, kind="stable")
+    kept = int((stacked[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
+    return np.ascontiguousarray(np.take_along_axis(stacked, order, axis=1)[:, :kept])
+
+
+def _entries(at: np.ndarray, what: int) -> np.ndarray:
+    """One entry of the schedule of each trajectory, (N, 1, 3)."""
+    return np.stack([at, np.full(len(at), float(what)), np.zeros(len(at))], axis=1)[:, None]
+
+
+def _decisive(system: System) -> list[int]:
+    """Columns of the parameters on which schedules depend."""
+    used = dag.free_symbols([side for e in system.events for side in e.sides]) | set(system.inputs)
+    return [i for i, p in enumerate(system.parameters) if p in used]
+
+
+def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: float) -> list[np.ndarray]:
+    """A column of times for each repetition that falls into the span of some trajectory."""
+    start, every, times = sides
+    every = np.ones_like(start) if every is None else every
+    times = np.full_like(start, np.inf) if times is None else times
+    with np.errstate(all="ignore"):
+        last = np.minimum(times - 1, np.floor((end - start) / every + 1e-9))
+        first = np.maximum(0, np.ceil((begin - start) / every - 1e-9))
+    wrong = ~(np.isfinite(start) & (every > 0) & (times >= 0))
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        raise DeclarationError(
+            f"the event '{event.heading}' has start {start[k]:g}, every {every[k]:g} and times {times[k]:g}; "
+            "expected a finite start and positive numbers"
+        )
+    most = (last - first + 1).max(initial=0)
+    if most > MOST_TIMES:
+        raise DeclarationError(f"the event '{event.heading}' happens {most:.3g} times; expected at most {MOST_TIMES}")
+    columns = []
+    for k in range(max(0, int(most))):
+        at = start + (first + k) * every
+        due = (first + k <= last) & (at >= begin) & (at <= end)
+        columns.append(_entries(np.where(due, at, np.inf), number))
+    return columns

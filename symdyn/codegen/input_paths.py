@@ -1,0 +1,152 @@
+"""Inputs over time in lane functions: polynomials whose coefficients are parameters that change at the knots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sympy as sp
+
+from symdyn import dag
+from symdyn.errors import DeclarationError
+from symdyn.paths import Path, PathSlope
+from symdyn.system import System
+
+__all__ = ["coefficient_rows", "continuous", "input_values", "knot_entries", "segment_places", "segments", "written_out"]
+
+
+def _symbols(path: Path) -> list[sp.Symbol]:
+    """The time of a knot and the coefficients from there on."""
+    return [sp.Symbol(f"{path.name}'{k}") for k in ("t", *range(path.degree + 1))]
+
+
+def written_out(system: System, *further: sp.Basic) -> tuple[System, tuple[sp.Basic, ...]]:
+    """The system with polynomials in the place of its inputs, and further conditions with the same.
+
+    Knots and coefficients are parameters after those of the system.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x, u = sp.Symbol("x"), sd.Path("u", [0, 1], [0, 1])
+    >>> print(written_out(sd.ODESystem({x: u - x}))[0])
+    x' = u'0 + u'1*(t - u't) - x
+    """
+    if not system.inputs:
+        return system, further
+    swap: dict[sp.Basic, sp.Basic] = {}
+    symbols: list[sp.Symbol] = []
+    for path in system.inputs:
+        knot, *coefficients = _symbols(path)
+        s = system.time - knot
+        swap[path] = _horner(coefficients, s)
+        swap[PathSlope(path)] = _horner([j * c for j, c in enumerate(coefficients)][1:], s)
+        symbols += [knot, *coefficients]
+    new = system.map_expressions(lambda e: e.xreplace(swap))
+    changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in system.events)} if system.events else {}
+    new = new.replace(parameters=(*system.parameters, *symbols), **changed)
+    return new, tuple(e.xreplace(swap) for e in further)
+
+
+def _horner(coefficients: Sequence[sp.Expr], s: sp.Expr) -> sp.Expr:
+    found: sp.Expr = sp.S.Zero
+    for c in reversed(coefficients):
+        found = c + s * found
+    return found
+
+
+def segment_places(system: System) -> tuple[list[int], list[int]]:
+    """Where the parameters of each input begin in `written_out`, and how many there are."""
+    sizes = [path.degree + 2 for path in system.inputs]
+    begin = len(system.parameters)
+    return [begin + sum(sizes[:k]) for k in range(len(sizes))], sizes
+
+
+def continuous(system: System, path: Path) -> bool:
+    """Whether rates of change are continuous at the knots of an input: its values, and its slope if that occurs.
+
+    >>> import symdyn as sd
+    >>> x, t, u = *sp.symbols("x t"), sd.Path("u", [0, 1], [0, 1])
+    >>> continuous(sd.ODESystem({x: u}), u), continuous(sd.ODESystem({x: u.diff(t)}), u)
+    (True, False)
+    """
+    return path.degree > (1 if PathSlope(path) in dag.free_symbols(system.expressions) else 0)
+
+
+def segments(system: System) -> np.ndarray:
+    """Knots and coefficients of all segments of all courses of all inputs, (S, 5) float64, 0 where a kind has fewer."""
+    rows = [np.empty((0, 5))]
+    for path in system.inputs:
+        for curve in path.curves:
+            table = np.zeros((len(curve.coefficients), 5))
+            table[:, 0], table[:, 1 : 2 + path.degree] = curve.times[:-1], curve.coefficients
+            rows.append(table)
+    return np.concatenate(rows)
+
+
+def _begins(system: System) -> list[list[int]]:
+    """The first row in `segments` of each course of each input."""
+    found: list[list[int]] = []
+    row = 0
+    for path in system.inputs:
+        found.append([])
+        for curve in path.curves:
+            found[-1].append(row)
+            row += len(curve.coefficients)
+    return found
+
+
+def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The parameters (N, k) followed by those of the segments at the first time.
+
+    Raises
+    ------
+    DeclarationError
+        If a course does not reach from the first time to the last.
+    """
+    if not system.inputs:
+        return parameters
+    table, columns = segments(system), [parameters]
+    for path, begins in zip(system.inputs, _begins(system), strict=True):
+        number = parameters[:, system.parameters.index(path)].astype(int)
+        first = np.empty(len(path.curves), int)
+        for c in np.unique(number):
+            curve = path.curves[c]
+            if curve.times[0] > times[0] or curve.times[-1] < times[-1]:
+                course = f", course {c}," if len(path.curves) > 1 else ""
+                raise DeclarationError(
+                    f"the input {path}{course} is known from {curve.times[0]:g} to {curve.times[-1]:g}, and the simulation "
+                    f"goes from {times[0]:g} to {times[-1]:g}"
+                )
+            at = np.searchsorted(curve.times, times[0], side="right") - 1
+            first[c] = begins[c] + min(at, len(curve.coefficients) - 1)
+        columns.append(table[first[number], : path.degree + 2])
+    return np.concatenate(columns, axis=1)
+
+
+def knot_entries(system: System, parameters: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
+    """Entries (N, K, 3) of schedules for each input: a knot, ``-2 - input``, and the row of the segment that begins there."""
+    found = []
+    for k, (path, begins) in enumerate(zip(system.inputs, _begins(system), strict=True)):
+        number = parameters[:, system.parameters.index(path)].astype(int)
+        longest = max(len(curve.coefficients) for curve in path.curves)
+        entries = np.full((len(path.curves), longest, 3), np.inf)
+        for c, curve in enumerate(path.curves):
+            knots = curve.times[1:-1]
+            inside = np.flatnonzero((knots > times[0]) & (knots < times[-1]))
+            entries[c, : inside.size, 0] = knots[inside]
+            entries[c, : inside.size, 2] = begins[c] + 1 + inside
+        entries[:, :, 1] = -2 - k
+        found.append(entries[number])
+    return found
+
+
+def input_values(system: System, parameters: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
+    """Values and slopes (N, T) of each input at output times."""
+    found = []
+    for path in system.inputs:
+        number = parameters[:, system.parameters.index(path)].astype(int)
+        for slope in (False, True):
+            table = np.stack([curve(times, slope=slope) for curve in path.curves])
+            found.append(table[number])
+    return found

@@ -1,0 +1,231 @@
+r"""Inputs over time: measured or given values as functions inside right-hand sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdyn.errors import DeclarationError
+from symdyn.registry import suggest
+
+__all__ = ["KINDS", "Path", "PathSlope"]
+
+#: Kinds of interpolation, with the degree of their polynomials.
+KINDS = {"hold": 0, "linear": 1, "cubic": 3}
+
+
+class Curve:
+    """Knots and polynomials of one course of an input: ``sum_j c[k, j] (t - t[k])**j`` from knot k to the next.
+
+    Attributes
+    ----------
+    times : (K,) float64
+    coefficients : (K - 1, d + 1) float64
+        Of the segments between knots; one of a single knot.
+    """
+
+    def __init__(self, name: str, times: Any, values: Any, kind: str) -> None:
+        try:
+            t, x = np.array(times, dtype=float), np.array(values, dtype=float)
+        except (TypeError, ValueError):
+            raise DeclarationError(f"the input {name} has times or values that are no numbers") from None
+        if t.ndim != 1 or t.shape != x.shape:
+            raise DeclarationError(
+                f"the input {name} has times of shape {t.shape} and values of {x.shape}; expected (T,) twice"
+            )
+        there = ~np.isnan(x)  # missing values
+        t, x = t[there], x[there]
+        if t.size < 2 or not np.isfinite(t).all() or not np.isfinite(x).all() or not (np.diff(t) > 0).all():
+            raise DeclarationError(f"the input {name} needs two finite values or more, at times that increase strictly")
+        self.times, self.values = t, x
+        h, slope = np.diff(t), np.diff(x) / np.diff(t)
+        if kind == "hold":
+            columns = [x[:-1]]
+        elif kind == "linear":
+            columns = [x[:-1], slope]
+        else:  # the slope at a knot is that of the segment before it, so that no value shows before its time
+            begin = np.concatenate([slope[:1], slope[:-1]])
+            columns = [x[:-1], begin, (2 * slope - 2 * begin) / h, (begin - slope) / h**2]
+        self.coefficients = np.stack(columns, axis=1)
+
+    def __call__(self, times: np.ndarray, *, slope: bool = False) -> np.ndarray:
+        """Values, or slopes, at some times within the knots; at a knot those of the segment that begins there."""
+        k = np.clip(np.searchsorted(self.times, times, side="right") - 1, 0, len(self.coefficients) - 1)
+        c, s = self.coefficients[k], np.asarray(times) - self.times[k]
+        degree = c.shape[-1] - 1
+        if not slope:
+            found = sum(c[..., j] * s**j for j in range(degree + 1))
+            return np.where((times == self.times[-1]) & (degree == 0), self.values[-1], found)
+        return sum((j * c[..., j] * s ** (j - 1) for j in range(1, degree + 1)), np.zeros(np.shape(s)))
+
+    @property
+    def mark(self) -> bytes:
+        return self.times.tobytes() + self.values.tobytes()
+
+
+class Path(sp.Symbol):
+    r"""An input over time, a symbol whose value in a right-hand side is that of the path at the time.
+
+    Parameters
+    ----------
+    name : str
+    times : (T,) sequence of float
+        Increasing, in the unit of time of the system.
+    values : (T,) sequence of float
+        NaN where one is missing.
+    kind : {'linear', 'hold', 'cubic'}, optional
+        Straight lines; the value of the last knot, which jumps at the next; cubic polynomials with the slope at each knot
+        of the segment before it, so that the path does not depend on later values (Hermite with backward differences).
+
+    Raises
+    ------
+    DeclarationError
+        For another kind, and values that make no path.
+
+    Notes
+    -----
+    ``u`` and ``u(t)`` mean the same; ``u.diff(t)`` is the slope, of the input itself and not of an expression.  Steps end at
+    knots.  A simulation beyond the knots is an error.
+
+    References
+    ----------
+    Morrill, Kidger, Yang & Lyons, Neural controlled differential equations for online prediction tasks (2021): causal paths.
+
+    Examples
+    --------
+    >>> import symdyn as sd
+    >>> x, k, t = sp.symbols("x k t")
+    >>> u = sd.Path("u", [0, 1, 3], [0, 2, 2])
+    >>> driven = sd.ODESystem({x: u - k * x}, {k: 0}, initial={x: 0})
+    >>> sd.simulate(driven, [0, 1, 3], rtol=1e-9, progress=False).x.values.round(6).tolist()   # areas below the path
+    [0.0, 1.0, 5.0]
+    >>> u(t) is u, str(u.diff(t))
+    (True, 'du/dt')
+    """
+
+    __slots__ = ("__dict__", "curves", "kind")
+
+    def __new__(cls, name: str, times: Any, values: Any = None, kind: str = "linear") -> Path:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise DeclarationError(f"an input is called {name!r}; expected a name, such as 'u'")
+        if kind not in KINDS:
+            raise DeclarationError(f"the input {name} has the kind {kind!r}; known: {', '.join(KINDS)}.{suggest(kind, KINDS)}")
+        if values is None:  # a Series over its index, or a DataArray over its only dimension
+            labels = None if callable(getattr(times, "index", len)) else times.index
+            if labels is None and getattr(times, "ndim", 0) == 1 and getattr(times, "dims", ()):
+                labels = times[times.dims[0]].values
+            if labels is None:
+                raise DeclarationError(f"the input {name} has no values; give times and values, or a Series or DataArray")
+            times, values = np.asarray(labels), np.asarray(times)
+        return cls._of(name, kind, (Curve(name, times, values, kind),))
+
+    @classmethod
+    def _of(cls, name: str, kind: str, curves: tuple[Curve, ...]) -> Path:
+        self = sp.Symbol.__xnew__(cls, name)
+        self.kind, self.curves = kind, curves
+        return self
+
+    def __getnewargs_ex__(self) -> tuple[Any, ...]:
+        return ((self.name, self.kind, [(c.times, c.values) for c in self.curves]), {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in self.curves))
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.digest)
+
+    def __call__(self, time: Any) -> Path:
+        if not isinstance(time, sp.Symbol):
+            raise DeclarationError(f"{self.name}({time}) is the input at another time; a shift belongs into its times")
+        return self
+
+    def diff(self, *symbols: Any, **assumptions: Any) -> sp.Expr:
+        """The slope of the input, where it is differentiated by ``t`` or ``time``; else as any symbol.
+
+        Parameters
+        ----------
+        *symbols, **assumptions
+            As of ``Expr.diff``.
+
+        Returns
+        -------
+        Expr
+
+        Examples
+        --------
+        >>> u = Path("u", [0, 1], [0, 1])
+        >>> u.diff(sp.Symbol("t")), u.diff(u)
+        (du/dt, 1)
+        """
+        if len(symbols) == 1 and isinstance(symbols[0], sp.Symbol) and symbols[0].name in ("t", "time"):
+            return PathSlope(self)
+        return super().diff(*symbols, **assumptions)
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of its kind and values."""
+        return hashlib.sha256(b"\0".join([self.kind.encode(), *(c.mark for c in self.curves)])).hexdigest()
+
+    @property
+    def degree(self) -> int:
+        """Of the polynomials of its segments."""
+        return KINDS[self.kind]
+
+    def with_curves(self, paths: Path | Sequence[Path]) -> Path:
+        """The input with the courses of other paths, among which simulations choose by their number.
+
+        Parameters
+        ----------
+        paths : Path or sequence of Path
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        DeclarationError
+            If they are of different kinds.
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> u = sd.Path("u", [0, 1], [0, 1])
+        >>> len(u.with_curves([u, sd.Path("v", [0, 1], [1, 0])]).curves)
+        2
+        """
+        listed: list[Any] = list(paths) if isinstance(paths, (list, tuple)) else [paths]
+        wrong = next((p for p in listed if not isinstance(p, Path)), None)
+        if wrong is not None or not listed:
+            raise DeclarationError(f"the input {self.name} is {wrong if listed else []!r}; expected a Path, or a list of them")
+        if len({p.kind for p in listed}) > 1:
+            raise DeclarationError(
+                f"the paths of {self.name} are of the kinds {', '.join(sorted({p.kind for p in listed}))}; use one"
+            )
+        return Path._of(self.name, listed[0].kind, tuple(c for p in listed for c in p.curves))
+
+
+class PathSlope(sp.Symbol):
+    """The slope of an input over time."""
+
+    __slots__ = ("path",)
+
+    def __new__(cls, path: Path) -> PathSlope:
+        self = sp.Symbol.__xnew__(cls, f"d{path.name}/dt")
+        self.path = path
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PathSlope, (self.path,)
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.path.digest)
+
+
+def _restored(name: str, kind: str, curves: tuple[tuple[np.ndarray, np.ndarray], ...]) -> Path:
+    return Path._of(name, kind, tuple(Curve(name, *curve, kind) for curve in curves))

@@ -1,0 +1,127 @@
+"""Inputs over time against areas, closed forms and quadrature."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+import xarray as xr
+from scipy.integrate import quad
+from scipy.interpolate import CubicHermiteSpline
+
+import symdyn as sd
+
+t, x, y, k = sp.symbols("t x y k")
+TIGHT = {"rtol": 1e-11, "atol": 1e-13, "progress": False}
+TIMES = np.array([0, 0.3, 0.5, 1.1, 2.0, 2.2, 3.7, 4.0])
+VALUES = np.array([1.0, -2.0, 0.5, 3.0, 3.0, -1.0, 0.0, 2.0])
+
+
+def course(kind):
+    """The path by other means."""
+    if kind == "hold":
+        return lambda s: VALUES[np.clip(np.searchsorted(TIMES, s, "right") - 1, 0, len(VALUES) - 2)]
+    if kind == "linear":
+        return lambda s: np.interp(s, TIMES, VALUES)
+    slopes = np.diff(VALUES) / np.diff(TIMES)
+    return CubicHermiteSpline(TIMES, VALUES, np.concatenate([slopes[:1], slopes]))
+
+
+@pytest.mark.parametrize("method", ["dop853", "rodas5p"])
+@pytest.mark.parametrize("kind", ["hold", "linear", "cubic"])
+def test_a_driven_decay_is_its_convolution_with_the_input(kind, method):
+    u, path = sd.Path("u", TIMES, VALUES, kind), course(kind)
+    driven = sd.ODESystem({x: u - k * x}, {k: 0.7}, initial={x: 2}, observables={"doubled": 2 * u(t)})
+    outputs = np.linspace(0, 3.9, 14)
+    data = sd.simulate(driven, outputs, method=method, **TIGHT)
+    for at, value in zip(outputs, data.x.values, strict=True):
+        ends = [*TIMES[at > TIMES], at]
+        area = sum(quad(lambda s, at=at: path(s) * np.exp(-0.7 * (at - s)), a, b, epsabs=1e-13)[0] for a, b in pairwise(ends))
+        assert value == pytest.approx(2 * np.exp(-0.7 * at) + area, abs=1e-8)
+    np.testing.assert_allclose(data.doubled, 2 * np.array([path(s) for s in outputs]), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic"])
+def test_the_slope_of_an_input_integrates_to_it(kind):
+    u = sd.Path("u", TIMES, VALUES, kind)
+    controlled = sd.ODESystem({x: u(t).diff(t), y: x * u.diff(t)}, initial={x: 1, y: 0.5})
+    data = sd.simulate(controlled, TIMES, **TIGHT)
+    np.testing.assert_allclose(data.x, VALUES, atol=1e-9)
+    np.testing.assert_allclose(data.y, VALUES**2 / 2, atol=1e-9)  # the chain rule
+
+
+def test_a_list_of_paths_is_a_sweep_beside_others():
+    u = sd.Path("u", [0, 10], [1, 1])
+    other = sd.Path("other", [0, 5, 10], [0, 0, 5])
+    driven = sd.ODESystem({x: u - k * x}, initial={x: 0})
+    data = sd.simulate(driven, [0, 10], inputs={"u": [u, other]}, parameters={k: [0, 1]}, trajectories=2, **TIGHT)
+    assert data.x.dims == ("u", "k", "trajectory", "time")
+    ramp = 5 - 1 + np.exp(-5)  # x' = s - x from 0 up to s = 5
+    np.testing.assert_allclose(data.x[:, :, 1, -1], [[10, 1 - np.exp(-10)], [12.5, ramp]], rtol=1e-9)
+    for lanes in (1, 8):
+        again = sd.simulate(
+            driven, [0, 10], inputs={u: [u, other]}, parameters={k: [0, 1]}, layout=sd.Layout(lanes=lanes), **TIGHT
+        )
+        np.testing.assert_array_equal(again.x, data.x[:, :, 0])
+
+
+def test_an_input_and_events_share_their_times():
+    u = sd.Path("u", [0, 1, 2, 4], [1, 3, 0, 0], "hold")
+    filled = sd.ODESystem(
+        {x: u, y: 0}, initial={x: 0, y: 0}, events=[sd.Event(x >= 3, {x: 0, y: y + u}), sd.dose(x, 10, start=2)]
+    )
+    data = sd.simulate(filled, [0, 1, 1.5, 2, 3], **TIGHT)
+    # 1 at t = 1, 3 at t = 5/3 (then 0), 1 at t = 2, and 10 more, which is above 3 again
+    np.testing.assert_allclose(data.x, [0, 1, 2.5, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(data.y, [0, 0, 0, 3, 3], atol=1e-9)
+    assert data.fired.values.tolist() == [2, 1]
+
+
+def test_what_is_missing_is_left_out_and_tables_are_read():
+    full, gaps = sd.Path("u", [0, 2, 3], [1, 5, 0]), sd.Path("u", [0, 1, 2, 3], [1, np.nan, 5, 0])
+    assert full == gaps
+    assert sd.Path("u", pd.Series([1, 5, 0], index=[0, 2, 3])) == full
+    assert sd.Path("u", xr.DataArray([1, 5, 0], dims="time", coords={"time": [0, 2, 3]})) == full
+    assert pickle.loads(pickle.dumps(full * x + full.diff(t))) == full * x + full.diff(t)
+    assert full != sd.Path("u", [0, 2, 3], [1, 5, 0.1])
+
+
+def test_stores_know_the_values_of_inputs(tmp_path):
+    u = sd.Path("u", [0, 10], [1, 2])
+    driven = sd.ODESystem({x: u - k * x}, initial={x: 0})
+    run = {"t": [0, 5, 10], "parameters": {k: [0, 1, 2]}, "layout": sd.Layout(chunk=1), "progress": False}
+    stored = sd.simulate(driven, store=tmp_path / "run", **run).load()
+    xr.testing.assert_identical(sd.simulate(driven, **run), stored)
+    with pytest.raises(sd.SymdynError, match="begun"):
+        sd.simulate(driven, store=tmp_path / "run", inputs={u: sd.Path("u", [0, 10], [1, 3])}, **run)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda u, s: sd.simulate(s, [0, 30], progress=False), "known from 0 to 10, and the simulation goes from 0 to 30"),
+        (lambda u, s: sd.simulate(s, [0, 3], parameters={"u": 2}), "is an input over time, not a number"),
+        (lambda u, s: sd.simulate(s, [0, 3], inputs={"w": u}), "is not a input"),
+        (lambda u, s: sd.simulate(s, [0, 3], inputs={"u": 3}), "expected a Path"),
+        (lambda u, s: s.with_inputs({u: [u, sd.Path("v", [0, 1], [0, 1], "hold")]}), "kinds hold, linear"),
+        (lambda u, s: sd.simulate(s, [0, 3], method="taylor"), "inputs over time"),
+        (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
+        (lambda u, s: sd.compile(s, target="cuda"), "no events and inputs"),
+        (lambda u, s: sd.simulate(sd.SDESystem({x: u - x}, {x: 1}), [0, 1], initial={x: 0}), "no method for SDESystem follows"),
+        (lambda u, s: u(t - 1), "at another time"),
+        (lambda u, s: sd.Path("u", [0, 1], [0, 1], "quadratic"), "known: hold, linear, cubic"),
+        (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),
+        (lambda u, s: sd.Path("u", [0, 1], [0, np.nan]), "two finite values"),
+        (lambda u, s: sd.Path("u", [0, 1], [0, 1, 2]), "of shape"),
+        (lambda u, s: sd.Path("u", [0, 1]), "no values"),
+        (lambda u, s: sd.Path("u", [0, "x"], [0, 1]), "no numbers"),
+    ],
+)
+def test_what_is_no_input_is_named(act, message):
+    u = sd.Path("u", [0, 10], [1, 1])
+    with pytest.raises(sd.SymdynError, match=message):
+        act(u, sd.ODESystem({x: u - x}, initial={x: 0}))

@@ -154,7 +154,7 @@ class ChunkStore:
             except OSError as error:
                 raise SymdynError(f"{path} cannot be made ({error.strerror}): does another process begin it?") from None
         except BaseException as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(temporary)
             if isinstance(error, OSError):
                 raise SymdynError(f"the store {path} cannot be made: {error.strerror or error}") from None
             raise
@@ -343,6 +343,17 @@ def _make_blank(path: Path, blank: xr.Dataset, grid: ChunkGrid, lengths: Mapping
             whole = reduced and "time" in variable.dims
             _create(zarr, group, str(name), variable, None if whole else (grid, lengths.get(str(name), 1)))
         zarr.consolidate_metadata(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder that zarr may still be writing to: of several writes at once it does not wait for all where one fails."""
+    gone = 0
+    for _ in range(100):
+        shutil.rmtree(path, ignore_errors=True)
+        gone = 0 if path.exists() else gone + 1
+        if gone == 3:
+            return
+        time.sleep(0.01)
 
 
 def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, layout: tuple[ChunkGrid, int] | None) -> None:

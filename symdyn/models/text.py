@@ -13,6 +13,7 @@ from symdyn.models.registry import KINDS
 from symdyn.parsing import parse_expression
 from symdyn.system import System
 from symdyn.text.functions import FUNCTIONS
+from symdyn.text.lexer import MAX_DIGITS
 from symdyn.text.terms import MAX_MAGNITUDE
 
 __all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of"]
@@ -123,6 +124,8 @@ def _plain(system: System) -> bool:
         elif not isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol)):
             return False
     if not all(v == 0 or 1 / MAX_MAGNITUDE <= abs(v) <= MAX_MAGNITUDE for v in numbers):
+        return False
+    if any(max(abs(v.p), v.q) >= 10**MAX_DIGITS for v in numbers if isinstance(v, sp.Rational)):
         return False
     try:
         return all(parse_expression(s.name) == s for s in (*system.states, *system.parameters, *system.observables))

@@ -23,6 +23,7 @@ SYSTEMS = [
     sd.ODESystem({x: -x}, initial={x: 1e305}),
     sd.ODESystem({x: 1e-305 * x}),
     sd.ODESystem({x: 10**305 * x}),
+    sd.ODESystem({x: (10**45 + 1) * x}),
 ]
 
 

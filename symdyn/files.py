@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import os
+import re
 import secrets
+import shutil
+import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from tokenize import TokenError
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-__all__ = ["UNFINISHED", "put", "put_arrays", "read_arrays"]
+__all__ = ["ABANDONED", "UNFINISHED", "clear", "put", "put_arrays", "read_arrays"]
 
+#: Beginning of an array in numpy's format, as numpy writes it: type, order and shape.
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|]?[biufcSUmM]\d+(?:\[\w+\])?)', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:\d+,? ?)*)\), \} *\n",
+    re.DOTALL,
+)
 #: Ending of files that are being written.
 UNFINISHED = ".unfinished"
+#: Seconds after which an unfinished file is one of a process that was killed.
+ABANDONED = 3600.0
+
+
+def clear(path: Path) -> None:
+    """Remove what killed processes left of a file or folder; what is young is perhaps being written by another process."""
+    with suppress(OSError):  # what cannot be removed is in nobody's way
+        for left in path.parent.glob(f".{glob.escape(path.name)}-*{UNFINISHED}"):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def put(path: Path, data: bytes) -> None:
@@ -42,7 +62,7 @@ def put_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an archive in their order; nothing in it is run.
+    """The arrays of an archive in their order; nothing in it is run or compiled.
 
     Raises
     ------
@@ -52,10 +72,23 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         If it cannot be read.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with loaded as file:
-            return dict(file)
-    except (EOFError, KeyError, BadZipFile, zlib.error, SyntaxError, TokenError) as error:  # numpy reads headers as Python
+        with ZipFile(path) as archive:
+            size = path.stat().st_size
+            if any(member.compress_size > size for member in archive.infolist()):  # as much would be allocated
+                raise BadZipFile("a member is larger than the file")
+            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, TypeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def _array(data: bytes) -> np.ndarray:
+    """An array in numpy's format, whose header numpy itself parses as Python."""
+    header = _HEADER.match(data)
+    if header is None:
+        raise ValueError("no array of numbers or texts")
+    kind, fortran, shape = header.groups()
+    sizes = tuple(map(int, shape.replace(b",", b" ").split()))
+    found = np.ndarray(sizes, kind.decode(), data, header.end(), order="F" if fortran == b"True" else "C")
+    if header.end() + found.nbytes != len(data):
+        raise ValueError(f"{len(data) - header.end()} bytes for an array of {found.nbytes}")
+    return found.copy()

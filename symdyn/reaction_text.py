@@ -29,12 +29,13 @@ from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.sides import read_side
 from symdyn.text.terms import TermBuilder
 
-__all__ = ["BURSTS", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
+__all__ = ["BURSTS", "MAX_COEFFICIENT", "NetworkText", "ReactionText", "has_reactions", "parse_network"]
 
 #: Distributions of a random number of molecules, each given by its mean.
 BURSTS = ("geometric", "poisson")
 _ARROWS = ("->", "=>", "<->", "<=>")
-_MAX_COEFFICIENT = 1000
+#: Most molecules of a species on one side of a reaction.
+MAX_COEFFICIENT = 1000
 _VOLUME = "volume"
 _FORM = "A + 2 B -> C, k (mass action), A => C, k*A (propensity), A <-> B, k1, k2"
 
@@ -253,8 +254,8 @@ def _complex(text: str, tokens: list[Token], arrow: Token) -> _Complex:
 
 
 def _coefficient(text: str, token: Token) -> int:
-    if not token.text.isdigit() or not 1 <= int(token.text) <= _MAX_COEFFICIENT:
-        message = f"a coefficient must be a whole number from 1 to {_MAX_COEFFICIENT}, got {token.text}"
+    if not token.text.isdigit() or not 1 <= int(token.text) <= MAX_COEFFICIENT:
+        message = f"a coefficient must be a whole number from 1 to {MAX_COEFFICIENT}, got {token.text}"
         raise ParseError(message, text, token.start)
     return int(token.text)
 

@@ -148,13 +148,20 @@ class _Event:
         fine = build.op("and", build.op("ge", low, build.constant(0)), build.op("lt", total, build.constant(math.inf)))
         return build.op("select", fine, time, build.constant(math.nan)), low
 
+    def _size(self, total: int) -> int:
+        """A total propensity without the sign of zero: without molecules n (n - 1) is -0.0, and events would be in the past.
+
+        Where it is negative the time is no number anyway.
+        """
+        return self.build.op("fabs", total)
+
     # ---- the two kinds of event ----------------------------------------------------------------
 
     def _direct(self) -> tuple[list[int], dict[str, int]]:
         build, op, number = self.build, self.build.op, self.build.constant
         values = [guarded(build, r) for r in self.reactions]
         sums = self._sums(values)
-        at = op("add", build.value(self.network.time), op("div", build.value(self.e), sums[-1]))
+        at = op("add", build.value(self.network.time), op("div", build.value(self.e), self._size(sums[-1])))
         threshold = op("mul", build.value(self.u), sums[-1])
         extra = {}
         if self.crossings:
@@ -175,7 +182,7 @@ class _Event:
         highs = [bounds.of(guarded(build, r)).high for r in self.reactions]
         bound = op("mul", self._sums(highs)[-1], number(1 + MARGIN))
         finite = op("lt", bound, number(math.inf))
-        candidate = op("add", t, op("div", build.value(self.e), bound))
+        candidate = op("add", t, op("div", build.value(self.e), self._size(bound)))
         inside = op("and", finite, op("le", candidate, border))
         at = op("fmin", candidate, border)
         now = sp.Symbol("candidate'")

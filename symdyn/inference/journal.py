@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from symdyn.errors import RecoveryError
-from symdyn.files import put_arrays, read_arrays
+from symdyn.files import clear, put_arrays, read_arrays
 
 __all__ = ["Journal", "digest_of"]
 
@@ -64,6 +64,7 @@ class Journal:
             return
         if not self.path.parent.is_dir():
             raise RecoveryError(f"checkpoint {self.path}: the folder {self.path.parent} does not exist; create it first")
+        clear(self.path)
         if self.path.exists():
             self._read(self.path)
 

@@ -10,6 +10,9 @@ from symdyn.errors import DeclarationError
 
 __all__ = ["mass_action", "split_reversible"]
 
+#: Largest order of reactions whose laws are compared with mass action as polynomials; above it, factor by factor.
+EXPANDED = 20
+
 
 def mass_action(
     law: sp.Expr, reactants: Mapping[sp.Symbol, int], volume: sp.Expr, species: set[sp.Symbol], *, powers: bool = False
@@ -27,7 +30,7 @@ def mass_action(
     patterns = [falling, sp.Mul(*(s**k for s, k in reactants.items()))] if powers else [falling]
     for pattern in patterns:
         ratio = law * volume ** (order - 1) / pattern
-        if ratio.free_symbols & species and ratio.is_rational_function(*species):
+        if ratio.free_symbols & species and order <= EXPANDED and ratio.is_rational_function(*species):
             ratio = sp.cancel(_exact(ratio))
             ratio = ratio if not ratio.free_symbols & species else law
         if not ratio.free_symbols & species and not (volume.is_Symbol and volume in ratio.free_symbols):

@@ -15,6 +15,7 @@ from symdyn.io._xml import bounded
 from symdyn.models.events import Event
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.reaction_text import MAX_COEFFICIENT
 
 __all__ = ["LAWS", "read"]
 
@@ -268,8 +269,9 @@ class _Reader:
             known = r.getSpecies()
             if known not in self.species:
                 raise DeclarationError(f"the reaction {name} has the species {known!r}, which the model does not declare")
-            if count != count or count != int(count) or count < 0:
-                raise DeclarationError(f"the reaction {name} has the stoichiometry {count} of {known}; expected a whole number")
+            if not 0 <= count <= MAX_COEFFICIENT or count != int(count):
+                expected = f"a whole number up to {MAX_COEFFICIENT}"
+                raise DeclarationError(f"the reaction {name} has the stoichiometry {count} of {known}; expected {expected}")
             if known in states and count and not self.species[known].getBoundaryCondition():
                 symbol = sp.Symbol(known)
                 counts[symbol] = counts.get(symbol, 0) + int(count)

@@ -14,6 +14,7 @@ from symdyn.errors import DeclarationError, ParseError
 from symdyn.io._rate_laws import mass_action, split_reversible
 from symdyn.models.reaction import Reaction
 from symdyn.models.reactions import ReactionNetwork
+from symdyn.reaction_text import MAX_COEFFICIENT
 from symdyn.text.grammar import RESERVED, Scope
 from symdyn.text.lexer import Token, split_statements, tokenize
 from symdyn.text.rate_laws import RATE_LAWS
@@ -28,7 +29,6 @@ _EVENT = re.compile(r"(?m)(?:^|(?<=;))[ \t]*at\b")
 _DECLARED = ("species", "compartment", "formula", "var", "const", "substanceOnly")
 _NOT_READ = ("function", "import", "unit", "DNA", "gene", "operator", "delete")
 _ARROWS = ("->", "=>")
-_MAX_COEFFICIENT = 1000
 _FORM = "J1: A + 2 B -> C; k*A*B, A = 3, species A, B in cell, or total := A + B"
 
 
@@ -195,8 +195,8 @@ class _Reader:
         while at < len(tokens):
             count = 1
             if tokens[at].kind == "number":
-                if not tokens[at].text.isdigit() or int(tokens[at].text) > _MAX_COEFFICIENT:
-                    self.fail(f"a coefficient must be a whole number up to {_MAX_COEFFICIENT}", tokens[at])
+                if not tokens[at].text.isdigit() or int(tokens[at].text) > MAX_COEFFICIENT:
+                    self.fail(f"a coefficient must be a whole number up to {MAX_COEFFICIENT}", tokens[at])
                 count = int(tokens[at].text)
                 at += 1
             if at == len(tokens) or tokens[at].kind != "name":

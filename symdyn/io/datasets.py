@@ -26,6 +26,7 @@ import pandas as pd
 import xarray as xr
 
 from symdyn.errors import DeclarationError
+from symdyn.files import UNFINISHED, clear
 
 __all__ = ["FORMATS", "check_format", "dataset_table", "read_dataset", "write_csv", "write_dataset", "write_file"]
 
@@ -54,7 +55,8 @@ def check_format(path: str | Path) -> str:
 def write_file(path: str | Path, write: Callable[[Path], Any]) -> None:
     """Call `write` with a temporary path and move the file into place, so that no incomplete file is visible."""
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+    clear(path)
+    with tempfile.TemporaryDirectory(UNFINISHED, f".{path.name}-", path.parent) as folder:
         temporary = Path(folder) / path.name
         write(temporary)
         os.replace(temporary, path)

@@ -13,6 +13,8 @@ from symdyn.models.registry import KINDS
 from symdyn.parsing import parse_expression
 from symdyn.system import System
 from symdyn.text.functions import FUNCTIONS
+from symdyn.text.lexer import MAX_DIGITS
+from symdyn.text.terms import MAX_MAGNITUDE
 
 __all__ = ["expression_text", "model_text", "reads_back", "text_kinds", "text_of"]
 
@@ -111,13 +113,20 @@ def _plain(system: System) -> bool:
     if system.events or system.kind not in text_kinds():
         return False
     starts = [v for v in system.initial.values() if isinstance(v, sp.Expr)]
+    numbers = [v for v in (*system.defaults.values(), *system.initial.values()) if isinstance(v, (int, float, sp.Number))]
     for node in dag.nodes((*system.expressions, *system.observables.values(), *starts)):
         if isinstance(node, sp.Function):
             known = FUNCTIONS.get(node.func.__name__)
             if known is None or not known.fewest <= len(node.args) <= known.most:
                 return False
-        elif not (isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol)) or (node.is_Rational or node.is_Float)):
+        elif node.is_Rational or node.is_Float:
+            numbers.append(node)
+        elif not isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol)):
             return False
+    if not all(v == 0 or 1 / MAX_MAGNITUDE <= abs(v) <= MAX_MAGNITUDE for v in numbers):
+        return False
+    if any(max(abs(v.p), v.q) >= 10**MAX_DIGITS for v in numbers if isinstance(v, sp.Rational)):
+        return False
     try:
         return all(parse_expression(s.name) == s for s in (*system.states, *system.parameters, *system.observables))
     except SymdynError:

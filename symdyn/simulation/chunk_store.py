@@ -34,7 +34,7 @@ from symdyn_kernels.status import INTERRUPTED
 
 from symdyn.codegen.load import announce
 from symdyn.errors import SymdynError
-from symdyn.files import UNFINISHED, put
+from symdyn.files import ABANDONED, UNFINISHED, clear, put
 from symdyn.optional import require
 from symdyn.simulation import netcdf
 from symdyn.simulation.chunks import Chunk
@@ -57,8 +57,6 @@ READERS = 16
 MOST_ROWS = 10**15
 #: The folder inside a store that holds manifest and parts; its ``zarr.json`` makes it a group without arrays.
 INSIDE = ".symdyn"
-#: Seconds after which a file is taken to be no longer written to.
-ABANDONED = 3600.0
 #: Between the numbers in the name of a chunk's file; a slash would make a folder of each.
 SEPARATOR = "."
 #: Fast, and effective on numbers of molecules; a 1 means that bytes are shuffled.
@@ -136,7 +134,7 @@ class ChunkStore:
         request : mapping
             All that determines the numbers.
         """
-        zarr = require("zarr")
+        require("zarr")
         path, file = _split(path)
         names = [str(name) for name in blank.data_vars]
         seed = plan.options.seed if plan.kernel.stochastic else None
@@ -147,21 +145,16 @@ class ChunkStore:
         temporary = path.with_name(f".{path.name}-{manifest['token']}{UNFINISHED}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with warnings.catch_warnings():  # of what the third version of the format does not specify yet
-                warnings.simplefilter("ignore")
-                blank.drop_vars(names).to_zarr(temporary, zarr_format=3, consolidated=False)
-                group = zarr.open_group(temporary, mode="r+")
-                for name, variable in blank.data_vars.items():
-                    whole = plan.reductions is not None and "time" in variable.dims
-                    _create(zarr, group, str(name), variable, None if whole else (grid, lengths.get(str(name), 1)))
-                zarr.consolidate_metadata(temporary)
+            clear(path)
+            with ThreadPoolExecutor(1) as pool:  # zarr has threads of its own, which an interrupt here would not stop
+                pool.submit(_make_blank, temporary, blank, grid, lengths, plan.reductions is not None).result()
             put(temporary / INSIDE / "zarr.json", _json({"zarr_format": 3, "node_type": "group", "attributes": manifest}))
             try:
                 os.rename(temporary, path)  # also onto an empty folder
             except OSError as error:
                 raise SymdynError(f"{path} cannot be made ({error.strerror}): does another process begin it?") from None
         except BaseException as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(temporary)
             if isinstance(error, OSError):
                 raise SymdynError(f"the store {path} cannot be made: {error.strerror or error}") from None
             raise
@@ -336,6 +329,31 @@ def _checked(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 def _length(variable: Variable, times: int) -> int:
     """Numbers along the first dimension after those of the design that are in one file."""
     return variable.piece(times) if variable.timed else (*variable.shape, 1)[0]
+
+
+def _make_blank(path: Path, blank: xr.Dataset, grid: ChunkGrid, lengths: Mapping[str, int], reduced: bool) -> None:
+    """A store with coordinates, attributes and arrays without chunks; `lengths` are those of pieces along the time."""
+    zarr = require("zarr")
+    names = [str(name) for name in blank.data_vars]
+    with warnings.catch_warnings():  # of what the third version of the format does not specify yet
+        warnings.simplefilter("ignore")
+        blank.drop_vars(names).to_zarr(path, zarr_format=3, consolidated=False)
+        group = zarr.open_group(path, mode="r+")
+        for name, variable in blank.data_vars.items():
+            whole = reduced and "time" in variable.dims
+            _create(zarr, group, str(name), variable, None if whole else (grid, lengths.get(str(name), 1)))
+        zarr.consolidate_metadata(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder that zarr may still be writing to: of several writes at once it does not wait for all where one fails."""
+    gone = 0
+    for _ in range(100):
+        shutil.rmtree(path, ignore_errors=True)
+        gone = 0 if path.exists() else gone + 1
+        if gone == 3:
+            return
+        time.sleep(0.01)
 
 
 def _create(zarr: Any, group: Any, name: str, variable: xr.DataArray, layout: tuple[ChunkGrid, int] | None) -> None:

@@ -13,7 +13,7 @@ import netCDF4
 import xarray as xr
 
 from symdyn.errors import SymdynError
-from symdyn.files import UNFINISHED
+from symdyn.files import UNFINISHED, clear
 from symdyn.optional import require
 
 __all__ = ["open_file", "read_manifest", "write_file"]
@@ -31,6 +31,7 @@ def write_file(data: xr.Dataset, manifest: Mapping[str, Any], path: Path, *, sou
         If `source`, which belongs to what the dataset is read from, is gone at the end: chunks may have been missing.
     """
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
+    clear(path)
     encoding = {}
     for name, variable in data.data_vars.items():
         sizes = [c[0] for c in variable.chunks] if variable.chunks else list(variable.shape)

@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 import sympy as sp
+from symdyn_kernels.status import INTERRUPTED
 
 import symdyn as sd
 from symdyn.codegen.drivers import adaptive_driver
@@ -21,7 +22,7 @@ from symdyn.errors import SymdynError
 from symdyn.files import UNFINISHED
 from tests.faults.faulty import faults
 
-__all__ = ["SUBJECTS", "Disturbed", "Subject", "disturbed"]
+__all__ = ["NETWORK", "SUBJECTS", "Disturbed", "Subject", "Unfinished", "bits", "disturbed", "fresh"]
 
 ERRORS = (errno.ENOSPC, errno.EIO)
 
@@ -45,7 +46,20 @@ class Disturbed:
     loss: str | None
 
 
-def _bits(data: Any) -> bytes:
+class Unfinished(Exception):
+    """A run was interrupted, and gave back what it had."""
+
+
+def bits(data: Any) -> bytes:
+    """All numbers of a dataset.
+
+    Raises
+    ------
+    Unfinished
+        If trajectories are missing.
+    """
+    if (data["status"] == INTERRUPTED).any():
+        raise Unfinished
     return b"".join(np.ascontiguousarray(data[name].values).tobytes() for name in sorted(data.data_vars))
 
 
@@ -56,14 +70,17 @@ x, f, a = sp.Symbol("x"), sp.Function("f"), sp.Symbol("a")
 def _stored(folder: Path, name: str, reduce: Any = None) -> bytes:
     layout = sd.Layout(chunk=100, threads=1)
     options = {"initial": {"X": 0}, "trajectories": 300, "seed": 3, "progress": False, "layout": layout, "reduce": reduce}
-    return _bits(sd.simulate(NETWORK, [0.0, 0.5, 2.0], store=folder / name, **options).load())
+    return bits(sd.simulate(NETWORK, [0.0, 0.5, 2.0], store=folder / name, **options).load())
 
 
 def _searched(folder: Path) -> bytes:
     t = np.linspace(0, 4, 21)
     noisy = 1 / (1 + 4 * np.exp(-t)) + 0.01 * np.random.default_rng(0).normal(size=21)
     options = {"library": 2, "surrogate": None, "progress": False, "checkpoint": folder / "search.npz"}
-    return sd.recover(sd.ODESystem({x: f(x)}), {"t": t, "x": noisy}, **options).table.to_csv().encode()
+    found = sd.recover(sd.ODESystem({x: f(x)}), {"t": t, "x": noisy}, **options)
+    if not found.complete:
+        raise Unfinished
+    return found.table.to_csv().encode()
 
 
 def _saved(folder: Path) -> bytes:
@@ -71,6 +88,8 @@ def _saved(folder: Path) -> bytes:
     found = sd.recover(
         sd.ODESystem({x: f(x)}), {"t": t, "x": 1 / (1 + 4 * np.exp(-t))}, library=2, surrogate=None, progress=False
     )
+    if not found.complete:
+        raise Unfinished
     found.save(folder / "found")
     return sd.Recovery.load(folder / "found").table.to_csv().encode()
 
@@ -95,7 +114,7 @@ def disturbed(name: str, *, step: int = 1) -> Iterator[Disturbed]:
     """The subject with each operation failing in turn, every `step`-th of them, for each of the `ERRORS`."""
     subject = SUBJECTS[name]
     for code in ERRORS:
-        folder = _fresh()
+        folder = fresh()
         with faults(folder, code=code) as counted:
             expected = subject.run(folder)
         shutil.rmtree(folder)
@@ -104,7 +123,7 @@ def disturbed(name: str, *, step: int = 1) -> Iterator[Disturbed]:
 
 
 def _one(subject: Subject, expected: bytes, at: int, code: int) -> Disturbed:
-    folder = _fresh()
+    folder = fresh()
     error, loss = "", None
     with faults(folder, at, code, lasting=code == errno.ENOSPC) as faulty:
         try:
@@ -125,10 +144,15 @@ def _one(subject: Subject, expected: bytes, at: int, code: int) -> Disturbed:
         loss = f"the run after it failed: {reason}"
     left = [p.name for p in folder.rglob(f".*{UNFINISHED}")]
     shutil.rmtree(folder)
-    if left and not operation.startswith("os.remove"):  # what could not be removed is, an hour later
+    # what could not be removed, or opened in order to be, is removed an hour later
+    removing = operation.startswith(("os.remove", "os.rmdir", "os.scandir")) or (
+        operation.startswith("open") and operation.endswith(UNFINISHED)
+    )
+    if left and not removing:
         loss = loss or f"files are left: {left}"
     return Disturbed(operation, error, loss)
 
 
-def _fresh() -> Path:
+def fresh() -> Path:
+    """A new folder for temporary files."""
     return Path(tempfile.mkdtemp(prefix="symdyn-faults-"))

@@ -157,10 +157,9 @@ TARGETS: dict[str, Callable[[], Target]] = {
         _file("table.csv", _data),
     ),
     "times": lambda: Target((b"0\n1\n2.5\n", b"t\n0\n1\n"), _file("times.txt", read_times)),
-    "arguments": lambda: Target(
-        (b"0:20:101", b"10m", b"a=0.4,0.5:2:7"),
-        _text(lambda text: [read(text) for read in (parse_range, parse_duration, lambda text: parse_assignments([text]))]),
-    ),
+    "ranges": lambda: Target((b"0:20:101", b"1e-3:1e3:7:log"), _text(parse_range)),
+    "durations": lambda: Target((b"10m", b"1h30m", b"2.5 s"), _text(parse_duration)),
+    "assignments": lambda: Target((b"a=0.4,0.5:2:7", b"x=1e3"), _text(lambda text: parse_assignments([text]))),
     "recovery": _recovery,
     "checkpoint": _checkpoint,
     "store": _store,

@@ -13,6 +13,8 @@ import pytest
 pytest.importorskip("libsbml")
 pytest.importorskip("zarr")
 
+from tests.fuzz.__main__ import record
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -65,3 +67,16 @@ def test_a_fragile_reader_is_found_out(tmp_path):
     counts = json.loads(done.stdout)["times"]["counts"]
     assert set(counts) == {"refused", "crash", "hang", "code"}
     assert sum(counts.values()) == 2000
+
+
+def test_reports_are_added_up(tmp_path):
+    failure = {"crash KeyError at x.py:1": {"input": b"text".hex(), "digest": "d1"}}
+    for seed, failures in ((3, failure), (4, {})):
+        record(
+            tmp_path, "times", {"counts": {"read": seed, "refused": 10}, "failures": failures, "answers": seed, "peak_kb": 7}
+        )
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["executions"] == 27
+    assert report["readers"]["times"]["counts"] == {"read": 7, "refused": 20}
+    assert report["readers"]["times"]["failures"] == {"crash KeyError at x.py:1": "d1"}
+    assert (tmp_path / "times-d1").read_bytes() == b"text"

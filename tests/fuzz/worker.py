@@ -27,6 +27,8 @@ __all__ = ["main", "tried"]
 
 #: An input may take so many seconds of the processor, and so many bytes of memory beyond those of the imports.
 SECONDS, MEMORY = 2.0, 1_000_000_000
+#: Inputs that were read from which new ones are made, as many as from those that were refused in a way of their own.
+MOST_VALID = 200
 #: What nobody's text may lead to.
 FORBIDDEN = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect", "shutil.rmtree")
 
@@ -109,7 +111,7 @@ def main() -> None:
 def _fuzzed(name: str, given: argparse.Namespace, current: mmap.mmap) -> dict[str, Any]:
     """What became of the inputs of a reader."""
     target, rng = TARGETS[name](), random.Random(f"{name} {given.seed}")
-    pool, known = list(target.seeds), set()
+    pool, known, valid = list(target.seeds), set(), list(target.seeds)
     counts: dict[str, int] = {}
     failures: dict[str, dict[str, str]] = {}
     for data in target.seeds:
@@ -117,7 +119,7 @@ def _fuzzed(name: str, given: argparse.Namespace, current: mmap.mmap) -> dict[st
         assert kind in ("read", "refused"), f"a seed of {name}: {kind} {where}"
     end = time.monotonic() + given.seconds
     for _ in itertools.takewhile(lambda _: time.monotonic() < end, range(given.executions)):
-        data = mutated(rng.choice(pool), pool, TOKENS, rng)
+        data = mutated(rng.choice(valid if rng.random() < 0.5 else pool), pool, TOKENS, rng)
         current[:8], current[8 : 8 + len(data)] = len(data).to_bytes(8, "little"), data
         kind, where = tried(target, data)
         counts[kind] = counts.get(kind, 0) + 1
@@ -126,6 +128,10 @@ def _fuzzed(name: str, given: argparse.Namespace, current: mmap.mmap) -> dict[st
         elif (kind, where) not in known and len(pool) < 2000 and len(data) < 5000:  # it went where none went before
             known.add((kind, where))
             pool.append(data)
+        if kind == "read" and len(data) < 5000:
+            valid.append(data)
+            if len(valid) > MOST_VALID:  # the seeds stay
+                del valid[rng.randrange(len(target.seeds), len(valid))]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"counts": counts, "failures": failures, "answers": len(known), "peak_kb": peak}
 

@@ -263,6 +263,12 @@ def test_events_of_species():
         ),
         (ci("Lambda"), ci("lambda0"), "lambda0"),
         ('stoichiometry="2"', 'stoichiometry="1.5"', "stoichiometry 1.5 of X"),
+        (
+            'stoichiometry="2"',
+            'stoichiometry="1e15"',
+            r"1000000000000000\.0 of X; expected a whole number up to 1000",
+        ),
+        ('stoichiometry="2"', 'stoichiometry="nan"', "stoichiometry nan of X"),
         (apply("times", ci("Mu"), ci("X")), apply("factorial", ci("X")), "factorial"),
         ("<kineticLaw>" + math(apply("times", ci("Mu"), ci("X"))) + "</kineticLaw>", "", "Death has no kinetic law"),
     ],
@@ -272,6 +278,15 @@ def test_what_cannot_be_read_is_named(old, new, message):
     assert old in text
     with pytest.raises(DeclarationError, match=message):
         read_sbml(text.replace(old, new, 1))
+
+
+def test_many_reactants():
+    """Mass action of a high order is recognised by its factors; polynomials of that degree are not expanded."""
+    law = apply("times", ci("Mu"), *(apply("minus", ci("X"), cn(k)) for k in range(100)))
+    for rate, known in ((law, True), (apply("times", ci("Mu"), ci("X")), False)):
+        net = read_sbml(model([species("X", 400)], {"Mu": 1}, [reaction("R", {"X": 100}, {}, rate)]))
+        assert net.reactions[0].mass_action is known
+        assert list(net.changes[:, 0]) == [-100]
 
 
 def test_names_of_files(tmp_path):

@@ -19,6 +19,11 @@ SYSTEMS = [
     sd.ODESystem({sp.Symbol("E[x]"): -sp.Symbol("E[x]")}),
     sd.ODESystem({x: sp.Piecewise((1, x > 0), (x, True))}),
     sd.ODESystem({x: -x}, observables={"double": 2 * x}),
+    sd.ODESystem({x: -a * x}, {a: 1e-305}),
+    sd.ODESystem({x: -x}, initial={x: 1e305}),
+    sd.ODESystem({x: 1e-305 * x}),
+    sd.ODESystem({x: 10**305 * x}),
+    sd.ODESystem({x: (10**45 + 1) * x}),
 ]
 
 

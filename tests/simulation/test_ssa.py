@@ -233,6 +233,28 @@ def test_no_reaction_takes_what_is_not_there():
     assert (data.steps == 5).all()
 
 
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2 A -> 0, 3", "2 A -> A, 5; 2 A -> 0, 8/3", "2 A -> 0, 2 + sin(t)",
+        "; ".join(f"2 A{i} -> 0, 2" for i in range(256)).replace("A0", "A"),
+    ],
+    ids=["one", "two", "in time", "large"],
+)  # fmt: skip
+def test_pairs_of_molecules_that_are_gone(text, lanes):
+    """A propensity n (n - 1) is -0.0 without molecules: no event follows, at no time before."""
+    net = sd.ReactionNetwork.from_text(text)
+    data = sd.simulate(
+        net, [0, 1, 50, 51], initial=dict.fromkeys(net.states, 4), trajectories=16, seed=1,
+        layout=sd.Layout(lanes=lanes), method=sd.methods.Ssa(max_steps=10_000),
+    )  # fmt: skip
+    last = data.A.isel(time=[-2, -1])
+    assert last.isin([0, 1]).all()
+    assert (last == 0).any()
+    assert (last.isel(time=0) == last.isel(time=1)).all()
+
+
 @pytest.mark.parametrize(("others", "lanes"), [(0, 1), (0, 8), (200, 1)])
 @pytest.mark.parametrize(
     ("text", "message"),

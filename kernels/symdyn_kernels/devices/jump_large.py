@@ -103,7 +103,7 @@ def trajectory(
         total = tree[1]
         wait, s = next_exponential(s)
         u, s = next_uniform(s)
-        t = t + wait / total
+        t = t + wait / abs(total)  # 0 may be -0.0
         if not total < math.inf:
             code = NOT_FINITE
         elif t > times[q]:

@@ -262,7 +262,7 @@ def chunk(arguments):
             record = place * size
             place += 1
             total = tree[1]
-            candidate, crossing = t + ld(records, record) / total, ld(y, soonest)
+            candidate, crossing = t + ld(records, record) / abs(total), ld(y, soonest)  # 0 may be -0.0
             limit = min(border, crossing)
             t = min(candidate, limit)
             if t > times[j]:

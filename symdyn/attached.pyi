@@ -250,11 +250,15 @@ class RecoveryVerbs:
         times: Sequence[float] | np.ndarray,
         initial: Mapping[Any, Any] | None = None,
         parameters: Mapping[Any, Any] | None = None,
+        *,
+        band: float | None = None,
         **options: Any,
     ) -> xr.Dataset:
         """Simulate the first system."""
     def score(self, data: Any = None, initial: Mapping[Any, float] | None = None) -> pd.DataFrame:
         """Coefficients of determination of the first system on data, by state."""
+    def optima(self, count: int = 20, *, seed: int = 0) -> pd.DataFrame:
+        """Fit the first system again from scattered values of its constants, under the law of its errors."""
     def save(self, folder: str | Path, *, options: Mapping[str, Any] | None = None) -> None:
         """Write a `Recovery` to a folder, which is created; files of the same names are replaced."""
     @staticmethod

@@ -17,6 +17,7 @@ from symdyn.errors import DeclarationError
 __all__ = [
     "fingerprint",
     "free_symbols",
+    "in_order",
     "nodes",
     "pack",
     "put_in",
@@ -146,23 +147,40 @@ def written_out(rules: Mapping[sp.Symbol, sp.Expr], what: str) -> dict[sp.Symbol
     {b: (x + 1)**2, a: x + 1}
     """
     done: dict[sp.Symbol, sp.Expr] = {}
+    for symbol in in_order(rules, what):
+        done[symbol] = put_in(rules[symbol], done, f"the {what} {symbol}")
+    return {symbol: done[symbol] for symbol in rules}
+
+
+def in_order(rules: Mapping[sp.Symbol, sp.Expr], what: str) -> list[sp.Symbol]:
+    """The symbols of rules, each after those that its rule contains.
+
+    Raises
+    ------
+    DeclarationError
+        If the rules go round in a circle.
+
+    Examples
+    --------
+    >>> x, a, b = sp.symbols("x a b")
+    >>> in_order({b: a**2, a: x + 1}, "observable")
+    [a, b]
+    """
+    done: dict[sp.Symbol, None] = {}
     for root in rules:
-        path: list[sp.Symbol] = []
+        path: dict[sp.Symbol, None] = {}
         waiting = [root]
         while waiting:
             symbol = waiting[-1]
-            needed = [s for s in rules[symbol].free_symbols if s in rules and s not in done]
-            if symbol in done:
-                waiting.pop()
-            elif not needed:
-                waiting.pop()
-                done[symbol] = put_in(rules[symbol], done, f"the {what} {symbol}")
+            needed = [] if symbol in done else [s for s in free_symbols([rules[symbol]]) if s in rules and s not in done]
+            if not needed:
+                done[waiting.pop()] = None
             elif symbol in path:
                 raise DeclarationError(f"the {what} {symbol} is defined by itself")
             else:
-                path.append(symbol)
+                path[symbol] = None
                 waiting += needed
-    return {symbol: done[symbol] for symbol in rules}
+    return list(done)
 
 
 def written_exactly(e: Any) -> Any:

@@ -138,7 +138,7 @@ def value_of(e: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     >>> value_of(2 * k**2, {k: 3.0}), value_of(sp.exp(sp.exp(sp.exp(k))), {k: 1000.0})
     (18.0, nan)
     """
-    found: dict[sp.Basic, sp.Basic] = {s: sp.Float(v) for s, v in values.items()}
+    found: dict[sp.Basic, sp.Basic] = {s: sp.Float(values[s]) for s in dag.free_symbols([e])}
     for node in dag.nodes([e]):
         if node in found:
             continue
@@ -181,10 +181,9 @@ def refuse_over_time(value: Any, symbol: sp.Symbol, what: str, times: Collection
     sweep = " (values of a sweep: .to_numpy())" if unclear else ""
     if what == "parameter":
         raise DeclarationError(
-            f"parameter {symbol} is {kind}{sweep}; what changes over time is no parameter: write a function of time for "
-            f"{symbol} in the right-hand sides, such as sympy.Piecewise((a, t < 1), (b, True)), in text "
-            "piecewise(a, t < 1, b), or between measured values "
-            "sympy.Piecewise(*sympy.interpolating_spline(1, t, times, values).args, (values[-1], True))"
+            f"parameter {symbol} is {kind}{sweep}; what changes over time is no parameter but an input: write "
+            f"symdyn.Path({symbol.name!r}, times, values) for {symbol} in the right-hand sides, with times in the unit of time "
+            "of the system, or a formula of time such as sympy.Piecewise((a, t < 1), (b, True)), in text piecewise(a, t < 1, b)"
         )
     raise DeclarationError(
         f"{what} {symbol} has for its initial value {kind}{sweep}; an initial value holds at the first time: take one, such as "
@@ -218,12 +217,13 @@ def initial_values(
         found[symbol] = e = value.xreplace(swap)
         wrong = [f"the unknown term {u}" for u in sorted(map(str, e.atoms(AppliedUndef)))]
         wrong += [f"the time {time}"] if time in e.free_symbols else []
+        wrong += [f"the input {p} over time" for p in e.free_symbols if isinstance(p, Path)]
         if wrong:
             raise DeclarationError(
                 f"the initial value {e} of {symbol} contains {wrong[0]}; it may depend on parameters and on the initial values "
                 "of other states"
             )
-    dag.written_out({s: e for s, e in found.items() if isinstance(e, sp.Expr)}, "initial value of")
+    dag.in_order({s: e for s, e in found.items() if isinstance(e, sp.Expr)}, "initial value of")
     return found
 
 

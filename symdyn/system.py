@@ -696,11 +696,11 @@ class System(ABC):
         rules = {s: v for s, v in self.initial.items() if isinstance(v, sp.Expr)}
         numbers = {s: v for s, v in self.initial.items() if s not in rules}
         known = {s: v for s, v in (*given.items(), *numbers.items()) if s.name not in left and isinstance(v, float)}
-        for s, e in dag.written_out(rules, "initial value of").items():
-            if e.free_symbols <= known.keys():
-                numbers[s] = value_of(e, known)
+        for s in dag.in_order(rules, "initial value of"):
+            if dag.free_symbols([rules[s]]) <= known.keys():
+                numbers[s] = known[s] = value_of(rules[s], known)
                 if math.isnan(numbers[s]):
-                    raise DeclarationError(f"the initial value {e} of {s} is no finite number")
+                    raise DeclarationError(f"the initial value {rules[s]} of {s} is no finite number")
         return {s: numbers[s] for s in self.initial if s in numbers}
 
     @property
@@ -876,7 +876,7 @@ class System(ABC):
             return self.replace(initial=MappingProxyType(dict(initial)))
         if self.kinetics:
             raise DeclarationError(f"cells in a bulk begin from numbers, got {after[0]}")
-        dag.written_out({s: e for s, e in initial.items() if isinstance(e, sp.Expr)}, "initial value of")
+        dag.in_order({s: e for s, e in initial.items() if isinstance(e, sp.Expr)}, "initial value of")
         free = set(check_symbols(self.initial_symbols, self.time, [*self.parameters, *after], self.observables))
         gone = dag.free_symbols(before) - dag.free_symbols(after) - self._symbols()
         parameters = tuple(sorted(free - gone, key=lambda s: s.name))

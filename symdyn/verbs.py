@@ -136,6 +136,7 @@ VERBS: Mapping[type, Mapping[str, Attached]] = {
     attached.RecoveryVerbs: {
         **_methods("symdyn.discover.figures", plot="draw_fit", plot_front="draw_front"),
         **_methods("symdyn.discover.predictions", "predict", "score"),
+        **_methods("symdyn.discover.optima", "optima"),
         **_methods("symdyn.io.report", save="write_recovery"),
         "load": AttachedMaker("symdyn.io.recoveries", "read_recovery"),
     },

@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdyn.errors import ParseError
 from symdyn.parsing import parse_expression, parse_model
+from symdyn.text.functions import FUNCTIONS
 from symdyn.text.lexer import MAX_DEPTH, MAX_EXPRESSION, MAX_TEXT
 
 x, y, z, a, b, t = sp.symbols("x y z a b t")
@@ -31,6 +32,10 @@ EXPRESSIONS = [
     ("x^y^z", x ** (y**z)),
     ("x**y**z", x ** (y**z)),
     ("2^3^2", sp.Integer(512)),
+    ("0^0", sp.Integer(1)),
+    ("exp(2*log(3))", sp.Integer(9)),
+    ("sign(pi) + 2*sign(-pi) + 4*sign(0*pi)", sp.Integer(-1)),
+    ("heaviside(pi) + 2*heaviside(3 - pi) + 4*heaviside(0*pi)", sp.Integer(3)),
     ("a - b - x", a - b - x),
     ("a - (b - x)", a - b + x),
     ("a/b/x", a / (b * x)),
@@ -103,6 +108,19 @@ def test_names_of_modellers_are_plain_symbols(name):
 @pytest.mark.parametrize("name", ["beta", "N", "S", "zeta", "Q", "rate"])
 def test_other_calls_are_unknown_terms(name):
     assert parse_expression(f"{name}(x)") == sp.Function(name)(x)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_value_of_constants_is_that_of_sympy(name):
+    function = FUNCTIONS[name]
+    for count in range(function.fewest, min(function.most, 3) + 1):
+        arguments = [sp.Rational(17, 10) if "cosh" in name or count > 1 else sp.Rational(2, 5), sp.Rational(5, 2), sp.pi][
+            :count
+        ]
+        expected = float(function.build(*arguments).evalf())
+        assert function.value(*map(float, arguments)) == pytest.approx(expected, rel=1e-13)
+        text = f"{name}({', '.join(map(str, arguments))})"
+        assert parse_model(f"x' = 1; a = {text}").parameters["a"] == pytest.approx(expected, rel=1e-13)
 
 
 def test_numbers_are_exact():
@@ -216,6 +234,9 @@ ERRORS = [
     ("x' = 1 + (x > 1)", 1, 13, "stands for no number"),
     ("x' = piecewise(1, 0 < x < 1, 2)", 1, 25, "not chained"),
     ("x' = piecewise(1, x, 2)", 1, 19, "expected a condition"),
+    ("x' = piecewise(x > 1, x > 0, 2)", 1, 18, "stands for no number"),
+    ("x' = 1\nd/dt = 3", 2, 2, "not understood"),
+    ("x' = 1; d = 3*dt", 1, 15, "must be a number"),
     ("x' = piecewise(1, x < 2)", 1, 6, "odd number"),
     ("x' = piecewise(1, x < 1 and y, 2)", 1, 29, "joins conditions"),
     ("x' = exp(x, y)", 1, 6, "exp takes 1 argument, got 2"),

@@ -27,6 +27,8 @@ __all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded"]
 JUST_NOT = -1e-300
 #: Known times of one trajectory.
 MOST_TIMES = 1_000_000
+#: How far a time of a schedule may be from the first output to be that time, relative to the time between two.
+NEAR = 1e-9
 
 
 def event_programs(system: System) -> tuple[Program, Program]:
@@ -38,7 +40,7 @@ def event_programs(system: System) -> tuple[Program, Program]:
     >>> x = sp.Symbol("x")
     >>> triggers, effects = event_programs(sd.ODESystem({x: 1}, events=sd.Event(x >= 1, {x: x - 1})))
     >>> [o.op for o in triggers.operations], [o.op for o in effects.operations]
-    (['input', 'const', 'sub'], ['input', 'const', 'sub'])
+    (['const', 'input', 'sub'], ['const', 'input', 'sub'])
     """
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     build = Lowering(blocks)
@@ -139,14 +141,17 @@ def begun(system: System, batch: Batch) -> Batch:
     scheduled = [e for e in system.events if isinstance(e.trigger, Schedule)]
     if not scheduled:
         return batch
-    states, before = batch.initial.copy(), np.nextafter(batch.times[0], -math.inf)
+    states, first = batch.initial.copy(), batch.times[0]
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     for event in scheduled:
-        after = lower("after", blocks, [event.trigger.after(system.time)], ["after"])
+        span = sp.S.One if event.trigger.every is None else event.trigger.every
+        after = lower("after", blocks, [event.trigger.after(system.time), span], ["after", "span"])
         new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
         given = list(states.T), list(batch.parameters.T)
-        due = np.broadcast_to(evaluate(after, [before], *given)[0] <= batch.times[0], len(states))
-        for state, value in zip(event.assignments, evaluate(new, [batch.times[0]], *given), strict=True):
+        every = evaluate(after, [first], *given)[1]
+        nearest = evaluate(after, [first - every / 2], *given)[0]
+        due = np.broadcast_to(np.abs(nearest - first) <= NEAR * every, len(states))
+        for state, value in zip(event.assignments, evaluate(new, [first], *given), strict=True):
             column = system.states.index(state)
             states[:, column] = np.where(due, value, states[:, column])
     return batch._replace(initial=states)
@@ -233,8 +238,8 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
     every = np.ones_like(start) if every is None else every
     times = np.full_like(start, np.inf) if times is None else times
     with np.errstate(all="ignore"):
-        last = np.minimum(times - 1, np.floor((end - start) / every + 1e-9))
-        first = np.maximum(0, np.ceil((begin - start) / every - 1e-9))
+        last = np.minimum(times - 1, np.floor((end - start) / every + NEAR))
+        first = np.maximum(0, np.ceil((begin - start) / every - NEAR))
     wrong = ~(np.isfinite(start) & (every > 0) & (times >= 0))
     if wrong.any():
         k = int(np.flatnonzero(wrong)[0])
@@ -248,6 +253,7 @@ def _doses(event: Event, number: int, sides: Sequence[Any], begin: float, end: f
     columns = []
     for k in range(max(0, int(most))):
         at = start + (first + k) * every
-        due = (first + k <= last) & (at >= begin) & (at <= end)
+        at = np.where(np.abs(at - begin) <= NEAR * every, begin, np.minimum(at, end))  # but for rounding
+        due = first + k <= last
         columns.append(_entries(np.where(due, at, np.inf), number))
     return columns

@@ -51,7 +51,7 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
     if concentrations:
         volume = network.volume
         scaled = {s: volume * s for s in network.states}
-        drift = {s: _without(sp.Add(*(_per(t, volume, scaled) for t in terms)), volume) for s, terms in rows.items()}
+        drift = {s: sp.Add(*(t.xreplace(scaled) / volume for t in terms)) for s, terms in rows.items()}
         observables = {k: e.xreplace(scaled) for k, e in observables.items()}
         events = tuple(e.mapped(lambda side: side.xreplace(scaled)).scaled(1 / volume) for e in events)
         size = network.defaults.get(volume) if volume.is_Symbol else float(volume)
@@ -71,11 +71,6 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         provenance=(*network.provenance, line),
     )
     return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})
-
-
-def _per(term: sp.Expr, volume: sp.Expr, scaled: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
-    """A rate of molecule numbers as a rate of concentrations."""
-    return term.xreplace(scaled) / volume
 
 
 def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:

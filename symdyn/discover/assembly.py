@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from symdyn.codegen.kernel import compile
 from symdyn.discover.evidence import free_and_ahead
+from symdyn.discover.model_error import recovery_with_errors
 from symdyn.discover.options import RecoverOptions
 from symdyn.discover.ranked import RankedSystem, TermModels
 from symdyn.discover.recovery import Recovery
+from symdyn.discover.rivals import Offer
+from symdyn.inference.criterion import ORDER, order, price
 from symdyn.inference.misfit import Misfit, misfit
 from symdyn.inference.problem import SelectionProblem
 from symdyn.inference.selection import SelectedModel, Selection
@@ -36,6 +41,12 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
     models = problem.polish(selection, pipeline.options.keep)
     kernel, line = compile(candidates.system), f"recovered from {seen.size} data with the simulation in the loop"
     written = TermModels(pipeline.system, candidates, line)
+    labels, orders = written.labels(), np.array([order(t.shape, pipeline.system.states) for t in candidates.terms], dtype=int)
+    offers = [
+        Offer(t.unknown, t.shape, price((), terms=1, library=len(labels), orders=int(o)))
+        for t, o in zip(candidates.terms, orders, strict=True)
+        if pipeline.request.selection and not t.constants and not t.shares
+    ]
 
     def ranked(model: SelectedModel) -> RankedSystem:
         theta, start = model.theta * candidates.sizes, first_values(selection, model)
@@ -43,20 +54,30 @@ def assembled(pipeline: Any, problem: SelectionProblem, selection: Selection, le
         off = np.concatenate([~model.chosen, np.zeros(len(theta) - len(model.chosen), dtype=bool)])
         known = {**pipeline.system.defaults, **dict(zip(candidates.columns, np.where(off, 0.0, theta), strict=True))}
         row = np.array([known[p] for p in candidates.system.parameters])
-        return written.shown(model, theta, free_and_ahead(kernel, row, start, seen, later), start=start)
+        shown = written.shown(model, theta, free_and_ahead(kernel, row, start, seen, later), start=start)
+        prior = selection.prior(model.chosen) + ORDER * int(orders[model.chosen].sum())
+        return replace(shown, prior=prior, labels=tuple(labels[k] for k in np.flatnonzero(model.chosen)))
 
+    compare = partial(
+        recovery_with_errors, declared=pipeline.system, offers=offers, data=seen, later=later, options=pipeline.options,
+        held=selection.held[_first_windows(selection)], signed=bool(pipeline.signs), going=selection.going or (lambda: True),
+    )  # fmt: skip
     return written.recovery(
-        Recovery, map(ranked, models), selection.ranked(), selection.information(models[0]), level=pipeline.options.level,
-        notes=notes, misfit=missed(selection, models[0], pipeline.options), evaluations=selection.shooting.simulations,
-        surrogate=learned, observations=seen, heldout=later, complete=pipeline.complete,
+        Recovery, map(ranked, models), selection.ranked(), selection.information(models[0]), notes=notes, make=compare,
+        misfit=missed(selection, models[0], pipeline.options), evaluations=selection.shooting.simulations, surrogate=learned,
+        complete=pipeline.complete,
     )  # fmt: skip
 
 
 def first_values(selection: Selection, model: SelectedModel) -> np.ndarray:
     """Initial values of every trajectory, (trajectories, n)."""
-    data, origins = selection.shooting.observations, selection.cut.origins
-    first = [int(np.flatnonzero(origins[:, 0] == k)[0]) for k in range(len(data.trajectories))]
-    return np.asarray(model.starts[first] * data.scale)
+    return np.asarray(model.starts[_first_windows(selection)] * selection.shooting.observations.scale)
+
+
+def _first_windows(selection: Selection) -> list[int]:
+    """The window in which each trajectory begins."""
+    count = len(selection.shooting.observations.trajectories)
+    return [int(np.flatnonzero(selection.cut.origins[:, 0] == k)[0]) for k in range(count)]
 
 
 def missed(selection: Selection, model: SelectedModel, options: RecoverOptions) -> Misfit:

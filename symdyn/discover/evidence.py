@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +15,12 @@ from symdyn.inference.data import Observations, observations
 from symdyn.inference.kinds import kind_of
 from symdyn.system import System
 
-__all__ = ["errors", "free_and_ahead", "hold_out", "prediction_errors"]
+__all__ = ["errors", "free_and_ahead", "hold_out", "prediction_errors", "relative_errors"]
 
 MAX_STEPS = 100_000
+#: From a start and times to states, and from times and data to states one step ahead of the data.
+Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Ahead = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def errors(system: System, data: Any, *, heldout: float | Observations = 0.0, starts: np.ndarray | None = None) -> pd.DataFrame:
@@ -81,46 +85,77 @@ def hold_out(system: System, data: Observations, fraction: float) -> tuple[Obser
     return replace(observations(system, tables), notes=data.notes), late
 
 
-def prediction_errors(
-    kernel: Kernel, row: np.ndarray, starts: np.ndarray, seen: Observations, later: Observations | None
-) -> pd.DataFrame:
-    """The table of `errors` for parameters `row` of a compiled system."""
-    free: dict[str, list[np.ndarray]] = {"train": [], "heldout": []}
-    step: dict[str, list[np.ndarray]] = {"train": [], "heldout": []}
+def _compared(
+    run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None
+) -> dict[tuple[str, str], np.ndarray]:
+    """Simulated less measured (N, n) by part of the data and kind of prediction."""
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
     for k, trajectory in enumerate(seen.trajectories):
         times, values, early = trajectory.times, trajectory.values, len(trajectory.times)
         if later is not None:
             times = np.concatenate([times, later.trajectories[k].times])
             values = np.concatenate([values, later.trajectories[k].values])
-        run = kernel(starts[k][None], row[None], times, max_steps=MAX_STEPS).values[0]
-        ahead = _one_step(kernel, row, times, values)
         complete = np.isfinite(values).all(axis=1)
         known = np.concatenate([[False], complete[:-1]])[:, None] & np.isfinite(values)
-        for name, stretch in (("train", slice(0, early)), ("heldout", slice(early, None))):
-            free[name].append(_differences(run[stretch], values[stretch], np.isfinite(values[stretch])))
-            step[name].append(_differences(ahead[stretch], values[stretch], known[stretch]))
+        step = _differences(ahead(times, values), values, known)
+        free = _differences(run(starts[k], times), values, np.isfinite(values))
+        for part, stretch in (("train", slice(0, early)), ("heldout", slice(early, None)))[: 1 if later is None else 2]:
+            found.setdefault((part, "one-step"), []).append(step[stretch])
+            found.setdefault((part, "free-run"), []).append(free[stretch])
+    return {key: np.concatenate(each) for key, each in found.items()}
+
+
+def _root_mean_square(differences: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Of all but NaN."""
+    counted = ~np.isnan(differences)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return np.asarray(np.sqrt((np.where(counted, differences, 0.0) ** 2).sum(axis=axis) / counted.sum(axis=axis)))
+
+
+def prediction_errors(
+    kernel: Kernel, row: np.ndarray, starts: np.ndarray, seen: Observations, later: Observations | None
+) -> pd.DataFrame:
+    """The table of `errors` for parameters `row` of a compiled system."""
     rows = []
-    for part in ("train", "heldout") if later is not None else ("train",):
-        for kind, table in (("one-step", step), ("free-run", free)):
-            stacked = np.concatenate(table[part])
-            counted = ~np.isnan(stacked)
-            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-                squares = np.where(counted, stacked, 0.0) ** 2
-                each = np.sqrt(squares.sum(axis=0) / counted.sum(axis=0))
-                relative = np.sqrt((squares / seen.scale**2).sum() / counted.sum())
-            row_of = {"part": part, "kind": kind, "relative": relative, "points": int(counted.sum())}
-            rows.append(row_of | dict(zip(seen.states, each, strict=True)))
+    for (part, kind), left in _compared(*_predictions(kernel, row), starts, seen, later).items():
+        relative, points = float(_root_mean_square(left / seen.scale)), int((~np.isnan(left)).sum())
+        row_of = {"part": part, "kind": kind, "relative": relative, "points": points}
+        rows.append(row_of | dict(zip(seen.states, _root_mean_square(left, axis=0), strict=True)))
     return pd.DataFrame(rows)
+
+
+def relative_errors(
+    run: Run, ahead: Ahead, starts: np.ndarray, seen: Observations, later: Observations | None
+) -> dict[str, float]:
+    """Relative errors of runs and of single steps, as the table of a recovery names them.
+
+    Parameters
+    ----------
+    run, ahead : callable
+        From a start and times (T,) to states (T, n); and from times and data to states simulated from the data before.
+    """
+    found = {
+        key: float(_root_mean_square(left / seen.scale)) for key, left in _compared(run, ahead, starts, seen, later).items()
+    }
+    names = {"rms": ("train", "free-run"), "one_step": ("train", "one-step")}
+    names |= {"heldout_one_step": ("heldout", "one-step"), "heldout_free_run": ("heldout", "free-run")}
+    return {name: found.get(key, np.nan) for name, key in names.items()}
 
 
 def free_and_ahead(
     kernel: Kernel, row: np.ndarray, starts: np.ndarray, seen: Observations, later: Observations | None
 ) -> dict[str, float]:
-    """Relative errors of runs and of single steps, as the table of a recovery names them."""
-    found = prediction_errors(kernel, row, starts, seen, later).set_index(["part", "kind"])["relative"]
-    names = {"rms": ("train", "free-run"), "one_step": ("train", "one-step")}
-    names |= {"heldout_one_step": ("heldout", "one-step"), "heldout_free_run": ("heldout", "free-run")}
-    return {name: float(found.get(key, np.nan)) for name, key in names.items()}
+    """The same of a compiled system."""
+    return relative_errors(*_predictions(kernel, row), starts, seen, later)
+
+
+def _predictions(kernel: Kernel, row: np.ndarray) -> tuple[Run, Ahead]:
+    """Runs and single steps of a compiled system."""
+
+    def run(start: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return np.asarray(kernel(start[None], row[None], times, max_steps=MAX_STEPS).values[0])
+
+    return run, lambda times, values: _one_step(kernel, row, times, values)
 
 
 def _differences(run: np.ndarray, values: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -9,12 +9,11 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.declaration import derivative
 from symdyn.discover.library import library_terms
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.guesses import Bounds
-from symdyn.inference.kinds import right_sides
+from symdyn.inference.kinds import unknown_slopes
 from symdyn.system import System
 
 __all__ = ["NAMED", "POSITIVE", "inner_names", "library_names", "named_terms", "positive_starts"]
@@ -111,12 +110,9 @@ def named_terms(system: System, unknown: AppliedUndef, name: str) -> tuple[sp.Ex
     if not states:
         raise RecoveryError(f"the library {name!r} has terms of states, and no argument of {unknown} is one; give its terms")
     owners: dict[sp.Symbol, bool] = {}  # whether the equation has the state as a factor of the function
-    for state, side in zip(system.states, right_sides(system), strict=True):
-        for u in system.unknowns:
-            if u.func == unknown.func and side.has(u):
-                stand_in = sp.Dummy()
-                slope = derivative(side.xreplace({u: stand_in}), stand_in)
-                owners[state] = state in sp.Mul.make_args(slope)
+    slopes = [own for u, own in unknown_slopes(system)[1].items() if u.func == unknown.func]
+    for state, *each in zip(system.states, *slopes, strict=True):
+        owners |= [(state, state in sp.Mul.make_args(slope)) for slope in each if slope != 0]
     own = tuple(s for s in owners if s in states)
     terms = _free_of(system, dict.fromkeys(NAMED[name](states, own or states)))
     if name != "populations":

@@ -44,6 +44,12 @@ class RecoverOptions:
         Systems in the result.
     level : float
         Of the intervals.
+    process : bool, optional
+        Whether models of ODE systems and maps are compared with an error of their own, process noise, beside that of
+        measurement, see `symdyn.discover.model_error`; True ranks them so.
+        Unless given they are compared where up to 60 data with noise, 12 or more of each state, are fewer than ten times the
+        fitted values or leave residuals that are not noise; the order changes only where forecasts from within the data are
+        better by more than chance.
     repair : bool
         The system is complete but may be partly wrong: terms are dropped, added and given other coefficients where the data
         pay for it; ``unknown`` names the states whose equations may be changed (all unless given).  The result is a
@@ -80,6 +86,7 @@ class RecoverOptions:
     rounds: int = _Usual(12)
     keep: int = _Usual(10)
     level: float = 0.9
+    process: bool | None = None
     repair: bool = False
     repeats: bool = False
     units: Mapping[Any, Any] | None = None

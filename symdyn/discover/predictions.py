@@ -12,6 +12,7 @@ import xarray as xr
 from symdyn.codegen.kernel import compile
 from symdyn.declaration import lookup
 from symdyn.discover.evidence import prediction_errors
+from symdyn.discover.forecasts import bands, refitted
 from symdyn.discover.recovery import Recovery
 from symdyn.errors import RecoveryError
 from symdyn.simulation.run import simulate
@@ -27,9 +28,14 @@ def predict(
     times: Sequence[float] | np.ndarray,
     initial: Mapping[Any, Any] | None = None,
     parameters: Mapping[Any, Any] | None = None,
+    *,
+    band: float | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Simulate the first system.
+
+    Where the system has an error of its own, and all times are after the data, runs begin from the state that all of the data
+    tell at the end of them.
 
     Parameters
     ----------
@@ -41,6 +47,10 @@ def predict(
         initial values, or from its first values where none were fitted (SDEs and reaction networks).
     parameters : mapping from symbols or names to values, optional
         Over the fitted ones.
+    band : float, optional
+        Probability of bands of data to come, between 0 and 1, for ODE systems and maps and times after the data: each state x
+        gets ``x_lower`` and ``x_upper``.  They hold what is not known of structure, values and the state, and both errors, and
+        are widened by how far forecasts within the data miss, see `symdyn.discover.forecasts`.
     **options
         Further arguments of `symdyn.simulate`, such as ``trajectories=100, seed=1`` for systems with noise.
 
@@ -52,7 +62,7 @@ def predict(
     Raises
     ------
     RecoveryError
-        If the times begin before the data do, or there are no values to begin from.
+        If the times begin before the data do, there are no values to begin from, or there can be no bands.
 
     Examples
     --------
@@ -67,10 +77,19 @@ def predict(
     if times.ndim != 1 or not times.size or not np.isfinite(times).all() or np.any(np.diff(times) <= 0):
         raise RecoveryError(f"the times of a prediction are {times.tolist()}; expected increasing numbers")
     settings: dict[str, Any] = {"progress": False, "parameters": parameters} | options
+    if band is not None and (initial is not None or parameters is not None):
+        raise RecoveryError("bands are those of the fitted values: give no initial= or parameters= beside band=")
     if initial is not None:
         return simulate(recovery.system, times, initial=initial, **settings)
+    ends = [t.times[-1] for t in getattr(recovery.observations, "trajectories", ())]
+    after = bool(ends) and times[0] > max(ends)
+    if band is not None and not after:
+        raise RecoveryError("bands are those of data to come: give times after those of the data")
+    fit = refitted(recovery) if recovery.law is not None and recovery.law.process and after else None
     runs = []
-    for begin, values in recovery._beginnings():
+    for k, (begin, values) in enumerate(recovery._beginnings()):
+        if fit is not None:
+            begin, values = ends[k], dict(zip(recovery.system.names, map(float, fit.ended()[k]), strict=True))
         gap = times[0] - begin
         early = abs(gap) <= SAME * max(abs(begin), abs(times[-1]))
         if gap < 0 and not early:
@@ -82,11 +101,24 @@ def predict(
         runs.append(run if early else run.isel(time=slice(1, None)))
     if not runs:
         raise RecoveryError("the data hold no complete values to begin from; give initial=")
+    if band is not None:
+        runs = [_banded(run, *bounds) for run, bounds in zip(runs, bands(recovery, times, band), strict=True)]
     if len(runs) == 1:
         return runs[0]
     return xr.concat(
         runs, "experiment", data_vars="all", coords="minimal", compat="override", join="exact", combine_attrs="drop_conflicts"
     )
+
+
+def _banded(run: xr.Dataset, lower: np.ndarray, upper: np.ndarray) -> xr.Dataset:
+    """A prediction with bands (T, n), which are made to hold it: they are those of other systems too."""
+    names = list(run.data_vars)[: lower.shape[1]]
+    more = {}
+    for i, name in enumerate(names):
+        own = run[name].values
+        for side, values in (("lower", np.fmin(lower[:, i], own)), ("upper", np.fmax(upper[:, i], own))):
+            more[f"{name}_{side}"] = ("time", values, dict(run[name].attrs))
+    return run.assign(more)
 
 
 def score(recovery: Recovery, data: Any = None, initial: Mapping[Any, float] | None = None) -> pd.DataFrame:

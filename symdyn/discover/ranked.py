@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from symdyn.inference.naming import named_constants, written
 from symdyn.inference.parameters import FreeColumns
 from symdyn.system import System
 
-__all__ = ["RankedSystem", "TermModels", "filled", "possible", "ranked_recovery"]
+__all__ = ["Compared", "RankedSystem", "TermModels", "filled", "possible", "ranked_recovery"]
 
 #: A term as a pair (unknown function, shape), and a model as its criterion and terms.
 Label = tuple[str, str]
@@ -28,7 +28,7 @@ Compared = tuple[float, Iterable[Label]]
 Kind = TypeVar("Kind", bound=Recovery)
 
 #: Columns of the table with relative errors, NaN unless measured.
-ERRORS = ("rms", "one_step", "heldout_one_step", "heldout_free_run")
+ERRORS = ("rms", "one_step", "forecast", "heldout_one_step", "heldout_free_run")
 #: Gaps of the criterion within which a system is equivalent to the first, and plausible.
 EQUIVALENT, PLAUSIBLE = 2, 6
 RIGHT = Misfit()
@@ -42,8 +42,8 @@ class RankedSystem:
     ----------
     system : System
         With the fitted values as defaults.
-    terms : mapping of AppliedUndef to Expr
-        Unknown functions with numbers for the constants.
+    formulas, terms : mapping of AppliedUndef to Expr
+        Unknown functions with names, and with numbers, for the constants.
     parameters : int
         Fitted constants.
     criterion : float
@@ -56,9 +56,16 @@ class RankedSystem:
         What the table shows of the terms, unless these themselves.
     complexity : int or None
         Nodes, of the terms unless given.
+    free : mapping of Symbol to (float, float)
+        Parameters of the system that are fitted, with their bounds.
+    labels : tuple of (str, str)
+        Its terms: unknown function, and shape.
+    prior : float
+        Minus twice the logarithm of the prior of the terms.
     """
 
     system: System
+    formulas: Mapping[AppliedUndef, sp.Expr]
     terms: Mapping[AppliedUndef, sp.Expr]
     parameters: int
     criterion: float
@@ -67,6 +74,9 @@ class RankedSystem:
     start: np.ndarray | None = None
     text: str | None = None
     complexity: int | None = None
+    free: Mapping[sp.Symbol, tuple[float, float]] = field(default_factory=dict)
+    labels: tuple[Label, ...] = ()
+    prior: float = 0.0
 
     def row(self, weight: float) -> dict[str, Any]:
         """The row of the table."""
@@ -84,8 +94,7 @@ class RankedSystem:
 
 def ranked_recovery(
     kind: type[Kind], models: Iterable[RankedSystem], facts: Information, *, level: float, compared: Iterable[Compared],
-    library: Iterable[Label] = (), formulas: Mapping[AppliedUndef, sp.Expr], notes: Iterable[str], misfit: Misfit = RIGHT,
-    **further: Any,
+    library: Iterable[Label] = (), notes: Iterable[str], misfit: Misfit = RIGHT, **further: Any,
 ) -> Kind:  # fmt: skip
     """The result of a search.
 
@@ -104,8 +113,6 @@ def ranked_recovery(
         function, shape).  The weight of a single one is not known.
     library : iterable of (unknown function, shape)
         Terms that are listed with their evidence even if no model holds them.
-    formulas : mapping of AppliedUndef to Expr
-        Terms of the first system with names for the constants.
     notes : iterable of str
     misfit : Misfit
         Of the first model: the weights, and what counts as equivalent and plausible, allow for it.
@@ -130,7 +137,7 @@ def ranked_recovery(
         system=ranked[0].system,
         systems=tuple(m.system for m in ranked),
         terms=Terms(ranked[0].terms),
-        formulas=Terms(formulas),
+        formulas=Terms(ranked[0].formulas),
         table=table,
         intervals=frame,
         covariance=pd.DataFrame(facts.covariance, index=frame["constant"], columns=frame["constant"]),
@@ -186,22 +193,24 @@ class TermModels:
         """A fitted model with columns `theta` (P,) as a system; see `RankedSystem` for the rest."""
         values, formulas = self.values(model.chosen, theta), self.formulas(model.chosen)
         known = {s: sp.Float(v) for s, v in values.items()}
+        low, high = (self.values(model.chosen, b * self.columns.sizes) for b in (self.columns.low, self.columns.high))
         text = None if formulas else "; ".join(f"{c} = {v:.4g}" for c, v in values.items())
         return RankedSystem(
             filled(self.system, formulas, values, self.line, None if start is None else start[0]),
-            {u: e.xreplace(known) for u, e in formulas.items()}, int(self.columns.active(model.chosen).sum()),
+            formulas, {u: e.xreplace(known) for u, e in formulas.items()}, int(self.columns.active(model.chosen).sum()),
             model.criterion, errors or {}, log_likelihood, start, text,
+            free={s: (low[s], high[s]) for s in values if low[s] < high[s]},
         )  # fmt: skip
 
     def recovery(
-        self, kind: type[Kind], shown: Iterable[RankedSystem], visited: Sequence[Any], facts: Information, **further: Any
-    ) -> Kind:
-        """The result of a search that `visited` models; see `ranked_recovery`."""
+        self, kind: type[Kind], shown: Iterable[RankedSystem], visited: Sequence[Any], facts: Information, *,
+        make: Callable[..., Kind] = ranked_recovery, **further: Any,
+    ) -> Kind:  # fmt: skip
+        """The result of a search that `visited` models; see `ranked_recovery`, or another function that makes it."""
         labels, names = self.labels(), self.names(visited[0].chosen)
-        return ranked_recovery(
+        return make(
             kind, shown, facts.renamed({c.name: n.name for c, n in names.items()}), library=labels,
-            compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited],
-            formulas=self.formulas(visited[0].chosen), **further,
+            compared=[(m.criterion, [labels[k] for k in np.flatnonzero(m.chosen)]) for m in visited], **further,
         )  # fmt: skip
 
 

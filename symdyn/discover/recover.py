@@ -147,6 +147,7 @@ def recover(
     options.rounds        x         x       t     x    x             -    -
     options.keep          x         x       x     x    x             x    x
     options.level         x         x       x     x    x             x    x
+    options.process       x         -       x     -    -             -    -
     options.repeats       x         x       t     -    -             -    -
     options.repair        -         x       -     -    -             -    -
     options.units         x         -       t     -    -             -    -

@@ -14,11 +14,12 @@ from sympy.core.function import AppliedUndef
 from symdyn.attached import RecoveryVerbs
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations, observations
+from symdyn.inference.filtering import ErrorLaw
 from symdyn.inference.information import normal_draws
 from symdyn.inference.naming import rounded
 from symdyn.system import System
 
-__all__ = ["Identifiability", "Recovery", "Terms"]
+__all__ = ["Forecaster", "Identifiability", "Recovery", "Terms"]
 
 #: Relative error from which a run has nothing to do with the data, as of a chaotic system in the long run.
 APART = 0.5
@@ -58,6 +59,31 @@ class Identifiability:
     plausible: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Forecaster:
+    """A system that takes part in the bands of predictions.
+
+    Attributes
+    ----------
+    system : System
+        With fitted values.
+    start : (trajectories, n) float64
+        Fitted initial values.
+    free : tuple of str
+        Fitted parameters.
+    law : ErrorLaw
+        Of its errors.
+    criterion : float
+        Minus twice the logarithm of its weight, but for a constant.
+    """
+
+    system: System
+    start: np.ndarray
+    free: tuple[str, ...]
+    law: ErrorLaw
+    criterion: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recovery(RecoveryVerbs):
     """A ranked set of systems with the unknown terms filled in.
@@ -77,8 +103,9 @@ class Recovery(RecoveryVerbs):
     table : DataFrame
         A row for each system: terms, complexity (nodes), parameters, bic (`symdyn.inference.selection.criterion`), its
         weight among the models visited (NaN if only one was; less sharp where a note says that what the first leaves is
-        not noise, see `symdyn.inference.criterion.weights`), rms (relative error of the fit), one_step, and
-        heldout_one_step and heldout_free_run (relative errors; NaN if nothing was held out).
+        not noise, see `symdyn.inference.criterion.weights`), rms (relative error of the fit), one_step, forecast (error of
+        forecasts from within the data, see `RecoverOptions.process`; NaN unless measured), and heldout_one_step and
+        heldout_free_run (relative errors; NaN if nothing was held out).
     intervals : DataFrame
         Constants and initial values of the first system with standard errors and intervals of probability `level`, given its
         terms.  They end at declared bounds, and are infinite where the data do not tell a value; both is noted.
@@ -94,6 +121,13 @@ class Recovery(RecoveryVerbs):
         The data used, and the validation data (None if there are none).
     starts : tuple of (trajectories, n) float64
         Fitted initial values of every trajectory for each system.
+    law : ErrorLaw or None
+        How errors are distributed in the first system, where models were compared with process noise.
+    noise : DataFrame or None
+        Then the standard deviations of its errors by state: measurement, and model (in a unit of time; zero if there is none),
+        as shares of the values where the law is logarithmic.
+    forecasters : tuple of Forecaster
+        Systems that were compared with process noise allowed for, the best first, which the bands of predictions mix.
     level : float
         Of the intervals.
     warnings : tuple of str
@@ -131,6 +165,9 @@ class Recovery(RecoveryVerbs):
     observations: Any = None
     heldout: Any = None
     starts: tuple[np.ndarray, ...] = ()
+    law: ErrorLaw | None = None
+    noise: pd.DataFrame | None = None
+    forecasters: tuple[Forecaster, ...] = ()
     level: float = 0.9
     warnings: tuple[str, ...] = ()
     complete: bool = True

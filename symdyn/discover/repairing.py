@@ -192,11 +192,11 @@ def _assembled(
         texts.append(
             tuple(changes.all[k].text(float(theta[k]), bool(one.dropped[k])) for k in np.flatnonzero(one.model.chosen))
         )
-        row = np.array([made.defaults[p] for p in made.parameters])
+        row, terms = np.array([made.defaults[p] for p in made.parameters]), _differences(system, made)
         line = f"repaired with {seen.size} data and the simulation in the loop: {'; '.join(texts[-1]) or 'nothing changed'}"
         models.append(
             RankedSystem(
-                filled(made, {}, {}, line, start[0]), _differences(system, made),
+                filled(made, {}, {}, line, start[0]), terms, terms,
                 int((one.model.chosen & ~one.dropped).sum()) + len(theta) - count, criterion,
                 free_and_ahead(compile(made), row, start, seen, later), start=start, text="; ".join(texts[-1]),
                 complexity=sum(1 for e in right_sides(made) for _ in sp.preorder_traversal(e)),
@@ -208,7 +208,7 @@ def _assembled(
         Repair, models, _in_numbers(changes, best.selection.information(best.model)),
         level=options.level,
         compared=[(c, [labels[k] for k in np.flatnonzero(m.model.chosen)]) for c, m in ranked], library=labels,
-        formulas=models[0].terms, notes=found.notes, misfit=missed(best.selection, best.model, options),
+        notes=found.notes, misfit=missed(best.selection, best.model, options),
         evaluations=found.selection.shooting.simulations,
         observations=seen, heldout=later, complete=found.complete, changes=texts[0], all_changes=tuple(texts),
     )  # fmt: skip

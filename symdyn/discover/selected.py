@@ -12,6 +12,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.discover.repairing import repaired
 from symdyn.discover.request import Request
 from symdyn.discover.terms import with_unknown_terms
+from symdyn.errors import RecoveryError
 from symdyn.inference.data import observations
 from symdyn.inference.kinds import kind_of
 from symdyn.system import System
@@ -24,8 +25,8 @@ READS = Reads(
     frozenset({
         "unknown", "library", "surrogate", "regressor", "selection", "heldout", "bounds", "signs", "conserved", "graph",
         "options.degree", "options.functions", "options.fit", "options.guesses", "options.noise", "options.windows",
-        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.repeats",
-        "options.units", "options.surrogate", "options.regressor",
+        "options.largest", "options.beam", "options.rounds", "options.keep", "options.level", "options.process",
+        "options.repeats", "options.units", "options.surrogate", "options.regressor",
     }),
     learning=frozenset({"regressor", "options.surrogate", "options.regressor"}),
     named=True,
@@ -37,6 +38,8 @@ def recovered(system: System, data: Any, request: Request) -> Recovery:
     if request.options.repair:
         return repaired(system, data, request)
     kind_of(system, "recover")
+    if request.options.process and request.signs:
+        raise RecoveryError("options.process has no effect beside signs; leave one of them out")
     whole = with_unknown_terms(system, request.unknown)
     seen = observations(whole, data)
     seen, later = hold_out(whole, seen, request.heldout) if request.heldout else (seen, None)

@@ -11,10 +11,9 @@ import sympy as sp
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.declaration import derivative
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
-from symdyn.inference.kinds import kind_of, plain, right_sides
+from symdyn.inference.kinds import kind_of, plain, right_sides, unknown_slopes
 from symdyn.inference.parameters import FreeColumns, LibraryTerm, free_columns
 from symdyn.system import System
 
@@ -26,12 +25,7 @@ ENDLESS = (sp.zoo, sp.nan, sp.oo, sp.S.NegativeInfinity)
 
 @dataclass(frozen=True)
 class Candidates(FreeColumns):
-    """A system with a coefficient before every candidate term; see `FreeColumns`.
-
-    Attributes
-    ----------
-    system : ODESystem, DiscreteSystem or PDESystem
-    """
+    """A system with a coefficient before every candidate term; see `FreeColumns`."""
 
     system: System
 
@@ -113,12 +107,10 @@ def _coefficient_sizes(
 
 def _effects(system: System, terms: Sequence[LibraryTerm]) -> dict[str, list[sp.Expr]]:
     """How the right-hand sides move with each unknown function, by its name: 1 where it stands alone, A in ``A*f(L)``."""
-    stand_in = {u: sp.Dummy() for u in system.unknowns}
-    zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
-    sides = [e.xreplace(stand_in) for e in right_sides(system)]
+    zero = dict.fromkeys(system.unknowns, sp.S.Zero)
     found: dict[str, list[sp.Expr]] = {u.func.__name__: [sp.S.Zero] for t in terms for u in t.parts}
-    for u, symbol in stand_in.items():
-        slopes = [derivative(e, symbol).xreplace(zero) for e in sides if e.has(symbol)]
+    for u, slopes in unknown_slopes(system)[1].items():
+        here = (slope.xreplace(zero) for slope in slopes if slope != 0)
         # 1/f and log(f) have no slope where f is 0
-        found.get(u.func.__name__, []).extend(e for e in slopes if not e.has(*ENDLESS))
+        found.get(u.func.__name__, []).extend(e for e in here if not e.has(*ENDLESS))
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from symdyn.inference.budget import Budget
 from symdyn.inference.candidates import Candidates
 
-__all__ = ["Climb", "Fitted", "Neighbour", "Profiled"]
+__all__ = ["Climb", "Fitted", "Neighbour", "Profiled", "score_tests"]
 
 #: What is added to the diagonal of the scaled information, so that a step exists.
 RIDGE = 1e-11
@@ -36,17 +36,11 @@ M = TypeVar("M", bound=Fitted)
 
 @dataclass(frozen=True)
 class Profiled:
-    """Gauss-Newton expansion of a sum of squares in the columns, with everything else that is fitted eliminated.
+    """Gauss-Newton expansion of a sum of squares at columns `theta` (P,), with everything else that is fitted eliminated.
 
-    Attributes
-    ----------
-    theta : (P,) float64
-        Columns at which it holds; coefficients of terms that the model lacks are zero.
-    rss : float
-    information, gradient : (P, P), (P,) float64
-        ``J'J`` and ``J'r`` of residuals ``r`` (data less simulation) and derivatives ``J`` of the simulation.
-    back : (..., P + 1) float64, optional
-        The eliminated values move by its last column less the product of the others with a step of the columns.
+    `information` (P, P) and `gradient` (P,) are ``J'J`` and ``J'r`` of residuals ``r`` (data less simulation) and derivatives
+    ``J`` of the simulation; coefficients of terms that the model lacks are zero.  The eliminated values move by the last column
+    of `back` (..., P + 1) less the product of the others with a step of the columns.
     """
 
     theta: np.ndarray
@@ -58,18 +52,9 @@ class Profiled:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A neighbour of a model.
+    """A neighbour of a model, with a term more (`kind` 1), a term less (-1) or one exchanged (0), and its forecast criterion.
 
-    Attributes
-    ----------
-    forecast : float
-        Of its criterion.
-    chosen : (K,) bool
-    kind : int
-        1 with a term more, -1 with a term less, 0 with one exchanged for another.
-    step : (P,) float64
-        Linear forecast of the step of the columns; for a term more, of its coefficient alone.
-    origin : Profiled
+    `step` (P,) is the linear forecast of the step of the columns; for a term more, of its coefficient alone.
     """
 
     forecast: float
@@ -80,13 +65,7 @@ class Neighbour:
 
 
 class Climb(ABC, Generic[M]):
-    """A search for terms that adds, drops and exchanges terms while a criterion falls, and records the models it fitted.
-
-    Parameters
-    ----------
-    candidates : Candidates
-    largest : int
-        Most terms in a model.
+    """A search for at most `largest` terms that adds, drops and exchanges terms while a criterion falls.
 
     Attributes
     ----------
@@ -178,10 +157,8 @@ class Climb(ABC, Generic[M]):
         def move(forecast: float, kind: int, new: np.ndarray, step: np.ndarray) -> Neighbour:
             return Neighbour(self.value(max(forecast, 1e-9 * total), new), new, kind, step, origin)
 
-        base = self._columns(model)
-        gains, values = self._additions(a, g, base)
         # the fit may be unfinished: what the base itself can gain counts for every addition
-        own = float(g[base] @ _solve(a, g, base))
+        gains, values, own = self._additions(a, g, self._columns(model))
         for k in map(int, np.flatnonzero(~model)):
             if model.sum() < self.largest and gains[k] > 0:
                 step = np.zeros_like(theta)
@@ -200,9 +177,9 @@ class Climb(ABC, Generic[M]):
                 step[k] = -theta[k]
                 return step
 
-            without -= float(after[rest] @ _solve(a, after, rest))
+            gains, _, fallen = self._additions(a, after, rest)
+            without -= fallen
             yield move(without, -1, dropped, step_of(rest))
-            gains, _ = self._additions(a, after, rest)
             for j in map(int, np.argsort(-gains[: len(model)])[: width * self.LIMITS[0]]):
                 if not model[j] and gains[j] > 0:
                     yield move(without - gains[j], 0, _with(dropped, j, True), step_of(np.append(rest, j)))
@@ -210,15 +187,37 @@ class Climb(ABC, Generic[M]):
     def _columns(self, chosen: np.ndarray) -> np.ndarray:
         return np.flatnonzero(self.candidates.active(chosen[None])[0])
 
-    def _additions(self, a: np.ndarray, g: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Score tests: how much the sum of squares falls when a single column joins `base`, and by how much that moves."""
-        own, score = np.diag(a).copy(), g.copy()
-        solved = np.linalg.solve(a[np.ix_(base, base)] + RIDGE * np.eye(len(base)), np.c_[a[base], g[base]])
-        own -= np.einsum("ij,ij->j", a[base], solved[:, :-1])
-        score -= a[:, base] @ solved[:, -1]
-        novel = own > self.NOVELTY
-        own = np.where(novel, own, 1.0)
-        return np.where(novel, score**2 / own, 0.0), np.where(novel, score / own, 0.0)
+    def _additions(self, a: np.ndarray, g: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        return score_tests(a[np.ix_(base, base)], a[base], np.diag(a), g[base], g, self.NOVELTY)
+
+
+def score_tests(
+    inside: np.ndarray, cross: np.ndarray, own: np.ndarray, gradient: np.ndarray, gradients: np.ndarray, novelty: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Score tests of Q columns beside k in use, in normal equations with a unit diagonal.
+
+    Parameters
+    ----------
+    inside, cross : (k, k), (k, Q) float64
+        Products of the columns in use with each other and with all.
+    own, gradients : (Q,) float64
+        Squares of all columns, and their products with the residuals; `gradient` (k,) those of the columns in use.
+    novelty : float
+        Share of its square that a column must have of its own.
+
+    Returns
+    -------
+    gains, values : (Q,) float64
+        How much the sum of squares falls when a single column joins, and its coefficient; zero unless it is new.
+    fall : float
+        How much it falls without any.
+    """
+    solved = np.linalg.solve(inside + RIDGE * np.eye(len(inside)), np.c_[cross, gradient])
+    score = gradients - cross.T @ solved[:, -1]
+    rest = own - np.einsum("ij,ij->j", cross, solved[:, :-1])
+    new = rest > novelty
+    rest = np.where(new, rest, 1.0)
+    return np.where(new, score**2 / rest, 0.0), np.where(new, score / rest, 0.0), float(gradient @ solved[:, -1])
 
 
 def _solve(a: np.ndarray, g: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import sympy as sp
 
-__all__ = ["BROKEN", "SPARE", "criterion", "order", "price", "weights"]
+__all__ = ["BROKEN", "ORDER", "SPARE", "criterion", "order", "price", "weights"]
 
 #: Each order of a term makes it less plausible by a factor of e, which is this in units of twice the logarithm.
 ORDER = 2.0
@@ -19,7 +19,7 @@ BROKEN = 1e4
 
 
 def price(
-    parameters: Iterable[tuple[int, float]], *, terms: int, library: int, data: int | None = None, orders: int = 0,
+    parameters: Iterable[tuple[int, float]], *, terms: int, library: int, data: int | None = None, orders: float = 0,
     repeats: int = 0, places: int = 1,
 ) -> float:  # fmt: skip
     r"""Price of a model, to be added to minus twice its log-likelihood.
@@ -40,7 +40,7 @@ def price(
         Terms `q` of the model out of `Q`.
     data : int, optional
         Data `N` whose variance is fitted too; the correction for few data is left out where it is known.
-    orders : int
+    orders : float
         Sum of the orders of the terms, see `order`.
     repeats, places : int
         Terms `m` that another of the `u` unknown functions holds as well; of a term in three functions two are counted.
@@ -95,33 +95,12 @@ def criterion(
     rss: float, data: int, nuisance: int, parameters: int, *, terms: int, library: int, floor: float, repeats: int = 0,
     places: int = 1,
 ) -> float:  # fmt: skip
-    r"""Information criterion of a model: small is good.
+    r"""Information criterion of a model with noise of unknown size: small is good.
 
-    .. math:: N \log(R/N + \epsilon) + \frac{N}{N - k - 2}\, k \log N
-              + 2 (q - m) \log Q + 2 m \log \min(Q, 2u)
+    .. math:: N \log(R/N + \epsilon) + \text{price}
 
-    with `N` data less nuisance values.  It is the Bayesian criterion for unknown noise, corrected for few data, and
-    extended by a prior of terms: each of `Q` library terms is as likely, otherwise one of many candidates would always
-    seem to pay.  Where terms are taken to come again, because what one equation loses another often gains, a term of one
-    unknown function is in another of `u` with the prior 1/(2u); otherwise `m` is 0.
-
-    Parameters
-    ----------
-    rss : float
-        Weighted sum of squares `R`.
-    data, nuisance : int
-        Data, and initial values fitted to them.
-    parameters, terms, library : int
-        Fitted parameters `k`, of which `q` came with terms out of `Q`.
-    floor : float
-        Mean square `epsilon` that counts as zero.
-    repeats, places : int
-        Terms `m` that are taken to come again and do, in another of the `u` unknown functions; of a term in three functions
-        two are counted.
-
-    References
-    ----------
-    McQuarrie, Tsai, Regression and Time Series Model Selection (1998), sec. 2.3; Chen, Chen, Biometrika 95, 759 (2008).
+    with the `price` of its parameters and terms, the weighted sum of squares `R` and `N` data less nuisance values, the initial
+    values that are fitted; a mean square of `floor`, epsilon, counts as zero.
     """
     n = data - nuisance
     if not np.isfinite(rss) or n <= parameters + SPARE:

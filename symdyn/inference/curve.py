@@ -26,16 +26,9 @@ FURTHER, FARTHEST = 3.0, 1e6
 
 @dataclass(frozen=True)
 class FittedCurve:
-    """Fits with one parameter fixed at increasing values.
+    """Fits with one parameter, the one at `column` of ``best.free``, fixed at increasing values.
 
-    Attributes
-    ----------
-    best : Optimum
-    column : int
-        The parameter, by its place in ``best.free``.
-    fits : Fits
-    excess : float
-        Ratio that ends the interval.
+    The ratio `excess` ends the interval.
     """
 
     best: Optimum

@@ -16,7 +16,7 @@ from symdyn.inference.kinds import whole_steps
 from symdyn.inference.reading import DataTable, Reading, read_data
 from symdyn.system import System
 
-__all__ = ["Observations", "Trajectory", "estimated_noise", "observations"]
+__all__ = ["Observations", "Trajectory", "estimated_noise", "observations", "typical_sizes"]
 
 #: Noise of the data of a map, relative to each state's scale, with which a fit begins.
 FIRST_NOISE = 0.05
@@ -144,13 +144,7 @@ def observations(system: System, data: Any) -> Observations:
     trajectories = tuple(Trajectory(whole_steps(system, t.times), t.values) for t in found)
     if not any(np.isfinite(t.values).any() for t in trajectories):
         raise RecoveryError(f"the data hold no number of any state ({', '.join(system.names)}): all are NaN; give some values")
-    scale = np.ones(len(system.names))
-    for i in range(len(scale)):
-        seen = np.concatenate([t.values[:, i] for t in trajectories])
-        seen = seen[np.isfinite(seen)]
-        if seen.size and np.any(seen):
-            scale[i] = np.sqrt(np.mean(seen**2))
-    estimated = False
+    scale, estimated = typical_sizes([t.values for t in trajectories]), False
     if system.map is not None:
         noise = FIRST_NOISE * scale
     elif {"diffusion", "propensities"} & system.parts:  # their paths are rough by themselves
@@ -159,6 +153,13 @@ def observations(system: System, data: Any) -> Observations:
         estimated = True
         noise = np.array([estimated_noise([(t.times, t.values[:, i]) for t in trajectories]) for i in range(len(scale))])
     return Observations(trajectories, tuple(system.names), scale, np.maximum(noise, LEAST * scale), notes, estimated)
+
+
+def typical_sizes(tables: Sequence[np.ndarray]) -> np.ndarray:
+    """Root mean squares (n,) of the finite values of tables (T, n, ...); 1 where there are none but zeros."""
+    columns = (np.concatenate([table[:, i].ravel() for table in tables]) for i in range(tables[0].shape[1]))
+    finite = (column[np.isfinite(column)] for column in columns)
+    return np.array([np.sqrt(np.mean(values**2)) if np.any(values) else 1.0 for values in finite])
 
 
 def _left_out(read: Reading, states: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from symdyn.errors import RecoveryError
 
-__all__ = ["Information", "Inverse", "check_level", "estimated", "intervals", "inverse", "limits", "normal_draws"]
+__all__ = ["Information", "Inverse", "arrow", "check_level", "estimated", "intervals", "inverse", "limits", "normal_draws"]
 
 #: Eigenvalues of the scaled information matrix below this share of the largest count as zero.
 RANK_TOLERANCE = 1e-10
@@ -21,17 +21,10 @@ PART = 1e-6
 
 
 class Inverse(NamedTuple):
-    """Inverse of an information matrix on the directions that the data determine.
+    """Inverse of an information matrix on the directions that the data determine, as many as its `rank`.
 
-    Attributes
-    ----------
-    covariance : (k, k) float64
-    undetermined : (k,) bool
-        Values with a part in a direction that is not determined.
-    rank : int
-        Determined directions.
-    condition : float
-        Of the scaled matrix; infinite if it is singular.
+    `undetermined` (k,) are values with a part in another direction; the condition, of the scaled matrix, is infinite if it is
+    singular.
     """
 
     covariance: np.ndarray
@@ -68,6 +61,27 @@ def inverse(matrix: np.ndarray, rows: np.ndarray | None = None) -> Inverse:
     covariance = ((vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T) * unit[:, None] * unit
     condition = float(eigenvalues[-1] / eigenvalues[0]) if kept.all() else np.inf
     return Inverse(covariance, (vectors[:, ~kept] ** 2).sum(axis=1) > PART, int(kept.sum()), condition)
+
+
+def arrow(own: np.ndarray, mixed: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The information about p parameters and the n initial values of each of V windows, which share no data.
+
+    Parameters
+    ----------
+    own, mixed, starts : (p, p), (V, p, n), (V, n, n) float64
+
+    Examples
+    --------
+    >>> arrow(np.full((1, 1), 5.0), np.array([[[1.0]], [[2.0]]]), np.array([[[3.0]], [[4.0]]])).tolist()
+    [[5.0, 1.0, 2.0], [1.0, 3.0, 0.0], [2.0, 0.0, 4.0]]
+    """
+    count, p, n = mixed.shape
+    matrix = np.zeros((p + count * n, p + count * n))
+    matrix[:p, :p] = own
+    for v in range(count):
+        at = slice(p + v * n, p + (v + 1) * n)
+        matrix[at, at], matrix[:p, at], matrix[at, :p] = starts[v], mixed[v], mixed[v].T
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -120,17 +134,8 @@ def estimated(
 ) -> Information:  # fmt: skip
     """Estimates by least squares, the variance of the noise from the sum of squares that is left.
 
-    Parameters
-    ----------
-    names : sequence of str
-    values : (k,) float64
-    found : Inverse
-        Of the information about the values over `scales`, in units of the noise.
-    rss : float
-    freedom : int
-        Data less fitted values.
-    scales : (k,) float64
-    low, high : (k,) float64
+    `found` is the inverse of the information about the values over `scales`, in units of the noise; the freedom that is left
+    are the data less fitted values.
     """
     sizes = np.where(found.undetermined, 0.0, scales)
     covariance = found.covariance * (rss / max(freedom, 1)) * sizes[:, None] * sizes

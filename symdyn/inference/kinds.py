@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
+from symdyn.declaration import derivative
 from symdyn.errors import RecoveryError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.ode import ODESystem
 from symdyn.system import System
 
-__all__ = ["RecoverableKind", "kind_of", "output_times", "plain", "right_sides", "whole_steps"]
+__all__ = ["RecoverableKind", "kind_of", "output_times", "plain", "right_sides", "unknown_slopes", "whole_steps"]
 
 #: Gaps of a map's data may miss a whole number of steps by this much, relative to the steps since the first.
 ROUNDING = 1e-6
@@ -94,6 +96,19 @@ def right_sides(system: System) -> tuple[sp.Expr, ...]:
     (x/2,)
     """
     return tuple(getattr(system, kind_of(system).side))
+
+
+def unknown_slopes(system: System) -> tuple[list[sp.Expr], dict[AppliedUndef, list[sp.Expr]]]:
+    """The right-hand sides where unknown functions are zero, and their slopes by each, which hold none if that is linear.
+
+    >>> x, f, g = sp.Symbol("x"), sp.Function("f"), sp.Function("g")
+    >>> unknown_slopes(ODESystem({x: x - x * f(x) + g(x) ** 2}))
+    ([x], {f(x): [-x], g(x): [2*g(x)]})
+    """
+    stand_in = {u: sp.Dummy() for u in system.unknowns}
+    sides, back = [e.xreplace(stand_in) for e in right_sides(system)], {s: u for u, s in stand_in.items()}
+    rest = [e.xreplace(dict.fromkeys(back, sp.S.Zero)) for e in sides]
+    return rest, {u: [derivative(e, s).xreplace(back) if e.has(s) else sp.S.Zero for e in sides] for s, u in back.items()}
 
 
 def plain(system: System, sides: Iterable[sp.Expr] | None = None) -> Any:

@@ -111,8 +111,11 @@ def levenberg_marquardt(
         start_trial = np.clip(starts[now] + start_move, start_low, start_high)
         before = here.rss.sum(axis=1)
         expected = _expected(here, trial - theta[now], start_trial - starts[now])
-        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed)
-        ended = (expected < small) | abandoned[now]
+        # a step that bounds have bent may promise no fall, while a more damped one does
+        bent = (trial != theta[now] + move).any(axis=1) | (start_trial != starts[now] + start_move).any(axis=(1, 2))
+        vain = bent & (expected <= 0)
+        abandoned[now] = (expected >= small) & (before - OPTIMISM * expected > needed) & ~vain
+        ended = (expected < small) & ~vain | abandoned[now]
         if ended.all():
             break
         there = expand(now, trial, start_trial)
@@ -128,7 +131,7 @@ def levenberg_marquardt(
         damped[now] = np.where(better, np.maximum(damped[now] * shrink, 1e-12), grown)
         growth[now] = np.where(better, 2.0, 2 * growth[now])
         done = better & (before - after <= tolerance * before)
-        still = (expected <= 1e-2 * tolerance * before) | (np.where(better, after, before) <= floor)
+        still = (expected <= 1e-2 * tolerance * before) & ~vain | (np.where(better, after, before) <= floor)
         open_[now] = ~(done | still | ended | (damped[now] > MOST_DAMPING))
     return Fits(theta, starts, local, abandoned)
 

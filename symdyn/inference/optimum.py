@@ -53,7 +53,7 @@ class Optimum:
     @property
     def freedom(self) -> int:
         """Data less fitted values."""
-        return max(self.selection.cut.size - self.selection.nuisance - len(self.free), 1)
+        return self.selection.cut.size - self.selection.nuisance - len(self.free)
 
     def size(self, column: int) -> float:
         """Typical size of a fitted parameter."""

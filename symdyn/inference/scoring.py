@@ -111,6 +111,7 @@ def maximise(
     iterations: int = 100,
     needed: float = -np.inf,
     going: Callable[[], bool] | None = None,
+    tolerance: float = SMALL_GAIN,
 ) -> ScoredFit:
     """Climb from `start` by scoring: minus twice the log-likelihood is minimised with the information as that of residuals.
 
@@ -124,6 +125,8 @@ def maximise(
         The climb is given up where this value is out of reach.
     going : callable, optional
         Asked before each step; the climb ends where it is when this returns False.
+    tolerance : float
+        Gain of the log-likelihood below which a step is not taken.
 
     Returns
     -------
@@ -141,7 +144,7 @@ def maximise(
 
     fits = levenberg_marquardt(
         expand, start[None], np.zeros((1, 0, 0)), np.ones((1, len(start)), dtype=bool), bounds=(low, high),
-        iterations=iterations, tolerance=0.0, floor=-np.inf, small=2 * SMALL_GAIN, needed=-2 * needed,
+        iterations=iterations, tolerance=0.0, floor=-np.inf, small=2 * tolerance, needed=-2 * needed,
         damping=(SINGULAR, DAMPED), going=going,
     )  # fmt: skip
     theta, score = fits.theta[0], max(scores, key=lambda s: s.value)
@@ -150,7 +153,7 @@ def maximise(
     scaled = score.information[np.ix_(free, free)] / np.outer(size, size) + SINGULAR * np.eye(len(free))
     further = theta.copy()
     further[free] += np.linalg.solve(scaled, score.gradient[free] / size) / size
-    flat = 0.5 * float(score.gradient @ (np.clip(further, low, high) - theta)) < FLAT
+    flat = 0.5 * float(score.gradient @ (np.clip(further, low, high) - theta)) < max(FLAT, tolerance)
     lost = bool(fits.abandoned.any())
     return ScoredFit(theta, score, np.isfinite(score.value) and flat and not lost, lost, len(scores))
 

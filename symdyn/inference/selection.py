@@ -10,8 +10,8 @@ import sympy as sp
 
 from symdyn.inference.candidates import Candidates
 from symdyn.inference.climb import Climb, Neighbour, Profiled
-from symdyn.inference.criterion import criterion
-from symdyn.inference.information import Information, estimated, inverse
+from symdyn.inference.criterion import criterion, price
+from symdyn.inference.information import Information, arrow, estimated, inverse
 from symdyn.inference.journal import Journal
 from symdyn.inference.kinds import kind_of
 from symdyn.inference.levenberg import levenberg_marquardt
@@ -26,18 +26,10 @@ PRECISION = 1e-5
 
 @dataclass(frozen=True)
 class SelectedModel:
-    """A choice of terms, fitted.
+    """A choice of terms (K,), fitted.
 
-    Attributes
-    ----------
-    chosen : (K,) bool
-    theta : (P,) float64
-        Scaled parameters, zero where they take no part.
-    starts : (V, n) float64
-        Scaled initial values of the windows.
-    rss : (n,) float64
-        Weighted sum of squares of each state.
-    criterion : float
+    `theta` (P,) are scaled parameters, zero where they take no part, `starts` (V, n) scaled initial values of the windows, and
+    `rss` (n,) the weighted sums of squares of each state.
     """
 
     chosen: np.ndarray
@@ -58,13 +50,13 @@ class Selection(Climb[SelectedModel]):
     cut : ShootingWindows
     start_bounds : pair of (V, n) float64
         Smallest and largest initial values of the windows, scaled; where they are equal the value is fixed.
-    penalty : callable, optional
+    penalty : callable or None
         From chosen terms and scaled parameters to what is added to the criterion.
     largest : int
         Most terms in a model.
     pieces : int
         ShootingWindows into which each trajectory was to be cut.
-    journal : Journal, optional
+    journal : Journal or None
         Stores fits, so that an interrupted search can be resumed.
     repeats : bool
         Whether terms of one unknown function are taken to come again in others, see `criterion`.
@@ -77,11 +69,11 @@ class Selection(Climb[SelectedModel]):
         cut: ShootingWindows,
         *,
         start_bounds: tuple[np.ndarray, np.ndarray],
-        penalty: Callable[[np.ndarray, np.ndarray], float] | None = None,
-        largest: int = 12,
-        pieces: int = 1,
-        journal: Journal | None = None,
-        repeats: bool = False,
+        penalty: Callable[[np.ndarray, np.ndarray], float] | None,
+        largest: int,
+        pieces: int,
+        journal: Journal | None,
+        repeats: bool,
     ) -> None:
         super().__init__(candidates, largest)
         self.repeats, self.shooting, self.cut = repeats, shooting, cut
@@ -139,6 +131,11 @@ class Selection(Climb[SelectedModel]):
         )  # fmt: skip
         return value + self.penalty(chosen, theta) if self.penalty is not None and theta is not None else value
 
+    def prior(self, chosen: np.ndarray) -> float:
+        """Minus twice the logarithm of the prior of a choice of terms."""
+        repeats = self._repeated(chosen) if self.repeats else 0
+        return price((), terms=int(chosen.sum()), library=len(chosen), repeats=repeats, places=self._places)
+
     def variance(self, model: SelectedModel) -> float:
         """Mean square residual of a model, in units of the noise and corrected for what was fitted."""
         count = int((self.candidates.active(model.chosen[None]) & self.candidates.movable).sum())
@@ -174,15 +171,8 @@ class Selection(Climb[SelectedModel]):
         candidates, cut, shooting = self.candidates, self.cut, self.shooting
         local = shooting.expand(cut, model.theta[None], model.starts[None])
         active = np.flatnonzero(candidates.active(model.chosen[None])[0] & candidates.movable)
-        n, pieces = model.starts.shape[1], cut.count
-        size = len(active) + pieces * n
-        matrix = np.zeros((size, size))
-        matrix[: len(active), : len(active)] = local.information[0][np.ix_(active, active)]
-        for v in range(pieces):
-            at = slice(len(active) + v * n, len(active) + (v + 1) * n)
-            matrix[at, at] = local.start_information[0, v]
-            matrix[: len(active), at] = local.mixed[0, v][active]
-            matrix[at, : len(active)] = local.mixed[0, v][active].T
+        pieces = cut.count
+        matrix = arrow(local.information[0][np.ix_(active, active)], local.mixed[0][:, active], local.start_information[0])
         # initial values that are held are known
         moved = np.concatenate([np.ones(len(active), dtype=bool), ~self.held.ravel()])
         found = inverse(matrix[np.ix_(moved, moved)])

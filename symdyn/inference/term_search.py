@@ -32,22 +32,10 @@ Model = TypeVar("Model", bound="FittedTerms")
 
 @dataclass(frozen=True)
 class Trial:
-    """A model that is to be fitted.
+    """A model that is to be fitted: a `symdyn.inference.scoring.Likelihood`, the names of its P parameters, and where to begin.
 
-    Attributes
-    ----------
-    likelihood : Likelihood
-        See `symdyn.inference.scoring.Likelihood`.
-    names : sequence of str
-        Of its parameters.
-    starts : sequence of (P,) float64
-        From which it may be fitted.
-    limits : callable
-        From a start to the smallest and largest parameters (P,).
-    inner : sequence of int
-        Parameters inside terms: starts that differ in none of them lead to the same optimum.
-    price : float
-        To be added to minus twice the log-likelihood.
+    `limits` go from a start (P,) to the smallest and largest parameters.  Starts that differ in none of the parameters `inner`,
+    those inside terms, lead to the same optimum.  The `price` is added to minus twice the log-likelihood.
     """
 
     likelihood: Any
@@ -60,16 +48,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class FittedTerms:
-    """A choice of terms, fitted.
-
-    Attributes
-    ----------
-    chosen : (K,) bool
-    fit : ScoredFit
-    criterion : float
-    defects : tuple of str
-        Why the model is no answer; it is ranked after all models without a defect.
-    """
+    """A choice of terms (K,), fitted; `defects` say why it is no answer: it is ranked after all models without one."""
 
     chosen: np.ndarray
     fit: ScoredFit
@@ -89,15 +68,11 @@ class TermSearch(ABC, Generic[Model]):
         Most terms of a model.
     necessary : sequence of AppliedUndef
         Unknown functions that have a term in every model.
-    budget : Budget
+    budget, journal : Budget, Journal
         While a limit leaves time the search goes on with more starts and more neighbours.
-    journal : Journal, optional
-        Stores fits, so that an interrupted search can be resumed.
 
     Attributes
     ----------
-    orders : (K,) int64
-        Of the terms, see `symdyn.inference.criterion.order`.
     visited : dict of bytes to Model or None
         Fitted models by their terms; None if they make the data impossible.
     level : int
@@ -292,7 +267,7 @@ class TermSearch(ABC, Generic[Model]):
             if self.allowed(new):
                 yield new
         for i, m in itertools.product(map(int, np.flatnonzero(chosen)), map(int, np.flatnonzero(~chosen))):
-            if self.terms[i].unknown == self.terms[m].unknown and chosen.sum() <= self.largest:
+            if self.terms[i].unknown == self.terms[m].unknown:
                 new = chosen.copy()
                 new[i], new[m] = False, True
                 yield new

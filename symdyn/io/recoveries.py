@@ -24,12 +24,13 @@ from symdyn.discover.fields.data import FieldData, FieldRun
 from symdyn.discover.fields.recovery import FieldRecovery
 from symdyn.discover.propensities.counts import Counts
 from symdyn.discover.propensities.result import PropensityRecovery
-from symdyn.discover.recovery import Identifiability, Recovery, Terms
+from symdyn.discover.recovery import Forecaster, Identifiability, Recovery, Terms
 from symdyn.discover.repairing import Repair
 from symdyn.discover.surrogates.registry import SurrogateFit, TermSamples
 from symdyn.errors import DeclarationError, SymdynError
 from symdyn.files import read_arrays
 from symdyn.inference.data import Observations, Trajectory
+from symdyn.inference.filtering import ErrorLaw
 from symdyn.models.boundary import Condition
 from symdyn.models.domains import Disk, Interval, Plane, Polygon, Rectangle
 from symdyn.models.operators import read_operators
@@ -45,8 +46,9 @@ FORMAT, VERSION = "symdyn-recovery", 2
 CLASSES: Mapping[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
-        Condition, Counts, DiffusionRecovery, Disk, FieldData, FieldRecovery, FieldRun, Identifiability, Increments, Interval,
-        Observations, Plane, Polygon, PropensityRecovery, Recovery, Rectangle, Repair, SurrogateFit, TermSamples, Trajectory,
+        Condition, Counts, DiffusionRecovery, Disk, ErrorLaw, FieldData, FieldRecovery, FieldRun, Forecaster, Identifiability,
+        Increments, Interval, Observations, Plane, Polygon, PropensityRecovery, Recovery, Rectangle, Repair, SurrogateFit,
+        TermSamples, Trajectory,
     )
 }  # fmt: skip
 #: Attributes that are not written.

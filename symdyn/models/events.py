@@ -308,7 +308,7 @@ def dose(state: Any, amount: Any, *, every: Any = None, times: Any = 1, start: A
     >>> A, k = sp.symbols("A k")
     >>> model = sd.ODESystem({A: -k * A}, {k: 0.1}, initial={A: 0}, events=sd.dose(A, 100, every=12, times=20))
     >>> float(sd.simulate(model, [0, 239.999999], rtol=1e-9, progress=False).A[-1].round(3))
-    43.107
+    43.101
     """
     target = _state(state)
     return Event(Schedule(start, every, times), {target: target + expression(amount)})

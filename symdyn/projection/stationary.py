@@ -177,7 +177,6 @@ def _absorption(matrix: ss.csc_array, label: np.ndarray, closed: np.ndarray, sta
         inner = matrix[transient, :][:, transient].tocsc()
         occupation = _factors(inner).solve(-start[transient])  # expected time in each transient state
         final += matrix[:, transient] @ occupation
-        final[transient] = 0.0
     weights = np.bincount(label, weights=np.maximum(final, 0.0), minlength=closed.size)[closed]
     return weights / weights.sum(), not passing
 

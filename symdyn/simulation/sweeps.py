@@ -13,7 +13,7 @@ import xarray as xr
 
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
-from symdyn.dag import written_out
+from symdyn.dag import free_symbols, in_order
 from symdyn.declaration import RESERVED_NAMES, TIMES, initial_values, lookup, refuse_inputs, refuse_over_time
 from symdyn.errors import DeclarationError
 from symdyn.models.initial_moments import is_distribution
@@ -213,13 +213,13 @@ def _evaluated(values: dict[sp.Symbol, Any], parameters: dict[sp.Symbol, Any], s
     rules = {s: e for s, e in values.items() if _symbolic(e)}
     if not rules:
         return values
-    rules = initial_values(rules, system.initial_symbols, system.time)
     named = {p.name: p for p in (*parameters, *system.initial_symbols)}
     rules = {s: e.xreplace({q: named.get(q.name, q) for q in e.free_symbols}) for s, e in rules.items()}
+    rules = {**initial_values(rules, system.initial_symbols, system.time)}
     numbers = {**{s: v for s, v in values.items() if s not in rules}, **parameters}
-    found = {}
-    for s, e in written_out(rules, "initial value of").items():
-        symbols = sorted(e.free_symbols, key=str)
+    for s in in_order(rules, "initial value of"):
+        e = rules[s]
+        symbols = sorted(free_symbols([e]), key=str)
         for q in symbols:
             if q not in numbers or is_distribution(numbers[q]):
                 what = "is a distribution" if q in numbers else "has no value" if q in system.initial_symbols else (
@@ -233,8 +233,8 @@ def _evaluated(values: dict[sp.Symbol, Any], parameters: dict[sp.Symbol, Any], s
             at = {q: float(a.values.ravel()[np.argmin(np.isfinite(array))]) for q, a in zip(symbols, arrays, strict=True)}
             place = ", ".join(f"{q} = {v:g}" for q, v in at.items())
             raise DeclarationError(f"the initial value {e} of {s} is no finite number where {place}")
-        found[s] = arrays[0].copy(data=array)
-    return {s: found.get(s, v) for s, v in values.items()}
+        numbers[s] = arrays[0].copy(data=array)
+    return {s: numbers[s] for s in values}
 
 
 def check_counts(design: Design, system: System, *, whole: bool = True) -> None:

@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdyn.codegen.emit_llvm import module_text
 from symdyn.codegen.emit_numba import module_source
+from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.load import compile_ir, import_text, load_object
 from symdyn.codegen.lower import lower
 from symdyn.errors import CompileError
@@ -143,6 +144,40 @@ def test_values_agree_with_sympy(results, points, backend):
             values = {s: sp.Float(v, 30) for s, v in zip((t, x, y, a, b), flat[:, point].tolist(), strict=True)}
             exact = float(e.subs(values).evalf(25))
             assert results[16, backend][k, point] == pytest.approx(exact, rel=4e-15, abs=4e-16), name
+
+
+def test_interpreted_programs_agree_with_sympy(points):
+    few = [block[:, :3] for block in points]
+    flat = np.concatenate(few)
+    rows = evaluate(lower("all", BLOCKS, list(EXPRESSIONS.values()), list(EXPRESSIONS)), *few)
+    for row, (name, e) in zip(rows, EXPRESSIONS.items(), strict=True):
+        for point in range(3):
+            values = {s: sp.Float(v, 30) for s, v in zip((t, x, y, a, b), flat[:, point].tolist(), strict=True)}
+            assert row[point] == pytest.approx(float(e.subs(values).evalf(25)), rel=4e-15, abs=4e-16), name
+
+
+def test_signs_steps_and_remainders_where_they_jump():
+    expressions = [
+        sp.sign(x),
+        sp.Heaviside(x, sp.Rational(1, 4)),
+        sp.Mod(x, y),
+        sp.Min(x, y),
+        sp.Piecewise((1, x > y + 1), (2, True)),
+    ]
+    program = lower("jumps", BLOCKS, expressions, list("abcde"))
+    columns = {
+        (-2.0, 3.0): [-1, 0, 1, -2, 2],
+        (0.0, 3.0): [0, 0.25, 0, 0, 2],
+        (7.0, 3.0): [1, 1, 1, 3, 1],
+        (7.0, -3.0): [1, 1, -2, -3, 1],
+    }
+    for (first, second), expected in columns.items():
+        found = evaluate(program, [0.0], [np.float64(first), np.float64(second)], [0.0, 0.0])
+        assert [float(v) for v in found] == expected
+    (factorial,) = evaluate(lower("factorial", BLOCKS, [sp.factorial(x)], "f"), [0.0], [np.float64(4.0), 0.0], [0.0, 0.0])
+    assert factorial == pytest.approx(24)
+    nothing = evaluate(program, [0.0], [np.float64("nan"), np.float64(1.0)], [0.0, 0.0])
+    assert all(np.isnan(v) for v in nothing[:4])
 
 
 @pytest.mark.parametrize("backend", ["llvm", "numba"])

@@ -42,6 +42,19 @@ def test_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_asks_for_positive_means_where_it_divides_by_them(name):
+    gene = sd.ReactionNetwork.from_text("0 => G, a*(1 - G); G + P -> P, b; G -> G + P, k; P -> 0, 1", binary=["G"])
+    plain = sd.ReactionNetwork.from_text("0 -> X, k; 2 X -> 0, c")
+    system = (gene if CLOSURES[name].needs_binary else plain).moments(max(CLOSURES[name].least_order, 2), name)
+    means = [s for s, i in system.indices.items() if sum(i) == 1]
+    divided = [m for m in means for f in system.drift if f.subs(m, 0).has(sp.zoo, sp.nan)]
+    assert system.positive_means == bool(divided)
+    if CLOSURES[name].needs_binary:
+        with pytest.raises(sd.DeclarationError, match=f"the {name} closure speaks of binary species"):
+            plain.moments(3, name)
+
+
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("central", [False, True])
 def test_closed_networks_are_left_alone(name, central):
     net = sd.ReactionNetwork.from_text("0 => G, a*(1 - G); G -> 0, b; G -> G + P, k; P -> 0, 1", binary=["G"])

@@ -10,9 +10,11 @@ import scipy.stats
 import sympy as sp
 
 import symdyn as sd
+from symdyn.derive.kramers_moyal import Channel
 from symdyn.derive.moments import cumulants, moments
 from symdyn.errors import DeclarationError
 from symdyn.models.moments import MomentSystem
+from symdyn.models.reaction import Burst
 
 TIGHT = {"rtol": 1e-8, "atol": 1e-10, "progress": False}
 BRUSSELATOR = "2 X + Y -> 3 X, c1; X -> Y, c2; 0 -> X, c3; X -> 0, c4"
@@ -417,3 +419,45 @@ def test_a_drift_alone_moves_the_moments_of_random_initial_values():
     x, a = sp.symbols("x a")
     closed = moments(sd.ODESystem({x: -a * x}, {a: 0.7}), 3, None)
     assert [sp.expand(f / s) for s, f in zip(closed.states, closed.drift, strict=True)] == [-a, -2 * a, -3 * a]
+
+
+def test_a_saturating_rate_is_expanded_about_the_mean():
+    # m' = -<r> with <r> = r(m) + r''(m) M2/2 + r'''(m) M3/6, M3 = 0 by the normal closure, and M2' = <r> - 2 <(n - m) r>
+    net = sd.ReactionNetwork.from_text("X => 0, X/(K + X)")
+    m, M2, K = symbols("E[X]", "M[X^2]", "K")
+    r = m / (K + m)
+    for given, error in (
+        (2, "above the order 2"),
+        (2.5, "taylor_order is 2.5; expected a whole number"),
+        (None, "taylor_order=3"),
+    ):
+        with pytest.raises(DeclarationError, match=error):
+            net.moments(2, central=True, taylor_order=given)
+    closed = net.moments(2, central=True, taylor_order=3)
+    mean = r + r.diff(m, 2) / 2 * M2
+    assert sp.simplify(closed.drift[0] + mean) == 0
+    assert sp.simplify(closed.drift[1] - (mean - 2 * r.diff(m) * M2)) == 0
+    assert closed.provenance[-2] == "central moments up to order 2, rates expanded about the mean to order 3"
+    assert "expanded" not in sd.ReactionNetwork.from_text("2 X -> 0, c").moments(2).provenance[-2]
+
+
+def test_raw_and_central_moments_of_a_saturating_rate_change_alike():
+    # E[X^3] = M3 + 3 m M2 + m^3, and E[X^2] = M2 + m^2
+    net = sd.ReactionNetwork.from_text("0 -> X, 2; X => 0, X/(3 + X)")
+    m, M2, M3 = values = 5.0, 1.5, 0.7
+    raw = net.moments(3, taylor_order=4)
+    central = net.moments(3, central=True, taylor_order=4)
+    dm, d2, d3 = (float(f.subs(dict(zip(central.states, values, strict=True)))) for f in central.drift)
+    at = dict(zip(raw.states, (m, M2 + m**2, M3 + 3 * m * M2 + m**3), strict=True))
+    expected = dm, d2 + 2 * m * dm, d3 + 3 * (dm * M2 + m * d2) + 3 * m**2 * dm
+    assert [float(f.subs(at)) for f in raw.drift] == pytest.approx(expected, rel=1e-12)
+
+
+def test_moments_of_fixed_changes_and_bursts_multiply():
+    # <2^3 m> = 8 b, and <(1 + m)^2> = 1 + 2 b + b + 2 b^2 of a geometric burst on 0, 1, 2, ...
+    b, rate = symbols("b", "rate")
+    channel = Channel(rate, {0: 2, 1: 1}, {1: Burst("geometric", b), 2: Burst("poisson", b)})
+    first, second = (sp.Add(*(f * n for f, n in channel.moment(p).items())) for p in ({0: 3, 2: 1}, {1: 2}))
+    assert first == 8 * b
+    assert sp.expand(second - (1 + 3 * b + 2 * b**2)) == 0
+    assert channel.moment({3: 1}) == {}

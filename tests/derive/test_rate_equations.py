@@ -41,6 +41,10 @@ def test_the_volume_cancels_in_saturating_propensities():
     system = net.rate_equations(concentrations=True)
     assert sp.simplify(system.drift[0] + k1 * X / (k2 + X)) == 0
     assert V not in system.parameters
+    net = sd.ReactionNetwork.from_text(
+        "X => 0, k1*X^2/(k2^2*V^2 + X^2)", volume="V"
+    )  # a rate that does not grow with the volume
+    assert sp.simplify(net.rate_equations(concentrations=True).drift[0] + k1 * X**2 / (k2**2 + X**2) / V) == 0
 
 
 def test_values_are_carried_over():

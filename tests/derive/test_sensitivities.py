@@ -8,7 +8,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 
 import symdyn as sd
-from symdyn.derive.sensitivities import sensitivities
+from symdyn.derive.sensitivities import fresh_symbol, sensitivities
 
 x, y, a, b, k, t = sp.symbols("x y a b k t")
 
@@ -34,6 +34,10 @@ def test_linear_decay_with_source():
     np.testing.assert_allclose(slopes[:, 0, 0], by_a, atol=1e-9)
     np.testing.assert_allclose(slopes[:, 0, 1], (1 - e) / 0.7, atol=1e-9)
     np.testing.assert_allclose(slopes[:, 0, 2], e, atol=1e-9)
+    assert sensitivities(extended.base, initial=False).columns == extended.columns[:2]
+    many = np.arange(24.0).reshape(2, 3, 4)  # trajectories, times, and one state with three derivatives
+    for found, expected in zip(extended.split(many), (many[..., :1], many[..., None, 1:]), strict=True):
+        assert np.array_equal(found, expected)
 
 
 def test_logistic_growth():
@@ -155,3 +159,8 @@ def test_sensitivities_of_a_state_called_w_are_no_random_numbers():
 def test_what_cannot_be_differentiated_is_refused(make, message):
     with pytest.raises(sd.DeclarationError, match=message):
         make()
+
+
+def test_fresh_symbols_are_taken_from_then_on():
+    taken = {"a"}
+    assert [fresh_symbol("a", taken).name for _ in range(3)] == ["a_", "a__", "a___"]

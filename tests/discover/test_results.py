@@ -132,14 +132,13 @@ def test_intervals_end_at_declared_bounds_and_a_note_says_so():
 
 def by_hand(criteria, **facts):
     """A result of models of one constant each."""
-    models = [
-        RankedSystem(sd.ODESystem({x: -x * k}), {f(x): -x}, 1, criterion) for k, criterion in enumerate(criteria, start=1)
-    ]
+    terms = {f(x): -x}
+    models = [RankedSystem(sd.ODESystem({x: -x * k}), terms, terms, 1, c) for k, c in enumerate(criteria, start=1)]
     facts = {"undetermined": np.array([False]), "covariance": np.array([[0.04]])} | facts
     information = Information(("f_1",), np.array([1.0]), rank=1, condition=1.0, **facts)
     return ranked_recovery(
         sd.Recovery, models, information, level=0.9, compared=[(c, [("f(x)", f"x**{k}")]) for k, c in enumerate(criteria)],
-        library=[("f(x)", "1")], formulas={f(x): -x}, notes=["first"], evaluations=1,
+        library=[("f(x)", "1")], notes=["first"], evaluations=1,
     )  # fmt: skip
 
 

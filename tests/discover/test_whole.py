@@ -86,6 +86,30 @@ def test_a_saturating_loss_is_found_without_noise():
     assert found.table["parameters"][0] <= 5
 
 
+@pytest.mark.parametrize(
+    ("equations", "start", "end", "most"),
+    [
+        ({x: sp.exp(-2 * x) - sp.Rational(1, 10)}, (0.0,), 10.0, 3),
+        ({x: 3 / (1 + y**3) - x, y: 2 / (1 + x**2) - y}, (0.4, 0.1), 10.0, 6),
+        (
+            {x: 1 - x * y / (sp.Rational(1, 2) + x + 2 * y), y: x * y / (sp.Rational(1, 2) + x + 2 * y) - y / 5},
+            (0.2, 1.5),
+            30.0,
+            9,
+        ),
+    ],
+    ids=["a rate and an offset", "two states that repress each other", "two states that compete"],
+)
+def test_constants_inside_terms_are_found_without_noise(equations, start, end, most):
+    frame = data(equations, start, end=end)
+    found = recovered(frame)
+    assert found.table["parameters"][0] <= most
+    run = {s: frame[s.name].to_numpy()[::7] for s in equations}
+    for state, side in equations.items():
+        values = [sp.lambdify(list(equations), e)(*run.values()) for e in (found.terms[f"f_{state}"], side)]
+        np.testing.assert_allclose(*values, atol=1e-3)
+
+
 def test_intervals_cover_the_truth():
     covered, total = 0, 0
     for seed in range(4):
@@ -161,9 +185,8 @@ def test_few_data_are_said_to_be_few():
     # initial values of windows count
     problem = prepared(found.observations)
     one, two = (problem.score(problem.seen.copy(), 3, 0.0, starts) for starts in (1, 2))
-    values, size = np.array([3 + 2, 3 + 4]), 16
-    few = 2 * values * (values + 1) / (size - values - 1)
-    assert two - one == pytest.approx(2 * np.log(8) + few[1] - few[0])
+    # 16 data less 2 initial values that every model has
+    assert two - one == pytest.approx((14 / (14 - 5 - 2) * 5 - 14 / (14 - 3 - 2) * 3) * np.log(8))
 
 
 def test_noise_that_is_given_is_not_estimated():
@@ -281,7 +304,7 @@ def saturating(offset):
     frame = data({x: sp.Integer(2)}, (1.0,), end=2.0, points=60)
     fitter = Fitter(prepared(observations(declared(None, frame), frame)))
     term = CandidateTerm((1,), (Atom(INV, (1.0,), offset, 1, (-1,)),), 5.0)
-    return fitter, EquationModel(1, [(0, term)], [2.0])
+    return fitter, EquationModel(1, [(0, term, 2.0, term.values)])
 
 
 def test_a_saturating_term_that_saturates_all_along_is_a_constant():

@@ -9,8 +9,7 @@ from scipy.interpolate import make_smoothing_spline
 
 import symdyn as sd
 from symdyn.discover.whole.fits import Fitter
-from symdyn.discover.whole.integration import integration
-from symdyn.discover.whole.kernel import driver
+from symdyn.discover.whole.kernel import driver, integration
 from symdyn.discover.whole.problem import EquationProblem
 from symdyn.discover.whole.terms import FUNCTIONS, INV, SIG, SIN, Atom, CandidateTerm, EquationModel, packed
 from symdyn.errors import RecoveryError
@@ -32,8 +31,12 @@ SIDES = {
 START = np.array([1.2, 0.3])
 
 
+def made(terms, coefficients, d=2):
+    return EquationModel(d, [(e, term, c, term.values) for (e, term), c in zip(terms, coefficients, strict=True)])
+
+
 def model():
-    return EquationModel(2, TERMS, COEFFICIENTS)
+    return made(TERMS, COEFFICIENTS)
 
 
 def problem(t, values, method="tsit5"):
@@ -43,8 +46,8 @@ def problem(t, values, method="tsit5"):
     begins[0] = 1
     return EquationProblem(
         t=t, x=values, w=np.ones((n, d)), smooth=values, first=np.array([0, n]), nodes=np.zeros((n, 1, d)),
-        quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d), clean=False, floor=1e-3,
-        given=np.zeros(d, bool),
+        at=np.zeros((n, 1)), quadrature=np.zeros((n, 1)), begins=begins, seen=np.full(d, float(n)), spread=np.ones(d),
+        clean=False, floor=1e-3, given=np.zeros(d, bool),
         integration=integration(method, np.full(d, 1e-11), rtol=1e-11, largest=1e6, attempts=1e6),
     )  # fmt: skip
 
@@ -88,7 +91,7 @@ def test_jacobian_matrices_agree_with_symbols():
 @pytest.mark.parametrize("number", FUNCTIONS)
 def test_every_function_has_its_value_and_slope(number):
     term = CandidateTerm((1,), (Atom(number, (0.7,), 0.4, 2),))
-    m, points = EquationModel(1, [(0, term)], [1.0]), np.array([[0.5], [1.3]])
+    m, points = made([(0, term)], [1.0], 1), np.array([[0.5], [1.3]])
     f, J = np.empty((2, 1)), np.empty((2, 1, 1))
     driver().rate(points, m.data, m.theta, f, J)
     r = sp.Symbol("r", positive=True)
@@ -130,7 +133,7 @@ def test_gradients_agree_with_finite_differences(windows):
 def test_a_fit_finds_the_parameters_that_made_the_data():
     t = np.linspace(0, 8, 80)
     data = run(model(), START, t)
-    begin = EquationModel(2, TERMS, [0.9, -0.8, -0.1, 0.2, 0.2])
+    begin = made(TERMS, [0.9, -0.8, -0.1, 0.2, 0.2])
     fit = Fitter(problem(t, data)).fit(begin, START[None] + 0.05, 1, 60, fall=1e-16)
     np.testing.assert_allclose(fit.model.theta, model().theta, rtol=1e-4)
     assert fit.total < 1e-12
@@ -140,10 +143,10 @@ def test_the_screen_tells_what_an_absent_term_would_gain():
     """The score test against fits with and without the term, near enough to a fit for residuals to be linear."""
     t = np.linspace(0, 4, 60)
     terms = [(0, CandidateTerm((0, 1))), (1, CandidateTerm((1, 0)))]
-    full = EquationModel(2, [*terms, (1, CandidateTerm((0, 1)))], [1.0, -1.0, -0.002])
+    full = made([*terms, (1, CandidateTerm((0, 1)))], [1.0, -1.0, -0.002])
     data = run(full, START, t)
     fitter = Fitter(problem(t, data))
-    base = fitter.fit(EquationModel(2, terms, [1.0, -1.0]), START[None].copy(), 1, 40, fall=1e-16)
+    base = fitter.fit(made(terms, [1.0, -1.0]), START[None].copy(), 1, 40, fall=1e-16)
     library = [CandidateTerm((0, 1)), CandidateTerm((2, 0))]
     screened = fitter.screen(base, packed(library, 2))
     (A, g, diagonal), rss = screened.sums, screened.rss

@@ -138,8 +138,8 @@ def test_it_integrates_the_candidates_of_a_recovery(load):
     t = np.linspace(0, 6, 61)
     frame = {"t": t, "x": np.cos(t), "y": -np.sin(t)}
     seen = observations(declared(None, frame), frame)
-    terms = [(0, CandidateTerm((0, 1))), (1, CandidateTerm((1, 0))), (1, CandidateTerm((0, 1)))]
-    guess, made = EquationModel(2, terms, [1.1, -0.9, 0.1]), {}
+    terms = [(0, CandidateTerm((0, 1)), 1.1, []), (1, CandidateTerm((1, 0)), -0.9, []), (1, CandidateTerm((0, 1)), 0.1, [])]
+    guess, made = EquationModel(2, terms), {}
     for name in ("tsit5", "dopri5"):
         fitter = Fitter(prepared(seen, method=name))
         cut = fitter.problem.cut(2)

@@ -66,6 +66,14 @@ def test_a_column_of_a_frame_tells_trajectories_apart():
     assert [t.values[:, 0].tolist() for t in seen.trajectories] == [[2, 7], [3, 1]]
 
 
+def test_dimensions_say_whether_cells_are_followed():
+    single = xr.Dataset({"x": ("time", [1.0, 2.0])}, {"time": [0.0, 1.0]})
+    for data, followed in ((single, None), (single.expand_dims("trajectory"), True), (single.expand_dims("cell"), False)):
+        (table,) = read_data(data).tables
+        assert table.followed is followed
+        assert table.columns["x"].tolist() == [1.0, 2.0]
+
+
 def test_split_holds_out_the_end():
     early, late = observations(SYSTEM, {"t": np.arange(10.0), "x": np.arange(10.0)}).split(0.3)
     np.testing.assert_array_equal(late.trajectories[0].times, [7, 8, 9])
@@ -89,6 +97,7 @@ def test_noise_is_estimated_and_smooth_motion_is_not_noise():
         ({"x": [1, 2]}, "no column of times"),
         ({"t": [0, 1, 1], "x": [1, 2, 3]}, "the time 1 occurs twice.*numbered in a column 'trajectory'"),
         ({"t": [0, 1], "x": [1, np.inf]}, "infinite"),
+        ({"t": [0], "x": [1]}, r"two or more times in one dimension, got shape \(1,\)"),
         ({"t": [0, 1], "x": [np.nan, np.nan]}, r"no number of any state \(x, y\): all are NaN"),
         ({"t": [0, 1], "x": [1, 2, 3]}, r"shape \(3,\)"),
         ("x", "type str"),

@@ -75,6 +75,24 @@ def test_what_cannot_become_good_enough_is_given_up(linear):
     assert not levenberg_marquardt(expand, *begin(), needed=1e6).abandoned.any()
 
 
+class Correlated:
+    """A normal law whose parameters the data hardly tell apart: with the first one bounded, the best second one is 0.199."""
+
+    INFORMATION = np.array([[1.0, -0.99], [-0.99, 1.0]])
+
+    def score(self, theta):
+        left = np.array([10.0, 10.0]) - theta
+        gradient = self.INFORMATION @ left
+        return Score(-0.5 * float(left @ gradient), gradient, self.INFORMATION, np.zeros((2, 2)))
+
+
+def test_a_step_that_a_bound_bends_is_damped_until_it_promises_a_fall():
+    # of the first step, to (10, 10), the bound leaves (0.1, 10), where the likelihood is less
+    fit = maximise(Correlated(), np.zeros(2), high=np.array([0.1, np.inf]))
+    assert fit.converged
+    assert fit.theta == pytest.approx([0.1, 0.1 + 0.99 * 0.1], abs=1e-3)
+
+
 class Counts:
     """Poisson numbers of a mean whose logarithm is sought."""
 

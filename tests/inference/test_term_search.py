@@ -12,7 +12,7 @@ import symdyn as sd
 from symdyn.inference.budget import LEVELS, Budget
 from symdyn.inference.criterion import price
 from symdyn.inference.parameters import LibraryTerm
-from symdyn.inference.scoring import Score
+from symdyn.inference.scoring import Score, ScoredFit
 from symdyn.inference.term_search import FittedTerms, TermSearch, Trial, doubts, searched
 
 x = sp.Symbol("x")
@@ -130,3 +130,20 @@ def test_a_longer_budget_searches_further(regression):
     assert notes[1].endswith("its fit did not converge")
     assert not cut.complete
     assert len(cut.ranked()) == 1
+
+
+def test_neighbours_have_one_term_more_or_less_or_another(regression):
+    search = Regression(*regression, largest=2)
+    chosen = np.array([True, False, False, True, False])
+    near = {tuple(np.flatnonzero(m)) for m in search.neighbours(chosen)}
+    assert near == {(0,), (3,), (1, 3), (2, 3), (3, 4), (0, 1), (0, 2), (0, 4)}  # a third term is one too many
+    assert len(list(Regression(*regression).neighbours(chosen))) == 5 + 6
+
+
+def test_constants_that_are_not_finite_are_a_defect():
+    score = Score(0.0, np.zeros(2), np.eye(2), np.eye(2))
+    for theta, defects in (([1.0, 2.0], []), ([1.0, np.nan], ["its constants or their errors are not finite"])):
+        assert doubts(ScoredFit(np.array(theta), score, True, False), ["a", "b"]) == defects
+    assert doubts(ScoredFit(np.ones(2), score, False, True), ["a", "b"]) == ["its fit was given up, far from the best"]
+    listed = doubts(ScoredFit(np.ones(2), score, True, False), ["a", "b"], np.array([False, True]))
+    assert listed == ["the data do not determine its constants b"]

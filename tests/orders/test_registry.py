@@ -44,6 +44,13 @@ def test_colonies(colony, method):
     assert -0.2 < np.log2(errors[0] / errors[1]) - SCHEMES[method].order < 0.7
 
 
+@pytest.mark.parametrize("method", STOCHASTIC)
+def test_orders_are_halves_and_the_weak_one_is_not_below_the_strong_one(method):
+    scheme = sd.METHODS[method]
+    assert all(order > 0 and (2 * order).is_integer() for order in (scheme.strong_order, scheme.weak_order))
+    assert scheme.weak_order >= scheme.strong_order
+
+
 def linear_noise():
     """Geometric Brownian motion, and its solution."""
     system = sd.SDESystem({x: x / 2, w: 0}, [[x * 4 / 5], [1]], initial={x: 1, w: 0})

@@ -87,6 +87,9 @@ def test_doses_are_given_at_their_times():
 def test_doses_before_the_first_time_are_left_out_and_one_at_it_is_given():
     endless = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, every=10, times=None))
     assert sd.simulate(endless, [30, 39, 40, 65], progress=False).A.values.tolist() == [1, 1, 2, 4]
+    tenths = sd.ODESystem({A: 0}, initial={A: 0}, events=sd.dose(A, 1, every=0.1, times=None))
+    for first in (0.3, 0.6, 0.7, 1.2):  # whose quotients by 0.1 are rounded up or down
+        assert sd.simulate(tenths, [first, first + 0.05, first + 1.95], progress=False).A.values.tolist() == [1, 1, 20]
     two = sd.ODESystem({A: 0}, initial={A: 0}, events=[sd.dose(A, 1, start=k), sd.dose(A, 10, start=3)])
     data = sd.simulate(two, [0, 3, 4], parameters={k: [3, 4]}, progress=False)
     assert data.A.values.tolist() == [[0, 11, 11], [0, 10, 11]]

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from symdyn.errors import RecoveryError
+from symdyn.inference.data import typical_sizes
 from symdyn.inference.headers import legible_names
 from symdyn.inference.reading import DataTable, dataset_times, on_one_clock, positions
 from symdyn.models.pde import PDESystem
@@ -226,13 +227,8 @@ def _sorted(values: np.ndarray, order: Sequence[np.ndarray]) -> np.ndarray:
 def _measured(
     runs: Sequence[FieldRun], fields: tuple[str, ...], positions: tuple[np.ndarray, ...], notes: tuple[str, ...] = ()
 ) -> FieldData:
-    scale, noise = np.ones(len(fields)), np.zeros(len(fields))
-    for i in range(len(fields)):
-        parts = [r.values[:, i] for r in runs]
-        seen = np.concatenate([p[np.isfinite(p)] for p in parts])
-        if seen.size and np.any(seen):
-            scale[i] = np.sqrt(np.mean(seen**2))
-        noise[i] = difference_noise(parts)
+    scale = typical_sizes([r.values for r in runs])
+    noise = np.array([difference_noise([r.values[:, i] for r in runs]) for i in range(len(fields))])
     return FieldData(tuple(runs), fields, positions, scale, np.maximum(noise, 1e-8 * scale), notes)
 
 

@@ -144,9 +144,7 @@ class TrajectoryFits:
     def refined(self, first: np.ndarray) -> SimulatedFit | None:
         """A fit that begins with coefficients (n, p); None if it cannot be simulated along the data."""
         chosen = [(int(e), int(j)) for e, j in np.argwhere(first)]
-        model = EquationModel(
-            self.problem.d, [(e, self.terms[j]) for e, j in chosen], [first[e, j] * self.numbers[j] for e, j in chosen]
-        )
+        model = EquationModel(self.problem.d, [(e, self.terms[j], first[e, j] * self.numbers[j], []) for e, j in chosen])
         longest = int(np.diff(self.problem.first).max())
         best: EquationFit | None = None
         for windows in sorted({max(1, longest // points) for points in (*LENGTHS, longest)}, reverse=True):

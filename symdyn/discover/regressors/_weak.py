@@ -42,11 +42,8 @@ def weak_rows(problem: EquationProblem, values: np.ndarray, width: int) -> WeakR
 
     `values` (N, p) are those of the terms at the nodes of the problem, one after another.
     """
-    count, d = problem.nodes.shape[1], problem.d
-    share = 0.5 * (1 - np.polynomial.legendre.leggauss(count)[0])
-    gaps = np.where(problem.begins > 0, 0.0, np.diff(problem.t, prepend=problem.t[0]))
-    times, weights = (problem.t[:, None] - gaps[:, None] * share).ravel(), problem.quadrature.ravel()
-    states = problem.nodes.reshape(-1, d)
+    count, times, weights = problem.nodes.shape[1], problem.at.ravel(), problem.quadrature.ravel()
+    states = problem.nodes.reshape(-1, problem.d)
     values = np.where(np.isfinite(values).all(axis=0), values, 0.0)
     design, targets = [], []
     for a, b in itertools.pairwise(problem.first):

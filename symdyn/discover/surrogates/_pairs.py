@@ -16,12 +16,11 @@ from sympy.core.function import AppliedUndef
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
-from symdyn.declaration import derivative
 from symdyn.discover.surrogates.registry import NothingLearnedError, SurrogateFit, TermSamples
 from symdyn.errors import RecoveryError
 from symdyn.inference.data import Observations
 from symdyn.inference.guesses import GUESSES
-from symdyn.inference.kinds import right_sides
+from symdyn.inference.kinds import right_sides, unknown_slopes
 from symdyn.system import System
 
 __all__ = ["Pairs", "Solving", "consecutive", "not_linear"]
@@ -109,34 +108,25 @@ class _LinearForm:
 
 def _linear_form(system: System) -> _LinearForm:
     """The right-hand sides as linear functions of the unknown terms; `not_linear` must have given no reason."""
-    stand_in = {u: sp.Dummy() for u in system.unknowns}
-    zero = dict.fromkeys(stand_in.values(), sp.S.Zero)
-    sides = [e.xreplace(stand_in) for e in right_sides(system)]
-    rest = [e.xreplace(zero) for e in sides]
-    slopes = [derivative(e, u) if e.has(u) else sp.S.Zero for e in sides for u in stand_in.values()]
+    rest, slopes = unknown_slopes(system)
     arguments = [a for u in system.unknowns for a in u.args]
-    expressions = [*rest, *slopes, *arguments]
+    expressions = [*rest, *(e for side in zip(*slopes.values(), strict=True) for e in side), *arguments]
     blocks = [("t", (system.time,)), ("y", system.states), ("p", system.parameters)]
     program = lower("pairs", blocks, expressions, [""] * len(expressions))
     arities = tuple(len(u.args) for u in system.unknowns)
-    return _LinearForm(program, system.parameters, (len(sides), len(stand_in)), arities)
+    return _LinearForm(program, system.parameters, (len(rest), len(slopes)), arities)
 
 
 def not_linear(system: System) -> str | None:
     """None if the unknown terms can be solved for where all states are seen, else the reason."""
-    stand_in = {u: sp.Dummy(u.func.__name__) for u in system.unknowns}
-    symbols = set(stand_in.values())
-    if any(a.xreplace(stand_in).free_symbols & symbols for u in system.unknowns for a in u.args):
+    unknowns, slopes = system.unknowns, unknown_slopes(system)[1]
+    if any(a.has(*unknowns) for u in unknowns for a in u.args):
         return "one of them is an argument of another"
-    filled = 0
-    for e in (e.xreplace(stand_in) for e in right_sides(system)):
-        filled += e.has(*symbols)
-        for u, s in stand_in.items():
-            if derivative(e, s).free_symbols & symbols:
-                return f"{u} enters nonlinearly"
-    if filled < len(symbols):
-        return f"{len(symbols)} unknown values stand in {filled} equations"
-    return None
+    bent = [u for u, own in slopes.items() if any(e.has(*unknowns) for e in own)]
+    if bent:
+        return f"{bent[0]} enters nonlinearly"
+    filled = sum(e.has(*unknowns) for e in right_sides(system))
+    return f"{len(unknowns)} unknown values stand in {filled} equations" if filled < len(unknowns) else None
 
 
 def _fitted_parameters(system: System, form: _LinearForm, pairs: Pairs) -> dict[sp.Symbol, float]:

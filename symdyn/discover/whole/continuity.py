@@ -22,6 +22,7 @@ from symdyn_kernels.arguments.candidates import Integration, Points
 
 from symdyn.discover.whole.fits import STRETCHED, EquationFit, Fitter
 from symdyn.discover.whole.terms import EquationModel
+from symdyn.inference.information import arrow
 
 __all__ = ["Linear", "Pieces", "cut_up", "linear", "polished"]
 
@@ -37,16 +38,10 @@ CLOSED = 1e-3
 
 @dataclass(frozen=True)
 class Pieces:
-    """Windows of a fit, cut up.
+    """Windows of a fit, cut up into so many of each trajectory.
 
-    Attributes
-    ----------
-    windows : int
-        Of each trajectory.
-    cut : (v, 2) int64
-        First points and the points after the last ones.
-    joined : (k,) int64
-        Pieces that begin where the one before them ends.
+    `cut` (v, 2) are first points and the points after the last ones, `joined` (k,) the pieces that begin where the one before
+    them ends.
     """
 
     windows: int
@@ -56,19 +51,10 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Linear:
-    """A fit linear in the changes of constants and initial values, in units in which its matrix has a unit diagonal.
+    """A fit linear in the n changes of constants and initial values, in units in which its matrix has a unit diagonal.
 
-    Attributes
-    ----------
-    unit : (n,) float64
-    matrix, gradient : (n, n), (n,) float64
-    basis : (n, f) float64
-        Basis of the null space of the constraints.
-    particular : (n,) float64
-        The change that fulfils them.
-    mismatch : float
-        Of pieces that join, in units of the noise.
-    rss : (d,) float64
+    The columns of `basis` (n, f) span the null space of the constraints, which the change `particular` (n,) fulfils; the
+    `mismatch` is that of pieces that join, in units of the noise.
     """
 
     unit: np.ndarray
@@ -115,13 +101,7 @@ def linear(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndar
     if not ok or (ends is None and len(pieces.joined)):
         return None
     size = p + starts.size
-    matrix, gradient = np.zeros((size, size)), np.concatenate([slope, slopes.ravel()])
-    matrix[:p, :p] = own
-    for v in range(len(starts)):
-        at = slice(p + v * d, p + (v + 1) * d)
-        matrix[at, at] = inner[v]
-        matrix[:p, at] = mixed[v]
-        matrix[at, :p] = mixed[v].T
+    matrix, gradient = arrow(own, mixed, inner), np.concatenate([slope, slopes.ravel()])
     unit = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     matrix, gradient = matrix * unit[:, None] * unit, gradient * unit
     if ends is None:
@@ -154,18 +134,18 @@ def _ends(fitter: Fitter, model: EquationModel, pieces: Pieces, starts: np.ndarr
     before = pieces.joined - 1
     t = np.stack([problem.t[pieces.cut[before, 0]], problem.t[pieces.cut[pieces.joined, 0]]], axis=1).ravel()
     cut = np.ascontiguousarray(2 * np.arange(count)[:, None] + np.array([0, 2]))
-    none, tight = np.zeros((2 * count, d)), _tight(fitter)
-    made = fitter.over(model, cut, starts[before], integration=tight, points=Points(t, none, none))
+    tight = _tight(fitter)
+    made = fitter.simulated(model, t, cut, starts[before], integration=tight)
     run, ok = made.run, made.info[0]
     by_constant, by_start = np.empty((count, d, p)), np.empty((count, d, d))
     for j in range(d) if ok else ():
-        weights = none.copy()
+        weights = np.zeros_like(run)
         weights[1::2, j] = 1.0
         points = Points(t, run + 1.0, weights)
-        arrow = fitter.over(model, cut, starts[before], integration=tight, points=points).arrow
-        by_start[:, j] = slopes = arrow.start_gradient
+        sums = fitter.over(model, cut, starts[before], integration=tight, points=points).arrow
+        by_start[:, j] = slopes = sums.start_gradient
         each, largest = np.arange(count), np.argmax(np.abs(slopes), axis=1)
-        by_constant[:, j] = arrow.mixed[each, :, largest] / slopes[each, largest][:, None]
+        by_constant[:, j] = sums.mixed[each, :, largest] / slopes[each, largest][:, None]
     return (run[1::2], by_constant, by_start) if ok else None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from symdyn_kernels.arguments.candidates import Points
 
+from symdyn.discover.evidence import relative_errors
 from symdyn.discover.whole.continuity import cut_up, linear
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.inference.data import Observations
@@ -59,39 +59,22 @@ def residuals(fitter: Fitter, fit: EquationFit, seen: Observations) -> list[Stat
 
 
 def prediction_errors(fitter: Fitter, fit: EquationFit, seen: Observations, later: Observations | None) -> dict[str, float]:
-    """Root mean square errors relative to the scale of each state: running free, one step ahead, and the same held out."""
-    parts: dict[str, list[np.ndarray]] = {k: [] for k in ("rms", "one_step", "heldout_free_run", "heldout_one_step")}
+    """Relative errors of runs and of single steps, as the table of a recovery names them."""
     first = fitter.problem.cut(fit.windows)[:, 0]
-    for k, trajectory in enumerate(seen.trajectories):
-        times, values, early = trajectory.times, trajectory.values, len(trajectory.times)
-        if later is not None:
-            times = np.concatenate([times, later.trajectories[k].times])
-            values = np.concatenate([values, later.trajectories[k].values])
-        start = fit.starts[int(np.searchsorted(first, fitter.problem.first[k]))]
-        run = _run(fitter, fit, times, np.array([[0, len(times)]], np.int64), start[None])
-        ahead = np.full_like(values, np.nan)
-        whole = np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
-        for parity in (0, 1):  # windows of two points that share none
-            begin = whole[whole % 2 == parity]
+    starts = fit.starts[np.searchsorted(first, fitter.problem.first[:-1])]
+    longer = fitter.problem.integration.scaled(1.0, attempts=100)._replace(largest=np.inf)
+
+    def run(start: np.ndarray, times: np.ndarray) -> np.ndarray:
+        whole = np.array([[0, len(times)]], np.int64)
+        return fitter.simulated(fit.model, times, whole, start[None], integration=longer).run
+
+    def ahead(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+        found, known = np.full_like(values, np.nan), np.flatnonzero(np.isfinite(values[:-1]).all(axis=1))
+        for begin in (known[known % 2 == parity] for parity in (0, 1)):  # windows of two points that share none
             if begin.size:
                 cut = np.ascontiguousarray(np.stack([begin, begin + 2], axis=1))
-                ahead[begin + 1] = _run(fitter, fit, times, cut, values[begin])[begin + 1]
-        for name, found in (("rms", run), ("one_step", ahead)):
-            difference = (found - values) / seen.scale
-            parts[name].append(difference[:early])
-            parts["heldout_free_run" if name == "rms" else "heldout_one_step"].append(difference[early:])
-    return {name: _root_mean_square(np.concatenate(found)) for name, found in parts.items()}
+                made = fitter.simulated(fit.model, times, cut, values[begin], integration=longer)
+                found[begin + 1] = made.run[begin + 1]
+        return found
 
-
-def _root_mean_square(differences: np.ndarray) -> float:
-    counted = ~np.isnan(differences)
-    with np.errstate(over="ignore"):
-        return float(np.sqrt(np.mean(differences[counted] ** 2))) if counted.any() else float("nan")
-
-
-def _run(fitter: Fitter, fit: EquationFit, times: np.ndarray, cut: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """A run over windows of any times; infinite where it failed."""
-    none = np.zeros((len(times), fitter.problem.d))
-    points = Points(np.ascontiguousarray(times), none, none)
-    longer = fitter.problem.integration.scaled(1.0, attempts=100)._replace(largest=np.inf)
-    return fitter.over(fit.model, cut, starts, integration=longer, points=points).run
+    return relative_errors(run, ahead, starts, seen, later)

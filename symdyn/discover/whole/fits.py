@@ -1,9 +1,10 @@
-"""Models fitted to the data by simulation, over windows that grow until one covers a trajectory."""
+"""Models fitted to the data by simulation, over windows that grow until one covers a trajectory, and the choice among them."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from symdyn.discover.whole.terms import COT, INV, EquationModel, packed
 from symdyn.inference.budget import Budget
 from symdyn.inference.journal import Journal, digest_of
 
-__all__ = ["EXPANSION", "STRETCHED", "EquationFit", "Fitter"]
+__all__ = ["EXPANSION", "MARGIN", "STRETCHED", "EquationFit", "Fitter"]
 
 #: Fall of the sum of squares, and relative to it, below both of which a fit ends.
 FALL, RELATIVE_FALL = 1e-3, 1e-4
@@ -27,10 +28,14 @@ CLEAN_GROWTH, CLEAN_ADDED, CLEAN_SHARE = 50.0, 0.5, 0.01
 EVIDENCE = 3.0
 #: Growth of errors of initial values in a window beyond which fits end short of the optimum.
 STRETCHED = 30.0
-#: Settings of the compiled fit with which it does not move.
-EXPANSION = (0.0, 0.0, 0.0, np.inf)
-#: Those with which it sweeps a library instead.
-SWEEP = (-1.0, 0.0, 0.0, 0.0)
+#: Settings of the compiled fit with which it does not move, and with which it sweeps a library instead.
+EXPANSION, SWEEP = (0.0, 0.0, 0.0, np.inf), (-1.0, 0.0, 0.0, 0.0)
+#: Gain in the logarithm of the mean square of each state for which more windows are preferred, and the mean square of the
+#: fewest windows that must be exceeded for that.
+GAIN, UNEXPLAINED = 0.7, 1.6
+#: Difference of scores within which models are nearly as good, that within which one whose constants the data determine goes
+#: before one where they do not, and the most models that are looked at.
+MARGIN, TELLING, LOOKED = 6.0, 30.0, 20
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,6 @@ class EquationFit:
 class Fitter:
     """Fits models, records the best fit of each structure, and counts simulations.
 
-    Parameters
-    ----------
-    problem : EquationProblem
-    journal : Journal, optional
-        Keeps every fit.
-    budget : Budget
-
     Attributes
     ----------
     visited : dict
@@ -93,29 +91,18 @@ class Fitter:
         """Whether time is up, but for that which evidence for a model takes."""
         return self.budget.left() < EVIDENCE * self.longest
 
-    def key(self, model: EquationModel, starts: np.ndarray, windows: int, *more: Any) -> tuple:
-        """What the outcome of a fit depends on."""
-        problem, table = self.problem, model.table
-        return (
-            self.data, problem.w, problem.integration.atol, *problem.integration[3:], *table, model.equations, model.places,
-            model.theta, np.asarray(starts), windows, *more,
-        )  # fmt: skip
+    # ---- one model -----------------------------------------------------------------------------
 
-    def call(self, model: EquationModel, starts: np.ndarray, windows: int, settings: Sequence[float]) -> FitArguments:
+    def call(
+        self, model: EquationModel, starts: np.ndarray, windows: int, settings: Sequence[float] = EXPANSION
+    ) -> FitArguments:
         """The arguments of the compiled fit, filled by it."""
         return self.over(model, self.problem.cut(windows), starts, settings=settings)
 
     def over(
-        self,
-        model: EquationModel,
-        cut: np.ndarray,
-        starts: np.ndarray,
-        *,
-        settings: Sequence[float] = EXPANSION,
-        integration: Integration | None = None,
-        points: Points | None = None,
-        library: Table | None = None,
-    ) -> FitArguments:
+        self, model: EquationModel, cut: np.ndarray, starts: np.ndarray, *, settings: Sequence[float] = EXPANSION,
+        integration: Integration | None = None, points: Points | None = None, library: Table | None = None,
+    ) -> FitArguments:  # fmt: skip
         """The same over any windows, integrated otherwise or of other data where they are given; by default without a fit."""
         p, d, points = len(model.theta), self.problem.d, points or self.problem.points
         terms = 0 if library is None else len(library.exponents)
@@ -135,7 +122,7 @@ class Fitter:
 
         `above` is a sum of squares above which a fit that falls slowly is given up.
         """
-        settings = iterations, fall, RELATIVE_FALL, above
+        problem, settings = self.problem, (iterations, fall, RELATIVE_FALL, above)
         before = self.runs, self.steps
 
         def compute() -> tuple[np.ndarray]:
@@ -144,27 +131,28 @@ class Fitter:
             self.longest = max(self.longest, time.monotonic() - begun)
             return (np.concatenate([made.theta, made.starts.ravel(), made.rss, made.info.astype(float)]),)
 
-        (made,) = self.journal(self.key(model, starts, windows, *settings), compute)
-        p, d = len(model.theta), self.problem.d
+        key: tuple[Any, ...] = (
+            self.data, problem.w, problem.integration.atol, *problem.integration[3:], *model.table, model.equations,
+            model.places, model.theta, np.asarray(starts), windows, *settings,
+        )  # fmt: skip
+        (made,) = self.journal(key, compute)
+        p, d = len(model.theta), problem.d
         theta, rss, info = made[:p], made[-4 - d : -4], made[-4:].astype(int)
         self.runs, self.steps = before[0] + int(info[2]), before[1] + int(info[3])
-        if not info[0] or not np.isfinite(rss).all():
-            return None
         moved = model.with_theta(theta)
-        if self.pole(moved):
+        if not info[0] or not np.isfinite(rss).all() or self.pole(moved):
             return None
-        score = self.problem.score(rss, moved.K + moved.Q, moved.cost, len(starts))
+        score = problem.score(rss, moved.K + moved.Q, moved.cost, len(starts))
         found = EquationFit(moved, made[p : -4 - d].reshape(-1, d), rss, windows, score)
-        key = moved.key, windows
-        known = self.visited.get(key)
-        if known is None or found.score < known.score:
-            self.visited[key] = found
+        place = moved.key, windows
+        if place not in self.visited or found.score < self.visited[place].score:
+            self.visited[place] = found
         return found
 
     def pole(self, model: EquationModel) -> bool:
         """Whether a reciprocal or a cotangent of a model has a pole between values of a trajectory."""
         table, x = model.table, self.problem.smooth
-        for k, a in zip(*np.nonzero(np.isin(table.functions, (INV, COT))), strict=True):
+        for k, a in np.argwhere((table.functions == INV) | (table.functions == COT)):
             z = table.offsets[k, a] + x ** table.powers[k, a] @ table.weights[k, a]
             parts = np.floor(z / np.pi) if table.functions[k, a] == COT else z > 0
             if ((parts[1:] != parts[:-1]) & (self.problem.begins[1:] == 0)).any():
@@ -173,28 +161,40 @@ class Fitter:
 
     def run(self, fit: EquationFit) -> np.ndarray | None:
         """The states of a fitted model at the times of the data."""
-        made = self.call(fit.model, fit.starts, fit.windows, EXPANSION)
+        made = self.call(fit.model, fit.starts, fit.windows)
         return made.run if made.info[0] else None
+
+    def simulated(
+        self, model: EquationModel, times: np.ndarray, cut: np.ndarray, starts: np.ndarray, **how: Any
+    ) -> FitArguments:
+        """A run over windows of any times."""
+        none = np.zeros((len(times), self.problem.d))
+        return self.over(model, cut, starts, points=Points(np.ascontiguousarray(times), none, none), **how)
 
     def nodes(self, fit: EquationFit) -> np.ndarray | None:
         """The run of a fit over whole trajectories at the nodes of the problem, (n, m, d); None if it fails."""
         problem = self.problem
         count = problem.nodes.shape[1]
-        share = 0.5 * (1 - np.polynomial.legendre.leggauss(count)[0])
-        gaps = np.where(problem.begins > 0, 0.0, np.diff(problem.t, prepend=problem.t[0]))
-        t = np.concatenate([problem.t[:, None] - gaps[:, None] * share, problem.t[:, None]], axis=1)
-        none = np.zeros((t.size, problem.d))
-        points = Points(np.ascontiguousarray(t.ravel()), none, none)
-        cut = problem.cut(1) * (count + 1)
-        made = self.over(fit.model, cut, fit.starts, points=points)
+        t = np.concatenate([problem.at, problem.t[:, None]], axis=1)
+        made = self.simulated(fit.model, t.ravel(), problem.cut(1) * (count + 1), fit.starts)
         run = made.run.reshape(problem.n, count + 1, problem.d)[:, :-1]
         return np.ascontiguousarray(run) if made.info[0] else None
 
+    def screen(self, fit: EquationFit, library: Table) -> FitArguments | None:
+        """Normal equations of a fit and of each library term in each equation, see `symdyn_kernels.candidates.sweeping`.
+
+        They are the sums of the arguments; None if a run failed.
+        """
+        made = self.over(fit.model, self.problem.cut(fit.windows), fit.starts, settings=SWEEP, library=library)
+        self.runs += 1
+        return made if made.info[0] else None
+
+    # ---- windows -------------------------------------------------------------------------------
+
     def joined(self, fit: EquationFit, windows: int) -> np.ndarray:
         """Initial values for another number of windows."""
-        first = self.problem.cut(windows)[:, 0]
         run = self.run(fit)
-        return (self.problem.smooth if run is None else run)[first]
+        return (self.problem.smooth if run is None else run)[self.problem.cut(windows)[:, 0]]
 
     def chain(self, model: EquationModel, windows: Sequence[int], iterations: int) -> EquationFit | None:
         """Fit over ever fewer windows, as long as the fit does not collapse."""
@@ -231,11 +231,40 @@ class Fitter:
         share = CLEAN_SHARE * ((problem.spread * problem.w) ** 2).sum(axis=0)
         return bool(np.all(new.rss < np.maximum(CLEAN_GROWTH * old.rss + CLEAN_ADDED * problem.seen, share)))
 
-    def screen(self, fit: EquationFit, library: Table) -> FitArguments | None:
-        """Normal equations of a fit and of each library term in each equation, see `symdyn_kernels.candidates.sweeping`.
+    # ---- the choice ----------------------------------------------------------------------------
 
-        They are the sums of the arguments; None if a run failed.
+    def ranked(self, windows: int) -> list[EquationFit]:
+        """Models over so many windows, the best first."""
+        return sorted((f for (_, count), f in self.visited.items() if count == windows), key=lambda f: f.score)
+
+    def chosen(self, sound: Callable[[EquationFit], bool] = lambda fit: True) -> EquationFit:
+        """The best model over the windows that the data ask for: few, unless many explain far more or errors grow far.
+
+        Of models that are nearly as good with noise, those whose runs explode from a start within the noise are passed over;
+        so are models that are not `sound`.
         """
-        made = self.over(fit.model, self.problem.cut(fit.windows), fit.starts, settings=SWEEP, library=library)
-        self.runs += 1
-        return made if made.info[0] else None
+        problem = self.problem
+        best = {windows: self.ranked(windows)[0] for windows in sorted({count for _, count in self.visited})}
+        left = {w: float(np.log(problem.mean_squares(f.rss) + problem.floor).sum()) for w, f in best.items()}
+        few = min(best)
+        for windows, fit in best.items():
+            unexplained = np.max(problem.mean_squares(best[few].rss)) > UNEXPLAINED
+            far = left[windows] < left[few] - GAIN * problem.d
+            if fit.score < best[few].score and ((unexplained and far) or self.stretched(best[few])):
+                few = windows
+        order = self.ranked(few)[:LOOKED]
+        if not problem.clean and len(order) > 1 and order[1].score < order[0].score + MARGIN:
+            near = [f for f in order if f.score < order[0].score + MARGIN]
+            order = [*sorted(near, key=lambda f: f.score + MARGIN * self.lost(f)), *order[len(near) :]]
+        return next((f for f in order if f.score < order[0].score + TELLING and sound(f)), order[0])
+
+    def lost(self, fit: EquationFit) -> float:
+        """Share of the runs that are lost when a state begins where its first measurement, with its noise, may have been."""
+        problem, lost = self.problem, 0
+        weights = problem.w[problem.cut(fit.windows)[:, 0]]
+        reach = np.divide(1.0, weights, out=np.zeros_like(weights), where=weights > 0)
+        for j, sign in itertools.product(range(problem.d), (-1.0, 1.0)):
+            moved = fit.starts.copy()
+            moved[:, j] += sign * reach[:, j]
+            lost += not self.call(fit.model, moved, fit.windows).info[0]
+        return lost / (2 * problem.d)

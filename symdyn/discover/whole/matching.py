@@ -12,7 +12,7 @@ Golub, Pereyra, SIAM J. Numer. Anal. 10, 413 (1973); Kaufman, BIT 15, 49 (1975).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,9 @@ from symdyn_kernels.arguments.candidates import Table
 
 from symdyn.discover.whole.kernel import driver
 from symdyn.discover.whole.problem import EquationProblem
-from symdyn.discover.whole.terms import CandidateTerm, packed
+from symdyn.discover.whole.terms import CandidateTerm, Part, packed, put
 
-__all__ = ["MatchedSupport", "WeakMatching"]
+__all__ = ["MatchedSupport", "WeakMatching", "elbow"]
 
 #: Most terms of an equation by the number of states.
 LARGEST = {1: 5, 2: 5, 3: 6}
@@ -30,56 +30,46 @@ LARGEST = {1: 5, 2: 5, 3: 6}
 BEAM, RESULTS, LOOKED = (40, 120, 36), 4, 12
 #: Best subsets with each nonlinear term that are kept whatever their score, while sizes are up to this.
 FAMILY_SIZE = 3
-#: Score above the best within which they are, with noise; how many without noise.
-FAMILY_MARGIN, FAMILIES = 60.0, {1: 100, 2: 70}
-#: Factor of the least sum of squares within which the smallest subset is the elbow.
-ELBOW, CLEAN_ELBOW = 1.8, 30.0
+#: Score above the best within which they are, with noise; how many without noise, in all and of each term.
+FAMILY_MARGIN, FAMILIES, EACH = 60.0, {1: 100, 2: 80}, 3
+#: Factor of the least sum of squares within which the smallest subset is the elbow, and the least mean square that counts,
+#: with and without noise.
+ELBOW, CLEAN_ELBOW = (1.8, 0.7), (30.0, 0.02)
 #: Iterations that refine inner constants, and the most that a constant changes in one, relative to it.
 REFINEMENTS, CHANGE = 8, 0.7
+
+#: Score, columns, and sum of squares.
+Subset = tuple[float, tuple[int, ...], float]
 
 
 @dataclass(frozen=True)
 class MatchedSupport:
-    """One right-hand side.
-
-    Attributes
-    ----------
-    score : float
-    terms : tuple of CandidateTerm
-    coefficients : tuple of float
-    inner : tuple of tuple of float
-        Inner constants of each term.
-    rss : float
-    """
+    """A right-hand side of one state; `constants` are fitted."""
 
     score: float
-    terms: tuple[CandidateTerm, ...]
-    coefficients: tuple[float, ...]
-    inner: tuple[tuple[float, ...], ...]
+    parts: tuple[Part, ...]
     rss: float
 
     @property
     def constants(self) -> int:
-        return len(self.terms) + sum(map(len, self.inner))
+        return sum(1 + len(inner) for *_, inner in self.parts)
+
+
+def elbow(sides: Sequence[MatchedSupport], problem: EquationProblem, j: int) -> MatchedSupport:
+    """The one with the fewest constants that is nearly as close to the data of a state as any."""
+    factor, least = CLEAN_ELBOW if problem.clean else ELBOW
+    enough = factor * max(min(q.rss for q in sides), least * problem.seen[j])
+    return min((q for q in sides if q.rss < enough), key=lambda q: (q.constants, q.score))
 
 
 class WeakMatching:
-    """Integrals of a library along the smooth curves.
-
-    Parameters
-    ----------
-    problem : EquationProblem
-    terms : sequence of CandidateTerm
-    nodes : (n, m, d) float64, optional
-        Other curves than those of the problem at its nodes.
-    """
+    """Integrals of a library along the smooth curves of a problem, or along others at its `nodes` (n, m, d)."""
 
     def __init__(self, problem: EquationProblem, terms: Sequence[CandidateTerm], nodes: np.ndarray | None = None) -> None:
         self.problem, self.terms = problem, terms
         self.nodes = problem.nodes if nodes is None else nodes
         self.integrals = self._integrals(packed(terms, problem.d), np.zeros((0, 4), np.int64))
-        logarithm = np.log(problem.n)
-        self.cost = np.array([t.cost + 0.5 * logarithm * len(t.constants) for t in terms])
+        self.price = np.array([t.price(problem.n) for t in terms])
         keys = {key: k for k, key in enumerate(dict.fromkeys(t.key for t in terms))}
         self.key = np.array([keys[t.key] for t in terms])
         self.nonlinear = np.array([bool(t.constants) for t in terms])
@@ -90,16 +80,16 @@ class WeakMatching:
         driver().integrals(self.nodes, problem.quadrature, problem.begins, table, places, out)
         return out
 
-    def candidates(self, windows: int, *, elbow: bool) -> list[list[MatchedSupport]]:
-        """For each state right-hand sides, the best first; with `elbow` the one at the elbow of the residual before them."""
+    def candidates(self, windows: int) -> list[list[MatchedSupport]]:
+        """For each state right-hand sides, the best first; without noise the one at the elbow before them."""
         edges = self.problem.cut(windows)
-        return [self._of_state(j, edges, elbow) for j in range(self.problem.d)]
+        return [self._of_state(j, edges) for j in range(self.problem.d)]
 
     # ---- one equation --------------------------------------------------------------------------
 
-    def _of_state(self, j: int, edges: np.ndarray, elbow: bool) -> list[MatchedSupport]:
+    def _of_state(self, j: int, edges: np.ndarray) -> list[MatchedSupport]:
         problem = self.problem
-        project = _Projection(problem.w[:, j], edges)
+        project = _projection(problem.w[:, j], edges)
         y = project(problem.x[:, j])
         square = float(y @ y)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -116,20 +106,17 @@ class WeakMatching:
                 continue
             seen.add(keys)
             counts[len(keys)] += 1
-            terms = tuple(self.terms[good[i]] for i in subset)
-            rows = list(subset)
+            rows, terms = list(subset), [self.terms[good[i]] for i in subset]
             c = np.linalg.lstsq(G[np.ix_(rows, rows)], b[rows], rcond=1e-13)[0] / size[good[rows]]
-            inner, refined = tuple(tuple(t.values) for t in terms), rss
+            inner, refined = [t.values for t in terms], rss
             if any(inner):
                 inner, c, refined = self._refined(terms, inner, c, rss, project, y)
             score += problem.seen[j] * (self._log(refined, j) - self._log(rss, j))
-            found.append(MatchedSupport(score, terms, tuple(map(float, c)), inner, refined))
+            parts = tuple((j, t, float(q), v) for t, q, v in zip(terms, c, inner, strict=True))
+            found.append(MatchedSupport(score, parts, refined))
         found.sort(key=lambda q: q.score)
-        if elbow and found:
-            least = min(q.rss for q in found)
-            within = CLEAN_ELBOW if problem.clean else ELBOW
-            enough = within * max(least, (0.02 if problem.clean else 0.7) * problem.seen[j])
-            first = min((q for q in found if q.rss < enough), key=lambda q: (q.constants, q.score))
+        if problem.clean and found:
+            first = elbow(found, problem, j)
             found = [first, *(q for q in found if q is not first)]
         return found
 
@@ -137,105 +124,95 @@ class WeakMatching:
         return np.log(rss / self.problem.seen[j] + self.problem.floor)
 
     def _subsets(self, j: int, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
-        """Subsets with score and sum of squares, the best first, and those that are kept whatever their score."""
-        problem, cost = self.problem, self.cost[good]
-        n, d, logarithm = problem.seen[j], problem.d, np.log(problem.n)
+        """Subsets, the best first, and those that are kept whatever their score."""
+        n, clean, d, price = self.problem.seen[j], self.problem.clean, self.problem.d, self.price[good]
         pool = np.zeros((1, 0), np.int64)
-        looked: list[tuple[float, tuple[int, ...], float]] = []
-        families: list[tuple[float, tuple[int, ...], float]] = []
+        looked: list[Subset] = []
+        families: list[Subset] = []
         for k in range(1, LARGEST.get(d, 5) + 1):
             gains = np.empty((len(pool), len(good)))
             driver().extend(G, b, pool, gains)
             rss = np.maximum(square - gains, 1e-30)
-            scores = n * self._log(rss, j) + logarithm * k + 2 * (cost[pool].sum(axis=1)[:, None] + cost)
+            scores = n * self._log(rss, j) + price[pool].sum(axis=1)[:, None] + price
             scores[gains <= 0] = np.inf
             keep = BEAM[min(k, 3) - 1]
-            level: dict[tuple[int, ...], tuple[float, float]] = {}
-            flat = scores.ravel()
-            some = min(flat.size, (k + 1) * keep)
-            for at in sorted(np.argpartition(flat, some - 1)[:some], key=lambda q: flat[q]):
-                r, l = divmod(int(at), len(good))
-                if np.isfinite(flat[at]):
-                    level.setdefault(tuple(sorted((*map(int, pool[r]), l))), (float(flat[at]), float(rss[r, l])))
-            best = [(score, subset, value) for subset, (score, value) in itertools.islice(level.items(), keep)]
+            level: dict[tuple[int, ...], Subset] = {}
+            flat, rows = scores.ravel(), pool.tolist()
+            some = np.argpartition(flat, min(flat.size, (k + 1) * keep) - 1)[: (k + 1) * keep]
+            for at in some[np.argsort(flat[some], kind="stable")].tolist():
+                r, l = divmod(at, len(good))
+                if not np.isfinite(flat[at]) or len(level) == keep:
+                    break
+                subset = tuple(sorted((*rows[r], l)))
+                level.setdefault(subset, (float(flat[at]), subset, float(rss[r, l])))
+            best = list(level.values())
             if not best:
                 break
-            if k <= FAMILY_SIZE and d <= 2 and not problem.clean:
+            if k <= FAMILY_SIZE and d <= 2 and not clean:
                 families += self._families(pool, scores, rss, good)
             pool = np.array([subset for _, subset, _ in best], np.int64).reshape(-1, k)
             looked += best[:LOOKED]
-        if problem.clean and d <= 2:
-            families = sorted(self._small(j, good, G, b, square))[: FAMILIES[d]]
-        least = min((q[0] for q in looked), default=np.inf)
-        margin = np.inf if problem.clean else least + FAMILY_MARGIN
+        if clean and d <= 2:
+            families = sorted(itertools.chain(*self._small(j, good, G, b, square)))[: FAMILIES[d]]
+        margin = np.inf if clean else min((q[0] for q in looked), default=np.inf) + FAMILY_MARGIN
         kept = {subset: (score, subset, rss) for score, subset, rss in families if score < margin}
         return sorted([*looked, *(q for q in kept.values() if q not in looked)]), kept.keys()
 
-    def _families(self, pool: np.ndarray, scores: np.ndarray, rss: np.ndarray, good: np.ndarray):
+    def _families(self, pool: np.ndarray, scores: np.ndarray, rss: np.ndarray, good: np.ndarray) -> list[Subset]:
         """The best extension that has each nonlinear term in it."""
-        keys = self.key[good]
-        best: dict[int, tuple[float, tuple[int, ...], float]] = {}
-        r = np.argmin(scores, axis=0)
-        rows = [(int(r[l]), int(l), keys[l]) for l in np.flatnonzero(self.nonlinear[good])]
-        l = np.argmin(scores, axis=1)
-        rows += [(k, int(l[k]), keys[q]) for k, base in enumerate(pool) for q in base if self.nonlinear[good[q]]]
+        keys, nonlinear = self.key[good], self.nonlinear[good]
+        best: dict[int, Subset] = {}
+        r, l = np.argmin(scores, axis=0), np.argmin(scores, axis=1)
+        rows = [(int(r[q]), int(q), keys[q]) for q in np.flatnonzero(nonlinear)]
+        rows += [(k, int(l[k]), keys[q]) for k, base in enumerate(pool) for q in base if nonlinear[q]]
         for row, column, key in rows:
-            subset = tuple(sorted((*map(int, pool[row]), int(column))))
+            subset = tuple(sorted((*map(int, pool[row]), column)))
             score = float(scores[row, column])
             if np.isfinite(score) and len(set(keys[list(subset)])) == len(subset):
                 best[key] = min(best.get(key, (np.inf, (), 0.0)), (score, subset, float(rss[row, column])))
         return [q for q in best.values() if q[1]]
 
-    def _small(self, j: int, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float):
-        """One nonlinear term, at its best place of the grid, beside few monomials of low degree."""
-        d, n = self.problem.d, self.problem.seen[j]
-        low = [
-            k for k, i in enumerate(good) if not self.terms[i].atoms and sum(self.terms[i].exponents) <= (2 if d == 1 else 1)
-        ]
-        nonlinear = np.flatnonzero(self.nonlinear[good])
+    def _small(self, j: int, good: np.ndarray, G: np.ndarray, b: np.ndarray, square: float) -> Iterator[list[Subset]]:
+        """Of each nonlinear term the best subsets of it, at its best place of the grid, beside few monomials of low degree."""
+        d, n, keys, price = self.problem.d, self.problem.seen[j], self.key[good], self.price[good]
+        most = 2 if d == 1 else 1
+        low = [k for k, i in enumerate(good) if not self.terms[i].atoms and sum(self.terms[i].exponents) <= most]
+        found: dict[int, list[Subset]] = {key: [] for key in np.unique(keys[self.nonlinear[good]])}
         for size in range(4 if d == 1 else 3):
             sets = list(itertools.combinations(low, size))
             bases = np.array(sets, np.int64).reshape(len(sets), size)
-            if not sets or not len(nonlinear):
-                continue
             gains = np.empty((len(bases), len(good)))
             driver().extend(G, b, bases, gains)
-            for key in np.unique(self.key[good[nonlinear]]):
-                members = nonlinear[self.key[good[nonlinear]] == key]
-                for r, l in enumerate(members[np.argmax(gains[:, members], axis=1)]):
+            for key in found:
+                members = np.flatnonzero((keys == key) & self.nonlinear[good])
+                for r, l in enumerate(members[np.argmax(gains[:, members], axis=1)] if sets else ()):
                     if gains[r, l] > 0:
-                        subset = tuple(sorted((*map(int, bases[r]), int(l))))
-                        rss = max(square - float(gains[r, l]), 1e-30)
-                        constants = np.log(self.problem.n) * len(subset) + 2 * self.cost[good[list(subset)]].sum()
-                        yield float(n * self._log(rss, j) + constants), subset, rss
+                        subset, rss = tuple(sorted((*sets[r], int(l)))), max(square - float(gains[r, l]), 1e-30)
+                        found[key].append((float(n * self._log(rss, j) + price[list(subset)].sum()), subset, rss))
+        for subsets in found.values():
+            yield sorted(subsets)[:EACH]
 
     # ---- inner constants -----------------------------------------------------------------------
 
-    def _refined(self, terms, inner, coefficients, rss: float, project: _Projection, y: np.ndarray):
+    def _refined(self, terms, inner, coefficients, rss: float, project, y: np.ndarray):
         """Inner constants by variable projection."""
-        d = self.problem.d
-        table = packed(terms, d)
+        count, table = len(terms), packed(terms, self.problem.d)
         places = np.array([(k, *p) for k, t in enumerate(terms) for p in t.constants], np.int64)
         p = np.array([v for values in inner for v in values])
-        owner = places[:, 0]
 
         def solve(p: np.ndarray):
-            for v, (k, a, kind, i) in zip(p, places, strict=True):
-                if kind == 0:
-                    table.offsets[k, a] = v
-                else:
-                    table.weights[k, a, i] = v
+            put(table, places, p)
             Z = project(self._integrals(table, places))
             if not np.isfinite(Z).all():
                 return None
-            size = np.linalg.norm(Z[: len(terms)], axis=1) + 1e-300
-            U, s, V = np.linalg.svd((Z[: len(terms)] / size[:, None]).T, full_matrices=False)
-            U, s, V = U[:, s > 1e-13 * s[0]], s[s > 1e-13 * s[0]], V[s > 1e-13 * s[0]]
-            c = V.T @ ((U.T @ y) / s) / size
+            size = np.linalg.norm(Z[:count], axis=1) + 1e-300
+            U, s, V = np.linalg.svd((Z[:count] / size[:, None]).T, full_matrices=False)
+            kept = s > 1e-13 * s[0]
+            U = U[:, kept]
+            c = V[kept].T @ ((U.T @ y) / s[kept]) / size
             left = y - U @ (U.T @ y)
-            slopes = Z[len(terms) :] * c[owner][:, None]
-            slopes = slopes - (slopes @ U) @ U.T
-            return c, left, float(left @ left), slopes
+            slopes = Z[count:] * c[places[:, 0]][:, None]
+            return c, left, float(left @ left), slopes - (slopes @ U) @ U.T
 
         current = solve(p)
         if current is None:
@@ -246,7 +223,6 @@ class WeakMatching:
             size = np.linalg.norm(slopes, axis=1) + 1e-300
             scaled = slopes / size[:, None]
             matrix, gradient = scaled @ scaled.T, scaled @ left
-            new = None
             for _ in range(4):
                 move = np.linalg.solve(matrix + damping * np.eye(len(p)), gradient) / size
                 reach = CHANGE * np.abs(p) + 1e-3
@@ -254,28 +230,25 @@ class WeakMatching:
                 new = solve(trial)
                 if new is not None and new[2] < total:
                     break
-                new = None
                 damping *= 10
-            if new is None:
+            else:
                 break
             p, current = trial, new
             damping /= 8
             if total - new[2] < min(1e-3 * new[2], 1.0):
                 break
         values = iter(map(float, p))
-        inner = tuple(tuple(next(values) for _ in t.constants) for t in terms)
-        return inner, current[0], max(current[2], 1e-30)
+        return [[next(values) for _ in t.constants] for t in terms], current[0], max(current[2], 1e-30)
 
 
-class _Projection:
-    """Weights columns, and frees them of a constant in each window."""
+def _projection(w: np.ndarray, edges: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """What weighs columns (..., n), and frees them of a constant in each window."""
+    first, lengths = edges[:, 0], edges[:, 1] - edges[:, 0]
+    square = np.maximum(np.add.reduceat(w * w, first), 1e-300)
 
-    def __init__(self, w: np.ndarray, edges: np.ndarray) -> None:
-        self.w, self.first, self.lengths = w, edges[:, 0], edges[:, 1] - edges[:, 0]
-        self.square = np.maximum(np.add.reduceat(w * w, self.first), 1e-300)
+    def project(columns: np.ndarray) -> np.ndarray:
+        weighted = columns * w
+        mean = np.add.reduceat(weighted * w, first, axis=-1) / square
+        return np.asarray(weighted - np.repeat(mean, lengths, axis=-1) * w)
 
-    def __call__(self, columns: np.ndarray) -> np.ndarray:
-        """Columns (..., n)."""
-        weighted = columns * self.w
-        mean = np.add.reduceat(weighted * self.w, self.first, axis=-1) / self.square
-        return weighted - np.repeat(mean, self.lengths, axis=-1) * self.w
+    return project

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from symdyn_kernels.arguments.candidates import Integration, Points
 
-from symdyn.discover.whole.integration import integration
-from symdyn.discover.whole.noise import Noise, estimate, likeliest
+from symdyn.discover.whole.kernel import integration
 from symdyn.discover.whole.smoothing import interpolated, smoothed
 from symdyn.errors import RecoveryError
+from symdyn.inference.criterion import price
 from symdyn.inference.data import Observations
+from symdyn.inference.noise import GrowingNoise, likeliest, local_noise
 from symdyn.inference.phase_flow import flow_contradiction
 
 __all__ = ["EquationProblem", "contradicted", "prepared"]
@@ -49,17 +50,17 @@ class EquationProblem:
         The smooth curves at those times.
     first : (r + 1,) int64
         Where each trajectory begins, and n.
-    nodes, quadrature : (n, m, d), (n, m) float64
-        The curves at nodes in the interval before each point, and the weights there; 0 before the first of a trajectory.
+    nodes, at, quadrature : (n, m, d), (n, m), (n, m) float64
+        The curves at nodes in the interval before each point, their times and the weights there; 0 before the first of a
+        trajectory.
     begins : (n,) uint8
         1 at the first point of each trajectory.
-    seen : (d,) float64
-        How many values of each state there are.
-    spread : (d,) float64
-        Standard deviation of each state.
+    seen, spread : (d,) float64
+        How many values of each state there are, and their standard deviation.
     clean : bool
         Whether the data are free of noise.
     floor : float
+        Mean squared residual that counts as none.
     given : (d,) bool
         States whose noise is known.
     integration : Integration
@@ -72,6 +73,7 @@ class EquationProblem:
     smooth: np.ndarray
     first: np.ndarray
     nodes: np.ndarray
+    at: np.ndarray
     quadrature: np.ndarray
     begins: np.ndarray
     seen: np.ndarray
@@ -80,6 +82,7 @@ class EquationProblem:
     floor: float
     given: np.ndarray
     integration: Integration
+    _cuts: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:
@@ -96,30 +99,30 @@ class EquationProblem:
 
     def cut(self, windows: int) -> np.ndarray:
         """First points of the windows and the points after their last, (windows, 2), so many in each trajectory."""
-        pieces = []
-        for a, b in zip(self.first[:-1], self.first[1:], strict=True):
-            count = max(1, min(windows, (b - a) // SHORTEST))
-            edges = np.linspace(a, b, count + 1).astype(np.int64)
-            pieces.append(np.stack([edges[:-1], edges[1:]], axis=1))
-        return np.ascontiguousarray(np.concatenate(pieces))
+        if windows not in self._cuts:
+            edges = [
+                np.linspace(a, b, max(1, min(windows, (b - a) // SHORTEST)) + 1).astype(np.int64)
+                for a, b in itertools.pairwise(self.first)
+            ]
+            self._cuts[windows] = np.concatenate([np.stack([e[:-1], e[1:]], axis=1) for e in edges])
+        return self._cuts[windows]
 
     def mean_squares(self, rss: np.ndarray) -> np.ndarray:
         """Mean squared residuals of each state."""
         return rss / self.seen
 
     def score(self, rss: np.ndarray, constants: int, cost: float, starts: int) -> float:
-        """Information criterion of a fit over so many windows: small is good.
+        r"""Information criterion of a fit over so many windows: small is good.
 
-        Initial values count, those of the trajectories apart, which all models have; the last part, as in the corrected
-        criterion of Akaike, weighs where the fitted values are nearly as many as the data.
+        .. math:: \sum_j n_j \log(R_j/n_j + \epsilon) + \text{price}
+
+        with the price of `symdyn.inference.criterion`, in which the costs of terms are orders.  Initial values count, but for
+        those of the trajectories, which all models have.
         """
-        fit = float(np.sum(self.seen * np.log(rss / self.seen + self.floor)))
-        size, values = float(self.seen.sum()), constants + starts * self.d
-        if values > size - 2:
-            return np.inf
-        counted = constants + (starts - len(self.first) + 1) * self.d
-        few = 2 * values * (values + 1) / (size - values - 1)
-        return fit + counted * float(np.log(self.seen.mean())) + few + 2 * cost
+        fit = float(np.sum(self.seen * np.log(self.mean_squares(rss) + self.floor)))
+        every = len(self.first) - 1
+        counted, size = constants + (starts - every) * self.d, int(self.seen.sum()) - every * self.d
+        return fit + price([(counted, float(self.seen.mean()))], terms=0, library=1, data=size, orders=cost)
 
     def deviations(self, points: np.ndarray) -> np.ndarray:
         """Standard deviations (m, d) of the noise at points; the median of a state where nothing was measured."""
@@ -128,12 +131,9 @@ class EquationProblem:
 
     def reweighed(self, run: np.ndarray) -> None:
         """Take the noise from what a run (n, d) leaves."""
-        deviation = np.empty_like(self.x)
-        for j in range(self.d):
+        deviation = self.deviations(np.arange(self.n))
+        for j in np.flatnonzero(~self.given):
             known = self.w[:, j] > 0
-            if self.given[j]:
-                deviation[:, j] = self.deviations(np.arange(self.n))[:, j]
-                continue
             noise = likeliest((self.x - run)[known, j], run[known, j])[1]
             deviation[:, j] = np.maximum(noise.deviation(run[:, j]), LEAST_NOISE * self.spread[j])
         self.w = np.where(self.w > 0, 1 / deviation, 0.0)
@@ -155,7 +155,7 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, me
     given : mapping, optional
         Standard deviations of the noise of states, by position, that are not to be estimated.
     method : str
-        By which candidates are integrated, see `symdyn.discover.whole.integration`.
+        By which candidates are integrated, see `symdyn.discover.whole.kernel.integration`.
 
     Raises
     ------
@@ -165,55 +165,46 @@ def prepared(seen: Observations, given: Mapping[int, float] | None = None, *, me
     t = np.concatenate([k.times for k in seen.trajectories])
     raw = np.concatenate([k.values for k in seen.trajectories])
     first = np.concatenate([[0], np.cumsum([len(k.times) for k in seen.trajectories])]).astype(np.int64)
-    known = np.isfinite(raw)
+    known, given = np.isfinite(raw), given or {}
     pieces = [slice(a, b) for a, b in itertools.pairwise(first)]
     n, d = raw.shape
-    spread = np.empty(d)
+    spread, noises = np.empty(d), []
     for j, name in enumerate(seen.states):
-        each = [int(known[p, j].sum()) for p in pieces]
-        if min(each) < FEWEST:
+        fewest = min(int(known[p, j].sum()) for p in pieces)
+        if fewest < FEWEST:
             raise RecoveryError(
-                f"a trajectory has {min(each)} values of {name}; equations of which nothing is known need {FEWEST} or more "
+                f"a trajectory has {fewest} values of {name}; equations of which nothing is known need {FEWEST} or more "
                 "of every state in each: leave short trajectories out, or give the known part of the equations"
             )
         spread[j] = raw[known[:, j], j].std()
         if not spread[j] > 1e-12 * np.abs(raw[known[:, j], j]).max():
             raise RecoveryError(f"{name} is constant in the data, which tell nothing of its equation; leave the column out")
-    series = [[(t[p][known[p, j]], raw[p, j][known[p, j]]) for p in pieces] for j in range(d)]
-    given = given or {}
-    found = [Noise(given[j] ** 2, np.inf, 1.0) if j in given else estimate(s) for j, s in enumerate(series)]
-    noises = [noise or Noise((UNKNOWN * s) ** 2, np.inf, 1.0) for noise, s in zip(found, spread, strict=True)]
+        series = [(t[p][known[p, j]], raw[p, j][known[p, j]]) for p in pieces]
+        stated = GrowingNoise(given.get(j, UNKNOWN * spread[j]) ** 2, np.inf, 1.0)
+        noises.append(stated if j in given else local_noise(series) or stated)
     clean = not given and all(np.sqrt(noise.level) < CLEAN * s for noise, s in zip(noises, spread, strict=True))
-    deviation = np.empty((n, d))
-    count = CLEAN_NODES if clean else NODES
-    where, part = np.polynomial.legendre.leggauss(count)
+    where, part = np.polynomial.legendre.leggauss(CLEAN_NODES if clean else NODES)
     gaps = np.diff(t, prepend=t[0])
     gaps[first[:-1]] = 0.0
     at = t[:, None] - gaps[:, None] * 0.5 * (1 - where)
-    smooth, nodes = np.empty((n, d)), np.empty((n, count, d))
-    for j in range(d):
+    smooth, nodes, deviation = np.empty((n, d)), np.empty((n, len(where), d)), np.empty((n, d))
+    for j, noise in enumerate(noises):
         for p in pieces:
-            mine = known[p, j]
-            tj, xj = t[p][mine], raw[p, j][mine]
-            if clean:
-                curve = interpolated(tj, xj)
-            else:
-                level = noises[j].deviation(xj)
-                for _ in range(2):
-                    # weights that differ too much make a curve that is stiff in places
-                    curve = smoothed(tj, xj, np.maximum(level, 0.15 * np.sqrt(np.mean(level**2))))
-                    level = np.maximum(noises[j].deviation(curve(tj)), LEAST_NOISE * spread[j])
-            smooth[p, j] = curve(t[p])
-            nodes[p, :, j] = curve(at[p])
-        deviation[:, j] = (
-            CLEAN_NOISE * spread[j] if clean else np.maximum(noises[j].deviation(smooth[:, j]), LEAST_NOISE * spread[j])
-        )
+            tj, xj = t[p][known[p, j]], raw[p, j][known[p, j]]
+            curve, level = interpolated(tj, xj), noise.deviation(xj)
+            for _ in range(0 if clean else 2):
+                # weights that differ too much make a curve that is stiff in places
+                curve = smoothed(tj, xj, np.maximum(level, 0.15 * np.sqrt(np.mean(level**2))))
+                level = np.maximum(noise.deviation(curve(tj)), LEAST_NOISE * spread[j])
+            smooth[p, j], nodes[p, :, j] = curve(t[p]), curve(at[p])
+        least = np.maximum(noise.deviation(smooth[:, j]), LEAST_NOISE * spread[j])
+        deviation[:, j] = CLEAN_NOISE * spread[j] if clean else least
     x = np.where(known, raw, smooth)
     begins = np.zeros(n, np.uint8)
     begins[first[:-1]] = 1
     steps = integration(method, _step_errors(deviation), rtol=STEP_STATE, largest=LOST * float(np.abs(x).max()), attempts=STEPS)
     return EquationProblem(
-        t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes,
+        t=t, x=np.ascontiguousarray(x), w=np.where(known, 1 / deviation, 0.0), smooth=smooth, first=first, nodes=nodes, at=at,
         quadrature=np.ascontiguousarray(0.5 * gaps[:, None] * part), begins=begins, seen=known.sum(axis=0).astype(float),
         spread=spread, clean=clean, floor=CLEAN_FLOOR if clean else FLOOR,
         given=np.isin(np.arange(d), list(given)), integration=steps,

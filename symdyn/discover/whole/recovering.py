@@ -9,7 +9,6 @@ from symdyn.discover.evidence import hold_out
 from symdyn.discover.reads import Reads
 from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
-from symdyn.discover.whole.choice import ranked
 from symdyn.discover.whole.fits import EquationFit
 from symdyn.discover.whole.problem import contradicted, prepared
 from symdyn.discover.whole.result import assembled
@@ -25,7 +24,7 @@ __all__ = ["recovered"]
 #: What is read here of what `recover` is given.
 READS = Reads(
     "equations of which nothing is known",
-    frozenset({"heldout", "options.noise", "options.windows", "options.keep", "options.level"}),
+    frozenset({"heldout", "options.noise", "options.windows", "options.keep", "options.level", "options.process"}),
 )  # fmt: skip
 #: Share of the data above which fitted values are many.
 MANY = 0.4
@@ -71,7 +70,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
         notes.append(f"the best model has {fitted} fitted values for {seen.size} data, which cannot tell equations apart")
     if not search.late and not search.sound(best):
         notes.append("the data do not determine all constants of the first model")
-    others = [f for f in ranked(search.fitter, best.windows) if f.model.key != best.model.key]
+    others = [f for f in search.fitter.ranked(best.windows) if f.model.key != best.model.key]
     better = [f for f in others if f.score < best.score]
     if better and not search.late:
         lost = "their runs are lost from starts within the noise"
@@ -81,7 +80,7 @@ def recovered(system: System | None, data: Any, request: Request) -> Recovery:
 
     def result(keep: int) -> Recovery:
         return assembled(
-            whole, search.fitter, visited[:keep], visited, seen, later, level=request.options.level, notes=notes,
+            whole, search.fitter, visited[:keep], visited, seen, later, options=request.options, notes=notes,
             complete=search.complete and not request.budget.interrupted,
         )  # fmt: skip
 

@@ -9,13 +9,12 @@ as the criterion of the fitted model falls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from symdyn.discover.whole.fits import EquationFit, Fitter
 from symdyn.discover.whole.kernel import driver
-from symdyn.discover.whole.library import DEGREE_COST
+from symdyn.discover.whole.library import DEGREE_COST, SCALED_COST
 from symdyn.discover.whole.terms import EXP, INV, SIG, Atom, CandidateTerm, EquationModel, packed
 
 __all__ = ["limits", "reduced"]
@@ -24,8 +23,8 @@ __all__ = ["limits", "reduced"]
 NEAR = 0.1
 #: Models that are fitted for each one that is replaced.
 TRIALS = 12
-#: Cost of functions without constants inside, and of an exponential with its scale.
-FIXED_COST, SCALED_COST = 3.5, 4.5
+#: Cost of functions without constants inside, and of a saturating term.
+FIXED_COST, SATURATING_COST = 3.5, 5.0
 
 
 def reduced(fitter: Fitter, fit: EquationFit, *, near: float = NEAR) -> EquationFit:
@@ -49,21 +48,32 @@ def limits(term: CandidateTerm) -> Iterator[tuple[CandidateTerm, ...]]:
     >>> saturating = CandidateTerm((1,), (Atom(INV, (1.0,), 0.5, 1, (-1,)),))
     >>> [[t.key for t in terms] for terms in limits(saturating)]
     [['x0'], ['x0', 'x0^2'], ['1']]
+    >>> competing = CandidateTerm((1, 0), (Atom(INV, (1.0, 2.0), 0.5, 1, (-1, 1)),))
+    >>> [[t.key for t in terms] for terms in limits(competing)]
+    [['x0 inv(x0+K)'], ['1'], ['x0 inv(x1+K)'], ['x0']]
     """
     if len(term.atoms) != 1 or not term.constants:
         return
     atom, e = term.atoms[0], term.exponents
-    i = int(np.flatnonzero(atom.weights)[0])
+    i, *others = map(int, np.flatnonzero(atom.weights))
 
-    def power(by: int) -> CandidateTerm:
-        exponents = tuple(q + by * (j == i) for j, q in enumerate(e))
+    def power(by: int, state: int = i) -> CandidateTerm:
+        exponents = tuple(q + by * (j == state) for j, q in enumerate(e))
         return CandidateTerm(exponents, cost=DEGREE_COST[min(sum(exponents), len(DEGREE_COST) - 1)])
 
     def function(f: int, weight: float, order: int, free: tuple[int, ...], rest: tuple[int, ...] = e) -> CandidateTerm:
         weights = tuple(weight * (j == i) for j in range(len(e)))
         return CandidateTerm(rest, (Atom(f, weights, 0.0, order, free),), SCALED_COST if free else FIXED_COST)
 
-    if atom.function == INV and atom.free == (-1,):
+    if atom.function == INV and others:  # one of the states, or the constant, decides
+        for state in (i, *others):
+            weights = tuple(float(j == state) for j in range(len(e)))
+            offset = atom.offset / atom.weights[state]
+            yield (CandidateTerm(e, (Atom(INV, weights, offset, atom.power, (-1,)),), SATURATING_COST),)
+            if e[state] >= atom.power:
+                yield (power(-atom.power, state),)
+        yield (power(0),)
+    elif atom.function == INV and atom.free == (-1,):
         n = atom.power
         yield (power(0),)
         yield power(0), power(n)
@@ -87,10 +97,9 @@ def _simpler(fitter: Fitter, fit: EquationFit, near: float) -> list[EquationMode
     """Models that are nearly the same along the run and have fewer constants, or fewer inside functions, the least first."""
     model, run = fit.model, fitter.run(fit)
     x = fitter.problem.smooth if run is None else run
-    inner = model.inner
     # terms with the present values of their constants
-    terms = [(e, _valued(t, v)) for (e, t), v in zip(model.terms, inner, strict=True)]
-    values = _columns(fitter, x, [t for _, t in terms])
+    terms = [(e, t.valued(inner)) for e, t, _, inner in model.parts]
+    values = _columns(x, [t for _, t in terms])
     rates = np.zeros((model.d, len(x)))
     np.add.at(rates, model.equations, model.theta[: model.K, None] * values)
     size = np.sqrt(np.mean(rates**2, axis=1))
@@ -102,35 +111,22 @@ def _simpler(fitter: Fitter, fit: EquationFit, near: float) -> list[EquationMode
             new = [t for t in added if t.key not in present]
             if not others and not new:
                 continue
-            basis = np.concatenate([values[others], _columns(fitter, x, new)])
+            basis = np.concatenate([values[others], _columns(x, new)])
             share, left = _made_up(values[k], basis)
             c = float(model.theta[k])
             if not abs(c) * left < near * size[e]:
                 continue
             theta = model.theta[: model.K].copy()
             theta[others] += c * share[: len(others)]
-            kept = [i for i in range(model.K) if i != k]
-            made = EquationModel(
-                model.d,
-                [terms[i] for i in kept] + [(e, t) for t in new],
-                [*theta[kept], *(c * share[len(others) :])],
-            )
+            parts = [(*terms[i], theta[i], terms[i][1].values) for i in range(model.K) if i != k]
+            parts += [(e, t, c * q, t.values) for t, q in zip(new, share[len(others) :], strict=True)]
+            made = EquationModel(model.d, parts)
             if (made.K + made.Q, made.Q) < (model.K + model.Q, model.Q):
                 found.append(((made.K + made.Q, abs(c) * left / max(size[e], 1e-300)), made))
     return [made for _, made in sorted(found, key=lambda pair: pair[0])]
 
 
-def _valued(term: CandidateTerm, values: Sequence[float]) -> CandidateTerm:
-    """A term with these constants inside."""
-    atoms = list(term.atoms)
-    for (a, kind, i), v in zip(term.constants, values, strict=True):
-        atom = atoms[a]
-        weights = tuple(v if kind == 1 and j == i else w for j, w in enumerate(atom.weights))
-        atoms[a] = replace(atom, weights=weights, offset=v if kind == 0 else atom.offset)
-    return CandidateTerm(term.exponents, tuple(atoms), term.cost)
-
-
-def _columns(fitter: Fitter, x: np.ndarray, terms: Sequence[CandidateTerm]) -> np.ndarray:
+def _columns(x: np.ndarray, terms: Sequence[CandidateTerm]) -> np.ndarray:
     """Values (T, n) of terms at points (n, d)."""
     out = np.empty((len(terms), len(x)))
     driver().columns(np.ascontiguousarray(x), packed(terms, x.shape[1]), out)

@@ -8,10 +8,16 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdyn.discover.ranked import RankedSystem, filled, ranked_recovery
+from symdyn.discover.model_error import recovery_with_errors
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.ranked import RankedSystem, filled
 from symdyn.discover.recovery import Recovery
+from symdyn.discover.rivals import Offer
 from symdyn.discover.whole.evidence import information, prediction_errors, residuals
 from symdyn.discover.whole.fits import EquationFit, Fitter
+from symdyn.discover.whole.library import monomials
+from symdyn.discover.whole.terms import CandidateTerm
+from symdyn.inference.criterion import order, price
 from symdyn.inference.data import Observations
 from symdyn.inference.misfit import misfit
 from symdyn.inference.naming import named_constants
@@ -27,31 +33,34 @@ ROUGH = 1e-3
 
 def assembled(
     system: ODESystem, fitter: Fitter, ranked: Sequence[EquationFit], visited: Sequence[EquationFit], seen: Observations,
-    later: Observations | None, *, level: float, notes: Sequence[str], complete: bool,
+    later: Observations | None, *, options: RecoverOptions, notes: Sequence[str], complete: bool,
 ) -> Recovery:  # fmt: skip
-    """The result of a search.
+    """The result of a search: a system with an unknown function for each right-hand side, and models of different structures.
 
-    Parameters
-    ----------
-    system : ODESystem
-        With an unknown function for each right-hand side.
-    fitter : Fitter
-    ranked : sequence of EquationFit
-        Models of different structures, the best first.
-    visited : sequence of EquationFit
-        All that share the evidence; `ranked` are their first ones, of which those that there is no time for are left out.
+    `visited` share the evidence; `ranked` are their first ones, the best first, of which those that there is no time for are
+    left out.
     """
     first = np.searchsorted(fitter.problem.cut(ranked[0].windows)[:, 0], fitter.problem.first[:-1])
     facts = information(fitter, ranked[0], [s.name for s in _symbols(system, ranked[0])], system.names)
     line = f"recovered from {seen.size} data, with nothing known, by simulation of candidates"
+    simple = monomials(len(system.states))
+
+    def prior(term: CandidateTerm) -> float:
+        """Minus twice the logarithm of the prior of a term; those that are no monomials count by their cost."""
+        shape = term.expression(system.states, [sp.Symbol("K")] * len(term.constants))
+        orders = order(shape, system.states) if not term.atoms else max(order(shape, system.states), round(term.cost))
+        return price((), terms=1, library=len(system.states) * len(simple), orders=orders)
 
     def shown(fit: EquationFit, deviations: np.ndarray) -> RankedSystem:
         symbols, start = _symbols(system, fit), fit.starts[first]
+        formulas = _sides(system, fit, symbols)
         values = [_short(v, s) for v, s in zip(fit.model.theta, deviations, strict=False)]
         return RankedSystem(
-            filled(system, _sides(system, fit, symbols), dict(zip(symbols, values, strict=True)), line, start[0]),
-            _sides(system, fit, [sp.Integer(int(v)) if v == int(v) else sp.Float(v) for v in values]),
+            filled(system, formulas, dict(zip(symbols, values, strict=True)), line, start[0]),
+            formulas, _sides(system, fit, [sp.Integer(int(v)) if v == int(v) else sp.Float(v) for v in values]),
             fit.model.K + fit.model.Q, fit.score, prediction_errors(fitter, fit, seen, later), start=start,
+            free=dict.fromkeys(symbols, (-np.inf, np.inf)), labels=tuple(_labels(system, fit)),
+            prior=sum(prior(t) for _, t in fit.model.terms),
         )  # fmt: skip
 
     models = [shown(ranked[0], facts.deviations)]
@@ -59,11 +68,11 @@ def assembled(
         if fitter.late():
             break
         models.append(shown(fit, ROUGH * np.abs(fit.model.theta)))
-    return ranked_recovery(
-        Recovery, models, facts, level=level, compared=[(f.score, _labels(system, f)) for f in visited],
-        formulas=_sides(system, ranked[0], _symbols(system, ranked[0])), notes=notes,
-        misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), evaluations=fitter.runs,
-        observations=seen, heldout=later, complete=complete,
+    return recovery_with_errors(
+        Recovery, models, facts, declared=system, data=seen, later=later, options=options, notes=notes, complete=complete,
+        offers=[Offer(u, t.expression(system.states, []), prior(t)) for u in system.drift for t in simple],
+        compared=[(f.score, _labels(system, f)) for f in visited], evaluations=fitter.runs,
+        misfit=misfit(residuals(fitter, ranked[0], seen), facts.rank), going=lambda: not fitter.late(),
     )  # fmt: skip
 
 

@@ -1,0 +1,295 @@
+"""Ranking of a few models with the error of the model beside that of measurement, and a test of what they foretell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy.stats import ttest_1samp
+
+from symdyn.codegen.kernel import compile
+from symdyn.discover.evidence import free_and_ahead
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.ranked import Compared, RankedSystem, filled, ranked_recovery
+from symdyn.discover.recovery import Forecaster, Recovery
+from symdyn.discover.rivals import Offer, Rival, rivals
+from symdyn.inference.data import Observations
+from symdyn.inference.error_fits import LOST, ErrorFit, fit_errors, laws
+from symdyn.inference.filtering import ErrorLaw
+from symdyn.inference.information import Information
+from symdyn.inference.misfit import Misfit
+from symdyn.inference.naming import named_constants, written
+from symdyn.inference.problem import data_counts, rough_states
+from symdyn.system import System
+
+__all__ = ["recovery_with_errors", "weighed"]
+
+#: Data of a state below which two errors cannot be told apart.
+LEAST = 12
+#: Data for each fitted value below which the few of them may have been spent on errors of the model; error of the fit, relative
+#: to the states, below which there are none; and most data and states of a comparison that was not asked for: it takes time.
+FEW, EXACT, MOST, STATES = 10, 0.01, 60, 3
+#: Models of the search that are compared, and those of all that are looked at again.
+COMPARED, AGAIN = 6, 6
+#: Gap of the criterion within which models take part in bands.
+GAP = 8.0
+#: Origins of forecasts that a test needs, and its level.
+PAIRS, CHANCE = 3, 0.05
+#: A criterion, a model and its fit.
+Fitted = tuple[float, RankedSystem, ErrorFit]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Models under a law of error.
+
+    Attributes
+    ----------
+    models : list of RankedSystem
+        The best first.
+    first : ErrorFit or None
+        That of the first where the order is that of the comparison; None where it is that of the search.
+    forecasters : tuple of Forecaster
+        Models that take part in bands.
+    notes : list of str
+    """
+
+    models: list[RankedSystem]
+    first: ErrorFit | None
+    forecasters: tuple[Forecaster, ...]
+    notes: list[str]
+
+
+def recovery_with_errors(
+    kind: type[Recovery], models: Iterable[RankedSystem], facts: Information, *, declared: System, offers: Sequence[Offer],
+    data: Observations, later: Observations | None, options: RecoverOptions, compared: Iterable[Compared], misfit: Misfit,
+    notes: Sequence[str], going: Callable[[], bool], held: np.ndarray | None = None, signed: bool = False, **further: Any,
+) -> Recovery:  # fmt: skip
+    """The result of a search, its models compared with process noise and by forecasts where that is asked for or shown.
+
+    Parameters
+    ----------
+    kind, models, facts, compared, misfit, notes :
+        As of `ranked_recovery`.
+    declared, offers, data, later, going, held :
+        As of `weighed`.
+    options : RecoverOptions
+    signed : bool
+        Whether signs are given; then there is no comparison.
+    **further
+        Other attributes of the result.
+    """
+    ranked = list(models)
+    if not signed and _asked_for(options.process, data, ranked[0], len(facts.names), misfit.missed):
+        found = weighed(
+            declared, ranked, offers, data, later, automatic=options.process is None, largest=options.largest, going=going,
+            held=held,
+        )  # fmt: skip
+        if found is not None:
+            ranked, notes, further["forecasters"] = found.models, (*notes, *found.notes), found.forecasters
+            if found.first is not None:
+                facts, compared = found.first.information(), [(m.criterion, m.labels) for m in ranked]
+                further |= {"law": found.first.law, "noise": found.first.errors()}
+    return ranked_recovery(
+        kind, ranked[: options.keep], facts, level=options.level, compared=compared, notes=notes, misfit=misfit,
+        observations=data, heldout=later, **further,
+    )  # fmt: skip
+
+
+def _asked_for(process: bool | None, data: Observations, first: RankedSystem, fitted: int, missed: float) -> bool:
+    """Whether models are compared with process noise: where it is asked for, the data are few or the residuals show it."""
+    if process is not None:
+        return process
+    counts = data_counts(data)
+    rough = first.errors.get("rms", 0.0) > EXACT and counts[counts > 0].min() >= LEAST
+    return rough and data.size <= MOST and len(data.states) <= STATES and (data.size < FEW * fitted or missed > 0)
+
+
+def weighed(
+    declared: System, models: Sequence[RankedSystem], offers: Sequence[Offer], data: Observations, later: Observations | None,
+    *, automatic: bool, largest: int, going: Callable[[], bool], held: np.ndarray | None = None,
+) -> Weighed | None:  # fmt: skip
+    r"""Fit the best models of a search, and small rivals, with and without process noise, and rank them.
+
+    The criterion is that of Bayes, corrected for few data, of the likelihood of `symdyn.inference.filtering`, with the prior
+    of the terms.  All models share whether errors are those of logarithms.  A comparison that was not asked for must not make
+    forecasts worse: both the first model by the criterion and the first of the search are fitted to the data before each of
+    several origins and foretell those after it.  Only where the errors of the former are less by more than chance, by the
+    paired test of Student of :math:`\log (E_k^2 / E_{0,k}^2)` over the origins, does it come first; else nothing changes.
+
+    Parameters
+    ----------
+    declared : System
+        With unknown functions.
+    models : sequence of RankedSystem
+    offers : sequence of Offer
+        Terms of rivals; none where there are to be none.
+    data, later : Observations
+    automatic : bool
+        Whether the order of the search is to be kept unless forecasts speak against it.
+    largest : int
+        Most terms of a rival.
+    going : callable
+        Whether there is time left.
+    held : (trajectories, n) bool, optional
+        Initial values that are known.
+
+    Returns
+    -------
+    Weighed or None
+        None if no model could be fitted, or there was no time.
+    """
+    first = np.array([table[0] for table in rough_states(declared, data)[0]])
+
+    def fitted(model: RankedSystem, law: ErrorLaw, before: ErrorFit | None = None) -> ErrorFit | None:
+        free = [p for p in model.system.parameters if p in model.free]
+        starts = model.start if model.start is not None else first
+        return fit_errors(model.system, data, law, free, starts=starts, held=held, bounds=model.free, before=before)
+
+    best: list[list[Fitted]] = []
+    for still in laws(data):
+        moved, rows = replace(still, process="common"), []
+        small = [_built(declared, r, first) for r in rivals(declared, offers, data, logarithmic=still.logarithmic)]
+        small = [m for m in small if len(m.labels) <= largest]
+        known = {frozenset(m.labels) for m in models[:COMPARED]}
+        for model in (*models[:COMPARED], *(m for m in small if frozenset(m.labels) not in known)):
+            if not going():
+                return None
+            fits = [fitted(model, still)]
+            fits.append(fitted(model, moved, fits[0]))
+            rows += [(fit.criterion(model.prior), model, fit) for fit in fits if fit is not None]
+        rows.sort(key=_criterion)
+        for _, model, fit in _once(rows)[:AGAIN] if len(data.states) > 1 else ():
+            each = fitted(model, replace(still, process="each"), fit)
+            rows += [(each.criterion(model.prior), model, each)] if each is not None else []
+        best.append(sorted(rows, key=_criterion))
+    chosen = [rows for rows in best if rows and np.isfinite(rows[0][0])]
+    if not chosen:
+        return None
+    rows = min(chosen, key=lambda rows: rows[0][0])
+    standing = fitted(models[0], laws(data)[0]) if automatic else None
+    return _ranked(rows, models, standing, data, later, automatic=automatic)
+
+
+def _criterion(row: Fitted) -> float:
+    return row[0]
+
+
+def _once(rows: Sequence[Fitted]) -> list[Fitted]:
+    """The first row of each model."""
+    found: dict[Any, Fitted] = {}
+    for row in rows:
+        found.setdefault(row[1].labels, row)
+    return list(found.values())
+
+
+def _ranked(
+    rows: list[Fitted], models: Sequence[RankedSystem], standing: ErrorFit | None, data: Observations,
+    later: Observations | None, *, automatic: bool,
+) -> Weighed:  # fmt: skip
+    """The models in their order, or in that of the search unless they are shown to foretell better than its first model."""
+    first = rows[0][2]
+    like, ahead = first.likelihood, first.forecasts()
+    errors = {f.origin: f.error(like) for f in ahead}
+    still = _root_mean([f.unchanged(like) for f in ahead])
+    forecasters = tuple(
+        Forecaster(_filled(model, fit), fit.values()[1], tuple(p.name for p in fit.likelihood.free), fit.law, criterion)
+        for criterion, model, fit in rows
+        if criterion < rows[0][0] + GAP
+    )
+    if automatic:
+        lost = dict.fromkeys(errors, LOST**2)
+        before = lost if standing is None else {f.origin: f.error(like) for f in standing.forecasts()}
+        common = sorted(errors.keys() & before.keys())
+        if not _less([errors[k] for k in common], [before[k] for k in common]):
+            own = _root_mean(list(before.values()))
+            notes = _doubts(own, still)
+            if rows[0][1].labels != models[0].labels or first.law.process:
+                notes.append(
+                    "with process noise allowed for, the criterion prefers "
+                    f"{written(rows[0][1].terms)}, but its forecasts from within the data are not better by more than chance "
+                    f"(error {_root_mean(list(errors.values())):.2g}, of the first model {own:.2g}): the order is "
+                    "that without, and bands mix all that were compared"
+                )
+            kept = replace(models[0], errors={**models[0].errors, "forecast": own})
+            return Weighed([kept, *models[1:]], None, forecasters, notes)
+    found = [_shown(model, fit, criterion, data, later) for criterion, model, fit in _once(rows)]
+    own = _root_mean(list(errors.values()))
+    found[0] = replace(found[0], errors={**found[0].errors, "forecast": own})
+    notes = [*_doubts(own, still), *_noisy(first)]
+    return Weighed(found, first, forecasters, notes)
+
+
+def _root_mean(squares: Sequence[float]) -> float:
+    """Root of the geometric mean over origins; NaN if there are none."""
+    return float(np.exp(0.5 * np.mean(np.log(squares)))) if squares else np.nan
+
+
+def _less(ours: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether mean squares of errors from the same origins are less by more than chance, by Student's test of log ratios."""
+    return len(ours) >= PAIRS and bool(ttest_1samp(np.log(ours) - np.log(others), 0.0, alternative="less").pvalue < CHANCE)
+
+
+def _doubts(own: float, still: float) -> list[str]:
+    """A note where forecasts are no better than persistence."""
+    if not own >= still:
+        return []
+    return [
+        "the data do not tell enough to foretell them: forecasts of the first model from within the data have the error "
+        f"{own:.2g}, those that nothing changes {still:.2g}"
+    ]
+
+
+def _noisy(fit: ErrorFit) -> list[str]:
+    """A note on process noise where there is some."""
+    if not fit.law.process:
+        return []
+    shares = ", ".join(f"{s} {v:.2g}" for s, v in fit.errors()["model"].items())
+    unit = " (a share of the value)" if fit.law.logarithmic else ""
+    return [
+        f"the first model has an error of its own, process noise with these standard deviations{unit} in a unit of time: "
+        f"{shares}; see noise. Its runs from initial values alone need not follow the data"
+    ]
+
+
+def _shown(
+    model: RankedSystem, fit: ErrorFit, criterion: float, data: Observations, later: Observations | None
+) -> RankedSystem:  # fmt: skip
+    """A model with the values of a fit."""
+    (values, starts), system = fit.values(), _filled(model, fit)
+    row = np.array([values[p] for p in system.parameters])
+    errors = free_and_ahead(compile(system), row, starts, data, later)
+    if later is not None:
+        runs = fit.foretold([t.times for t in later.trajectories])
+        gaps = [(run - t.values) / data.scale for run, t in zip(runs, later.trajectories, strict=True)]
+        known = np.concatenate([np.isfinite(t.values) for t in later.trajectories])
+        squares = np.concatenate(gaps)[known] ** 2
+        errors["heldout_free_run"] = float(np.sqrt(np.mean(np.where(np.isfinite(squares), squares, np.inf))))
+    numbers = {p: sp.Float(values[p]) for p in model.free}
+    terms = {u: e.xreplace(numbers) for u, e in model.formulas.items()}
+    return replace(model, system=system, terms=terms, criterion=criterion, errors=errors, start=starts)
+
+
+def _filled(model: RankedSystem, fit: ErrorFit) -> System:
+    """The system of a model with the values of a fit."""
+    values, starts = fit.values()
+    return model.system.with_parameters(values).with_initial(dict(zip(model.system.states, map(float, starts[0]), strict=True)))
+
+
+def _built(declared: System, rival: Rival, starts: np.ndarray) -> RankedSystem:
+    """A rival as a system."""
+    working = [sp.Dummy() for _ in rival.terms]
+    names = named_constants(declared, [(o.unknown, c, ()) for (o, _), c in zip(rival.terms, working, strict=True)])
+    formulas: dict[Any, sp.Expr] = dict.fromkeys(declared.unknowns, sp.S.Zero)
+    values = {names[c]: value for (_, value), c in zip(rival.terms, working, strict=True)}
+    for (offer, _), c in zip(rival.terms, working, strict=True):
+        formulas[offer.unknown] += names[c] * offer.shape
+    system = filled(declared, formulas, values, "a small model that follows steps of the data", starts[0])
+    terms = {u: e.xreplace({s: sp.Float(v) for s, v in values.items()}) for u, e in formulas.items()}
+    return RankedSystem(
+        system, formulas, terms, len(values), np.nan, start=starts, prior=sum(o.prior for o, _ in rival.terms),
+        labels=tuple((str(o.unknown), str(o.shape)) for o, _ in rival.terms), free=dict.fromkeys(values, (-np.inf, np.inf)),
+    )  # fmt: skip

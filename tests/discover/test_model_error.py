@@ -1,0 +1,122 @@
+"""Models with an error of their own: when they are compared, what a recovery says of them, and bands of its predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.discover.forecasts import refitted
+from symdyn.discover.model_error import _less
+from symdyn.discover.options import RecoverOptions
+from symdyn.discover.rivals import Offer, rivals
+from symdyn.errors import RecoveryError
+from symdyn.inference.data import observations
+
+x = sp.Symbol("x")
+f = sp.Function("f")
+
+
+def logistic(noise, points=25, seed=0):
+    t = np.linspace(0, 6, points)
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({"t": t, "x": 3 / (1 + 9 * np.exp(-t)) * np.exp(noise * rng.standard_normal(points))})
+
+
+def test_rivals_of_exact_data_hold_the_truth():
+    system = sd.ODESystem({x: f(x)})
+    data = observations(system, logistic(0.0, 61))
+    offers = [Offer(f(x), x**k, 4.0) for k in range(4)]
+    for logarithmic in (False, True):
+        found = [{o.shape: c for o, c in r.terms} for r in rivals(system, offers, data, logarithmic=logarithmic)]
+        assert next(r for r in found if set(r) == {x, x**2}) == pytest.approx({x: 1.0, x**2: -1 / 3}, rel=0.01)
+
+
+KICKS = 0.25 * np.random.default_rng(3).standard_normal(20)
+
+
+@pytest.fixture(scope="module")
+def walking():
+    """Logistic growth whose logarithm is moved at random once in a unit of time, measured without error."""
+    values = [0.3]
+    for kick in KICKS:
+        grown = values[-1] * np.exp(0.5)
+        values.append(grown / (1 + (grown - values[-1]) / 3) * np.exp(kick))
+    return sd.recover(
+        sd.ODESystem({x: f(x)}), pd.DataFrame({"t": range(21), "x": values}), library=[x, x**2], surrogate=None, progress=False,
+        options=RecoverOptions(process=True),
+    )  # fmt: skip
+
+
+def test_process_noise_is_chosen_and_said(walking):
+    assert walking.law.process
+    assert any("process noise" in note for note in walking.warnings)
+    assert walking.law.logarithmic
+    assert np.hypot(*walking.noise.loc["x"]) == pytest.approx(KICKS.std(), rel=0.25)
+    assert np.isfinite(walking.table["forecast"][0])
+
+
+def test_predictions_begin_at_the_end_of_the_data_and_have_bands(walking):
+    found = walking.predict([20.001, 23, 30], band=0.8)
+    assert found["x"].values[0] == pytest.approx(walking.observations.trajectories[0].values[-1, 0], rel=0.2)
+    assert (found["x_lower"] < found["x"]).all()
+    assert (found["x"] < found["x_upper"]).all()
+    assert (walking.predict([23], band=0.5)["x_lower"] > found["x_lower"][1]).all()
+    with pytest.raises(RecoveryError, match="give times after those of the data"):
+        walking.predict([3, 30], band=0.8)
+    with pytest.raises(RecoveryError, match="give no initial= or parameters= beside band="):
+        walking.predict([23], {x: 1}, band=0.8)
+
+
+def test_bands_are_those_of_a_recovery_that_is_read_back(walking, tmp_path):
+    walking.save(tmp_path)
+    again = sd.Recovery.load(tmp_path)
+    assert [f.law for f in again.forecasters] == [f.law for f in walking.forecasters]
+    ours, theirs = (found.predict([23], band=0.8)["x_upper"].item() for found in (walking, again))
+    assert theirs == pytest.approx(ours, rel=0.05)
+
+
+def test_an_order_changes_only_where_forecasts_are_better_by_more_than_chance():
+    others = np.array([1.0, 2.0, 1.5, 3.0, 1.2, 2.5])
+    assert _less(0.5 * others * [1, 1.1, 0.9, 1, 1.1, 0.9], others)
+    assert not _less(others, others)
+    assert not _less(others * [0.1, 3, 2, 0.2, 3, 2], others)  # better in the mean of logarithms, by chance
+    assert not _less(0.5 * others[:2], others[:2])
+
+
+def test_bands_of_a_wrong_system_are_as_wide_as_its_forecasts_are_wrong():
+    # an exponential fitted to logistic growth foretells too much from each origin, and knows its one rate well
+    data, time = logistic(0.01, 25), [9.0]
+    found = sd.recover(
+        sd.ODESystem({x: f(x)}), data, library=[x], surrogate=None, progress=False, options=RecoverOptions(process=False)
+    )
+    fit = refitted(found)
+    alone = np.quantile(fit.paths([np.array(time)], 1000, np.random.default_rng(0))[0][:, 0, 0], 0.1)
+    band, truth = found.predict(time, band=0.8), 3 / (1 + 9 * np.exp(-9))
+    assert alone > truth
+    assert band["x_lower"].item() < truth < band["x_upper"].item()
+
+
+def test_models_without_an_error_of_their_own_are_not_given_one():
+    system, options = sd.ODESystem({x: f(x)}), {"library": [x, x**2], "surrogate": None, "progress": False}
+    exact = sd.recover(system, logistic(0.0), **options)
+    assert exact.law is None
+    measured = sd.recover(system, logistic(0.03), options=RecoverOptions(process=True), **options)
+    assert measured.law is not None
+    assert measured.law.process is None
+    assert set(measured.terms[f(x)].as_coefficients_dict()) == {x, x**2}
+    table = measured.optima(6)
+    assert table["reached"].sum() <= 6
+    assert table.loc[0, ["f_1", "f_2"]].tolist() == pytest.approx([1.0, -1 / 3], rel=0.1)
+    band = measured.predict([6.5], band=0.9)
+    assert band["x_lower"].item() < 3 / (1 + 9 * np.exp(-6.5)) < band["x_upper"].item()
+
+
+def test_process_noise_beside_signs_is_refused():
+    with pytest.raises(RecoveryError, match="no effect beside signs"):
+        sd.recover(
+            sd.ODESystem({x: f(x)}), logistic(0.1), library=[x], surrogate=None, signs={"f": 1}, progress=False,
+            options=RecoverOptions(process=True),
+        )  # fmt: skip

@@ -1,0 +1,96 @@
+"""The likelihood with process noise against joint normal laws, its derivatives, fits and forecasts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+from scipy.stats import lognorm, multivariate_normal, norm
+
+import symdyn as sd
+from symdyn.inference.data import observations
+from symdyn.inference.error_fits import fit_errors, laws
+from symdyn.inference.filtering import ErrorLaw, FilterLikelihood
+
+x, a = sp.symbols("x a")
+SHRINKING = sd.DiscreteSystem({x: a * x}, {a: 0.8})
+
+
+def values_of(likelihood, parameters, start, measurement, model):
+    """Values in the units of the likelihood."""
+    scale = float(likelihood.data.scale[0])
+    errors = np.log([measurement / scale, *([model / scale] if likelihood.law.process else [])])
+    return np.concatenate([np.array(parameters) / likelihood.sizes, [start / scale], errors])
+
+
+@pytest.mark.parametrize("missing", [(), (2,)])
+def test_a_linear_map_has_the_joint_normal_law(missing):
+    y = np.array([2.0, 1.1, 1.6, 0.3, 0.9])
+    data = observations(SHRINKING, {"t": range(5), "x": np.where(np.isin(range(5), missing), np.nan, y)})
+    likelihood = FilterLikelihood(SHRINKING, data, ErrorLaw("common"), (a,), starts=np.array([[1.5]]))
+    b, start, r, q = 0.8, 1.5, 0.3, 0.5
+    # z_(k+1) = b (z_k + u) + v with u, v of half the variance each
+    gained = np.array([0.0, *(q**2 / 2 * (1 + b**2) for _ in range(4))])
+    cov = np.array([
+        [sum(gained[j] * b ** (m - j) * b ** (n - j) for j in range(min(m, n) + 1)) for n in range(5)] for m in range(5)
+    ])  # fmt: skip
+    kept = [k for k in range(5) if k not in missing]
+    exact = multivariate_normal(start * b ** np.arange(5.0)[kept], (cov + r**2 * np.eye(5))[np.ix_(kept, kept)]).logpdf(y[kept])
+    assert likelihood.value(values_of(likelihood, [b], start, r, q)) == pytest.approx(exact, abs=1e-8)
+
+
+def test_without_process_noise_it_is_that_of_a_run():
+    t = np.linspace(0, 4, 6)
+    y = np.array([0.3, 0.4, 0.6, 0.9, 0.8, 1.1])
+    growth = sd.ODESystem({x: a * x * (1 - x)}, {a: 1.0})
+    likelihood = FilterLikelihood(growth, observations(growth, {"t": t, "x": y}), ErrorLaw(), (a,), starts=np.array([[0.2]]))
+    run = 1 / (1 + 4 * np.exp(-1.3 * t))
+    exact = norm(run, 0.1).logpdf(y).sum()
+    assert likelihood.value(values_of(likelihood, [1.3], 0.2, 0.1, 0)) == pytest.approx(exact, abs=1e-5)
+
+
+def test_errors_of_logarithms_make_data_lognormal():
+    data = observations(SHRINKING, {"t": [0, 1], "x": [2.0, 1.0]})
+    likelihood = FilterLikelihood(SHRINKING, data, ErrorLaw(None, True), (), starts=np.array([[1.5]]))
+    theta = np.array([np.log(1.5 / data.scale[0]), np.log(0.2)])
+    exact = lognorm(0.2, scale=1.5).logpdf(2.0) + lognorm(0.2, scale=1.2).logpdf(1.0)
+    assert likelihood.value(theta) == pytest.approx(exact, abs=1e-8)
+
+
+def test_the_score_is_the_slope_of_the_value():
+    y = np.array([2.0, 1.1, 1.6, 0.3, 0.9])
+    data = observations(SHRINKING, {"t": range(5), "x": y})
+    likelihood = FilterLikelihood(SHRINKING, data, ErrorLaw("each"), (a,), starts=np.array([[1.5]]))
+    theta, h = likelihood.values(0.2, 0.3), 1e-4
+    slopes = [(likelihood.value(theta + h * e) - likelihood.value(theta - h * e)) / (2 * h) for e in np.eye(4)]
+    np.testing.assert_allclose(likelihood.score(theta).gradient, slopes, rtol=1e-3, atol=1e-4)
+
+
+def test_data_that_are_not_positive_have_no_logarithmic_law():
+    positive, other = (observations(SHRINKING, {"t": [0, 1, 2], "x": v}) for v in ([1, 2, 3], [1, 0, 3]))
+    assert {law.logarithmic for law in laws(positive)} == {False, True}
+    assert {law.logarithmic for law in laws(other)} == {False}
+
+
+def walk(steps, measurement, model, seed):
+    rng = np.random.default_rng(seed)
+    states = 5 + np.cumsum(model * rng.standard_normal(steps))
+    return pd.DataFrame({"t": range(steps), "x": states + measurement * rng.standard_normal(steps)})
+
+
+def test_both_errors_of_a_random_walk_are_found():
+    # increments of the data have the variance q^2 + 2 r^2 and the covariance -r^2
+    still = sd.DiscreteSystem({x: x})
+    fit = fit_errors(still, observations(still, walk(400, 0.5, 1.0, 0)), ErrorLaw("common"), (), starts=np.array([[5.0]]))
+    assert fit.errors().loc["x"].to_dict() == pytest.approx({"measurement": 0.5, "model": 1.0}, rel=0.25)
+
+
+def test_bands_of_a_random_walk_widen_with_the_root_of_time():
+    still = sd.DiscreteSystem({x: x})
+    data = observations(still, walk(120, 0.3, 1.0, 1))
+    fit = fit_errors(still, data, ErrorLaw("common"), (), starts=np.array([[5.0]]))
+    (paths,) = fit.paths([np.array([120.0, 123.0, 128.0])], 1000, np.random.default_rng(0))
+    q, r = fit.errors()["model"]["x"], fit.errors()["measurement"]["x"]
+    last = (np.sqrt(q**4 + 4 * q**2 * r**2) - q**2) / 2  # of the state, where the equation of Riccati stands still
+    np.testing.assert_allclose(paths[..., 0].std(axis=0), np.sqrt(last + q**2 * np.array([1, 4, 9]) + r**2), rtol=0.12)

@@ -44,10 +44,10 @@ class RecoverOptions:
         Systems in the result.
     level : float
         Of the intervals.
-    process : bool, optional
+    process : bool or None, optional
         Whether models of ODE systems and maps are compared with an error of their own, process noise, beside that of
         measurement, see `symdyn.discover.model_error`; True ranks them so.
-        Unless given they are compared where up to 60 data with noise, 12 or more of each state, are fewer than ten times the
+        With None they are compared where up to 60 data with noise, 12 or more of each state, are fewer than ten times the
         fitted values or leave residuals that are not noise; the order changes only where forecasts from within the data are
         better by more than chance.
     repair : bool
@@ -86,7 +86,7 @@ class RecoverOptions:
     rounds: int = _Usual(12)
     keep: int = _Usual(10)
     level: float = 0.9
-    process: bool | None = None
+    process: bool | None = False
     repair: bool = False
     repeats: bool = False
     units: Mapping[Any, Any] | None = None

@@ -184,8 +184,10 @@ class ChunkStore:
         """Find the chunks that are complete, and check what is there: a chunk whose files are damaged is not."""
         if self.finished:
             return
+        numbers = (int(name) for name in self._parts.names() if name.isascii() and name.isdecimal() and len(name) < 20)
+        there = sorted(number for number in numbers if number < len(self.grid))
         with ThreadPoolExecutor(READERS) as pool:  # files of a network are slow to open; checksums need no interpreter
-            found = pool.map(self._outcomes, (range(k, len(self.grid), READERS) for k in range(READERS)))
+            found = pool.map(self._outcomes, (there[k::READERS] for k in range(READERS)))
             self.outcomes = dict(sorted(itertools.chain(*found)))
 
     @property
@@ -350,7 +352,7 @@ def _remove(path: Path) -> None:
     gone = 0
     for _ in range(100):
         shutil.rmtree(path, ignore_errors=True)
-        gone = 0 if path.exists() else gone + 1
+        gone = 0 if os.path.lexists(path) else gone + 1  # and no error for a path that there cannot be
         if gone == 3:
             return
         time.sleep(0.01)

@@ -56,6 +56,12 @@ class Parts:
         if self.folder is not None:
             put_arrays(self.folder / f"{name}.npz", arrays)
 
+    def names(self) -> list[str]:
+        """The names of the parts that are there."""
+        if self.folder is None or not self.folder.is_dir():
+            return []
+        return [path.stem for path in self.folder.iterdir() if path.suffix == ".npz"]
+
     def load(self, name: str) -> dict[str, np.ndarray] | None:
         """A part, or None if it is not there or damaged."""
         if self.folder is None:

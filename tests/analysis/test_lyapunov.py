@@ -198,9 +198,9 @@ def test_what_is_refused(options, message):
         lyapunov_exponents(HENON, **options)
 
 
-def test_maps_alone():
+def test_tangents_of_maps_alone():
     with pytest.raises(sd.DeclarationError, match="need a map, a DiscreteSystem; got ODESystem"):
-        lyapunov_exponents(zoo.lorenz())
+        tangent_map(zoo.lorenz())
     with pytest.raises(sd.DeclarationError, match="got int"):
         tangent_map(3)
 

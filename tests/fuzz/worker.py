@@ -27,6 +27,8 @@ __all__ = ["main", "tried"]
 
 #: An input may take so many seconds of the processor, and so many bytes of memory beyond those of the imports.
 SECONDS, MEMORY = 2.0, 1_000_000_000
+#: Exit code of a process that no error ends.
+HUNG = 86
 #: Inputs that were read from which new ones are made, as many as from those that were refused in a way of their own.
 MOST_VALID = 200
 #: What nobody's text may lead to.
@@ -53,15 +55,22 @@ def _bytes(source: object) -> bytes:
     return source if isinstance(source, bytes) else source.encode("utf-8", "replace") if isinstance(source, str) else b""
 
 
+_hangs = 0
+
+
 def _hang(*_: object) -> None:
+    global _hangs
+    _hangs += 1
+    if _hangs > 1:  # the error of the first time was swallowed, or threads go on: the present input is in its file
+        os._exit(HUNG)
     raise Hang
 
 
 def tried(target: Target, data: bytes) -> tuple[str, str]:
     """The kind of outcome, ``"read"``, ``"refused"`` or a failure, and where it came from."""
-    global _watched
-    _watched = True
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    global _watched, _hangs
+    _watched, _hangs = True, 0
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 10 * SECONDS)
     try:
         target.read(data)
         return "read", ""

@@ -1,5 +1,6 @@
 """Stores: what is in them, and that a run which goes on gives the bits of one that was never interrupted."""
 
+import json
 import os
 import shutil
 import signal
@@ -348,6 +349,19 @@ def test_a_store_that_cannot_be_made_is_named(tmp_path):
             births(path)
     with pytest.raises(sd.SymdynError, match="cannot be looked at"):
         births(tmp_path / ("n" * 300))
+
+
+def test_a_store_that_claims_a_thousand_million_chunks_is_looked_at_where_there_are_some(tmp_path, monkeypatch):
+    births(tmp_path / "run")
+    (manifest,) = (p for p in (tmp_path / "run").rglob("zarr.json") if b'"request"' in p.read_bytes())
+    there = len(parts(tmp_path / "run"))
+    known = json.loads(manifest.read_text())
+    known["attributes"]["grid"]["shape"] = [1, 2**31]
+    manifest.write_text(json.dumps(known))
+    looked = []
+    monkeypatch.setattr(ChunkStore, "_outcome", lambda self, index: looked.append(index))
+    ChunkStore.find(tmp_path / "run").look()
+    assert len(looked) == there
 
 
 def test_a_store_may_lie_in_the_home_folder_and_behind_a_link(tmp_path, monkeypatch):

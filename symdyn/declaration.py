@@ -21,6 +21,7 @@ from symdyn.text.rate_laws import RATE_LAWS
 __all__ = [
     "RESERVED_NAMES",
     "TIMES",
+    "as_symbol",
     "check_symbols",
     "derivative",
     "expression",
@@ -227,13 +228,20 @@ def initial_values(
     return found
 
 
-def _as_symbol(value: Any, what: str) -> sp.Symbol:
-    """`value` as a symbol; names are accepted."""
-    if isinstance(value, sp.Symbol):
-        return value
-    if isinstance(value, str) and value.strip():
-        return sp.Symbol(value.strip())
-    raise DeclarationError(f"{what} must be a symbol or its name, got {value!r}")
+def as_symbol(key: Any, what: str) -> sp.Symbol:
+    """`key`, a symbol, ``x(t)`` or a name, as a symbol.
+
+    Raises
+    ------
+    DeclarationError
+        For anything else.
+    """
+    if isinstance(key, sp.Symbol):
+        return key
+    name = name_of(key)
+    if isinstance(name, str) and name.strip():
+        return sp.Symbol(name.strip())
+    raise DeclarationError(f"{what} must be a symbol or its name, got {key!r}")
 
 
 def read_equations(
@@ -245,7 +253,7 @@ def read_equations(
     """
     if not isinstance(equations, Mapping) or not equations:
         raise DeclarationError("expected a non-empty mapping from each state to its right-hand side, {x: a*x - b*x*y, ...}")
-    time = _as_symbol(time, "time")
+    time = as_symbol(time, "time")
     swap: dict[sp.Basic, sp.Symbol] = {}
     rows: dict[sp.Symbol, Any] = {}
     for key, value in equations.items():
@@ -256,7 +264,7 @@ def read_equations(
             key = swap[key]
         elif isinstance(key, UndefinedFunction):
             raise DeclarationError(f"{key} is a function, not a state; write {key}({time}) or use a symbol")
-        state = _as_symbol(key, "a state")
+        state = as_symbol(key, "a state")
         if state in rows:
             raise DeclarationError(f"the state {state} has two equations")
         rows[state] = value
@@ -268,7 +276,7 @@ def read_equations(
             return tuple(read(v) for v in value)
         return expression(value).xreplace(swap)
 
-    observed = {_as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
+    observed = {as_symbol(k, "an observable"): expression(v).xreplace(swap) for k, v in (observables or {}).items()}
     return {s: read(v) for s, v in rows.items()}, observed, time
 
 

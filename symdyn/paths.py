@@ -130,9 +130,6 @@ class Path(sp.Symbol):
         self.kind, self.curves = kind, curves
         return self
 
-    def __getnewargs_ex__(self) -> tuple[Any, ...]:
-        return ((self.name, self.kind, [(c.times, c.values) for c in self.curves]), {})
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.name, self.kind, tuple((c.times, c.values) for c in self.curves))
 

@@ -19,7 +19,7 @@ from symdyn_kernels.fused import vfma
 from symdyn_kernels.lanes import ACCEPT, TB, TEND, TNEW, H, T, put
 from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
-from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
+from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, MOST_WAITING, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
 
 __all__ = ["EventMemory", "arrivals", "begin_events", "crossed", "event_memory", "happen", "next_moment", "output_size"]
 
@@ -27,8 +27,6 @@ __all__ = ["EventMemory", "arrivals", "begin_events", "crossed", "event_memory",
 PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)
 #: Evaluations in search of a peak.
 MOST_CLIMBS = 6
-#: Events of a lane that may wait for their delay.
-MOST_WAITING = 128
 #: Events at one moment that may follow from each other, and moments that may follow one another within rounding.
 MOST_AT_ONCE, MOST_STILL = 1000, 30
 #: Moments nearer to each other than this, relative to the time, are within rounding.

@@ -12,6 +12,8 @@ NEGATIVE = 6
 FRACTION = 7
 PROBABILITY = 8
 TOO_MANY_MOLECULES = 9
+#: Events of a trajectory that may wait for their delay.
+MOST_WAITING = 128
 BAD_DELAY = 10
 TOO_MANY_EVENTS = 11
 ENDLESS_EVENTS = 12
@@ -31,6 +33,6 @@ MESSAGES = {
     TOO_MANY_MOLECULES: "a number of molecules exceeded 2^53, above which single molecules cannot be counted; use a method for "
     "large numbers, such as 'tau' or the rate equations",
     BAD_DELAY: "the delay of an event was negative or not a number",
-    TOO_MANY_EVENTS: "more than 128 events waited for their delay at once",
+    TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
 }

@@ -7,7 +7,8 @@ An event acts at the time :math:`\tau(p)` at which its margin m is zero, and tak
           \qquad \tau_p = -\frac{m_x S + m_p}{m_x f + m_t}
 
 The k-th time of a schedule has :math:`\tau_p = \partial_p t_0 + k\,\partial_p \Delta`.  The time of an event with a delay d
-moves in addition by the total derivative of d at the trigger, which a further state keeps until it acts.
+moves in addition by the total derivative of d at the trigger, which a further state keeps until it acts.  Every condition is
+taken to cross zero along the flow: one that another event makes true at the same moment has no such slope.
 
 References
 ----------
@@ -23,6 +24,7 @@ from typing import Any
 import sympy as sp
 
 from symdyn.declaration import derivative
+from symdyn.errors import DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
@@ -51,6 +53,8 @@ def extended_events(
     for number, event in enumerate(system.events):
         moved = [jumps.moved(event, column) for column in columns]
         if event.delay != 0:
+            if event.from_trigger:
+                raise DeclarationError(f"sensitivities do not follow '{event}', whose values are those of before its delay")
             late = [jumps.delayed(event.delay, column, shift) for column, shift in zip(columns, moved, strict=True)]
             kept = [fresh(f"d{system.time}{number}_d{column}") for column in columns]
             events.append(Event(event.trigger, dict(zip(kept, late, strict=True)), initial=event.initial, record=0))

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn import dag
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import as_symbol, expression
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.text.events import FLAGS, EventText
 
@@ -134,7 +134,7 @@ class Event:
     from_trigger : bool, optional
         Whether new values are those of the moment of the trigger; else those of the moment at which the event acts.
     record : int, optional
-        Firings of each trajectory, from the first on, whose times a simulation reports.
+        Firings of each trajectory, from the first on, whose times a simulation of rates of change reports.
 
     Raises
     ------
@@ -164,6 +164,9 @@ class Event:
         if isinstance(trigger, Schedule):
             if expression(self.delay) != 0:
                 raise DeclarationError(f"an event {trigger} has the delay {self.delay}; let it start later instead")
+            idle = next((name for name in FLAGS if getattr(self, name) != type(self).__dataclass_fields__[name].default), None)
+            if idle is not None:
+                raise DeclarationError(f"an event {trigger} has no condition, on which {idle} has an effect; leave it out")
         elif not isinstance(trigger, Boolean) or isinstance(trigger, (BooleanAtom, sp.Symbol)):
             raise DeclarationError(f"an event has the trigger {trigger!r}; expected a comparison, such as X > 50")
         if not isinstance(self.assignments, Mapping) or not self.assignments:
@@ -173,7 +176,7 @@ class Event:
                 raise DeclarationError(f"{name} of an event is {getattr(self, name)!r}; expected True or False")
         if isinstance(self.record, bool) or not isinstance(self.record, int) or self.record < 0:
             raise DeclarationError(f"record of an event is {self.record!r}; expected a whole number, 0 or more")
-        given = {_state(k): expression(v) for k, v in self.assignments.items()}
+        given = {as_symbol(k, "a state"): expression(v) for k, v in self.assignments.items()}
         object.__setattr__(self, "assignments", given)
         object.__setattr__(self, "delay", expression(self.delay))
         object.__setattr__(self, "priority", None if self.priority is None else expression(self.priority))
@@ -310,7 +313,7 @@ def dose(state: Any, amount: Any, *, every: Any = None, times: Any = 1, start: A
     >>> float(sd.simulate(model, [0, 239.999999], rtol=1e-9, progress=False).A[-1].round(3))
     43.101
     """
-    target = _state(state)
+    target = as_symbol(state, "a state")
     return Event(Schedule(start, every, times), {target: target + expression(amount)})
 
 
@@ -396,12 +399,3 @@ def condition_text(e: sp.Basic) -> str:
     if isinstance(e, sp.Not):
         return f"not ({condition_text(e.args[0])})"
     return f"{e.args[0]} {e.rel_op} {e.args[1]}"  # type: ignore[attr-defined]
-
-
-def _state(key: Any) -> sp.Symbol:
-    if isinstance(key, sp.Symbol):
-        return key
-    name = name_of(key)
-    if isinstance(name, str) and name.strip():
-        return sp.Symbol(name.strip())
-    raise DeclarationError(f"a state must be a symbol or its name, got {key!r}")

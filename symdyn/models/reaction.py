@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdyn.declaration import expression, name_of
+from symdyn.declaration import as_symbol, expression
 from symdyn.errors import DeclarationError
 from symdyn.reaction_text import BURSTS
 from symdyn.registry import suggest
@@ -159,10 +159,10 @@ class Reaction:
     bursts: Mapping[sp.Symbol, Burst] | None = None
 
     def __post_init__(self) -> None:
-        bursts = {_species(k): v for k, v in (self.bursts or {}).items()}
+        bursts = {as_symbol(k, "a species"): v for k, v in (self.bursts or {}).items()}
         fixed: Any = self.products
         if isinstance(fixed, Mapping):
-            bursts |= {_species(k): v for k, v in fixed.items() if isinstance(v, Burst)}
+            bursts |= {as_symbol(k, "a species"): v for k, v in fixed.items() if isinstance(v, Burst)}
             fixed = {k: v for k, v in fixed.items() if not isinstance(v, Burst)}
         for name, value in (
             ("reactants", _counts(self.reactants)),
@@ -273,15 +273,6 @@ def complex_text(counts: Mapping[sp.Symbol, int], more: list[str] | None = None)
     return " + ".join([*(f"{k} {s}" if k != 1 else f"{s}" for s, k in counts.items()), *(more or [])]) or "0"
 
 
-def _species(key: Any) -> sp.Symbol:
-    if isinstance(key, sp.Symbol):
-        return key
-    name = name_of(key)
-    if isinstance(name, str) and name.strip():
-        return sp.Symbol(name.strip())
-    raise DeclarationError(f"a species must be a symbol or its name, got {key!r}")
-
-
 def _counts(side: Mapping[Any, Any]) -> dict[sp.Symbol, int]:
     if not isinstance(side, Mapping):
         raise DeclarationError(f"a side of a reaction is {side!r}; expected a mapping from species to numbers, {{X: 2, Y: 1}}")
@@ -290,7 +281,7 @@ def _counts(side: Mapping[Any, Any]) -> dict[sp.Symbol, int]:
         if not getattr(value, "is_number", isinstance(value, Real)) or value != int(value) or value < 0:
             raise DeclarationError(f"{key} takes part with {value} molecules; expected a whole number, 0 or more")
         if value:
-            counts[_species(key)] = int(value)
+            counts[as_symbol(key, "a species")] = int(value)
     return counts
 
 

@@ -193,6 +193,16 @@ def test_texts_that_are_wrong_are_named(text, message):
         kind.from_text(text)
 
 
+def test_what_would_have_no_effect_or_a_wrong_one_is_refused():
+    schedule = sd.dose(A, 1, every=2, times=3).trigger
+    for name, value in (("persistent", False), ("initial", False), ("from_trigger", True)):
+        with pytest.raises(sd.DeclarationError, match=f"on which {name} has an effect"):
+            sd.Event(schedule, {A: 2}, **{name: value})
+    late = sd.ODESystem({A: -k * A}, events=sd.Event(A < 1, {A: 2 * A}, delay=1, from_trigger=True))
+    with pytest.raises(sd.DeclarationError, match="sensitivities do not follow"):
+        sensitivities(late)
+
+
 def test_methods_that_follow_no_events_say_so():
     neuron = sd.ODESystem({v: I - v}, {I: 1.5}, initial={v: 0}, events=sd.Event(v >= 1, {v: 0}))
     for method in ("taylor", "rk4"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import libsbml as sbml
@@ -12,6 +14,7 @@ from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdyn.dag import refuse_growth, size
 from symdyn.errors import DeclarationError
+from symdyn.io.exchange.model import Delayed, RateOf
 from symdyn.registry import suggest
 
 __all__ = ["MAX_DEPTH", "Formula", "Functions", "to_node"]
@@ -38,6 +41,22 @@ _UNARY: dict[int, Callable[..., sp.Expr]] = {
     sbml.AST_FUNCTION_SINH: sp.sinh,
     sbml.AST_FUNCTION_COSH: sp.cosh,
     sbml.AST_FUNCTION_TANH: sp.tanh,
+    sbml.AST_FUNCTION_SEC: lambda x: 1 / sp.cos(x),
+    sbml.AST_FUNCTION_CSC: lambda x: 1 / sp.sin(x),
+    sbml.AST_FUNCTION_COT: lambda x: sp.cos(x) / sp.sin(x),
+    sbml.AST_FUNCTION_SECH: lambda x: 1 / sp.cosh(x),
+    sbml.AST_FUNCTION_CSCH: lambda x: 1 / sp.sinh(x),
+    sbml.AST_FUNCTION_COTH: lambda x: sp.cosh(x) / sp.sinh(x),
+    sbml.AST_FUNCTION_ARCSEC: lambda x: sp.acos(1 / x),
+    sbml.AST_FUNCTION_ARCCSC: lambda x: sp.asin(1 / x),
+    sbml.AST_FUNCTION_ARCCOT: lambda x: sp.atan(1 / x),
+    sbml.AST_FUNCTION_ARCSINH: sp.asinh,
+    sbml.AST_FUNCTION_ARCCOSH: sp.acosh,
+    sbml.AST_FUNCTION_ARCTANH: sp.atanh,
+    sbml.AST_FUNCTION_ARCSECH: lambda x: sp.acosh(1 / x),
+    sbml.AST_FUNCTION_ARCCSCH: lambda x: sp.asinh(1 / x),
+    sbml.AST_FUNCTION_ARCCOTH: lambda x: sp.atanh(1 / x),
+    sbml.AST_FUNCTION_FACTORIAL: lambda x: sp.gamma(x + 1),
     sbml.AST_FUNCTION_ABS: lambda x: abs(x) if x.is_Number else sp.Abs(x, evaluate=False),
     sbml.AST_FUNCTION_FLOOR: sp.floor,
     sbml.AST_FUNCTION_CEILING: sp.ceiling,
@@ -51,6 +70,10 @@ _RELATIONS: dict[int, Callable[..., Any]] = {
     sbml.AST_RELATIONAL_GEQ: sp.Ge,
 }
 _LOGIC = {sbml.AST_LOGICAL_AND: sp.And, sbml.AST_LOGICAL_OR: sp.Or, sbml.AST_LOGICAL_NOT: sp.Not}
+_JOINED = {
+    sbml.AST_LOGICAL_XOR: lambda *c: reduce(lambda a, b: sp.And(sp.Or(a, b), sp.Not(sp.And(a, b))), c, sp.false),
+    sbml.AST_LOGICAL_IMPLIES: lambda a, b: sp.Or(sp.Not(a), b),
+}
 #: Least and most arguments where their number is fixed.
 _ARITIES = {
     sbml.AST_MINUS: (1, 2),
@@ -60,8 +83,12 @@ _ARITIES = {
     sbml.AST_FUNCTION_ROOT: (1, 2),
     sbml.AST_FUNCTION_LOG: (1, 2),
     **dict.fromkeys(_UNARY, (1, 1)),
-    **dict.fromkeys(_RELATIONS, (2, 2)),
     sbml.AST_LOGICAL_NOT: (1, 1),
+    sbml.AST_LOGICAL_IMPLIES: (2, 2),
+    sbml.AST_FUNCTION_DELAY: (2, 2),
+    sbml.AST_FUNCTION_RATE_OF: (1, 1),
+    sbml.AST_FUNCTION_QUOTIENT: (2, 2),
+    sbml.AST_FUNCTION_REM: (2, 2),
 }
 _WRITTEN = {
     sp.exp: sbml.AST_FUNCTION_EXP,
@@ -104,26 +131,17 @@ class Formula:
         """
         if node is None:
             raise DeclarationError(f"{where} has no formula")
-        value = self._read(node, names, where, 0)
+        value = _number(self._read(node, names, where, 0))
         refuse_growth(size(value), where)
-        if not isinstance(value, sp.Expr) or value.has(sp.nan, sp.zoo, sp.oo, sp.I):
+        if value.has(sp.nan, sp.zoo, sp.oo, sp.I):
             raise DeclarationError(f"{where} is {sbml.formulaToL3String(node)}, which is no finite real number")
         return value
 
     def condition(self, node: Any, names: Mapping[str, sp.Expr], where: str) -> Boolean:
-        """The condition of `node`, a comparison or several joined.
-
-        Raises
-        ------
-        DeclarationError
-            For a number, and for what is always true or never.
-        """
+        """The condition of `node`; a number is true unless it is 0."""
         if node is None:
             raise DeclarationError(f"{where} has no formula")
-        value = self._read(node, names, where, 0)
-        if not isinstance(value, Boolean) or isinstance(value, (BooleanAtom, sp.Symbol)):
-            raise DeclarationError(f"{where} is {sbml.formulaToL3String(node)}; expected a comparison that can change")
-        return value
+        return _truth(self._read(node, names, where, 0))
 
     def _read(self, node: Any, names: Mapping[str, sp.Expr], where: str, depth: int) -> Any:
         self._visited += 1
@@ -167,11 +185,36 @@ def _real(value: float, where: str) -> sp.Expr:
     return sp.Integer(int(value)) if value == int(value) and abs(value) < 2**53 else sp.Float(value)
 
 
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, Boolean) and not isinstance(value, sp.Symbol)  # which sympy takes for either
+
+
+def _number(value: Any) -> sp.Expr:
+    """A condition as the number 1 or 0."""
+    if isinstance(value, BooleanAtom):
+        return sp.Integer(int(bool(value)))
+    return sp.Piecewise((1, value), (0, True), evaluate=False) if _is_condition(value) else value
+
+
+def _truth(value: Any) -> Any:
+    """A number as a condition."""
+    return value if _is_condition(value) else sp.Ne(value, 0)
+
+
 def _apply(kind: int, parts: list[Any], node: Any, where: str) -> Any:
     """An operator or function of the whitelist."""
     least, most = _ARITIES.get(kind, (0, len(parts)))
     if not least <= len(parts) <= most:
         raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)!r} of {len(parts)} arguments; it takes {most}")
+    if kind in _LOGIC:
+        return _LOGIC[kind](*map(_truth, parts))
+    if kind in _JOINED:
+        return _JOINED[kind](*map(_truth, parts))
+    if kind == sbml.AST_FUNCTION_PIECEWISE:
+        return _piecewise(parts, where)
+    parts = [_number(p) for p in parts]
+    if kind in _RELATIONS:
+        return sp.And(*(_RELATIONS[kind](a, b) for a, b in pairwise(parts)))
     if kind == sbml.AST_PLUS:
         return sp.Add(*parts)
     if kind == sbml.AST_TIMES:
@@ -188,21 +231,34 @@ def _apply(kind: int, parts: list[Any], node: Any, where: str) -> Any:
     if kind == sbml.AST_FUNCTION_LOG:
         base, inner = parts if len(parts) == 2 else (sp.Integer(10), parts[0])
         return sp.log(inner) / sp.log(base)
-    if kind in _UNARY and len(parts) == 1:
+    if kind in _UNARY:
         return _UNARY[kind](parts[0])
     if kind in (sbml.AST_FUNCTION_MAX, sbml.AST_FUNCTION_MIN):
         return (sp.Max if kind == sbml.AST_FUNCTION_MAX else sp.Min)(*parts)
-    if kind in _RELATIONS and len(parts) == 2:
-        return _RELATIONS[kind](*parts)
-    if kind in _LOGIC:
-        return _LOGIC[kind](*parts)
-    if kind == sbml.AST_FUNCTION_PIECEWISE:
-        pairs = list(zip(parts[0::2], parts[1::2], strict=False))
-        if len(parts) % 2 == 0:
-            raise DeclarationError(f"{where} has a piecewise without otherwise: it has no value where no condition holds")
-        # unevaluated: sympy would solve inequalities to tidy the conditions
-        return sp.Piecewise(*pairs, (parts[-1], sp.true), evaluate=False)
-    raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)!r}, which reaction networks cannot hold")
+    if kind in (sbml.AST_FUNCTION_QUOTIENT, sbml.AST_FUNCTION_REM):  # towards 0, as SBML has it
+        q = parts[0] / parts[1]
+        whole = sp.sign(q) * sp.floor(sp.Abs(q))
+        return whole if kind == sbml.AST_FUNCTION_QUOTIENT else parts[0] - parts[1] * whole
+    if kind == sbml.AST_FUNCTION_DELAY:
+        return Delayed(*parts)
+    if kind == sbml.AST_FUNCTION_RATE_OF:
+        return RateOf(parts[0])
+    raise DeclarationError(f"{where} holds {sbml.formulaToL3String(node)!r}, which is not read")
+
+
+def _piecewise(parts: list[Any], where: str) -> Any:
+    pairs = [(value, _truth(condition)) for value, condition in zip(parts[0::2], parts[1::2], strict=False)]
+    if len(parts) % 2 == 0:
+        raise DeclarationError(f"{where} has a piecewise without otherwise: it has no value where no condition holds")
+    values = [v for v, _ in pairs] + [parts[-1]]
+    if all(map(_is_condition, values)):
+        return sp.ITE(pairs[0][1], pairs[0][0], parts[-1]) if len(pairs) == 1 else _truth(_chosen(pairs, parts[-1]))
+    return _chosen(pairs, parts[-1])
+
+
+def _chosen(pairs: list[tuple[Any, Any]], otherwise: Any) -> sp.Expr:
+    # unevaluated: sympy would solve inequalities to tidy the conditions
+    return sp.Piecewise(*((_number(v), c) for v, c in pairs), (_number(otherwise), sp.true), evaluate=False)
 
 
 def _power(base: sp.Expr, exponent: sp.Expr, where: str) -> sp.Expr:

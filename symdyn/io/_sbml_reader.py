@@ -1,47 +1,61 @@
-"""Models of libsbml to reaction networks."""
+"""Models of libsbml to exchange models."""
 
 from __future__ import annotations
 
-import warnings
+import math
+from dataclasses import replace
 from typing import Any
 
 import libsbml as sbml
 import sympy as sp
 
+from symdyn.dag import free_symbols, put_in, written_out
 from symdyn.errors import DeclarationError
-from symdyn.io._mathml import MAX_DEPTH, Formula
-from symdyn.io._rate_laws import mass_action, split_reversible
+from symdyn.io._mathml import Formula
 from symdyn.io._xml import bounded
-from symdyn.models.events import Event
-from symdyn.models.reaction import Reaction
-from symdyn.models.reactions import ReactionNetwork
-from symdyn.reaction_text import MAX_COEFFICIENT
+from symdyn.io.exchange.model import Change, Exchange, Quantity, Trigger
 
-__all__ = ["LAWS", "read"]
+__all__ = ["read"]
 
-LAWS = ("propensities", "rate equations")
+#: Packages that are read: submodels, and the formulas of level 3 version 2, which libsbml lists as a package.
+READ = ("comp", "l3v2extendedmath")
 
 
-def read(text: str, laws: str) -> ReactionNetwork:
-    """The network of an SBML text; `laws` as for `read_sbml`."""
+def read(text: str) -> Exchange:
+    """The exchange model of an SBML text."""
     bounded(text)
     document = sbml.readSBMLFromString(text)
+    _refuse_errors(document)
+    if document.getModel() is None:
+        raise DeclarationError("the text holds no model")
+    if document.getLevel() == 1 and not document.setLevelAndVersion(2, 4, False):
+        _refuse_errors(document)
+        raise DeclarationError("the model is of SBML level 1 and cannot be converted to level 2")
+    # packages belong to level 3; libsbml lists some for level 2 too
+    plugins = range(document.getNumPlugins() if document.getLevel() > 2 else 0)
+    packages = [document.getPlugin(i).getPackageName() for i in plugins]
+    if "comp" in packages:
+        _flatten(document)
+    needed = [n for n in packages if n not in READ and document.getPackageRequired(n)]
+    if needed or document.getNumUnknownPackages():
+        raise DeclarationError(f"the model needs packages of SBML that are not read: {', '.join(needed) or 'unknown ones'}")
+    return _Reader(document.getModel()).exchange()
+
+
+def _refuse_errors(document: Any) -> None:
     for i in range(document.getNumErrors()):
         error = document.getError(i)
         if error.getSeverity() >= sbml.LIBSBML_SEV_ERROR:
             raise DeclarationError(f"line {error.getLine()}: {' '.join(error.getMessage().split())[:300]}")
-    model = document.getModel()
-    if model is None:
-        raise DeclarationError("the text holds no model")
-    if document.getLevel() < 2:
-        raise DeclarationError("the model is of SBML level 1; convert it to level 2 or 3")
-    # packages belong to level 3; libsbml lists some for level 2 too
-    plugins = range(document.getNumPlugins() if document.getLevel() > 2 else 0)
-    packages = [document.getPlugin(i).getPackageName() for i in plugins]
-    needed = [name for name in packages if document.getPackageRequired(name)]
-    if needed or document.getNumUnknownPackages():
-        raise DeclarationError(f"the model needs packages of SBML that are not read: {', '.join(needed) or 'unknown ones'}")
-    return _Reader(model, laws).network()
+
+
+def _flatten(document: Any) -> None:
+    """Write out the submodels of a hierarchical model."""
+    wanted = sbml.ConversionProperties()
+    wanted.addOption("flatten comp", True)
+    wanted.addOption("performValidation", False)
+    if document.convert(wanted) != sbml.LIBSBML_OPERATION_SUCCESS:
+        raise DeclarationError("the submodels cannot be written out; files of other models are not read")
 
 
 def _items(collection: Any) -> list[Any]:
@@ -49,261 +63,205 @@ def _items(collection: Any) -> list[Any]:
 
 
 class _Reader:
-    """One model, from declarations to reactions."""
+    """One model."""
 
-    def __init__(self, model: Any, laws: str) -> None:
+    def __init__(self, model: Any) -> None:
         self.model = model
-        self.laws = laws
-        self.compartments = {c.getId(): c for c in _items(model.getListOfCompartments())}
+        self.level = model.getLevel()
         self.species = {s.getId(): s for s in _items(model.getListOfSpecies())}
-        self.quantities = {p.getId(): p for p in _items(model.getListOfParameters())}
-        ids = {*self.compartments, *self.species, *self.quantities}
-        self.time = sp.Symbol(next(name for name in ("t", "time", "model_time") if name not in ids))
+        self.compartments = {c.getId(): c for c in _items(model.getListOfCompartments())}
+        self.parameters = {p.getId(): p for p in _items(model.getListOfParameters())}
+        self.listed = _items(model.getListOfReactions())
+        self.references = {
+            r.getId(): r
+            for x in self.listed
+            for r in (*_items(x.getListOfReactants()), *_items(x.getListOfProducts()))
+            if r.getId()
+        }
+        ids = {*self.compartments, *self.species, *self.parameters, *self.references}
+        reactions = {r.getId() for r in self.listed}
+        self.time = sp.Symbol(next(name for name in ("t", "time", "model_time") if name not in ids | reactions))
+        self.names: dict[str, sp.Expr] = {name: sp.Symbol(name) for name in (*ids, *sorted(reactions - ids))}
         functions = {}
         for f in _items(model.getListOfFunctionDefinitions()):
             functions[f.getId()] = ([f.getArgument(i).getName() for i in range(f.getNumArguments())], f.getBody())
         self.formula = Formula(functions, self.time)
-        self.refuse()
-        self.rules = {r.getVariable(): r.getMath() for r in _items(model.getListOfRules())}
-        self.starts = {a.getSymbol(): a.getMath() for a in _items(model.getListOfInitialAssignments())}
-        self.mentioned = self.mentions()
-        # the amount of a species, the size of a compartment, the value of a parameter; and its symbol in formulas
-        self.amounts: dict[str, sp.Expr] = {}
-        self.names: dict[str, sp.Expr] = {}
-        self.opened: list[str] = []
-        self.values: dict[str, float | None] = {}
-        self.local: dict[str, float] = {}
-        for name in ids:
-            self.resolve(name)
+        self.local: dict[sp.Symbol, float | None] = {}
 
-    def refuse(self) -> None:
-        """Raise an error for features that a network cannot represent."""
+    def exchange(self) -> Exchange:
+        """All of it."""
+        starts = {
+            a.getSymbol(): self.read(a.getMath(), f"the initial assignment of {a.getSymbol()}")
+            for a in _items(self.model.getListOfInitialAssignments())
+            if a.isSetMath()
+        }
+        quantities = {}
+        for build, found in (
+            (self.compartment, self.compartments),
+            (self.one_species, self.species),
+            (self.parameter, self.parameters),
+            (self.reference, self.references),
+        ):
+            for name, item in found.items():
+                q = build(item)
+                quantities[q.symbol] = replace(q, value=starts[name]) if name in starts else q
+        assigned, rates, algebraic = {}, {}, []
         for r in _items(self.model.getListOfRules()):
-            if not r.isAssignment():
-                what = f"the rate rule of {r.getVariable()}" if r.isRate() else "an algebraic rule"
-                raise DeclarationError(f"the model has {what}; a reaction network changes by reactions alone")
-        for s in self.species.values():
-            if s.isSetConversionFactor() or self.model.isSetConversionFactor():
-                raise DeclarationError(f"the species {s.getId()} has a conversion factor; convert to one unit of amount")
-        units = {s.getSubstanceUnits() for s in self.species.values()} | {self.model.getSubstanceUnits()}
-        if "mole" in units:
-            warnings.warn("amounts in mole are read as numbers of molecules", UserWarning, stacklevel=2)
-
-    def mentions(self) -> set[str]:
-        """Every name that occurs in a formula."""
-        found: set[str] = set()
-        formulas = [*self.rules.values(), *self.starts.values()]
-        for r in _items(self.model.getListOfReactions()):
-            formulas.append(r.getKineticLaw().getMath() if r.isSetKineticLaw() else None)
-        for e in _items(self.model.getListOfEvents()):
-            formulas += [e.getTrigger().getMath(), *(a.getMath() for a in _items(e.getListOfEventAssignments()))]
-        for f in formulas:
-            found |= set() if f is None else _names(f)
-        return found
-
-    # ---- meaning of names ----------------------------------------------------------------------
-
-    def resolve(self, name: str) -> sp.Expr:
-        """The expression for `name` in formulas, by its assignment rule if it has one."""
-        if name in self.names:
-            return self.names[name]
-        if name in self.opened:
-            raise DeclarationError(f"the assignment rules go round in a circle: {' -> '.join([*self.opened, name])}")
-        if len(self.opened) > MAX_DEPTH:
-            raise DeclarationError(f"more than {MAX_DEPTH} assignment rules are built on each other, the last that of {name}")
-        self.opened.append(name)
-        symbol: sp.Expr = sp.Symbol(name)
-        if name in self.species:
-            size = self.size_for(name)
-            if name in self.rules:
-                self.names[name] = self.read(self.rules[name], f"the rule of {name}")
-                self.amounts[name] = self.names[name] * size
+            if not r.isSetMath():
+                continue
+            if r.isAlgebraic():
+                algebraic.append(self.read(r.getMath(), "an algebraic rule"))
             else:
-                self.names[name], self.amounts[name] = symbol / size, symbol
-        else:
-            if name in self.rules:
-                symbol = self.read(self.rules[name], f"the rule of {name}")
-            elif name in self.compartments and name not in self.mentioned and self.compartments[name].getSize() == 1:
-                # a size of 1 that occurs in no formula is dropped from the rates
-                symbol = sp.S.One if name not in self.starts else symbol
-            self.names[name] = self.amounts[name] = symbol
-        self.opened.pop()
-        return self.names[name]
+                where = assigned if r.isAssignment() else rates
+                where[sp.Symbol(r.getVariable())] = self.read(r.getMath(), f"the rule of {r.getVariable()}")
+        computed: dict[sp.Symbol, sp.Expr] = {}
+        model = Exchange(
+            name=self.model.getId(),
+            time=self.time,
+            quantities=quantities,
+            assigned=assigned,
+            rates=rates,
+            algebraic=tuple(algebraic),
+            changes=tuple(self.change(r, computed) for r in self.listed),
+            triggers=tuple(t for e in _items(self.model.getListOfEvents()) if (t := self.trigger(e)) is not None),
+            local=self.local,
+        )
+        return self._with_rates_of_reactions(model)
 
-    def size_for(self, name: str) -> sp.Expr:
-        """The divisor of the amount of a species in formulas."""
-        s = self.species[name]
-        home = self.compartments.get(s.getCompartment())
-        if home is None:
-            raise DeclarationError(f"the species {name} lies in no compartment that the model declares")
-        if s.getHasOnlySubstanceUnits() or home.getSpatialDimensionsAsDouble() == 0:
-            return sp.S.One
-        return self.resolve(home.getId())
+    def _with_rates_of_reactions(self, model: Exchange) -> Exchange:
+        """The identifier of a reaction stands for its rate."""
+        laws = {sp.Symbol(c.name): c.law for c in model.changes}
+        starts = [q.value for q in model.quantities.values() if q.value is not None]
+        if not free_symbols([*model.sides(), *starts]) & laws.keys():
+            return model
+        laws = written_out(laws, "rate of the reaction")
+        return model.mapped(lambda e: put_in(e, laws, "a formula with rates of reactions"))
 
     def read(self, node: Any, where: str, local: dict[str, sp.Expr] | None = None) -> sp.Expr:
-        """A formula; rules that it leans on are read on the way."""
-        for name in _names(node) & ({*self.compartments, *self.species, *self.quantities} - set(local or ())):
-            self.resolve(name)
+        """A formula."""
         return self.formula.read(node, {**self.names, **(local or {})}, where)
 
-    # ---- initial values ----------------------------------------------------------------------------
+    # ---- quantities --------------------------------------------------------------------------------
 
-    def value(self, name: str) -> float | None:
-        """Initial amount of a species, initial value of a parameter or compartment."""
-        if name in self.values:
-            return self.values[name]
-        if name in self.opened:
-            raise DeclarationError(f"the initial assignments go round in a circle: {' -> '.join([*self.opened, name])}")
-        self.opened.append(name)
-        item = self.species.get(name) or self.compartments.get(name) or self.quantities[name]
-        found: float | None = None
-        if name in self.starts:
-            found = self.number(self.read(self.starts[name], f"the initial assignment of {name}"), name)
-            if name in self.species:
-                found *= self.number(self.size_for(name), name)
-        elif name in self.species:
-            if item.isSetInitialAmount():
-                found = item.getInitialAmount()
-            elif item.isSetInitialConcentration():
-                found = item.getInitialConcentration() * self.number(self.home_size(name), name)
-        elif name in self.compartments:
-            found = item.getSize() if item.isSetSize() else None
-        else:
-            found = item.getValue() if item.isSetValue() else None
-        self.opened.pop()
-        self.values[name] = found
-        return found
+    def compartment(self, c: Any) -> Quantity:
+        # a compartment without dimensions has no size
+        size = c.getSize() if c.isSetSize() else (1.0 if self.level < 3 and c.getSpatialDimensions() else math.nan)
+        return Quantity(sp.Symbol(c.getId()), "compartment", _value(size, c.getId()), c.getConstant())
 
-    def home_size(self, name: str) -> sp.Expr:
-        return self.resolve(self.species[name].getCompartment())
-
-    def number(self, e: sp.Expr, name: str) -> float:
-        """The value of an expression at the start."""
-        swap: dict[sp.Basic, Any] = {self.time: sp.S.Zero}
-        for s in sorted(e.free_symbols - {self.time}, key=str):
-            known = self.value(s.name)
-            if known is None:
-                raise DeclarationError(f"the initial value of {name} needs that of {s}, which has none")
-            swap[s] = sp.Float(known)
-        return float(e.xreplace(swap))
-
-    def holds(self, condition: Any) -> Any:
-        """The condition at the start, as far as values are known."""
-        known = {s: v for s in condition.free_symbols - {self.time} if (v := self.value(s.name)) is not None}
-        return condition.subs({self.time: 0, **known})
-
-    # ---- the network -------------------------------------------------------------------------------
-
-    def network(self) -> ReactionNetwork:
-        states = [n for n, s in self.species.items() if not (s.getConstant() or s.getBoundaryCondition() or n in self.rules)]
-        events = [self.event(e) for e in _items(self.model.getListOfEvents())]
-        states += [s.name for e in events for s in e.assignments if s.name not in states]
-        laws = [self.law(r) for r in _items(self.model.getListOfReactions())]
-        sizes = {sp.Symbol(n) for n in self.compartments} & set().union(*(law.free_symbols for law in laws))
-        volume = sizes.pop() if len(sizes) == 1 else sp.S.One
-        listed = zip(_items(self.model.getListOfReactions()), laws, strict=True)
-        reactions = [x for r, law in listed for x in self.reactions(r, law, set(states), volume)]
-        observables = {n: self.amounts[n] for n in self.rules}
-        used = volume.free_symbols.union(
-            *(r.rate.free_symbols for r in reactions),
-            *(v.free_symbols for e in events for v in (e.trigger, *e.assignments.values())),
-            *(e.free_symbols for e in observables.values()),
+    def one_species(self, s: Any) -> Quantity:
+        home = self.compartments.get(s.getCompartment())
+        if home is None:
+            raise DeclarationError(f"the species {s.getId()} lies in no compartment that the model declares")
+        amount = s.getHasOnlySubstanceUnits() or home.getSpatialDimensionsAsDouble() == 0
+        size = sp.Symbol(home.getId())
+        value: sp.Expr | None = None
+        if s.isSetInitialAmount():
+            value = _value(s.getInitialAmount(), s.getId())
+            value = value if value is None or amount else value / size
+        elif s.isSetInitialConcentration():
+            value = _value(s.getInitialConcentration(), s.getId())
+            value = value if value is None or not amount else value * size
+        factor = s.getConversionFactor() or self.model.getConversionFactor()
+        return Quantity(
+            sp.Symbol(s.getId()),
+            "species",
+            value,
+            s.getConstant(),
+            home=size,
+            amount=amount,
+            boundary=s.getBoundaryCondition(),
+            factor=sp.Symbol(factor) if factor else None,
         )
-        declared = {*self.compartments, *self.species, *self.quantities} - set(states)
-        given = {s.name: v for s in used if s.name in declared and (v := self.value(s.name)) is not None}
-        return ReactionNetwork(
-            reactions,
-            {**given, **self.local},
-            volume=volume,
-            initial={n: v for n in states if (v := self.value(n)) is not None},
-            species=states,
-            observables=observables,
-            events=events,
-            time=self.time,
-            provenance=(f"read from SBML{f', model {self.model.getId()}' if self.model.getId() else ''}",),
+
+    def parameter(self, p: Any) -> Quantity:
+        return Quantity(
+            sp.Symbol(p.getId()), "parameter", _value(p.getValue(), p.getId()) if p.isSetValue() else None, p.getConstant()
         )
+
+    def reference(self, r: Any) -> Quantity:
+        known = self.level < 3 or r.isSetStoichiometry()
+        constant = r.getConstant() if self.level > 2 else True
+        return Quantity(
+            sp.Symbol(r.getId()), "stoichiometry", _value(r.getStoichiometry(), r.getId()) if known else None, constant
+        )
+
+    # ---- reactions and events ------------------------------------------------------------------------
+
+    def change(self, reaction: Any, computed: dict[sp.Symbol, sp.Expr]) -> Change:
+        name = reaction.getId()
+        law: sp.Expr = sp.S.Zero
+        if reaction.isSetKineticLaw() and reaction.getKineticLaw().isSetMath():
+            law = self.law(reaction)
+        sides = [self.side(s, name) for s in (reaction.getListOfReactants(), reaction.getListOfProducts())]
+        fast = bool(reaction.isSetFast() and reaction.getFast())
+        return Change(name, law, sides[0], sides[1], reaction.getReversible(), fast)
 
     def law(self, reaction: Any) -> sp.Expr:
-        """The kinetic law in amounts; local parameters get names of their own where theirs are taken."""
-        name = reaction.getId()
-        if not reaction.isSetKineticLaw() or not reaction.getKineticLaw().isSetMath():
-            raise DeclarationError(f"the reaction {name} has no kinetic law")
-        if reaction.isSetFast() and reaction.getFast():
-            raise DeclarationError(f"the reaction {name} is fast, in equilibrium at all times; that is not read")
-        law = reaction.getKineticLaw()
-        inside = {}
-        for p in [*_items(law.getListOfParameters()), *_items(law.getListOfLocalParameters())]:
-            inside[p.getId()] = p
-        local = {}
+        """The kinetic law; local parameters get names of their own where theirs are taken."""
+        name, law = reaction.getId(), reaction.getKineticLaw()
+        inside = {p.getId(): p for p in (*_items(law.getListOfParameters()), *_items(law.getListOfLocalParameters()))}
+        local: dict[str, sp.Expr] = {}
         for key, p in inside.items():
-            taken = key in {*self.compartments, *self.species, *self.quantities, *self.local, str(self.time)}
-            symbol = sp.Symbol(f"{name}_{key}" if taken else key)
+            symbol = sp.Symbol(key)
+            while symbol.name in self.names or symbol in self.local or symbol == self.time:
+                symbol = sp.Symbol(f"{name}_{symbol.name}")
             local[key] = symbol
-            if p.isSetValue():
-                self.local[symbol.name] = p.getValue()
+            self.local[symbol] = p.getValue() if p.isSetValue() else None
         return self.read(law.getMath(), f"the kinetic law of {name}", local)
 
-    def reactions(self, reaction: Any, law: sp.Expr, states: set[str], volume: sp.Expr) -> list[Reaction]:
-        """The one or two reactions of an SBML reaction."""
-        name = reaction.getId()
-        sides = [self.side(s, name, states) for s in (reaction.getListOfReactants(), reaction.getListOfProducts())]
-        parts = [law]
-        if reaction.getReversible():
-            parts = split_reversible(law, *sides, name=name)
+    def side(self, references: Any, name: str) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
         found = []
-        for part, (start, end) in zip(parts, (sides, sides[::-1]), strict=False):
-            rate = mass_action(part, start, volume, {sp.Symbol(n) for n in states}, powers=self.laws == "rate equations")
-            found.append(Reaction(start, end, part if rate is None else rate, rate is not None))
-        return found
-
-    def side(self, references: Any, name: str, states: set[str]) -> dict[sp.Symbol, int]:
-        """Molecule numbers of the species that the reaction changes."""
-        counts: dict[sp.Symbol, int] = {}
         for r in _items(references):
+            if r.getSpecies() not in self.species:
+                raise DeclarationError(
+                    f"the reaction {name} has the species {r.getSpecies()!r}, which the model does not declare"
+                )
             if r.isSetStoichiometryMath():
-                count = self.number(self.read(r.getStoichiometryMath().getMath(), f"a stoichiometry of {name}"), name)
-            elif r.getId() and (r.getId() in self.rules or r.getId() in self.starts):
-                raise DeclarationError(f"the reaction {name} has the computed stoichiometry {r.getId()}; write a whole number")
+                count = self.read(r.getStoichiometryMath().getMath(), f"a stoichiometry of {name}")
+            elif r.getId():
+                count = sp.Symbol(r.getId())
             else:
-                count = r.getStoichiometry()
-            known = r.getSpecies()
-            if known not in self.species:
-                raise DeclarationError(f"the reaction {name} has the species {known!r}, which the model does not declare")
-            if not 0 <= count <= MAX_COEFFICIENT or count != int(count):
-                expected = f"a whole number up to {MAX_COEFFICIENT}"
-                raise DeclarationError(f"the reaction {name} has the stoichiometry {count} of {known}; expected {expected}")
-            if known in states and count and not self.species[known].getBoundaryCondition():
-                symbol = sp.Symbol(known)
-                counts[symbol] = counts.get(symbol, 0) + int(count)
-        return counts
+                value = _value(r.getStoichiometry(), f"a stoichiometry of {name}")
+                if value is None:
+                    raise DeclarationError(f"the reaction {name} has no stoichiometry of {r.getSpecies()}")
+                count = value
+            found.append((sp.Symbol(r.getSpecies()), count))
+        return tuple(found)
 
-    def event(self, event: Any) -> Event:
-        """An event without delay."""
+    def trigger(self, event: Any) -> Trigger | None:
+        """An event, or None where it never happens or does nothing."""
         name = event.getId() or event.getName() or "without a name"
-        if event.isSetDelay() or event.isSetPriority():
-            raise DeclarationError(f"the event {name} has a {'delay' if event.isSetDelay() else 'priority'}; that is not read")
-        trigger = self.formula.condition(event.getTrigger().getMath(), self.names, f"the trigger of the event {name}")
-        if self.model.getLevel() > 2 and not event.getTrigger().getInitialValue() and self.holds(trigger) is not sp.false:
-            raise DeclarationError(
-                f"the event {name} happens at the very start (initialValue is false, and {trigger} may hold there); "
-                "that is not read: put its effect into the initial values"
-            )
-        assigned = {}
-        for a in _items(event.getListOfEventAssignments()):
-            target = a.getVariable()
-            if target not in self.species or self.species[target].getConstant() or target in self.rules:
-                raise DeclarationError(f"the event {name} changes {target}; events change species alone")
-            value = self.read(a.getMath(), f"the event {name}") * self.size_for(target)
-            assigned[sp.Symbol(target)] = value
-        return Event(trigger, assigned)
+        if not event.isSetTrigger() or not event.getTrigger().isSetMath():
+            return None
+        what = f"the event {name}"
+        condition = self.formula.condition(event.getTrigger().getMath(), self.names, f"the trigger of {what}")
+        assignments = {
+            sp.Symbol(a.getVariable()): self.read(a.getMath(), what)
+            for a in _items(event.getListOfEventAssignments())
+            if a.isSetMath()
+        }
+        unknown = [s.name for s in assignments if s.name not in self.names]
+        if unknown:
+            raise DeclarationError(f"{what} assigns {unknown[0]!r}, which the model does not declare")
+        late = event.isSetDelay() and event.getDelay().isSetMath()
+        ranked = event.isSetPriority() and event.getPriority().isSetMath()
+        trigger = event.getTrigger()
+        return Trigger(
+            name,
+            condition,
+            assignments,
+            delay=self.read(event.getDelay().getMath(), f"the delay of {what}") if late else sp.S.Zero,
+            priority=self.read(event.getPriority().getMath(), f"the priority of {what}") if ranked else None,
+            persistent=trigger.getPersistent() if self.level > 2 else True,
+            initial=trigger.getInitialValue() if self.level > 2 else True,
+            from_trigger=event.getUseValuesFromTriggerTime(),
+        )
 
 
-def _names(node: Any) -> set[str]:
-    """Identifiers in a formula."""
-    found, waiting = set(), [node]
-    while waiting:
-        n = waiting.pop()
-        if n.getType() == sbml.AST_NAME:
-            found.add(n.getName())
-        waiting += [n.getChild(i) for i in range(n.getNumChildren())]
-    return found
+def _value(number: float, where: str) -> sp.Expr | None:
+    """A number of the file; None for one that is not set."""
+    if math.isnan(number):
+        return None
+    if math.isinf(number):
+        raise DeclarationError(f"{where} is infinite; expected finite numbers")
+    return sp.Integer(int(number)) if number == int(number) and abs(number) < 2**53 else sp.Float(number)

@@ -1,0 +1,170 @@
+"""The exchange model: what SBML, and the formats written in its terms, say about a system, as expressions of its identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+__all__ = ["Change", "Delayed", "Exchange", "Quantity", "RateOf", "Trigger"]
+
+
+class Delayed(sp.Function):
+    """``Delayed(e, tau)``: the value of an expression a time tau ago."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, e: sp.Expr, tau: sp.Expr) -> sp.Expr | None:
+        return e if tau == 0 else None
+
+
+class RateOf(sp.Function):
+    """``RateOf(x)``: the rate of change of a quantity."""
+
+    nargs = 1
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A compartment, species, parameter or stoichiometry.
+
+    Attributes
+    ----------
+    symbol : Symbol
+        It stands for the size of a compartment, the value of a parameter, and the concentration of a species, or its amount if
+        `amount` is set.
+    kind : {'compartment', 'species', 'parameter', 'stoichiometry'}
+    value : Expr or None
+        At the start, in the meaning of the symbol; an expression of other symbols and of time, or None where there is none.
+    constant : bool
+        Whether nothing changes it.
+    home : Symbol or None
+        The compartment of a species.
+    amount : bool
+        Whether the symbol of a species stands for its amount.
+    boundary : bool
+        Whether reactions leave a species unchanged.
+    factor : Symbol or None
+        What converts the extent of reactions into the amount of a species.
+    """
+
+    symbol: sp.Symbol
+    kind: str
+    value: sp.Expr | None = None
+    constant: bool = False
+    home: sp.Symbol | None = None
+    amount: bool = False
+    boundary: bool = False
+    factor: sp.Symbol | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A reaction: its rate in extent per time, and the stoichiometries of reactants and products, in the order of the file."""
+
+    name: str
+    law: sp.Expr
+    reactants: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    products: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    reversible: bool = False
+    fast: bool = False
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """An event: when it happens, and what it assigns; see `symdyn.Event`."""
+
+    name: str
+    condition: Any
+    assignments: dict[sp.Symbol, sp.Expr]
+    delay: sp.Expr = sp.S.Zero
+    priority: sp.Expr | None = None
+    persistent: bool = True
+    initial: bool = True
+    from_trigger: bool = True
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A model.
+
+    Attributes
+    ----------
+    name : str
+    time : Symbol
+    quantities : dict of Symbol to Quantity
+        In the order of the file.
+    assigned, rates : dict of Symbol to Expr
+        Values at all times, and rates of change, in the meaning of the symbol.
+    algebraic : tuple of Expr
+        Zero at all times.
+    changes : tuple of Change
+    triggers : tuple of Trigger
+    local : dict of Symbol to float or None
+        Parameters of single reactions, under names of their own.
+    origin : str
+        The format, for the provenance.
+    """
+
+    name: str
+    time: sp.Symbol
+    quantities: dict[sp.Symbol, Quantity]
+    assigned: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    rates: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    algebraic: tuple[sp.Expr, ...] = ()
+    changes: tuple[Change, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    local: dict[sp.Symbol, float | None] = field(default_factory=dict)
+    origin: str = "SBML"
+
+    @property
+    def provenance(self) -> tuple[str, ...]:
+        """Where it comes from, for a system."""
+        return (f"read from {self.origin}{f', model {self.name}' if self.name else ''}",)
+
+    def sides(self) -> list[sp.Basic]:
+        """Every expression except values at the start."""
+        found: list[sp.Basic] = [*self.assigned.values(), *self.rates.values(), *self.algebraic]
+        for c in self.changes:
+            found += [c.law, *(n for _, n in (*c.reactants, *c.products))]
+        for e in self.triggers:
+            found += [e.condition, e.delay, *(() if e.priority is None else (e.priority,)), *e.assignments.values()]
+        return found
+
+    def size(self, species: sp.Symbol) -> sp.Expr:
+        """What the amount of a species is divided by, in the meaning of its symbol."""
+        q = self.quantities[species]
+        return sp.S.One if q.amount or q.home is None else q.home
+
+    def mapped(self, function: Callable[[Any], Any]) -> Exchange:
+        """The model with a function applied to every expression, values at the start included."""
+        from dataclasses import replace
+
+        def pairs(side: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
+            return tuple((s, function(n)) for s, n in side)
+
+        return replace(
+            self,
+            quantities={
+                s: replace(q, value=None if q.value is None else function(q.value)) for s, q in self.quantities.items()
+            },
+            assigned={s: function(e) for s, e in self.assigned.items()},
+            rates={s: function(e) for s, e in self.rates.items()},
+            algebraic=tuple(map(function, self.algebraic)),
+            changes=tuple(
+                replace(c, law=function(c.law), reactants=pairs(c.reactants), products=pairs(c.products)) for c in self.changes
+            ),
+            triggers=tuple(
+                replace(
+                    e,
+                    condition=function(e.condition),
+                    assignments={s: function(v) for s, v in e.assignments.items()},
+                    delay=function(e.delay),
+                    priority=None if e.priority is None else function(e.priority),
+                )
+                for e in self.triggers
+            ),
+        )

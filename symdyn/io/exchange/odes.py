@@ -1,0 +1,211 @@
+"""Exchange models as ordinary differential equations, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symdyn import dag
+from symdyn.errors import DeclarationError
+from symdyn.io.exchange.model import Delayed, Exchange, Quantity, RateOf, Trigger
+from symdyn.models.events import Event
+from symdyn.models.ode import ODESystem
+
+__all__ = ["to_odes"]
+
+#: A time before every simulation.
+LONG_AGO = sp.Float(1e300)
+
+
+def to_odes(model: Exchange) -> ODESystem:
+    r"""The equations of a model.
+
+    Every symbol keeps its meaning: a species is a concentration, or an amount where the model says so.  With the extents
+    :math:`v_j` of the reactions, stoichiometries :math:`\nu_{ij}` and conversion factors :math:`c_i`, amounts change by
+    :math:`c_i \sum_j \nu_{ij} v_j`, and concentrations by that over the size V of the compartment.  Where the size changes, the
+    amount is the state, ``<species>_amount``, and the concentration an observable.
+    """
+    return _Lowering(model).system()
+
+
+class _Lowering:
+    """One model, from quantities to equations."""
+
+    def __init__(self, model: Exchange) -> None:
+        self.model = model
+        self.quantities = model.quantities
+        if fast := [c.name for c in model.changes if c.fast]:
+            raise DeclarationError(f"the reaction {fast[0]} is fast, in equilibrium at all times; that is not read")
+        if model.algebraic:
+            raise DeclarationError("the model has an algebraic rule; that is not read")
+        self.ticking = {s for e in model.triggers for s in e.assignments}  # changed by events
+        self.used = dag.free_symbols(model.sides())
+        self.swap: dict[sp.Symbol, sp.Expr] = dag.written_out(self.definitions(), "rule of")
+        self.drift: dict[sp.Symbol, sp.Expr] = {}
+        self.starts: dict[sp.Symbol, sp.Expr | None] = {}
+        self.equations()
+
+    # ---- what symbols stand for ------------------------------------------------------------------------
+
+    def varying(self, s: sp.Symbol) -> bool:
+        """Whether a rule or an event changes a quantity."""
+        return s in self.model.rates or s in self.model.assigned or s in self.ticking
+
+    def reacting(self, q: Quantity) -> bool:
+        return any(s == q.symbol for c in self.model.changes for s, _ in (*c.reactants, *c.products))
+
+    def by_amount(self, q: Quantity) -> bool:
+        """Whether the amount of a species is the state in place of its concentration."""
+        if q.kind != "species" or q.amount or q.home is None or not self.varying(q.home):
+            return False
+        return q.symbol not in self.model.assigned and q.symbol not in self.model.rates
+
+    def moving(self, q: Quantity) -> bool:
+        """Whether a quantity is a state."""
+        s = q.symbol
+        if s in self.model.assigned:
+            return False
+        if s in self.model.rates or s in self.ticking or self.by_amount(q):
+            return True
+        return q.kind == "species" and not q.boundary and not q.constant and self.reacting(q)
+
+    def amount(self, q: Quantity) -> sp.Symbol:
+        """The symbol of an amount."""
+        name = f"{q.symbol.name}_amount"
+        while sp.Symbol(name) in self.quantities:
+            name += "_"
+        return sp.Symbol(name)
+
+    def definitions(self) -> dict[sp.Symbol, sp.Expr]:
+        """Symbols that stand for expressions of others, at all times."""
+        found = dict(self.model.assigned)
+        for s, q in self.quantities.items():
+            if self.by_amount(q):
+                found[s] = self.amount(q) / q.home
+        still = {
+            s: q.value
+            for s, q in self.quantities.items()
+            if s not in found and not self.moving(q) and q.value is not None and not q.value.is_number
+        }
+        # of what does not move: values at the start that are built on such alone, and stay
+        firm = {s for s, q in self.quantities.items() if s not in found and not self.moving(q)} | set(self.model.local)
+        while loose := {s for s, e in still.items() if not dag.free_symbols([e]) <= firm}:
+            still = {s: e for s, e in still.items() if s not in loose}
+            firm -= loose
+        # a size of 1 that occurs in no formula is dropped from the rates
+        plain = {
+            s: sp.S.One
+            for s, q in self.quantities.items()
+            if q.kind == "compartment" and q.value == 1 and s not in self.used and not self.moving(q) and s not in found
+        }
+        return {**found, **still, **plain}
+
+    def put(self, e: Any, what: str = "a formula") -> Any:
+        """An expression in states and parameters, with the rates of change and delays in it."""
+        return self.resolved(dag.put_in(e, self.swap, what))
+
+    def resolved(self, e: Any) -> Any:
+        if e.has(Delayed):
+            raise DeclarationError("the model has a delay; that is not read")
+        while rates := e.atoms(RateOf):
+            e = e.xreplace({r: self.rate_of(r.args[0]) for r in rates})
+        return e
+
+    # ---- equations ----------------------------------------------------------------------------------------
+
+    def equations(self) -> None:
+        """Rates of change and values at the start of all states."""
+        for s, q in self.quantities.items():
+            state = self.amount(q) if self.by_amount(q) else s
+            lasting = q.value is not None and not q.value.is_number and s not in self.swap
+            if not self.moving(q) and not lasting:
+                continue
+            if s in self.model.rates:
+                self.drift[state] = self.model.rates[s]
+            elif q.kind == "species" and not q.boundary and not q.constant:
+                total = self.production(q)
+                self.drift[state] = (
+                    total if state is not s else sp.Add(*(t / self.model.size(s) for t in sp.Add.make_args(total)))
+                )
+            else:
+                self.drift[state] = sp.S.Zero
+            self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
+        if not self.drift:  # nothing changes by reactions, rates or events; quantities without a rule are states at rest
+            self.starts = {s: q.value for s, q in self.quantities.items() if s not in self.swap}
+            self.drift = dict.fromkeys(self.starts, sp.S.Zero)
+        self.drift = {s: dag.put_in(e, self.swap, f"the rate of {s}") for s, e in self.drift.items()}
+        self.drift = {s: self.resolved(e) for s, e in self.drift.items()}
+
+    def production(self, q: Quantity) -> sp.Expr:
+        """The change of an amount by reactions."""
+        terms = []
+        for c in self.model.changes:
+            count = sp.Add(*(n for s, n in c.products if s == q.symbol), *(-n for s, n in c.reactants if s == q.symbol))
+            terms.append(count * c.law)
+        total = sp.Add(*terms)
+        return total if q.factor is None else q.factor * total
+
+    def rate_of(self, s: Any) -> sp.Expr:
+        """The rate of change of a quantity, in its own meaning."""
+        if s in self.drift:
+            return self.drift[s]
+        if not isinstance(s, sp.Symbol):  # of what stands for an expression
+            along = [sp.diff(s, x) * RateOf(x) for x in sorted(s.free_symbols & self.drift.keys(), key=str)]
+            return sp.Add(sp.diff(s, self.model.time), *along)
+        return sp.S.Zero
+
+    # ---- the system ------------------------------------------------------------------------------------------
+
+    def system(self) -> ODESystem:
+        events = [e for t in self.model.triggers if (e := self.event(t)) is not None]
+        observables = {s: self.put(e) for s, e in self.swap.items()}
+        initial = {s: self.at_start(e, s) for s, e in self.starts.items() if e is not None}
+        inside = dag.free_symbols([*self.drift.values(), *observables.values(), *initial.values()])
+        inside |= dag.free_symbols([side for e in events for side in (*e.sides, *e.assignments.values())])
+        declared = {s: q.value for s, q in self.quantities.items() if s not in self.drift and s not in self.swap}
+        given = {s: v for s, v in (*declared.items(), *self.model.local.items()) if s in inside and v is not None}
+        idle = {s: sp.sympify(float(v)) for s, v in declared.items() if s not in inside and v is not None}
+        return ODESystem(
+            self.drift,
+            {s: float(v) for s, v in given.items()},
+            initial={s: float(e) if e.is_number else e for s, e in initial.items()},
+            observables={**observables, **idle},
+            events=events,
+            time=self.model.time,
+            provenance=self.model.provenance,
+        )
+
+    def at_start(self, e: sp.Expr, s: sp.Symbol) -> Any:
+        """A value at the start, of parameters and of the initial values of states."""
+        return self.put(e, f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
+
+    def event(self, t: Trigger) -> Event | None:
+        condition = self.put(t.condition, f"the trigger of the event {t.name}")
+        if condition == sp.false or (condition == sp.true and t.initial):
+            return None
+        if condition == sp.true:
+            condition = self.model.time > -LONG_AGO  # true from the start
+        new = {s: t.assignments[s] for s in t.assignments}
+        after = dict(new)  # sizes of compartments that the event sets as well
+        assigned: dict[sp.Symbol, sp.Expr] = {}
+        for s, value in new.items():
+            q = self.quantities[s]
+            if self.by_amount(q):
+                assigned[self.amount(q)] = value * after.get(q.home, q.home)
+            else:
+                assigned[s] = value
+        for s, q in self.quantities.items():  # the amount stays where the size of the compartment changes
+            if q.home in new and s in self.model.rates and not q.amount and s not in new:
+                assigned[s] = s * q.home / new[q.home]
+        if not assigned:
+            return None
+        return Event(
+            condition,
+            {s: self.put(e, f"the event {t.name}") for s, e in assigned.items()},
+            delay=self.put(t.delay),
+            priority=None if t.priority is None else self.put(t.priority),
+            persistent=t.persistent,
+            initial=t.initial,
+            from_trigger=t.from_trigger and t.delay != 0,
+        )

@@ -136,7 +136,7 @@ def constant_delays(parameters: np.ndarray, facts: Mapping[str, Any]) -> np.ndar
 def sums_of_delays(count: int, order: int) -> np.ndarray:
     """How often each of `count` delays is in the sums of 1 to `order` of them, (S, count); of as many as `MOST_SUMS` allows.
 
-    >>> sums_of_delays(2, 2).tolist()
+    >>> sums_of_delays(2, 2).astype(int).tolist()
     [[1, 0], [0, 1], [2, 0], [1, 1], [0, 2]]
     """
     rows: list[list[int]] = []

@@ -57,7 +57,7 @@ def event_programs(system: System) -> tuple[Program, Program]:
 
 def _strict(difference: sp.Expr) -> sp.Expr:
     """The margin of a comparison that is false for equal numbers."""
-    return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0)), (difference, True), evaluate=False)
+    return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0, evaluate=False)), (difference, True), evaluate=False)
 
 
 def event_facts(system: System) -> dict[str, Any]:

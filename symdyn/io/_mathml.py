@@ -248,11 +248,18 @@ def _apply(kind: int, parts: list[Any], node: Any, where: str) -> Any:
 
 def _piecewise(parts: list[Any], where: str) -> Any:
     pairs = [(value, _truth(condition)) for value, condition in zip(parts[0::2], parts[1::2], strict=False)]
-    if len(parts) % 2 == 0:
+    if len(parts) % 2 == 0 and sp.Or(*(c for _, c in pairs)) == sp.true:  # one of them holds at all times
+        parts, pairs = parts[:-1], pairs[:-1]
+    elif len(parts) % 2 == 0:
         raise DeclarationError(f"{where} has a piecewise without otherwise: it has no value where no condition holds")
-    values = [v for v, _ in pairs] + [parts[-1]]
+    if not pairs:
+        return parts[-1]
+    values = [*(v for v, _ in pairs), parts[-1]]
     if all(map(_is_condition, values)):
-        return sp.ITE(pairs[0][1], pairs[0][0], parts[-1]) if len(pairs) == 1 else _truth(_chosen(pairs, parts[-1]))
+        found = parts[-1]
+        for value, condition in reversed(pairs):
+            found = sp.Or(sp.And(condition, value), sp.And(sp.Not(condition), found))
+        return found
     return _chosen(pairs, parts[-1])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import libsbml as sbml
 import sympy as sp
 
 from symdyn.dag import free_symbols, put_in, written_out
+from symdyn.declaration import RESERVED_NAMES
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import Formula
 from symdyn.io._xml import bounded
@@ -21,8 +23,8 @@ __all__ = ["read"]
 READ = ("comp", "l3v2extendedmath")
 
 
-def read(text: str) -> Exchange:
-    """The exchange model of an SBML text."""
+def read(text: str, path: Path | None = None) -> Exchange:
+    """The exchange model of an SBML text, which lies at a path."""
     bounded(text)
     document = sbml.readSBMLFromString(text)
     _refuse_errors(document)
@@ -35,7 +37,7 @@ def read(text: str) -> Exchange:
     plugins = range(document.getNumPlugins() if document.getLevel() > 2 else 0)
     packages = [document.getPlugin(i).getPackageName() for i in plugins]
     if "comp" in packages:
-        _flatten(document)
+        _flatten(document, path)
     needed = [n for n in packages if n not in READ and document.getPackageRequired(n)]
     if needed or document.getNumUnknownPackages():
         raise DeclarationError(f"the model needs packages of SBML that are not read: {', '.join(needed) or 'unknown ones'}")
@@ -49,13 +51,20 @@ def _refuse_errors(document: Any) -> None:
             raise DeclarationError(f"line {error.getLine()}: {' '.join(error.getMessage().split())[:300]}")
 
 
-def _flatten(document: Any) -> None:
-    """Write out the submodels of a hierarchical model."""
+def _flatten(document: Any, path: Path | None) -> None:
+    """Write out the submodels of a hierarchical model; models in other files are read from its own folder alone."""
+    external = document.getPlugin("comp").getListOfExternalModelDefinitions()
+    for source in sorted({e.getSource() for e in _items(external)}):
+        if path is None or source != Path(source).name or not (path.parent / source).is_file():
+            raise DeclarationError(f"the model needs the model of {source!r}, which is no file in the folder of its own file")
+        bounded((path.parent / source).read_text(encoding="utf-8-sig"))
+    if path is not None:
+        document.setLocationURI(path.resolve().as_uri())
     wanted = sbml.ConversionProperties()
     wanted.addOption("flatten comp", True)
     wanted.addOption("performValidation", False)
     if document.convert(wanted) != sbml.LIBSBML_OPERATION_SUCCESS:
-        raise DeclarationError("the submodels cannot be written out; files of other models are not read")
+        raise DeclarationError("the submodels cannot be written out by libsbml")
 
 
 def _items(collection: Any) -> list[Any]:
@@ -81,7 +90,12 @@ class _Reader:
         ids = {*self.compartments, *self.species, *self.parameters, *self.references}
         reactions = {r.getId() for r in self.listed}
         self.time = sp.Symbol(next(name for name in ("t", "time", "model_time") if name not in ids | reactions))
-        self.names: dict[str, sp.Expr] = {name: sp.Symbol(name) for name in (*ids, *sorted(reactions - ids))}
+        self.names: dict[str, sp.Expr] = {}
+        for name in (*sorted(ids), *sorted(reactions - ids)):
+            new = name
+            while new in RESERVED_NAMES or (new != name and new in ids | reactions):
+                new += "_"
+            self.names[name] = sp.Symbol(new)
         functions = {}
         for f in _items(model.getListOfFunctionDefinitions()):
             functions[f.getId()] = ([f.getArgument(i).getName() for i in range(f.getNumArguments())], f.getBody())
@@ -113,7 +127,7 @@ class _Reader:
                 algebraic.append(self.read(r.getMath(), "an algebraic rule"))
             else:
                 where = assigned if r.isAssignment() else rates
-                where[sp.Symbol(r.getVariable())] = self.read(r.getMath(), f"the rule of {r.getVariable()}")
+                where[self.symbol(r.getVariable(), "a rule")] = self.read(r.getMath(), f"the rule of {r.getVariable()}")
         computed: dict[sp.Symbol, sp.Expr] = {}
         model = Exchange(
             name=self.model.getId(),
@@ -130,7 +144,7 @@ class _Reader:
 
     def _with_rates_of_reactions(self, model: Exchange) -> Exchange:
         """The identifier of a reaction stands for its rate."""
-        laws = {sp.Symbol(c.name): c.law for c in model.changes}
+        laws = {c.symbol: c.law for c in model.changes}
         starts = [q.value for q in model.quantities.values() if q.value is not None]
         if not free_symbols([*model.sides(), *starts]) & laws.keys():
             return model
@@ -141,19 +155,25 @@ class _Reader:
         """A formula."""
         return self.formula.read(node, {**self.names, **(local or {})}, where)
 
+    def symbol(self, name: str, where: str) -> Any:
+        """What an identifier became."""
+        if name not in self.names:
+            raise DeclarationError(f"{where} changes or uses {name!r}, which the model does not declare")
+        return self.names[name]
+
     # ---- quantities --------------------------------------------------------------------------------
 
     def compartment(self, c: Any) -> Quantity:
         # a compartment without dimensions has no size
         size = c.getSize() if c.isSetSize() else (1.0 if self.level < 3 and c.getSpatialDimensions() else math.nan)
-        return Quantity(sp.Symbol(c.getId()), "compartment", _value(size, c.getId()), c.getConstant())
+        return Quantity(self.names[c.getId()], "compartment", _value(size, c.getId()), c.getConstant())
 
     def one_species(self, s: Any) -> Quantity:
         home = self.compartments.get(s.getCompartment())
         if home is None:
             raise DeclarationError(f"the species {s.getId()} lies in no compartment that the model declares")
         amount = s.getHasOnlySubstanceUnits() or home.getSpatialDimensionsAsDouble() == 0
-        size = sp.Symbol(home.getId())
+        size = self.names[home.getId()]
         value: sp.Expr | None = None
         if s.isSetInitialAmount():
             value = _value(s.getInitialAmount(), s.getId())
@@ -163,26 +183,26 @@ class _Reader:
             value = value if value is None or not amount else value * size
         factor = s.getConversionFactor() or self.model.getConversionFactor()
         return Quantity(
-            sp.Symbol(s.getId()),
+            self.names[s.getId()],
             "species",
             value,
             s.getConstant(),
             home=size,
             amount=amount,
             boundary=s.getBoundaryCondition(),
-            factor=sp.Symbol(factor) if factor else None,
+            factor=self.symbol(factor, f"the species {s.getId()}") if factor else None,
         )
 
     def parameter(self, p: Any) -> Quantity:
         return Quantity(
-            sp.Symbol(p.getId()), "parameter", _value(p.getValue(), p.getId()) if p.isSetValue() else None, p.getConstant()
+            self.names[p.getId()], "parameter", _value(p.getValue(), p.getId()) if p.isSetValue() else None, p.getConstant()
         )
 
     def reference(self, r: Any) -> Quantity:
         known = self.level < 3 or r.isSetStoichiometry()
         constant = r.getConstant() if self.level > 2 else True
         return Quantity(
-            sp.Symbol(r.getId()), "stoichiometry", _value(r.getStoichiometry(), r.getId()) if known else None, constant
+            self.names[r.getId()], "stoichiometry", _value(r.getStoichiometry(), r.getId()) if known else None, constant
         )
 
     # ---- reactions and events ------------------------------------------------------------------------
@@ -194,7 +214,7 @@ class _Reader:
             law = self.law(reaction)
         sides = [self.side(s, name) for s in (reaction.getListOfReactants(), reaction.getListOfProducts())]
         fast = bool(reaction.isSetFast() and reaction.getFast())
-        return Change(name, law, sides[0], sides[1], reaction.getReversible(), fast)
+        return Change(self.names[name], law, sides[0], sides[1], reaction.getReversible(), fast)
 
     def law(self, reaction: Any) -> sp.Expr:
         """The kinetic law; local parameters get names of their own where theirs are taken."""
@@ -219,13 +239,13 @@ class _Reader:
             if r.isSetStoichiometryMath():
                 count = self.read(r.getStoichiometryMath().getMath(), f"a stoichiometry of {name}")
             elif r.getId():
-                count = sp.Symbol(r.getId())
+                count = self.names[r.getId()]
             else:
                 value = _value(r.getStoichiometry(), f"a stoichiometry of {name}")
                 if value is None:
                     raise DeclarationError(f"the reaction {name} has no stoichiometry of {r.getSpecies()}")
                 count = value
-            found.append((sp.Symbol(r.getSpecies()), count))
+            found.append((self.names[r.getSpecies()], count))
         return tuple(found)
 
     def trigger(self, event: Any) -> Trigger | None:
@@ -236,13 +256,10 @@ class _Reader:
         what = f"the event {name}"
         condition = self.formula.condition(event.getTrigger().getMath(), self.names, f"the trigger of {what}")
         assignments = {
-            sp.Symbol(a.getVariable()): self.read(a.getMath(), what)
+            self.symbol(a.getVariable(), what): self.read(a.getMath(), what)
             for a in _items(event.getListOfEventAssignments())
             if a.isSetMath()
         }
-        unknown = [s.name for s in assignments if s.name not in self.names]
-        if unknown:
-            raise DeclarationError(f"{what} assigns {unknown[0]!r}, which the model does not declare")
         late = event.isSetDelay() and event.getDelay().isSetMath()
         ranked = event.isSetPriority() and event.getPriority().isSetMath()
         trigger = event.getTrigger()

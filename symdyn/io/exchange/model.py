@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -65,7 +65,7 @@ class Quantity:
 class Change:
     """A reaction: its rate in extent per time, and the stoichiometries of reactants and products, in the order of the file."""
 
-    name: str
+    symbol: sp.Symbol
     law: sp.Expr
     reactants: tuple[tuple[sp.Symbol, sp.Expr], ...]
     products: tuple[tuple[sp.Symbol, sp.Expr], ...]
@@ -141,8 +141,6 @@ class Exchange:
 
     def mapped(self, function: Callable[[Any], Any]) -> Exchange:
         """The model with a function applied to every expression, values at the start included."""
-        from dataclasses import replace
-
         def pairs(side: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
             return tuple((s, function(n)) for s, n in side)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdyn import dag
 from symdyn.errors import DeclarationError
@@ -35,7 +36,7 @@ class _Lowering:
     def __init__(self, model: Exchange) -> None:
         self.model = model
         self.quantities = model.quantities
-        if fast := [c.name for c in model.changes if c.fast]:
+        if fast := [c.symbol for c in model.changes if c.fast]:
             raise DeclarationError(f"the reaction {fast[0]} is fast, in equilibrium at all times; that is not read")
         if model.algebraic:
             raise DeclarationError("the model has an algebraic rule; that is not read")
@@ -72,7 +73,10 @@ class _Lowering:
 
     def amount(self, q: Quantity) -> sp.Symbol:
         """The symbol of an amount."""
-        name = f"{q.symbol.name}_amount"
+        return self.fresh(f"{q.symbol.name}_amount")
+
+    def fresh(self, name: str) -> sp.Symbol:
+        """A symbol that the model does not have."""
         while sp.Symbol(name) in self.quantities:
             name += "_"
         return sp.Symbol(name)
@@ -106,11 +110,19 @@ class _Lowering:
         return self.resolved(dag.put_in(e, self.swap, what))
 
     def resolved(self, e: Any) -> Any:
-        if e.has(Delayed):
-            raise DeclarationError("the model has a delay; that is not read")
+        """An expression without rates of change, and with states at other times where it has delays."""
+        while late := e.atoms(Delayed):
+            inner = {d for d in late if not d.args[0].has(Delayed) and not d.args[1].has(Delayed)}
+            e = e.xreplace({d: self.earlier(*d.args) for d in inner})
         while rates := e.atoms(RateOf):
             e = e.xreplace({r: self.rate_of(r.args[0]) for r in rates})
         return e
+
+    def earlier(self, e: sp.Expr, tau: sp.Expr) -> sp.Expr:
+        """An expression a time tau ago."""
+        t = self.model.time
+        calls = {c: c.func(c.args[0].xreplace({t: t - tau})) for c in e.atoms(AppliedUndef)}
+        return e.xreplace({**calls, t: t - tau, **{s: sp.Function(s.name)(t - tau) for s in self.drift}})
 
     # ---- equations ----------------------------------------------------------------------------------------
 
@@ -131,9 +143,8 @@ class _Lowering:
             else:
                 self.drift[state] = sp.S.Zero
             self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
-        if not self.drift:  # nothing changes by reactions, rates or events; quantities without a rule are states at rest
-            self.starts = {s: q.value for s, q in self.quantities.items() if s not in self.swap}
-            self.drift = dict.fromkeys(self.starts, sp.S.Zero)
+        if not self.drift:  # values are constant, or functions of time alone
+            self.drift, self.starts = {(clock := self.fresh("elapsed")): sp.S.One}, {clock: sp.S.Zero}
         self.drift = {s: dag.put_in(e, self.swap, f"the rate of {s}") for s, e in self.drift.items()}
         self.drift = {s: self.resolved(e) for s, e in self.drift.items()}
 
@@ -160,6 +171,7 @@ class _Lowering:
     def system(self) -> ODESystem:
         events = [e for t in self.model.triggers if (e := self.event(t)) is not None]
         observables = {s: self.put(e) for s, e in self.swap.items()}
+        observables |= {c.symbol: self.put(c.law) for c in self.model.changes}
         initial = {s: self.at_start(e, s) for s, e in self.starts.items() if e is not None}
         inside = dag.free_symbols([*self.drift.values(), *observables.values(), *initial.values()])
         inside |= dag.free_symbols([side for e in events for side in (*e.sides, *e.assignments.values())])
@@ -180,32 +192,52 @@ class _Lowering:
         """A value at the start, of parameters and of the initial values of states."""
         return self.put(e, f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
 
+    def located(self, condition: Any, name: str) -> Any:
+        """A condition of inequalities: equations of what changes by events alone as two of them."""
+
+        def inequalities(e: Any) -> Any:
+            if isinstance(e, sp.ITE):
+                c, a, b = map(inequalities, e.args)
+                return sp.Or(sp.And(c, a), sp.And(sp.Not(c), b))
+            if isinstance(e, (sp.And, sp.Or, sp.Not)):
+                return e.func(*map(inequalities, e.args))
+            if not isinstance(e, (sp.Eq, sp.Ne)):
+                return e
+            if smooth := [s for s in sorted(e.free_symbols, key=str) if s == self.model.time or self.drift.get(s, 0) != 0]:
+                raise DeclarationError(
+                    f"the trigger of the event {name} contains {e}, where {smooth[0]} varies: when they are equal is a matter of "
+                    "rounding; use <= or >="
+                )
+            a, b = e.args
+            return sp.And(a <= b, a >= b) if isinstance(e, sp.Eq) else sp.Or(a < b, a > b)
+
+        return inequalities(condition)
+
     def event(self, t: Trigger) -> Event | None:
-        condition = self.put(t.condition, f"the trigger of the event {t.name}")
+        condition = self.located(self.put(t.condition, f"the trigger of the event {t.name}"), t.name)
         if condition == sp.false or (condition == sp.true and t.initial):
             return None
         if condition == sp.true:
             condition = self.model.time > -LONG_AGO  # true from the start
-        new = {s: t.assignments[s] for s in t.assignments}
-        after = dict(new)  # sizes of compartments that the event sets as well
+        new = t.assignments
         assigned: dict[sp.Symbol, sp.Expr] = {}
-        for s, value in new.items():
+        for s, value in new.items():  # a concentration sets the amount, by the size before the event
             q = self.quantities[s]
-            if self.by_amount(q):
-                assigned[self.amount(q)] = value * after.get(q.home, q.home)
-            else:
-                assigned[s] = value
-        for s, q in self.quantities.items():  # the amount stays where the size of the compartment changes
-            if q.home in new and s in self.model.rates and not q.amount and s not in new:
-                assigned[s] = s * q.home / new[q.home]
+            assigned.update({self.amount(q): value * q.home} if self.by_amount(q) else {s: value})
+        for s, q in self.quantities.items():  # the size of the compartment changes the concentration, not the amount
+            if q.home in new and s in self.model.rates and not q.amount:
+                assigned[s] = new.get(s, s) * q.home / new[q.home]
         if not assigned:
             return None
+        values = {s: self.put(e, f"the event {t.name}") for s, e in assigned.items()}
+        others = self.ticking if len(self.model.triggers) > 1 else set()  # what may change while it waits for its turn
+        changing = dag.free_symbols(values.values()) & {x for s in others for x in (s, self.amount(self.quantities[s]))}
         return Event(
             condition,
-            {s: self.put(e, f"the event {t.name}") for s, e in assigned.items()},
+            values,
             delay=self.put(t.delay),
             priority=None if t.priority is None else self.put(t.priority),
             persistent=t.persistent,
             initial=t.initial,
-            from_trigger=t.from_trigger and t.delay != 0,
+            from_trigger=t.from_trigger and (t.delay != 0 or bool(changing)),  # otherwise the values are the same
         )

@@ -17,6 +17,9 @@ MOST_WAITING = 128
 BAD_DELAY = 10
 TOO_MANY_EVENTS = 11
 ENDLESS_EVENTS = 12
+INCONSISTENT = 16
+SINGULAR = 17
+CONTRADICTED = 18
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -35,4 +38,8 @@ MESSAGES = {
     BAD_DELAY: "the delay of an event was negative or not a number",
     TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
+    INCONSISTENT: "Newton's method found no values of the algebraic unknowns that satisfy the algebraic equations, from the values "
+    "that there were",
+    SINGULAR: "the derivatives of the algebraic equations by their unknowns are a singular matrix, for the values that there were",
+    CONTRADICTED: "the values of the differential states contradict a constraint that follows from the algebraic equations",
 }

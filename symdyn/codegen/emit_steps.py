@@ -43,12 +43,13 @@ SLOTS = {slots}
 DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = {stiffness!r}
 EVENTS = {events}  # whether states change at events
+ALGEBRAIC = {algebraic}  # whether algebraic equations determine some of them
 '''
 
 
-def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False) -> str:
-    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and whether its driver knows events."""
-    steps = _Lanes(method)
+def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False) -> str:
+    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and what its driver knows."""
+    steps = _Lanes(method, algebraic=algebraic)
     header = HEADER.format(
         name=method.name,
         reference=method.reference,
@@ -58,6 +59,7 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False)
         degree=len(steps.coefficients),
         stiffness=steps.stiffness,
         events=events,
+        algebraic=algebraic,
     )
     functions = [
         f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join([*_unpacked(lines), *_inside(lines or ["pass"])])
@@ -79,8 +81,8 @@ def _inside(lines: Sequence[str]) -> list[str]:
 class _Lanes(StepFormulas):
     """Loops over flat vectors, eight entries at a time; numbers of a trajectory are in the lane arrays."""
 
-    def __init__(self, method: ExplicitRungeKutta | Rosenbrock) -> None:
-        super().__init__(method)
+    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, *, algebraic: bool = False) -> None:
+        super().__init__(method, algebraic=algebraic)
         slots = {name: f"ks + {j} * ms" for j, name in enumerate([*self.slots, *self.coefficients])}
         self.places = {**slots, self.last: "kl", "Y": "yb", "W": "yt", "K": "k0", "V": "work"}
         self.entries = {name: f"vld(fb, {place} + e)" for name, place in self.places.items()}

@@ -15,6 +15,7 @@ SLOTS = 7
 DEGREE = 4  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = 10.5625
 EVENTS = False  # whether states change at events
+ALGEBRAIC = False  # whether algebraic equations determine some of them
 
 
 @njit(error_model="numpy")

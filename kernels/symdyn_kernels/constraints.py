@@ -23,7 +23,15 @@ from symdyn_kernels.lanes import ACCEPT, TNEW
 from symdyn_kernels.simd import call, ld, st
 from symdyn_kernels.status import CONTRADICTED, INCONSISTENT, SINGULAR, SUCCESS
 
-__all__ = ["ConstraintMemory", "constraint_memory", "constraint_size", "make_consistent", "meet_constraints", "record"]
+__all__ = [
+    "ConstraintMemory",
+    "constraint_memory",
+    "constraint_size",
+    "make_consistent",
+    "meet_constraints",
+    "record",
+    "refine",
+]
 
 #: Evaluations in search of a solution, and the smallest part of a step of Newton's method.
 MOST_TRIALS, LEAST_PART = 200, 1e-10
@@ -208,7 +216,7 @@ def _search(tables, memory, l, times, y, W, pb, tolerances, first, count, places
                 merit += (ld(memory.found, (first + i) * W + l) * memory.weights[i]) ** 2
             for j in range(places.size):
                 memory.base[j] = ld(y, places[j] * W + l)
-                close = close and abs(memory.move[j]) <= CLOSE * abs(memory.base[j]) + 1e-3 * CLOSE * tolerances.atol
+                close = close and abs(memory.move[j]) <= CLOSE * abs(memory.base[j]) + 1e-3 * CLOSE * min(tolerances.atol, 1.0)
             distance = _distance(memory, places, y, l, W, tolerances)
         for j in range(places.size):
             st(y, places[j] * W + l, memory.base[j] + part * memory.move[j])
@@ -255,12 +263,35 @@ def meet_constraints(tables, memory, y, W, pb, lanes, who, tolerances):
     """Move the states after an accepted step, at address `y`, to the nearest ones that meet the constraints."""
     call(tables.function, lanes[TNEW], y, pb, memory.found)
     for l in range(W):
-        if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5:
-            continue
-        _tolerated(tables, memory, y, l, W, tolerances)
-        if _smallest_step(tables, memory, l, W, np.inf) and _distance(memory, tables.others, y, l, W, tolerances) < np.inf:
-            for j in range(tables.others.size):
-                place = tables.others[j] * W + l
+        if who[l] >= 0 and ld(lanes[ACCEPT], l) > 0.5:
+            _project(tables, memory, l, y, W, tolerances)
+
+
+@njit(error_model="numpy")
+def _project(tables, memory, l, y, W, tolerances):
+    """Move the states of lane `l` to the nearest ones that meet the constraints, of which the values have been computed."""
+    _tolerated(tables, memory, y, l, W, tolerances)
+    if _smallest_step(tables, memory, l, W, np.inf) and _distance(memory, tables.others, y, l, W, tolerances) < np.inf:
+        for j in range(tables.others.size):
+            place = tables.others[j] * W + l
+            st(y, place, ld(y, place) + memory.move[j])
+
+
+@njit(error_model="numpy")
+def refine(tables, memory, times, y, W, pb, tolerances):
+    """Improve the states of all lanes, values of interpolants: by a projection, and a step of Newton's method.
+
+    Interpolants of algebraic unknowns are less accurate than those of the other states by an order of the step size.
+    """
+    call(tables.function, times, y, pb, memory.found)
+    if tables.constraints > 0:
+        for l in range(W):
+            _project(tables, memory, l, y, W, tolerances)
+        call(tables.function, times, y, pb, memory.found)
+    for l in range(W):
+        if _newton_step(tables, memory, l, W) and _distance(memory, tables.unknowns, y, l, W, tolerances) < np.inf:
+            for j in range(tables.unknowns.size):
+                place = tables.unknowns[j] * W + l
                 st(y, place, ld(y, place) + memory.move[j])
 
 

@@ -38,8 +38,7 @@ MESSAGES = {
     BAD_DELAY: "the delay of an event was negative or not a number",
     TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
-    INCONSISTENT: "Newton's method found no values of the algebraic unknowns that satisfy the algebraic equations, from the values "
-    "that there were",
-    SINGULAR: "the derivatives of the algebraic equations by their unknowns are a singular matrix, for the values that there were",
+    INCONSISTENT: "Newton's method found no values of the algebraic unknowns that satisfy the algebraic equations",
+    SINGULAR: "the derivatives of the algebraic equations by their unknowns were a singular matrix",
     CONTRADICTED: "the values of the differential states contradict a constraint that follows from the algebraic equations",
 }

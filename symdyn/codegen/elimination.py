@@ -1,10 +1,10 @@
 """Sparse Gaussian elimination, the linear algebra of a Rosenbrock step: as straight-line programs, or as tables.
 
-With ``M = shift*I - J(t, y, p)``, where algebraic equations have no ``shift``, a step needs ``M x = b`` for several ``b``.  ``factor`` computes an LU factorisation of
-``M`` without interchanges, in an order that `symdyn.codegen.ordering` chose once; ``solve`` substitutes.  Rows of ``M``
-are dominated by ``shift`` at the step sizes that the error control accepts.  Where a pivot is small for all that, the
-factors are large and the step is wrong or not finite: its error estimate rejects it, and a shorter step has another
-shift; a pivot that is zero gives factors that are not numbers.
+With ``M = shift*I - J(t, y, p)``, where algebraic equations have no ``shift``, a step needs ``M x = b`` for several ``b``.
+``factor`` computes an LU factorisation of ``M`` without interchanges, in an order that `symdyn.codegen.ordering` chose once;
+``solve`` substitutes.  Rows of ``M`` are dominated by ``shift`` at the step sizes that the error control accepts.  Where a
+pivot is small for all that, the factors are large and the step is wrong or not finite: its error estimate rejects it, and a
+shorter step has another shift; a pivot that is zero gives factors that are not numbers.
 
 Algebraic equations have no such dominance.  They are grouped into the smallest blocks that determine unknowns one after another
 (the strong components of their graph), and within a block of several equations rows are interchanged for the largest pivot, by

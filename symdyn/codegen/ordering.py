@@ -123,8 +123,8 @@ def blocks(nodes: Iterable[int], pattern: Iterable[tuple[int, int]]) -> list[lis
             if i not in number:
                 number[i] = low[i] = len(number)
                 stack.append(i)
-            j = next((j for j in rest if j not in number or j in stack), None)
-            if j is None:
+            j = next((j for j in rest if j not in number or j in stack), -1)
+            if j < 0:
                 work.pop()
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[i])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from symdyn_kernels.arguments.parts import Batch, Integers, Rows, Tolerances
+from symdyn_kernels.arguments.parts import Integers, Numbers, Rows, Tolerances
 
 __all__ = ["ConsistentArguments", "ConstraintTables"]
 
@@ -70,17 +70,24 @@ class ConsistentArguments(NamedTuple):
     tables : ConstraintTables
     lanes : int
         1, 8, 16 or 32.
-    batch : Batch
+    parameters : (N, k) float64
+    moments : (N,) float64
+        The time of each trajectory.
     tolerances : Tolerances
     values : (N, n) float64
-        Filled: consistent values at the first time, NaN where there are none.
+        In the beginning initial values, which become consistent, or NaN where there are none that are; later values of
+        interpolants, which are refined.
     status : (N,) int64
-        Filled.
+        Filled in the beginning.
+    begins : int
+        Whether this is the beginning.
     """
 
     tables: ConstraintTables
     lanes: int
-    batch: Batch
+    parameters: Rows
+    moments: Numbers
     tolerances: Tolerances
     values: Rows
     status: Integers
+    begins: int

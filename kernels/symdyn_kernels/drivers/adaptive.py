@@ -4,7 +4,7 @@ A lane whose trajectory is finished takes the next one.  Where a right-hand side
 ends just before, and the next one begins just after with a newly evaluated derivative.  Lanes are independent, so results are
 bitwise the same for any number of lanes, threads and chunks.  The methods differ in `step`, `error`, `stiffness` and `dense`;
 loading a driver replaces the import of `_steps` by the text of the method.  There `EVENTS` says whether states change at
-events, and `ALGEBRAIC` whether algebraic equations determine some of them: the driver of models without them does not know them.
+events, and `ALGEBRAIC` whether algebraic equations determine some of them: drivers of models without them do not know them.
 """
 
 from __future__ import annotations

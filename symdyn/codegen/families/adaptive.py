@@ -11,9 +11,11 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
 from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
+from symdyn_kernels.arguments.constraints import ConstraintTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Control, Tolerances
 
+from symdyn.codegen.constraint_program import consistent, constraint_program, constraint_tables, refine
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
 from symdyn.codegen.drivers import adaptive_driver, driver_text
@@ -69,6 +71,9 @@ class AdaptiveFamily(Family):
         found["events"] = event_facts(system) if eventful else None
         ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
         ends += event_programs(system) if system.events else ()
+        if system.algebraic:
+            last, found["constraints"] = constraint_program(system)
+            ends += (last,)
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
         made = eliminated(system, build, drift)
@@ -81,20 +86,31 @@ class AdaptiveFamily(Family):
         return adaptive_driver(method)
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        if system.events or system.inputs:
-            raise CompileError("inline=True is for models without events and inputs; leave it out")
+        if system.parts & {"algebraic", "events", "inputs"}:
+            raise CompileError("inline=True is for models without algebraic equations, events and inputs; leave it out")
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
         return Inlining(driver_text(scheme), "chunk", constants, functions)
 
     def launch(self, run: Run, batch: Batch, task: Launch) -> None:
+        if not task.system.algebraic:
+            integrate_rest(run, batch, task, self._integrate)
+            return
+        batch = consistent(run, batch, task, self._tolerances(task.options))
         integrate_rest(run, batch, task, self._integrate)
+        refine(run, batch, task, self._tolerances(task.options))
+
+    def _tolerances(self, options: Options) -> Tolerances:
+        return Tolerances(options.rtol, options.atol, options.max_step, self.limit(options))
 
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, events = task.addresses, EventTables.none()
+        own, events, constraints = task.addresses, EventTables.none(), ConstraintTables.none()
+        if task.system.algebraic:
+            own, last = own[:-1], own[-1]
+            constraints = constraint_tables(task.system, task.facts["constraints"], last)
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
             events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times)
@@ -106,15 +122,17 @@ class AdaptiveFamily(Family):
             AdaptiveFunctions(rhs, factor, solve, margin),
             AdaptiveSizes(n, batch.parameters.shape[1], task.facts["factors"], task.facts["rates"], task.lanes),
             batch,
-            Tolerances(options.rtol, options.atol, options.max_step, self.limit(options)),
+            self._tolerances(options),
             self.control(scheme, options),
             detect=int(options.detect_stiffness),
             run=run,
             counts=counts,
             signals=task.signals,
             events=events,
+            constraints=constraints,
         )
-        (task.driver or adaptive_driver(task.method, events=task.facts["events"] is not None)).chunk(arguments)
+        parts = {"events": task.facts["events"] is not None, "algebraic": bool(task.system.algebraic)}
+        (task.driver or adaptive_driver(task.method, **parts)).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
         begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
@@ -127,8 +145,10 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.events or system.inputs:
-            raise CompileError("target='cuda' follows no events and inputs of a system of rates of change; use target='cpu'")
+        if system.parts & {"algebraic", "events", "inputs"}:
+            raise CompileError(
+                "target='cuda' follows no algebraic equations, events and inputs beside rates of change; use target='cpu'"
+            )
         return adaptive_device(system, scheme, made)
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

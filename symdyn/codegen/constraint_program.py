@@ -83,13 +83,18 @@ def consistent(run: Run, batch: Batch, task: Launch, tolerances: Tolerances) -> 
 
 def refine(run: Run, batch: Batch, task: Launch, tolerances: Tolerances) -> None:
     """Refine the values at the output times; those of trajectories that have ended are of the time of their end."""
-    for q in range(1, batch.times.size):
-        t, ended = batch.times[q], run.passage < batch.times[q]
-        rows = ~ended if task.system.inputs else slice(None)  # inputs are known here at the output time alone
+    count, times = len(run.values), batch.times[1:]
+    if not task.system.inputs and count < times.size:
+        for k in range(count):
+            parameters = np.repeat(batch.parameters[k : k + 1], times.size, axis=0)
+            moments = np.minimum(times, run.passage[k])
+            _chunk(task, parameters, moments, tolerances, run.values[k, 1:], run.status, begins=False)
+        return
+    for q, t in enumerate(times, start=1):
+        rows = run.passage >= t if task.system.inputs else slice(None)  # inputs are known here at the output time alone
         parameters = coefficient_rows(task.system, batch.parameters, batch.times[q:])[rows]
         values = np.ascontiguousarray(run.values[rows, q])
-        moments = np.minimum(t, run.passage)[rows]
-        _chunk(task, parameters, moments, tolerances, values, run.status, begins=False)
+        _chunk(task, parameters, np.minimum(t, run.passage)[rows], tolerances, values, run.status, begins=False)
         run.values[rows, q] = values
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -35,7 +36,7 @@ __all__ = ["index_reduced"]
 EXPANDED = 2000
 
 
-def index_reduced(system: Any) -> Any:
+def index_reduced(system: Any, *, eliminate: bool = False) -> Any:
     r"""The system with its algebraic equations differentiated until they determine their unknowns: of index 1.
 
     `symdyn.simulate`, `symdyn.compile` and sensitivities do this by themselves.  Equations that were differentiated are kept
@@ -46,11 +47,15 @@ def index_reduced(system: Any) -> Any:
     ----------
     system : System
         One without algebraic equations, or of index 1, remains as it is, up to which equation stands for which unknown.
+    eliminate : bool, optional
+        Whether to solve equations that are linear in their unknown, with a coefficient that cannot be zero (a number, or made
+        of symbols that are declared positive), and to put the solution in its place; the unknown becomes an observable.
+        Without further algebraic equations every method for rates of change applies.
 
     Returns
     -------
     System
-        In `provenance` the index, and which equations were differentiated.
+        In `provenance` the index, and which equations were differentiated and solved.
 
     Raises
     ------
@@ -70,11 +75,51 @@ def index_reduced(system: Any) -> Any:
     (-L**2 + x**2 + y**2, 2*u*x + 2*v*y)
     >>> reduced.provenance[-1]
     'reduced from index 3 to 1: 0 = -L**2 + x**2 + y**2 differentiated 2 times'
+
+    A conserved total that is solved:
+
+    >>> A, B, total = sp.symbols("A B total")
+    >>> print(plain := sd.ODESystem({A: B - A}, algebraic={B: total - A - B}).index_reduced(eliminate=True))
+    A' = -2*A + total
+    >>> plain.observables, plain.algebraic
+    (mappingproxy({B: -A + total}), ())
     """
     if not system.algebraic:
         return system
     _refuse_singular(system)
-    return _Reduction(system).system()
+    reduced = _Reduction(system).system()
+    return _solved(reduced) if eliminate else reduced
+
+
+def _solved(system: Any) -> Any:
+    """The system without the unknowns that it can be solved for."""
+    rows = dict(zip(system.states, system.part("drift"), strict=True))
+    assigned = {s for event in system.events for s in event.assignments}
+    solutions: dict[sp.Symbol, sp.Expr] = {}
+    for z in system.algebraic:
+        slope = derivative(rows[z], z)
+        if z in assigned or slope.has(z) or not slope.is_nonzero:
+            continue
+        rest = sp.expand(rows[z] - slope * z)
+        if rest.has(z):
+            continue
+        solution = {z: sp.expand(-rest / slope)}
+        del rows[z]
+        rows = {s: f.xreplace(solution) for s, f in rows.items()}
+        solutions = {s: f.xreplace(solution) for s, f in solutions.items()} | solution
+    if not solutions:
+        return system
+    observed = {o: e.xreplace(solutions) for o, e in system.observables.items()}
+    line = "solved for " + ", ".join(f"{z} = {e}" for z, e in solutions.items())
+    return system.replace(
+        states=tuple(rows),
+        drift=tuple(rows.values()),
+        algebraic=tuple(z for z in system.algebraic if z in rows),
+        observables=MappingProxyType({**observed, **solutions}),
+        events=tuple(event.mapped(lambda side: side.xreplace(solutions)) for event in system.events),
+        initial=MappingProxyType({s: v for s, v in system.initial.items() if s in rows}),
+        provenance=(*system.provenance, line),
+    )
 
 
 class _Reduction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -114,3 +115,25 @@ def test_derivatives_that_are_not_known_are_refused():
         sd.ODESystem({x: z}, algebraic={z: x - f(x)}).index_reduced()
     with pytest.raises(sd.DeclarationError, match="second derivative of the input w"):
         sd.ODESystem({x: y, y: z}, algebraic={z: x - w}).index_reduced()
+
+
+def test_equations_that_are_solved_leave_their_unknowns_as_observables():
+    a, b, w = sp.symbols("a b w")
+    K = sp.Symbol("K", positive=True)
+    system = sd.ODESystem(
+        {x: -a}, {K: 2}, algebraic={a: K * a - b - x, b: b + w - 1, w: w + w**3 - x}, initial={x: 1, w: 0.5},
+        observables={"double": 2 * a}, events=sd.Event(a < sp.Rational(1, 5), {x: 2}),
+    )  # fmt: skip
+    solved = system.index_reduced(eliminate=True)
+    assert solved.states == (x, w)
+    assert solved.algebraic == (w,)
+    assert solved.observables[b] == 1 - w
+    assert sp.expand(solved.observables[a] - (1 - w + x) / K) == 0
+    assert sp.expand(solved.observables[sp.Symbol("double")] - 2 * (1 - w + x) / K) == 0
+    assert not solved.events[0].trigger.has(a)
+    assert "solved for a = " in solved.provenance[-1]
+    runs = [sd.simulate(s, [0, 1, 2], rtol=1e-10, atol=1e-12, progress=False) for s in (system, solved)]
+    for name in ("x", "a", "b", "w", "double"):
+        np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-8)
+    vanishing = sd.ODESystem({x: -y}, algebraic={y: k * y - x}).index_reduced(eliminate=True)
+    assert vanishing.algebraic == (y,)

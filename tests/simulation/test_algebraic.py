@@ -44,6 +44,24 @@ def test_robertson_ends_at_the_published_solution():
     np.testing.assert_allclose(data.a + data.b + data.c, 1, rtol=1e-14)
 
 
+def test_the_akzo_nobel_problem_ends_at_the_published_solution():
+    """Mazzia & Magherini, Test Set for IVP Solvers 2.4 (2008), problem CHEMAKZO, of index 1, at t = 180."""
+    a, b, c, d, e, f = sp.symbols("a b c d e f")
+    r1, r2, r3 = 18.7 * a**4 * sp.sqrt(b), 0.58 * c * d, 0.58 / 34.4 * a * e
+    r4, r5, inflow = 0.09 * a * d**2, 0.42 * f**2 * sp.sqrt(b), 3.3 * (0.9 / 737 - b)
+    rates = {
+        a: -2 * r1 + r2 - r3 - r4, b: -r1 / 2 - r4 - r5 / 2 + inflow, c: r1 - r2 + r3, d: -r2 + r3 - 2 * r4, e: r2 - r3 + r5
+    }  # fmt: skip
+    system = sd.ODESystem(rates, algebraic={f: 115.83 * a * d - f}, initial={a: 0.444, b: 0.00123, c: 0, d: 0.007, e: 0})
+    data = sd.simulate(system, [0, 180], **TIGHT)
+    reference = [
+        0.1150794920661702, 0.1203831471567715e-2, 0.1611562887407974, 0.3656156421249283e-3, 0.1708010885264404e-1,
+        0.4873531310307455e-2,
+    ]  # fmt: skip
+    np.testing.assert_allclose([data[s][-1].item() for s in "abcdef"], reference, rtol=1e-8)
+    assert abs(data.f[0] - 115.83 * 0.444 * 0.007) < 1e-15
+
+
 @pytest.mark.parametrize(("method", "order"), [("rodas4", 4), ("rodas5p", 5)])
 def test_steps_and_interpolants_keep_their_order_in_algebraic_unknowns(method, order):
     """x = exp(sin t) with z = x cos t, which a cubic equation determines."""
@@ -111,6 +129,19 @@ def test_initial_values_against_a_hidden_constraint_are_refused_and_kept_otherwi
         sd.simulate(PENDULUM, [0, 1], initial={x: 1, y: 0, u: 0.3, v: 0}, progress=False)
     data = sd.simulate(PENDULUM, [0, 1], initial={x: 1 + 1e-9, y: 0, u: 0, v: 0}, progress=False)
     assert data.x[0] == 1 + 1e-9
+
+
+def test_a_pendulum_bounces_and_an_event_against_the_rod_is_refused():
+    """Off an elastic wall at x = 0 it is the mirror image of the free one."""
+    wall = PENDULUM.replace(events=(sd.Event(x < 0, {u: -u, v: -v}),))
+    times = np.linspace(0, 5, 21)
+    free, bound = (sd.simulate(p, times, initial=hanging(1.0), **TIGHT) for p in (PENDULUM, wall))
+    np.testing.assert_allclose(bound.x, abs(free.x), atol=1e-8)
+    np.testing.assert_allclose(bound.lam, free.lam, atol=1e-7)
+    assert abs(bound.x**2 + bound.y**2 - 1).max() < 1e-13
+    torn = PENDULUM.replace(events=(sd.Event(x < 0, {x: x - 1}),))
+    with pytest.raises(sd.SimulationError, match="contradict a constraint"):
+        sd.simulate(torn, times, initial=hanging(1.0), progress=False)
 
 
 def test_an_unknown_that_is_differentiated_is_found():
@@ -191,6 +222,8 @@ def test_results_are_the_same_bits_for_any_lanes_chunks_and_threads(tmp_path):
     swings = {"t": [0, 1, 2], "initial": {x: L, y: 0, u: 0, v: 0}, "parameters": {L: np.linspace(0.5, 2, 9)}, "progress": False}
     many, few = sd.simulate(PENDULUM, **swings), sd.simulate(PENDULUM, **swings, layout=sd.Layout(chunk=2))
     assert (many.lam == few.lam).all()
+    for _ in range(2):  # the second time from the store
+        assert (sd.simulate(PENDULUM, **swings, store=tmp_path / "swings").lam == many.lam).all()
 
 
 def test_rows_are_interchanged_where_a_pivot_vanishes():

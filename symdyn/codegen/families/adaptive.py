@@ -87,7 +87,7 @@ class AdaptiveFamily(Family):
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
         if system.parts & {"algebraic", "events", "inputs"}:
-            raise CompileError("inline=True is for models without algebraic equations, events and inputs; leave it out")
+            raise CompileError("inline=True is for models without events, inputs and algebraic equations; leave it out")
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
@@ -147,7 +147,7 @@ class AdaptiveFamily(Family):
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         if system.parts & {"algebraic", "events", "inputs"}:
             raise CompileError(
-                "target='cuda' follows no algebraic equations, events and inputs beside rates of change; use target='cpu'"
+                "target='cuda' follows no events, inputs and algebraic equations beside rates of change; use target='cpu'"
             )
         return adaptive_device(system, scheme, made)
 

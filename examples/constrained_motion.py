@@ -70,8 +70,10 @@ def draw(rod: xr.Dataset, angle: xr.Dataset, reaction: xr.Dataset, out: Path) ->
     for name, factor, label in (("A", 1.0, "A"), ("B", 1e4, "10⁴ B"), ("C", 1.0, "C = 1 − A − B")):
         substances.semilogx(reaction.time[1:], factor * reaction[name][1:], lw=1.4, label=label)
     substances.set(title="Robertson's reaction", xlabel="time")
+    place.set_ylim(-1.1, 1.5)
+    tension.set_ylim(-15, 64)
     for axis in axes.flat:
-        axis.legend(frameon=False, fontsize=8.5)
+        axis.legend(frameon=False, fontsize=8.5, **({"loc": "upper right", "ncols": 2} if axis in axes[0] else {}))
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(out / "constrained_motion.png", dpi=150)
     plt.close(figure)

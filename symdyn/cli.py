@@ -399,7 +399,7 @@ def cache_warm(quiet: Quiet = False) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from symdyn.codegen.drivers import adaptive_driver, plain_driver
+    from symdyn.codegen.drivers import plain_driver
     from symdyn.codegen.families import family_of
     from symdyn.discover.whole.kernel import driver as candidates_driver
     from symdyn.io.environment import cache_facts, cache_summary
@@ -409,8 +409,7 @@ def cache_warm(quiet: Quiet = False) -> None:
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     drivers: list[Callable[[], object]] = [functools.partial(family_of(sd.METHODS[name]).driver, name) for name in sd.METHODS]
-    further = ("consistent", "elimination", "stencil", "stencil_steps")
-    drivers += [functools.partial(adaptive_driver, name, algebraic=True) for name in ("rodas4", "rodas5p")]
+    further = ("elimination", "stencil", "stencil_steps")
     drivers += [*(functools.partial(plain_driver, name) for name in further), projection_driver, candidates_driver]
     for compile_driver in track(drivers, "compiling drivers", console=console, disable=hidden):
         compile_driver()

@@ -31,10 +31,13 @@ __all__ = [
     "meet_constraints",
     "record",
     "refine",
+    "solve_together",
 ]
 
 #: Evaluations in search of a solution, and the smallest part of a step of Newton's method.
 MOST_TRIALS, LEAST_PART = 200, 1e-10
+#: Full steps in all lanes at once.
+MOST_TOGETHER = 12
 #: A relative change of the unknowns, after which the error of Newton's method, nearly its square, is one of rounding.
 CLOSE = 1e-8
 #: Pivots below this, relative to their row and column, are zero by rounding.
@@ -192,6 +195,12 @@ def _distance(memory, places, y, l, W, tolerances):
 
 
 @njit(error_model="numpy")
+def _closes(move, value, tolerances):
+    """Whether a step of Newton's method is its last."""
+    return abs(move) <= CLOSE * abs(value) + 1e-3 * CLOSE * min(tolerances.atol, 1.0)
+
+
+@njit(error_model="numpy")
 def _search(tables, memory, l, times, y, W, pb, tolerances, first, count, places):
     """Solve `count` equations from row `first` on, with steps of the states at `places`; returns a status."""
     merit, part, distance, close = np.inf, 1.0, np.inf, False
@@ -216,7 +225,7 @@ def _search(tables, memory, l, times, y, W, pb, tolerances, first, count, places
                 merit += (ld(memory.found, (first + i) * W + l) * memory.weights[i]) ** 2
             for j in range(places.size):
                 memory.base[j] = ld(y, places[j] * W + l)
-                close = close and abs(memory.move[j]) <= CLOSE * abs(memory.base[j]) + 1e-3 * CLOSE * min(tolerances.atol, 1.0)
+                close = close and _closes(memory.move[j], memory.base[j], tolerances)
             distance = _distance(memory, places, y, l, W, tolerances)
         for j in range(places.size):
             st(y, places[j] * W + l, memory.base[j] + part * memory.move[j])
@@ -233,6 +242,50 @@ def _tolerated(tables, memory, y, l, W, tolerances):
 
 
 @njit(error_model="numpy")
+def _near(tables, memory, l, y, W, tolerances, most):
+    """Whether the states of lane `l`, of which the values have been computed, nearly meet the constraints."""
+    _tolerated(tables, memory, y, l, W, tolerances)
+    possible = _smallest_step(tables, memory, l, W, tolerances.atol)
+    return possible and _distance(memory, tables.others, y, l, W, tolerances) <= most
+
+
+@njit(error_model="numpy")
+def solve_together(tables, memory, times, y, W, pb, tolerances, done):
+    """In the beginning, the steps of `make_consistent` in all lanes at once, as long as they are full steps of Newton's method.
+
+    Marks the lanes in which these end in a solution; the states of the others are of no use.
+    """
+    a = tables.unknowns.size
+    merit, weights, going = np.full(W, np.inf), np.ones((W, a)), np.ones(W, np.bool_)
+    for trial in range(MOST_TOGETHER):
+        call(tables.function, times, y, pb, memory.found)
+        more = False
+        for l in range(W):
+            if done[l] or not going[l]:
+                continue
+            if trial == 0 and tables.constraints > 0:
+                going[l] = tables.free.sum() == 0 and _near(tables, memory, l, y, W, tolerances, AT_START)
+            value = 0.0
+            for i in range(a):
+                value += (ld(memory.found, i * W + l) * weights[l, i]) ** 2
+            going[l] = going[l] and (value < np.inf if trial == 0 else value <= (1.0 - 1e-4) * merit[l])
+            if not (going[l] and _newton_step(tables, memory, l, W)):
+                going[l] = False
+                continue
+            merit[l], close = 0.0, True
+            for i in range(a):
+                weights[l, i] = memory.weights[i]
+                merit[l] += (ld(memory.found, i * W + l) * memory.weights[i]) ** 2
+                here = ld(y, tables.unknowns[i] * W + l)
+                close = close and _closes(memory.move[i], here, tolerances)
+                st(y, tables.unknowns[i] * W + l, here + memory.move[i])
+            done[l] = close
+            more = more or not close
+        if not more:
+            break
+
+
+@njit(error_model="numpy")
 def make_consistent(tables, memory, l, times, y, W, pb, tolerances, begins):
     """Make the states of lane `l` at address `y` and at the time in the lane array `times` consistent; returns a status.
 
@@ -246,10 +299,8 @@ def make_consistent(tables, memory, l, times, y, W, pb, tolerances, begins):
                 some = some or tables.free[j] != 0
             if some:  # how well they are met then is checked below
                 _search(tables, memory, l, times, y, W, pb, tolerances, tables.unknowns.size, tables.constraints, tables.others)
-        _tolerated(tables, memory, y, l, W, tolerances)
         call(tables.function, times, y, pb, memory.found)
-        possible = _smallest_step(tables, memory, l, W, tolerances.atol)
-        if not (possible and _distance(memory, tables.others, y, l, W, tolerances) <= (AT_START if begins else AT_EVENTS)):
+        if not _near(tables, memory, l, y, W, tolerances, AT_START if begins else AT_EVENTS):
             return CONTRADICTED
         if not begins:
             for j in range(tables.others.size):

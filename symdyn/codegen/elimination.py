@@ -172,7 +172,7 @@ def _pivoted(matrix: _Matrix) -> Made:
     left = list(order)
     while left:
         p = left.pop(0)
-        for i in (q for q in block_of.get(p, ()) if q in left):
+        for i in (q for q in block_of.get(p, ()) if q in left and (q, p) in entries):
             sizes = [build.op("fabs", entries.get((r, p), zero)) for r in (i, p)]
             larger = build.op("gt", *sizes)
             for j in (p, *left):

@@ -42,7 +42,8 @@ class ODESystem(FlowVerbs, System):
         From further states to the equations that determine them, ``0 = g(x, z, p, t)``: g, or ``Eq(left, right)``.  In text
         ``0 = z + z^3 - x for z``.  Which equation is given for which state makes no difference but for what is shown.  Their
         initial values, 0 unless given, are where Newton's method begins.  Of states with rates of change the initial values
-        are kept; where they contradict a constraint that follows from the equations, a simulation fails and names it.
+        are kept; where they contradict a constraint that follows from the equations, by more than ten times the tolerances, a
+        simulation fails and names it.
     events : Event or sequence of Event, optional
         Instantaneous changes when a condition turns true, or at given times (`symdyn.dose`).
     time : Symbol or str, optional

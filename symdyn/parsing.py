@@ -6,6 +6,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
     x'' = -x - c*x'         # of higher order, for which x' becomes a state x_dot; its initial value: x'(0) = 1
     a = 8/3                 # the value of a parameter
     x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
+    x(t <= 0) = cos(t)      # of a state with a delay, x(t - 1) in an equation, what it was before
     total := x + y          # an observable
     0 = z + z^3 - x for z   # an algebraic equation, and the state that it determines
     when x > 9, x = 0       # an event, see `symdyn.text.events`
@@ -27,7 +28,7 @@ from symdyn.text.algebraic import is_algebraic, read_algebraic
 from symdyn.text.derivatives import derivative_name
 from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
-from symdyn.text.grammar import RESERVED, Scope
+from symdyn.text.grammar import RESERVED, TIMES, Scope
 from symdyn.text.lexer import MAX_NAME, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import Node, TermBuilder
@@ -38,7 +39,7 @@ PRIME = "'"
 #: Highest order of an equation.
 MAX_ORDER = 10
 _NOISE = re.compile(r"dW\w*")
-_FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1 or total := ..."
+_FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1, x(t <= 0) = 1 or total := ..."
 _STYLES = {"prime": "x' = ...", "next": "x[t+1] = ...", "differential": "dx = f*dt + g*dW"}
 
 
@@ -62,6 +63,8 @@ class ModelText:
         Of states whose equation is of order 2 or more; `equations` are of first order, with the derivatives as states.
     algebraic : dict of str to Expr
         What is 0, of each state that an algebraic equation determines.
+    history : dict of str to Expr
+        States before the first time.
 
     Examples
     --------
@@ -81,15 +84,15 @@ class ModelText:
     events: list[EventText] = field(default_factory=list)
     orders: dict[str, int] = field(default_factory=dict)
     algebraic: dict[str, sp.Expr] = field(default_factory=dict)
+    history: dict[str, sp.Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A left side that has been parsed and its right side; `kind` is a style, or one of those below.
+    """A left side that has been parsed and its right side.
 
-    These are 'parameter', 'initial', 'observable' and 'algebraic', whose `name` is the state that the equation determines.
-
-    `order` is the number of primes; the `name` of an initial value of a derivative is that of its state.
+    `kind` is a style or 'parameter', 'initial', 'history', 'observable' or 'algebraic'; `order` is the number of primes; the
+    `name` of an initial value of a derivative is that of its state, that of an algebraic equation what it determines.
     """
 
     kind: str
@@ -184,6 +187,9 @@ def parse_model(text: str) -> ModelText:
         if statement.kind == "initial":
             model.initial[statement.name] = start(text, statement, node, scope, observables)
             continue
+        if statement.kind == "history":
+            model.history[statement.name] = node.expr
+            continue
         if statement.kind in ("observable", "algebraic"):
             _refuse_noise(text, statement.right)
         if statement.kind == "observable":
@@ -215,7 +221,7 @@ def _algebraic(text: str, listed: list[list[Token]], statements: list[Statement]
     """Algebraic equations as statements, given the others."""
     declared, begun = {"t"}, set()
     for s in statements:
-        if s.kind == "initial":
+        if s.kind in ("initial", "history"):
             begun.add(s.name)
         else:
             declared |= {derivative_name(s.name, k) for k in range(max(1, s.order))}
@@ -268,6 +274,8 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
         return "prime", name, None, primes
     if rest[primes:] in (["(", "0", ")"], ["[", "0", "]"]):
         return "initial", derivative_name(name, primes), None, primes
+    if len(rest) == 5 and rest[0] == "(" and rest[2:] == ["<=", "0", ")"] and rest[1] in TIMES:
+        return "history", name, None, 0
     if rest == ["/", "dt"] and name.startswith("d") and name[1:].isidentifier():
         return "prime", name[1:], None, 1
     if shape[1:] in (["(", "a", "+", "1", ")"], ["[", "a", "+", "1", "]"]):
@@ -285,13 +293,14 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
 def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
     """The style and the declared names; a contradiction between statements is an error at the second one."""
     declared: dict[str, str] = {}
-    initial: set[str] = set()
+    initial: set[tuple[str, str]] = set()
     style = index = None
     for s in statements:
-        if s.kind == "initial":
-            if s.name in initial:
-                raise ParseError(f"{s.name} has two initial values; remove one", text, s.start)
-            initial.add(s.name)
+        if s.kind in ("initial", "history"):
+            if (s.kind, s.name) in initial:
+                what = "initial values" if s.kind == "initial" else "histories"
+                raise ParseError(f"{s.name} has two {what}; remove one", text, s.start)
+            initial.add((s.kind, s.name))
             continue
         kind = s.kind if s.kind in ("parameter", "observable") else "state"
         if kind == "state" and s.kind != "algebraic":
@@ -321,7 +330,7 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
             raise ParseError(message, text, s.start)
     derivatives = {*itertools.chain(*further.values())}
     for s in statements:
-        if s.kind != "initial" and s.name in derivatives:
+        if s.kind not in ("initial", "history") and s.name in derivatives:
             message = f"{s.name} is a derivative, a state that an equation of higher order brings in; rename this one"
             raise ParseError(message, text, s.start)
     if style is None and any(s.kind == "algebraic" for s in statements):
@@ -330,8 +339,9 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
         place = statements[0].start if statements else 0
         raise ParseError("the model has no equation; write one, such as x' = -a*x", text, place)
     for s in statements:
-        if s.kind == "initial" and s.name not in states:
-            message = f"{s.name} has an initial value but no equation; the states: {', '.join(states[:20])}."
+        if s.kind in ("initial", "history") and s.name not in states:
+            what = "an initial value" if s.kind == "initial" else "a history"
+            message = f"{s.name} has {what} but no equation; the states: {', '.join(states[:20])}."
             if s.order:
                 message = "a derivative has an initial value where an equation is of higher order, such as x'' = ..."
                 raise ParseError(message, text, s.start)
@@ -339,7 +349,8 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
     if index in declared:
         place = next(s.start for s in statements if s.name == index and s.kind != "initial")
         raise ParseError(f"{index} is the time step and cannot be a {declared[str(index)]}; rename one", text, place)
-    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index, orders)
+    histories = any(kind == "history" for kind, _ in initial)
+    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index, orders, histories)
 
 
 # ---- right sides -----------------------------------------------------------------------------------

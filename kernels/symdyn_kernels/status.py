@@ -20,6 +20,10 @@ ENDLESS_EVENTS = 12
 INCONSISTENT = 16
 SINGULAR = 17
 CONTRADICTED = 18
+#: Steps within the longest delay of a trajectory, or since its first time where a delay varies.
+MOST_KEPT = 65536
+TOO_MANY_KEPT = 13
+NEGATIVE_DELAY = 14
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -41,4 +45,6 @@ MESSAGES = {
     INCONSISTENT: "Newton's method found no values of the algebraic unknowns that satisfy the algebraic equations",
     SINGULAR: "the derivatives of the algebraic equations by their unknowns were a singular matrix",
     CONTRADICTED: "the values of the differential states contradict a constraint that follows from the algebraic equations",
+    TOO_MANY_KEPT: f"more than {MOST_KEPT} steps lay within the longest delay, or since the first time where a delay varies",
+    NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
 }

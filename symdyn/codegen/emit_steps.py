@@ -14,7 +14,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["emit_steps"]
 
-SIGNATURE = "(functions, sizes, memory, places, tolerances)"
+SIGNATURE, FURTHER = "functions, sizes, memory, places, tolerances", ", delays, past"
 #: What the arguments hold; a function has the lines of what it uses.
 UNPACKED = [
     "    f, factor, solve, margin = functions",
@@ -44,12 +44,15 @@ DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after
 STIFFNESS = {stiffness!r}
 EVENTS = {events}  # whether states change at events
 ALGEBRAIC = {algebraic}  # whether algebraic equations determine some of them
+DELAYS = {delays}  # whether right-hand sides look up states of the past
 '''
 
 
-def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False) -> str:
+def emit_steps(
+    method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, algebraic: bool = False, delays: bool = False
+) -> str:
     """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and what its driver knows."""
-    steps = _Lanes(method, algebraic=algebraic)
+    steps = _Lanes(method, algebraic=algebraic, delays=delays)
     header = HEADER.format(
         name=method.name,
         reference=method.reference,
@@ -60,9 +63,11 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False,
         stiffness=steps.stiffness,
         events=events,
         algebraic=algebraic,
+        delays=delays,
     )
+    signature = f"({SIGNATURE}{FURTHER if delays else ''})"
     functions = [
-        f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join([*_unpacked(lines), *_inside(lines or ["pass"])])
+        f"\n\n{NJIT}\ndef {name}{signature}:\n" + "\n".join([*_unpacked(lines), *_inside(lines or ["pass"])])
         for name, lines in steps.functions().items()
     ]
     return "".join([header, *functions, "\n"])
@@ -81,8 +86,9 @@ def _inside(lines: Sequence[str]) -> list[str]:
 class _Lanes(StepFormulas):
     """Loops over flat vectors, eight entries at a time; numbers of a trajectory are in the lane arrays."""
 
-    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, *, algebraic: bool = False) -> None:
+    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, *, algebraic: bool, delays: bool) -> None:
         super().__init__(method, algebraic=algebraic)
+        self.delays = delays
         slots = {name: f"ks + {j} * ms" for j, name in enumerate([*self.slots, *self.coefficients])}
         self.places = {**slots, self.last: "kl", "Y": "yb", "W": "yt", "K": "k0", "V": "work"}
         self.entries = {name: f"vld(fb, {place} + e)" for name, place in self.places.items()}
@@ -106,8 +112,13 @@ class _Lanes(StepFormulas):
         return [
             LANES,
             f"    vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * {node!r})",
+            *self.recalled(self.places[state]),
             f"call(f, lanes[TB], fb + 8 * ({self.places[state]}), pb, fb + 8 * ({self.places[target]}))",
         ]
+
+    def recalled(self, state: str) -> list[str]:
+        """Look up delayed values, if there are any."""
+        return [f"recall(delays, past, lanes[TB], fb + 8 * ({state}), W, pb)"] if self.delays else []
 
     def factor(self, shift: float) -> list[str]:
         return [
@@ -116,6 +127,7 @@ class _Lanes(StepFormulas):
             f"    vst(lanes[TB], WL + l, splat({shift!r}) / vld(lanes[H], l))",
             "if W == 1:  # the two rows of a single lane lie side by side",
             f"    st(lanes[TB], 1, {shift!r} / ld(lanes[H], 0))",
+            *self.recalled("yb"),
             "call(factor, lanes[TB], fb + 8 * yb, pb, lu)",
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from symdyn_kernels.arguments.constraints import ConstraintTables
+from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Control, IntegerRows, Run, Signals, Tolerances
 
@@ -61,6 +62,7 @@ class AdaptiveArguments(NamedTuple):
         Filled: accepted steps, rejected steps, steps with output, stops.
     events : EventTables
     constraints : ConstraintTables
+    delays : DelayTables
     """
 
     functions: AdaptiveFunctions
@@ -74,6 +76,7 @@ class AdaptiveArguments(NamedTuple):
     signals: Signals
     events: EventTables
     constraints: ConstraintTables
+    delays: DelayTables
 
 
 class SeriesFunctions(NamedTuple):

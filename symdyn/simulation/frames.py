@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import sympy as sp
@@ -19,6 +19,8 @@ from symdyn.codegen.event_program import recorded
 from symdyn.codegen.input_paths import input_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
+from symdyn.derive.index_reduction import index_reduced
+from symdyn.models.text import text_of
 from symdyn.paths import PathSlope
 from symdyn.system import System
 
@@ -146,6 +148,31 @@ class Frame:
         self.system, self.given = system, initial
         named = system.drift is not None and system.events
         self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if named else {}
+
+    @classmethod
+    def of(cls, system: System, initial: Mapping[Any, Any] | None) -> Self:
+        r"""The frame of a system as it is declared: where that differs from what is simulated, `facts` has its equations.
+
+        Parameters
+        ----------
+        system : System
+        initial : mapping, optional
+
+        Returns
+        -------
+        Frame
+
+        Examples
+        --------
+        >>> import symdyn as sd
+        >>> frame = Frame.of(sd.ODESystem.from_text("x' = z; 0 = x - sin(t) for z"), None)
+        >>> frame.system.constraints, frame.facts["equations"]
+        ((x - sin(t),), "x' = z\n0 = x - sin(t) for z")
+        """
+        frame = cls(index_reduced(system), initial)
+        if frame.system is not system and (text := text_of(system)) is not None:
+            frame.facts = {"equations": str(system), "model": text}
+        return frame
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:

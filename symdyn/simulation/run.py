@@ -189,7 +189,7 @@ def simulate(
     gridless = isinstance(system, SpatialSystem) and system.gridless
     if grid is not None and not gridless:
         refuse_idle(["grid"], (), f"this {type(system).__name__}", {})
-    frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame(system, initial)
+    frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame.of(system, initial)
     system = frame.system
     begin = {**_before(system, times[0]), **(frame.given or {})} if system.history else frame.given
     design = make_design(system, begin, parameters, trajectories, frame.coordinates)
@@ -257,7 +257,8 @@ def _numbers(
     given: dict[str, Any] = {"rtol": rtol, "atol": atol}
     given = {name: float(value) for name, value in given.items() if value is not None}
     given |= kernel.options.numbers(length)
-    return Options(**given, step=length, seed=seed, detect_stiffness=kernel.adaptive and by_default)
+    detect = kernel.adaptive and by_default and kernel.method != kernel.stiff_method
+    return Options(**given, step=length, seed=seed, detect_stiffness=detect)
 
 
 def _record(plan: Plan, seed: int | None) -> dict[str, Any]:

@@ -72,7 +72,14 @@ class System(Beginning):
     provenance : tuple of str
         One line for each step from the declaration to this system.
     drift : tuple of Expr or None
-        Rates of change, :math:`\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.
+        Rates of change, :math:`\dot x = f(x, p, t)`, in the order of `states`; with `diffusion`, the drift.  Of states that
+        algebraic equations determine, the residuals, which are 0.
+    algebraic : tuple of Symbol
+        States that algebraic equations determine.
+    constraints : tuple of Expr
+        What is 0 at all times besides, as a consequence of algebraic equations that were differentiated; of other states alone.
+    free : tuple of Symbol
+        States with rates of change whose initial values follow from the constraints.
     diffusion : ImmutableDenseMatrix or None
         States x noises, the factors of the increments of independent Wiener processes.
     map : tuple of Expr or None
@@ -271,6 +278,8 @@ class System(Beginning):
         model = parse_model(text)
         if model.events and not cls.eventful:
             raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
+        if model.algebraic and "constraints" not in cls.sides:
+            raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
         if model.history and not cls.delayed:
             raise DeclarationError(f"{cls.__name__} has no delays and no history; ODESystem may have them")
         values: dict[str, Any] = {
@@ -505,6 +514,7 @@ class System(Beginning):
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
         lines += [f"    {e}" for e in self.equations()]
+        lines += [f"    0 = {c} (kept)" for c in self.constraints]
         lines += [f"    {e}" for e in self.events]
         lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
         if self.parameters:

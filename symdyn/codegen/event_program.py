@@ -21,7 +21,7 @@ from symdyn.errors import CompileError, DeclarationError
 from symdyn.models.events import Event, Schedule, margin
 from symdyn.system import System
 
-__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded"]
+__all__ = ["begun", "event_facts", "event_programs", "event_tables", "recorded", "sampled_conditions", "strictly"]
 
 #: The margin of a strict comparison of equal numbers: below 0, but above every other such margin.
 JUST_NOT = -1e-300
@@ -45,7 +45,7 @@ def event_programs(system: System) -> tuple[Program, Program]:
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     build = Lowering(blocks)
     margins = [
-        build.constant(-1) if isinstance(e.trigger, Schedule) else build.value(margin(e.trigger, strict=_strict))
+        build.constant(-1) if isinstance(e.trigger, Schedule) else build.value(margin(e.trigger, strict=strictly))
         for e in system.events
     ]
     triggers = build.program("triggers", margins, [e.heading for e in system.events])
@@ -55,7 +55,7 @@ def event_programs(system: System) -> tuple[Program, Program]:
     return triggers, lower("effects", blocks, [v for _, v in values], [label for label, _ in values])
 
 
-def _strict(difference: sp.Expr) -> sp.Expr:
+def strictly(difference: sp.Expr) -> sp.Expr:
     """The margin of a comparison that is false for equal numbers."""
     return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0)), (difference, True), evaluate=False)
 
@@ -114,6 +114,18 @@ def _moments(event: Event, system: System) -> list[tuple[str, tuple[sp.Expr | No
     except CompileError:
         return None
     return [("after" if c.after else "at", (c.time,)) for c in found]
+
+
+def sampled_conditions(system: System) -> list[sp.Basic | None]:
+    """The conditions of events; None for those that change at known times alone.
+
+    >>> import symdyn as sd
+    >>> x, t = sp.symbols("x t")
+    >>> events = [sd.Event(x >= 1, {x: 0}), sd.Event(t >= 5, {x: 0}), sd.dose(x, 1)]
+    >>> sampled_conditions(sd.ODESystem({x: 1}, events=events))
+    [x >= 1, None, None]
+    """
+    return [e.trigger if _moments(e, system) is None else None for e in system.events]
 
 
 def recorded(system: System) -> tuple[int, int]:

@@ -114,9 +114,10 @@ def coefficient_rows(system: System, parameters: np.ndarray, times: np.ndarray) 
             curve = path.curves[c]
             if curve.times[0] > times[0] or curve.times[-1] < times[-1]:
                 course = f", course {c}," if len(path.curves) > 1 else ""
+                begin, end = sorted(path.sign * curve.times[[0, -1]] + 0.0)
                 raise DeclarationError(
-                    f"the input {path}{course} is known from {curve.times[0]:g} to {curve.times[-1]:g}, and the simulation "
-                    f"goes from {times[0]:g} to {times[-1]:g}"
+                    f"the input {path}{course} is known from {begin:g} to {end:g}, and the simulation "
+                    f"goes from {path.sign * times[0] + 0.0:g} to {path.sign * times[-1] + 0.0:g}"
                 )
             at = np.searchsorted(curve.times, times[0], side="right") - 1
             first[c] = begins[c] + min(at, len(curve.coefficients) - 1)

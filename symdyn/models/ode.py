@@ -7,13 +7,12 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
 from symdyn.attached import FlowVerbs
-from symdyn.declaration import lookup, read_equations
+from symdyn.declaration import read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._higher_order import first_order
-from symdyn.models.events import Event, event_of, observed_events
+from symdyn.models.events import Event, declared_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -94,12 +93,8 @@ class ODESystem(FlowVerbs, System):
         if not isinstance(equations, Mapping):
             equations, observables = first_order(equations, observables)
         rows, observed, time = read_equations(equations, time, observables)
-        swap = {key: state for key, state in zip(equations, rows, strict=True) if isinstance(key, AppliedUndef)}
-        moments = observed_events(events, observed, swap)
-        for event in moments:
-            for state in event.assignments:
-                lookup(state, rows, "state")
-        sides = [*rows.values(), *(side for event in moments for side in event.sides)]
+        moments, conditions = declared_events(events, equations, tuple(rows), observed)
+        sides = [*rows.values(), *conditions]
         self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         self.__dict__.update(drift=tuple(rows.values()), events=moments)
 
@@ -112,7 +107,7 @@ class ODESystem(FlowVerbs, System):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
-        return cls(model.equations, **{**options, "events": [*map(event_of, model.events), *options.get("events", ())]})
+        return cls(model.equations, **{**options, "events": with_events_of(model.events, options)})
 
     @cached_property
     def _text(self) -> str:

@@ -125,3 +125,10 @@ def test_what_is_no_input_is_named(act, message):
     u = sd.Path("u", [0, 10], [1, 1])
     with pytest.raises(sd.SymdynError, match=message):
         act(u, sd.ODESystem({x: u - x}, initial={x: 0}))
+
+
+def test_an_input_far_from_time_zero():
+    """Nothing but the input depends on time, and the span is short against the first time."""
+    u = sd.Path("u", [100, 101], [3, 3])
+    data = sd.simulate(sd.ODESystem({"x": u}), [100, 101], initial={"x": 0}, progress=False)
+    assert np.allclose(data.x, [0, 3])

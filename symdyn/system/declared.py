@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -22,30 +20,13 @@ from symdyn.declaration import (
     name_of,
     numeric_values,
     read_equations,
-    value_of,
 )
 from symdyn.errors import DeclarationError
 from symdyn.parsing import ModelText, parse_model
 from symdyn.paths import Path, PathSlope
-from symdyn.registry import suggest
+from symdyn.system.initial import Beginning
 
-__all__ = ["PARTS", "Equation", "System"]
-
-#: Parts of systems, by attribute, with their names in messages.
-PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        "drift": "rates of change",
-        "diffusion": "Wiener noise",
-        "map": "next values",
-        "noise": "random numbers drawn in every step",
-        "propensities": "reactions",
-        "offspring": "individuals with offspring",
-        "fields": "fields",
-        "kinetics": "cells with kinetics of their own",
-        "events": "events",
-        "inputs": "inputs over time",
-    }
-)
+__all__ = ["Equation", "System"]
 
 
 class Equation(NamedTuple):
@@ -68,7 +49,7 @@ class Equation(NamedTuple):
         return f"{self.left}{self.join}{self.right}"
 
 
-class System(ABC):
+class System(Beginning):
     r"""A dynamical system in symbolic form: immutable, checked at construction, with a record of its derivation.
 
     Methods, derivations, analysis and recovery depend on the `parts` of a system and not on its class: a new kind
@@ -124,39 +105,6 @@ class System(ABC):
     >>> isinstance(decay, sd.System), decay.states, decay.parameters, decay.drift
     (True, (x,), (k,), (-k*x,))
     """
-
-    states: tuple[sp.Symbol, ...]
-    parameters: tuple[sp.Symbol, ...]
-    defaults: Mapping[sp.Symbol, float]
-    initial: Mapping[sp.Symbol, Any]
-    observables: Mapping[sp.Symbol, sp.Expr]
-    time: sp.Symbol
-    provenance: tuple[str, ...]
-    drift: tuple[sp.Expr, ...] | None = None
-    diffusion: sp.ImmutableDenseMatrix | None = None
-    map: tuple[sp.Expr, ...] | None = None
-    noise: tuple[sp.Symbol, ...] = ()
-    propensities: tuple[sp.Expr, ...] | None = None
-    offspring: str | None = None
-    fields: tuple[sp.Symbol, ...] = ()
-    kinetics: tuple[Any, ...] = ()
-    events: tuple[Any, ...] = ()
-    binary: tuple[sp.Symbol, ...] = ()
-    interpretation: str | None = None
-    clamped: bool = False
-
-    #: Short name of the kind of system, as messages and digests call it.
-    kind: ClassVar[str]
-    #: Whether initial values may be distributions.
-    distributions: ClassVar[bool] = False
-    #: The method that simulates it where none is named; one that applies is chosen unless a kind names its own.
-    default_method: ClassVar[str | None] = None
-    #: Attributes that `from_text` needs besides the text that `symdyn.models.text` writes; None where no text is written.
-    text_options: ClassVar[tuple[str, ...] | None] = None
-    #: Whether a text of this kind may contain events.
-    eventful: ClassVar[bool] = False
-    #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
-    sides: ClassVar[tuple[str, ...]]
 
     def declare(
         self,
@@ -395,151 +343,7 @@ class System(ABC):
         """
         raise NotImplementedError(f"{cls.__name__} has no example; a kind that is registered needs one")
 
-    @classmethod
-    def drawn(cls, symbol: sp.Symbol) -> bool:
-        """Whether a symbol stands for a random number that is drawn in each step, and not for a parameter.
-
-        Parameters
-        ----------
-        symbol : Symbol
-
-        Returns
-        -------
-        bool
-
-        Examples
-        --------
-        >>> import sympy as sp, symdyn as sd
-        >>> sd.ODESystem.drawn(sp.Symbol("dW")), sd.DiscreteSystem.drawn(sp.Symbol("dW"))
-        (False, True)
-        """
-        return False
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a system is frozen: {name} cannot be set; with_parameters, with_terms ... return a changed copy")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
-
-    # ---- contents -------------------------------------------------------------------------
-
-    @cached_property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every right-hand side, in a fixed order."""
-        return tuple(e for side in self.sides for e in getattr(self, side))
-
-    @cached_property
-    def parts(self) -> frozenset[str]:
-        """Names of the parts that the system has, keys of `PARTS`.
-
-        >>> import sympy as sp, symdyn as sd
-        >>> x = sp.Symbol("x")
-        >>> sorted(sd.SDESystem({x: -x}, {x: 1}).parts)
-        ['diffusion', 'drift']
-        """
-        found = {name: getattr(self, name) for name in PARTS}
-        return frozenset(name for name, part in found.items() if not (part is None or part == ()))
-
-    def unmet(self, needs: Iterable[str], also: Iterable[str] = ()) -> str | None:
-        """Why a method or derivation does not apply to this system, or None if it does.
-
-        Parameters
-        ----------
-        needs : iterable of str
-            Names in `PARTS` that the system must have.
-        also : iterable of str
-            Names in `PARTS` that the system may have in addition.
-
-        Returns
-        -------
-        str or None
-            What is needed and what the system has, for a message.
-
-        Examples
-        --------
-        >>> import sympy as sp, symdyn as sd
-        >>> x = sp.Symbol("x")
-        >>> sd.SDESystem({x: -x}, {x: 1}).unmet(["drift"])
-        'it takes systems of rates of change; this SDESystem has rates of change and Wiener noise'
-        """
-        needs = tuple(needs)
-        if self.parts.issuperset(needs) and self.parts.issubset({*needs, *also}):
-            return None
-        own = _listed([p for p in PARTS if p in self.parts]) or "none"
-        return f"it takes systems of {_listed(needs)}; this {type(self).__name__} has {own}"
-
-    def part(self, name: str) -> Any:
-        """One of the parts of the system, such as its drift.
-
-        Parameters
-        ----------
-        name : str
-            A key of `PARTS`, also the name of the attribute.
-
-        Returns
-        -------
-        tuple of Expr, Matrix or str
-            The value of that attribute.
-
-        Raises
-        ------
-        DeclarationError
-            If the system has no such part.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> sd.ODESystem.from_text("x' = -k*x").part("drift")
-        (-k*x,)
-        """
-        if name not in self.parts:
-            own = _listed([p for p in PARTS if p in self.parts]) or "none"
-            raise DeclarationError(f"expected a system of {PARTS[name]}; this {type(self).__name__} has {own}")
-        return getattr(self, name)
-
-    def deterministic(self, what: str) -> tuple[sp.Expr, ...]:
-        """Right-hand sides of a flow or a map without noise: `drift` or `map`.
-
-        Parameters
-        ----------
-        what : str
-            What needs them, as the message names it.
-
-        Returns
-        -------
-        tuple of Expr
-            One for each state.
-
-        Raises
-        ------
-        DeclarationError
-            For systems with noise, reactions, fields, offspring or events.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> sd.DiscreteSystem.from_text("x[t+1] = r*x*(1 - x)").deterministic("a fixed point")
-        (r*x*(1 - x),)
-        """
-        sides = self.map if self.drift is None else self.drift
-        if sides is not None and self.parts <= {"drift", "map"}:
-            return sides
-        hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
-        if self.inputs or self.events:
-            hint = f"; this one has {'inputs over time' if self.inputs else 'events'}"
-        if self.parts == {"map", "noise"}:
-            hint = f"; this one draws {self.noise[0]} in every step"
-        raise DeclarationError(
-            f"{what} needs an ODESystem or a DiscreteSystem without random numbers, got {type(self).__name__}{hint}"
-        )
-
-    @property
-    def inputs(self) -> tuple[Path, ...]:
-        """The parameters that are functions of time."""
-        return tuple(p for p in self.parameters if isinstance(p, Path))
+    # ---- systems from it -----------------------------------------------------------------------
 
     def with_inputs(self, paths: Mapping[Any, Any]) -> Self:
         """The same system with other courses of its inputs.
@@ -579,21 +383,6 @@ class System(ABC):
             **changed,
         )
 
-    @property
-    def noises(self) -> int:
-        """Number of independent normal random numbers of a step."""
-        return len(self.noise) if self.diffusion is None else self.diffusion.shape[1]
-
-    @property
-    def time_dependent(self) -> bool:
-        """Whether a right-hand side depends on time."""
-        return any(self.time in e.free_symbols for e in self.expressions)
-
-    @property
-    def whole_steps(self) -> bool:
-        """Whether time advances in steps of length 1, as for a map."""
-        return self.map is not None or self.offspring is not None
-
     def ito(self) -> Self:
         """The same process with stochastic integrals in the sense of Itô; a system without such integrals is unchanged.
 
@@ -609,175 +398,6 @@ class System(ABC):
         True
         """
         return self
-
-    @cached_property
-    def unknowns(self) -> tuple[AppliedUndef, ...]:
-        """Applications of undefined functions, such as ``f(x, y)``: the terms to be recovered, sorted by name."""
-        found: set[AppliedUndef] = set()
-        for e in dag.nodes((*self.expressions, *self.observables.values())):
-            if isinstance(e, AppliedUndef):
-                found.add(e)
-        return tuple(sorted(found, key=str))
-
-    @cached_property
-    def digest(self) -> str:
-        """Hexadecimal fingerprint of the mathematics (not of default values or provenance)."""
-        parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
-        parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
-        parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-    @property
-    def initial_symbols(self) -> tuple[sp.Symbol, ...]:
-        """Symbols for which a simulation takes initial values: the states, unless these follow from other symbols."""
-        return self.states
-
-    def initial_values(self, values: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
-        """Initial values of the states from those of `initial_symbols`.
-
-        Parameters
-        ----------
-        values : mapping of Symbol to float, array or DataArray
-            A value for each of `initial_symbols`, in its units.
-
-        Returns
-        -------
-        dict of Symbol to float, array or DataArray
-            A value for each state, in the order of the states.
-
-        Raises
-        ------
-        DeclarationError
-            If a value is missing.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> x, y = (system := sd.ODESystem.from_text("x' = y; y' = -x")).states
-        >>> system.initial_values({y: 0.0, x: 1.0})
-        {x: 1.0, y: 0.0}
-        """
-        missing = [s.name for s in self.states if s not in values]
-        if missing:
-            raise DeclarationError(f"no value for the state {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
-        return {s: values[s] for s in self.states}
-
-    def initial_numbers(
-        self, parameters: Mapping[Any, float] | None = None, *, unknown: Iterable[Any] = ()
-    ) -> dict[sp.Symbol, Any]:
-        """Default initial values as numbers, as far as the parameters in them have values.
-
-        Parameters
-        ----------
-        parameters : mapping of Symbol or str to float, optional
-            Values of parameters; the others have their default values.
-        unknown : iterable of Symbol or str
-            Parameters that have no value, whatever their defaults.
-
-        Returns
-        -------
-        dict of Symbol to float
-            Without the states whose initial value is not known; distributions remain as they are.
-
-        Raises
-        ------
-        DeclarationError
-            For unknown names, and an initial value that is no finite number.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> system = sd.ODESystem.from_text("x' = -k*x; y' = k*x; x(0) = 2*k; y(0) = 1 - x; k = 0.1")
-        >>> system.initial_numbers(), system.initial_numbers({"k": 3})
-        ({x: 0.2, y: 0.8}, {x: 6.0, y: -5.0})
-        """
-        left = {name_of(p) for p in unknown}
-        given = {**self.defaults, **numeric_values(parameters, self.parameters, "parameter")}
-        rules = {s: v for s, v in self.initial.items() if isinstance(v, sp.Expr)}
-        numbers = {s: v for s, v in self.initial.items() if s not in rules}
-        known = {s: v for s, v in (*given.items(), *numbers.items()) if s.name not in left and isinstance(v, float)}
-        for s in dag.in_order(rules, "initial value of"):
-            if dag.free_symbols([rules[s]]) <= known.keys():
-                numbers[s] = known[s] = value_of(rules[s], known)
-                if math.isnan(numbers[s]):
-                    raise DeclarationError(f"the initial value {rules[s]} of {s} is no finite number")
-        return {s: numbers[s] for s in self.initial if s in numbers}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the states."""
-        return tuple(s.name for s in self.states)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        values = [(dict(s.defaults), dict(s.initial)) for s in (self, other)]
-        return self.digest == other.digest and values[0] == values[1]
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    # ---- systems from it -----------------------------------------------------------------------
-
-    def replace(self, **changes: Any) -> Self:
-        """A copy with some attributes changed; the values are not checked, which is the task of the constructors.
-
-        Parameters
-        ----------
-        **changes
-            New values by attribute, such as ``drift=(...)``; quantities that are derived from attributes are computed anew.
-
-        Returns
-        -------
-        System
-
-        Raises
-        ------
-        DeclarationError
-            If there is no such attribute.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> system = sd.ODESystem.from_text("x' = -k*x")
-        >>> print(system.replace(drift=(-2 * system.states[0],)))
-        x' = -2*x
-        """
-        new = object.__new__(type(self))
-        wrong = sorted(changes.keys() - self.__dict__.keys())
-        if wrong:
-            raise DeclarationError(
-                f"{type(self).__name__} has no attribute {wrong[0]!r} to be replaced.{suggest(wrong[0], self.__dict__)}"
-            )
-        # cached properties are computed anew; a class may override a cached property of its parent by a plain attribute
-        derived = {k for cls in type(self).__mro__ for k, v in vars(cls).items() if isinstance(v, cached_property)}
-        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in derived}, **changes)
-        return new
-
-    def map_expressions(self, function: Callable[[sp.Expr], sp.Expr]) -> Self:
-        """The same system with a function applied to all right-hand sides and observables.
-
-        Parameters
-        ----------
-        function : callable, Expr -> Expr
-            It may bring in no new symbols: the parameters remain those of the system.
-
-        Returns
-        -------
-        System
-
-        Examples
-        --------
-        >>> import sympy as sp, symdyn as sd
-        >>> print(sd.ODESystem.from_text("x' = (1 - x)*(1 + x)").map_expressions(sp.expand))
-        x' = 1 - x**2
-        """
-        sides = {}
-        for name in self.sides:
-            side = getattr(self, name)
-            sides[name] = side.applyfunc(function) if isinstance(side, sp.MatrixBase) else tuple(map(function, side))
-        observed = MappingProxyType({k: function(v) for k, v in self.observables.items()})
-        return self.replace(**sides, observables=observed)
 
     def with_parameters(self, values: Mapping[Any, float] | None = None, **named: float) -> Self:
         """The same system with other default values of parameters.
@@ -806,90 +426,6 @@ class System(ABC):
         """
         given = numeric_values({**(values or {}), **named}, self.parameters, "parameter")
         return self.replace(defaults=MappingProxyType({**self.defaults, **given}))
-
-    def with_initial(self, values: Mapping[Any, Any] | None = None, **named: Any) -> Self:
-        """The same system with other default initial values.
-
-        Parameters
-        ----------
-        values : mapping of Symbol or str to float or Expr, optional
-            In the units of the states; others keep their values.  Expressions are of parameters, which become parameters of the
-            system, and of the initial values of other states.
-        **named : float or Expr
-            Values by name.
-
-        Returns
-        -------
-        System
-
-        Raises
-        ------
-        DeclarationError
-            For unknown names and values that are neither finite numbers nor such expressions.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> sd.ODESystem.from_text("x' = -x").with_initial(x=3).initial[sp.Symbol("x")]
-        3.0
-        """
-        return self._beginning({**self.initial, **initial_values({**(values or {}), **named}, self.states, self.time)})
-
-    def with_initial_numbers(self, *, unknown: Iterable[Any] = ()) -> Self:
-        """The same system with numbers for the initial values that are expressions, without those that are not known.
-
-        Parameters
-        ----------
-        unknown : iterable of Symbol or str
-            Parameters that have no value, whatever their defaults.
-
-        Returns
-        -------
-        System
-            Without the parameters that occurred in initial values only.
-
-        Raises
-        ------
-        DeclarationError
-            For an initial value that is no finite number.
-
-        Examples
-        --------
-        >>> import symdyn as sd
-        >>> system = sd.ODESystem.from_text("x' = -x; x(0) = 2*k; k = 3").with_initial_numbers()
-        >>> system.initial, system.parameters
-        (mappingproxy({x: 6.0}), ())
-        """
-        return self._beginning(self.initial_numbers(unknown=unknown)) if self._formulas(self.initial) else self
-
-    def _formulas(self, initial: Mapping[sp.Symbol, Any]) -> list[sp.Expr]:
-        """The initial values that are expressions."""
-        found = [e for e in initial.values() if isinstance(e, sp.Expr)]
-        if drawn := [s for s in dag.free_symbols(found) if self.drawn(s)]:
-            raise DeclarationError(f"an initial value contains the random number {drawn[0]}, which is drawn in every step")
-        return found
-
-    def _beginning(self, initial: Mapping[sp.Symbol, Any]) -> Self:
-        """The system with other initial values, and the parameters that it then has."""
-        before, after = self._formulas(self.initial), self._formulas(initial)
-        if not before and not after:
-            return self.replace(initial=MappingProxyType(dict(initial)))
-        if self.kinetics:
-            raise DeclarationError(f"cells in a bulk begin from numbers, got {after[0]}")
-        dag.in_order({s: e for s, e in initial.items() if isinstance(e, sp.Expr)}, "initial value of")
-        free = set(check_symbols(self.initial_symbols, self.time, [*self.parameters, *after], self.observables))
-        gone = dag.free_symbols(before) - dag.free_symbols(after) - self._symbols()
-        parameters = tuple(sorted(free - gone, key=lambda s: s.name))
-        return self.replace(
-            initial=MappingProxyType(dict(initial)),
-            parameters=parameters,
-            defaults=MappingProxyType({p: v for p, v in self.defaults.items() if p in parameters}),
-        )
-
-    def _symbols(self) -> set[sp.Symbol]:
-        """Symbols of all that is declared, apart from initial values."""
-        events = [side for event in self.events for side in event.sides]
-        return dag.free_symbols((*self.expressions, *self.observables.values(), *events))
 
     def with_terms(self, terms: Mapping[Any, sp.Expr], defaults: Mapping[sp.Symbol, float] | None = None) -> Self:
         """The same system with unknown terms replaced by expressions.
@@ -978,8 +514,3 @@ class System(ABC):
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
         rows += [rf"\text{{{e}}} &" for e in self.events]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
-
-
-def _listed(parts: Iterable[str]) -> str:
-    """What messages call parts, joined."""
-    return " and ".join(PARTS[p] for p in parts)

@@ -180,7 +180,9 @@ class Path(sp.Symbol):
     @cached_property
     def digest(self) -> str:
         """Fingerprint of its kind and values."""
-        return hashlib.sha256(b"\0".join([self.kind.encode(), *([] if self.sign > 0 else [b"mirrored"]), *(c.mark for c in self.curves)])).hexdigest()
+        return hashlib.sha256(
+            b"\0".join([self.kind.encode(), *([] if self.sign > 0 else [b"mirrored"]), *(c.mark for c in self.curves)])
+        ).hexdigest()
 
     @property
     def degree(self) -> int:

@@ -21,7 +21,17 @@ from symdyn_kernels.shared.roots import MOST_GUESSES, next_guess
 from symdyn_kernels.simd import call, ld, splat, st, vld, vst
 from symdyn_kernels.status import BAD_DELAY, ENDLESS_EVENTS, MOST_WAITING, NOT_FINITE, SUCCESS, TOO_MANY_EVENTS
 
-__all__ = ["EventMemory", "arrivals", "begin_events", "crossed", "event_memory", "happen", "next_moment", "output_size", "release"]
+__all__ = [
+    "EventMemory",
+    "arrivals",
+    "begin_events",
+    "crossed",
+    "event_memory",
+    "happen",
+    "next_moment",
+    "output_size",
+    "release",
+]
 
 #: Parts of a step at which conditions are evaluated; the first and the last interval are short, to show the slopes at the ends.
 PARTS = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99, 1.0)

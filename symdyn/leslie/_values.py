@@ -14,8 +14,8 @@ from symdyn.models.random_steps import noise_of
 from symdyn.system import System
 
 __all__ = [
-    "as_array", "check_split", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "refuse_changes", "require_linear", "row_of",
-    "simplest",
+    "as_array", "check_split", "exact", "fecundity_of", "matrix_of", "numeric", "plain", "refuse_changes", "require_linear",
+    "row_of", "simplest",
 ]  # fmt: skip
 
 

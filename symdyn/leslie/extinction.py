@@ -164,7 +164,8 @@ def demographic(model: MatrixModel, *, offspring: str = "poisson") -> BranchingS
     Raises
     ------
     DeclarationError
-        If the model is clamped or has events or inputs, entries are negative, as in models of predation, or survival of a stage adds up to more than 1.
+        If the model is clamped or has events or inputs, entries are negative, as in models of predation, or survival of a
+        stage adds up to more than 1.
 
     References
     ----------

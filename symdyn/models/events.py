@@ -15,8 +15,17 @@ from symdyn.declaration import as_symbol, expression, lookup
 from symdyn.errors import CompileError, DeclarationError
 from symdyn.text.events import FLAGS, EventText
 
-__all__ = ["Event", "Schedule", "condition_text", "declared_events", "dose", "event_of", "listed_events", "margin",
-           "with_events_of"]
+__all__ = [
+    "Event",
+    "Schedule",
+    "condition_text",
+    "declared_events",
+    "dose",
+    "event_of",
+    "listed_events",
+    "margin",
+    "with_events_of",
+]
 
 #: Firings whose times are reported, of each event in each trajectory, unless the event says otherwise.
 RECORDED = 100

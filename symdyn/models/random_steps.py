@@ -73,4 +73,6 @@ class SteppedSystem(System):
                 )
         for event in self.events:
             if found := noise_of(event.sides):
-                raise DeclarationError(f"the event '{event}' holds {found[0]}; random numbers belong to the map or the vital rates")
+                raise DeclarationError(
+                    f"the event '{event}' holds {found[0]}; random numbers belong to the map or the vital rates"
+                )

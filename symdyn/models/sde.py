@@ -33,8 +33,8 @@ class SDESystem(DiffusionVerbs, System):
         From each state to one expression (its own Wiener process) or to a sequence (a row of the diffusion
         matrix), or the complete matrix (states x noises).  States left out of a mapping have no noise.
     parameters, initial, observables, events, time :
-        As for `ODESystem`.  Conditions are evaluated at the ends of steps, for a boundary that is moved by the mean overshoot of
-        a step; their events act there.
+        As for `ODESystem`.  Conditions of events are evaluated at the ends of steps, where they act, for a boundary that is
+        moved by the mean overshoot of a step.
     interpretation : {'ito', 'stratonovich'}
         The stochastic calculus in which the equations are meant.
 

@@ -287,7 +287,9 @@ def _times(t: Any, system: System) -> np.ndarray:
         raise DeclarationError("output times must be a sequence, such as numpy.linspace(0, 10, 101)")
     gaps = np.diff(times)
     if not np.isfinite(times).all() or not ((gaps > 0).all() or (gaps < 0).all()):
-        raise DeclarationError("output times must be finite and increase strictly, or decrease strictly for integration backwards")
+        raise DeclarationError(
+            "output times must be finite and increase strictly, or decrease strictly for integration backwards"
+        )
     if system.whole_steps and (np.diff(times) != np.round(np.diff(times))).any():
         what = "a branching process" if system.map is None else "a map"
         raise DeclarationError(f"the times of {what} must differ by integers, such as range(101)")

@@ -265,7 +265,7 @@ class System(Beginning):
         """
         model = parse_model(text)
         if model.events and not cls.eventful:
-            raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
+            raise DeclarationError(f"{cls.__name__} has no events; ODESystem, SDESystem, DiscreteSystem and networks may")
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -489,8 +489,8 @@ class System(Beginning):
 
     @cached_property
     def _text(self) -> str:
-        """The equations as text, printed once: of large systems that takes longer than to simulate them."""
-        return "\n".join(map(str, self.equations()))
+        """Equations and events as text, printed once: of large systems that takes longer than to simulate them."""
+        return "\n".join(map(str, (*self.equations(), *self.events)))
 
     def __str__(self) -> str:
         return self._text

@@ -20,7 +20,7 @@ def test_decay_grows_backwards():
     assert data.time.values.tolist() == [2, 1, 0, -1]
     exact = np.exp(np.outer([1, 2], [0, 1, 2, 3]))
     assert np.allclose(data.x.isel(trajectory=0), exact, rtol=1e-8)
-    assert np.allclose(data.age.isel(trajectory=1), exact + [2, 1, 0, -1], rtol=1e-8)
+    assert np.allclose(data.age.isel(trajectory=1), exact + np.array([2, 1, 0, -1]), rtol=1e-8)
     assert data.attrs["model"] == sd.simulate(system, [0, 1], **QUICK).attrs["model"]
 
 

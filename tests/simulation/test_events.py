@@ -183,12 +183,12 @@ def test_text_holds_events():
         ("x' = 1\nwhen x > 1, y = 0", "y has no equation"),
         ("x' = 1\nat 0 every 2 times 1/2, x = 0", "whole number"),
         ("x' = 1\nat 0 times 3, x = 0", "need every"),
-        ("dx = -x*dt + dW\nwhen x > 1, x = 0", "SDESystem has no events"),
-        ("x[t+1] = x/2\nwhen x > 1, x = 0", "DiscreteSystem has no events"),
+        ("dx = -x*dt + dW\nwhen x > 1, y = 0", "y has no equation"),
+        ("x[t+1] = x/2\nwhen x > 1, x = 0", "BranchingSystem has no events"),
     ],
 )
 def test_texts_that_are_wrong_are_named(text, message):
-    kind = sd.SDESystem if "dW" in text else sd.DiscreteSystem if "[" in text else sd.ODESystem
+    kind = sd.SDESystem if "dW" in text else sd.BranchingSystem if "[" in text else sd.ODESystem
     with pytest.raises(sd.SymdynError, match=message):
         kind.from_text(text)
 

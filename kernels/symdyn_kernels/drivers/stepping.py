@@ -27,6 +27,7 @@ from symdyn_kernels.status import INTERRUPTED, NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
 
+
 @njit(error_model="numpy")
 def _fill(rows, row, stride, value):
     for lane in range(0, stride, WIDTH):

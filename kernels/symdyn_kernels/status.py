@@ -17,6 +17,9 @@ MOST_WAITING = 128
 BAD_DELAY = 10
 TOO_MANY_EVENTS = 11
 ENDLESS_EVENTS = 12
+#: Delayed reactions of a trajectory that may be under way at once.
+MOST_PENDING = 2**24
+TOO_MANY_PENDING = 19
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -32,7 +35,8 @@ MESSAGES = {
     PROBABILITY: "a probability was negative, or those of a stage added up to more than 1, or a mean number was negative",
     TOO_MANY_MOLECULES: "a number of molecules exceeded 2^53, above which single molecules cannot be counted; use a method for "
     "large numbers, such as 'tau' or the rate equations",
-    BAD_DELAY: "the delay of an event was negative or not a number",
+    BAD_DELAY: "the delay of an event or of a reaction was negative or not a number",
     TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
+    TOO_MANY_PENDING: f"more than {MOST_PENDING} delayed reactions were under way at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
 }

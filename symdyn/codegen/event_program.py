@@ -139,23 +139,27 @@ def recorded(system: System) -> tuple[int, int]:
     return len(system.events), max((e.record for e in system.events), default=0)
 
 
-def begun(system: System, batch: Batch) -> Batch:
+def begun(system: System, batch: Batch) -> tuple[Batch, np.ndarray]:
     """A batch whose initial values are those after what schedules have at the first time, for drivers that begin after it.
+
+    The second result says which events have acted there, (N, E) bool.
 
     Examples
     --------
     >>> import numpy as np, symdyn as sd
     >>> net = sd.ReactionNetwork.from_text("X -> 0, k; at 0 every 2, X = X + 5")
     >>> batch = Batch(np.array([[3.0]]), np.ones((1, 1)), np.array([4.0, 5.0]), np.arange(1))
-    >>> begun(net, batch).initial.tolist()
-    [[8.0]]
+    >>> after, acted = begun(net, batch)
+    >>> after.initial.tolist(), acted.tolist()
+    ([[8.0]], [[True]])
     """
-    scheduled = [e for e in system.events if isinstance(e.trigger, Schedule)]
+    acted = np.zeros((len(batch.initial), len(system.events)), bool)
+    scheduled = [(k, e) for k, e in enumerate(system.events) if isinstance(e.trigger, Schedule)]
     if not scheduled:
-        return batch
+        return batch, acted
     states, first = batch.initial.copy(), batch.times[0]
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
-    for event in scheduled:
+    for k, event in scheduled:
         span = sp.S.One if event.trigger.every is None else event.trigger.every
         after = lower("after", blocks, [event.trigger.after(system.time), span], ["after", "span"])
         new = lower("new", blocks, list(event.assignments.values()), [s.name for s in event.assignments])
@@ -166,7 +170,8 @@ def begun(system: System, batch: Batch) -> Batch:
         for state, value in zip(event.assignments, evaluate(new, [first], *given), strict=True):
             column = system.states.index(state)
             states[:, column] = np.where(due, value, states[:, column])
-    return batch._replace(initial=states)
+        acted[:, k] = due
+    return batch._replace(initial=states), acted
 
 
 def event_tables(

@@ -8,6 +8,7 @@ from typing import Any
 import libsbml as sbml
 import sympy as sp
 
+from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
 from symdyn.models.reactions import ReactionNetwork
@@ -21,6 +22,7 @@ def write(network: ReactionNetwork) -> str:
     bursty = next((r for r in network.reactions if r.bursts), None)
     if bursty is not None:
         raise DeclarationError(f"the reaction {bursty} has a burst, which SBML cannot hold")
+    refuse_delays(network, "SBML")
     if network.unknowns:
         raise DeclarationError(f"the network has unknown terms ({', '.join(map(str, network.unknowns))}); fill them in first")
     names = {s.name for s in (*network.states, *network.parameters, *network.observables)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symdyn.methods.jump import NetworkScheme, refuse_all_but_networks
+from symdyn.methods.jump import NetworkScheme
 from symdyn.methods.options import FixedStepOptions, LeapingOptions, MethodOptions
 from symdyn.methods.stochastic import StepSymbols
 from symdyn.models.reactions import ReactionNetwork
@@ -20,7 +20,7 @@ def refuse_events(system: System) -> str | None:
     """None for a `ReactionNetwork` without events that set its states, else the reason why approximate methods refuse it."""
     if system.propensities is not None and system.events:
         return f"the network has events ({system.events[0]}), which only 'ssa' follows; leave them out: net.replace(events=())"
-    return refuse_all_but_networks(system)
+    return system.unmet(["propensities"])
 
 
 @dataclass(frozen=True)

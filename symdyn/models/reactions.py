@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -124,7 +125,7 @@ class ReactionNetwork(NetworkVerbs, System):
         for e in moments:
             for s in e.assignments:
                 lookup(s, order, "species")
-        sides = [v for e in moments for v in e.sides]
+        sides = [*(r.delay for r in listed), *(v for e in moments for v in e.sides)]
         self.settle(
             order, [*(r.rate for r in listed), size, *means, *sides], observed, time,
             parameters=parameters, initial=initial, provenance=provenance,
@@ -200,7 +201,7 @@ class ReactionNetwork(NetworkVerbs, System):
     def _reactions(self) -> list[Reaction]:
         """The reactions with the present rates, which `with_terms` and `map_expressions` may have changed."""
         pairs = zip(self.reactions, self.rates, strict=True)
-        return [Reaction(r.reactants, r.products, rate, r.mass_action, r.bursts) for r, rate in pairs]
+        return [replace(r, rate=rate) for r, rate in pairs]
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some attributes changed; other reactions, volumes or events are checked as in a new declaration.
@@ -266,6 +267,11 @@ class ReactionNetwork(NetworkVerbs, System):
         return sp.ImmutableDenseMatrix(rows)
 
     @property
+    def delayed_reactions(self) -> tuple[Reaction, ...]:  # type: ignore[override]
+        """The reactions with delays."""
+        return tuple(r for r in self.reactions if r.delay != 0)
+
+    @property
     def species(self) -> tuple[sp.Symbol, ...]:
         """The states."""
         return self.states
@@ -275,7 +281,7 @@ class ReactionNetwork(NetworkVerbs, System):
         """Hexadecimal fingerprint of the reactions and conventions (not of default values or provenance)."""
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|", sp.srepr(self.volume)]
         for r, rate in zip(self.reactions, self.rates, strict=True):
-            bursts = "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
+            bursts = r.timing + "".join(f"{k}:{b.distribution}:{sp.srepr(b.mean)};" for k, b in (r.bursts or {}).items())
             sides = complex_text(r.reactants), complex_text(r.products)
             parts += [*sides, bursts, str(r.mass_action), sp.srepr(rate)]
         parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
@@ -283,8 +289,8 @@ class ReactionNetwork(NetworkVerbs, System):
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _symbols(self) -> set[sp.Symbol]:
-        means = [b.mean for r in self.reactions for b in (r.bursts or {}).values()]
-        return super()._symbols() | dag.free_symbols([self.volume, *means])
+        further = [e for r in self.reactions for e in (r.delay, *(b.mean for b in (r.bursts or {}).values()))]
+        return super()._symbols() | dag.free_symbols([self.volume, *further])
 
     # ---- display -----------------------------------------------------------------------------------
 
@@ -306,13 +312,15 @@ class ReactionNetwork(NetworkVerbs, System):
         for r, rate in zip(self.reactions, self.rates, strict=True):
             sides = [_latex(r.reactants), _latex(r.products, r.bursts)]
             arrow = r"\longrightarrow" if r.mass_action else r"\Longrightarrow"
-            written.append(Equation(_sides(r), rate_text(rate), f"{sides[0]} {arrow} {sides[1]}", sp.latex(rate), ", "))
+            timing = rf"\;\text{{{r.timing}}}" if r.timing else ""
+            left, right = f"{sides[0]} {arrow} {sides[1]}", f"{rate_text(rate)}{r.timing}"
+            written.append(Equation(_sides(r), right, left, sp.latex(rate) + timing, ", "))
         return written
 
     @cached_property
     def _text(self) -> str:
         size = [f"volume {self.volume}"] if self.volume.is_Symbol else []
-        rows = [f"{_sides(r)}, {rate_text(rate)}" for r, rate in zip(self.reactions, self.rates, strict=True)]
+        rows = [f"{_sides(r)}, {rate_text(rate)}{r.timing}" for r, rate in zip(self.reactions, self.rates, strict=True)]
         return "\n".join([*rows, *map(str, self.events), *size])
 
     def __repr__(self) -> str:
@@ -353,7 +361,7 @@ def _volume(value: Any) -> sp.Expr:
 
 def _sides(reaction: Reaction) -> str:
     """A reaction as text without its rate."""
-    return str(reaction).removesuffix(f", {rate_text(reaction.rate)}")
+    return str(reaction).removesuffix(f", {rate_text(reaction.rate)}{reaction.timing}")
 
 
 def _latex(counts: Mapping[sp.Symbol, int], bursts: Mapping[sp.Symbol, Burst] | None = None) -> str:

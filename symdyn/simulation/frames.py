@@ -145,19 +145,14 @@ class Frame:
     def __init__(self, system: System, initial: Mapping[Any, Any] | None = None) -> None:
         self.system = self.declared = system
         self.given = initial
-        self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if self._counted else {}
+        self.coordinates: Mapping[str, Any] = {"event": [str(e) for e in system.events]} if system.events else {}
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """Variables at all output times, in the order of their numbers, then those that are recorded aside."""
         names = (*self.system.names, *(o.name for o in self.system.observables))
         timed = tuple(Variable(name, start=i) for i, name in enumerate(names))
-        return timed + (self._fired if self._counted else ())
-
-    @property
-    def _counted(self) -> bool:
-        """Whether events are counted."""
-        return bool(self.system.events) and self.system.propensities is None
+        return timed + (self._fired if self.system.events else ())
 
     @property
     def _fired(self) -> tuple[Variable, ...]:

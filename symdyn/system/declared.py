@@ -81,6 +81,8 @@ class System(Beginning):
         Standard normal numbers in the right-hand sides that are drawn in every step.
     propensities : tuple of Expr or None
         Rates at which the reactions of a network fire.
+    delayed_reactions : tuple
+        The reactions of a network that are completed later than they begin.
     offspring : str or None
         How individuals of a branching process reproduce.
     fields : tuple of Symbol

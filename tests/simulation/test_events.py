@@ -131,7 +131,7 @@ def test_outputs_at_the_time_of_an_event_are_those_after_it():
     ("events", "message"),
     [
         ([sd.Event(t >= 1, {y: 1}), sd.Event(y >= 1, {y: 0}), sd.Event(y < 1, {y: 1})], "without end"),
-        ([sd.Event(x >= 1, {y: 1}, delay=-x)], "delay of an event was negative"),
+        ([sd.Event(x >= 1, {y: 1}, delay=-x)], "delay of an event or of a reaction was negative"),
         ([sd.Event(sp.sin(300 * x) >= 0, {y: 1}, delay=50)], "more than 128 events"),
         ([sd.Event(sp.sqrt(1 - x) <= -1, {y: 1})], "not a number"),
     ],

@@ -44,15 +44,24 @@ def event_programs(system: System) -> tuple[Program, Program]:
     """
     blocks = [("lane", (system.time,)), ("y", system.states), ("p", system.parameters)]
     build = Lowering(blocks)
-    margins = [
-        build.constant(-1) if isinstance(e.trigger, Schedule) else build.value(margin(e.trigger, strict=strictly))
-        for e in system.events
-    ]
+    margins = [build.value(_margin(e, system)) for e in system.events]
     triggers = build.program("triggers", margins, [e.heading for e in system.events])
     values = [(f"{state} of event {k}", v) for k, e in enumerate(system.events) for state, v in e.assignments.items()]
     values += [(f"delay of event {k}", e.delay) for k, e in enumerate(system.events) if e.delay != 0]
     values += [(f"priority of event {k}", e.priority) for k, e in enumerate(system.events) if e.priority is not None]
     return triggers, lower("effects", blocks, [v for _, v in values], [label for label, _ in values])
+
+
+def _margin(event: Event, system: System) -> sp.Expr:
+    """The margin of the condition of an event; of a schedule, which is none, below 0."""
+    if isinstance(event.trigger, Schedule):
+        return sp.Integer(-1)
+    try:
+        return margin(event.trigger, strict=strictly)
+    except CompileError:
+        if system.propensities is None:
+            raise
+        return sp.Piecewise((0, event.trigger), (-1, True))  # numbers of molecules may be equal
 
 
 def strictly(difference: sp.Expr) -> sp.Expr:

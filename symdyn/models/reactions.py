@@ -54,6 +54,7 @@ class ReactionNetwork(NetworkVerbs, System):
         Species that are 0 or 1, such as genes: moment equations use it.
     events : sequence of Event, optional
         Instantaneous changes at given times or states; exact stochastic simulation includes them, derivations raise an error.
+        The same holds of reactions with a `delay`, none of which is under way at the first time.
     species : sequence, optional
         Their order, and species that occur only in rates; by default the order of appearance.
 

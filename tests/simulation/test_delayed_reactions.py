@@ -182,7 +182,7 @@ def test_what_does_not_know_delays_refuses_them():
     for method in ("tau", "langevin", "hybrid", "tau-implicit"):
         with pytest.raises(SymdynError, match="delayed reactions"):
             sd.simulate(net, [0, 1], method=method, **QUICK)
-    assert net.conservation_laws == ()  # molecules under way are in no species
+    assert net.conservation_laws() == ()  # molecules under way are in no species
 
 
 def test_negative_delays_and_numbers_fail_with_a_status():

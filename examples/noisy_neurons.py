@@ -1,9 +1,9 @@
 """Noisy integrate-and-fire neurons: the rate of firing at a constant current, and reliable spikes at a recorded one.
 
 A neuron of the membrane potential v, in units of the distance from rest to threshold, receives a current u(t) and noise:
-dv = (u - v) dt + sigma dW, in units of the membrane time constant, and is set to 0 where v reaches 1.  At a constant current its
-rate is Siegert's integral.  Trials at a constant current lose their common phase after a few spikes; where the same record of a
-fluctuating current is played again and again, spikes come at the same times (Mainen & Sejnowski, Science 268 (1995) 1503).
+dv = (u - v) dt + sigma dW, in units of the membrane time constant, and is set to 0 where v reaches 1.  At a constant current
+its rate is Siegert's integral.  Trials at a constant current lose their common phase after a few spikes; where the same record
+of a fluctuating current is played again and again, spikes come at the same times (Mainen & Sejnowski, Science 268 (1995) 1503).
 
     python -m examples.noisy_neurons --out out
 

@@ -44,9 +44,9 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
 
     The facts ``setup``, ``rows``, ``bursts`` and ``start`` are those of `symdyn.codegen.jump_program.event_program`;
     ``starts`` and ``dependents`` are the dependency graph, rows in compressed form: of reactions, of the window of thinning,
-    and of completions; ``reactions`` is the number of the former, ``memory`` the size of y; ``delayed`` has for each reaction its
-    number among the delayed ones or -1, ``emptied`` for each of these whether a species loses molecules when it is completed;
-    ``events`` is what `event_facts` finds, or None where nothing is to be waited for; ``places`` tells where in y are
+    and of completions; ``reactions`` is the number of the former, ``memory`` the size of y; ``delayed`` has for each reaction
+    its number among the delayed ones or -1, ``emptied`` for each of these whether a species loses molecules when it is
+    completed; ``events`` is what `event_facts` finds, or None where nothing waits; ``places`` tells where in y are
 
     - the time; and the end of the window, or -1 without thinning;
     - the next moment at which time alone changes a condition, or infinity;

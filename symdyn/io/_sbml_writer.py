@@ -11,6 +11,7 @@ import sympy as sp
 from symdyn.derive.jumps import refuse_delays
 from symdyn.errors import DeclarationError
 from symdyn.io._mathml import to_node
+from symdyn.models.events import Schedule
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.system import System
 
@@ -118,10 +119,16 @@ def _reaction(model: Any, network: ReactionNetwork, number: int, names: set[str]
 def _event(model: Any, event: Any, name: str, time: sp.Symbol) -> None:
     written = model.createEvent()
     written.setId(name)
-    written.setUseValuesFromTriggerTime(True)
+    if isinstance(event.trigger, Schedule):
+        raise DeclarationError(f"SBML has no schedules such as '{event.heading}'; write conditions, when {time} >= ...")
+    written.setUseValuesFromTriggerTime(event.from_trigger or event.delay == 0)
     trigger = written.createTrigger()
-    trigger.setInitialValue(True)
-    trigger.setPersistent(True)
+    trigger.setInitialValue(event.initial)
+    trigger.setPersistent(event.persistent)
+    if event.delay != 0:
+        written.createDelay().setMath(to_node(event.delay, time))
+    if event.priority is not None:
+        written.createPriority().setMath(to_node(event.priority, time))
     trigger.setMath(to_node(event.trigger, time))
     for s, value in event.assignments.items():
         assignment = written.createEventAssignment()

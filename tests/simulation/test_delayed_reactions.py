@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_text_and_objects_are_the_same_and_read_back():
     assert net.replace(reactions=[sd.Reaction({X: 1}, {Y: 1}, k)]).digest != net.digest
     data = sd.simulate(net, [0, 1], seed=1, **QUICK)
     assert sd.ReactionNetwork.from_text(data.attrs["model"]) == net
-    assert [str(e) for e in net.equations()][0] == "X -> Y, k delay 3 consuming false"
+    assert str(net.equations()[0]) == "X -> Y, k delay 3 consuming false"
 
 
 def test_catalysts_stay():
@@ -240,7 +241,7 @@ def test_an_event_that_does_not_persist_is_dropped_when_its_condition_falls():
 def test_large_networks_follow_schedules():
     """A chain of 300 species, filled every 2 units of time; what is in it has no other source."""
     names = [f"S{i}" for i in range(300)]
-    reactions = [sd.Reaction({a: 1}, {b: 1}, 5) for a, b in zip(names, names[1:], strict=False)]
+    reactions = [sd.Reaction({a: 1}, {b: 1}, 5) for a, b in pairwise(names)]
     net = sd.ReactionNetwork(reactions, initial=dict.fromkeys(names, 0), events=sd.dose("S0", 7, start=1, every=2, times=3))
     data = sd.simulate(net, [0, 0.5, 1, 2, 3, 5, 9], trajectories=3, seed=1, **QUICK)
     total = sum(data[name] for name in names)

@@ -176,6 +176,8 @@ class JumpFamily(Family):
         return True
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
+        if system.delayed_reactions or not all(e.plain for e in system.events):
+            raise CompileError("target='cuda' follows no delays and priorities of networks; use target='cpu'")
         if any(isinstance(e.trigger, Schedule) for e in system.events):
             raise CompileError("target='cuda' follows no schedules of networks; use target='cpu', or conditions, when t >= ...")
         if made.facts["large"]:

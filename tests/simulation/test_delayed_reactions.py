@@ -267,3 +267,18 @@ def test_conditions_end_trajectories_of_delayed_networks():
     assert (data.X[:, -1] == 3).all()
     mean = 2 + 3 / 10  # after the delay a time of the gamma distribution
     assert abs(float(data.first_passage.mean()) - mean) < 4 * math.sqrt(3 / 100 / 2000)
+
+
+def test_the_langevin_equation_follows_events():
+    """Immigration and death with doses: means and variances of the diffusion are those of the jump process."""
+    net = sd.ReactionNetwork.from_text(
+        "0 -> X, 40; X -> 0, 1; X(0) = 40; at 1 every 1 times 2, X = X + 30; when t >= 3, X = 40"
+    )
+    data = moments(net, [0, 1, 1.5, 2.5, 3, 4], 4000, method="langevin", step=0.01)
+    mean = [40, 70, 40 + 30 * math.exp(-0.5), 40 + 30 * (math.exp(-1.5) + math.exp(-0.5)), 40, 40]
+    assert np.allclose(data.X_mean, mean, atol=4 * math.sqrt(70 / 4000) + 0.15)
+    assert float(data.X_var[4]) == 0
+    assert abs(float(data.X_var[5]) - 40 * (1 - math.exp(-2)) - 0) < 4
+    one = sd.simulate(net, [0, 4], method="langevin", step=0.1, seed=1, **QUICK)
+    assert one.fired.values.tolist() == [2, 1]
+    assert one.fired_at[:, 0].values.tolist() == [1, 3]

@@ -8,11 +8,12 @@ from typing import Any
 
 import sympy as sp
 
+from symdyn.codegen.event_program import event_facts, event_programs, sampled_conditions, strictly
 from symdyn.codegen.families._start import start_fact
 from symdyn.codegen.families.base import Made, Options
 from symdyn.codegen.families.stepping import SteppingFamily
 from symdyn.codegen.lower import Lowering
-from symdyn.codegen.stopping import ENDED, stopped
+from symdyn.codegen.stopping import ENDED, margins_after, stopped
 from symdyn.methods.leaping import DiffusionScheme
 from symdyn.methods.stochastic import StepSymbols
 
@@ -47,7 +48,13 @@ class DiffusionFamily(SteppingFamily):
         if until is not None:
             new = stopped(build, system, until, symbols, new, where="end")
             labels += ["whether it ended", "when"]
-        return Made((build.program("step", new, labels),), {"noises": count, "with_dz": 0, **start_fact(system, until)})
+        facts = {"noises": count, "with_dz": 0, **start_fact(system, until)}
+        if not system.events:
+            return Made((build.program("step", new, labels),), facts)
+        conditions = sampled_conditions(system)
+        new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
+        labels += [f"margin of event {k}" for k in range(len(conditions))]
+        return Made((build.program("step", new, labels), *event_programs(system)), {**facts, "events": event_facts(system)})
 
 
 def _limited(

@@ -282,3 +282,16 @@ def test_the_langevin_equation_follows_events():
     one = sd.simulate(net, [0, 4], method="langevin", step=0.1, seed=1, **QUICK)
     assert one.fired.values.tolist() == [2, 1]
     assert one.fired_at[:, 0].values.tolist() == [1, 3]
+
+
+def test_many_reactions_are_under_way_and_complete_in_the_order_of_their_times():
+    """Some 2000 at once; and delays that fall, so that all that begins before 5 is completed at 5."""
+    busy = moments(sd.ReactionNetwork.from_text("0 -> Y, 1000 delay 2; Y(0) = 0"), [0, 1.9, 4], 300)
+    assert float(busy.Y_mean[1]) == 0
+    assert abs(float(busy.Y_mean[2]) - 2000) < 4 * math.sqrt(2000 / 300)
+    net = sd.ReactionNetwork.from_text("0 -> Y, 10 delay max(0, 5 - t); Y -> Z, 2 delay 1/(1 + t); Y(0) = 0; Z(0) = 0")
+    falling = moments(net, [0, 4.999, 5.0001, 5.5], 4000)
+    assert falling.Y_mean[1] == falling.Z_mean[1] == 0
+    assert abs(float(falling.Y_mean[2]) - 50) < 4 * math.sqrt(50 / 4000) + 0.02
+    inside = 50 * math.exp(-1) + 5 * (1 - math.exp(-1))  # linear decay at the rate 2 with births of the rate 10 from 5 on
+    assert abs(float(falling.Y_mean[3]) - inside) < 4 * math.sqrt(inside / 4000) + 0.02

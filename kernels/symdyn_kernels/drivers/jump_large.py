@@ -170,6 +170,12 @@ def _tell(network, number):
 
 
 @njit(error_model="numpy")
+def _goes_on(code, thinning):
+    """Whether the trajectory goes on; infinite bounds are those of a window that is too long."""
+    return code == SUCCESS or (thinning and code == NOT_FINITE)
+
+
+@njit(error_model="numpy")
 def _act(network, sums, n, k, t, events, memory, lanes, given, output, aside):
     """Let happen what is due, and what follows from conditions that have turned true; returns a status.
 
@@ -321,7 +327,7 @@ def chunk(arguments):
                 memory.held[0, e] = known
                 st(y, held + e, float(known))
             memory.waiting[0], memory.upcoming[0], memory.latest[0], memory.still[0] = 0, 0, -np.inf, 0
-            if E > 0 and code == SUCCESS:
+            if E > 0 and _goes_on(code, thinning):
                 due[0] = 1
                 code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
         while j < times.size:
@@ -379,7 +385,7 @@ def chunk(arguments):
                         acts |= ld(y, turned) > 0.5
                         if fragile:
                             _fallen(network, events, memory)
-                    if acts and code == SUCCESS:
+                    if acts and _goes_on(code, thinning):
                         due[0] = j
                         code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
                 elif crossing == limit:
@@ -419,7 +425,7 @@ def chunk(arguments):
                             pending += 1
                     if fragile:
                         _fallen(network, events, memory)
-                    if ld(y, turned) > 0.5 and code == SUCCESS:
+                    if ld(y, turned) > 0.5 and _goes_on(code, thinning):
                         due[0] = j
                         code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:

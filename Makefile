@@ -2,11 +2,13 @@
 #   make demo    the main job on real data; figures and a report in out/
 #   make test    the whole test suite
 #   make test-lowest    a sample of it with the lowest versions of the dependencies
+#   make test-sample PYTHON=python3.13 VENV=.venv-3.13    the same sample with another Python
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
+SAMPLE  = tests/models tests/derive tests/networks tests/io
 
-.PHONY: demo test test-lowest lint bench clean
+.PHONY: demo test test-lowest test-sample lint bench clean
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "symdyn needs Python 3.11 or newer; run make PYTHON=...")'
@@ -27,9 +29,12 @@ LOWEST = $(VENV)-lowest
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet uv
-	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[sbml,distributed]' 'pytest>=8'
+	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[sbml,distributed]' 'pytest>=8.4'
 	$(LOWEST)/bin/symdyn doctor --quiet
-	OPENBLAS_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q tests/models tests/derive tests/networks tests/io
+	OPENBLAS_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q $(SAMPLE)
+
+test-sample: $(VENV)/.ready
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SAMPLE)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -69,6 +69,15 @@ def test_missing_compilers_meet_one_error_with_the_install_line(monkeypatch, fai
         toolchain.compile_ptx(test_missing_package_meets_one_error_with_the_install_line, "float64")
 
 
+def test_a_numpy_that_the_package_does_not_know_is_named(monkeypatch):
+    def fail(*_, **__):
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+
+    monkeypatch.setattr(toolchain.cuda, "compile_ptx", fail)
+    with pytest.raises(sd.CompileError, match=rf"not work with numpy {re.escape(np.__version__)} .*row_stack.*constraints"):
+        toolchain.compile_ptx(lorenz, "float64")
+
+
 def test_another_version_of_the_package_is_named(monkeypatch):
     from numba.cuda import dispatcher
 

@@ -178,6 +178,10 @@ def _compilers() -> Iterator[None]:
         yield
     except (ImportError, OSError, RuntimeError) as error:
         raise CompileError(f"CUDA's compilers are not there or do not work ({error}): {INSTALL}") from error
+    except AttributeError as error:  # of modules of numba-cuda, which are imported now
+        raise CompileError(
+            f"numba-cuda {VERSION} does not work with numpy {np.__version__} ({error}); install the versions of constraints.txt"
+        ) from error
 
 
 def compile_ptx(function: Callable, arguments: str) -> str:

@@ -203,11 +203,12 @@ def _act(network, sums, n, k, t, events, memory, lanes, given, output, aside):
 
 
 @njit(error_model="numpy")
-def _fallen(network, events, memory):
-    """Drop what waits, and does not persist, of conditions that have turned false."""
+def _fallen(network, events, memory, k):
+    """Drop what waits, and does not persist, of conditions that have turned false; returns when something is next due."""
     for e in range(events.flags.size):
         if memory.held[0, e] != 0 and not events.flags[e] & PERSISTENT and ld(network.y, network.places.held + e) < 0.5:
             release(events, memory, 0, e)
+    return next_moment(events, memory, 0, k)
 
 
 @njit(error_model="numpy")
@@ -330,6 +331,7 @@ def chunk(arguments):
             if E > 0 and _goes_on(code, thinning):
                 due[0] = 1
                 code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
+            moment = next_moment(events, memory, 0, k)
         while j < times.size:
             if thinning and code == NOT_FINITE:
                 window, code = _renew(t, 0.125 * window, network, sums)
@@ -348,7 +350,6 @@ def chunk(arguments):
             candidate, crossing = t + ld(records, record) / abs(total), ld(y, soonest)  # 0 may be -0.0
             limit = min(border, crossing)
             if QUEUED:
-                moment = next_moment(events, memory, 0, k)
                 limit = min(limit, moment)
                 if pending > 0:
                     limit = min(limit, when[0])
@@ -384,10 +385,11 @@ def chunk(arguments):
                                     code = NEGATIVE
                         acts |= ld(y, turned) > 0.5
                         if fragile:
-                            _fallen(network, events, memory)
+                            moment = _fallen(network, events, memory, k)
                     if acts and _goes_on(code, thinning):
                         due[0] = j
                         code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
+                        moment = next_moment(events, memory, 0, k)
                 elif crossing == limit:
                     _tell(network, R + 1)
             else:
@@ -424,10 +426,11 @@ def chunk(arguments):
                             _push(when, what, pending, t + lag, delayed.numbers[reaction])
                             pending += 1
                     if fragile:
-                        _fallen(network, events, memory)
+                        moment = _fallen(network, events, memory, k)
                     if ld(y, turned) > 0.5 and _goes_on(code, thinning):
                         due[0] = j
                         code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
+                        moment = next_moment(events, memory, 0, k)
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
                 code, passage[k] = SUCCESS, t
                 j = _hold(k, j, np.inf, y, n, times, out)

@@ -23,23 +23,29 @@ from symdyn_kernels.increments import FIXED_ROWS, draw, increment
 from symdyn_kernels.lanes import ACCEPT, ROWS, TEND, TNEW, Output, T, abandon, arrays, put, void
 from symdyn_kernels.output import padded
 from symdyn_kernels.rng import start_stream
-from symdyn_kernels.simd import WIDTH, call, ld, st
+from symdyn_kernels.simd import WIDTH, call, ld, st, vld, vst
 from symdyn_kernels.status import NOT_FINITE, SUCCESS
 
 __all__ = ["chunk"]
 
 
 @njit(error_model="numpy")
-def _turned(events, memory, l, n, W, new):
-    """Note which conditions are found to have turned true or false at the end of a step."""
+def _turned(events, memory, n, W, new, active):
+    """Note which conditions are found to have turned true or false at the end of a step; returns whether one turned true."""
+    some = False
     for e in range(events.flags.size):
         if events.flags[e] & KNOWN:
             continue
-        v = ld(new, (n + e) * W + l)
-        if v >= 0.0 and memory.held[l, e] == 0:
-            memory.chosen[l, e], memory.happens[l] = 1, 1
-        elif not v >= 0.0 and memory.held[l, e] != 0:
-            release(events, memory, l, e)
+        for l in range(W):
+            if active[l] == 0:
+                continue
+            v = ld(new, (n + e) * W + l)
+            if v >= 0.0 and memory.held[l, e] == 0:
+                memory.chosen[l, e], memory.happens[l] = 1, 1
+                some = True
+            elif not v >= 0.0 and memory.held[l, e] != 0:
+                release(events, memory, l, e)
+    return some
 
 
 @njit(error_model="numpy")
@@ -92,8 +98,8 @@ def chunk(arguments):
     lane_rows = rows if stride == W else single
     memory = event_memory(events, W, (single + 8 * row_count * stride + 63) // 64 * 64, 0)
     who, due, over = np.full(W, -1, np.int64), np.ones(W, np.int64), np.zeros(W, np.int64)
-    begin, length, target = np.zeros(W), np.zeros(W), np.zeros(W)
-    made, wanted = np.zeros(W, np.int64), np.zeros(W, np.int64)
+    begin, length, target, moment = np.zeros(W), np.zeros(W), np.zeros(W), np.zeros(W)
+    made, wanted, active = np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64)
     output = Output(padded(times), run.values, np.zeros((1, 1), np.int64), due, who)
     status[:] = SUCCESS
     steps[:] = 0
@@ -110,7 +116,7 @@ def chunk(arguments):
             put(lanes[TEND], l, np.inf, W)
             put(lanes[ACCEPT], l, 1.0, W)
             who[l], due[l], made[l], wanted[l] = k if l < live else -1, 1, 0, 0
-            memory.happens[l] = 0
+            active[l], moment[l], memory.happens[l] = 0, np.inf, 0
             over[l] = flag >= 0 and initial[k, flag] > 0.0
         for l in range(stride):
             start_stream(state, l, stride, seed, streams[waiting + min(l, live - 1)])
@@ -121,9 +127,11 @@ def chunk(arguments):
             elif over[l] == 0:
                 begin_events(events, memory, l, W, y, p, lanes)
                 status[who[l]] = happen(events, memory, l, who[l], y, n, W, p, lanes, output, run.aside)
+                moment[l] = next_moment(events, memory, l, who[l])
         waiting += live
+        fresh = True
         while True:
-            for l in range(W):
+            for l in range(W if fresh else 0):
                 k = who[l]
                 if k >= 0 and (due[l] >= times.size or status[k] != SUCCESS):
                     void(k, due[l], n, run.values)
@@ -132,9 +140,8 @@ def chunk(arguments):
                     finished += 1
                     signals.done[0] += 1
                 elif k >= 0 and made[l] == wanted[l]:  # it goes on to the next time that is known
-                    begin[l], target[l] = ld(lanes[T], l), times[due[l]]
-                    if over[l] == 0:
-                        target[l] = min(target[l], next_moment(events, memory, l, k))
+                    begin[l] = ld(lanes[T], l)
+                    target[l] = times[due[l]] if over[l] else min(times[due[l]], moment[l])
                     gap = target[l] - begin[l]
                     made[l], wanted[l] = 0, max(1, math.ceil((gap if whole else gap / longest) - SLACK))
                     h = 1.0 if whole else gap / wanted[l]
@@ -146,8 +153,8 @@ def chunk(arguments):
                     put(roots, l, math.sqrt(h / fine), W)
             if live == 0 or stop[0] != 0:
                 break
-            for l in range(W):
-                put(rows, l, ld(lanes[T], l), W)
+            for l in range(0, stride, WIDTH):
+                vst(rows, l, vld(lanes[T], l))
             for i in range(fine if m > 0 else 0):
                 if piece == pieces:
                     draw(state, normals, stride, pieces * draws)
@@ -159,9 +166,10 @@ def chunk(arguments):
                     st(lane_rows, row, ld(rows, row * stride))
             call(f, lane_rows, y, p, new)
             y, new = new, y
-            some = False
+            some, fresh = False, False
             for l in range(W):
                 k = who[l]
+                active[l] = 0
                 if k < 0:
                     continue
                 made[l] += 1
@@ -175,11 +183,15 @@ def chunk(arguments):
                 if status[k] == SUCCESS and t >= times[due[l]]:
                     _record(k, l, due[l], n, W, y, output, status)
                     due[l] += 1
-                if over[l] == 0 and status[k] == SUCCESS:
-                    _turned(events, memory, l, n, W, y)
-                    memory.happens[l] |= next_moment(events, memory, l, k) <= t
-                    some |= memory.happens[l] != 0
+                active[l] = over[l] == 0 and status[k] == SUCCESS
+                if active[l] and moment[l] <= t:
+                    memory.happens[l] = 1
+                    some = True
+                fresh |= made[l] == wanted[l] or status[k] != SUCCESS
+            if events.sampled:
+                some |= _turned(events, memory, n, W, y, active)
             if some:
+                fresh = True
                 if events.triggers != 0:
                     _settle_levels(events, memory, W, y, p, lanes)
                 for l in range(W):
@@ -189,9 +201,9 @@ def chunk(arguments):
                     k = who[l]
                     if k >= 0 and memory.happens[l] != 0:
                         status[k] = happen(events, memory, l, k, y, n, W, p, lanes, output, run.aside)
-                        made[l] = wanted[l]
-            for l in range(W):
-                put(lanes[T], l, ld(lanes[TNEW], l), W)
+                        made[l], moment[l] = wanted[l], next_moment(events, memory, l, k)
+            for l in range(0, stride, WIDTH):
+                vst(lanes[T], l, vld(lanes[TNEW], l))
     if stop[0] != 0:
         abandon(output, waiting, status)
     return finished + 0 * buffer.size  # the buffer is used through its address alone: keep it alive until here

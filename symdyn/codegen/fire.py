@@ -18,6 +18,7 @@ from functools import reduce
 import sympy as sp
 
 from symdyn.codegen.event_program import event_facts, event_programs
+from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.ir_functions import IRFunctions
 from symdyn.codegen.jump_parts import Ingredients, guarded, start_program
 from symdyn.codegen.lower import Lowering
@@ -52,7 +53,7 @@ def fire_module(network: ReactionNetwork, until: sp.Basic | None = None) -> Made
     - the next moment at which time alone changes a condition, or infinity;
     - whether the trajectory stops, whether a trigger became true, whether events set an invalid number of molecules;
     - whether a reaction fired, and its propensity: these two are written where that depends on time;
-    - the delay of a reaction;
+    - the delay of a reaction; the coefficients of inputs and their number;
     - whether the trigger of the first event was true, and whether it is true now; those of the others follow.
 
     Raises
@@ -67,8 +68,12 @@ class _Network:
     """The module under construction."""
 
     def __init__(self, network: ReactionNetwork, until: sp.Basic | None) -> None:
+        own, self.driven = len(network.parameters), bool(network.inputs)
+        network, found = written_out(network, *(() if until is None else (until,)))
+        until = found[0] if found else None
+        coefficients = network.parameters[own:]
         self.network, self.until, self.time = network, until, network.time
-        parts = Ingredients(network, until, range(len(network.reactions)), schedules=False)
+        parts = Ingredients(network, until, range(len(network.reactions)), schedules=False, changing=coefficients)
         self.delayed = [j for j, r in enumerate(network.reactions) if r.delay != 0]
         self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
         self.p, self.setup = parts.p, parts.setup
@@ -78,7 +83,8 @@ class _Network:
         self.truths = [sp.Symbol(f"truth{k}'") for k in range(len(network.events))]
         number, self.rest = sp.Symbol("number'"), sp.Symbol("rest'")
         nows = [sp.Symbol(f"now{k}'") for k in range(len(network.events))]
-        y = [*network.states, *marks.values(), *self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
+        y = [*network.states, *marks.values(), *coefficients, *self.bounds.lows, *self.bounds.highs, *self.truths, *nows]
+        self.coefficients = len(coefficients)
         self.place = {s: i for i, s in enumerate(y)}
         self.mark = {name: self.place[s] for name, s in marks.items()}
         self.build = Lowering([("lane", [number, self.rest, *self.bursts.symbols]), ("y", y), ("p", self.p)])
@@ -231,7 +237,8 @@ class _Network:
         starts = [0]
         for found in graph:
             starts.append(starts[-1] + len(found))
-        places = [*(self.mark[name] for name in MARKS), len(self.place) - 2 * events, len(self.place) - events]
+        places = [*(self.mark[name] for name in MARKS), self.mark[MARKS[-1]] + 1, self.coefficients]
+        places += [len(self.place) - 2 * events, len(self.place) - events]
         if not self.timed:
             places[MARKS.index("border")] = -1
         numbers = {j: c for c, j in enumerate(self.delayed)}
@@ -248,7 +255,7 @@ class _Network:
             "delayed": [numbers.get(j, -1) for j in range(len(self.reactions))],
             "emptied": [int(min(self.network.reactions[j].completed.values(), default=0) < 0) for j in self.delayed],
             "start": None if self.until is None else start_program(self.network, self.until).as_json(),
-            "events": event_facts(self.network) if events or self.delayed else None,
+            "events": event_facts(self.network) if events or self.delayed or self.driven else None,
         }
         first = [*everything, *self._update(range(len(self.values)))]
         return Made(

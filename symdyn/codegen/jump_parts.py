@@ -92,6 +92,8 @@ class Ingredients:
         Of the reactions.
     schedules : bool
         Whether the times of schedules are crossings; else the driver has them.
+    changing : sequence of Symbol
+        Parameters that change at the knots of inputs.
 
     Attributes
     ----------
@@ -107,9 +109,10 @@ class Ingredients:
     """
 
     def __init__(
-        self, network: ReactionNetwork, until: sp.Basic | None, order: Sequence[int], *, schedules: bool = True
-    ) -> None:
-        hoisting = Hoisting(network.parameters, [*network.states, network.time])
+        self, network: ReactionNetwork, until: sp.Basic | None, order: Sequence[int], *, schedules: bool = True,
+        changing: Sequence[sp.Symbol] = (),
+    ) -> None:  # fmt: skip
+        hoisting = Hoisting(network.parameters, [*network.states, network.time, *changing])
         listed = hoisted_propensities(network, hoisting)
         self.reactions = [listed[j] for j in order]
         self.bursts = Bursts(self.reactions, hoisting)

@@ -71,7 +71,8 @@ def rate_equations(network: ReactionNetwork, *, concentrations: bool = False) ->
         time=network.time,
         provenance=(*network.provenance, line),
     )
-    return system.with_parameters({p: v for p, v in network.defaults.items() if p in system.parameters})
+    known = set(system.parameters) - set(system.inputs)
+    return system.with_parameters({p: v for p, v in network.defaults.items() if p in known})
 
 
 def _without(e: sp.Expr, volume: sp.Expr) -> sp.Expr:

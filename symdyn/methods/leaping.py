@@ -23,12 +23,12 @@ def refuse_events(system: System) -> str | None:
             f"the network has events ({system.events[0]}), which 'ssa' and 'langevin' follow; leave them out: "
             "net.replace(events=())"
         )
-    return refuse_all_but_networks_without_delays(system)
+    return system.unmet(["propensities"])
 
 
 def refuse_all_but_networks_without_delays(system: System) -> str | None:
-    """None for reactions without delays, with events or without, else the reason."""
-    return system.unmet(["propensities"], ["events"])
+    """None for reactions without delays, with events and inputs or without, else the reason."""
+    return system.unmet(["propensities"], ["events", "inputs"])
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from symdyn.models.events import Event, listed_events
 from symdyn.models.reaction import Burst, Reaction, complex_text, rate_text
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
+from symdyn.paths import Path, PathSlope
 from symdyn.system import Equation, System
 
 __all__ = ["ReactionNetwork"]
@@ -131,6 +132,9 @@ class ReactionNetwork(NetworkVerbs, System):
             order, [*(r.rate for r in listed), size, *means, *sides], observed, time,
             parameters=parameters, initial=initial, provenance=provenance,
         )  # fmt: skip
+        for fixed in (size, *means, *(r.delay for r in listed)):
+            if found := [s for s in fixed.free_symbols if isinstance(s, (Path, PathSlope))]:
+                raise DeclarationError(f"{fixed} contains the input {found[0]}; only rates and events may depend on inputs")
         for mean in means:
             if mean.free_symbols & {*order, time}:
                 raise DeclarationError(f"the mean {mean} of a burst depends on species or time; it must be of parameters alone")
@@ -227,7 +231,7 @@ class ReactionNetwork(NetworkVerbs, System):
         >>> sd.ReactionNetwork.from_text("2 X -> 0, k").replace(combinatoric=True).propensities
         (X*k*(X - 1)/2,)
         """
-        if changes.keys() & DECLARED:
+        if changes.keys() & DECLARED and "parameters" not in changes:
             return self._declared_anew(changes)
         new = super().replace(**changes)
         if "rates" in changes:

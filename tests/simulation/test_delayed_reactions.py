@@ -193,6 +193,61 @@ def test_negative_delays_and_numbers_fail_with_a_status():
     assert sd.simulate(twice, [0, 20], seed=1, on_failure="nan", **QUICK).status.item() == 6
 
 
+# ---- inputs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["hold", "linear", "cubic"])
+def test_births_at_the_rate_of_an_input_are_poisson(kind):
+    """Means and variances are the integral of the input, found by quadrature of its own values."""
+    u = sd.Path("u", [0, 1, 2.5, 4], [20, 30, 24, 40], kind)
+    net = sd.ReactionNetwork([sd.Reaction({}, {X: 1}, u, mass_action=False)], initial={X: 0}, observables={"rate": u})
+    times = [0, 0.5, 1, 3, 4]
+    data = moments(net, times)
+    fine = np.linspace(0, 4, 400_001)
+    values = u.curves[0]((fine[1:] + fine[:-1]) / 2)
+    for j, now in enumerate(times[1:], start=1):
+        mean = values[fine[1:] <= now + 1e-9].sum() * 1e-5
+        assert agrees((float(data.X_mean[j]), float(data.X_var[j])), mean, mean)
+    assert np.allclose(data.rate_mean, u.curves[0](np.array(times)))
+
+
+def test_inputs_delays_and_events_at_once():
+    """Births of the rate u begin a unit of time before they are there; the course is a sweep; a dose comes at 2."""
+    u = sd.Path("u", [0, 1, 3], [10, 50, 50], "hold")
+    births = sd.Reaction({}, {X: 1}, u, mass_action=False, delay=1)
+    net = sd.ReactionNetwork([births], initial={X: 0}, events=sd.dose(X, 100, start=2))
+    courses = [u, sd.Path("u", [0, 1.5, 3], [40, 0, 0], "hold")]
+    data = sd.simulate(net, [0, 1, 2, 3], inputs={u: courses}, trajectories=5000, seed=1, reduce=["mean", "var"], **QUICK)
+    for row, course in enumerate([[0, 0, 10, 60], [0, 0, 40, 60]]):
+        for j in range(4):
+            extra = 100 * (j >= 2)
+            found = float(data.X_mean[row, j]) - extra, float(data.X_var[row, j])
+            assert agrees(found, course[j], course[j], 5000)
+
+
+def test_the_langevin_equation_follows_inputs():
+    u = sd.Path("u", [0, 2, 4], [100, 300, 300])
+    net = sd.ReactionNetwork([sd.Reaction({}, {X: 1}, u, mass_action=False), ({X: 1}, {}, 1)], initial={X: 100})
+    data = moments(net, [0, 2, 4], 4000, method="langevin", step=0.01)
+    # m' = 100 + 100 t - m has the solution 100 t + 100 exp(-t) from m = 100
+    two = 200 + 100 * math.exp(-2)
+    assert np.allclose(data.X_mean, [100, two, 300 + (two - 300) * math.exp(-2)], atol=4 * math.sqrt(300 / 4000) + 0.5)
+
+
+def test_what_follows_no_inputs_of_networks_refuses_them():
+    u = sd.Path("u", [0, 1], [1, 2])
+    net = sd.ReactionNetwork([sd.Reaction({}, {X: 1}, u, mass_action=False)], initial={X: 0})
+    for ask in (lambda: net.moments(2), net.master_equation, net.langevin):
+        with pytest.raises(DeclarationError, match="u is an input over time"):
+            ask()
+    with pytest.raises(SymdynError, match="inputs over time"):
+        sd.simulate(net, [0, 1], method="tau", **QUICK)
+    with pytest.raises(DeclarationError, match="only rates and events may depend on inputs"):
+        sd.ReactionNetwork([sd.Reaction({}, {X: 1}, 1, delay=u)])
+    ode = sd.simulate(net.rate_equations(), [0, 1], rtol=1e-9, **QUICK)
+    assert math.isclose(float(ode.X[-1]), 1.5, rel_tol=1e-6)
+
+
 # ---- events ------------------------------------------------------------------------------------
 
 

@@ -111,10 +111,7 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.simulate(s, [0, 3], method="taylor"), "inputs over time"),
         (lambda u, s: sd.analysis.steady_states(s), "this one has inputs over time"),
         (lambda u, s: sd.compile(s, target="cuda"), "no events and inputs"),
-        (
-            lambda u, s: sd.simulate(sd.ReactionNetwork([({}, {x: 1}, u)]), [0, 1], initial={x: 0}),
-            "no method for ReactionNetwork",
-        ),
+        (lambda u, s: sd.simulate(sd.BranchingSystem([x], [[0]], [[u]]), [0, 1]), "no method for BranchingSystem follows"),
         (lambda u, s: u(t - 1), "at another time"),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1], "quadratic"), "known: hold, linear, cubic"),
         (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),

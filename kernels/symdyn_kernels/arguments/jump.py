@@ -83,6 +83,8 @@ class TablePlaces(NamedTuple):
         Where a candidate of thinning fired; its propensity.
     delay : int
         That of a reaction.
+    inputs, coefficients : int
+        The first of the parameters that change at the knots of inputs, the last ones of the model, and their number.
     held, holds : int
         For the first of the E events whether its trigger was true at the previous evaluation, and whether it is true now.
     """
@@ -96,6 +98,8 @@ class TablePlaces(NamedTuple):
     fired: int
     rate: int
     delay: int
+    inputs: int
+    coefficients: int
     held: int
     holds: int
 

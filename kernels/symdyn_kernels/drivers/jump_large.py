@@ -176,7 +176,15 @@ def _goes_on(code, thinning):
 
 
 @njit(error_model="numpy")
-def _act(network, sums, n, k, t, events, memory, lanes, given, output, aside):
+def _set_inputs(network, given, size):
+    """Copy the coefficients of inputs from the parameters of the model, of which they are the last."""
+    count = network.places.coefficients
+    for r in range(count):
+        st(network.y, network.places.inputs + r, ld(given, size - count + r))
+
+
+@njit(error_model="numpy")
+def _act(network, sums, n, k, t, events, memory, lanes, given, size, output, aside):
     """Let happen what is due, and what follows from conditions that have turned true; returns a status.
 
     All propensities are computed anew, as events may change any species.
@@ -196,6 +204,7 @@ def _act(network, sums, n, k, t, events, memory, lanes, given, output, aside):
     code = happen(events, memory, 0, k, y, n, 1, given, lanes, output, aside)
     for e in range(events.flags.size):
         st(y, held + e, float(memory.held[0, e]))
+    _set_inputs(network, given, size)
     _tell(network, -1)
     if ld(y, network.places.wrong) > 0.5:
         return impossible(0, 1, n, y)
@@ -266,7 +275,7 @@ def chunk(arguments):
     Y0, P, times, streams, _ = batch
     out, status, steps, rejected, passage = run.values, run.status, run.steps, run.rejected, run.passage
     n, npar, size = Y0.shape[1], P.shape[1], DRAWS + bursts.size
-    now, ends, soonest, stops, turned, wrong, fired, rate, delay, held, holds = places
+    now, ends, soonest, stops, turned, wrong, fired, rate, delay, _, _, held, holds = places
     thinning = ends >= 0
     leaves = 2
     while leaves < R:
@@ -317,12 +326,14 @@ def chunk(arguments):
         if thinning:
             border = t + window
             st(y, ends, border)
-        _tell(network, -1)
-        code = _build(network, sums)
         if QUEUED:
             pending = 0
             for i in range(given.shape[1]):
                 st(own, i, given[k, i])
+            _set_inputs(network, own, given.shape[1])
+        _tell(network, -1)
+        code = _build(network, sums)
+        if QUEUED:
             for e in range(E):
                 known = events.flags[e] & INITIAL and ld(y, holds + e) > 0.5
                 memory.held[0, e] = known
@@ -330,7 +341,7 @@ def chunk(arguments):
             memory.waiting[0], memory.upcoming[0], memory.latest[0], memory.still[0] = 0, 0, -np.inf, 0
             if E > 0 and _goes_on(code, thinning):
                 due[0] = 1
-                code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
+                code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
             moment = next_moment(events, memory, 0, k)
         while j < times.size:
             if thinning and code == NOT_FINITE:
@@ -388,7 +399,7 @@ def chunk(arguments):
                             moment = _fallen(network, events, memory, k)
                     if acts and _goes_on(code, thinning):
                         due[0] = j
-                        code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
+                        code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
                         moment = next_moment(events, memory, 0, k)
                 elif crossing == limit:
                     _tell(network, R + 1)
@@ -429,7 +440,7 @@ def chunk(arguments):
                         moment = _fallen(network, events, memory, k)
                     if ld(y, turned) > 0.5 and _goes_on(code, thinning):
                         due[0] = j
-                        code = _act(network, sums, n, k, t, events, memory, lanes, own, output, run.aside)
+                        code = _act(network, sums, n, k, t, events, memory, lanes, own, given.shape[1], output, run.aside)
                         moment = next_moment(events, memory, 0, k)
             if ld(y, stops) > 0.5 and ld(y, wrong) < 0.5:
                 code, passage[k] = SUCCESS, t

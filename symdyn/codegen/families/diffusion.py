@@ -12,6 +12,7 @@ from symdyn.codegen.event_program import event_facts, event_programs, sampled_co
 from symdyn.codegen.families._start import start_fact
 from symdyn.codegen.families.base import Made, Options
 from symdyn.codegen.families.stepping import SteppingFamily
+from symdyn.codegen.input_paths import written_out
 from symdyn.codegen.lower import Lowering
 from symdyn.codegen.stopping import ENDED, margins_after, stopped
 from symdyn.methods.leaping import DiffusionScheme
@@ -37,6 +38,9 @@ class DiffusionFamily(SteppingFamily):
         }
 
     def programs(self, system: Any, scheme: Any, *, until: sp.Basic | None = None) -> Made:
+        eventful = bool(system.events or system.inputs)
+        system, found = written_out(system, *(() if until is None else (until,)))
+        until = found[0] if found else None
         count = scheme.noises(system)
         symbols = StepSymbols.fresh(system, count, False)
         lane = (system.time, symbols.h, symbols.sqrt_h, *symbols.dW)
@@ -49,12 +53,13 @@ class DiffusionFamily(SteppingFamily):
             new = stopped(build, system, until, symbols, new, where="end")
             labels += ["whether it ended", "when"]
         facts = {"noises": count, "with_dz": 0, **start_fact(system, until)}
-        if not system.events:
+        if not eventful:
             return Made((build.program("step", new, labels),), facts)
         conditions = sampled_conditions(system)
         new = [*new, *margins_after(build, system, conditions, symbols, new[: len(system.states)], strict=strictly)]
-        labels += [f"margin of event {k}" for k in range(len(conditions))]
-        return Made((build.program("step", new, labels), *event_programs(system)), {**facts, "events": event_facts(system)})
+        step = build.program("step", new, [*labels, *(f"margin of event {k}" for k in range(len(conditions)))])
+        programs = (step, *(event_programs(system) if system.events else ()))
+        return Made(programs, {**facts, "events": event_facts(system)})
 
 
 def _limited(

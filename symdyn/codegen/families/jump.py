@@ -23,6 +23,7 @@ from symdyn.codegen.families._start import holds_at_start
 from symdyn.codegen.families.base import Batch, Family, Launch, Options, Run
 from symdyn.codegen.fire import fire_module
 from symdyn.codegen.inlining import Inlining
+from symdyn.codegen.input_paths import coefficient_rows
 from symdyn.codegen.jump_program import event_program
 from symdyn.codegen.program import Made, Program
 from symdyn.errors import CompileError, DeclarationError
@@ -43,9 +44,9 @@ MOST = 700
 def large(system: System) -> bool:
     """Whether events of a network are functions of one reaction, found in a sum tree, and not one program without branches.
 
-    What waits, delayed reactions and events with delays or priorities, does so beside the tree.
+    What waits, delayed reactions, events with delays or priorities and knots of inputs, does so beside the tree.
     """
-    if system.delayed_reactions or not all(e.plain for e in system.events):
+    if system.delayed_reactions or system.inputs or not all(e.plain for e in system.events):
         return True
     return len(system.propensities or ()) > (LARGER if system.events or system.time_dependent else LARGE)
 
@@ -98,6 +99,7 @@ class JumpFamily(Family):
         run.passage[:] = np.inf
         if task.facts["large"]:
             run.aside[:, : len(task.system.events)] = 0
+            batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
         else:
             batch, acted = begun(task.system, batch)
             count, each = task.facts["events"]
@@ -168,9 +170,12 @@ class JumpFamily(Family):
 
     def _tables(self, run: Run, batch: Batch, task: Launch) -> EventTables:
         """The events of a network in the form in which the driver of large ones takes them."""
-        if not task.system.events:
+        system = task.system
+        if not (system.events or system.inputs):
             return EventTables.none()
-        return event_tables(task.system, task.facts["events"], task.addresses[1:], batch.parameters, batch.times)
+        addresses = task.addresses[1:] if system.events else (0, 0)
+        given = batch.parameters[:, : len(system.parameters)]
+        return event_tables(system, task.facts["events"], addresses, given, batch.times)
 
     def on_device(self, scheme: Any) -> bool:
         return True
@@ -178,6 +183,8 @@ class JumpFamily(Family):
     def device(self, system: System, scheme: Any, made: Made) -> Device:
         if system.delayed_reactions or not all(e.plain for e in system.events):
             raise CompileError("target='cuda' follows no delays and priorities of networks; use target='cpu'")
+        if system.inputs:
+            raise CompileError("target='cuda' follows no inputs of networks; use target='cpu'")
         if any(isinstance(e.trigger, Schedule) for e in system.events):
             raise CompileError("target='cuda' follows no schedules of networks; use target='cpu', or conditions, when t >= ...")
         if made.facts["large"]:

@@ -167,6 +167,11 @@ class Path(sp.Symbol):
         -------
         Expr
 
+        Raises
+        ------
+        DeclarationError
+            For the slope of an input that is held between knots, at which it jumps.
+
         Examples
         --------
         >>> u = Path("u", [0, 1], [0, 1])
@@ -174,8 +179,23 @@ class Path(sp.Symbol):
         (du/dt, 1)
         """
         if len(symbols) == 1 and isinstance(symbols[0], sp.Symbol) and symbols[0].name in ("t", "time"):
+            self.check_slope()
             return PathSlope(self)
         return super().diff(*symbols, **assumptions)
+
+    def check_slope(self) -> None:
+        """Refuse the slope of an input that is held between knots.
+
+        Raises
+        ------
+        DeclarationError
+
+        Examples
+        --------
+        >>> Path("u", [0, 1], [0, 1]).check_slope()
+        """
+        if self.degree == 0:
+            raise DeclarationError(f"the input {self.name} is held and jumps at its knots, so it has no slope; use kind='linear'")
 
     @cached_property
     def digest(self) -> str:

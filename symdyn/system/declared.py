@@ -362,7 +362,7 @@ class System(Beginning):
         Raises
         ------
         DeclarationError
-            If the system has no such input.
+            If the system has no such input, or its slope occurs and the new courses have none.
 
         Examples
         --------
@@ -372,11 +372,14 @@ class System(Beginning):
         >>> other.inputs[0].curves[0].times.tolist()
         [0.0, 5.0]
         """
-        swap: dict[sp.Basic, sp.Basic] = {}
+        swap: dict[sp.Basic, Any] = {}
+        used = self._symbols()
         for key, value in paths.items():
             old = lookup(key, self.inputs, "input")
             swap[old] = old.with_curves(value)
             swap[PathSlope(old)] = PathSlope(swap[old])
+            if PathSlope(old) in used:
+                swap[old].check_slope()
         new = self.map_expressions(lambda e: e.xreplace(swap))
         changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in self.events)} if self.events else {}
         return new.replace(

@@ -113,6 +113,11 @@ def test_stores_know_the_values_of_inputs(tmp_path):
         (lambda u, s: sd.compile(s, target="cuda"), "no events and inputs"),
         (lambda u, s: sd.simulate(sd.BranchingSystem([x], [[0]], [[u]]), [0, 1]), "no method for BranchingSystem follows"),
         (lambda u, s: u(t - 1), "at another time"),
+        (lambda u, s: sd.Path("w", [0, 1], [0, 1], "hold").diff(t), "jumps at its knots, so it has no slope"),
+        (
+            lambda u, s: sd.ODESystem({x: u.diff(t)}).with_inputs({u: sd.Path("w", [0, 1], [0, 1], "hold")}),
+            "jumps at its knots, so it has no slope",
+        ),
         (lambda u, s: sd.Path("u", [0, 1], [0, 1], "quadratic"), "known: hold, linear, cubic"),
         (lambda u, s: sd.Path("u", [0, 0], [0, 1]), "times that increase strictly"),
         (lambda u, s: sd.Path("u", [0, 1], [0, np.nan]), "two finite values"),

@@ -11,6 +11,7 @@ from benchmarks.derivation import derivation
 from benchmarks.discovery.calibration import draw
 from benchmarks.discovery.suite import calibration, discovery
 from benchmarks.ensembles import ode, stiff
+from benchmarks.exponents import exponents
 from benchmarks.figures import draw_precision, draw_seconds, draw_speeds
 from benchmarks.first_result import first
 from benchmarks.grids import pde
@@ -33,6 +34,7 @@ SUITES: dict[str, Callable[[Settings], Result]] = {
     "cme": cme,
     "pde": pde,
     "derivation": derivation,
+    "exponents": exponents,
     "discovery": discovery,
     "calibration": calibration,
     "compile": compile_time,

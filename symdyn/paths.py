@@ -195,7 +195,7 @@ class Path(sp.Symbol):
         >>> Path("u", [0, 1], [0, 1]).check_slope()
         """
         if self.degree == 0:
-            raise DeclarationError(f"the input {self.name} is held and jumps at its knots, so it has no slope; use kind='linear'")
+            raise DeclarationError(f"the input {self.name} is held and jumps at its knots: it has no slope; use kind='linear'")
 
     @cached_property
     def digest(self) -> str:

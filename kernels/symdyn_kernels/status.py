@@ -20,6 +20,10 @@ ENDLESS_EVENTS = 12
 #: Delayed reactions of a trajectory that may be under way at once.
 MOST_PENDING = 2**24
 TOO_MANY_PENDING = 19
+#: Steps within the longest delay of a trajectory, or since its first time where a delay varies.
+MOST_KEPT = 65536
+TOO_MANY_KEPT = 13
+NEGATIVE_DELAY = 14
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -39,4 +43,6 @@ MESSAGES = {
     TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
     TOO_MANY_PENDING: f"more than {MOST_PENDING} delayed reactions were under way at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
+    TOO_MANY_KEPT: f"more than {MOST_KEPT} steps lay within the longest delay, or since the first time where a delay varies",
+    NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
 }

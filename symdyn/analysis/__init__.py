@@ -11,7 +11,10 @@ from symdyn.lazy import lazy
 
 if TYPE_CHECKING:
     from symdyn.analysis.attractors import late_time
+    from symdyn.analysis.basin_grids import basins
     from symdyn.analysis.bifurcations import folds, hopf_points
+    from symdyn.analysis.branch_figures import plot_continuation
+    from symdyn.analysis.cycle_branches import continue_cycle
     from symdyn.analysis.cycles import limit_cycle
     from symdyn.analysis.equilibria import steady_states
     from symdyn.analysis.existence import blow_up
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from symdyn.analysis.linearisation import stability
     from symdyn.analysis.lyapunov import lyapunov_exponents
     from symdyn.analysis.map_attractors import bifurcation_diagram
+    from symdyn.analysis.portrait_figures import plot_basins, plot_portrait, plot_section
+    from symdyn.analysis.portraits import PhasePortrait, phase_portrait
+    from symdyn.analysis.sections import poincare_section
     from symdyn.analysis.tangents import tangent_map
 
 __getattr__, __dir__, __all__ = lazy(
@@ -27,6 +33,8 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "attractors": ("late_time",),
         "bifurcations": ("folds", "hopf_points"),
+        "branch_figures": ("plot_continuation",),
+        "cycle_branches": ("continue_cycle",),
         "cycles": ("limit_cycle",),
         "equilibria": ("steady_states",),
         "existence": ("blow_up",),
@@ -35,6 +43,10 @@ __getattr__, __dir__, __all__ = lazy(
         "linearisation": ("stability",),
         "lyapunov": ("lyapunov_exponents",),
         "map_attractors": ("bifurcation_diagram",),
+        "basin_grids": ("basins",),
+        "portrait_figures": ("plot_basins", "plot_portrait", "plot_section"),
+        "portraits": ("PhasePortrait", "phase_portrait"),
+        "sections": ("poincare_section",),
         "tangents": ("tangent_map",),
     },
 )

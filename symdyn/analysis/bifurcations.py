@@ -18,7 +18,7 @@ from symdyn.analysis.following import Branch, follow, read_span
 from symdyn.analysis.polynomials import NotAlgebraic
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.simulation.dataset import attributes
+from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
 
@@ -203,7 +203,9 @@ def _points(kind: str, system: System, parameter: Any, span: Any, parameters: An
         data[state] = ("point", np.array([c.x[i] for c in found]))
     data["frequency"] = ("point", np.array([c.frequency for c in found]))
     data["eigenvalue_real"] = ("point", np.array([_others(field, symbol, row, c, kind) for c in found]))
-    data.attrs = attributes(system, complete=int(not notes), method=method, notes="; ".join(notes), kind=kind)
+    others = listed_values((s.name, v) for s, v in zip(system.parameters, row, strict=True) if s != symbol)
+    facts = dict(complete=int(not notes), method=method, notes="; ".join(notes), kind=kind, parameters=others)
+    data.attrs = attributes(system, **facts)
     return data
 
 

@@ -15,7 +15,7 @@ from symdyn.analysis.search import search
 from symdyn.analysis.zeros import all_zeros
 from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError
-from symdyn.simulation.dataset import attributes
+from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.simulation.frames import observe, observer
 from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
@@ -226,12 +226,12 @@ def _dataset(system: System, field: Field, design: Any, found: list[_Point], row
         data[name] = ((*dims, "branch"), shaped[..., i])
     for name, column in zip(COLUMNS, (stable, rightmost.real, rightmost.imag, residual), strict=True):
         data[name] = ((*dims, "branch"), column.reshape(*shape, count))
-    single = {s.name: float(v) for s, v in zip(system.parameters, rows[0], strict=True) if s.name not in dims}
+    single = [(s.name, v) for s, v in zip(system.parameters, rows[0], strict=True) if s.name not in dims]
     data.attrs = attributes(
         system,
         complete=int(all(point.complete for point in found)),
         method="; ".join(dict.fromkeys(point.method for point in found if point.method)),
         notes="; ".join(dict.fromkeys(point.notes for point in found if point.notes)),
-        parameters=", ".join(f"{k} = {v:g}" for k, v in single.items()),
+        parameters=listed_values(single),
     )
     return data

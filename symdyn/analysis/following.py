@@ -13,8 +13,9 @@ from symdyn.analysis.branch import BranchCurve, Place
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.linearisation import read_state
 from symdyn.analysis.special_points import Special, special_points
+from symdyn.analysis.starts import values_at
 from symdyn.errors import DeclarationError
-from symdyn.simulation.dataset import attributes
+from symdyn.simulation.dataset import attributes, listed_values
 from symdyn.system import System
 
 __all__ = ["Branch", "continuation", "follow", "read_span"]
@@ -59,11 +60,12 @@ def continuation(
     span : (low, high)
         Its range.
     start : mapping or Dataset
-        A steady state: a value for each state, or one branch of `steady_states`, ``found.isel(branch=0)``.
+        A steady state: a value for each state, or one that was found by `steady_states`, ``found.isel(branch=0)``, or on
+        another branch, ``branch.isel(point=7)``.
     parameters : mapping, optional
-        Values of the other parameters over the defaults of the system.
+        Values of the other parameters, over those at which `start` was found, over the defaults of the system.
     at : float, optional
-        The value of the parameter to which `start` belongs; by default its value in `parameters` or among the defaults if
+        The value of the parameter to which `start` belongs; by default that at which it was found, or among the defaults, if
         that lies in the span, else the lower end.
     log : bool, optional
         Measure the parameter by its logarithm; by default if the span covers more than a decade.
@@ -100,12 +102,22 @@ def continuation(
     >>> fold = branch.isel(point=branch.special == "fold")
     >>> abs(fold.r.item()) < 1e-10, branch.x.values[[0, -1]].round(9).tolist()
     (True, [-1.0, 1.0])
+
+    A steady state that `steady_states` found is followed from the parameters at which it was found:
+
+    >>> from symdyn.analysis import steady_states
+    >>> cusp, a = sd.ODESystem({x: r + sp.Symbol("a") * x - x**3}), sp.Symbol("a")
+    >>> found = steady_states(cusp, {r: 0.5, a: 0.75})
+    >>> branch = continuation(cusp, r, (-1, 1), start=found.isel(branch=0))
+    >>> branch.r.values[(branch.special == "fold").values].round(9).tolist()
+    [0.25, -0.25]
     """
     field = Field(system)
     if field.is_map:
         raise DeclarationError("continuation follows steady states of an ODESystem; fixed points of maps are not covered yet")
     low, high, log = read_span(span, log)
-    row = parameter_row(system, parameters, without=None if _given(system, parameters, parameter) else parameter)
+    values = values_at(system, start, parameters)
+    row = parameter_row(system, values, without=None if _given(system, values, parameter) else parameter)
     curve = BranchCurve(field, parameter, row, log=log, length=high - low)
     own = float(row[curve.index])
     value = at if at is not None else (own if low <= own <= high else low)
@@ -237,5 +249,6 @@ def branch_dataset(branch: Branch) -> xr.Dataset:
     data["eigenvalue_real"], data["eigenvalue_imag"] = ("point", first.real), ("point", first.imag)
     data["special"] = ("point", np.array([s.kind if s else "" for s in specials]))
     data["frequency"] = ("point", np.array([s.frequency if s else np.nan for s in specials]))
-    data.attrs = attributes(system, parameter=curve.symbol.name, ends="; ".join(branch.ends))
+    others = listed_values((s.name, v) for s, v in zip(system.parameters, curve.p, strict=True) if s != curve.symbol)
+    data.attrs = attributes(system, parameter=curve.symbol.name, ends="; ".join(branch.ends), parameters=others)
     return data

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from symdyn.analysis.branch import BranchCurve, Place
 
-__all__ = ["Special", "special_points"]
+__all__ = ["Special", "locate", "special_points"]
+
+P = TypeVar("P")
 
 #: Ratio of singular values to those a step away below which branches cross.
 CROSSING = 1e-4
@@ -108,22 +111,22 @@ def _zeros(
             return
         bounds.insert(1, float(lowest.x))
     for low, high in itertools.pairwise(bounds):
-        at = _locate(curve, a, (low, high), test)
+        at = locate(lambda s: curve.step(a, s), a, (low, high), test)
         if at is not None:
             yield at
 
 
-def _locate(
-    curve: BranchCurve, a: Place, between: tuple[float, float], test: Callable[[Place], float]
-) -> tuple[float, Place] | None:
-    """Where on a part of the step a test function vanishes."""
+def locate(
+    step: Callable[[float], P | None], a: P, between: tuple[float, float], test: Callable[[P], float]
+) -> tuple[float, P] | None:
+    """Where on a part of the step from `a` a test function vanishes; `step` gives the point so far away, or None."""
     low, high = between
     length = high - low
-    known: dict[float, Place] = {0.0: a}
+    known: dict[float, P] = {0.0: a}
 
     def value(s: float) -> float:
         if s not in known:
-            place = curve.step(a, s)
+            place = step(s)
             if place is None:
                 raise ArithmeticError
             known[s] = place

@@ -15,10 +15,14 @@ __all__ = ["burst_variances", "jump_moment", "mean_jumps", "refuse_delays", "ref
 
 
 def refuse_events(network: System, what: str) -> None:
-    """Raise an error for networks with events, inputs or delayed reactions, which a derived system cannot represent."""
+    """Raise an error for systems with events, inputs, delays or delayed reactions, which a derived system cannot represent."""
     refuse_delays(network, what)
     if network.inputs:
         raise DeclarationError(f"{network.inputs[0]} is an input over time, which {what} cannot hold; simulate the network")
+    if network.delays:
+        raise DeclarationError(
+            f"the system has delays ({network.delays[0]}), which {what} cannot hold; simulate the system itself"
+        )
     if network.events:
         raise DeclarationError(
             f"the network has events ({network.events[0]}, ...), which {what} cannot hold; "

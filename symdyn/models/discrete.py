@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdyn.declaration import read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, declared_events, with_events_of
+from symdyn.models.events import Event, called, declared_events, with_events_of
 from symdyn.models.random_steps import SteppedSystem
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -68,7 +68,7 @@ class DiscreteSystem(SteppedSystem):
         provenance: Sequence[str] = (),
     ) -> None:
         rows, observed, time = read_equations(equations, time, observables)
-        moments, conditions = declared_events(events, equations, tuple(rows), observed)
+        moments, conditions = declared_events(events, called(equations, tuple(rows)), tuple(rows), observed)
         sides = [*rows.values(), *conditions]
         self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         self.__dict__.update(map=tuple(rows.values()), events=moments)

@@ -18,6 +18,7 @@ from symdyn.text.events import FLAGS, EventText
 __all__ = [
     "Event",
     "Schedule",
+    "called",
     "condition_text",
     "declared_events",
     "dose",
@@ -376,16 +377,21 @@ def observed_events(
     return tuple(e.mapped(read) for e in listed_events(events))
 
 
+def called(equations: Iterable[Any], states: Sequence[sp.Symbol]) -> dict[sp.Basic, sp.Symbol]:
+    """From the states that were given as ``x(t)`` to their symbols."""
+    return {key: state for key, state in zip(equations, states, strict=True) if isinstance(key, AppliedUndef)}
+
+
 def declared_events(
-    events: Any, equations: Iterable[Any], states: Sequence[sp.Symbol], observables: Mapping[sp.Symbol, sp.Expr]
+    events: Any, swap: Mapping[sp.Basic, sp.Symbol], states: Sequence[sp.Symbol], observables: Mapping[sp.Symbol, sp.Expr]
 ) -> tuple[tuple[Event, ...], list[Any]]:
     """The events of a system that is being declared, one or several, and their expressions and conditions.
 
     Parameters
     ----------
     events : Event or iterable of Event
-    equations : iterable
-        The states as they were given, among them ``x(t)``.
+    swap : mapping
+        From ``x(t)`` to the symbols of states.
     states : sequence of Symbol
     observables : mapping of Symbol to Expr
 
@@ -394,7 +400,6 @@ def declared_events(
     DeclarationError
         For anything else, and assignments to what is no state.
     """
-    swap = {key: state for key, state in zip(equations, states, strict=True) if isinstance(key, AppliedUndef)}
     found = observed_events(events, observables, swap)
     for event in found:
         for state in event.assignments:

@@ -14,7 +14,7 @@ from symdyn.attached import MatrixVerbs
 from symdyn.declaration import expression, initial_values, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
-from symdyn.models.events import Event, declared_events
+from symdyn.models.events import Event, called, declared_events
 from symdyn.models.matrix_reading import guessed_fecundity, read_matrix, read_vector
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
@@ -112,7 +112,7 @@ class MatrixModel(MatrixVerbs, DiscreteSystem):
         if len(rows) != size:
             raise DeclarationError(f"the matrix has {size} stages, but only {len(rows)} different states are named")
         stages = tuple(rows)
-        moments, conditions = declared_events(events, names, stages, observed)
+        moments, conditions = declared_events(events, called(names, stages), stages, observed)
         births, split = guessed_fecundity(full) if fecundity is None else (read_matrix(fecundity, "the fecundity", size), True)
         arrivals = tuple(read_vector(immigration, "immigration", size)) if immigration is not None else (sp.S.Zero,) * size
         self.__dict__.update(

@@ -10,7 +10,7 @@ import sympy as sp
 from symdyn.attached import DiffusionVerbs
 from symdyn.declaration import derivative, expression, lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
-from symdyn.models.events import Event, declared_events, with_events_of
+from symdyn.models.events import Event, called, declared_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -81,7 +81,7 @@ class SDESystem(DiffusionVerbs, System):
         matrix = _diffusion_rows(list(drift), diffusion)
         given = {key: (value, *row) for (key, value), row in zip(drift.items(), matrix, strict=True)}
         rows, observed, time = read_equations(given, time, observables)
-        moments, conditions = declared_events(events, drift, tuple(rows), observed)
+        moments, conditions = declared_events(events, called(drift, tuple(rows)), tuple(rows), observed)
         sides = [*(e for row in rows.values() for e in row), *conditions]
         self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         self.__dict__.update(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "attributes",
     "counts",
     "fixed_values",
+    "listed_values",
     "reduced_dataset",
     "trajectory_dataset",
 ]
@@ -81,9 +82,17 @@ def fixed_values(system: System, design: Design, skip: Collection[sp.Symbol] = (
     ):
         named = zip(symbols, columns, strict=True)
         pairs = [(s, v) for s, (v, axes) in named if not (axes or s in skip or s in system.inputs)]
-        text = ", ".join(f"{s} = {repr(float(v)).removesuffix('.0')}" for s, v in pairs)
-        found |= {name: text} if text else {}
+        found |= {name: listed_values(pairs)} if pairs else {}
     return found
+
+
+def listed_values(pairs: Iterable[tuple[Any, Any]]) -> str:
+    """Names and numbers to all digits.
+
+    >>> listed_values([("k", 1.0), ("V", 0.1)])
+    'k = 1, V = 0.1'
+    """
+    return ", ".join(f"{name} = {repr(float(value)).removesuffix('.0')}" for name, value in pairs)
 
 
 @cache

@@ -198,7 +198,8 @@ def simulate(
         frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame(system, initial)
     condition = read_condition(until, frame.declared)
     system = frame.system
-    design = make_design(system, frame.given, parameters, trajectories, frame.coordinates)
+    begin = {**_before(system, times[0]), **(frame.given or {})} if system.history else frame.given
+    design = make_design(system, begin, parameters, trajectories, frame.coordinates)
     kernel = compile(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
         inline=layout.inline, until=frame.condition(condition),
@@ -231,6 +232,12 @@ def simulate(
     if outcome.failed:
         attrs["failed_trajectories"] = f"{outcome.failed} of {design.size}"
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
+
+
+def _before(system: System, first: float) -> dict[sp.Symbol, sp.Expr]:
+    """Initial values of states that have a history and no default: those of the history at the first time."""
+    now = {system.time: sp.Float(float(first))}
+    return {s: e.xreplace(now) for s, e in system.history.items() if s not in system.initial}
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

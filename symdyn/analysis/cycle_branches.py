@@ -1,0 +1,263 @@
+"""Limit cycles followed as a parameter varies, from a Hopf point, a cycle, or a period doubling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from symdyn.analysis.collocation import Mesh, closed
+from symdyn.analysis.cycle_curve import CycleCurve, CyclePlace
+from symdyn.analysis.cycle_following import MOST, CycleBranch, SpecialCycle, doubling, follow_cycle, settle
+from symdyn.analysis.field import Field, parameter_row
+from symdyn.analysis.following import read_span
+from symdyn.analysis.linearisation import read_state
+from symdyn.analysis.starts import values_at
+from symdyn.errors import DeclarationError, SimulationError
+from symdyn.simulation.dataset import attributes, listed_values
+from symdyn.system import System
+
+__all__ = ["continue_cycle"]
+
+#: Intervals of an orbit at first, and corrections of its mesh.
+INTERVALS, CORRECTIONS = 60, 12
+#: Times of each orbit in the result.
+NODES = 121
+#: Periods of the start beyond which a branch ends.
+LONG = 1000.0
+#: How near a pair of eigenvalues is to the imaginary axis at a start, relatively, and a multiplier to -1.
+NEAR, NEAR_DOUBLING = 1e-3, 0.1
+
+
+def continue_cycle(
+    system: System,
+    parameter: Any,
+    span: Sequence[float],
+    *,
+    start: xr.Dataset,
+    parameters: Mapping[Any, float] | None = None,
+    log: bool | None = None,
+    step: float = 0.1,
+    points: int = 500,
+    accuracy: float = 1e-7,
+    max_period: float | None = None,
+) -> xr.Dataset:
+    r"""Follow a branch of limit cycles, stable or not, by orthogonal collocation and pseudo-arclength continuation.
+
+    Orbits are piecewise polynomials of degree 4 on meshes that follow them; their error at the ends of intervals, that of the
+    period and of multipliers, is of order 8.
+
+    Parameters
+    ----------
+    system : ODESystem
+        Without dependence on time.
+    parameter : symbol or str
+        The parameter that varies.
+    span : (low, high)
+        Its range.
+    start : Dataset
+        A Hopf point, ``branch.isel(point=...)`` of `continuation` or `hopf_points`; a cycle of `limit_cycle`, or of another
+        branch of cycles, from which the branch is followed in both directions; or a point 'period doubling' of a branch of
+        cycles, at which the branch with twice the period begins.
+    parameters : mapping, optional
+        Values of the other parameters, over those at which `start` was found, over the defaults of the system.
+    log : bool, optional
+        Measure the parameter by its logarithm; by default if the span covers more than a decade.
+    step : float
+        Longest step relative to the ranges of the states, of the span (with `log`, of a factor e), and of the period.
+    points : int
+        Most cycles in each direction.
+    accuracy : float
+        Largest estimated error of an orbit between the ends of intervals, relative to the ranges of the states; the number
+        of intervals, up to 1000, follows it.
+    max_period : float, optional
+        Longest period, in units of time; by default 1000 times that at the start.
+
+    Returns
+    -------
+    xarray.Dataset
+        With dim ``point``: the parameter, ``period``, ``multiplier`` and ``multiplier_imag`` (by ``index``, the largest
+        first), ``stable``, ``trivial`` (how far the multiplier of the flow's direction is from 1), ``special`` ('', 'fold',
+        'period doubling', 'torus', 'branch point', 'hopf'), ``angle`` (of the multipliers at which a torus is born, radians;
+        NaN elsewhere) and ``error``, the estimate that `accuracy` bounds; the states by (``point``, ``node``) at the
+        coordinate ``time``, from 0 to the period, denser where they vary fast.  Special points are part of the sequence,
+        located to about 1e-10 relative.  ``attrs["ends"]`` says why the branch ends: 'homoclinic' where the period grows
+        without bound while the parameter stands still, 'hopf' where the cycle shrinks to a steady state, 'span', 'closed'
+        and others.
+
+    Raises
+    ------
+    DeclarationError
+        If the system depends on time or is no flow, `start` is neither a Hopf point nor a cycle, or lies outside the span.
+    SimulationError
+        If Newton's method does not converge at the start.
+
+    References
+    ----------
+    Doedel, Keller & Kernevez, Int. J. Bifurcation Chaos 1 (1991) 745; Ascher, Mattheij & Russell, Numerical Solution of
+    Boundary Value Problems (1995), chapters 5 and 9.
+
+    Examples
+    --------
+    Of :math:`r' = r (m + r^2 - r^4)` cycles are born at m = 0, unstable, and become stable in a fold at m = -1/4:
+
+    >>> import sympy as sp, symdyn as sd
+    >>> x, y, m = sp.symbols("x y m")
+    >>> growth = m + (x**2 + y**2) - (x**2 + y**2) ** 2
+    >>> system = sd.ODESystem({x: x * growth - y, y: y * growth + x})
+    >>> hopf = sd.analysis.hopf_points(system, "m", (-1, 1)).isel(point=0)
+    >>> cycles = continue_cycle(system, "m", (-1, 0.5), start=hopf)
+    >>> fold = cycles.isel(point=cycles.special.values == "fold")
+    >>> round(fold.m.item(), 9), cycles.stable.values[[1, -1]].tolist(), cycles.attrs["ends"]
+    (-0.25, [False, True], 'span')
+    """
+    why = system.unmet(["drift"])
+    if why is not None or system.time_dependent:
+        raise DeclarationError(f"continue_cycle: {why or 'it takes systems that do not depend on time'}")
+    field = Field(system)
+    low, high, log = read_span(span, log)
+    if not isinstance(start, xr.Dataset):
+        raise DeclarationError(f"start is {type(start).__name__}; expected a Hopf point or a cycle, a dataset of one point")
+    for name, value in (("step", step), ("accuracy", accuracy), ("max_period", 1.0 if max_period is None else max_period)):
+        if not value > 0:
+            raise DeclarationError(f"{name} is {value!r}; expected a positive number")
+    curve = CycleCurve(
+        field, parameter, parameter_row(system, values_at(system, start, parameters)), log=log, length=high - low
+    )
+    value = float(curve.p[curve.index])
+    if not low <= value <= high:
+        raise DeclarationError(f"the branch starts at {curve.symbol} = {value:g}, outside the span ({low:g}, {high:g})")
+    begin = _begin(curve, start, value, accuracy)
+    branch = follow_cycle(
+        curve, begin, (low, high), step=step, points=points, accuracy=accuracy,
+        max_period=LONG * begin.place.period if max_period is None else max_period,
+    )  # fmt: skip
+    return _dataset(branch)
+
+
+def _begin(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) -> SpecialCycle:
+    """The first cycle, with what it is if the branch begins there.
+
+    Raises
+    ------
+    DeclarationError
+        If `start` is something else.
+    """
+    system = curve.field.system
+    if "period" in start and start["period"].ndim == 0 and all(n in start and start[n].ndim == 1 for n in system.names):
+        cycle = _cycle(curve, start, value, accuracy)
+        if str(start["special"].item() if "special" in start else "") == "period doubling":
+            return SpecialCycle("period doubling", _doubled(curve, cycle))
+        return SpecialCycle("", cycle)
+    frequency = float(start["frequency"]) if "frequency" in start and start["frequency"].ndim == 0 else np.nan
+    if not np.isfinite(frequency):
+        raise DeclarationError(
+            "start is neither a Hopf point nor a cycle; expected hopf_points(...).isel(point=0), a point of a branch where "
+            "special is 'hopf', or what limit_cycle returns"
+        )
+    x, q = read_state(system, start), curve.q(value)
+    hopf = curve.hopf(x, q, frequency)
+    if hopf is None or abs(hopf.q - q) > NEAR or abs(2 * np.pi / hopf.period / frequency - 1) > NEAR:
+        raise DeclarationError(f"there is no Hopf point with the frequency {frequency:g} at {curve.symbol} = {value:g}")
+    return SpecialCycle("hopf", hopf)
+
+
+def _cycle(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) -> CyclePlace:
+    """The cycle of a dataset, computed again on a mesh of its own."""
+    from scipy.interpolate import CubicSpline
+
+    times, period = np.asarray(start["time"].values, float), float(start["period"])
+    phase = times / period
+    orbit = np.stack([start[n].values for n in curve.field.system.names], axis=1)
+    if abs(phase[0]) > 1e-9 or abs(phase[-1] - 1) > 1e-9 or not (np.diff(phase) > 0).all():
+        raise DeclarationError("the times of the cycle do not increase from 0 to its period; expected what limit_cycle returns")
+    orbit[-1] = orbit[0]
+    spline = CubicSpline(phase, orbit, bc_type="periodic")
+    mesh = Mesh(np.interp(np.linspace(0, 1, INTERVALS + 1), np.linspace(0, 1, len(phase)), phase))
+    u = closed(spline(mesh.times))
+    place: CyclePlace | None = CyclePlace(
+        mesh, u, float(np.log(period)), curve.q(value), np.zeros_like(u), 0.0, 1.0, curve.scale(u)
+    )
+    assert place is not None
+    place = curve.correct(place, u, place.log_period, place.q, at_q=True)
+    for _ in range(CORRECTIONS):
+        if place is None:
+            break
+        if place.mesh.error(place.u / place.scale) <= accuracy or place.mesh.count >= MOST:
+            return place
+        place = settle(curve, place, accuracy)
+    raise SimulationError(
+        f"Newton's method does not find the cycle at {curve.symbol} = {value:g}; check the parameters, or give more points",
+        None,
+    )
+
+
+def _doubled(curve: CycleCurve, cycle: CyclePlace) -> CyclePlace:
+    """Two rounds of a cycle at a period doubling, with the direction of the branch of twice the period."""
+    cycle = _at_doubling(curve, cycle)
+    values, vectors = np.linalg.eig(curve.monodromy(cycle))
+    k = int(np.argmin(np.abs(values + 1)))
+    mode = curve.mode(cycle, vectors[:, k].real)
+    ends = np.concatenate([cycle.mesh.ends / 2, (1 + cycle.mesh.ends[1:]) / 2])
+    du = closed(np.concatenate([mode, -mode]))
+    u = closed(np.concatenate([cycle.u, cycle.u]))
+    place = CyclePlace(
+        Mesh(ends), u, cycle.log_period + float(np.log(2)), cycle.q, du, 0.0, 0.0, cycle.scale, cycle.multipliers**2
+    )
+    place.du = du / np.sqrt(curve.product(place, du, 0.0, 0.0))
+    return place
+
+
+def _at_doubling(curve: CycleCurve, cycle: CyclePlace) -> CyclePlace:
+    """The cycle next to one at which a multiplier is -1 on this mesh."""
+    if not np.abs(cycle.multipliers + 1).min() < NEAR_DOUBLING:
+        next_ = cycle.multipliers[int(np.argmin(np.abs(cycle.multipliers + 1)))]
+        raise DeclarationError(f"no multiplier of the cycle is -1; the next is {next_:.6g}")
+    other = curve.at(cycle, cycle.q + 1e-7)
+    for _ in range(CORRECTIONS):
+        if other is None or doubling(other) == doubling(cycle) or abs(other.q - cycle.q) < 1e-13:
+            break
+        q = other.q - doubling(other) * (other.q - cycle.q) / (doubling(other) - doubling(cycle))
+        cycle, other = other, curve.at(other, q)
+    return cycle if other is None else other
+
+
+def _dataset(branch: CycleBranch) -> xr.Dataset:
+    """The cycles of a branch, labelled; in the direction in which the parameter ends larger."""
+    curve, places, specials, ends = branch.curve, branch.places, branch.specials, branch.ends
+    system = curve.field.system
+    if len(ends) == 2 and places[0].q > places[-1].q:
+        places, specials, ends = places[::-1], specials[::-1], ends[::-1]
+    phases = [np.interp(np.linspace(0, 1, NODES), np.linspace(0, 1, p.mesh.count + 1), p.mesh.ends) for p in places]
+    orbits = np.stack([p.mesh.sample(p.u, t) for p, t in zip(places, phases, strict=True)])
+    multipliers = np.stack([_with_trivial(p) for p in places])
+    times = np.stack([p.period * t for p, t in zip(places, phases, strict=True)])
+    data = xr.Dataset(
+        {
+            **{name: (("point", "node"), orbits[..., i]) for i, name in enumerate(system.names)},
+            "period": ("point", np.array([p.period for p in places])),
+            "multiplier": (("point", "index"), multipliers.real),
+            "multiplier_imag": (("point", "index"), multipliers.imag),
+            "stable": ("point", np.array([bool((np.abs(p.multipliers) < 1).all()) for p in places])),
+            "trivial": ("point", np.array([abs(p.trivial - 1) for p in places])),
+            "special": ("point", np.array([s.kind if s else "" for s in specials])),
+            "angle": ("point", np.array([s.angle if s else np.nan for s in specials])),
+            "error": ("point", np.array([p.mesh.error(p.u / p.scale) for p in places])),
+        },
+        {
+            curve.symbol.name: ("point", np.array([curve.value(p.q) for p in places])),
+            "time": (("point", "node"), times),
+            "index": np.arange(1, multipliers.shape[1] + 1),
+        },
+    )
+    others = listed_values((s.name, v) for s, v in zip(system.parameters, curve.p, strict=True) if s != curve.symbol)
+    data.attrs = attributes(system, parameter=curve.symbol.name, ends="; ".join(ends), parameters=others)
+    return data
+
+
+def _with_trivial(place: CyclePlace) -> np.ndarray:
+    """All multipliers, the largest first."""
+    found = np.append(place.multipliers, place.trivial)
+    return found[np.argsort(-np.abs(found), kind="stable")]

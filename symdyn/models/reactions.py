@@ -291,6 +291,7 @@ class ReactionNetwork(NetworkVerbs, System):
             parts += [*sides, bursts, str(r.mass_action), sp.srepr(rate)]
         parts += [f"{k}={sp.srepr(v)}" for k, v in self.observables.items()]
         parts += [str(self.combinatoric), *map(str, self.binary), *(e.fingerprint for e in self.events)]
+        parts += [p.digest for p in self.inputs]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _symbols(self) -> set[sp.Symbol]:

@@ -5,9 +5,9 @@ of thinning, then what settles conditions, then for the delayed reactions what c
 Reactions that change the same species share the function that computes propensities, and that which evaluates triggers.  A
 negative number computes everything.
 
-The block ``y`` holds the states, then what `MARKS` names, then bounds of what depends on time alone, then for each event
-whether its trigger was true at the previous evaluation, then for each whether it is true now.  What events assign, and when,
-is in functions of `symdyn.codegen.event_program`.
+The block ``y`` holds the states, then what `MARKS` names, then coefficients of inputs, then bounds of what depends on time
+alone, then for each event whether its trigger was true at the previous evaluation, then for each whether it is true now.  What
+events assign, and when, is in functions of `symdyn.codegen.event_program`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Network:
         coefficients = network.parameters[own:]
         self.network, self.until, self.time = network, until, network.time
         parts = Ingredients(network, until, range(len(network.reactions)), schedules=False, changing=coefficients)
-        self.delayed = [j for j, r in enumerate(network.reactions) if r.delay != 0]
+        self.delayed = {j: c for c, j in enumerate(j for j, r in enumerate(network.reactions) if r.delay != 0)}
         self.reactions, self.bursts, self.crossings = parts.reactions, parts.bursts, parts.crossings
         self.p, self.setup = parts.p, parts.setup
         self.timed = [j for j, r in enumerate(self.reactions) if r.value.has(self.time)]
@@ -241,7 +241,6 @@ class _Network:
         places += [len(self.place) - 2 * events, len(self.place) - events]
         if not self.timed:
             places[MARKS.index("border")] = -1
-        numbers = {j: c for c, j in enumerate(self.delayed)}
         facts = {
             "large": True,
             "setup": self.setup.as_json(),
@@ -252,7 +251,7 @@ class _Network:
             "places": places,
             "starts": starts,
             "dependents": [k for found in graph for k in found],
-            "delayed": [numbers.get(j, -1) for j in range(len(self.reactions))],
+            "delayed": [self.delayed.get(j, -1) for j in range(len(self.reactions))],
             "emptied": [int(min(self.network.reactions[j].completed.values(), default=0) < 0) for j in self.delayed],
             "start": None if self.until is None else start_program(self.network, self.until).as_json(),
             "events": event_facts(self.network) if events or self.delayed or self.driven else None,

@@ -82,7 +82,7 @@ class System(Beginning):
     propensities : tuple of Expr or None
         Rates at which the reactions of a network fire.
     delayed_reactions : tuple
-        The reactions of a network that are completed later than they begin.
+        The reactions of a network that are completed some time after they begin.
     offspring : str or None
         How individuals of a branching process reproduce.
     fields : tuple of Symbol

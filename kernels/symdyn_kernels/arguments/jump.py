@@ -105,7 +105,7 @@ class TablePlaces(NamedTuple):
 
 
 class DelayedReactions(NamedTuple):
-    """The C reactions of a network that are completed later than they begin.
+    """The C reactions of a network that are completed some time after they begin.
 
     Attributes
     ----------

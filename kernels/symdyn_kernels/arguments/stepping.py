@@ -66,7 +66,7 @@ class SteppingEventArguments(NamedTuple):
     common : SteppingArguments
         Its step function writes the margins of the conditions of events after the states.
     events : EventTables
-    whole : int
+    unit : int
         Whether all steps have the length 1, as those of maps.
     flag : int
         The state that says whether a trajectory has ended, which the next one says when; -1 if none ends.
@@ -74,5 +74,5 @@ class SteppingEventArguments(NamedTuple):
 
     common: SteppingArguments
     events: EventTables
-    whole: int
+    unit: int
     flag: int

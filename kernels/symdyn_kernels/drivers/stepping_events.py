@@ -72,7 +72,7 @@ def _record(k, l, q, n, W, y, output, status):
 @njit(signature(SteppingEventArguments), nogil=True, error_model="numpy", cache=True)
 def chunk(arguments):
     """Run all trajectories of `arguments`, a `SteppingEventArguments`; returns how many reached the last time."""
-    common, events, whole, flag = arguments
+    common, events, unit, flag = arguments
     f, sizes, batch, seed, longest, fine, run, signals = common
     n, npar, m, with_dz, W = sizes
     initial, parameters, times, streams, _ = batch
@@ -143,10 +143,10 @@ def chunk(arguments):
                     begin[l] = ld(lanes[T], l)
                     target[l] = times[due[l]] if over[l] else min(times[due[l]], moment[l])
                     gap = target[l] - begin[l]
-                    made[l], wanted[l] = 0, max(1, math.ceil((gap if whole else gap / longest) - SLACK))
-                    h = 1.0 if whole else gap / wanted[l]
+                    made[l], wanted[l] = 0, max(1, math.ceil((gap if unit else gap / longest) - SLACK))
+                    h = 1.0 if unit else gap / wanted[l]
                     length[l] = h
-                    target[l] = begin[l] + wanted[l] if whole else target[l]
+                    target[l] = begin[l] + wanted[l] if unit else target[l]
                     put(rows + 8 * stride, l, h, W)
                     put(rows + 16 * stride, l, math.sqrt(h), W)
                     put(lengths, l, h / fine, W)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import sympy as sp
@@ -15,12 +16,15 @@ from symdyn.system import System
 __all__ = ["coefficient_rows", "continuous", "input_values", "knot_entries", "segment_places", "segments", "written_out"]
 
 
+Driven = TypeVar("Driven", bound=System)
+
+
 def _symbols(path: Path) -> list[sp.Symbol]:
     """The time of a knot and the coefficients from there on."""
     return [sp.Symbol(f"{path.name}'{k}") for k in ("t", *range(path.degree + 1))]
 
 
-def written_out(system: System, *further: sp.Basic) -> tuple[System, tuple[sp.Basic, ...]]:
+def written_out(system: Driven, *further: sp.Basic) -> tuple[Driven, tuple[sp.Basic, ...]]:
     """The system with polynomials in the place of its inputs, and further conditions with the same.
 
     Knots and coefficients are parameters after those of the system.

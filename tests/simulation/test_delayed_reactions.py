@@ -151,6 +151,7 @@ def test_text_and_objects_are_the_same_and_read_back():
     data = sd.simulate(net, [0, 1], seed=1, **QUICK)
     assert sd.ReactionNetwork.from_text(data.attrs["model"]) == net
     assert str(net.equations()[0]) == "X -> Y, k delay 3 consuming false"
+    assert r"k\;\text{ delay 3 consuming false}" in sd.networks.network_html(net)
 
 
 def test_catalysts_stay():
@@ -244,6 +245,7 @@ def test_what_follows_no_inputs_of_networks_refuses_them():
         sd.simulate(net, [0, 1], method="tau", **QUICK)
     with pytest.raises(DeclarationError, match="only rates and events may depend on inputs"):
         sd.ReactionNetwork([sd.Reaction({}, {X: 1}, 1, delay=u)])
+    assert "u = 0" not in sd.networks.network_html(net)
     ode = sd.simulate(net.rate_equations(), [0, 1], rtol=1e-9, **QUICK)
     assert math.isclose(float(ode.X[-1]), 1.5, rel_tol=1e-6)
 

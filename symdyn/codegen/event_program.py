@@ -66,7 +66,7 @@ def _margin(event: Event, system: System) -> sp.Expr:
 
 def strictly(difference: sp.Expr) -> sp.Expr:
     """The margin of a comparison that is false for equal numbers."""
-    return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0, evaluate=False)), (difference, True), evaluate=False)
+    return sp.Piecewise((sp.Float(JUST_NOT), sp.Eq(difference, 0)), (difference, True), evaluate=False)
 
 
 def event_facts(system: System) -> dict[str, Any]:

@@ -266,6 +266,9 @@ class Lowering:
             for other in rest:
                 first = self.op("and" if isinstance(e, sp.And) else "or", first, other)
             return first
+        if isinstance(e, sp.ITE):  # which sympy makes of comparisons with piecewise values
+            condition, then, otherwise = e.args
+            return self._condition(sp.Or(sp.And(condition, then), sp.And(sp.Not(condition), otherwise)))
         raise CompileError(f"the condition {e} is not a comparison of numbers")
 
 

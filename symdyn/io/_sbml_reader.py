@@ -118,8 +118,10 @@ class _Reader:
         ):
             for name, item in found.items():
                 q = build(item)
-                quantities[q.symbol] = replace(q, value=starts[name]) if name in starts else q
-        assigned, rates, algebraic = {}, {}, []
+                quantities[q.symbol] = replace(q, value=starts[name], assigned=True) if name in starts else q
+        assigned: dict[sp.Symbol, sp.Expr] = {}
+        rates: dict[sp.Symbol, sp.Expr] = {}
+        algebraic: list[sp.Expr] = []
         for r in _items(self.model.getListOfRules()):
             if not r.isSetMath():
                 continue
@@ -128,7 +130,6 @@ class _Reader:
             else:
                 where = assigned if r.isAssignment() else rates
                 where[self.symbol(r.getVariable(), "a rule")] = self.read(r.getMath(), f"the rule of {r.getVariable()}")
-        computed: dict[sp.Symbol, sp.Expr] = {}
         model = Exchange(
             name=self.model.getId(),
             time=self.time,
@@ -136,15 +137,16 @@ class _Reader:
             assigned=assigned,
             rates=rates,
             algebraic=tuple(algebraic),
-            changes=tuple(self.change(r, computed) for r in self.listed),
+            changes=tuple(self.change(r) for r in self.listed),
             triggers=tuple(t for e in _items(self.model.getListOfEvents()) if (t := self.trigger(e)) is not None),
             local=self.local,
+            moles="mole" in {s.getSubstanceUnits() for s in self.species.values()} | {self.model.getSubstanceUnits()},
         )
         return self._with_rates_of_reactions(model)
 
     def _with_rates_of_reactions(self, model: Exchange) -> Exchange:
         """The identifier of a reaction stands for its rate."""
-        laws = {c.symbol: c.law for c in model.changes}
+        laws = {c.symbol: c.law for c in model.changes if c.law is not None}
         starts = [q.value for q in model.quantities.values() if q.value is not None]
         if not free_symbols([*model.sides(), *starts]) & laws.keys():
             return model
@@ -207,9 +209,9 @@ class _Reader:
 
     # ---- reactions and events ------------------------------------------------------------------------
 
-    def change(self, reaction: Any, computed: dict[sp.Symbol, sp.Expr]) -> Change:
+    def change(self, reaction: Any) -> Change:
         name = reaction.getId()
-        law: sp.Expr = sp.S.Zero
+        law = None
         if reaction.isSetKineticLaw() and reaction.getKineticLaw().isSetMath():
             law = self.law(reaction)
         sides = [self.side(s, name) for s in (reaction.getListOfReactants(), reaction.getListOfProducts())]

@@ -9,7 +9,6 @@ from typing import Any
 from symdyn.errors import DeclarationError, ParseError
 from symdyn.io.antimony import read_antimony
 from symdyn.io.sbml import read_sbml
-from symdyn.models.reactions import ReactionNetwork
 from symdyn.models.text import text_kinds
 from symdyn.parsing import ModelText, parse_model
 from symdyn.reaction_text import has_reactions
@@ -18,7 +17,7 @@ from symdyn.system import System
 __all__ = ["NETWORK_FILES", "read_model", "read_text"]
 
 #: Readers of network formats by the ending of a file.
-NETWORK_FILES: dict[str, Callable[..., ReactionNetwork]] = {".xml": read_sbml, ".sbml": read_sbml, ".ant": read_antimony}
+NETWORK_FILES: dict[str, Callable[..., System]] = {".xml": read_sbml, ".sbml": read_sbml, ".ant": read_antimony}
 
 
 def read_text(path: str | Path) -> str:
@@ -45,7 +44,7 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
     path : str or Path
     kind : {'ode', 'sde', 'map', 'jump'}, optional
         Told from the text unless given: arrows make a reaction network, ``x[t+1] = ...`` is a map, noise ``dW`` makes it
-        stochastic, the rest are ODEs.
+        stochastic, the rest are ODEs.  SBML is a reaction network, or of the kind 'ode' its equations.
     **options
         For the class of that kind, such as ``interpretation="stratonovich"`` or ``volume="V"``; for SBML those of
         `read_sbml`.
@@ -58,9 +57,12 @@ def read_model(path: str | Path, kind: str | None = None, **options: Any) -> Sys
         If the file cannot be read.
     """
     if Path(path).suffix in NETWORK_FILES:
-        if kind not in (None, "jump"):
-            raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected 'jump' or none")
-        return NETWORK_FILES[Path(path).suffix](path, **options)
+        reader = NETWORK_FILES[Path(path).suffix]
+        known = ("jump", "ode") if reader is read_sbml else ("jump",)
+        if kind not in (None, *known):
+            expected = " or ".join(map(repr, known))
+            raise DeclarationError(f"{path} holds a reaction network; kind is {kind!r}, expected {expected}")
+        return reader(path, **options, **({"as_": "ode"} if kind == "ode" else {}))
     text = read_text(path)
     try:
         found = kind or ("jump" if has_reactions(text) else _kind(parse_model(text)))

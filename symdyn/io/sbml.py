@@ -1,4 +1,4 @@
-"""Reaction networks from and to SBML, the exchange format of systems biology; python-libsbml is needed for both."""
+"""Models from and to SBML, the exchange format of systems biology; python-libsbml is needed for both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from symdyn.errors import DeclarationError
+from symdyn.models.ode import ODESystem
 from symdyn.models.reactions import ReactionNetwork
 from symdyn.optional import require
 
@@ -15,39 +16,52 @@ __all__ = ["read_sbml", "to_sbml"]
 MAX_TEXT = 20_000_000
 
 
-def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetwork:
-    r"""Read a reaction network from SBML, level 2 or 3 core.
+def read_sbml(source: str | Path, *, as_: str = "network", laws: str | None = None) -> ReactionNetwork | ODESystem:
+    r"""Read a model from SBML, level 1 to 3, as a reaction network or as ordinary differential equations.
 
-    Species become molecule numbers.  As SBML prescribes, a species with ``hasOnlySubstanceUnits`` stands for its amount in
-    formulas, any other for its concentration, amount by size of its compartment.  Kinetic laws are rates in events per
-    time, that is propensities; those of mass action are recognised.  The compartment whose size occurs in laws becomes the
-    volume of the network, if it is the only one.
+    *As a network*, species become molecule numbers.  As SBML prescribes, a species with ``hasOnlySubstanceUnits`` stands for
+    its amount in formulas, any other for its concentration, amount by size of its compartment.  Kinetic laws are rates in
+    events per time, that is propensities; those of mass action are recognised.  The compartment whose size occurs in laws
+    becomes the volume of the network, if it is the only one.
+
+    *As equations*, every identifier keeps its meaning: the state of a species is its concentration, or its amount with
+    ``hasOnlySubstanceUnits``.  With the rates :math:`v_j` of reactions, stoichiometries :math:`\nu_{ij}` and conversion factors
+    :math:`c_i`, amounts change by :math:`c_i \sum_j \nu_{ij} v_j`, and concentrations by that over the size of the
+    compartment; where rules or events change this size, the amount is the state, ``<species>_amount``, and the concentration an
+    observable.  Assigned quantities, rates of reactions (by their identifiers) and constants that occur in no formula are
+    observables.  Initial assignments follow the parameters that they contain.
 
     Parameters
     ----------
     source : str or Path
         A file, or the text of a model.
-    laws : {'propensities', 'rate equations'}
-        Whether kinetic laws are propensities, or rates in the limit of large numbers: then :math:`k\,n^2` of ``2 X -> ...`` is
-        read as mass action, :math:`k\,n (n - 1)`.
+    as_ : {'network', 'ode'}
+        What the model becomes.
+    laws : {'propensities', 'rate equations'}, optional
+        Of a network: whether kinetic laws are propensities, the default, or rates in the limit of large numbers: then
+        :math:`k\,n^2` of ``2 X -> ...`` is read as mass action, :math:`k\,n (n - 1)`.
 
     Returns
     -------
-    ReactionNetwork
-        Constant species and those of the boundary become parameters, assigned ones observables.
+    ReactionNetwork or ODESystem
+        Constant species and those of the boundary become parameters, unless rules or events change them.
 
     Raises
     ------
     DeclarationError
-        If python-libsbml is missing, the text is not valid SBML, or the model has features that networks lack: rate rules,
-        algebraic rules, functions of the past, changing stoichiometry, required packages.
+        If python-libsbml is missing, the text is not valid SBML, or the model has what cannot be read: fast reactions, required
+        packages besides submodels (``comp``), infinite values; as a network also rate rules, algebraic rules, functions of the
+        past and stoichiometries that change.
     OSError
         If the file cannot be read.
 
     Notes
     -----
-    The law of a reversible reaction has to be a difference, forward minus backward rate, in which each part vanishes where its
-    reactants are used up: it becomes two reactions, since a net rate does not determine the noise.
+    In a network, the law of a reversible reaction has to be a difference, forward minus backward rate, in which each part
+    vanishes where its reactants are used up: it becomes two reactions, since a net rate does not determine the noise.
+
+    Names of variables that every dataset has, such as ``time``, get an underscore.  Events that act at the same moment, without
+    priorities, act in their order in the file, where SBML leaves the order to chance.
 
     References
     ----------
@@ -60,27 +74,38 @@ def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetw
     >>> print(sd.read_sbml(text))
     0 -> X, k
     2 X -> 0, c
+    >>> print(sd.read_sbml(text, as_="ode"))
+    X' = -2*X*c*(X - 1) + k
     """
     require("libsbml")
-    from symdyn.io._sbml_reader import LAWS, read
+    from symdyn.io.exchange.networks import LAWS
 
-    if laws not in LAWS:
+    if as_ not in ("network", "ode"):
+        raise DeclarationError(f"as_ is {as_!r}; expected 'network' or 'ode'")
+    if laws is not None and laws not in LAWS:
         raise DeclarationError(f"laws is {laws!r}; expected one of {', '.join(map(repr, LAWS))}")
+    if laws is not None and as_ == "ode":
+        raise DeclarationError("laws= says what kinetic laws are in a network; equations take them as rates")
     if isinstance(source, str) and source.lstrip().startswith("<"):
-        return _named("the SBML text", read, source, laws)
+        return _lowered("the SBML text", source, None, as_, laws)
     path = Path(source)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DeclarationError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
-    return _named(str(path), read, text, laws)
+    return _lowered(str(path), text, path, as_, laws)
 
 
-def _named(what: str, read: Any, text: str, laws: str) -> ReactionNetwork:
+def _lowered(what: str, text: str, path: Path | None, as_: str, laws: str | None) -> ReactionNetwork | ODESystem:
+    from symdyn.io._sbml_reader import read
+    from symdyn.io.exchange.networks import to_network
+    from symdyn.io.exchange.odes import to_odes
+
     if len(text) > MAX_TEXT:
         raise DeclarationError(f"{what} has {len(text)} characters, more than {MAX_TEXT}")
     try:
-        return read(text, laws)
+        model = read(text, path)
+        return to_odes(model) if as_ == "ode" else to_network(model, laws or "propensities")
     except DeclarationError as error:
         raise DeclarationError(f"{what}: {error}") from None
 

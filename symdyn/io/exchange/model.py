@@ -1,4 +1,4 @@
-"""The exchange model: what SBML, and the formats written in its terms, say about a system, as expressions of its identifiers."""
+"""The exchange model: what SBML and the formats in its terms say about a system, as expressions of its identifiers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
+
+from symdyn import dag
 
 __all__ = ["Change", "Delayed", "Exchange", "Quantity", "RateOf", "Trigger"]
 
@@ -49,6 +51,8 @@ class Quantity:
         Whether reactions leave a species unchanged.
     factor : Symbol or None
         What converts the extent of reactions into the amount of a species.
+    assigned : bool
+        Whether the value at the start is a formula of the file.
     """
 
     symbol: sp.Symbol
@@ -59,14 +63,15 @@ class Quantity:
     amount: bool = False
     boundary: bool = False
     factor: sp.Symbol | None = None
+    assigned: bool = False
 
 
 @dataclass(frozen=True)
 class Change:
-    """A reaction: its rate in extent per time, and the stoichiometries of reactants and products, in the order of the file."""
+    """A reaction: its rate in extent per time (None if the file has none), and stoichiometries in the order of the file."""
 
     symbol: sp.Symbol
-    law: sp.Expr
+    law: sp.Expr | None
     reactants: tuple[tuple[sp.Symbol, sp.Expr], ...]
     products: tuple[tuple[sp.Symbol, sp.Expr], ...]
     reversible: bool = False
@@ -105,6 +110,8 @@ class Exchange:
     triggers : tuple of Trigger
     local : dict of Symbol to float or None
         Parameters of single reactions, under names of their own.
+    moles : bool
+        Whether amounts are in mole.
     origin : str
         The format, for the provenance.
     """
@@ -118,6 +125,7 @@ class Exchange:
     changes: tuple[Change, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     local: dict[sp.Symbol, float | None] = field(default_factory=dict)
+    moles: bool = False
     origin: str = "SBML"
 
     @property
@@ -129,7 +137,7 @@ class Exchange:
         """Every expression except values at the start."""
         found: list[sp.Basic] = [*self.assigned.values(), *self.rates.values(), *self.algebraic]
         for c in self.changes:
-            found += [c.law, *(n for _, n in (*c.reactants, *c.products))]
+            found += [*(() if c.law is None else (c.law,)), *(n for _, n in (*c.reactants, *c.products))]
         for e in self.triggers:
             found += [e.condition, e.delay, *(() if e.priority is None else (e.priority,)), *e.assignments.values()]
         return found
@@ -139,8 +147,15 @@ class Exchange:
         q = self.quantities[species]
         return sp.S.One if q.amount or q.home is None else q.home
 
+    def plain_sizes(self) -> dict[sp.Symbol, sp.Expr]:
+        """The number 1 for compartments of that size that no formula contains: rates need not be divided by it."""
+        used = dag.free_symbols([*self.sides(), *(q.value for q in self.quantities.values() if q.assigned)])
+        used |= {*self.assigned, *self.rates, *(s for e in self.triggers for s in e.assignments)}
+        return {s: sp.S.One for s, q in self.quantities.items() if q.kind == "compartment" and q.value == 1 and s not in used}
+
     def mapped(self, function: Callable[[Any], Any]) -> Exchange:
         """The model with a function applied to every expression, values at the start included."""
+
         def pairs(side: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
             return tuple((s, function(n)) for s, n in side)
 
@@ -153,7 +168,13 @@ class Exchange:
             rates={s: function(e) for s, e in self.rates.items()},
             algebraic=tuple(map(function, self.algebraic)),
             changes=tuple(
-                replace(c, law=function(c.law), reactants=pairs(c.reactants), products=pairs(c.products)) for c in self.changes
+                replace(
+                    c,
+                    law=None if c.law is None else function(c.law),
+                    reactants=pairs(c.reactants),
+                    products=pairs(c.products),
+                )
+                for c in self.changes
             ),
             triggers=tuple(
                 replace(

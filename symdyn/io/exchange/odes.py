@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -38,14 +39,59 @@ class _Lowering:
         self.quantities = model.quantities
         if fast := [c.symbol for c in model.changes if c.fast]:
             raise DeclarationError(f"the reaction {fast[0]} is fast, in equilibrium at all times; that is not read")
-        if model.algebraic:
-            raise DeclarationError("the model has an algebraic rule; that is not read")
+        self.unknown: dict[sp.Symbol, sp.Expr] = {}  # what algebraic rules determine, if not in closed form
+        self.model = model = self.solved()
         self.ticking = {s for e in model.triggers for s in e.assignments}  # changed by events
-        self.used = dag.free_symbols(model.sides())
         self.swap: dict[sp.Symbol, sp.Expr] = dag.written_out(self.definitions(), "rule of")
         self.drift: dict[sp.Symbol, sp.Expr] = {}
         self.starts: dict[sp.Symbol, sp.Expr | None] = {}
         self.equations()
+
+    # ---- algebraic rules -------------------------------------------------------------------------------
+
+    def solved(self) -> Exchange:
+        """The model with the algebraic rules that are linear in what they determine as assignments of it."""
+        model = self.model
+        assigned = dict(model.assigned)
+        for s, e in self.matched().items():
+            slope = sp.diff(e, s)
+            if slope.is_number and slope != 0 and not e.has(Delayed, RateOf):
+                given = {**assigned, s: sp.expand(s - e / slope)}
+                try:
+                    dag.in_order(given, "rule of")
+                except DeclarationError:  # several that determine each other
+                    self.unknown[s] = e
+                else:
+                    assigned = given
+            else:
+                self.unknown[s] = e
+        return replace(model, assigned=assigned, algebraic=())
+
+    def matched(self) -> dict[sp.Symbol, sp.Expr]:
+        """For each algebraic rule one quantity that nothing else determines."""
+        model = self.model
+        free = [
+            s
+            for s, q in self.quantities.items()
+            if not q.constant and s not in model.assigned and s not in model.rates
+            and not (q.kind == "species" and not q.boundary and self.reacting(q))
+        ]  # fmt: skip
+        inside = [{s for s in free if s in e.free_symbols} for e in model.algebraic]
+        found: dict[sp.Symbol, int] = {}
+
+        def place(k: int, tried: set[sp.Symbol]) -> bool:
+            for s in free:
+                if s in inside[k] and s not in tried:
+                    tried.add(s)
+                    if s not in found or place(found[s], tried):
+                        found[s] = k
+                        return True
+            return False
+
+        for k, e in enumerate(model.algebraic):
+            if not place(k, set()):
+                raise DeclarationError(f"the algebraic rule 0 = {e} determines nothing: rules or reactions change all in it")
+        return {s: model.algebraic[k] for s, k in found.items()}
 
     # ---- what symbols stand for ------------------------------------------------------------------------
 
@@ -67,7 +113,7 @@ class _Lowering:
         s = q.symbol
         if s in self.model.assigned:
             return False
-        if s in self.model.rates or s in self.ticking or self.by_amount(q):
+        if s in self.model.rates or s in self.ticking or s in self.unknown or self.by_amount(q):
             return True
         return q.kind == "species" and not q.boundary and not q.constant and self.reacting(q)
 
@@ -97,13 +143,7 @@ class _Lowering:
         while loose := {s for s, e in still.items() if not dag.free_symbols([e]) <= firm}:
             still = {s: e for s, e in still.items() if s not in loose}
             firm -= loose
-        # a size of 1 that occurs in no formula is dropped from the rates
-        plain = {
-            s: sp.S.One
-            for s, q in self.quantities.items()
-            if q.kind == "compartment" and q.value == 1 and s not in self.used and not self.moving(q) and s not in found
-        }
-        return {**found, **still, **plain}
+        return {**found, **still, **self.model.plain_sizes()}
 
     def put(self, e: Any, what: str = "a formula") -> Any:
         """An expression in states and parameters, with the rates of change and delays in it."""
@@ -131,7 +171,7 @@ class _Lowering:
         for s, q in self.quantities.items():
             state = self.amount(q) if self.by_amount(q) else s
             lasting = q.value is not None and not q.value.is_number and s not in self.swap
-            if not self.moving(q) and not lasting:
+            if (not self.moving(q) and not lasting) or s in self.unknown:
                 continue
             if s in self.model.rates:
                 self.drift[state] = self.model.rates[s]
@@ -143,6 +183,7 @@ class _Lowering:
             else:
                 self.drift[state] = sp.S.Zero
             self.starts[state] = q.value if state is s or q.value is None else q.value * q.home
+        self.starts |= {s: self.quantities[s].value for s in self.unknown}
         if not self.drift:  # values are constant, or functions of time alone
             self.drift, self.starts = {(clock := self.fresh("elapsed")): sp.S.One}, {clock: sp.S.Zero}
         self.drift = {s: dag.put_in(e, self.swap, f"the rate of {s}") for s, e in self.drift.items()}
@@ -153,7 +194,7 @@ class _Lowering:
         terms = []
         for c in self.model.changes:
             count = sp.Add(*(n for s, n in c.products if s == q.symbol), *(-n for s, n in c.reactants if s == q.symbol))
-            terms.append(count * c.law)
+            terms.append(count * (sp.S.Zero if c.law is None else c.law))
         total = sp.Add(*terms)
         return total if q.factor is None else q.factor * total
 
@@ -171,16 +212,18 @@ class _Lowering:
     def system(self) -> ODESystem:
         events = [e for t in self.model.triggers if (e := self.event(t)) is not None]
         observables = {s: self.put(e) for s, e in self.swap.items()}
-        observables |= {c.symbol: self.put(c.law) for c in self.model.changes}
+        observables |= {c.symbol: self.put(c.law) for c in self.model.changes if c.law is not None}
         initial = {s: self.at_start(e, s) for s, e in self.starts.items() if e is not None}
-        inside = dag.free_symbols([*self.drift.values(), *observables.values(), *initial.values()])
+        algebraic = {s: self.put(e, f"the algebraic rule of {s}") for s, e in self.unknown.items()}
+        inside = dag.free_symbols([*self.drift.values(), *algebraic.values(), *observables.values(), *initial.values()])
         inside |= dag.free_symbols([side for e in events for side in (*e.sides, *e.assignments.values())])
-        declared = {s: q.value for s, q in self.quantities.items() if s not in self.drift and s not in self.swap}
+        declared = {s: q.value for s, q in self.quantities.items() if s not in self.starts and s not in self.swap}
         given = {s: v for s, v in (*declared.items(), *self.model.local.items()) if s in inside and v is not None}
         idle = {s: sp.sympify(float(v)) for s, v in declared.items() if s not in inside and v is not None}
         return ODESystem(
             self.drift,
             {s: float(v) for s, v in given.items()},
+            algebraic=algebraic,
             initial={s: float(e) if e.is_number else e for s, e in initial.items()},
             observables={**observables, **idle},
             events=events,
@@ -205,8 +248,8 @@ class _Lowering:
                 return e
             if smooth := [s for s in sorted(e.free_symbols, key=str) if s == self.model.time or self.drift.get(s, 0) != 0]:
                 raise DeclarationError(
-                    f"the trigger of the event {name} contains {e}, where {smooth[0]} varies: when they are equal is a matter of "
-                    "rounding; use <= or >="
+                    f"the trigger of the event {name} contains {e}, where {smooth[0]} varies: whether they are ever equal is a "
+                    "matter of rounding; use <= or >="
                 )
             a, b = e.args
             return sp.And(a <= b, a >= b) if isinstance(e, sp.Eq) else sp.Or(a < b, a > b)

@@ -1,0 +1,200 @@
+"""Exchange models as reaction networks: jump processes of whole numbers of molecules."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import sympy as sp
+
+from symdyn import dag
+from symdyn.declaration import value_of
+from symdyn.errors import DeclarationError
+from symdyn.io._rate_laws import mass_action, split_reversible
+from symdyn.io.exchange.model import Change, Delayed, Exchange, Quantity, RateOf, Trigger
+from symdyn.models.events import Event
+from symdyn.models.reaction import Reaction
+from symdyn.models.reactions import ReactionNetwork
+from symdyn.reaction_text import MAX_COEFFICIENT
+
+__all__ = ["LAWS", "to_network"]
+
+LAWS = ("propensities", "rate equations")
+OTHERWISE = "read it as_='ode'"
+
+
+def to_network(model: Exchange, laws: str) -> ReactionNetwork:
+    """The network of a model; `laws` as for `symdyn.read_sbml`.
+
+    Raises
+    ------
+    DeclarationError
+        For what a network cannot represent.
+    """
+    return _Lowering(model, laws).network()
+
+
+class _Lowering:
+    """One model, from quantities to reactions."""
+
+    def __init__(self, model: Exchange, laws: str) -> None:
+        self.model, self.laws = model, laws
+        self.quantities = model.quantities
+        self.refuse()
+        self.states = [s for s, q in self.quantities.items() if self.moving(q)]
+        self.states += [s for e in model.triggers for s in e.assignments if s not in self.states]
+        # of species that are concentrations in formulas, symbols stand for amounts in the network
+        rules = {**model.assigned, **model.plain_sizes()}
+        for s, q in self.quantities.items():
+            if s not in rules and self.home(q) not in (sp.S.One, *model.plain_sizes()):
+                rules[s] = sp.Symbol(f"{s.name}/amount") / q.home  # no identifier: it becomes the symbol again
+        self.swap = dag.written_out(rules, "rule of")
+        self.back = {sp.Symbol(f"{s.name}/amount"): s for s in self.quantities}
+        self.values: dict[sp.Symbol, float | None] = {}
+        self.opened: list[sp.Symbol] = []
+
+    def refuse(self) -> None:
+        """Raise an error for features that a network cannot represent."""
+        m = self.model
+        if m.rates or m.algebraic:
+            what = f"the rate rule of {next(iter(m.rates))}" if m.rates else "an algebraic rule"
+            raise DeclarationError(f"the model has {what}; a reaction network changes by reactions alone; {OTHERWISE}")
+        if m.moles:
+            warnings.warn("amounts in mole are read as numbers of molecules", UserWarning, stacklevel=6)
+        for s, q in self.quantities.items():
+            if q.factor is not None:
+                raise DeclarationError(
+                    f"the species {s} has a conversion factor; convert to one unit of amount, or read it as_='ode'"
+                )
+        for e in m.sides():
+            if e.has(Delayed, RateOf):
+                raise DeclarationError(
+                    f"a formula has {'a delay' if e.has(Delayed) else 'a rate of change'}; read it as_='ode'"
+                )
+        for t in m.triggers:
+            for s in t.assignments:
+                if self.quantities[s].kind != "species" or self.quantities[s].constant or s in m.assigned:
+                    raise DeclarationError(
+                        f"the event {t.name} changes {s}; events of networks change species alone: read it as_='ode'"
+                    )
+
+    def moving(self, q: Quantity) -> bool:
+        return q.kind == "species" and not (q.constant or q.boundary or q.symbol in self.model.assigned)
+
+    def put(self, e: Any, what: str) -> Any:
+        """An expression in amounts and parameters."""
+        return dag.put_in(e, self.swap, what).xreplace(self.back)
+
+    # ---- values at the start -------------------------------------------------------------------------
+
+    def value(self, s: sp.Symbol) -> float | None:
+        """Initial amount of a species, value of a parameter or compartment."""
+        if s in self.values:
+            return self.values[s]
+        if s in self.opened:
+            raise DeclarationError(f"the initial assignments go round in a circle: {' -> '.join(map(str, [*self.opened, s]))}")
+        q = self.quantities.get(s)
+        if q is None:
+            return self.model.local.get(s)
+        self.opened.append(s)
+        found = None if q.value is None else self.number(q.value * self.home(q), s)
+        self.opened.pop()
+        self.values[s] = found
+        return found
+
+    def home(self, q: Quantity) -> sp.Expr:
+        """What the value of a species is multiplied by to be its amount."""
+        return sp.S.One if q.kind != "species" or q.amount or q.home is None else q.home
+
+    def number(self, e: sp.Expr, s: sp.Symbol) -> float:
+        """The value of an expression at the start."""
+        e = self.put(e, f"the initial value of {s}").xreplace({self.model.time: sp.S.Zero})
+        known: dict[sp.Symbol, float] = {}
+        for name in sorted(e.free_symbols, key=str):
+            found = self.value(name)
+            if found is None:
+                raise DeclarationError(f"the initial value of {s} needs that of {name}, which has none")
+            known[name] = found
+        return value_of(e, known)
+
+    def holds(self, condition: Any) -> Any:
+        """The condition at the start, as far as values are known."""
+        known = {s: v for s in condition.free_symbols - {self.model.time} if (v := self.value(s)) is not None}
+        return condition.subs({self.model.time: 0, **known})
+
+    # ---- the network -------------------------------------------------------------------------------
+
+    def network(self) -> ReactionNetwork:
+        events = [self.event(e) for e in self.model.triggers]
+        laws = [self.law(c) for c in self.model.changes]
+        compartments = {s for s, q in self.quantities.items() if q.kind == "compartment"}
+        sizes = compartments & dag.free_symbols(laws)
+        volume = sizes.pop() if len(sizes) == 1 else sp.S.One
+        reactions = [x for c, law in zip(self.model.changes, laws, strict=True) for x in self.reactions(c, law, volume)]
+        observables = {s: self.put(s * self.home(self.quantities[s]), f"the rule of {s}") for s in self.model.assigned}
+        used = dag.free_symbols(
+            [volume, *(r.rate for r in reactions), *(x for e in events for x in e.sides), *observables.values()]
+        )
+        declared = [s for s in (*self.quantities, *self.model.local) if s in used and s not in self.states]
+        return ReactionNetwork(
+            reactions,
+            {s: v for s in declared if (v := self.value(s)) is not None},
+            volume=volume,
+            initial={s: v for s in self.states if (v := self.value(s)) is not None},
+            species=self.states,
+            observables=observables,
+            events=events,
+            time=self.model.time,
+            provenance=self.model.provenance,
+        )
+
+    def law(self, c: Change) -> sp.Expr:
+        if c.law is None:
+            raise DeclarationError(f"the reaction {c.symbol} has no kinetic law")
+        return self.put(c.law, f"the kinetic law of {c.symbol}")
+
+    def reactions(self, c: Change, law: sp.Expr, volume: sp.Expr) -> list[Reaction]:
+        """The one or two reactions of a reaction of the model."""
+        if c.fast:
+            raise DeclarationError(f"the reaction {c.symbol} is fast, in equilibrium at all times; that is not read")
+        sides = [self.side(s, c) for s in (c.reactants, c.products)]
+        parts = split_reversible(law, *sides, name=c.symbol.name) if c.reversible else [law]
+        found = []
+        for part, (start, end) in zip(parts, (sides, sides[::-1]), strict=False):
+            rate = mass_action(part, start, volume, set(self.states), powers=self.laws == "rate equations")
+            found.append(Reaction(start, end, part if rate is None else rate, rate is not None))
+        return found
+
+    def side(self, pairs: tuple[tuple[sp.Symbol, sp.Expr], ...], c: Change) -> dict[sp.Symbol, int]:
+        """Molecule numbers of the species that the reaction changes."""
+        counts: dict[sp.Symbol, int] = {}
+        for species, e in pairs:
+            for s in e.free_symbols & self.quantities.keys():
+                if not self.quantities[s].constant and (s in self.model.assigned or self.quantities[s].kind != "stoichiometry"):
+                    raise DeclarationError(
+                        f"the stoichiometry {e} of {species} in the reaction {c.symbol} varies; read it as_='ode'"
+                    )
+            count = self.number(e, species)
+            if not 0 <= count <= MAX_COEFFICIENT or count != int(count):
+                expected = f"a whole number up to {MAX_COEFFICIENT}"
+                raise DeclarationError(
+                    f"the reaction {c.symbol} has the stoichiometry {count} of {species}; expected {expected}"
+                )
+            if species in self.states and count and not self.quantities[species].boundary:
+                counts[species] = counts.get(species, 0) + int(count)
+        return counts
+
+    def event(self, t: Trigger) -> Event:
+        what = f"the event {t.name}"
+        condition = self.put(t.condition, f"the trigger of {what}")
+        if condition in (sp.true, sp.false):
+            raise DeclarationError(f"the trigger of {what} is {condition}; expected a comparison that can change")
+        return Event(
+            condition,
+            {s: self.put(e * self.home(self.quantities[s]), what) for s, e in t.assignments.items()},
+            delay=self.put(t.delay, f"the delay of {what}"),
+            priority=None if t.priority is None else self.put(t.priority, f"the priority of {what}"),
+            persistent=t.persistent,
+            initial=t.initial or self.holds(condition) is sp.false,
+            from_trigger=t.from_trigger and t.delay != 0,
+        )

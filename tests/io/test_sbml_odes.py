@@ -1,0 +1,259 @@
+"""SBML as ordinary differential equations: what symbols mean, against solutions by hand; the published suite; round trips."""
+
+from __future__ import annotations
+
+import math as m
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdyn as sd
+from symdyn.errors import DeclarationError
+from symdyn.io.sbml import read_sbml
+from tests.io.semantic_suite import cases, judge
+
+pytest.importorskip("libsbml")
+
+ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "sbml_semantic_third.tar.xz"
+MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
+TIME = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
+RATE = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/rateOf">rateOf</csymbol>'
+
+
+def math(content: str) -> str:
+    return f"<math {MATH}>{content}</math>"
+
+
+def apply(operator: str, *parts: str) -> str:
+    return f"<apply><{operator}/>{''.join(parts)}</apply>"
+
+
+def ci(name: str) -> str:
+    return f"<ci>{name}</ci>"
+
+
+def cn(value: float) -> str:
+    return f"<cn>{value}</cn>"
+
+
+def parameter(name: str, value: float | None = None, *, constant: str = "false") -> str:
+    return f'<parameter id="{name}" constant="{constant}"' + ("/>" if value is None else f' value="{value}"/>')
+
+
+def species(name: str, start: str, *, amount: str = "false", home: str = "C", more: str = "") -> str:
+    rest = f'hasOnlySubstanceUnits="{amount}" boundaryCondition="false" constant="false" {more}'
+    return f'<species id="{name}" compartment="{home}" {start} {rest}/>'
+
+
+def reaction(name: str, used: dict[str, float], made: dict[str, float], law: str, more: str = "") -> str:
+    sides = ""
+    for tag, side in (("Reactants", used), ("Products", made)):
+        inside = "".join(f'<speciesReference species="{s}" stoichiometry="{k}" constant="true"/>' for s, k in side.items())
+        sides += f"<listOf{tag}>{inside}</listOf{tag}>" if side else ""
+    return f'<reaction id="{name}" reversible="false" fast="false">{more or sides}<kineticLaw>{math(law)}</kineticLaw></reaction>'
+
+
+def event(condition: str, assigned: dict[str, str], *, delay: str = "", from_trigger: str = "true", initial: str = "true") -> str:
+    late = f"<delay>{math(delay)}</delay>" if delay else ""
+    new = "".join(f'<eventAssignment variable="{s}">{math(v)}</eventAssignment>' for s, v in assigned.items())
+    trigger = f'<trigger initialValue="{initial}" persistent="true">{math(condition)}</trigger>'
+    return f'<event useValuesFromTriggerTime="{from_trigger}">{trigger}{late}<listOfEventAssignments>{new}</listOfEventAssignments></event>'
+
+
+def document(*, size: float = 1.0, constant: str = "true", version: int = 1, attributes: str = "", **lists: str) -> str:
+    order = ("Compartments", "Species", "Parameters", "InitialAssignments", "Rules", "Reactions", "Events")
+    given = {"Compartments": f'<compartment id="C" spatialDimensions="3" size="{size}" constant="{constant}"/>', **lists}
+    inside = "".join(f"<listOf{name}>{given[name]}</listOf{name}>" for name in order if name in given)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="http://www.sbml.org/sbml/level3/version{version}/core" level="3" '
+        f'version="{version}"><model id="m" {attributes}>{inside}</model></sbml>'
+    )
+
+
+def run(text: str, times: list[float]):
+    return sd.simulate(read_sbml(text, as_="ode"), times, rtol=1e-10, atol=1e-12, progress=False)
+
+
+def assign(name: str, formula: str) -> str:
+    return f'<assignmentRule variable="{name}">{math(formula)}</assignmentRule>'
+
+
+def rate(name: str, formula: str) -> str:
+    return f'<rateRule variable="{name}">{math(formula)}</rateRule>'
+
+
+# ---- what symbols mean -----------------------------------------------------------------------------
+
+
+def test_a_concentration_changes_by_the_extent_over_the_size():
+    """2 litres, S -> 3 P at the extent k S: S' = -k S / 2 in concentrations, the amount of P grows by 3 for each of S."""
+    text = document(
+        size=2,
+        Species=species("S", 'initialConcentration="5"') + species("P", 'initialAmount="0"', amount="true"),
+        Parameters=parameter("k", 0.4, constant="true"),
+        Reactions=reaction("R", {"S": 1}, {"P": 3}, apply("times", ci("k"), ci("S"))),
+    )
+    found, t = run(text, [0, 1, 2]), np.array([0, 1, 2])
+    np.testing.assert_allclose(found.S, 5 * np.exp(-0.2 * t), rtol=1e-8)
+    np.testing.assert_allclose(found.P, 3 * 2 * (5 - 5 * np.exp(-0.2 * t)), rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(found.R, 0.4 * found.S, rtol=1e-14)
+
+
+def test_growth_of_the_compartment_dilutes():
+    """C' = C: of 3 mol nothing reacts, and the concentration is 3 exp(-t)."""
+    text = document(
+        constant="false",
+        Species=species("S", 'initialAmount="3"') + species("Q", 'initialAmount="1"'),
+        Rules=rate("C", ci("C")),
+        Reactions=reaction("R", {"Q": 1}, {}, apply("times", cn(2), ci("Q"), ci("C"))),
+    )
+    found, t = run(text, [0, 0.5, 2]), np.array([0, 0.5, 2])
+    np.testing.assert_allclose(found.S, 3 * np.exp(-t), rtol=1e-8)
+    np.testing.assert_allclose(found.Q, np.exp(-3 * t), rtol=1e-7)
+    np.testing.assert_allclose(found.Q_amount, np.exp(-2 * t), rtol=1e-7)
+
+
+def test_conversion_factors_and_stoichiometries_that_change():
+    """The extent grows at the rate 1; S gets n(t) = 2 t of it, times the factor 0.5: S = t^2 / 2."""
+    reference = '<listOfProducts><speciesReference id="n" species="S" constant="false"/></listOfProducts>'
+    text = document(
+        attributes='conversionFactor="f"',
+        Species=species("S", 'initialAmount="0"', amount="true"),
+        Parameters=parameter("f", 0.5, constant="true"),
+        Rules=assign("n", apply("times", cn(2), TIME)),
+        Reactions=reaction("R", {}, {}, cn(1), more=reference),
+    )
+    found = run(text, [0, 1, 3])
+    np.testing.assert_allclose(found.S, [0, 0.5, 4.5], rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(found.n, [0, 2, 6], rtol=1e-14)
+
+
+def test_an_initial_assignment_follows_its_parameters():
+    start = '<initialAssignment symbol="x">' + math(apply("times", cn(2), ci("k"))) + "</initialAssignment>"
+    text = document(
+        Parameters=parameter("x") + parameter("k", 3, constant="true") + parameter("idle", 7, constant="true"),
+        InitialAssignments=start,
+        Rules=rate("x", apply("minus", ci("x"))),
+    )
+    system = read_sbml(text, as_="ode")
+    k = sp.Symbol("k")
+    swept = sd.simulate(system, [0, 1], parameters={k: [1, 3]}, rtol=1e-10, progress=False)
+    np.testing.assert_allclose(swept.x, np.outer([2, 6], [1, m.exp(-1)]), rtol=1e-8)
+    assert (swept.idle == 7).all()  # declared, though nothing uses it
+
+
+def test_algebraic_rules_linear_and_not():
+    """a + x = 3 is solved for a; y^3 + y = x is kept as an equation."""
+    x3 = apply("minus", apply("plus", apply("power", ci("y"), cn(3)), ci("y")), ci("x"))
+    text = document(
+        Parameters=parameter("x", 2) + parameter("a") + parameter("y", 1),
+        Rules=rate("x", apply("minus", ci("x")))
+        + f"<algebraicRule>{math(apply('minus', apply('plus', ci('a'), ci('x')), cn(3)))}</algebraicRule>"
+        + f"<algebraicRule>{math(x3)}</algebraicRule>",
+    )
+    system = read_sbml(text, as_="ode")
+    assert system.algebraic == (sp.Symbol("y"),)
+    found = run(text, [0, 1])
+    np.testing.assert_allclose(found.a, 3 - found.x, rtol=1e-13)
+    np.testing.assert_allclose(found.y**3 + found.y, 2 * np.exp([-0.0, -1.0]), rtol=1e-8)
+    closed = text.replace('id="a" constant="false"', 'id="a" constant="true" value="1"')
+    with pytest.raises(DeclarationError, match="algebraic rule 0 = .* determines nothing"):
+        read_sbml(closed, as_="ode")
+
+
+def test_rates_of_change_in_formulas():
+    """y := x', where x' = -2 x."""
+    y = f"<apply>{RATE}{ci('x')}</apply>"
+    text = document(version=2, Parameters=parameter("x", 1) + parameter("y"), Rules=rate("x", apply("times", cn(-2), ci("x"))) + assign("y", y))
+    np.testing.assert_allclose(run(text, [0, 1]).y, [-2, -2 * m.exp(-2)], rtol=1e-8)
+
+
+def test_a_delay_of_a_state():
+    """x' = -x(t - 1) from 1: 1 - t, then 1 - t + (t - 1)^2 / 2."""
+    late = f'<apply><csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">d</csymbol>{ci("x")}{cn(1)}</apply>'
+    text = document(Parameters=parameter("x", 1), Rules=rate("x", apply("minus", late)))
+    np.testing.assert_allclose(run(text, [0, 0.5, 1, 1.5, 2]).x, [1, 0.5, 0, -0.375, -0.5], atol=1e-9)
+
+
+# ---- events ------------------------------------------------------------------------------------------
+
+
+def test_an_event_sets_a_concentration_by_the_size_before_it():
+    """As case 1779 of the semantic suite explains: S = 0.2 and C = 0.2 at once leave the amount 0.2 * 0.5."""
+    text = document(
+        size=0.5,
+        constant="false",
+        Species=species("S", 'initialConcentration="2"'),
+        Events=event(apply("geq", TIME, cn(0.45)), {"S": cn(0.2), "C": cn(0.2)}),
+    )
+    found = run(text, [0, 0.4, 0.5])
+    np.testing.assert_allclose(found.S, [2, 2, 0.5], rtol=1e-12)
+    np.testing.assert_allclose(found.C, [0.5, 0.5, 0.2], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("from_trigger", "expected"), [("true", 1.0), ("false", 3.0)])
+def test_values_are_those_of_the_trigger_where_the_file_says_so(from_trigger, expected):
+    """x = t; an event at 1 sets y to x two later."""
+    text = document(
+        Parameters=parameter("x", 0) + parameter("y", 0),
+        Rules=rate("x", cn(1)),
+        Events=event(apply("geq", TIME, cn(1)), {"y": ci("x")}, delay=cn(2), from_trigger=from_trigger),
+    )
+    np.testing.assert_allclose(run(text, [0, 2.9, 3.1]).y, [0, 0, expected], rtol=1e-9)
+
+
+def test_an_event_that_is_true_from_the_start_acts_where_it_counts_as_false_before():
+    rules, always = rate("x", cn(0)), "<true/>"
+    for initial, expected in (("false", 5.0), ("true", 1.0)):
+        text = document(Parameters=parameter("x", 1), Rules=rules, Events=event(always, {"x": cn(5)}, initial=initial))
+        np.testing.assert_allclose(run(text, [0, 1]).x[1], expected)
+
+
+def test_what_cannot_be_read_is_named():
+    equal = document(
+        Parameters=parameter("x", 0), Rules=rate("x", cn(1)), Events=event(apply("eq", ci("x"), cn(1)), {"x": cn(0)})
+    )  # fmt: skip
+    with pytest.raises(DeclarationError, match=r"trigger of the event .* contains Eq\(x, 1\), where x varies"):
+        read_sbml(equal, as_="ode")
+    with pytest.raises(DeclarationError, match="as_ is 'sde'"):
+        read_sbml(equal, as_="sde")
+    with pytest.raises(DeclarationError, match="laws= says"):
+        read_sbml(equal, as_="ode", laws="propensities")
+    with pytest.raises(DeclarationError, match="rate rule of x.* read it as_='ode'"):
+        read_sbml(equal)
+
+
+# ---- round trips and the suite -------------------------------------------------------------------------
+
+
+def test_what_is_written_from_an_ode_system_is_read_back():
+    system = sd.ODESystem.from_text("x' = a*x - x*y/(1 + x); y' = sin(t)*y - b*y; s := x + y; a = 1; b = 0.5; x(0) = 2*a; y(0) = 1")
+    back = read_sbml(system.to_sbml(), as_="ode")
+    assert back.states == system.states
+    assert all(sp.simplify(f - g) == 0 for f, g in zip(back.drift, system.drift, strict=True))
+    assert (back.defaults, back.initial, back.observables) == (system.defaults, system.initial, system.observables)
+
+
+def test_equations_of_a_network_are_those_of_its_rates():
+    net = sd.ReactionNetwork.from_text("A -> B, k; 2 B => A, c*B*(B - 1); 0 -> A, 3; k = 2; c = 0.1; A(0) = 5; B(0) = 4")
+    found = read_sbml(net.to_sbml(), as_="ode")
+    A, B, k, c = sp.symbols("A B k c")
+    change = c * B * (B - 1)
+    assert [sp.expand(f - g) for f, g in zip(found.drift, (3 - k * A + change, k * A - 2 * change), strict=True)] == [0, 0]
+
+
+#: Read and wrong, or not read: simultaneous events in random order; infinity; delays outside rates; fast reactions; models in
+#: files that the archive does not have; the name of time.
+NOT_MET = {1599, 966, 1590, 1626, 1605, 951, 939, 1407, 1419, 942, 1410, 1518, 981, 1401, 1413, 1521, 1593, 984, 1320, 1404, 1524}
+NOT_MET |= {1536, 1167, 1473, 1476, 1821}
+
+
+@pytest.mark.skipif(not ARCHIVE.exists(), reason="the archive of the SBML semantic suite is not here")
+def test_cases_of_the_semantic_suite():
+    """Every value within the tolerances of the settings: one case in six; `python -m tests.io.semantic_suite` runs all."""
+    outcomes = {number: judge(files) for number, files in sorted(cases(ARCHIVE).items())[::6]}
+    missed = {n: o for n, o in outcomes.items() if o not in ("passed", "flux balance") and int(n) not in NOT_MET}
+    assert {n: o for n, o in missed.items() if "is fast" not in o} == {}
+    assert sum(o == "passed" for o in outcomes.values()) >= 90

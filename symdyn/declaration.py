@@ -285,8 +285,10 @@ def check_symbols(
     time: sp.Symbol,
     expressions: Iterable[sp.Expr],
     observables: Mapping[sp.Symbol, sp.Expr],
+    *,
+    delayed: bool = False,
 ) -> tuple[sp.Symbol, ...]:
-    """Check names and expressions; return the parameters, sorted by name.
+    """Check names and expressions, in which states may be `delayed`; return the parameters, sorted by name.
 
     Raises
     ------
@@ -299,7 +301,7 @@ def check_symbols(
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} is not real and finite")
         if isinstance(node, AppliedUndef):
-            _refuse_called(node, states, time)
+            _refuse_called(node, states, time, delayed)
         if isinstance(node, (sp.Derivative, sp.Integral)):
             faulty = next(e for e in expressions if e.has(node))
             raise DeclarationError(f"the expression {faulty} contains a derivative or an integral; write it as a further state")
@@ -322,13 +324,15 @@ def check_symbols(
     return tuple(sorted(free - set(states) - {time}, key=lambda s: s.name))
 
 
-def _refuse_called(call: AppliedUndef, states: tuple[sp.Symbol, ...], time: sp.Symbol) -> None:
-    """Refuse undefined functions whose name means something else than a term that is not known."""
+def _refuse_called(call: AppliedUndef, states: tuple[sp.Symbol, ...], time: sp.Symbol, delayed: bool) -> None:
+    """Refuse undefined functions whose name means something else than a term that is not known; states may be `delayed`."""
     name = call.func.__name__
     if any(s.name == name for s in states):
+        if delayed:
+            return
         if time in call.free_symbols and call.args != (time,):
             raise DeclarationError(
-                f"{call} is the state {name} at another time: delays are not supported; a chain of further states "
+                f"{call} is the state {name} at another time; an ODESystem has delays, and elsewhere a chain of further states "
                 "approximates one"
             )
         raise DeclarationError(f"{call} is a call of the state {name}; write the symbol {name}, or {name}({time}) everywhere")

@@ -6,6 +6,7 @@ One statement a line or between semicolons; ``#`` begins a comment::
     x'' = -x - c*x'         # of higher order, for which x' becomes a state x_dot; its initial value: x'(0) = 1
     a = 8/3                 # the value of a parameter
     x(0) = 30               # an initial value, also of parameters and other initial values: y(0) = 2*a - x
+    x(t <= 0) = cos(t)      # of a state with a delay, x(t - 1) in an equation, what it was before
     total := x + y          # an observable
     when x > 9, x = 0       # an event, see `symdyn.text.events`
 """
@@ -25,7 +26,7 @@ from symdyn.registry import suggest
 from symdyn.text.derivatives import derivative_name
 from symdyn.text.events import EventText, is_event, read_event
 from symdyn.text.functions import SOFT
-from symdyn.text.grammar import RESERVED, Scope
+from symdyn.text.grammar import RESERVED, TIMES, Scope
 from symdyn.text.lexer import MAX_NAME, Token, split_statements, tokenize
 from symdyn.text.sides import read_condition_side, read_side
 from symdyn.text.terms import Node, TermBuilder
@@ -36,7 +37,7 @@ PRIME = "'"
 #: Highest order of an equation.
 MAX_ORDER = 10
 _NOISE = re.compile(r"dW\w*")
-_FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1 or total := ..."
+_FORMS = "x' = ..., dx/dt = ..., x[t+1] = ..., dx = f*dt + g*dW, a = 1, x(0) = 1, x(t <= 0) = 1 or total := ..."
 _STYLES = {"prime": "x' = ...", "next": "x[t+1] = ...", "differential": "dx = f*dt + g*dW"}
 
 
@@ -58,6 +59,8 @@ class ModelText:
     events : list of EventText
     orders : dict of str to int
         Of states whose equation is of order 2 or more; `equations` are of first order, with the derivatives as states.
+    history : dict of str to Expr
+        States before the first time.
 
     Examples
     --------
@@ -76,13 +79,15 @@ class ModelText:
     observables: dict[str, sp.Expr]
     events: list[EventText] = field(default_factory=list)
     orders: dict[str, int] = field(default_factory=dict)
+    history: dict[str, sp.Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A left side that has been parsed and its right side; `kind` is a style or 'parameter', 'initial', 'observable'.
+    """A left side that has been parsed and its right side.
 
-    `order` is the number of primes; the `name` of an initial value of a derivative is that of its state.
+    `kind` is a style or 'parameter', 'initial', 'history' or 'observable'; `order` is the number of primes; the `name` of an
+    initial value of a derivative is that of its state.
     """
 
     kind: str
@@ -175,6 +180,9 @@ def parse_model(text: str) -> ModelText:
         if statement.kind == "initial":
             model.initial[statement.name] = start(text, statement, node, scope, observables)
             continue
+        if statement.kind == "history":
+            model.history[statement.name] = node.expr
+            continue
         if statement.kind == "observable":
             _refuse_noise(text, statement.right)
         if statement.kind == "observable":
@@ -244,6 +252,8 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
         return "prime", name, None, primes
     if rest[primes:] in (["(", "0", ")"], ["[", "0", "]"]):
         return "initial", derivative_name(name, primes), None, primes
+    if len(rest) == 5 and rest[0] == "(" and rest[2:] == ["<=", "0", ")"] and rest[1] in TIMES:
+        return "history", name, None, 0
     if rest == ["/", "dt"] and name.startswith("d") and name[1:].isidentifier():
         return "prime", name[1:], None, 1
     if shape[1:] in (["(", "a", "+", "1", ")"], ["[", "a", "+", "1", "]"]):
@@ -261,13 +271,14 @@ def _form(text: str, left: list[Token], right: list[Token], *, observable: bool)
 def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
     """The style and the declared names; a contradiction between statements is an error at the second one."""
     declared: dict[str, str] = {}
-    initial: set[str] = set()
+    initial: set[tuple[str, str]] = set()
     style = index = None
     for s in statements:
-        if s.kind == "initial":
-            if s.name in initial:
-                raise ParseError(f"{s.name} has two initial values; remove one", text, s.start)
-            initial.add(s.name)
+        if s.kind in ("initial", "history"):
+            if (s.kind, s.name) in initial:
+                what = "initial values" if s.kind == "initial" else "histories"
+                raise ParseError(f"{s.name} has two {what}; remove one", text, s.start)
+            initial.add((s.kind, s.name))
             continue
         kind = s.kind if s.kind in ("parameter", "observable") else "state"
         if kind == "state":
@@ -297,15 +308,16 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
             raise ParseError(message, text, s.start)
     derivatives = {*itertools.chain(*further.values())}
     for s in statements:
-        if s.kind != "initial" and s.name in derivatives:
+        if s.kind not in ("initial", "history") and s.name in derivatives:
             message = f"{s.name} is a derivative, a state that an equation of higher order brings in; rename this one"
             raise ParseError(message, text, s.start)
     if style is None:
         place = statements[0].start if statements else 0
         raise ParseError("the model has no equation; write one, such as x' = -a*x", text, place)
     for s in statements:
-        if s.kind == "initial" and s.name not in states:
-            message = f"{s.name} has an initial value but no equation; the states: {', '.join(states[:20])}."
+        if s.kind in ("initial", "history") and s.name not in states:
+            what = "an initial value" if s.kind == "initial" else "a history"
+            message = f"{s.name} has {what} but no equation; the states: {', '.join(states[:20])}."
             if s.order:
                 message = "a derivative has an initial value where an equation is of higher order, such as x'' = ..."
                 raise ParseError(message, text, s.start)
@@ -313,7 +325,8 @@ def _declarations(text: str, statements: list[Statement]) -> tuple[str, Scope]:
     if index in declared:
         place = next(s.start for s in statements if s.name == index and s.kind != "initial")
         raise ParseError(f"{index} is the time step and cannot be a {declared[str(index)]}; rename one", text, place)
-    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index, orders)
+    histories = any(kind == "history" for kind, _ in initial)
+    return style, Scope(states, [n for n, kind in declared.items() if kind != "state"], index, orders, histories)
 
 
 # ---- right sides -----------------------------------------------------------------------------------

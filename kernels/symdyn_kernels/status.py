@@ -17,6 +17,10 @@ MOST_WAITING = 128
 BAD_DELAY = 10
 TOO_MANY_EVENTS = 11
 ENDLESS_EVENTS = 12
+#: Steps within the longest delay of a trajectory, or since its first time where a delay varies.
+MOST_KEPT = 65536
+TOO_MANY_KEPT = 13
+NEGATIVE_DELAY = 14
 #: Of a driver that returns after each step: it was made, and there is more to do.
 STEPPED = -1
 
@@ -35,4 +39,6 @@ MESSAGES = {
     BAD_DELAY: "the delay of an event was negative or not a number",
     TOO_MANY_EVENTS: f"more than {MOST_WAITING} events waited for their delay at once",
     ENDLESS_EVENTS: "events followed one another without end: each triggers the next at the same time, or ever sooner after it",
+    TOO_MANY_KEPT: f"more than {MOST_KEPT} steps lay within the longest delay, or since the first time where a delay varies",
+    NEGATIVE_DELAY: "a delay was negative: a state was looked up in the future",
 }

@@ -25,8 +25,9 @@ def read_rows(system: System, initial: Mapping[Any, Any] | None, parameters: Map
     DeclarationError
         If `system` is no ODESystem, or values are missing.
     """
-    if not isinstance(system, System) or system.unmet(["drift"]):
-        raise DeclarationError(f"expected an ODESystem, got {type(system).__name__}")
+    reason = system.unmet(["drift"]) if isinstance(system, System) else f"got {type(system).__name__}"
+    if reason is not None:
+        raise DeclarationError(f"expected an ODESystem; {reason}")
     design = make_design(system, initial, parameters, None)
     return design, *design.rows(0, design.size)
 

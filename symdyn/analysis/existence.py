@@ -43,7 +43,7 @@ def rescaled(system: System) -> tuple[ODESystem, sp.Symbol]:
     """
     clock, rate = sp.Symbol("clock_"), sp.Symbol("kappa_")
     scales = sp.symbols(f"scale_:{len(system.states)}_")
-    drift = [e.xreplace({system.time: clock}) for e in system.part("drift")]
+    drift = [e.xreplace({system.time: clock}) for e in system.deterministic("rescaled time")]
     speed = sp.sqrt(rate**2 + sum(f**2 / (s + y**2) for f, s, y in zip(drift, scales, system.states, strict=True)))
     rows = {y: f / speed for y, f in zip(system.states, drift, strict=True)}
     return ODESystem({**rows, clock: 1 / speed}, time="tau_", provenance=(*system.provenance, "in rescaled time")), clock

@@ -96,6 +96,7 @@ def lyapunov_exponents(
     (-13.666667, True)
     """
     if system.drift is not None:
+        system.deterministic("a Lyapunov spectrum")
         return _of_flow(system, parameters, initial, count, steps, burn_in, batches, interval, seed, target)
     if interval is not None:
         raise DeclarationError("interval= belongs to flows; the steps of a map are its own")

@@ -19,7 +19,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 __all__ = ["adaptive_driver", "driver_text", "link", "plain_driver", "plain_text"]
 
 
-def driver_text(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False) -> str:
+def driver_text(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, delays: bool = False) -> str:
     """Source of the adaptive driver of a method: the steps in place of the loop's docstring and its import of `_steps`."""
     loop = (Path(symdyn_kernels.__file__).parent / "drivers" / "adaptive.py").read_text(encoding="utf-8")
     lines = loop.splitlines(keepends=True)
@@ -29,14 +29,15 @@ def driver_text(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False
     assert head.end_lineno
     assert steps.end_lineno
     body = lines[head.end_lineno : steps.lineno - 1] + lines[steps.end_lineno :]
-    return f"{emit_steps(method, events=events)}\n{''.join(body)}"
+    return f"{emit_steps(method, events=events, delays=delays)}\n{''.join(body)}"
 
 
 @cache
-def adaptive_driver(name: str, *, events: bool = False) -> ModuleType:
-    """The compiled driver of an adaptive method, for models with events or without: a module with ``chunk``."""
+def adaptive_driver(name: str, *, events: bool = False, delays: bool = False) -> ModuleType:
+    """The compiled driver of an adaptive method, for models with events and delays or without: a module with ``chunk``."""
     with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
-        return import_driver(f"adaptive_{name}{'_events' if events else ''}", driver_text(METHODS[name], events=events))
+        title = f"adaptive_{name}{'_events' if events else ''}{'_delays' if delays else ''}"
+        return import_driver(title, driver_text(METHODS[name], events=events, delays=delays))
 
 
 def plain_text(name: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -24,7 +25,7 @@ from symdyn.codegen.ordering import SparsityStructure, markowitz
 from symdyn.codegen.program import Elimination, Made, Program
 from symdyn.system import System
 
-__all__ = ["eliminated", "lowering", "unrolled", "without_tables"]
+__all__ = ["DelayedValue", "eliminated", "lowering", "unrolled", "without_tables"]
 
 SHIFT = sp.Symbol("shift")
 #: Multiplications of the elimination up to which it is unrolled: a step of 14 to 60 equations then takes less than half of the
@@ -32,18 +33,27 @@ SHIFT = sp.Symbol("shift")
 UNROLLED = 300
 
 
+class DelayedValue(NamedTuple):
+    """A parameter that is the value of a state at another time, with that time, and the parameter that is the slope there."""
+
+    value: sp.Symbol
+    slope: sp.Symbol
+    time: sp.Expr
+
+
 def lowering(system: System) -> Lowering:
     """An empty lowering with the arguments of ``factor``: lane (t, shift), states and parameters."""
     return Lowering([("lane", (system.time, SHIFT)), ("y", system.states), ("p", system.parameters)])
 
 
-def eliminated(system: System, build: Lowering, drift: Sequence[int]) -> Made:
+def eliminated(system: System, build: Lowering, drift: Sequence[int], delayed: Sequence[DelayedValue] = ()) -> Made:
     """What ``factor`` (lane: t, shift -> factors, then df/dt if time occurs) and ``solve`` are made of.
 
-    `build` has the values `drift`.  The facts are ``factors``, the number of rows that ``factor`` leaves for ``solve``, and
-    ``rates``, that of the time derivatives which follow them: n, or 0 where the drift does not depend on time.
+    `build` has the values `drift`, of which `delayed` change with time and states as their slopes say.  The facts are
+    ``factors``, the number of rows that ``factor`` leaves for ``solve``, and ``rates``, that of the time derivatives which
+    follow them: n, or 0 where the drift does not depend on time.
     """
-    matrix = _Matrix(system, build, drift)
+    matrix = _Matrix(system, build, drift, delayed)
     if matrix.structure.updates <= UNROLLED:
         return _straight(matrix)
     tables = _tables(matrix)
@@ -70,11 +80,19 @@ def without_tables(made: Made, system: System, drift: Sequence[sp.Expr]) -> Made
 class _Matrix:
     """The entries of ``shift*I - J`` by row and column, the time derivatives, and where the factors are not zero."""
 
-    def __init__(self, system: System, build: Lowering, drift: Sequence[int]) -> None:
+    def __init__(self, system: System, build: Lowering, drift: Sequence[int], delayed: Sequence[DelayedValue] = ()) -> None:
         self.names, self.build, states = system.names, build, system.states
         inputs = {build.value(s): j for j, s in enumerate(states)}
         time, shift = build.value(system.time), build.value(SHIFT)
-        rows = derivatives(build, drift, [*inputs, time])
+        values = {build.value(d.value): d for d in delayed}
+        rows = derivatives(build, drift, [*inputs, time, *values])
+        for row in rows:
+            for value in [v for v in row if v in values]:
+                outer = build.op("mul", row.pop(value), build.value(values[value].slope))
+                (inner,) = derivatives(build, [build.value(values[value].time)], [*inputs, time])
+                for s, d in inner.items():
+                    part = build.op("mul", outer, d)
+                    row[s] = build.op("add", row[s], part) if s in row else part
         self.entries: dict[tuple[int, int], int] = {(i, i): shift for i in range(len(states))}
         for i, row in enumerate(rows):
             for j, d in sorted((inputs[s], d) for s, d in row.items() if s != time):

@@ -14,7 +14,7 @@ from symdyn.methods.runge_kutta import ExplicitRungeKutta, Rosenbrock
 
 __all__ = ["emit_steps"]
 
-SIGNATURE = "(functions, sizes, memory, places, tolerances)"
+SIGNATURE, FURTHER = "functions, sizes, memory, places, tolerances", ", delays, past"
 #: What the arguments hold; a function has the lines of what it uses.
 UNPACKED = [
     "    f, factor, solve, margin = functions",
@@ -43,12 +43,13 @@ SLOTS = {slots}
 DEGREE = {degree}  # of the interpolant; its coefficients are in the slots after the others
 STIFFNESS = {stiffness!r}
 EVENTS = {events}  # whether states change at events
+DELAYS = {delays}  # whether right-hand sides look up states of the past
 '''
 
 
-def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False) -> str:
-    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method, and whether its driver knows events."""
-    steps = _Lanes(method)
+def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False, delays: bool = False) -> str:
+    """Source of ``step``, ``error``, ``stiffness`` and ``dense`` for one method; whether its driver knows events or delays."""
+    steps = _Lanes(method, delays)
     header = HEADER.format(
         name=method.name,
         reference=method.reference,
@@ -58,9 +59,11 @@ def emit_steps(method: ExplicitRungeKutta | Rosenbrock, *, events: bool = False)
         degree=len(steps.coefficients),
         stiffness=steps.stiffness,
         events=events,
+        delays=delays,
     )
+    signature = f"({SIGNATURE}{FURTHER if delays else ''})"
     functions = [
-        f"\n\n{NJIT}\ndef {name}{SIGNATURE}:\n" + "\n".join([*_unpacked(lines), *_inside(lines or ["pass"])])
+        f"\n\n{NJIT}\ndef {name}{signature}:\n" + "\n".join([*_unpacked(lines), *_inside(lines or ["pass"])])
         for name, lines in steps.functions().items()
     ]
     return "".join([header, *functions, "\n"])
@@ -79,8 +82,9 @@ def _inside(lines: Sequence[str]) -> list[str]:
 class _Lanes(StepFormulas):
     """Loops over flat vectors, eight entries at a time; numbers of a trajectory are in the lane arrays."""
 
-    def __init__(self, method: ExplicitRungeKutta | Rosenbrock) -> None:
+    def __init__(self, method: ExplicitRungeKutta | Rosenbrock, delays: bool) -> None:
         super().__init__(method)
+        self.delays = delays
         slots = {name: f"ks + {j} * ms" for j, name in enumerate([*self.slots, *self.coefficients])}
         self.places = {**slots, self.last: "kl", "Y": "yb", "W": "yt", "K": "k0", "V": "work"}
         self.entries = {name: f"vld(fb, {place} + e)" for name, place in self.places.items()}
@@ -104,8 +108,13 @@ class _Lanes(StepFormulas):
         return [
             LANES,
             f"    vst(lanes[TB], l, vld(lanes[T], l) + vld(lanes[H], l) * {node!r})",
+            *self.recalled(self.places[state]),
             f"call(f, lanes[TB], fb + 8 * ({self.places[state]}), pb, fb + 8 * ({self.places[target]}))",
         ]
+
+    def recalled(self, state: str) -> list[str]:
+        """Look up delayed values, if there are any."""
+        return [f"recall(delays, past, lanes[TB], fb + 8 * ({state}), W, pb)"] if self.delays else []
 
     def factor(self, shift: float) -> list[str]:
         return [
@@ -114,6 +123,7 @@ class _Lanes(StepFormulas):
             f"    vst(lanes[TB], WL + l, splat({shift!r}) / vld(lanes[H], l))",
             "if W == 1:  # the two rows of a single lane lie side by side",
             f"    st(lanes[TB], 1, {shift!r} / ld(lanes[H], 0))",
+            *self.recalled("yb"),
             "call(factor, lanes[TB], fb + 8 * yb, pb, lu)",
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
@@ -79,6 +79,10 @@ class CpuKernel(Kernel):
     @property
     def jumps(self) -> Sequence[Any] | None:
         return next(iter(self._functions.values())).facts.get("jumps")
+
+    @property
+    def delays(self) -> Mapping[str, Any] | None:
+        return next(iter(self._functions.values())).facts.get("delays")
 
     def driver(self, lanes: int) -> ModuleType | None:
         """The driver with the model inside, if it was asked for."""

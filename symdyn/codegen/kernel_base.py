@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -266,6 +266,11 @@ class Kernel(ABC):
         """The times at which the right-hand side may jump, as a program of the parameters in JSON, or None."""
         return None
 
+    @property
+    def delays(self) -> Mapping[str, Any] | None:
+        """Facts about the delays of the right-hand side, by which jumps propagate, or None."""
+        return None
+
     def stops(self, parameters: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Known times at which steps end and the next ones begin anew, see `symdyn_kernels.arguments.parts.Batch`.
 
@@ -286,7 +291,7 @@ class Kernel(ABC):
         >>> kernel.stops(np.empty((2, 0)), np.array([0.0, 2.0])).round(12).tolist()
         [[[1.0, 1.0]], [[1.0, 1.0]]]
         """
-        return stops_within(parameters, times, self.jumps, self.precision)
+        return stops_within(parameters, times, self.jumps, self.precision, delays=self.delays)
 
     def __call__(self, initial: Any, parameters: Any, times: Any, *, streams: Any = None, **options: Any) -> Run:
         """Run N trajectories.

@@ -5,17 +5,21 @@ The times are found where two sides that are compared differ by an expression li
 equal at ``-b/a`` of ``a*t + b``: relations in conditions, and the arguments of Heaviside, sign, Abs, Min and Max (of which the
 last three have corners there).  Not found are periodic jumps, as of ``floor(t)`` and ``Mod(t, 1)``, comparisons of nonlinear
 functions of time, as ``sin(t) > 0``, and comparisons of states.
+
+With constant delays these times, and the first time, bring in others: jumps propagate to them plus sums of delays, each time in
+a derivative of an order that is higher by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from symdyn.codegen.delay_program import constant_delays, sums_of_delays
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
@@ -42,8 +46,8 @@ def stop_program(system: System) -> Program | None:
     >>> program.labels
     ('start', '0')
     """
-    drift = system.expressions if system.fields else system.part("drift")
-    pairs = list(dict.fromkeys(_stops(drift, system.time, set(system.states))))
+    sides = [*(system.expressions if system.fields else system.part("drift")), *system.history.values()]
+    pairs = list(dict.fromkeys(_stops(sides, system.time, set(system.states))))
     if not pairs:
         return None
     expressions = [e for pair in pairs for e in pair]
@@ -79,8 +83,9 @@ def _compared(expressions: Iterable[sp.Basic]) -> Iterator[tuple[sp.Expr, sp.Exp
 
 
 def stops_within(
-    parameters: np.ndarray, times: np.ndarray, program: Sequence[Any] | None, precision: str = "float64"
-) -> np.ndarray:
+    parameters: np.ndarray, times: np.ndarray, program: Sequence[Any] | None, precision: str = "float64", *,
+    delays: Mapping[str, Any] | None = None,
+) -> np.ndarray:  # fmt: skip
     """Stops of each trajectory in the span of its times, (N, s, 2) float64 in order, padded with infinity.
 
     Parameters
@@ -92,6 +97,8 @@ def stops_within(
         What `stop_program` found, as JSON.
     precision : {'float64', 'float32'}
         Of the numbers in which the right-hand side compares times.
+    delays : mapping, optional
+        Facts about delays from `symdyn.codegen.delay_program.Lagged`, by which stops propagate.
 
     Returns
     -------
@@ -100,11 +107,15 @@ def stops_within(
         largest time before the stop, as the end of a step is rounded.  Stops that are nearer to each other are one.
     """
     count, first, last = len(parameters), times[0], times[-1]
-    if program is None:
+    if program is None and delays is None:
         return np.empty((count, 0, 2))
     real = np.dtype(precision).type
-    values = evaluate(Program.from_json(program), (), (), list(parameters.T.astype(real).astype(float)))
-    at, sizes = (np.stack([np.broadcast_to(v, count) for v in part], axis=1) for part in (values[::2], values[1::2]))
+    at, sizes = np.empty((count, 0)), np.empty((count, 0))
+    if program is not None:
+        values = evaluate(Program.from_json(program), (), (), list(parameters.T.astype(real).astype(float)))
+        at, sizes = (np.stack([np.broadcast_to(v, count) for v in part], axis=1) for part in (values[::2], values[1::2]))
+    if delays is not None:
+        at, sizes = _propagated(at, sizes, first, constant_delays(parameters, delays), delays["order"])
     with np.errstate(all="ignore"):
         at = at.astype(real).astype(float)
         doubt = ROUNDINGS * np.finfo(real).eps * sizes
@@ -120,6 +131,21 @@ def stops_within(
         spans[joined, k - 1] = np.inf
     kept = int((spans[:, :, 0] < np.inf).sum(axis=1).max(initial=0))
     return np.ascontiguousarray(_in_order(spans)[:, :kept])
+
+
+def _propagated(
+    at: np.ndarray, sizes: np.ndarray, first: float, delays: np.ndarray, order: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Stops (N, s) with their sizes, and those to which they and the first time propagate by delays (N, m).
+
+    The size grows with the number of delays, so that a time before a stop is, less a delay, before the stop that it comes from.
+    """
+    sums = sums_of_delays(delays.shape[1], order)
+    begin = np.concatenate([np.full((len(at), 1), first), at], axis=1)
+    later = begin[:, :, None] + (delays @ sums.T)[:, None, :]
+    doubt = (np.abs(begin)[:, :, None] + np.abs(later)) * (1 + 2 * sums.sum(axis=1))
+    flat = len(at), -1
+    return np.concatenate([at, later.reshape(flat)], axis=1), np.concatenate([sizes, doubt.reshape(flat)], axis=1)
 
 
 def _in_order(spans: np.ndarray) -> np.ndarray:

@@ -15,7 +15,11 @@ __all__ = ["burst_variances", "jump_moment", "mean_jumps", "refuse_events"]
 
 
 def refuse_events(network: System, what: str) -> None:
-    """Raise an error for networks with events, which a derived system cannot represent."""
+    """Raise an error for systems with events and delays, which a derived system cannot represent."""
+    if network.delays:
+        raise DeclarationError(
+            f"the system has delays ({network.delays[0]}), which {what} cannot hold; simulate the system itself"
+        )
     if network.events:
         raise DeclarationError(
             f"the network has events ({network.events[0]}, ...), which {what} cannot hold; "

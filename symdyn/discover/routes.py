@@ -12,7 +12,7 @@ from symdyn.discover.recovery import Recovery
 from symdyn.discover.request import Request
 from symdyn.errors import RecoveryError
 from symdyn.inference.reading import read_data
-from symdyn.system import System
+from symdyn.system import PARTS, System
 
 __all__ = ["ROUTES", "Route", "measured", "route_of"]
 
@@ -116,9 +116,11 @@ def route_of(system: System | None, data: Any, request: Request) -> tuple[System
         known = system
         parts = system.parts if isinstance(system, System) else frozenset()
         if parts not in ROUTES:
+            further = [PARTS[p] for p in ("events", "inputs", "delays") if p in parts]
             raise RecoveryError(
                 "recover needs an ODESystem, SDESystem, DiscreteSystem, PDESystem or ReactionNetwork with unknown terms, or "
                 f"None for equations of which nothing is known; got {type(system).__name__}"
+                + (f" with {' and '.join(further)}" if further else "")
             )
         load = ROUTES[parts]
         route = (_repair if load is _terms and request.options.repair else load)()

@@ -16,6 +16,8 @@ __all__ = ["write_rates"]
 
 def write_rates(system: ODESystem) -> str:
     """The SBML text of an ODE system; see `to_sbml`."""
+    if system.delays:
+        raise DeclarationError(f"the system has delays ({system.delays[0]}), which are not written to SBML")
     if system.unknowns:
         raise DeclarationError(f"the system has unknown terms ({', '.join(map(str, system.unknowns))}); fill them in first")
     names = [s.name for s in (*system.states, *system.parameters, *system.observables)]

@@ -12,6 +12,8 @@ from symdyn.system import System
 __all__ = ["ExplicitRungeKutta", "Rosenbrock", "hermite"]
 
 Row = tuple[float, ...]
+#: Parts of systems that adaptive steps in lanes follow besides rates of change.
+FOLLOWED = ("events", "inputs", "delays")
 
 
 def hermite(weights: Row) -> tuple[Row, ...]:
@@ -146,7 +148,7 @@ class ExplicitRungeKutta:
         """
         if "fields" in system.parts:
             return system.unmet(["fields"], ["kinetics"])
-        return system.unmet(["drift"], ["events", "inputs"] if self.adaptive else ())
+        return system.unmet(["drift"], FOLLOWED if self.adaptive else ())
 
 
 @dataclass(frozen=True)
@@ -231,4 +233,4 @@ class Rosenbrock:
         >>> sd.METHODS["rodas4"].applies(sd.DiscreteSystem.from_text("x[t+1] = 2*x"))
         'it takes systems of rates of change; this DiscreteSystem has next values'
         """
-        return system.unmet(["drift"], ["events", "inputs"])
+        return system.unmet(["drift"], FOLLOWED)

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
+from symdyn import dag
 from symdyn.attached import FlowVerbs
-from symdyn.declaration import lookup, read_equations
+from symdyn.declaration import lookup, name_of, read_equations
 from symdyn.errors import DeclarationError
+from symdyn.models._delays import check_delays, now, read_history
 from symdyn.models._higher_order import first_order
-from symdyn.models.events import Event, event_of, observed_events
+from symdyn.models.events import Event, event_of, listed_events, observed_events
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -40,6 +41,10 @@ class ODESystem(FlowVerbs, System):
         expressions that a simulation reports in addition to the states.
     events : Event or sequence of Event, optional
         Instantaneous changes when a condition turns true, or at given times (`symdyn.dose`).
+    history : mapping, optional
+        Of systems with delays, states before the first time: numbers or expressions of time and parameters.  By default a state
+        had its initial value all along; that of a state with a history is the history at the first time, unless `initial` says
+        otherwise.
     time : Symbol or str, optional
         The independent variable, ``t`` by default (``time`` if a state is called ``t``).
 
@@ -51,7 +56,15 @@ class ODESystem(FlowVerbs, System):
     Raises
     ------
     DeclarationError
-        If names clash or an expression is not a real scalar.
+        If names clash, an expression is not a real scalar, or a delay is negative.
+
+    Notes
+    -----
+    A state at another time is a function of it, with ``X = Function("x")`` for the state x: ``X(t - 1)``, ``X(t - tau)`` with a
+    parameter, of which every trajectory may have its own value, or ``X(t - 2 - x**2)``.  Steps end where such a state may have
+    a jump in a derivative, the first time plus sums of constant delays, and are not longer than the shortest of these; a step
+    that looks up its own solution, which delays that depend on states or time allow, is repeated until it agrees with that.
+    Jumps that move with the states are left to the error control.
 
     Examples
     --------
@@ -71,6 +84,13 @@ class ODESystem(FlowVerbs, System):
     >>> print(sd.ODESystem([sp.Eq(x(t).diff(t, 2), -x(t) - c * x(t).diff(t))], initial={x(t): 0, x(t).diff(t): 1}))
     x' = x_dot
     x_dot' = -c*x_dot - x
+
+    A delay, and the states before the first time; in text ``x' = -x(t - tau)`` and ``x(t <= 0) = cos(t)``:
+
+    >>> X, tau = x, sp.Symbol("tau")
+    >>> print(sd.ODESystem({"x": -X(t - tau)}, {tau: 1}, history={"x": sp.cos(t)}))
+    x' = -x(t - tau)
+    x(t <= 0) = cos(t)
     """
 
     drift: tuple[sp.Expr, ...]
@@ -79,6 +99,7 @@ class ODESystem(FlowVerbs, System):
     sides: ClassVar[tuple[str, ...]] = ("drift",)
     text_options: ClassVar[tuple[str, ...] | None] = ()
     eventful: ClassVar[bool] = True
+    delayed: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,20 +109,26 @@ class ODESystem(FlowVerbs, System):
         initial: Mapping[Any, Any] | None = None,
         observables: Mapping[Any, Any] | None = None,
         events: Event | Iterable[Event] = (),
+        history: Mapping[Any, Any] | None = None,
         time: Any = "t",
         provenance: Sequence[str] = (),
     ) -> None:
         if not isinstance(equations, Mapping):
             equations, observables = first_order(equations, observables)
         rows, observed, time = read_equations(equations, time, observables)
-        swap = {key: state for key, state in zip(equations, rows, strict=True) if isinstance(key, AppliedUndef)}
+        swap = now(rows, [*rows.values(), *observed.values(), *(s for e in listed_events(events) for s in e.sides)], time)
+        rows = {s: e.xreplace(swap) for s, e in rows.items()}
+        observed = {name: e.xreplace(swap) for name, e in observed.items()}
         moments = observed_events(events, observed, swap)
         for event in moments:
             for state in event.assignments:
                 lookup(state, rows, "state")
-        sides = [*rows.values(), *(side for event in moments for side in event.sides)]
-        self.settle(tuple(rows), sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
-        self.__dict__.update(drift=tuple(rows.values()), events=moments)
+        states, before = tuple(rows), read_history(history, tuple(rows), time)
+        further = [side for event in moments for side in event.sides]
+        sides = [*rows.values(), *further, *before.values()]
+        self.settle(states, sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
+        check_delays(rows.values(), [*further, *observed.values()], states, time, before)
+        self.__dict__.update(drift=tuple(rows.values()), events=moments, history=before)
 
     @classmethod
     def example(cls) -> Self:
@@ -112,12 +139,15 @@ class ODESystem(FlowVerbs, System):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
-        return cls(model.equations, **{**options, "events": [*map(event_of, model.events), *options.get("events", ())]})
+        read: dict[str, Any] = {"events": [*map(event_of, model.events), *options.get("events", ())]}
+        read["history"] = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
+        return cls(model.equations, **{**options, **read})
 
     @cached_property
     def _text(self) -> str:
         rows = (f"{s}' = {f}" for s, f in zip(self.states, self.drift, strict=True))
-        return "\n".join([*rows, *map(str, self.events)])
+        before = (f"{s}({self.time} <= 0) = {dag.written_exactly(e)}" for s, e in self.history.items())
+        return "\n".join([*rows, *map(str, self.events), *before])
 
     def equations(self) -> list[Equation]:
         """The equations as text and as LaTeX.

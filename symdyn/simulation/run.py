@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
 from symdyn.codegen.effects import refuse_idle
@@ -190,7 +191,8 @@ def simulate(
         refuse_idle(["grid"], (), f"this {type(system).__name__}", {})
     frame = system.frame(initial, times, grid) if isinstance(system, SpatialSystem) else Frame(system, initial)
     system = frame.system
-    design = make_design(system, frame.given, parameters, trajectories, frame.coordinates)
+    begin = {**_before(system, times[0]), **(frame.given or {})} if system.history else frame.given
+    design = make_design(system, begin, parameters, trajectories, frame.coordinates)
     condition = read_condition(until, system)
     kernel = compile(
         system, method=method, target=target, precision=layout.precision, lanes=layout.lanes, trajectories=design.size,
@@ -224,6 +226,12 @@ def simulate(
     if outcome.failed:
         attrs["failed_trajectories"] = f"{outcome.failed} of {design.size}"
     return verdict(sink.dataset(attrs), Ending(kernel, design, outcome, frame.skip), on_failure, sink.advice)
+
+
+def _before(system: System, first: float) -> dict[sp.Symbol, sp.Expr]:
+    """Initial values of states that have a history and no default: those of the history at the first time."""
+    now = {system.time: sp.Float(float(first))}
+    return {s: e.xreplace(now) for s, e in system.history.items() if s not in system.initial}
 
 
 def _check_start(kernel: Kernel, design: Design) -> None:

@@ -32,6 +32,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "kinetics": "cells with kinetics of their own",
         "events": "events",
         "inputs": "inputs over time",
+        "delays": "delays",
     }
 )
 
@@ -55,6 +56,7 @@ class Contents(ABC):
     fields: tuple[sp.Symbol, ...] = ()
     kinetics: tuple[Any, ...] = ()
     events: tuple[Any, ...] = ()
+    history: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
     binary: tuple[sp.Symbol, ...] = ()
     interpretation: str | None = None
     clamped: bool = False
@@ -69,6 +71,8 @@ class Contents(ABC):
     text_options: ClassVar[tuple[str, ...] | None] = None
     #: Whether a text of this kind may contain events.
     eventful: ClassVar[bool] = False
+    #: Whether right-hand sides may contain states at other times.
+    delayed: ClassVar[bool] = False
     #: Names of the attributes that contain right-hand sides, each a tuple or matrix of expressions.
     sides: ClassVar[tuple[str, ...]]
 
@@ -203,8 +207,8 @@ class Contents(ABC):
         if sides is not None and self.parts <= {"drift", "map"}:
             return sides
         hint = "; take its rate_equations() or moments(order)" if self.propensities is not None else ""
-        if self.inputs or self.events:
-            hint = f"; this one has {'inputs over time' if self.inputs else 'events'}"
+        if self.inputs or self.events or self.delays:
+            hint = f"; this one has {_listed(p for p in ('events', 'inputs', 'delays') if p in self.parts)}"
         if self.parts == {"map", "noise"}:
             hint = f"; this one draws {self.noise[0]} in every step"
         raise DeclarationError(
@@ -215,6 +219,14 @@ class Contents(ABC):
     def inputs(self) -> tuple[Path, ...]:
         """The parameters that are functions of time."""
         return tuple(p for p in self.parameters if isinstance(p, Path))
+
+    @cached_property
+    def delays(self) -> tuple[AppliedUndef, ...]:
+        """States at other times, such as ``x(t - 1)``, sorted by name."""
+        if not self.delayed:
+            return ()
+        found = {e for e in dag.nodes(self.expressions) if isinstance(e, AppliedUndef) and e.func.__name__ in self.names}
+        return tuple(sorted(found, key=str))
 
     @property
     def noises(self) -> int:
@@ -238,7 +250,7 @@ class Contents(ABC):
         for e in dag.nodes((*self.expressions, *self.observables.values())):
             if isinstance(e, AppliedUndef):
                 found.add(e)
-        return tuple(sorted(found, key=str))
+        return tuple(sorted(found.difference(self.delays), key=str))
 
     @cached_property
     def digest(self) -> str:
@@ -246,6 +258,7 @@ class Contents(ABC):
         parts = [self.kind, str(self.time), *map(str, self.states), "|", *map(str, self.parameters), "|"]
         parts += [*map(str, self.observables), dag.fingerprint((*self.expressions, *self.observables.values()))]
         parts += [e.fingerprint for e in self.events] + [p.digest for p in self.inputs]
+        parts += [*map(str, self.history), dag.fingerprint(self.history.values())] if self.history else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property

@@ -89,6 +89,10 @@ class System(Beginning):
         Of each cell, where cells share a field.
     events : tuple
         Instantaneous changes of states.
+    history : mapping of Symbol to Expr
+        States before the first time, as functions of time and parameters; of others with delays they are the initial values.
+    delays : tuple of Function
+        States at other times in right-hand sides, such as ``x(t - 1)``.
     inputs : tuple of Path
         Parameters that are functions of time; their values are numbers of courses, from 0.
     binary : tuple of Symbol
@@ -215,7 +219,8 @@ class System(Beginning):
         """
         begin = initial_values(initial, states, time)
         formulas = self._formulas(begin)
-        named = (s for s in check_symbols(states, time, [*sides, *formulas], observables) if not self.drawn(s))
+        symbols = check_symbols(states, time, [*sides, *formulas], observables, delayed=self.delayed)
+        named = (s for s in symbols if not self.drawn(s))
         found = tuple(dict.fromkeys(s.path if isinstance(s, PathSlope) else s for s in named))
         paths = {s: 0.0 for s in found if isinstance(s, Path)}
         self.__dict__.update(
@@ -266,6 +271,8 @@ class System(Beginning):
         model = parse_model(text)
         if model.events and not cls.eventful:
             raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
+        if model.history and not cls.delayed:
+            raise DeclarationError(f"{cls.__name__} has no delays and no history; ODESystem may have them")
         values: dict[str, Any] = {
             **options,
             "parameters": {**model.parameters, **{name_of(k): v for k, v in (parameters or {}).items()}},
@@ -499,6 +506,7 @@ class System(Beginning):
         lines = [f"{type(self).__name__}: {', '.join(self.names)}"]
         lines += [f"    {e}" for e in self.equations()]
         lines += [f"    {e}" for e in self.events]
+        lines += [f"    {s}({self.time} <= 0) = {e}" for s, e in self.history.items()]
         if self.parameters:
             plain = [p for p in self.parameters if p not in self.inputs]
             shown = (f"{p} = {self.defaults[p]:g}" if p in self.defaults else f"{p}" for p in plain)
@@ -513,4 +521,5 @@ class System(Beginning):
     def _repr_latex_(self) -> str:
         rows = [rf"{e.left_latex} &= {e.right_latex}" for e in self.equations()]
         rows += [rf"\text{{{e}}} &" for e in self.events]
+        rows += [rf"{sp.latex(s)}({self.time} \le 0) &= {sp.latex(e)}" for s, e in self.history.items()]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"

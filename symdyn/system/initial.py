@@ -166,7 +166,9 @@ class Beginning(Contents):
         if self.kinetics:
             raise DeclarationError(f"cells in a bulk begin from numbers, got {after[0]}")
         dag.in_order({s: e for s, e in initial.items() if isinstance(e, sp.Expr)}, "initial value of")
-        free = set(check_symbols(self.initial_symbols, self.time, [*self.parameters, *after], self.observables))
+        free = set(
+            check_symbols(self.initial_symbols, self.time, [*self.parameters, *after], self.observables, delayed=self.delayed)
+        )
         gone = dag.free_symbols(before) - dag.free_symbols(after) - self._symbols()
         parameters = tuple(sorted(free - gone, key=lambda s: s.name))
         return self.replace(
@@ -178,4 +180,4 @@ class Beginning(Contents):
     def _symbols(self) -> set[sp.Symbol]:
         """Symbols of all that is declared, apart from initial values."""
         events = [side for event in self.events for side in event.sides]
-        return dag.free_symbols((*self.expressions, *self.observables.values(), *events))
+        return dag.free_symbols((*self.expressions, *self.observables.values(), *events, *self.history.values()))

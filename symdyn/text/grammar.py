@@ -30,7 +30,7 @@ from symdyn.text.lexer import MAX_DEPTH, Token
 from symdyn.text.rate_laws import RATE_LAWS
 from symdyn.text.terms import Node, TermBuilder
 
-__all__ = ["RESERVED", "Scope", "read_comparison", "read_expression"]
+__all__ = ["RESERVED", "TIMES", "Scope", "read_comparison", "read_expression"]
 
 _CONSTANTS = frozenset({"True", "False", "None"})
 _WORDS = frozenset({"and", "or", "not"})
@@ -44,7 +44,7 @@ _RANK |= {"+": 5, "-": 5, "*": 6, "/": 6, "^": 8, "**": 8}
 _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER = 3, 4, 5, 6, 7, 8
 _MAX_SIGNS = 20
 #: What models call time; a model that is read does not know.
-_TIMES = ("t", "time")
+TIMES = ("t", "time")
 
 
 @dataclass
@@ -58,6 +58,8 @@ class Scope:
         In a map, the name in ``x[t+1]``: ``x[t]`` then means ``x``.
     orders : mapping of str to int
         Of states whose equation is of order 2 or more; their derivatives of lower order are states too.
+    histories : bool
+        Whether states have a history, so that a call of one is the state at another time even if that depends on states alone.
     used, called : dict
         Every plain name and every unknown term met, with the place where it was met first.
     functions : dict
@@ -68,6 +70,7 @@ class Scope:
     parameters: Collection[str] = ()
     index: str | None = None
     orders: Mapping[str, int] = field(default_factory=dict)
+    histories: bool = False
     used: dict[str, int] = field(default_factory=dict)
     called: dict[str, int] = field(default_factory=dict)
     functions: dict[str, int] = field(default_factory=dict)
@@ -201,7 +204,7 @@ class _Reader:
             self.fail(f"square brackets only mark the time step in a map; write {name} or {name}(...)", self.token)
         if self.token.text == "(":
             self.check_callable(token)
-            if name not in _HARD:
+            if name not in _HARD and name not in scope.states:
                 (scope.functions if name in SOFT else scope.called).setdefault(name, token.start)
             self.stack.append(_Pending(0, token, call=name))
             self.at += 1
@@ -241,16 +244,15 @@ class _Reader:
     def check_callable(self, token: Token) -> None:
         """A call is of the whitelist or an unknown term; anything that looks like a mistake is refused."""
         name = token.text
-        if name in self.scope.states and self.next().text in _TIMES and self.next(2).text in ("-", "+"):
-            message = f"{name}({self.next().text} - ...) is the state {name} at another time: delays are not supported"
-            self.fail(f"{message}; a chain of further states approximates one (a product is written {name}*(...))", token)
+        if name in self.scope.states and (self.scope.histories or self.timed()):
+            return
         for kind, names in (("state", self.scope.states), ("parameter", self.scope.parameters)):
             if name in names:
                 self.fail(f"{name} is a {kind}, not a function; write {name}*(...) or {name}", token)
         if name in _HARD or name in SOFT:
             return
         if name == "delay":
-            self.fail("delays are not supported; a chain of further states approximates one", token)
+            self.fail("delay is not a function; a state with a delay is written x(t - 1)", token)
         if law := next((known for known in RATE_LAWS if name.lower() == known), None):
             self.fail(f"{name} is not a function; write {RATE_LAWS[law].signature(law)}", token)
         if name in ELSEWHERE:
@@ -260,6 +262,18 @@ class _Reader:
             self.fail(f"{message} (An unknown term needs a name less like it.)", token)
         if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
             self.fail(f"{name} is a word of Python, not a function here; an unknown term needs another name", token)
+
+    def timed(self) -> bool:
+        """Whether the arguments of a call, whose name was just read, contain time, and more than this."""
+        depth, count = 0, 0
+        found = False
+        for token in self.tokens[self.at :]:
+            depth += (token.text == "(") - (token.text == ")")
+            found |= token.text in TIMES
+            count += 1
+            if depth == 0:
+                break
+        return found and count > 3
 
     # ---- where an operator is expected -------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Batch, Control, IntegerRows, Run, Signals, Tolerances
 
@@ -59,6 +60,7 @@ class AdaptiveArguments(NamedTuple):
     counts : (N, 4) int64
         Filled: accepted steps, rejected steps, steps with output, stops.
     events : EventTables
+    delays : DelayTables
     """
 
     functions: AdaptiveFunctions
@@ -71,6 +73,7 @@ class AdaptiveArguments(NamedTuple):
     counts: IntegerRows
     signals: Signals
     events: EventTables
+    delays: DelayTables
 
 
 class SeriesFunctions(NamedTuple):

@@ -4,7 +4,7 @@ A lane whose trajectory is finished takes the next one.  Where a right-hand side
 ends just before, and the next one begins just after with a newly evaluated derivative.  Lanes are independent, so results are
 bitwise the same for any number of lanes, threads and chunks.  The methods differ in `step`, `error`, `stiffness` and `dense`;
 loading a driver replaces the import of `_steps` by the text of the method.  There `EVENTS` says whether states change at
-events: the driver of models without them does not know them.
+events, and `DELAYS` whether right-hand sides look up states of the past: the drivers of models without them do not know them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,24 @@ from symdyn_kernels.arguments.adaptive import AdaptiveArguments, AdaptiveSizes
 from symdyn_kernels.arguments.parts import signature
 from symdyn_kernels.constants.adaptive import HITS, PERIOD, WINDOW_END, WINDOW_START
 from symdyn_kernels.crossing import Ends, crossings, end, hold
+from symdyn_kernels.delays import (
+    MOST_REPEATS,
+    begin_past,
+    keep,
+    next_jump,
+    note_jump,
+    past_memory,
+    past_size,
+    recall,
+    refuse_unsettled,
+    reopen,
+    shorten,
+    slope_ahead,
+    unsettled,
+)
 from symdyn_kernels.drivers._steps import (
     DEGREE,
+    DELAYS,
     EVENTS,
     FIRST,
     LAST,
@@ -61,7 +77,7 @@ from symdyn_kernels.lanes import (
 from symdyn_kernels.output import Polynomial, emit, padded, work_size
 from symdyn_kernels.shared.control import after_acceptance, after_rejection
 from symdyn_kernels.simd import hsum, ld, le, sel, splat, st, vabs, vfloor, vld, vmin, vst
-from symdyn_kernels.status import NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
+from symdyn_kernels.status import NEGATIVE_DELAY, NOT_FINITE, STEP_TOO_SMALL, STIFF, SUCCESS, TOO_MANY_STEPS
 
 #: Of a lane that begins anew: after an event, and with another trajectory.
 AFTER_EVENT, NEW = 2, 3
@@ -154,10 +170,47 @@ def enter(l, k, W, stops, passed, lanes):
         put(lanes[TEND], l, min(stops[k, passed[l], 0], ld(lanes[TEND], l)), W)
 
 
+@njit(error_model="numpy")
+def reopened(delays, past, begun, fresh, W, y, pb, lanes):
+    """Note the lanes that begin anew, and look up what their first derivatives take from the past."""
+    for l in range(W):
+        begun[l] = fresh[l] != 0
+        if begun[l]:
+            reopen(delays, past, l, W, y, lanes)
+    recall(delays, past, lanes[T], y, W, pb)
+
+
+@njit(error_model="numpy")
+def proposed(delays, past, begun, W, k, lanes):
+    """What the next steps take for the solution within themselves: in lanes that begin, with the slopes at address `k`."""
+    for l in range(W):
+        if begun[l]:
+            begun[l] = past.inside[l] = 0
+            slope_ahead(delays, past, l, W, k)
+    shorten(past, W, lanes)
+
+
+@njit(error_model="numpy")
+def pass_jumps(delays, past, W, ended, who, fresh, counts, lanes):
+    """Move lanes past the delayed jumps at which their steps ended; returns how many have outputs."""
+    due = 0.0
+    for l in range(W):
+        k = who[l]
+        if k >= 0 and ended[l] == 0 and ld(lanes[ACCEPT], l) > 0.5:
+            at, doubt = next_jump(delays, past, l, k, ld(lanes[T], l))
+            if at - doubt <= ld(lanes[TNEW], l):
+                put(lanes[TNEW], l, max(ld(lanes[TNEW], l), at + doubt), W)
+                counts[k, 3] += fresh[l] == 0
+                fresh[l] = 1
+                if ld(lanes[TNEXT], l) <= ld(lanes[TNEW], l):
+                    due += 1.0
+    return due
+
+
 @njit(signature(AdaptiveArguments), error_model="numpy", nogil=True, cache=True)
 def chunk(arguments):
     """Integrate all trajectories of `arguments`, an `Adaptive`; returns the iterations of the loop."""
-    functions, model, batch, tolerances, controller, detect, run, counts, signals, events = arguments
+    functions, model, batch, tolerances, controller, detect, run, counts, signals, events, delays = arguments
     n, npar, nlu, nft, W = model
     sizes = AdaptiveSizes(n, npar, nlu, nft, W)  # of these names, which are constants where a model is inlined
     f, margin, times, status = functions.rhs, functions.margin, batch.times, run.status
@@ -173,6 +226,7 @@ def chunk(arguments):
         + work_size(n)
         + 80
         + (output_size(events, W) + ms if EVENTS else 0)
+        + (past_size(delays, n, W) if DELAYS else 0)
     )
     fb = (buffer.ctypes.data + 63) // 64 * 64
     a = fb + 8 * (4 + SLOTS + DEGREE) * ms
@@ -190,15 +244,20 @@ def chunk(arguments):
     ended = np.zeros(W, np.int64)
     ends = Ends(margin, pb, fb + 8 * work, ended, run.passage)
     stops = batch.stops
-    halts = stops.shape[1] > 0
+    halts = stops.shape[1] > 0 or (EVENTS and DELAYS)
     resumed = np.zeros(W, np.bool_)
     if EVENTS:
         trial = (spare + 8 * work_size(n) + 127) // 64 * 64
         happening = event_memory(events, W, trial + 8 * ms, trial)
+    if DELAYS:
+        begun, crowded = np.zeros(W, np.int64), 0.0
+        past = past_memory(delays, DEGREE, n, W, tolerances, buffer.ctypes.data + 8 * (buffer.size - past_size(delays, n, W)))
     waiting, live, iterations, wrong = 0, 0, 0, 0
     for l in range(W):
         load(min(waiting, last - 1), l, W, batch, output, fb + 8 * yb, pb, lanes)
         if waiting < last:
+            if DELAYS:
+                begin_past(delays, past, l, waiting, n, W, fb + 8 * yb, lanes)
             if EVENTS:
                 begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
                 status[waiting] = happen(events, happening, l, waiting, fb + 8 * yb, n, W, pb, lanes, output, run.aside)
@@ -209,23 +268,40 @@ def chunk(arguments):
             waiting, live, fresh[l] = waiting + 1, live + 1, 1
         else:
             park(l, lanes, who, W)
+    if DELAYS:
+        reopened(delays, past, begun, fresh, W, fb + 8 * yb, pb, lanes)
     start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
     limit(lanes, WL, longest)
+    if DELAYS:
+        proposed(delays, past, begun, W, fb + 8 * k0, lanes)
 
     while live > 0 and signals.stop[0] == 0:
         iterations += 1
         places = LanePlaces(yb, yt, k0, kl)
-        step(functions, sizes, memory, places, tolerances)
-        error(functions, sizes, memory, places, tolerances)
-        outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
         inner = fb + 8 * (ks + SLOTS * ms)
         polynomial = Polynomial(fb + 8 * yb, fb + 8 * yt, inner, ms, DEGREE, 1)
+        if DELAYS:
+            for _ in range(MOST_REPEATS):
+                step(functions, sizes, memory, places, tolerances, delays, past)
+                error(functions, sizes, memory, places, tolerances, delays, past)
+                dense(functions, sizes, memory, places, tolerances, delays, past)
+                if unsettled(delays, past, polynomial, W, lanes, who, tolerances) == 0:
+                    break
+            refuse_unsettled(delays, past, W, fb + 8 * yb, lanes, who)
+        else:
+            step(functions, sizes, memory, places, tolerances)
+            error(functions, sizes, memory, places, tolerances)
+        outputs, alarm, looking, arrived = control(lanes, WL, controller, float(max_steps), detect, halts)
         happened = 0.0
         if EVENTS:
-            if looking > 0.0:
-                stiffness(functions, sizes, memory, places, tolerances)
-            if events.sampled or margin != 0 or outputs + arrived > 0.0:
-                dense(functions, sizes, memory, places, tolerances)
+            if DELAYS:
+                if looking > 0.0:
+                    stiffness(functions, sizes, memory, places, tolerances, delays, past)
+            else:
+                if looking > 0.0:
+                    stiffness(functions, sizes, memory, places, tolerances)
+                if events.sampled or margin != 0 or outputs + arrived > 0.0:
+                    dense(functions, sizes, memory, places, tolerances)
             if events.sampled:
                 alarm += crossed(events, happening, polynomial, n, W, WL, m, pb, lanes, who, status)
             happened = arrivals(events, happening, W, fb + 8 * yt, pb, lanes, who, times[-1])
@@ -234,8 +310,13 @@ def chunk(arguments):
         outputs += passed_by
         if EVENTS:
             alarm, wrong = alarm + wrong, 0
+        if DELAYS:
+            past, crowded = keep(delays, past, polynomial, W, lanes, who, status)
+            alarm += crowded
         if arrived > 0.0:
             outputs += arrive(W, stops, passed, ended, who, fresh, counts, lanes)
+            if EVENTS and DELAYS:
+                outputs += pass_jumps(delays, past, W, ended, who, fresh, counts, lanes)
         if alarm > 0.0:
             for l in range(W):
                 if who[l] >= 0 and ended[l] == 0 and ld(lanes[ACTIVE], l) > 0.5:
@@ -243,13 +324,18 @@ def chunk(arguments):
                     code = SUCCESS
                     if ld(lanes[ACCEPT], l) < 0.5 and not (h > abs(t) * 4e-16 + 1e-200):
                         code = STEP_TOO_SMALL if x == x else NOT_FINITE
+                        if DELAYS and past.ahead[l]:
+                            code = NEGATIVE_DELAY
                     elif ld(lanes[STEPS], l) + ld(lanes[REJECTED], l) >= max_steps and ld(lanes[TNEW], l) < times[-1]:
                         code = TOO_MANY_STEPS
                     if code != SUCCESS:
                         status[who[l]] = code
         if looking > 0.0:
             if not EVENTS:
-                stiffness(functions, sizes, memory, places, tolerances)
+                if DELAYS:
+                    stiffness(functions, sizes, memory, places, tolerances, delays, past)
+                else:
+                    stiffness(functions, sizes, memory, places, tolerances)
             for l in range(W):
                 steps = ld(lanes[STEPS], l)
                 phase = steps - PERIOD * math.floor(steps / PERIOD)
@@ -262,7 +348,7 @@ def chunk(arguments):
                         status[who[l]] = STIFF
                         alarm = 1.0
         if outputs > 0.0:
-            if not EVENTS:
+            if not EVENTS and not DELAYS:
                 dense(functions, sizes, memory, places, tolerances)
             if passed_by > 0.0:
                 end(ends, polynomial, n, W, lanes, who)
@@ -275,8 +361,13 @@ def chunk(arguments):
                 if k >= 0 and happening.happens[l] != 0:
                     if status[k] == SUCCESS and not run.passage[k] <= ld(lanes[TNEW], l):
                         status[k] = happen(events, happening, l, k, fb + 8 * yt, n, W, pb, lanes, output, run.aside)
-                        fresh[l] = KNOT if happening.smooth[l] else AFTER_EVENT
-                        counts[k, 3] += fresh[l] != KNOT
+                        if not happening.smooth[l]:
+                            counts[k, 3] += fresh[l] == 0
+                            fresh[l] = AFTER_EVENT
+                            if DELAYS:
+                                note_jump(past, l, ld(lanes[TNEW], l))
+                        elif fresh[l] == 0:  # it is at no stop
+                            fresh[l] = KNOT
                     happening.happens[l] = 0
                     alarm += 1.0
         # rejected lanes keep their state: it is copied to the new buffers, which are then the current ones
@@ -312,6 +403,8 @@ def chunk(arguments):
             for l in range(W):
                 if fresh[l]:
                     put(lanes[TEND], l, times[-1], W)
+                    if DELAYS and fresh[l] == NEW:
+                        begin_past(delays, past, l, who[l], n, W, fb + 8 * yb, lanes)
                     if EVENTS and fresh[l] == NEW:
                         begin_events(events, happening, l, W, fb + 8 * yb, pb, lanes)
                         status[who[l]] = happen(events, happening, l, who[l], fb + 8 * yb, n, W, pb, lanes, output, run.aside)
@@ -319,17 +412,24 @@ def chunk(arguments):
                     enter(l, who[l], W, stops, passed, lanes)
                     if EVENTS:
                         put(lanes[TEND], l, min(ld(lanes[TEND], l), next_moment(events, happening, l, who[l])), W)
+                        if DELAYS:
+                            at, doubt = next_jump(delays, past, l, who[l], ld(lanes[T], l))
+                            put(lanes[TEND], l, min(ld(lanes[TEND], l), at - doubt), W)
             if EVENTS:
                 resumed[:] = fresh == AFTER_EVENT
                 for l in range(W):
                     if fresh[l] == KNOT:
                         fresh[l] = 0
+            if DELAYS:
+                reopened(delays, past, begun, fresh, W, fb + 8 * yb, pb, lanes)
             start(f, n, W, tolerances, controller.grow, fb + 8 * yb, pb, fb + 8 * k0, fb + 8 * work, lanes, fresh)
             if EVENTS:
                 for l in range(W):
                     if resumed[l]:
                         put(lanes[HNEXT], l, max(ld(lanes[HNEXT], l), LEAST_STEP * abs(ld(lanes[T], l))), W)
         limit(lanes, WL, longest)
+        if DELAYS:
+            proposed(delays, past, begun, W, fb + 8 * k0, lanes)
 
     abandon(output, waiting, status)
     return iterations + 0 * buffer.size

@@ -11,11 +11,13 @@ import numpy as np
 import sympy as sp
 from symdyn_kernels.arguments.adaptive import AdaptiveArguments as Arguments
 from symdyn_kernels.arguments.adaptive import AdaptiveFunctions, AdaptiveSizes
+from symdyn_kernels.arguments.delays import DelayTables
 from symdyn_kernels.arguments.events import EventTables
 from symdyn_kernels.arguments.parts import Control, Tolerances
 
 from symdyn.codegen.cuda.adaptive import adaptive_device
 from symdyn.codegen.cuda.join import Device
+from symdyn.codegen.delay_program import delay_tables, looked_up
 from symdyn.codegen.drivers import adaptive_driver, driver_text
 from symdyn.codegen.elimination import eliminated, lowering
 from symdyn.codegen.event_program import event_facts, event_programs, event_tables
@@ -59,19 +61,23 @@ class AdaptiveFamily(Family):
         eventful = bool(system.events or system.inputs)
         system, conditions = written_out(system, *(() if until is None else (until,)))
         until = conditions[0] if conditions else None
+        lagged = looked_up(system, slopes=scheme.implicit) if system.delays else None
+        system = system if lagged is None else lagged.system
         build = lowering(system)
         drift = [build.value(e) for e in system.part("drift")]
         rhs = build.program("rhs", drift, [f"d{s}/d{system.time}" for s in system.names])
         rhs = replace(rhs, blocks=(("lane", (system.time.name,)), *rhs.blocks[1:]))  # it has no shift
         timed = Operation("input", (0, 0)) in rhs.operations
-        stops = stop_program(system) if timed else None
+        stops = stop_program(system) if timed or lagged is not None else None
         found = {"jumps": None if stops is None else stops.as_json(), **start_fact(system, until)}
         found["events"] = event_facts(system) if eventful else None
+        found["delays"] = None if lagged is None else lagged.facts(scheme.order)
         ends: tuple[Program, ...] = () if until is None else (margin_program(system, until),)
         ends += event_programs(system) if system.events else ()
+        ends += () if lagged is None else lagged.programs()
         if not scheme.implicit:
             return Made((rhs, *ends), {"factors": 0, "rates": 0, **found})
-        made = eliminated(system, build, drift)
+        made = eliminated(system, build, drift, () if lagged is None else lagged.values)
         return replace(made, programs=(rhs, *made.programs, *ends), facts={**made.facts, **found})
 
     def rows(self, system: System, scheme: Any) -> int:
@@ -81,8 +87,8 @@ class AdaptiveFamily(Family):
         return adaptive_driver(method)
 
     def inlining(self, system: System, scheme: Any, made: Made, lanes: int) -> Inlining | None:
-        if system.events or system.inputs:
-            raise CompileError("inline=True is for models without events and inputs; leave it out")
+        if system.events or system.inputs or system.delays:
+            raise CompileError("inline=True is for models without events, inputs and delays; leave it out")
         sizes = {"n": len(system.states), "npar": len(system.parameters), "nlu": made.facts["factors"]}
         constants = {**sizes, "nft": made.facts["rates"], "W": lanes}
         functions = {"f": "rhs", **({"factor": "factor", "solve": "solve"} if scheme.implicit else {})}
@@ -94,12 +100,17 @@ class AdaptiveFamily(Family):
     def _integrate(self, run: Run, batch: Batch, task: Launch) -> None:
         (count, n), options, scheme = batch.initial.shape, task.options, task.scheme
         counts = np.zeros((count, 4), np.int64)
-        own, events = task.addresses, EventTables.none()
+        own, events, delays = task.addresses, EventTables.none(), DelayTables.none()
+        own, past = (own, (0, 0)) if task.facts["delays"] is None else (own[:-2], own[-2:])
         if task.facts["events"] is not None:
             own, found = (own[:-2], own[-2:]) if task.system.events else (own, (0, 0))
             events = event_tables(task.system, task.facts["events"], found, batch.parameters, batch.times)
             run.aside[:, : events.flags.size] = 0
             batch = batch._replace(parameters=coefficient_rows(task.system, batch.parameters, batch.times))
+        if task.facts["delays"] is not None:
+            delays = delay_tables(task.facts["delays"], past, batch.parameters)
+            values = np.zeros((count, delays.kept.size))
+            batch = batch._replace(parameters=np.concatenate([batch.parameters, values], axis=1))
         own, margin = (own, 0) if task.facts["start"] is None else (own[:-1], own[-1])
         rhs, factor, solve = (*own, 0, 0)[:3]
         arguments = Arguments(
@@ -113,8 +124,10 @@ class AdaptiveFamily(Family):
             counts=counts,
             signals=task.signals,
             events=events,
+            delays=delays,
         )
-        (task.driver or adaptive_driver(task.method, events=task.facts["events"] is not None)).chunk(arguments)
+        variant = {name: task.facts[name] is not None for name in ("events", "delays")}
+        (task.driver or adaptive_driver(task.method, **variant)).chunk(arguments)
         run.steps[:], run.rejected[:] = counts[:, 0], counts[:, 1]
         extra = len(getattr(scheme, "extra", ()))
         begun = 1 + counts[:, 3]  # derivatives at the first time, and after stops
@@ -127,8 +140,10 @@ class AdaptiveFamily(Family):
         return isinstance(scheme, (ExplicitRungeKutta, Rosenbrock))
 
     def device(self, system: System, scheme: Any, made: Made) -> Device:
-        if system.events or system.inputs:
-            raise CompileError("target='cuda' follows no events and inputs of a system of rates of change; use target='cpu'")
+        if system.events or system.inputs or system.delays:
+            raise CompileError(
+                "target='cuda' follows no events, inputs and delays of a system of rates of change; use target='cpu'"
+            )
         return adaptive_device(system, scheme, made)
 
     def device_batch(self, batch: Batch, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

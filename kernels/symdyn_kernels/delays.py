@@ -1,0 +1,328 @@
+"""The past of the lanes of an adaptive driver: the interpolants of accepted steps, in which delayed states are looked up.
+
+For each lane there is a table of records, in the order of time: where a step begins and ends, the time and the length that its
+polynomial is relative to, and for each state that is kept the value at the beginning and the coefficients.  The last record is
+open: it stands for the step to come.  A step that looks up its own solution, as it may where delays depend on states or time,
+is repeated with its polynomial in the open record until that changes no more.  Between the end of a step and the beginning of
+the next lies what may jump: times nearer to the former are looked up before the jump, the others after it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from symdyn_kernels.fused import fma
+from symdyn_kernels.lanes import ACCEPT, ERR, TNEW, H, T, put
+from symdyn_kernels.simd import call, ld, st
+from symdyn_kernels.status import MOST_KEPT, TOO_MANY_KEPT
+
+__all__ = [
+    "MOST_REPEATS", "Past", "begin_past", "keep", "next_jump", "note_jump", "past_memory", "past_size", "recall",
+    "refuse_unsettled", "reopen", "shorten", "slope_ahead", "unsettled",
+]  # fmt: skip
+
+#: Numbers of a record before its coefficients.
+BEGIN, END, FROM, LENGTH, HEAD = 0, 1, 2, 3, 4
+#: Records of a lane in the beginning.
+FEW = 64
+#: Times that a step is made at most until its solution is the one that it looks up.
+MOST_REPEATS = 12
+#: Jumps at events that a lane remembers, of which others follow after delays, and by how many roundings steps avoid these.
+MOST_JUMPS, ROUNDINGS = 64, 8.0
+#: Change of the looked-up solution, relative to the tolerance, below which it is settled.
+SETTLED = 1e-3
+#: Tolerances by which a delay may be negative: errors of a state on which it depends.
+SLACK = 10.0
+
+
+class Past(NamedTuple):
+    """The past of W lanes.
+
+    Attributes
+    ----------
+    at, early, initial : int
+        Addresses of the times that are looked up, of the results of the history, and of the initial values of all lanes.
+    rows : (W, q, r) float64
+        The records.
+    stored : (W,) int64
+        How many there are, without the open one.
+    near : (W, L) int64
+        The record in which each time was found last.
+    begin, shortest, longest : (W,) float64
+        The first time, and the constant delays of the trajectory.
+    inside, settled, ahead : (W,) int64
+        Whether the present step looks up its own solution; whether this one no longer changes; whether a delay was negative.
+    slack : (2,) float64
+        By how much a delay may be negative, relative to the time and absolutely.
+    jumps : (W, MOST_JUMPS) float64
+    jumped : (W,) int64
+        The last times at which events made states jump, in a ring, and how many there were.
+    """
+
+    at: int
+    early: int
+    initial: int
+    rows: np.ndarray
+    stored: np.ndarray
+    near: np.ndarray
+    begin: np.ndarray
+    shortest: np.ndarray
+    longest: np.ndarray
+    inside: np.ndarray
+    settled: np.ndarray
+    ahead: np.ndarray
+    slack: np.ndarray
+    jumps: np.ndarray
+    jumped: np.ndarray
+
+
+@njit(error_model="numpy")
+def past_size(delays, n, W):
+    """Doubles of memory that `past_memory` needs."""
+    return (delays.begins.size + 2 * delays.states.size + n) * W + 64
+
+
+@njit(error_model="numpy")
+def past_memory(delays, degree, n, W, tolerances, address):
+    """An empty past of W lanes of n states, whose interpolants have the degree; `past_size` doubles begin at `address`."""
+    at = (address + 63) // 64 * 64
+    early = at + 8 * (delays.begins.size * W + 8)
+    initial = early + 8 * (2 * delays.states.size * W + 16)
+    rows = np.zeros((W, FEW, HEAD + delays.states.size * (degree + 1)))
+    slack = np.array([SLACK * tolerances.rtol, SLACK * tolerances.atol])
+    return Past(
+        at, early, initial, rows, np.zeros(W, np.int64), np.zeros((W, delays.begins.size), np.int64), np.zeros(W), np.zeros(W),
+        np.zeros(W), np.zeros(W, np.int64), np.zeros(W, np.int64), np.zeros(W, np.int64), slack,
+        np.full((W, MOST_JUMPS), -np.inf), np.zeros(W, np.int64),
+    )  # fmt: skip
+
+
+@njit(error_model="numpy")
+def begin_past(delays, past, l, k, n, W, y, lanes):
+    """Trajectory `k` begins in lane `l`, with the states at address `y`."""
+    past.stored[l], past.ahead[l], past.near[l], past.jumped[l], past.jumps[l] = 0, 0, 0, 0, -np.inf
+    past.begin[l], past.shortest[l], past.longest[l] = ld(lanes[T], l), delays.shortest[k], delays.longest[k]
+    for i in range(n):
+        st(past.initial, i * W + l, ld(y, i * W + l))
+
+
+@njit(error_model="numpy")
+def reopen(delays, past, l, W, y, lanes):
+    """Let the open record of a lane be constant: the states at address `y`."""
+    row = past.rows[l, past.stored[l]]
+    row[:] = 0.0
+    row[BEGIN] = row[FROM] = ld(lanes[T], l)
+    row[LENGTH] = 1.0
+    width = (row.size - HEAD) // max(1, delays.states.size)
+    for c in range(delays.states.size):
+        row[HEAD + c * width] = ld(y, delays.states[c] * W + l)
+
+
+@njit(error_model="numpy")
+def slope_ahead(delays, past, l, W, k):
+    """Let the open record of a lane go on with the slopes at address `k`, if steps may look up their own solution."""
+    if delays.varying:
+        row = past.rows[l, past.stored[l]]
+        width = (row.size - HEAD) // max(1, delays.states.size)
+        for c in range(delays.states.size):
+            row[HEAD + c * width + 1] = ld(k, delays.states[c] * W + l)
+
+
+@njit(error_model="numpy")
+def shorten(past, W, lanes):
+    """Clip the next steps to the shortest constant delays, so that these end before the steps."""
+    for l in range(W):
+        put(lanes[H], l, min(ld(lanes[H], l), past.shortest[l]), W)
+
+
+@njit(error_model="numpy")
+def note_jump(past, l, t):
+    """States of a lane jump at a time."""
+    past.jumps[l, past.jumped[l] % MOST_JUMPS] = t
+    past.jumped[l] += 1
+
+
+@njit(error_model="numpy")
+def next_jump(delays, past, l, k, t):
+    """The first time after `t` at which a derivative jumps, delayed after a jump of trajectory `k` in lane `l`.
+
+    And by how much a step ends before it, and the next begins after it.
+    """
+    found = np.inf
+    for j in range(min(past.jumped[l], MOST_JUMPS)):
+        for q in range(delays.sums.shape[1]):
+            at = past.jumps[l, j] + delays.sums[k, q]
+            if at - _doubt(at) > t:
+                found = min(found, at)
+                break
+    return found, _doubt(found)
+
+
+@njit(error_model="numpy")
+def _doubt(t):
+    return ROUNDINGS * 2.2e-16 * abs(t)
+
+
+@njit(error_model="numpy")
+def _place(past, l, j, s):
+    """The record of a lane in which a time lies, from the one that was found last; the open one is the last."""
+    rows, last = past.rows, past.stored[l]
+    r = min(past.near[l, j], last)
+    while r > 0 and s < 0.5 * (rows[l, r - 1, END] + rows[l, r, BEGIN]):
+        r -= 1
+    while r < last and s >= 0.5 * (rows[l, r, END] + rows[l, r + 1, BEGIN]):
+        r += 1
+    past.near[l, j] = r
+    return r
+
+
+@njit(error_model="numpy")
+def _value(row, c, width, theta):
+    """State `c` of a record at a part of its length, by the operations of `symdyn_kernels.output`."""
+    base = HEAD + c * width
+    v = row[base + width - 1]
+    for j in range(width - 3, -1, -1):
+        v = fma(v, 1.0 - theta if j % 2 == 0 else theta, row[base + 1 + j])
+    return fma(v, theta, row[base])
+
+
+@njit(error_model="numpy")
+def _slope(row, c, width, theta):
+    """Its derivative by the part."""
+    base = HEAD + c * width
+    v, d = row[base + width - 1], 0.0
+    for j in range(width - 3, -1, -1):
+        x, sign = (1.0 - theta, -1.0) if j % 2 == 0 else (theta, 1.0)
+        d = d * x + sign * v
+        v = fma(v, x, row[base + 1 + j])
+    return d * theta + v
+
+
+@njit(error_model="numpy")
+def recall(delays, past, t, y, W, pb):
+    """Look up what the right-hand side takes from the past, at the times and states at addresses `t` and `y`."""
+    call(delays.times, t, y, pb, past.at)
+    width = (past.rows.shape[2] - HEAD) // max(1, delays.states.size)
+    for j in range(delays.begins.size - 1):
+        at, early = past.at + 8 * j * W, False
+        for l in range(W):
+            early |= ld(at, l) < past.begin[l]
+        if early:
+            call(delays.history, at, past.initial, pb, past.early)
+        for l in range(W):
+            s, now = ld(at, l), ld(t, l)
+            if s < past.begin[l]:
+                for k in range(delays.begins[j], delays.begins[j + 1]):
+                    place = delays.kept[k] + delays.slopes[k] * delays.states.size
+                    st(pb, (delays.first + k) * W + l, ld(past.early, place * W + l))
+                continue
+            if s > now:
+                if s > now + past.slack[0] * abs(now) + past.slack[1]:
+                    past.ahead[l], s = 1, np.nan
+                else:
+                    s = now
+            r = _place(past, l, j, s)
+            row = past.rows[l, r]
+            if delays.varying and r == past.stored[l] and s > row[BEGIN]:
+                past.inside[l] = 1
+            theta = (s - row[FROM]) / row[LENGTH]
+            for k in range(delays.begins[j], delays.begins[j + 1]):
+                if delays.slopes[k]:
+                    found = _slope(row, delays.kept[k], width, theta) / row[LENGTH]
+                else:
+                    found = _value(row, delays.kept[k], width, theta)
+                st(pb, (delays.first + k) * W + l, found)
+
+
+@njit(error_model="numpy")
+def _write(delays, row, polynomial, l, W, lanes):
+    """The polynomial of the present step of a lane as a record."""
+    row[BEGIN], row[END] = ld(lanes[T], l), ld(lanes[TNEW], l)
+    row[FROM], row[LENGTH] = ld(lanes[T], l), ld(lanes[H], l)
+    width = polynomial.degree + 1
+    for c in range(delays.states.size):
+        e = delays.states[c] * W + l
+        row[HEAD + c * width] = ld(polynomial.before, e)
+        for j in range(polynomial.degree):
+            row[HEAD + c * width + 1 + j] = ld(polynomial.coefficients, j * polynomial.stride + e)
+
+
+@njit(error_model="numpy")
+def unsettled(delays, past, polynomial, W, lanes, who, tolerances):
+    """Put the solutions of steps that look up themselves into the open records; returns how many are still to be repeated.
+
+    A lane that is settled looks up the same again, whatever the others do.
+    """
+    left, width = 0, polynomial.degree + 1
+    if not delays.varying:
+        return left
+    new = np.empty(past.rows.shape[2])
+    for l in range(W):
+        if who[l] < 0 or past.inside[l] == 0 or past.settled[l] != 0:
+            continue
+        row = past.rows[l, past.stored[l]]
+        _write(delays, new, polynomial, l, W, lanes)
+        change = 0.0
+        for c in range(delays.states.size):
+            scale = tolerances.atol + tolerances.rtol * abs(new[HEAD + c * width])
+            for q in range(1, 5):
+                at = new[BEGIN] + 0.25 * q * new[LENGTH]
+                before = _value(row, c, width, (at - row[FROM]) / row[LENGTH])
+                change = max(change, abs(_value(new, c, width, 0.25 * q) - before) / scale)
+        if change <= SETTLED:
+            past.settled[l] = 1
+        else:
+            row[FROM:] = new[FROM:]
+            left += 1
+    return left
+
+
+@njit(error_model="numpy")
+def refuse_unsettled(delays, past, W, y, lanes, who):
+    """Reject the steps that do not settle, or whose delays were negative; the next is shorter."""
+    for l in range(W):
+        if who[l] >= 0 and past.inside[l] != 0 and past.settled[l] == 0:
+            put(lanes[ERR], l, np.inf, W)
+            reopen(delays, past, l, W, y, lanes)
+        past.inside[l] = past.settled[l] = 0
+
+
+@njit(error_model="numpy")
+def keep(delays, past, polynomial, W, lanes, who, status):
+    """Add the accepted steps to the past; returns the past, and how many lanes have too many steps within their delays."""
+    rows, failed, room = past.rows, 0.0, past.rows.shape[1]
+    for l in range(W):
+        if who[l] < 0 or ld(lanes[ACCEPT], l) < 0.5:
+            continue
+        if past.stored[l] + 2 > room:
+            needed = ld(lanes[TNEW], l) - past.longest[l] * (1.0 + 1e-12)
+            m = 0
+            while m < past.stored[l] and rows[l, m, END] < needed:
+                m += 1
+            for r in range(past.stored[l] - m + 1):
+                rows[l, r] = rows[l, r + m]
+            past.stored[l] -= m
+            for j in range(past.near.shape[1]):
+                past.near[l, j] = max(0, past.near[l, j] - m)
+            if 2 * past.stored[l] > room:
+                if room >= 2 * MOST_KEPT:
+                    status[who[l]] = TOO_MANY_KEPT
+                    failed += 1.0
+                    past.stored[l] = 0
+                    continue
+                wider = np.empty((W, 2 * room, rows.shape[2]))
+                wider[:, :room] = rows
+                rows, room = wider, 2 * room
+        r = past.stored[l]
+        _write(delays, rows[l, r], polynomial, l, W, lanes)
+        rows[l, r + 1] = rows[l, r]
+        rows[l, r + 1, BEGIN] = ld(lanes[TNEW], l)
+        past.stored[l] = r + 1
+        past.ahead[l] = 0
+    return Past(
+        past.at, past.early, past.initial, rows, past.stored, past.near, past.begin, past.shortest, past.longest, past.inside,
+        past.settled, past.ahead, past.slack, past.jumps, past.jumped,
+    ), failed  # fmt: skip

@@ -227,9 +227,13 @@ def _dataset(branch: CycleBranch) -> xr.Dataset:
     data = xr.Dataset(
         {
             **{name: (("point", "node"), orbits[..., i]) for i, name in enumerate(system.names)},
-            "period": ("point", np.array([p.period for p in places])),
-            "multiplier": (("point", "index"), multipliers.real),
-            "multiplier_imag": (("point", "index"), multipliers.imag),
+            "period": ("point", np.array([p.period for p in places]), {"long_name": "period, in units of time"}),
+            "multiplier": (("point", "index"), multipliers.real, {"long_name": "real part of Floquet multipliers"}),
+            "multiplier_imag": (
+                ("point", "index"),
+                multipliers.imag,
+                {"long_name": "imaginary part of Floquet multipliers"},
+            ),
             "stable": ("point", np.array([bool((np.abs(p.multipliers) < 1).all()) for p in places])),
             "trivial": ("point", np.array([abs(p.trivial - 1) for p in places])),
             "special": ("point", np.array([s.kind if s else "" for s in specials])),

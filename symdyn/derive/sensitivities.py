@@ -13,6 +13,7 @@ import sympy as sp
 from symdyn import dag
 from symdyn.declaration import derivative, lookup
 from symdyn.derive._event_sensitivities import extended_events
+from symdyn.derive.index_reduction import index_reduced
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
 from symdyn.models.events import Event
@@ -71,7 +72,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
     and sensitivities jump there by what `symdyn.derive._event_sensitivities` states.  Maxima, minima and absolute values are
-    differentiated on either side of their kinks.
+    differentiated on either side of their kinks.  Algebraic equations and constraints are differentiated by the chain rule, and
+    are algebraic equations and constraints for the sensitivities.
 
     Parameters
     ----------
@@ -100,7 +102,12 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_da' = -a*dx_da - x
     dx_dx' = -a*dx_dx
     """
+    system = index_reduced(system)
     smooth = system.replace(events=()) if system.drift is not None and system.events else system
+    if system.algebraic:
+        if system.events:
+            raise DeclarationError("sensitivities do not follow events of a system with algebraic equations")
+        smooth = smooth.replace(algebraic=())
     sides = smooth.deterministic("the derivation of sensitivities")
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
@@ -122,13 +129,23 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
         for f, partial in zip(sides, jacobian, strict=True):
             direct = sp.S.Zero if column in system.states else derivative(f, column)
             rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
+    constraints = list(system.constraints)
+    for column in columns if constraints else ():
+        for c in system.constraints:
+            direct = sp.S.Zero if column in system.states else derivative(c, column)
+            constraints.append(sp.Add(direct, *(derivative(c, s) * names[s, column] for s in system.states if c.has(s))))
     defaults = {names[state, column]: value for state, column, value in _first(system, columns)}
     events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
     kept = dict.fromkeys(further, 0.0)
+    differential = {} if not system.algebraic else {
+        "algebraic": tuple(q for s in system.algebraic for q in (s, *(names[s, column] for column in columns))),
+        "constraints": tuple(constraints),
+        "free": tuple(q for s in system.free for q in (s, *(names[s, column] for column in columns))),
+    }  # fmt: skip
     extended = _extended(
         system, (*system.states, *names.values(), *further), (*sides, *rows, *(sp.S.Zero for _ in further)),
         {**system.initial, **defaults, **kept}, events,
-        (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
+        (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"), differential,
     )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
 
@@ -145,11 +162,11 @@ def _first(system: System, columns: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.
 
 def _extended(
     system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, Any],
-    events: Sequence[Event], provenance: tuple[str, ...],
+    events: Sequence[Event], provenance: tuple[str, ...], algebraic: Mapping[str, Any],
 ) -> System:  # fmt: skip
     """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""
     if system.drift is not None:
-        changed = {"events": tuple(events)} if events else {}
+        changed = {**algebraic, **({"events": tuple(events)} if events else {})}
         return system.replace(
             states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance, **changed
         )

@@ -46,15 +46,18 @@ def adaptive_driver(name: str, *, events: bool = False, algebraic: bool = False,
         return import_driver(title, driver_text(METHODS[name], **parts))
 
 
-def plain_text(name: str) -> str:
-    """Source of the driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family."""
-    return (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text(encoding="utf-8")
+def plain_text(name: str, *flags: str) -> str:
+    """Source of the driver ``symdyn_kernels/drivers/<name>.py``, which serves every method of its family; `flags` are true."""
+    text = (Path(symdyn_kernels.__file__).parent / "drivers" / f"{name}.py").read_text(encoding="utf-8")
+    for flag in flags:
+        text = text.replace(f"\n{flag} = False", f"\n{flag} = True")
+    return text
 
 
 @cache
-def plain_driver(name: str) -> ModuleType:
+def plain_driver(name: str, *flags: str) -> ModuleType:
     """That driver, compiled: a module with ``chunk``."""
-    return import_driver(name, plain_text(name))
+    return import_driver("_".join([name, *map(str.lower, flags)]), plain_text(name, *flags))
 
 
 @cache

@@ -40,7 +40,7 @@ def read_sbml(source: str | Path, *, laws: str = "propensities") -> ReactionNetw
     ------
     DeclarationError
         If python-libsbml is missing, the text is not valid SBML, or the model has features that networks lack: rate rules,
-        algebraic rules, delays, changing stoichiometry, required packages.
+        algebraic rules, functions of the past, changing stoichiometry, required packages.
     OSError
         If the file cannot be read.
 

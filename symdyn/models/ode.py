@@ -10,11 +10,11 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.attached import FlowVerbs
-from symdyn.declaration import expression, lookup, name_of, read_equations
+from symdyn.declaration import expression, name_of, read_equations
 from symdyn.errors import DeclarationError
 from symdyn.models._delays import check_delays, now, read_history
 from symdyn.models._higher_order import first_order
-from symdyn.models.events import Event, event_of, listed_events, observed_events
+from symdyn.models.events import Event, declared_events, listed_events, with_events_of
 from symdyn.models.registry import KINDS
 from symdyn.parsing import ModelText
 from symdyn.system import Equation, System
@@ -152,12 +152,8 @@ class ODESystem(FlowVerbs, System):
         swap = now(rows, [*rows.values(), *observed.values(), *(s for e in listed_events(events) for s in e.sides)], time)
         rows = {s: e.xreplace(swap) for s, e in rows.items()}
         observed = {name: e.xreplace(swap) for name, e in observed.items()}
-        moments = observed_events(events, observed, swap)
-        for event in moments:
-            for state in event.assignments:
-                lookup(state, rows, "state")
+        moments, further = declared_events(events, swap, tuple(rows), observed)
         states, before = tuple(rows), read_history(history, tuple(rows), time)
-        further = [side for event in moments for side in event.sides]
         sides = [*rows.values(), *further, *before.values()]
         self.settle(states, sides, observed, time, parameters=parameters, initial=initial, provenance=provenance)
         check_delays(rows.values(), [*further, *observed.values()], states, time, before)
@@ -177,7 +173,7 @@ class ODESystem(FlowVerbs, System):
     def from_model(cls, model: ModelText, options: dict[str, Any]) -> Self:
         if model.style != "prime" or model.noise:
             raise DeclarationError("an ODESystem is written x' = ..., without noise; see SDESystem and DiscreteSystem")
-        read: dict[str, Any] = {"events": [*map(event_of, model.events), *options.get("events", ())]}
+        read: dict[str, Any] = {"events": with_events_of(model.events, options)}
         read["history"] = {**model.history, **{name_of(k): v for k, v in (options.get("history") or {}).items()}}
         read["algebraic"] = {**model.algebraic, **(options.get("algebraic") or {})}
         return cls(model.equations, **{**options, **read})

@@ -28,6 +28,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "map": "next values",
         "noise": "random numbers drawn in every step",
         "propensities": "reactions",
+        "delayed_reactions": "delayed reactions",
         "offspring": "individuals with offspring",
         "fields": "fields",
         "kinetics": "cells with kinetics of their own",
@@ -56,6 +57,7 @@ class Contents(ABC):
     map: tuple[sp.Expr, ...] | None = None
     noise: tuple[sp.Symbol, ...] = ()
     propensities: tuple[sp.Expr, ...] | None = None
+    delayed_reactions: tuple[Any, ...] = ()
     offspring: str | None = None
     fields: tuple[sp.Symbol, ...] = ()
     kinetics: tuple[Any, ...] = ()

@@ -88,6 +88,8 @@ class System(Beginning):
         Standard normal numbers in the right-hand sides that are drawn in every step.
     propensities : tuple of Expr or None
         Rates at which the reactions of a network fire.
+    delayed_reactions : tuple
+        The reactions of a network that are completed some time after they begin.
     offspring : str or None
         How individuals of a branching process reproduce.
     fields : tuple of Symbol
@@ -277,7 +279,7 @@ class System(Beginning):
         """
         model = parse_model(text)
         if model.events and not cls.eventful:
-            raise DeclarationError(f"{cls.__name__} has no events; ODESystem and ReactionNetwork may have them")
+            raise DeclarationError(f"{cls.__name__} has no events; ODESystem, SDESystem, DiscreteSystem and networks may")
         if model.algebraic and "constraints" not in cls.sides:
             raise DeclarationError(f"{cls.__name__} has no algebraic equations, 0 = ...; an ODESystem may have them")
         if model.history and not cls.delayed:
@@ -376,7 +378,7 @@ class System(Beginning):
         Raises
         ------
         DeclarationError
-            If the system has no such input.
+            If the system has no such input, or its slope occurs and the new courses have none.
 
         Examples
         --------
@@ -386,11 +388,14 @@ class System(Beginning):
         >>> other.inputs[0].curves[0].times.tolist()
         [0.0, 5.0]
         """
-        swap: dict[sp.Basic, sp.Basic] = {}
+        swap: dict[sp.Basic, Any] = {}
+        used = self._symbols()
         for key, value in paths.items():
             old = lookup(key, self.inputs, "input")
             swap[old] = old.with_curves(value)
             swap[PathSlope(old)] = PathSlope(swap[old])
+            if PathSlope(old) in used:
+                swap[old].check_slope()
         new = self.map_expressions(lambda e: e.xreplace(swap))
         changed = {"events": tuple(e.mapped(lambda side: side.xreplace(swap)) for e in self.events)} if self.events else {}
         return new.replace(
@@ -505,8 +510,8 @@ class System(Beginning):
 
     @cached_property
     def _text(self) -> str:
-        """The equations as text, printed once: of large systems that takes longer than to simulate them."""
-        return "\n".join(map(str, self.equations()))
+        """Equations and events as text, printed once: of large systems that takes longer than to simulate them."""
+        return "\n".join(map(str, (*self.equations(), *self.events)))
 
     def __str__(self) -> str:
         return self._text

@@ -26,6 +26,9 @@ def test_the_lines_of_the_front_page_run(monkeypatch):
     assert dict(names["data"].x.sizes) == {"a": 3, "time": 101}
     assert abs(names["colony"].eigenvalues(names["here"])[0] - (0.0142582 + 0.7617123j)) < 1e-6  # Iyaniwura & Ward (2021)
     np.testing.assert_allclose(sd.cells.period(names["rhythm"]), 8.239, rtol=1e-3)
+    folds = names["cycles"].I.values[names["cycles"].special.values == "fold"]
+    assert folds[0] == pytest.approx(88.3, abs=0.05)  # Rinzel & Ermentrout, in Methods in Neuronal Modeling (1998)
+    np.testing.assert_allclose(names["hopf"].I, [93.86, 212.0], rtol=1e-3)
     swing, u = [sp.expand(e) for e in names["whole"].terms.values()], names["u"]
     assert [set(e.as_coefficients_dict()) for e in swing] == [{y}, {y, sp.sin(x)}]
     found = [float(e) for e in (swing[0].coeff(y), swing[1].coeff(y), swing[1].coeff(sp.sin(x)))]

@@ -10,13 +10,14 @@ import xarray as xr
 
 from symdyn.analysis.cycles import limit_cycle
 from symdyn.analysis.ensembles import run_rows
-from symdyn.analysis.field import Field, parameter_row
+from symdyn.analysis.field import Field
 from symdyn.analysis.lyapunov import check_whole
 from symdyn.analysis.portraits import read_region
 from symdyn.analysis.search import newton
-from symdyn.declaration import lookup, numeric_values
+from symdyn.declaration import lookup
 from symdyn.errors import DeclarationError, SimulationError
 from symdyn.simulation.dataset import attributes, listed_values
+from symdyn.simulation.sweeps import make_design
 from symdyn.system import System
 
 __all__ = ["basins"]
@@ -91,7 +92,6 @@ def basins(
     if not isinstance(system, System) or (why := system.unmet(["drift"])) is not None:
         raise DeclarationError(f"basins: {why if isinstance(system, System) else 'expected an ODESystem'}")
     rates = Field(system)
-    p = parameter_row(system, parameters)
     check_whole("resolution", resolution, 2)
     if not (duration > 0 and np.isfinite(duration)):
         raise DeclarationError(f"duration is {duration!r}; expected a positive number")
@@ -99,15 +99,19 @@ def basins(
         raise DeclarationError("basins: the region has ranges of one state or two")
     chosen = [lookup(k, system.states, "state") for k in region]
     box = read_region(system, region, chosen)
-    others = numeric_values({**system.initial_numbers(), **(initial or {})}, system.states, "state")
-    missing = [s.name for s in system.states if s not in others and s not in chosen]
-    if missing:
-        raise DeclarationError(f"no initial value for the state {', '.join(missing)}; pass initial={{'{missing[0]}': ...}}")
+    clash = [s.name for s in chosen if s in {lookup(k, system.states, "state") for k in initial or {}}]
+    if clash:
+        raise DeclarationError(f"the state {clash[0]} has a range in the region and an initial value; give it once")
+    middle = dict(zip(chosen, box.mean(axis=1).tolist(), strict=True))
+    design = make_design(system, {**middle, **(initial or {})}, parameters, None)
+    if design.size != 1:
+        raise DeclarationError("basins: other states and parameters have one value each; sweep in a loop")
+    others, p = (rows[0] for rows in design.rows(0, 1))
     axes = [np.linspace(a, b, resolution) for a, b in box]
     grid = np.meshgrid(*axes, indexing="ij")
     start = np.empty((grid[0].size, len(system.states)))
     for i, s in enumerate(system.states):
-        start[:, i] = grid[chosen.index(s)].ravel() if s in chosen else others[s]
+        start[:, i] = grid[chosen.index(s)].ravel() if s in chosen else others[i]
     search = _Search(system, rates, p, start, {system.states.index(s): b - a for s, (a, b) in zip(chosen, box, strict=True)})
     for _ in range(ROUNDS):
         if not search.advance(duration):
@@ -222,12 +226,17 @@ def _dataset(search: _Search, names: list[str], axes: list[np.ndarray]) -> xr.Da
     orbits = np.empty((len(order), POINTS, len(system.states)))
     for i, k in enumerate(order):
         orbits[i] = found[k][0]  # a steady state stays where it is
+    shares = np.array([float((basin == i + 1).mean()) for i in range(len(order))])
     data = xr.Dataset(
         {
-            "basin": (names, basin.reshape([len(a) for a in axes])),
+            "basin": (
+                names,
+                basin.reshape([len(a) for a in axes]),
+                {"long_name": "attractor; -1 unbounded, 0 undecided"},
+            ),
             "kind": ("attractor", ["steady state" if np.isnan(found[k][1]) else "cycle" for k in order]),
             "period": ("attractor", np.array([found[k][1] for k in order], float)),
-            "fraction": ("attractor", np.array([float((basin == i + 1).mean()) for i in range(len(order))])),
+            "fraction": ("attractor", shares, {"long_name": "of the initial values"}),
             "place": (("attractor", "state"), np.array([found[k][0][0] for k in order]).reshape(-1, len(system.states))),
             "orbit": (("attractor", "node", "state"), orbits),
             "unbounded": ((), float((basin == -1).mean())),

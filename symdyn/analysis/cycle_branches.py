@@ -10,7 +10,8 @@ import xarray as xr
 
 from symdyn.analysis.collocation import Mesh, closed
 from symdyn.analysis.cycle_curve import CycleCurve, CyclePlace
-from symdyn.analysis.cycle_following import MOST, CycleBranch, SpecialCycle, doubling, follow_cycle, settle
+from symdyn.analysis.cycle_doubling import doubled
+from symdyn.analysis.cycle_following import MOST, CycleBranch, SpecialCycle, follow_cycle, settle
 from symdyn.analysis.field import Field, parameter_row
 from symdyn.analysis.following import read_span
 from symdyn.analysis.linearisation import read_state
@@ -27,6 +28,8 @@ INTERVALS, CORRECTIONS = 60, 12
 NODES = 121
 #: Periods of the start beyond which a branch ends.
 LONG = 1000.0
+#: How near a further multiplier is to 1 where cycles form families, as with conserved quantities.
+ALONE = 1e-7
 #: How near a pair of eigenvalues is to the imaginary axis at a start, relatively, and a multiplier to -1.
 NEAR, NEAR_DOUBLING = 1e-3, 0.1
 
@@ -84,8 +87,8 @@ def continue_cycle(
         NaN elsewhere) and ``error``, the estimate that `accuracy` bounds; the states by (``point``, ``node``) at the
         coordinate ``time``, from 0 to the period, denser where they vary fast.  Special points are part of the sequence,
         located to about 1e-10 relative.  ``attrs["ends"]`` says why the branch ends: 'homoclinic' where the period grows
-        without bound while the parameter stands still, 'hopf' where the cycle shrinks to a steady state, 'span', 'closed'
-        and others.
+        without bound while the parameter stands still, 'hopf' where the cycle shrinks to a steady state, 'family' where
+        cycles fill a region at one value of the parameter, 'span', 'closed' and others.
 
     Raises
     ------
@@ -148,8 +151,11 @@ def _begin(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) 
     system = curve.field.system
     if "period" in start and start["period"].ndim == 0 and all(n in start and start[n].ndim == 1 for n in system.names):
         cycle = _cycle(curve, start, value, accuracy)
-        if str(start["special"].item() if "special" in start else "") == "period doubling":
-            return SpecialCycle("period doubling", _doubled(curve, cycle))
+        special = str(start["special"].item()) if "special" in start else ""
+        if special == "period doubling":
+            return SpecialCycle("period doubling", doubled(curve, _checked(cycle)))
+        if special == "" and (np.abs(cycle.multipliers - 1) < ALONE).any():
+            raise DeclarationError("the cycle is one of a family at this value of the parameter, which cannot be followed")
         return SpecialCycle("", cycle)
     frequency = float(start["frequency"]) if "frequency" in start and start["frequency"].ndim == 0 else np.nan
     if not np.isfinite(frequency):
@@ -194,34 +200,18 @@ def _cycle(curve: CycleCurve, start: xr.Dataset, value: float, accuracy: float) 
     )
 
 
-def _doubled(curve: CycleCurve, cycle: CyclePlace) -> CyclePlace:
-    """Two rounds of a cycle at a period doubling, with the direction of the branch of twice the period."""
-    cycle = _at_doubling(curve, cycle)
-    values, vectors = np.linalg.eig(curve.monodromy(cycle))
-    k = int(np.argmin(np.abs(values + 1)))
-    mode = curve.mode(cycle, vectors[:, k].real)
-    ends = np.concatenate([cycle.mesh.ends / 2, (1 + cycle.mesh.ends[1:]) / 2])
-    du = closed(np.concatenate([mode, -mode]))
-    u = closed(np.concatenate([cycle.u, cycle.u]))
-    place = CyclePlace(
-        Mesh(ends), u, cycle.log_period + float(np.log(2)), cycle.q, du, 0.0, 0.0, cycle.scale, cycle.multipliers**2
-    )
-    place.du = du / np.sqrt(curve.product(place, du, 0.0, 0.0))
-    return place
+def _checked(cycle: CyclePlace) -> CyclePlace:
+    """The cycle, if a multiplier is next to -1.
 
-
-def _at_doubling(curve: CycleCurve, cycle: CyclePlace) -> CyclePlace:
-    """The cycle next to one at which a multiplier is -1 on this mesh."""
-    if not np.abs(cycle.multipliers + 1).min() < NEAR_DOUBLING:
-        next_ = cycle.multipliers[int(np.argmin(np.abs(cycle.multipliers + 1)))]
+    Raises
+    ------
+    DeclarationError
+        If not.
+    """
+    next_ = cycle.multipliers[int(np.argmin(np.abs(cycle.multipliers + 1)))] if cycle.multipliers.size else np.nan
+    if not abs(next_ + 1) < NEAR_DOUBLING:
         raise DeclarationError(f"no multiplier of the cycle is -1; the next is {next_:.6g}")
-    other = curve.at(cycle, cycle.q + 1e-7)
-    for _ in range(CORRECTIONS):
-        if other is None or doubling(other) == doubling(cycle) or abs(other.q - cycle.q) < 1e-13:
-            break
-        q = other.q - doubling(other) * (other.q - cycle.q) / (doubling(other) - doubling(cycle))
-        cycle, other = other, curve.at(other, q)
-    return cycle if other is None else other
+    return cycle
 
 
 def _dataset(branch: CycleBranch) -> xr.Dataset:
@@ -237,9 +227,13 @@ def _dataset(branch: CycleBranch) -> xr.Dataset:
     data = xr.Dataset(
         {
             **{name: (("point", "node"), orbits[..., i]) for i, name in enumerate(system.names)},
-            "period": ("point", np.array([p.period for p in places])),
-            "multiplier": (("point", "index"), multipliers.real),
-            "multiplier_imag": (("point", "index"), multipliers.imag),
+            "period": ("point", np.array([p.period for p in places]), {"long_name": "period, in units of time"}),
+            "multiplier": (("point", "index"), multipliers.real, {"long_name": "real part of Floquet multipliers"}),
+            "multiplier_imag": (
+                ("point", "index"),
+                multipliers.imag,
+                {"long_name": "imaginary part of Floquet multipliers"},
+            ),
             "stable": ("point", np.array([bool((np.abs(p.multipliers) < 1).all()) for p in places])),
             "trivial": ("point", np.array([abs(p.trivial - 1) for p in places])),
             "special": ("point", np.array([s.kind if s else "" for s in specials])),

@@ -28,13 +28,13 @@ from symdyn.analysis.collocation import DEGREE, SLOPE, VALUE, Mesh, closed
 from symdyn.analysis.field import Field
 from symdyn.declaration import lookup
 
-__all__ = ["CycleCurve", "CyclePlace"]
+__all__ = ["CycleCurve", "CyclePlace", "signed_product"]
 
 #: Changes below this, in scaled coordinates, end Newton's method; after some steps those that rounding causes in small orbits.
 CONVERGED, ROUNDED = 1e-9, 1e-6
 #: Most steps of it.
 STEPS = 12
-#: Share of its largest absolute value that a state is measured by at least, where its range is smaller.
+#: Share of its largest absolute value, and of its largest range so far, that a state is measured by at least.
 FLOOR = 1e-2
 #: Intervals whose matrices are multiplied at once, and sweeps of orthogonal iteration along the orbit.
 GROUP, SWEEPS = 4, 2
@@ -96,6 +96,7 @@ class CycleCurve:
         self.field, self.p, self.log, self.length = field, p.copy(), log, length
         self.symbol = lookup(parameter, field.system.parameters, "parameter")
         self.index = field.system.parameters.index(self.symbol)
+        self.largest = np.zeros(len(field.states))
 
     def q(self, value: float) -> float:
         return float(np.log(value)) if self.log else value / self.length
@@ -110,8 +111,10 @@ class CycleCurve:
         return p
 
     def scale(self, u: np.ndarray) -> np.ndarray:
-        """What the states are measured by: their ranges, but for those that hardly vary or are zero."""
-        size = np.maximum(np.ptp(u, axis=(0, 1)), FLOOR * np.abs(u).max(axis=(0, 1)))
+        """What the states are measured by: their ranges, but for those that hardly vary, vary less than before, or are zero."""
+        ranges = np.ptp(u, axis=(0, 1))
+        self.largest = np.maximum(self.largest, ranges)
+        size = np.maximum(np.maximum(ranges, FLOOR * self.largest), FLOOR * np.abs(u).max(axis=(0, 1)))
         largest = float(size.max())
         return np.where(size > NOTHING * largest, size, largest if largest > 0 else 1.0)
 
@@ -309,6 +312,11 @@ class CycleCurve:
             if np.abs(change).max() <= 1e-13 * (1e-300 + np.abs(x).max()) or not np.isfinite(x).all():
                 break
         return x if np.isfinite(x).all() else None
+
+
+def signed_product(values: np.ndarray, shift: float) -> float:
+    """A bounded number with the sign of the product of the values, shifted; these are real or come in pairs."""
+    return float(np.prod((values + shift) / (1 + np.abs(values))).real)
 
 
 def _multipliers(matrices: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, float]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdyn.analysis.collocation import DEGREE
-from symdyn.analysis.cycle_curve import CycleCurve, CyclePlace
+from symdyn.analysis.cycle_curve import CycleCurve, CyclePlace, signed_product
+from symdyn.analysis.cycle_doubling import doubling, halved
 from symdyn.analysis.special_points import locate
 
-__all__ = ["CycleBranch", "SpecialCycle", "doubling", "follow_cycle", "settle"]
+__all__ = ["CycleBranch", "SpecialCycle", "follow_cycle", "settle"]
 
 #: Fewest and most intervals of an orbit.
 FEWEST, MOST = 20, 1000
@@ -20,7 +21,7 @@ PATIENCE = 4
 SHORTEST = 1e-7
 #: Cosine of the largest angle between the tangents at both ends of a step.
 STRAIGHT = 0.95
-#: Share of a direction along the parameter that is a rounding error, where this stands still.
+#: Values of test functions that are rounding errors.
 LEVEL = 1e-8
 #: Multipliers above this are taken for so large in products of two.
 LARGEST = 1e100
@@ -29,8 +30,8 @@ REAL = 1e-5
 #: Share of a direction along the parameter below which it stands still, while the period grows by a factor, and the least speed
 #: on the orbit relative to the largest: near a homoclinic orbit.
 STILL, GROWN, SLOW = 1e-5, 1.5, 1e-2
-
-
+#: Cycles in a row with a multiplier so near to 1, while the parameter stands still, that show a family of cycles.
+FAMILY, NEUTRAL = 8, 1e-6
 #: Deviations below this are rounding errors.
 ROUNDING = 1e-9
 
@@ -73,14 +74,14 @@ def follow_cycle(
     return CycleBranch(curve, [*back[:0:-1], *ahead], [*found_back[:0:-1], *found_ahead], (end_back, end_ahead))
 
 
-def settle(curve: CycleCurve, place: CyclePlace, accuracy: float) -> CyclePlace | None:
-    """The cycle on a mesh that is adapted to it, with as many intervals as the accuracy takes."""
-    count = place.mesh.count
-    scaled = place.u / place.scale
-    need = (place.mesh.error(scaled) / (0.5 * accuracy)) ** (1 / (DEGREE + 1))
-    count = int(np.clip(np.ceil(count * np.clip(need, 0.8, 1.5)), FEWEST, MOST))
-    moved = place.on(place.mesh.adapted(scaled, count))
-    return curve.correct(moved, moved.u, moved.log_period, moved.q)
+def settle(curve: CycleCurve, place: CyclePlace, accuracy: float, other: CyclePlace | None = None) -> CyclePlace | None:
+    """The cycle on a mesh adapted to it, or to another on the same mesh, with as many intervals as the accuracy takes."""
+    like = other or place
+    scaled = like.u / like.scale
+    need = (like.mesh.error(scaled) / (0.5 * accuracy)) ** (1 / (DEGREE + 1))
+    count = int(np.clip(np.ceil(like.mesh.count * np.clip(need, 0.8, 1.5)), FEWEST, MOST))
+    moved = place.on(like.mesh.adapted(scaled, count))
+    return curve.correct(moved, moved.u, moved.log_period, moved.q) if place.size > 0 else moved
 
 
 class _Following:
@@ -94,6 +95,7 @@ class _Following:
         self.places: list[CyclePlace] = []
         self.specials: list[SpecialCycle | None] = []
         self.still = np.inf  # the period since which the parameter stands still
+        self.neutral = 0  # cycles since then with a multiplier 1
 
     def run(self, begin: SpecialCycle) -> tuple[list[CyclePlace], list[SpecialCycle | None], str]:
         curve, longest, place = self.curve, self.longest, begin.place
@@ -103,7 +105,7 @@ class _Following:
         length = longest / 10 if place.size > 0 else longest / 2
         if not low + edge < place.q + place.dq * SHORTEST < high - edge:
             return self.places, self.specials, "span"
-        since, most = 0, MOST
+        since = 0
         while len(self.places) < self.points:
             new = curve.step(place, length)
             if new is None or not _fits(curve, place, new, longest):
@@ -120,6 +122,14 @@ class _Following:
                         return self.places, self.specials, "span"
                     continue
                 new, end = last, "span"
+            if new.mesh.error(new.u / new.scale) > self.accuracy:  # the step is done again on a mesh for what it leads to
+                if place.mesh.count >= MOST:
+                    return self.places, self.specials, f"no further: the orbit needs more than {MOST} intervals"
+                finer = settle(curve, place, self.accuracy, new)
+                place, length = (place, length / 2) if finer is None else (finer, length)
+                if length < SHORTEST:
+                    return self.places, self.specials, "no further: the steps became too small"
+                continue
             fresh = begin.kind and len(self.places) == 1
             if not fresh and _passed(place, new) is not None:
                 return self.places, self.specials, self._collapse(place, new)
@@ -127,13 +137,8 @@ class _Following:
                 for special in special_cycles(curve, place, new):
                     self._add(special.place, special)
             since += 1
-            error = new.mesh.error(new.u / new.scale)
-            if since >= PATIENCE or error > self.accuracy:
-                since = 0
-                if error > self.accuracy and new.mesh.count >= most:
-                    self._add(new)
-                    return self.places, self.specials, f"no further: the orbit needs more than {MOST} intervals"
-                new = settle(curve, new, self.accuracy) or new
+            if since >= PATIENCE:
+                since, new = 0, settle(curve, new, self.accuracy) or new
             self._add(new)
             end = end or self._ended(new)
             if end:
@@ -162,6 +167,11 @@ class _Following:
                 near = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.curve.field.system.names, shown, strict=True))
                 name = f"{self.curve.symbol} = {self.curve.value(new.q):.10g}"
                 return f"homoclinic: the period grows without bound at {name}, where the orbit comes to rest near {near}"
+        neutral = abs(new.dq) < LEVEL and np.abs(new.multipliers - 1).min(initial=1) < NEUTRAL
+        self.neutral = self.neutral + 1 if neutral else 0
+        if self.neutral >= FAMILY:
+            name = f"{self.curve.symbol} = {self.curve.value(new.q):.10g}"
+            return f"family: cycles fill a region at {name}; start from one of limit_cycle at another value"
         if new.period > self.max_period:
             return f"the period is above max_period={self.max_period:g}"
         if len(self.places) > 10 and _returned(self.places[0], self.places[-2], new):
@@ -185,8 +195,9 @@ class _Following:
             if hopf is not None:
                 self._add(hopf, SpecialCycle("hopf", hopf))
             return "hopf: the orbit shrinks to a steady state"
-        if found is not None:
-            self._add(found[1], SpecialCycle("period doubling", found[1]))
+        last = halved(curve, place if found is None else found[1])
+        if last is not None:
+            self._add(last, SpecialCycle("period doubling", last))
         return "period doubling: the orbit becomes two rounds of one with half the period"
 
 
@@ -201,11 +212,8 @@ def special_cycles(curve: CycleCurve, a: CyclePlace, b: CyclePlace) -> list[Spec
     turns = a.dq * b.dq < 0
     for kind, test in (("fold", _turning), ("period doubling", doubling), ("torus", _twisting), ("branch point", _crossing)):
         first, last = test(a), test(b)
-        if (
-            not first * last < 0
-            or (kind == "branch point" and turns)
-            or (kind == "fold" and max(abs(first), abs(last)) < LEVEL)
-        ):
+        rounding = max(abs(first), abs(last)) < LEVEL
+        if not first * last < 0 or rounding or (kind == "branch point" and turns):
             continue
         at = locate(lambda s: curve.step(a, s), a, (0.0, length), test)
         if at is None:
@@ -227,18 +235,8 @@ def _turning(place: CyclePlace) -> float:
     return place.dq
 
 
-def _product(values: np.ndarray, shift: float) -> float:
-    """A bounded number with the sign of the product of the values, shifted; these are real or come in pairs."""
-    return float(np.prod((values + shift) / (1 + np.abs(values))).real)
-
-
-def doubling(place: CyclePlace) -> float:
-    """A function that vanishes where a multiplier is -1."""
-    return _product(place.multipliers, 1.0)
-
-
 def _crossing(place: CyclePlace) -> float:
-    return _product(place.multipliers, -1.0)
+    return signed_product(place.multipliers, -1.0)
 
 
 def _pairs(place: CyclePlace) -> tuple[np.ndarray, np.ndarray]:
@@ -251,7 +249,7 @@ def _pairs(place: CyclePlace) -> tuple[np.ndarray, np.ndarray]:
 
 def _twisting(place: CyclePlace) -> float:
     first, second = _pairs(place)
-    return _product(first * second, -1.0) if len(first) else 1.0
+    return signed_product(first * second, -1.0) if len(first) else 1.0
 
 
 def _pair(place: CyclePlace) -> complex:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdyn.analysis._compiled import CompiledProgram
+from symdyn.analysis._compiled import LANES, CompiledBatch, CompiledProgram
 from symdyn.codegen.differentiate import derivatives
 from symdyn.codegen.evaluate import evaluate
 from symdyn.codegen.lower import Lowering, lower
@@ -54,6 +54,7 @@ class Field:
         self._slopes: dict[sp.Symbol, Program] = {}
         self._calls: dict[str, int] = {}
         self._compiled: dict[str, CompiledProgram] = {}
+        self._batches: dict[str, CompiledBatch] = {}
         self._value = lower("f", self._blocks, self.expressions, self.system.names)
 
     @cached_property
@@ -89,13 +90,27 @@ class Field:
                     self._compiled[program.name] = CompiledProgram(program)
                 found = self._compiled[program.name](x, p)
                 return found if np.isfinite(found).all() else _evaluated(program, x.astype(np.longdouble), p)
-        found = _evaluated(program, x, p)
+        found = self._many(program, x, p)
         bad = ~np.isfinite(found).all(axis=-1) & np.isfinite(x).all(axis=-1)
         if bad.any():  # products of high powers may overflow though their ratios do not
             found[bad] = _evaluated(
                 program, x[bad].astype(np.longdouble), np.broadcast_to(p, (*x.shape[:-1], p.shape[-1]))[bad]
             )
         return found
+
+    def _many(self, program: Program, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """Outputs (..., k) at many points, compiled after some calls."""
+        size = int(np.prod(x.shape[:-1]))
+        if x.dtype != float or size < LANES // 2:
+            return _evaluated(program, x, p)
+        name = f"{program.name}, many"
+        calls = self._calls[name] = self._calls.get(name, 0) + 1
+        if calls <= FEW:
+            return _evaluated(program, x, p)
+        if name not in self._batches:
+            self._batches[name] = CompiledBatch(program)
+        rows = np.broadcast_to(p, (*x.shape[:-1], p.shape[-1])).reshape(size, -1)
+        return self._batches[name](x.reshape(size, -1), rows).reshape(*x.shape[:-1], -1)
 
     def eigenvalues(self, x: np.ndarray, p: np.ndarray, tangent: np.ndarray | None = None) -> np.ndarray:
         """Eigenvalues of the linearisation, the least stable first; within the span of `tangent` (n, m) if it is given.

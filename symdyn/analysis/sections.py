@@ -59,7 +59,7 @@ def poincare_section(
         The function g of states, parameters, observables and time: ``x - 1``, or ``sin(w*t)`` for states after each period
         of a forcing.
     duration : float
-        How long trajectories run after `transient`, in units of time.
+        How long trajectories, which begin at time 0, run after `transient`, in units of time.
     direction : {'up', 'down', 'both'}
         Whether g grows at crossings, falls, or either.
     transient : float
@@ -203,7 +203,7 @@ def _dataset(
         padded = np.full((design.size, most), np.nan)
         padded[row, place] = values
         data[name] = ((*design.dims, "crossing"), padded.reshape(*design.shape, most))
-    data["crossings"] = (design.dims, counts.reshape(design.shape))
+    data["crossings"] = (design.dims, counts.reshape(design.shape), {"long_name": "number of crossings"})
     data["status"] = (design.dims, status.reshape(design.shape), {"long_name": STATUS_CODES})
     data.attrs = attributes(system, surface=str(g), **fixed_values(system, design))
     return data

@@ -38,9 +38,9 @@ def driver_text(
 def adaptive_driver(name: str, *, events: bool = False, algebraic: bool = False, delays: bool = False) -> ModuleType:
     """The compiled driver of an adaptive method, for models with events, algebraic equations and delays or without.
 
-    A module with ``chunk``.  That for models with algebraic equations knows events too.
+    A module with ``chunk``.
     """
-    parts = {"events": events or algebraic, "algebraic": algebraic, "delays": delays}
+    parts = {"events": events, "algebraic": algebraic, "delays": delays}
     title = "_".join(["adaptive", name, *(part for part, present in parts.items() if present)])
     with LOCK:  # threads of an ensemble ask at once, and Python 3.11 miscounts its depth when two of them parse
         return import_driver(title, driver_text(METHODS[name], **parts))

@@ -61,7 +61,8 @@ def index_reduced(system: Any, *, eliminate: bool = False) -> Any:
     ------
     DeclarationError
         If the equations are structurally singular: more equations than unknowns in them, which are named, or an equation that
-        follows from the others; and for unknown terms and inputs whose derivatives would be needed.
+        follows from the others; for unknown terms and inputs whose derivatives would be needed; and for `eliminate` where
+        constraints are left.
 
     Examples
     --------
@@ -93,6 +94,9 @@ def index_reduced(system: Any, *, eliminate: bool = False) -> Any:
 
 def _solved(system: Any) -> Any:
     """The system without the unknowns that it can be solved for."""
+    if system.constraints:
+        kept = system.constraints[0]
+        raise DeclarationError(f"eliminate=True is for systems of index 1; this one has the constraint 0 = {kept}")
     rows = dict(zip(system.states, system.part("drift"), strict=True))
     assigned = {s for event in system.events for s in event.assignments}
     solutions: dict[sp.Symbol, sp.Expr] = {}
@@ -131,7 +135,6 @@ class _Reduction:
         self.rates = {s: f for s, f in rows.items() if s not in system.algebraic}
         self.unknowns = list(system.algebraic)
         self.equations = [rows[z] for z in self.unknowns]
-        self.origin = list(range(len(self.equations)))
         self.promoted: list[sp.Symbol] = []
         self.constraints = list(system.constraints)
         self.count: Counter[int] = Counter()

@@ -20,7 +20,6 @@ from symdyn.codegen.input_paths import input_values
 from symdyn.codegen.lower import lower
 from symdyn.codegen.program import Program
 from symdyn.derive.index_reduction import index_reduced
-from symdyn.models.text import text_of
 from symdyn.paths import PathSlope
 from symdyn.system import System
 
@@ -124,7 +123,7 @@ class Frame:
     Attributes
     ----------
     system, declared : System
-        The system that is simulated, and that which was asked for: another one where time runs backwards.
+        The system that is simulated, and that which was asked for: another one where time runs backwards, and of higher index.
     given : mapping or None
         Initial values as numbers and sweeps, of which a design is made.
     skip : frozenset of Symbol
@@ -151,7 +150,7 @@ class Frame:
 
     @classmethod
     def of(cls, system: System, initial: Mapping[Any, Any] | None) -> Self:
-        r"""The frame of a system as it is declared: where that differs from what is simulated, `facts` has its equations.
+        """The frame of a system as it is declared; one with algebraic equations is simulated with index 1.
 
         Parameters
         ----------
@@ -166,12 +165,11 @@ class Frame:
         --------
         >>> import symdyn as sd
         >>> frame = Frame.of(sd.ODESystem.from_text("x' = z; 0 = x - sin(t) for z"), None)
-        >>> frame.system.constraints, frame.facts["equations"]
-        ((x - sin(t),), "x' = z\n0 = x - sin(t) for z")
+        >>> frame.system.constraints, frame.declared.constraints
+        ((x - sin(t),), ())
         """
         frame = cls(index_reduced(system), initial)
-        if frame.system is not system and (text := text_of(system)) is not None:
-            frame.facts = {"equations": str(system), "model": text}
+        frame.declared = system
         return frame
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import symdyn as sd
 from symdyn.analysis import continuation, continue_cycle, hopf_points, limit_cycle, plot_continuation, steady_states
@@ -116,6 +117,17 @@ def test_a_homoclinic_orbit_in_closed_form():
     assert multipliers(found)[-1, 0] == pytest.approx(np.exp(-6 / 5), rel=1e-4)
 
 
+def test_the_homoclinic_orbit_of_lorenz():
+    """Cycles born in the Hopf point at 470/19 end at 13.926 (Sparrow, The Lorenz Equations (1982), chapter 2)."""
+    system = sd.ODESystem.from_text("x' = 10*(y - x); y' = x*(r - z) - y; z' = x*y - 8*z/3")
+    found = continue_cycle(system, "r", (2, 30), start=hopf_points(system, "r", (2, 30)).isel(point=1))
+    assert found.r.values[0] == pytest.approx(470 / 19, rel=1e-9)
+    assert found.r.values[-1] == pytest.approx(13.926, abs=1e-3)
+    assert found.attrs["ends"].startswith("homoclinic")
+    assert found.attrs["ends"].endswith("near x = 0, y = 0, z = 0")
+    assert not found.stable.values[1:].any()
+
+
 def test_van_der_pols_periods():
     system = sd.ODESystem.from_text("x' = y; y' = mu*(1 - x**2)*y - x; mu = 1; x(0) = 1; y(0) = 0")
     found = continue_cycle(system, "mu", (0.5, 10), start=limit_cycle(system))
@@ -167,6 +179,18 @@ def test_the_cycles_of_hodgkin_and_huxley():
     figure = plot_continuation(rest, found)
     assert [ax.get_ylabel() for ax in figure.axes] == ["V", "period"]
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["hopf", "fold", "period doubling"]
+
+
+def test_families_of_cycles_are_named():
+    """At mu = 0 van der Pol's equation is that of a harmonic oscillator, all of whose orbits are closed."""
+    vertical = sd.ODESystem.from_text("x' = y; y' = mu*(1 - x**2)*y - x")
+    found = continue_cycle(vertical, "mu", (-1, 1), start=hopf_points(vertical, "mu", (-1, 1)).isel(point=0))
+    assert found.attrs["ends"].startswith("family: cycles fill a region at mu = ")
+    assert special(found).special.values.tolist() == ["hopf"]
+    t = np.linspace(0, 2 * np.pi, 101)
+    circle = xr.Dataset({"x": ("time", np.cos(t)), "y": ("time", -np.sin(t)), "period": 2 * np.pi}, {"time": t})
+    with pytest.raises(sd.SymdynError, match=r"one of a family|does not find the cycle"):
+        continue_cycle(vertical, "mu", (-1, 1), start=circle, parameters={"mu": 0})
 
 
 ROUND = round_("m - x**2 - y**2", "; m = 1; x(0) = 1; y(0) = 0")

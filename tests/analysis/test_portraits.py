@@ -7,7 +7,8 @@ import pytest
 
 import symdyn as sd
 from symdyn.analysis import basins, phase_portrait, plot_basins, plot_portrait
-from symdyn.analysis.portraits import rest_kind
+from symdyn.analysis.field import Field
+from symdyn.analysis.portraits import _Grid, rest_kind
 
 DOUBLE_WELL = sd.ODESystem.from_text("x' = x - x**3; y' = -y")
 SQUARE = {"x": (-2, 2), "y": (-2, 2)}
@@ -19,12 +20,13 @@ def round_(growth):
 
 
 def test_nullclines_lie_on_the_curves_and_leave_poles_out():
-    found = phase_portrait(sd.ODESystem.from_text("x' = y - x**2; y' = 1/(x - 0.5) + y"), SQUARE, trajectories=2)
-    (parabola,) = found.nullclines["x"]
+    system = sd.ODESystem.from_text("x' = y - x**2; y' = 1/(x - 0.5) + y")
+    grid = _Grid(Field(system), np.empty(0), np.array([[-2.0, 2], [-2, 2]]))
+    (parabola,) = grid.nullcline(0)
     np.testing.assert_allclose(parabola[:, 1], parabola[:, 0] ** 2, atol=1e-9)
     assert parabola[:, 0].min() < -1.4
     assert parabola[:, 0].max() > 1.4
-    for line in found.nullclines["y"]:
+    for line in grid.nullcline(1):
         np.testing.assert_allclose(line[:, 1], -1 / (line[:, 0] - 0.5), atol=1e-8)
         assert (np.abs(line[:, 0] - 0.5) > 0.4).all()
 
@@ -109,6 +111,11 @@ def test_the_basin_of_a_cycle_and_what_is_unbounded():
     orbit = found.orbit.sel(attractor=by_kind["cycle"])
     np.testing.assert_allclose(np.hypot(orbit.sel(state="x"), orbit.sel(state="y")), 2, rtol=1e-7)
     assert len(plot_basins(found).axes[0].get_legend().get_texts()) == 2
+    # the other state follows a parameter: x' = x - x^3 + y with y = 2 k has one steady state from k = 0.2 on
+    tilted = sd.ODESystem.from_text("x' = x - x**3 + y; y' = -(y - 2*k); y(0) = 2*k; k = 0.05")
+    two, one = (basins(tilted, {"x": (-2, 2)}, duration=40, resolution=8, parameters={"k": k}) for k in (0.05, 0.5))
+    assert (two.sizes["attractor"], one.sizes["attractor"]) == (2, 1)
+    np.testing.assert_allclose(one.place.sel(state="y"), 1)
     away = basins(sd.ODESystem.from_text("x' = -x + x**3; y' = -y; y(0) = 1"), {"x": (-2, 2)}, duration=20, resolution=40)
     np.testing.assert_array_equal(away.basin, np.where(np.abs(away.x) < 1, 1, -1))
     assert away.unbounded.item() == 0.5
@@ -124,7 +131,7 @@ def test_the_basin_of_a_cycle_and_what_is_unbounded():
         (lambda: phase_portrait(sd.ODESystem.from_text("x' = y; y' = sin(t)"), SQUARE), "depends on t"),
         (lambda: plot_portrait(DOUBLE_WELL), "expected what phase_portrait returns, got ODESystem"),
         (lambda: basins(DOUBLE_WELL, SQUARE, duration=0), "duration is 0"),
-        (lambda: basins(DOUBLE_WELL, {"x": (-1, 1)}, duration=1), "no initial value for the state y"),
+        (lambda: basins(DOUBLE_WELL, {"x": (-1, 1)}, duration=1), "initial"),
         (lambda: basins(DOUBLE_WELL, SQUARE, duration=1, resolution=1), "resolution is 1; expected a whole number from 2"),
         (lambda: basins(sd.DiscreteSystem.from_text("x[t+1] = x/2"), {"x": (0, 1)}, duration=1), "basins: it takes systems"),
     ],

@@ -136,5 +136,7 @@ def test_equations_that_are_solved_leave_their_unknowns_as_observables():
     runs = [sd.simulate(s, [0, 1, 2], rtol=1e-10, atol=1e-12, progress=False) for s in (system, solved)]
     for name in ("x", "a", "b", "w", "double"):
         np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-8)
+    with pytest.raises(sd.DeclarationError, match=r"index 1; this one has the constraint 0 = y - sin\(t\)"):
+        sd.ODESystem({x: z}, algebraic={y: y - sp.sin(t), z: x - y}).index_reduced(eliminate=True)
     vanishing = sd.ODESystem({x: -y}, algebraic={y: k * y - x}).index_reduced(eliminate=True)
     assert vanishing.algebraic == (y,)

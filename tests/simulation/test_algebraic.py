@@ -255,6 +255,7 @@ def test_what_cannot_follow_algebraic_equations_refuses():
         lambda: DECAY.moments(2),
         lambda: sd.analysis.steady_states(DECAY),
         lambda: sd.analysis.blow_up(DECAY, t_end=1),
+        lambda: sd.simulate(DECAY, [1, 0]),
         lambda: sensitivities(DECAY.replace(events=(sd.Event(x < 0.5, {x: 1}),))),
         lambda: sd.BulkCellSystem(
             domain=sd.Disk(1), radius=0.05, centers=[(0, 0)], secreted="x", influx=1, efflux=1, kinetics=DECAY, parameters={}

@@ -254,7 +254,10 @@ def chunk(arguments):
         trial = (spare + 8 * work_size(n) + 127) // 64 * 64
         happening = event_memory(events, W, trial + 8 * ms, trial)
     if ALGEBRAIC:
-        solving = constraint_memory(constraints, (trial + 8 * (ms + output_size(events, W)) + 127) // 64 * 64)
+        free = spare + 8 * work_size(n) + 64
+        if EVENTS:
+            free = trial + 8 * (ms + output_size(events, W))
+        solving = constraint_memory(constraints, (free + 63) // 64 * 64)
         mass = ks + (SLOTS - 1) * ms
         for e in range(m):
             st(fb, mass + e, 1.0)
@@ -327,7 +330,7 @@ def chunk(arguments):
         passed_by, undefined = crossings(ends, fb + 8 * yt, W, WL, lanes, who, status) if margin != 0 else (0.0, 0.0)
         alarm += undefined
         outputs += passed_by
-        if EVENTS:
+        if EVENTS or ALGEBRAIC:
             alarm, wrong = alarm + wrong, 0
         if DELAYS:
             past, crowded = keep(delays, past, polynomial, W, lanes, who, status)

@@ -267,8 +267,8 @@ def test_events_of_species():
             'stoichiometry="1e15"',
             r"1000000000000000\.0 of X; expected a whole number up to 1000",
         ),
-        ('stoichiometry="2"', 'stoichiometry="nan"', "stoichiometry nan of X"),
-        (apply("times", ci("Mu"), ci("X")), apply("factorial", ci("X")), "factorial"),
+        ('stoichiometry="2"', 'stoichiometry="nan"', "Birth has no stoichiometry of X"),
+        (apply("times", ci("Mu"), ci("X")), apply("selector", ci("X"), cn(1)), "selector"),
         ("<kineticLaw>" + math(apply("times", ci("Mu"), ci("X"))) + "</kineticLaw>", "", "Death has no kinetic law"),
     ],
 )

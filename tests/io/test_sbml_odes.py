@@ -52,14 +52,19 @@ def reaction(name: str, used: dict[str, float], made: dict[str, float], law: str
     for tag, side in (("Reactants", used), ("Products", made)):
         inside = "".join(f'<speciesReference species="{s}" stoichiometry="{k}" constant="true"/>' for s, k in side.items())
         sides += f"<listOf{tag}>{inside}</listOf{tag}>" if side else ""
-    return f'<reaction id="{name}" reversible="false" fast="false">{more or sides}<kineticLaw>{math(law)}</kineticLaw></reaction>'
+    return (
+        f'<reaction id="{name}" reversible="false" fast="false">{more or sides}<kineticLaw>{math(law)}</kineticLaw></reaction>'
+    )
 
 
-def event(condition: str, assigned: dict[str, str], *, delay: str = "", from_trigger: str = "true", initial: str = "true") -> str:
+def event(
+    condition: str, assigned: dict[str, str], *, delay: str = "", from_trigger: str = "true", initial: str = "true"
+) -> str:
     late = f"<delay>{math(delay)}</delay>" if delay else ""
     new = "".join(f'<eventAssignment variable="{s}">{math(v)}</eventAssignment>' for s, v in assigned.items())
     trigger = f'<trigger initialValue="{initial}" persistent="true">{math(condition)}</trigger>'
-    return f'<event useValuesFromTriggerTime="{from_trigger}">{trigger}{late}<listOfEventAssignments>{new}</listOfEventAssignments></event>'
+    inside = f"{trigger}{late}<listOfEventAssignments>{new}</listOfEventAssignments>"
+    return f'<event useValuesFromTriggerTime="{from_trigger}">{inside}</event>'
 
 
 def document(*, size: float = 1.0, constant: str = "true", version: int = 1, attributes: str = "", **lists: str) -> str:
@@ -159,14 +164,18 @@ def test_algebraic_rules_linear_and_not():
     np.testing.assert_allclose(found.a, 3 - found.x, rtol=1e-13)
     np.testing.assert_allclose(found.y**3 + found.y, 2 * np.exp([-0.0, -1.0]), rtol=1e-8)
     closed = text.replace('id="a" constant="false"', 'id="a" constant="true" value="1"')
-    with pytest.raises(DeclarationError, match="algebraic rule 0 = .* determines nothing"):
+    with pytest.raises(DeclarationError, match=r"algebraic rule 0 = .* determines nothing"):
         read_sbml(closed, as_="ode")
 
 
 def test_rates_of_change_in_formulas():
     """y := x', where x' = -2 x."""
     y = f"<apply>{RATE}{ci('x')}</apply>"
-    text = document(version=2, Parameters=parameter("x", 1) + parameter("y"), Rules=rate("x", apply("times", cn(-2), ci("x"))) + assign("y", y))
+    text = document(
+        version=2,
+        Parameters=parameter("x", 1) + parameter("y"),
+        Rules=rate("x", apply("times", cn(-2), ci("x"))) + assign("y", y),
+    )
     np.testing.assert_allclose(run(text, [0, 1]).y, [-2, -2 * m.exp(-2)], rtol=1e-8)
 
 
@@ -221,7 +230,7 @@ def test_what_cannot_be_read_is_named():
         read_sbml(equal, as_="sde")
     with pytest.raises(DeclarationError, match="laws= says"):
         read_sbml(equal, as_="ode", laws="propensities")
-    with pytest.raises(DeclarationError, match="rate rule of x.* read it as_='ode'"):
+    with pytest.raises(DeclarationError, match=r"rate rule of x.* read it as_='ode'"):
         read_sbml(equal)
 
 
@@ -229,7 +238,9 @@ def test_what_cannot_be_read_is_named():
 
 
 def test_what_is_written_from_an_ode_system_is_read_back():
-    system = sd.ODESystem.from_text("x' = a*x - x*y/(1 + x); y' = sin(t)*y - b*y; s := x + y; a = 1; b = 0.5; x(0) = 2*a; y(0) = 1")
+    system = sd.ODESystem.from_text(
+        "x' = a*x - x*y/(1 + x); y' = sin(t)*y - b*y; s := x + y; a = 1; b = 0.5; x(0) = 2*a; y(0) = 1"
+    )
     back = read_sbml(system.to_sbml(), as_="ode")
     assert back.states == system.states
     assert all(sp.simplify(f - g) == 0 for f, g in zip(back.drift, system.drift, strict=True))
@@ -246,7 +257,29 @@ def test_equations_of_a_network_are_those_of_its_rates():
 
 #: Read and wrong, or not read: simultaneous events in random order; infinity; delays outside rates; fast reactions; models in
 #: files that the archive does not have; the name of time.
-NOT_MET = {1599, 966, 1590, 1626, 1605, 951, 939, 1407, 1419, 942, 1410, 1518, 981, 1401, 1413, 1521, 1593, 984, 1320, 1404, 1524}
+NOT_MET = {
+    1599,
+    966,
+    1590,
+    1626,
+    1605,
+    951,
+    939,
+    1407,
+    1419,
+    942,
+    1410,
+    1518,
+    981,
+    1401,
+    1413,
+    1521,
+    1593,
+    984,
+    1320,
+    1404,
+    1524,
+}
 NOT_MET |= {1536, 1167, 1473, 1476, 1821}
 
 

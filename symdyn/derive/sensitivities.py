@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import derivative, lookup
+from symdyn.derive._delay_sensitivities import Past
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
@@ -70,7 +71,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     with :math:`S(0) = 0`; for the initial value of state `j` the last term is missing and
     :math:`S_{ij}(0) = \delta_{ij}`.  Where an initial value is an expression, its derivative takes the place of 0.  Of a map
     :math:`x_{t+1} = F(x_t)` the right-hand side, with `F` for `f`, is :math:`S_{ik}` at the next step.  Events move in time,
-    and sensitivities jump there by what `symdyn.derive._event_sensitivities` states.  Maxima, minima and absolute values are
+    and sensitivities jump there by what `symdyn.derive._event_sensitivities` states; of systems with delays the equations have
+    delays again, see `symdyn.derive._delay_sensitivities`.  Maxima, minima and absolute values are
     differentiated on either side of their kinks.
 
     Parameters
@@ -100,8 +102,10 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_da' = -a*dx_da - x
     dx_dx' = -a*dx_dx
     """
-    smooth = system.replace(events=()) if system.drift is not None and system.events else system
-    sides = smooth.deterministic("the derivation of sensitivities")
+    smooth = system.replace(events=()) if system.drift is not None and system.events and not system.delays else system
+    sides = (
+        system.part("drift") if system.parts == {"drift", "delays"} else smooth.deterministic("the derivation of sensitivities")
+    )
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
@@ -115,19 +119,25 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
             slope = f"d{state}_d{column}"  # of a state W it would be read as a random number
             names[state, column] = fresh_symbol(f"d_{slope[1:]}" if slope.startswith("dW") else slope, taken)
 
+    past = Past(system, names)
+    sides, written = tuple(f.xreplace(past.values) for f in sides), sides
     jacobian = [[(j, derivative(f, s)) for j, s in enumerate(system.states) if f.has(s)] for f in sides]
     rows = []
     for column in columns:
         s = [names[state, column] for state in system.states]
         for f, partial in zip(sides, jacobian, strict=True):
             direct = sp.S.Zero if column in system.states else derivative(f, column)
-            rows.append(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial)))
-    defaults = {names[state, column]: value for state, column, value in _first(system, columns)}
+            delayed = [derivative(f, value) * past.slope(call, column) for call, value in past.values.items() if f.has(value)]
+            rows.append(past.written(sp.Add(direct, *(sp.Mul(d, s[j]) for j, d in partial), *delayed)))
+    sides = written
+    defaults = {
+        names[state, column]: value for state, column, value in _first(system, columns) if not past.begins(state, column)
+    }
     events, further = extended_events(system, columns, names, lambda name: fresh_symbol(name, taken))
     kept = dict.fromkeys(further, 0.0)
     extended = _extended(
         system, (*system.states, *names.values(), *further), (*sides, *rows, *(sp.S.Zero for _ in further)),
-        {**system.initial, **defaults, **kept}, events,
+        {**system.initial, **defaults, **kept}, events, past.history(columns),
         (*system.provenance, f"with sensitivities to {', '.join(map(str, columns))}"),
     )  # fmt: skip
     return Sensitivities(extended, system, columns, MappingProxyType(names))
@@ -145,11 +155,13 @@ def _first(system: System, columns: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.
 
 def _extended(
     system: System, states: tuple[sp.Symbol, ...], sides: tuple[sp.Expr, ...], initial: Mapping[sp.Symbol, Any],
-    events: Sequence[Event], provenance: tuple[str, ...],
+    events: Sequence[Event], history: Mapping[sp.Symbol, sp.Expr], provenance: tuple[str, ...],
 ) -> System:  # fmt: skip
     """The system with further states; a matrix model becomes a plain map, for sensitivities are no ages."""
     if system.drift is not None:
-        changed = {"events": tuple(events)} if events else {}
+        changed: dict[str, Any] = {"events": tuple(events)} if events else {}
+        if history:
+            changed["history"] = MappingProxyType({**history})
         return system.replace(
             states=states, drift=sides, initial=MappingProxyType({**initial}), provenance=provenance, **changed
         )

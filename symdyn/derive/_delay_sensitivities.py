@@ -23,10 +23,10 @@ from symdyn.declaration import derivative
 from symdyn.errors import DeclarationError
 from symdyn.system import System
 
-__all__ = ["Past"]
+__all__ = ["DelayedStates"]
 
 
-class Past:
+class DelayedStates:
     """The delays of a system as far as sensitivities need them; of a system without delays nothing.
 
     Attributes

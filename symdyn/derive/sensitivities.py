@@ -12,7 +12,7 @@ import sympy as sp
 
 from symdyn import dag
 from symdyn.declaration import derivative, lookup
-from symdyn.derive._delay_sensitivities import Past
+from symdyn.derive._delay_sensitivities import DelayedStates
 from symdyn.derive._event_sensitivities import extended_events
 from symdyn.errors import DeclarationError
 from symdyn.models.discrete import DiscreteSystem
@@ -103,9 +103,8 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
     dx_dx' = -a*dx_dx
     """
     smooth = system.replace(events=()) if system.drift is not None and system.events and not system.delays else system
-    sides = (
-        system.part("drift") if system.parts == {"drift", "delays"} else smooth.deterministic("the derivation of sensitivities")
-    )
+    known = smooth.parts == {"drift", "delays"}
+    sides = smooth.part("drift") if known else smooth.deterministic("the derivation of sensitivities")
     if system.unknowns:
         unknown = ", ".join(map(str, system.unknowns))
         raise DeclarationError(f"the system has unknown terms ({unknown}); fill them in with with_terms")
@@ -119,7 +118,7 @@ def sensitivities(system: System, parameters: Iterable[Any] | None = None, *, in
             slope = f"d{state}_d{column}"  # of a state W it would be read as a random number
             names[state, column] = fresh_symbol(f"d_{slope[1:]}" if slope.startswith("dW") else slope, taken)
 
-    past = Past(system, names)
+    past = DelayedStates(system, names)
     sides, written = tuple(f.xreplace(past.values) for f in sides), sides
     jacobian = [[(j, derivative(f, s)) for j, s in enumerate(system.states) if f.has(s)] for f in sides]
     rows = []
